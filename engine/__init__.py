@@ -1,0 +1,1 @@
+"""Graphs, topology, executions, routing and the built-in components. Knows no HTTP server."""

@@ -1,0 +1,1 @@
+"""The components that every runtime offers, one file a component or family."""
