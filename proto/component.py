@@ -1,0 +1,91 @@
+"""Component definitions: ports, configuration and code, as authors register them."""
+
+from typing import Any, Literal
+
+import msgspec
+
+ExecutionType = Literal["builtin", "javascript", "typescript", "wasm"]
+
+ERROR_PORT = "error"
+"""Every node has this output port, declared or not: what its handler throws leaves there."""
+
+
+class Port(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A typed port.
+
+    Attributes:
+        name: unique among the inputs, or the outputs, of its component.
+        schema: JSON Schema of the values; ``{"type": "any"}`` or ``{}`` admit everything.
+        description: what travels here, for people.
+    """
+
+    name: str
+    schema: dict[str, Any] = {}
+    description: str = ""
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The ports of a component; outputs do not list the implicit ``error`` port unless it is documented."""
+
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+
+
+class ConfigField(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One key of a component's configuration.
+
+    Attributes:
+        type: a JSON type name, or ``any``.
+        description: what the key does.
+        default: the value used when the key is absent; unset when there is none.
+        required: whether a node must give it.
+        enum: the values allowed, empty for all.
+        minimum: the smallest number allowed.
+        maximum: the largest number allowed.
+    """
+
+    type: str = "any"
+    description: str = ""
+    default: Any = msgspec.UNSET
+    required: bool = False
+    enum: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Code(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The executable part of a component (the specification's ``execution``).
+
+    Attributes:
+        type: the language; ``builtin`` for the components that the runtime ships.
+        entrypoint: the name that a script or module gives its handler.
+        source: the program's text.
+    """
+
+    type: ExecutionType
+    entrypoint: str = "handler"
+    source: str = ""
+
+
+class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A reusable processing unit with typed ports (specification, "Components").
+
+    Attributes:
+        id: a namespaced identifier, such as ``symbia.core.filter``.
+        name: the display name.
+        version: semantic version.
+        ports: inputs and outputs.
+        execution: the code behind it.
+        category: ``core``, ``io``, ``data`` or the author's own.
+        description: one sentence for people.
+        config: each configuration key.
+    """
+
+    id: str
+    name: str
+    version: str
+    ports: Ports
+    execution: Code
+    category: str = "custom"
+    description: str = ""
+    config: dict[str, ConfigField] = {}

@@ -1,0 +1,117 @@
+"""Executions: states, metrics and snapshots of running graphs."""
+
+import enum
+from typing import Literal
+
+import msgspec
+
+from proto.message import Injection
+
+Completion = Literal["auto", "manual"]
+
+
+class ExecutionState(enum.StrEnum):
+    """Where an execution is in its life; ``engine.lifecycle`` holds the table of what may follow what."""
+
+    PENDING = "pending"
+    INITIALIZING = "initializing"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ExecutionError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Why an execution failed.
+
+    Attributes:
+        message: one sentence: what happened, and where.
+        node_id: the node whose handler failed, if it was one.
+        stack: the author's stack trace, if there is one.
+    """
+
+    message: str
+    node_id: str | None = None
+    stack: str | None = None
+
+
+class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):
+    """Counters of one execution (specification, "Executions").
+
+    Attributes:
+        messages_processed: messages whose invocation has ended, with or without an error.
+        messages_emitted: values emitted by handlers; one that fans out to three edges counts once.
+        node_invocations: the same as ``component_invocations``; clients of the platform read this name.
+        component_invocations: calls of a handler's ``process``.
+        total_latency_ms: time spent in handlers, summed over invocations.
+        avg_latency_ms: the mean of it.
+        max_latency_ms: the longest single invocation, or the mean of its batch.
+        error_count: invocations that ended in an error.
+        backpressure_events: waits, refusals and drops at full queues.
+        start_time: when the execution entered ``running``, milliseconds since the epoch; 0 before.
+        last_activity_time: when the last message was processed or injected, likewise.
+    """
+
+    messages_processed: int = 0
+    messages_emitted: int = 0
+    node_invocations: int = 0
+    component_invocations: int = 0
+    total_latency_ms: float = 0.0
+    avg_latency_ms: float = 0.0
+    max_latency_ms: float = 0.0
+    error_count: int = 0
+    backpressure_events: int = 0
+    start_time: int = 0
+    last_activity_time: int = 0
+
+
+class InstanceMetrics(msgspec.Struct, frozen=True, rename="camel"):
+    """Counters of one component instance, with the meaning they have in :class:`ExecutionMetrics`."""
+
+    invocations: int = 0
+    messages_emitted: int = 0
+    total_latency_ms: float = 0.0
+    avg_latency_ms: float = 0.0
+    max_latency_ms: float = 0.0
+    error_count: int = 0
+
+
+class InstanceSnapshot(msgspec.Struct, frozen=True, rename="camel"):
+    """One node of an execution at one moment. ``queued`` counts the messages waiting before it."""
+
+    node_id: str
+    instance_id: str
+    component_id: str
+    state: str
+    queued: int
+    metrics: InstanceMetrics
+
+
+class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An execution at one moment. Times are ISO 8601 in UTC; those that have not come yet are omitted."""
+
+    id: str
+    graph_id: str
+    state: ExecutionState
+    instances: tuple[InstanceSnapshot, ...]
+    metrics: ExecutionMetrics
+    created_at: str
+    started_at: str | None = None
+    completed_at: str | None = None
+    error: ExecutionError | None = None
+
+
+class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """How an execution is to run; every field may be absent. Further fields are tolerated and ignored.
+
+    Attributes:
+        completion: ``auto`` ends the execution when it has gone quiet, ``manual`` only when it is told so;
+            the graph's role decides when absent.
+        timeout_ms: wall time that the execution may take; 0 for no limit; the service's default when absent.
+        inputs: messages injected at once; when given, no further input is expected.
+    """
+
+    completion: Completion | None = None
+    timeout_ms: float | None = None
+    inputs: tuple[Injection, ...] | None = None

@@ -1,0 +1,116 @@
+"""Graph definitions: nodes and edges, as their authors write them."""
+
+from typing import Any, Literal
+
+import msgspec
+
+OnError = Literal["fail", "continue", "retry"]
+Overflow = Literal["block", "reject", "drop-oldest", "drop-newest"]
+
+
+class Retry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """How often and how patiently a failed invocation is tried again (``onError: retry``).
+
+    Attributes:
+        max_attempts: invocations in all, the first included.
+        backoff_ms: the wait before the second attempt; it doubles with each further one.
+    """
+
+    max_attempts: int = 3
+    backoff_ms: float = 100
+
+
+class InboxOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """How a node's inbox is bounded, and what happens at the bound.
+
+    Attributes:
+        capacity: messages that may wait; the service's own bound when absent.
+        overflow: what a full inbox does to the next message; only ``block`` loses nothing.
+    """
+
+    capacity: int | None = None
+    overflow: Overflow = "block"
+
+
+class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One use of a component in a graph.
+
+    Attributes:
+        id: unique in its graph.
+        component: the id of a component definition.
+        config: the values that this use gives the component's configuration keys.
+        name: a display name.
+        type: kept for editors that draw the graph.
+        position: kept for editors that draw the graph.
+        metadata: kept for the author.
+        on_error: what an unconnected error does; ``fail``, or ``continue`` in long-lived graphs, when absent.
+        retry: the policy for ``onError: retry``.
+        inbox: the bound of what waits before this node.
+    """
+
+    id: str
+    component: str
+    config: dict[str, Any] = {}
+    name: str = ""
+    type: str = ""
+    position: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    on_error: OnError | None = None
+    retry: Retry = Retry()
+    inbox: InboxOptions = InboxOptions()
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One end of an edge: a port of a node."""
+
+    node: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.port}"
+
+
+class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A connection along which every value emitted at the source reaches the target, in order."""
+
+    source: Endpoint
+    target: Endpoint
+    id: str = ""
+
+
+class GraphDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A dataflow network (specification, "Graphs"). Further top-level fields are tolerated and not kept.
+
+    Attributes:
+        symbia: the version of the specification; any non-empty text.
+        name: for people; need not be unique.
+        version: the graph's own version.
+        nodes: at least one.
+        edges: between ports of the nodes; they form no cycle.
+        description: for people.
+        metadata: ``role``, ``ingress`` and the author's own.
+    """
+
+    symbia: str
+    name: str
+    version: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    description: str = ""
+    metadata: dict[str, Any] = {}
+
+
+class TopologySummary(msgspec.Struct, frozen=True, rename="camel"):
+    """What a graph's shape implies.
+
+    Attributes:
+        sorted: node ids, every node after all that feed it.
+        levels: the same nodes by their distance from the inputs; nodes of one level are independent.
+        input_nodes: nodes without incoming edges.
+        output_nodes: nodes without outgoing edges.
+    """
+
+    sorted: tuple[str, ...]
+    levels: tuple[tuple[str, ...], ...]
+    input_nodes: tuple[str, ...]
+    output_nodes: tuple[str, ...]
