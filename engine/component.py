@@ -1,0 +1,56 @@
+"""Components as the engine runs them: a definition, and the making of handlers from it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from engine.handler import Handler, InstanceContext
+from proto.component import ERROR_PORT, ComponentDefinition
+from proto.problem import Problem
+
+
+class Component(Protocol):
+    """One resolved component: built in, or from a stranger and therefore sandboxed."""
+
+    @property
+    def definition(self) -> ComponentDefinition:
+        """What it says of itself."""
+
+    def check(self, config: Mapping[str, Any]) -> Awaitable[Sequence[Problem]]:
+        """What is wrong with a node's configuration beyond its schema, such as an expression's syntax.
+
+        Called once when a graph is loaded, with the defaults filled in; ``path`` of a problem is relative to
+        the configuration.
+        """
+
+    def create(self, context: InstanceContext) -> Handler:
+        """A new handler for one node of one execution. Neither awaits nor fails; ``initialize`` does."""
+
+
+def input_names(definition: ComponentDefinition) -> tuple[str, ...]:
+    """Names of the input ports, in order."""
+    return tuple(port.name for port in definition.ports.inputs)
+
+
+def output_names(definition: ComponentDefinition) -> tuple[str, ...]:
+    """Names of the output ports, in order; the implicit ``error`` port last unless it is declared."""
+    names = tuple(port.name for port in definition.ports.outputs)
+    return names if ERROR_PORT in names else (*names, ERROR_PORT)
+
+
+class Builtin:
+    """A component that the runtime ships and runs in this process; its code is ours, never a stranger's."""
+
+    def __init__(self, definition: ComponentDefinition, make: Callable[[InstanceContext], Handler]) -> None:
+        self._definition = definition
+        self._make = make
+
+    @property
+    def definition(self) -> ComponentDefinition:
+        return self._definition
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        del config  # the schema has said all there is to say
+        return ()
+
+    def create(self, context: InstanceContext) -> Handler:
+        return self._make(context)

@@ -1,0 +1,155 @@
+"""What can go wrong in the engine, named by whose fault it is.
+
+    EngineError
+    ├── NotFoundError                  the caller names something that does not exist
+    │   ├── GraphNotFoundError
+    │   ├── ExecutionNotFoundError
+    │   └── ComponentNotFoundError
+    ├── InvalidError                   the caller sent something that is wrong; carries every problem
+    │   ├── InvalidGraphError
+    │   ├── InvalidComponentError
+    │   └── InvalidInjectionError
+    ├── ConflictError                  the command does not fit the present state
+    │   ├── IllegalTransitionError
+    │   └── ComponentExistsError
+    └── OverloadedError                a bound was met; try again later
+        ├── TooManyExecutionsError
+        ├── InboxFullError
+        └── HeldQueueFullError
+
+Errors inside handlers are not here: they are values (:class:`engine.handler.HandlerError`).
+"""
+
+from collections.abc import Sequence
+
+from proto.problem import Problem
+
+
+class EngineError(Exception):
+    """The parent of all errors that a caller of :class:`engine.runtime.Runtime` can meet.
+
+    ``code`` is a stable name for programs.
+    """
+
+    code = "engine.error"
+
+
+class NotFoundError(EngineError):
+    """The caller names something that does not exist."""
+
+    kind = "Thing"
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(f"{self.kind} not found: {identifier}")
+        self.identifier = identifier
+
+
+class GraphNotFoundError(NotFoundError):
+    """No graph with this id is loaded."""
+
+    code = "graph.not_found"
+    kind = "Graph"
+
+
+class ExecutionNotFoundError(NotFoundError):
+    """No execution with this id is running or kept in the history."""
+
+    code = "execution.not_found"
+    kind = "Execution"
+
+
+class ComponentNotFoundError(NotFoundError):
+    """No component with this id is built in or registered."""
+
+    code = "component.not_found"
+    kind = "Component"
+
+
+class InvalidError(EngineError):
+    """The caller sent something that is wrong. ``problems`` holds every single thing, never none."""
+
+    code = "invalid"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+
+class InvalidGraphError(InvalidError):
+    """A graph definition that cannot be loaded; nothing of it was stored."""
+
+    code = "graph.invalid"
+
+
+class InvalidComponentError(InvalidError):
+    """A component definition that cannot be registered; nothing of it was stored."""
+
+    code = "component.invalid"
+
+
+class InvalidInjectionError(InvalidError):
+    """An injected message that names no port of the graph, or whose value is refused."""
+
+    code = "injection.invalid"
+
+
+class ConflictError(EngineError):
+    """The command does not fit the present state. Nothing has changed."""
+
+    code = "conflict"
+
+
+class IllegalTransitionError(ConflictError):
+    """A command that an execution in this state does not take; the message names the state."""
+
+    code = "execution.illegal_state"
+
+    def __init__(self, execution_id: str, command: str, state: str) -> None:
+        super().__init__(f"Cannot {command} execution {execution_id}: it is {state}")
+        self.execution_id = execution_id
+        self.state = state
+
+
+class ComponentExistsError(ConflictError):
+    """A component with this id is built in or registered already."""
+
+    code = "component.exists"
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(f"Component already registered: {identifier}")
+
+
+class OverloadedError(EngineError):
+    """A bound was met. Nothing was taken in; ``retry_after_seconds`` says when to try again."""
+
+    code = "overloaded"
+    retry_after_seconds = 1
+
+
+class TooManyExecutionsError(OverloadedError):
+    """The limit of concurrent executions is reached."""
+
+    code = "execution.limit"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Maximum concurrent executions reached: {limit}")
+
+
+class InboxFullError(OverloadedError):
+    """A node's inbox stayed full for as long as an injection may wait, or its policy refuses at once."""
+
+    code = "injection.inbox_full"
+
+    def __init__(self, node_id: str, waited_seconds: float) -> None:
+        waited = f" for {waited_seconds:g} s" if waited_seconds else ""
+        super().__init__(f"The inbox of node {node_id} is full{waited}; send more slowly, or try again later")
+        self.node_id = node_id
+
+
+class HeldQueueFullError(OverloadedError):
+    """The execution is paused and holds as many injected messages as it may."""
+
+    code = "injection.held_queue_full"
+
+    def __init__(self, execution_id: str, limit: int) -> None:
+        super().__init__(f"Execution {execution_id} is paused and already holds {limit} messages; resume it")

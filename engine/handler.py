@@ -1,0 +1,137 @@
+"""The seam between the engine and what handlers do.
+
+A handler takes a batch of messages and returns one outcome for each, in order. It neither routes, counts, times
+nor reports: ``engine.instance`` alone does, so built-in, JavaScript and WASM components behave alike. An outcome
+is all that an invocation did. If it carries an error its emissions are ignored: an invocation is a transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+Emission = tuple[int, bytes]
+"""The index of an output port, and a value as JSON text."""
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One value on its way to one node.
+
+    Attributes:
+        port: index of the input port.
+        value: JSON text.
+        sequence: strictly increasing within the execution.
+        edge: index of the edge that it travels along; -1 for an injected message.
+    """
+
+    port: int
+    value: bytes
+    sequence: int = 0
+    edge: int = -1
+
+
+class LogLine(msgspec.Struct, frozen=True, gc=False):
+    """One line that a handler logged.
+
+    Attributes:
+        level: ``debug``, ``info``, ``warn`` or ``error``.
+        message: for people.
+        meta: JSON text, or nothing.
+    """
+
+    level: str
+    message: str
+    meta: bytes | None = None
+
+
+class HandlerError(msgspec.Struct, frozen=True, gc=False):
+    """Why an invocation failed.
+
+    Attributes:
+        name: the kind of error, such as ``TypeError`` or ``CpuLimitExceeded``.
+        message: one sentence for people.
+        stack: the author's stack trace, or empty.
+        details: further fields of the error value as the JSON text of an object, or nothing.
+    """
+
+    name: str
+    message: str
+    stack: str = ""
+    details: bytes | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """All that one invocation did: emissions in order, log lines in order, or an error."""
+
+    emissions: Sequence[Emission] = ()
+    logs: Sequence[LogLine] = ()
+    error: HandlerError | None = None
+
+
+NOTHING = Outcome()
+"""The outcome of an invocation that did nothing."""
+
+
+class InstanceContext(msgspec.Struct, frozen=True):
+    """What a handler knows of its place.
+
+    Attributes:
+        execution_id: the execution it lives in.
+        node_id: its node in the graph.
+        instance_id: unique among all instances.
+        config: the node's configuration, with the component's defaults filled in.
+        inputs: names of the input ports; messages carry indices into it.
+        outputs: names of the output ports; emissions carry indices into it.
+        seed: where its randomness comes from, so that a run can be repeated.
+        between_slices: awaited by handlers that run for long, between two slices; it waits while the
+            execution is paused.
+    """
+
+    execution_id: str
+    node_id: str
+    instance_id: str
+    config: Mapping[str, Any]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    seed: int
+    between_slices: Callable[[], Awaitable[None]]
+
+
+class Handler:
+    """One instance of a component. Only ``process`` must be written.
+
+    A handler that keeps messages back (delay, accumulator, merge) says so through ``due``, ``release``,
+    ``flush`` and ``is_full``; it starts no task and no timer of its own.
+    """
+
+    async def initialize(self) -> Outcome:
+        """Called once, before any message. An error fails the execution; emissions leave when it runs."""
+        return NOTHING
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Handle the messages in order; return exactly one outcome for each."""
+        raise NotImplementedError
+
+    async def cleanup(self) -> Outcome:
+        """Called once at the end, whatever the end; emissions are ignored."""
+        return NOTHING
+
+    def due(self) -> float | None:
+        """When ``release`` wants to be called, in seconds of Trio's clock; None when nothing waits for time.
+
+        As long as a time is given the execution is not quiescent: what is held here is still in flight.
+        """
+        return None
+
+    def release(self, now: float) -> Outcome:
+        """Give out what is due at ``now`` (seconds of Trio's clock)."""
+        del now
+        return NOTHING
+
+    def flush(self) -> Outcome:
+        """Give out all that is held, because no further message will come."""
+        return NOTHING
+
+    def is_full(self) -> bool:
+        """Whether so much is held that no further message should be handed over before a release."""
+        return False

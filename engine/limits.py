@@ -1,0 +1,61 @@
+"""The engine's bounds: each with its unit, and why it stands where it stands."""
+
+import msgspec
+
+
+class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one runtime. All of them are enforced; the service makes them settings."""
+
+    max_concurrent_executions: int = 100
+    """Executions that have not ended (specification, "Configuration")."""
+
+    default_timeout_ms: float = 300_000
+    """Wall time of an execution that asks for no other (specification, "Configuration")."""
+
+    max_held_messages: int = 10_000
+    """Messages that a paused execution holds (specification, ``MAX_BACKPRESSURE_QUEUE``)."""
+
+    inbox_messages: int = 1_000
+    """Messages that wait before a node. Deep enough for full batches, shallow enough to push back soon."""
+
+    inbox_bytes: int = 16 * 1024 * 1024
+    """Bytes that wait before a node: a thousand large messages are not a thousand small ones."""
+
+    batch_messages: int = 64
+    """Messages handled in one go. Beyond this, Trio's switch is paid for and only latency would grow."""
+
+    value_bytes: int = 10 * 1024 * 1024
+    """One JSON value. Larger ones belong into a store, with a reference in the message."""
+
+    graph_nodes: int = 1_000
+    """Nodes of a graph: each is a task, and for foreign code an instance of about 0.6 MB."""
+
+    graph_edges: int = 10_000
+    """Edges of a graph."""
+
+    config_bytes: int = 1024 * 1024
+    """The configuration of one node, as JSON text."""
+
+    source_bytes: int = 1024 * 1024
+    """The source text of one component."""
+
+    name_characters: int = 200
+    """Identifiers and names of nodes, ports, edges, graphs and components."""
+
+    injection_wait_seconds: float = 5.0
+    """How long an injection waits at a full inbox before it is refused."""
+
+    completion_grace_ms: float = 2_000
+    """Quiet time after which an execution with ``completion: auto`` ends by itself."""
+
+    stop_seconds: float = 5.0
+    """How long ``stop`` may take, cleanup included; a draining stop drains for three quarters of it."""
+
+    cleanup_seconds: float = 1.0
+    """How long the cleanup of one instance may take when its execution ends."""
+
+    finished_executions: int = 1_000
+    """Executions kept for inspection after their end; the oldest goes first."""
+
+    log_lines: int = 200
+    """Log lines kept per execution for inspection; the oldest goes first."""

@@ -1,0 +1,38 @@
+"""The seam between the engine and whoever watches it.
+
+``ExecutionObserver`` hears the rare things of all executions. ``FlowObserver`` hears every hop of the executions
+that it asked for; where nobody asked, nothing is built and nothing is called. Observers are called in the midst
+of the engine's work: they take note and return at once, and never raise.
+"""
+
+from engine.handler import HandlerError, LogLine, Message
+from proto.execution import ExecutionSnapshot
+
+
+class ExecutionObserver:
+    """Hears state changes, log lines, failed invocations and drops of all executions."""
+
+    def state_changed(self, execution: ExecutionSnapshot) -> None:
+        """The execution entered ``execution.state``."""
+
+    def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
+        """A handler logged a line."""
+
+    def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
+        """An invocation ended in an error."""
+
+    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
+        """A node's inbox was full, and its overflow policy dropped messages."""
+
+
+class FlowObserver:
+    """Hears every invocation and every emission of one execution."""
+
+    def invoked(self, node_id: str, port: str, message: Message) -> None:
+        """A handler is about to be called with a message."""
+
+    def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
+        """An emitted value began its way along one edge."""
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        """A value was emitted on a port that no edge leaves: it is an output of the graph."""
