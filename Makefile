@@ -1,0 +1,47 @@
+# The verbs of this project. Each of them sets the checkout up first, where something has changed.
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))) python3)
+PORT ?= 5006
+export PORT
+
+BIN := .venv/bin
+TYPED_SCRIPTS := hatch_build.py scripts/*.py examples/*/*.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check bench lock
+
+help: ## list the verbs
+	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
+	@echo "make demo    push 13,000 ISO records through a graph over HTTP, and check what comes out"
+	@echo "make test    make check, then every test"
+	@echo "make check   ruff, mypy and the import contracts"
+	@echo "make bench   throughput and latency, beside a bare Trio channel"
+	@echo "make setup   .venv, packages and the QuickJS guest; the other verbs do it when needed"
+	@echo "make lock    renew constraints.txt"
+	@echo
+	@echo "PYTHON=... names the Python to set up with (3.11 or newer); now $(PYTHON)."
+
+setup:
+	@$(PYTHON) scripts/setup.py
+
+run: setup
+	@exec $(BIN)/symbia-runtime serve
+
+demo: setup
+	@$(BIN)/python -m examples.countries
+
+check: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/mypy $(TYPED_SCRIPTS)
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest
+
+bench: setup
+	@$(BIN)/python -m benchmarks.bench_routing
+
+lock: setup
+	@$(BIN)/python scripts/lock.py

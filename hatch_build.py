@@ -1,0 +1,26 @@
+"""Makes sure that the QuickJS guest is in the wheel: the one file of it that is compiled, not written.
+
+The guest is WebAssembly, so the wheel serves every machine. Its compiler (`ziglang`) is a build requirement in
+pyproject.toml; `wasm_host/quickjs/build.py` fetches the pinned C sources, checks them, and compiles.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+GUEST = Path("wasm_host", "quickjs", "guest.wasm")
+
+
+class GuestHook(BuildHookInterface[Any]):
+    """Builds the guest where it is missing, and packages it although it is not under version control."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before a wheel is put together; `version` is `standard` or `editable`."""
+        del version  # an editable install runs from the checkout, and needs the guest there just as well
+        guest = Path(self.root) / GUEST
+        if not guest.exists():
+            subprocess.run([sys.executable, "-m", "wasm_host.quickjs.build"], cwd=self.root, check=True)
+        build_data["artifacts"].append(GUEST.as_posix())
