@@ -5,7 +5,7 @@ PORT ?= 5006
 export PORT
 
 BIN := .venv/bin
-TYPED_SCRIPTS := hatch_build.py scripts/*.py examples/*/*.py
+TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check bench lock
