@@ -11,6 +11,7 @@
     │   └── InvalidInjectionError
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
+    │   ├── InputsClosedError
     │   └── ComponentExistsError
     └── OverloadedError                a bound was met; try again later
         ├── TooManyExecutionsError
@@ -110,6 +111,15 @@ class IllegalTransitionError(ConflictError):
         self.state = state
 
 
+class InputsClosedError(ConflictError):
+    """An injection into an execution that was told that no more input is coming."""
+
+    code = "execution.inputs_closed"
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(f"Execution {execution_id} takes no more input: it was told to complete")
+
+
 class ComponentExistsError(ConflictError):
     """A component with this id is built in or registered already."""
 
@@ -120,10 +130,14 @@ class ComponentExistsError(ConflictError):
 
 
 class OverloadedError(EngineError):
-    """A bound was met. Nothing was taken in; ``retry_after_seconds`` says when to try again."""
+    """A bound was met. ``retry_after_seconds`` says when to try again.
+
+    ``accepted`` counts the messages of the same request that had been taken in before; the rest was refused.
+    """
 
     code = "overloaded"
     retry_after_seconds = 1
+    accepted = 0
 
 
 class TooManyExecutionsError(OverloadedError):

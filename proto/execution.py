@@ -102,6 +102,23 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     error: ExecutionError | None = None
 
 
+class LogEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One line that a handler logged. ``timestamp`` is ISO 8601 in UTC, ``meta`` whatever the author added."""
+
+    timestamp: str
+    node_id: str
+    level: str
+    message: str
+    meta: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class InjectionReceipt(msgspec.Struct, frozen=True):
+    """What became of injected messages: how many were accepted, and whether they wait for ``resume``."""
+
+    accepted: int
+    queued: bool
+
+
 class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel"):
     """How an execution is to run; every field may be absent. Further fields are tolerated and ignored.
 

@@ -1,6 +1,6 @@
 """Graph definitions: nodes and edges, as their authors write them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,8 +16,8 @@ class Retry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
         backoff_ms: the wait before the second attempt; it doubles with each further one.
     """
 
-    max_attempts: int = 3
-    backoff_ms: float = 100
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    backoff_ms: Annotated[float, msgspec.Meta(ge=0, le=3_600_000)] = 100
 
 
 class InboxOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -78,24 +78,24 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str = ""
 
 
-class GraphDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
+class GraphDefinition(msgspec.Struct, frozen=True):
     """A dataflow network (specification, "Graphs"). Further top-level fields are tolerated and not kept.
 
     Attributes:
         symbia: the version of the specification; any non-empty text.
         name: for people; need not be unique.
-        version: the graph's own version.
         nodes: at least one.
         edges: between ports of the nodes; they form no cycle.
+        version: the graph's own version.
         description: for people.
         metadata: ``role``, ``ingress`` and the author's own.
     """
 
     symbia: str
     name: str
-    version: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    version: str = "1.0.0"
     description: str = ""
     metadata: dict[str, Any] = {}
 

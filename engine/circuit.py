@@ -1,0 +1,116 @@
+"""What the instances of one execution share, and the sending of values along its edges."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import count
+
+import msgspec
+
+from engine.gate import Gate
+from engine.handler import Emission, HandlerError, LogLine, Message
+from engine.inbox import Inbox
+from engine.inflight import InFlight
+from engine.limits import EngineLimits
+from engine.metrics import ExecutionCounters
+from engine.observer import ExecutionObserver, FlowObserver
+from engine.routing import CompiledNode, LoadedGraph, Target
+from proto.execution import ExecutionError, LogEntry
+
+
+class Circuit:
+    """The inboxes of one execution, its gate, its count of messages in flight, and its watchers.
+
+    Args:
+        execution_id: for reports.
+        graph: whose nodes the inboxes belong to, by index.
+        limits: bounds of inboxes and logs.
+        observers: told of log lines, failed invocations and drops; shared with the runtime.
+        fail: called when an unconnected error must end the execution.
+        timestamp: the present wall time, ISO 8601 in UTC.
+    """
+
+    def __init__(
+        self,
+        execution_id: str,
+        graph: LoadedGraph,
+        limits: EngineLimits,
+        observers: Sequence[ExecutionObserver],
+        fail: Callable[[ExecutionError], None],
+        timestamp: Callable[[], str],
+    ) -> None:
+        self.execution_id = execution_id
+        self.graph = graph
+        self.limits = limits
+        self.fail = fail
+        self.gate = Gate()
+        self.in_flight = InFlight()
+        self.counters = ExecutionCounters()
+        self.inboxes = [Inbox(node.capacity, limits.inbox_bytes, node.overflow) for node in graph.nodes]
+        self.flow_observers: tuple[FlowObserver, ...] = ()
+        self.log_entries: deque[LogEntry] = deque(maxlen=limits.log_lines)
+        self._observers = observers
+        self._timestamp = timestamp
+        self._sequence = count(1)
+
+    def next_sequence(self) -> int:
+        """A number greater than all before it in this execution."""
+        return next(self._sequence)
+
+    async def send(self, node: CompiledNode, emissions: Sequence[Emission]) -> None:
+        """Send a node's emissions to where its edges lead, in order; wait wherever an inbox is full.
+
+        Every message is counted as in flight before it is on its way. Not a checkpoint where nothing is full.
+        """
+        inboxes = self.inboxes
+        for port, value in emissions:
+            targets = node.routes[port]
+            if self.flow_observers and not targets:
+                for observer in self.flow_observers:
+                    observer.emitted(node.id, node.outputs[port], value)
+            for target in targets:
+                message = Message(target.port, value, next(self._sequence), target.edge)
+                if self.flow_observers:
+                    self._report_hop(node, port, target, message)
+                self.in_flight.add(1)
+                inbox = inboxes[target.node]
+                if not inbox.offer(message):
+                    await self._send_to_full(target.node, inbox, message)
+
+    async def _send_to_full(self, node_index: int, inbox: Inbox, message: Message) -> None:
+        self.counters.backpressure_events += 1
+        if inbox.overflow in ("drop-oldest", "drop-newest"):
+            self.drop(node_index, message)
+        else:
+            await inbox.put(message)
+
+    def drop(self, node_index: int, message: Message) -> None:
+        """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""
+        dropped = self.inboxes[node_index].put_dropping(message)
+        if dropped:
+            for observer in self._observers:
+                observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
+            self.in_flight.finish(len(dropped))
+
+    def log(self, node: CompiledNode, line: LogLine) -> None:
+        """Keep a handler's log line for inspection, and report it."""
+        meta = msgspec.UNSET if line.meta is None else msgspec.Raw(line.meta)
+        self.log_entries.append(LogEntry(self._timestamp(), node.id, line.level, line.message, meta))
+        for observer in self._observers:
+            observer.logged(self.execution_id, node.id, line)
+
+    def report_failure(self, node: CompiledNode, error: HandlerError) -> None:
+        """Report an invocation that ended in an error."""
+        for observer in self._observers:
+            observer.invocation_failed(self.execution_id, node.id, error)
+
+    def report_invocations(self, node: CompiledNode, batch: Sequence[Message]) -> None:
+        """Report to those who watch that a handler is about to be called."""
+        for message in batch:
+            port = node.inputs[message.port]
+            for observer in self.flow_observers:
+                observer.invoked(node.id, port, message)
+
+    def _report_hop(self, node: CompiledNode, port: int, target: Target, message: Message) -> None:
+        target_node = self.graph.nodes[target.node]
+        for observer in self.flow_observers:
+            observer.sent(node.id, node.outputs[port], target_node.id, target_node.inputs[target.port], message)

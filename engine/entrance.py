@@ -1,0 +1,124 @@
+"""Where injected messages enter an execution: one at a time, in the order of their coming, within bounds.
+
+While the execution is paused they are held, up to a bound; on resume the held ones go in first, and newer
+injections wait behind them. A full inbox makes an injection wait for a bounded time, then it is refused. So a
+message is either accepted, and then nothing but the end of the execution or a policy of the graph's author can
+drop it, or it is refused and its sender knows.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+import trio
+
+from engine.circuit import Circuit
+from engine.errors import HeldQueueFullError, InboxFullError
+from engine.handler import Message
+
+
+class Entrance:
+    """The way in. Its callers have checked that the execution takes messages at all."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._circuit = circuit
+        self._turn = trio.Lock()  # Trio's lock is fair: first come, first served
+        self._held: deque[tuple[int, Message]] = deque()
+        self._is_open = True
+        self._waiting: set[trio.CancelScope] = set()
+
+    @property
+    def held(self) -> int:
+        """Messages that wait for ``open``."""
+        return len(self._held)
+
+    def close(self) -> None:
+        """From now on hold what comes; also what is waiting at a full inbox at this moment."""
+        self._is_open = False
+        self.release_waiting()
+
+    def open(self) -> None:
+        """Let new messages through again, behind those that are held; ``drain`` must follow."""
+        self._is_open = True
+
+    def release_waiting(self) -> None:
+        """Let those who wait at a full inbox wait no longer: the execution holds, or has ended."""
+        for scope in self._waiting:
+            scope.cancel()
+
+    def _holds(self) -> bool:
+        return not self._is_open
+
+    async def drain(self) -> None:
+        """Put the held messages into their inboxes, in order, until none is left or the entrance closes."""
+        async with self._turn:
+            while self._held and not self._holds():
+                node_index, message = self._held[0]
+                if await self._put(node_index, message, math.inf):
+                    self._held.popleft()
+
+    async def inject(self, messages: Sequence[tuple[int, Message]]) -> int:
+        """Accept messages for nodes, given by index; return how many of them are held.
+
+        Raises:
+            InboxFullError: an inbox stayed full for too long; ``accepted`` says how many were taken before.
+            HeldQueueFullError: too many are held already; likewise.
+        """
+        deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
+        held = 0
+        for accepted, (node_index, message) in enumerate(messages):
+            self._circuit.in_flight.add(1)
+            try:
+                held += await self._accept(node_index, message, deadline)
+            except BaseException as error:
+                self._circuit.in_flight.finish(1)
+                if isinstance(error, InboxFullError | HeldQueueFullError):
+                    self._circuit.counters.backpressure_events += 1
+                    error.accepted = accepted
+                raise
+        return held
+
+    async def _accept(self, node_index: int, message: Message, deadline: float) -> bool:
+        """Take one message in; whether it is held."""
+        if self._holds():
+            return self._hold(node_index, message)
+        inbox = self._circuit.inboxes[node_index]
+        if not self._held and not self._turn.locked() and inbox.offer(message):
+            return False
+        with trio.CancelScope(deadline=deadline) as scope:
+            async with self._turn:
+                if not self._holds() and await self._put(node_index, message, deadline):
+                    return False
+        if self._holds():
+            return self._hold(node_index, message)
+        waited = self._circuit.limits.injection_wait_seconds if scope.cancelled_caught else 0.0
+        raise self._full(node_index, waited)
+
+    async def _put(self, node_index: int, message: Message, deadline: float) -> bool:
+        """Put a message into its inbox, by its policy; False when the entrance closed or the time was up."""
+        inbox = self._circuit.inboxes[node_index]
+        if inbox.offer(message):
+            return True
+        self._circuit.counters.backpressure_events += 1
+        if inbox.overflow in ("drop-oldest", "drop-newest"):
+            self._circuit.drop(node_index, message)
+            return True
+        if inbox.overflow == "reject" and deadline != math.inf:
+            raise self._full(node_index, 0.0)
+        with trio.CancelScope(deadline=deadline) as scope:
+            self._waiting.add(scope)
+            try:
+                await inbox.put(message)
+            finally:
+                self._waiting.discard(scope)
+        return not scope.cancelled_caught
+
+    def _hold(self, node_index: int, message: Message) -> bool:
+        limit = self._circuit.limits.max_held_messages
+        if len(self._held) >= limit:
+            raise HeldQueueFullError(self._circuit.execution_id, limit)
+        self._held.append((node_index, message))
+        return True
+
+    def _full(self, node_index: int, waited_seconds: float) -> InboxFullError:
+        return InboxFullError(self._circuit.graph.nodes[node_index].id, waited_seconds)

@@ -1,0 +1,334 @@
+"""One running graph: a nursery with a task for each node, and the one who decides when it ends.
+
+    initialize all -> running -> (paused <-> running) -> quiescent and no more input -> flush -> completed
+                         └── fail(), timeout, stop ──────────────────────────────────> failed / cancelled
+
+Whatever the end, every initialised instance is cleaned up, shielded and within a deadline, before the final
+state is shown. So whoever sees a terminal state sees an execution that has left nothing behind.
+"""
+
+import math
+import secrets
+import traceback
+from collections.abc import Sequence
+
+import trio
+
+from engine.circuit import Circuit
+from engine.entrance import Entrance
+from engine.errors import IllegalTransitionError, InputsClosedError
+from engine.handler import InstanceContext, Message
+from engine.instance import Instance
+from engine.lifecycle import Command, Lifecycle
+from engine.limits import EngineLimits
+from engine.metrics import summarise
+from engine.observer import ExecutionObserver, FlowObserver
+from engine.routing import CompiledNode, LoadedGraph
+from engine.wallclock import WallClock
+from proto.execution import (
+    Completion,
+    ExecutionError,
+    ExecutionSnapshot,
+    ExecutionState,
+    InjectionReceipt,
+    LogEntry,
+)
+from proto.graph import OnError
+
+
+class Execution:
+    """One execution. Its task calls ``run`` once; everybody else uses the commands.
+
+    Args:
+        execution_id: unique among all executions.
+        graph: what to run.
+        limits: the runtime's bounds.
+        completion: whether it ends by itself when it has gone quiet.
+        timeout_ms: wall time that it may take; 0 for no limit.
+        observers: told of state changes, log lines and failures.
+        clock: for the times that people see; everything that waits goes by Trio's clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        execution_id: str,
+        graph: LoadedGraph,
+        limits: EngineLimits,
+        completion: Completion,
+        timeout_ms: float,
+        observers: Sequence[ExecutionObserver],
+        clock: WallClock,
+    ) -> None:
+        self.id = execution_id
+        self.graph = graph
+        self._limits = limits
+        self._completion = completion
+        self._timeout_ms = timeout_ms
+        self._observers = observers
+        self._clock = clock
+        self._lifecycle = Lifecycle(execution_id)
+        self._circuit = Circuit(execution_id, graph, limits, observers, self.fail, clock.timestamp)
+        self._entrance = Entrance(self._circuit)
+        self._instances = [self._make_instance(node) for node in graph.nodes]
+        self._scope = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
+        self._created_at = clock.timestamp()
+        self._started_at: str | None = None
+        self._completed_at: str | None = None
+        self._error: ExecutionError | None = None
+        self._is_drained = False
+        self._inputs_closed = trio.Event()
+        self._first_injection = trio.Event()
+        self._last_injection_seconds = -math.inf
+        self._changed = trio.Event()
+        self.started = trio.Event()
+        self.finished = trio.Event()
+
+    def _make_instance(self, node: CompiledNode) -> Instance:
+        instance_id = f"{self.id}/{node.id}"
+        context = InstanceContext(
+            execution_id=self.id,
+            node_id=node.id,
+            instance_id=instance_id,
+            config=node.config,
+            inputs=node.inputs,
+            outputs=node.outputs,
+            seed=secrets.randbits(63),
+            between_slices=self._circuit.gate.stand_aside,
+        )
+        on_error: OnError = "continue" if self.graph.is_long_lived else "fail"
+        return Instance(node, instance_id, node.component.create(context), self._circuit, on_error)
+
+    @property
+    def state(self) -> ExecutionState:
+        """Where the execution is in its life."""
+        return self._lifecycle.state
+
+    def snapshot(self) -> ExecutionSnapshot:
+        """The execution at this moment."""
+        return ExecutionSnapshot(
+            id=self.id,
+            graph_id=self.graph.id,
+            state=self.state,
+            instances=tuple(instance.snapshot() for instance in self._instances),
+            metrics=summarise((instance.counters for instance in self._instances), self._circuit.counters),
+            created_at=self._created_at,
+            started_at=self._started_at,
+            completed_at=self._completed_at,
+            error=self._error,
+        )
+
+    def logs(self) -> list[LogEntry]:
+        """The latest log lines of its handlers, oldest first."""
+        return list(self._circuit.log_entries)
+
+    def add_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell ``observer`` of every hop from now on."""
+        self._circuit.flow_observers = (*self._circuit.flow_observers, observer)
+
+    def remove_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell it no more."""
+        self._circuit.flow_observers = tuple(
+            other for other in self._circuit.flow_observers if other is not observer
+        )
+
+    # Commands
+
+    async def inject(self, messages: Sequence[tuple[int, int, bytes]], *, final: bool) -> InjectionReceipt:
+        """Accept messages, given as (node index, input port index, JSON text); with ``final``, the last ones.
+
+        Raises:
+            IllegalTransitionError: the execution is neither running nor paused.
+            InputsClosedError: it has been told that no more input is coming.
+            OverloadedError: a bound was met.
+        """
+        if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
+            raise IllegalTransitionError(self.id, "inject into", self.state)
+        if self._inputs_closed.is_set():
+            raise InputsClosedError(self.id)
+        circuit = self._circuit
+        held = await self._entrance.inject(
+            [(node_index, Message(port, value, circuit.next_sequence())) for node_index, port, value in messages]
+        )
+        if messages:
+            circuit.counters.last_activity_ms = self._clock.milliseconds()
+            self._last_injection_seconds = trio.current_time()
+            self._first_injection.set()
+        if final:
+            self._inputs_closed.set()
+        return InjectionReceipt(accepted=len(messages), queued=held > 0)
+
+    async def pause(self) -> None:
+        """Hold all messages. When this returns, no handler is running and none will start.
+
+        Raises:
+            IllegalTransitionError: the execution is not running.
+        """
+        self._apply("pause")
+        self._entrance.close()
+        await self._circuit.gate.close()
+
+    async def resume(self) -> None:
+        """Go on, with what is held first.
+
+        Raises:
+            IllegalTransitionError: the execution is not paused.
+        """
+        self._apply("resume")
+        self._entrance.open()
+        if self._nursery is not None:
+            self._nursery.start_soon(self._entrance.drain)
+        self._circuit.gate.open()
+
+    def complete(self) -> None:
+        """Take no more input, and end when everything that was accepted has been processed.
+
+        Raises:
+            IllegalTransitionError: the execution is neither running nor paused.
+        """
+        if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
+            raise IllegalTransitionError(self.id, "complete", self.state)
+        self._inputs_closed.set()
+
+    async def stop(self, *, drain: bool) -> None:
+        """End: at once, or with ``drain`` after what was accepted has been processed, within the deadline.
+
+        Returns when the execution has left nothing behind.
+
+        Raises:
+            IllegalTransitionError: it has ended already.
+        """
+        if self._lifecycle.is_terminal:
+            raise IllegalTransitionError(self.id, "stop", self.state)
+        if drain and self.started.is_set():
+            if self.state is ExecutionState.PAUSED:
+                await self.resume()
+            self._inputs_closed.set()
+            with trio.move_on_after(self._limits.stop_seconds * 0.75):
+                await self.finished.wait()
+        self._scope.cancel()
+        await self.finished.wait()
+
+    def fail(self, error: ExecutionError) -> None:
+        """End because of an error; the first one is kept."""
+        if self._error is None:
+            self._error = error
+        self._scope.cancel()
+
+    # The task
+
+    async def run(self) -> None:
+        """Live the execution's whole life. Raises nothing but Trio's ``Cancelled``."""
+        try:
+            with self._scope:
+                await self._live()
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends this execution and no other
+            stack = "".join(traceback.format_exception(error))
+            self._error = ExecutionError(f"Internal error: {error!r}", stack=stack)
+        finally:
+            await self._clean_up()
+            self._end()
+
+    async def _live(self) -> None:
+        seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
+        with trio.move_on_after(seconds) as timeout:
+            if not await self._initialize():
+                return
+            self._started_at = self._clock.timestamp()
+            self._circuit.counters.started_ms = self._clock.milliseconds()
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                for instance in self._instances:
+                    nursery.start_soon(instance.run)
+                self._apply("run")
+                self.started.set()
+                await self._wait_for_end_of_input()
+                await self._flush()
+                self._is_drained = True
+                nursery.cancel_scope.cancel()
+        if timeout.cancelled_caught:
+            limit = f"{self._timeout_ms:g} ms"
+            self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
+
+    async def _initialize(self) -> bool:
+        """Initialise all instances, in topological order; False if one failed."""
+        self._apply("initialize")
+        for index in self.graph.order:
+            instance = self._instances[index]
+            error = await instance.initialize()
+            if error is not None:
+                text = f"Node {instance.node.id} failed to initialize: {error.name}: {error.message}"
+                self._error = ExecutionError(text, instance.node.id, error.stack or None)
+                return False
+        return True
+
+    async def _wait_for_end_of_input(self) -> None:
+        """Return when no more input is coming and everything has been processed."""
+        if self._completion == "auto":
+            await self._wait_until_told_or_quiet()
+        await self._inputs_closed.wait()
+        await self._circuit.in_flight.wait_quiescent()
+
+    async def _wait_until_told_or_quiet(self) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def close_when_quiet() -> None:
+                await self._first_injection.wait()
+                while not self._inputs_closed.is_set():
+                    await self._wait_quiet()
+                    if self.state is ExecutionState.RUNNING:
+                        self._inputs_closed.set()
+                    else:  # paused: nothing ends before it is resumed
+                        await self._changed.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(close_when_quiet)
+            await self._inputs_closed.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _wait_quiet(self) -> None:
+        """Return when nothing has been in flight, and nothing was injected, for the grace period."""
+        in_flight = self._circuit.in_flight
+        grace_seconds = self._limits.completion_grace_ms / 1000
+        while True:
+            await in_flight.wait_quiescent()
+            generation = in_flight.generation
+            await trio.sleep_until(self._last_injection_seconds + grace_seconds)
+            if not in_flight.count and in_flight.generation == generation:
+                return
+
+    async def _flush(self) -> None:
+        """Let every instance give out what it holds, those that feed others first."""
+        for index in self.graph.order:
+            await self._instances[index].flush()
+            await self._circuit.in_flight.wait_quiescent()
+
+    async def _clean_up(self) -> None:
+        """Clean up every initialised instance, all at once, whatever happens to this task meanwhile."""
+        self._circuit.gate.open()  # a paused handler must be able to end
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                nursery.cancel_scope.deadline = trio.current_time() + self._limits.cleanup_seconds
+                for instance in self._instances:
+                    if instance.is_initialized:
+                        nursery.start_soon(instance.cleanup)
+
+    def _end(self) -> None:
+        self._completed_at = self._clock.timestamp()
+        if self._error is not None:
+            self._apply("fail")
+        elif self._is_drained and self._lifecycle.allows("complete"):
+            self._apply("complete")
+        else:
+            self._apply("cancel")
+        self._entrance.release_waiting()
+        self.started.set()  # whoever waits for the start sees how it ended
+        self.finished.set()
+
+    def _apply(self, command: Command) -> None:
+        self._lifecycle.apply(command)
+        self._changed.set()
+        self._changed = trio.Event()
+        for observer in self._observers:
+            observer.state_changed(self.snapshot())

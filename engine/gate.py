@@ -1,0 +1,58 @@
+"""The gate that every handler passes before it runs: closed while the execution is paused.
+
+``close`` answers when no handler is running and none will start. A handler that runs for long (a guest that
+spins) also stops at the gate between two slices, and counts as not running while it stands there; so pausing
+never waits for the end of an endless loop.
+"""
+
+import trio
+
+
+class Gate:
+    """Open from the start."""
+
+    def __init__(self) -> None:
+        self._open = True
+        self._running = 0
+        self._at_rest = trio.lowlevel.ParkingLot()
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether handlers may start."""
+        return self._open
+
+    async def enter(self) -> None:
+        """Wait until the gate is open, and count the caller as running. No checkpoint where it is open."""
+        while not self._open:
+            await self._waiting.park()
+        self._running += 1
+
+    def leave(self) -> None:
+        """The caller has stopped running."""
+        self._running -= 1
+        if not self._running:
+            self._at_rest.unpark_all()
+
+    async def stand_aside(self) -> None:
+        """Called by a running handler between two slices: if the gate is closed, rest until it opens."""
+        if self._open:
+            return
+        self.leave()
+        try:
+            while not self._open:
+                await self._waiting.park()
+        finally:
+            self._running += 1
+
+    async def close(self) -> None:
+        """Let nobody start, and return when nobody is running, or when the gate has been opened meanwhile."""
+        self._open = False
+        while self._running and not self._open:
+            await self._at_rest.park()
+
+    def open(self) -> None:
+        """Let everybody through who waits, in the order of their coming."""
+        self._open = True
+        self._waiting.unpark_all()
+        self._at_rest.unpark_all()

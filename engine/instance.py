@@ -1,0 +1,237 @@
+"""One node of one execution: its handler, and the task that feeds it.
+
+This is the only place that counts, times and reports what handlers do, so that handlers need not know of it and
+all kinds of components are observed alike.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import trio
+
+from engine.circuit import Circuit
+from engine.handler import Handler, HandlerError, LogLine, Message, Outcome
+from engine.metrics import InstanceCounters
+from engine.routing import CompiledNode
+from proto import codec
+from proto.execution import ExecutionError, InstanceSnapshot
+from proto.graph import OnError
+
+
+class Instance:
+    """A component instance. ``initialize``, ``run`` and ``cleanup`` are called in this order, by one task each.
+
+    Args:
+        node: what it is an instance of.
+        instance_id: unique among all instances.
+        handler: the component's own work.
+        circuit: shared with the other instances of the execution.
+        on_error: what an unconnected error does, unless the node says otherwise.
+    """
+
+    def __init__(
+        self, node: CompiledNode, instance_id: str, handler: Handler, circuit: Circuit, on_error: OnError
+    ) -> None:
+        self.node = node
+        self.counters = InstanceCounters()
+        self.is_initialized = False
+        self._instance_id = instance_id
+        self._handler = handler
+        self._circuit = circuit
+        self._on_error: OnError = node.definition.on_error or on_error
+        self._inbox = circuit.inboxes[node.index]
+        self._state = "created"
+        self._first = Outcome()
+        self._is_holding = False
+
+    def snapshot(self) -> InstanceSnapshot:
+        """This instance at this moment."""
+        return InstanceSnapshot(
+            node_id=self.node.id,
+            instance_id=self._instance_id,
+            component_id=self.node.definition.component,
+            state=self._state,
+            queued=len(self._inbox),
+            metrics=self.counters.snapshot(),
+        )
+
+    async def initialize(self) -> HandlerError | None:
+        """Let the handler get ready. What it emits here leaves when ``run`` begins."""
+        self._state = "initializing"
+        self.is_initialized = True  # also when it fails half-way: what it began must be cleaned up
+        try:
+            outcome = await self._handler.initialize()
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
+            outcome = Outcome(error=_as_handler_error(error))
+        self._log(outcome.logs)
+        if outcome.error is not None:
+            self.counters.errors += 1
+            self._circuit.report_failure(self.node, outcome.error)
+            self._state = "failed"
+            return outcome.error
+        self._first = outcome
+        self._state = "ready"
+        return None
+
+    async def run(self) -> None:
+        """Process messages until cancelled."""
+        await self._give_out(self._first)
+        while True:
+            batch = await self._next_batch()
+            if batch:
+                await self._process(batch)
+            else:
+                await self._release()
+
+    async def flush(self) -> None:
+        """Let the handler give out what it holds, because no further message will come."""
+        await self._circuit.gate.enter()
+        try:
+            outcome = self._handler.flush()
+        finally:
+            self._circuit.gate.leave()
+        await self._give_out(outcome)
+
+    async def cleanup(self) -> None:
+        """Let the handler free what it has; its errors are reported and change nothing."""
+        self._state = "stopped"
+        try:
+            outcome = await self._handler.cleanup()
+        except Exception as error:  # noqa: BLE001 - as in initialize
+            outcome = Outcome(error=_as_handler_error(error))
+        self._log(outcome.logs)
+        if outcome.error is not None:
+            self._circuit.report_failure(self.node, outcome.error)
+
+    async def _next_batch(self) -> Sequence[Message]:
+        """The messages to process next; none when something held is due first."""
+        due = self._handler.due()
+        limit = self._circuit.limits.batch_messages
+        if due is None:
+            return await self._inbox.take(limit)
+        with trio.move_on_at(due):
+            if self._handler.is_full():
+                await trio.sleep_forever()
+            return await self._inbox.take(limit)
+        return ()
+
+    async def _process(self, batch: Sequence[Message]) -> None:
+        outcomes = await self._invoke(batch)
+        waiting: list[tuple[int, bytes]] = []
+        for message, outcome in zip(batch, outcomes, strict=True):
+            if outcome.logs:
+                self._log(outcome.logs)
+            if outcome.error is None:
+                waiting += outcome.emissions
+                continue
+            # Order along every edge: what was emitted before the error leaves before what follows from it.
+            await self._emit(waiting)
+            waiting = []
+            await self._handle_error(message, outcome.error)
+        await self._emit(waiting)
+        self._settle(len(batch))
+
+    async def _invoke(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Call the handler, counted and timed; one outcome a message, whatever it does."""
+        circuit = self._circuit
+        await circuit.gate.enter()
+        started = trio.current_time()
+        self._state = "processing"
+        try:
+            if circuit.flow_observers:
+                circuit.report_invocations(self.node, batch)
+            outcomes = await self._handler.process(batch)
+        except Exception as error:  # noqa: BLE001 - as in initialize
+            outcomes = [Outcome(error=_as_handler_error(error))] * len(batch)
+        finally:
+            self._state = "ready"
+            circuit.gate.leave()
+        self.counters.count_batch(len(batch), trio.current_time() - started)
+        return outcomes
+
+    async def _release(self) -> None:
+        await self._circuit.gate.enter()
+        try:
+            outcome = self._handler.release(trio.current_time())
+        finally:
+            self._circuit.gate.leave()
+        await self._give_out(outcome)
+        self._settle(0)
+
+    async def _give_out(self, outcome: Outcome) -> None:
+        self._log(outcome.logs)
+        await self._emit(outcome.emissions)
+
+    async def _emit(self, emissions: Sequence[tuple[int, bytes]]) -> None:
+        if emissions:
+            self.counters.emitted += len(emissions)
+            await self._circuit.send(self.node, emissions)
+
+    def _settle(self, finished: int) -> None:
+        """Release finished messages, but count one as in flight for as long as something held waits for time."""
+        in_flight = self._circuit.in_flight
+        is_holding = self._handler.due() is not None
+        if is_holding and not self._is_holding:
+            in_flight.add(1)
+        elif self._is_holding and not is_holding:
+            finished += 1
+        self._is_holding = is_holding
+        in_flight.finish(finished)
+
+    async def _handle_error(self, message: Message, error: HandlerError) -> None:
+        """Retry, route to the error port, go on, or fail the execution: as the node asks for."""
+        self._count_error(error)
+        if self._on_error == "retry":
+            remaining = await self._retry(message, error)
+            if remaining is None:
+                return
+            error = remaining
+        node = self.node
+        if node.routes[node.error_port]:
+            await self._emit([(node.error_port, error_value(node, message, error))])
+        elif self._on_error != "continue":
+            text = f"Node {node.id} failed: {error.name}: {error.message}"
+            self._circuit.fail(ExecutionError(text, node.id, error.stack or None))
+            await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
+
+    async def _retry(self, message: Message, error: HandlerError) -> HandlerError | None:
+        """Try the message again, waiting twice as long each time; the last error, or None for success."""
+        policy = self.node.definition.retry
+        for attempt in range(policy.max_attempts - 1):
+            await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
+            (outcome,) = await self._invoke([message])
+            self._log(outcome.logs)
+            if outcome.error is None:
+                await self._emit(outcome.emissions)
+                return None
+            error = outcome.error
+            self._count_error(error)
+        return error
+
+    def _count_error(self, error: HandlerError) -> None:
+        self.counters.errors += 1
+        self._circuit.report_failure(self.node, error)
+
+    def _log(self, lines: Sequence[LogLine]) -> None:
+        for line in lines:
+            self._circuit.log(self.node, line)
+
+
+def error_value(node: CompiledNode, message: Message, error: HandlerError) -> bytes:
+    """What leaves an ``error`` port: ``{message, name, stack, nodeId, port, value}`` and the error's details."""
+    details = codec.decode(error.details) if error.details else {}
+    return codec.encode(
+        {
+            **details,
+            "message": error.message,
+            "name": error.name,
+            "stack": error.stack,
+            "nodeId": node.id,
+            "port": node.inputs[message.port],
+            "value": msgspec.Raw(message.value),
+        }
+    )
+
+
+def _as_handler_error(error: Exception) -> HandlerError:
+    return HandlerError(name=type(error).__name__, message=str(error) or repr(error))

@@ -1,0 +1,82 @@
+"""Compiled graphs: frozen tables of indices, so that routing a value is a lookup and never a search."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from engine.component import Component
+from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """Where an edge leads: indices of the edge, its target node, and the input port there."""
+
+    edge: int
+    node: int
+    port: int
+
+
+class CompiledNode(msgspec.Struct, frozen=True):
+    """A node, its component resolved and its edges looked up.
+
+    Attributes:
+        index: its place in ``LoadedGraph.nodes``.
+        definition: as the author wrote it.
+        component: resolved when the graph was loaded; later registrations change nothing here.
+        config: the node's configuration with the component's defaults filled in.
+        inputs: names of the input ports.
+        outputs: names of the output ports, the ``error`` port among them.
+        routes: the targets of each output port, by its index.
+        error_port: index of the ``error`` port.
+        capacity: messages that its inbox holds.
+        overflow: what a full inbox does.
+        is_output: whether no edge leaves it.
+    """
+
+    index: int
+    definition: Node
+    component: Component
+    config: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    routes: tuple[tuple[Target, ...], ...]
+    error_port: int
+    capacity: int
+    overflow: Overflow
+    is_output: bool
+
+    @property
+    def id(self) -> str:
+        """The node's id in its graph."""
+        return self.definition.id
+
+
+class LoadedGraph(msgspec.Struct, frozen=True):
+    """A validated, compiled graph; immutable, and shared by all its executions.
+
+    Attributes:
+        id: unique among all graphs.
+        definition: as the author wrote it.
+        topology: what its shape implies.
+        nodes: in the author's order.
+        order: indices of the nodes, every node after all that feed it.
+        loaded_at: ISO 8601 in UTC.
+    """
+
+    id: str
+    definition: GraphDefinition
+    topology: TopologySummary
+    nodes: tuple[CompiledNode, ...]
+    order: tuple[int, ...]
+    loaded_at: str
+
+    def node(self, node_id: str) -> CompiledNode | None:
+        """The node with this id, if there is one."""
+        return next((node for node in self.nodes if node.id == node_id), None)
+
+    @property
+    def is_long_lived(self) -> bool:
+        """Whether executions live until stopped: pipelines, services, and graphs with an ingress (design 4)."""
+        metadata = self.definition.metadata
+        return metadata.get("role") in ("pipeline", "service") or "ingress" in metadata

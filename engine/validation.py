@@ -1,0 +1,203 @@
+"""Is this document a graph that can run? Every problem at once, each with its place. Pure.
+
+``parse_graph`` looks at shapes, ``check_graph`` at meaning. The two are kept apart because meaning can only be
+asked of what has a shape; both report as much as they can. The messages are those that the platform's own
+clients know (such as "Graph missing symbia version"), where it has any.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine import config as configuration
+from engine.component import Component, input_names, output_names
+from engine.limits import EngineLimits
+from engine.topology import analyse
+from proto import codec
+from proto.graph import Edge, Endpoint, GraphDefinition, Node
+from proto.problem import Problem
+
+T = TypeVar("T")
+
+
+def parse_graph(document: Any, limits: EngineLimits) -> tuple[GraphDefinition | None, list[Problem]]:
+    """A decoded JSON document as a graph definition.
+
+    Returns:
+        The definition of all that has the right shape, and the problems of the rest; no definition where the
+        document as a whole has another shape.
+    """
+    if not isinstance(document, dict):
+        return None, [Problem("graph.wrong_type", "", "A graph is a JSON object")]
+    problems: list[Problem] = []
+    for key, message in (("symbia", "Graph missing symbia version"), ("name", "Graph missing name")):
+        value = document.get(key)
+        if not value:
+            problems.append(Problem(f"graph.missing_{key}", key, message))
+        elif not isinstance(value, str) or len(value) > limits.name_characters:
+            expected = f"text of at most {limits.name_characters} characters"
+            problems.append(Problem("graph.wrong_type", key, f"Graph {key} must be {expected}"))
+    nodes = _parse_list(document, "nodes", limits.graph_nodes, problems, _parse_node)
+    edges = _parse_list(document, "edges", limits.graph_edges, problems, _parse_edge)
+    rest: dict[str, Any] = {}
+    for key, kind in (("version", str), ("description", str), ("metadata", dict)):
+        value = document.get(key)
+        if isinstance(value, kind):
+            rest[key] = value
+        elif value is not None:
+            wanted = "text" if kind is str else "an object"
+            problems.append(Problem("graph.wrong_type", key, f"Graph {key} must be {wanted}"))
+    definition = GraphDefinition(
+        symbia=str(document.get("symbia")), name=str(document.get("name")), nodes=nodes, edges=edges, **rest
+    )
+    return definition, problems
+
+
+def _parse_list(
+    document: dict[str, Any],
+    key: str,
+    limit: int,
+    problems: list[Problem],
+    parse: Callable[[Any, str, list[Problem]], T | None],
+) -> tuple[T, ...]:
+    items = document.get(key)
+    if not isinstance(items, list):
+        problems.append(Problem(f"graph.missing_{key}", key, f"Graph missing {key} array"))
+        return ()
+    if len(items) > limit:
+        problems.append(Problem("graph.too_large", key, f"Graph has {len(items)} {key}; {limit} are allowed"))
+        return ()
+    parsed = [parse(item, f"{key}[{index}]", problems) for index, item in enumerate(items)]
+    return tuple(item for item in parsed if item is not None)
+
+
+def _parse_node(item: Any, path: str, problems: list[Problem]) -> Node | None:
+    if isinstance(item, dict):
+        before = len(problems)
+        if not item.get("id"):
+            problems.append(Problem("node.missing_id", f"{path}.id", "Node missing id"))
+        if not item.get("component"):
+            message = f'Node "{item.get("id", "")}" has no component'
+            problems.append(Problem("node.missing_component", f"{path}.component", message))
+        if len(problems) > before:
+            return None
+    return _convert(item, Node, "node.wrong_type", path, problems)
+
+
+def _parse_edge(item: Any, path: str, problems: list[Problem]) -> Edge | None:
+    if isinstance(item, dict):
+        before = len(problems)
+        for end in ("source", "target"):
+            if end not in item:
+                message = f'Edge missing {end}; an edge is {{"source": {{"node", "port"}}, "target": {{...}}}}'
+                problems.append(Problem("edge.missing_end", f"{path}.{end}", message))
+        if len(problems) > before:
+            return None
+    return _convert(item, Edge, "edge.wrong_type", path, problems)
+
+
+def _convert(item: Any, shape: type[T], code: str, path: str, problems: list[Problem]) -> T | None:
+    try:
+        return msgspec.convert(item, shape)
+    except msgspec.ValidationError as error:
+        problems.append(codec.shape_problem(error, code=code, path=path))
+        return None
+
+
+def check_graph(
+    definition: GraphDefinition, components: Mapping[str, Component], limits: EngineLimits
+) -> list[Problem]:
+    """What is wrong with the meaning of a graph: ids, components, configuration, ports, cycles.
+
+    Args:
+        definition: of the right shape.
+        components: the known components that the graph's nodes may name, by id.
+        limits: bounds of names and configurations.
+    """
+    problems: list[Problem] = []
+    if not definition.nodes:
+        problems.append(Problem("graph.empty", "nodes", "Graph has no nodes"))
+    nodes: dict[str, Node] = {}
+    for index, node in enumerate(definition.nodes):
+        if node.id in nodes:
+            problems.append(Problem("node.duplicate_id", f"nodes[{index}].id", f"Duplicate node id: {node.id}"))
+        nodes.setdefault(node.id, node)
+        problems += _check_node(node, f"nodes[{index}]", components, limits)
+    problems += _check_edges(definition.edges, nodes, components)
+    pairs = [(edge.source.node, edge.target.node) for edge in definition.edges]
+    known = [(source, target) for source, target in pairs if source in nodes and target in nodes]
+    _, cycles = analyse(list(nodes), known)
+    for cycle in cycles:
+        circle = " -> ".join((*cycle, cycle[0]))
+        problems.append(Problem("graph.cycle", "edges", f"Graph contains cycles: {circle}"))
+    return problems
+
+
+def _check_node(node: Node, path: str, components: Mapping[str, Component], limits: EngineLimits) -> list[Problem]:
+    problems = []
+    for key, text in (("id", node.id), ("name", node.name)):
+        if len(text) > limits.name_characters:
+            message = f"A node's {key} has at most {limits.name_characters} characters"
+            problems.append(Problem("node.name_too_long", f"{path}.{key}", message))
+    if len(codec.encode(node.config)) > limits.config_bytes:
+        message = f"The config of node {node.id} is larger than {limits.config_bytes} bytes"
+        problems.append(Problem("node.config_too_large", f"{path}.config", message))
+    capacity = node.inbox.capacity
+    if capacity is not None and not 1 <= capacity <= limits.inbox_messages:
+        message = f"An inbox holds 1 to {limits.inbox_messages} messages"
+        problems.append(Problem("node.inbox_out_of_range", f"{path}.inbox.capacity", message))
+    component = components.get(node.component)
+    if component is None:
+        close = get_close_matches(node.component, list(components), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        message = (
+            f"Graph references components with no registered implementation: {node.id} -> {node.component}{hint}"
+        )
+        return [*problems, Problem("node.unknown_component", f"{path}.component", message)]
+    fields = component.definition.config
+    problems += [
+        msgspec.structs.replace(problem, path=f"{path}.config.{problem.path}")
+        for problem in configuration.check(node.config, fields)
+    ]
+    return problems
+
+
+def _check_edges(
+    edges: tuple[Edge, ...], nodes: Mapping[str, Node], components: Mapping[str, Component]
+) -> list[Problem]:
+    problems: list[Problem] = []
+    ids: set[str] = set()
+    ends: set[tuple[Endpoint, Endpoint]] = set()
+    for index, edge in enumerate(edges):
+        path = f"edges[{index}]"
+        if edge.id and edge.id in ids:
+            problems.append(Problem("edge.duplicate_id", f"{path}.id", f"Duplicate edge id: {edge.id}"))
+        ids.add(edge.id)
+        if (edge.source, edge.target) in ends:
+            message = f"A second edge from {edge.source} to {edge.target} would deliver every value twice"
+            problems.append(Problem("edge.duplicate", path, message))
+        ends.add((edge.source, edge.target))
+        problems += _check_end("source", edge.source, f"{path}.source", nodes, components)
+        problems += _check_end("target", edge.target, f"{path}.target", nodes, components)
+    return problems
+
+
+def _check_end(
+    end: str, endpoint: Endpoint, path: str, nodes: Mapping[str, Node], components: Mapping[str, Component]
+) -> list[Problem]:
+    node = nodes.get(endpoint.node)
+    if node is None:
+        message = f"Edge references unknown {end} node: {endpoint.node}"
+        return [Problem("edge.unknown_node", f"{path}.node", message)]
+    component = components.get(node.component)
+    if component is None:
+        return []  # reported at the node
+    definition = component.definition
+    names = output_names(definition) if end == "source" else input_names(definition)
+    if endpoint.port in names:
+        return []
+    direction = "output" if end == "source" else "input"
+    message = f"Node {node.id} has no {direction} port {endpoint.port}; it has {', '.join(names) or 'none'}"
+    return [Problem("edge.unknown_port", f"{path}.port", message)]

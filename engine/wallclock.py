@@ -1,0 +1,25 @@
+"""The time of day, for the times that people see. Everything that waits goes by Trio's clock instead."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+class WallClock:
+    """The time of day.
+
+    Args:
+        now_seconds: seconds since the epoch; another source makes runs repeatable.
+    """
+
+    def __init__(self, now_seconds: Callable[[], float] = time.time) -> None:
+        self._now_seconds = now_seconds
+
+    def milliseconds(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(self._now_seconds() * 1000)
+
+    def timestamp(self) -> str:
+        """ISO 8601 in UTC, to the millisecond, such as ``2026-01-31T12:00:00.000Z``."""
+        moment = datetime.fromtimestamp(self._now_seconds(), UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
