@@ -49,6 +49,11 @@ class Entrance:
     def _holds(self) -> bool:
         return not self._is_open
 
+    def preload(self, messages: Sequence[tuple[int, Message]]) -> None:
+        """Accept messages without waiting, ahead of all others; ``drain`` must follow."""
+        self._circuit.in_flight.add(len(messages))
+        self._held.extend(messages)
+
     async def drain(self) -> None:
         """Put the held messages into their inboxes, in order, until none is left or the entrance closes."""
         async with self._turn:

@@ -112,7 +112,11 @@ class Execution:
             graph_id=self.graph.id,
             state=self.state,
             instances=tuple(instance.snapshot() for instance in self._instances),
-            metrics=summarise((instance.counters for instance in self._instances), self._circuit.counters),
+            metrics=summarise(
+                (instance.counters for instance in self._instances),
+                self._circuit.counters,
+                self._clock.milliseconds_at,
+            ),
             created_at=self._created_at,
             started_at=self._started_at,
             completed_at=self._completed_at,
@@ -152,12 +156,28 @@ class Execution:
             [(node_index, Message(port, value, circuit.next_sequence())) for node_index, port, value in messages]
         )
         if messages:
-            circuit.counters.last_activity_ms = self._clock.milliseconds()
-            self._last_injection_seconds = trio.current_time()
-            self._first_injection.set()
+            self._note_injection()
         if final:
             self._inputs_closed.set()
         return InjectionReceipt(accepted=len(messages), queued=held > 0)
+
+    def begin_with(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
+        """Take these messages, as many as they are, and no others after them; unless it has ended already."""
+        if self._nursery is not None and not self._lifecycle.is_terminal:
+            self._entrance.preload(self._number(messages))
+            self._nursery.start_soon(self._entrance.drain)
+            self._note_injection()
+            self._inputs_closed.set()
+
+    def _number(self, messages: Sequence[tuple[int, int, bytes]]) -> list[tuple[int, Message]]:
+        sequence = self._circuit.next_sequence
+        return [(node_index, Message(port, value, sequence())) for node_index, port, value in messages]
+
+    def _note_injection(self) -> None:
+        now = trio.current_time()
+        self._circuit.counters.last_activity_seconds = now
+        self._last_injection_seconds = now
+        self._first_injection.set()
 
     async def pause(self) -> None:
         """Hold all messages. When this returns, no handler is running and none will start.
@@ -236,7 +256,7 @@ class Execution:
             if not await self._initialize():
                 return
             self._started_at = self._clock.timestamp()
-            self._circuit.counters.started_ms = self._clock.milliseconds()
+            self._circuit.counters.started_seconds = trio.current_time()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 for instance in self._instances:

@@ -146,7 +146,9 @@ class Instance:
         finally:
             self._state = "ready"
             circuit.gate.leave()
-        self.counters.count_batch(len(batch), trio.current_time() - started)
+        ended = trio.current_time()
+        self.counters.count_batch(len(batch), ended - started)
+        circuit.counters.last_activity_seconds = ended
         return outcomes
 
     async def _release(self) -> None:

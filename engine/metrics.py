@@ -1,6 +1,6 @@
 """Counters of instances and executions. Only ``engine.instance`` counts; everybody else reads snapshots."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from proto.execution import ExecutionMetrics, InstanceMetrics
 
@@ -38,18 +38,20 @@ class InstanceCounters:
 
 
 class ExecutionCounters:
-    """What an execution counts beside its instances. Times are milliseconds since the epoch, 0 for never."""
+    """What an execution counts beside its instances. Times are seconds of Trio's clock, None for never."""
 
-    __slots__ = ("backpressure_events", "last_activity_ms", "started_ms")
+    __slots__ = ("backpressure_events", "last_activity_seconds", "started_seconds")
 
     def __init__(self) -> None:
         self.backpressure_events = 0
-        self.started_ms = 0
-        self.last_activity_ms = 0
+        self.started_seconds: float | None = None
+        self.last_activity_seconds: float | None = None
 
 
-def summarise(instances: Iterable[InstanceCounters], execution: ExecutionCounters) -> ExecutionMetrics:
-    """The metrics of a whole execution."""
+def summarise(
+    instances: Iterable[InstanceCounters], execution: ExecutionCounters, epoch_ms: Callable[[float | None], int]
+) -> ExecutionMetrics:
+    """The metrics of a whole execution; ``epoch_ms`` turns Trio's time into milliseconds since the epoch."""
     invocations = emitted = errors = 0
     total = longest = 0.0
     for counters in instances:
@@ -68,8 +70,8 @@ def summarise(instances: Iterable[InstanceCounters], execution: ExecutionCounter
         max_latency_ms=_ms(longest),
         error_count=errors,
         backpressure_events=execution.backpressure_events,
-        start_time=execution.started_ms,
-        last_activity_time=execution.last_activity_ms,
+        start_time=epoch_ms(execution.started_seconds),
+        last_activity_time=epoch_ms(execution.last_activity_seconds),
     )
 
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import trio
+
 
 class WallClock:
     """The time of day.
@@ -15,9 +17,11 @@ class WallClock:
     def __init__(self, now_seconds: Callable[[], float] = time.time) -> None:
         self._now_seconds = now_seconds
 
-    def milliseconds(self) -> int:
-        """Milliseconds since the epoch."""
-        return int(self._now_seconds() * 1000)
+    def milliseconds_at(self, trio_seconds: float | None) -> int:
+        """A moment of Trio's clock in milliseconds since the epoch; 0 for a moment that has not come."""
+        if trio_seconds is None:
+            return 0
+        return int((self._now_seconds() - (trio.current_time() - trio_seconds)) * 1000)
 
     def timestamp(self) -> str:
         """ISO 8601 in UTC, to the millisecond, such as ``2026-01-31T12:00:00.000Z``."""

@@ -1,0 +1,118 @@
+"""Is this document a component that can be registered? Every problem at once, each with its place. Pure."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from engine.config import CONFIG_TYPES
+from engine.limits import EngineLimits
+from proto import codec
+from proto.component import ERROR_PORT, ComponentDefinition, Port
+from proto.problem import Problem
+
+_REQUIRED = ("id", "name", "version", "ports", "execution")
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.IGNORECASE)
+_PORT_NAME = re.compile(r"[A-Za-z_$][\w$.-]*")
+
+LANGUAGES = ("javascript",)
+"""What ``execution.type`` may be for a registered component."""
+
+MAX_PORTS = 100
+"""Input, or output, ports of a component: indices of ports travel in 16 bits, and people read their names."""
+
+MAX_PORT_NAME_CHARACTERS = 64
+"""Port names are keys in programs and labels on screens."""
+
+
+def parse_component(document: Any, limits: EngineLimits) -> tuple[ComponentDefinition | None, list[Problem]]:
+    """A decoded JSON document as a component definition.
+
+    Ports may be given as objects or, as the platform's clients do, as bare names.
+
+    Returns:
+        The definition, where the document has its shape, and everything that is wrong with it.
+    """
+    if not isinstance(document, dict):
+        return None, [Problem("component.wrong_type", "", "A component is a JSON object")]
+    missing = [key for key in _REQUIRED if not document.get(key)]
+    if missing:
+        message = f"Invalid component definition: missing {', '.join(missing)}"
+        return None, [Problem("component.missing_field", missing[0], message)]
+    try:
+        definition = msgspec.convert(_with_port_objects(document), ComponentDefinition)
+    except msgspec.ValidationError as error:
+        return None, [codec.shape_problem(error, code="component.wrong_type")]
+    return definition, [
+        *_check_names(definition, limits),
+        *_check_ports(definition),
+        *_check_code(definition, limits),
+    ]
+
+
+def _with_port_objects(document: dict[str, Any]) -> dict[str, Any]:
+    ports = document["ports"]
+    if not isinstance(ports, dict):
+        return document
+    sides = {
+        side: [{"name": item} if isinstance(item, str) else item for item in items]
+        for side, items in ports.items()
+        if isinstance(items, list)
+    }
+    return {**document, "ports": {**ports, **sides}}
+
+
+def _check_names(definition: ComponentDefinition, limits: EngineLimits) -> list[Problem]:
+    problems = []
+    if not _IDENTIFIER.fullmatch(definition.id):
+        message = "Invalid component definition: id must be an identifier string of letters, digits, - _ and ."
+        problems.append(Problem("component.invalid_id", "id", message))
+    for key in ("id", "name", "version", "category"):
+        if len(getattr(definition, key)) > limits.name_characters:
+            message = f"A component's {key} has at most {limits.name_characters} characters"
+            problems.append(Problem("component.name_too_long", key, message))
+    for key, field in definition.config.items():
+        if field.type not in CONFIG_TYPES:
+            message = (
+                f"Config key {key} has unknown type {field.type}; known are {', '.join(sorted(CONFIG_TYPES))}"
+            )
+            problems.append(Problem("component.unknown_type", f"config.{key}.type", message))
+    return problems
+
+
+def _check_ports(definition: ComponentDefinition) -> list[Problem]:
+    problems = _check_port_names("inputs", definition.ports.inputs)
+    problems += _check_port_names("outputs", definition.ports.outputs)
+    if any(port.name == ERROR_PORT for port in definition.ports.inputs):
+        message = f"{ERROR_PORT} is an output port of every component and cannot be an input"
+        problems.append(Problem("component.reserved_port", "ports.inputs", message))
+    return problems
+
+
+def _check_port_names(side: str, ports: tuple[Port, ...]) -> list[Problem]:
+    problems = []
+    seen: set[str] = set()
+    for index, port in enumerate(ports):
+        path = f"ports.{side}[{index}].name"
+        if not _PORT_NAME.fullmatch(port.name) or len(port.name) > MAX_PORT_NAME_CHARACTERS:
+            message = f"A port is named by at most {MAX_PORT_NAME_CHARACTERS} letters, digits, _ $ . or -"
+            problems.append(Problem("component.invalid_port", path, message))
+        if port.name in seen:
+            problems.append(Problem("component.duplicate_port", path, f"Duplicate port name: {port.name}"))
+        seen.add(port.name)
+    if len(ports) > MAX_PORTS:
+        problems.append(Problem("component.too_many_ports", f"ports.{side}", f"At most {MAX_PORTS} {side}"))
+    return problems
+
+
+def _check_code(definition: ComponentDefinition, limits: EngineLimits) -> list[Problem]:
+    code = definition.execution
+    if code.type not in LANGUAGES:
+        message = f"execution.type {code.type} cannot be registered; this runtime takes {', '.join(LANGUAGES)}"
+        return [Problem("component.unsupported_type", "execution.type", message)]
+    if not code.source.strip():
+        return [Problem("component.missing_source", "execution.source", "A component needs its source text")]
+    if len(code.source.encode("utf-8", "surrogatepass")) > limits.source_bytes:
+        message = f"A component's source has at most {limits.source_bytes} bytes"
+        return [Problem("component.source_too_large", "execution.source", message)]
+    return []

@@ -1,0 +1,57 @@
+"""Injected messages against the graph they are meant for. Pure."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from engine.errors import InvalidInjectionError
+from engine.limits import EngineLimits
+from engine.routing import CompiledNode, LoadedGraph
+from proto import codec
+from proto.message import Injection
+from proto.problem import Problem
+
+
+def locate(
+    graph: LoadedGraph, messages: Sequence[Injection], limits: EngineLimits
+) -> list[tuple[int, int, bytes]]:
+    """The messages as (node index, input port index, JSON text).
+
+    Raises:
+        InvalidInjectionError: one of them names no node or port of the graph, or its value is too large or too
+            deeply nested; carries every problem.
+    """
+    nodes = {node.id: node for node in graph.nodes}
+    located: list[tuple[int, int, bytes]] = []
+    problems: list[Problem] = []
+    for index, message in enumerate(messages):
+        text = bytes(message.value)
+        node = nodes.get(message.node_id)
+        problem = _find_problem(message, node, text, limits)
+        if problem is not None:
+            place = f"messages[{index}]." if len(messages) > 1 else ""
+            problems.append(msgspec.structs.replace(problem, path=place + problem.path))
+        elif node is not None:
+            located.append((node.index, node.inputs.index(message.port), text))
+    if problems:
+        raise InvalidInjectionError(problems)
+    return located
+
+
+def _find_problem(
+    message: Injection, node: CompiledNode | None, text: bytes, limits: EngineLimits
+) -> Problem | None:
+    if node is None:
+        return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {message.node_id}")
+    if message.port not in node.inputs:
+        known = ", ".join(node.inputs) or "none"
+        complaint = f"Node {node.id} has no input port {message.port}; it has {known}"
+        return Problem("injection.unknown_port", "port", complaint)
+    if len(text) > limits.value_bytes:
+        complaint = f"The value has {len(text)} bytes; {limits.value_bytes} are allowed"
+        return Problem("injection.value_too_large", "value", complaint)
+    try:
+        codec.check_depth(text)
+    except codec.MalformedJsonError as error:
+        return Problem("injection.value_too_deep", "value", str(error))
+    return None

@@ -1,0 +1,322 @@
+"""The only door to graphs and executions: nothing outside touches an instance, an inbox or a guest."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import trio
+
+from engine.compilation import compile_graph, find_problems
+from engine.errors import (
+    ExecutionNotFoundError,
+    GraphNotFoundError,
+    IllegalTransitionError,
+    TooManyExecutionsError,
+)
+from engine.execution import Execution
+from engine.injection import locate
+from engine.limits import EngineLimits
+from engine.observer import ExecutionObserver, FlowObserver
+from engine.registry import Registry
+from engine.routing import LoadedGraph
+from engine.sandboxed import open_sandboxes
+from engine.wallclock import WallClock
+from proto.component import ComponentDefinition
+from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
+from proto.message import Injection
+from proto.problem import Problem
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """What is kept of an execution after its end."""
+
+    snapshot: ExecutionSnapshot
+    logs: list[LogEntry]
+
+
+@asynccontextmanager
+async def open_runtime(
+    *,
+    limits: EngineLimits | None = None,
+    cache_folder: Path | None = None,
+    open_http_client: Callable[[], httpx.AsyncClient] = httpx.AsyncClient,
+    clock: WallClock | None = None,
+) -> AsyncIterator["Runtime"]:
+    """A runtime; at the end of the block all its executions are stopped and cleaned up.
+
+    Args:
+        limits: its bounds; the defaults when absent.
+        cache_folder: where compiled guests are kept; the user's cache folder when absent.
+        open_http_client: makes the client that a node uses for outgoing HTTP.
+        clock: the time of day.
+    """
+    limits = limits or EngineLimits()
+    async with open_sandboxes(cache_folder) as host, trio.open_nursery() as nursery:
+        registry = Registry(host, limits, open_http_client)
+        yield Runtime(nursery, registry, limits, clock or WallClock())
+        nursery.cancel_scope.cancel()
+
+
+class Runtime:
+    """Graphs, components and executions. Made by :func:`open_runtime`."""
+
+    def __init__(self, nursery: trio.Nursery, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
+        self.limits = limits
+        self._nursery = nursery
+        self._registry = registry
+        self._clock = clock
+        self._observers: list[ExecutionObserver] = []
+        self._graphs: dict[str, LoadedGraph] = {}
+        self._executions: dict[str, Execution] = {}
+        self._finished: OrderedDict[str, Finished] = OrderedDict()
+
+    # Watching
+
+    def observe(self, observer: ExecutionObserver) -> None:
+        """Tell ``observer`` of state changes, log lines and failures of all executions from now on."""
+        self._observers.append(observer)
+
+    @contextmanager
+    def watch(self, execution_id: str, observer: FlowObserver) -> Iterator[None]:
+        """Tell ``observer`` of every hop of one execution, for the length of the block.
+
+        Raises:
+            ExecutionNotFoundError: no such execution is under way.
+        """
+        execution = self._executions.get(execution_id)
+        if execution is None:
+            raise ExecutionNotFoundError(execution_id)
+        execution.add_flow_observer(observer)
+        try:
+            yield
+        finally:
+            execution.remove_flow_observer(observer)
+
+    # Components
+
+    def components(self) -> list[ComponentDefinition]:
+        """All components, the built-in ones first."""
+        return [component.definition for component in self._registry.values()]
+
+    def component(self, component_id: str) -> ComponentDefinition:
+        """One component.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id.
+        """
+        return self._registry.definition(component_id)
+
+    async def register_component(self, document: Any) -> ComponentDefinition:
+        """Take in a stranger's component, given as a decoded JSON document.
+
+        Raises:
+            InvalidComponentError: carries every problem; nothing was stored.
+            ComponentExistsError: its id is taken.
+        """
+        return await self._registry.register(document)
+
+    # Graphs
+
+    async def check_graph(self, document: Any) -> tuple[Problem, ...]:
+        """Everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
+        _, problems = await find_problems(document, self._registry, self.limits)
+        return tuple(problems)
+
+    async def load_graph(self, document: Any) -> LoadedGraph:
+        """Take in a graph, given as a decoded JSON document.
+
+        Raises:
+            InvalidGraphError: carries every problem; nothing was stored.
+        """
+        graph = await compile_graph(document, self._registry, self.limits, self._clock.timestamp)
+        self._graphs[graph.id] = graph
+        return graph
+
+    def graphs(self) -> list[LoadedGraph]:
+        """All loaded graphs, oldest first."""
+        return list(self._graphs.values())
+
+    def graph(self, graph_id: str) -> LoadedGraph:
+        """One loaded graph.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+        """
+        graph = self._graphs.get(graph_id)
+        if graph is None:
+            raise GraphNotFoundError(graph_id)
+        return graph
+
+    async def unload_graph(self, graph_id: str) -> None:
+        """Forget a graph, and stop its executions.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+        """
+        self.graph(graph_id)
+        del self._graphs[graph_id]
+        async with trio.open_nursery() as nursery:
+            for execution in self._executions.values():
+                if execution.graph.id == graph_id:
+                    nursery.start_soon(_stop_if_running, execution)
+
+    # Executions
+
+    async def execute(self, graph_id: str, options: ExecuteOptions | None = None) -> ExecutionSnapshot:
+        """Start an execution; return when it runs, or when it has failed to initialise.
+
+        Raises:
+            GraphNotFoundError: there is no such graph.
+            TooManyExecutionsError: as many are under way as may be.
+            InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
+        """
+        graph = self.graph(graph_id)
+        options = options or ExecuteOptions()
+        inputs = locate(graph, options.inputs or (), self.limits)
+        limit = self.limits.max_concurrent_executions
+        if len(self._executions) >= limit:
+            raise TooManyExecutionsError(limit)
+        default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
+        execution = Execution(
+            execution_id=str(uuid4()),
+            graph=graph,
+            limits=self.limits,
+            completion=options.completion or ("manual" if graph.is_long_lived else "auto"),
+            timeout_ms=default_timeout_ms if options.timeout_ms is None else options.timeout_ms,
+            observers=self._observers,
+            clock=self._clock,
+        )
+        self._executions[execution.id] = execution
+        self._nursery.start_soon(self._run, execution)
+        await execution.started.wait()
+        if options.inputs is not None:
+            execution.begin_with(inputs)
+        return execution.snapshot()
+
+    async def _run(self, execution: Execution) -> None:
+        try:
+            await execution.run()
+        finally:
+            del self._executions[execution.id]
+            self._finished[execution.id] = Finished(execution.snapshot(), execution.logs())
+            while len(self._finished) > self.limits.finished_executions:
+                self._finished.popitem(last=False)
+
+    def executions(self) -> list[ExecutionSnapshot]:
+        """All executions that are under way or kept for inspection, oldest first."""
+        finished = [record.snapshot for record in self._finished.values()]
+        running = [execution.snapshot() for execution in self._executions.values()]
+        return sorted(finished + running, key=lambda snapshot: snapshot.created_at)
+
+    def execution(self, execution_id: str) -> ExecutionSnapshot:
+        """One execution at this moment.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        execution = self._executions.get(execution_id)
+        return self._record(execution_id).snapshot if execution is None else execution.snapshot()
+
+    def logs(self, execution_id: str) -> list[LogEntry]:
+        """The latest log lines of an execution's handlers, oldest first.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        execution = self._executions.get(execution_id)
+        return self._record(execution_id).logs if execution is None else execution.logs()
+
+    async def inject(
+        self, execution_id: str, messages: Sequence[Injection], *, final: bool = False
+    ) -> InjectionReceipt:
+        """Push messages into an execution, in order; with ``final`` they are the last ones.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+            InvalidInjectionError: a message names no port, or its value is too large; none was taken in.
+            IllegalTransitionError: the execution takes no messages in its present state.
+            InputsClosedError: it was told before that no more input is coming.
+            OverloadedError: a bound was met; ``accepted`` says how many had been taken in.
+        """
+        execution = self._underway(execution_id, "inject into")
+        return await execution.inject(locate(execution.graph, messages, self.limits), final=final)
+
+    async def pause(self, execution_id: str) -> ExecutionSnapshot:
+        """Hold an execution's messages; when this returns no handler is running.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+            IllegalTransitionError: it is not running.
+        """
+        execution = self._underway(execution_id, "pause")
+        await execution.pause()
+        return execution.snapshot()
+
+    async def resume(self, execution_id: str) -> ExecutionSnapshot:
+        """Let a paused execution go on, with what it holds first.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+            IllegalTransitionError: it is not paused.
+        """
+        execution = self._underway(execution_id, "resume")
+        await execution.resume()
+        return execution.snapshot()
+
+    async def complete(self, execution_id: str) -> ExecutionSnapshot:
+        """Tell an execution that no more input is coming; it ends when it has processed what it has.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+            IllegalTransitionError: it is neither running nor paused.
+        """
+        execution = self._underway(execution_id, "complete")
+        execution.complete()
+        return execution.snapshot()
+
+    async def stop(self, execution_id: str, *, drain: bool = False) -> ExecutionSnapshot:
+        """End an execution, at once or after it has drained; return when it has left nothing behind.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+            IllegalTransitionError: it has ended already.
+        """
+        execution = self._underway(execution_id, "stop")
+        await execution.stop(drain=drain)
+        return execution.snapshot()
+
+    async def wait_finished(self, execution_id: str) -> ExecutionSnapshot:
+        """Wait for the end of an execution, whatever it is.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        execution = self._executions.get(execution_id)
+        if execution is None:
+            return self._record(execution_id).snapshot
+        await execution.finished.wait()
+        return execution.snapshot()
+
+    def _record(self, execution_id: str) -> Finished:
+        record = self._finished.get(execution_id)
+        if record is None:
+            raise ExecutionNotFoundError(execution_id)
+        return record
+
+    def _underway(self, execution_id: str, command: str) -> Execution:
+        execution = self._executions.get(execution_id)
+        if execution is None:
+            raise IllegalTransitionError(execution_id, command, self._record(execution_id).snapshot.state)
+        return execution
+
+
+async def _stop_if_running(execution: Execution) -> None:
+    try:
+        await execution.stop(drain=False)
+    except IllegalTransitionError:
+        return  # it ended by itself in the same moment
