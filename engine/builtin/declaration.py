@@ -1,0 +1,41 @@
+"""How built-in components describe themselves: the fields that are the same for all of them stand here once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from proto.component import ERROR_PORT, Code, ComponentDefinition, ConfigField, Port, Ports
+
+ANY = {"type": "any"}
+"""The schema of a port that takes every JSON value."""
+
+
+def declare(
+    identifier: str,
+    name: str,
+    description: str,
+    *,
+    inputs: tuple[Port, ...],
+    outputs: tuple[Port, ...],
+    config: Mapping[str, ConfigField] | None = None,
+) -> ComponentDefinition:
+    """The definition of a built-in component; its category is the second part of its identifier."""
+    return ComponentDefinition(
+        id=identifier,
+        name=name,
+        version="1.0.0",
+        ports=Ports(inputs=inputs, outputs=outputs),
+        execution=Code(type="builtin"),
+        category=identifier.split(".")[1],
+        description=description,
+        config=dict(config or {}),
+    )
+
+
+def port(name: str, description: str, schema: Mapping[str, Any] = ANY) -> Port:
+    """A port that takes every JSON value, unless a schema says otherwise."""
+    return Port(name=name, schema=dict(schema), description=description)
+
+
+def error_port(description: str) -> Port:
+    """The documented form of the port that every node has (specification, "Components")."""
+    return port(ERROR_PORT, description, {"type": "object"})

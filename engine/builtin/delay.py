@@ -1,0 +1,83 @@
+"""``symbia.core.delay`` holds every value for a fixed time, counted from its own arrival.
+
+It is a pipeline, not a queue of sleeps: a thousand messages that arrive together leave together. All wait equally
+long, so the order of departure is the order of arrival. It starts no timer; the engine asks when the first is due.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+import trio
+
+from engine.builtin.declaration import declare, port
+from engine.component import Builtin
+from engine.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from proto.component import ConfigField
+
+DELAY_LIMIT_MS = 3_600_000
+"""One hour. Executions live in memory; who waits longer wants a scheduler."""
+
+HELD_LIMIT_MESSAGES = 10_000
+"""Messages on their way through one delay; beyond it, the senders wait. As many as a paused execution holds."""
+
+HELD_LIMIT_BYTES = 16 * 1024 * 1024
+"""Bytes on their way through one delay, for the same reason; as many as an inbox holds."""
+
+DEFINITION = declare(
+    "symbia.core.delay",
+    "Delay",
+    "Holds every value for a fixed time and keeps the order.",
+    inputs=(port("in", "Any value."),),
+    outputs=(port("out", "The same value, later."),),
+    config={
+        "ms": ConfigField(
+            type="number",
+            description="How long each value is held, in milliseconds from its arrival; 0 forwards at once.",
+            default=1000,
+            minimum=0,
+            maximum=DELAY_LIMIT_MS,
+        ),
+    },
+)
+
+
+class Delay(Handler):
+    """Held values with the moments at which they are due, in seconds of Trio's clock, earliest first."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._held: deque[tuple[float, bytes]] = deque()
+        self._held_bytes = 0
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        if not self._seconds:
+            return [Outcome(((0, message.value),)) for message in batch]
+        due = trio.current_time() + self._seconds
+        for message in batch:
+            self._held.append((due, message.value))
+            self._held_bytes += len(message.value)
+        return [NOTHING] * len(batch)
+
+    def due(self) -> float | None:
+        return self._held[0][0] if self._held else None
+
+    def release(self, now: float) -> Outcome:
+        ready: list[tuple[int, bytes]] = []
+        while self._held and self._held[0][0] <= now:
+            _, value = self._held.popleft()
+            self._held_bytes -= len(value)
+            ready.append((0, value))
+        return Outcome(ready) if ready else NOTHING
+
+    def flush(self) -> Outcome:
+        return self.release(float("inf"))
+
+    def is_full(self) -> bool:
+        return len(self._held) >= HELD_LIMIT_MESSAGES or self._held_bytes >= HELD_LIMIT_BYTES
+
+
+def _make(context: InstanceContext) -> Handler:
+    return Delay(context.config["ms"] / 1000)
+
+
+DELAY = Builtin(DEFINITION, _make)

@@ -1,0 +1,143 @@
+"""What ``symbia.io.http-request`` makes of a response: a JSON document, within bounds.
+
+The server is as foreign as any component: it may answer without end, inflate a kilobyte to a gigabyte, or lie
+about its content. So the body is read raw and counted, inflated here with a bound (the client's own decoder has
+none), and only common character sets are decoded (some that Python knows take quadratic time).
+"""
+
+import codecs
+import zlib
+
+import httpx
+import msgspec
+
+from proto.codec import MalformedJsonError, decode_as, encode
+
+DATA_LIMIT_BYTES = 8 * 1024 * 1024
+"""Body of a response, and its JSON text in the emitted value: below the largest value that the engine carries."""
+
+ACCEPTED_ENCODING = "gzip"
+"""The one compression that can be bounded with the standard library alone; all servers know it."""
+
+_ANY_GZIP = zlib.MAX_WBITS | 16
+_CHARSETS = frozenset(
+    codecs.lookup(name).name
+    for name in (
+        *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "latin-1", "cp1252"),
+        *("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "koi8-r", "cp1251"),
+    )
+)
+
+
+class AnswerError(Exception):
+    """A response that cannot be used.
+
+    Attributes:
+        name: for ``HandlerError.name``.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Answer(msgspec.Struct, frozen=True, rename="camel"):
+    """The emitted value: ``{status, statusText, headers, data, url}``.
+
+    Attributes:
+        status: the HTTP status code.
+        status_text: the reason phrase.
+        headers: names in lower case; repeated ones joined by a comma.
+        data: what a JSON body says, as it stands; any other body as a string; null for no body.
+        url: where the answer came from, after redirects, without credentials.
+    """
+
+    status: int
+    status_text: str
+    headers: dict[str, str]
+    data: msgspec.Raw
+    url: str
+
+
+async def read_answer(response: httpx.Response, limit_bytes: int) -> Answer:
+    """Read a streamed response to its end.
+
+    Raises:
+        AnswerError: the body is larger than ``limit_bytes``, or is not what its headers say.
+        httpx.HTTPError: the connection failed midway.
+    """
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise _too_large(limit_bytes)
+    data = _data_text(_inflated(bytes(body), response, limit_bytes), response.headers.get("content-type", ""))
+    if len(data) > DATA_LIMIT_BYTES:
+        raise _too_large(DATA_LIMIT_BYTES)
+    return Answer(
+        status=response.status_code,
+        status_text=response.reason_phrase,
+        headers=dict(response.headers.items()),
+        data=msgspec.Raw(data),
+        url=public_url(response.url),
+    )
+
+
+def public_url(url: httpx.URL) -> str:
+    """A URL without credentials and fragment."""
+    return str(url.copy_with(userinfo=b"", fragment=None))
+
+
+def _inflated(body: bytes, response: httpx.Response, limit_bytes: int) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if not body or encoding in {"identity", ""}:
+        return body
+    if encoding not in {"gzip", "x-gzip"}:
+        raise AnswerError("HttpInvalidResponse", f"it is encoded as {encoding[:50]!r}, not as gzip")
+    inflater = zlib.decompressobj(_ANY_GZIP)
+    try:
+        plain = inflater.decompress(body, limit_bytes + 1)
+    except zlib.error as error:
+        raise AnswerError("HttpInvalidResponse", f"it says it is gzip but is not: {error}") from error
+    if len(plain) > limit_bytes:
+        raise _too_large(limit_bytes)
+    if not inflater.eof or inflater.unused_data:
+        raise AnswerError("HttpInvalidResponse", "its gzip stream is cut off, or something follows it")
+    return plain
+
+
+def _data_text(body: bytes, content_type: str) -> bytes:
+    """The JSON text of ``data``."""
+    media_type, _, parameters = content_type.partition(";")
+    media_type = media_type.strip().lower()
+    if not body:
+        return b"null"
+    if media_type in {"application/json", "text/json"} or media_type.endswith("+json"):
+        return _json_text(body)
+    return encode(body.decode(_charset(parameters), errors="replace"))
+
+
+def _json_text(body: bytes) -> bytes:
+    """A JSON body, checked but not rewritten: numbers keep their digits."""
+    try:
+        body.decode()  # the check below does not look inside of strings
+        return bytes(decode_as(body.removeprefix(codecs.BOM_UTF8), msgspec.Raw))
+    except (MalformedJsonError, UnicodeDecodeError) as error:
+        raise AnswerError("HttpInvalidResponse", f"it says it is JSON but is not: {error}") from error
+
+
+def _charset(parameters: str) -> str:
+    """The character set of a content type's parameters; UTF-8 where it names none, or none that is decoded."""
+    for parameter in parameters.split(";"):
+        key, _, name = parameter.partition("=")
+        if key.strip().lower() == "charset":
+            try:
+                known = codecs.lookup(name.strip(" \t\"'")).name
+            except (LookupError, ValueError):  # unknown, or not even a name
+                return "utf-8"
+            return known if known in _CHARSETS else "utf-8"
+    return "utf-8"
+
+
+def _too_large(limit_bytes: int) -> AnswerError:
+    return AnswerError("HttpResponseTooLarge", f"it is larger than {limit_bytes} bytes")

@@ -1,0 +1,177 @@
+"""JMESPath with a bound on its work.
+
+JMESPath has no loops, yet it can explode: ``[@,@] | [@,@] | ...`` doubles its value at every pipe, so a line of
+text asks for more memory than there is. Bounding the expression's length does not help, nor does bounding the
+input. The library evaluates a syntax tree recursively, in Python, through overridable ``visit`` methods, so work
+is counted there, in steps:
+
+- every visit of a node of the syntax tree, which covers each element of a projection or filter;
+- every element of a value that is put together (multi-selects), quoted (literals), flattened, compared, or given
+  to a function. Such values are weighed as trees: shared parts count as often as they occur, because that is how
+  often they will be written.
+
+As only these can make a value appear twice, no value ever outweighs the larger of input and budget, and whatever
+the uncounted operations cost is linear in that.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jmespath.exceptions
+import jmespath.functions
+import jmespath.parser
+import jmespath.visitor
+
+PATH_LIMIT_CHARACTERS = 1_000
+"""Length of an expression. Parser and evaluation recurse on it; longer programs belong into a map."""
+
+CHARACTERS_PER_STEP = 16
+"""Text that counts as one step: it is copied in bulk, so it is cheaper than elements, but not free."""
+
+PAUSE_STEPS = 1_000
+"""Steps between two calls of ``pause``: about a millisecond."""
+
+
+class BudgetSpentError(Exception):
+    """The expression needs more steps than it may take on this value."""
+
+
+class PathSyntaxError(ValueError):
+    """The text is no JMESPath expression; the message says what is wrong, and where."""
+
+
+class Path:
+    """A compiled JMESPath expression; immutable, and shared by nobody's state."""
+
+    def __init__(self, text: str) -> None:
+        """Compile ``text``.
+
+        Raises:
+            PathSyntaxError: it is empty, too long, no JMESPath, or calls a function that does not exist.
+        """
+        if len(text) > PATH_LIMIT_CHARACTERS:
+            raise PathSyntaxError(f"It has {len(text)} characters; {PATH_LIMIT_CHARACTERS} are allowed")
+        try:
+            with warnings.catch_warnings():  # of an old way to write literals, which still works
+                warnings.simplefilter("ignore", PendingDeprecationWarning)
+                self._tree = jmespath.parser.Parser().parse(text).parsed
+        except (jmespath.exceptions.JMESPathError, RecursionError) as error:
+            raise PathSyntaxError(_syntax_message(text, error)) from error
+        if unknown := _unknown_functions(self._tree):
+            known = ", ".join(sorted(jmespath.functions.Functions.FUNCTION_TABLE))
+            raise PathSyntaxError(f"There is no function {unknown[0]}(); known are {known}")
+
+    def search(self, value: Any, *, steps: int, pause: Callable[[], None] | None = None) -> Any:
+        """What the expression finds in a decoded JSON value; None for nothing.
+
+        Args:
+            value: made of builtins; it is not changed.
+            steps: the budget.
+            pause: called every ``PAUSE_STEPS`` steps; what it raises ends the search.
+
+        Raises:
+            BudgetSpentError: more than ``steps`` would be taken.
+            jmespath.exceptions.JMESPathError: a function was given what it does not take.
+            Exception: the library stumbled over a strange value or expression; it is not written defensively.
+        """
+        return _MeteredInterpreter(steps, pause).visit(self._tree, value)
+
+
+class _MeteredInterpreter(jmespath.visitor.TreeInterpreter):
+    def __init__(self, steps: int, pause: Callable[[], None] | None) -> None:
+        super().__init__()
+        self._left = steps
+        self._pause = pause
+        self._next_pause = steps - PAUSE_STEPS
+
+    def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
+        self._charge(1)
+        return super().visit(node, *args, **kwargs)
+
+    def _charge(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise BudgetSpentError
+        if self._pause is not None and self._left < self._next_pause:
+            self._next_pause = self._left - PAUSE_STEPS
+            self._pause()
+
+    def _weigh(self, value: Any) -> None:
+        """Charge one step for each element of the value as a tree, and for each stretch of text."""
+        waiting = [value]
+        while waiting:
+            item = waiting.pop()
+            if isinstance(item, str):
+                self._charge(1 + len(item) // CHARACTERS_PER_STEP)
+            elif isinstance(item, list):
+                self._charge(1 + len(item))
+                waiting.extend(item)
+            elif isinstance(item, dict):
+                self._charge(1 + len(item))
+                waiting.extend(item)
+                waiting.extend(item.values())
+
+    def visit_literal(self, node: Any, value: Any) -> Any:
+        literal = super().visit_literal(node, value)
+        self._weigh(literal)
+        return literal
+
+    def visit_multi_select_list(self, node: Any, value: Any) -> Any:
+        selected = super().visit_multi_select_list(node, value)
+        self._weigh(selected)
+        return selected
+
+    def visit_multi_select_dict(self, node: Any, value: Any) -> Any:
+        selected = super().visit_multi_select_dict(node, value)
+        self._weigh(selected)
+        return selected
+
+    def visit_flatten(self, node: Any, value: Any) -> Any:
+        flat = super().visit_flatten(node, value)
+        self._charge(len(flat or ()))
+        return flat
+
+    def visit_comparator(self, node: Any, value: Any) -> Any:
+        operands = [self.visit(child, value) for child in node["children"]]
+        return super().visit_comparator(_with_literals(node, operands), value)
+
+    def visit_function_expression(self, node: Any, value: Any) -> Any:
+        arguments = [self.visit(child, value) for child in node["children"]]
+        if node["value"] == "join" and [type(argument) for argument in arguments] == [str, list]:
+            glue, parts = arguments  # the only function whose result outgrows its arguments
+            self._charge(len(glue) * len(parts) // CHARACTERS_PER_STEP)
+        return super().visit_function_expression(_with_literals(node, arguments), value)
+
+
+def _with_literals(node: Any, values: list[Any]) -> Any:
+    """The same operation on values that are known already; the library visits, and so weighs, each once."""
+    return {**node, "children": [{"type": "literal", "value": value, "children": []} for value in values]}
+
+
+def _syntax_message(text: str, error: Exception) -> str:
+    if isinstance(error, jmespath.exceptions.IncompleteExpressionError):
+        return f"It ends too soon, at character {len(text) + 1}"
+    if isinstance(error, jmespath.exceptions.LexerError):
+        return f"{error.message} at character {error.lexer_position + 1}"
+    if isinstance(error, jmespath.exceptions.ParseError):
+        if not error.token_value:
+            return f"It ends too soon, at character {error.lex_position + 1}"
+        return f"Unexpected {error.token_value!r} at character {error.lex_position + 1}"
+    if isinstance(error, RecursionError):
+        return "It is nested too deeply"
+    return str(error)
+
+
+def _unknown_functions(tree: Any) -> list[str]:
+    unknown, waiting = [], [tree]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, dict):  # slices have numbers for children
+            continue
+        if node["type"] == "function_expression":
+            name = node["value"]
+            if name not in jmespath.functions.Functions.FUNCTION_TABLE:
+                unknown.append(name)
+        waiting.extend(node["children"])
+    return unknown

@@ -1,0 +1,183 @@
+"""``symbia.core.merge`` combines several inputs into one stream.
+
+``any`` forwards whatever comes, in the order of arrival. ``zip`` pairs the first value of each input, then the
+second, and so on. ``all`` keeps the latest value of each input and, once all have come, gives out the whole set
+whenever one of them changes. Sets are objects ``{port: value}`` built from the values' texts: nothing is decoded.
+
+A handler does not know which of its ports have edges, so ``zip`` and ``all`` are told by ``inputs`` what to wait
+for. A value on another port is an error that says so, rather than a value that silently waits for ever.
+
+What waits in ``zip`` is bounded by errors, not by ``is_full``: a merge that takes no more messages would never be
+handed the partner for which the others wait.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from engine.builtin.declaration import declare, port
+from engine.component import Builtin
+from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
+from proto.component import ConfigField
+from proto.problem import Problem
+
+PORTS = ("in", "a", "b", "c", "d")
+"""``in`` for streams that are merely joined; letters for those that are told apart."""
+
+WAITING_LIMIT_MESSAGES = 10_000
+"""Values of one input that may wait for partners. As many as a paused execution holds."""
+
+WAITING_LIMIT_BYTES = 64 * 1024 * 1024
+"""Bytes that may wait in one merge: a few of the largest values that the engine carries."""
+
+DEFINITION = declare(
+    "symbia.core.merge",
+    "Merge",
+    "Combines several inputs: as they come, pairwise, or as the latest of each.",
+    inputs=tuple(port(name, "Any value.") for name in PORTS),
+    outputs=(port("out", "The value as it came (`any`), or an object with one key for each input."),),
+    config={
+        "mode": ConfigField(
+            type="string",
+            description="`any` forwards whatever comes; `zip` pairs the n-th values of all inputs; `all` gives "
+            "out the latest of each whenever one comes, once all have come.",
+            default="any",
+            enum=("any", "zip", "all"),
+        ),
+        "inputs": ConfigField(
+            type="array",
+            description=f"The ports that `zip` and `all` wait for, of {', '.join(PORTS)}; `any` takes all.",
+            default=["a", "b"],
+        ),
+    },
+)
+
+
+class Merge(Builtin):
+    """Checks that the awaited inputs exist, which a schema cannot say."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        return tuple(_input_problems(config["inputs"]))
+
+
+class AnyMerge(Handler):
+    """Forwards whatever comes."""
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return [Outcome(((0, message.value),)) for message in batch]
+
+
+class ZipMerge(Handler):
+    """One queue for each awaited input; when none is empty, one value of each leaves."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._waiting: dict[str, deque[bytes]] = {name: deque() for name in names}
+        self._waiting_bytes = 0
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return [self._take(PORTS[message.port], message.value) for message in batch]
+
+    def _take(self, name: str, value: bytes) -> Outcome:
+        queue = self._waiting.get(name)
+        if queue is None:
+            return _unexpected(name, self._names)
+        if len(queue) >= WAITING_LIMIT_MESSAGES or self._waiting_bytes + len(value) > WAITING_LIMIT_BYTES:
+            return self._overflow(name)
+        queue.append(value)
+        self._waiting_bytes += len(value)
+        if not all(self._waiting.values()):
+            return NOTHING
+        values = [self._waiting[other].popleft() for other in self._names]
+        self._waiting_bytes -= sum(map(len, values))
+        return Outcome(((0, object_text(self._names, values)),))
+
+    def _overflow(self, name: str) -> Outcome:
+        missing = ", ".join(other for other, queue in self._waiting.items() if not queue)
+        return Outcome(
+            error=HandlerError(
+                "MergeOverflow",
+                f"The value on port {name} cannot wait for a partner on {missing or 'the other ports'}: "
+                f"{len(self._waiting[name])} values of this port and {self._waiting_bytes} bytes in all wait "
+                f"already (limits: {WAITING_LIMIT_MESSAGES} and {WAITING_LIMIT_BYTES})",
+            )
+        )
+
+    def flush(self) -> Outcome:
+        left = [f"{len(queue)} on {name}" for name, queue in self._waiting.items() if queue]
+        for queue in self._waiting.values():
+            queue.clear()
+        self._waiting_bytes = 0
+        if not left:
+            return NOTHING
+        return Outcome(logs=(LogLine("warn", f"Values that found no partner are dropped: {', '.join(left)}"),))
+
+
+class LatestMerge(Handler):
+    """The latest value of each awaited input; a set leaves with every value once all have come."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._latest: dict[str, bytes] = {}
+        self._complete = False
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return [self._take(PORTS[message.port], message.value) for message in batch]
+
+    def _take(self, name: str, value: bytes) -> Outcome:
+        if name not in self._names:
+            return _unexpected(name, self._names)
+        self._latest[name] = value
+        self._complete = self._complete or len(self._latest) == len(self._names)
+        if not self._complete:
+            return NOTHING
+        return Outcome(((0, object_text(self._names, [self._latest[other] for other in self._names])),))
+
+    def flush(self) -> Outcome:
+        if self._complete or not self._latest:
+            return NOTHING
+        silent = ", ".join(name for name in self._names if name not in self._latest)
+        self._latest.clear()
+        return Outcome(logs=(LogLine("warn", f"No set was complete; nothing ever came on {silent}"),))
+
+
+def object_text(names: Sequence[str], values: Sequence[bytes]) -> bytes:
+    """The JSON text of an object from port names and JSON texts, in the order given."""
+    pairs = (b'"%b":%b' % (name.encode(), value) for name, value in zip(names, values, strict=True))
+    return b"{" + b",".join(pairs) + b"}"
+
+
+def _unexpected(name: str, names: Sequence[str]) -> Outcome:
+    return Outcome(
+        error=HandlerError(
+            "UnexpectedInput",
+            f"Port {name} is not one of the awaited inputs ({', '.join(names)}); "
+            "name it in the configuration key inputs, or connect another port",
+        )
+    )
+
+
+def _input_problems(inputs: Sequence[Any]) -> list[Problem]:
+    if not inputs:
+        return [Problem("config.invalid", "inputs", "Name at least one port to wait for")]
+    problems = []
+    for index, name in enumerate(inputs):
+        path = f"inputs[{index}]"
+        if name not in PORTS:
+            shown = msgspec.json.encode(name).decode()[:100]
+            problems.append(Problem("config.invalid", path, f"There is no port {shown}; use {', '.join(PORTS)}"))
+        elif name in inputs[:index]:
+            problems.append(Problem("config.invalid", path, f"Port {name} is named twice"))
+    return problems
+
+
+def _make(context: InstanceContext) -> Handler:
+    mode, names = context.config["mode"], context.config["inputs"]
+    if mode == "any":
+        return AnyMerge()
+    return ZipMerge(names) if mode == "zip" else LatestMerge(names)
+
+
+MERGE = Merge(DEFINITION, _make)
