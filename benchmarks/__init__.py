@@ -1,0 +1,1 @@
+"""Honest numbers: small programs, each with its yardstick in the same run."""

@@ -1,0 +1,1 @@
+"""Graphs, components and one real pipeline to start from."""
