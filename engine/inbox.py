@@ -45,7 +45,7 @@ class Inbox:
         self._peak = 0
         self._dropped = 0
         self._blocked: dict[trio.lowlevel.Task, Message] = {}
-        self._receivers = trio.lowlevel.ParkingLot()
+        self._receivers: dict[trio.lowlevel.Task, None] = {}
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -105,7 +105,7 @@ class Inbox:
         if self._queue:
             await trio.lowlevel.checkpoint()
         while not self._queue:
-            await self._receivers.park()
+            await self._wait_for_message()
         return self.take_nowait(limit)
 
     def take_nowait(self, limit: int) -> list[Message]:
@@ -113,8 +113,8 @@ class Inbox:
         batch = [self._pop() for _ in range(min(limit, len(self._queue)))]
         if self._blocked:
             self._admit_blocked()
-        if self._queue:
-            self._receivers.unpark()
+        if self._queue and self._receivers:
+            self._wake_receiver()
         return batch
 
     def _has_room(self, size: int) -> bool:
@@ -127,8 +127,23 @@ class Inbox:
         waiting = len(self._queue)
         if waiting > self._peak:  # noqa: PLR1730 - a call of max() per message costs more than the rest of this
             self._peak = waiting
-        if waiting == 1:
-            self._receivers.unpark()
+        if self._receivers:
+            self._wake_receiver()
+
+    async def _wait_for_message(self) -> None:
+        task = trio.lowlevel.current_task()
+        self._receivers[task] = None
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            del self._receivers[task]
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def _wake_receiver(self) -> None:
+        task = next(iter(self._receivers))
+        del self._receivers[task]
+        trio.lowlevel.reschedule(task)
 
     def _pop(self) -> Message:
         message = self._queue.popleft()
