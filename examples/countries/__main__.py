@@ -22,6 +22,9 @@ from examples.countries.server import ServerError, open_server
 BATCH = 500
 """Records in one request: large enough to make HTTP cheap, small enough to watch the bar move."""
 
+PLACEHOLDER = "http://collector.invalid"
+"""What graph.yaml says in place of the collector's address."""
+
 FINISH_SECONDS = 60.0
 ENDED = {"completed", "failed", "cancelled"}
 
@@ -66,7 +69,7 @@ def graph_for(collector_url: str) -> dict[str, Any]:
     graph: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("graph.yaml").read_text(encoding="utf-8"))
     for node in graph["nodes"]:
         if node["component"] == "symbia.io.http-request":
-            node["config"]["url"] = collector_url + node["config"]["url"]
+            node["config"]["url"] = node["config"]["url"].replace(PLACEHOLDER, collector_url)
     return graph
 
 

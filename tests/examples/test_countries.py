@@ -72,7 +72,7 @@ def test_the_collector_keeps_batches_in_order() -> None:
 
 
 def test_the_graph_posts_to_the_collector() -> None:
-    """Each of the four posting nodes gets the collector's address in front of its path."""
+    """Each of the four posting nodes gets the collector's address in place of the placeholder."""
     urls = [node["config"]["url"] for node in graph_for("http://collector")["nodes"] if "post_" in node["id"]]
     assert urls == [f"http://collector/{name}" for name in ("languages", "countries", "subdivisions", "rejected")]
 
