@@ -1,0 +1,146 @@
+"""The only table from errors to HTTP statuses, and the making of the JSON that a refused caller gets.
+
+    RefusalError                   the request itself is wrong, whatever the engine would have said
+    ├── UnreadableBodyError        400  not JSON, not UTF-8, not of the expected shape
+    ├── UnsupportedTypeError       415  a content type that is not taken
+    ├── ForeignCallerError         403  a web page or host name that is not served
+    ├── MetricsDisabledError       404  the operator switched them off
+    └── StoppingError              503  the service is coming to its end
+
+Whatever stands in no row is our own mistake: 500, without internals for the caller and with the stack in the log.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from werkzeug.exceptions import HTTPException
+
+from engine import errors
+from proto.problem import ErrorBody, Problem
+
+log = structlog.get_logger("service")
+
+
+class RefusalError(Exception):
+    """A request that is refused before the engine sees it. ``code`` is a stable name for programs."""
+
+    code = "request.refused"
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class UnreadableBodyError(RefusalError):
+    """The body is not what the route takes."""
+
+    code = "body.unreadable"
+
+
+class UnsupportedTypeError(RefusalError):
+    """The body has a content type that is not taken."""
+
+    code = "body.unsupported_type"
+
+
+class ForeignCallerError(RefusalError):
+    """A web page of another origin, or a host name that does not mean this machine."""
+
+    code = "caller.foreign"
+
+
+class MetricsDisabledError(RefusalError):
+    """The operator switched metrics off."""
+
+    code = "metrics.disabled"
+
+
+class StoppingError(RefusalError):
+    """The service is coming to its end and takes nothing in."""
+
+    code = "service.stopping"
+
+
+STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (errors.TooManyExecutionsError, HTTPStatus.CONFLICT),  # the specification's limit; a wait may not free a place
+    (errors.NotFoundError, HTTPStatus.NOT_FOUND),
+    (errors.InvalidError, HTTPStatus.BAD_REQUEST),
+    (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),
+    (UnreadableBodyError, HTTPStatus.BAD_REQUEST),
+    (UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (ForeignCallerError, HTTPStatus.FORBIDDEN),
+    (MetricsDisabledError, HTTPStatus.NOT_FOUND),
+    (StoppingError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+"""The first row that fits counts."""
+
+
+class OverloadedBody(ErrorBody, frozen=True):
+    """The body of a 429; ``accepted`` counts the messages of the request that were taken in before the bound."""
+
+    accepted: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a refused caller gets."""
+
+    status: int
+    body: ErrorBody
+    headers: dict[str, str] = {}
+
+
+def answer_to(error: BaseException) -> Answer:
+    """The answer to an error; logs it, with its stack, when nobody foresaw it."""
+    if isinstance(error, HTTPException):
+        return _answer_to_http(error)
+    for kind, status in STATUSES:
+        if isinstance(error, kind):
+            return Answer(status=status, body=_body_of(error), headers=_headers_of(error, status))
+    log.error("unforeseen error", exc_info=error)
+    body = ErrorBody(error="Something went wrong inside the service; its log says what", code="internal")
+    return Answer(status=HTTPStatus.INTERNAL_SERVER_ERROR, body=body)
+
+
+def _body_of(error: Exception) -> ErrorBody:
+    problems: tuple[Problem, ...] = getattr(error, "problems", ())
+    sentence = _sentence(error, problems)
+    code: str = getattr(error, "code", "refused")
+    if isinstance(error, errors.OverloadedError):
+        return OverloadedBody(error=sentence, code=code, accepted=error.accepted)
+    return ErrorBody(error=sentence, code=code, problems=problems)
+
+
+def _sentence(error: Exception, problems: tuple[Problem, ...]) -> str:
+    """One sentence: the first problem where there are several, with the number of the others."""
+    if not isinstance(error, errors.InvalidError) or len(problems) < 2:
+        return str(error)
+    return f"{problems[0].message} (and {len(problems) - 1} more, see problems)"
+
+
+def _headers_of(error: Exception, status: HTTPStatus) -> dict[str, str]:
+    if status == HTTPStatus.TOO_MANY_REQUESTS and isinstance(error, errors.OverloadedError):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+_HTTP_TEXTS = {
+    404: ("route.not_found", "No such route; docs/http.md lists those that exist"),
+    405: (
+        "route.wrong_method",
+        "This route does not take this method; the Allow header lists those that it takes",
+    ),
+    408: ("body.too_slow", "The body did not arrive in time"),
+    413: ("body.too_large", "The body is larger than this service takes (MAX_BODY_BYTES)"),
+}
+
+
+def _answer_to_http(error: HTTPException) -> Answer:
+    """The answer to what the web framework itself refuses: unknown routes, methods, sizes."""
+    status = error.code or 500
+    code, text = _HTTP_TEXTS.get(status, (f"http.{status}", error.name))
+    kept = {"allow", "location", "retry-after"}
+    headers = {name: value for name, value in error.get_headers() if name.lower() in kept}
+    return Answer(status=status, body=ErrorBody(error=text, code=code), headers=headers)

@@ -1,0 +1,269 @@
+"""Settings: one table, from which reading, ``--help`` and the documentation are made.
+
+Each row of ``TABLE`` is one environment variable. A variable that is absent or empty has its default. All wrong
+values are reported together, each with its name, its value and what is expected.
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from engine.limits import EngineLimits
+
+Auth = Literal["unset", "none"]
+LogFormat = Literal["auto", "json", "console"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the service runs. ``TABLE`` says what each field means, its unit and its default."""
+
+    host: str = "127.0.0.1"
+    port: int = 5006
+    auth: Auth = "unset"
+    max_concurrent_executions: int = 100
+    default_execution_timeout_ms: float = 300_000
+    max_backpressure_queue: int = 10_000
+    isolate_pool_size: int = 10
+    enable_metrics: bool = True
+    completion_grace_ms: float = 2_000
+    drain_seconds: float = 5
+    max_body_bytes: int = 12 * 1024 * 1024
+    cache_folder: Path | None = None
+    log_level: str = "info"
+    log_format: LogFormat = "auto"
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether only this machine may be served, because nobody said that everybody may."""
+        return self.auth == "unset"
+
+    def engine_limits(self) -> EngineLimits:
+        """The engine's bounds with these settings put in."""
+        return EngineLimits(
+            max_concurrent_executions=self.max_concurrent_executions,
+            default_timeout_ms=self.default_execution_timeout_ms,
+            max_held_messages=self.max_backpressure_queue,
+            completion_grace_ms=self.completion_grace_ms,
+            stop_seconds=self.drain_seconds,
+        )
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; ``complaints`` holds one sentence for each."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__("\n".join(complaints))
+        self.complaints = tuple(complaints)
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How the text of a variable becomes a value.
+
+    Attributes:
+        expected: what a right value looks like, for people.
+        read: turns the text into the value, or raises ValueError.
+    """
+
+    expected: str
+    read: Callable[[str], Any]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One setting: the field it fills, the variables that are asked for it in turn, and what it does."""
+
+    field: str
+    variables: tuple[str, ...]
+    kind: Kind
+    description: str
+
+    @property
+    def default(self) -> str:
+        """The default as one would write it into the variable; empty when there is none."""
+        value = getattr(Settings(), self.field)
+        if value is None or value == "unset":
+            return ""
+        return str(value).lower() if isinstance(value, bool) else f"{value:g}" if _is_float(value) else str(value)
+
+
+def _is_float(value: object) -> bool:
+    return isinstance(value, float)
+
+
+def _number(smallest: int, largest: int, unit: str = "") -> Kind:
+    """A whole number in a range; bounded, so that no value overflows what it is used for."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 18 and smallest <= int(text) <= largest):
+            raise ValueError
+        return int(text)
+
+    unit_text = f" ({unit})" if unit else ""
+    return Kind(expected=f"a whole number from {smallest} to {largest}{unit_text}", read=read)
+
+
+def _choice(*values: str) -> Kind:
+    def read(text: str) -> str:
+        if text.lower() not in values:
+            raise ValueError
+        return text.lower()
+
+    return Kind(expected=" or ".join(values), read=read)
+
+
+def _read_switch(text: str) -> bool:
+    return {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }[text.lower()]
+
+
+def _read_folder(text: str) -> Path:
+    folder = Path(text)
+    if not folder.is_absolute() or "\0" in text:
+        raise ValueError
+    return folder
+
+
+def _read_host(text: str) -> str:
+    if not text.isprintable() or any(character in text for character in " /@") or len(text) > 253:
+        raise ValueError
+    return text
+
+
+_MAX_COUNT = 10_000_000
+_WEEK_MS = 7 * 24 * 3600 * 1000
+_PORT = _number(0, 65_535)
+_HOST = Kind(expected="an address or a host name of this machine", read=_read_host)
+_SWITCH = Kind(expected="true or false", read=_read_switch)
+_FOLDER = Kind(expected="an absolute path", read=_read_folder)
+
+TABLE = (
+    Row(
+        "host",
+        ("HOST",),
+        _HOST,
+        "The address to serve on. Others than this machine's own loopback need AUTH=none.",
+    ),
+    Row("port", ("RUNTIME_PORT", "PORT"), _PORT, "The port to serve on; 0 takes any free one."),
+    Row(
+        "auth",
+        ("AUTH",),
+        _choice("none"),
+        "none serves everybody without asking who they are, on any address. "
+        "Unset, only this machine is served, and web pages of other origins are refused.",
+    ),
+    Row(
+        "max_concurrent_executions",
+        ("MAX_CONCURRENT_EXECUTIONS",),
+        _number(1, 100_000),
+        "Executions that may be under way at once; one more is refused with status 409.",
+    ),
+    Row(
+        "default_execution_timeout_ms",
+        ("DEFAULT_EXECUTION_TIMEOUT",),
+        _number(0, _WEEK_MS, "milliseconds, 0 for no limit"),
+        "Wall time after which an execution that asked for no other limit fails.",
+    ),
+    Row(
+        "max_backpressure_queue",
+        ("MAX_BACKPRESSURE_QUEUE",),
+        _number(1, _MAX_COUNT),
+        "Messages that a paused execution holds; one more is refused with status 429.",
+    ),
+    Row(
+        "isolate_pool_size",
+        ("ISOLATE_POOL_SIZE",),
+        _number(0, _MAX_COUNT),
+        "Accepted, and without effect: a sandbox opens in under a millisecond, so no pool of them is kept.",
+    ),
+    Row(
+        "enable_metrics",
+        ("ENABLE_METRICS",),
+        _SWITCH,
+        "Whether GET /api/executions/<id>/metrics is served.",
+    ),
+    Row(
+        "completion_grace_ms",
+        ("COMPLETION_GRACE_MS",),
+        _number(0, _WEEK_MS, "milliseconds"),
+        "Quiet time after which an execution with completion auto ends by itself.",
+    ),
+    Row(
+        "drain_seconds",
+        ("DRAIN_SECONDS",),
+        _number(1, 3600, "seconds"),
+        "How long the service, or one execution, may take to come to its end when it is told to stop.",
+    ),
+    Row(
+        "max_body_bytes",
+        ("MAX_BODY_BYTES",),
+        _number(1024, 1024**3, "bytes"),
+        "The largest request body; a larger one is refused with status 413.",
+    ),
+    Row(
+        "cache_folder",
+        ("CACHE_FOLDER",),
+        _FOLDER,
+        "Where compiled sandbox code is kept between starts; the user's own cache folder when unset.",
+    ),
+    Row("log_level", ("LOG_LEVEL",), _choice("debug", "info", "warning", "error"), "The least that is logged."),
+    Row(
+        "log_format",
+        ("LOG_FORMAT",),
+        _choice("auto", "json", "console"),
+        "How log lines look on standard error; auto is console at a terminal and json elsewhere.",
+    ),
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that the environment asks for.
+
+    Raises:
+        SettingsError: with every wrong value at once.
+    """
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    for row in TABLE:
+        variable = next((name for name in row.variables if environment.get(name, "").strip()), None)
+        if variable is None:
+            continue
+        text = environment[variable].strip()
+        try:
+            values[row.field] = row.kind.read(text)
+        except (ValueError, KeyError):
+            complaints.append(f"{variable}={_shown(text)} is not usable: expected {row.kind.expected}.")
+    settings = Settings(**values)
+    if not complaints and settings.loopback_only and not is_loopback(settings.host):
+        complaints.append(
+            f"HOST={_shown(settings.host)} would serve other machines, and no identity service is configured: "
+            "set AUTH=none to serve everybody without authentication, or HOST=127.0.0.1."
+        )
+    if complaints:
+        raise SettingsError(complaints)
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name can only mean this machine. Brackets around an IPv6 address are allowed."""
+    bare = host.removeprefix("[").removesuffix("]")
+    if bare.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(text: str) -> str:
+    """A wrong value as it is shown to people: without control characters, and not endless."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")

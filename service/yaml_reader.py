@@ -1,0 +1,161 @@
+"""YAML as JSON with fewer brackets: the values that JSON knows, and nothing that can explode.
+
+Built from parser events with an explicit stack, so that neither nesting nor size can exhaust Python's. Anchors
+and aliases are refused, because ten lines of them can stand for gigabytes; so are tags, other than those of JSON's
+own types, and keys that are not text or come twice. Scalars follow YAML 1.2's core schema: ``no`` is text, and so
+is a date.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from proto.codec import MAX_DEPTH
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The parser in C where PyYAML was built with it."""
+
+_CORE = "tag:yaml.org,2002:"
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE = frozenset({"true", "True", "TRUE"})
+_FALSE = frozenset({"false", "False", "FALSE"})
+_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,4000}")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_ENDLESS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+
+class YamlError(ValueError):
+    """The text is no YAML that this service reads; the message says why, and at which line."""
+
+
+def read_yaml(text: bytes) -> Any:
+    """The value of a YAML text with one document.
+
+    Raises:
+        YamlError: it cannot be read, or says what JSON cannot.
+    """
+    try:
+        source = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise YamlError(f"This YAML is not UTF-8: byte {error.start} is wrong") from error
+    builder = _Builder()
+    try:
+        for event in _events(source):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        raise YamlError(f"This is not YAML: {what}{_place(error.problem_mark)}") from error
+    except yaml.YAMLError as error:
+        raise YamlError(f"This is not YAML: {error}") from error
+    return builder.document()
+
+
+def _events(source: str) -> Iterator[Any]:
+    yield from yaml.parse(source, Loader=_LOADER)
+
+
+def _place(mark: Any) -> str:
+    return "" if mark is None else f" at line {mark.line + 1}, column {mark.column + 1}"
+
+
+class _Builder:
+    """Builds one document out of events. ``_open`` is the stack of unfinished lists and mappings."""
+
+    def __init__(self) -> None:
+        self._open: list[list[Any] | dict[str, Any]] = []
+        self._keys: list[str | None] = []  # for each open collection, the key that waits for its value
+        self._documents: list[Any] = []
+
+    def take(self, event: Any) -> None:
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise YamlError(f"Anchors and aliases are not taken{_place(event.start_mark)}; write the value out")
+        if isinstance(event, yaml.ScalarEvent):
+            self._take_scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            self._begin([], event, "seq")
+        elif isinstance(event, yaml.MappingStartEvent):
+            self._begin({}, event, "map")
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            self._keys.pop()
+            self._put(self._open.pop(), event)
+
+    def document(self) -> Any:
+        if len(self._documents) != 1:
+            raise YamlError(f"Expected one YAML document, got {len(self._documents)}")
+        return self._documents[0]
+
+    def _begin(self, collection: list[Any] | dict[str, Any], event: Any, tag: str) -> None:
+        if event.tag not in {None, "!", _CORE + tag}:
+            raise YamlError(f"The tag {event.tag} is not taken{_place(event.start_mark)}")
+        if len(self._open) >= MAX_DEPTH:
+            raise YamlError(f"This YAML is nested deeper than {MAX_DEPTH} levels{_place(event.start_mark)}")
+        if self._expects_key():
+            raise YamlError(f"A key must be text{_place(event.start_mark)}")
+        self._open.append(collection)
+        self._keys.append(None)
+
+    def _take_scalar(self, event: Any) -> None:
+        if not self._expects_key():
+            self._put(_scalar(event), event)
+            return
+        mapping = self._open[-1]
+        if event.value in mapping:
+            raise YamlError(f"The key {event.value!r} comes twice{_place(event.start_mark)}")
+        if event.value == "<<" and event.implicit[0]:
+            raise YamlError(f"Merge keys are not taken{_place(event.start_mark)}; write the values out")
+        self._keys[-1] = event.value
+
+    def _expects_key(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1], dict) and self._keys[-1] is None
+
+    def _put(self, value: Any, event: Any) -> None:
+        """Hand a finished value to the collection around it, or keep it as the document."""
+        if not self._open:
+            self._documents.append(value)
+            return
+        around = self._open[-1]
+        if isinstance(around, list):
+            around.append(value)
+            return
+        key = self._keys[-1]
+        if key is None:  # an event order that the parser does not produce
+            raise YamlError(f"A key must be text{_place(event.start_mark)}")
+        around[key] = value
+        self._keys[-1] = None
+
+
+def _scalar(event: Any) -> Any:
+    """The value of a scalar: by its tag, else by its look when it is plain, else text."""
+    text: str = event.value
+    if event.tag in {"!", _CORE + "str"} or (event.tag is None and not event.implicit[0]):
+        return text
+    value = _plain(text, event)
+    names = {"null": type(None), "bool": bool, "int": int, "float": (int, float)}
+    if event.tag is None:
+        return value
+    wanted: Any = names.get(event.tag.removeprefix(_CORE))
+    if wanted is None:
+        raise YamlError(f"The tag {event.tag} is not taken{_place(event.start_mark)}")
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise YamlError(f"{text!r} does not fit its tag {event.tag}{_place(event.start_mark)}")
+    return value
+
+
+def _plain(text: str, event: Any) -> Any:
+    if text in _NULL:
+        return None
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    if _INTEGER.fullmatch(text):
+        return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+    if _ENDLESS.fullmatch(text):
+        raise YamlError(f"JSON has no number {text}{_place(event.start_mark)}")
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        if not math.isfinite(number):
+            raise YamlError(f"The number {text} is too large{_place(event.start_mark)}")
+        return number
+    return text

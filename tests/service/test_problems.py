@@ -1,0 +1,93 @@
+"""The table from errors to statuses is complete, and says nothing that callers should not know."""
+
+from collections.abc import Iterator
+
+import pytest
+import structlog.testing
+from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from engine import errors
+from proto.problem import Problem
+from service.problems import RefusalError, answer_to
+
+PROBLEM = Problem(code="edge.cycle", path="edges", message="The edges form a cycle")
+
+# One of each kind; a new kind must be added here and to the table.
+SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
+    errors.GraphNotFoundError: (errors.GraphNotFoundError("g"), 404),
+    errors.ExecutionNotFoundError: (errors.ExecutionNotFoundError("e"), 404),
+    errors.ComponentNotFoundError: (errors.ComponentNotFoundError("c"), 404),
+    errors.InvalidGraphError: (errors.InvalidGraphError([PROBLEM]), 400),
+    errors.InvalidComponentError: (errors.InvalidComponentError([PROBLEM]), 400),
+    errors.InvalidInjectionError: (errors.InvalidInjectionError([PROBLEM]), 400),
+    errors.IllegalTransitionError: (errors.IllegalTransitionError("e", "pause", "completed"), 409),
+    errors.InputsClosedError: (errors.InputsClosedError("e"), 409),
+    errors.ComponentExistsError: (errors.ComponentExistsError("c"), 409),
+    errors.TooManyExecutionsError: (errors.TooManyExecutionsError(100), 409),
+    errors.InboxFullError: (errors.InboxFullError("n", 5.0), 429),
+    errors.HeldQueueFullError: (errors.HeldQueueFullError("e", 10_000), 429),
+}
+
+
+def _leaves(kind: type[errors.EngineError]) -> Iterator[type[errors.EngineError]]:
+    children = kind.__subclasses__()
+    if not children:
+        yield kind
+    for child in children:
+        yield from _leaves(child)
+
+
+def test_every_engine_error_has_a_sample() -> None:
+    """No kind of engine error can be added without saying what status it is."""
+    assert set(_leaves(errors.EngineError)) == set(SAMPLES)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_an_engine_error_has_its_status_code_and_sentence(kind: type[errors.EngineError]) -> None:
+    """Each engine error becomes its status, its stable code and its own words."""
+    error, status = SAMPLES[kind]
+    answer = answer_to(error)
+    assert (answer.status, answer.body.code, answer.body.error) == (status, kind.code, str(error))
+
+
+@pytest.mark.parametrize("kind", RefusalError.__subclasses__())
+def test_every_refusal_has_a_status_of_its_own(kind: type[RefusalError]) -> None:
+    """No refusal of the service falls through the table into 500."""
+    answer = answer_to(kind("No"))
+    assert 400 <= answer.status < 500 or (answer.status == 503 and "Retry-After" in answer.headers)
+    assert answer.body.code == kind.code
+
+
+def test_an_overload_says_when_to_come_back_and_how_much_was_taken() -> None:
+    """A 429 has Retry-After in seconds, and counts the messages that were accepted before the bound."""
+    error = errors.InboxFullError("n", 5.0)
+    error.accepted = 3
+    answer = answer_to(error)
+    assert answer.headers == {"Retry-After": "1"}
+    assert getattr(answer.body, "accepted", None) == 3
+
+
+def test_several_problems_make_one_sentence_and_a_list() -> None:
+    """The sentence shows the first problem and counts the others; the list has them all."""
+    other = Problem(code="node.duplicate", path="nodes[1].id", message="Duplicate node id: a")
+    body = answer_to(errors.InvalidGraphError([PROBLEM, other])).body
+    assert body.error == "The edges form a cycle (and 1 more, see problems)"
+    assert body.problems == (PROBLEM, other)
+
+
+def test_an_unforeseen_error_is_logged_and_not_told() -> None:
+    """The caller of a 500 learns nothing of the inside; the log has the error itself."""
+    error = ZeroDivisionError("secret detail")
+    with structlog.testing.capture_logs() as lines:
+        answer = answer_to(error)
+    assert (answer.status, answer.body.code) == (500, "internal")
+    assert "secret" not in answer.body.error
+    assert lines == [{"event": "unforeseen error", "exc_info": error, "log_level": "error"}]
+
+
+def test_what_the_web_framework_refuses_is_told_in_the_same_shape() -> None:
+    """Unknown routes, wrong methods and large bodies have codes; a wrong method says what is allowed."""
+    assert answer_to(NotFound()).body.code == "route.not_found"
+    assert answer_to(RequestEntityTooLarge()).body.code == "body.too_large"
+    wrong = answer_to(MethodNotAllowed(valid_methods=["GET"]))
+    assert (wrong.status, wrong.headers) == (405, {"Allow": "GET"})
