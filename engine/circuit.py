@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 import msgspec
+import trio
 
+from engine.edges import EdgeCounters
 from engine.gate import Gate
 from engine.handler import Emission, HandlerError, LogLine, Message
 from engine.inbox import Inbox
@@ -46,6 +48,8 @@ class Circuit:
         self.in_flight = InFlight()
         self.counters = ExecutionCounters()
         self.inboxes = [Inbox(node.capacity, limits.inbox_bytes, node.overflow) for node in graph.nodes]
+        # Injected messages travel on no edge: their Message.edge is -1, and the last of these is shown to nobody.
+        self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
         self.flow_observers: tuple[FlowObserver, ...] = ()
         self.log_entries: deque[LogEntry] = deque(maxlen=limits.log_lines)
         self._observers = observers
@@ -72,6 +76,7 @@ class Circuit:
                 if self.flow_observers:
                     self._report_hop(node, port, target, message)
                 self.in_flight.add(1)
+                self.edges[target.edge].sent += 1
                 inbox = inboxes[target.node]
                 if not inbox.offer(message):
                     await self._send_to_full(target.node, inbox, message)
@@ -80,16 +85,35 @@ class Circuit:
         self.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
             self.drop(node_index, message)
-        else:
+            return
+        edge = self.edges[message.edge]
+        edge.blocked_since = trio.current_time()
+        try:
             await inbox.put(message)
+        finally:
+            edge.blocked_seconds = edge.blocked_until(trio.current_time())
+            edge.blocked_since = None
 
     def drop(self, node_index: int, message: Message) -> None:
         """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""
         dropped = self.inboxes[node_index].put_dropping(message)
+        for lost in dropped:
+            edge = self.edges[lost.edge]
+            edge.dropped += 1
+            edge.taken += 1
         if dropped:
             for observer in self._observers:
                 observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
             self.in_flight.finish(len(dropped))
+
+    def note_taken(self, node: CompiledNode, batch: Sequence[Message]) -> None:
+        """Count messages that a node has just taken from its inbox, by the edges that they came along."""
+        edges = self.edges
+        for index in node.incoming:
+            edge = edges[index]
+            edge.peak = max(edge.peak, edge.sent - edge.taken)
+        for message in batch:
+            edges[message.edge].taken += 1
 
     def log(self, node: CompiledNode, line: LogLine) -> None:
         """Keep a handler's log line for inspection, and report it."""

@@ -100,6 +100,7 @@ def _compile_node(
         inputs=input_names(component.definition),
         outputs=outputs,
         routes=tuple(tuple(targets) for targets in routes),
+        incoming=tuple(index for index, edge in enumerate(graph.edges) if edge.target.node == node.id),
         error_port=outputs.index(ERROR_PORT),
         capacity=node.inbox.capacity or limits.inbox_messages,
         overflow=node.inbox.overflow,

@@ -57,10 +57,14 @@ class Entrance:
     async def drain(self) -> None:
         """Put the held messages into their inboxes, in order, until none is left or the entrance closes."""
         async with self._turn:
-            while self._held and not self._holds():
-                node_index, message = self._held[0]
-                if await self._put(node_index, message, math.inf):
-                    self._held.popleft()
+            await self._drain_held()
+
+    async def _drain_held(self) -> None:
+        """Called by whoever has the turn. A message leaves the queue only when its inbox has it."""
+        while self._held and not self._holds():
+            node_index, message = self._held[0]
+            if await self._put(node_index, message, math.inf):
+                self._held.popleft()
 
     async def inject(self, messages: Sequence[tuple[int, Message]]) -> int:
         """Accept messages for nodes, given by index; return how many of them are held.
@@ -92,6 +96,8 @@ class Entrance:
             return False
         with trio.CancelScope(deadline=deadline) as scope:
             async with self._turn:
+                # Right after resume we may be here before the task that drains: held messages go first.
+                await self._drain_held()
                 if not self._holds() and await self._put(node_index, message, deadline):
                     return False
         if self._holds():

@@ -21,6 +21,7 @@ from engine.handler import InstanceContext, Message
 from engine.instance import Instance
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
+from engine.measurement import measure
 from engine.metrics import summarise
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.routing import CompiledNode, LoadedGraph
@@ -34,6 +35,7 @@ from proto.execution import (
     LogEntry,
 )
 from proto.graph import OnError
+from proto.statistics import ExecutionStatistics
 
 
 class Execution:
@@ -115,13 +117,20 @@ class Execution:
             metrics=summarise(
                 (instance.counters for instance in self._instances),
                 self._circuit.counters,
-                self._clock.milliseconds_at,
+                queued=sum(len(inbox) for inbox in self._circuit.inboxes),
+                now=trio.current_time(),
+                epoch_ms=self._clock.milliseconds_at,
             ),
             created_at=self._created_at,
             started_at=self._started_at,
             completed_at=self._completed_at,
             error=self._error,
+            unprocessed=self._circuit.in_flight.count if self._lifecycle.is_terminal else 0,
         )
+
+    def statistics(self) -> ExecutionStatistics:
+        """Where its messages are at this moment, and what holds them up."""
+        return measure(self.id, self.state, self._circuit, self._instances, self._entrance.held)
 
     def logs(self) -> list[LogEntry]:
         """The latest log lines of its handlers, oldest first."""

@@ -79,6 +79,7 @@ class Instance:
         while True:
             batch = await self._next_batch()
             if batch:
+                self._circuit.note_taken(self.node, batch)
                 await self._process(batch)
             else:
                 await self._release()
@@ -147,7 +148,7 @@ class Instance:
             self._state = "ready"
             circuit.gate.leave()
         ended = trio.current_time()
-        self.counters.count_batch(len(batch), ended - started)
+        self.counters.count_batch(len(batch), ended - started, ended)
         circuit.counters.last_activity_seconds = ended
         return outcomes
 

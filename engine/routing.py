@@ -28,6 +28,7 @@ class CompiledNode(msgspec.Struct, frozen=True):
         inputs: names of the input ports.
         outputs: names of the output ports, the ``error`` port among them.
         routes: the targets of each output port, by its index.
+        incoming: indices of the edges that lead to it.
         error_port: index of the ``error`` port.
         capacity: messages that its inbox holds.
         overflow: what a full inbox does.
@@ -41,6 +42,7 @@ class CompiledNode(msgspec.Struct, frozen=True):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     routes: tuple[tuple[Target, ...], ...]
+    incoming: tuple[int, ...]
     error_port: int
     capacity: int
     overflow: Overflow

@@ -30,6 +30,7 @@ from proto.component import ComponentDefinition
 from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
 from proto.message import Injection
 from proto.problem import Problem
+from proto.statistics import ExecutionStatistics
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Finished(msgspec.Struct, frozen=True):
 
     snapshot: ExecutionSnapshot
     logs: list[LogEntry]
+    statistics: ExecutionStatistics
 
 
 @asynccontextmanager
@@ -203,7 +205,7 @@ class Runtime:
             await execution.run()
         finally:
             del self._executions[execution.id]
-            self._finished[execution.id] = Finished(execution.snapshot(), execution.logs())
+            self._finished[execution.id] = Finished(execution.snapshot(), execution.logs(), execution.statistics())
             while len(self._finished) > self.limits.finished_executions:
                 self._finished.popitem(last=False)
 
@@ -221,6 +223,15 @@ class Runtime:
         """
         execution = self._executions.get(execution_id)
         return self._record(execution_id).snapshot if execution is None else execution.snapshot()
+
+    def statistics(self, execution_id: str) -> ExecutionStatistics:
+        """Where the messages of an execution are, and what holds them up.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        execution = self._executions.get(execution_id)
+        return self._record(execution_id).statistics if execution is None else execution.statistics()
 
     def logs(self, execution_id: str) -> list[LogEntry]:
         """The latest log lines of an execution's handlers, oldest first.

@@ -1,0 +1,94 @@
+"""Statistics: where the messages of an execution are, and what holds them up."""
+
+import msgspec
+
+from proto.execution import ExecutionState
+
+
+class NodeStatistics(msgspec.Struct, frozen=True, rename="camel"):
+    """One node at one moment.
+
+    Attributes:
+        node_id: the node.
+        invocations: messages whose invocation has ended.
+        error_count: those that ended in an error.
+        busy_seconds: time spent in the handler.
+        busy_share: ``busy_seconds`` by the age of the execution; 1 means that the node never rested.
+        throughput_per_second: invocations per second, over the last seconds.
+        p50_latency_ms: half of the invocations took no longer.
+        p95_latency_ms: likewise 95 of 100.
+        p99_latency_ms: likewise 99 of 100.
+        queued_messages: messages waiting in its inbox.
+        queued_bytes: bytes of their values.
+        peak_messages: the most that ever waited.
+        capacity: the most that may wait.
+        blocked_senders: tasks that wait for room in its inbox now.
+    """
+
+    node_id: str
+    invocations: int
+    error_count: int
+    busy_seconds: float
+    busy_share: float
+    throughput_per_second: float
+    p50_latency_ms: float
+    p95_latency_ms: float
+    p99_latency_ms: float
+    queued_messages: int
+    queued_bytes: int
+    peak_messages: int
+    capacity: int
+    blocked_senders: int
+
+
+class EdgeStatistics(msgspec.Struct, frozen=True, rename="camel"):
+    """One edge at one moment; injected messages travel on none.
+
+    Attributes:
+        index: its place in the graph's ``edges``.
+        source: ``node:port``.
+        target: ``node:port``.
+        sent: messages that began their way.
+        queued: messages of this edge that wait in the target's inbox.
+        peak: the most that waited there when the target turned to them.
+        dropped: messages dropped by the target's overflow policy.
+        blocked_seconds: time that the source spent waiting for room.
+    """
+
+    index: int
+    source: str
+    target: str
+    sent: int
+    queued: int
+    peak: int
+    dropped: int
+    blocked_seconds: float
+
+
+class Bottleneck(msgspec.Struct, frozen=True, rename="camel"):
+    """The node that holds the others up, and why, in one sentence."""
+
+    node_id: str
+    reason: str
+
+
+class ExecutionStatistics(msgspec.Struct, frozen=True, rename="camel"):
+    """All nodes and edges of an execution at one moment.
+
+    Attributes:
+        execution_id: the execution.
+        state: where it is in its life.
+        in_flight: messages accepted and not finished.
+        held: injected messages that wait for ``resume``.
+        nodes: in the author's order.
+        edges: in the author's order.
+        bottleneck: nothing where no node holds any other up.
+    """
+
+    execution_id: str
+    state: ExecutionState
+    in_flight: int
+    held: int
+    nodes: tuple[NodeStatistics, ...]
+    edges: tuple[EdgeStatistics, ...]
+    bottleneck: Bottleneck | None
