@@ -1,0 +1,273 @@
+"""The only place that calls Wasmtime's C functions directly.
+
+The `wasmtime` package's own calls cost 31 µs each and cannot be time-sliced; the C functions behind them cost 1.5 µs and
+can. Functions that only look something up keep the interpreter's lock (PYFUNCTYPE); the one that runs guest code
+releases it (CFUNCTYPE), so that the ticker can end a slice. `wasmtime` is pinned, and every function here has
+a test that fails loudly when a version changes beneath it.
+
+Nothing here checks what a guest says; `memory_slice` alone stands between a guest's numbers and our memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Final
+
+import wasmtime
+from wasmtime import _bindings as raw
+from wasmtime._ffi import dll
+
+__all__ = [
+    "Engine",
+    "Function",
+    "Instance",
+    "Module",
+    "Pending",
+    "Store",
+    "Trap",
+    "increment_epoch",
+    "new_engine",
+]
+
+Engine = wasmtime.Engine
+Module = wasmtime.Module
+
+WASM_STACK_BYTES: Final = 4 * 1024 * 1024
+"""Machine stack of guest code. QuickJS meets its own check of the 1 MiB shadow stack first, and throws RangeError."""
+
+_FIBER_STACK_BYTES: Final = WASM_STACK_BYTES + 1024 * 1024
+"""The stack that a call runs on; what is beyond the guest's part is for Wasmtime itself. Touched pages only."""
+
+_STACK_OVERFLOW_CODE: Final = 0
+
+_ADDRESS = ctypes.c_void_p
+_SIZE = ctypes.c_size_t
+
+
+def _quick(name: str, result: Any, *arguments: Any) -> Any:
+    return ctypes.PYFUNCTYPE(result, *arguments)((name, dll))
+
+
+_call_async = _quick(
+    "wasmtime_func_call_async",
+    _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _SIZE, _ADDRESS, _SIZE, _ADDRESS, _ADDRESS,
+)  # fmt: skip
+_instantiate_async = _quick(
+    "wasmtime_linker_instantiate_async",
+    _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS,
+)  # fmt: skip
+_poll = ctypes.CFUNCTYPE(ctypes.c_bool, _ADDRESS)(("wasmtime_call_future_poll", dll))
+_future_delete = _quick("wasmtime_call_future_delete", None, _ADDRESS)
+_set_epoch_deadline = _quick("wasmtime_context_set_epoch_deadline", None, _ADDRESS, ctypes.c_uint64)
+# The header promises an error, but the library returns nothing: what looks like a result is garbage.
+_yield_at_epoch = _quick("wasmtime_context_epoch_deadline_async_yield_and_update", None, _ADDRESS, ctypes.c_uint64)
+_memory_data = _quick("wasmtime_memory_data", _ADDRESS, _ADDRESS, _ADDRESS)
+_memory_data_size = _quick("wasmtime_memory_data_size", _SIZE, _ADDRESS, _ADDRESS)
+_trap_code = _quick("wasmtime_trap_code", ctypes.c_bool, _ADDRESS, ctypes.POINTER(ctypes.c_uint8))
+_increment_epoch = _quick("wasmtime_engine_increment_epoch", None, _ADDRESS)
+
+
+class Trap(Exception):  # noqa: N818 - the field's word
+    """Guest code ended in a trap, or could not be instantiated."""
+
+    def __init__(self, message: str, *, stack_overflow: bool = False) -> None:
+        super().__init__(message)
+        self.stack_overflow = stack_overflow
+
+
+def new_engine() -> Engine:
+    """An engine whose guests are interrupted by epochs and know only WebAssembly's plain features."""
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.max_wasm_stack = WASM_STACK_BYTES
+    config.cranelift_opt_level = "speed"
+    config.wasm_threads = False
+    config.shared_memory = False
+    config.wasm_memory64 = False
+    config.wasm_multi_memory = False
+    config.wasm_stack_switching = False
+    config.wasm_relaxed_simd_deterministic = True
+    config.cranelift_nan_canonicalization = True
+    raw.wasmtime_config_async_stack_size_set(config.ptr(), _FIBER_STACK_BYTES)
+    return Engine(config)
+
+
+def _address(pointer: Any) -> int:
+    return ctypes.cast(pointer, _ADDRESS).value or 0
+
+
+def increment_epoch(engine: Engine) -> None:
+    """Moves the engine's clock by one tick; the ticker's only call, from its own thread."""
+    _increment_epoch(_address(engine.ptr()))
+
+
+class Function:
+    """An exported function; its `raw` structure must not move."""
+
+    __slots__ = ("address", "raw")
+
+    def __init__(self, function: Any) -> None:
+        self.raw = function
+        self.address = ctypes.addressof(function)
+
+
+class Pending:
+    """A call that has begun: poll it until it is done, then take the result; or delete it to abandon it."""
+
+    __slots__ = ("_future", "_store")
+
+    def __init__(self, store: Store, future: int) -> None:
+        self._store = store
+        self._future = future
+
+    def poll(self) -> bool:
+        """Runs the guest until it is done (True) or its slice is over (False)."""
+        return bool(_poll(self._future))
+
+    def delete(self) -> None:
+        """Frees the call, finished or not. The guest of an unfinished one must not run again."""
+        if self._future:
+            _future_delete(self._future)
+            self._future = 0
+
+    def result(self) -> int:
+        """The finished call's 32-bit result, unsigned, 0 for a function without one. Raises Trap."""
+        self.delete()
+        return self._store.take_result()
+
+
+class Store:
+    """One guest's world: its memory, its stack, its limits. Freed by `close`, at once."""
+
+    def __init__(self, engine: Engine, *, memory_bytes: int, table_elements: int) -> None:
+        self._store = wasmtime.Store(engine)
+        self._store.set_limits(
+            memory_size=memory_bytes, table_elements=table_elements, instances=1, tables=4, memories=1
+        )
+        self._context = _address(self._store._context())  # noqa: SLF001 - the package offers no other way
+        # From here on, guest code that meets the deadline yields, and may go on for one more tick.
+        _set_epoch_deadline(self._context, 1)
+        _yield_at_epoch(self._context, 1)
+        self._argument = raw.wasmtime_val_t()
+        self._argument.kind = 0
+        self._result = raw.wasmtime_val_t()
+        self._trap = _ADDRESS()
+        self._error = _ADDRESS()
+        self._argument_i32 = ctypes.c_uint32.from_buffer(self._argument, raw.wasmtime_val_t.of.offset)
+        self._result_i32 = ctypes.c_uint32.from_buffer(self._result, raw.wasmtime_val_t.of.offset)
+        self._addresses = tuple(
+            ctypes.addressof(each) for each in (self._argument, self._result, self._trap, self._error)
+        )
+
+    def start(self, function: Function, argument: int | None, *, results: int = 1) -> Pending:
+        """Begins a call; nothing runs before the first poll.
+
+        Args:
+            function: an export of this store's instance, of a type checked when it was looked up
+            argument: its one i32 argument, or None when it takes none
+            results: 1 for an i32 result, 0 for none
+        """
+        argument_at, result_at, trap_at, error_at = self._addresses
+        count = 0
+        if argument is not None:
+            self._argument_i32.value = argument
+            count = 1
+        self._result_i32.value = 0
+        _set_epoch_deadline(self._context, 1)
+        return Pending(
+            self,
+            _call_async(self._context, function.address, argument_at, count, result_at, results, trap_at, error_at),
+        )
+
+    def start_instance(self, linker: wasmtime.Linker, module: Module) -> tuple[Pending, Any]:
+        """Begins to instantiate a module, start function included; the second is for `instance`."""
+        instance = raw.wasmtime_instance_t()
+        _, _, trap_at, error_at = self._addresses
+        _set_epoch_deadline(self._context, 1)
+        future = _instantiate_async(
+            _address(linker.ptr()),
+            self._context,
+            _address(module.ptr()),
+            ctypes.addressof(instance),
+            trap_at,
+            error_at,
+        )
+        return Pending(self, future), instance
+
+    def instance(self, instance: Any) -> Instance:
+        """The exports of a finished instantiation."""
+        return Instance(self._context, instance)
+
+    def take_result(self) -> int:
+        """The result of the call that finished last. Raises Trap."""
+        if self._trap.value:
+            raise self._take_trap()
+        if self._error.value:
+            error = ctypes.cast(self._error, ctypes.POINTER(raw.wasmtime_error_t))
+            self._error.value = None
+            raise Trap(str(wasmtime.WasmtimeError._from_ptr(error)))  # noqa: SLF001 - as above
+        return self._result_i32.value
+
+    def _take_trap(self) -> Trap:
+        code = ctypes.c_uint8(255)
+        overflow = _trap_code(self._trap, ctypes.byref(code)) and code.value == _STACK_OVERFLOW_CODE
+        pointer = ctypes.cast(self._trap, ctypes.POINTER(raw.wasm_trap_t))
+        self._trap.value = None
+        trap = wasmtime.Trap._from_ptr(pointer)  # noqa: SLF001 - as above
+        return Trap(trap.message, stack_overflow=bool(overflow))
+
+    def close(self) -> None:
+        """Frees the guest and everything in it. Its pending call must be deleted first."""
+        self._context = 0
+        self._store.close()
+
+
+class Instance:
+    """The exports of one instantiated module."""
+
+    def __init__(self, context: int, instance: Any) -> None:
+        self._context = context
+        self._instance = instance
+        self._memory = raw.wasmtime_memory_t()
+        self._memory_address = 0
+
+    def _export(self, name: str, kind: int) -> Any:
+        item = raw.wasmtime_extern_t()
+        text = name.encode()
+        context = ctypes.cast(self._context, ctypes.POINTER(raw.wasmtime_context_t))
+        found = raw.wasmtime_instance_export_get(
+            context, ctypes.byref(self._instance), ctypes.create_string_buffer(text), len(text), ctypes.byref(item)
+        )
+        return item.of if found and item.kind == kind else None
+
+    def function(self, name: str) -> Function | None:
+        """An exported function by its name; the module's types are checked elsewhere."""
+        found = self._export(name, 0)
+        return None if found is None else Function(raw.wasmtime_func_t.from_buffer_copy(found.func))
+
+    def use_memory(self) -> bool:
+        """Looks up the export `memory`; False when there is none."""
+        found = self._export("memory", 3)
+        if found is None:
+            return False
+        self._memory = raw.wasmtime_memory_t.from_buffer_copy(found.memory)
+        self._memory_address = ctypes.addressof(self._memory)
+        return True
+
+    def memory_bytes(self) -> int:
+        """The memory's size now."""
+        return int(_memory_data_size(self._context, self._memory_address))
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """A copy of guest memory; None when any of it lies outside. The base is looked up each time: memory grows."""
+        if address < 0 or length < 0 or address + length > _memory_data_size(self._context, self._memory_address):
+            return None
+        return ctypes.string_at(_memory_data(self._context, self._memory_address) + address, length)
+
+    def write(self, address: int, data: bytes) -> bool:
+        """Copies into guest memory; False, with nothing written, when any of it would lie outside."""
+        length = len(data)
+        if address < 0 or address + length > _memory_data_size(self._context, self._memory_address):
+            return False
+        ctypes.memmove(_memory_data(self._context, self._memory_address) + address, data, length)
+        return True

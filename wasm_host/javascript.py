@@ -1,0 +1,151 @@
+"""What is peculiar to programs in JavaScript: their modes, their open document, their syntax errors."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from wasm_host import abi
+from wasm_host.errors import GuestError, HostError, ProgramError
+from wasm_host.limits import GuestLimits
+
+__all__ = ["GUEST_PATH", "Identity", "Program", "open_document", "program_error", "read_guest"]
+
+GUEST_PATH: Final = Path(__file__).parent / "quickjs" / "guest.wasm"
+
+Mode = Literal["handler", "map", "test"]
+
+
+class Program(msgspec.Struct, frozen=True):
+    """A source text and how it is to be read.
+
+    `handler`: a component, in any of the forms of quickjs/program.c; `entrypoint` is the name that a script defines.
+    `map`: an expression over `value`, `port` and `config`, whose result is emitted on the first output.
+    `test`: such an expression; its truth forwards the value, unchanged, to the first output or the second.
+    `filename` stands in stack traces.
+    """
+
+    mode: Mode
+    source: str
+    entrypoint: str = "handler"
+    filename: str = "component.js"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who a component instance is; it can read this from its context."""
+
+    execution_id: str = ""
+    node_id: str = ""
+    instance_id: str = ""
+
+
+class _Limits(msgspec.Struct, rename="camel"):
+    emissions: int
+    output_bytes: int
+    log_lines: int
+    log_bytes: int
+    state_keys: int
+    state_bytes: int
+
+
+class _Document(msgspec.Struct, rename="camel"):
+    mode: Mode
+    source: str
+    entrypoint: str
+    filename: str
+    execution_id: str
+    node_id: str
+    instance_id: str
+    config: msgspec.Raw
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    state: dict[str, msgspec.Raw]
+    limits: _Limits
+    restored: int
+    check: int
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
+_POSITION = re.compile(r":(\d+):(\d+)\)?$", re.MULTILINE)
+
+
+def read_guest() -> bytes:
+    """The compiled QuickJS guest. Raises HostError when it was not built."""
+    try:
+        return GUEST_PATH.read_bytes()
+    except FileNotFoundError:
+        raise HostError(
+            f"{GUEST_PATH} is missing; build it with: python -m wasm_host.quickjs.build"
+        ) from None
+
+
+def open_document(
+    program: Program,
+    identity: Identity,
+    config: bytes,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    state: dict[str, bytes],
+    limits: GuestLimits,
+    *,
+    seed: int,
+    now_ms: float,
+    restored: bool = False,
+    check: bool = False,
+) -> bytes:
+    """The input of symbia_open.
+
+    Args:
+        restored: this guest replaces another: `state` is the instance's, and initialize must not change it
+        check: compile only; initialize is not run
+
+    Raises:
+        ProgramError: the source is too large, or the entrypoint is not a name.
+    """
+    if len(program.source.encode(errors="surrogatepass")) > limits.source_bytes:
+        raise _refused(f"the source is longer than {limits.source_bytes:,} bytes")
+    if not _IDENTIFIER.match(program.entrypoint):
+        raise _refused(f"the entrypoint '{program.entrypoint}' is not a JavaScript name")
+    document = _Document(
+        mode=program.mode,
+        source=program.source,
+        entrypoint=program.entrypoint,
+        filename=program.filename,
+        execution_id=identity.execution_id,
+        node_id=identity.node_id,
+        instance_id=identity.instance_id,
+        config=msgspec.Raw(config),
+        inputs=inputs,
+        outputs=outputs,
+        state={key: msgspec.Raw(value) for key, value in state.items()},
+        limits=_Limits(
+            emissions=limits.emissions,
+            output_bytes=limits.output_bytes,
+            log_lines=limits.log_lines,
+            log_bytes=limits.log_bytes,
+            state_keys=limits.state_keys,
+            state_bytes=limits.state_bytes,
+        ),
+        restored=int(restored),
+        check=int(check),
+    )
+    try:
+        text = msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        raise _refused("the source is not well-formed text: it holds half of a surrogate pair") from None
+    return abi.encode_open(text, seed=seed, now_ms=now_ms)
+
+
+def _refused(message: str) -> ProgramError:
+    return ProgramError(GuestError("ProgramError", message))
+
+
+def program_error(cause: GuestError) -> ProgramError:
+    """The error of a source that the guest refused, with its place in the author's text where it has one."""
+    found = _POSITION.search(cause.stack)
+    if found is None:
+        return ProgramError(cause)
+    return ProgramError(cause, int(found[1]), int(found[2]))

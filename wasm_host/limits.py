@@ -1,0 +1,47 @@
+"""What one guest may use. On by default; the service may lower or raise them per component."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["GuestLimits"]
+
+
+class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one guest instance. Each ends the invocation that meets it, and never the service."""
+
+    memory_bytes: int = 64 * 1024 * 1024
+    """Linear memory. Holds a 10 MB value in its three forms (text, string, text again) with room to work."""
+
+    cpu_ms: int = 2_000
+    """Computing time of one invocation, in slices of one millisecond. A loop without end costs this much."""
+
+    wall_ms: int = 30_000
+    """Time on the clock of one invocation; longer than cpu_ms because guests wait for their turns."""
+
+    close_ms: int = 200
+    """Computing time of cleanup: a stop must not wait for a component that does not want to end."""
+
+    output_bytes: int = 8 * 1024 * 1024
+    """JSON text emitted by one invocation: beyond it, emit throws."""
+
+    emissions: int = 10_000
+    """Values emitted by one invocation: one message may not become an avalanche unnoticed."""
+
+    log_lines: int = 1_000
+    """Log lines kept of one invocation; further ones are dropped, and their number is logged."""
+
+    log_bytes: int = 256 * 1024
+    """JSON text of the log lines kept of one invocation."""
+
+    state_keys: int = 1_000
+    """Keys that one instance's state may hold: beyond it, setState throws."""
+
+    state_bytes: int = 1024 * 1024
+    """Keys and JSON text that one instance's state may hold; the host keeps a copy of each."""
+
+    source_bytes: int = 1024 * 1024
+    """UTF-8 text of one program: parsing is the guest's work, but the text travels through the host."""
+
+    table_elements: int = 100_000
+    """Entries of a module's tables, which live in the host's memory and not in the guest's."""

@@ -1,0 +1,206 @@
+"""Builds guest.wasm from pinned sources with a pinned compiler.
+
+The sources are QuickJS-ng's, as its Python distribution ships them, and the C files in this folder; the compiler is the PyPI
+package ziglang. Both are pinned, file names inside the build are relative, and so two builds anywhere give the same
+bytes: the result's hash is pinned too, and checked. Run as `python -m wasm_host.quickjs.build`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from wasm_host.errors import HostError
+from wasm_host.modules import default_cache_folder, private_folder
+
+__all__ = ["EXPECTED_SHA256", "build", "main"]
+
+SOURCE_REQUIREMENT: Final = "quickjs-ng==0.17.0.2"
+SOURCE_SHA256: Final = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
+COMPILER_VERSION: Final = "0.17.1"
+
+EXPECTED_SHA256: Final = "65b62563bd0eb83d006af4315ef11a9ea7312db45560938855c8080e52f49f77"
+"""Of guest.wasm. Changes with every change to the C files here; the build prints the new value."""
+
+_UPSTREAM_FILES: Final = ("quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c")
+_FLAGS: Final = (
+    "-target", "wasm32-wasi",
+    "-mexec-model=reactor",
+    "-O3",
+    "-s",
+    "-DNDEBUG",
+    "-D_WASI_EMULATED_SIGNAL",
+    "-Iupstream",
+    "-Wl,-z,stack-size=1048576",
+)  # fmt: skip
+_HERE: Final = Path(__file__).parent
+
+Report = Callable[[str], None]
+
+
+def build(target: Path, report: Report) -> None:
+    """Writes the guest to `target`, from the cache when nothing has changed since the last build.
+
+    Args:
+        target: where guest.wasm goes
+        report: told each step, for people
+
+    Raises:
+        HostError: a source or the compiler is missing, or something is not what was pinned.
+    """
+    cache = private_folder(default_cache_folder())
+    cached = cache / f"quickjs-{_key()}.wasm"
+    if not (cached.exists() and _sha256(cached.read_bytes()) == EXPECTED_SHA256):
+        _check_compiler()
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            built = _compile(Path(folder), cache, report)
+            _check_result(built)
+            built.replace(cached)
+    _install(cached, target)
+    report(f"{target.name} is ready ({target.stat().st_size:,} bytes)")
+
+
+def _key() -> str:
+    """Identifies every input of a build."""
+    parts = [SOURCE_SHA256, COMPILER_VERSION, *_FLAGS]
+    parts += [f"{path.name} {_sha256(path.read_bytes())}" for path in _our_sources()]
+    return _sha256("\n".join(parts).encode())
+
+
+def _our_sources() -> list[Path]:
+    return sorted(path for path in _HERE.iterdir() if path.suffix in {".c", ".h"})
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_compiler() -> None:
+    try:
+        version = metadata.version("ziglang")
+    except metadata.PackageNotFoundError:
+        version = "none"
+    if version != COMPILER_VERSION:
+        raise HostError(
+            f"the guest is compiled with ziglang {COMPILER_VERSION}, found {version}; "
+            f"run: {sys.executable} -m pip install ziglang=={COMPILER_VERSION}"
+        )
+
+
+def _compile(folder: Path, cache: Path, report: Report) -> Path:
+    report(f"fetching the sources: {SOURCE_REQUIREMENT}")
+    _unpack(_fetch(folder), folder / "upstream")
+    names = [path.name for path in _our_sources()]
+    for name in names:
+        shutil.copyfile(_HERE / name, folder / name)
+    sources = [name for name in names if name.endswith(".c")]
+    sources += [f"upstream/{name}" for name in _UPSTREAM_FILES]
+    report("compiling QuickJS to WebAssembly (about 30 seconds, once)")
+    command = [
+        *(sys.executable, "-m", "ziglang", "cc"),
+        *_FLAGS,
+        f"-ffile-prefix-map={folder}=.",
+        "-w",
+        *sources,
+        "-lwasi-emulated-signal",
+        *("-o", "guest.wasm"),
+    ]
+    caches = {"ZIG_LOCAL_CACHE_DIR": str(cache / "zig"), "ZIG_GLOBAL_CACHE_DIR": str(cache / "zig")}
+    _run(command, folder, report, caches)
+    return folder / "guest.wasm"
+
+
+def _fetch(folder: Path) -> Path:
+    """The source distribution, by way of pip: the user's own index and proxy settings hold.
+
+    pip checks the hash before it looks inside.
+    """
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{SOURCE_REQUIREMENT} --hash=sha256:{SOURCE_SHA256}\n")
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--no-deps", "--no-binary", "quickjs-ng", "--require-hashes"),
+        *("--requirement", str(requirements), "--dest", str(folder / "download")),
+    ]
+    _run(command, folder, lambda _: None, {})
+    (archive,) = (folder / "download").glob("*.tar.gz")
+    if _sha256(archive.read_bytes()) != SOURCE_SHA256:
+        raise HostError(f"{archive.name} is not the pinned source distribution")
+    return archive
+
+
+def _unpack(archive: Path, into: Path) -> None:
+    """QuickJS's own C files, and nothing else of the distribution."""
+    into.mkdir()
+    with tarfile.open(archive) as files:
+        for member in files:
+            path = Path(member.name)
+            if member.isfile() and path.parent.name == "upstream-quickjs" and path.suffix in {".c", ".h"}:
+                content = files.extractfile(member)
+                if content is not None:
+                    (into / path.name).write_bytes(content.read())
+
+
+def _run(command: list[str], folder: Path, report: Report, environment: dict[str, str]) -> None:
+    began = time.monotonic()
+    with (folder / "log.txt").open("w+") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
+        while True:
+            try:
+                status = process.wait(timeout=5)
+                break
+            except subprocess.TimeoutExpired:
+                report(f"... {time.monotonic() - began:.0f} s")
+        if status:
+            log.seek(0)
+            raise HostError(f"{' '.join(command[:5])} failed:\n{log.read()[-4000:]}")
+
+
+def _check_result(built: Path) -> None:
+    found = _sha256(built.read_bytes())
+    if found != EXPECTED_SHA256:
+        raise HostError(
+            f"the built guest's sha256 is {found},\nbut {_HERE / 'build.py'} expects {EXPECTED_SHA256}.\n"
+            "If you changed the C files, the flags or a pinned version: put the new value into EXPECTED_SHA256.\n"
+            "If you changed nothing: the compiler or the sources are not what was pinned; do not use the result."
+        )
+
+
+def _install(cached: Path, target: Path) -> None:
+    content = cached.read_bytes()
+    if target.exists() and target.read_bytes() == content:
+        return
+    partial = target.with_suffix(".partial")
+    partial.write_bytes(content)
+    partial.replace(target)
+
+
+def main() -> int:
+    """Builds the guest into this package, and says what it is doing."""
+    began = time.monotonic()
+
+    def report(step: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began:5.1f} s] {step}\n")
+
+    try:
+        build(_HERE / "guest.wasm", report)
+    except HostError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,313 @@
+/* The forms of a program: from source text to the functions that the guest calls.
+ *
+ * A handler's source is, in this order: an expression, a script, a function body, an ES module. What parses as one of
+ * the first two never has a top-level `return`, and what has one parses as nothing else, so the order
+ * of trying does not change what a source means. When nothing parses, the error that lies furthest in the text
+ * is reported: it belongs to the form that understood most of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest.h"
+
+/* The wrappers put the author's text on a line of its own, numbered 1, so that positions are the author's. */
+enum { WRAPPED_FIRST_LINE = -1, PLAIN_FIRST_LINE = 1 };
+
+static const char *file = "component.js";
+
+static JSValue unhandled[16];
+static uint32_t unhandled_count;
+
+void rejections_track(JSContext *js, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque)
+{
+    (void)reason, (void)opaque;
+    if (!is_handled) {
+        if (unhandled_count < sizeof unhandled / sizeof *unhandled)
+            unhandled[unhandled_count++] = JS_DupValue(js, promise);
+        return;
+    }
+    for (uint32_t i = 0; i < unhandled_count; i++) {
+        if (!JS_IsStrictEqual(js, unhandled[i], promise))
+            continue;
+        JS_FreeValue(js, unhandled[i]);
+        unhandled[i] = unhandled[--unhandled_count];
+        return;
+    }
+}
+
+bool rejections_any(void)
+{
+    return unhandled_count != 0;
+}
+
+JSValue rejections_first(void)
+{
+    return unhandled_count ? JS_PromiseResult(guest.js, unhandled[0]) : JS_UNDEFINED;
+}
+
+void rejections_clear(void)
+{
+    while (unhandled_count)
+        JS_FreeValue(guest.js, unhandled[--unhandled_count]);
+}
+
+JSValue settle(JSValue result)
+{
+    JSContext *js = guest.js;
+    JSContext *job_context;
+    while (JS_IsJobPending(guest.runtime)) {
+        if (JS_ExecutePendingJob(guest.runtime, &job_context) < 0) {
+            JS_FreeValue(js, result);
+            return JS_EXCEPTION;
+        }
+    }
+    if (!JS_IsPromise(result))
+        return result;
+    JSPromiseStateEnum state = JS_PromiseState(js, result);
+    JSValue settled = JS_PromiseResult(js, result);
+    if (state == JS_PROMISE_REJECTED)
+        rejections_track(js, result, settled, true, NULL);
+    JS_FreeValue(js, result);
+    if (state == JS_PROMISE_FULFILLED)
+        return settled;
+    if (state == JS_PROMISE_REJECTED)
+        return JS_Throw(js, settled);
+    JS_FreeValue(js, settled);
+    return JS_ThrowTypeError(js, "the returned promise never settles: "
+                                 "nothing that could still resolve or reject it is left to run");
+}
+
+static JSValue compile(const char *before, const char *source, size_t length, const char *after, int flags)
+{
+    size_t before_length = strlen(before), after_length = strlen(after);
+    size_t total = before_length + length + after_length;
+    char *text = memory_take(total + 1);
+    memcpy(text, before, before_length);
+    memcpy(text + before_length, source, length);
+    memcpy(text + before_length + length, after, after_length + 1);
+    JSEvalOptions options = {
+        .version = JS_EVAL_OPTIONS_VERSION,
+        .eval_flags = flags | JS_EVAL_FLAG_COMPILE_ONLY,
+        .filename = file,
+        .line_num = before_length ? WRAPPED_FIRST_LINE : PLAIN_FIRST_LINE,
+    };
+    JSValue code = JS_Eval2(guest.js, text, total, &options);
+    memory_give(text);
+    return code;
+}
+
+/* Where a syntax error lies, from the last ":line:column" of its first stack line; comparable as one number. */
+static uint64_t position_of(JSValueConst error)
+{
+    JSValue stack = JS_GetPropertyStr(guest.js, error, "stack");
+    const char *text = JS_ToCString(guest.js, stack);
+    uint64_t line = 0, column = 0;
+    if (text) {
+        size_t end = strcspn(text, "\n");
+        const char *at = text;
+        for (size_t i = 0; i < end; i++)
+            if (text[i] == ':') {
+                line = column;
+                column = strtoul(text + i + 1, NULL, 10);
+                at = text + i;
+            }
+        (void)at;
+    }
+    JS_FreeCString(guest.js, text);
+    JS_FreeValue(guest.js, stack);
+    return line << 32 | column;
+}
+
+/* Of two syntax errors the further one; owns both. */
+static JSValue further(JSValue one, JSValue other)
+{
+    bool keep = JS_IsUndefined(other) || (!JS_IsUndefined(one) && position_of(one) >= position_of(other));
+    JS_FreeValue(guest.js, keep ? other : one);
+    return keep ? one : other;
+}
+
+/* An expression must parse by itself: between parentheses and between brackets, so that it cannot close either. */
+static JSValue compile_expression(const char *before, const char *source, size_t length, const char *after)
+{
+    JSValue alone = compile("[\n\n", source, length, "\n]", JS_EVAL_TYPE_GLOBAL);
+    if (JS_IsException(alone))
+        return alone;
+    JS_FreeValue(guest.js, alone);
+    return compile(before, source, length, after, JS_EVAL_TYPE_GLOBAL);
+}
+
+static bool take_error(JSValueConst code, JSValue *worst)
+{
+    if (!JS_IsException(code))
+        return false;
+    *worst = further(*worst, JS_GetException(guest.js));
+    return true;
+}
+
+static JSValue run(JSValue code)
+{
+    return settle(JS_EvalFunction(guest.js, code));
+}
+
+static JSValue named_entrypoint(const char *entrypoint)
+{
+    char text[300];
+    size_t length = strlen(entrypoint);
+    if (length > 100)
+        return JS_ThrowRangeError(guest.js, "the entrypoint's name is too long");
+    static const char head[] = "typeof ", middle[] = " === 'undefined' ? undefined : ";
+    char *end = text;
+    memcpy(end, head, sizeof head - 1), end += sizeof head - 1;
+    memcpy(end, entrypoint, length), end += length;
+    memcpy(end, middle, sizeof middle - 1), end += sizeof middle - 1;
+    memcpy(end, entrypoint, length), end += length;
+    *end = 0;
+    return JS_Eval(guest.js, text, (size_t)(end - text), "<entrypoint>", JS_EVAL_TYPE_GLOBAL);
+}
+
+static JSValue run_script(JSValue code, const char *entrypoint)
+{
+    JSValue completion = run(code);
+    if (JS_IsException(completion))
+        return completion;
+    JSValue named = named_entrypoint(entrypoint);
+    if (JS_IsUndefined(named) && JS_IsObject(completion))
+        return completion;   /* `(ctx) => ({...});` and 'use strict' before it: an expression in all but form */
+    JS_FreeValue(guest.js, completion);
+    return named;
+}
+
+static JSValue run_module(JSValue code, const char *entrypoint)
+{
+    JSContext *js = guest.js;
+    JSModuleDef *module = JS_VALUE_GET_PTR(code);
+    if (JS_ResolveModule(js, code) < 0) {
+        JS_FreeValue(js, code);
+        return JS_EXCEPTION;
+    }
+    JSValue done = run(code);
+    if (JS_IsException(done))
+        return done;
+    JS_FreeValue(js, done);
+    JSValue exports = JS_GetModuleNamespace(js, module);
+    JSValue found = JS_GetPropertyStr(js, exports, entrypoint);
+    if (JS_IsUndefined(found))
+        found = JS_GetPropertyStr(js, exports, "default");
+    JS_FreeValue(js, exports);
+    return found;
+}
+
+/* Compiles and runs a handler's source, whichever form it has. */
+static JSValue evaluate(const char *source, size_t length, const char *entrypoint)
+{
+    JSContext *js = guest.js;
+    JSValue worst = JS_UNDEFINED, code;
+
+    code = compile_expression("(\n\n", source, length, "\n)");
+    if (!take_error(code, &worst)) {
+        JS_FreeValue(js, worst);
+        return run(code);
+    }
+    code = compile("", source, length, "", JS_EVAL_TYPE_GLOBAL);
+    if (!take_error(code, &worst)) {
+        JS_FreeValue(js, worst);
+        return run_script(code, entrypoint);
+    }
+    code = compile("(function () {\n\n", source, length, "\n})", JS_EVAL_TYPE_GLOBAL);
+    if (!take_error(code, &worst)) {
+        JS_FreeValue(js, worst);
+        JSValue body = run(code);
+        if (JS_IsException(body))
+            return body;
+        JSValue result = settle(JS_Call(js, body, JS_UNDEFINED, 0, NULL));
+        JS_FreeValue(js, body);
+        return result;
+    }
+    code = compile("", source, length, "", JS_EVAL_TYPE_MODULE);
+    if (!take_error(code, &worst)) {
+        JS_FreeValue(js, worst);
+        return run_module(code, entrypoint);
+    }
+    return JS_Throw(js, worst);
+}
+
+static JSValue method(JSValueConst handler, const char *name)
+{
+    JSValue found = JS_GetPropertyStr(guest.js, handler, name);
+    if (JS_IsException(found) || JS_IsFunction(guest.js, found))
+        return found;
+    bool absent = JS_IsUndefined(found) || JS_IsNull(found);
+    JS_FreeValue(guest.js, found);
+    return absent ? JS_UNDEFINED : JS_ThrowTypeError(guest.js, "the handler's %s is not a function", name);
+}
+
+static int64_t parameter_count(JSValueConst function)
+{
+    JSValue length = JS_GetPropertyStr(guest.js, function, "length");
+    int64_t count = 0;
+    JS_ToInt64(guest.js, &count, length);
+    JS_FreeValue(guest.js, length);
+    return count;
+}
+
+static int adopt(JSValue handler)
+{
+    guest.handler = handler;
+    guest.process = method(handler, "process");
+    guest.initialize = method(handler, "initialize");
+    guest.cleanup = method(handler, "cleanup");
+    if (JS_IsException(guest.process) || JS_IsException(guest.initialize) || JS_IsException(guest.cleanup))
+        return -1;
+    return 0;
+}
+
+static int no_handler(const char *entrypoint)
+{
+    JS_ThrowTypeError(guest.js,
+                      "no handler: the source must return an object with a process function, be an expression "
+                      "for one, or define or export '%s'", entrypoint);
+    return -1;
+}
+
+/* A handler object, a function that is its process (two parameters or more), or a factory for one. */
+static int adopt_anything(JSValue value, const char *entrypoint, bool from_factory)
+{
+    JSContext *js = guest.js;
+    if (JS_IsException(value))
+        return -1;
+    if (!JS_IsObject(value)) {
+        JS_FreeValue(js, value);
+        return no_handler(entrypoint);
+    }
+    JSValue process = method(value, "process");
+    if (JS_IsException(process)) {
+        JS_FreeValue(js, value);
+        return -1;
+    }
+    bool is_handler = JS_IsFunction(js, process);
+    JS_FreeValue(js, process);
+    if (is_handler)
+        return adopt(value);
+    if (!JS_IsFunction(js, value)) {
+        JS_FreeValue(js, value);
+        return no_handler(entrypoint);
+    }
+    if (from_factory || parameter_count(value) >= 2) {
+        guest.process = value;
+        return 0;
+    }
+    JSValueConst arguments[] = {guest.context};
+    JSValue made = settle(JS_Call(js, value, JS_UNDEFINED, 1, arguments));
+    JS_FreeValue(js, value);
+    return adopt_anything(made, entrypoint, true);
+}
+
+int program_load(char *source, size_t length, const char *entrypoint, const char *filename)
+{
+    file = filename;
+    if (guest.mode == MODE_HANDLER)
+        return adopt_anything(evaluate(source, length, entrypoint), entrypoint, false);
+    JSValue code = compile_expression("(function (value, port, config) { return (\n\n", source, length, "\n); })");
+    guest.process = JS_IsException(code) ? JS_EXCEPTION : run(code);
+    return JS_IsException(guest.process) ? -1 : 0;
+}

@@ -1,0 +1,306 @@
+/* The exports of the QuickJS guest: open, process, close. The contract stands in symbia.h. */
+#include <string.h>
+
+#include "guest.h"
+
+#define EXPORT(name) __attribute__((export_name(#name))) name
+
+enum {
+    SHADOW_STACK_FOR_JAVASCRIPT = 640 * 1024,   /* of the 1 MiB that the linker lays out */
+    GC_THRESHOLD = 1024 * 1024,
+    RETURN_EARLY_AT = 4 * 1024 * 1024,          /* bytes of output after which the host takes over */
+};
+
+struct guest guest;
+
+static char *input;
+
+int32_t EXPORT(symbia_abi)(void)
+{
+    return SYMBIA_ABI;
+}
+
+uint32_t EXPORT(symbia_status)(void)
+{
+    return (uint32_t)(uintptr_t)&status;
+}
+
+uint32_t EXPORT(symbia_input)(uint32_t capacity)
+{
+    JSMallocFunctions memory = memory_functions;
+    memory_give(input);
+    input = memory.js_malloc(NULL, (size_t)capacity + 1);
+    return (uint32_t)(uintptr_t)input;
+}
+
+/* Small seeds differ in their low bits only; the generator behind Math.random wants them everywhere. */
+static uint64_t scattered(uint64_t seed)
+{
+    seed += 0x9E3779B97F4A7C15u;
+    seed = (seed ^ seed >> 30) * 0xBF58476D1CE4E5B9u;
+    seed = (seed ^ seed >> 27) * 0x94D049BB133111EBu;
+    return seed ^ seed >> 31;
+}
+
+/* QuickJS seeds Math.random from the clock when a context is made, so for that moment the clock shows the seed. */
+static JSContext *new_context(JSRuntime *runtime, uint64_t seed, double now_ms)
+{
+    uint64_t microseconds = scattered(seed) >> 12;
+    clock_set_ns(microseconds * 1000);
+    JSContext *js = JS_NewContextRaw(runtime);
+    clock_set_ms(now_ms);
+    if (!js || JS_AddIntrinsicBaseObjects(js) || JS_AddIntrinsicDate(js) || JS_AddIntrinsicEval(js) ||
+        JS_AddIntrinsicRegExp(js) || JS_AddIntrinsicJSON(js) || JS_AddIntrinsicProxy(js) ||
+        JS_AddIntrinsicMapSet(js) || JS_AddIntrinsicTypedArrays(js) || JS_AddIntrinsicPromise(js) ||
+        JS_AddIntrinsicWeakRef(js) || JS_AddIntrinsicAToB(js) || JS_AddPerformance(js))
+        __builtin_trap();
+    return js;
+}
+
+static double number_in(JSValueConst document, const char *name)
+{
+    double number = 0;
+    JSValue value = JS_GetPropertyStr(guest.js, document, name);
+    JS_ToFloat64(guest.js, &number, value);
+    JS_FreeValue(guest.js, value);
+    return number;
+}
+
+/* A string of the document; it stays allocated as long as the guest. */
+static const char *text_in(JSValueConst document, const char *name, size_t *length)
+{
+    JSValue value = JS_GetPropertyStr(guest.js, document, name);
+    const char *text = JS_ToCStringLen(guest.js, length, value);
+    JS_FreeValue(guest.js, value);
+    if (!text)
+        __builtin_trap();
+    return text;
+}
+
+static JSValue *strings_in(JSValueConst document, const char *name, uint32_t *count)
+{
+    JSValue array = JS_GetPropertyStr(guest.js, document, name);
+    int64_t length = 0;
+    JS_GetLength(guest.js, array, &length);
+    JSValue *strings = memory_take((size_t)length * sizeof *strings);
+    for (int64_t i = 0; i < length; i++)
+        strings[i] = JS_GetPropertyInt64(guest.js, array, i);
+    JS_FreeValue(guest.js, array);
+    *count = (uint32_t)length;
+    return strings;
+}
+
+static void read_ports(JSValueConst document)
+{
+    guest.inputs = strings_in(document, "inputs", &guest.input_count);
+    JSValue *outputs = strings_in(document, "outputs", &guest.output_count);
+    guest.outputs = memory_take(guest.output_count * sizeof *guest.outputs);
+    for (uint32_t i = 0; i < guest.output_count; i++) {
+        guest.outputs[i] = JS_ValueToAtom(guest.js, outputs[i]);
+        JS_FreeValue(guest.js, outputs[i]);
+    }
+    memory_give(outputs);
+}
+
+static void read_limits(JSValueConst document)
+{
+    JSValue limits = JS_GetPropertyStr(guest.js, document, "limits");
+    guest.limits = (struct guest_limits){
+        .emissions = (uint32_t)number_in(limits, "emissions"),
+        .output_bytes = (uint32_t)number_in(limits, "outputBytes"),
+        .log_lines = (uint32_t)number_in(limits, "logLines"),
+        .log_bytes = (uint32_t)number_in(limits, "logBytes"),
+        .state_keys = (uint32_t)number_in(limits, "stateKeys"),
+        .state_bytes = (uint32_t)number_in(limits, "stateBytes"),
+    };
+    JS_FreeValue(guest.js, limits);
+}
+
+static void begin_message(void)
+{
+    output_begin_message();
+    state_begin();
+    JS_FreeValue(guest.js, guest.failure);
+    guest.failure = JS_UNDEFINED;
+}
+
+/* Ends a transaction: one of its possible errors is written and undoes the state, or the state is committed.
+ * What the program could not do for want of memory is for the host to name: this guest gives up. */
+static bool end_message(bool threw)
+{
+    JSContext *js = guest.js;
+    JSValue error = threw ? JS_GetException(js) : JS_UNDEFINED;
+    bool failed = threw;
+    if (!JS_IsUndefined(guest.failure)) {
+        JS_FreeValue(js, error);
+        error = JS_DupValue(js, guest.failure);
+        failed = true;
+    } else if (!failed && rejections_any()) {
+        error = rejections_first();
+        failed = true;
+    }
+    rejections_clear();
+    if (failed) {
+        if (status.fault == SYMBIA_FAULT_MEMORY)
+            __builtin_trap();
+        state_rollback();
+        output_error(error);
+    } else {
+        state_commit();
+    }
+    JS_FreeValue(js, error);
+    output_close_message();
+    return !failed;
+}
+
+static bool call_lifecycle(JSValueConst function)
+{
+    if (JS_IsUndefined(function))
+        return false;
+    JSValueConst arguments[] = {guest.context};
+    JSValue result = settle(JS_Call(guest.js, function, guest.handler, 1, arguments));
+    JS_FreeValue(guest.js, result);
+    return JS_IsException(result);
+}
+
+/* A replacement's initialize rebuilds what it caches; the state that it would write again is the host's. */
+static bool initialize(bool restored)
+{
+    guest.phase = PHASE_INITIALIZE;
+    bool threw = call_lifecycle(guest.initialize);
+    if (restored && !threw)
+        state_rollback();
+    return threw;
+}
+
+static enum program_mode mode_in(JSValueConst document)
+{
+    size_t length;
+    const char *mode = text_in(document, "mode", &length);
+    enum program_mode found = strcmp(mode, "map") == 0    ? MODE_MAP
+                              : strcmp(mode, "test") == 0 ? MODE_TEST
+                                                          : MODE_HANDLER;
+    JS_FreeCString(guest.js, mode);
+    return found;
+}
+
+int32_t EXPORT(symbia_open)(uint32_t length)
+{
+    guest.runtime = JS_NewRuntime2(&memory_functions, NULL);
+    if (!guest.runtime)
+        __builtin_trap();
+    JS_SetMaxStackSize(guest.runtime, SHADOW_STACK_FOR_JAVASCRIPT);
+    JS_SetGCThreshold(guest.runtime, GC_THRESHOLD);
+    JS_SetHostPromiseRejectionTracker(guest.runtime, rejections_track, NULL);
+
+    uint64_t seed;
+    double now_ms;
+    memcpy(&seed, input, sizeof seed);
+    memcpy(&now_ms, input + sizeof seed, sizeof now_ms);
+    char *text = input + sizeof seed + sizeof now_ms;
+    length -= sizeof seed + sizeof now_ms;
+
+    guest.failure = guest.context = guest.handler = guest.initialize = guest.cleanup = JS_UNDEFINED;
+    guest.process = JS_UNDEFINED;
+    JSContext *js = guest.js = new_context(guest.runtime, seed, now_ms);
+    text[length] = 0;
+    JSValue document = JS_ParseJSON(js, text, length, "<open>");
+    if (JS_IsException(document))
+        __builtin_trap();
+
+    size_t unused, source_length;
+    guest.mode = mode_in(document);
+    read_limits(document);
+    read_ports(document);
+    guest.config = JS_GetPropertyStr(js, document, "config");
+    const char *source = text_in(document, "source", &source_length);
+    const char *entrypoint = text_in(document, "entrypoint", &unused);
+    const char *filename = text_in(document, "filename", &unused);
+    bool restored = number_in(document, "restored") != 0, check = number_in(document, "check") != 0;
+    JSValue state = JS_GetPropertyStr(js, document, "state");
+    const char *execution_id = text_in(document, "executionId", &unused);
+    const char *node_id = text_in(document, "nodeId", &unused);
+    const char *instance_id = text_in(document, "instanceId", &unused);
+
+    output_begin_call();
+    begin_message();
+    guest.phase = PHASE_SOURCE;
+    bool threw = context_install(execution_id, node_id, instance_id) < 0 || state_load(state) < 0;
+    threw = threw || program_load((char *)source, source_length, entrypoint, filename) < 0;
+    JS_FreeValue(js, state);
+    JS_FreeValue(js, document);
+    JS_FreeCString(js, source);
+    if (threw) {
+        end_message(true);
+        return 1;
+    }
+    return end_message(check ? false : initialize(restored)) ? 0 : 2;
+}
+
+static JSValue call_process(JSValueConst value, uint32_t port)
+{
+    JSContext *js = guest.js;
+    JSValueConst name = port < guest.input_count ? guest.inputs[port] : JS_UNDEFINED;
+    if (guest.mode == MODE_HANDLER) {
+        JSValueConst arguments[] = {guest.context, name, value};
+        return settle(JS_Call(js, guest.process, guest.handler, 3, arguments));
+    }
+    JSValueConst arguments[] = {value, name, guest.config};
+    return settle(JS_Call(js, guest.process, JS_UNDEFINED, 3, arguments));
+}
+
+/* What the result of an expression means; a handler's own result means nothing. */
+static int use_result(JSValueConst result)
+{
+    if (guest.mode == MODE_MAP)
+        return output_emit(0, result);
+    if (guest.mode == MODE_TEST)
+        return output_forward(JS_ToBool(guest.js, result) ? 0 : 1);
+    return 0;
+}
+
+static void process_message(char *text, uint32_t length, uint32_t port)
+{
+    JSContext *js = guest.js;
+    begin_message();
+    JSValue value = parse_value(text, length);
+    bool threw = JS_IsException(value);
+    if (!threw) {
+        JSValue result = call_process(value, port);
+        threw = JS_IsException(result) || use_result(result) < 0;
+        JS_FreeValue(js, result);
+    }
+    JS_FreeValue(js, value);
+    end_message(threw);
+}
+
+int32_t EXPORT(symbia_process)(uint32_t length)
+{
+    const struct symbia_batch *batch = (const void *)input;
+    const char *ports = input + sizeof *batch;
+    uint32_t count = batch->count;
+    const char *lengths = ports + count * sizeof(uint32_t);
+    char *text = (char *)lengths + count * sizeof(uint32_t);
+    (void)length;
+
+    guest.phase = PHASE_PROCESS;
+    clock_set_ms(batch->now_ms);
+    output_begin_call();
+    for (uint32_t i = 0; i < count && output_length() < RETURN_EARLY_AT; i++) {
+        uint32_t port, value_length;
+        memcpy(&port, ports + i * sizeof port, sizeof port);
+        memcpy(&value_length, lengths + i * sizeof value_length, sizeof value_length);
+        process_message(text, value_length, port);
+        text += value_length;
+    }
+    return 0;
+}
+
+int32_t EXPORT(symbia_close)(void)
+{
+    guest.phase = PHASE_CLEANUP;
+    output_begin_call();
+    begin_message();
+    end_message(call_lifecycle(guest.cleanup));
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* The guest ABI, version 1.
+ *
+ * A guest is a WebAssembly module that imports nothing and exports what stands below.
+ * The QuickJS guest in this folder is one; a component in C, Zig or AssemblyScript is another.
+ * Everything is little-endian. Strings are UTF-8; values are JSON text.
+ *
+ * Exports
+ *
+ *   memory                       the linear memory
+ *   _initialize()                optional; called once, first
+ *   symbia_abi() -> 1            the version of this contract
+ *   symbia_status() -> address   of the 16-byte status block (struct symbia_status); it never moves
+ *   symbia_input(capacity) -> address of a buffer of that many bytes, 0 when there is no memory for it.
+ *                                It stays valid until the next symbia_input. One byte beyond
+ *                                a message may be overwritten by the guest.
+ *   symbia_open(length)    -> 0  the input holds the open document (JSON, see wasm_host/abi.py);
+ *                                1: the program cannot be used; 2: initialize failed. In both cases
+ *                                the last record is an ERROR.
+ *   symbia_process(length) -> 0  the input holds a batch (struct symbia_batch). The guest closes one
+ *                                message after another. It may return before the last one, when it has
+ *                                closed at least one: the host sends the others again.
+ *   symbia_close()         -> 0  runs cleanup. Only LOG and ERROR records make sense here.
+ *
+ * Any other result, and any trap, says that this guest is broken: the host destroys it. Messages closed by then
+ * keep their effects, the message under way is charged with the error, the others go to a new guest.
+ *
+ * Output
+ *
+ * The status block says where the output of the current call lies and how much of it is complete.
+ * It is a stream of records (struct symbia_record and its payload), without padding. The last record of a message
+ * carries SYMBIA_CLOSES. An invocation is a transaction: with an ERROR record among its records,
+ * its emissions and state writes are dropped, and its logs stay.
+ */
+#ifndef SYMBIA_H
+#define SYMBIA_H
+
+#include <stdint.h>
+
+#define SYMBIA_ABI 1
+
+struct symbia_status {
+    uint32_t output;   /* address of the first record */
+    uint32_t length;   /* bytes of whole records */
+    uint32_t closed;   /* messages of this batch that are closed; the CPU budget restarts with each */
+    uint32_t fault;    /* why the guest is about to give up; see below */
+};
+
+enum symbia_fault {
+    SYMBIA_FAULT_NONE = 0,
+    SYMBIA_FAULT_MEMORY = 1,   /* the guest asked for memory and got none */
+};
+
+/* Followed by count x uint32_t port, count x uint32_t length, and the values back to back. */
+struct __attribute__((packed)) symbia_batch {
+    uint32_t count;
+    double now_ms;     /* the only clock there is; it stands still during a call */
+};
+
+struct symbia_record {
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t port;     /* EMIT and FORWARD: index into the declared outputs; otherwise 0 */
+    uint32_t length;   /* bytes of payload that follow */
+};
+
+enum symbia_kind {
+    SYMBIA_NOTHING = 0,   /* no payload: a message without effects still needs a record to close it */
+    SYMBIA_EMIT = 1,      /* a value */
+    SYMBIA_FORWARD = 2,   /* no payload: the host emits this invocation's input, byte for byte */
+    SYMBIA_LOG = 3,       /* {"level": "debug|info|warn|error", "message": string, "meta"?: value} */
+    SYMBIA_STATE = 4,     /* uint32_t key length, key, value; without a value the key is deleted */
+    SYMBIA_ERROR = 5,     /* {"name": string, "message": string, "stack": string} */
+};
+
+#define SYMBIA_CLOSES 1
+
+#endif

@@ -1,0 +1,262 @@
+"""One sandboxed instance, as the engine sees it: it outlives its guests.
+
+The truth about the instance's state is here and not in the guest. Each invocation's writes are taken over when its message is
+closed without an error; so when a guest is destroyed, its successor begins where the last complete invocation ended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import trio
+
+from wasm_host import abi, capi, javascript
+from wasm_host.abi import Effects, LogLine
+from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
+from wasm_host.guest import BetweenSlices, Guest, GuestUse, Machine
+from wasm_host.javascript import Identity, Program
+from wasm_host.limits import GuestLimits
+
+__all__ = ["Sandbox", "SandboxStatistics"]
+
+_BATCH_BYTES = 1024 * 1024
+"""Values of one guest call: batches beyond it are split, so that no input buffer crowds the guest's memory."""
+
+
+class SandboxStatistics(msgspec.Struct, frozen=True):
+    """A snapshot of what one sandbox used."""
+
+    calls: int
+    """Guest calls, of all exports."""
+    slices: int
+    """Time slices begun; a call that ends within a millisecond takes one."""
+    restarts: int
+    """Guests that had to be destroyed."""
+    memory_bytes: int
+    """Linear memory of the guest now; only what it touched is resident."""
+    cpu_seconds: float
+    """Time spent in calls of this sandbox, waiting for turns included."""
+    state_bytes: int
+    """Keys and values that the host keeps."""
+
+
+class Sandbox:
+    """Runs one program, one call at a time. Made by `SandboxHost.sandbox`."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        module: capi.Module,
+        program: Program,
+        *,
+        identity: Identity,
+        config: bytes,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        limits: GuestLimits,
+        seed: int,
+        between_slices: BetweenSlices | None,
+        now_ms: Callable[[], float],
+    ) -> None:
+        self._machine = machine
+        self._module = module
+        self._program = program
+        self._identity = identity
+        self._config = config
+        self._inputs = inputs
+        self._outputs = outputs
+        self._limits = limits
+        self._seed = seed
+        self._between_slices = between_slices
+        self._now_ms = now_ms
+        self._guest: Guest | None = None
+        self._state: dict[str, bytes] = {}
+        self._was_open = False
+        self._closed = False
+        self._restarts = 0
+        self._cpu_seconds = 0.0
+        self._use = GuestUse()
+
+    async def open(self) -> Effects:
+        """Opens the guest and runs `initialize`; answers what that caused.
+
+        Raises:
+            ProgramError: the source cannot be used.
+            InitializeError: `initialize` threw.
+            GuestFault: the guest did not survive opening.
+        """
+        self._refuse_closed()
+        if self._guest is not None:
+            return Effects([])
+        effects = await self._open_guest(restored=self._was_open)
+        if not self._was_open:
+            self._keep(effects)
+        self._was_open = True
+        return effects
+
+    async def check(self) -> None:
+        """Compiles the program in a guest of its own, without `initialize`. Raises as `open` does."""
+        try:
+            self._guest = await self._new_guest(restored=False, check=True)
+        finally:
+            self.discard()
+
+    async def process(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
+        """Processes messages in order; answers the effects of each, always as many as the batch has.
+
+        Args:
+            batch: (input port index, JSON text) for each message
+
+        Nothing raises but Cancelled: what a component does wrong is an `error` among its effects.
+        A cancelled call discards the guest and whatever the batch caused; the next call opens another guest.
+        """
+        began = time.perf_counter()
+        try:
+            guest = self._guest
+            if guest is not None and len(batch) == 1:
+                report = await guest.process(batch, self._now_ms())
+                if report.fault is None:
+                    effects = report.closed[0]
+                    if effects.state:
+                        self._keep(effects)
+                    return report.closed
+                return await self._process_after(report.closed, report.unfinished_logs, report.fault, batch)
+            return await self._process_all(batch)
+        except trio.Cancelled:
+            self._drop_guest()
+            raise
+        finally:
+            self._cpu_seconds += time.perf_counter() - began
+
+    async def close(self) -> Effects:
+        """Runs `cleanup` within its short budget, and frees everything. Idempotent."""
+        guest, self._closed = self._guest, True
+        if guest is None:
+            return Effects([])
+        try:
+            return await guest.close()
+        except SandboxError as error:
+            return abi.failed(error)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Frees everything at once, without `cleanup`. Idempotent."""
+        self._closed = True
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            guest.discard()
+
+    def statistics(self) -> SandboxStatistics:
+        """What this sandbox has used until now."""
+        return SandboxStatistics(
+            calls=self._use.calls,
+            slices=self._use.slices,
+            restarts=self._restarts,
+            memory_bytes=self._guest.memory_bytes if self._guest else 0,
+            cpu_seconds=self._cpu_seconds,
+            state_bytes=sum(len(key.encode()) + len(value) for key, value in self._state.items()),
+        )
+
+    async def _process_all(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
+        results: list[Effects] = []
+        reopened_logs: Sequence[LogLine] = ()
+        while len(results) < len(batch):
+            guest = self._guest
+            if guest is None:
+                try:
+                    reopened_logs = (await self._reopen()).logs
+                except SandboxError as error:
+                    results += [abi.failed(error) for _ in range(len(batch) - len(results))]
+                    break
+                continue
+            report = await guest.process(self._next_part(batch, len(results)), self._now_ms())
+            for effects in report.closed:
+                if effects.state:
+                    self._keep(effects)
+            closed = report.closed
+            if report.fault is not None:
+                self._drop_guest()
+                closed = [*closed, abi.failed(report.fault, report.unfinished_logs)]
+            if reopened_logs and closed:
+                closed[0].logs = [*reopened_logs, *closed[0].logs]
+                reopened_logs = ()
+            results += closed
+        return results
+
+    async def _process_after(
+        self, closed: list[Effects], logs: Sequence[LogLine], fault: SandboxError, batch: Sequence[tuple[int, bytes]]
+    ) -> list[Effects]:
+        """The only message's guest did not survive it; or it had closed it already, and broke afterwards."""
+        self._drop_guest()
+        for effects in closed:
+            self._keep(effects)
+        return closed or [abi.failed(fault, logs)]
+
+    def _next_part(self, batch: Sequence[tuple[int, bytes]], done: int) -> Sequence[tuple[int, bytes]]:
+        size = 0
+        for index in range(done, len(batch)):
+            size += len(batch[index][1])
+            if size > _BATCH_BYTES and index > done:
+                return batch[done:index]
+        return batch[done:] if done else batch
+
+    async def _reopen(self) -> Effects:
+        self._refuse_closed()
+        return await self.open()
+
+    async def _open_guest(self, *, restored: bool) -> Effects:
+        guest, effects = await self._started(restored=restored, check=False)
+        self._guest = guest
+        return effects
+
+    async def _new_guest(self, *, restored: bool, check: bool) -> Guest:
+        guest, _ = await self._started(restored=restored, check=check)
+        return guest
+
+    async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
+        document = javascript.open_document(
+            self._program,
+            self._identity,
+            self._config,
+            self._inputs,
+            self._outputs,
+            self._state,
+            self._limits,
+            seed=self._seed,
+            now_ms=self._now_ms(),
+            restored=restored,
+            check=check,
+        )
+        guest = Guest(self._machine, self._limits, self._use, len(self._outputs), self._between_slices)
+        try:
+            code, effects = await guest.open(self._module, document)
+            if effects.error is not None:
+                if code == abi.OPEN_PROGRAM_REFUSED:
+                    raise javascript.program_error(effects.error)
+                raise InitializeError(effects.error)
+        except BaseException:
+            guest.discard()
+            raise
+        if restored:
+            effects.emissions = []
+        return guest, effects
+
+    def _keep(self, effects: Effects) -> None:
+        for key, value in effects.state:
+            if value is None:
+                self._state.pop(key, None)
+            else:
+                self._state[key] = value
+
+    def _drop_guest(self) -> None:
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            self._restarts += 1
+            guest.discard()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise SandboxClosed("this sandbox was closed")
