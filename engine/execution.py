@@ -89,18 +89,21 @@ class Execution:
 
     def _make_instance(self, node: CompiledNode) -> Instance:
         instance_id = f"{self.id}/{node.id}"
-        context = InstanceContext(
-            execution_id=self.id,
-            node_id=node.id,
-            instance_id=instance_id,
-            config=node.config,
-            inputs=node.inputs,
-            outputs=node.outputs,
-            seed=secrets.randbits(63),
-            between_slices=self._circuit.gate.stand_aside,
-        )
+        handlers = []
+        for _ in range(node.definition.concurrency):
+            context = InstanceContext(
+                execution_id=self.id,
+                node_id=node.id,
+                instance_id=instance_id,
+                config=node.config,
+                inputs=node.inputs,
+                outputs=node.outputs,
+                seed=secrets.randbits(63),
+                between_slices=self._circuit.gate.stand_aside,
+            )
+            handlers.append(node.component.create(context))
         on_error: OnError = "continue" if self.graph.is_long_lived else "fail"
-        return Instance(node, instance_id, node.component.create(context), self._circuit, on_error)
+        return Instance(node, instance_id, handlers, self._circuit, on_error)
 
     @property
     def state(self) -> ExecutionState:

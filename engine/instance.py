@@ -13,6 +13,7 @@ from engine.circuit import Circuit
 from engine.handler import Handler, HandlerError, LogLine, Message, Outcome
 from engine.metrics import InstanceCounters
 from engine.routing import CompiledNode
+from engine.turns import Turns
 from proto import codec
 from proto.execution import ExecutionError, InstanceSnapshot
 from proto.graph import OnError
@@ -24,24 +25,30 @@ class Instance:
     Args:
         node: what it is an instance of.
         instance_id: unique among all instances.
-        handler: the component's own work.
+        handlers: the component's own work; more than one where the node asks for concurrency.
         circuit: shared with the other instances of the execution.
         on_error: what an unconnected error does, unless the node says otherwise.
     """
 
     def __init__(
-        self, node: CompiledNode, instance_id: str, handler: Handler, circuit: Circuit, on_error: OnError
+        self,
+        node: CompiledNode,
+        instance_id: str,
+        handlers: Sequence[Handler],
+        circuit: Circuit,
+        on_error: OnError,
     ) -> None:
         self.node = node
         self.counters = InstanceCounters()
         self.is_initialized = False
         self._instance_id = instance_id
-        self._handler = handler
+        self._handlers = handlers
+        self._turns = Turns()
         self._circuit = circuit
         self._on_error: OnError = node.definition.on_error or on_error
         self._inbox = circuit.inboxes[node.index]
         self._state = "created"
-        self._first = Outcome()
+        self._first: list[Outcome] = []
         self._is_holding = False
 
     def snapshot(self) -> InstanceSnapshot:
@@ -56,68 +63,90 @@ class Instance:
         )
 
     async def initialize(self) -> HandlerError | None:
-        """Let the handler get ready. What it emits here leaves when ``run`` begins."""
+        """Let the handlers get ready. What they emit here leaves when ``run`` begins."""
         self._state = "initializing"
         self.is_initialized = True  # also when it fails half-way: what it began must be cleaned up
-        try:
-            outcome = await self._handler.initialize()
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
-            outcome = Outcome(error=_as_handler_error(error))
-        self._log(outcome.logs)
-        if outcome.error is not None:
-            self.counters.errors += 1
-            self._circuit.report_failure(self.node, outcome.error)
-            self._state = "failed"
-            return outcome.error
-        self._first = outcome
+        for handler in self._handlers:
+            try:
+                outcome = await handler.initialize()
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
+                outcome = Outcome(error=_as_handler_error(error))
+            self._log(outcome.logs)
+            if outcome.error is not None:
+                self._count_error(outcome.error)
+                self._state = "failed"
+                return outcome.error
+            self._first.append(outcome)
         self._state = "ready"
         return None
 
     async def run(self) -> None:
         """Process messages until cancelled."""
-        await self._give_out(self._first)
+        for outcome in self._first:
+            await self._emit(outcome.emissions)
+        if len(self._handlers) == 1:
+            await self._run_one(self._handlers[0])
+        async with trio.open_nursery() as nursery:
+            for handler in self._handlers:
+                nursery.start_soon(self._run_beside_others, handler)
+
+    async def _run_one(self, handler: Handler) -> None:
         while True:
-            batch = await self._next_batch()
+            batch = await self._next_batch(handler)
             if batch:
                 self._circuit.note_taken(self.node, batch)
-                await self._process(batch)
+                await self._finish(handler, batch, await self._invoke(handler, batch))
             else:
-                await self._release()
+                await self._release(handler)
+
+    async def _run_beside_others(self, handler: Handler) -> None:
+        """One of several workers of a stateless component, each with one message at a time."""
+        while True:
+            batch = await self._inbox.take(1)
+            number = self._turns.take()
+            self._circuit.note_taken(self.node, batch)
+            outcomes = await self._invoke(handler, batch)
+            if self.node.definition.ordered:
+                await self._turns.wait(number)
+            await self._finish(handler, batch, outcomes)
+            self._turns.done(number)
 
     async def flush(self) -> None:
-        """Let the handler give out what it holds, because no further message will come."""
-        await self._circuit.gate.enter()
-        try:
-            outcome = self._handler.flush()
-        finally:
-            self._circuit.gate.leave()
-        await self._give_out(outcome)
+        """Let the handlers give out what they hold, because no further message will come."""
+        for handler in self._handlers:
+            await self._circuit.gate.enter()
+            try:
+                outcome = handler.flush()
+            finally:
+                self._circuit.gate.leave()
+            await self._give_out(outcome)
 
     async def cleanup(self) -> None:
-        """Let the handler free what it has; its errors are reported and change nothing."""
+        """Let the handlers free what they have; their errors are reported and change nothing."""
         self._state = "stopped"
-        try:
-            outcome = await self._handler.cleanup()
-        except Exception as error:  # noqa: BLE001 - as in initialize
-            outcome = Outcome(error=_as_handler_error(error))
-        self._log(outcome.logs)
-        if outcome.error is not None:
-            self._circuit.report_failure(self.node, outcome.error)
+        for handler in self._handlers:
+            try:
+                outcome = await handler.cleanup()
+            except Exception as error:  # noqa: BLE001 - as in initialize
+                outcome = Outcome(error=_as_handler_error(error))
+            self._log(outcome.logs)
+            if outcome.error is not None:
+                self._circuit.report_failure(self.node, outcome.error)
 
-    async def _next_batch(self) -> Sequence[Message]:
+    async def _next_batch(self, handler: Handler) -> Sequence[Message]:
         """The messages to process next; none when something held is due first."""
-        due = self._handler.due()
+        due = handler.due()
         limit = self._circuit.limits.batch_messages
         if due is None:
             return await self._inbox.take(limit)
         with trio.move_on_at(due):
-            if self._handler.is_full():
+            if handler.is_full():
                 await trio.sleep_forever()
             return await self._inbox.take(limit)
         return ()
 
-    async def _process(self, batch: Sequence[Message]) -> None:
-        outcomes = await self._invoke(batch)
+    async def _finish(self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
+        """Let the emissions of a batch leave in order, see to its errors, and release its messages."""
         waiting: list[tuple[int, bytes]] = []
         for message, outcome in zip(batch, outcomes, strict=True):
             if outcome.logs:
@@ -128,11 +157,11 @@ class Instance:
             # Order along every edge: what was emitted before the error leaves before what follows from it.
             await self._emit(waiting)
             waiting = []
-            await self._handle_error(message, outcome.error)
+            await self._handle_error(handler, message, outcome.error)
         await self._emit(waiting)
-        self._settle(len(batch))
+        self._settle(handler, len(batch))
 
-    async def _invoke(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+    async def _invoke(self, handler: Handler, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Call the handler, counted and timed; one outcome a message, whatever it does."""
         circuit = self._circuit
         await circuit.gate.enter()
@@ -141,7 +170,7 @@ class Instance:
         try:
             if circuit.flow_observers:
                 circuit.report_invocations(self.node, batch)
-            outcomes = await self._handler.process(batch)
+            outcomes = await handler.process(batch)
         except Exception as error:  # noqa: BLE001 - as in initialize
             outcomes = [Outcome(error=_as_handler_error(error))] * len(batch)
         finally:
@@ -152,14 +181,14 @@ class Instance:
         circuit.counters.last_activity_seconds = ended
         return outcomes
 
-    async def _release(self) -> None:
+    async def _release(self, handler: Handler) -> None:
         await self._circuit.gate.enter()
         try:
-            outcome = self._handler.release(trio.current_time())
+            outcome = handler.release(trio.current_time())
         finally:
             self._circuit.gate.leave()
         await self._give_out(outcome)
-        self._settle(0)
+        self._settle(handler, 0)
 
     async def _give_out(self, outcome: Outcome) -> None:
         self._log(outcome.logs)
@@ -170,10 +199,10 @@ class Instance:
             self.counters.emitted += len(emissions)
             await self._circuit.send(self.node, emissions)
 
-    def _settle(self, finished: int) -> None:
+    def _settle(self, handler: Handler, finished: int) -> None:
         """Release finished messages, but count one as in flight for as long as something held waits for time."""
         in_flight = self._circuit.in_flight
-        is_holding = self._handler.due() is not None
+        is_holding = handler.due() is not None
         if is_holding and not self._is_holding:
             in_flight.add(1)
         elif self._is_holding and not is_holding:
@@ -181,11 +210,11 @@ class Instance:
         self._is_holding = is_holding
         in_flight.finish(finished)
 
-    async def _handle_error(self, message: Message, error: HandlerError) -> None:
+    async def _handle_error(self, handler: Handler, message: Message, error: HandlerError) -> None:
         """Retry, route to the error port, go on, or fail the execution: as the node asks for."""
         self._count_error(error)
         if self._on_error == "retry":
-            remaining = await self._retry(message, error)
+            remaining = await self._retry(handler, message, error)
             if remaining is None:
                 return
             error = remaining
@@ -197,12 +226,12 @@ class Instance:
             self._circuit.fail(ExecutionError(text, node.id, error.stack or None))
             await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
 
-    async def _retry(self, message: Message, error: HandlerError) -> HandlerError | None:
+    async def _retry(self, handler: Handler, message: Message, error: HandlerError) -> HandlerError | None:
         """Try the message again, waiting twice as long each time; the last error, or None for success."""
         policy = self.node.definition.retry
         for attempt in range(policy.max_attempts - 1):
             await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
-            (outcome,) = await self._invoke([message])
+            (outcome,) = await self._invoke(handler, [message])
             self._log(outcome.logs)
             if outcome.error is None:
                 await self._emit(outcome.emissions)

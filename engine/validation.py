@@ -157,6 +157,9 @@ def _check_node(node: Node, path: str, components: Mapping[str, Component], limi
         )
         return [*problems, Problem("node.unknown_component", f"{path}.component", message)]
     fields = component.definition.config
+    if node.concurrency > 1 and not component.definition.stateless:
+        message = f"Node {node.id} cannot run {node.concurrency} invocations at once: {node.component} keeps state"
+        problems.append(Problem("node.not_stateless", f"{path}.concurrency", message))
     problems += [
         msgspec.structs.replace(problem, path=f"{path}.config.{problem.path}")
         for problem in configuration.check(node.config, fields)

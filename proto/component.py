@@ -79,6 +79,7 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
         category: ``core``, ``io``, ``data`` or the author's own.
         description: one sentence for people.
         config: each configuration key.
+        stateless: whether no invocation depends on another, so that a node may run several at once.
     """
 
     id: str
@@ -89,3 +90,4 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     category: str = "custom"
     description: str = ""
     config: dict[str, ConfigField] = {}
+    stateless: bool = False

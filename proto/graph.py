@@ -46,6 +46,8 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         on_error: what an unconnected error does; ``fail``, or ``continue`` in long-lived graphs, when absent.
         retry: the policy for ``onError: retry``.
         inbox: the bound of what waits before this node.
+        concurrency: invocations at once; more than one for stateless components only.
+        ordered: whether concurrent invocations' emissions leave in the order of their messages.
     """
 
     id: str
@@ -58,6 +60,8 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     on_error: OnError | None = None
     retry: Retry = Retry()
     inbox: InboxOptions = InboxOptions()
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    ordered: bool = True
 
 
 class Endpoint(msgspec.Struct, frozen=True):
