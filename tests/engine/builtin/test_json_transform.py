@@ -1,0 +1,143 @@
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import given
+
+from engine.builtin import json_transform
+from engine.builtin.json_transform import INLINE_LIMIT_BYTES, JSON_TRANSFORM, VALUE_LIMIT_BYTES
+from engine.handler import Outcome
+from proto.codec import encode
+from tests.engine.builtin.harness import JSON_VALUES, Driver, driven, places, run
+
+EXPLOSION = " | ".join(["[@, @]"] * 60)
+
+
+async def transformed(path: str, value: Any, **config: Any) -> list[bytes]:
+    async with driven(JSON_TRANSFORM, path=path, **config) as driver:
+        return [text for _, text in driver.texts(*await driver.send(value))]
+
+
+async def failed(path: str, value: Any) -> Outcome:
+    async with driven(JSON_TRANSFORM, path=path) as driver:
+        (outcome,) = await driver.send(value)
+    assert outcome.error is not None
+    assert not outcome.emissions
+    return outcome
+
+
+async def test_dotted_path_keeps_the_text() -> None:
+    """A dotted path emits what it finds digit by digit."""
+    value = b'{"data": {"items": [1.10, 12345678901234567890123, 1e2]}}'
+    assert await transformed("data.items", value) == [b"[1.10, 12345678901234567890123, 1e2]"]
+
+
+async def test_expression_writes_anew() -> None:
+    """Another expression emits integers of any length as they were, and fractions as 64-bit floats."""
+    value = b'{"data": {"items": [1.10, 12345678901234567890123, 1e2]}}'
+    assert await transformed("data.items[*]", value) == [b"[1.1,12345678901234567890123,100.0]"]
+
+
+@pytest.mark.parametrize("path", ["a.b", "a[0].b", "a.b || c"])
+@pytest.mark.parametrize("value", [{"a": 1}, {"a": {"b": None}}, [], "text", None])
+async def test_default_stands_for_nothing(path: str, value: Any) -> None:
+    """Where nothing or null is found, the default is emitted: null unless configured."""
+    assert await transformed(path, value) == [b"null"]
+    assert await transformed(path, value, default={"none": True}) == [b'{"none":true}']
+
+
+async def test_false_and_empty_are_found() -> None:
+    """Only null is nothing: false, zero and empty values are emitted."""
+    nearly_nothing: list[Any] = [False, 0, "", [], {}]
+    for found in nearly_nothing:
+        assert await transformed("a", {"a": found}, default=1) == [encode(found)]
+        assert await transformed("[a][0]", {"a": found}, default=1) == [encode(found)]
+
+
+async def test_syntax_is_checked_when_the_graph_is_loaded() -> None:
+    """A mistake in the expression is a problem at its key, and says where in the text."""
+    config = {"path": "items[?x ==]", "default": None}
+    (problem,) = await JSON_TRANSFORM.check(config)
+    assert (problem.code, problem.path) == ("config.invalid_path", "path")
+    assert "at character 12" in problem.message
+    assert await places(JSON_TRANSFORM, path="") == ["path"]
+    assert await places(JSON_TRANSFORM, path="a.b") == []
+
+
+async def test_an_unchecked_mistake_fails_in_initialize() -> None:
+    """A handler made from an expression that nobody checked does not start."""
+    outcome = await Driver(JSON_TRANSFORM, {"path": "a["}).handler.initialize()
+    assert outcome.error is not None
+    assert outcome.error.name == "PathSyntaxError"
+
+
+async def test_wrong_types_are_errors_of_the_invocation() -> None:
+    """A function that cannot take the value fails that message, without repeating the value."""
+    outcome = await failed("abs(@)", "secret")
+    assert outcome.error is not None
+    assert outcome.error.name == "PathError"
+    assert outcome.error.message == "The function abs() takes number, not string"
+
+
+@pytest.mark.parametrize("path", ["length(@, @)", "[::0]", "ceil(to_number('inf'))"])
+async def test_stumbles_of_the_library_are_errors_of_the_invocation(path: str) -> None:
+    """Whatever the library raises fails the message, and nothing else."""
+    outcome = await failed(path, [1])
+    assert outcome.error is not None
+    assert outcome.error.name == "PathError"
+
+
+async def test_too_large_values_are_refused() -> None:
+    """Beyond the limit an expression does not even begin; a dotted path does."""
+    large = {"a": "x" * VALUE_LIMIT_BYTES}
+    outcome = await failed("a | @", large)
+    assert outcome.error is not None
+    assert outcome.error.name == "ValueTooLarge"
+    assert await transformed("a", large) == [encode(large["a"])]
+
+
+async def test_large_work_is_done_aside() -> None:
+    """What is too much for the event loop is done nevertheless, and the others run meanwhile."""
+    records = [{"id": number, "name": "x" * 20} for number in range(3_000)]
+    assert len(encode(records)) > INLINE_LIMIT_BYTES
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count_turns)
+        (text,) = await transformed("[*].{id: id}", records)
+        nursery.cancel_scope.cancel()
+    assert text == encode([{"id": number} for number in range(3_000)])
+    assert turns > 10
+
+
+async def test_costly_work_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An expression that explodes is an error that says so."""
+    monkeypatch.setattr(json_transform, "THREAD_STEPS", 10_000)
+    outcome = await failed(EXPLOSION, 1)
+    assert outcome.error is not None
+    assert outcome.error.name == "PathTooCostly"
+
+
+async def test_work_aside_ends_with_its_execution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelling the node ends the worker, long before its budget would."""
+    monkeypatch.setattr(json_transform, "THREAD_STEPS", 10**12)
+    async with driven(JSON_TRANSFORM, path=EXPLOSION) as driver:
+        with trio.move_on_after(0.05) as scope:
+            await driver.send(1)
+    assert scope.cancelled_caught
+
+
+@given(JSON_VALUES)
+def test_the_current_value_survives(value: Any) -> None:
+    """Reading and writing a value changes nothing that JSON can say, beyond null and its default."""
+
+    async def body() -> list[bytes]:
+        return await transformed("@", value)
+
+    assert run(body) == [encode(value)]
