@@ -146,6 +146,7 @@ def _install_packages(step: Step) -> None:
     # --only-binary: nothing is compiled, no foreign setup code runs, and every machine gets the same files.
     wheels_only = ["--only-binary", ":all:", "--constraint", str(ROOT / "constraints.txt")]
     _run(step, [*pip, *wheels_only, *requirements(ROOT)])
+    step.note(f"{sum(1 for _ in VENV.glob('lib/python3*/site-packages/*.dist-info'))} packages")
 
 
 def _build_guest(step: Step) -> None:

@@ -9,6 +9,9 @@ from typing import Self
 QUIET_SECONDS = 15.0
 """Where no terminal shows a moving line, a long step says this often that it is alive."""
 
+PLAIN_CHARACTERS = 100
+"""What such a line shows of a program's own words: pip names all packages in one."""
+
 
 class Step:
     """A context manager that announces a step and closes it with its time.
@@ -50,7 +53,7 @@ class Step:
             self._write(f"{self._title}  {self._seconds():.0f} s  {line.strip()}", end="")
         elif time.monotonic() - self._shown > QUIET_SECONDS:
             self._shown = time.monotonic()
-            self._write(f"    {self._seconds():.0f} s  {line.strip()}", end="\n")
+            self._write(f"    {self._seconds():.0f} s  {line.strip()[:PLAIN_CHARACTERS]}", end="\n")
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
