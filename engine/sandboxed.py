@@ -11,7 +11,13 @@ from engine.handler import Handler, HandlerError, InstanceContext, LogLine, Mess
 from proto import codec
 from proto.component import ComponentDefinition
 from proto.problem import Problem
-from wasm_host import Effects, Identity, Program, ProgramError, Sandbox, SandboxError, SandboxHost, open_host
+from wasm_host.abi import Effects
+from wasm_host.errors import GuestError, ProgramError, SandboxError
+from wasm_host.host import SandboxHost, open_host
+from wasm_host.javascript import Identity, Program
+from wasm_host.sandbox import Sandbox
+
+__all__ = ["ExpressionRunner", "SandboxHost", "SourceComponent", "open_sandboxes"]
 
 
 @asynccontextmanager
@@ -108,7 +114,7 @@ class SandboxedHandler(Handler):
         try:
             return _outcome(await self._sandbox.open())
         except SandboxError as error:
-            return Outcome(error=HandlerError(type(error).__name__, str(error)))
+            return Outcome(error=_handler_error(error.error))
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         effects = await self._sandbox.process([(message.port, message.value) for message in batch])
@@ -127,14 +133,20 @@ async def _check(
     try:
         await host.check(program, config=config, inputs=input_names(definition), outputs=output_names(definition))
     except ProgramError as error:
-        return [Problem("program.invalid", path, str(error))]
+        place = "" if error.line is None else f" (line {error.line}, column {error.column})"
+        return [Problem("program.invalid", path, f"{error.error.name}: {error}{place}")]
+    except SandboxError as error:
+        return [Problem("program.invalid", path, f"{error.error.name}: {error}")]
     return ()
 
 
 def _outcome(effects: Effects) -> Outcome:
-    error = effects.error
     return Outcome(
         emissions=effects.emissions,
         logs=[LogLine(line.level, line.message, line.meta) for line in effects.logs] if effects.logs else (),
-        error=None if error is None else HandlerError(error.name, error.message, error.stack),
+        error=None if effects.error is None else _handler_error(effects.error),
     )
+
+
+def _handler_error(error: GuestError) -> HandlerError:
+    return HandlerError(error.name, error.message, error.stack)
