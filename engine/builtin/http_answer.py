@@ -10,6 +10,7 @@ import zlib
 
 import httpx
 import msgspec
+import trio
 
 from proto.codec import MalformedJsonError, decode_as, encode
 
@@ -67,10 +68,13 @@ async def read_answer(response: httpx.Response, limit_bytes: int) -> Answer:
         httpx.HTTPError: the connection failed midway.
     """
     body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise _too_large(limit_bytes)
+    with trio.CancelScope() as scope:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > limit_bytes:
+                scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
+    if len(body) > limit_bytes:
+        raise _too_large(limit_bytes)
     data = _data_text(_inflated(bytes(body), response, limit_bytes), response.headers.get("content-type", ""))
     if len(data) > DATA_LIMIT_BYTES:
         raise _too_large(DATA_LIMIT_BYTES)

@@ -95,8 +95,8 @@ def _parsed(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:
         raise UrlError(f"It is malformed: {error}") from error
-    if not url.host or not 0 < (url.port or 80) < 65_536:
-        raise UrlError("It names no host, or a port beyond 65535")
+    if not url.host or (url.port is not None and not 0 < url.port < 65_536):
+        raise UrlError("It names no host, or a port that is not between 1 and 65535")
     if _DOT_SEGMENT.search(re.split("[?#]", text.partition("://")[2])[0]):
         raise UrlError("It has a path segment . or .., which stands for another path")
     return url
