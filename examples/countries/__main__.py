@@ -37,7 +37,11 @@ def main(console: Console | None = None) -> int:
     """Run the demo and return its exit status."""
     console = console or Console()
     try:
-        with open_collector() as collector, open_server() as url, httpx.Client(base_url=url, timeout=30) as client:
+        with (
+            open_collector() as collector,
+            open_server() as url,
+            httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
+        ):
             console.print(f"Service on {url}, collector on {collector.url}")
             execution = run(client, collector, console)
             return report(execution, collector, console)
