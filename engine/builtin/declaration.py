@@ -17,8 +17,12 @@ def declare(
     inputs: tuple[Port, ...],
     outputs: tuple[Port, ...],
     config: Mapping[str, ConfigField] | None = None,
+    stateless: bool = False,
 ) -> ComponentDefinition:
-    """The definition of a built-in component; its category is the second part of its identifier."""
+    """The definition of a built-in component; its category is the second part of its identifier.
+
+    It is ``stateless`` where no invocation depends on another, so that a node may run several at once.
+    """
     return ComponentDefinition(
         id=identifier,
         name=name,
@@ -28,6 +32,7 @@ def declare(
         category=identifier.split(".")[1],
         description=description,
         config=dict(config or {}),
+        stateless=stateless,
     )
 
 

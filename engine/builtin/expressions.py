@@ -43,6 +43,7 @@ FILTER = ExpressionComponent(
         config={
             "predicate": ConfigField(type="string", description=f"When a value may pass. {SCOPE}", required=True)
         },
+        stateless=True,
     ),
     mode="test",
     keys=("predicate",),
@@ -61,6 +62,7 @@ MAP = ExpressionComponent(
             ),
             "transform": ConfigField(type="string", description="The same as `expression`, by its other name."),
         },
+        stateless=True,
     ),
     mode="map",
     keys=("expression", "transform"),
@@ -78,6 +80,7 @@ SPLIT = ExpressionComponent(
             error_port("What the condition threw, with the value."),
         ),
         config={"condition": ConfigField(type="string", description=f"Which way it goes. {SCOPE}", required=True)},
+        stateless=True,
     ),
     mode="test",
     keys=("condition",),

@@ -1,7 +1,8 @@
 """``symbia.io.http-request`` makes one HTTP request for each message and emits the answer.
 
 Whatever is not a 2xx answer is an error: it leaves by the ``error`` port with the answer, as far as there is one,
-beside the message. Messages are requested one after another, so answers keep the order of the messages.
+beside the message. An instance requests one message after another, so answers keep the order of the messages; a
+node that asks for concurrency has several instances.
 
 Where requests may go is not decided here: the client comes from outside, and a service that runs strangers' graphs
 passes one that refuses its own network. Such a client refuses by raising an ``httpx.HTTPError``.
@@ -28,7 +29,7 @@ from engine.builtin.http_answer import (
 )
 from engine.builtin.url_template import UrlError, UrlTemplate
 from engine.component import Builtin
-from engine.handler import NOTHING, Handler, HandlerError, Message, Outcome
+from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem
@@ -99,6 +100,7 @@ DEFINITION = declare(
             maximum=DATA_LIMIT_BYTES,
         ),
     },
+    stateless=True,
 )
 
 
@@ -131,14 +133,16 @@ class HttpRequest(Builtin):
 class HttpRequester(Handler):
     """One client, with its connections, from ``initialize`` to ``cleanup``."""
 
-    def __init__(self, config: Mapping[str, Any], open_client: Callable[[], httpx.AsyncClient]) -> None:
+    def __init__(self, context: InstanceContext, open_client: Callable[[], httpx.AsyncClient]) -> None:
+        config = context.config
+        self._between_requests = context.between_slices
         self._open_client = open_client
         self._client: httpx.AsyncClient | None = None
         self._template = UrlTemplate(config["url"])
         self._method: str = config["method"]
         self._query = {name: _query_text(value) for name, value in config["query"].items()}
         self._timeout_seconds: float = config["timeoutMs"] / 1000
-        self._limit_bytes: int = config["maxResponseBytes"]
+        self._limit_bytes = int(config["maxResponseBytes"])  # JSON has one kind of number: 1e6 is an integer, too
         self._sends_value = "body" not in config and self._method in _METHODS_WITH_BODY
         body = config.get("body")
         self._body = body.encode() if isinstance(body, str) else None if body is None else encode(body)
@@ -158,7 +162,11 @@ class HttpRequester(Handler):
         return NOTHING
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [await self._request(message.value) for message in batch]
+        outcomes = []
+        for message in batch:
+            await self._between_requests()
+            outcomes.append(await self._request(message.value))
+        return outcomes
 
     async def _request(self, value: bytes) -> Outcome:
         try:
@@ -195,7 +203,7 @@ class HttpRequester(Handler):
 
 def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:
     """The component, with the client that its instances open."""
-    return HttpRequest(DEFINITION, lambda context: HttpRequester(context.config, open_client))
+    return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client))
 
 
 def _failure(name: str, message: str, url: httpx.URL) -> Outcome:

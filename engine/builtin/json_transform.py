@@ -11,7 +11,7 @@ millisecond and ends when the execution does. One such thread serves the whole p
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import jmespath.exceptions
@@ -39,6 +39,9 @@ INLINE_STEPS = 2_000
 THREAD_STEPS = 1_000_000
 """Work done in the worker thread: seconds. Also the most elements that a result can have."""
 
+TURN_SECONDS = 0.005
+"""How long the messages of one batch keep the event loop, before the others have their turn."""
+
 PAUSE_SECONDS = 0.001
 """How long the worker lets the others run after each stretch of work (about a millisecond, too)."""
 
@@ -62,6 +65,7 @@ DEFINITION = declare(
             type="any", description="What is emitted when nothing, or null, is found.", default=None
         ),
     },
+    stateless=True,
 )
 
 _worker = trio.CapacityLimiter(1)
@@ -97,8 +101,9 @@ class DottedTransform(Handler):
 class ExpressionTransform(Handler):
     """Evaluates a compiled expression on the decoded value."""
 
-    def __init__(self, text: str, default: bytes) -> None:
+    def __init__(self, text: str, default: bytes, between_turns: Callable[[], Awaitable[None]]) -> None:
         self._text = text
+        self._between_turns = between_turns
         self._default = default
         self._path: Path | None = None
 
@@ -110,7 +115,15 @@ class ExpressionTransform(Handler):
         return NOTHING
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [await self._transform(message.value) for message in batch]
+        outcomes = []
+        began = time.perf_counter()
+        for message in batch:
+            outcomes.append(await self._transform(message.value))
+            if time.perf_counter() - began > TURN_SECONDS:
+                await trio.lowlevel.checkpoint()
+                await self._between_turns()
+                began = time.perf_counter()
+        return outcomes
 
     async def _transform(self, text: bytes) -> Outcome:
         if len(text) > VALUE_LIMIT_BYTES:
@@ -170,7 +183,9 @@ def _refused(name: str, message: str) -> Outcome:
 def _make(context: InstanceContext) -> Handler:
     path, default = context.config["path"], msgspec.json.encode(context.config["default"])
     names = json_path.fields(path)
-    return ExpressionTransform(path, default) if names is None else DottedTransform(names, default)
+    if names is not None:
+        return DottedTransform(names, default)
+    return ExpressionTransform(path, default, context.between_slices)
 
 
 JSON_TRANSFORM = JsonTransform(DEFINITION, _make)

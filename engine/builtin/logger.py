@@ -35,6 +35,7 @@ DEFINITION = declare(
             default="",
         ),
     },
+    stateless=True,
 )
 
 

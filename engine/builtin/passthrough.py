@@ -17,6 +17,7 @@ DEFINITION = declare(
     "Forwards every value unchanged.",
     inputs=(port("in", "Any value."), port("input", "The same as `in`, for graphs that spell it so.")),
     outputs=(port("out", "What came by `in`."), port("output", "What came by `input`.")),
+    stateless=True,
 )
 
 

@@ -32,3 +32,9 @@ def test_definitions_are_complete() -> None:
             assert port.schema, f"{definition.id}:{port.name}"
         for key, field in definition.config.items():
             assert field.description, f"{definition.id}.{key}"
+
+
+def test_what_holds_values_is_not_stateless() -> None:
+    """A node may run several invocations at once of all but the components that hold values."""
+    stateful = {item.definition.id for item in builtins() if not item.definition.stateless}
+    assert stateful == {"symbia.core.delay", "symbia.core.merge", "symbia.core.accumulator"}

@@ -116,6 +116,24 @@ async def test_large_work_is_done_aside() -> None:
     assert turns > 10
 
 
+async def test_a_batch_takes_turns_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the messages of a batch that takes long, other tasks run."""
+    monkeypatch.setattr(json_transform, "TURN_SECONDS", 0)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with driven(JSON_TRANSFORM, path="@") as driver, trio.open_nursery() as nursery:
+        nursery.start_soon(count_turns)
+        assert driver.values(*await driver.send(*range(20))) == list(range(20))
+        nursery.cancel_scope.cancel()
+    assert turns >= 10
+
+
 async def test_costly_work_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """An expression that explodes is an error that says so."""
     monkeypatch.setattr(json_transform, "THREAD_STEPS", 10_000)
