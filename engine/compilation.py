@@ -11,6 +11,7 @@ from engine.component import Component, input_names, output_names
 from engine.errors import InvalidGraphError
 from engine.limits import EngineLimits
 from engine.routing import CompiledNode, LoadedGraph, Target
+from engine.schema import compile_schemas
 from engine.topology import analyse
 from engine.validation import check_graph, parse_graph
 from proto.component import ERROR_PORT
@@ -100,6 +101,9 @@ def _compile_node(
         inputs=input_names(component.definition),
         outputs=outputs,
         routes=tuple(tuple(targets) for targets in routes),
+        schemas=compile_schemas(component.definition, outputs)
+        if node.validate or component.definition.validate
+        else None,
         incoming=tuple(index for index, edge in enumerate(graph.edges) if edge.target.node == node.id),
         error_port=outputs.index(ERROR_PORT),
         capacity=node.inbox.capacity or limits.inbox_messages,

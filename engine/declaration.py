@@ -7,6 +7,7 @@ import msgspec
 
 from engine.config import CONFIG_TYPES
 from engine.limits import EngineLimits
+from engine.schema import check_schemas
 from proto import codec
 from proto.component import ERROR_PORT, ComponentDefinition, Port
 from proto.problem import Problem
@@ -43,11 +44,8 @@ def parse_component(document: Any, limits: EngineLimits) -> tuple[ComponentDefin
         definition = msgspec.convert(_with_port_objects(document), ComponentDefinition)
     except msgspec.ValidationError as error:
         return None, [codec.shape_problem(error, code="component.wrong_type")]
-    return definition, [
-        *_check_names(definition, limits),
-        *_check_ports(definition),
-        *_check_code(definition, limits),
-    ]
+    problems = [*_check_names(definition, limits), *_check_ports(definition), *check_schemas(definition)]
+    return definition, [*problems, *_check_code(definition, limits)]
 
 
 def _with_port_objects(document: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from engine.measurement import measure
 from engine.metrics import summarise
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.routing import CompiledNode, LoadedGraph
+from engine.schema import ValidatingHandler
 from engine.wallclock import WallClock
 from proto.execution import (
     Completion,
@@ -101,7 +102,10 @@ class Execution:
                 seed=secrets.randbits(63),
                 between_slices=self._circuit.gate.stand_aside,
             )
-            handlers.append(node.component.create(context))
+            handler = node.component.create(context)
+            if node.schemas is not None:
+                handler = ValidatingHandler(handler, node.schemas, node.inputs, node.outputs)
+            handlers.append(handler)
         on_error: OnError = "continue" if self.graph.is_long_lived else "fail"
         return Instance(node, instance_id, handlers, self._circuit, on_error)
 

@@ -191,8 +191,13 @@ class Instance:
         self._settle(handler, 0)
 
     async def _give_out(self, outcome: Outcome) -> None:
+        """See to what a handler gave out without a message; an error of it concerns no single message."""
         self._log(outcome.logs)
-        await self._emit(outcome.emissions)
+        if outcome.error is None:
+            await self._emit(outcome.emissions)
+        else:
+            self._count_error(outcome.error)
+            await self._route_error(Message(0, b"null"), outcome.error)
 
     async def _emit(self, emissions: Sequence[tuple[int, bytes]]) -> None:
         if emissions:
@@ -218,6 +223,9 @@ class Instance:
             if remaining is None:
                 return
             error = remaining
+        await self._route_error(message, error)
+
+    async def _route_error(self, message: Message, error: HandlerError) -> None:
         node = self.node
         if node.routes[node.error_port]:
             await self._emit([(node.error_port, error_value(node, message, error))])
@@ -259,7 +267,7 @@ def error_value(node: CompiledNode, message: Message, error: HandlerError) -> by
             "name": error.name,
             "stack": error.stack,
             "nodeId": node.id,
-            "port": node.inputs[message.port],
+            "port": node.inputs[message.port] if node.inputs else "",
             "value": msgspec.Raw(message.value),
         }
     )

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from engine.component import Component
+from engine.schema import PortSchemas
 from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
 
 
@@ -28,6 +29,7 @@ class CompiledNode(msgspec.Struct, frozen=True):
         inputs: names of the input ports.
         outputs: names of the output ports, the ``error`` port among them.
         routes: the targets of each output port, by its index.
+        schemas: of its ports, where values are to be checked against them.
         incoming: indices of the edges that lead to it.
         error_port: index of the ``error`` port.
         capacity: messages that its inbox holds.
@@ -42,6 +44,7 @@ class CompiledNode(msgspec.Struct, frozen=True):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     routes: tuple[tuple[Target, ...], ...]
+    schemas: PortSchemas | None
     incoming: tuple[int, ...]
     error_port: int
     capacity: int

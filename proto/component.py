@@ -79,6 +79,7 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
         category: ``core``, ``io``, ``data`` or the author's own.
         description: one sentence for people.
         config: each configuration key.
+        validate: whether values are always checked against the schemas of the ports.
         stateless: whether no invocation depends on another, so that a node may run several at once.
     """
 
@@ -91,3 +92,4 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
     config: dict[str, ConfigField] = {}
     stateless: bool = False
+    validate: bool = False

@@ -47,6 +47,7 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         retry: the policy for ``onError: retry``.
         inbox: the bound of what waits before this node.
         concurrency: invocations at once; more than one for stateless components only.
+        validate: whether values are checked against the schemas of the component's ports.
         ordered: whether concurrent invocations' emissions leave in the order of their messages.
     """
 
@@ -62,6 +63,7 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     inbox: InboxOptions = InboxOptions()
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     ordered: bool = True
+    validate: bool = False
 
 
 class Endpoint(msgspec.Struct, frozen=True):
