@@ -1,0 +1,151 @@
+"""The built-in components in a real runtime, one node each: what comes in by which port leaves by which."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.builtin.catalogue import builtins
+from engine.builtin.http_request import open_client
+from engine.errors import InvalidGraphError
+from engine.observer import FlowObserver
+from engine.runtime import open_runtime
+from proto.codec import encode
+from proto.execution import ExecuteOptions, ExecutionState
+from proto.message import Injection
+from tests.engine.builtin.http_server import answer, serving
+
+
+class Outputs(FlowObserver):
+    """What left the graph: ports and decoded values."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[str, Any]] = []
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        assert node_id == "node"
+        self.values.append((port, msgspec.json.decode(value)))
+
+
+def graph(component: str, config: dict[str, Any]) -> dict[str, Any]:
+    """A graph of one node."""
+    node = {"id": "node", "component": f"symbia.{component}", "config": config}
+    return {"symbia": "1.0", "name": "One node", "version": "1.0.0", "nodes": [node], "edges": []}
+
+
+async def outputs(
+    component: str, config: dict[str, Any], messages: Sequence[tuple[str, Any]]
+) -> list[tuple[str, Any]]:
+    """What leaves a graph of one node, until it completes."""
+    async with open_runtime(open_http_client=open_client) as runtime:
+        loaded = await runtime.load_graph(graph(component, config))
+        execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
+        seen = Outputs()
+        with runtime.watch(execution.id, seen):
+            injections = [Injection("node", port, msgspec.Raw(encode(value))) for port, value in messages]
+            await runtime.inject(execution.id, injections, final=True)
+            finished = await runtime.wait_finished(execution.id)
+        assert finished.error is None
+        assert finished.state is ExecutionState.COMPLETED
+        return seen.values
+
+
+@pytest.mark.parametrize(
+    ("component", "config", "messages", "expected"),
+    [
+        ("core.passthrough", {}, [("in", 1), ("input", 2)], [("out", 1), ("output", 2)]),
+        ("core.logger", {}, [("in", {"a": 1})], [("out", {"a": 1})]),
+        ("core.delay", {"ms": 20}, [("in", 1), ("in", 2)], [("out", 1), ("out", 2)]),
+        ("core.filter", {"predicate": "value > 10"}, [("in", 11), ("in", 9)], [("out", 11), ("rejected", 9)]),
+        ("core.map", {"expression": "value * 2"}, [("in", 21)], [("out", 42)]),
+        ("core.map", {"transform": "({port, value})"}, [("in", 1)], [("out", {"port": "in", "value": 1})]),
+        ("core.merge", {}, [("a", 1), ("in", 2)], [("out", 1), ("out", 2)]),
+        ("core.merge", {"mode": "zip"}, [("a", 1), ("b", 2)], [("out", {"a": 1, "b": 2})]),
+        (
+            "core.split",
+            {"condition": "value.status === 'active'"},
+            [("in", {"status": "active"}), ("in", {})],
+            [("true", {"status": "active"}), ("false", {})],
+        ),
+        (
+            "core.accumulator",
+            {"count": 2},
+            [("in", 1), ("in", 2), ("in", 3)],
+            [("out", [1, 2]), ("out", [3])],
+        ),
+        ("core.accumulator", {"timeoutMs": 20}, [("in", 1)], [("out", [1])]),
+        (
+            "data.json-transform",
+            {"path": "a.b"},
+            [("in", {"a": {"b": 1}}), ("in", 0)],
+            [("out", 1), ("out", None)],
+        ),
+    ],
+)
+async def test_component_in_a_graph(
+    component: str, config: dict[str, Any], messages: list[tuple[str, Any]], expected: list[tuple[str, Any]]
+) -> None:
+    """What goes in leaves by the documented ports, and the execution completes with nothing held back."""
+    assert await outputs(component, config, messages) == expected
+
+
+async def test_request_in_a_graph() -> None:
+    """An answer leaves by out; another status leaves by error, with the answer and the message."""
+    nodes = {"out": "symbia.core.passthrough", "error": "symbia.core.passthrough"}
+    async with serving(answer(b"well"), answer(b"lost", status="404 Not Found")) as server:
+        document = graph("io.http-request", {"url": server.url + "/{id}"})
+        document["nodes"] += [{"id": port, "component": component} for port, component in nodes.items()]
+        document["edges"] = [
+            {"source": {"node": "node", "port": port}, "target": {"node": port, "port": "in"}} for port in nodes
+        ]
+        async with open_runtime(open_http_client=open_client) as runtime:
+            loaded = await runtime.load_graph(document)
+            execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
+            seen = _ByNode()
+            with runtime.watch(execution.id, seen):
+                injections = [Injection("node", "in", msgspec.Raw(b'{"id":%d}' % number)) for number in (1, 2)]
+                await runtime.inject(execution.id, injections, final=True)
+                finished = await runtime.wait_finished(execution.id)
+    assert finished.state is ExecutionState.COMPLETED
+    assert seen.values["out"]["data"] == "well"
+    wrong = seen.values["error"]
+    assert (wrong["status"], wrong["data"], wrong["value"]) == (404, "lost", {"id": 2})
+    assert (wrong["name"], wrong["nodeId"]) == ("HttpStatusError", "node")
+
+
+class _ByNode(FlowObserver):
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        del port
+        self.values[node_id] = msgspec.json.decode(value)
+
+
+@pytest.mark.parametrize(
+    ("component", "config", "path"),
+    [
+        ("core.delay", {"ms": -1}, "ms"),
+        ("core.logger", {"level": "loud"}, "level"),
+        ("core.merge", {"inputs": ["a", "x"]}, "inputs[1]"),
+        ("core.accumulator", {"count": 0}, "count"),
+        ("io.http-request", {"url": "ftp://host"}, "url"),
+        ("data.json-transform", {"path": "a["}, "path"),
+        ("core.filter", {}, "predicate"),
+        ("core.map", {"expression": "value *"}, "expression"),
+    ],
+)
+async def test_wrong_configuration_refuses_the_graph(component: str, config: dict[str, Any], path: str) -> None:
+    """A mistake in a configuration is a problem at its key when the graph is loaded."""
+    async with open_runtime() as runtime:
+        with pytest.raises(InvalidGraphError) as caught:
+            await runtime.load_graph(graph(component, config))
+    assert [problem.path for problem in caught.value.problems] == [f"nodes[0].config.{path}"]
+
+
+async def test_runtime_offers_the_catalogue() -> None:
+    """The runtime's first components are the built-in ones."""
+    async with open_runtime() as runtime:
+        offered = [definition.id for definition in runtime.components()]
+    assert offered == [item.definition.id for item in builtins()]
