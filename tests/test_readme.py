@@ -17,10 +17,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 CURL = f"""\
 #!{sys.executable}
-# Stands in for curl where there is none: -s, -X, -H and -d, as the README uses them.
+# Stands in for curl where there is none: -s, -w, -X, -H and -d, as the README uses them.
 import argparse, sys, httpx
 parser = argparse.ArgumentParser()
 parser.add_argument("-s", action="store_true")
+parser.add_argument("-w", default="")
 parser.add_argument("-X", default=None)
 parser.add_argument("-H", default="Accept: */*")
 parser.add_argument("-d", default=None)
@@ -30,6 +31,7 @@ body = asked.d and (open(asked.d[1:]).read() if asked.d.startswith("@") else ask
 name, _, value = asked.H.partition(": ")
 method = asked.X or ("POST" if body else "GET")
 sys.stdout.write(httpx.request(method, asked.url, headers={{name: value}}, content=body).text)
+sys.stdout.write(asked.w.replace("\\\\n", "\\n"))
 """
 
 
