@@ -6,7 +6,6 @@ message is either accepted, and then nothing but the end of the execution or a p
 drop it, or it is refused and its sender knows.
 """
 
-import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -63,7 +62,7 @@ class Entrance:
         """Called by whoever has the turn. A message leaves the queue only when its inbox has it."""
         while self._held and not self._holds():
             node_index, message = self._held[0]
-            if await self._put(node_index, message, math.inf):
+            if await self._put(node_index, message, may_refuse=False):
                 self._held.popleft()
 
     async def inject(self, messages: Sequence[tuple[int, Message]]) -> int:
@@ -89,24 +88,24 @@ class Entrance:
 
     async def _accept(self, node_index: int, message: Message, deadline: float) -> bool:
         """Take one message in; whether it is held."""
-        if self._holds():
-            return self._hold(node_index, message)
-        inbox = self._circuit.inboxes[node_index]
-        if not self._held and not self._turn.locked() and inbox.offer(message):
-            return False
+        if not self._turn.locked():  # nobody is before us
+            if self._holds():
+                return self._hold(node_index, message)
+            if not self._held and self._circuit.inboxes[node_index].offer(message):
+                return False
         with trio.CancelScope(deadline=deadline) as scope:
             async with self._turn:
                 # Right after resume we may be here before the task that drains: held messages go first.
                 await self._drain_held()
-                if not self._holds() and await self._put(node_index, message, deadline):
-                    return False
-        if self._holds():
-            return self._hold(node_index, message)
-        waited = self._circuit.limits.injection_wait_seconds if scope.cancelled_caught else 0.0
-        raise self._full(node_index, waited)
+                while not self._holds():  # again where a pause was over before we noticed it
+                    if await self._put(node_index, message, may_refuse=True):
+                        return False
+        if scope.cancelled_caught:
+            raise self._full(node_index, self._circuit.limits.injection_wait_seconds)
+        return self._hold(node_index, message)
 
-    async def _put(self, node_index: int, message: Message, deadline: float) -> bool:
-        """Put a message into its inbox, by its policy; False when the entrance closed or the time was up."""
+    async def _put(self, node_index: int, message: Message, *, may_refuse: bool) -> bool:
+        """Put a message into its inbox, by its policy; False when the entrance closed while it waited for room."""
         inbox = self._circuit.inboxes[node_index]
         if inbox.offer(message):
             return True
@@ -114,9 +113,9 @@ class Entrance:
         if inbox.overflow in ("drop-oldest", "drop-newest"):
             self._circuit.drop(node_index, message)
             return True
-        if inbox.overflow == "reject" and deadline != math.inf:
+        if inbox.overflow == "reject" and may_refuse:
             raise self._full(node_index, 0.0)
-        with trio.CancelScope(deadline=deadline) as scope:
+        with trio.CancelScope() as scope:
             self._waiting.add(scope)
             try:
                 await inbox.put(message)
