@@ -109,12 +109,12 @@ class Entrance:
         inbox = self._circuit.inboxes[node_index]
         if inbox.offer(message):
             return True
+        if inbox.overflow == "reject" and may_refuse:
+            raise self._full(node_index, 0.0)
         self._circuit.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
             self._circuit.drop(node_index, message)
             return True
-        if inbox.overflow == "reject" and may_refuse:
-            raise self._full(node_index, 0.0)
         with trio.CancelScope() as scope:
             self._waiting.add(scope)
             try:
