@@ -1,7 +1,7 @@
 """The guest ABI's framing: pure functions between bytes and what they mean.
 
-The contract is documented in quickjs/symbia.h, for authors in any language. A guest is hostile: whatever its bytes
-are, `parse_output` answers effects or one ProtocolViolation, and never trusts a number that it did not check.
+The contract is documented in quickjs/symbia.h, for authors in any language. A guest is hostile: whatever its
+bytes are, `parse_output` answers effects and at most one ProtocolViolation, and trusts no number unchecked.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class LogLine(msgspec.Struct, frozen=True):
 class Effects:
     """What one invocation caused.
 
-    `emissions` are (output port index, JSON text); `state` are (key, JSON text or None for deleted), for the sandbox.
+    `emissions` are (output port index, JSON text); `state` are (key, JSON text or None for deleted), and only the
+    sandbox needs them.
     With an `error` there are no emissions and no state writes: an invocation is a transaction.
     """
 
@@ -79,7 +80,7 @@ class Effects:
 
 
 class Output(msgspec.Struct):
-    """A call's output: the closed messages, the logs of the one under way, and what was wrong with the bytes."""
+    """A call's output: the closed messages, the logs of the one under way, and what was wrong."""
 
     closed: list[Effects]
     unfinished_logs: list[LogLine]
@@ -102,14 +103,14 @@ def encode_batch(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
     return head + b"".join(values)
 
 
+_TOO_DEEP = GuestError("OutputLimitExceeded", "a value was emitted that is nested too deeply to be read")
+
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 _log_line = msgspec.json.Decoder(LogLine).decode
 _guest_error = msgspec.json.Decoder(GuestError).decode
 
 
-def parse_output(
-    data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits
-) -> Output:
+def parse_output(data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> Output:
     """Reads a call's record stream.
 
     Args:
@@ -132,23 +133,24 @@ def parse_output(
 class _Parser:
     """The state of reading one record stream; kept apart so that what was closed survives a violation."""
 
-    __slots__ = ("_inputs", "_limits", "_output_count", "closed", "logs")
+    __slots__ = ("_error", "_inputs", "_limits", "_output_count", "_state", "closed", "logs")
 
     def __init__(self, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> None:
         self._inputs = inputs
         self._output_count = output_count
         self._limits = limits
+        self._state: list[tuple[str, bytes | None]] = []
+        self._error: GuestError | None = None
         self.closed: list[Effects] = []
         self.logs: list[LogLine] = []
 
     def read(self, data: bytes) -> None:
+        """Every message passes here: emissions are read in line, the rest elsewhere."""
         inputs, output_count, closed = self._inputs, self._output_count, self.closed
         at, end, message_count = 0, len(data), len(inputs)
         unpack = _RECORD.unpack_from
         emissions: list[tuple[int, bytes]] = []
-        state: list[tuple[str, bytes | None]] = []
-        error: GuestError | None = None
-        message_start = 0
+        emitted_bytes = 0
         while at < end:
             kind, flags, port, length = unpack(data, at)
             start = at + 8
@@ -157,55 +159,66 @@ class _Parser:
                 raise ProtocolViolation("the guest wrote a record that is longer than its output")
             if len(closed) == message_count:
                 raise ProtocolViolation("the guest answered more messages than it was given")
-            if kind == _EMIT:
+            if kind == _EMIT or kind == _FORWARD:  # noqa: PLR1714, SIM109 - a tuple costs twice as much
                 if port >= output_count:
                     raise ProtocolViolation(f"the guest emitted on output {port} of {output_count}")
-                value = data[start:at]
-                _is_json(value)
-                if not value.isascii():
-                    value.decode()
-                emissions.append((port, value))
-            elif kind == _FORWARD:
-                if port >= output_count:
-                    raise ProtocolViolation(f"the guest forwarded to output {port} of {output_count}")
-                emissions.append((port, inputs[len(closed)]))
-            elif kind == _LOG:
-                self.logs.append(_log_line(data[start:at]))
-            elif kind == _STATE:
-                state.append(_state_write(data[start:at]))
-            elif kind == _ERROR:
-                error = _guest_error(data[start:at])
+                emissions.append((port, self._value(data[start:at]) if kind == _EMIT else inputs[len(closed)]))
+                emitted_bytes += length
             elif kind != _NOTHING:
-                raise ProtocolViolation(f"the guest wrote a record of unknown kind {kind}")
+                self._take(kind, data[start:at])
             if flags & _CLOSES:
-                if error is None and at - message_start > 1024:
-                    error = self._beyond_limits(emissions)
-                if error is None:
-                    closed.append(Effects(emissions, self.logs or (), None, state or ()))
-                else:
-                    closed.append(Effects([], self.logs or (), error))
+                closed.append(self._effects(emissions, emitted_bytes))
                 emissions = []
-                if self.logs:
-                    self.logs = []
-                if state:
-                    state = []
-                error = None
-                message_start = at
+                emitted_bytes = 0
 
-    def _beyond_limits(self, emissions: list[tuple[int, bytes]]) -> GuestError | None:
-        """The guest of JavaScript keeps these limits itself; others are held to them here."""
-        limits = self._limits
-        if len(emissions) > limits.emissions:
-            return _limit_error("emissions", limits.emissions, "emissions than one invocation may make")
-        if sum(len(value) for _, value in emissions) > limits.output_bytes:
-            return _limit_error("output_bytes", limits.output_bytes, "output than one invocation may make")
-        if len(self.logs) > limits.log_lines + 1:
-            del self.logs[limits.log_lines :]
-        return None
+    def _value(self, value: bytes) -> bytes:
+        try:
+            _is_json(value)
+        except RecursionError:
+            self._error = _TOO_DEEP
+        if not value.isascii():
+            value.decode()
+        return value
+
+    def _take(self, kind: int, payload: bytes) -> None:
+        if kind == _LOG:
+            if len(self.logs) <= self._limits.log_lines:  # one more than allowed: how many were dropped
+                self.logs.append(_log(payload))
+        elif kind == _STATE:
+            self._state.append(_state_write(payload))
+        elif kind == _ERROR:
+            self._error = _guest_error(payload)
+        else:
+            raise ProtocolViolation(f"the guest wrote a record of unknown kind {kind}")
+
+    def _effects(self, emissions: list[tuple[int, bytes]], emitted_bytes: int) -> Effects:
+        """Ends a message. The guest of JavaScript keeps these limits itself; others are held to them here."""
+        limits, error = self._limits, self._error
+        if error is None and len(emissions) > limits.emissions:
+            error = _too_much("one invocation emitted too many values", "emissions", limits.emissions)
+        elif error is None and emitted_bytes > limits.output_bytes:
+            error = _too_much("one invocation emitted too much", "output_bytes", limits.output_bytes)
+        if error is not None:
+            effects = Effects([], self.logs, error)
+        else:
+            effects = Effects(emissions, self.logs or (), None, self._state or ())
+        if self.logs:
+            self.logs = []
+        if self._state:
+            self._state = []
+        self._error = None
+        return effects
 
 
-def _limit_error(limit: str, value: int, what: str) -> GuestError:
-    return GuestError("OutputLimitExceeded", f"more {what} ({limit} is {value:,})")
+def _log(payload: bytes) -> LogLine:
+    try:
+        return _log_line(payload)
+    except RecursionError:
+        return LogLine("warn", "(a log line that is nested too deeply to be read)")
+
+
+def _too_much(what: str, limit: str, value: int) -> GuestError:
+    return GuestError("OutputLimitExceeded", f"{what}: {limit} is limited to {value}")
 
 
 def _state_write(payload: bytes) -> tuple[str, bytes | None]:

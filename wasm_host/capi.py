@@ -1,11 +1,11 @@
 """The only place that calls Wasmtime's C functions directly.
 
-The `wasmtime` package's own calls cost 31 µs each and cannot be time-sliced; the C functions behind them cost 1.5 µs and
-can. Functions that only look something up keep the interpreter's lock (PYFUNCTYPE); the one that runs guest code
-releases it (CFUNCTYPE), so that the ticker can end a slice. `wasmtime` is pinned, and every function here has
-a test that fails loudly when a version changes beneath it.
+The `wasmtime` package's own calls cost 31 µs each and cannot be time-sliced; the C functions behind them cost
+1.5 µs and can. Functions that only look something up keep the interpreter's lock (PYFUNCTYPE); the one that
+runs guest code releases it (CFUNCTYPE), so that the ticker can end a slice. `wasmtime` is pinned, and every
+function here has a test that fails loudly when a version changes beneath it.
 
-Nothing here checks what a guest says; `memory_slice` alone stands between a guest's numbers and our memory.
+Nothing here judges what a guest says, but `read` and `write` never leave its memory.
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ __all__ = [
 Engine = wasmtime.Engine
 Module = wasmtime.Module
 
-WASM_STACK_BYTES: Final = 4 * 1024 * 1024
-"""Machine stack of guest code. QuickJS meets its own check of the 1 MiB shadow stack first, and throws RangeError."""
+WASM_STACK_BYTES: Final = 20 * 1024 * 1024
+"""Machine stack of guest code; only pages that were touched are resident.
+
+QuickJS measures its shadow stack (640 KiB, quickjs/shim.c) and throws RangeError at its end. Its leanest
+recursions, like writing nested JSON, take thirty times as much machine stack: with less they would trap.
+"""
 
 _FIBER_STACK_BYTES: Final = WASM_STACK_BYTES + 1024 * 1024
 """The stack that a call runs on; what is beyond the guest's part is for Wasmtime itself. Touched pages only."""
@@ -86,6 +90,9 @@ def new_engine() -> Engine:
     config.wasm_memory64 = False
     config.wasm_multi_memory = False
     config.wasm_stack_switching = False
+    config.wasm_gc = False
+    config.wasm_function_references = False
+    config.wasm_exceptions = False
     config.wasm_relaxed_simd_deterministic = True
     config.cranelift_nan_canonicalization = True
     raw.wasmtime_config_async_stack_size_set(config.ptr(), _FIBER_STACK_BYTES)
@@ -121,7 +128,9 @@ class Pending:
         self._future = future
 
     def poll(self) -> bool:
-        """Runs the guest until it is done (True) or its slice is over (False)."""
+        """Runs the guest until it is done (True) or its slice is over (False). Raises Trap when it was deleted."""
+        if not self._future:
+            raise Trap("the guest was discarded during a call")
         return bool(_poll(self._future))
 
     def delete(self) -> None:
@@ -129,6 +138,7 @@ class Pending:
         if self._future:
             _future_delete(self._future)
             self._future = 0
+            self._store.pending = None
 
     def result(self) -> int:
         """The finished call's 32-bit result, unsigned, 0 for a function without one. Raises Trap."""
@@ -140,6 +150,7 @@ class Store:
     """One guest's world: its memory, its stack, its limits. Freed by `close`, at once."""
 
     def __init__(self, engine: Engine, *, memory_bytes: int, table_elements: int) -> None:
+        self.pending: Pending | None = None
         self._store = wasmtime.Store(engine)
         self._store.set_limits(
             memory_size=memory_bytes, table_elements=table_elements, instances=1, tables=4, memories=1
@@ -149,7 +160,7 @@ class Store:
         _set_epoch_deadline(self._context, 1)
         _yield_at_epoch(self._context, 1)
         self._argument = raw.wasmtime_val_t()
-        self._argument.kind = 0
+        ctypes.memset(ctypes.addressof(self._argument), 0, ctypes.sizeof(self._argument))  # kind 0: i32
         self._result = raw.wasmtime_val_t()
         self._trap = _ADDRESS()
         self._error = _ADDRESS()
@@ -167,6 +178,7 @@ class Store:
             argument: its one i32 argument, or None when it takes none
             results: 1 for an i32 result, 0 for none
         """
+        self._refuse_second_call()
         argument_at, result_at, trap_at, error_at = self._addresses
         count = 0
         if argument is not None:
@@ -174,13 +186,22 @@ class Store:
             count = 1
         self._result_i32.value = 0
         _set_epoch_deadline(self._context, 1)
-        return Pending(
+        self.pending = pending = Pending(
             self,
-            _call_async(self._context, function.address, argument_at, count, result_at, results, trap_at, error_at),
+            _call_async(
+                self._context, function.address, argument_at, count, result_at, results, trap_at, error_at
+            ),
         )
+        return pending
+
+    def _refuse_second_call(self) -> None:
+        """Two calls on one store would run on each other's stack."""
+        if self.pending is not None:
+            raise RuntimeError("a call is already under way in this guest; one call at a time")
 
     def start_instance(self, linker: wasmtime.Linker, module: Module) -> tuple[Pending, Any]:
         """Begins to instantiate a module, start function included; the second is for `instance`."""
+        self._refuse_second_call()
         instance = raw.wasmtime_instance_t()
         _, _, trap_at, error_at = self._addresses
         _set_epoch_deadline(self._context, 1)
@@ -192,7 +213,8 @@ class Store:
             trap_at,
             error_at,
         )
-        return Pending(self, future), instance
+        self.pending = pending = Pending(self, future)
+        return pending, instance
 
     def instance(self, instance: Any) -> Instance:
         """The exports of a finished instantiation."""
@@ -217,7 +239,9 @@ class Store:
         return Trap(trap.message, stack_overflow=bool(overflow))
 
     def close(self) -> None:
-        """Frees the guest and everything in it. Its pending call must be deleted first."""
+        """Frees the guest and everything in it, a pending call included."""
+        if self.pending is not None:
+            self.pending.delete()
         self._context = 0
         self._store.close()
 
@@ -232,7 +256,7 @@ class Instance:
         self._memory_address = 0
 
     def _export(self, name: str, kind: int) -> Any:
-        item = raw.wasmtime_extern_t()
+        item: Any = raw.wasmtime_extern_t()
         text = name.encode()
         context = ctypes.cast(self._context, ctypes.POINTER(raw.wasmtime_context_t))
         found = raw.wasmtime_instance_export_get(
@@ -259,9 +283,14 @@ class Instance:
         return int(_memory_data_size(self._context, self._memory_address))
 
     def read(self, address: int, length: int) -> bytes | None:
-        """A copy of guest memory; None when any of it lies outside. The base is looked up each time: memory grows."""
+        """A copy of guest memory; None when any of it lies outside.
+
+        The base is looked up each time, because memory grows, and may move when it does.
+        """
         if address < 0 or length < 0 or address + length > _memory_data_size(self._context, self._memory_address):
             return None
+        if not length:
+            return b""
         return ctypes.string_at(_memory_data(self._context, self._memory_address) + address, length)
 
     def write(self, address: int, data: bytes) -> bool:
@@ -269,5 +298,6 @@ class Instance:
         length = len(data)
         if address < 0 or address + length > _memory_data_size(self._context, self._memory_address):
             return False
-        ctypes.memmove(_memory_data(self._context, self._memory_address) + address, data, length)
+        if length:
+            ctypes.memmove(_memory_data(self._context, self._memory_address) + address, data, length)
         return True

@@ -1,8 +1,8 @@
 """Time slices: the thread that ends them, and the order in which guests take them.
 
-Wasmtime's guests look at a counter, the epoch, in every loop and at every function's head, and yield when it has moved.
-One daemon thread moves it each millisecond while guests run. It never touches anything else, so there
-is nothing to lock: an integer says for how many ticks nobody has run, and both sides only ever make it true again.
+Wasmtime's guests look at a counter, the epoch, in every loop and at every function's head, and yield when it
+has moved. One daemon thread moves it each millisecond while guests run. It never touches anything else, so
+there is nothing to lock: an integer says for how many ticks nobody has run.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class ModuleError(SandboxError):
     """A WebAssembly module is not a guest: invalid, with imports, or without an export of the ABI."""
 
 
-class GuestFault(SandboxError):
+class GuestFault(SandboxError):  # noqa: N818 - a fault is what the guest has, not what we raise it for
     """A guest had to be destroyed; its sandbox opens another for the next message."""
 
 
@@ -137,7 +137,7 @@ class ProtocolViolation(GuestFault):
     """The guest answered something that the ABI does not allow."""
 
 
-class SandboxClosed(SandboxError):
+class SandboxClosed(SandboxError):  # noqa: N818 - a state, not a mistake of its own
     """The sandbox was closed or discarded, and cannot run anything any more."""
 
 

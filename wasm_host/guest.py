@@ -1,13 +1,14 @@
 """One guest: an instance of a module that speaks the ABI, called in time slices.
 
-A call is polled once at once, because almost every call ends within its first slice. One that does not takes its further
-slices in turn with all other long calls, and after each slice its budgets are looked at: computing time in
-slices, time on the clock, both since the last message that the guest closed. Whatever ends a call early,
-a limit or a cancelled scope, destroys the guest: its memory is in the middle of something.
+A call is polled once at once, because almost every call ends within its first slice. One that does not takes
+its further slices in turn with all other long calls, and after each slice its budgets are looked at: computing
+time in slices, and time on the clock, both since the last message that the guest closed. Whatever ends a call
+early, a limit or a cancelled scope, destroys the guest: its memory is in the middle of something.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -25,7 +26,6 @@ from wasm_host.errors import (
     ModuleError,
     OutputLimitExceeded,
     ProtocolViolation,
-    SandboxError,
     StackLimitExceeded,
     WallTimeExceeded,
 )
@@ -51,13 +51,19 @@ class Machine(NamedTuple):
 
 
 class GuestUse:
-    """Counters of one sandbox, over all the guests that it had."""
+    """Counters of one sandbox, over all the guests that it had.
 
-    __slots__ = ("calls", "slices")
+    `is_slow`: its last long call took several slices. Its next call waits for its turn from the start: otherwise
+    many components that compute for two milliseconds each would take all their first slices out of turn.
+    """
+
+    __slots__ = ("calls", "cpu_seconds", "is_slow", "slices")
 
     def __init__(self) -> None:
         self.calls = 0
         self.slices = 0
+        self.cpu_seconds = 0.0
+        self.is_slow = False
 
 
 class Opened(NamedTuple):
@@ -98,7 +104,11 @@ class Guest:
         self._input_capacity = 0
         self._status_at = 0
         self._output_bytes_at_most = (
-            limits.output_bytes + limits.log_bytes + limits.state_bytes + 16 * limits.emissions + _BATCH_SLACK_BYTES
+            limits.output_bytes
+            + limits.log_bytes
+            + limits.state_bytes
+            + 16 * limits.emissions
+            + _BATCH_SLACK_BYTES
         )
 
     @property
@@ -209,7 +219,7 @@ class Guest:
 
     def _living(self) -> capi.Store:
         if self._store is None:
-            raise SandboxError("this guest was discarded")
+            raise GuestTrapped("the guest was discarded during a call")
         return self._store
 
     async def _input(self, length: int) -> int:
@@ -268,10 +278,8 @@ class Guest:
         """Runs a call to its end. Raises GuestFault; on any exception the call is gone and the guest unusable."""
         use = self._use
         use.calls += 1
-        use.slices += 1
-        self._machine.ticker.touch()
         try:
-            if not pending.poll():
+            if use.is_slow or not self._slice(pending):
                 await self._run_in_turns(pending, count, cpu_ms or self._limits.cpu_ms)
             return pending.result()
         except capi.Trap as trap:
@@ -282,27 +290,36 @@ class Guest:
         finally:
             pending.delete()
 
+    def _slice(self, pending: capi.Pending) -> bool:
+        """Lets the guest run until it is done (True) or its slice is over (False)."""
+        use = self._use
+        use.slices += 1
+        self._machine.ticker.touch()
+        began = time.perf_counter()
+        done = pending.poll()
+        use.cpu_seconds += time.perf_counter() - began
+        return done
+
     async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
-        """The further slices of a long call, its budgets restarted with each message that it closes."""
-        machine, use, limits = self._machine, self._use, self._limits
-        slices, closed, frozen = 1, 0, 0.0
+        """The slices of a long call, its budgets restarted with each message that it closes."""
+        use, limits = self._use, self._limits
+        slices, closed, frozen = 0, 0, 0.0
         started = trio.current_time()
-        done = False
-        while not done:
+        use.is_slow = False
+        while True:
             if self._between_slices is not None:
                 before = trio.current_time()
                 await self._between_slices()
                 frozen += trio.current_time() - before
-            async with machine.turns:
-                machine.ticker.touch()
-                done = pending.poll()
+            async with self._machine.turns:
+                done = self._slice(pending)
+            if done:
+                return
+            use.is_slow = True
             slices += 1
-            use.slices += 1
             closed_now = self._closed_messages(closed, count)
             if closed_now != closed:
                 closed, slices, started, frozen = closed_now, 0, trio.current_time(), 0.0
-            if done:
-                return
             if slices >= cpu_ms:
                 raise CpuLimitExceeded(f"one invocation computed for {cpu_ms} ms", "cpu_ms", cpu_ms)
             if (trio.current_time() - started - frozen) * 1000 > limits.wall_ms:

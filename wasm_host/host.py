@@ -20,6 +20,10 @@ from wasm_host.sandbox import Sandbox
 __all__ = ["SandboxHost", "open_host"]
 
 
+_NOBODY = Identity()
+_DEFAULT_LIMITS = GuestLimits()
+
+
 def _wall_clock_ms() -> float:
     return time.time() * 1000
 
@@ -39,11 +43,11 @@ class SandboxHost:
         self,
         program: Program,
         *,
-        identity: Identity = Identity(),
+        identity: Identity = _NOBODY,
         config: bytes = b"{}",
         inputs: tuple[str, ...] = ("in",),
         outputs: tuple[str, ...] = ("out",),
-        limits: GuestLimits = GuestLimits(),
+        limits: GuestLimits = _DEFAULT_LIMITS,
         seed: int = 0,
         between_slices: BetweenSlices | None = None,
     ) -> Sandbox:
@@ -79,7 +83,7 @@ class SandboxHost:
         config: bytes = b"{}",
         inputs: tuple[str, ...] = ("in",),
         outputs: tuple[str, ...] = ("out",),
-        limits: GuestLimits = GuestLimits(),
+        limits: GuestLimits = _DEFAULT_LIMITS,
     ) -> None:
         """Compiles a program in a guest of its own, without running `initialize`.
 

@@ -22,7 +22,7 @@ Mode = Literal["handler", "map", "test"]
 class Program(msgspec.Struct, frozen=True):
     """A source text and how it is to be read.
 
-    `handler`: a component, in any of the forms of quickjs/program.c; `entrypoint` is the name that a script defines.
+    `handler`: a component, in any of the forms of quickjs/program.c; a script defines it as `entrypoint`.
     `map`: an expression over `value`, `port` and `config`, whose result is emitted on the first output.
     `test`: such an expression; its truth forwards the value, unchanged, to the first output or the second.
     `filename` stands in stack traces.
@@ -77,9 +77,7 @@ def read_guest() -> bytes:
     try:
         return GUEST_PATH.read_bytes()
     except FileNotFoundError:
-        raise HostError(
-            f"{GUEST_PATH} is missing; build it with: python -m wasm_host.quickjs.build"
-        ) from None
+        raise HostError(f"{GUEST_PATH} is missing; build it with: python -m wasm_host.quickjs.build") from None
 
 
 def open_document(
@@ -98,17 +96,17 @@ def open_document(
 ) -> bytes:
     """The input of symbia_open.
 
-    Args:
-        restored: this guest replaces another: `state` is the instance's, and initialize must not change it
-        check: compile only; initialize is not run
+    With `restored`, the guest replaces another: `state` is the instance's, and initialize must not change it.
+    With `check`, the source is compiled only, and initialize is not run.
 
     Raises:
-        ProgramError: the source is too large, or the entrypoint is not a name.
+        ProgramError: the source is too large, the entrypoint is not a name, or the configuration is not JSON.
     """
     if len(program.source.encode(errors="surrogatepass")) > limits.source_bytes:
         raise _refused(f"the source is longer than {limits.source_bytes:,} bytes")
     if not _IDENTIFIER.match(program.entrypoint):
         raise _refused(f"the entrypoint '{program.entrypoint}' is not a JavaScript name")
+    _refuse_invalid(config)
     document = _Document(
         mode=program.mode,
         source=program.source,
@@ -139,13 +137,26 @@ def open_document(
     return abi.encode_open(text, seed=seed, now_ms=now_ms)
 
 
+def _refuse_invalid(config: bytes) -> None:
+    """The configuration is spliced into the document as it stands, so it must be one whole JSON value."""
+    try:
+        msgspec.json.decode(config, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise _refused(f"the configuration is not JSON: {problem}") from None
+
+
 def _refused(message: str) -> ProgramError:
     return ProgramError(GuestError("ProgramError", message))
 
 
-def program_error(cause: GuestError) -> ProgramError:
+def program_error(cause: GuestError, source: str) -> ProgramError:
     """The error of a source that the guest refused, with its place in the author's text where it has one."""
     found = _POSITION.search(cause.stack)
     if found is None:
         return ProgramError(cause)
-    return ProgramError(cause, int(found[1]), int(found[2]))
+    line, column = int(found[1]), int(found[2])
+    lines = source.split("\n")
+    if line > len(lines):  # the parser read on, into what the guest puts behind the author's text
+        cause = GuestError(cause.name, "unexpected end of the source", cause.stack)
+        line, column = len(lines), len(lines[-1]) + 1
+    return ProgramError(cause, line, column)

@@ -1,8 +1,8 @@
 """Compiled modules: compiled once, kept in memory and on disk.
 
-A serialised module is machine code that will be run as it stands, so a cache entry is as trusted as our own program:
-the folder must belong to this user and be writable by nobody else. An entry that Wasmtime does not accept (another version,
-another processor, damage) is compiled again.
+A serialised module is machine code that will be run as it stands, so a cache entry is as trusted as our own
+program: the folder must belong to this user, and be writable by nobody else. An entry that Wasmtime does not
+accept (another version, another processor, damage) is compiled again.
 """
 
 from __future__ import annotations

@@ -1,23 +1,24 @@
 """One sandboxed instance, as the engine sees it: it outlives its guests.
 
-The truth about the instance's state is here and not in the guest. Each invocation's writes are taken over when its message is
-closed without an error; so when a guest is destroyed, its successor begins where the last complete invocation ended.
+The truth about the instance's state is here and not in the guest. An invocation's writes are taken over when
+its message is closed without an error; so when a guest is destroyed, its successor begins where the last
+complete invocation ended.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-import trio
+import trio.lowlevel
 
 from wasm_host import abi, capi, javascript
 from wasm_host.abi import Effects, LogLine
 from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
-from wasm_host.guest import BetweenSlices, Guest, GuestUse, Machine
+from wasm_host.guest import BetweenSlices, Guest, GuestUse, Machine, Opened
 from wasm_host.javascript import Identity, Program
 from wasm_host.limits import GuestLimits
+from wasm_host.state import InstanceState
 
 __all__ = ["Sandbox", "SandboxStatistics"]
 
@@ -37,7 +38,7 @@ class SandboxStatistics(msgspec.Struct, frozen=True):
     memory_bytes: int
     """Linear memory of the guest now; only what it touched is resident."""
     cpu_seconds: float
-    """Time spent in calls of this sandbox, waiting for turns included."""
+    """Time spent running guest code."""
     state_bytes: int
     """Keys and values that the host keeps."""
 
@@ -72,12 +73,16 @@ class Sandbox:
         self._between_slices = between_slices
         self._now_ms = now_ms
         self._guest: Guest | None = None
-        self._state: dict[str, bytes] = {}
+        self._state = InstanceState(limits)
         self._was_open = False
         self._closed = False
         self._restarts = 0
-        self._cpu_seconds = 0.0
         self._use = GuestUse()
+
+    @property
+    def state(self) -> Mapping[str, bytes]:
+        """The host's copy of the instance's state: JSON text by key."""
+        return self._state.values
 
     async def open(self) -> Effects:
         """Opens the guest and runs `initialize`; answers what that caused.
@@ -90,7 +95,7 @@ class Sandbox:
         self._refuse_closed()
         if self._guest is not None:
             return Effects([])
-        effects = await self._open_guest(restored=self._was_open)
+        self._guest, effects = await self._started(restored=self._was_open, check=False)
         if not self._was_open:
             self._keep(effects)
         self._was_open = True
@@ -99,7 +104,7 @@ class Sandbox:
     async def check(self) -> None:
         """Compiles the program in a guest of its own, without `initialize`. Raises as `open` does."""
         try:
-            self._guest = await self._new_guest(restored=False, check=True)
+            self._guest, _ = await self._started(restored=False, check=True)
         finally:
             self.discard()
 
@@ -112,7 +117,6 @@ class Sandbox:
         Nothing raises but Cancelled: what a component does wrong is an `error` among its effects.
         A cancelled call discards the guest and whatever the batch caused; the next call opens another guest.
         """
-        began = time.perf_counter()
         try:
             guest = self._guest
             if guest is not None and len(batch) == 1:
@@ -122,13 +126,14 @@ class Sandbox:
                     if effects.state:
                         self._keep(effects)
                     return report.closed
-                return await self._process_after(report.closed, report.unfinished_logs, report.fault, batch)
+                self._drop_guest()
+                if report.closed:  # it finished the message, and broke afterwards
+                    self._keep(report.closed[0])
+                return report.closed or [abi.failed(report.fault, report.unfinished_logs)]
             return await self._process_all(batch)
-        except trio.Cancelled:
+        except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
             self._drop_guest()
             raise
-        finally:
-            self._cpu_seconds += time.perf_counter() - began
 
     async def close(self) -> Effects:
         """Runs `cleanup` within its short budget, and frees everything. Idempotent."""
@@ -156,8 +161,8 @@ class Sandbox:
             slices=self._use.slices,
             restarts=self._restarts,
             memory_bytes=self._guest.memory_bytes if self._guest else 0,
-            cpu_seconds=self._cpu_seconds,
-            state_bytes=sum(len(key.encode()) + len(value) for key, value in self._state.items()),
+            cpu_seconds=self._use.cpu_seconds,
+            state_bytes=self._state.size_bytes,
         )
 
     async def _process_all(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
@@ -172,28 +177,20 @@ class Sandbox:
                     results += [abi.failed(error) for _ in range(len(batch) - len(results))]
                     break
                 continue
-            report = await guest.process(self._next_part(batch, len(results)), self._now_ms())
+            part = self._next_part(batch, len(results))
+            report = await guest.process(part, self._now_ms())
             for effects in report.closed:
-                if effects.state:
-                    self._keep(effects)
+                self._keep(effects)
             closed = report.closed
             if report.fault is not None:
                 self._drop_guest()
-                closed = [*closed, abi.failed(report.fault, report.unfinished_logs)]
+                if len(closed) < len(part):
+                    closed = [*closed, abi.failed(report.fault, report.unfinished_logs)]
             if reopened_logs and closed:
                 closed[0].logs = [*reopened_logs, *closed[0].logs]
                 reopened_logs = ()
             results += closed
         return results
-
-    async def _process_after(
-        self, closed: list[Effects], logs: Sequence[LogLine], fault: SandboxError, batch: Sequence[tuple[int, bytes]]
-    ) -> list[Effects]:
-        """The only message's guest did not survive it; or it had closed it already, and broke afterwards."""
-        self._drop_guest()
-        for effects in closed:
-            self._keep(effects)
-        return closed or [abi.failed(fault, logs)]
 
     def _next_part(self, batch: Sequence[tuple[int, bytes]], done: int) -> Sequence[tuple[int, bytes]]:
         size = 0
@@ -204,17 +201,9 @@ class Sandbox:
         return batch[done:] if done else batch
 
     async def _reopen(self) -> Effects:
-        self._refuse_closed()
+        if not self._was_open:
+            raise SandboxClosed("open this sandbox before its first message")
         return await self.open()
-
-    async def _open_guest(self, *, restored: bool) -> Effects:
-        guest, effects = await self._started(restored=restored, check=False)
-        self._guest = guest
-        return effects
-
-    async def _new_guest(self, *, restored: bool, check: bool) -> Guest:
-        guest, _ = await self._started(restored=restored, check=check)
-        return guest
 
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
         document = javascript.open_document(
@@ -223,20 +212,17 @@ class Sandbox:
             self._config,
             self._inputs,
             self._outputs,
-            self._state,
+            self._state.values,
             self._limits,
             seed=self._seed,
             now_ms=self._now_ms(),
             restored=restored,
             check=check,
         )
+        await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
         guest = Guest(self._machine, self._limits, self._use, len(self._outputs), self._between_slices)
         try:
-            code, effects = await guest.open(self._module, document)
-            if effects.error is not None:
-                if code == abi.OPEN_PROGRAM_REFUSED:
-                    raise javascript.program_error(effects.error)
-                raise InitializeError(effects.error)
+            effects = self._accepted(await guest.open(self._module, document))
         except BaseException:
             guest.discard()
             raise
@@ -244,12 +230,20 @@ class Sandbox:
             effects.emissions = []
         return guest, effects
 
+    def _accepted(self, opened: Opened) -> Effects:
+        error = opened.effects.error
+        if error is None:
+            return opened.effects
+        if opened.code == abi.OPEN_PROGRAM_REFUSED:
+            raise javascript.program_error(error, self._program.source)
+        raise InitializeError(error)
+
     def _keep(self, effects: Effects) -> None:
-        for key, value in effects.state:
-            if value is None:
-                self._state.pop(key, None)
-            else:
-                self._state[key] = value
+        """Takes over what an invocation wrote; one that wrote too much has failed, and has emitted nothing."""
+        if effects.state:
+            too_much = self._state.apply(effects.state)
+            if too_much is not None:
+                effects.emissions, effects.error = [], too_much
 
     def _drop_guest(self) -> None:
         guest, self._guest = self._guest, None

@@ -1,8 +1,9 @@
 """Builds guest.wasm from pinned sources with a pinned compiler.
 
-The sources are QuickJS-ng's, as its Python distribution ships them, and the C files in this folder; the compiler is the PyPI
-package ziglang. Both are pinned, file names inside the build are relative, and so two builds anywhere give the same
-bytes: the result's hash is pinned too, and checked. Run as `python -m wasm_host.quickjs.build`.
+The sources are QuickJS-ng's, as its Python distribution ships them, and the C files in this folder; the
+compiler is the PyPI package ziglang. Both are pinned, file names inside the build are relative, and so two
+builds anywhere give the same bytes: the result's hash is pinned too, and checked.
+Run as `python -m wasm_host.quickjs.build`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SOURCE_REQUIREMENT: Final = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256: Final = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION: Final = "0.17.1"
 
-EXPECTED_SHA256: Final = "65b62563bd0eb83d006af4315ef11a9ea7312db45560938855c8080e52f49f77"
+EXPECTED_SHA256: Final = "f171aa7817502fbb01d44fdda34ad95e9b4ccca6f29869165e1ca4625093c25a"
 """Of guest.wasm. Changes with every change to the C files here; the build prints the new value."""
 
 _UPSTREAM_FILES: Final = ("quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c")

@@ -1,4 +1,5 @@
 /* The ctx object, console, and values on their way in. */
+#include <stdio.h>
 #include <string.h>
 
 #include "guest.h"
@@ -260,10 +261,12 @@ JSValue parse_value(char *text, size_t length)
     return value;
 }
 
-JSValue limit_error(const char *name, const char *message)
+JSValue limit_error(const char *name, const char *what, const char *limit, uint32_t value)
 {
     JSContext *js = guest.js;
     if (JS_IsUndefined(guest.failure)) {
+        char message[200];
+        snprintf(message, sizeof message, "%s: %s is limited to %lu", what, limit, (unsigned long)value);
         JSValue error = JS_NewError(js);
         JS_DefinePropertyValueStr(js, error, "name", JS_NewString(js, name), JS_PROP_C_W_E);
         JS_DefinePropertyValueStr(js, error, "message", JS_NewString(js, message), JS_PROP_C_W_E);

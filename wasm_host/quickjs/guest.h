@@ -78,7 +78,7 @@ int state_set(JSValueConst key, JSValueConst value);
 /* context.c */
 int context_install(const char *execution_id, const char *node_id, const char *instance_id);
 JSValue parse_value(char *text, size_t length);         /* text[length] is overwritten for a moment */
-JSValue limit_error(const char *name, const char *message);
+JSValue limit_error(const char *name, const char *what, const char *limit, uint32_t value);
 
 /* program.c */
 int program_load(char *source, size_t length, const char *entrypoint, const char *filename);

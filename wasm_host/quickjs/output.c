@@ -128,11 +128,13 @@ static bool may_emit(size_t bytes)
 {
     emitted_bytes += bytes;
     if (++emissions > guest.limits.emissions) {
-        limit_error("OutputLimitExceeded", "more emissions than one invocation may make");
+        limit_error("OutputLimitExceeded", "one invocation emitted too many values", "emissions",
+                    guest.limits.emissions);
         return false;
     }
     if (emitted_bytes > guest.limits.output_bytes) {
-        limit_error("OutputLimitExceeded", "more output than one invocation may make");
+        limit_error("OutputLimitExceeded", "one invocation emitted too much", "output_bytes",
+                    guest.limits.output_bytes);
         return false;
     }
     return true;
@@ -239,58 +241,71 @@ void output_log(const char *level, JSValueConst message, JSValueConst meta)
     JS_FreeValue(js, line);
 }
 
-/* A property as a string of bounded length; getters that throw and absurd values become the default. */
-static JSValue text_of(JSValueConst object, const char *property, const char *otherwise)
+/* The text itself or its beginning: what an error says is bounded. */
+static JSValue bounded(JSValue text)
 {
     JSContext *js = guest.js;
-    JSValue value = JS_GetPropertyStr(js, object, property);
-    if (JS_IsException(value))
-        discard_exception();
-    if (!JS_IsString(value)) {
-        JS_FreeValue(js, value);
-        return JS_NewString(js, otherwise);
-    }
     int64_t length = 0;
-    if (JS_GetLength(js, value, &length) == 0 && length > MESSAGE_TEXT_LIMIT) {
-        size_t bytes;
-        const char *utf8 = JS_ToCStringLen(js, &bytes, value);
-        JS_FreeValue(js, value);
-        if (!utf8) {
-            discard_exception();
-            return JS_NewString(js, otherwise);
-        }
-        value = JS_NewStringLen(js, utf8, MESSAGE_TEXT_LIMIT);
-        JS_FreeCString(js, utf8);
+    if (JS_GetLength(js, text, &length) < 0 || length <= MESSAGE_TEXT_LIMIT)
+        return text;
+    size_t bytes;
+    const char *utf8 = JS_ToCStringLen(js, &bytes, text);
+    JS_FreeValue(js, text);
+    if (!utf8) {
+        discard_exception();
+        return JS_NewString(js, "(a very long text)");
     }
-    return value;
+    JSValue beginning = JS_NewStringLen(js, utf8, MESSAGE_TEXT_LIMIT);
+    JS_FreeCString(js, utf8);
+    return beginning;
 }
 
+/* A property that is text; getters that throw and other values count as absent. */
+static JSValue text_of(JSValueConst object, const char *property)
+{
+    JSValue value = JS_GetPropertyStr(guest.js, object, property);
+    if (JS_IsException(value))
+        discard_exception();
+    if (JS_IsString(value))
+        return bounded(value);
+    JS_FreeValue(guest.js, value);
+    return JS_UNDEFINED;
+}
+
+static JSValue or_text(JSValue text, const char *otherwise)
+{
+    return JS_IsUndefined(text) ? JS_NewString(guest.js, otherwise) : text;
+}
+
+/* Anything can be thrown: text as it is, other values as JSON. */
 static JSValue described(JSValueConst thrown)
 {
-    JSValue text = JS_ToString(guest.js, thrown);
-    if (JS_IsException(text)) {
+    JSContext *js = guest.js;
+    JSValue text = JS_IsObject(thrown) ? JS_JSONStringify(js, thrown, JS_UNDEFINED, JS_UNDEFINED)
+                                       : JS_ToString(js, thrown);
+    if (JS_IsException(text))
         discard_exception();
-        return JS_NewString(guest.js, "(a thrown value that cannot be written as text)");
-    }
-    return text;
+    if (JS_IsString(text))
+        return bounded(text);
+    JS_FreeValue(js, text);
+    return JS_NewString(js, "(a value that cannot be written as text)");
 }
 
 void output_error(JSValueConst error)
 {
     JSContext *js = guest.js;
     JSValue record = JS_NewObjectProto(js, JS_NULL);
+    JSValue name = JS_UNDEFINED, message = JS_UNDEFINED, stack = JS_UNDEFINED;
     if (JS_IsObject(error)) {
-        JS_SetPropertyStr(js, record, "name", text_of(error, "name", "Error"));
-        JS_SetPropertyStr(js, record, "message", text_of(error, "message", "(an error without a message)"));
-        JS_SetPropertyStr(js, record, "stack", text_of(error, "stack", ""));
-    } else {
-        JSValue holder = JS_NewObjectProto(js, JS_NULL);
-        JS_SetPropertyStr(js, holder, "message", described(error));
-        JS_SetPropertyStr(js, record, "name", JS_NewString(js, "Error"));
-        JS_SetPropertyStr(js, record, "message", text_of(holder, "message", ""));
-        JS_SetPropertyStr(js, record, "stack", JS_NewString(js, ""));
-        JS_FreeValue(js, holder);
+        name = text_of(error, "name");
+        message = text_of(error, "message");
+        stack = text_of(error, "stack");
     }
+    if (JS_IsUndefined(message))
+        message = described(error);
+    JS_SetPropertyStr(js, record, "name", or_text(name, "Error"));
+    JS_SetPropertyStr(js, record, "message", message);
+    JS_SetPropertyStr(js, record, "stack", or_text(stack, ""));
     size_t length;
     char *text = json_text(record, &length);
     if (!text)      /* not even memory for that: the host names the cause */

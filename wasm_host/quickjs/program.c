@@ -51,15 +51,36 @@ void rejections_clear(void)
         JS_FreeValue(guest.js, unhandled[--unhandled_count]);
 }
 
+/* Runs the queue of jobs to its end, also when one throws: nothing may be left for the next message.
+ * Answers the first exception, or JS_UNINITIALIZED. */
+static JSValue run_jobs(void)
+{
+    JSContext *js = guest.js, *job_context;
+    JSValue first = JS_UNINITIALIZED;
+    while (JS_IsJobPending(guest.runtime)) {
+        if (JS_ExecutePendingJob(guest.runtime, &job_context) >= 0)
+            continue;
+        JSValue thrown = JS_GetException(js);
+        if (JS_IsUninitialized(first))
+            first = thrown;
+        else
+            JS_FreeValue(js, thrown);
+    }
+    return first;
+}
+
 JSValue settle(JSValue result)
 {
     JSContext *js = guest.js;
-    JSContext *job_context;
-    while (JS_IsJobPending(guest.runtime)) {
-        if (JS_ExecutePendingJob(guest.runtime, &job_context) < 0) {
-            JS_FreeValue(js, result);
-            return JS_EXCEPTION;
-        }
+    if (JS_IsException(result)) {
+        JSValue thrown = JS_GetException(js);
+        JS_FreeValue(js, run_jobs());
+        return JS_Throw(js, thrown);
+    }
+    JSValue thrown = run_jobs();
+    if (!JS_IsUninitialized(thrown)) {
+        JS_FreeValue(js, result);
+        return JS_Throw(js, thrown);
     }
     if (!JS_IsPromise(result))
         return result;
@@ -104,14 +125,11 @@ static uint64_t position_of(JSValueConst error)
     uint64_t line = 0, column = 0;
     if (text) {
         size_t end = strcspn(text, "\n");
-        const char *at = text;
         for (size_t i = 0; i < end; i++)
             if (text[i] == ':') {
                 line = column;
                 column = strtoul(text + i + 1, NULL, 10);
-                at = text + i;
             }
-        (void)at;
     }
     JS_FreeCString(guest.js, text);
     JS_FreeValue(guest.js, stack);

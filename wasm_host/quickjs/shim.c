@@ -193,20 +193,22 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     JS_SetGCThreshold(guest.runtime, GC_THRESHOLD);
     JS_SetHostPromiseRejectionTracker(guest.runtime, rejections_track, NULL);
 
-    uint64_t seed;
-    double now_ms;
-    memcpy(&seed, input, sizeof seed);
-    memcpy(&now_ms, input + sizeof seed, sizeof now_ms);
-    char *text = input + sizeof seed + sizeof now_ms;
-    length -= sizeof seed + sizeof now_ms;
+    struct symbia_open opening;
+    memcpy(&opening, input, sizeof opening);
+    char *text = input + sizeof opening;
+    length -= sizeof opening;
 
     guest.failure = guest.context = guest.handler = guest.initialize = guest.cleanup = JS_UNDEFINED;
     guest.process = JS_UNDEFINED;
-    JSContext *js = guest.js = new_context(guest.runtime, seed, now_ms);
+    JSContext *js = guest.js = new_context(guest.runtime, opening.seed, opening.now_ms);
     text[length] = 0;
+    output_begin_call();
+    begin_message();
     JSValue document = JS_ParseJSON(js, text, length, "<open>");
-    if (JS_IsException(document))
-        __builtin_trap();
+    if (JS_IsException(document)) {
+        end_message(true);
+        return 1;
+    }
 
     size_t unused, source_length;
     guest.mode = mode_in(document);
@@ -222,8 +224,6 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     const char *node_id = text_in(document, "nodeId", &unused);
     const char *instance_id = text_in(document, "instanceId", &unused);
 
-    output_begin_call();
-    begin_message();
     guest.phase = PHASE_SOURCE;
     bool threw = context_install(execution_id, node_id, instance_id) < 0 || state_load(state) < 0;
     threw = threw || program_load((char *)source, source_length, entrypoint, filename) < 0;

@@ -32,11 +32,8 @@ static struct entry *find(JSAtom key)
     return NULL;
 }
 
-static struct entry *find_or_add(JSAtom key, size_t key_length)
+static struct entry *add(JSAtom key, size_t key_length)
 {
-    struct entry *entry = find(key);
-    if (entry)
-        return entry;
     if (count == capacity) {
         uint32_t larger = capacity ? capacity * 2 : 8;
         struct entry *moved = memory_take(larger * sizeof *moved);
@@ -46,7 +43,7 @@ static struct entry *find_or_add(JSAtom key, size_t key_length)
         entries = moved;
         capacity = larger;
     }
-    entry = &entries[count++];
+    struct entry *entry = &entries[count++];
     memset(entry, 0, sizeof *entry);
     entry->key = JS_DupAtom(guest.js, key);
     entry->key_length = key_length;
@@ -68,14 +65,18 @@ static void replace(struct entry *entry, char *text, size_t length)
     present += text != NULL;
 }
 
-static void keep_before(struct entry *entry)
+/* Writes within an invocation: what stood there before it is kept, what it wrote itself before is not. */
+static void write(struct entry *entry, char *text, size_t length)
 {
+    char *replaced = entry->text;
+    size_t replaced_length = entry->length;
+    replace(entry, text, length);
     if (entry->dirty) {
-        js_free(guest.js, entry->text);
+        js_free(guest.js, replaced);
         return;
     }
-    entry->before = entry->text;
-    entry->before_length = entry->length;
+    entry->before = replaced;
+    entry->before_length = replaced_length;
     entry->dirty = true;
     dirty++;
 }
@@ -115,11 +116,11 @@ static int within_limits(const struct entry *entry, size_t key_length, size_t le
     size_t now = entry ? weight(entry) : 0;
     uint32_t keys = present + !(entry && entry->text);
     if (keys > guest.limits.state_keys) {
-        JS_FreeValue(guest.js, limit_error("StateLimitExceeded", "more state keys than one instance may hold"));
+        limit_error("StateLimitExceeded", "too many state keys", "state_keys", guest.limits.state_keys);
         return -1;
     }
     if (total_bytes - now + key_length + length > guest.limits.state_bytes) {
-        JS_FreeValue(guest.js, limit_error("StateLimitExceeded", "more state than one instance may hold"));
+        limit_error("StateLimitExceeded", "too much state", "state_bytes", guest.limits.state_bytes);
         return -1;
     }
     return 0;
@@ -143,15 +144,7 @@ static int store(JSAtom atom, size_t key_length, JSValueConst value)
             return -1;
         }
     }
-    if (!entry)
-        entry = find_or_add(atom, key_length);
-    size_t weight_before = weight(entry);
-    uint32_t present_before = entry->text != NULL;
-    keep_before(entry);
-    entry->text = NULL;
-    total_bytes -= weight_before;
-    present -= present_before;
-    replace(entry, text, length);
+    write(entry ? entry : add(atom, key_length), text, length);
     return 0;
 }
 

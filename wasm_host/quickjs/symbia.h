@@ -13,9 +13,12 @@
  *   symbia_input(capacity) -> address of a buffer of that many bytes, 0 when there is no memory for it.
  *                                It stays valid until the next symbia_input. One byte beyond
  *                                a message may be overwritten by the guest.
- *   symbia_open(length)    -> 0  the input holds the open document (JSON, see wasm_host/abi.py);
+ *   symbia_open(length)    -> 0  the input holds struct symbia_open and the open document, JSON:
+ *                                {mode, source, entrypoint, filename, executionId, nodeId, instanceId, config,
+ *                                inputs: [names], outputs: [names], state: {key: value}, limits,
+ *                                restored: 1 when this guest replaces another, check: 1 to compile only}.
  *                                1: the program cannot be used; 2: initialize failed. In both cases
- *                                the last record is an ERROR.
+ *                                the last record is an ERROR. What initialize caused is one message.
  *   symbia_process(length) -> 0  the input holds a batch (struct symbia_batch). The guest closes one
  *                                message after another. It may return before the last one, when it has
  *                                closed at least one: the host sends the others again.
@@ -50,10 +53,16 @@ enum symbia_fault {
     SYMBIA_FAULT_MEMORY = 1,   /* the guest asked for memory and got none */
 };
 
+/* Followed by the open document. */
+struct symbia_open {
+    uint64_t seed;     /* of all randomness there is */
+    double now_ms;     /* the only clock there is, milliseconds since 1970; it stands still during a call */
+};
+
 /* Followed by count x uint32_t port, count x uint32_t length, and the values back to back. */
 struct __attribute__((packed)) symbia_batch {
     uint32_t count;
-    double now_ms;     /* the only clock there is; it stands still during a call */
+    double now_ms;
 };
 
 struct symbia_record {

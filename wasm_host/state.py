@@ -1,0 +1,58 @@
+"""The truth about an instance's state: what its invocations wrote, kept outside every guest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wasm_host.errors import GuestError
+from wasm_host.limits import GuestLimits
+
+__all__ = ["InstanceState"]
+
+
+class InstanceState:
+    """Keys and JSON text. An invocation's writes are taken over whole, or not at all."""
+
+    __slots__ = ("_limits", "size_bytes", "values")
+
+    def __init__(self, limits: GuestLimits) -> None:
+        self._limits = limits
+        self.values: dict[str, bytes] = {}
+        self.size_bytes = 0
+
+    def apply(self, writes: Sequence[tuple[str, bytes | None]]) -> GuestError | None:
+        """Takes over (key, JSON text or None to delete) in order; answers why not, when it is too much.
+
+        The guest of JavaScript keeps the same limits itself, and throws earlier; others are held to them here.
+        """
+        before: dict[str, bytes | None] = {}
+        size_before = self.size_bytes
+        for key, value in writes:
+            before.setdefault(key, self.values.get(key))
+            self._write(key, value)
+        too_much = self._too_much()
+        if too_much is not None:
+            for key, value in before.items():
+                self._write(key, value)
+            self.size_bytes = size_before
+        return too_much
+
+    def _write(self, key: str, value: bytes | None) -> None:
+        old = self.values.pop(key, None)
+        if old is not None:
+            self.size_bytes -= len(key.encode()) + len(old)
+        if value is not None:
+            self.values[key] = value
+            self.size_bytes += len(key.encode()) + len(value)
+
+    def _too_much(self) -> GuestError | None:
+        limits = self._limits
+        if len(self.values) > limits.state_keys:
+            return _beyond("too many state keys", "state_keys", limits.state_keys)
+        if self.size_bytes > limits.state_bytes:
+            return _beyond("too much state", "state_bytes", limits.state_bytes)
+        return None
+
+
+def _beyond(what: str, limit: str, value: int) -> GuestError:
+    return GuestError("StateLimitExceeded", f"{what}: {limit} is limited to {value}")
