@@ -114,10 +114,8 @@ def _body_of(error: Exception) -> ErrorBody:
 
 
 def _sentence(error: Exception, problems: tuple[Problem, ...]) -> str:
-    """One sentence: the first problem where there are several, with the number of the others."""
-    if not isinstance(error, errors.InvalidError) or len(problems) < 2:
-        return str(error)
-    return f"{problems[0].message} (and {len(problems) - 1} more, see problems)"
+    """The first problem where the engine found several: clients read this sentence, and people see the list."""
+    return problems[0].message if problems and isinstance(error, errors.InvalidError) else str(error)
 
 
 def _headers_of(error: Exception, status: HTTPStatus) -> dict[str, str]:

@@ -1,0 +1,5 @@
+"""``python -m service`` is ``symbia-runtime``."""
+
+from service.cli import main
+
+main()

@@ -1,0 +1,64 @@
+"""The command line: ``symbia-runtime serve``, ``run`` and ``check``.
+
+Exit status: 0 done, 1 it failed, 2 the command was wrong, 128 plus the signal when one ended it.
+Each command is imported only when it is called, so that none waits for what another needs.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from service.version import version
+
+COMMANDS = {
+    "serve": "Serve the HTTP API.",
+    "run": "Run one graph in this process, without a server.",
+    "check": "Say everything that is wrong with a graph.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in ``service.commands``, one module each, under the command's name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"service.commands.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx  # the texts are here, so that help imports no command
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version(), prog_name="symbia-runtime")
+def cli() -> None:
+    """Run dataflow graphs: components joined by edges, JSON messages pushed through them."""
+
+
+def main() -> None:
+    """The program's entry: like ``cli``, but an unforeseen error is one line unless LOG_LEVEL is debug."""
+    try:
+        cli(prog_name="symbia-runtime")
+    except Exception as error:  # noqa: BLE001  the outermost place: nobody else will tell the user
+        if os.environ.get("LOG_LEVEL", "").lower() == "debug":
+            traceback.print_exc()
+        click.echo(f"Error: {_sentence(error)} (LOG_LEVEL=debug shows where)", err=True)
+        sys.exit(1)
+
+
+def _sentence(error: BaseException) -> str:
+    """The first error inside groups of errors, in one line."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -1,0 +1,50 @@
+"""``symbia-runtime check``: every problem of a graph, each with its place."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from engine.errors import ComponentExistsError, InvalidComponentError
+from engine.runtime import open_runtime
+from service.document_files import FILE, DocumentFileError, read_document_file
+from service.run_report import problem_line
+
+
+@click.command(name="check")
+@click.argument("graph", type=FILE)
+@click.option("--component", "components", type=FILE, multiple=True, help="Register this component first.")
+def command(graph: Path, components: tuple[Path, ...]) -> None:
+    """Say everything that is wrong with GRAPH, a JSON or YAML file: one line for each problem.
+
+    The exit status is 0 when the graph can be loaded, and 1 when it cannot.
+    """
+    try:
+        document = read_document_file(graph)
+        definitions = [(path, read_document_file(path)) for path in components]
+    except DocumentFileError as error:
+        error.show()
+        sys.exit(1)  # a graph that cannot be read cannot be loaded either
+    lines = trio.run(_find, document, definitions)
+    for line in lines:
+        click.echo(line)
+    if lines:
+        sys.exit(1)
+    click.echo(f"{graph}: no problems", err=True)
+
+
+async def _find(document: Any, components: Sequence[tuple[Path, Any]]) -> list[str]:
+    lines = []
+    async with open_runtime() as runtime:
+        for path, definition in components:
+            try:
+                await runtime.register_component(definition)
+            except InvalidComponentError as error:
+                lines += [f"{path}: {problem_line(problem)}" for problem in error.problems]
+            except ComponentExistsError as error:
+                lines.append(f"{path}: {error}")
+        lines += [problem_line(problem) for problem in await runtime.check_graph(document)]
+    return lines

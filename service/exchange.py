@@ -1,0 +1,103 @@
+"""What enters and leaves over HTTP: bodies become structs or documents, structs become JSON replies."""
+
+from typing import Any, TypeVar
+
+import msgspec
+import trio
+from quart import Response, request
+
+from proto.codec import MalformedJsonError, decode_as, encode, shape_problem
+from service.documents import MAX_YAML_BYTES, DocumentError, Format, decode_document
+from service.problems import UnreadableBodyError, UnsupportedTypeError, answer_to
+
+T = TypeVar("T")
+
+_YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+
+def reply(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON reply. ``body`` is made of structs, builtins and ``msgspec.Raw``."""
+    response = Response(encode(body), status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if headers:
+        response.headers.update(headers)
+    return response
+
+
+def refusal(error: BaseException) -> Response:
+    """The JSON reply to an error."""
+    answer = answer_to(error)
+    return reply(answer.body, answer.status, answer.headers)
+
+
+def nothing() -> Response:
+    """The reply of a deed that has nothing to say: 204."""
+    return Response(b"", status=204)
+
+
+async def read_struct(shape: type[T], *, empty: T | None = None) -> T:
+    """The request's JSON body as a struct; ``empty`` is what an empty body stands for, if it may be empty.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type than JSON.
+        UnreadableBodyError: it is no JSON, or of another shape.
+    """
+    body = await _body()
+    if not body and empty is not None:
+        return empty
+    if _format() != "json":
+        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
+    try:
+        body.decode()  # decoding skips over msgspec.Raw without a look at its encoding
+        return decode_as(body, shape)
+    except msgspec.ValidationError as error:
+        problem = shape_problem(error, code="body.shape")
+        raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
+    except (MalformedJsonError, UnicodeDecodeError) as error:
+        raise UnreadableBodyError(_malformed(body, error)) from error
+
+
+async def read_document() -> Any:
+    """The request's body, JSON or YAML, as a value made of builtins.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type.
+        UnreadableBodyError: it cannot be read.
+    """
+    body = await _body()
+    form = _format()
+    try:
+        if form == "yaml":  # slow enough to keep others waiting
+            return await trio.to_thread.run_sync(decode_document, body, form)
+        return decode_document(body, form)
+    except DocumentError as error:
+        raise UnreadableBodyError(_malformed(body, error)) from error
+
+
+def _at(message: str, path: str) -> str:
+    return f"{message} at {path}" if path else message
+
+
+def _malformed(body: bytes, error: Exception) -> str:
+    if not body:
+        return "The body is empty; send a JSON object"
+    return f"This is not UTF-8: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+async def _body() -> bytes:
+    return await request.get_data(cache=False, as_text=False, parse_form_data=False)
+
+
+def _format() -> Format:
+    """The format that the content type names; JSON when there is none."""
+    mimetype = request.mimetype
+    if mimetype in {"", "application/json"} or (
+        mimetype.startswith("application/") and mimetype.endswith("+json")
+    ):
+        return "json"
+    if mimetype in _YAML_TYPES:
+        return "yaml"
+    raise UnsupportedTypeError(
+        f"Content-Type {mimetype} is not taken; send application/json, or application/yaml for a graph "
+        f"of at most {MAX_YAML_BYTES} bytes"
+    )

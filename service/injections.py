@@ -1,0 +1,84 @@
+"""Messages as people type them: ``node:port=json`` arguments, and lines of standard input."""
+
+import msgspec
+
+from proto.codec import MalformedJsonError, check_depth, decode, decode_as
+from proto.message import Injection
+
+
+class InjectionSyntaxError(ValueError):
+    """A text that is no message; the message says which, and how one looks."""
+
+
+class Port(msgspec.Struct, frozen=True):
+    """An input port: ``node:port``."""
+
+    node: str
+    port: str
+
+
+def parse_port(text: str) -> Port:
+    """An input port from ``node:port``. The last colon divides, so a node's id may hold colons.
+
+    Raises:
+        InjectionSyntaxError: it does not look like that.
+    """
+    node, colon, port = text.rpartition(":")
+    if not (colon and node and port):
+        raise InjectionSyntaxError(f"{text!r} names no port; write NODE:PORT, such as input:in")
+    return Port(node=node, port=port)
+
+
+def parse_argument(text: str) -> Injection:
+    """A message from ``node:port=json``. The first equals sign divides.
+
+    Raises:
+        InjectionSyntaxError: it does not look like that, or the value is no JSON.
+    """
+    place, equals, value = text.partition("=")
+    if not equals:
+        raise InjectionSyntaxError(f"{text!r} is no message; write NODE:PORT=JSON, such as input:in=21")
+    port = parse_port(place)
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError as error:
+        raise InjectionSyntaxError(f"The value of {place} is not UTF-8") from error
+    try:
+        return _injection(port, encoded)
+    except InjectionSyntaxError as error:
+        raise InjectionSyntaxError(
+            f"The value of {place}: {error}; text needs quotes, such as '{place}=\"x\"'"
+        ) from error
+
+
+def parse_message_line(line: bytes) -> Injection:
+    """A message from a line ``{"nodeId": ..., "port": ..., "value": ...}``.
+
+    Raises:
+        InjectionSyntaxError: it is no JSON object of that shape.
+    """
+    try:
+        line.decode()
+        return decode_as(line, Injection)
+    except (MalformedJsonError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise InjectionSyntaxError(
+            f'{error}; expected {{"nodeId": ..., "port": ..., "value": ...}} or the option --stdin-to'
+        ) from error
+
+
+def parse_value_line(line: bytes, port: Port) -> Injection:
+    """A message for ``port`` from a line that is its value.
+
+    Raises:
+        InjectionSyntaxError: it is no JSON.
+    """
+    return _injection(port, line.strip())
+
+
+def _injection(port: Port, value: bytes) -> Injection:
+    try:
+        check_depth(value)
+        decode(value)  # to know that it is JSON; the text itself travels on
+    except MalformedJsonError as error:
+        raise InjectionSyntaxError(str(error)) from error
+    return Injection(node_id=port.node, port=port.port, value=msgspec.Raw(value))

@@ -1,0 +1,156 @@
+"""The server: a socket, the application on Hypercorn, and an orderly end.
+
+The end has two degrees. At the first SIGTERM or Ctrl-C the service stops taking work, tells so on its health
+routes, lets the running executions drain, and leaves; all of it within ``DRAIN_SECONDS``. At the second it leaves
+at once.
+"""
+
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable
+
+import structlog
+import trio
+from hypercorn.config import Config
+from hypercorn.trio import serve as serve_asgi
+from hypercorn.typing import ASGIFramework
+
+from engine.errors import EngineError
+from engine.runtime import Runtime, open_runtime
+from service.access import AccessLog
+from service.app import create_app
+from service.delivery import WholeReplies
+from service.logs import LoggingObserver
+from service.routes.graphs import ENDED
+from service.routes.health import Readiness
+from service.settings import Settings
+
+BACKLOG = 1024
+KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
+CLOSING_SECONDS = 2.0
+"""How long requests under way may take when everything else has ended."""
+
+log = structlog.get_logger("service")
+
+
+class ListenError(Exception):
+    """The address cannot be served; the message says which, why, and what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free port.
+
+    Raises:
+        ListenError: the port is in use or not allowed, or the host is not an address of this machine.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise ListenError(f"HOST={host} is no address of this machine: {error}") from error
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ListenError(_listen_complaint(error, host, port)) from error
+    return listener
+
+
+def _listen_complaint(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {host} is in use already: stop what uses it, or choose another with --port or PORT"
+    if error.errno == errno.EACCES:
+        return f"Port {port} on {host} is not allowed to this user: choose one above 1023 with --port or PORT"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine: choose another with --host or HOST"
+    return f"Cannot serve on {host} port {port}: {error.strerror}"
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL at which programs of this machine reach a listening socket."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared with, not bound to
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
+    """Serve until a signal comes; ``announce`` is called with the URL once requests are answered."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            told_to_stop = trio.Event()
+
+            async def watch_signals() -> None:
+                async for number in signals:
+                    log.info("signal", name=signal.Signals(number).name, again=told_to_stop.is_set())
+                    if told_to_stop.is_set():
+                        nursery.cancel_scope.cancel()
+                    told_to_stop.set()
+
+            nursery.start_soon(watch_signals)
+            async with open_runtime(
+                limits=settings.engine_limits(), cache_folder=settings.cache_folder
+            ) as runtime:
+                await serve_runtime(runtime, settings, listener, announce, told_to_stop)
+            nursery.cancel_scope.cancel()
+
+
+async def serve_runtime(
+    runtime: Runtime,
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[str], None],
+    told_to_stop: trio.Event,
+) -> None:
+    """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
+    runtime.observe(LoggingObserver())
+    readiness = Readiness()
+    app = WholeReplies(AccessLog(create_app(runtime, settings, readiness)))
+    url = url_of(listener)
+    closing = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_serve_http, app, listener, closing)
+        announce(url)
+        await told_to_stop.wait()
+        readiness.withdraw()
+        await _drain(runtime, settings.drain_seconds)
+        closing.set()
+    log.info("stopped")
+
+
+async def _serve_http(
+    app: ASGIFramework,
+    listener: socket.socket,
+    closing: trio.Event,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]  # bound before, so that a taken port is told in our own words
+    config.backlog = BACKLOG
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.include_server_header = False
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.keep_alive_max_requests = 1_000_000
+    config.graceful_timeout = CLOSING_SECONDS
+    await serve_asgi(app, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")
+
+
+async def _drain(runtime: Runtime, seconds: float) -> None:
+    """Let what runs come to its end; whatever still runs after the deadline, the closing runtime ends."""
+    running = [execution.id for execution in runtime.executions() if execution.state not in ENDED]
+    if running:
+        log.info("draining", executions=len(running), seconds=seconds)
+    with trio.move_on_after(seconds):
+        async with trio.open_nursery() as nursery:
+            for execution_id in running:
+                nursery.start_soon(_stop, runtime, execution_id)
+
+
+async def _stop(runtime: Runtime, execution_id: str) -> None:
+    try:
+        await runtime.stop(execution_id, drain=True)
+    except EngineError as error:  # it ended by itself in the meantime
+        log.debug("not drained", execution=execution_id, reason=str(error))

@@ -1,0 +1,60 @@
+"""Lines of a file descriptor, as they come, in bounded memory."""
+
+import os
+from collections.abc import AsyncGenerator
+
+import trio
+
+CHUNK_BYTES = 64 * 1024
+MAX_LINE_BYTES = 12 * 1024 * 1024
+"""A line is one message; the service takes no larger ones either."""
+
+
+class LineTooLongError(ValueError):
+    """A line is longer than ``MAX_LINE_BYTES``."""
+
+
+class Lines:
+    """Iterates over groups of complete lines of a descriptor, without their ends; empty lines are left out.
+
+    Attributes:
+        bytes_read: bytes taken from the descriptor so far.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.bytes_read = 0
+
+    async def groups(self) -> AsyncGenerator[list[tuple[int, bytes]], None]:
+        """Groups of (line number from 1, line): each group is what one read made complete.
+
+        Raises:
+            LineTooLongError: a line does not end.
+        """
+        number = 0
+        rest: list[bytes] = []
+        held = 0
+        while chunk := await self._read():
+            *ended, tail = chunk.split(b"\n")
+            group = []
+            for piece in ended:
+                number += 1
+                line = b"".join([*rest, piece])
+                rest, held = [], 0
+                if line.strip():
+                    group.append((number, line))
+            rest.append(tail)
+            held += len(tail)
+            if held > MAX_LINE_BYTES:
+                raise LineTooLongError(f"Line {number + 1} is longer than {MAX_LINE_BYTES} bytes")
+            if group:
+                yield group
+        last = b"".join(rest)
+        if last.strip():
+            yield [(number + 1, last)]
+
+    async def _read(self) -> bytes:
+        """The next bytes, none at the end. A read that is given up stays behind in its thread, harmlessly."""
+        data = await trio.to_thread.run_sync(os.read, self._descriptor, CHUNK_BYTES, abandon_on_cancel=True)
+        self.bytes_read += len(data)
+        return data

@@ -1,0 +1,75 @@
+"""Components over HTTP: registered, listed, shown, refused."""
+
+from typing import Any
+
+import pytest
+
+from tests.service.serving import SQUARE, open_service
+
+SPECIFIED = {
+    "symbia.core.passthrough",
+    "symbia.core.logger",
+    "symbia.core.delay",
+    "symbia.core.filter",
+    "symbia.core.map",
+    "symbia.core.merge",
+    "symbia.core.split",
+    "symbia.core.accumulator",
+    "symbia.io.http-request",
+    "symbia.data.json-transform",
+}
+
+
+async def test_the_specified_components_are_listed() -> None:
+    """Every built-in component of the specification is there, its ports as names and in full."""
+    async with open_service() as service:
+        body = (await service.client.get("/api/components")).json()
+        listed = {component["id"]: component for component in body["components"]}
+        assert set(listed) >= SPECIFIED
+        assert body["count"] == len(body["components"])
+        split = listed["symbia.core.filter"]
+        assert (split["inputs"], split["outputs"][:2]) == (["in"], ["out", "rejected"])
+        assert [port["name"] for port in split["ports"]["outputs"]] == split["outputs"]
+        assert {"name", "version", "category", "description", "config", "execution"} <= set(split)
+
+
+async def test_a_registered_component_is_shown_with_its_source() -> None:
+    """The single reply has the source; the list, which may be long, has not."""
+    async with open_service() as service:
+        await service.client.post("/api/components", json=SQUARE)
+        shown = (await service.client.get(f"/api/components/{SQUARE['id']}")).json()
+        assert (shown["inputs"], shown["outputs"]) == (["in"], ["out"])
+        assert shown["execution"]["source"] == SQUARE["execution"]["source"]
+        listed = (await service.client.get("/api/components")).json()["components"]
+        assert all("source" not in component["execution"] for component in listed)
+
+
+async def test_a_component_is_registered_once() -> None:
+    """A second component with the same id, and one with a built-in id, are conflicts."""
+    async with open_service() as service:
+        assert (await service.client.post("/api/components", json=SQUARE)).status_code == 201
+        for definition in (SQUARE, {**SQUARE, "id": "symbia.core.map"}):
+            reply = await service.client.post("/api/components", json=definition)
+            assert (reply.status_code, reply.json()["code"]) == (409, "component.exists")
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {},
+        [],
+        "text",
+        {**SQUARE, "id": "no good id"},
+        {**SQUARE, "ports": 7},
+        {**SQUARE, "execution": {"type": "cobol", "source": ""}},
+        {**SQUARE, "execution": {"type": "javascript", "source": "return {"}},
+    ],
+)
+async def test_a_wrong_component_is_refused_and_not_kept(definition: Any) -> None:
+    """Status 400 with problems that have a place and words, and the registry is as it was."""
+    async with open_service() as service:
+        before = (await service.client.get("/api/components")).json()["count"]
+        reply = await service.client.post("/api/components", json=definition)
+        assert (reply.status_code, reply.json()["code"]) == (400, "component.invalid")
+        assert all(problem["message"] and problem["code"] for problem in reply.json()["problems"])
+        assert (await service.client.get("/api/components")).json()["count"] == before
