@@ -102,7 +102,17 @@ class Handler:
 
     A handler that keeps messages back (delay, accumulator, merge) says so through ``due``, ``release``,
     ``flush`` and ``is_full``; it starts no task and no timer of its own.
+
+    Attributes:
+        batch_messages: the most messages to hand over at once, where the engine's own bound is too many:
+            outcomes leave only when the whole batch is done.
+        holds_in_flight: whether what waits for ``due`` is still on its way (a delay), so that the execution is
+            not quiescent before it has come out. What merely waits for more (an accumulator) is not: it comes
+            out at the end of input by ``flush``.
     """
+
+    batch_messages: int | None = None
+    holds_in_flight: bool = False
 
     async def initialize(self) -> Outcome:
         """Called once, before any message. An error fails the execution; emissions leave when it runs."""
@@ -117,10 +127,7 @@ class Handler:
         return NOTHING
 
     def due(self) -> float | None:
-        """When ``release`` wants to be called, in seconds of Trio's clock; None when nothing waits for time.
-
-        As long as a time is given the execution is not quiescent: what is held here is still in flight.
-        """
+        """When ``release`` wants to be called, in seconds of Trio's clock; None when nothing waits for time."""
         return None
 
     def release(self, now: float) -> Outcome:
@@ -131,6 +138,10 @@ class Handler:
     def flush(self) -> Outcome:
         """Give out all that is held, because no further message will come."""
         return NOTHING
+
+    def state(self) -> Mapping[str, bytes]:
+        """What the instance keeps between invocations, as JSON texts by key (specification, ``setState``)."""
+        return {}
 
     def is_full(self) -> bool:
         """Whether so much is held that no further message should be handed over before a release."""

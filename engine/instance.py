@@ -136,7 +136,7 @@ class Instance:
     async def _next_batch(self, handler: Handler) -> Sequence[Message]:
         """The messages to process next; none when something held is due first."""
         due = handler.due()
-        limit = self._circuit.limits.batch_messages
+        limit = handler.batch_messages or self._circuit.limits.batch_messages
         if due is None:
             return await self._inbox.take(limit)
         with trio.move_on_at(due):
@@ -205,9 +205,9 @@ class Instance:
             await self._circuit.send(self.node, emissions)
 
     def _settle(self, handler: Handler, finished: int) -> None:
-        """Release finished messages, but count one as in flight for as long as something held waits for time."""
+        """Release finished messages, but count one as in flight for as long as something held is on its way."""
         in_flight = self._circuit.in_flight
-        is_holding = handler.due() is not None
+        is_holding = handler.holds_in_flight and handler.due() is not None
         if is_holding and not self._is_holding:
             in_flight.add(1)
         elif self._is_holding and not is_holding:

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import trio
 
+from engine.builtin.http_request import open_client
 from engine.compilation import compile_graph, find_problems
 from engine.errors import (
     ExecutionNotFoundError,
@@ -46,7 +47,7 @@ async def open_runtime(
     *,
     limits: EngineLimits | None = None,
     cache_folder: Path | None = None,
-    open_http_client: Callable[[], httpx.AsyncClient] = httpx.AsyncClient,
+    open_http_client: Callable[[], httpx.AsyncClient] = open_client,
     clock: WallClock | None = None,
 ) -> AsyncIterator["Runtime"]:
     """A runtime; at the end of the block all its executions are stopped and cleaned up.

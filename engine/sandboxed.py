@@ -120,6 +120,9 @@ class SandboxedHandler(Handler):
         effects = await self._sandbox.process([(message.port, message.value) for message in batch])
         return [_outcome(effect) for effect in effects]
 
+    def state(self) -> Mapping[str, bytes]:
+        return self._sandbox.state
+
     async def cleanup(self) -> Outcome:
         try:
             return _outcome(await self._sandbox.close())

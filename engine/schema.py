@@ -64,6 +64,8 @@ class ValidatingHandler(Handler):
     def __init__(
         self, inner: Handler, schemas: PortSchemas, inputs: Sequence[str], outputs: Sequence[str]
     ) -> None:
+        self.batch_messages = inner.batch_messages
+        self.holds_in_flight = inner.holds_in_flight
         self._inner = inner
         self._schemas = schemas
         self._inputs = inputs
@@ -92,6 +94,9 @@ class ValidatingHandler(Handler):
 
     def flush(self) -> Outcome:
         return self._check_outcome(self._inner.flush())
+
+    def state(self) -> Mapping[str, bytes]:
+        return self._inner.state()
 
     def is_full(self) -> bool:
         return self._inner.is_full()

@@ -44,6 +44,8 @@ DEFINITION = declare(
 class Delay(Handler):
     """Held values with the moments at which they are due, in seconds of Trio's clock, earliest first."""
 
+    holds_in_flight = True
+
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._held: deque[tuple[float, bytes]] = deque()

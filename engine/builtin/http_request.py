@@ -133,6 +133,8 @@ class HttpRequest(Builtin):
 class HttpRequester(Handler):
     """One client, with its connections, from ``initialize`` to ``cleanup``."""
 
+    batch_messages = 1  # an answer does not wait for the requests of later messages
+
     def __init__(self, context: InstanceContext, open_client: Callable[[], httpx.AsyncClient]) -> None:
         config = context.config
         self._between_requests = context.between_slices
