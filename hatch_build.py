@@ -15,12 +15,14 @@ GUEST = Path("wasm_host", "quickjs", "guest.wasm")
 
 
 class GuestHook(BuildHookInterface[Any]):
-    """Builds the guest where it is missing, and packages it although it is not under version control."""
+    """Builds the guest, and packages it although it is not under version control."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling before a wheel is put together; `version` is `standard` or `editable`."""
-        del version  # an editable install runs from the checkout, and needs the guest there just as well
-        guest = Path(self.root) / GUEST
-        if not guest.exists():
+        """Called by hatchling before a wheel is put together; `version` is `standard` or `editable`.
+
+        A wheel for others must never carry a guest that is older than its sources, so the build is asked each
+        time; it answers from its cache when nothing has changed. An editable install takes what is there.
+        """
+        if version != "editable" or not (Path(self.root) / GUEST).exists():
             subprocess.run([sys.executable, "-m", "wasm_host.quickjs.build"], cwd=self.root, check=True)
         build_data["artifacts"].append(GUEST.as_posix())
