@@ -8,18 +8,23 @@ import argparse
 import platform
 import sys
 import time
-from typing import Any
 
 import msgspec
 import trio
 
 from benchmarks import bare_channel
 from benchmarks.chain import DOUBLE, PASSTHROUGH, chain, latencies, message_seconds
-from benchmarks.measure import Figure, figure, percentile, repeat
+from benchmarks.measure import figure, percentile
 from engine.runtime import Runtime, open_runtime
 
 SHORT, LONG = 10, 30
 """Lengths of the pass-through chains; the difference is what their hops cost, without the way in and out."""
+
+JAVASCRIPT_LENGTHS = (3, 10)
+
+BARE = "bare Trio channel hop, one message at a time"
+SINGLE = "pass-through hop, one message at a time"
+LOADED = "pass-through hop under load"
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -28,114 +33,63 @@ class Scale(msgspec.Struct, frozen=True):
     Attributes:
         loaded: messages of one run under load.
         single: messages of one run that sends one at a time.
-        repeats: runs after the warm-up; the median is shown.
+        rounds: how often everything is measured, after a round to warm up; the median is shown.
     """
 
     loaded: int
     single: int
-    repeats: int
+    rounds: int
 
 
-FULL = Scale(loaded=50_000, single=2_000, repeats=7)
-SMOKE = Scale(loaded=500, single=20, repeats=1)
+FULL = Scale(loaded=50_000, single=2_000, rounds=7)
+SMOKE = Scale(loaded=500, single=20, rounds=1)
+
+Round = dict[str, float]
+"""Seconds by the name of the row, all taken within a few seconds of each other."""
 
 
-class Results(msgspec.Struct, frozen=True):
-    """The figures of one run of the benchmark, in seconds.
-
-    Attributes:
-        bare_hop: one relay over a Trio memory channel, one message at a time.
-        single_hop: one pass-through node, one message at a time.
-        loaded_hop: one pass-through node under load.
-        chains: by number of JavaScript nodes: a message under load, and p50 and p99 of one message alone.
-    """
-
-    bare_hop: Figure
-    single_hop: Figure
-    loaded_hop: Figure
-    chains: dict[int, tuple[Figure, Figure, Figure]]
-
-
-async def measure(runtime: Runtime, scale: Scale) -> Results:
-    """Take every figure, one after the other, in one process."""
-    bare = await repeat(lambda: bare_channel.hop_seconds(SHORT, scale.single), scale.repeats)
-    return Results(
-        bare_hop=bare,
-        single_hop=await _single_hop(runtime, scale),
-        loaded_hop=await _loaded_hop(runtime, scale),
-        chains={length: await _javascript_chain(runtime, length, scale) for length in (3, 10)},
-    )
+async def measure(runtime: Runtime, scale: Scale) -> list[Round]:
+    """Take every figure in turn, round after round, so that a busy moment of the machine falls on all of them."""
+    passthrough = {length: await _load(runtime, chain(*PASSTHROUGH, length)) for length in (SHORT, LONG)}
+    javascript = {length: await _load(runtime, chain(*DOUBLE, length)) for length in JAVASCRIPT_LENGTHS}
+    rounds = []
+    for _ in range(scale.rounds + 1):
+        taken = {BARE: await bare_channel.hop_seconds(SHORT, scale.single)}
+        p50s = [percentile(await latencies(runtime, graph, scale.single), 50) for graph in passthrough.values()]
+        taken[SINGLE] = (p50s[1] - p50s[0]) / (LONG - SHORT)
+        taken[LOADED] = await message_seconds(runtime, passthrough[SHORT], scale.loaded, SHORT) / SHORT
+        for length, graph in javascript.items():
+            loaded = await message_seconds(runtime, graph, scale.loaded, length)
+            samples = await latencies(runtime, graph, scale.single)
+            name = f"{length} JavaScript nodes"
+            taken[f"{name} under load"] = loaded
+            taken[f"{name}, one message, p50"] = percentile(samples, 50)
+            taken[f"{name}, one message, p99"] = percentile(samples, 99)
+        rounds.append(taken)
+    return rounds[1:]
 
 
-async def _single_hop(runtime: Runtime, scale: Scale) -> Figure:
-    short, long = [(await runtime.load_graph(chain(*PASSTHROUGH, length))).id for length in (SHORT, LONG)]
-
-    async def run() -> float:
-        short_p50 = percentile(await latencies(runtime, short, scale.single), 50)
-        return (percentile(await latencies(runtime, long, scale.single), 50) - short_p50) / (LONG - SHORT)
-
-    return await repeat(run, scale.repeats)
+async def _load(runtime: Runtime, document: object) -> str:
+    return (await runtime.load_graph(document)).id
 
 
-async def _loaded_hop(runtime: Runtime, scale: Scale) -> Figure:
-    graph = await runtime.load_graph(chain(*PASSTHROUGH, SHORT))
-
-    async def run() -> float:
-        return await message_seconds(runtime, graph.id, scale.loaded, SHORT) / SHORT
-
-    return await repeat(run, scale.repeats)
-
-
-async def _javascript_chain(runtime: Runtime, length: int, scale: Scale) -> tuple[Figure, Figure, Figure]:
-    graph = await runtime.load_graph(chain(*DOUBLE, length))
-    loaded = await repeat(lambda: message_seconds(runtime, graph.id, scale.loaded, length), scale.repeats)
-    await latencies(runtime, graph.id, scale.single)  # warm-up
-    samples = [await latencies(runtime, graph.id, scale.single) for _ in range(scale.repeats)]
-    p50, p99 = (figure([percentile(each, percent) for each in samples]) for percent in (50, 99))
-    return loaded, p50, p99
-
-
-def table(results: Results) -> str:
-    """The figures as a Markdown table."""
-    bare = results.bare_hop
-    rows: list[tuple[Any, ...]] = [
-        ("bare Trio channel hop, one message at a time", _microseconds(bare), "1.00", _spread(bare)),
-        _hop_row("pass-through hop, one message at a time", results.single_hop, bare),
-        _hop_row("pass-through hop under load", results.loaded_hop, bare),
-    ]
-    for length, (loaded, p50, p99) in results.chains.items():
-        per_second = f"{1 / loaded.median:,.0f} messages/s"
-        ratio = f"{loaded.median / length / bare.median:.2f} a node"
-        rows += [
-            (f"{length} JavaScript nodes under load", per_second, ratio, _spread(loaded)),
-            (f"{length} JavaScript nodes, one message, p50", _microseconds(p50), _ratio(p50, bare), _spread(p50)),
-            (f"{length} JavaScript nodes, one message, p99", _microseconds(p99), _ratio(p99, bare), _spread(p99)),
-        ]
-    header = ("what", "median", "beside a bare hop", "spread of the repeats")
-    lines = [header, ("---", "---:", "---:", "---:"), *rows]
+def table(rounds: list[Round]) -> str:
+    """The figures as a Markdown table; ratios are those within a round, and their median."""
+    lines = [("what", "median", "beside a bare hop", "spread of the rounds"), ("---", "---:", "---:", "---:")]
+    for name in rounds[0]:
+        seconds = figure([taken[name] for taken in rounds])
+        ratio = figure([taken[name] / taken[BARE] for taken in rounds])
+        shown = f"{seconds.median * 1e6:.1f} µs"
+        if "nodes under load" in name:
+            shown = f"{1 / seconds.median:,.0f} messages/s"
+        lines.append((name, shown, f"{ratio.median:.2f}", f"{seconds.spread_percent:.0f} %"))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _hop_row(name: str, hop: Figure, bare: Figure) -> tuple[str, str, str, str]:
-    return name, _microseconds(hop), _ratio(hop, bare), _spread(hop)
-
-
-def _microseconds(seconds: Figure) -> str:
-    return f"{seconds.median * 1e6:.1f} µs"
-
-
-def _ratio(seconds: Figure, bare: Figure) -> str:
-    return f"{seconds.median / bare.median:.2f}"
-
-
-def _spread(seconds: Figure) -> str:
-    return f"{seconds.spread_percent:.0f} %"
 
 
 async def _main(scale: Scale) -> None:
     async with open_runtime() as runtime:
-        results = await measure(runtime, scale)
-    sys.stdout.write(f"{table(results)}\n")
+        rounds = await measure(runtime, scale)
+    sys.stdout.write(f"{table(rounds)}\n")
 
 
 def main() -> None:
@@ -144,7 +98,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a second's worth: shows that it runs, not how fast")
     scale = SMOKE if parser.parse_args().smoke else FULL
     started = time.perf_counter()
-    sys.stdout.write(f"Python {platform.python_version()}, {platform.machine()}, median of {scale.repeats}\n\n")
+    sys.stdout.write(f"Python {platform.python_version()}, {platform.machine()}, median of {scale.rounds}\n\n")
     trio.run(_main, scale)
     sys.stderr.write(f"Took {time.perf_counter() - started:.1f} s.\n")
 

@@ -1,7 +1,7 @@
 """Repeats of one measurement: the median, and how far the others lie from it."""
 
 import statistics
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -21,12 +21,6 @@ class Figure(NamedTuple):
 def figure(runs: Sequence[float]) -> Figure:
     """What several runs of the same thing come to."""
     return Figure(statistics.median(runs), min(runs), max(runs))
-
-
-async def repeat(run: Callable[[], Awaitable[float]], repeats: int) -> Figure:
-    """Run once to warm up, unmeasured, then ``repeats`` times."""
-    await run()
-    return figure([await run() for _ in range(repeats)])
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
