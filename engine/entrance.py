@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import trio
 
 from engine.circuit import Circuit
-from engine.errors import HeldQueueFullError, InboxFullError
+from engine.errors import HeldQueueFullError, IllegalTransitionError, InboxFullError
 from engine.handler import Message
 
 
@@ -24,6 +24,7 @@ class Entrance:
         self._turn = trio.Lock()  # Trio's lock is fair: first come, first served
         self._held: deque[tuple[int, Message]] = deque()
         self._is_open = True
+        self._has_ended = False
         self._waiting: set[trio.CancelScope] = set()
 
     @property
@@ -34,14 +35,18 @@ class Entrance:
     def close(self) -> None:
         """From now on hold what comes; also what is waiting at a full inbox at this moment."""
         self._is_open = False
-        self.release_waiting()
+        self._release_waiting()
 
     def open(self) -> None:
         """Let new messages through again, behind those that are held; ``drain`` must follow."""
         self._is_open = True
 
-    def release_waiting(self) -> None:
-        """Let those who wait at a full inbox wait no longer: the execution holds, or has ended."""
+    def end(self) -> None:
+        """Turn everybody away from now on; also those who are waiting at this moment."""
+        self._has_ended = True
+        self._release_waiting()
+
+    def _release_waiting(self) -> None:
         for scope in self._waiting:
             scope.cancel()
 
@@ -60,7 +65,7 @@ class Entrance:
 
     async def _drain_held(self) -> None:
         """Called by whoever has the turn. A message leaves the queue only when its inbox has it."""
-        while self._held and not self._holds():
+        while self._held and not self._holds() and not self._has_ended:
             node_index, message = self._held[0]
             if await self._put(node_index, message, may_refuse=False):
                 self._held.popleft()
@@ -71,6 +76,7 @@ class Entrance:
         Raises:
             InboxFullError: an inbox stayed full for too long; ``accepted`` says how many were taken before.
             HeldQueueFullError: too many are held already; likewise.
+            IllegalTransitionError: the execution ended while they were waiting.
         """
         deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
         held = 0
@@ -88,6 +94,7 @@ class Entrance:
 
     async def _accept(self, node_index: int, message: Message, deadline: float) -> bool:
         """Take one message in; whether it is held."""
+        self._refuse_after_end()
         if not self._turn.locked():  # nobody is before us
             if self._holds():
                 return self._hold(node_index, message)
@@ -97,12 +104,18 @@ class Entrance:
             async with self._turn:
                 # Right after resume we may be here before the task that drains: held messages go first.
                 await self._drain_held()
+                self._refuse_after_end()
                 while not self._holds():  # again where a pause was over before we noticed it
                     if await self._put(node_index, message, may_refuse=True):
                         return False
+                    self._refuse_after_end()
         if scope.cancelled_caught:
             raise self._full(node_index, self._circuit.limits.injection_wait_seconds)
         return self._hold(node_index, message)
+
+    def _refuse_after_end(self) -> None:
+        if self._has_ended:
+            raise IllegalTransitionError(self._circuit.execution_id, "inject into", "ending")
 
     async def _put(self, node_index: int, message: Message, *, may_refuse: bool) -> bool:
         """Put a message into its inbox, by its policy; False when the entrance closed while it waited for room."""

@@ -18,6 +18,7 @@ from engine.circuit import Circuit
 from engine.entrance import Entrance
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.handler import InstanceContext, Message
+from engine.input import Input
 from engine.instance import Instance
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
@@ -75,16 +76,15 @@ class Execution:
         self._entrance = Entrance(self._circuit)
         self._instances = [self._make_instance(node) for node in graph.nodes]
         self._scope = trio.CancelScope()
+        self._timeout = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._created_at = clock.timestamp()
         self._started_at: str | None = None
         self._completed_at: str | None = None
         self._error: ExecutionError | None = None
         self._is_drained = False
-        self._inputs_closed = trio.Event()
-        self._first_injection = trio.Event()
-        self._last_injection_seconds = -math.inf
-        self._changed = trio.Event()
+        self._input = Input(self._circuit.in_flight, limits.completion_grace_ms / 1000)
+        self._is_pause_told = False
         self.started = trio.Event()
         self.finished = trio.Event()
 
@@ -113,6 +113,14 @@ class Execution:
     def state(self) -> ExecutionState:
         """Where the execution is in its life."""
         return self._lifecycle.state
+
+    @property
+    def _is_ending(self) -> bool:
+        """Whether its tasks are being cancelled, or have been: nothing but the cleanup and the end is to come."""
+        scopes = [self._scope, self._timeout]
+        if self._nursery is not None:
+            scopes.append(self._nursery.cancel_scope)
+        return any(scope.cancel_called for scope in scopes)
 
     def snapshot(self) -> ExecutionSnapshot:
         """The execution at this moment."""
@@ -163,47 +171,52 @@ class Execution:
             InputsClosedError: it has been told that no more input is coming.
             OverloadedError: a bound was met.
         """
-        if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
-            raise IllegalTransitionError(self.id, "inject into", self.state)
-        if self._inputs_closed.is_set():
+        self._require_living("inject into")
+        if self._input.is_closed:
             raise InputsClosedError(self.id)
-        circuit = self._circuit
-        held = await self._entrance.inject(
-            [(node_index, Message(port, value, circuit.next_sequence())) for node_index, port, value in messages]
-        )
-        if messages:
-            self._note_injection()
+        try:
+            held = await self._entrance.inject(self._number(messages))
+        finally:  # also where it was refused: some of it may have been accepted
+            if messages:
+                self._note_injection()
         if final:
-            self._inputs_closed.set()
+            self._input.close()
         return InjectionReceipt(accepted=len(messages), queued=held > 0)
 
     def begin_with(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
         """Take these messages, as many as they are, and no others after them; unless it has ended already."""
-        if self._nursery is not None and not self._lifecycle.is_terminal:
+        if self._nursery is not None and not self._is_ending:
             self._entrance.preload(self._number(messages))
             self._nursery.start_soon(self._entrance.drain)
             self._note_injection()
-            self._inputs_closed.set()
+            self._input.close()
 
     def _number(self, messages: Sequence[tuple[int, int, bytes]]) -> list[tuple[int, Message]]:
         sequence = self._circuit.next_sequence
         return [(node_index, Message(port, value, sequence())) for node_index, port, value in messages]
 
     def _note_injection(self) -> None:
-        now = trio.current_time()
-        self._circuit.counters.last_activity_seconds = now
-        self._last_injection_seconds = now
-        self._first_injection.set()
+        self._circuit.counters.last_activity_seconds = trio.current_time()
+        self._input.note_injection()
 
     async def pause(self) -> None:
         """Hold all messages. When this returns, no handler is running and none will start.
 
+        Watchers hear of it then, and not where a resume came in between.
+
         Raises:
             IllegalTransitionError: the execution is not running.
         """
-        self._apply("pause")
+        self._refuse_while_ending("pause")
+        self._lifecycle.apply("pause")
+        self._input.pause()
         self._entrance.close()
-        await self._circuit.gate.close()
+        try:
+            await self._circuit.gate.close()
+        finally:
+            if self.state is ExecutionState.PAUSED and not self._is_pause_told:
+                self._is_pause_told = True
+                self._tell()
 
     async def resume(self) -> None:
         """Go on, with what is held first.
@@ -211,11 +224,16 @@ class Execution:
         Raises:
             IllegalTransitionError: the execution is not paused.
         """
-        self._apply("resume")
+        self._refuse_while_ending("resume")
+        self._lifecycle.apply("resume")
+        self._input.resume()
         self._entrance.open()
         if self._nursery is not None:
             self._nursery.start_soon(self._entrance.drain)
         self._circuit.gate.open()
+        if self._is_pause_told:
+            self._is_pause_told = False
+            self._tell()
 
     def complete(self) -> None:
         """Take no more input, and end when everything that was accepted has been processed.
@@ -223,9 +241,8 @@ class Execution:
         Raises:
             IllegalTransitionError: the execution is neither running nor paused.
         """
-        if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
-            raise IllegalTransitionError(self.id, "complete", self.state)
-        self._inputs_closed.set()
+        self._require_living("complete")
+        self._input.close()
 
     async def stop(self, *, drain: bool) -> None:
         """End: at once, or with ``drain`` after what was accepted has been processed, within the deadline.
@@ -237,13 +254,15 @@ class Execution:
         """
         if self._lifecycle.is_terminal:
             raise IllegalTransitionError(self.id, "stop", self.state)
-        if drain and self.started.is_set():
+        if drain and self.started.is_set() and not self._is_ending:
             if self.state is ExecutionState.PAUSED:
                 await self.resume()
-            self._inputs_closed.set()
-            with trio.move_on_after(self._limits.stop_seconds * 0.75):
-                await self.finished.wait()
-        self._scope.cancel()
+            self._input.close()
+            # The deadline is the execution's own: it holds also when nobody waits for the answer any more.
+            deadline = trio.current_time() + self._limits.stop_seconds * 0.75
+            self._scope.deadline = min(self._scope.deadline, deadline)
+        else:
+            self._scope.cancel()
         await self.finished.wait()
 
     def fail(self, error: ExecutionError) -> None:
@@ -251,6 +270,15 @@ class Execution:
         if self._error is None:
             self._error = error
         self._scope.cancel()
+
+    def _require_living(self, command: str) -> None:
+        if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
+            raise IllegalTransitionError(self.id, command, self.state)
+        self._refuse_while_ending(command)
+
+    def _refuse_while_ending(self, command: str) -> None:
+        if self._is_ending and not self._lifecycle.is_terminal:
+            raise IllegalTransitionError(self.id, command, "ending")
 
     # The task
 
@@ -261,29 +289,36 @@ class Execution:
                 await self._live()
         except Exception as error:  # noqa: BLE001 - a fault of ours ends this execution and no other
             stack = "".join(traceback.format_exception(error))
-            self._error = ExecutionError(f"Internal error: {error!r}", stack=stack)
+            self.fail(ExecutionError(f"Internal error: {error!r}", stack=stack))
         finally:
+            self._scope.cancel()  # whatever the end is, no command is taken any more
+            self._entrance.end()
             await self._clean_up()
             self._end()
 
     async def _live(self) -> None:
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
-        with trio.move_on_after(seconds) as timeout:
+        self._timeout.deadline = trio.current_time() + seconds
+        with self._timeout:
             if not await self._initialize():
                 return
             self._started_at = self._clock.timestamp()
             self._circuit.counters.started_seconds = trio.current_time()
+            if any(instance.begins_by_itself for instance in self._instances):
+                self._note_injection()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 for instance in self._instances:
                     nursery.start_soon(instance.run)
                 self._apply("run")
                 self.started.set()
-                await self._wait_for_end_of_input()
+                await self._input.wait_end(when_quiet=self._completion == "auto")
                 await self._flush()
+                await self._circuit.gate.enter()  # what is paused does not end
+                self._circuit.gate.leave()
                 self._is_drained = True
                 nursery.cancel_scope.cancel()
-        if timeout.cancelled_caught:
+        if self._timeout.cancelled_caught:
             limit = f"{self._timeout_ms:g} ms"
             self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
 
@@ -298,41 +333,6 @@ class Execution:
                 self._error = ExecutionError(text, instance.node.id, error.stack or None)
                 return False
         return True
-
-    async def _wait_for_end_of_input(self) -> None:
-        """Return when no more input is coming and everything has been processed."""
-        if self._completion == "auto":
-            await self._wait_until_told_or_quiet()
-        await self._inputs_closed.wait()
-        await self._circuit.in_flight.wait_quiescent()
-
-    async def _wait_until_told_or_quiet(self) -> None:
-        async with trio.open_nursery() as nursery:
-
-            async def close_when_quiet() -> None:
-                await self._first_injection.wait()
-                while not self._inputs_closed.is_set():
-                    await self._wait_quiet()
-                    if self.state is ExecutionState.RUNNING:
-                        self._inputs_closed.set()
-                    else:  # paused: nothing ends before it is resumed
-                        await self._changed.wait()
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(close_when_quiet)
-            await self._inputs_closed.wait()
-            nursery.cancel_scope.cancel()
-
-    async def _wait_quiet(self) -> None:
-        """Return when nothing has been in flight, and nothing was injected, for the grace period."""
-        in_flight = self._circuit.in_flight
-        grace_seconds = self._limits.completion_grace_ms / 1000
-        while True:
-            await in_flight.wait_quiescent()
-            generation = in_flight.generation
-            await trio.sleep_until(self._last_injection_seconds + grace_seconds)
-            if not in_flight.count and in_flight.generation == generation:
-                return
 
     async def _flush(self) -> None:
         """Let every instance give out what it holds, those that feed others first."""
@@ -358,13 +358,13 @@ class Execution:
             self._apply("complete")
         else:
             self._apply("cancel")
-        self._entrance.release_waiting()
         self.started.set()  # whoever waits for the start sees how it ended
         self.finished.set()
 
     def _apply(self, command: Command) -> None:
         self._lifecycle.apply(command)
-        self._changed.set()
-        self._changed = trio.Event()
+        self._tell()
+
+    def _tell(self) -> None:
         for observer in self._observers:
             observer.state_changed(self.snapshot())

@@ -51,6 +51,11 @@ class Instance:
         self._first: list[Outcome] = []
         self._is_holding = False
 
+    @property
+    def begins_by_itself(self) -> bool:
+        """Whether it emitted something when it was initialised."""
+        return any(outcome.emissions for outcome in self._first)
+
     def snapshot(self) -> InstanceSnapshot:
         """This instance at this moment."""
         return InstanceSnapshot(

@@ -141,11 +141,15 @@ class Fan(Witness):
 
 
 class Holder(Witness):
-    """Holds every value for ``seconds``; without them, until it is flushed. Full at ``limit`` values."""
+    """Holds every value for ``seconds``; without them, until it is flushed. Full at ``limit`` values.
+
+    With ``gathers``, what it holds waits for more and is not in flight.
+    """
 
     def __init__(self, context: InstanceContext, journal: Journal) -> None:
         super().__init__(context, journal)
         self._held: list[tuple[float, bytes]] = []
+        self.holds_in_flight = not self.config.get("gathers", False)
 
     async def handle(self, message: Message) -> Sequence[Emission]:
         self._held.append((trio.current_time() + self.config.get("seconds", 0), message.value))
