@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 import trio
 
-from engine.errors import ConflictError, InvalidInjectionError
+from engine.errors import ComponentExistsError, ConflictError, InvalidError, InvalidInjectionError
 from engine.handler import HandlerError, LogLine
 from engine.limits import EngineLimits
 from engine.observer import ExecutionObserver, FlowObserver
@@ -128,21 +128,29 @@ async def run_plan(plan: Plan, output: BinaryIO, notes: Notes, *, input_descript
     """Run a graph to its end.
 
     Raises:
-        InvalidComponentError, InvalidGraphError: before anything ran, with every problem.
+        InvalidComponentError, InvalidGraphError, ComponentExistsError: before anything ran.
         InputError: a message could not be taken.
     """
     limits = EngineLimits(injection_wait_seconds=math.inf, default_timeout_ms=0)
     async with open_runtime(limits=limits) as runtime:
-        for component in plan.components:
-            await runtime.register_component(component)
-        graph = await runtime.load_graph(plan.graph)
-        writer = _Output(graph.topology.output_nodes, output)
-        with ExitStack() as stack:
-            runtime.observe(_Relay(runtime, writer, notes, stack))
-            options = ExecuteOptions(completion="manual", timeout_ms=plan.timeout_ms)
-            execution = await runtime.execute(graph.id, options)
-            run = _Run(runtime, execution.id, plan, notes)
-            return await run.to_end(writer.closed, input_descriptor)
+        try:
+            return await _run(runtime, plan, output, notes, input_descriptor)
+        except (InvalidError, ComponentExistsError, InputError) as error:
+            refusal = error  # raised below, because the runtime's own tasks would make a group of it
+    raise refusal
+
+
+async def _run(runtime: Runtime, plan: Plan, output: BinaryIO, notes: Notes, input_descriptor: int) -> Result:
+    for component in plan.components:
+        await runtime.register_component(component)
+    graph = await runtime.load_graph(plan.graph)
+    writer = _Output(graph.topology.output_nodes, output)
+    with ExitStack() as stack:
+        runtime.observe(_Relay(runtime, writer, notes, stack))
+        options = ExecuteOptions(completion="manual", timeout_ms=plan.timeout_ms)
+        execution = await runtime.execute(graph.id, options)
+        run = _Run(runtime, execution.id, plan, notes)
+        return await run.to_end(writer.closed, input_descriptor)
 
 
 class _Run:

@@ -22,6 +22,7 @@ from engine.runtime import Runtime, open_runtime
 from service.access import AccessLog
 from service.app import create_app
 from service.delivery import WholeReplies
+from service.last_resort import LastResort
 from service.logs import LoggingObserver
 from service.routes.graphs import ENDED
 from service.routes.health import Readiness
@@ -29,6 +30,9 @@ from service.settings import Settings
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
+UNREAD_SECONDS = 60
+"""How long a caller may leave a reply unread before the connection is cut; otherwise he holds it for ever."""
+
 CLOSING_SECONDS = 2.0
 """How long requests under way may take when everything else has ended."""
 
@@ -52,6 +56,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted sockets inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
@@ -79,7 +85,7 @@ def url_of(listener: socket.socket) -> str:
 
 async def serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve until a signal comes; ``announce`` is called with the URL once requests are answered."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, LastResort() as last_resort:
         async with trio.open_nursery() as nursery:
             told_to_stop = trio.Event()
 
@@ -87,8 +93,11 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
                 async for number in signals:
                     log.info("signal", name=signal.Signals(number).name, again=told_to_stop.is_set())
                     if told_to_stop.is_set():
+                        last_resort.arm(CLOSING_SECONDS)
                         nursery.cancel_scope.cancel()
-                    told_to_stop.set()
+                    else:
+                        last_resort.arm(settings.drain_seconds + 2 * CLOSING_SECONDS)
+                        told_to_stop.set()
 
             nursery.start_soon(watch_signals)
             async with open_runtime(

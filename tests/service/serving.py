@@ -168,12 +168,14 @@ def start_process(environment: Mapping[str, str] | None = None) -> Process:
     raise AssertionError(f"The service did not start: {log}")
 
 
-def run_command(*arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def run_command(
+    *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[bytes]":
     """Run ``symbia-runtime`` with arguments to its end."""
     return subprocess.run(
         [sys.executable, "-m", "service", *arguments],
         cwd=ROOT,
-        env=clean_environment({}),
+        env=clean_environment(environment or {}),
         input=stdin,
         capture_output=True,
         timeout=40,

@@ -1,0 +1,164 @@
+"""The server as a process: it starts, says where, answers under load, and ends in good order."""
+
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import time
+
+import httpx
+import pytest
+import trio
+
+from service.first_graph import shell_lines
+from service.server import ListenError, listen
+from tests.service.serving import (
+    SPIN,
+    Process,
+    clean_environment,
+    log_lines,
+    open_service,
+    run_command,
+    single,
+    start_process,
+)
+
+PASS = single("symbia.core.passthrough")
+
+
+def _start(process: Process, graph: object) -> str:
+    """Load and execute a graph in a service of its own process; the execution's id."""
+    graph_id = httpx.post(f"{process.url}/api/graphs", json=graph).json()["id"]
+    return str(httpx.post(f"{process.url}/api/graphs/{graph_id}/execute").json()["executionId"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_service_with_status_0(number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end an idle service at once, without a traceback."""
+    with start_process() as process:
+        assert httpx.get(f"{process.url}/health/ready").status_code == 200
+        began = time.monotonic()
+        status, log = process.end(number)
+    assert (status, time.monotonic() - began < 3) == (0, True)
+    assert "Traceback" not in log
+    assert [line["event"] for line in log_lines(log)][-1] == "stopped"
+
+
+def test_what_runs_at_the_end_is_ended_too() -> None:
+    """Even a component that spins does not keep the service from ending within its deadline."""
+    with start_process({"DRAIN_SECONDS": "1"}) as process:
+        assert httpx.post(f"{process.url}/api/components", json=SPIN).status_code == 201
+        execution = _start(process, single("custom.spin"))
+        body = {"nodeId": "only", "port": "in", "value": 1}
+        httpx.post(f"{process.url}/api/executions/{execution}/inject", json=body)
+        began = time.monotonic()
+        status, log = process.end()
+    assert (status, time.monotonic() - began < 5) == (0, True)
+    assert "draining" in [line["event"] for line in log_lines(log)]
+
+
+def test_a_caller_who_does_not_read_cannot_keep_the_service() -> None:
+    """Replies that nobody fetches do not hold up the end of the service."""
+    graph = {**PASS, "description": "x" * 4_000_000}
+    with start_process({"DRAIN_SECONDS": "1"}) as process:
+        graph_id = httpx.post(f"{process.url}/api/graphs", json=graph).json()["id"]
+        host, port = process.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.sendall(f"GET /api/graphs/{graph_id} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert deaf.recv(1) == b"H"
+            began = time.monotonic()
+            status, log = process.end()
+    assert (status, time.monotonic() - began < 6) == (0, True), log
+
+
+def test_a_spinning_component_does_not_delay_health() -> None:
+    """While a component spins, GET /api/health stays quick: half of the answers within 50 ms, all soon."""
+    with start_process() as process, httpx.Client(base_url=process.url) as client:
+        client.post("/api/components", json=SPIN)
+        execution = _start(process, single("custom.spin"))
+        client.post(f"/api/executions/{execution}/inject", json={"nodeId": "only", "port": "in", "value": 1})
+        durations = []
+        for _ in range(40):
+            began = time.monotonic()
+            assert client.get("/api/health").status_code == 200
+            durations.append(time.monotonic() - began)
+        assert client.get(f"/api/executions/{execution}").json()["state"] == "running"
+        stopped = client.post(f"/api/executions/{execution}/stop").json()
+        assert stopped["state"] == "cancelled"
+        assert statistics.median(durations) < 0.05, durations
+        assert _start(process, PASS)
+
+
+def test_the_greeting_is_a_working_first_graph() -> None:
+    """The lines that the service prints, pasted into a shell, end with 42 in the log and three messages."""
+    assert shutil.which("curl"), "the lines are for curl"
+    with start_process() as process:
+        lines = shell_lines(process.url)
+        assert lines in process.greeting
+        shell = subprocess.run(
+            ["bash", "-eu", "-c", lines],
+            env=clean_environment({}),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    injected, logs, metrics = shell.stdout.strip().splitlines()
+    assert '"accepted":1' in injected
+    assert '"message":"42"' in logs
+    assert '"messagesProcessed":3' in metrics
+
+
+def test_a_taken_port_is_one_clear_line() -> None:
+    """The service says which port is taken and what to do, with status 1 and no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run_command("serve", "--port", str(port))
+    assert result.returncode == 1
+    what = f"Error: Port {port} on 127.0.0.1 is in use already: "
+    advice = "stop what uses it, or choose another with --port or PORT"
+    assert result.stderr.decode().splitlines() == [what + advice]
+
+
+def test_wrong_settings_are_status_2_all_at_once() -> None:
+    """Nothing is served with wrong settings, and each is named."""
+    result = run_command("serve", "--host", "0.0.0.0", "--port", "http", environment={"LOG_LEVEL": "loud"})
+    lines = result.stderr.decode().splitlines()
+    assert (result.returncode, len(lines)) == (2, 2)
+    assert ["RUNTIME_PORT" in lines[0], "LOG_LEVEL" in lines[1]] == [True, True]
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+def test_a_foreign_address_cannot_be_served(host: str) -> None:
+    """An address that is not this machine's is told as such."""
+    with pytest.raises(ListenError, match="no address of this machine"):
+        listen(host, 0)
+
+
+async def test_a_stopping_service_takes_no_more_work() -> None:
+    """Once told to stop it is not ready, and refuses work with 503, while what runs may drain."""
+    async with open_service() as service:
+        execution = await service.start(
+            {**PASS, "nodes": [{"id": "only", "component": "symbia.core.delay", "config": {"ms": 400}}]}
+        )
+        await service.inject(execution, "only", 1)
+        service.told_to_stop.set()
+        await trio.testing.wait_all_tasks_blocked()
+        ready = await service.client.get("/health/ready")
+        refused = await service.client.post("/api/graphs", json=PASS)
+        assert (ready.status_code, ready.json()["status"]) == (503, "unhealthy")
+        assert (refused.status_code, refused.json()["code"]) == (503, "service.stopping")
+        assert (await service.client.get("/health/live")).status_code == 200
+        assert (await service.runtime.wait_finished(execution)).metrics.messages_processed == 1
+
+
+async def test_health_says_what_clients_read() -> None:
+    """Status, time, version and uptime; HEAD works for those that only look whether it lives."""
+    async with open_service() as service:
+        body = (await service.client.get("/health")).json()
+        assert (body["status"], set(body)) == ("ok", {"status", "timestamp", "version", "uptime"})
+        api = (await service.client.get("/api/health")).json()
+        assert (api["status"], api["service"]) == ("ok", "runtime")
+        assert (await service.client.head("/health/live")).status_code == 200
