@@ -35,6 +35,7 @@ OPEN_PROGRAM_REFUSED = 1
 OPEN_INITIALIZE_FAILED = 2
 
 STATUS = struct.Struct("<IIII")
+STATUS_CLEARED_OFFSET, STATUS_CLEARED = 4, bytes(12)
 """output address, output length, closed messages, fault"""
 
 _OPEN = struct.Struct("<Qd")
@@ -45,12 +46,21 @@ _NOTHING, _EMIT, _FORWARD, _LOG, _STATE, _ERROR = range(6)
 _ONE = struct.Struct("<IdII")
 
 
+Level = Literal["debug", "info", "warn", "error"]
+
+
 class LogLine(msgspec.Struct, frozen=True):
     """One line that a component logged. `meta` is JSON text."""
 
-    level: Literal["debug", "info", "warn", "error"]
+    level: Level
     message: str
-    meta: msgspec.Raw | None = None
+    meta: bytes | None = None
+
+
+class _LogRecord(msgspec.Struct):
+    level: Level
+    message: str
+    meta: msgspec.Raw = msgspec.Raw()
 
 
 class Effects:
@@ -106,7 +116,7 @@ def encode_batch(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
 _TOO_DEEP = GuestError("OutputLimitExceeded", "a value was emitted that is nested too deeply to be read")
 
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
-_log_line = msgspec.json.Decoder(LogLine).decode
+_log_record = msgspec.json.Decoder(_LogRecord).decode
 _guest_error = msgspec.json.Decoder(GuestError).decode
 
 
@@ -212,7 +222,8 @@ class _Parser:
 
 def _log(payload: bytes) -> LogLine:
     try:
-        return _log_line(payload)
+        line = _log_record(payload)
+        return LogLine(line.level, line.message, bytes(line.meta) or None)
     except RecursionError:
         return LogLine("warn", "(a log line that is nested too deeply to be read)")
 

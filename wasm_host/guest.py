@@ -135,6 +135,7 @@ class Guest:
         try:
             await self._instantiate(module)
             self._write(await self._input(len(document)), document)
+            self._clear_status()
             code = await self._call(self._open, len(document))
         except GuestFault as fault:
             raise self._explained(fault) from None
@@ -159,6 +160,7 @@ class Guest:
             if length > self._input_capacity or self._input_capacity > _KEPT_INPUT_BYTES:
                 at = await self._input(length)
             self._write(at, data)
+            self._clear_status()
             code = await self._call(self._process, length, len(batch))
             if code:
                 fault = GuestTrapped(f"the guest gave up with code {code}")
@@ -180,6 +182,7 @@ class Guest:
 
     async def close(self) -> Effects:
         """Runs cleanup, within `close_ms`. Raises GuestFault; discard the guest in any case."""
+        self._clear_status()
         await self._call(self._close, None, cpu_ms=self._limits.close_ms)
         output = self._output([b""])
         if output.violation:
@@ -240,6 +243,11 @@ class Guest:
         if block is None:
             raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
         return abi.STATUS.unpack(block)
+
+    def _clear_status(self) -> None:
+        """Nothing of an earlier call may be taken for this one's, which may be stopped before its first step."""
+        if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
+            raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
 
     def _output(self, values: list[bytes]) -> abi.Output:
         address, length, closed, _ = self._status()

@@ -29,7 +29,8 @@
  *
  * Output
  *
- * The status block says where the output of the current call lies and how much of it is complete.
+ * The status block says where the output of the current call lies and how much of it is complete. The host clears
+ * all of it but the address before it calls symbia_open, symbia_process and symbia_close.
  * It is a stream of records (struct symbia_record and its payload), without padding. The last record of a message
  * carries SYMBIA_CLOSES. An invocation is a transaction: with an ERROR record among its records,
  * its emissions and state writes are dropped, and its logs stay.

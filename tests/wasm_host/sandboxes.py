@@ -1,0 +1,101 @@
+"""Ways to have a sandbox, or a guest of one's own making, in a test."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import wasmtime
+
+from wasm_host import capi
+from wasm_host.abi import Effects
+from wasm_host.epoch import Ticker, Turns
+from wasm_host.guest import Guest, GuestUse, Machine
+from wasm_host.host import open_host
+from wasm_host.javascript import Mode, Program
+from wasm_host.limits import GuestLimits
+from wasm_host.sandbox import Sandbox
+
+QUICK = GuestLimits(cpu_ms=40)
+"""For what shall meet its limit; everything else has the default's two seconds."""
+
+
+@asynccontextmanager
+async def opened(source: str, mode: Mode = "handler", **options: Any) -> AsyncIterator[Sandbox]:
+    """An open sandbox that runs the source, on a host of its own with a clock that stands at 1,000 ms."""
+    async with open_host(now_ms=lambda: 1000.0) as host:
+        sandbox = host.sandbox(Program(mode, source), **options)
+        await sandbox.open()
+        try:
+            yield sandbox
+        finally:
+            sandbox.discard()
+
+
+async def run(source: str, *values: bytes, mode: Mode = "handler", **options: Any) -> list[Effects]:
+    """The effects of values that arrive in one batch on the first input."""
+    async with opened(source, mode, **options) as sandbox:
+        return await sandbox.process([(0, value) for value in values])
+
+
+async def process(body: str, *values: bytes, **options: Any) -> list[Effects]:
+    """As `run`, of a handler whose process function has this body."""
+    return await run(f"return {{ async process(ctx, port, value) {{ {body} }} }}", *values, **options)
+
+
+async def value_of(expression: str, value: bytes = b"null", **options: Any) -> bytes:
+    """What a map expression answers for a value."""
+    (effects,) = await run(expression, value, mode="map", **options)
+    assert effects.error is None, effects.error
+    ((_, answer),) = effects.emissions
+    return answer
+
+
+@contextmanager
+def a_machine() -> Iterator[Machine]:
+    """The parts that guests share, without a sandbox host around them."""
+    engine = capi.new_engine()
+    ticker = Ticker(engine)
+    ticker.start()
+    try:
+        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns())
+    finally:
+        ticker.stop()
+
+
+# One record of kind NOTHING that closes a message lies at 512; the status block at 16 points at it.
+_CLOSE_ONE = "(i32.store (i32.const 20) (i32.const 8)) (i32.store (i32.const 24) (i32.const 1))"
+_PARTS = {
+    "memory": '(memory (export "memory") 2)',
+    "status": r'(data (i32.const 16) "\00\02\00\00\08\00\00\00\01\00\00\00\00\00\00\00")',
+    "record": r'(data (i32.const 512) "\00\01\00\00\00\00\00\00")',
+    "symbia_abi": '(func (export "symbia_abi") (result i32) (i32.const 1))',
+    "symbia_status": '(func (export "symbia_status") (result i32) (i32.const 16))',
+    "symbia_input": '(func (export "symbia_input") (param i32) (result i32) (i32.const 1024))',
+    "symbia_open": '(func (export "symbia_open") (param i32) (result i32) ' + _CLOSE_ONE + " (i32.const 0))",
+    "symbia_process": '(func (export "symbia_process") (param i32) (result i32) ' + _CLOSE_ONE + " (i32.const 0))",
+    "symbia_close": '(func (export "symbia_close") (result i32) ' + _CLOSE_ONE + " (i32.const 0))",
+    "extra": "",
+}
+
+
+def module_text(**parts: str) -> str:
+    """A minimal honest guest in WebAssembly text, some of its parts replaced."""
+    return "(module " + "\n".join({**_PARTS, **parts}.values()) + ")"
+
+
+def on_process(body: str) -> str:
+    """The export symbia_process with this body, after which one message is closed."""
+    return f'(func (export "symbia_process") (param i32) (result i32) {_CLOSE_ONE} {body} (i32.const 0))'
+
+
+@asynccontextmanager
+async def a_guest(limits: GuestLimits = QUICK, **parts: str) -> AsyncIterator[Guest]:
+    """An opened guest made of WebAssembly text."""
+    with a_machine() as machine:
+        module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm(module_text(**parts))))
+        guest = Guest(machine, limits, GuestUse(), output_count=2)
+        try:
+            await guest.open(module, b"{}")
+            yield guest
+        finally:
+            guest.discard()
