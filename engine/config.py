@@ -1,6 +1,6 @@
 """Node configuration against the keys that a component declares. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -25,6 +25,9 @@ _TYPES: dict[str, Callable[[object], bool]] = {
     "null": lambda value: value is None,
 }
 
+MAX_HINTS = 20
+"""Unknown keys of one node that are answered with a similar name; looking for one takes its time."""
+
 CONFIG_TYPES = frozenset(_TYPES)
 """The type names that a ``ConfigField`` may bear."""
 
@@ -45,17 +48,19 @@ def check(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> list[
         for key, field in fields.items()
         if field.required and key not in config
     ]
+    hints = 0
     for key, value in config.items():
         field = fields.get(key)
         if field is not None:
             problems += _check_value(key, value, field)
         elif fields:
-            problems.append(Problem("config.unknown_key", key, _unknown(key, list(fields))))
+            hints += 1
+            problems.append(Problem("config.unknown_key", key, _unknown(key, fields, hints=hints <= MAX_HINTS)))
     return problems
 
 
-def _unknown(key: str, known: list[str]) -> str:
-    close = get_close_matches(key, known, n=1)
+def _unknown(key: str, known: Iterable[str], *, hints: bool) -> str:
+    close = get_close_matches(key, list(known), n=1) if hints else []
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
     return f"Config key {key} is not known; {hint}"
 

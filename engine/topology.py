@@ -3,14 +3,14 @@
 Pure: node ids and pairs of node ids in, frozen answers out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from proto.graph import TopologySummary
 
 
 def analyse(
     nodes: Sequence[str], edges: Iterable[tuple[str, str]]
-) -> tuple[TopologySummary, tuple[tuple[str, ...], ...]]:
+) -> tuple[TopologySummary, Iterator[tuple[str, ...]]]:
     """The topology of a graph, and its cycles.
 
     Args:
@@ -19,7 +19,8 @@ def analyse(
 
     Returns:
         The summary, whose ``sorted`` and ``levels`` lack the nodes that lie on a cycle or behind one; and the
-        cycles, each as the node ids along one of its rounds. No cycles means that the order is complete.
+        cycles, each as the node ids along one of its rounds, found as they are asked for, because there may be as
+        many as edges. No cycles means that the order is complete.
     """
     successors: dict[str, list[str]] = {node: [] for node in nodes}
     waiting_for: dict[str, int] = dict.fromkeys(nodes, 0)
@@ -46,12 +47,12 @@ def analyse(
         sorted=ordered, levels=tuple(levels), input_nodes=summary_inputs, output_nodes=summary_outputs
     )
     left_over = set(nodes).difference(ordered)
-    return summary, tuple(_cycles(left_over, successors, nodes))
+    return summary, _cycles(left_over, successors, nodes)
 
 
 def _cycles(
     left_over: set[str], successors: dict[str, list[str]], order: Sequence[str]
-) -> Iterable[tuple[str, ...]]:
+) -> Iterator[tuple[str, ...]]:
     """One round of every cycle that can be found by walking on from each node that has not been walked yet."""
     walked: set[str] = set()
     for start in order:

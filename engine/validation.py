@@ -5,8 +5,9 @@ asked of what has a shape; both report as much as they can. The messages are tho
 clients know (such as "Graph missing symbia version"), where it has any.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,13 +22,40 @@ from proto.problem import Problem
 
 T = TypeVar("T")
 
+MAX_CYCLES = 20
+"""Cycles reported of one graph. Each is a problem to repair, and thousands may run through a few nodes."""
 
-def parse_graph(document: Any, limits: EngineLimits) -> tuple[GraphDefinition | None, list[Problem]]:
-    """A decoded JSON document as a graph definition.
+MAX_CYCLE_NODES = 20
+"""Nodes named of one cycle; a text with all of a thousand names helps nobody."""
+
+MAX_HINTS = 20
+"""Unknown components that are answered with a similar name: looking for one takes time for every known one."""
+
+
+class GraphDraft(msgspec.Struct, frozen=True):
+    """What could be read of a document that is meant to be a graph.
+
+    Attributes:
+        definition: all that has the right shape.
+        node_places: for each node of the definition, its index in the document.
+        edge_places: likewise for each edge.
+        misshapen_ids: ids of the nodes that are not in the definition, for want of the right shape.
+        has_nodes: whether the document has a list of nodes that could be read at all.
+    """
+
+    definition: GraphDefinition
+    node_places: tuple[int, ...]
+    edge_places: tuple[int, ...]
+    misshapen_ids: frozenset[str]
+    has_nodes: bool
+
+
+def parse_graph(document: Any, limits: EngineLimits) -> tuple[GraphDraft | None, list[Problem]]:
+    """A decoded JSON document as the draft of a graph definition.
 
     Returns:
-        The definition of all that has the right shape, and the problems of the rest; no definition where the
-        document as a whole has another shape.
+        A draft of all that has the right shape, and the problems of the rest; no draft where the document as a
+        whole has another shape.
     """
     if not isinstance(document, dict):
         return None, [Problem("graph.wrong_type", "", "A graph is a JSON object")]
@@ -50,9 +78,29 @@ def parse_graph(document: Any, limits: EngineLimits) -> tuple[GraphDefinition | 
             wanted = "text" if kind is str else "an object"
             problems.append(Problem("graph.wrong_type", key, f"Graph {key} must be {wanted}"))
     definition = GraphDefinition(
-        symbia=str(document.get("symbia")), name=str(document.get("name")), nodes=nodes, edges=edges, **rest
+        symbia=str(document.get("symbia")),
+        name=str(document.get("name")),
+        nodes=tuple(nodes.values()),
+        edges=tuple(edges.values()),
+        **rest,
     )
-    return definition, problems
+    has_nodes = not any(problem.path == "nodes" for problem in problems)
+    if document.get("nodes") == []:
+        problems.append(Problem("graph.empty", "nodes", "Graph has no nodes"))
+    return GraphDraft(
+        definition=definition,
+        node_places=tuple(nodes),
+        edge_places=tuple(edges),
+        misshapen_ids=_ids_of(document["nodes"]) - {node.id for node in nodes.values()}
+        if has_nodes
+        else frozenset(),
+        has_nodes=has_nodes,
+    ), problems
+
+
+def _ids_of(items: list[Any]) -> frozenset[str]:
+    ids = [item.get("id") for item in items if isinstance(item, dict)]
+    return frozenset(node_id for node_id in ids if isinstance(node_id, str))
 
 
 def _parse_list(
@@ -61,16 +109,17 @@ def _parse_list(
     limit: int,
     problems: list[Problem],
     parse: Callable[[Any, str, list[Problem]], T | None],
-) -> tuple[T, ...]:
+) -> dict[int, T]:
+    """The items of a list that have the right shape, by their index in it."""
     items = document.get(key)
     if not isinstance(items, list):
         problems.append(Problem(f"graph.missing_{key}", key, f"Graph missing {key} array"))
-        return ()
+        return {}
     if len(items) > limit:
         problems.append(Problem("graph.too_large", key, f"Graph has {len(items)} {key}; {limit} are allowed"))
-        return ()
-    parsed = [parse(item, f"{key}[{index}]", problems) for index, item in enumerate(items)]
-    return tuple(item for item in parsed if item is not None)
+        return {}
+    parsed = {index: parse(item, f"{key}[{index}]", problems) for index, item in enumerate(items)}
+    return {index: item for index, item in parsed.items() if item is not None}
 
 
 def _parse_node(item: Any, path: str, problems: list[Problem]) -> Node | None:
@@ -106,36 +155,45 @@ def _convert(item: Any, shape: type[T], code: str, path: str, problems: list[Pro
         return None
 
 
-def check_graph(
-    definition: GraphDefinition, components: Mapping[str, Component], limits: EngineLimits
-) -> list[Problem]:
+def check_graph(draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits) -> list[Problem]:
     """What is wrong with the meaning of a graph: ids, components, configuration, ports, cycles.
 
     Args:
-        definition: of the right shape.
+        draft: as ``parse_graph`` made it.
         components: the known components that the graph's nodes may name, by id.
         limits: bounds of names and configurations.
     """
+    if not draft.has_nodes:
+        return []  # nothing can be asked of edges between nodes that could not be read
     problems: list[Problem] = []
-    if not definition.nodes:
-        problems.append(Problem("graph.empty", "nodes", "Graph has no nodes"))
+    definition = draft.definition
     nodes: dict[str, Node] = {}
-    for index, node in enumerate(definition.nodes):
+    hints = iter(range(MAX_HINTS))
+    for place, node in zip(draft.node_places, definition.nodes, strict=True):
+        path = f"nodes[{place}]"
         if node.id in nodes:
-            problems.append(Problem("node.duplicate_id", f"nodes[{index}].id", f"Duplicate node id: {node.id}"))
+            problems.append(Problem("node.duplicate_id", f"{path}.id", f"Duplicate node id: {node.id}"))
         nodes.setdefault(node.id, node)
-        problems += _check_node(node, f"nodes[{index}]", components, limits)
-    problems += _check_edges(definition.edges, nodes, components)
+        problems += _check_node(node, path, components, limits, hints)
+    problems += _check_edges(draft, nodes, components)
     pairs = [(edge.source.node, edge.target.node) for edge in definition.edges]
     known = [(source, target) for source, target in pairs if source in nodes and target in nodes]
     _, cycles = analyse(list(nodes), known)
-    for cycle in cycles:
-        circle = " -> ".join((*cycle, cycle[0]))
-        problems.append(Problem("graph.cycle", "edges", f"Graph contains cycles: {circle}"))
+    for cycle in islice(cycles, MAX_CYCLES):
+        problems.append(Problem("graph.cycle", "edges", f"Graph contains cycles: {_round_of(cycle)}"))
     return problems
 
 
-def _check_node(node: Node, path: str, components: Mapping[str, Component], limits: EngineLimits) -> list[Problem]:
+def _round_of(cycle: Sequence[str]) -> str:
+    named = list(cycle[:MAX_CYCLE_NODES])
+    if len(cycle) > MAX_CYCLE_NODES:
+        named.append(f"({len(cycle) - MAX_CYCLE_NODES} more)")
+    return " -> ".join((*named, cycle[0]))
+
+
+def _check_node(
+    node: Node, path: str, components: Mapping[str, Component], limits: EngineLimits, hints: Iterator[int]
+) -> list[Problem]:
     problems = []
     for key, text in (("id", node.id), ("name", node.name)):
         if len(text) > limits.name_characters:
@@ -150,7 +208,7 @@ def _check_node(node: Node, path: str, components: Mapping[str, Component], limi
         problems.append(Problem("node.inbox_out_of_range", f"{path}.inbox.capacity", message))
     component = components.get(node.component)
     if component is None:
-        close = get_close_matches(node.component, list(components), n=1)
+        close = get_close_matches(node.component, list(components), n=1) if next(hints, None) is not None else []
         hint = f"; did you mean {close[0]}?" if close else ""
         message = (
             f"Graph references components with no registered implementation: {node.id} -> {node.component}{hint}"
@@ -168,13 +226,13 @@ def _check_node(node: Node, path: str, components: Mapping[str, Component], limi
 
 
 def _check_edges(
-    edges: tuple[Edge, ...], nodes: Mapping[str, Node], components: Mapping[str, Component]
+    draft: GraphDraft, nodes: Mapping[str, Node], components: Mapping[str, Component]
 ) -> list[Problem]:
     problems: list[Problem] = []
     ids: set[str] = set()
     ends: set[tuple[Endpoint, Endpoint]] = set()
-    for index, edge in enumerate(edges):
-        path = f"edges[{index}]"
+    for place, edge in zip(draft.edge_places, draft.definition.edges, strict=True):
+        path = f"edges[{place}]"
         if edge.id and edge.id in ids:
             problems.append(Problem("edge.duplicate_id", f"{path}.id", f"Duplicate edge id: {edge.id}"))
         ids.add(edge.id)
@@ -182,8 +240,9 @@ def _check_edges(
             message = f"A second edge from {edge.source} to {edge.target} would deliver every value twice"
             problems.append(Problem("edge.duplicate", path, message))
         ends.add((edge.source, edge.target))
-        problems += _check_end("source", edge.source, f"{path}.source", nodes, components)
-        problems += _check_end("target", edge.target, f"{path}.target", nodes, components)
+        for end, endpoint in (("source", edge.source), ("target", edge.target)):
+            if endpoint.node not in draft.misshapen_ids:  # their own problem has been reported
+                problems += _check_end(end, endpoint, f"{path}.{end}", nodes, components)
     return problems
 
 
