@@ -35,8 +35,10 @@ OPEN_PROGRAM_REFUSED = 1
 OPEN_INITIALIZE_FAILED = 2
 
 STATUS = struct.Struct("<IIII")
-STATUS_CLEARED_OFFSET, STATUS_CLEARED = 4, bytes(12)
 """output address, output length, closed messages, fault"""
+
+STATUS_CLEARED_OFFSET, STATUS_CLEARED = 4, bytes(12)
+"""What the host writes before each call: everything but the address is of one call only."""
 
 _OPEN = struct.Struct("<Qd")
 _RECORD = struct.Struct("<BBHI")

@@ -151,6 +151,7 @@ class Store:
 
     def __init__(self, engine: Engine, *, memory_bytes: int, table_elements: int) -> None:
         self.pending: Pending | None = None
+        self._instance: Instance | None = None
         self._store = wasmtime.Store(engine)
         self._store.set_limits(
             memory_size=memory_bytes, table_elements=table_elements, instances=1, tables=4, memories=1
@@ -195,7 +196,9 @@ class Store:
         return pending
 
     def _refuse_second_call(self) -> None:
-        """Two calls on one store would run on each other's stack."""
+        """Two calls on one store would run on each other's stack; one on a freed store, on anybody's."""
+        if not self._context:
+            raise Trap("the guest was discarded")
         if self.pending is not None:
             raise RuntimeError("a call is already under way in this guest; one call at a time")
 
@@ -218,7 +221,8 @@ class Store:
 
     def instance(self, instance: Any) -> Instance:
         """The exports of a finished instantiation."""
-        return Instance(self._context, instance)
+        self._instance = Instance(self._context, instance)
+        return self._instance
 
     def take_result(self) -> int:
         """The result of the call that finished last. Raises Trap."""
@@ -243,6 +247,8 @@ class Store:
         if self.pending is not None:
             self.pending.delete()
         self._context = 0
+        if self._instance is not None:
+            self._instance.forget()
         self._store.close()
 
 
@@ -278,16 +284,20 @@ class Instance:
         self._memory_address = ctypes.addressof(self._memory)
         return True
 
+    def forget(self) -> None:
+        """Says that the store is gone: the memory is empty from now on."""
+        self._context = 0
+
     def memory_bytes(self) -> int:
         """The memory's size now."""
-        return int(_memory_data_size(self._context, self._memory_address))
+        return int(_memory_data_size(self._context, self._memory_address)) if self._context else 0
 
     def read(self, address: int, length: int) -> bytes | None:
         """A copy of guest memory; None when any of it lies outside.
 
         The base is looked up each time, because memory grows, and may move when it does.
         """
-        if address < 0 or length < 0 or address + length > _memory_data_size(self._context, self._memory_address):
+        if address < 0 or length < 0 or address + length > self.memory_bytes():
             return None
         if not length:
             return b""
@@ -296,7 +306,7 @@ class Instance:
     def write(self, address: int, data: bytes) -> bool:
         """Copies into guest memory; False, with nothing written, when any of it would lie outside."""
         length = len(data)
-        if address < 0 or address + length > _memory_data_size(self._context, self._memory_address):
+        if address < 0 or address + length > self.memory_bytes():
             return False
         if length:
             ctypes.memmove(_memory_data(self._context, self._memory_address) + address, data, length)

@@ -338,7 +338,7 @@ class Guest:
         if not self._status_at or count == 1:
             return before
         now = self._status()[2]
-        if now < before and before:
+        if now < before:
             raise ProtocolViolation("the guest's count of closed messages went backwards")
         if now > count:
             raise ProtocolViolation("the guest says that it closed more messages than it was given")

@@ -11,7 +11,7 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of one guest instance. Each ends the invocation that meets it, and never the service."""
 
     memory_bytes: int = 64 * 1024 * 1024
-    """Linear memory. Holds a 10 MB value in its three forms (text, string, text again) with room to work."""
+    """Linear memory. A value lives in it up to five times: as text, parsed, changed, written, and copied."""
 
     cpu_ms: int = 2_000
     """Computing time of one invocation, in slices of one millisecond. A loop without end costs this much."""

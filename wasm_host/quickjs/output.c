@@ -66,6 +66,18 @@ size_t output_length(void)
     return status.length;
 }
 
+/* JSON.stringify writes half a surrogate pair as an escape, which many JSON readers refuse, ours among them.
+ * It becomes U+FFFD, as where the web turns strings into UTF-8; the escape has the same length. */
+static void mend_surrogates(char *text, size_t length)
+{
+    char *end = text + length;
+    while ((text = memchr(text, '\\', (size_t)(end - text))) && end - text >= 6) {
+        if (text[1] == 'u' && text[2] == 'd' && text[3] >= '8')
+            memcpy(text + 2, "fffd", 4);
+        text += 2;
+    }
+}
+
 void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length)
 {
     struct symbia_record record = {(uint8_t)kind, 0, port, (uint32_t)length};
@@ -73,6 +85,8 @@ void output_record(enum symbia_kind kind, uint16_t port, const void *payload, si
     memcpy(buffer + status.length, &record, sizeof record);
     if (length)
         memcpy(buffer + status.length + sizeof record, payload, length);
+    if (kind != SYMBIA_STATE)
+        mend_surrogates(buffer + status.length + sizeof record, length);
     last_record = status.length;
     status.length += sizeof record + length;
 }
@@ -113,8 +127,10 @@ char *json_text(JSValueConst value, size_t *length)
     if (JS_IsString(text)) {
         const char *utf8 = JS_ToCStringLen(guest.js, length, text);
         copy = utf8 ? js_malloc(guest.js, *length + 1) : NULL;
-        if (copy)
+        if (copy) {
             memcpy(copy, utf8, *length + 1);
+            mend_surrogates(copy, *length);
+        }
         JS_FreeCString(guest.js, utf8);
     } else {   /* undefined, a function, a symbol: what JSON cannot say */
         copy = js_strdup(guest.js, "null");

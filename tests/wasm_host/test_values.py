@@ -1,0 +1,115 @@
+"""Odd, big and hostile values on their way through a guest."""
+
+import json
+
+import pytest
+
+from tests.wasm_host.sandboxes import process, run, value_of
+from wasm_host.limits import GuestLimits
+
+ROOMY = GuestLimits(output_bytes=32 * 1024 * 1024, memory_bytes=128 * 1024 * 1024)
+
+SAME = [
+    b"0", b"-1", b"7", b"123456789", b"-123456789", b"1234567890", b"2147483648", b"-2147483648", b"1.5", b"-0.25",
+    b"1e+100", b"true", b"false", b"null", b'""', b'"a"', rb'"\u0000"', rb'"\"\\"', '"ü→𝄞"'.encode(), b"[]", b"{}",
+    b'{"a":{"b":[1,2,{"c":null}]}}', b'{"__proto__":1}', b'{"constructor":{"prototype":2}}', rb'"\\ud800"',
+    b"[1,[2,[3]]]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", SAME)
+async def test_a_value_comes_out_as_it_went_in(value: bytes) -> None:
+    """JSON that JavaScript can say survives being parsed and written."""
+    assert await value_of("value", value) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        ("undefined", b"null"), ("NaN", b"null"), ("Infinity", b"null"), ("-0", b"0"), ("() => 1", b"null"),
+        ("Symbol()", b"null"), ("[undefined, () => 1]", b"[null,null]"), ("({a: undefined})", b"{}"),
+        ("new Date(0)", b'"1970-01-01T00:00:00.000Z"'), ("'\\ud800x'", b'"\\ufffdx"'),
+        ("0.1 + 0.2", b"0.30000000000000004"),
+        ("2 ** 53 + 2", b"9007199254740994"), ("({toJSON() { return 5 }})", b"5"), ("new String('s')", b'"s"'),
+        ("-2147483648", b"-2147483648"), ("1e21", b"1e+21"),
+    ],
+)  # fmt: skip
+async def test_what_json_cannot_say_becomes_what_stringify_makes_of_it(expression: str, answer: bytes) -> None:
+    """As JSON.stringify, and null where that answers undefined."""
+    assert await value_of(expression) == answer
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"), [("1n", "BigInt"), ("(() => { const a = []; a[0] = a; return a })()", "circular")]
+)
+async def test_what_has_no_json_is_an_error_of_that_invocation(expression: str, message: str) -> None:
+    """A BigInt or a cycle fails its message, and nothing else."""
+    bad, good = await run(f"value ? {expression} : 5", b"1", b"0", mode="map")
+    assert bad.error is not None
+    assert bad.error.name == "TypeError"
+    assert message in bad.error.message
+    assert good.emissions == [(0, b"5")]
+
+
+async def test_proto_in_json_is_a_key_like_any_other() -> None:
+    """A value cannot set its own prototype, nor anybody's."""
+    answer = await value_of(
+        "[value.polluted === undefined, ({}).polluted === undefined]", b'{"__proto__":{"polluted":1}}'
+    )
+    assert answer == b"[true,true]"
+
+
+async def test_ten_megabytes_pass() -> None:
+    """A big value can be read with the default limits, and written with wider ones."""
+    value = json.dumps("x" * 10_000_000).encode()
+    assert await value_of("value.length", value, limits=GuestLimits()) == b"10000000"
+    half = json.dumps("x" * 7_000_000).encode()
+    assert await value_of("value", half, limits=GuestLimits()) == half
+    assert await value_of("value", value, limits=ROOMY) == value
+
+
+async def test_values_after_a_big_one_are_unharmed() -> None:
+    """The buffer that held it is given back."""
+    big = json.dumps("x" * 3_000_000).encode()
+    results = await run("value.length", big, b'"ab"', big, b'"abc"', mode="map", limits=GuestLimits())
+    assert [effects.emissions for effects in results] == [
+        [(0, b"3000000")],
+        [(0, b"2")],
+        [(0, b"3000000")],
+        [(0, b"3")],
+    ]
+
+
+async def test_values_nested_too_deeply_are_errors_of_their_invocation() -> None:
+    """On the way in JavaScript's parser refuses, on the way out the host; the guest lives on."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    bad, good = await run("value", deep, b"1", mode="map")
+    assert bad.error is not None
+    assert bad.error.name == "RangeError"
+    assert good.emissions == [(0, b"1")]
+    out, after = await run(
+        "(() => { let a = []; for (let i = 0; i < value; i++) a = [a]; return a })()", b"3000", b"0", mode="map"
+    )
+    assert out.error is not None
+    assert "nested too deeply" in out.error.message
+    assert after.emissions == [(0, b"[]")]
+
+
+async def test_a_value_that_is_not_json_is_an_error_of_its_invocation() -> None:
+    """The engine never sends one; the guest does not rely on that."""
+    for value in (b"", b"{", b"01", b"1 2", b"nul", b"'a'", b"\xff", b"-", b"--1", b"1.", b"[1,]"):
+        bad, good = await run("value", value, b"1", mode="map")
+        assert bad.error is not None, value
+        assert good.emissions == [(0, b"1")]
+
+
+async def test_a_large_batch_keeps_order_and_count() -> None:
+    """Every message has its own effects, in the order of the batch."""
+    results = await run("value * 2", *(b"%d" % number for number in range(1000)), mode="map")
+    assert [effects.emissions[0][1] for effects in results] == [b"%d" % (2 * number) for number in range(1000)]
+
+
+async def test_a_batch_with_much_output_comes_back_in_parts() -> None:
+    """The guest hands over before its memory is full of output; the caller does not notice."""
+    results = await process("ctx.emit('out', 'x'.repeat(2000000))", *[b"1"] * 12)
+    assert [len(effects.emissions[0][1]) for effects in results] == [2_000_002] * 12
