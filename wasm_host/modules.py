@@ -23,7 +23,7 @@ from wasm_host.errors import HostError, ModuleError
 
 __all__ = ["ModuleCache", "default_cache_folder", "private_folder"]
 
-_SETTINGS = "1"
+_SETTINGS = "2"
 """Part of every key; changes when `capi.new_engine` configures its engine differently."""
 
 
