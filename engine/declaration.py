@@ -8,6 +8,7 @@ import msgspec
 from engine.config import CONFIG_TYPES
 from engine.limits import EngineLimits
 from engine.schema import check_schemas
+from engine.source import check_origin
 from proto import codec
 from proto.component import ERROR_PORT, ComponentDefinition, Port
 from proto.problem import Problem
@@ -108,9 +109,10 @@ def _check_code(definition: ComponentDefinition, limits: EngineLimits) -> list[P
     if code.type not in LANGUAGES:
         message = f"execution.type {code.type} cannot be registered; this runtime takes {', '.join(LANGUAGES)}"
         return [Problem("component.unsupported_type", "execution.type", message)]
-    if not code.source.strip():
-        return [Problem("component.missing_source", "execution.source", "A component needs its source text")]
+    if not code.source.strip() and not code.source_url:
+        message = "A component needs its source text, or a sourceUrl to fetch it from"
+        return [Problem("component.missing_source", "execution.source", message)]
     if len(code.source.encode("utf-8", "surrogatepass")) > limits.source_bytes:
         message = f"A component's source has at most {limits.source_bytes} bytes"
         return [Problem("component.source_too_large", "execution.source", message)]
-    return []
+    return check_origin(code)

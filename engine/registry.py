@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
+import msgspec
 
 from engine.builtin.catalogue import builtins
 from engine.builtin.expressions import ExpressionComponent
@@ -12,6 +13,7 @@ from engine.declaration import parse_component
 from engine.errors import ComponentExistsError, ComponentNotFoundError, InvalidComponentError
 from engine.limits import EngineLimits
 from engine.sandboxed import ExpressionRunner, SandboxHost, SourceComponent
+from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
 
 
@@ -22,13 +24,19 @@ class Registry(Mapping[str, Component]):
         host: runs what is not ours.
         limits: bounds of definitions.
         open_http_client: makes the client that a node uses for outgoing HTTP.
+        fetch_source: fetches the source of a component that names a URL in its place.
     """
 
     def __init__(
-        self, host: SandboxHost, limits: EngineLimits, open_http_client: Callable[[], httpx.AsyncClient]
+        self,
+        host: SandboxHost,
+        limits: EngineLimits,
+        open_http_client: Callable[[], httpx.AsyncClient],
+        fetch_source: FetchSource = no_source,
     ) -> None:
         self._host = host
         self._limits = limits
+        self._fetch_source = fetch_source
         self._components: dict[str, Component] = {}
         for item in builtins(open_http_client):
             component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
@@ -58,7 +66,8 @@ class Registry(Mapping[str, Component]):
         """Take in a stranger's component, given as a decoded JSON document.
 
         Raises:
-            InvalidComponentError: its shape, names or source are wrong; carries every problem.
+            InvalidComponentError: its shape, names or source are wrong, or the source cannot be fetched; carries
+                every problem.
             ComponentExistsError: its id is taken.
         """
         definition, problems = parse_component(document, self._limits)
@@ -66,6 +75,10 @@ class Registry(Mapping[str, Component]):
             raise InvalidComponentError(problems)
         if definition.id in self._components:
             raise ComponentExistsError(definition.id)
+        code, problems = await obtain_source(definition.execution, self._fetch_source, self._limits)
+        if problems:
+            raise InvalidComponentError(problems)
+        definition = msgspec.structs.replace(definition, execution=code)
         component = SourceComponent(definition, self._host)
         problems = list(await component.check_source())
         if problems:

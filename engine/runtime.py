@@ -26,6 +26,7 @@ from engine.observer import ExecutionObserver, FlowObserver
 from engine.registry import Registry
 from engine.routing import LoadedGraph
 from engine.sandboxed import open_sandboxes
+from engine.source import FetchSource, no_source
 from engine.wallclock import WallClock
 from proto.component import ComponentDefinition
 from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
@@ -48,6 +49,7 @@ async def open_runtime(
     limits: EngineLimits | None = None,
     cache_folder: Path | None = None,
     open_http_client: Callable[[], httpx.AsyncClient] = open_client,
+    fetch_source: FetchSource = no_source,
     clock: WallClock | None = None,
 ) -> AsyncIterator["Runtime"]:
     """A runtime; at the end of the block all its executions are stopped and cleaned up.
@@ -56,11 +58,12 @@ async def open_runtime(
         limits: its bounds; the defaults when absent.
         cache_folder: where compiled guests are kept; the user's cache folder when absent.
         open_http_client: makes the client that a node uses for outgoing HTTP.
+        fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
         clock: the time of day.
     """
     limits = limits or EngineLimits()
     async with open_sandboxes(cache_folder) as host, trio.open_nursery() as nursery:
-        registry = Registry(host, limits, open_http_client)
+        registry = Registry(host, limits, open_http_client, fetch_source)
         yield Runtime(nursery, registry, limits, clock or WallClock())
         nursery.cancel_scope.cancel()
 

@@ -28,6 +28,7 @@ from engine.limits import EngineLimits
 from engine.registry import Registry
 from engine.sandboxed import open_sandboxes
 from engine.schema import ValidatingHandler, compile_schemas
+from engine.source import FetchSource, no_source
 from proto import codec
 
 
@@ -165,8 +166,11 @@ class Workbench:
 
 @asynccontextmanager
 async def open_workbench(
-    *, limits: EngineLimits | None = None, cache_folder: Path | None = None
+    *,
+    limits: EngineLimits | None = None,
+    cache_folder: Path | None = None,
+    fetch_source: FetchSource = no_source,
 ) -> AsyncIterator[Workbench]:
     """A workbench with all built-in components; everything on it is gone at the end of the block."""
     async with open_sandboxes(cache_folder) as host:
-        yield Workbench(Registry(host, limits or EngineLimits(), open_client))
+        yield Workbench(Registry(host, limits or EngineLimits(), open_client, fetch_source))

@@ -60,11 +60,17 @@ class Code(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         type: the language; ``builtin`` for the components that the runtime ships.
         entrypoint: the name that a script or module gives its handler.
         source: the program's text.
+        source_url: where the text is fetched from when the component is registered, in place of ``source``.
+        sha256: what the author expects the source to be, in hexadecimal; only read at registration.
+        source_hash: the SHA-256 of the source, set when the component is registered.
     """
 
     type: ExecutionType
     entrypoint: str = "handler"
     source: str = ""
+    source_url: str = ""
+    sha256: str = ""
+    source_hash: str = ""
 
 
 class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
