@@ -347,8 +347,7 @@ class Execution:
             async with trio.open_nursery() as nursery:
                 nursery.cancel_scope.deadline = trio.current_time() + self._limits.cleanup_seconds
                 for instance in self._instances:
-                    if instance.is_initialized:
-                        nursery.start_soon(instance.cleanup)
+                    nursery.start_soon(instance.cleanup)
 
     def _end(self) -> None:
         self._completed_at = self._clock.timestamp()

@@ -40,9 +40,9 @@ class Instance:
     ) -> None:
         self.node = node
         self.counters = InstanceCounters()
-        self.is_initialized = False
         self._instance_id = instance_id
         self._handlers = handlers
+        self._initialized: list[Handler] = []
         self._turns = Turns()
         self._circuit = circuit
         self._on_error: OnError = node.definition.on_error or on_error
@@ -70,8 +70,8 @@ class Instance:
     async def initialize(self) -> HandlerError | None:
         """Let the handlers get ready. What they emit here leaves when ``run`` begins."""
         self._state = "initializing"
-        self.is_initialized = True  # also when it fails half-way: what it began must be cleaned up
         for handler in self._handlers:
+            self._initialized.append(handler)  # also when it fails half-way: what it began must be cleaned up
             try:
                 outcome = await handler.initialize()
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
@@ -127,16 +127,23 @@ class Instance:
             await self._give_out(outcome)
 
     async def cleanup(self) -> None:
-        """Let the handlers free what they have; their errors are reported and change nothing."""
+        """Let the initialised handlers free what they have, all at once, so that none waits for another.
+
+        Their errors are reported and change nothing.
+        """
         self._state = "stopped"
-        for handler in self._handlers:
-            try:
-                outcome = await handler.cleanup()
-            except Exception as error:  # noqa: BLE001 - as in initialize
-                outcome = Outcome(error=_as_handler_error(error))
-            self._log(outcome.logs)
-            if outcome.error is not None:
-                self._circuit.report_failure(self.node, outcome.error)
+        async with trio.open_nursery() as nursery:
+            for handler in self._initialized:
+                nursery.start_soon(self._clean_up, handler)
+
+    async def _clean_up(self, handler: Handler) -> None:
+        try:
+            outcome = await handler.cleanup()
+        except Exception as error:  # noqa: BLE001 - as in initialize
+            outcome = Outcome(error=_as_handler_error(error))
+        self._log(outcome.logs)
+        if outcome.error is not None:
+            self._circuit.report_failure(self.node, outcome.error)
 
     async def _next_batch(self, handler: Handler) -> Sequence[Message]:
         """The messages to process next; none when something held is due first."""
@@ -245,6 +252,7 @@ class Instance:
         for attempt in range(policy.max_attempts - 1):
             await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
             (outcome,) = await self._invoke(handler, [message])
+            self.counters.retries += 1
             self._log(outcome.logs)
             if outcome.error is None:
                 await self._emit(outcome.emissions)

@@ -8,7 +8,10 @@ from proto.execution import ExecutionMetrics, InstanceMetrics
 
 
 class InstanceCounters:
-    """What one instance has done so far. Latencies are seconds spent in its handler."""
+    """What one instance has done so far. Latencies are seconds spent in its handler.
+
+    ``retries`` counts those of the invocations that tried a message again.
+    """
 
     __slots__ = (
         "emitted",
@@ -16,6 +19,7 @@ class InstanceCounters:
         "invocations",
         "latencies",
         "max_latency_seconds",
+        "retries",
         "throughput",
         "total_latency_seconds",
     )
@@ -26,6 +30,7 @@ class InstanceCounters:
         self.invocations = 0
         self.emitted = 0
         self.errors = 0
+        self.retries = 0
         self.total_latency_seconds = 0.0
         self.max_latency_seconds = 0.0
 
@@ -82,11 +87,12 @@ def summarise(
         now: seconds of Trio's clock.
         epoch_ms: turns Trio's time into milliseconds since the epoch.
     """
-    invocations = emitted = errors = 0
+    invocations = retries = emitted = errors = 0
     total = longest = rate = 0.0
     latencies = LatencyHistogram()
     for counters in instances:
         invocations += counters.invocations
+        retries += counters.retries
         emitted += counters.emitted
         errors += counters.errors
         total += counters.total_latency_seconds
@@ -94,7 +100,7 @@ def summarise(
         rate += counters.throughput.per_second(now)
         latencies.merge(counters.latencies)
     return ExecutionMetrics(
-        messages_processed=invocations,
+        messages_processed=invocations - retries,
         messages_emitted=emitted,
         node_invocations=invocations,
         component_invocations=invocations,

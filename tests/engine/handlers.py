@@ -232,7 +232,9 @@ def components(
 
     def make(component_id: str, kind: Callable[[InstanceContext, Journal], Handler]) -> Component:
         ports = Ports(inputs=(Port("in"), Port("other")), outputs=(Port("out"),))
-        definition = ComponentDefinition(component_id, component_id, "1.0.0", ports, Code("builtin"))
+        definition = ComponentDefinition(
+            component_id, component_id, "1.0.0", ports, Code("builtin"), stateless=True
+        )
         return Builtin(definition, lambda context: kind(context, journal))
 
     return {component_id: make(component_id, kind) for component_id, kind in handlers.items()}
