@@ -5,13 +5,25 @@ values are reported together, each with its name, its value and what is expected
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from engine.limits import EngineLimits
+from service.outbound_rules import (
+    ALLOW_EXPECTED,
+    DEFAULT_PORTS,
+    PORTS_EXPECTED,
+    AllowList,
+    OutboundMode,
+    OutboundRules,
+    PortSet,
+    read_allow_list,
+    read_ports,
+)
+from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, Kind, choice, whole_number
 
 Auth = Literal["unset", "none"]
 LogFormat = Literal["auto", "json", "console"]
@@ -31,6 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     completion_grace_ms: float = 2_000
     drain_seconds: float = 5
     max_body_bytes: int = 12 * 1024 * 1024
+    outbound: OutboundMode = "guarded"
+    outbound_allow: AllowList = AllowList()
+    outbound_ports: PortSet = DEFAULT_PORTS
     cache_folder: Path | None = None
     log_level: str = "info"
     log_format: LogFormat = "auto"
@@ -50,6 +65,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             stop_seconds=self.drain_seconds,
         )
 
+    def outbound_rules(self) -> OutboundRules:
+        """Where outgoing requests may go."""
+        return OutboundRules(allow=self.outbound_allow, ports=self.outbound_ports)
+
 
 class SettingsError(ValueError):
     """Settings that cannot be used; ``complaints`` holds one sentence for each."""
@@ -57,18 +76,6 @@ class SettingsError(ValueError):
     def __init__(self, complaints: list[str]) -> None:
         super().__init__("\n".join(complaints))
         self.complaints = tuple(complaints)
-
-
-class Kind(msgspec.Struct, frozen=True):
-    """How the text of a variable becomes a value.
-
-    Attributes:
-        expected: what a right value looks like, for people.
-        read: turns the text into the value, or raises ValueError.
-    """
-
-    expected: str
-    read: Callable[[str], Any]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -85,141 +92,105 @@ class Row(msgspec.Struct, frozen=True):
         value = getattr(Settings(), self.field)
         if value is None or value == "unset":
             return ""
-        return str(value).lower() if isinstance(value, bool) else f"{value:g}" if _is_float(value) else str(value)
-
-
-def _is_float(value: object) -> bool:
-    return isinstance(value, float)
-
-
-def _number(smallest: int, largest: int, unit: str = "") -> Kind:
-    """A whole number in a range; bounded, so that no value overflows what it is used for."""
-
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 18 and smallest <= int(text) <= largest):
-            raise ValueError
-        return int(text)
-
-    unit_text = f" ({unit})" if unit else ""
-    return Kind(expected=f"a whole number from {smallest} to {largest}{unit_text}", read=read)
-
-
-def _choice(*values: str) -> Kind:
-    def read(text: str) -> str:
-        if text.lower() not in values:
-            raise ValueError
-        return text.lower()
-
-    return Kind(expected=" or ".join(values), read=read)
-
-
-def _read_switch(text: str) -> bool:
-    return {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "on": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "off": False,
-    }[text.lower()]
-
-
-def _read_folder(text: str) -> Path:
-    folder = Path(text)
-    if not folder.is_absolute() or "\0" in text:
-        raise ValueError
-    return folder
-
-
-def _read_host(text: str) -> str:
-    if not text.isprintable() or any(character in text for character in " /@") or len(text) > 253:
-        raise ValueError
-    return text
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 _MAX_COUNT = 10_000_000
 _WEEK_MS = 7 * 24 * 3600 * 1000
-_PORT = _number(0, 65_535)
-_HOST = Kind(expected="an address or a host name of this machine", read=_read_host)
-_SWITCH = Kind(expected="true or false", read=_read_switch)
-_FOLDER = Kind(expected="an absolute path", read=_read_folder)
 
 TABLE = (
     Row(
         "host",
         ("HOST",),
-        _HOST,
+        HOST,
         "The address to serve on. Others than this machine's own loopback need AUTH=none.",
     ),
-    Row("port", ("RUNTIME_PORT", "PORT"), _PORT, "The port to serve on; 0 takes any free one."),
+    Row("port", ("RUNTIME_PORT", "PORT"), PORT, "The port to serve on; 0 takes any free one."),
     Row(
         "auth",
         ("AUTH",),
-        _choice("none"),
+        choice("none"),
         "none serves everybody without asking who they are, on any address. "
         "Unset, only this machine is served, and web pages of other origins are refused.",
     ),
     Row(
         "max_concurrent_executions",
         ("MAX_CONCURRENT_EXECUTIONS",),
-        _number(1, 100_000),
+        whole_number(1, 100_000),
         "Executions that may be under way at once; one more is refused with status 409.",
     ),
     Row(
         "default_execution_timeout_ms",
         ("DEFAULT_EXECUTION_TIMEOUT",),
-        _number(0, _WEEK_MS, "milliseconds, 0 for no limit"),
+        whole_number(0, _WEEK_MS, "milliseconds, 0 for no limit"),
         "Wall time after which an execution that asked for no other limit fails.",
     ),
     Row(
         "max_backpressure_queue",
         ("MAX_BACKPRESSURE_QUEUE",),
-        _number(1, _MAX_COUNT),
+        whole_number(1, _MAX_COUNT),
         "Messages that a paused execution holds; one more is refused with status 429.",
     ),
     Row(
         "isolate_pool_size",
         ("ISOLATE_POOL_SIZE",),
-        _number(0, _MAX_COUNT),
+        whole_number(0, _MAX_COUNT),
         "Accepted, and without effect: a sandbox opens in under a millisecond, so no pool of them is kept.",
     ),
     Row(
         "enable_metrics",
         ("ENABLE_METRICS",),
-        _SWITCH,
+        SWITCH,
         "Whether GET /api/executions/<id>/metrics is served.",
     ),
     Row(
         "completion_grace_ms",
         ("COMPLETION_GRACE_MS",),
-        _number(0, _WEEK_MS, "milliseconds"),
+        whole_number(0, _WEEK_MS, "milliseconds"),
         "Quiet time after which an execution with completion auto ends by itself.",
     ),
     Row(
         "drain_seconds",
         ("DRAIN_SECONDS",),
-        _number(1, 3600, "seconds"),
+        whole_number(1, 3600, "seconds"),
         "How long the service, or one execution, may take to come to its end when it is told to stop.",
     ),
     Row(
         "max_body_bytes",
         ("MAX_BODY_BYTES",),
-        _number(1024, 1024**3, "bytes"),
+        whole_number(1024, 1024**3, "bytes"),
         "The largest request body; a larger one is refused with status 413.",
+    ),
+    Row(
+        "outbound",
+        ("OUTBOUND",),
+        choice("guarded", "listed", "open", "off"),
+        "Where requests of graphs, and for the sources of components, may go: the public Internet and what "
+        "OUTBOUND_ALLOW names; only what it names; anywhere; nowhere.",
+    ),
+    Row(
+        "outbound_allow",
+        ("OUTBOUND_ALLOW",),
+        Kind(expected=ALLOW_EXPECTED, read=read_allow_list),
+        "What may be reached beyond the public Internet; without a port, at the ports of OUTBOUND_PORTS.",
+    ),
+    Row(
+        "outbound_ports",
+        ("OUTBOUND_PORTS",),
+        Kind(expected=PORTS_EXPECTED, read=read_ports),
+        "The ports at which hosts may be reached.",
     ),
     Row(
         "cache_folder",
         ("CACHE_FOLDER",),
-        _FOLDER,
+        FOLDER,
         "Where compiled sandbox code is kept between starts; the user's own cache folder when unset.",
     ),
-    Row("log_level", ("LOG_LEVEL",), _choice("debug", "info", "warning", "error"), "The least that is logged."),
+    Row("log_level", ("LOG_LEVEL",), choice("debug", "info", "warning", "error"), "The least that is logged."),
     Row(
         "log_format",
         ("LOG_FORMAT",),
-        _choice("auto", "json", "console"),
+        choice("auto", "json", "console"),
         "How log lines look on standard error; auto is console at a terminal and json elsewhere.",
     ),
 )
@@ -240,7 +211,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         text = environment[variable].strip()
         try:
             values[row.field] = row.kind.read(text)
-        except (ValueError, KeyError):
+        except ValueError:
             complaints.append(f"{variable}={_shown(text)} is not usable: expected {row.kind.expected}.")
     settings = Settings(**values)
     if not complaints and settings.loopback_only and not is_loopback(settings.host):

@@ -1,0 +1,69 @@
+"""Kinds of settings: how the text of an environment variable becomes a value, and what is expected of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How the text of a variable becomes a value.
+
+    Attributes:
+        expected: what a right value looks like, for people.
+        read: turns the text into the value, or raises ValueError.
+    """
+
+    expected: str
+    read: Callable[[str], Any]
+
+
+def whole_number(smallest: int, largest: int, unit: str = "") -> Kind:
+    """A whole number in a range; bounded, so that no value overflows what it is used for."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 18 and smallest <= int(text) <= largest):
+            raise ValueError
+        return int(text)
+
+    unit_text = f" ({unit})" if unit else ""
+    return Kind(expected=f"a whole number from {smallest} to {largest}{unit_text}", read=read)
+
+
+def choice(*values: str) -> Kind:
+    """One of several words; upper and lower case are the same."""
+
+    def read(text: str) -> str:
+        if text.lower() not in values:
+            raise ValueError
+        return text.lower()
+
+    return Kind(expected=" or ".join(values), read=read)
+
+
+def _read_switch(text: str) -> bool:
+    if text.lower() in {"true", "1", "yes", "on"}:
+        return True
+    if text.lower() in {"false", "0", "no", "off"}:
+        return False
+    raise ValueError
+
+
+def _read_folder(text: str) -> Path:
+    folder = Path(text)
+    if not folder.is_absolute() or "\0" in text:
+        raise ValueError
+    return folder
+
+
+def _read_host(text: str) -> str:
+    if not text.isprintable() or any(character in text for character in " /@") or len(text) > 253:
+        raise ValueError
+    return text
+
+
+PORT = whole_number(0, 65_535)
+HOST = Kind(expected="an address or a host name of this machine", read=_read_host)
+SWITCH = Kind(expected="true or false", read=_read_switch)
+FOLDER = Kind(expected="an absolute path", read=_read_folder)

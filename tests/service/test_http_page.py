@@ -1,0 +1,30 @@
+"""docs/http.md lists the routes and statuses that exist, and no others."""
+
+import re
+from pathlib import Path
+
+from engine.runtime import open_runtime
+from service.app import create_app
+from service.problems import STATUSES
+from service.routes.health import Readiness
+from service.settings import Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+
+
+async def test_the_page_lists_every_route() -> None:
+    """Each route of the application has its row, and each row its route."""
+    async with open_runtime() as runtime:
+        app = create_app(runtime, Settings(), Readiness())
+    served = {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert set(re.findall(r"^\| (\w+) \| `(/[^`]*)` \|", PAGE, re.MULTILINE)) == served
+
+
+def test_the_page_explains_every_status_of_the_table() -> None:
+    """No status can be added without saying when it comes."""
+    explained = {int(status) for status in re.findall(r"^\| (\d{3}) \|", PAGE, re.MULTILINE)}
+    assert {int(status) for _, status in STATUSES} <= explained
