@@ -22,6 +22,8 @@ from proto.codec import encode
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from proto.message import Injection
 from service.injections import InjectionSyntaxError
+from service.outbound import UNGUARDED
+from service.source_fetcher import SourceFetcher
 from service.standard_input import Lines, LineTooLongError
 
 Parse = Callable[[bytes], Injection]
@@ -132,7 +134,8 @@ async def run_plan(plan: Plan, output: BinaryIO, notes: Notes, *, input_descript
         InputError: a message could not be taken.
     """
     limits = EngineLimits(injection_wait_seconds=math.inf, default_timeout_ms=0)
-    async with open_runtime(limits=limits) as runtime:
+    fetcher = SourceFetcher(UNGUARDED.open_source_client, limits.source_bytes)
+    async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
         try:
             return await _run(runtime, plan, output, notes, input_descriptor)
         except (InvalidError, ComponentExistsError, InputError) as error:

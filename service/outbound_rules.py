@@ -20,7 +20,7 @@ _WITH_PORT = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([0-9]{1,5}))?", re.
 _MAX_ENTRIES = 1_000
 
 ALLOW_EXPECTED = (
-    "host names, addresses and networks, each with or without a port, such as orders.internal, 10.1.0.0/16:8080"
+    "host names, addresses and networks, each with or without a port, such as orders.internal,10.1.0.0/16:8080"
 )
 PORTS_EXPECTED = "ports and ranges of ports, such as 80,443,8000-8999"
 

@@ -9,7 +9,8 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 import trio
@@ -22,11 +23,14 @@ from engine.runtime import Runtime, open_runtime
 from service.access import AccessLog
 from service.app import create_app
 from service.delivery import WholeReplies
+from service.guarded_network import Resolve
 from service.last_resort import LastResort
 from service.logs import LoggingObserver
+from service.outbound import open_outside
 from service.routes.graphs import ENDED
 from service.routes.health import Readiness
 from service.settings import Settings
+from service.source_fetcher import SourceFetcher
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
@@ -100,11 +104,28 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
                         told_to_stop.set()
 
             nursery.start_soon(watch_signals)
-            async with open_runtime(
-                limits=settings.engine_limits(), cache_folder=settings.cache_folder
-            ) as runtime:
+            async with open_configured_runtime(settings) as runtime:
                 await serve_runtime(runtime, settings, listener, announce, told_to_stop)
             nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def open_configured_runtime(settings: Settings, resolve: Resolve | None = None) -> AsyncIterator[Runtime]:
+    """A runtime as the settings ask for it.
+
+    Args:
+        settings: how the service runs.
+        resolve: finds the addresses of the hosts of outgoing requests; the machine's resolver when absent.
+    """
+    limits = settings.engine_limits()
+    outside = open_outside(settings.outbound, settings.outbound_rules(), resolve)
+    async with open_runtime(
+        limits=limits,
+        cache_folder=settings.cache_folder,
+        open_http_client=outside.open_client,
+        fetch_source=SourceFetcher(outside.open_source_client, limits.source_bytes),
+    ) as runtime:
+        yield runtime
 
 
 async def serve_runtime(

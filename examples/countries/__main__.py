@@ -39,7 +39,7 @@ def main(console: Console | None = None) -> int:
     try:
         with (
             open_collector() as collector,
-            open_server() as url,
+            open_server(collector.url.removeprefix("http://")) as url,
             httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
         ):
             console.print(f"Service on {url}, collector on {collector.url}")

@@ -20,14 +20,18 @@ class ServerError(Exception):
 
 
 @contextmanager
-def open_server() -> Iterator[str]:
+def open_server(reachable: str = "") -> Iterator[str]:
     """The URL of a service that lives as long as the block.
+
+    Args:
+        reachable: ``host:port`` on this machine that the service may send requests to, which it else may not.
 
     Raises:
         ServerError: it ended, or said no URL within START_SECONDS.
     """
     command = [sys.executable, "-m", "service", "serve"]
     environment = {**os.environ, "HOST": "127.0.0.1", "PORT": "0", "RUNTIME_PORT": "", "PYTHONUNBUFFERED": "1"}
+    environment |= {"OUTBOUND": "", "OUTBOUND_ALLOW": reachable}
     with subprocess.Popen(
         command,
         env=environment,

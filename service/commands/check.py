@@ -9,9 +9,12 @@ import click
 import trio
 
 from engine.errors import ComponentExistsError, InvalidComponentError
+from engine.limits import EngineLimits
 from engine.runtime import open_runtime
 from service.document_files import FILE, DocumentFileError, read_document_file
+from service.outbound import UNGUARDED
 from service.run_report import problem_line
+from service.source_fetcher import SourceFetcher
 
 
 @click.command(name="check")
@@ -38,7 +41,9 @@ def command(graph: Path, components: tuple[Path, ...]) -> None:
 
 async def _find(document: Any, components: Sequence[tuple[Path, Any]]) -> list[str]:
     lines = []
-    async with open_runtime() as runtime:
+    limits = EngineLimits()
+    fetcher = SourceFetcher(UNGUARDED.open_source_client, limits.source_bytes)
+    async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
         for path, definition in components:
             try:
                 await runtime.register_component(definition)

@@ -9,9 +9,12 @@ import trio
 
 from engine.casefile import CaseFile, Verdict, parse_case_file, run_cases
 from engine.errors import EngineError, InvalidError
+from engine.limits import EngineLimits
 from engine.testing import open_workbench
 from service.document_files import FILE, DocumentFileError, read_document_file
+from service.outbound import UNGUARDED
 from service.run_report import problem_line
+from service.source_fetcher import SourceFetcher
 
 
 @click.command(name="test")
@@ -46,9 +49,11 @@ def _read(path: Path) -> CaseFile:
 
 
 async def _run(files: list[tuple[Path, CaseFile]]) -> list[Verdict]:
+    limits = EngineLimits()
+    fetcher = SourceFetcher(UNGUARDED.open_source_client, limits.source_bytes)
     verdicts = []
     for path, file in files:
-        async with open_workbench() as workbench:
+        async with open_workbench(limits=limits, fetch_source=fetcher) as workbench:
             try:
                 async for verdict in run_cases(workbench, file):
                     _show(path, verdict)

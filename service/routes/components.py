@@ -55,6 +55,10 @@ def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownCompon
     execution = {"type": code.type, "entrypoint": code.entrypoint}
     if with_source and code.source:
         execution["source"] = code.source
+    if code.source_url:
+        execution["sourceUrl"] = code.source_url
+    if code.source_hash:
+        execution["sourceHash"] = code.source_hash
     return ShownComponent(
         id=definition.id,
         name=definition.name,

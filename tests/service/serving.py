@@ -15,8 +15,9 @@ import httpx
 import msgspec
 import trio
 
-from engine.runtime import Runtime, open_runtime
-from service.server import listen, serve_runtime
+from engine.runtime import Runtime
+from service.guarded_network import Resolve
+from service.server import listen, open_configured_runtime, serve_runtime
 from service.settings import TABLE, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -103,11 +104,11 @@ class Service(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_service(settings: Settings | None = None) -> AsyncIterator[Service]:
-    """A service in this process, on a free port of this machine."""
+async def open_service(settings: Settings | None = None, resolve: Resolve | None = None) -> AsyncIterator[Service]:
+    """A service in this process, on a free port of this machine; ``resolve`` finds the hosts of its requests."""
     settings = settings or Settings(port=0)
     told_to_stop = trio.Event()
-    async with open_runtime(limits=settings.engine_limits()) as runtime, trio.open_nursery() as nursery:
+    async with open_configured_runtime(settings, resolve) as runtime, trio.open_nursery() as nursery:
         urls: list[str] = []
         serving = trio.Event()
 

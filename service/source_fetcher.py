@@ -1,0 +1,61 @@
+"""Fetches the sources of components: one GET, bounded in size and time."""
+
+from collections.abc import Callable
+
+import httpx
+import trio
+
+from engine.source import SourceFetchError
+
+FETCH_SECONDS = 30.0
+"""For the whole of it, redirects included: somebody waits for the registration."""
+
+_HEADERS = {
+    "accept": "text/javascript, application/javascript, text/plain;q=0.9, */*;q=0.5",
+    "accept-encoding": "identity",  # so that the bound on what is read is the bound on what is kept
+    "user-agent": "symbia-runtime",
+}
+
+
+class SourceFetcher:
+    """The runtime's ``fetch_source``.
+
+    Args:
+        open_client: makes the client that goes there; it decides what may be reached.
+        limit_bytes: of a source; one that is larger is refused as soon as it is seen to be.
+    """
+
+    def __init__(self, open_client: Callable[[], httpx.AsyncClient], limit_bytes: int) -> None:
+        self._open_client = open_client
+        self._limit_bytes = limit_bytes
+
+    async def __call__(self, url: str) -> bytes:
+        """What stands at a URL.
+
+        Raises:
+            SourceFetchError: it cannot be reached, or must not be; it is not there, too large, or too slow.
+        """
+        try:
+            with trio.fail_after(FETCH_SECONDS):
+                async with self._open_client() as client, client.stream("GET", url, headers=_HEADERS) as answer:
+                    return await self._read(answer)
+        except trio.TooSlowError as error:
+            raise SourceFetchError(f"it took longer than {FETCH_SECONDS:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            raise SourceFetchError(str(error) or type(error).__name__) from error
+
+    async def _read(self, answer: httpx.Response) -> bytes:
+        if answer.status_code != httpx.codes.OK:
+            raise SourceFetchError(f"it was answered by {answer.status_code} {answer.reason_phrase}".rstrip())
+        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"identity", ""}:
+            raise SourceFetchError(f"it is encoded as {encoding[:50]!r}, which was not asked for")
+        body = bytearray()
+        with trio.CancelScope() as scope:
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) > self._limit_bytes:
+                    scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
+        if len(body) > self._limit_bytes:
+            raise SourceFetchError(f"it is larger than {self._limit_bytes} bytes")
+        return bytes(body)
