@@ -73,11 +73,15 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     Args:
         rules: what may be reached.
         resolve: finds the addresses of names.
+        is_own: tells this machine's addresses.
     """
 
-    def __init__(self, rules: OutboundRules, resolve: Resolve) -> None:
+    def __init__(
+        self, rules: OutboundRules, resolve: Resolve, is_own: Callable[[IPAddress], bool] = is_own
+    ) -> None:
         self._rules = rules
         self._resolve = resolve
+        self._is_own = is_own
         self._network = httpcore.TrioBackend()
 
     async def connect_tcp(
@@ -101,7 +105,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             with trio.fail_after(seconds):
                 addresses = await self._addresses(host, port)
                 for address in addresses:
-                    refusal = self._rules.refusal(host, address, port, is_own)
+                    refusal = self._rules.refusal(host, address, port, self._is_own)
                     if refusal is not None:
                         raise OutboundRefusedError(refusal)
                 return await self._connect(addresses[:ADDRESS_LIMIT], port)
