@@ -54,7 +54,7 @@ def test_what_runs_at_the_end_is_ended_too() -> None:
         httpx.post(f"{process.url}/api/executions/{execution}/inject", json=body)
         began = time.monotonic()
         status, log = process.end()
-    assert (status, time.monotonic() - began < 5) == (0, True)
+    assert (status, time.monotonic() - began < 10) == (0, True)
     assert "draining" in [line["event"] for line in log_lines(log)]
 
 
@@ -70,7 +70,7 @@ def test_a_caller_who_does_not_read_cannot_keep_the_service() -> None:
             assert deaf.recv(1) == b"H"
             began = time.monotonic()
             status, log = process.end()
-    assert (status, time.monotonic() - began < 6) == (0, True), log
+    assert (status, time.monotonic() - began < 12) == (0, True), log
 
 
 def test_a_spinning_component_does_not_delay_health() -> None:
