@@ -66,11 +66,12 @@ class Allowed(msgspec.Struct, frozen=True):
             return False
         if self.network is None:
             return name == self.name and address not in METADATA
-        exact = self.network.num_addresses == 1
-        return address in self.network and (exact or address not in METADATA)
+        return address in self.network and (self.network.num_addresses == 1 or address not in METADATA)
 
     def __str__(self) -> str:
-        host = self.name or str(self.network).removesuffix("/32").removesuffix("/128")
+        host = self.name or str(self.network)
+        if self.network is not None and self.network.num_addresses == 1:
+            host = str(self.network.network_address)
         if self.port is None:
             return host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"

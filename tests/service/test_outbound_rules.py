@@ -4,7 +4,7 @@ import ipaddress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.addresses import METADATA, IPAddress, special_kind
@@ -165,6 +165,7 @@ def test_the_default_ports_read_back() -> None:
     assert read_ports(str(DEFAULT_PORTS)) == DEFAULT_PORTS
 
 
+@example(text="::/32")
 @given(text=st.text(max_size=60) | st.text("a1.:/[]-,0", max_size=30))
 def test_any_text_is_an_allow_list_that_reads_back_or_is_refused(text: str) -> None:
     """Reading raises ValueError alone, and what was read is what its text says."""
