@@ -1,0 +1,1 @@
+"""Random graphs under random commands, checked against what the engine promises; see README.md."""

@@ -1,0 +1,48 @@
+"""``python -m tests.simulation --graphs 20000``: many runs, one after the other; exit status 1 when one is bad."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.simulation.run import Report, simulate
+
+
+def main() -> int:
+    """Run as many graphs as asked for, or the one seed that is to be replayed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--graphs", type=int, default=1000, help="how many runs (1000)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
+    parser.add_argument("--seed", type=int, help="replay this one seed and nothing else")
+    arguments = parser.parse_args()
+    if arguments.seed is not None:
+        return _show(simulate(arguments.seed))
+    began = time.monotonic()
+    ends: Counter[str] = Counter()
+    messages = bad = 0
+    for seed in range(arguments.first, arguments.first + arguments.graphs):
+        report = simulate(seed)
+        ends[report.final_state] += 1
+        messages += report.messages
+        if report.violations:
+            bad += _show(report)
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{seed - arguments.first + 1} of {arguments.graphs}")
+    seconds = time.monotonic() - began
+    sys.stdout.write(f"{arguments.graphs} graphs, {messages} messages, {seconds:.0f} s, {dict(ends)}: {bad} bad\n")
+    return 1 if bad else 0
+
+
+def _show(report: Report) -> int:
+    sys.stdout.write(
+        f"seed {report.seed}: {report.final_state}, {report.messages} messages, digest {report.digest[:16]}\n"
+    )
+    for violation in report.violations[:10]:
+        sys.stdout.write(f"  {violation}\n")
+    if report.violations:
+        sys.stdout.write(f"  replay: python -m tests.simulation --seed {report.seed}\n")
+    return 1 if report.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

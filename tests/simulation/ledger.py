@@ -1,0 +1,264 @@
+"""Keeps account of everything that a simulated execution does, and of everything that it must not do.
+
+It hears the execution through the engine's own observers and through the handlers, and compares. What is wrong
+becomes a line of ``violations``; a run without one has kept every promise that can be seen from here.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from itertools import count, pairwise
+
+import msgspec
+
+from engine.handler import Emission, Handler, HandlerError, Message
+from engine.observer import ExecutionObserver, FlowObserver
+from proto.execution import ExecutionSnapshot
+
+MAX_VALUES = 1200
+"""Values made in one run; beyond it handlers emit nothing, because floods multiply along the paths of a graph."""
+
+FOLLOWING = {
+    None: ("initializing",),
+    "initializing": ("running", "failed", "cancelled"),
+    "running": ("paused", "completed", "failed", "cancelled"),
+    "paused": ("running", "failed", "cancelled"),
+    "completed": (),
+    "failed": (),
+    "cancelled": (),
+}
+"""The states that watchers may see one after the other; written down here again, not taken from the engine."""
+
+
+class Ledger(ExecutionObserver, FlowObserver):
+    """The account of one run.
+
+    Args:
+        attempts: how often each node may be handed one message, by its id.
+        unordered: nodes whose emissions may overtake each other.
+        parallel: nodes that run several invocations at once.
+    """
+
+    def __init__(self, attempts: dict[str, int], unordered: frozenset[str], parallel: frozenset[str]) -> None:
+        self.violations: list[str] = []
+        self.trace: list[str] = []
+        self.states: list[str] = []
+        self.edge_of: dict[int, int] = {}
+        self.invocations: Counter[tuple[str, bytes]] = Counter()
+        self.handled: Counter[tuple[str, bytes]] = Counter()
+        self.dropped_messages = 0
+        self.failures = 0
+        self.thrown: Counter[str] = Counter()
+        self.held: Counter[str] = Counter()
+        self.accepted: set[tuple[str, bytes]] = set()
+        self.refused: set[tuple[str, bytes]] = set()
+        self.uncertain: set[tuple[str, bytes]] = set()
+        self.single: dict[str, list[tuple[float, bytes]]] = defaultdict(list)
+        self.is_resting = False
+        self.look: Callable[[str], Sequence[str]] = lambda _: ()
+        self.emissions: set[tuple[str, str, bytes]] = set()
+        self._attempts = attempts
+        self._unordered = unordered
+        self._parallel = parallel
+        self._running = 0
+        self._numbers = count()
+        self._parents: dict[bytes, bytes] = {}
+        self._latest: dict[int, int] = {}
+        self._arrivals: dict[tuple[str, bytes], tuple[int, int]] = {}
+        self._departures: dict[tuple[int, str, str, str, str], int] = {}
+        self._initialized: Counter[int] = Counter()
+        self._cleaned_up: Counter[int] = Counter()
+        self._flushed: Counter[int] = Counter()
+        self._handlers: list[Handler] = []
+        self.first_invocations: dict[str, list[bytes]] = defaultdict(list)
+
+    def violate(self, text: str) -> None:
+        """Note a broken promise."""
+        self.violations.append(text)
+
+    # What handlers report
+
+    def make_value(self, node: str, parent: bytes, pad: int) -> bytes:
+        """A new value, unlike all others of the run, as JSON text."""
+        value = b'"%d%s"' % (next(self._numbers), b"." * pad)
+        self._parents[value] = parent
+        self.trace.append(f"{node} makes {value.decode()}")
+        return value
+
+    def thin(self, emissions: Sequence[Emission]) -> Sequence[Emission]:
+        """The emissions, or none where the run has made enough."""
+        return emissions if len(self._parents) < MAX_VALUES else ()
+
+    def enter(self, node: str, *, is_ending: bool = False) -> None:
+        """A handler begins to run, or goes on after it stood aside (perhaps to be cancelled: ``is_ending``)."""
+        self._running += 1
+        if not is_ending:
+            self.check_at_work(node)
+
+    def leave(self) -> None:
+        """A handler stops running."""
+        self._running -= 1
+
+    def check_at_work(self, node: str) -> None:
+        """A handler is doing something just now."""
+        self.check_not_resting(node, "process")
+
+    def check_not_resting(self, node: str, what: str) -> None:
+        """A handler is called just now."""
+        if self.is_resting:
+            self.violate(f"{what} of {node} ran between the answer of pause and resume")
+        if self.states[-1:] != ["running"] and self.states[-1:] != ["paused"]:
+            self.violate(f"{what} of {node} ran while the execution was {self.states[-1:]}")
+
+    def begin(self, node: str, message: Message) -> None:
+        """A handler begins with a message."""
+        self.trace.append(f"{node} takes {message.value.decode()}")
+        self.handled[node, message.value] += 1
+        if self.handled[node, message.value] > self._attempts[node]:
+            self.violate(f"{node} was handed {message.value!r} {self.handled[node, message.value]} times")
+
+    def initialized(self, handler: Handler) -> None:
+        """A handler is being initialised."""
+        self._handlers.append(handler)  # kept, so that its identity is not given to another
+        self._initialized[id(handler)] += 1
+
+    def cleaned_up(self, handler: Handler) -> None:
+        """A handler is being cleaned up."""
+        self._cleaned_up[id(handler)] += 1
+
+    def flushed(self, handler: Handler) -> None:
+        """A handler is being flushed."""
+        self._flushed[id(handler)] += 1
+
+    # What persons report
+
+    def rest(self) -> None:
+        """Pause has answered, and nobody has asked for anything since."""
+        self.is_resting = True
+        self.trace.append("resting")
+        if self._running:
+            self.violate(f"{self._running} handlers were running when pause answered")
+
+    def stir(self) -> None:
+        """Somebody is about to ask for resume or stop, or the execution has ended."""
+        self.is_resting = False
+
+    # What the engine tells its observers
+
+    def state_changed(self, execution: ExecutionSnapshot) -> None:
+        state = str(execution.state)
+        before = self.states[-1] if self.states else None
+        self.trace.append(f"state {state}")
+        if state not in FOLLOWING[before]:
+            self.violate(f"state {state} followed {before}")
+        self.states.append(state)
+        if not FOLLOWING[state]:
+            self.stir()
+
+    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
+        del execution_id
+        self.trace.append(f"{node_id} drops {count}")
+        self.dropped_messages += count
+
+    def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
+        del execution_id, node_id, error
+        self.failures += 1
+
+    def invoked(self, node_id: str, port: str, message: Message) -> None:
+        del port
+        key = (node_id, message.value)
+        self.violations += self.look(node_id)
+        self.invocations[key] += 1
+        if self.invocations[key] > 1:
+            return  # a retry, whose number ``begin`` checks
+        self.first_invocations[node_id].append(message.value)
+        self._arrivals[key] = (message.edge, message.sequence)
+        if message.edge >= 0:
+            self._check_arrival(node_id, message)
+
+    def _check_arrival(self, node_id: str, message: Message) -> None:
+        if self.edge_of.get(message.sequence) != message.edge:
+            self.violate(
+                f"{node_id} was handed message {message.sequence}, which never left on edge {message.edge}"
+            )
+        if node_id not in self._parallel:  # several workers begin in any order after a pause
+            if message.sequence <= self._latest.get(message.edge, 0):
+                self.violate(f"message {message.sequence} was overtaken on edge {message.edge}")
+            self._latest[message.edge] = message.sequence
+
+    def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
+        self.violations += self.look(target_node)
+        self.emissions.add((node_id, port, message.value))
+        if message.sequence in self.edge_of:
+            self.violate(f"sequence number {message.sequence} was used twice")
+        self.edge_of[message.sequence] = message.edge
+        if node_id not in self._unordered:
+            self._check_departure((node_id, port, target_node, target_port), message.value)
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        self.emissions.add((node_id, port, value))
+
+    def _check_departure(self, edge: tuple[str, str, str, str], value: bytes) -> None:
+        """What a node sends must be in the order of what it was handed, edge by edge."""
+        node_id = edge[0]
+        parent = self._parents.get(value)
+        if parent is None:  # made by the engine, for the error port
+            parent = bytes(msgspec.json.decode(value, type=dict[str, msgspec.Raw])["value"])
+        came_along, sequence = self._arrivals.get((node_id, parent), (-1, 0))
+        if came_along < 0:
+            return  # requests from outside mingle
+        way = (came_along, *edge)
+        if sequence < self._departures.get(way, 0):
+            self.violate(
+                f"{node_id} sent what follows from message {sequence} behind what follows from a later one"
+            )
+        self._departures[way] = max(sequence, self._departures.get(way, 0))
+
+    # After the end
+
+    def check_messages(self, snapshot: ExecutionSnapshot) -> None:
+        """What was accepted was handed over, dropped and counted, or left at the stop; nothing else was."""
+        injected = {key for key, (edge, _) in self._arrivals.items() if edge < 0}
+        if strangers := injected & self.refused:
+            self.violate(f"refused, and handed over all the same: {sorted(strangers)}")
+        entered = len(self.edge_of) + len(self.accepted | injected)
+        left = entered - len(self._arrivals) - self.dropped_messages
+        uncertain = len(self.uncertain - injected)
+        if left > snapshot.unprocessed or left + uncertain < 0:
+            self.violate(f"{left} of {entered} messages are gone; {snapshot.unprocessed} count as unprocessed")
+
+    def check_metrics(self, snapshot: ExecutionSnapshot) -> None:
+        """The counters of a completed execution agree with what was seen."""
+        metrics = snapshot.metrics
+        seen = {
+            "component_invocations": self.handled.total(),
+            "messages_processed": len(self.handled),
+            "error_count": self.thrown.total(),
+            "messages_emitted": len(self.emissions),
+        }
+        counted = {name: getattr(metrics, name) for name in seen}
+        if counted != seen:
+            self.violate(f"counted {counted}, but there were {seen}")
+        if self.held.total():
+            self.violate(f"completed, and still held: {self.held}")
+        if snapshot.unprocessed:
+            self.violate(f"completed with {snapshot.unprocessed} messages in flight")
+
+    def check_lives(self) -> None:
+        """Every initialised handler is cleaned up once, and no other; none is initialised or flushed twice."""
+        if self._cleaned_up != self._initialized:
+            self.violate(
+                f"initialised {self._initialized.total()}, cleaned up {self._cleaned_up.total()} handlers"
+            )
+        if any(times > 1 for times in (self._initialized | self._flushed).values()):
+            self.violate("a handler was initialised or flushed twice")
+
+    def check_order_of_injections(self) -> None:
+        """Of what came one after the other to one node, what came first was handed over first."""
+        for node_id, arrivals in self.single.items():
+            if node_id in self._parallel:
+                continue
+            place = {value: index for index, value in enumerate(self.first_invocations[node_id])}
+            known = [(came, value) for came, value in sorted(arrivals) if value in place]
+            for (earlier, first), (later, second) in pairwise(known):
+                if earlier < later and place[first] > place[second]:
+                    self.violate(f"{first!r} came to {node_id} before {second!r}, and was handed over behind it")

@@ -1,0 +1,101 @@
+"""The engine broken on purpose, one promise at a time, to see that the simulation notices (README.md).
+
+Each mutation replaces one small piece of the engine for the length of a block, in this process only.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import trio
+
+from engine.circuit import Circuit
+from engine.entrance import Entrance
+from engine.execution import Execution
+from engine.gate import Gate
+from engine.handler import Message
+from engine.inbox import Inbox
+from engine.inflight import InFlight
+from engine.instance import Instance
+from engine.lifecycle import TRANSITIONS
+from proto.execution import ExecutionState
+
+
+async def _wait_almost_quiescent(self: InFlight) -> None:
+    await trio.lowlevel.checkpoint()
+    while self._count > 1:
+        await self._waiters.park()
+
+
+async def _drain_backwards(self: Entrance) -> None:
+    while self._held and self._is_open and not self._has_ended:
+        node_index, message = self._held[-1]
+        if await self._put(node_index, message, may_refuse=False):
+            self._held.remove((node_index, message))
+
+
+def _has_room_for_one_more(self: Inbox, size: int) -> bool:
+    del size
+    return len(self._queue) <= self._capacity_messages
+
+
+_clean_up = Execution._clean_up
+
+
+async def _clean_up_successes_only(self: Execution) -> None:
+    if self._error is None:
+        await _clean_up(self)
+
+
+async def _close_without_waiting(self: Gate) -> None:
+    self._open = False
+
+
+def _admit_the_last_first(self: Inbox) -> None:
+    while self._blocked:
+        task, message = next(reversed(self._blocked.items()))
+        if not self._has_room(len(message.value)):
+            return
+        del self._blocked[task]
+        self._append(message, len(message.value))
+        trio.lowlevel.reschedule(task)
+
+
+def _drop_in_silence(self: Circuit, node_index: int, message: Message) -> None:
+    self.in_flight.finish(len(self.inboxes[node_index].put_dropping(message)))
+
+
+_finish = Instance._finish
+
+
+async def _finish_twice(self: Instance, handler: Any, batch: Any, outcomes: Any) -> None:
+    if len(batch) > 1:
+        await self._emit(outcomes[0].emissions)
+    await _finish(self, handler, batch, outcomes)
+
+
+def _replacing(owner: type, name: str, broken: Callable[..., Any]) -> Callable[[], Any]:
+    return lambda: patch.object(owner, name, broken)
+
+
+MUTATIONS: dict[str, Callable[[], Any]] = {
+    "the in-flight count is off by one": _replacing(InFlight, "wait_quiescent", _wait_almost_quiescent),
+    "resume drains what is held backwards": _replacing(Entrance, "_drain_held", _drain_backwards),
+    "an inbox takes one message too many": _replacing(Inbox, "_has_room", _has_room_for_one_more),
+    "failed executions are not cleaned up": _replacing(Execution, "_clean_up", _clean_up_successes_only),
+    "a completed execution can be paused": lambda: patch.dict(
+        TRANSITIONS, {(ExecutionState.COMPLETED, "pause"): ExecutionState.PAUSED}
+    ),
+    "pause does not wait for handlers": _replacing(Gate, "close", _close_without_waiting),
+    "the last blocked sender is served first": _replacing(Inbox, "_admit_blocked", _admit_the_last_first),
+    "drops are not reported": _replacing(Circuit, "drop", _drop_in_silence),
+    "emissions leave twice": _replacing(Instance, "_finish", _finish_twice),
+}
+
+
+@contextmanager
+def broken(mutation: str) -> Iterator[None]:
+    """The engine with one mutation, for the length of the block."""
+    with MUTATIONS[mutation]():
+        yield

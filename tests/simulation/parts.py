@@ -1,0 +1,190 @@
+"""The components of simulated graphs: handlers that do as they are told, and report to the ledger."""
+
+from collections.abc import Sequence
+
+import msgspec
+import trio
+
+from engine.component import Builtin, Component
+from engine.handler import Emission, Handler, HandlerError, InstanceContext, Message, Outcome
+from proto.component import Code, ComponentDefinition, Port, Ports
+from tests.simulation.ledger import Ledger
+
+
+class Part(Handler):
+    """Forwards each message as a new value. Subclasses write ``emissions``."""
+
+    def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
+        self.context = context
+        self.config = context.config
+        self.ledger = ledger
+        self.node = context.node_id
+
+    def make(self, parent: bytes) -> Emission:
+        """An emission of a value that never was before."""
+        return (0, self.ledger.make_value(self.node, parent, self.config["pad"]))
+
+    async def initialize(self) -> Outcome:
+        self.ledger.initialized(self)
+        await self._misbehave(self.config.get("initialize"))
+        return Outcome()
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        self.ledger.enter(self.node)
+        try:
+            return [await self._outcome(message) for message in batch]
+        finally:
+            self.ledger.leave()
+
+    async def _outcome(self, message: Message) -> Outcome:
+        self.ledger.begin(self.node, message)
+        try:
+            emissions = await self.emissions(message)
+        except ValueError as error:
+            return Outcome(error=HandlerError("ValueError", str(error)))
+        return Outcome(self.ledger.thin(emissions))
+
+    async def emissions(self, message: Message) -> Sequence[Emission]:
+        return (self.make(message.value),)
+
+    async def cleanup(self) -> Outcome:
+        self.ledger.cleaned_up(self)
+        await self._misbehave(self.config.get("cleanup"))
+        return Outcome()
+
+    async def _misbehave(self, how: str | None) -> None:
+        if how == "throw":
+            raise OSError("out of reach")
+        if how == "hang":
+            await trio.sleep_forever()
+        if how == "slow":
+            await trio.sleep(0.1)
+        if how == "aside":
+            await self.context.between_slices()
+
+
+class Slow(Part):
+    """Takes its seconds for each message."""
+
+    async def emissions(self, message: Message) -> Sequence[Emission]:
+        await trio.sleep(self.config["seconds"])
+        return (self.make(message.value),)
+
+
+class Aside(Part):
+    """Works in slices, and stands aside between them."""
+
+    async def emissions(self, message: Message) -> Sequence[Emission]:
+        for _ in range(5):
+            self.ledger.leave()
+            try:
+                await self.context.between_slices()
+            finally:
+                self.ledger.enter(self.node, is_ending=True)
+            self.ledger.check_at_work(self.node)
+            await trio.sleep(self.config["seconds"] / 5)
+        return (self.make(message.value),)
+
+
+class Thrower(Part):
+    """Throws at some values, at a third of them for ever and at the others once."""
+
+    def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
+        super().__init__(context, ledger)
+        self._thrown: set[bytes] = set()
+
+    async def emissions(self, message: Message) -> Sequence[Emission]:
+        number = len(message.value) + sum(message.value)
+        if number % self.config["modulus"] == 0 and (number % 3 == 0 or message.value not in self._thrown):
+            self._thrown.add(message.value)
+            self.ledger.thrown[self.node] += 1
+            raise ValueError(f"cannot take {message.value.decode()}")
+        return (self.make(message.value),)
+
+
+class Crasher(Part):
+    """Now and then its whole batch is lost in an exception."""
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        if sum(batch[0].value) % self.config["modulus"] == 0:
+            for message in batch:
+                self.ledger.begin(self.node, message)
+            self.ledger.thrown[self.node] += len(batch)
+            raise RuntimeError("crashed")
+        return await super().process(batch)
+
+
+class Flood(Part):
+    """Emits several values for each."""
+
+    async def emissions(self, message: Message) -> Sequence[Emission]:
+        return [self.make(message.value) for _ in range(self.config["modulus"])]
+
+
+class Source(Part):
+    """Emits when it is initialised."""
+
+    async def initialize(self) -> Outcome:
+        await super().initialize()
+        return Outcome([self.make(b"null") for _ in range(self.config["modulus"])])
+
+
+class Holder(Part):
+    """Holds values for a time (``delay``), or until there are enough of them (``gather``)."""
+
+    def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
+        super().__init__(context, ledger)
+        self._held: list[tuple[float, bytes]] = []
+        self._count = self.config.get("count", 1_000_000)
+        self.holds_in_flight = "count" not in self.config
+
+    async def emissions(self, message: Message) -> Sequence[Emission]:
+        self._held.append((trio.current_time() + self.config["seconds"], message.value))
+        self.ledger.held[self.node] += 1
+        return self._take(len(self._held)) if len(self._held) >= self._count else ()
+
+    def _take(self, count: int) -> Sequence[Emission]:
+        taken = self._held[:count]
+        del self._held[:count]
+        self.ledger.held[self.node] -= count
+        return [self.make(value) for _, value in taken]
+
+    def due(self) -> float | None:
+        return self._held[0][0] if self._held and (self.holds_in_flight or self.config["seconds"]) else None
+
+    def is_full(self) -> bool:
+        return self.holds_in_flight and len(self._held) >= 20
+
+    def release(self, now: float) -> Outcome:
+        self.ledger.check_not_resting(self.node, "release")
+        return Outcome(self.ledger.thin(self._take(sum(due <= now for due, _ in self._held))))
+
+    def flush(self) -> Outcome:
+        self.ledger.check_not_resting(self.node, "flush")
+        self.ledger.flushed(self)
+        return Outcome(self.ledger.thin(self._take(len(self._held))))
+
+
+PARTS: dict[str, type[Part]] = {
+    "fast": Part,
+    "slow": Slow,
+    "aside": Aside,
+    "throw": Thrower,
+    "crash": Crasher,
+    "flood": Flood,
+    "source": Source,
+    "delay": Holder,
+    "gather": Holder,
+}
+
+
+def parts(ledger: Ledger) -> dict[str, Component]:
+    """The components by id, all reporting to one ledger."""
+
+    def component(kind: str, part: type[Part]) -> Component:
+        ports = Ports(inputs=(Port("in"), Port("other")), outputs=(Port("out"),))
+        definition = ComponentDefinition(kind, kind, "1.0.0", ports, Code("builtin"))
+        definition = msgspec.structs.replace(definition, stateless=kind in ("fast", "slow", "throw"))
+        return Builtin(definition, lambda context: part(context, ledger))
+
+    return {kind: component(kind, part) for kind, part in PARTS.items()}

@@ -1,0 +1,135 @@
+"""What one run does, drawn from a seed before the run begins: a graph, its limits, and people with commands."""
+
+from random import Random
+from typing import Any, Literal
+
+import msgspec
+
+from engine.limits import EngineLimits
+from proto.execution import Completion
+
+MAX_NODES = 50
+
+Verb = Literal["inject", "inject patiently", "pause", "resume", "complete", "stop", "drain"]
+
+
+class Action(msgspec.Struct, frozen=True):
+    """One command of one person, ``after_seconds`` after the one before.
+
+    Attributes:
+        after_seconds: the wait before it.
+        verb: what is commanded; ``inject patiently`` gives up after ``patience_seconds``.
+        node: where to inject.
+        count: messages to inject in one request.
+        final: whether they are the last ones.
+        patience_seconds: how long the person waits.
+    """
+
+    after_seconds: float
+    verb: Verb
+    node: str = ""
+    count: int = 1
+    final: bool = False
+    patience_seconds: float = 1.0
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything that a run does by intent; only the scheduler decides the rest, by the same seed."""
+
+    seed: int
+    document: dict[str, Any]
+    limits: EngineLimits
+    completion: Completion
+    timeout_ms: float
+    people: tuple[tuple[Action, ...], ...]
+    is_watched: bool
+
+
+KINDS = ("fast", "slow", "throw", "crash", "delay", "gather", "flood", "aside", "source")
+KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
+
+
+def draw_plan(seed: int) -> Plan:
+    """The plan of a seed; the same on every machine."""
+    random = Random(seed)
+    size = random.choice((1, 2, 3, 5, 8, 13, 21, MAX_NODES))
+    nodes = [f"n{index}" for index in range(random.randint(1, size))]
+    limits = _draw_limits(random)
+    return Plan(
+        seed=seed,
+        document={
+            "symbia": "1.0",
+            "name": f"Simulation {seed}",
+            "nodes": [_draw_node(random, node, limits) for node in nodes],
+            "edges": _draw_edges(random, nodes),
+            "metadata": {"role": "pipeline"} if random.random() < 0.3 else {},
+        },
+        limits=limits,
+        completion="auto" if random.random() < 0.5 else "manual",
+        timeout_ms=random.choice((0, 0, 0, 0, 0, 0, 300, 2000, 10_000)),
+        people=tuple(_draw_person(random, nodes) for _ in range(random.randint(1, 4))),
+        is_watched=random.random() < 0.9,
+    )
+
+
+def _draw_node(random: Random, node: str, limits: EngineLimits) -> dict[str, Any]:
+    (kind,) = random.choices(KINDS, KIND_WEIGHTS)
+    config: dict[str, Any] = {"pad": random.choice((0, 0, 5, 60)), "modulus": random.randint(2, 9)}
+    if kind in ("slow", "delay", "aside"):
+        config["seconds"] = random.choice((0.0, 0.01, 0.3, 2.0))
+    if kind == "gather":
+        config |= {"count": random.randint(2, 6), "seconds": random.choice((0.0, 0.5, 3.0))}
+    if random.random() < 0.004:
+        config["initialize"] = random.choice(("throw", "hang", "slow"))
+    if random.random() < 0.03:
+        config["cleanup"] = random.choice(("throw", "hang", "slow", "aside"))
+    fields: dict[str, Any] = {"id": node, "component": kind, "config": config}
+    if random.random() < 0.6:
+        overflow = random.choice(("block", "block", "block", "reject", "drop-oldest", "drop-newest"))
+        fields["inbox"] = {"capacity": random.randint(1, min(6, limits.inbox_messages)), "overflow": overflow}
+    if random.random() < 0.9:
+        fields["onError"] = random.choices(("continue", "retry", "fail"), (8, 4, 1))[0]
+        fields["retry"] = {"maxAttempts": random.randint(1, 4), "backoffMs": random.choice((0, 10, 500))}
+    if kind in ("fast", "slow", "throw") and random.random() < 0.2:
+        fields |= {"concurrency": random.randint(2, 4), "ordered": random.random() < 0.7}
+    return fields
+
+
+def _draw_edges(random: Random, nodes: list[str]) -> list[dict[str, Any]]:
+    edges: dict[tuple[str, str, str], str] = {}
+    for low, source in enumerate(nodes[:-1]):
+        for _ in range(random.choice((0, 1, 1, 1, 2, 3))):
+            target = nodes[random.randint(low + 1, min(len(nodes) - 1, low + 8))]
+            # No value may reach a node twice: the ledger tells a node's messages apart by their values.
+            edges[source, random.choice(("out", "out", "out", "error")), target] = random.choice(("in", "other"))
+    return [
+        {"source": {"node": source, "port": port}, "target": {"node": target, "port": into}}
+        for (source, port, target), into in edges.items()
+    ]
+
+
+def _draw_limits(random: Random) -> EngineLimits:
+    return EngineLimits(
+        batch_messages=random.choice((1, 2, 5, 64)),
+        inbox_messages=random.choice((1, 3, 10, 1000)),
+        inbox_bytes=random.choice((30, 100, 1_000_000)),
+        max_held_messages=random.choice((1, 5, 10_000)),
+        injection_wait_seconds=random.choice((0.1, 1.0, 5.0)),
+        completion_grace_ms=random.choice((0, 100, 2000)),
+        stop_seconds=random.choice((0.5, 5.0)),
+        cleanup_seconds=random.choice((0.2, 1.0)),
+    )
+
+
+def _draw_person(random: Random, nodes: list[str]) -> tuple[Action, ...]:
+    return tuple(_draw_action(random, nodes) for _ in range(random.randint(1, 40)))
+
+
+def _draw_action(random: Random, nodes: list[str]) -> Action:
+    after = random.choice((0.0, 0.0, 0.001, 0.1, 0.5, 2.0))
+    verbs: tuple[Verb, ...] = ("inject", "inject patiently", "pause", "resume", "complete", "stop", "drain")
+    (verb,) = random.choices(verbs, (60, 10, 12, 14, 0.7, 0.7, 1))
+    count = random.choice((1, 1, 1, 2, 5, 20, 60))
+    final = random.random() < 0.01
+    patience = random.choice((0.0, 0.05, 0.5))
+    return Action(after, verb, random.choice(nodes), count, final, patience)

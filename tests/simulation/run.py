@@ -1,0 +1,262 @@
+"""One simulated run: the plan's graph under the plan's people, on a clock that jumps, by a seeded scheduler."""
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Sequence
+
+import hypothesis  # noqa: F401 - being imported, it makes Trio's scheduler draw from a source that can be seeded
+import msgspec
+import trio
+import trio.abc
+import trio.testing
+from trio._core import _run as scheduler
+
+from engine.compilation import compile_graph
+from engine.errors import ConflictError, IllegalTransitionError, OverloadedError
+from engine.execution import Execution
+from engine.injection import locate
+from engine.wallclock import WallClock
+from proto.execution import ExecutionState
+from proto.message import Injection
+from tests.simulation.ledger import FOLLOWING, Ledger
+from tests.simulation.parts import parts
+from tests.simulation.plan import Action, Plan, draw_plan
+
+PATIENCE_SECONDS = 100_000
+"""No run that goes on at all takes as long as this by its own clock; one that takes longer is stuck."""
+
+MOST_STEPS = 300_000
+"""Steps of tasks in one run. A run takes some thousands; one that takes more goes round in circles."""
+
+SLACK_SECONDS = 0.01
+"""What a deadline may be missed by: the clock jumps from deadline to deadline."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What came of a run.
+
+    Attributes:
+        seed: replays it.
+        violations: the promises that were broken; none in a good run.
+        final_state: how the execution ended.
+        messages: how many were handed over.
+        digest: equal for two runs that did the same in the same order.
+    """
+
+    seed: int
+    violations: tuple[str, ...]
+    final_state: str
+    messages: int
+    digest: str
+
+
+def simulate(seed: int) -> Report:
+    """Run the plan of a seed, and check everything."""
+    scheduler._r.seed(seed)
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    return trio.run(Run(draw_plan(seed)).run, clock=clock)
+
+
+class Watchdog(trio.abc.Instrument):
+    """Cancels a run that goes round in circles without its clock going on, which no deadline would notice."""
+
+    def __init__(self, scope: trio.CancelScope) -> None:
+        self._scope = scope
+        self._token = trio.lowlevel.current_trio_token()
+        self._steps = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        del task
+        self._steps += 1
+        if self._steps == MOST_STEPS:
+            self._token.run_sync_soon(self._scope.cancel)
+
+
+class Run:
+    """One execution of one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        nodes = plan.document["nodes"]
+        self._ledger = Ledger(
+            attempts={
+                node["id"]: node["retry"]["maxAttempts"] if node.get("onError") == "retry" else 1 for node in nodes
+            },
+            unordered=frozenset(node["id"] for node in nodes if not node.get("ordered", True)),
+            parallel=frozenset(node["id"] for node in nodes if node.get("concurrency", 1) > 1),
+        )
+
+    async def run(self) -> Report:
+        """Live the execution's life and report."""
+        plan, ledger = self._plan, self._ledger
+        clock = WallClock(trio.current_time)
+        graph = await compile_graph(plan.document, parts(ledger), plan.limits, clock.timestamp)
+        self._execution = execution = Execution(
+            execution_id=f"run-{plan.seed}",
+            graph=graph,
+            limits=plan.limits,
+            completion=plan.completion,
+            timeout_ms=plan.timeout_ms,
+            observers=[ledger],
+            clock=clock,
+        )
+        if plan.is_watched:
+            execution.add_flow_observer(ledger)
+        ledger.look = self._look
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        with trio.move_on_after(PATIENCE_SECONDS) as patience:
+            trio.lowlevel.add_instrument(Watchdog(patience))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(execution.run)
+                if plan.seed % 10:
+                    with trio.move_on_after(1):
+                        await execution.started.wait()
+                async with trio.open_nursery() as crowd:
+                    for person, actions in enumerate(plan.people):
+                        crowd.start_soon(self._act, person, actions)
+                await self._end()
+        if patience.cancelled_caught:
+            ledger.violate(f"stuck: {execution.state}, {execution.snapshot().metrics}")
+        elif trio.lowlevel.current_statistics().tasks_living != tasks:
+            ledger.violate("tasks were left behind")
+        await self._check_end()
+        return Report(
+            seed=plan.seed,
+            violations=tuple(dict.fromkeys(ledger.violations)),
+            final_state=str(execution.state),
+            messages=ledger.handled.total(),
+            digest=hashlib.sha256("\n".join(ledger.trace).encode()).hexdigest(),
+        )
+
+    # The people
+
+    async def _act(self, person: int, actions: Sequence[Action]) -> None:
+        for number, action in enumerate(actions):
+            await trio.sleep(action.after_seconds)
+            try:
+                await self._obey(f"{person}.{number}", action)
+            except ConflictError:
+                self._ledger.trace.append(f"{person} is told: not now")
+
+    async def _obey(self, name: str, action: Action) -> None:
+        if action.verb == "inject":
+            await self._inject(name, action, action.count)
+        elif action.verb == "inject patiently":
+            with trio.move_on_after(action.patience_seconds):
+                await self._inject(name, action, 1)
+        elif action.verb == "pause":
+            await self._pause()
+        elif action.verb == "resume":
+            self._ledger.stir()
+            await self._execution.resume()
+        elif action.verb == "complete":
+            self._execution.complete()
+        else:
+            await self._stop(drain=action.verb == "drain")
+
+    async def _inject(self, name: str, action: Action, count: int) -> None:
+        ledger, execution, plan = self._ledger, self._execution, self._plan
+        values = [b'"%s/%d"' % (name.encode(), index) for index in range(count)]
+        keys = [(action.node, value) for value in values]
+        messages = [Injection(action.node, "in", msgspec.Raw(value)) for value in values]
+        came = trio.current_time()
+        try:
+            await execution.inject(locate(execution.graph, messages, plan.limits), final=action.final)
+        except OverloadedError as error:
+            ledger.accepted.update(keys[: error.accepted])
+            ledger.refused.update(keys[error.accepted :])
+            waited = trio.current_time() - came
+            if waited > plan.limits.injection_wait_seconds + SLACK_SECONDS:
+                ledger.violate(f"an injection was refused after {waited} seconds")
+        except (trio.Cancelled, IllegalTransitionError):
+            # A request of several that the end has cut short may have been accepted in part.
+            (ledger.refused if count == 1 else ledger.uncertain).update(keys)
+            raise
+        else:
+            ledger.accepted.update(keys)
+            if count == 1:
+                ledger.single[action.node].append((came, values[0]))
+        held = execution.statistics().held
+        if held > plan.limits.max_held_messages:
+            ledger.violate(f"{held} messages are held")
+
+    async def _pause(self) -> None:
+        await self._execution.pause()
+        if self._execution.state is ExecutionState.PAUSED:
+            self._ledger.rest()
+
+    async def _stop(self, *, drain: bool) -> None:
+        limits = self._plan.limits
+        self._ledger.stir()
+        began = trio.current_time()
+        await self._execution.stop(drain=drain)
+        allowed = limits.cleanup_seconds + (limits.stop_seconds * 0.75 if drain else 0)
+        if trio.current_time() - began > allowed + SLACK_SECONDS:
+            self._ledger.violate(f"stop took {trio.current_time() - began} seconds")
+
+    # The end
+
+    async def _end(self) -> None:
+        """Let the execution go on until it ends by itself; but one that cannot even be initialised is stopped."""
+        execution, ledger = self._execution, self._ledger
+        with trio.move_on_after(1):
+            await execution.started.wait()
+        if not execution.started.is_set():
+            await self._stop(drain=False)
+        ledger.stir()
+        with contextlib.suppress(IllegalTransitionError):
+            await execution.resume()
+        with contextlib.suppress(IllegalTransitionError):
+            execution.complete()
+        await execution.finished.wait()
+
+    async def _check_end(self) -> None:
+        execution, ledger, plan = self._execution, self._ledger, self._plan
+        snapshot = execution.snapshot()
+        if FOLLOWING.get(str(snapshot.state)) != () or not execution.finished.is_set():
+            ledger.violate(f"the run is over, and its execution is {snapshot.state}")
+        if snapshot.error is not None and snapshot.error.message.startswith("Internal error"):
+            ledger.violate(f"{snapshot.error.message}\n{snapshot.error.stack}")
+        ledger.check_lives()
+        if plan.is_watched:
+            ledger.check_messages(snapshot)
+            ledger.check_order_of_injections()
+            if snapshot.state is ExecutionState.COMPLETED:
+                ledger.check_metrics(snapshot)
+        self._check_statistics()
+        for command in (execution.pause, execution.resume, lambda: execution.stop(drain=False)):
+            try:
+                await command()
+            except IllegalTransitionError:
+                continue
+            ledger.violate("a command was obeyed after the end")
+        await trio.sleep(10)
+        if execution.state is not snapshot.state:
+            ledger.violate(f"{snapshot.state} became {execution.state}")
+
+    def _look(self, node_id: str) -> Sequence[str]:
+        """Whether a node's inbox keeps its bounds at this moment."""
+        node = self._execution.graph.node(node_id)
+        if node is None:
+            return (f"unknown node {node_id}",)
+        inbox = self._execution._circuit.inboxes[node.index].statistics()
+        if inbox.waiting_messages > node.capacity:
+            return (f"{inbox.waiting_messages} messages wait before {node_id}, which may hold {node.capacity}",)
+        if inbox.waiting_bytes > self._plan.limits.inbox_bytes and inbox.waiting_messages > 1:
+            return (f"{inbox.waiting_bytes} bytes wait before {node_id}",)
+        return ()
+
+    def _check_statistics(self) -> None:
+        ledger, statistics = self._ledger, self._execution.statistics()
+        for node in statistics.nodes:
+            if node.peak_messages > node.capacity:
+                ledger.violate(f"{node.peak_messages} messages waited before {node.node_id}")
+            if node.blocked_senders:
+                ledger.violate(f"{node.blocked_senders} senders still wait before {node.node_id}")
+        if self._plan.is_watched and sum(edge.sent for edge in statistics.edges) != len(ledger.edge_of):
+            ledger.violate("the edges counted other messages than were sent")
+        if self._execution.state is ExecutionState.COMPLETED and any(edge.queued for edge in statistics.edges):
+            ledger.violate("messages are queued on an edge of a completed execution")
+        if not math.isfinite(self._execution.snapshot().metrics.avg_latency_ms):
+            ledger.violate("a latency is no number")
