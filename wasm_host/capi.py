@@ -152,12 +152,25 @@ class Pending:
 class Store:
     """One guest's world: its memory, its stack, its limits. Freed by `close`, at once."""
 
-    def __init__(self, engine: Engine, *, memory_bytes: int, table_elements: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        memory_bytes: int,
+        table_elements: int,
+        instances: int = 1,
+        tables: int = 4,
+        memories: int = 1,
+    ) -> None:
         self.pending: Pending | None = None
         self._instance: Instance | None = None
         self._store = wasmtime.Store(engine)
         self._store.set_limits(
-            memory_size=memory_bytes, table_elements=table_elements, instances=1, tables=4, memories=1
+            memory_size=memory_bytes,
+            table_elements=table_elements,
+            instances=instances,
+            tables=tables,
+            memories=memories,
         )
         self._context = _address(self._store._context())  # noqa: SLF001 - the package offers no other way
         # From here on, guest code that meets the deadline yields, and may go on for one more tick.
@@ -197,6 +210,11 @@ class Store:
             ),
         )
         return pending
+
+    def make_ready(self) -> None:
+        """Before a call: none is under way, and its first slice begins now. Raises Trap for a freed store."""
+        self._refuse_second_call()
+        _set_epoch_deadline(self._context, 1)
 
     def _refuse_second_call(self) -> None:
         """Two calls on one store would run on each other's stack; one on a freed store, on anybody's."""

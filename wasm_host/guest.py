@@ -74,11 +74,15 @@ class Opened(NamedTuple):
 
 
 class Report(NamedTuple):
-    """How a batch went: effects of the messages closed, then what ended the guest, if something did."""
+    """How a batch went: effects of the messages closed, then what ended the guest, if something did.
+
+    A fault is the doing of the first message that is not closed; or of any of them, where the culprit is unknown.
+    """
 
     closed: list[Effects]
     unfinished_logs: list[LogLine]
     fault: GuestFault | None
+    is_culprit_unknown: bool = False
 
 
 class Guest:
@@ -97,9 +101,7 @@ class Guest:
         self._use = use
         self._output_count = output_count
         self._between_slices = between_slices
-        self._store: capi.Store | None = capi.Store(
-            machine.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
-        )
+        self._store: capi.Store | None = self._new_store()
         self._input_at = 0
         self._input_capacity = 0
         self._status_at = 0
@@ -120,6 +122,16 @@ class Guest:
     def memory_bytes(self) -> int:
         """The size of the guest's linear memory."""
         return self._instance.memory_bytes() if self._store else 0
+
+    def _new_store(self) -> capi.Store:
+        limits = self._limits
+        return capi.Store(
+            self._machine.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
+        )
+
+    async def probe(self, module: capi.Module) -> None:
+        """Instantiates the module and asks which ABI it speaks; its program does not begin. Raises as `open`."""
+        await self._instantiate(module)
 
     async def open(self, module: capi.Module, document: bytes) -> Opened:
         """Instantiates the module and opens the program.

@@ -167,6 +167,7 @@ class Sandbox:
 
     async def _process_all(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
         results: list[Effects] = []
+        alone = 0  # how far messages go one by one, to find the one that a guest did not survive
         reopened_logs: Sequence[LogLine] = ()
         while len(results) < len(batch):
             guest = self._guest
@@ -178,13 +179,17 @@ class Sandbox:
                     break
                 continue
             part = self._next_part(batch, len(results))
+            if len(results) < alone:
+                part = part[:1]
             report = await guest.process(part, self._now_ms())
             for effects in report.closed:
                 self._keep(effects)
             closed = report.closed
             if report.fault is not None:
                 self._drop_guest()
-                if len(closed) < len(part):
+                if report.is_culprit_unknown:
+                    alone = len(results) + len(part)
+                elif len(closed) < len(part):
                     closed = [*closed, abi.failed(report.fault, report.unfinished_logs)]
             if reopened_logs and closed:
                 closed[0].logs = [*reopened_logs, *closed[0].logs]
