@@ -18,8 +18,8 @@ def locate(
     """The messages as (node index, input port index, JSON text).
 
     Raises:
-        InvalidInjectionError: one of them names no node or port of the graph, or its value is too large or too
-            deeply nested; carries every problem.
+        InvalidInjectionError: one of them names no node or port of the graph, or its value is too large, too
+            deeply nested or no UTF-8; carries every problem.
     """
     nodes = {node.id: node for node in graph.nodes}
     located: list[tuple[int, int, bytes]] = []
@@ -50,6 +50,10 @@ def _find_problem(
     if len(text) > limits.value_bytes:
         complaint = f"The value has {len(text)} bytes; {limits.value_bytes} are allowed"
         return Problem("injection.value_too_large", "value", complaint)
+    try:
+        text.decode()  # the JSON parser skips over a raw value without a look at its strings
+    except UnicodeDecodeError as error:
+        return Problem("injection.value_not_utf8", "value", f"The value is not UTF-8: {error.reason}")
     try:
         codec.check_depth(text)
     except codec.MalformedJsonError as error:
