@@ -48,7 +48,8 @@ class Circuit:
         self.in_flight = InFlight()
         self.counters = ExecutionCounters()
         self.inboxes = [Inbox(node.capacity, limits.inbox_bytes, node.overflow) for node in graph.nodes]
-        # Injected messages travel on no edge: their Message.edge is -1, and the last of these is shown to nobody.
+        # Injected messages travel on no edge: their Message.edge is -1, and what the last of these counts is shown
+        # to nobody.
         self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
         self.flow_observers: tuple[FlowObserver, ...] = ()
         self.log_entries: deque[LogEntry] = deque(maxlen=limits.log_lines)
@@ -108,12 +109,11 @@ class Circuit:
 
     def note_taken(self, node: CompiledNode, batch: Sequence[Message]) -> None:
         """Count messages that a node has just taken from its inbox, by the edges that they came along."""
-        edges = self.edges
+        came_along = [message.edge for message in batch]
         for index in node.incoming:
-            edge = edges[index]
+            edge = self.edges[index]
             edge.peak = max(edge.peak, edge.sent - edge.taken)
-        for message in batch:
-            edges[message.edge].taken += 1
+            edge.taken += came_along.count(index)
 
     def log(self, node: CompiledNode, line: LogLine) -> None:
         """Keep a handler's log line for inspection, and report it."""
