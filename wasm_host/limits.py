@@ -43,5 +43,11 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
     source_bytes: int = 1024 * 1024
     """UTF-8 text of one program: parsing is the guest's work, but the text travels through the host."""
 
+    module_bytes: int = 32 * 1024 * 1024
+    """A WebAssembly module or component. A Python component has 18 MB, of which all but a few kB is Python itself."""
+
+    compile_ms: int = 90_000
+    """Time on the clock to compile one, in a process of its own. A Python component takes 10 s on two cores."""
+
     table_elements: int = 100_000
     """Entries of a module's tables, which live in the host's memory and not in the guest's."""
