@@ -27,7 +27,7 @@ METADATA = frozenset(
 )
 """Where clouds hand credentials to whoever asks from inside."""
 
-_IPV4 = tuple(
+SPECIAL_IPV4 = tuple(
     (ipaddress.IPv4Network(network), kind)
     for network, kind in (
         ("0.0.0.0/8", "of this network"),
@@ -48,7 +48,7 @@ _IPV4 = tuple(
     )
 )
 
-_IPV6 = tuple(
+SPECIAL_IPV6 = tuple(
     (ipaddress.IPv6Network(network), kind)
     for network, kind in (
         ("::/128", "unspecified"),
@@ -89,8 +89,8 @@ def special_kind(address: IPAddress) -> str | None:
     if address in METADATA:
         return "a cloud's metadata service"
     if isinstance(address, ipaddress.IPv4Address):
-        return next((kind for network, kind in _IPV4 if address in network), None)
-    for network, kind in _IPV6:
+        return next((kind for network, kind in SPECIAL_IPV4 if address in network), None)
+    for network, kind in SPECIAL_IPV6:
         if address in network:
             return kind
     if address not in _GLOBAL_UNICAST:
