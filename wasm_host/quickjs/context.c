@@ -268,8 +268,9 @@ JSValue limit_error(const char *name, const char *what, const char *limit, uint3
         char message[200];
         snprintf(message, sizeof message, "%s: %s is limited to %lu", what, limit, (unsigned long)value);
         JSValue error = JS_NewError(js);
-        JS_DefinePropertyValueStr(js, error, "name", JS_NewString(js, name), JS_PROP_C_W_E);
-        JS_DefinePropertyValueStr(js, error, "message", JS_NewString(js, message), JS_PROP_C_W_E);
+        /* The program gets this object too, and may not change what the host reads in it. */
+        JS_DefinePropertyValueStr(js, error, "name", JS_NewString(js, name), 0);
+        JS_DefinePropertyValueStr(js, error, "message", JS_NewString(js, message), 0);
         guest.failure = error;
     }
     return JS_Throw(js, JS_DupValue(js, guest.failure));

@@ -60,6 +60,7 @@ void output_begin_call(void);
 void output_begin_message(void);
 void output_close_message(void);
 size_t output_length(void);
+uint32_t output_records(void);                          /* of this call */
 void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length);
 int output_emit(uint16_t port, JSValueConst value);     /* -1 with an exception */
 int output_forward(uint16_t port);
@@ -82,6 +83,7 @@ JSValue limit_error(const char *name, const char *what, const char *limit, uint3
 
 /* program.c */
 int program_load(char *source, size_t length, const char *entrypoint, const char *filename);
+JSValue jobs_run(void);                                 /* all of them; the first exception, or JS_UNINITIALIZED */
 JSValue settle(JSValue result);                         /* runs all promise jobs; owns and answers the result */
 void rejections_clear(void);
 JSValue rejections_first(void);                         /* JS_UNDEFINED when there is none */

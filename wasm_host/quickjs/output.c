@@ -20,6 +20,7 @@ static size_t emitted_bytes;
 static uint32_t log_lines;
 static size_t log_bytes;
 static uint32_t logs_dropped;
+static uint32_t records;         /* of this call */
 
 static void reserve(size_t more)
 {
@@ -43,6 +44,7 @@ void output_begin_call(void)
     status.length = 0;
     status.closed = 0;
     status.fault = SYMBIA_FAULT_NONE;
+    records = 0;
     if (capacity > KEPT_CAPACITY) {
         char *old = buffer;
         buffer = NULL;
@@ -66,16 +68,35 @@ size_t output_length(void)
     return status.length;
 }
 
-/* JSON.stringify writes half a surrogate pair as an escape, which many JSON readers refuse, ours among them.
- * It becomes U+FFFD, as where the web turns strings into UTF-8; the escape has the same length. */
+uint32_t output_records(void)
+{
+    return records;
+}
+
+/* Which half of a surrogate pair is escaped here: 1, 2, or 0 for neither. */
+static int surrogate_half(const char *text, const char *end)
+{
+    if (end - text < 6 || text[0] != '\\' || text[1] != 'u' || (text[2] | 32) != 'd' || text[3] < '8')
+        return 0;
+    return (text[3] | 32) < 'c' ? 1 : 2;
+}
+
+/* Half a surrogate pair is no text, and JSON readers refuse it, ours among them. JSON.stringify writes it as an escape,
+ * JSON.rawJSON as its author spelt it. It becomes U+FFFD, as where the web turns strings into UTF-8; in both
+ * spellings that has the same length. */
 static void mend_surrogates(char *text, size_t length)
 {
     char *end = text + length;
-    while ((text = memchr(text, '\\', (size_t)(end - text))) && end - text >= 6) {
-        if (text[1] == 'u' && text[2] == 'd' && text[3] >= '8')
-            memcpy(text + 2, "fffd", 4);
-        text += 2;
+    for (char *at = text; (at = memchr(at, '\\', (size_t)(end - at))) && end - at >= 6; at += 2) {
+        int half = surrogate_half(at, end);
+        if (half == 1 && surrogate_half(at + 6, end) == 2)
+            at += 10;
+        else if (half)
+            memcpy(at + 2, "fffd", 4);
     }
+    for (char *at = text; (at = memchr(at, 0xED, (size_t)(end - at))) && end - at >= 3; at += 3)
+        if ((unsigned char)at[1] >= 0xA0)
+            memcpy(at, "\xEF\xBF\xBD", 3);
 }
 
 void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length)
@@ -88,6 +109,7 @@ void output_record(enum symbia_kind kind, uint16_t port, const void *payload, si
     if (kind != SYMBIA_STATE)
         mend_surrogates(buffer + status.length + sizeof record, length);
     last_record = status.length;
+    records++;
     status.length += sizeof record + length;
 }
 
@@ -220,41 +242,69 @@ static void discard_exception(void)
     JS_FreeValue(guest.js, JS_GetException(guest.js));
 }
 
+struct field {
+    const char *before;
+    const char *text;
+    size_t length;
+};
+
+/* Fields of a JSON object, put together here: an object of the program's world could be seen and changed by what
+ * the program did to its prototypes, while JSON.stringify walks through it. NULL with an exception. */
+static char *record_text(const struct field *fields, int count, size_t *length)
+{
+    size_t total = 1;
+    for (int i = 0; i < count; i++)
+        total += strlen(fields[i].before) + fields[i].length;
+    char *text = js_malloc(guest.js, total), *at = text;
+    if (!text)
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        size_t before_length = strlen(fields[i].before);
+        memcpy(at, fields[i].before, before_length);
+        at += before_length;
+        memcpy(at, fields[i].text, fields[i].length);
+        at += fields[i].length;
+    }
+    *at = '}';
+    *length = total;
+    return text;
+}
+
 void output_log(const char *level, JSValueConst message, JSValueConst meta)
 {
     if (log_lines >= guest.limits.log_lines || log_bytes >= guest.limits.log_bytes) {
         logs_dropped++;
         return;
     }
-    JSContext *js = guest.js;
-    /* Without a prototype nothing that the program did to Object.prototype can reach this object. */
-    JSValue line = JS_NewObjectProto(js, JS_NULL);
-    JS_SetPropertyStr(js, line, "level", JS_NewString(js, level));
-    JS_SetPropertyStr(js, line, "message", JS_DupValue(js, message));
-    size_t length;
-    char *text = NULL;
-    if (!JS_IsUndefined(meta)) {
-        JS_SetPropertyStr(js, line, "meta", JS_DupValue(js, meta));
-        text = json_text(line, &length);
-        if (!text) {
+    size_t message_length, meta_length = 0, length = 0;
+    char *message_text = json_text(message, &message_length), *meta_text = NULL;
+    if (message_text && !JS_IsUndefined(meta)) {
+        static const char none[] = "\"(cannot be written as JSON)\"";
+        meta_text = json_text(meta, &meta_length);
+        if (!meta_text) {
             discard_exception();
-            JS_SetPropertyStr(js, line, "meta", JS_NewString(js, "(cannot be written as JSON)"));
+            meta_text = js_strdup(guest.js, none);
+            meta_length = sizeof none - 1;
         }
     }
+    const struct field fields[] = {
+        {"{\"level\":\"", level, strlen(level)},
+        {"\",\"message\":", message_text, message_length},
+        {",\"meta\":", meta_text, meta_length},
+    };
+    char *text = message_text ? record_text(fields, meta_text ? 3 : 2, &length) : NULL;
     if (!text)
-        text = json_text(line, &length);
-    if (!text) {
         discard_exception();
-        logs_dropped++;
-    } else if (log_bytes + length > guest.limits.log_bytes) {
+    if (!text || log_bytes + length > guest.limits.log_bytes) {
         logs_dropped++;
     } else {
         log_lines++;
         log_bytes += length;
         output_record(SYMBIA_LOG, 0, text, length);
     }
-    js_free(js, text);
-    JS_FreeValue(js, line);
+    js_free(guest.js, text);
+    js_free(guest.js, message_text);
+    js_free(guest.js, meta_text);
 }
 
 /* The text itself or its beginning: what an error says is bounded. */
@@ -307,10 +357,19 @@ static JSValue described(JSValueConst thrown)
     return JS_NewString(js, "(a value that cannot be written as text)");
 }
 
+/* A field's text, or a trap: not even memory for that, and the host names the cause. Owns the value. */
+static char *required_text(JSValue value, size_t *length)
+{
+    char *text = json_text(value, length);
+    if (!text)
+        __builtin_trap();
+    JS_FreeValue(guest.js, value);
+    return text;
+}
+
 void output_error(JSValueConst error)
 {
     JSContext *js = guest.js;
-    JSValue record = JS_NewObjectProto(js, JS_NULL);
     JSValue name = JS_UNDEFINED, message = JS_UNDEFINED, stack = JS_UNDEFINED;
     if (JS_IsObject(error)) {
         name = text_of(error, "name");
@@ -319,14 +378,16 @@ void output_error(JSValueConst error)
     }
     if (JS_IsUndefined(message))
         message = described(error);
-    JS_SetPropertyStr(js, record, "name", or_text(name, "Error"));
-    JS_SetPropertyStr(js, record, "message", message);
-    JS_SetPropertyStr(js, record, "stack", or_text(stack, ""));
+    struct field fields[] = {{"{\"name\":"}, {",\"message\":"}, {",\"stack\":"}};
+    JSValue values[] = {or_text(name, "Error"), message, or_text(stack, "")};
+    for (int i = 0; i < 3; i++)
+        fields[i].text = required_text(values[i], &fields[i].length);
     size_t length;
-    char *text = json_text(record, &length);
-    if (!text)      /* not even memory for that: the host names the cause */
+    char *text = record_text(fields, 3, &length);
+    if (!text)
         __builtin_trap();
     output_record(SYMBIA_ERROR, 0, text, length);
     js_free(js, text);
-    JS_FreeValue(js, record);
+    for (int i = 0; i < 3; i++)
+        js_free(js, (char *)fields[i].text);
 }

@@ -53,7 +53,7 @@ void rejections_clear(void)
 
 /* Runs the queue of jobs to its end, also when one throws: nothing may be left for the next message.
  * Answers the first exception, or JS_UNINITIALIZED. */
-static JSValue run_jobs(void)
+JSValue jobs_run(void)
 {
     JSContext *js = guest.js, *job_context;
     JSValue first = JS_UNINITIALIZED;
@@ -74,10 +74,10 @@ JSValue settle(JSValue result)
     JSContext *js = guest.js;
     if (JS_IsException(result)) {
         JSValue thrown = JS_GetException(js);
-        JS_FreeValue(js, run_jobs());
+        JS_FreeValue(js, jobs_run());
         return JS_Throw(js, thrown);
     }
-    JSValue thrown = run_jobs();
+    JSValue thrown = jobs_run();
     if (!JS_IsUninitialized(thrown)) {
         JS_FreeValue(js, result);
         return JS_Throw(js, thrown);

@@ -9,6 +9,7 @@ enum {
     SHADOW_STACK_FOR_JAVASCRIPT = 640 * 1024,   /* of the 1 MiB that the linker lays out */
     GC_THRESHOLD = 1024 * 1024,
     RETURN_EARLY_AT = 4 * 1024 * 1024,          /* bytes of output after which the host takes over */
+    RETURN_EARLY_AT_RECORDS = 4096,             /* the same for records, which the host reads in one go */
 };
 
 struct guest guest;
@@ -125,12 +126,22 @@ static void begin_message(void)
 }
 
 /* Ends a transaction: one of its possible errors is written and undoes the state, or the state is committed.
- * What the program could not do for want of memory is for the host to name: this guest gives up. */
+ * What the program could not do for want of memory is for the host to name: this guest gives up.
+ *
+ * The program can still run code here: a toJSON of its result may have queued jobs, and so may a getter of what it
+ * threw. They belong to this message, so they run before it is closed, and before its state is undone. */
 static bool end_message(bool threw)
 {
     JSContext *js = guest.js;
     JSValue error = threw ? JS_GetException(js) : JS_UNDEFINED;
     bool failed = threw;
+    JSValue late = jobs_run();
+    if (failed || JS_IsUninitialized(late)) {
+        JS_FreeValue(js, late);
+    } else {
+        error = late;
+        failed = true;
+    }
     if (!JS_IsUndefined(guest.failure)) {
         JS_FreeValue(js, error);
         error = JS_DupValue(js, guest.failure);
@@ -143,8 +154,13 @@ static bool end_message(bool threw)
     if (failed) {
         if (status.fault == SYMBIA_FAULT_MEMORY)
             __builtin_trap();
-        state_rollback();
         output_error(error);
+        JS_FreeValue(js, error);
+        JS_FreeValue(js, guest.failure);
+        error = guest.failure = JS_UNDEFINED;
+        JS_FreeValue(js, jobs_run());
+        rejections_clear();
+        state_rollback();
     } else {
         state_commit();
     }
@@ -286,7 +302,8 @@ int32_t EXPORT(symbia_process)(uint32_t length)
     guest.phase = PHASE_PROCESS;
     clock_set_ms(batch->now_ms);
     output_begin_call();
-    for (uint32_t i = 0; i < count && output_length() < RETURN_EARLY_AT; i++) {
+    for (uint32_t i = 0; i < count && output_length() < RETURN_EARLY_AT && output_records() < RETURN_EARLY_AT_RECORDS;
+         i++) {
         uint32_t port, value_length;
         memcpy(&port, ports + i * sizeof port, sizeof port);
         memcpy(&value_length, lengths + i * sizeof value_length, sizeof value_length);

@@ -211,7 +211,8 @@ void state_commit(void)
         struct entry *entry = &entries[i];
         if (!entry->dirty)
             continue;
-        write_record(entry);
+        if (entry->text || entry->before)   /* what came and went within the invocation is nobody's business */
+            write_record(entry);
         js_free(guest.js, entry->before);
         clean(entry);
     }

@@ -18,9 +18,10 @@ void clock_set_ns(uint64_t ns)
     clock_ns = ns;
 }
 
+/* Whole milliseconds: performance.now would show the rest of them. */
 void clock_set_ms(double ms)
 {
-    clock_ns = ms > 0 && ms < 9e12 ? (uint64_t)(ms * 1000) * 1000u : 0;
+    clock_ns = ms > 0 && ms < 9e12 ? (uint64_t)ms * 1000000u : 0;
 }
 
 __wasi_errno_t __wasi_clock_time_get(__wasi_clockid_t id, __wasi_timestamp_t precision, __wasi_timestamp_t *result)
