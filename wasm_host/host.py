@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import wasmtime
 
 from wasm_host import capi, javascript
@@ -16,6 +17,7 @@ from wasm_host.javascript import Identity, Program
 from wasm_host.limits import GuestLimits
 from wasm_host.modules import ModuleCache, default_cache_folder
 from wasm_host.sandbox import Sandbox
+from wasm_host.typescript.translation import Translator
 
 __all__ = ["SandboxHost", "open_host"]
 
@@ -38,6 +40,7 @@ class SandboxHost:
         self._modules = modules
         self._guest = guest
         self._now_ms = now_ms
+        self._translator = Translator(machine, modules)
 
     def sandbox(
         self,
@@ -76,6 +79,20 @@ class SandboxHost:
             between_slices=between_slices,
             now_ms=self._now_ms,
         )
+
+    async def translate(self, program: Program, limits: GuestLimits = _DEFAULT_LIMITS) -> Program:
+        """A program in TypeScript as the same one in JavaScript, with the lines and columns of its author.
+
+        The first call compiles the transformer, once for a machine: three seconds in a thread.
+
+        Raises:
+            ProgramError: it is not TypeScript; it says where.
+            LimitExceeded: it takes too much time or memory to be read.
+            HostError: the package quickjs-rs is missing.
+        """
+        source, is_in_place = await self._translator.translate(program.source, limits)
+        filename = program.filename if is_in_place else f"{program.filename} (translated)"
+        return msgspec.structs.replace(program, source=source, filename=filename)
 
     async def check(
         self,

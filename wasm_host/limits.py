@@ -49,5 +49,8 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
     compile_ms: int = 90_000
     """Time on the clock to compile one, in a process of its own. A Python component takes 10 s on two cores."""
 
+    translate_ms: int = 2_000
+    """Computing time for reading a program in TypeScript; 1 MB takes 300 ms, and more is somebody's bad intention."""
+
     table_elements: int = 100_000
     """Entries of a module's tables, which live in the host's memory and not in the guest's."""

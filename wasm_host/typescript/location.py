@@ -1,0 +1,76 @@
+"""Finds where a text stops being TypeScript. The transformer says what is wrong with it, but not where.
+
+A parser reads from left to right, so the beginning of the text, cut off behind the culprit, is refused for the
+same reason whatever follows; and cut off before it, there is something that can follow and changes the verdict.
+The least such beginning is found by halving, and its last token is the culprit. What the transformer would say
+of the cut itself is told apart by trying several things behind it.
+
+It is a guess in one case: where a text can be read in two ways for a while (`(a, b` may begin a call or an arrow
+function), the culprit is the token that rules out the reading which the parser tries last.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wasm_host.typescript.stripper import Stripper, TypeScriptError
+from wasm_host.typescript.tokens import tokens_of
+
+__all__ = ["culprit_of"]
+
+_CONTINUATIONS: Final = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
+"""What may follow a healthy beginning: the end, an operand, the end of a statement or a bracket, and so on."""
+
+
+async def culprit_of(stripper: Stripper, head: str, text: str, tail: str, cpu_ms: int) -> tuple[str, int]:
+    """What is wrong with a text that the stripper refuses, and the offset in `text` of the token that is.
+
+    Args:
+        stripper: refuses it
+        head: what is wrapped around the text, so that it can be read in the form that is meant
+        text: the author's
+        tail: as head
+        cpu_ms: for all of it together
+
+    Returns:
+        The message, and the offset; `len(text)` when it ends too soon.
+
+    Raises:
+        LimitExceeded: it took too long, or too much memory.
+    """
+    search = _Search(stripper, head, cpu_ms)
+    verdict = await search.verdict(text + tail)
+    tokens = tokens_of(text)
+    healthy, broken = 0, len(tokens) + 1
+    while broken - healthy > 1:
+        middle = (healthy + broken) // 2
+        if await search.is_broken(text[: tokens[middle - 1].end], verdict):
+            broken = middle
+        else:
+            healthy = middle
+    return verdict, tokens[broken - 1].start if broken <= len(tokens) else len(text)
+
+
+class _Search:
+    """Asks the stripper, within a budget."""
+
+    def __init__(self, stripper: Stripper, head: str, cpu_ms: int) -> None:
+        self._stripper = stripper
+        self._head = head
+        self._left_ms = cpu_ms
+
+    async def verdict(self, text: str) -> str:
+        """The first thing that is wrong with a text, or nothing."""
+        verdict = ""
+        try:
+            _, spent_ms = await self._stripper.strip(self._head + text, max(self._left_ms, 1))
+        except TypeScriptError as problem:
+            verdict, spent_ms = str(problem).partition("; ")[0], problem.spent_ms
+        self._left_ms -= 1 + spent_ms
+        return verdict
+
+    async def is_broken(self, beginning: str, verdict: str) -> bool:
+        for continuation in _CONTINUATIONS:
+            if await self.verdict(beginning + continuation) != verdict:
+                return False
+        return True
