@@ -42,8 +42,9 @@ class Input:
         self._resumed = trio.Event()
 
     def resume(self) -> None:
-        """Quiet counts again."""
+        """Quiet counts again, from now on."""
         self._is_paused = False
+        self._last_seconds = trio.current_time()
         self._resumed.set()
 
     async def wait_end(self, *, when_quiet: bool) -> None:

@@ -205,6 +205,22 @@ async def test_the_timeout_counts_the_pause() -> None:
         assert execution.state == "failed"
 
 
+async def test_a_pause_is_no_quiet_time() -> None:
+    """With ``completion: auto`` a resumed execution takes input for the whole grace time, and ends after it."""
+    journal = Journal()
+    async with open_execution(document({"a": "forward"}), journal, completion="auto") as execution:
+        await inject(execution, "a:in", 1)
+        await trio.sleep(1)
+        await execution.pause()
+        await trio.sleep(100)
+        await execution.resume()
+        await trio.sleep(1.9)
+        await inject(execution, "a:in", 2)
+        await trio.sleep(2.1)
+        assert execution.state == "completed"
+    assert journal.values("a") == [1, 2]
+
+
 async def test_held_messages_count_as_queued_work() -> None:
     """An execution with ``completion: auto`` does not complete while messages are held."""
     journal = Journal()
