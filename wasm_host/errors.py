@@ -13,6 +13,7 @@ SandboxError
 │   │   └── OutputLimitExceeded
 │   ├── GuestTrapped          it executed an illegal WebAssembly operation, or gave up
 │   └── ProtocolViolation     it answered something that the guest ABI does not allow
+├── TooManyInstances          the callers', together: the host has as many guests as it may
 ├── SandboxClosed             the caller's: a sandbox was used after close() or discard()
 └── HostError                 ours, or the machine's: no guest, an unsafe cache folder, a failed build
 """
@@ -37,6 +38,7 @@ __all__ = [
     "SandboxClosed",
     "SandboxError",
     "StackLimitExceeded",
+    "TooManyInstances",
     "WallTimeExceeded",
 ]
 
@@ -135,6 +137,10 @@ class GuestTrapped(GuestFault):
 
 class ProtocolViolation(GuestFault):
     """The guest answered something that the ABI does not allow."""
+
+
+class TooManyInstances(SandboxError):  # noqa: N818 - a state of the host, not a mistake of this caller
+    """The host has as many guests alive as it may; this one was not opened."""
 
 
 class SandboxClosed(SandboxError):  # noqa: N818 - a state, not a mistake of its own

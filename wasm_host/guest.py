@@ -17,6 +17,7 @@ import wasmtime
 
 from wasm_host import abi, capi
 from wasm_host.abi import Effects, LogLine
+from wasm_host.census import Census
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.errors import (
     CpuLimitExceeded,
@@ -48,6 +49,7 @@ class Machine(NamedTuple):
     linker: wasmtime.Linker
     ticker: Ticker
     turns: Turns
+    census: Census
 
 
 class GuestUse:
@@ -101,7 +103,13 @@ class Guest:
         self._use = use
         self._output_count = output_count
         self._between_slices = between_slices
-        self._store: capi.Store | None = self._new_store()
+        self._store: capi.Store | None = None
+        machine.census.admit()
+        try:
+            self._store = self._new_store()
+        except BaseException:
+            machine.census.dismiss()
+            raise
         self._input_at = 0
         self._input_capacity = 0
         self._status_at = 0
@@ -206,6 +214,7 @@ class Guest:
         if self._store is not None:
             self._store.close()
             self._store = None
+            self._machine.census.dismiss()
 
     async def _instantiate(self, module: capi.Module) -> None:
         store = self._living()

@@ -11,10 +11,11 @@ import msgspec
 import wasmtime
 
 from wasm_host import capi, javascript
+from wasm_host.census import Census
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.guest import BetweenSlices, Machine
 from wasm_host.javascript import Identity, Program
-from wasm_host.limits import GuestLimits
+from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 from wasm_host.modules import ModuleCache, default_cache_folder
 from wasm_host.sandbox import Sandbox
 from wasm_host.typescript.translation import Translator
@@ -31,16 +32,26 @@ def _wall_clock_ms() -> float:
 
 
 class SandboxHost:
-    """Makes sandboxes. Opened with `open_host`."""
+    """Makes sandboxes. Opened with `open_host`.
+
+    Attributes:
+        maximum_limits: what a component may ask for; whoever makes a sandbox holds its program to it.
+    """
 
     def __init__(
-        self, machine: Machine, modules: ModuleCache, guest: capi.Module, now_ms: Callable[[], float]
+        self,
+        machine: Machine,
+        modules: ModuleCache,
+        guest: capi.Module,
+        now_ms: Callable[[], float],
+        maximum_limits: GuestLimits,
     ) -> None:
         self._machine = machine
         self._modules = modules
         self._guest = guest
         self._now_ms = now_ms
         self._translator = Translator(machine, modules)
+        self.maximum_limits = maximum_limits
 
     def sandbox(
         self,
@@ -113,13 +124,19 @@ class SandboxHost:
 
 @asynccontextmanager
 async def open_host(
-    cache_folder: Path | None = None, now_ms: Callable[[], float] = _wall_clock_ms
+    cache_folder: Path | None = None,
+    now_ms: Callable[[], float] = _wall_clock_ms,
+    *,
+    maximum_limits: GuestLimits = MAXIMUM_LIMITS,
+    max_instances: int = MAX_INSTANCES,
 ) -> AsyncIterator[SandboxHost]:
     """Loads (or compiles, once) the QuickJS guest and runs the ticker while the block is open.
 
     Args:
         cache_folder: for compiled modules; the user's cache folder by default
         now_ms: the clock that guests see, milliseconds since 1970
+        maximum_limits: what a component may ask for
+        max_instances: guests alive at once
 
     Raises:
         HostError: the guest was not built, or the cache folder is not private.
@@ -130,6 +147,7 @@ async def open_host(
     ticker = Ticker(engine)
     ticker.start()
     try:
-        yield SandboxHost(Machine(engine, wasmtime.Linker(engine), ticker, Turns()), modules, guest, now_ms)
+        machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(max_instances))
+        yield SandboxHost(machine, modules, guest, now_ms, maximum_limits)
     finally:
         ticker.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["GuestLimits"]
+__all__ = ["MAXIMUM_LIMITS", "MAX_INSTANCES", "GuestLimits"]
 
 
 class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,28 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Time on the clock to compile one, in a process of its own. A Python component takes 10 s on two cores."""
 
     translate_ms: int = 2_000
-    """Computing time for reading a program in TypeScript; 1 MB takes 300 ms, and more is somebody's bad intention."""
+    """Computing time for reading a program in TypeScript: 1 MB takes 300 ms, unless it was made to take long."""
 
     table_elements: int = 100_000
     """Entries of a module's tables, which live in the host's memory and not in the guest's."""
+
+
+MAXIMUM_LIMITS = GuestLimits(
+    memory_bytes=256 * 1024 * 1024,
+    cpu_ms=30_000,
+    wall_ms=300_000,
+    close_ms=1_000,
+    output_bytes=64 * 1024 * 1024,
+    emissions=100_000,
+    log_lines=10_000,
+    log_bytes=4 * 1024 * 1024,
+    state_keys=100_000,
+    state_bytes=32 * 1024 * 1024,
+)
+"""What a component may ask for, where the service says nothing else; what it does not ask for is as above.
+
+Four to fifty times the default: room for a component that needs it, and still less than a machine has.
+"""
+
+MAX_INSTANCES = 2_000
+"""Guests alive at once in one host: a gigabyte when all are idle, and two graphs of the largest size."""

@@ -8,6 +8,7 @@ import wasmtime
 
 from wasm_host import capi
 from wasm_host.abi import Effects
+from wasm_host.census import Census
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.guest import Guest, GuestUse, Machine
 from wasm_host.host import open_host
@@ -57,7 +58,7 @@ def a_machine() -> Iterator[Machine]:
     ticker = Ticker(engine)
     ticker.start()
     try:
-        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns())
+        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(10))
     finally:
         ticker.stop()
 
