@@ -148,7 +148,8 @@ async def test_names_are_looked_up_in_threads_of_their_own() -> None:
     threads = trio.to_thread.current_default_thread_limiter()
     threads.total_tokens = 1
     async with threads:
-        assert await SystemResolver()("localhost", 80)
+        with trio.fail_after(20):
+            assert await SystemResolver()("localhost", 80)
 
 
 async def test_a_connection_carries_a_request() -> None:
