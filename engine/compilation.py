@@ -32,9 +32,13 @@ async def find_problems(
 
 
 async def compile_graph(
-    document: Any, components: Mapping[str, Component], limits: EngineLimits, timestamp: Callable[[], str]
+    document: Any,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    timestamp: Callable[[], str],
+    owner: str = "",
 ) -> LoadedGraph:
-    """A decoded JSON document as a graph that can run.
+    """A decoded JSON document as a graph that can run. ``components`` are those that ``owner`` may use.
 
     Raises:
         InvalidGraphError: it cannot; carries every problem.
@@ -63,6 +67,7 @@ async def compile_graph(
         ),
         order=tuple(index_of[node_id] for node_id in topology.sorted),
         loaded_at=timestamp(),
+        owner=owner,
     )
 
 

@@ -12,11 +12,13 @@
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
     │   ├── InputsClosedError
-    │   └── ComponentExistsError
+    │   ├── ComponentExistsError
+    │   └── QuotaError
     └── OverloadedError                a bound was met; try again later
         ├── TooManyExecutionsError
         ├── InboxFullError
-        └── HeldQueueFullError
+        ├── HeldQueueFullError
+        └── InjectionRateError
 
 Errors inside handlers are not here: they are values (:class:`engine.handler.HandlerError`).
 """
@@ -129,6 +131,12 @@ class ComponentExistsError(ConflictError):
         super().__init__(f"Component already registered: {identifier}")
 
 
+class QuotaError(ConflictError):
+    """The owner has as many graphs, components or executions as he may; waiting alone frees none."""
+
+    code = "quota.exceeded"
+
+
 class OverloadedError(EngineError):
     """A bound was met. ``retry_after_seconds`` says when to try again.
 
@@ -167,3 +175,16 @@ class HeldQueueFullError(OverloadedError):
 
     def __init__(self, execution_id: str, limit: int) -> None:
         super().__init__(f"Execution {execution_id} is paused and already holds {limit} messages; resume it")
+
+
+class InjectionRateError(OverloadedError):
+    """The owner injects more bytes per second than he may."""
+
+    code = "injection.rate"
+
+    def __init__(self, bytes_per_second: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"More than {bytes_per_second} bytes per second were injected; send more slowly, "
+            f"or try again in {retry_after_seconds} s"
+        )
+        self.retry_after_seconds = retry_after_seconds

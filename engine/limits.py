@@ -59,3 +59,15 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     log_lines: int = 200
     """Log lines kept per execution for inspection; the oldest goes first."""
+
+    owner_graphs: int = 1_000
+    """Graphs that one owner may have loaded; 0 for no bound. Each may be as large as a request body."""
+
+    owner_components: int = 1_000
+    """Components that one owner may have registered; 0 for no bound."""
+
+    owner_executions: int = 0
+    """Executions that one owner may have under way; 0 for as many as there may be at all."""
+
+    owner_bytes_per_second: int = 0
+    """Bytes of values that one owner may inject in a second; 0 for no bound."""

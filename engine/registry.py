@@ -1,6 +1,10 @@
-"""The components that graphs may name: built in first, then registered (specification, "Catalog Service")."""
+"""The components that graphs may name: built in first, then registered (specification, "Catalog Service").
 
-from collections.abc import Callable, Iterator, Mapping
+The built-in ones are everybody's. What is registered belongs to an owner and exists for him alone: two owners may
+use the same id for different code, and neither can learn of the other's (docs/decisions/0030).
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -12,13 +16,14 @@ from engine.component import Component
 from engine.declaration import parse_component
 from engine.errors import ComponentExistsError, ComponentNotFoundError, InvalidComponentError
 from engine.limits import EngineLimits
+from engine.quota import Quotas
 from engine.sandboxed import ExpressionRunner, SandboxHost, SourceComponent
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
 
 
-class Registry(Mapping[str, Component]):
-    """All components by id. A graph resolves its components when it is loaded, once.
+class Registry:
+    """All components by owner and id. A graph resolves its components when it is loaded, once.
 
     Args:
         host: runs what is not ours.
@@ -37,44 +42,41 @@ class Registry(Mapping[str, Component]):
         self._host = host
         self._limits = limits
         self._fetch_source = fetch_source
-        self._components: dict[str, Component] = {}
+        self._quotas = Quotas(limits)
+        self._owned: dict[str, dict[str, Component]] = {}
+        self._builtins: dict[str, Component] = {}
         for item in builtins(open_http_client):
             component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
-            self._components[component.definition.id] = component
+            self._builtins[component.definition.id] = component
 
-    def __getitem__(self, component_id: str) -> Component:
-        return self._components[component_id]
+    def of(self, owner: str) -> dict[str, Component]:
+        """The components that an owner may use by id, the built-in ones first; a copy, which stays as it is."""
+        return {**self._builtins, **self._owned.get(owner, {})}
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._components)
-
-    def __len__(self) -> int:
-        return len(self._components)
-
-    def definition(self, component_id: str) -> ComponentDefinition:
+    def definition(self, component_id: str, owner: str = "") -> ComponentDefinition:
         """What a component says of itself.
 
         Raises:
-            ComponentNotFoundError: there is none with this id.
+            ComponentNotFoundError: there is none with this id that the owner may use.
         """
-        component = self._components.get(component_id)
+        component = self._builtins.get(component_id) or self._owned.get(owner, {}).get(component_id)
         if component is None:
             raise ComponentNotFoundError(component_id)
         return component.definition
 
-    async def register(self, document: Any) -> ComponentDefinition:
+    async def register(self, document: Any, owner: str = "") -> ComponentDefinition:
         """Take in a stranger's component, given as a decoded JSON document.
 
         Raises:
             InvalidComponentError: its shape, names or source are wrong, or the source cannot be fetched; carries
                 every problem.
-            ComponentExistsError: its id is taken.
+            ComponentExistsError: its id is a built-in one's, or the owner has used it.
+            QuotaError: the owner has as many components as he may.
         """
         definition, problems = parse_component(document, self._limits)
         if definition is None or problems:
             raise InvalidComponentError(problems)
-        if definition.id in self._components:
-            raise ComponentExistsError(definition.id)
+        self._check_place(definition.id, owner)
         code, problems = await obtain_source(definition.execution, self._fetch_source, self._limits)
         if problems:
             raise InvalidComponentError(problems)
@@ -83,7 +85,12 @@ class Registry(Mapping[str, Component]):
         problems = list(await component.check_source())
         if problems:
             raise InvalidComponentError(problems)
-        if definition.id in self._components:  # another registration came while ours was being checked
-            raise ComponentExistsError(definition.id)
-        self._components[definition.id] = component
+        self._check_place(definition.id, owner)  # others may have come while this one was being checked
+        self._owned.setdefault(owner, {})[definition.id] = component
         return definition
+
+    def _check_place(self, component_id: str, owner: str) -> None:
+        owned = self._owned.get(owner, {})
+        if component_id in self._builtins or component_id in owned:
+            raise ComponentExistsError(component_id)
+        self._quotas.check_components(len(owned))

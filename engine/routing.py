@@ -67,6 +67,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         nodes: in the author's order.
         order: indices of the nodes, every node after all that feed it.
         loaded_at: ISO 8601 in UTC.
+        owner: whose it is, and therefore whose its executions are; "" where nobody asks.
     """
 
     id: str
@@ -75,6 +76,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     nodes: tuple[CompiledNode, ...]
     order: tuple[int, ...]
     loaded_at: str
+    owner: str = ""
 
     def node(self, node_id: str) -> CompiledNode | None:
         """The node with this id, if there is one."""

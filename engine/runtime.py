@@ -1,6 +1,6 @@
 """The only door to graphs and executions: nothing outside touches an instance, an inbox or a guest."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ from engine.execution import Execution
 from engine.injection import locate
 from engine.limits import EngineLimits
 from engine.observer import ExecutionObserver, FlowObserver
+from engine.quota import Quotas
 from engine.registry import Registry
 from engine.routing import LoadedGraph
 from engine.sandboxed import open_sandboxes
@@ -38,6 +39,7 @@ from proto.statistics import ExecutionStatistics
 class Finished(msgspec.Struct, frozen=True):
     """What is kept of an execution after its end."""
 
+    owner: str
     snapshot: ExecutionSnapshot
     logs: list[LogEntry]
     statistics: ExecutionStatistics
@@ -80,6 +82,7 @@ class Runtime:
         self._graphs: dict[str, LoadedGraph] = {}
         self._executions: dict[str, Execution] = {}
         self._finished: OrderedDict[str, Finished] = OrderedDict()
+        self._quotas = Quotas(limits)
 
     # Watching
 
@@ -105,43 +108,51 @@ class Runtime:
 
     # Components
 
-    def components(self) -> list[ComponentDefinition]:
-        """All components, the built-in ones first."""
-        return [component.definition for component in self._registry.values()]
+    def components(self, *, owner: str = "") -> list[ComponentDefinition]:
+        """All components that an owner may use, the built-in ones first."""
+        return [component.definition for component in self._registry.of(owner).values()]
 
-    def component(self, component_id: str) -> ComponentDefinition:
+    def component(self, component_id: str, *, owner: str = "") -> ComponentDefinition:
         """One component.
 
         Raises:
-            ComponentNotFoundError: there is none with this id.
+            ComponentNotFoundError: there is none with this id that the owner may use.
         """
-        return self._registry.definition(component_id)
+        return self._registry.definition(component_id, owner)
 
-    async def register_component(self, document: Any) -> ComponentDefinition:
-        """Take in a stranger's component, given as a decoded JSON document.
+    async def register_component(self, document: Any, *, owner: str = "") -> ComponentDefinition:
+        """Take in a stranger's component, given as a decoded JSON document; only its owner can use it.
 
         Raises:
             InvalidComponentError: carries every problem; nothing was stored.
             ComponentExistsError: its id is taken.
+            QuotaError: the owner has as many components as he may.
         """
-        return await self._registry.register(document)
+        return await self._registry.register(document, owner)
 
     # Graphs
 
-    async def check_graph(self, document: Any) -> tuple[Problem, ...]:
+    async def check_graph(self, document: Any, *, owner: str = "") -> tuple[Problem, ...]:
         """Everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
-        _, problems = await find_problems(document, self._registry, self.limits)
+        _, problems = await find_problems(document, self._registry.of(owner), self.limits)
         return tuple(problems)
 
-    async def load_graph(self, document: Any) -> LoadedGraph:
-        """Take in a graph, given as a decoded JSON document.
+    async def load_graph(self, document: Any, *, owner: str = "") -> LoadedGraph:
+        """Take in a graph, given as a decoded JSON document; its executions belong to the same owner.
 
         Raises:
             InvalidGraphError: carries every problem; nothing was stored.
+            QuotaError: the owner has as many graphs as he may.
         """
-        graph = await compile_graph(document, self._registry, self.limits, self._clock.timestamp)
+        self._quotas.check_graphs(self._graphs_of(owner))
+        components = self._registry.of(owner)
+        graph = await compile_graph(document, components, self.limits, self._clock.timestamp, owner)
+        self._quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
         self._graphs[graph.id] = graph
         return graph
+
+    def _graphs_of(self, owner: str) -> int:
+        return sum(graph.owner == owner for graph in self._graphs.values())
 
     def graphs(self) -> list[LoadedGraph]:
         """All loaded graphs, oldest first."""
@@ -179,14 +190,19 @@ class Runtime:
         Raises:
             GraphNotFoundError: there is no such graph.
             TooManyExecutionsError: as many are under way as may be.
+            QuotaError: the graph's owner has as many under way as he may.
+            InjectionRateError: the owner injects more bytes per second than he may.
             InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
         """
         graph = self.graph(graph_id)
         options = options or ExecuteOptions()
         inputs = locate(graph, options.inputs or (), self.limits)
+        underway = sum(execution.graph.owner == graph.owner for execution in self._executions.values())
+        self._quotas.check_executions(underway)
         limit = self.limits.max_concurrent_executions
         if len(self._executions) >= limit:
             raise TooManyExecutionsError(limit)
+        self._quotas.spend(graph.owner, (len(text) for _, _, text in inputs))
         default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
         execution = Execution(
             execution_id=str(uuid4()),
@@ -209,9 +225,27 @@ class Runtime:
             await execution.run()
         finally:
             del self._executions[execution.id]
-            self._finished[execution.id] = Finished(execution.snapshot(), execution.logs(), execution.statistics())
+            self._finished[execution.id] = Finished(
+                execution.graph.owner, execution.snapshot(), execution.logs(), execution.statistics()
+            )
             while len(self._finished) > self.limits.finished_executions:
-                self._finished.popitem(last=False)
+                self._forget_one()
+
+    def _forget_one(self) -> None:
+        """Forget the oldest ended execution of whoever has most of them, so that nobody crowds others out."""
+        owners = Counter(record.owner for record in self._finished.values())
+        owner, _ = owners.most_common(1)[0]
+        oldest = next(key for key, record in self._finished.items() if record.owner == owner)
+        del self._finished[oldest]
+
+    def owner_of(self, execution_id: str) -> str:
+        """Whose an execution is: the owner of its graph.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        execution = self._executions.get(execution_id)
+        return self._record(execution_id).owner if execution is None else execution.graph.owner
 
     def executions(self) -> list[ExecutionSnapshot]:
         """All executions that are under way or kept for inspection, oldest first."""
@@ -259,7 +293,9 @@ class Runtime:
             OverloadedError: a bound was met; ``accepted`` says how many had been taken in.
         """
         execution = self._underway(execution_id, "inject into")
-        return await execution.inject(locate(execution.graph, messages, self.limits), final=final)
+        located = locate(execution.graph, messages, self.limits)
+        self._quotas.spend(execution.graph.owner, (len(text) for _, _, text in located))
+        return await execution.inject(located, final=final)
 
     async def pause(self, execution_id: str) -> ExecutionSnapshot:
         """Hold an execution's messages; when this returns no handler is running.

@@ -127,7 +127,7 @@ class Workbench:
             RuntimeError: ``initialize`` failed.
         """
         self._registry.definition(component_id)  # raises for an unknown one
-        component = self._registry[component_id]
+        component = self._registry.of("")[component_id]
         unit = self._make(component, await self._complete(component, config or {}))
         try:
             started = await unit.initialize()

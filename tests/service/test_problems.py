@@ -26,6 +26,8 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.TooManyExecutionsError: (errors.TooManyExecutionsError(100), 409),
     errors.InboxFullError: (errors.InboxFullError("n", 5.0), 429),
     errors.HeldQueueFullError: (errors.HeldQueueFullError("e", 10_000), 429),
+    errors.QuotaError: (errors.QuotaError("Too many"), 409),
+    errors.InjectionRateError: (errors.InjectionRateError(100, 3), 429),
 }
 
 

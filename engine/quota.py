@@ -1,0 +1,84 @@
+"""What one owner may have of a runtime that others use too: graphs, components, executions, bytes per second.
+
+The engine does not know who an owner is; it is a name that the service gives, and "" where nobody asks. What is
+counted lives in the runtime and is asked for at the moment of the check, so no count can drift from the truth.
+The rate of injected bytes is a token bucket with debt: an injection passes while there is credit, whatever its
+size, and the next one waits until the debt is paid. So a message larger than a second's worth is not refused for
+ever, and over time nobody gets more than his rate.
+"""
+
+import math
+from collections.abc import Iterable
+
+import trio
+
+from engine.errors import InjectionRateError, QuotaError
+from engine.limits import EngineLimits
+
+BUCKETS_KEPT = 10_000
+"""Owners whose rate is remembered at once; beyond it those with full credit are forgotten: nothing changes."""
+
+
+class Quotas:
+    """The checks of one runtime. A bound of 0 is none."""
+
+    def __init__(self, limits: EngineLimits) -> None:
+        self._limits = limits
+        self._buckets: dict[str, tuple[float, float]] = {}  # owner: (credit in bytes, as of when)
+
+    def check_graphs(self, present: int) -> None:
+        """Whether an owner of so many graphs may load one more.
+
+        Raises:
+            QuotaError: he may not.
+        """
+        _check("graphs", present, self._limits.owner_graphs, "unload one first")
+
+    def check_components(self, present: int) -> None:
+        """Whether an owner of so many components may register one more.
+
+        Raises:
+            QuotaError: he may not.
+        """
+        _check("components", present, self._limits.owner_components, "use one of those")
+
+    def check_executions(self, present: int) -> None:
+        """Whether an owner of so many executions under way may start one more.
+
+        Raises:
+            QuotaError: he may not.
+        """
+        _check("executions under way", present, self._limits.owner_executions, "stop one first")
+
+    def spend(self, owner: str, sizes_bytes: Iterable[int]) -> None:
+        """Take the sizes of injected values from their owner's credit; none at all cost nothing.
+
+        Raises:
+            InjectionRateError: earlier injections have used it up; says when to come back. Nothing was taken.
+        """
+        rate = self._limits.owner_bytes_per_second
+        if not rate:
+            return
+        size_bytes = sum(sizes_bytes)
+        if not size_bytes:
+            return
+        now = trio.current_time()
+        credit, since = self._buckets.get(owner, (float(rate), now))
+        credit = min(float(rate), credit + (now - since) * rate)
+        if credit <= 0:
+            raise InjectionRateError(rate, max(1, math.ceil((1 - credit) / rate)))
+        if owner not in self._buckets and len(self._buckets) >= BUCKETS_KEPT:
+            self._forget_idle(rate, now)
+        self._buckets[owner] = (credit - size_bytes, now)
+
+    def _forget_idle(self, rate: int, now: float) -> None:
+        self._buckets = {
+            owner: (credit, since)
+            for owner, (credit, since) in self._buckets.items()
+            if credit + (now - since) * rate < rate
+        }
+
+
+def _check(things: str, present: int, limit: int, remedy: str) -> None:
+    if limit and present >= limit:
+        raise QuotaError(f"There are {present} {things} here, and {limit} are allowed; {remedy}")
