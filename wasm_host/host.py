@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import wasmtime
@@ -13,9 +14,11 @@ import wasmtime
 from wasm_host import capi, javascript
 from wasm_host.census import Census
 from wasm_host.epoch import Ticker, Turns
+from wasm_host.foundry import Foundry, WasmProgram
 from wasm_host.guest import BetweenSlices, Machine
 from wasm_host.javascript import Identity, Program
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
+from wasm_host.module_sandbox import wasm_sandbox
 from wasm_host.modules import ModuleCache, default_cache_folder
 from wasm_host.sandbox import Sandbox
 from wasm_host.typescript.translation import Translator
@@ -44,8 +47,10 @@ class SandboxHost:
         modules: ModuleCache,
         guest: capi.Module,
         now_ms: Callable[[], float],
+        foundry: Foundry,
         maximum_limits: GuestLimits,
     ) -> None:
+        self._foundry = foundry
         self._machine = machine
         self._modules = modules
         self._guest = guest
@@ -55,7 +60,7 @@ class SandboxHost:
 
     def sandbox(
         self,
-        program: Program,
+        program: Program | WasmProgram,
         *,
         identity: Identity = _NOBODY,
         config: bytes = b"{}",
@@ -68,7 +73,7 @@ class SandboxHost:
         """A sandbox for one component instance; nothing runs before its `open`.
 
         Args:
-            program: the source
+            program: the source, or what `program` made of a module
             identity: what the component may know about itself
             config: the node's configuration, JSON text
             inputs: names of the input ports; batches name them by index
@@ -77,19 +82,29 @@ class SandboxHost:
             seed: of Math.random; the same seed, inputs and times give the same run
             between_slices: awaited between the slices of a long call; its budgets stand still meanwhile
         """
-        return Sandbox(
-            self._machine,
-            self._guest,
-            program,
-            identity=identity,
-            config=config,
-            inputs=inputs,
-            outputs=outputs,
-            limits=limits,
-            seed=seed,
-            between_slices=between_slices,
-            now_ms=self._now_ms,
-        )
+        options: dict[str, Any] = {
+            "identity": identity,
+            "config": config,
+            "inputs": inputs,
+            "outputs": outputs,
+            "limits": limits,
+            "seed": seed,
+            "between_slices": between_slices,
+            "now_ms": self._now_ms,
+        }
+        if isinstance(program, WasmProgram):
+            return wasm_sandbox(self._machine, program, **options)
+        return Sandbox(self._machine, self._guest, program, **options)
+
+    async def program(
+        self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS
+    ) -> WasmProgram:
+        """Looks at a WebAssembly module or component and compiles it, once for a machine, in a process of its own.
+
+        Raises:
+            ModuleError: it may not run here; the message names what is wrong.
+        """
+        return await self._foundry.program(module, limits, name)
 
     async def translate(self, program: Program, limits: GuestLimits = _DEFAULT_LIMITS) -> Program:
         """A program in TypeScript as the same one in JavaScript, with the lines and columns of its author.
@@ -107,16 +122,17 @@ class SandboxHost:
 
     async def check(
         self,
-        program: Program,
+        program: Program | WasmProgram,
         config: bytes = b"{}",
         inputs: tuple[str, ...] = ("in",),
         outputs: tuple[str, ...] = ("out",),
         limits: GuestLimits = _DEFAULT_LIMITS,
     ) -> None:
-        """Compiles a program in a guest of its own, without running `initialize`.
+        """Compiles a program, or instantiates a module, in a guest of its own, without running `initialize`.
 
         Raises:
             ProgramError: the source cannot be used; it says where.
+            ModuleError: the module cannot be instantiated.
             GuestFault: the source's top level ran into a limit.
         """
         await self.sandbox(program, config=config, inputs=inputs, outputs=outputs, limits=limits).check()
@@ -142,12 +158,13 @@ async def open_host(
         HostError: the guest was not built, or the cache folder is not private.
     """
     engine = capi.new_engine()
-    modules = ModuleCache(engine, cache_folder or default_cache_folder())
+    folder = cache_folder or default_cache_folder()
+    modules = ModuleCache(engine, folder)
     guest = await modules.load(javascript.read_guest())
     ticker = Ticker(engine)
     ticker.start()
+    machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(max_instances))
     try:
-        machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(max_instances))
-        yield SandboxHost(machine, modules, guest, now_ms, maximum_limits)
+        yield SandboxHost(machine, modules, guest, now_ms, Foundry(engine, folder), maximum_limits)
     finally:
         ticker.stop()

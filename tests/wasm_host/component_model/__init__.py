@@ -1,0 +1,1 @@
+"""Components, and what stands around them."""

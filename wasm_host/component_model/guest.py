@@ -1,0 +1,169 @@
+"""One component, enclosed and instantiated: called in time slices like every guest.
+
+Its calls are those of wit/symbia-component.wit. A batch goes in as a whole and comes back as a whole, so when a
+call breaks, nobody knows which message did it: the report says so, and the sandbox passes them to the next
+guest one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import trio
+
+from wasm_host import capi_component
+from wasm_host.abi import OPEN_INITIALIZE_FAILED, Effects
+from wasm_host.component_model import image, wasi
+from wasm_host.errors import (
+    GuestFault,
+    GuestTrapped,
+    ModuleError,
+    OutputLimitExceeded,
+    StackLimitExceeded,
+)
+from wasm_host.guest import BetweenSlices, Guest, GuestUse, Machine, Opened, Report
+from wasm_host.javascript import Identity
+from wasm_host.limits import GuestLimits
+
+__all__ = ["ComponentGuest", "EnclosedComponent", "Place"]
+
+_TRANSLATOR_BYTES: Final = 24 * 1024 * 1024
+"""As in translator.wat: the input and output of one call."""
+
+
+class EnclosedComponent(NamedTuple):
+    """A compiled component that imports nothing. `is_told` says whether it has the export `tell`."""
+
+    component: capi_component.Component
+    linker: capi_component.Linker
+    is_told: bool
+
+
+class Place(NamedTuple):
+    """Where a component finds itself, except for its state."""
+
+    identity: Identity
+    config: bytes
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    seed: int
+
+
+class ComponentGuest(Guest):
+    """One instance, from instantiation to `discard`. After a fault it must be discarded."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        limits: GuestLimits,
+        use: GuestUse,
+        place: Place,
+        enclosed: EnclosedComponent,
+        between_slices: BetweenSlices | None = None,
+    ) -> None:
+        super().__init__(machine, limits, use, len(place.outputs), between_slices)
+        self._enclosed = enclosed
+        self._place = place
+        self._input_names = [name.encode() for name in place.inputs]
+        self._outputs = {name.encode(): index for index, name in enumerate(place.outputs)}
+
+    @property
+    def memory_bytes(self) -> int:
+        """0: Wasmtime shows nothing of a component's memories, though their limit holds."""
+        return 0
+
+    def _new_store(self) -> capi_component.ComponentStore:
+        limits = self._limits
+        self._component_store = capi_component.ComponentStore(
+            self._machine.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
+        )
+        return self._component_store
+
+    async def instantiate(self) -> None:
+        """Instantiates the component, start functions included.
+
+        Raises:
+            ModuleError: it cannot be instantiated within the limits.
+            GuestFault: it did not survive; discard it.
+        """
+        store, component = self._component_store, self._enclosed.component
+        pending, instance = store.start_component(self._enclosed.linker, component)
+        try:
+            await self._run(pending)
+        except GuestTrapped as trap:
+            if "resource limit exceeded" in store.trace or "exceeds memory limits" in store.trace:
+                raise ModuleError(f"the component cannot be instantiated: {trap}") from None
+            raise self._named(trap) from None
+        found = {name: store.function(component, instance, name) for name in ("open", "process", "close", "tell")}
+        self._functions = {name: function for name, function in found.items() if function is not None}
+
+    async def begin(self, state: dict[str, bytes], *, restored: bool, now_ms: float) -> Opened:
+        """Runs the component's `open`. Raises GuestFault; discard it then."""
+        place = self._place
+        await self._tell(now_ms)
+        data = image.encode_place(
+            (place.identity.execution_id, place.identity.node_id, place.identity.instance_id),
+            place.config,
+            place.inputs,
+            place.outputs,
+            state,
+            restored=restored,
+            seed=place.seed,
+            now_ms=now_ms,
+        )
+        effects = await self._one("open", data)
+        return Opened(OPEN_INITIALIZE_FAILED if effects.error else 0, effects)
+
+    async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> Report:
+        """Runs a batch. Never raises for what the component did: see `Report`."""
+        try:
+            await self._tell(now_ms)
+            answer = await self._answer("process", image.encode_messages(batch, self._input_names, now_ms))
+            for _ in answer.read(len(batch)):
+                await trio.lowlevel.checkpoint()
+            return Report(answer.effects, [], None)
+        except GuestFault as fault:
+            return Report([], [], fault, is_culprit_unknown=len(batch) > 1)
+
+    async def close(self) -> Effects:
+        """Runs the component's `close`, within `close_ms`. Raises GuestFault; discard it in any case."""
+        return await self._one("close", None, self._limits.close_ms)
+
+    async def _one(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> Effects:
+        answer = await self._answer(name, data, cpu_ms)
+        for _ in answer.read_one():
+            await trio.lowlevel.checkpoint()
+        return answer.effects[0]
+
+    async def _tell(self, now_ms: float) -> None:
+        """Sets the clock of the WASI inside; its random numbers begin at the seed when they are told it first."""
+        if self._enclosed.is_told:
+            seed = self._place.seed or 1
+            await self._run(
+                self._component_store.start_numbers(self._functions["tell"], max(0, int(now_ms)), seed)
+            )
+
+    async def _answer(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> image.Answer:
+        store = self._component_store
+        try:
+            await self._run(store.start_text(self._functions[name], data), cpu_ms=cpu_ms)
+        except GuestTrapped as trap:
+            raise self._named(trap) from None
+        return image.Answer(store.take_text(), len(data or b""), self._outputs, self._limits)
+
+    def _named(self, trap: GuestTrapped) -> GuestFault:
+        """A trap says little; where it happened says more."""
+        trace = self._component_store.trace
+        if "call stack exhausted" in trace:
+            return StackLimitExceeded("the component recursed too deeply", "stack_bytes", 0)
+        if "output_limit_exceeded" in trace:
+            return OutputLimitExceeded(
+                f"the input and output of one call have more than {_TRANSLATOR_BYTES:,} bytes",
+                "output_bytes",
+                self._limits.output_bytes,
+            )
+        called = wasi.refused_call(trace)
+        if called is not None:
+            return GuestTrapped(f"the component called {called}, which is denied: there is nothing outside of it")
+        return trap
