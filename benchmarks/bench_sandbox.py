@@ -41,7 +41,7 @@ class Scale(NamedTuple):
     seconds: float
 
 
-FULL = Scale(rounds=7, messages=10_000, instances=200, spinning=40, seconds=3.0)
+FULL = Scale(rounds=7, messages=10_000, instances=1_000, spinning=40, seconds=3.0)
 SMOKE = Scale(rounds=2, messages=200, instances=5, spinning=4, seconds=0.2)
 
 
