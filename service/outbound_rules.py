@@ -39,8 +39,7 @@ class PortSet(msgspec.Struct, frozen=True):
 
 DEFAULT_PORTS = PortSet(((80, 80), (443, 443), (1024, _PORT_LIMIT)))
 """What servers of the web listen on, and what every user of a machine may open. Below 1024 live mail, remote
-shells, name and directory services, which a request in HTTP could only be sent to in order to confuse them. GitLab
-draws the same line for its webhooks."""
+shells, name and directory services, which a request in HTTP could only be sent to in order to confuse them."""
 
 
 class Allowed(msgspec.Struct, frozen=True):
