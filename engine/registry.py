@@ -1,7 +1,7 @@
 """The components that graphs may name: built in first, then registered (specification, "Catalog Service").
 
 The built-in ones are everybody's. What is registered belongs to an owner and exists for him alone: two owners may
-use the same id for different code, and neither can learn of the other's (docs/decisions/0030).
+use the same id for different code, and neither can learn of the other's (docs/decisions/0035).
 """
 
 from collections.abc import Callable
