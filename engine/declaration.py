@@ -17,7 +17,7 @@ _REQUIRED = ("id", "name", "version", "ports", "execution")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.IGNORECASE)
 _PORT_NAME = re.compile(r"[A-Za-z_$][\w$.-]*")
 
-LANGUAGES = ("javascript",)
+LANGUAGES = ("javascript", "typescript")
 """What ``execution.type`` may be for a registered component."""
 
 MAX_PORTS = 100

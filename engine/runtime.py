@@ -29,7 +29,7 @@ from engine.routing import LoadedGraph
 from engine.sandboxed import open_sandboxes
 from engine.source import FetchSource, no_source
 from engine.wallclock import WallClock
-from proto.component import ComponentDefinition
+from proto.component import ComponentDefinition, ExecutionLimits
 from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
 from proto.message import Injection
 from proto.problem import Problem
@@ -53,6 +53,7 @@ async def open_runtime(
     open_http_client: Callable[[], httpx.AsyncClient] = open_client,
     fetch_source: FetchSource = no_source,
     clock: WallClock | None = None,
+    maximum_guest_limits: ExecutionLimits | None = None,
 ) -> AsyncIterator["Runtime"]:
     """A runtime; at the end of the block all its executions are stopped and cleaned up.
 
@@ -62,9 +63,10 @@ async def open_runtime(
         open_http_client: makes the client that a node uses for outgoing HTTP.
         fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
         clock: the time of day.
+        maximum_guest_limits: what a component may ask for; the runtime's own maximum where absent.
     """
     limits = limits or EngineLimits()
-    async with open_sandboxes(cache_folder) as host, trio.open_nursery() as nursery:
+    async with open_sandboxes(cache_folder, maximum_guest_limits) as host, trio.open_nursery() as nursery:
         registry = Registry(host, limits, open_http_client, fetch_source)
         yield Runtime(nursery, registry, limits, clock or WallClock())
         nursery.cancel_scope.cancel()

@@ -1,4 +1,7 @@
-"""Components whose code is a stranger's, run in the sandbox. The only file that knows ``wasm_host``."""
+"""Components whose code is a stranger's, run in the sandbox.
+
+The only file that knows ``wasm_host``, but for its table of limits (:mod:`engine.guest_limits`).
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -7,28 +10,40 @@ from typing import Any
 
 from engine.builtin.expressions import ExpressionComponent
 from engine.component import input_names, output_names
+from engine.guest_limits import check_limits, limits_for, maximum_limits
 from engine.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
 from proto import codec
-from proto.component import ComponentDefinition
+from proto.component import ComponentDefinition, ExecutionLimits
 from proto.problem import Problem
 from wasm_host.abi import Effects
 from wasm_host.errors import GuestError, ProgramError, SandboxError
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.javascript import Identity, Program
+from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 
 __all__ = ["ExpressionRunner", "SandboxHost", "SourceComponent", "open_sandboxes"]
 
+_SUFFIXES = {"javascript": "js", "typescript": "ts"}
+"""Of the names that stand in stack traces."""
+
 
 @asynccontextmanager
-async def open_sandboxes(cache_folder: Path | None) -> AsyncIterator[SandboxHost]:
-    """The sandbox host, which the components below are made with; closed at the end."""
-    async with open_host(cache_folder) as host:
+async def open_sandboxes(
+    cache_folder: Path | None, maximum: ExecutionLimits | None = None
+) -> AsyncIterator[SandboxHost]:
+    """The sandbox host, which the components below are made with; closed at the end.
+
+    Args:
+        cache_folder: where compiled guests are kept.
+        maximum: what a component may ask for.
+    """
+    async with open_host(cache_folder, maximum_limits=maximum_limits(maximum)) as host:
         yield host
 
 
 class SourceComponent:
-    """A component registered with JavaScript source.
+    """A component registered with its source, in JavaScript or TypeScript.
 
     Args:
         definition: with the source in ``execution``.
@@ -38,11 +53,12 @@ class SourceComponent:
     def __init__(self, definition: ComponentDefinition, host: SandboxHost) -> None:
         self.definition = definition
         self._host = host
+        self._limits = limits_for(definition.execution.limits, host.maximum_limits)
         self._program = Program(
             mode="handler",
             source=definition.execution.source,
             entrypoint=definition.execution.entrypoint,
-            filename=f"{definition.id}.js",
+            filename=f"{definition.id}.{_SUFFIXES[definition.execution.type]}",
         )
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
@@ -51,11 +67,24 @@ class SourceComponent:
         return ()
 
     async def check_source(self) -> Sequence[Problem]:
-        """What is wrong with the source: its syntax, or that it yields no handler."""
-        return await _check(self._host, self._program, self.definition, b"{}", "execution.source")
+        """What is wrong with the code: limits beyond the maximum, its syntax, or that it yields no handler.
+
+        Must be called once before ``create``: it is here that TypeScript becomes JavaScript.
+        """
+        problems = check_limits(self.definition.execution.limits, self._host.maximum_limits)
+        try:
+            if self.definition.execution.type == "typescript":
+                self._program = await self._host.translate(self._program, self._limits)
+        except SandboxError as error:
+            return [*problems, _refusal(error, "execution.source")]
+        names = input_names(self.definition), output_names(self.definition)
+        return [
+            *problems,
+            *await _check(self._host, self._program, names, b"{}", "execution.source", self._limits),
+        ]
 
     def create(self, context: InstanceContext) -> Handler:
-        return SandboxedHandler(self._host, self._program, context)
+        return SandboxedHandler(self._host, self._program, context, self._limits)
 
 
 class ExpressionRunner:
@@ -71,6 +100,7 @@ class ExpressionRunner:
         self._mode = declared.mode
         self._keys = declared.keys
         self._host = host
+        self._limits = limits_for(None, host.maximum_limits)
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         """That exactly one expression is given, and that it parses."""
@@ -80,10 +110,11 @@ class ExpressionRunner:
             message = f"exactly one of {wanted} is required, {len(given)} are given"
             return [Problem("config.expression_count", given[-1] if given else self._keys[0], message)]
         program = self._program(config)
-        return await _check(self._host, program, self.definition, codec.encode(config), given[0])
+        names = input_names(self.definition), output_names(self.definition)
+        return await _check(self._host, program, names, codec.encode(config), given[0], self._limits)
 
     def create(self, context: InstanceContext) -> Handler:
-        return SandboxedHandler(self._host, self._program(context.config), context)
+        return SandboxedHandler(self._host, self._program(context.config), context, self._limits)
 
     def _program(self, config: Mapping[str, Any]) -> Program:
         (key,) = (key for key in self._keys if key in config)
@@ -97,15 +128,17 @@ class SandboxedHandler(Handler):
         host: runs it.
         program: the stranger's code.
         context: its place in the execution.
+        limits: what it may use.
     """
 
-    def __init__(self, host: SandboxHost, program: Program, context: InstanceContext) -> None:
+    def __init__(self, host: SandboxHost, program: Program, context: InstanceContext, limits: GuestLimits) -> None:
         self._sandbox: Sandbox = host.sandbox(
             program,
             identity=Identity(context.execution_id, context.node_id, context.instance_id),
             config=codec.encode(context.config),
             inputs=tuple(context.inputs),
             outputs=tuple(context.outputs),
+            limits=limits,
             seed=context.seed,
             between_slices=context.between_slices,
         )
@@ -131,16 +164,27 @@ class SandboxedHandler(Handler):
 
 
 async def _check(
-    host: SandboxHost, program: Program, definition: ComponentDefinition, config: bytes, path: str
+    host: SandboxHost,
+    program: Program,
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+    config: bytes,
+    path: str,
+    limits: GuestLimits,
 ) -> Sequence[Problem]:
+    """What the guest says against a program; ``names`` are those of the input and the output ports."""
+    inputs, outputs = names
     try:
-        await host.check(program, config=config, inputs=input_names(definition), outputs=output_names(definition))
-    except ProgramError as error:
-        place = "" if error.line is None else f" (line {error.line}, column {error.column})"
-        return [Problem("program.invalid", path, f"{error.error.name}: {error}{place}")]
+        await host.check(program, config=config, inputs=inputs, outputs=outputs, limits=limits)
     except SandboxError as error:
-        return [Problem("program.invalid", path, f"{error.error.name}: {error}")]
+        return [_refusal(error, path)]
     return ()
+
+
+def _refusal(error: SandboxError, path: str) -> Problem:
+    place = ""
+    if isinstance(error, ProgramError) and error.line is not None:
+        place = f" (line {error.line}, column {error.column})"
+    return Problem("program.invalid", path, f"{error.error.name}: {error}{place}")
 
 
 def _outcome(effects: Effects) -> Outcome:

@@ -1,6 +1,6 @@
 """Component definitions: ports, configuration and code, as authors register them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -53,6 +53,42 @@ class ConfigField(msgspec.Struct, frozen=True, omit_defaults=True):
     maximum: float | None = None
 
 
+_AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class ExecutionLimits(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
+):
+    """What one instance of a component may use; what is absent stays at the runtime's default.
+
+    Asked for by a component within the service's maximum (docs/limits.md). A name that is not here is refused,
+    because a misspelt limit would silently not hold.
+
+    Attributes:
+        memory_bytes: linear memory.
+        cpu_ms: computing time of one invocation.
+        wall_ms: time on the clock of one invocation.
+        close_ms: computing time of cleanup.
+        output_bytes: JSON text emitted by one invocation.
+        emissions: values emitted by one invocation.
+        log_lines: log lines kept of one invocation.
+        log_bytes: JSON text of the log lines kept of one invocation.
+        state_keys: keys of the instance's state.
+        state_bytes: keys and JSON text of the instance's state.
+    """
+
+    memory_bytes: _AtLeastOne | None = None
+    cpu_ms: _AtLeastOne | None = None
+    wall_ms: _AtLeastOne | None = None
+    close_ms: _AtLeastOne | None = None
+    output_bytes: _AtLeastOne | None = None
+    emissions: _AtLeastOne | None = None
+    log_lines: _AtLeastOne | None = None
+    log_bytes: _AtLeastOne | None = None
+    state_keys: _AtLeastOne | None = None
+    state_bytes: _AtLeastOne | None = None
+
+
 class Code(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The executable part of a component (the specification's ``execution``).
 
@@ -63,6 +99,7 @@ class Code(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         source_url: where the text is fetched from when the component is registered, in place of ``source``.
         sha256: what the author expects the source to be, in hexadecimal; only read at registration.
         source_hash: the SHA-256 of the source, set when the component is registered.
+        limits: what an instance may use, where the default does not fit.
     """
 
     type: ExecutionType
@@ -71,6 +108,7 @@ class Code(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     source_url: str = ""
     sha256: str = ""
     source_hash: str = ""
+    limits: ExecutionLimits | None = None
 
 
 class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,7 +18,7 @@ class Census:
         """Counts one more. Raises TooManyInstances."""
         if self.alive >= self._most:
             raise TooManyInstances(
-                f"{self._most:,} instances are alive, as many as this host may have; stop an execution and try again"
+                f"{self._most:,} instances are alive, as many as this host may have; stop an execution first"
             )
         self.alive += 1
 

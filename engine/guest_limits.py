@@ -1,0 +1,50 @@
+"""What a component's instances may use: the default, what the component asks for, the service's maximum.
+
+The names and numbers of the defaults are ``wasm_host.limits``'s; a definition says them in camelCase.
+"""
+
+import msgspec
+
+from proto.component import ExecutionLimits
+from proto.problem import Problem
+from wasm_host.limits import MAXIMUM_LIMITS, GuestLimits
+
+__all__ = ["check_limits", "limits_for", "maximum_limits"]
+
+_WIRE_NAMES = {field.name: field.encode_name for field in msgspec.structs.fields(ExecutionLimits)}
+"""Every limit that a component may ask for: its name here, and in a definition."""
+
+
+def maximum_limits(allowed: ExecutionLimits | None) -> GuestLimits:
+    """The service's maximum; what it leaves open is the runtime's."""
+    return msgspec.structs.replace(MAXIMUM_LIMITS, **_given(allowed))
+
+
+def limits_for(asked: ExecutionLimits | None, maximum: GuestLimits) -> GuestLimits:
+    """What the instances of a component get: what it asks for, and otherwise the default, within the maximum."""
+    default = GuestLimits()
+    given = _given(asked)
+    return msgspec.structs.replace(
+        default,
+        **{name: min(given.get(name, getattr(default, name)), getattr(maximum, name)) for name in _WIRE_NAMES},
+    )
+
+
+def check_limits(asked: ExecutionLimits | None, maximum: GuestLimits) -> list[Problem]:
+    """A problem for each limit that is asked for beyond the maximum."""
+    return [
+        Problem(
+            "component.limit_too_high",
+            f"execution.limits.{_WIRE_NAMES[name]}",
+            f"{_WIRE_NAMES[name]} asks for {value:,}; this service allows at most {getattr(maximum, name):,}",
+        )
+        for name, value in _given(asked).items()
+        if value > getattr(maximum, name)
+    ]
+
+
+def _given(limits: ExecutionLimits | None) -> dict[str, int]:
+    """The limits that are said, by name."""
+    if limits is None:
+        return {}
+    return {name: value for name in _WIRE_NAMES if (value := getattr(limits, name)) is not None}
