@@ -8,12 +8,18 @@ drop it, or it is refused and its sender knows.
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import trio
 
 from engine.circuit import Circuit
 from engine.errors import HeldQueueFullError, IllegalTransitionError, InboxFullError
 from engine.handler import Message
+
+_node_of = itemgetter(0)
+_TOGETHER = 256
+"""Messages offered in one go: enough to be cheap, few enough that little is repeated where they do not all fit."""
 
 
 class Entrance:
@@ -80,7 +86,9 @@ class Entrance:
         """
         deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
         held = 0
-        for accepted, (node_index, message) in enumerate(messages):
+        accepted = self._offer_together(messages, 0)
+        while accepted < len(messages):
+            node_index, message = messages[accepted]
             self._circuit.in_flight.add(1)
             try:
                 held += await self._accept(node_index, message, deadline)
@@ -90,7 +98,36 @@ class Entrance:
                     self._circuit.counters.backpressure_events += 1
                     error.accepted = accepted
                 raise
+            accepted = self._offer_together(messages, accepted + 1)
         return held
+
+    def _offer_together(self, messages: Sequence[tuple[int, Message]], start: int) -> int:
+        """Take in what there is room for at once, from ``start``; return the index of the first that was not.
+
+        A way for many messages: one by one, the asking costs more than the taking.
+        """
+        while start < len(messages) and not self._is_blocked():
+            together = messages[start : start + _TOGETHER]
+            fitting = self._offer_runs(together)
+            self._circuit.in_flight.add(fitting)
+            start += fitting
+            if fitting < len(together):
+                break
+        return start
+
+    def _is_blocked(self) -> bool:
+        """Whether a message must not go in at once, because it is to be held or refused, or others come first."""
+        return not self._is_open or bool(self._held) or self._has_ended or self._turn.locked()
+
+    def _offer_runs(self, messages: Sequence[tuple[int, Message]]) -> int:
+        taken = 0
+        for node_index, run in groupby(messages, _node_of):
+            offered = [message for _, message in run]
+            fitting = self._circuit.inboxes[node_index].offer_many(offered)
+            taken += fitting
+            if fitting < len(offered):
+                break
+        return taken
 
     async def _accept(self, node_index: int, message: Message, deadline: float) -> bool:
         """Take one message in; whether it is held."""

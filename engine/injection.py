@@ -22,17 +22,24 @@ def locate(
             deeply nested or no UTF-8; carries every problem.
     """
     nodes = {node.id: node for node in graph.nodes}
+    plain_bytes = min(codec.MAX_DEPTH, limits.value_bytes)  # too short to be too large, or nested too deeply
+    places: dict[tuple[str, str], tuple[int, int]] = {}
     located: list[tuple[int, int, bytes]] = []
     problems: list[Problem] = []
     for index, message in enumerate(messages):
         text = bytes(message.value)
+        place = places.get((message.node_id, message.port))
+        if place is not None and len(text) <= plain_bytes and text.isascii():
+            located.append((*place, text))  # most messages, and the reason for the table of places
+            continue
         node = nodes.get(message.node_id)
         problem = _find_problem(message, node, text, limits)
         if problem is not None:
-            place = f"messages[{index}]." if len(messages) > 1 else ""
-            problems.append(msgspec.structs.replace(problem, path=place + problem.path))
+            prefix = f"messages[{index}]." if len(messages) > 1 else ""
+            problems.append(msgspec.structs.replace(problem, path=prefix + problem.path))
         elif node is not None:
-            located.append((node.index, node.inputs.index(message.port), text))
+            place = places[message.node_id, message.port] = (node.index, node.inputs.index(message.port))
+            located.append((*place, text))
     if problems:
         raise InvalidInjectionError(problems)
     return located

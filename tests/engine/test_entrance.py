@@ -205,3 +205,31 @@ async def test_a_cancelled_injection_was_not_accepted() -> None:
         await execution.finished.wait()
     assert journal.values("a") == [0, 1, 2]
     assert execution.state == "completed"
+
+
+async def test_many_messages_for_several_nodes_keep_their_order_at_each() -> None:
+    """A long injection over nodes in turn, far beyond what their inboxes hold, is processed whole and in order."""
+    journal = Journal()
+    graph = document({"a": node("forward", inbox={"capacity": 3}), "b": node("forward", inbox={"capacity": 700})})
+    async with open_execution(graph, journal) as execution:
+        messages = [(index // 7 % 2, 0, str(index).encode()) for index in range(2000)]
+        receipt = await execution.inject(messages, final=True)
+        await execution.finished.wait()
+    assert receipt.accepted == 2000
+    for number, name in enumerate("ab"):
+        assert journal.values(name) == [index for index in range(2000) if index // 7 % 2 == number]
+
+
+async def test_a_refused_injection_of_many_says_how_many_went_in() -> None:
+    """What fitted at once counts as accepted, and is processed; the first that found no room was refused."""
+    journal = Journal()
+    limits = EngineLimits(batch_messages=1, injection_wait_seconds=1)
+    async with open_execution(resting(), journal, limits=limits) as execution:
+        await inject(execution, "a:in", 0)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(InboxFullError) as refused:
+            await inject(execution, "a:in", *range(1, 9))
+        assert refused.value.accepted == 2
+        await execution.inject([], final=True)
+        await execution.finished.wait()
+    assert journal.values("a") == [0, 0, 1, 2]

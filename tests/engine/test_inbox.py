@@ -234,3 +234,36 @@ def test_nothing_is_lost_or_doubled_whatever_happens(
         assert inbox.statistics().waiting_bytes == 0
 
     trio.run(play, clock=trio.testing.MockClock(autojump_threshold=math.inf))
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 6), max_size=8), max_size=6),
+    st.integers(1, 6),
+    st.integers(1, 15),
+    st.integers(0, 3),
+)
+def test_offering_many_is_offering_each(
+    offers: list[list[int]], capacity: int, capacity_bytes: int, taken_between: int
+) -> None:
+    """Of messages offered together, those go in that would have gone in one by one up to the first refused."""
+    together, alone = Inbox(capacity, capacity_bytes), Inbox(capacity, capacity_bytes)
+    for sizes in offers:
+        messages = [message(number, size) for number, size in enumerate(sizes)]
+        taken = next((index for index, each in enumerate(messages) if not alone.offer(each)), len(messages))
+        assert together.offer_many(messages) == taken
+        assert together.statistics() == alone.statistics()
+        assert together.take_nowait(taken_between) == alone.take_nowait(taken_between)
+
+
+async def test_many_do_not_overtake_blocked_senders() -> None:
+    """While somebody waits for room, none of several messages goes in, though they would fit."""
+    inbox = Inbox(10, 10)
+    inbox.offer(message(0, 8))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.put, message(1, 5))
+        await trio.testing.wait_all_tasks_blocked()
+        assert inbox.offer_many([message(2, 1), message(3, 1)]) == 0
+        assert numbers(await inbox.take(1)) == [0]
+        await trio.testing.wait_all_tasks_blocked()
+        assert inbox.offer_many([message(2, 1), message(3, 1)]) == 2
+        assert numbers(await inbox.take(5)) == [1, 2, 3]
