@@ -13,6 +13,8 @@
     │   ├── IllegalTransitionError
     │   ├── InputsClosedError
     │   ├── ComponentExistsError
+    │   ├── ComponentBuiltInError
+    │   ├── ComponentInUseError
     │   └── QuotaError
     └── OverloadedError                a bound was met; try again later
         ├── TooManyExecutionsError
@@ -129,6 +131,25 @@ class ComponentExistsError(ConflictError):
 
     def __init__(self, identifier: str) -> None:
         super().__init__(f"Component already registered: {identifier}")
+
+
+class ComponentBuiltInError(ConflictError):
+    """A built-in component is there for everybody and stays."""
+
+    code = "component.built_in"
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(f"Component {identifier} is built in and cannot be removed")
+
+
+class ComponentInUseError(ConflictError):
+    """Loaded graphs use the component; the message names some of them."""
+
+    code = "component.in_use"
+
+    def __init__(self, identifier: str, graph_ids: Sequence[str]) -> None:
+        named = ", ".join(graph_ids[:3]) + (" and others" if len(graph_ids) > 3 else "")
+        super().__init__(f"Component {identifier} is in use by graph {named}; unload that first")
 
 
 class QuotaError(ConflictError):

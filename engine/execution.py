@@ -147,9 +147,26 @@ class Execution:
         """Where its messages are at this moment, and what holds them up."""
         return measure(self.id, self.state, self._circuit, self._instances, self._entrance.held)
 
+    @property
+    def messages_processed(self) -> int:
+        """Messages whose invocation has ended."""
+        return sum(each.counters.invocations - each.counters.retries for each in self._instances)
+
     def logs(self) -> list[LogEntry]:
         """The latest log lines of its handlers, oldest first."""
         return list(self._circuit.log_entries)
+
+    async def wait_quiescent(self) -> None:
+        """Return when nothing is in flight, or when it has ended."""
+        async with trio.open_nursery() as nursery:
+
+            async def wait_end() -> None:
+                await self.finished.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(wait_end)
+            await self._circuit.in_flight.wait_quiescent()
+            nursery.cancel_scope.cancel()
 
     def add_flow_observer(self, observer: FlowObserver) -> None:
         """Tell ``observer`` of every hop from now on."""

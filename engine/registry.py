@@ -4,7 +4,7 @@ The built-in ones are everybody's. What is registered belongs to an owner and ex
 use the same id for different code, and neither can learn of the other's (docs/decisions/0035).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -14,7 +14,13 @@ from engine.builtin.catalogue import builtins
 from engine.builtin.expressions import ExpressionComponent
 from engine.component import Component
 from engine.declaration import parse_component
-from engine.errors import ComponentExistsError, ComponentNotFoundError, InvalidComponentError
+from engine.errors import (
+    ComponentBuiltInError,
+    ComponentExistsError,
+    ComponentInUseError,
+    ComponentNotFoundError,
+    InvalidComponentError,
+)
 from engine.limits import EngineLimits
 from engine.quota import Quotas
 from engine.sandboxed import ExpressionRunner, SandboxHost, SourceComponent
@@ -88,6 +94,26 @@ class Registry:
         self._check_place(definition.id, owner)  # others may have come while this one was being checked
         self._owned.setdefault(owner, {})[definition.id] = component
         return definition
+
+    def unregister(self, component_id: str, users: Sequence[str], owner: str = "") -> None:
+        """Forget a stranger's component.
+
+        Args:
+            component_id: which.
+            users: ids of the graphs that use it.
+            owner: whose it is.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+            ComponentBuiltInError: it is a built-in one.
+            ComponentInUseError: there are users.
+        """
+        self.definition(component_id, owner)
+        if component_id in self._builtins:
+            raise ComponentBuiltInError(component_id)
+        if users:
+            raise ComponentInUseError(component_id, users)
+        del self._owned[owner][component_id]
 
     def _check_place(self, component_id: str, owner: str) -> None:
         owned = self._owned.get(owner, {})

@@ -1,6 +1,5 @@
 """The only door to graphs and executions: nothing outside touches an instance, an inbox or a guest."""
 
-from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import msgspec
 import trio
 
 from engine.builtin.http_request import open_client
@@ -20,6 +18,7 @@ from engine.errors import (
     TooManyExecutionsError,
 )
 from engine.execution import Execution
+from engine.history import Finished, History
 from engine.injection import locate
 from engine.limits import EngineLimits
 from engine.observer import ExecutionObserver, FlowObserver
@@ -33,16 +32,7 @@ from proto.component import ComponentDefinition, ExecutionLimits
 from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
 from proto.message import Injection
 from proto.problem import Problem
-from proto.statistics import ExecutionStatistics
-
-
-class Finished(msgspec.Struct, frozen=True):
-    """What is kept of an execution after its end."""
-
-    owner: str
-    snapshot: ExecutionSnapshot
-    logs: list[LogEntry]
-    statistics: ExecutionStatistics
+from proto.statistics import ExecutionStatistics, RuntimeTotals
 
 
 @asynccontextmanager
@@ -83,7 +73,7 @@ class Runtime:
         self._observers: list[ExecutionObserver] = []
         self._graphs: dict[str, LoadedGraph] = {}
         self._executions: dict[str, Execution] = {}
-        self._finished: OrderedDict[str, Finished] = OrderedDict()
+        self._history = History(limits.finished_executions)
         self._quotas = Quotas(limits)
 
     # Watching
@@ -131,6 +121,21 @@ class Runtime:
             QuotaError: the owner has as many components as he may.
         """
         return await self._registry.register(document, owner)
+
+    def unregister_component(self, component_id: str, *, owner: str = "") -> None:
+        """Forget a registered component.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+            ComponentBuiltInError: it is a built-in one.
+            ComponentInUseError: a loaded graph of the owner uses it.
+        """
+        users = [
+            graph.id
+            for graph in self._graphs.values()
+            if graph.owner == owner and any(node.definition.component == component_id for node in graph.nodes)
+        ]
+        self._registry.unregister(component_id, users, owner)
 
     # Graphs
 
@@ -227,18 +232,9 @@ class Runtime:
             await execution.run()
         finally:
             del self._executions[execution.id]
-            self._finished[execution.id] = Finished(
-                execution.graph.owner, execution.snapshot(), execution.logs(), execution.statistics()
+            self._history.add(
+                Finished(execution.graph.owner, execution.snapshot(), execution.logs(), execution.statistics())
             )
-            while len(self._finished) > self.limits.finished_executions:
-                self._forget_one()
-
-    def _forget_one(self) -> None:
-        """Forget the oldest ended execution of whoever has most of them, so that nobody crowds others out."""
-        owners = Counter(record.owner for record in self._finished.values())
-        owner, _ = owners.most_common(1)[0]
-        oldest = next(key for key, record in self._finished.items() if record.owner == owner)
-        del self._finished[oldest]
 
     def owner_of(self, execution_id: str) -> str:
         """Whose an execution is: the owner of its graph.
@@ -247,11 +243,11 @@ class Runtime:
             ExecutionNotFoundError: there is none with this id.
         """
         execution = self._executions.get(execution_id)
-        return self._record(execution_id).owner if execution is None else execution.graph.owner
+        return self._history.record(execution_id).owner if execution is None else execution.graph.owner
 
     def executions(self) -> list[ExecutionSnapshot]:
         """All executions that are under way or kept for inspection, oldest first."""
-        finished = [record.snapshot for record in self._finished.values()]
+        finished = [record.snapshot for record in self._history.records()]
         running = [execution.snapshot() for execution in self._executions.values()]
         return sorted(finished + running, key=lambda snapshot: snapshot.created_at)
 
@@ -262,7 +258,7 @@ class Runtime:
             ExecutionNotFoundError: there is none with this id.
         """
         execution = self._executions.get(execution_id)
-        return self._record(execution_id).snapshot if execution is None else execution.snapshot()
+        return self._history.record(execution_id).snapshot if execution is None else execution.snapshot()
 
     def statistics(self, execution_id: str) -> ExecutionStatistics:
         """Where the messages of an execution are, and what holds them up.
@@ -271,7 +267,7 @@ class Runtime:
             ExecutionNotFoundError: there is none with this id.
         """
         execution = self._executions.get(execution_id)
-        return self._record(execution_id).statistics if execution is None else execution.statistics()
+        return self._history.record(execution_id).statistics if execution is None else execution.statistics()
 
     def logs(self, execution_id: str) -> list[LogEntry]:
         """The latest log lines of an execution's handlers, oldest first.
@@ -280,7 +276,7 @@ class Runtime:
             ExecutionNotFoundError: there is none with this id.
         """
         execution = self._executions.get(execution_id)
-        return self._record(execution_id).logs if execution is None else execution.logs()
+        return self._history.record(execution_id).logs if execution is None else execution.logs()
 
     async def inject(
         self, execution_id: str, messages: Sequence[Injection], *, final: bool = False
@@ -351,20 +347,47 @@ class Runtime:
         """
         execution = self._executions.get(execution_id)
         if execution is None:
-            return self._record(execution_id).snapshot
+            return self._history.record(execution_id).snapshot
         await execution.finished.wait()
         return execution.snapshot()
 
-    def _record(self, execution_id: str) -> Finished:
-        record = self._finished.get(execution_id)
-        if record is None:
-            raise ExecutionNotFoundError(execution_id)
-        return record
+    async def wait_quiescent(self, execution_id: str) -> ExecutionSnapshot:
+        """Wait until nothing is in flight in an execution, or it has ended.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        execution = self._executions.get(execution_id)
+        if execution is None:
+            return self._history.record(execution_id).snapshot
+        await execution.wait_quiescent()
+        return execution.snapshot()
+
+    async def forget_execution(self, execution_id: str) -> None:
+        """Stop an execution if it has not ended, and keep nothing of it.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        execution = self._executions.get(execution_id)
+        if execution is not None:
+            await _stop_if_running(execution)
+        self._history.forget(execution_id)
+
+    def totals(self) -> RuntimeTotals:
+        """What there is at this moment, and how much was processed since the start."""
+        executions = self._executions.values()
+        processed = sum(execution.messages_processed for execution in executions)
+        return RuntimeTotals(
+            loaded_graphs=len(self._graphs),
+            active_executions=len(executions),
+            total_messages_processed=self._history.messages_processed + processed,
+        )
 
     def _underway(self, execution_id: str, command: str) -> Execution:
         execution = self._executions.get(execution_id)
         if execution is None:
-            raise IllegalTransitionError(execution_id, command, self._record(execution_id).snapshot.state)
+            raise IllegalTransitionError(execution_id, command, self._history.record(execution_id).snapshot.state)
         return execution
 
 

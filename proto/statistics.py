@@ -92,3 +92,17 @@ class ExecutionStatistics(msgspec.Struct, frozen=True, rename="camel"):
     nodes: tuple[NodeStatistics, ...]
     edges: tuple[EdgeStatistics, ...]
     bottleneck: Bottleneck | None
+
+
+class RuntimeTotals(msgspec.Struct, frozen=True, rename="camel"):
+    """What a whole runtime holds at one moment.
+
+    Attributes:
+        loaded_graphs: graphs that can be executed.
+        active_executions: executions that have not ended.
+        total_messages_processed: by all executions since the start, the ended and forgotten ones included.
+    """
+
+    loaded_graphs: int
+    active_executions: int
+    total_messages_processed: int

@@ -23,6 +23,8 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.IllegalTransitionError: (errors.IllegalTransitionError("e", "pause", "completed"), 409),
     errors.InputsClosedError: (errors.InputsClosedError("e"), 409),
     errors.ComponentExistsError: (errors.ComponentExistsError("c"), 409),
+    errors.ComponentBuiltInError: (errors.ComponentBuiltInError("c"), 409),
+    errors.ComponentInUseError: (errors.ComponentInUseError("c", ["g"]), 409),
     errors.TooManyExecutionsError: (errors.TooManyExecutionsError(100), 409),
     errors.InboxFullError: (errors.InboxFullError("n", 5.0), 429),
     errors.HeldQueueFullError: (errors.HeldQueueFullError("e", 10_000), 429),
