@@ -3,6 +3,11 @@
     RefusalError                   the request itself is wrong, whatever the engine would have said
     ├── UnreadableBodyError        400  not JSON, not UTF-8, not of the expected shape
     ├── UnsupportedTypeError       415  a content type that is not taken
+    ├── AuthenticationError        401  no credential, or none that Identity or the keys vouch for
+    ├── IdentityUnavailableError   503  nobody can say at present whom a credential belongs to
+    ├── OrganizationRequiredError  400  the caller acts for no organisation
+    ├── ForeignOrganizationError   403  the caller names an organisation that is not his
+    ├── ReadOnlyCallerError        403  the caller may see this, and not change it
     ├── ForeignCallerError         403  a web page or host name that is not served
     ├── MetricsDisabledError       404  the operator switched them off
     └── StoppingError              503  the service is coming to its end
@@ -45,6 +50,36 @@ class UnsupportedTypeError(RefusalError):
     code = "body.unsupported_type"
 
 
+class AuthenticationError(RefusalError):
+    """The route wants to know who calls, and nobody was recognised."""
+
+    code = "auth.required"
+
+
+class IdentityUnavailableError(RefusalError):
+    """Identity does not answer, or not sensibly; whether the credential is good is not known."""
+
+    code = "identity.unavailable"
+
+
+class OrganizationRequiredError(RefusalError):
+    """The caller belongs to no organisation and named none."""
+
+    code = "org.required"
+
+
+class ForeignOrganizationError(RefusalError):
+    """The caller named an organisation that he is no member of."""
+
+    code = "org.forbidden"
+
+
+class ReadOnlyCallerError(RefusalError):
+    """The caller may look at what belongs to others, and nothing else."""
+
+    code = "org.read_only"
+
+
 class ForeignCallerError(RefusalError):
     """A web page of another origin, or a host name that does not mean this machine."""
 
@@ -71,6 +106,11 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),
     (UnreadableBodyError, HTTPStatus.BAD_REQUEST),
     (UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (AuthenticationError, HTTPStatus.UNAUTHORIZED),
+    (IdentityUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (OrganizationRequiredError, HTTPStatus.BAD_REQUEST),
+    (ForeignOrganizationError, HTTPStatus.FORBIDDEN),
+    (ReadOnlyCallerError, HTTPStatus.FORBIDDEN),
     (ForeignCallerError, HTTPStatus.FORBIDDEN),
     (MetricsDisabledError, HTTPStatus.NOT_FOUND),
     (StoppingError, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -121,6 +161,8 @@ def _sentence(error: Exception, problems: tuple[Problem, ...]) -> str:
 def _headers_of(error: Exception, status: HTTPStatus) -> dict[str, str]:
     if status == HTTPStatus.TOO_MANY_REQUESTS and isinstance(error, errors.OverloadedError):
         return {"Retry-After": str(error.retry_after_seconds)}
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": 'Bearer realm="symbia"'}
     return {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
