@@ -1,7 +1,7 @@
 """The guest ABI's framing: pure functions between bytes and what they mean.
 
 The contract is documented in quickjs/symbia.h, for authors in any language. A guest is hostile: whatever its
-bytes are, `parse_output` answers effects and at most one ProtocolViolation, and trusts no number unchecked.
+bytes are, reading answers effects and at most one violation, and trusts no number unchecked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from wasm_host.errors import GuestError, ProtocolViolation, SandboxError
+from wasm_host.errors import GuestError, GuestFault, OutputLimitExceeded, ProtocolViolation, SandboxError
 from wasm_host.limits import GuestLimits
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Effects",
     "LogLine",
     "Output",
+    "OutputReader",
     "encode_batch",
     "encode_open",
     "parse_output",
@@ -96,7 +97,7 @@ class Output(msgspec.Struct):
 
     closed: list[Effects]
     unfinished_logs: list[LogLine]
-    violation: ProtocolViolation | None = None
+    violation: GuestFault | None = None
 
 
 def encode_open(document: bytes, *, seed: int, now_ms: float) -> bytes:
@@ -115,7 +116,11 @@ def encode_batch(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
     return head + b"".join(values)
 
 
-_TOO_DEEP = GuestError("OutputLimitExceeded", "a value was emitted that is nested too deeply to be read")
+_REPORT_BYTES = 256
+"""Room beyond log_bytes for the line in which a guest says how many lines it dropped."""
+
+_ERROR_CHARACTERS = 16 * 1024
+"""An error's name, message and stack: people read them, and the engine keeps them with its executions."""
 
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 _log_record = msgspec.json.Decoder(_LogRecord).decode
@@ -123,47 +128,67 @@ _guest_error = msgspec.json.Decoder(GuestError).decode
 
 
 def parse_output(data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> Output:
-    """Reads a call's record stream.
+    """Reads a call's record stream in one go; the arguments are those of `OutputReader`."""
+    reader = OutputReader(data, inputs, output_count, limits)
+    reader.read()
+    return reader.output()
+
+
+class OutputReader:
+    """Reads a record stream, in parts: a guest may write two million records in the bytes that it may write.
+
+    What was closed survives a violation. A message beyond a limit is a violation too, and not merely an error
+    of that message: the guest believes that it succeeded, and what it remembers is wrong from there on.
 
     Args:
         data: what the status block pointed at
         inputs: the values of the batch, in order, for FORWARD
         output_count: how many output ports are declared
-        limits: bounds per invocation; a message beyond one becomes an error
+        limits: bounds per invocation
     """
-    parser = _Parser(inputs, output_count, limits)
-    violation = None
-    try:
-        parser.read(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error) as wrong:
-        violation = ProtocolViolation(f"the guest wrote a record that cannot be read: {wrong}")
-    except ProtocolViolation as wrong:
-        violation = wrong
-    return Output(parser.closed, parser.logs, violation)
 
+    __slots__ = (
+        *("_at", "_closed", "_data", "_dropped", "_emissions", "_emitted_bytes", "_error"),
+        *("_inputs", "_limits", "_log_bytes", "_logs", "_output_count", "_state", "_violation"),
+    )
 
-class _Parser:
-    """The state of reading one record stream; kept apart so that what was closed survives a violation."""
-
-    __slots__ = ("_error", "_inputs", "_limits", "_output_count", "_state", "closed", "logs")
-
-    def __init__(self, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> None:
+    def __init__(self, data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> None:
+        self._data = data
+        self._at = 0
         self._inputs = inputs
         self._output_count = output_count
         self._limits = limits
+        self._closed: list[Effects] = []
+        self._emissions: list[tuple[int, bytes]] = []
+        self._emitted_bytes = 0
+        self._logs: list[LogLine] = []
+        self._log_bytes = 0
+        self._dropped = 0
         self._state: list[tuple[str, bytes | None]] = []
         self._error: GuestError | None = None
-        self.closed: list[Effects] = []
-        self.logs: list[LogLine] = []
+        self._violation: GuestFault | None = None
 
-    def read(self, data: bytes) -> None:
+    def read(self, bytes_at_least: int = 2**32) -> bool:
+        """Reads so much more, to the end of a record; True when there is nothing more to read."""
+        try:
+            self._read(min(len(self._data), self._at + bytes_at_least))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error) as wrong:
+            self._violation = ProtocolViolation(f"the guest wrote a record that cannot be read: {wrong}")
+        except GuestFault as wrong:
+            self._violation = wrong
+        return self._violation is not None or self._at >= len(self._data)
+
+    def output(self) -> Output:
+        """What was read."""
+        return Output(self._closed, self._logs, self._violation)
+
+    def _read(self, until: int) -> None:
         """Every message passes here: emissions are read in line, the rest elsewhere."""
-        inputs, output_count, closed = self._inputs, self._output_count, self.closed
-        at, end, message_count = 0, len(data), len(inputs)
+        data, inputs, output_count, closed = self._data, self._inputs, self._output_count, self._closed
+        at, end, message_count = self._at, len(data), len(inputs)
         unpack = _RECORD.unpack_from
-        emissions: list[tuple[int, bytes]] = []
-        emitted_bytes = 0
-        while at < end:
+        emissions, emissions_at_most = self._emissions, self._limits.emissions
+        while at < until:
             kind, flags, port, length = unpack(data, at)
             start = at + 8
             at = start + length
@@ -175,50 +200,74 @@ class _Parser:
                 if port >= output_count:
                     raise ProtocolViolation(f"the guest emitted on output {port} of {output_count}")
                 emissions.append((port, self._value(data[start:at]) if kind == _EMIT else inputs[len(closed)]))
-                emitted_bytes += length
+                if len(emissions) > emissions_at_most:
+                    raise _too_much("one invocation emitted too many values", "emissions", emissions_at_most)
+                self._emitted_bytes += length
             elif kind != _NOTHING:
                 self._take(kind, data[start:at])
+            elif not flags & _CLOSES:
+                raise ProtocolViolation("the guest wrote an empty record that closes no message")
             if flags & _CLOSES:
-                closed.append(self._effects(emissions, emitted_bytes))
-                emissions = []
-                emitted_bytes = 0
+                closed.append(self._effects(emissions))
+                emissions = self._emissions = []
+        self._at = at
 
     def _value(self, value: bytes) -> bytes:
         try:
             _is_json(value)
         except RecursionError:
-            self._error = _TOO_DEEP
+            raise _too_deep("a value was emitted that", self._limits) from None
         if not value.isascii():
             value.decode()
         return value
 
     def _take(self, kind: int, payload: bytes) -> None:
         if kind == _LOG:
-            if len(self.logs) <= self._limits.log_lines:  # one more than allowed: how many were dropped
-                self.logs.append(_log(payload))
+            self._take_log(payload)
         elif kind == _STATE:
-            self._state.append(_state_write(payload))
+            self._take_state(payload)
         elif kind == _ERROR:
-            self._error = _guest_error(payload)
+            error = _guest_error(payload)
+            most = _ERROR_CHARACTERS
+            self._error = GuestError(error.name[:most], error.message[:most], error.stack[:most])
         else:
             raise ProtocolViolation(f"the guest wrote a record of unknown kind {kind}")
 
-    def _effects(self, emissions: list[tuple[int, bytes]], emitted_bytes: int) -> Effects:
-        """Ends a message. The guest of JavaScript keeps these limits itself; others are held to them here."""
-        limits, error = self._limits, self._error
-        if error is None and len(emissions) > limits.emissions:
-            error = _too_much("one invocation emitted too many values", "emissions", limits.emissions)
-        elif error is None and emitted_bytes > limits.output_bytes:
-            error = _too_much("one invocation emitted too much", "output_bytes", limits.output_bytes)
-        if error is not None:
-            effects = Effects([], self.logs, error)
+    def _take_log(self, payload: bytes) -> None:
+        """One line more than allowed is taken: in it, a guest that counts says how many it dropped."""
+        self._log_bytes += len(payload)
+        limits = self._limits
+        if len(self._logs) <= limits.log_lines and self._log_bytes <= limits.log_bytes + _REPORT_BYTES:
+            self._logs.append(_log(payload))
         else:
-            effects = Effects(emissions, self.logs or (), None, self._state or ())
-        if self.logs:
-            self.logs = []
+            self._dropped += 1
+
+    def _take_state(self, payload: bytes) -> None:
+        keys = self._limits.state_keys
+        if len(self._state) >= 2 * keys:  # all that there may have been deleted, and all that there may be written
+            raise _too_much("one invocation wrote too many state keys", "state_keys", keys)
+        try:
+            self._state.append(_state_write(payload))
+        except RecursionError:
+            raise _too_deep("a state was set that", self._limits) from None
+
+    def _effects(self, emissions: list[tuple[int, bytes]]) -> Effects:
+        """Ends a message. The guest of JavaScript keeps these limits itself; others are held to them here."""
+        if self._emitted_bytes > self._limits.output_bytes:
+            raise _too_much("one invocation emitted too much", "output_bytes", self._limits.output_bytes)
+        if self._dropped:
+            self._logs.append(LogLine("warn", f"{self._dropped} more log lines dropped"))
+        if self._error is not None:
+            effects = Effects([], self._logs, self._error)
+        else:
+            effects = Effects(emissions, self._logs or (), None, self._state or ())
+        if self._logs:
+            self._logs = []
+            self._log_bytes = self._dropped = 0
         if self._state:
             self._state = []
         self._error = None
+        self._emitted_bytes = 0
         return effects
 
 
@@ -230,8 +279,12 @@ def _log(payload: bytes) -> LogLine:
         return LogLine("warn", "(a log line that is nested too deeply to be read)")
 
 
-def _too_much(what: str, limit: str, value: int) -> GuestError:
-    return GuestError("OutputLimitExceeded", f"{what}: {limit} is limited to {value}")
+def _too_much(what: str, limit: str, value: int) -> OutputLimitExceeded:
+    return OutputLimitExceeded(f"{what}: {limit} is limited to {value}", limit, value)
+
+
+def _too_deep(what: str, limits: GuestLimits) -> OutputLimitExceeded:
+    return OutputLimitExceeded(f"{what} is nested too deeply to be read", "output_bytes", limits.output_bytes)
 
 
 def _state_write(payload: bytes) -> tuple[str, bytes | None]:

@@ -42,6 +42,10 @@ _BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
 
 
+_READ_AT_ONCE_BYTES: Final = 32 * 1024
+"""Output that is read without a look at other tasks: at most four thousand records, a few milliseconds."""
+
+
 class Machine(NamedTuple):
     """What all guests of a host share: the engine's parts, not a single byte of any guest."""
 
@@ -159,7 +163,7 @@ class Guest:
             code = await self._call(self._open, len(document))
         except GuestFault as fault:
             raise self._explained(fault) from None
-        output = self._output([b""])
+        output = await self._output([b""])
         if output.violation:
             raise output.violation
         if len(output.closed) != 1 or code not in (0, abi.OPEN_PROGRAM_REFUSED, abi.OPEN_INITIALIZE_FAILED):
@@ -186,13 +190,13 @@ class Guest:
                 fault = GuestTrapped(f"the guest gave up with code {code}")
         except GuestFault as problem:
             fault = problem
-        return self._report(values, fault)
+        return await self._report(values, fault)
 
-    def _report(self, values: list[bytes], fault: GuestFault | None) -> Report:
+    async def _report(self, values: list[bytes], fault: GuestFault | None) -> Report:
         try:
             if fault:
                 fault = self._explained(fault)
-            output = self._output(values)
+            output = await self._output(values)
         except GuestFault as problem:
             return Report([], [], fault or problem)
         fault = fault or output.violation
@@ -204,7 +208,7 @@ class Guest:
         """Runs cleanup, within `close_ms`. Raises GuestFault; discard the guest in any case."""
         self._clear_status()
         await self._call(self._close, None, cpu_ms=self._limits.close_ms)
-        output = self._output([b""])
+        output = await self._output([b""])
         if output.violation:
             raise output.violation
         return output.closed[0] if output.closed else Effects([])
@@ -270,7 +274,7 @@ class Guest:
         if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
             raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
 
-    def _output(self, values: list[bytes]) -> abi.Output:
+    async def _output(self, values: list[bytes]) -> abi.Output:
         address, length, closed, _ = self._status()
         if length > self._output_bytes_at_most:
             raise OutputLimitExceeded(
@@ -281,7 +285,10 @@ class Guest:
         data = self._instance.read(address, length)
         if data is None:
             raise ProtocolViolation(f"the guest's output, {length} bytes at {address}, lies outside its memory")
-        output = abi.parse_output(data, values, self._output_count, self._limits)
+        reader = abi.OutputReader(data, values, self._output_count, self._limits)
+        while not reader.read(_READ_AT_ONCE_BYTES):
+            await trio.lowlevel.checkpoint()
+        output = reader.output()
         if not output.violation and closed != len(output.closed):
             output.violation = ProtocolViolation(
                 f"the guest says that it closed {closed} messages, and its output closes {len(output.closed)}"
@@ -330,9 +337,12 @@ class Guest:
         return done
 
     async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
-        """The slices of a long call, its budgets restarted with each message that it closes."""
+        """The slices of a long call, its budgets restarted with each message that it closes.
+
+        A slice counts as a millisecond, or as what it took: filling all of a guest's memory is one instruction.
+        """
         use, limits = self._use, self._limits
-        slices, closed, frozen = 0, 0, 0.0
+        spent_ms, closed, frozen = 0.0, 0, 0.0
         started = trio.current_time()
         use.is_slow = False
         while True:
@@ -341,15 +351,16 @@ class Guest:
                 await self._between_slices()
                 frozen += trio.current_time() - before
             async with self._machine.turns:
+                began = time.thread_time()
                 done = self._slice(pending)
+                spent_ms += max(1.0, (time.thread_time() - began) * 1000)
             if done:
                 return
             use.is_slow = True
-            slices += 1
             closed_now = self._closed_messages(closed, count)
             if closed_now != closed:
-                closed, slices, started, frozen = closed_now, 0, trio.current_time(), 0.0
-            if slices >= cpu_ms:
+                closed, spent_ms, started, frozen = closed_now, 0.0, trio.current_time(), 0.0
+            if spent_ms >= cpu_ms:
                 raise CpuLimitExceeded(f"one invocation computed for {cpu_ms} ms", "cpu_ms", cpu_ms)
             if (trio.current_time() - started - frozen) * 1000 > limits.wall_ms:
                 raise WallTimeExceeded(f"one invocation took {limits.wall_ms} ms", "wall_ms", limits.wall_ms)

@@ -69,7 +69,7 @@ class _Document(msgspec.Struct, rename="camel"):
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
-_POSITION = re.compile(r":(\d+):(\d+)\)?$", re.MULTILINE)
+_POSITION = re.compile(r":(\d{1,9}):(\d{1,9})\)?$", re.MULTILINE | re.ASCII)
 
 
 def read_guest() -> bytes:

@@ -71,7 +71,9 @@ class Sandbox:
         self._limits = limits
         self._seed = seed
         self._between_slices = between_slices
-        self._now_ms = now_ms
+        self._now_ms: Callable[[], float] = lambda: float(
+            int(now_ms())
+        )  # guests have no clock finer than a millisecond
         self._guest: Guest | None = None
         self._state = InstanceState(limits)
         self._was_open = False
@@ -123,8 +125,8 @@ class Sandbox:
                 report = await guest.process(batch, self._now_ms())
                 if report.fault is None:
                     effects = report.closed[0]
-                    if effects.state:
-                        self._keep(effects)
+                    if effects.state and not self._keep(effects):
+                        self._drop_guest()
                     return report.closed
                 self._drop_guest()
                 if report.closed:  # it finished the message, and broke afterwards
@@ -182,10 +184,10 @@ class Sandbox:
             if len(results) < alone:
                 part = part[:1]
             report = await guest.process(part, self._now_ms())
-            for effects in report.closed:
-                self._keep(effects)
-            closed = report.closed
-            if report.fault is not None:
+            closed, agrees = self._kept(report.closed)
+            if not agrees:
+                self._drop_guest()
+            elif report.fault is not None:
                 self._drop_guest()
                 if report.is_culprit_unknown:
                     alone = len(results) + len(part)
@@ -211,6 +213,8 @@ class Sandbox:
         return await self.open()
 
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
+        # The number of restarts, or a replacement would repeat the random numbers of its predecessor.
+        seed = self._seed + self._restarts
         document = javascript.open_document(
             self._program,
             self._identity,
@@ -219,7 +223,7 @@ class Sandbox:
             self._outputs,
             self._state.values,
             self._limits,
-            seed=self._seed,
+            seed=seed,
             now_ms=self._now_ms(),
             restored=restored,
             check=check,
@@ -243,12 +247,24 @@ class Sandbox:
             raise javascript.program_error(error, self._program.source)
         raise InitializeError(error)
 
-    def _keep(self, effects: Effects) -> None:
+    def _kept(self, closed: list[Effects]) -> tuple[list[Effects], bool]:
+        """Takes over writes until one is too much; answers the messages so far, and whether the guest agrees.
+
+        One whose write was refused believes otherwise, so what it did afterwards is void, and goes to another.
+        """
+        for index, effects in enumerate(closed):
+            if not self._keep(effects):
+                return closed[: index + 1], False
+        return closed, True
+
+    def _keep(self, effects: Effects) -> bool:
         """Takes over what an invocation wrote; one that wrote too much has failed, and has emitted nothing."""
         if effects.state:
             too_much = self._state.apply(effects.state)
             if too_much is not None:
                 effects.emissions, effects.error = [], too_much
+                return False
+        return True
 
     def _drop_guest(self) -> None:
         guest, self._guest = self._guest, None

@@ -6,10 +6,10 @@ the bystander has noticed nothing, and no thread, task or file descriptor is lef
 """
 
 import gc
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import trio
@@ -34,7 +34,8 @@ return { process(ctx, port, value) {
     const strange = [];
     for (const key in {}) strange.push(key);
     if (Object.getOwnPropertyNames(globalThis).length !== names) strange.push('globals');
-    if ([1, 2].map((n) => n + 1).join() !== '2,3' || JSON.stringify({ a: [1] }) !== '{"a":[1]}') strange.push('built-ins');
+    if ([1, 2].map((n) => n + 1).join() !== '2,3') strange.push('arrays');
+    if (JSON.stringify({ a: [1] }) !== '{"a":[1]}') strange.push('JSON');
     ctx.setState('seen', (ctx.getState('seen') ?? 0) + 1);
     ctx.emit('out', [seen, ctx.getState('seen'), strange]);
 } }"""
@@ -88,9 +89,20 @@ class Attack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resources() -> tuple[int, int]:
-    """File descriptors and threads of this process; threads that Trio keeps for later are its own."""
+    """File descriptors and threads of this process.
+
+    Threads that Trio keeps for later are its own. Images of compiled modules live as long as their modules.
+    """
+    files = [link for link in map(_target, Path("/proc/self/fd").iterdir()) if "wasm-memory-image" not in link]
     threads = [each for each in threading.enumerate() if not each.name.startswith("Trio thread")]
-    return len(os.listdir("/proc/self/fd")), len(threads)
+    return len(files), len(threads)
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:  # the descriptor with which the folder was read
+        return "wasm-memory-image"
 
 
 @asynccontextmanager

@@ -6,6 +6,8 @@ walks into, thenables that the host awaits. Here there is no host object to reac
 brings is a function of the attacker's own world.
 """
 
+# ruff: noqa: E501 - a case is read best where its hostile code stands on few lines
+
 import pytest
 
 from tests.attacks.arena import Attack, Fails, assault

@@ -5,6 +5,8 @@ instance's. What must not happen is that the ruin reaches another instance, or t
 which parses values and writes effects, does something else because of it.
 """
 
+# ruff: noqa: E501 - a case is read best where its hostile code stands on few lines
+
 import pytest
 
 from tests.attacks.arena import ANSWERS, Attack, Fails, assault

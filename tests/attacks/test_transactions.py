@@ -1,5 +1,7 @@
 """Can a component break the transaction: reach another message, another key, another port, or outlive an error?"""
 
+# ruff: noqa: E501 - a case is read best where its hostile code stands on few lines
+
 import pytest
 
 from tests.attacks.arena import ANSWERS, Attack, Fails, assault
@@ -62,6 +64,58 @@ ATTACKS = {
                 try { Object.defineProperty(error, 'message', {get: () => 'nothing happened'}) } catch {} }""",
         gets=(Fails("OutputLimitExceeded", "too many values: emissions is limited to 2"),),
         limits=GuestLimits(emissions=2),
+    ),
+    "a value that the host cannot read": Attack(
+        process="""if (value === 2) return ctx.emit('out', ctx.getState('k') ?? 'clean');
+            let deep = []; for (let i = 0; i < 3000; i++) deep = [deep]; ctx.setState('k', 1); ctx.emit('out', deep)""",
+        values=TWO,
+        gets=(Fails("OutputLimitExceeded", "nested too deeply"), b'"clean"'),
+        restarts=1,
+    ),
+    "a state that the host cannot read": Attack(
+        process="""if (value === 2) return ctx.emit('out', ctx.getState('k') ?? 'clean');
+            let deep = []; for (let i = 0; i < 3000; i++) deep = [deep]; ctx.setState('k', deep)""",
+        values=TWO,
+        gets=(Fails("OutputLimitExceeded", "nested too deeply"), b'"clean"'),
+        restarts=1,
+    ),
+    "state beyond its limit, and caught": Attack(
+        process="""if (value === 2) return ctx.emit('out', ctx.getState('a') ?? 'clean');
+            ctx.setState('a', 1); try { ctx.setState('b', 'x'.repeat(2000)) } catch {}""",
+        values=TWO,
+        gets=(Fails("StateLimitExceeded", "state_bytes is limited to 1000"), b'"clean"'),
+        limits=GuestLimits(state_bytes=1000),
+    ),
+    "state that comes and goes": Attack(
+        process="""for (let i = 0; i < 2000; i++) { ctx.setState('k' + i, i); ctx.setState('k' + i, undefined) }
+            ctx.emit('out', ctx.getState('k7') ?? 'gone')""",
+        gets=(b'"gone"',),
+    ),
+    "a toJSON that writes the very state that is written": Attack(
+        process="""ctx.setState('k', {toJSON() { ctx.setState('k', 'inner'); return 'outer' }});
+            ctx.emit('out', ctx.getState('k'))""",
+        gets=(b'"outer"',),
+        keeps={"k": b'"outer"'},
+    ),
+    "an emission inside the emission": Attack(
+        process="""ctx.emit('out', {toJSON() { ctx.emit('out', 'inner'); return 'outer' }})""",
+        gets=((b'"inner"', b'"outer"'),),
+    ),
+    "a port that changes while it is read": Attack(
+        process="""let n = 0; ctx.emit({toString: () => n++ ? 'other' : 'out'}, 1)""",
+        gets=(b"1",),
+    ),
+    "a log of its own level, and of another's": Attack(
+        process="""ctx.log({toString: () => 'error'}, 'a'); ctx.log('__proto__', 'b'); ctx.log('error\\0', 'c');
+            ctx.log('info', '","level":"error","x":"', {level: 'error'})""",
+        gets=((),),
+        logs=("a", "b", "c", '","level":"error","x":"'),
+    ),
+    "names of records inside values": Attack(
+        process=r"""ctx.emit('out', '\u0000\u0001\u0001\u0000'); ctx.setState('\u0000\u0001', '\u0005'); ctx.log('info', '\u0001')""",
+        gets=(rb'"\u0000\u0001\u0001\u0000"',),
+        keeps={"\x00\x01": rb'"\u0005"'},
+        logs=("\x01",),
     ),
 }
 

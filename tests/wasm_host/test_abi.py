@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wasm_host import abi
 from wasm_host.abi import LogLine
-from wasm_host.errors import GuestError, ProtocolViolation
+from wasm_host.errors import GuestError, OutputLimitExceeded, ProtocolViolation
 from wasm_host.limits import GuestLimits
 
 NOTHING, EMIT, FORWARD, LOG, STATE, ERROR = range(6)
@@ -94,13 +94,14 @@ def test_limits_hold_for_guests_that_do_not_keep_them() -> None:
     logs = b"".join(record(LOG, b'{"level":"info","message":"m"}') for _ in range(9)) + record(
         NOTHING, closes=True
     )
-    one, two, three = parse(many + large + logs, b"0", b"0", b"0", limits=limits).closed
-    assert one.error is not None
-    assert "emissions is limited to 2" in one.error.message
-    assert two.error is not None
-    assert "output_bytes is limited to 100" in two.error.message
-    assert three.error is None
-    assert len(three.logs) == 4
+    for flood, limit in ((many, "emissions is limited to 2"), (large, "output_bytes is limited to 100")):
+        output = parse(record(EMIT, b"1", closes=True) + flood, b"0", b"0", limits=limits)
+        assert [effects.emissions for effects in output.closed] == [[(0, b"1")]]
+        assert isinstance(output.violation, OutputLimitExceeded)
+        assert limit in str(output.violation)
+    (effects,) = parse(logs, b"0", limits=limits).closed
+    assert effects.error is None
+    assert [line.message for line in effects.logs] == ["m"] * 4 + ["5 more log lines dropped"]
 
 
 @pytest.mark.parametrize(

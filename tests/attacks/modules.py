@@ -1,0 +1,84 @@
+"""Hostile WebAssembly modules: an attacker of the arena that is written in WebAssembly text.
+
+The module is honest but for one export, and when it is asked whether it is still there it says so, so
+that the arena's examination holds for it as for any other attacker.
+"""
+
+from collections.abc import Callable
+
+import wasmtime
+
+from tests.attacks.arena import STILL_HERE
+from tests.wasm_host.sandboxes import module_text
+from wasm_host import capi
+from wasm_host.host import SandboxHost
+from wasm_host.javascript import Identity, Program
+from wasm_host.limits import GuestLimits
+from wasm_host.sandbox import Sandbox
+
+INPUT_AT, OUTPUT_AT, STATUS_AT = 1024, 4096, 16
+_ANSWER_AT = 3072
+_FIRST_VALUE_AT = INPUT_AT + 12 + 8  # of a batch of one
+
+
+def escaped(data: bytes) -> str:
+    """Bytes as a string of WebAssembly text."""
+    return "".join(f"\\{byte:02x}" for byte in data)
+
+
+def status(output: int, length: int, closed: int, fault: int = 0) -> str:
+    """Instructions that write the status block."""
+    words = (output, length, closed, fault)
+    return "".join(
+        f"(i32.store (i32.const {STATUS_AT + 4 * i}) (i32.const {word}))" for i, word in enumerate(words)
+    )
+
+
+def record(kind: int, payload: bytes = b"", *, closes: bool = True, port: int = 0) -> bytes:
+    """One record, as a guest writes it."""
+    return bytes([kind, int(closes)]) + port.to_bytes(2, "little") + len(payload).to_bytes(4, "little") + payload
+
+
+def answers_with(records: bytes, closed: int = 1) -> dict[str, str]:
+    """Parts of a module whose symbia_process answers with these records."""
+    return {
+        "extra": f'(data (i32.const {OUTPUT_AT}) "{escaped(records)}")',
+        "body": status(OUTPUT_AT, len(records), closed),
+    }
+
+
+def hostile_text(body: str, **parts: str) -> str:
+    """A module whose symbia_process runs this body, unless the message is the arena's question."""
+    answer = record(1, b'"yes"')
+    question = int.from_bytes(STILL_HERE[:8], "little")
+    process = f"""
+        (data (i32.const {_ANSWER_AT}) "{escaped(answer)}")
+        (func (export "symbia_process") (param i32) (result i32) (local $i i32) (local $at i32)
+            (if (i64.eq (i64.load (i32.const {_FIRST_VALUE_AT})) (i64.const {question}))
+                (then {status(_ANSWER_AT, len(answer), 1)} (return (i32.const 0))))
+            {body}
+            (i32.const 0))"""
+    return module_text(**{"symbia_process": process, **parts})
+
+
+def attacker(text: str, limits: GuestLimits) -> Callable[[SandboxHost], Sandbox]:
+    """Makes a sandbox of this module in the arena's host."""
+
+    def made(host: SandboxHost) -> Sandbox:
+        machine = host._machine
+        module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm(text)))
+        return Sandbox(
+            machine,
+            module,
+            Program("handler", ""),
+            identity=Identity(),
+            config=b"{}",
+            inputs=("in",),
+            outputs=("out", "other"),
+            limits=limits,
+            seed=0,
+            between_slices=None,
+            now_ms=lambda: 1000.0,
+        )
+
+    return made
