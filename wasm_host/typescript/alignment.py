@@ -3,7 +3,7 @@
 What is printed without its types is nearly the author's own sequence of tokens, with gaps. A patience diff suits
 that: tokens that occur once on either side are certain, of those the longest rising sequence is kept, and
 between two such anchors everything is looked at again on its own. Where no token is unique, equal ends are taken
-from both sides; from the right first, because of overloads, whose last declaration is the one that stays.
+from both sides; from the left first, because types follow what they are the types of.
 """
 
 from __future__ import annotations
@@ -89,14 +89,14 @@ def _longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _match_ends(
     original: Sequence[str], made: Sequence[str], matches: list[int], part: tuple[int, int, int, int]
 ) -> None:
-    """Takes equal tokens from the right, then from the left; compares the middle whole, if it is small."""
+    """Takes equal tokens from the left, then from the right; compares the middle whole, if it is small."""
     low, high, made_low, made_high = part
-    while low < high and made_low < made_high and original[high - 1] == made[made_high - 1]:
-        high, made_high = high - 1, made_high - 1
-        matches[made_high] = high
     while low < high and made_low < made_high and original[low] == made[made_low]:
         matches[made_low] = low
         low, made_low = low + 1, made_low + 1
+    while low < high and made_low < made_high and original[high - 1] == made[made_high - 1]:
+        high, made_high = high - 1, made_high - 1
+        matches[made_high] = high
     if (high - low) * (made_high - made_low) <= _SMALL:
         for at, made_at in _longest_common(original[low:high], made[made_low:made_high]):
             matches[made_low + made_at] = low + at
