@@ -113,12 +113,11 @@ class Circuit:
             self.drop(node_index, message)
             return
         edge = self.edges[message.edge]
-        edge.blocked_since = trio.current_time()
+        edge.begin_wait(trio.current_time())
         try:
             await inbox.put(message)
         finally:
-            edge.blocked_seconds = edge.blocked_until(trio.current_time())
-            edge.blocked_since = None
+            edge.end_wait(trio.current_time())
 
     def drop(self, node_index: int, message: Message) -> None:
         """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""

@@ -4,21 +4,34 @@
 class EdgeCounters:
     """What has travelled along one edge. ``sent`` minus ``taken`` wait in the target's inbox."""
 
-    __slots__ = ("blocked_seconds", "blocked_since", "dropped", "peak", "sent", "taken")
+    __slots__ = ("_blocked_seconds", "_blocked_since", "_blocked_workers", "dropped", "peak", "sent", "taken")
 
     def __init__(self) -> None:
         self.sent = 0
         self.taken = 0
         self.dropped = 0
         self.peak = 0
-        self.blocked_seconds = 0.0
-        self.blocked_since: float | None = None
+        self._blocked_seconds = 0.0
+        self._blocked_since = 0.0
+        self._blocked_workers = 0
 
     @property
     def queued(self) -> int:
         """Messages waiting in the target's inbox, or before it."""
         return self.sent - self.taken
 
+    def begin_wait(self, now: float) -> None:
+        """A worker of the source begins to wait for room."""
+        if not self._blocked_workers:
+            self._blocked_since = now
+        self._blocked_workers += 1
+
+    def end_wait(self, now: float) -> None:
+        """It waits no longer."""
+        self._blocked_seconds = self.blocked_until(now)
+        self._blocked_since = now
+        self._blocked_workers -= 1
+
     def blocked_until(self, now: float) -> float:
-        """Seconds that the source has waited for room, the wait under way included."""
-        return self.blocked_seconds + (0.0 if self.blocked_since is None else now - self.blocked_since)
+        """Seconds in which at least one worker of the source waited for room, a wait under way included."""
+        return self._blocked_seconds + (now - self._blocked_since if self._blocked_workers else 0.0)

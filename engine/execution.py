@@ -282,6 +282,10 @@ class Execution:
             self._scope.cancel()
         await self.finished.wait()
 
+    def abandon(self) -> None:
+        """End at once, without waiting for it."""
+        self._scope.cancel()
+
     def fail(self, error: ExecutionError) -> None:
         """End because of an error; the first one is kept."""
         if self._error is None:

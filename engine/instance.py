@@ -18,6 +18,8 @@ from proto import codec
 from proto.execution import ExecutionError, InstanceSnapshot
 from proto.graph import OnError
 
+_CUT_OFF = Outcome(error=HandlerError("CleanupCutOff", "cleanup did not end within its deadline"))
+
 
 class Instance:
     """A component instance. ``initialize``, ``run`` and ``cleanup`` are called in this order, by one task each.
@@ -137,10 +139,15 @@ class Instance:
                 nursery.start_soon(self._clean_up, handler)
 
     async def _clean_up(self, handler: Handler) -> None:
+        outcome = _CUT_OFF
         try:
             outcome = await handler.cleanup()
         except Exception as error:  # noqa: BLE001 - as in initialize
             outcome = Outcome(error=_as_handler_error(error))
+        finally:
+            self._report_cleanup(outcome)
+
+    def _report_cleanup(self, outcome: Outcome) -> None:
         self._log(outcome.logs)
         if outcome.error is not None:
             self._circuit.report_failure(self.node, outcome.error)

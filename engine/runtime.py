@@ -58,8 +58,14 @@ async def open_runtime(
     limits = limits or EngineLimits()
     async with open_sandboxes(cache_folder, maximum_guest_limits) as host, trio.open_nursery() as nursery:
         registry = Registry(host, limits, open_http_client, fetch_source)
-        yield Runtime(nursery, registry, limits, clock or WallClock())
+        fault: Exception | None = None
+        try:
+            yield Runtime(nursery, registry, limits, clock or WallClock())
+        except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
+            fault = error
         nursery.cancel_scope.cancel()
+    if fault is not None:  # as it came: that there is a nursery here is nobody's business
+        raise fault
 
 
 class Runtime:
@@ -222,7 +228,11 @@ class Runtime:
         )
         self._executions[execution.id] = execution
         self._nursery.start_soon(self._run, execution)
-        await execution.started.wait()
+        try:
+            await execution.started.wait()
+        except BaseException:
+            execution.abandon()  # its id has reached nobody, so nobody could ever stop it
+            raise
         if options.inputs is not None:
             execution.begin_with(inputs)
         return execution.snapshot()

@@ -58,6 +58,25 @@ def decode_as(text: bytes, shape: type[T]) -> T:
         raise MalformedJsonError(f"This is not JSON: {error}") from error
 
 
+def decode_raw_values(text: bytes, shape: type[T]) -> T:
+    """As ``decode_as``, for a shape whose deep parts are all ``msgspec.Raw``: whoever takes those checks their depth.
+
+    Looking through a long list of small values as one text costs as much as decoding it.
+
+    Raises:
+        MalformedJsonError: it is no JSON, or nested far too deeply.
+        msgspec.ValidationError: it is JSON of another shape.
+    """
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except msgspec.ValidationError:
+        raise
+    except RecursionError as error:
+        raise MalformedJsonError(f"This JSON is nested deeper than {MAX_DEPTH} levels") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedJsonError(f"This is not JSON: {error}") from error
+
+
 def shape_problem(error: msgspec.ValidationError, *, code: str, path: str = "") -> Problem:
     """A msgspec complaint (``Expected `str`, got `int` - at `$.nodes[0].id```) as a problem with its path."""
     message, _, place = str(error).partition(" - at `$")
@@ -79,22 +98,27 @@ def check_depth(text: bytes) -> None:
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _ONLY_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+_RUN = re.compile(rb"\[+|\]+")
+_OPENING = ord("[")
+_PASSES = 8
 
 
 def _depth(text: bytes) -> int:
-    """The nesting depth of a JSON text, counted up to ``MAX_DEPTH + 1``.
+    """The nesting depth of a JSON text; anything above ``MAX_DEPTH`` where it is deeper.
 
-    Brackets are kept, the rest dropped; each pass then removes the innermost pairs, so the number of passes
-    is the depth. A longer run of opening brackets than the limit answers at once, which bounds the work.
+    Brackets are kept, the rest dropped. A few passes remove the innermost pairs, one level each: what is wide
+    and flat is gone after them. What is left is narrow, so that its runs of brackets are few enough to count.
     """
     brackets = _STRING.sub(b"", text).translate(_AS_SQUARE, _ONLY_BRACKETS)
-    for passes in range(MAX_DEPTH + 1):
+    for passes in range(_PASSES):
         if not brackets:
             return passes
-        if b"[" * (MAX_DEPTH + 1) in brackets:
+        brackets = brackets.replace(b"[]", b"")
+    depth = deepest = 0
+    for run in _RUN.finditer(brackets):
+        length = run.end() - run.start()
+        depth += length if brackets[run.start()] == _OPENING else -length
+        deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
             break
-        shorter = brackets.replace(b"[]", b"")
-        if len(shorter) == len(brackets):
-            return passes  # unbalanced: the parser says where
-        brackets = shorter
-    return MAX_DEPTH + 1
+    return deepest + _PASSES

@@ -277,3 +277,14 @@ async def test_a_terminal_state_is_shown_after_the_cleanup() -> None:
     async with open_execution(graph, journal, observers=[Late()]) as execution:
         await execution.stop(drain=False)
     assert [entry.what for entry in journal.entries][-3:] == ["cleanup", "cleaned up", "cancelled"]
+
+
+async def test_a_cleanup_that_is_cut_off_is_reported(autojump_clock: trio.testing.MockClock) -> None:
+    """A cleanup that outlasts its deadline ends then, is told as a failure, and changes nothing else."""
+    del autojump_clock
+    listener = Listener()
+    graph = document({"a": node("frail", config={"cleanup": 3600})})
+    async with open_execution(graph, Journal(), observers=[listener]) as execution:
+        await execution.stop(drain=False)
+    assert listener.failures == [("a", "cleanup did not end within its deadline")]
+    assert execution.state == "cancelled"

@@ -274,3 +274,28 @@ async def test_long_lived_graphs_live_until_they_are_stopped(autojump_clock: tri
         await trio.sleep(limits.default_timeout_ms / 1000 + 1)
         states = [runtime.execution(one.id).state for one in (living, asked, unused)]
     assert states == ["running", "completed", "failed"]
+
+
+async def test_an_execution_whose_caller_went_away_before_it_ran_ends() -> None:
+    """An execution whose id has reached nobody does not stay behind, for nobody could ever stop it."""
+    source = "return { async initialize() { for (let i = 0; i < 3e7; i++); }, process() {} }"
+    async with open_runtime() as runtime:
+        await runtime.register_component(custom(source))
+        graph = await runtime.load_graph(document({"a": "custom.test"}))
+        with trio.move_on_after(0.02) as scope:
+            await runtime.execute(graph.id)
+        assert scope.cancelled_caught
+        (execution,) = runtime.executions()
+        assert str((await runtime.wait_finished(execution.id)).state) == "cancelled"
+
+
+async def test_what_is_raised_inside_comes_out_as_it_is() -> None:
+    """An error in the block leaves the runtime as itself, in no group of errors, after everything has ended."""
+
+    async def fail_inside() -> None:
+        async with runtime_with(QUICK_REFERENCE) as (runtime, graph_id):
+            await runtime.execute(graph_id)
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await fail_inside()
