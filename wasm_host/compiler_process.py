@@ -88,7 +88,7 @@ def _compile(content: bytes, order: Order) -> Verdict:
 def _explained(kind: Kind, problem: str) -> str:
     """Wasmtime's words, on one line. It says `handler` where the translator does not get what it imports."""
     text = " ".join(problem.split())
-    if "instantiation argument `handler`" in text or "named `handler`" in text:
+    if "import `handler`" in text:
         return f"the component exports {HANDLER}, but not with the types of wit/symbia-component.wit: {text}"
     return f"not a valid WebAssembly {kind}: {text}"
 

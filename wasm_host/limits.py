@@ -44,10 +44,10 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """UTF-8 text of one program: parsing is the guest's work, but the text travels through the host."""
 
     module_bytes: int = 32 * 1024 * 1024
-    """A WebAssembly module or component. A Python component has 18 MB, of which all but a few kB is Python itself."""
+    """A WebAssembly module or component. One written in Python has 18 MB, nearly all of them Python's own."""
 
     compile_ms: int = 90_000
-    """Time on the clock to compile one, in a process of its own. A Python component takes 10 s on two cores."""
+    """Time on the clock to compile one, in a process of its own. One written in Python takes 10 s."""
 
     translate_ms: int = 2_000
     """Computing time for reading a program in TypeScript: 1 MB takes 300 ms, unless it was made to take long."""

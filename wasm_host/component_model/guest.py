@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import trio
 
-from wasm_host import capi_component
+from wasm_host import capi, capi_component
 from wasm_host.abi import OPEN_INITIALIZE_FAILED, Effects
 from wasm_host.component_model import image, wasi
 from wasm_host.errors import (
@@ -154,14 +154,15 @@ class ComponentGuest(Guest):
 
     def _named(self, trap: GuestTrapped) -> GuestFault:
         """A trap says little; where it happened says more."""
-        trace = self._component_store.trace
+        trace, limits = self._component_store.trace, self._limits
         if "call stack exhausted" in trace:
-            return StackLimitExceeded("the component recursed too deeply", "stack_bytes", 0)
+            return StackLimitExceeded("the component recursed too deeply", "stack_bytes", capi.WASM_STACK_BYTES)
         if "output_limit_exceeded" in trace:
+            most = min(_TRANSLATOR_BYTES, limits.memory_bytes)
             return OutputLimitExceeded(
-                f"the input and output of one call have more than {_TRANSLATOR_BYTES:,} bytes",
+                f"the input and output of one call have more than {most:,} bytes",
                 "output_bytes",
-                self._limits.output_bytes,
+                limits.output_bytes,
             )
         called = wasi.refused_call(trace)
         if called is not None:

@@ -169,6 +169,10 @@ class Answer:
         at = self._at(address, length)
         return self._data[at : at + length]
 
+    def _text(self, address: int, length: int) -> str:
+        """Text, which is UTF-8 as long as Wasmtime does what it says, and whatever happens no reason to fail."""
+        return self._bytes(address, length).decode(errors="replace")
+
     def _effects(self, at: int) -> Iterator[None]:
         emissions, emitted, writes, written, lines, logged, failed, *failure = _EFFECTS.unpack_from(self._data, at)
         effects = Effects([])
@@ -192,7 +196,7 @@ class Answer:
 
     def _failure(self, numbers: Sequence[int]) -> GuestError:
         limit = self._limits.log_bytes
-        parts = [self._bytes(numbers[i], min(numbers[i + 1], limit)).decode(errors="replace") for i in (0, 2, 4)]
+        parts = [self._text(numbers[i], min(numbers[i + 1], limit)) for i in (0, 2, 4)]
         return GuestError(parts[0] or "Error", parts[1], parts[2])
 
     def _emissions(self, address: int, count: int, emissions: list[tuple[int, bytes]]) -> Iterator[None]:
@@ -230,7 +234,7 @@ class Answer:
             total += key_bytes + (value_bytes if present else 0)
             if total > limits.state_bytes:
                 raise _beyond("wrote too much state", "state_bytes", limits.state_bytes)
-            key = self._bytes(key_at, key_bytes).decode()
+            key = self._text(key_at, key_bytes)
             writes.append((key, self._json(value_at, value_bytes, f"the state '{key}'") if present else None))
             if self._is_time_to_pause(value_bytes):
                 yield
@@ -247,7 +251,7 @@ class Answer:
             if total > limits.log_bytes:
                 break
             meta = self._meta(meta_at, meta_bytes) if has_meta else None
-            lines.append(LogLine(_LEVELS[level & 3], self._bytes(text_at, text_bytes).decode(), meta))
+            lines.append(LogLine(_LEVELS[level & 3], self._text(text_at, text_bytes), meta))
             if self._is_time_to_pause(text_bytes):
                 yield
         if len(lines) < count:
@@ -258,7 +262,7 @@ class Answer:
         try:
             _is_json(data)
         except (msgspec.DecodeError, RecursionError):
-            return msgspec.json.encode(data.decode())
+            return msgspec.json.encode(data.decode(errors="replace"))
         return data
 
     def _json(self, address: int, length: int, what: str) -> bytes:

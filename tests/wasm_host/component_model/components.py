@@ -13,14 +13,14 @@ from wasm_host.host import SandboxHost, open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 
-QUICK = GuestLimits(cpu_ms=60, memory_bytes=4 * 1024 * 1024)
+QUICK = GuestLimits(cpu_ms=60, memory_bytes=32 * 1024 * 1024)
 """For what shall meet its limit."""
 
 NOTHING = "(memory.fill (i32.const 64) (i32.const 0) (i32.const 64)) (i32.const 64)"
 """Effects without anything in them, at 64."""
 
 # The answer at 16 is a list of `count` effects from 4096 on; each emits, on `port`, the value of its message.
-_ECHO = """
+ECHO = """
   (local $index i32) (local $effects i32) (local $emission i32)
   (i32.store (i32.const 16) (i32.const 4096))
   (i32.store (i32.const 20) (local.get $count))
@@ -38,6 +38,12 @@ _ECHO = """
     (local.set $index (i32.add (local.get $index) (i32.const 1)))
     (br $more)))
   (i32.const 16)"""
+
+_REALLOC = """(local $at i32)
+  (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+  (global.set $next (i32.add (local.get $at) (local.get $size)))
+  (if (i32.gt_u (global.get $next) (i32.const 120000)) (then (global.set $next (i32.const 65536))))
+  (local.get $at)"""
 
 _TYPES = """
   (type $entry' (record (field "key" string) (field "value" string)))
@@ -61,7 +67,8 @@ _NAMES = ("entry", "place", "message", "emission", "state-write", "level", "log-
 
 def component_text(
     *,
-    process: str = _ECHO,
+    process: str = ECHO,
+    realloc: str = _REALLOC,
     opening: str = NOTHING,
     closing: str = NOTHING,
     imports: str = "",
@@ -76,6 +83,7 @@ def component_text(
 
     Args:
         process: body of the core function, with $messages, $count and $now, that answers the list's address
+        realloc: body of the core function that makes room for what is passed in, with $size
         opening: body of `open`, with $place; answers the address of effects
         closing: body of `close`; answers the address of effects
         imports: component-level definitions at the beginning
@@ -116,11 +124,7 @@ def component_text(
         (global $next (mut i32) (i32.const 65536))
         (data (i32.const 512) "out")
         (func (export "realloc") (param i32 i32 i32) (param $size i32) (result i32)
-          (local $at i32)
-          (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-          (global.set $next (i32.add (local.get $at) (local.get $size)))
-          (if (i32.gt_u (global.get $next) (i32.const 120000)) (then (global.set $next (i32.const 65536))))
-          (local.get $at))
+          {realloc})
         (func (export "open") (param $place i32) (result i32) {opening})
         (func (export "process") (param $messages i32) (param $count i32) (param $now i64) (result i32) {process})
         (func (export "close") (result i32) {closing})
