@@ -13,10 +13,12 @@ class Kind(msgspec.Struct, frozen=True):
     Attributes:
         expected: what a right value looks like, for people.
         read: turns the text into the value, or raises ValueError.
+        secret: whether a wrong value is not to be shown, because it may be almost right.
     """
 
     expected: str
     read: Callable[[str], Any]
+    secret: bool = False
 
 
 def whole_number(smallest: int, largest: int, unit: str = "") -> Kind:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.limits import EngineLimits
+from service.identity_settings import IDENTITY_ROWS, IdentitySettings
 from service.outbound_rules import (
     ALLOW_EXPECTED,
     DEFAULT_PORTS,
@@ -25,16 +26,14 @@ from service.outbound_rules import (
 )
 from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, Kind, choice, whole_number
 
-Auth = Literal["unset", "none"]
 LogFormat = Literal["auto", "json", "console"]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(IdentitySettings, frozen=True, kw_only=True):
     """How the service runs. ``TABLE`` says what each field means, its unit and its default."""
 
     host: str = "127.0.0.1"
     port: int = 5006
-    auth: Auth = "unset"
     max_concurrent_executions: int = 100
     default_execution_timeout_ms: float = 300_000
     max_backpressure_queue: int = 10_000
@@ -53,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def loopback_only(self) -> bool:
         """Whether only this machine may be served, because nobody said that everybody may."""
-        return self.auth == "unset"
+        return self.effective_auth == "unset"
 
     def engine_limits(self) -> EngineLimits:
         """The engine's bounds with these settings put in."""
@@ -63,6 +62,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             max_held_messages=self.max_backpressure_queue,
             completion_grace_ms=self.completion_grace_ms,
             stop_seconds=self.drain_seconds,
+            owner_graphs=self.org_max_graphs,
+            owner_components=self.org_max_components,
+            owner_executions=self.org_max_executions,
+            owner_bytes_per_second=self.org_max_bytes_per_second,
         )
 
     def outbound_rules(self) -> OutboundRules:
@@ -103,16 +106,10 @@ TABLE = (
         "host",
         ("HOST",),
         HOST,
-        "The address to serve on. Others than this machine's own loopback need AUTH=none.",
+        "The address to serve on. Others than this machine's own loopback need AUTH to be identity or none.",
     ),
     Row("port", ("RUNTIME_PORT", "PORT"), PORT, "The port to serve on; 0 takes any free one."),
-    Row(
-        "auth",
-        ("AUTH",),
-        choice("none"),
-        "none serves everybody without asking who they are, on any address. "
-        "Unset, only this machine is served, and web pages of other origins are refused.",
-    ),
+    *(Row(*row) for row in IDENTITY_ROWS),
     Row(
         "max_concurrent_executions",
         ("MAX_CONCURRENT_EXECUTIONS",),
@@ -212,12 +209,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         try:
             values[row.field] = row.kind.read(text)
         except ValueError:
-            complaints.append(f"{variable}={_shown(text)} is not usable: expected {row.kind.expected}.")
+            shown = "(not shown)" if row.kind.secret else _shown(text)
+            complaints.append(f"{variable}={shown} is not usable: expected {row.kind.expected}.")
     settings = Settings(**values)
     if not complaints and settings.loopback_only and not is_loopback(settings.host):
         complaints.append(
             f"HOST={_shown(settings.host)} would serve other machines, and no identity service is configured: "
-            "set AUTH=none to serve everybody without authentication, or HOST=127.0.0.1."
+            "set IDENTITY_SERVICE_URL to serve whoever it recognises, AUTH=none to serve everybody without "
+            "authentication, or HOST=127.0.0.1."
         )
     if complaints:
         raise SettingsError(complaints)
