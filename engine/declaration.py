@@ -7,6 +7,7 @@ import msgspec
 
 from engine.config import CONFIG_TYPES
 from engine.limits import EngineLimits
+from engine.module import check_module
 from engine.schema import check_schemas
 from engine.source import check_origin
 from proto import codec
@@ -17,7 +18,7 @@ _REQUIRED = ("id", "name", "version", "ports", "execution")
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.IGNORECASE)
 _PORT_NAME = re.compile(r"[A-Za-z_$][\w$.-]*")
 
-LANGUAGES = ("javascript", "typescript")
+LANGUAGES = ("javascript", "typescript", "wasm")
 """What ``execution.type`` may be for a registered component."""
 
 MAX_PORTS = 100
@@ -109,6 +110,8 @@ def _check_code(definition: ComponentDefinition, limits: EngineLimits) -> list[P
     if code.type not in LANGUAGES:
         message = f"execution.type {code.type} cannot be registered; this runtime takes {', '.join(LANGUAGES)}"
         return [Problem("component.unsupported_type", "execution.type", message)]
+    if code.type == "wasm" or code.module:
+        return check_module(code)
     if not code.source.strip() and not code.source_url:
         message = "A component needs its source text, or a sourceUrl to fetch it from"
         return [Problem("component.missing_source", "execution.source", message)]

@@ -22,8 +22,9 @@ from engine.errors import (
     InvalidComponentError,
 )
 from engine.limits import EngineLimits
+from engine.module import take_module
 from engine.quota import Quotas
-from engine.sandboxed import ExpressionRunner, SandboxHost, SourceComponent
+from engine.sandboxed import ExpressionRunner, ModuleComponent, SandboxHost, SourceComponent
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
 
@@ -83,17 +84,28 @@ class Registry:
         if definition is None or problems:
             raise InvalidComponentError(problems)
         self._check_place(definition.id, owner)
-        code, problems = await obtain_source(definition.execution, self._fetch_source, self._limits)
-        if problems:
-            raise InvalidComponentError(problems)
-        definition = msgspec.structs.replace(definition, execution=code)
-        component = SourceComponent(definition, self._host)
+        component = await self._made(definition)
+        definition = component.definition
         problems = list(await component.check_source())
         if problems:
             raise InvalidComponentError(problems)
         self._check_place(definition.id, owner)  # others may have come while this one was being checked
         self._owned.setdefault(owner, {})[definition.id] = component
         return definition
+
+    async def _made(self, definition: ComponentDefinition) -> SourceComponent | ModuleComponent:
+        """The component, with its code at hand and not yet looked at."""
+        content = b""
+        if definition.execution.type == "wasm":
+            code, content, problems = take_module(definition.execution)
+        else:
+            code, problems = await obtain_source(definition.execution, self._fetch_source, self._limits)
+        if problems:
+            raise InvalidComponentError(problems)
+        definition = msgspec.structs.replace(definition, execution=code)
+        if definition.execution.type == "wasm":
+            return ModuleComponent(definition, content, self._host)
+        return SourceComponent(definition, self._host)
 
     def unregister(self, component_id: str, users: Sequence[str], owner: str = "") -> None:
         """Forget a stranger's component.

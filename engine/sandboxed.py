@@ -17,12 +17,13 @@ from proto.component import ComponentDefinition, ExecutionLimits
 from proto.problem import Problem
 from wasm_host.abi import Effects
 from wasm_host.errors import GuestError, ProgramError, SandboxError
+from wasm_host.foundry import WasmProgram
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.javascript import Identity, Program
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 
-__all__ = ["ExpressionRunner", "SandboxHost", "SourceComponent", "open_sandboxes"]
+__all__ = ["ExpressionRunner", "ModuleComponent", "SandboxHost", "SourceComponent", "open_sandboxes"]
 
 _SUFFIXES = {"javascript": "js", "typescript": "ts"}
 """Of the names that stand in stack traces."""
@@ -87,6 +88,48 @@ class SourceComponent:
         return SandboxedHandler(self._host, self._program, context, self._limits)
 
 
+class ModuleComponent:
+    """A component registered with a WebAssembly module: a component of the Component Model, or a plain module.
+
+    Args:
+        definition: whose ``execution`` needs no module any more.
+        content: the module's bytes.
+        host: runs it.
+    """
+
+    def __init__(self, definition: ComponentDefinition, content: bytes, host: SandboxHost) -> None:
+        self.definition = definition
+        self._content = content
+        self._host = host
+        self._limits = limits_for(definition.execution.limits, host.maximum_limits)
+        self._program: WasmProgram | None = None
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        """Nothing: the module was checked when it was registered, and its ``open`` sees the configuration."""
+        del config
+        return ()
+
+    async def check_source(self) -> Sequence[Problem]:
+        """What is wrong with the module: limits beyond the maximum, or why it cannot be compiled or instantiated.
+
+        Must be called once before ``create``: it is here that the module is compiled.
+        """
+        problems = check_limits(self.definition.execution.limits, self._host.maximum_limits)
+        try:
+            name = f"{self.definition.id}.wasm"
+            self._program = await self._host.program(self._content, name, self._limits)
+        except SandboxError as error:
+            return [*problems, _refusal(error, "execution.module")]
+        self._content = b""
+        names = input_names(self.definition), output_names(self.definition)
+        path = "execution.module"
+        return [*problems, *await _check(self._host, self._program, names, b"{}", path, self._limits)]
+
+    def create(self, context: InstanceContext) -> Handler:
+        assert self._program is not None  # noqa: S101 - nobody gets a component that was not checked
+        return SandboxedHandler(self._host, self._program, context, self._limits)
+
+
 class ExpressionRunner:
     """A component made of one expression, which each node gives in its configuration.
 
@@ -131,7 +174,9 @@ class SandboxedHandler(Handler):
         limits: what it may use.
     """
 
-    def __init__(self, host: SandboxHost, program: Program, context: InstanceContext, limits: GuestLimits) -> None:
+    def __init__(
+        self, host: SandboxHost, program: Program | WasmProgram, context: InstanceContext, limits: GuestLimits
+    ) -> None:
         self._sandbox: Sandbox = host.sandbox(
             program,
             identity=Identity(context.execution_id, context.node_id, context.instance_id),
@@ -165,7 +210,7 @@ class SandboxedHandler(Handler):
 
 async def _check(
     host: SandboxHost,
-    program: Program,
+    program: Program | WasmProgram,
     names: tuple[tuple[str, ...], tuple[str, ...]],
     config: bytes,
     path: str,

@@ -51,10 +51,15 @@ def check_origin(code: Code) -> list[Problem]:
             "without credentials"
         )
         problems.append(Problem("component.invalid_source_url", _PLACE, message))
-    if code.sha256 and not _SHA256.fullmatch(code.sha256):
+    if code.sha256 and not is_sha256(code.sha256):
         message = "sha256 is the SHA-256 of the source, as 64 hexadecimal digits"
         problems.append(Problem("component.invalid_sha256", "execution.sha256", message))
     return problems
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text has the form of a SHA-256."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def _is_plain_url(text: str) -> bool:

@@ -96,15 +96,18 @@ class Code(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         type: the language; ``builtin`` for the components that the runtime ships.
         entrypoint: the name that a script or module gives its handler.
         source: the program's text.
+        module: for ``wasm`` in place of ``source``: a WebAssembly component or module, in base64; only read at
+            registration.
         source_url: where the text is fetched from when the component is registered, in place of ``source``.
         sha256: what the author expects the source to be, in hexadecimal; only read at registration.
-        source_hash: the SHA-256 of the source, set when the component is registered.
+        source_hash: the SHA-256 of the source, or of the module's bytes, set when the component is registered.
         limits: what an instance may use, where the default does not fit.
     """
 
     type: ExecutionType
     entrypoint: str = "handler"
     source: str = ""
+    module: str = ""
     source_url: str = ""
     sha256: str = ""
     source_hash: str = ""

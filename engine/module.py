@@ -1,0 +1,51 @@
+"""The WebAssembly module of a component: how it arrives in its document. What is in it is for the sandbox to say.
+
+A module is large, and nobody reads it: what is kept of it in the definition is its SHA-256.
+"""
+
+import base64
+import binascii
+import hashlib
+
+import msgspec
+
+from engine.source import is_sha256
+from proto.component import Code
+from proto.problem import Problem
+
+_PLACE = "execution.module"
+
+
+def check_module(code: Code) -> list[Problem]:
+    """What is wrong with where the code is said to be, for code that is or has a module."""
+    if code.type != "wasm":
+        message = f"execution.module belongs to execution.type wasm, not {code.type}"
+        return [Problem("component.unexpected_module", _PLACE, message)]
+    if code.source or code.source_url:
+        message = "A component of type wasm is its module; leave source and sourceUrl out"
+        return [Problem("component.two_sources", "execution.source", message)]
+    if not code.module:
+        message = "A component of type wasm needs its module: the bytes of a WebAssembly file, in base64"
+        return [Problem("component.missing_source", _PLACE, message)]
+    if code.sha256 and not is_sha256(code.sha256):
+        message = "sha256 is the SHA-256 of the module's bytes, as 64 hexadecimal digits"
+        return [Problem("component.invalid_sha256", "execution.sha256", message)]
+    return []
+
+
+def take_module(code: Code) -> tuple[Code, bytes, list[Problem]]:
+    """The module's bytes, the code with their hash in place of them, and what is wrong.
+
+    Args:
+        code: one in which :func:`check_module` found nothing.
+    """
+    try:
+        content = base64.b64decode(code.module, validate=True)
+    except (binascii.Error, ValueError) as error:
+        message = f"execution.module is not base64: {error}"
+        return code, b"", [Problem("component.invalid_base64", _PLACE, message)]
+    found = hashlib.sha256(content).hexdigest()
+    if code.sha256 and code.sha256.lower() != found:
+        message = f"The module has the SHA-256 {found}, not {code.sha256.lower()}: it is not what was expected"
+        return code, b"", [Problem("component.source_hash_mismatch", "execution.sha256", message)]
+    return msgspec.structs.replace(code, module="", source_hash=found, sha256=""), content, []
