@@ -43,6 +43,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 _PLUS = "process(ctx, port, value) { ctx.emit('out', value + 1) }"
 _TYPED_PLUS = "process(ctx: any, port: string, value: number): void { ctx.emit('out', value + 1) }"
 
+NEVER_SETTLES = (
+    "TypeError: the returned promise never settles: nothing that could still resolve or reject it is left to run"
+)
+
 CASES: dict[str, Case] = {
     "function body": Case(
         javascript=f"return {{ {_PLUS} }}",
@@ -164,10 +168,7 @@ CASES: dict[str, Case] = {
     "a promise that never settles": Case(
         javascript="async (ctx, port, value) => { await new Promise(() => {}) }",
         typescript="async (ctx: any, port: string, value: number) => { await new Promise<void>(() => {}) }",
-        emits=(
-            "TypeError: the returned promise never settles: nothing that could still resolve or reject it is"
-            " left to run",
-        ),
+        emits=(NEVER_SETTLES,),
     ),
 }
 

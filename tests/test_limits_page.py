@@ -1,0 +1,56 @@
+"""docs/limits.md says what the program does."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from proto.component import ExecutionLimits
+from wasm_host import capi
+from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
+ROWS = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| ([\d,]+) \|(?: ([\d,]+) \|)?", PAGE, re.MULTILINE)}
+ASKABLE = {field.encode_name: field.name for field in msgspec.structs.fields(ExecutionLimits)}
+
+
+def number(text: str) -> int:
+    """A number as the page writes it."""
+    return int(text.replace(",", ""))
+
+
+def test_every_limit_that_a_component_may_ask_for_has_its_row() -> None:
+    """Default and maximum are the program's, and no row is left over."""
+    expected = {
+        wire: (getattr(GuestLimits(), name), getattr(MAXIMUM_LIMITS, name)) for wire, name in ASKABLE.items()
+    }
+    found = {name: (number(row[0]), number(row[1])) for name, row in ROWS.items() if row[1]}
+    assert found == expected
+
+
+def test_every_other_limit_has_its_row() -> None:
+    """What cannot be asked for is published too, stacks and instances included."""
+    others = {
+        field.name: getattr(GuestLimits(), field.name)
+        for field in msgspec.structs.fields(GuestLimits)
+        if field.name not in ASKABLE.values()
+    }
+    shim = (ROOT / "wasm_host/quickjs/shim.c").read_text(encoding="utf-8")
+    stack = re.search(r"SHADOW_STACK_FOR_JAVASCRIPT = (\d+) \* 1024", shim)
+    assert stack is not None
+    others["SHADOW_STACK_FOR_JAVASCRIPT"] = int(stack[1]) * 1024
+    others["MAX_INSTANCES"] = MAX_INSTANCES
+    others["WASM_STACK_BYTES"] = capi.WASM_STACK_BYTES
+    assert {name: number(row[0]) for name, row in ROWS.items() if not row[1]} == others
+
+
+def test_no_default_is_beyond_the_maximum() -> None:
+    """A component that asks for nothing gets what it could have asked for."""
+    for field in msgspec.structs.fields(GuestLimits):
+        assert 1 <= getattr(GuestLimits(), field.name) <= getattr(MAXIMUM_LIMITS, field.name)
+
+
+def test_the_readme_leads_to_the_page() -> None:
+    """Whoever looks for the limits finds them."""
+    assert "docs/limits.md" in (ROOT / "README.md").read_text(encoding="utf-8")
