@@ -42,6 +42,9 @@ _BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
 
 
+_SLICE_COSTS_AT_LEAST_MS: Final = 0.5
+"""However little of it a guest got: a budget must come to an end on the busiest machine."""
+
 _READ_AT_ONCE_BYTES: Final = 32 * 1024
 """Output that is read without a look at other tasks: at most four thousand records, a few milliseconds."""
 
@@ -339,7 +342,8 @@ class Guest:
     async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
         """The slices of a long call, its budgets restarted with each message that it closes.
 
-        A slice counts as a millisecond, or as what it took: filling all of a guest's memory is one instruction.
+        A slice costs the processor's time that it took. That may be more than a slice's length: filling all of a
+        guest's memory is one instruction. It may be less: on a busy machine this thread does not run all the while.
         """
         use, limits = self._use, self._limits
         spent_ms, closed, frozen = 0.0, 0, 0.0
@@ -353,7 +357,7 @@ class Guest:
             async with self._machine.turns:
                 began = time.thread_time()
                 done = self._slice(pending)
-                spent_ms += max(1.0, (time.thread_time() - began) * 1000)
+                spent_ms += max(_SLICE_COSTS_AT_LEAST_MS, (time.thread_time() - began) * 1000)
             if done:
                 return
             use.is_slow = True

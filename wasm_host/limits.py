@@ -14,7 +14,7 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Linear memory. A value lives in it up to five times: as text, parsed, changed, written, and copied."""
 
     cpu_ms: int = 2_000
-    """Computing time of one invocation, in slices of one millisecond. A loop without end costs this much."""
+    """Processor time of one invocation, looked at after each slice. A loop without end costs this much."""
 
     wall_ms: int = 30_000
     """Time on the clock of one invocation; longer than cpu_ms because guests wait for their turns."""
