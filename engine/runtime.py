@@ -255,10 +255,11 @@ class Runtime:
         execution = self._executions.get(execution_id)
         return self._history.record(execution_id).owner if execution is None else execution.graph.owner
 
-    def executions(self) -> list[ExecutionSnapshot]:
-        """All executions that are under way or kept for inspection, oldest first."""
-        finished = [record.snapshot for record in self._history.records()]
-        running = [execution.snapshot() for execution in self._executions.values()]
+    def executions(self, *, owner: str | None = None) -> list[ExecutionSnapshot]:
+        """All executions that are under way or kept for inspection, or those of one owner; oldest first."""
+        records, underway = self._history.records(), self._executions.values()
+        finished = [record.snapshot for record in records if owner in (None, record.owner)]
+        running = [execution.snapshot() for execution in underway if owner in (None, execution.graph.owner)]
         return sorted(finished + running, key=lambda snapshot: snapshot.created_at)
 
     def execution(self, execution_id: str) -> ExecutionSnapshot:

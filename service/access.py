@@ -7,11 +7,11 @@ its own name (``Origin``) or by pointing its own name at 127.0.0.1 (``Host``). S
 
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
+from service.origins import Origins, host_of
 from service.problems import ForeignCallerError
 from service.settings import is_loopback
 
@@ -47,31 +47,24 @@ class AccessLog:
             log.info("request", method=scope["method"], path=scope["path"], status=status, duration_ms=duration_ms)
 
 
-def check_caller(headers: Any) -> None:
+def check_caller(headers: Any, origins: Origins) -> None:
     """Refuse a request that does not come from this machine's own programs or pages.
 
     Args:
         headers: the request's headers, with ``get(name)``.
+        origins: foreign pages that the operator named, and that may come in therefore.
 
     Raises:
         ForeignCallerError: ``Host`` or ``Origin`` names another machine.
     """
     host = headers.get("Host")
-    if host and not is_loopback(_name_of(f"//{host}")):
+    if host and not is_loopback(host_of(f"//{host}")):
         raise ForeignCallerError(
             f"Only this machine is served, and the request asks for the host {host!r}; set AUTH=none to serve all"
         )
     origin = headers.get("Origin")
-    if origin and not is_loopback(_name_of(origin)):
+    if origin and not (is_loopback(host_of(origin)) or origins.names(origin)):
         raise ForeignCallerError(
             f"Only this machine is served, and the request comes from the web page {origin!r}; "
-            "set AUTH=none to serve all"
+            "name it in CORS_ALLOWED_ORIGINS, or set AUTH=none to serve all"
         )
-
-
-def _name_of(address: str) -> str:
-    """The host name in an address; empty when there is none, which no machine is called."""
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""

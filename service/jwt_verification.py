@@ -23,7 +23,7 @@ TOKEN_BYTES = 8 * 1024
 
 KID_CHARACTERS = 200
 LEEWAY_SECONDS = 30
-"""How far the clocks of whoever makes tokens and of this machine may differ."""
+"""How far the clock of whoever makes tokens may be ahead; a token's end is its end."""
 
 LIFETIME_SECONDS = 366 * 24 * 3600
 """A token that is to hold longer from now on is refused: it could not be taken back within sensible time."""
@@ -82,12 +82,15 @@ class JwtVerifier:
         return claims
 
     def _check_times(self, claims: dict[str, Any]) -> None:
-        """That the times are numbers, and near enough; whether they have come or passed is PyJWT's to say."""
+        """That times are numbers, and the end is ahead and near enough; whether nbf has come PyJWT says."""
         for name in ("exp", "nbf", "iat"):
             value = claims.get(name, 0)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
                 raise TokenError(f"{name} is no moment in time")
-        if claims.get("exp", 0) > self._now_seconds() + LIFETIME_SECONDS:
+        left_seconds = claims.get("exp", 0) - self._now_seconds()
+        if left_seconds <= 0:
+            raise TokenError("exp has passed, or there is none")
+        if left_seconds > LIFETIME_SECONDS:
             raise TokenError("exp lies too far in the future")
 
     def _verify_with(self, token: str, key: VerificationKey, algorithm: str) -> None:

@@ -22,6 +22,7 @@ from engine.errors import EngineError
 from engine.runtime import Runtime, open_runtime
 from service.access import AccessLog
 from service.app import create_app
+from service.authentication import open_authenticator
 from service.delivery import WholeReplies
 from service.guarded_network import Resolve
 from service.last_resort import LastResort
@@ -138,10 +139,10 @@ async def serve_runtime(
     """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
     runtime.observe(LoggingObserver())
     readiness = Readiness()
-    app = WholeReplies(AccessLog(create_app(runtime, settings, readiness)))
     url = url_of(listener)
     closing = trio.Event()
-    async with trio.open_nursery() as nursery:
+    async with open_authenticator(settings) as authenticator, trio.open_nursery() as nursery:
+        app = WholeReplies(AccessLog(create_app(runtime, settings, readiness, authenticator)))
         await nursery.start(_serve_http, app, listener, closing)
         announce(url)
         await told_to_stop.wait()
