@@ -1,10 +1,14 @@
 """The application: routes, guards and error replies put together around one runtime."""
 
-from quart import Response, request
+from quart import Response, g, request
 from quart_trio import QuartTrio
 
 from engine.runtime import Runtime
 from service.access import check_caller
+from service.auth import Authenticator, access_to, credentials_of, named_org
+from service.caller import ANONYMOUS, EVERYBODY, Caller
+from service.callers_runtime import CallersRuntime
+from service.cors import Cors
 from service.exchange import refusal
 from service.problems import StoppingError
 from service.routes.components import component_routes
@@ -16,8 +20,21 @@ from service.settings import Settings
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def create_app(runtime: Runtime, settings: Settings, readiness: Readiness) -> QuartTrio:
-    """The ASGI application that serves a runtime. It holds no state of its own."""
+def create_app(
+    runtime: Runtime, settings: Settings, readiness: Readiness, authenticator: Authenticator | None = None
+) -> QuartTrio:
+    """The ASGI application that serves a runtime. It holds no state of its own.
+
+    Args:
+        runtime: what is served; routes only get it as the caller of a request may see it.
+        settings: how it is served.
+        readiness: whether it takes work.
+        authenticator: recognises callers; must be given where the settings ask for it.
+    """
+    if settings.effective_auth == "identity" and authenticator is None:
+        raise ValueError("The settings want callers to be recognised, and nothing is given that could")
+    runtime = CallersRuntime(runtime, _present_caller)
+    cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
     app = QuartTrio("service", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
@@ -28,14 +45,40 @@ def create_app(runtime: Runtime, settings: Settings, readiness: Readiness) -> Qu
     app.register_blueprint(health_routes(readiness))
 
     @app.before_request
-    async def admit() -> None:
+    async def admit() -> Response | None:
         if settings.loopback_only:
-            check_caller(request.headers)
+            check_caller(request.headers, settings.cors_origins)
+        preflight = cors.preflight(request)
+        if preflight is not None:
+            return preflight
         if not readiness.ready and request.method not in _READING:
             raise StoppingError("The service is stopping and takes no more work")
+        g.caller = EVERYBODY if authenticator is None else await _recognise(authenticator, settings)
+        return None
+
+    @app.after_request
+    async def mark(response: Response) -> Response:
+        return cors.mark(request, response)
 
     @app.errorhandler(Exception)
     async def refuse(error: Exception) -> Response:
         return refusal(error)
 
     return app
+
+
+async def _recognise(authenticator: Authenticator, settings: Settings) -> Caller:
+    """The caller of the present request."""
+    if request.url_rule is None:
+        return ANONYMOUS  # no such route, which is all that anybody hears
+    access = access_to(request.url_rule.rule, request.method)
+    if access == "open":
+        return ANONYMOUS
+    headers = request.headers
+    credentials = credentials_of(headers, request.cookies, request.scheme, settings.cors_origins)
+    return await authenticator.caller(access, credentials, named_org(headers))
+
+
+def _present_caller() -> Caller:
+    caller: Caller = g.caller
+    return caller
