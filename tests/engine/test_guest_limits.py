@@ -39,7 +39,7 @@ async def problems(runtime: Runtime, source: str, limits: dict[str, object]) -> 
 def test_guests_get_what_was_asked_for_within_the_maximum(
     asked: ExecutionLimits, allowed: ExecutionLimits
 ) -> None:
-    """Each limit is the one asked for or the default, within the maximum; too much, and only that, is a problem."""
+    """Each limit is the one asked for or the default, within the maximum; only too much is a problem."""
     maximum = maximum_limits(allowed)
     given_limits = limits_for(asked, maximum)
     for field in FIELDS:
