@@ -342,8 +342,8 @@ class Guest:
     async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
         """The slices of a long call, its budgets restarted with each message that it closes.
 
-        A slice costs the processor's time that it took. That may be more than a slice's length: filling all of a
-        guest's memory is one instruction. It may be less: on a busy machine this thread does not run all the while.
+        A slice costs the processor's time that it took. That may be more than a slice's length: filling all of
+        a guest's memory is one instruction. It may be less: on a busy machine this thread does not always run.
         """
         use, limits = self._use, self._limits
         spent_ms, closed, frozen = 0.0, 0, 0.0
