@@ -59,7 +59,7 @@ def decode_as(text: bytes, shape: type[T]) -> T:
 
 
 def decode_raw_values(text: bytes, shape: type[T]) -> T:
-    """As ``decode_as``, for a shape whose deep parts are all ``msgspec.Raw``: whoever takes those checks their depth.
+    """As ``decode_as``, for a shape that is deep only in ``msgspec.Raw``, whose depth is checked by who takes it.
 
     Looking through a long list of small values as one text costs as much as decoding it.
 

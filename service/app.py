@@ -12,10 +12,14 @@ from service.cors import Cors
 from service.exchange import refusal
 from service.problems import StoppingError
 from service.routes.components import component_routes
+from service.routes.discovery import discovery_routes
+from service.routes.documentation import Publication, documentation_routes
 from service.routes.executions import execution_routes
 from service.routes.graphs import graph_routes
 from service.routes.health import Readiness, health_routes
+from service.routes.injection import injection_routes
 from service.settings import Settings
+from service.streaming import StreamingApp
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -35,14 +39,17 @@ def create_app(
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
     runtime = CallersRuntime(runtime, _present_caller)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
-    app = QuartTrio("service", static_folder=None)
+    app = StreamingApp("service", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.register_blueprint(graph_routes(runtime))
     app.register_blueprint(execution_routes(runtime, metrics_enabled=settings.enable_metrics))
+    app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
     app.register_blueprint(component_routes(runtime))
     app.register_blueprint(health_routes(readiness))
+    app.register_blueprint(discovery_routes(runtime, settings, readiness))
+    app.register_blueprint(documentation_routes(Publication(app, authenticated=False)))
 
     @app.before_request
     async def admit() -> Response | None:
@@ -59,6 +66,12 @@ def create_app(
     @app.after_request
     async def mark(response: Response) -> Response:
         return cors.mark(request, response)
+
+    @app.after_request
+    async def forbid_keeping(response: Response) -> Response:
+        if not request.path.startswith("/health"):
+            response.headers["Cache-Control"] = "no-cache, no-store, must-revalidate"
+        return response
 
     @app.errorhandler(Exception)
     async def refuse(error: Exception) -> Response:

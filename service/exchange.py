@@ -6,7 +6,7 @@ import msgspec
 import trio
 from quart import Response, request
 
-from proto.codec import MalformedJsonError, decode_as, encode, shape_problem
+from proto.codec import MalformedJsonError, decode_as, decode_raw_values, encode, shape_problem
 from service.documents import MAX_YAML_BYTES, DocumentError, Format, decode_document
 from service.problems import UnreadableBodyError, UnsupportedTypeError, answer_to
 
@@ -18,7 +18,6 @@ _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", 
 def reply(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON reply. ``body`` is made of structs, builtins and ``msgspec.Raw``."""
     response = Response(encode(body), status=status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
     if headers:
         response.headers.update(headers)
     return response
@@ -35,21 +34,28 @@ def nothing() -> Response:
     return Response(b"", status=204)
 
 
-async def read_struct(shape: type[T], *, empty: T | None = None) -> T:
-    """The request's JSON body as a struct; ``empty`` is what an empty body stands for, if it may be empty.
+async def read_struct(shape: type[T], *, empty: T | None = None, holds_raw_values: bool = False) -> T:
+    """The request's JSON body as a struct.
+
+    Args:
+        shape: of the body.
+        empty: what an empty body stands for, if it may be empty.
+        holds_raw_values: whether the engine checks the depth of what is deep in it.
 
     Raises:
         UnsupportedTypeError: the body has another content type than JSON.
         UnreadableBodyError: it is no JSON, or of another shape.
     """
+    if empty is not None and not _has_body():
+        return empty
+    if _format() != "json":  # before anything is read: a stream would never come to its end
+        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
     body = await _body()
     if not body and empty is not None:
         return empty
-    if _format() != "json":
-        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
     try:
         body.decode()  # decoding skips over msgspec.Raw without a look at its encoding
-        return decode_as(body, shape)
+        return decode_raw_values(body, shape) if holds_raw_values else decode_as(body, shape)
     except msgspec.ValidationError as error:
         problem = shape_problem(error, code="body.shape")
         raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
@@ -64,8 +70,8 @@ async def read_document() -> Any:
         UnsupportedTypeError: the body has another content type.
         UnreadableBodyError: it cannot be read.
     """
-    body = await _body()
     form = _format()
+    body = await _body()
     try:
         if form == "yaml":  # slow enough to keep others waiting
             return await trio.to_thread.run_sync(decode_document, body, form)
@@ -82,6 +88,11 @@ def _malformed(body: bytes, error: Exception) -> str:
     if not body:
         return "The body is empty; send a JSON object"
     return f"This is not UTF-8: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def _has_body() -> bool:
+    """Whether the request announces a body; without one its content type means nothing."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
 async def _body() -> bytes:

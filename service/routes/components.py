@@ -1,4 +1,4 @@
-"""Routes of components: register, list, show."""
+"""Routes of components: register, list, show, remove."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ from quart import Blueprint, Response
 
 from engine.runtime import Runtime
 from proto.component import ComponentDefinition, ConfigField, Port, Ports
-from service.exchange import read_document, reply
+from service.exchange import nothing, read_document, reply
+from service.operation import Body, Reply, operation
+from service.paging import PAGE, page_of
 
 
 class ShownComponent(msgspec.Struct, frozen=True):
@@ -28,23 +30,91 @@ class ShownComponent(msgspec.Struct, frozen=True):
     execution: dict[str, Any]
 
 
+class ComponentList(msgspec.Struct, frozen=True):
+    """Components, the built-in ones first; ``count`` are on this page, ``total`` there are."""
+
+    components: list[ShownComponent]
+    count: int
+    total: int
+
+
+class RegisteredReply(msgspec.Struct, frozen=True):
+    """The id of a component that has been taken in."""
+
+    registered: str
+
+
+SQUARE = {
+    "id": "custom.math.square",
+    "name": "Square",
+    "version": "1.0.0",
+    "ports": {
+        "inputs": [{"name": "in", "schema": {"type": "number"}}],
+        "outputs": [{"name": "out", "schema": {"type": "number"}}],
+    },
+    "execution": {
+        "type": "javascript",
+        "entrypoint": "handler",
+        "source": "return { process: async (ctx, port, value) => ctx.emit('out', value * value) }",
+    },
+}
+
+
 def component_routes(runtime: Runtime) -> Blueprint:
     """The routes under ``/api/components``."""
     routes = Blueprint("components", __name__, url_prefix="/api/components")
 
     @routes.post("")
+    @operation(
+        "registerComponent",
+        Reply(201, RegisteredReply, {"registered": "custom.math.square"}),
+        tag="components",
+        summary="Register a component",
+        description="Its code runs in the sandbox only. Source that cannot be compiled is refused with its line.",
+        body=Body((ComponentDefinition,), {"squares numbers": SQUARE}, yaml=True),
+        refusals={409: "The id is taken, or there are as many components as there may be."},
+    )
     async def register() -> Response:
         definition = await runtime.register_component(await read_document())
-        return reply({"registered": definition.id}, 201)
+        return reply(RegisteredReply(definition.id), 201)
 
     @routes.get("")
+    @operation(
+        "listComponents",
+        Reply(200, ComponentList),
+        tag="components",
+        summary="List all components",
+        description="Without their sources, which may be long.",
+        query=PAGE,
+        is_public=True,
+    )
     async def list_all() -> Response:
-        shown = [_shown(definition, with_source=False) for definition in runtime.components()]
-        return reply({"components": shown, "count": len(shown)})
+        components = runtime.components()
+        shown = [_shown(definition, with_source=False) for definition in page_of(components)]
+        return reply(ComponentList(shown, len(shown), len(components)))
 
     @routes.get("/<component_id>")
+    @operation(
+        "getComponent",
+        Reply(200, ShownComponent),
+        tag="components",
+        summary="Show a component with its source",
+        is_public=True,
+    )
     async def show(component_id: str) -> Response:
         return reply(_shown(runtime.component(component_id), with_source=True))
+
+    @routes.delete("/<component_id>")
+    @operation(
+        "removeComponent",
+        Reply(204),
+        tag="components",
+        summary="Remove a registered component that no loaded graph uses",
+        refusals={409: "It is built in, or a loaded graph uses it."},
+    )
+    async def remove(component_id: str) -> Response:
+        runtime.unregister_component(component_id)
+        return nothing()
 
     return routes
 

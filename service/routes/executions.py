@@ -1,141 +1,206 @@
-"""Routes of executions: list, show, metrics, logs; inject, pause, resume, complete, stop."""
+"""Routes of executions: list, show, metrics, statistics, logs; pause, resume, complete, stop, forget."""
 
 import time
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from quart import Blueprint, Response, request
 
 from engine.runtime import Runtime
-from proto.execution import ExecutionSnapshot
-from proto.message import Injection
-from proto.problem import Problem
-from service.exchange import read_struct, reply
-from service.problems import MetricsDisabledError, UnreadableBodyError
+from proto.execution import ExecutionError, ExecutionMetrics, ExecutionSnapshot, ExecutionState, LogEntry
+from proto.statistics import ExecutionStatistics
+from service.exchange import nothing, reply
+from service.operation import Query, Reply, operation
+from service.paging import PAGE, STATE, page_of, switch, wanted_state
+from service.problems import MetricsDisabledError
 
 
-class InjectBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Body of ``POST /api/executions/<id>/inject``: one message, or several.
+class ListedExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One execution in a list; ``instanceCount`` stands in place of the instances."""
 
-    Attributes:
-        node_id: the node of a single message.
-        port: its input port.
-        value: its value, as JSON text.
-        messages: several messages, taken in order.
-        final: whether no further input will come.
-    """
-
-    node_id: str | msgspec.UnsetType = msgspec.UNSET
-    port: str | msgspec.UnsetType = msgspec.UNSET
-    value: msgspec.Raw = msgspec.Raw()
-    messages: tuple[Injection, ...] | msgspec.UnsetType = msgspec.UNSET
-    final: bool = False
+    id: str
+    graph_id: str
+    state: ExecutionState
+    instance_count: int
+    metrics: ExecutionMetrics
+    created_at: str
+    started_at: str | None = None
+    completed_at: str | None = None
+    error: ExecutionError | None = None
+    unprocessed: int = 0
 
 
-class InjectedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Reply of ``inject``; ``queued`` tells that the execution is paused and holds the messages."""
+class ExecutionList(msgspec.Struct, frozen=True):
+    """Executions, oldest first; ``total`` counts all that fit the filters, on this page or not."""
 
-    success: bool
-    accepted: int
+    executions: list[ListedExecution]
+    total: int
+
+
+class MetricsReply(ExecutionMetrics, frozen=True, kw_only=True, rename="camel"):
+    """The counters of an execution, with its state and the milliseconds that it has run."""
+
     execution_id: str
-    queued: bool
-    node_id: str | None = None
-    port: str | None = None
+    state: ExecutionState
+    uptime_ms: int
+
+
+class LogList(msgspec.Struct, frozen=True, rename="camel"):
+    """The latest lines that the components of an execution logged, oldest first."""
+
+    execution_id: str
+    logs: list[LogEntry]
+    total: int
+
+
+class StateReply(msgspec.Struct, frozen=True, rename="camel"):
+    """The state of an execution after a command."""
+
+    execution_id: str
+    state: ExecutionState
+
+
+_ID = "9d2c6f0e-5a41-4a55-8f6b-0f4a2f7d1c11"
+_RUNNING = {"executionId": _ID, "state": "running"}
+_COMMAND = {409: "The command does not fit the state; the message names it."}
 
 
 def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
-    """The routes under ``/api/executions``."""
+    """The routes under ``/api/executions``, apart from the injection."""
     routes = Blueprint("executions", __name__, url_prefix="/api/executions")
 
     @routes.get("")
+    @operation(
+        "listExecutions",
+        Reply(200, ExecutionList),
+        tag="executions",
+        summary="List executions, those that have ended included",
+        query=(*PAGE, STATE, Query("graphId", "Only executions of this graph.", {"type": "string"})),
+    )
     async def list_all() -> Response:
-        executions = [_listed(execution) for execution in runtime.executions()]
-        return reply({"executions": executions, "total": len(executions)})
+        state, graph_id = wanted_state(), request.args.get("graphId")
+        found = [
+            execution
+            for execution in runtime.executions()
+            if (state is None or execution.state is state) and (graph_id is None or execution.graph_id == graph_id)
+        ]
+        return reply(ExecutionList([_listed(execution) for execution in page_of(found)], len(found)))
 
     @routes.get("/<execution_id>")
+    @operation(
+        "getExecution",
+        Reply(200, ExecutionSnapshot),
+        tag="executions",
+        summary="Show an execution with its instances",
+    )
     async def show(execution_id: str) -> Response:
         return reply(runtime.execution(execution_id))
 
+    @routes.delete("/<execution_id>")
+    @operation(
+        "deleteExecution",
+        Reply(204),
+        tag="executions",
+        summary="Stop an execution, if it has not ended, and forget it",
+    )
+    async def forget(execution_id: str) -> Response:
+        await runtime.forget_execution(execution_id)
+        return nothing()
+
     @routes.get("/<execution_id>/metrics")
+    @operation(
+        "getExecutionMetrics",
+        Reply(200, MetricsReply),
+        tag="executions",
+        summary="The counters of an execution, its state and its time",
+        description="404 also where the operator has switched metrics off.",
+    )
     async def metrics(execution_id: str) -> Response:
         if not metrics_enabled:
             raise MetricsDisabledError("Metrics are switched off by ENABLE_METRICS=false")
         execution = runtime.execution(execution_id)
-        counters = msgspec.to_builtins(execution.metrics)
-        state = {"executionId": execution.id, "state": execution.state}
-        return reply({**state, **counters, "uptimeMs": _uptime_ms(execution)})
-
-    @routes.get("/<execution_id>/logs")
-    async def logs(execution_id: str) -> Response:
-        entries = runtime.logs(execution_id)
-        return reply({"executionId": execution_id, "logs": entries, "total": len(entries)})
-
-    @routes.post("/<execution_id>/inject")
-    async def inject(execution_id: str) -> Response:
-        body = await read_struct(InjectBody)
-        messages = _messages(body)
-        receipt = await runtime.inject(execution_id, messages, final=body.final)
-        single = body.messages is msgspec.UNSET
+        counters = msgspec.structs.asdict(execution.metrics)
+        uptime_ms = _uptime_ms(execution)
         return reply(
-            InjectedReply(
-                success=True,
-                accepted=receipt.accepted,
-                execution_id=execution_id,
-                queued=receipt.queued,
-                node_id=messages[0].node_id if single else None,
-                port=messages[0].port if single else None,
-            )
+            MetricsReply(**counters, execution_id=execution.id, state=execution.state, uptime_ms=uptime_ms)
         )
 
+    @routes.get("/<execution_id>/statistics")
+    @operation(
+        "getExecutionStatistics",
+        Reply(200, ExecutionStatistics),
+        tag="executions",
+        summary="Where the messages of an execution are, and what holds them up",
+    )
+    async def statistics(execution_id: str) -> Response:
+        return reply(runtime.statistics(execution_id))
+
+    @routes.get("/<execution_id>/logs")
+    @operation(
+        "getExecutionLogs",
+        Reply(200, LogList),
+        tag="executions",
+        summary="The latest lines that its components logged",
+    )
+    async def logs(execution_id: str) -> Response:
+        entries = runtime.logs(execution_id)
+        return reply(LogList(execution_id, entries, len(entries)))
+
     @routes.post("/<execution_id>/pause")
+    @operation(
+        "pauseExecution",
+        Reply(200, StateReply, {"executionId": _ID, "state": "paused"}),
+        tag="executions",
+        summary="Hold its messages; when this answers no handler runs",
+        refusals=_COMMAND,
+    )
     async def pause(execution_id: str) -> Response:
         return reply(_state(await runtime.pause(execution_id)))
 
     @routes.post("/<execution_id>/resume")
+    @operation(
+        "resumeExecution",
+        Reply(200, StateReply, _RUNNING),
+        tag="executions",
+        summary="Let it go on, with what it holds first",
+        refusals=_COMMAND,
+    )
     async def resume(execution_id: str) -> Response:
         return reply(_state(await runtime.resume(execution_id)))
 
     @routes.post("/<execution_id>/complete")
+    @operation(
+        "completeExecution",
+        Reply(200, StateReply, _RUNNING),
+        tag="executions",
+        summary="Say that no more input comes; it ends when it has drained",
+        refusals=_COMMAND,
+    )
     async def complete(execution_id: str) -> Response:
         return reply(_state(await runtime.complete(execution_id)))
 
     @routes.post("/<execution_id>/stop")
+    @operation(
+        "stopExecution",
+        Reply(200, StateReply, {"executionId": _ID, "state": "cancelled"}),
+        tag="executions",
+        summary="End it at once, or after it has drained",
+        query=(Query("drain", "Whether to process first what it holds.", {"type": "boolean", "default": False}),),
+        refusals=_COMMAND,
+    )
     async def stop(execution_id: str) -> Response:
-        return reply(_state(await runtime.stop(execution_id, drain=_switch("drain"))))
+        return reply(_state(await runtime.stop(execution_id, drain=switch("drain"))))
 
     return routes
 
 
-def _messages(body: InjectBody) -> tuple[Injection, ...]:
-    """The messages of a body, which must be one of the two forms."""
-    several = body.messages
-    alone = body.node_id is not msgspec.UNSET or body.port is not msgspec.UNSET or len(body.value) > 0
-    if several is not msgspec.UNSET:
-        if alone:
-            raise _missing("Send either nodeId, port and value, or messages, not both", "messages")
-        return several
-    if body.node_id is msgspec.UNSET or body.port is msgspec.UNSET:
-        raise _missing("nodeId and port are required", "port" if body.port is msgspec.UNSET else "nodeId")
-    if not body.value:
-        raise _missing("value is required; send null for none", "value")
-    return (Injection(node_id=body.node_id, port=body.port, value=body.value),)
-
-
-def _missing(message: str, path: str) -> UnreadableBodyError:
-    return UnreadableBodyError(message, [Problem(code="body.shape", path=path, message=message)])
-
-
-def _listed(execution: ExecutionSnapshot) -> dict[str, Any]:
-    """A snapshot with the number of its instances in place of the instances."""
+def _listed(execution: ExecutionSnapshot) -> ListedExecution:
     fields = {name: getattr(execution, name) for name in execution.__struct_fields__ if name != "instances"}
-    names = dict(zip(execution.__struct_fields__, execution.__struct_encode_fields__, strict=True))
-    kept = {names[name]: value for name, value in fields.items() if value is not None}
-    return {**kept, "instanceCount": len(execution.instances)}
+    return ListedExecution(**fields, instance_count=len(execution.instances))
 
 
-def _state(execution: ExecutionSnapshot) -> dict[str, Any]:
-    return {"executionId": execution.id, "state": execution.state}
+def _state(execution: ExecutionSnapshot) -> StateReply:
+    return StateReply(execution.id, execution.state)
 
 
 def _uptime_ms(execution: ExecutionSnapshot) -> int:
@@ -146,11 +211,3 @@ def _uptime_ms(execution: ExecutionSnapshot) -> int:
     if execution.completed_at is not None:
         end = datetime.fromisoformat(execution.completed_at).timestamp()
     return max(0, round(end * 1000) - execution.metrics.start_time)
-
-
-def _switch(name: str) -> bool:
-    """A query parameter that is true or false; false when absent."""
-    text = request.args.get(name, "false").lower()
-    if text not in {"true", "false", "1", "0"}:
-        raise UnreadableBodyError(f"The query parameter {name} must be true or false, got {text[:40]!r}")
-    return text in {"true", "1"}

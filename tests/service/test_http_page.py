@@ -5,7 +5,9 @@ from pathlib import Path
 
 from engine.runtime import open_runtime
 from service.app import create_app
+from service.openapi import routes_of
 from service.problems import STATUSES
+from service.routes.documentation import ALIASES
 from service.routes.health import Readiness
 from service.settings import Settings
 
@@ -13,15 +15,19 @@ PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
 
 
 async def test_the_page_lists_every_route() -> None:
-    """Each route of the application has its row, and each row its route."""
+    """Each route of the application has its row with its own summary, and each row its route."""
     async with open_runtime() as runtime:
         app = create_app(runtime, Settings(), Readiness())
     served = {
-        (method, rule.rule)
-        for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        (method, re.sub(r"{(\w+)}", r"<\1>", path), said.summary)
+        for (method, path), said in routes_of(app).items()
     }
-    assert set(re.findall(r"^\| (\w+) \| `(/[^`]*)` \|", PAGE, re.MULTILINE)) == served
+    assert set(re.findall(r"^\| (\w+) \| `(/[^`]*)` \| (.*) \|$", PAGE, re.MULTILINE)) == served
+
+
+def test_the_page_lists_every_other_name() -> None:
+    """Each redirect has its row."""
+    assert dict(re.findall(r"^\| `(/[^`]*)` \| `(/[^`]*)` \|$", PAGE, re.MULTILINE)) == ALIASES
 
 
 def test_the_page_explains_every_status_of_the_table() -> None:

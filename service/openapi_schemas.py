@@ -1,0 +1,85 @@
+"""JSON Schemas of our structs, with the words of their docstrings at each field."""
+
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+_TEMPLATE = "#/components/schemas/{name}"
+_FIELD = re.compile(r"^(\w+): (.*)$")
+
+
+class Schemas:
+    """The schemas of several types, and of all that they refer to.
+
+    Attributes:
+        components: by name, for ``components/schemas``.
+    """
+
+    def __init__(self, shapes: Sequence[Any]) -> None:
+        references, self.components = msgspec.json.schema_components(shapes, ref_template=_TEMPLATE)
+        self._references = list(zip(shapes, references, strict=True))
+        for shape in _structs(shapes):
+            schema = self.components.get(_name(shape))
+            if schema is not None:
+                describe(schema, shape)
+        self.components = dict(sorted(self.components.items()))
+
+    def reference(self, shape: Any) -> dict[str, Any]:
+        """The reference to a type's schema."""
+        return next(reference for other, reference in self._references if other is shape)
+
+
+def describe(schema: dict[str, Any], shape: type[msgspec.Struct]) -> None:
+    """Put what a struct's docstring says into its schema: the beginning at the top, attributes at their fields."""
+    words, attributes = docstring_of(shape)
+    schema["description"] = words
+    wire_names = dict(zip(shape.__struct_fields__, shape.__struct_encode_fields__, strict=True))
+    for base in reversed(shape.__mro__):
+        if base is not shape and issubclass(base, msgspec.Struct) and base is not msgspec.Struct:
+            attributes = {**docstring_of(base)[1], **attributes}
+    for name, text in attributes.items():
+        field = schema["properties"].get(wire_names.get(name, ""))
+        if field is not None and "$ref" not in field:
+            field["description"] = text
+
+
+def docstring_of(shape: type) -> tuple[str, dict[str, str]]:
+    """A docstring's words, and those of its ``Attributes`` by name."""
+    words, _, rest = inspect.cleandoc(shape.__doc__ or "").partition("\nAttributes:\n")
+    attributes: dict[str, str] = {}
+    name = ""
+    for line in inspect.cleandoc(rest).splitlines():
+        found = _FIELD.match(line)
+        if found:
+            name = found[1]
+            attributes[name] = found[2]
+        elif name and line.startswith(" "):
+            attributes[name] += f" {line.strip()}"
+    return _plain(words), {key: _plain(text) for key, text in attributes.items()}
+
+
+def _plain(text: str) -> str:
+    """Text without the marks of our docstrings: roles and double backticks become single ones."""
+    return re.sub(r":\w+:`(?:[\w.]*\.)?(\w+)`", r"`\1`", text).replace("``", "`").strip()
+
+
+def _structs(shapes: Sequence[Any]) -> list[type[msgspec.Struct]]:
+    """The structs among some types and all that they hold, each once."""
+    found: list[type[msgspec.Struct]] = []
+    waiting: list[Any] = list(shapes)
+    while waiting:
+        shape = waiting.pop()
+        if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+            if shape not in found:
+                found.append(shape)
+                waiting += [field.type for field in msgspec.structs.fields(shape)]
+        else:
+            waiting += getattr(shape, "__args__", ())
+    return found
+
+
+def _name(shape: type) -> str:
+    return shape.__name__

@@ -1,0 +1,127 @@
+"""Routes by which the platform finds out what this service is: its description, its totals, its entrance."""
+
+import msgspec
+from quart import Blueprint, Response
+
+from engine.runtime import Runtime
+from proto.statistics import RuntimeTotals
+from service.exchange import reply
+from service.operation import Reply, operation
+from service.routes.health import Readiness
+from service.settings import Settings
+from service.version import version
+
+DESCRIPTION = "Runs dataflow graphs: components joined by edges, JSON messages pushed through."
+
+CLIENT_EVENTS = (
+    "execution:subscribe",
+    "execution:unsubscribe",
+    "execution:start",
+    "execution:pause",
+    "execution:resume",
+    "execution:stop",
+    "execution:inject",
+)
+SERVER_EVENTS = (
+    "execution:state",
+    "execution:started",
+    "execution:paused",
+    "execution:resumed",
+    "execution:completed",
+    "execution:failed",
+    "port:emit",
+    "component:invoked",
+    "metrics:update",
+)
+"""The specification's events, and the platform's answer to a subscription."""
+
+AUTHENTICATION = (
+    "Authorization: Bearer <token>, for users and agents",
+    "X-API-Key: <key>",
+    "Cookie: token or symbia_session, for browsers",
+)
+
+
+class RuntimeBounds(msgspec.Struct, frozen=True, rename="camel"):
+    """The bounds that a caller meets first; the timeout is in milliseconds."""
+
+    max_concurrent_executions: int
+    default_execution_timeout: float
+
+
+class ServiceDescription(msgspec.Struct, frozen=True, rename="camel"):
+    """What this service is, and where its parts are."""
+
+    service: str
+    version: str
+    description: str
+    status: str
+    status_note: str
+    docs_urls: dict[str, str]
+    endpoints: dict[str, str]
+    authentication: tuple[str, ...]
+    websocket_events: dict[str, tuple[str, ...]]
+    runtime: RuntimeBounds
+
+
+def discovery_routes(runtime: Runtime, settings: Settings, readiness: Readiness) -> Blueprint:
+    """``/api/stats`` and ``/api/bootstrap/service``."""
+    routes = Blueprint("discovery", __name__, url_prefix="/api")
+
+    @routes.get("/stats")
+    @operation(
+        "getStats",
+        Reply(200, RuntimeTotals, {"loadedGraphs": 3, "activeExecutions": 1, "totalMessagesProcessed": 1547}),
+        tag="service",
+        summary="How much there is, and how much was processed",
+        is_public=True,
+    )
+    async def stats() -> Response:
+        return reply(runtime.totals())
+
+    @routes.get("/bootstrap/service")
+    @operation(
+        "describeService",
+        Reply(200, ServiceDescription),
+        tag="service",
+        summary="What this service is, and where its parts are",
+        is_public=True,
+    )
+    async def describe() -> Response:
+        return reply(_description(settings, is_ready=readiness.ready))
+
+    return routes
+
+
+def _description(settings: Settings, *, is_ready: bool) -> ServiceDescription:
+    bounds = RuntimeBounds(settings.max_concurrent_executions, settings.default_execution_timeout_ms)
+    return ServiceDescription(
+        service="runtime",
+        version=version(),
+        description=DESCRIPTION,
+        status="available" if is_ready else "stopping",
+        status_note="" if is_ready else "The service is stopping and takes no more work",
+        docs_urls=DOCS_URLS,
+        endpoints=ENDPOINTS,
+        authentication=AUTHENTICATION,
+        websocket_events={"client": CLIENT_EVENTS, "server": SERVER_EVENTS},
+        runtime=bounds,
+    )
+
+
+DOCS_URLS = {
+    "openapi": "/docs/openapi.json",
+    "llms": "/docs/llms.txt",
+    "llmsFull": "/docs/llms-full.txt",
+    "openapiDirect": "/openapi.json",
+    "openapiApi": "/api/openapi.json",
+    "llmsApi": "/api/docs/llms.txt",
+    "llmsFullApi": "/api/docs/llms-full.txt",
+    "reference": "/docs",
+}
+ENDPOINTS = {
+    "graphs": "/api/graphs",
+    "executions": "/api/executions",
+    "components": "/api/components",
+    "websocket": "/",
+}
