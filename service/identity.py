@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from proto.codec import MalformedJsonError, decode, encode
+from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
 from service.principal import AnswerError, Recognition, of_api_key, of_introspection, of_session
 from service.problems import IdentityUnavailableError
 
@@ -85,7 +86,7 @@ class IdentityClient:
 
     async def _ask(self, method: str, path: str, body: Any = None, *, cookie: str = "") -> tuple[int, Any]:
         """The status of a refusal, or 200 and the decoded answer."""
-        headers = {"Content-Type": "application/json", "x-symbia-caller": "runtime"}
+        headers = {**PLAIN, "Content-Type": "application/json", "x-symbia-caller": "runtime"}
         if cookie:
             headers["Cookie"] = cookie
         content = None if body is None else encode(body)
@@ -96,23 +97,15 @@ class IdentityClient:
                         return response.status_code, None
                     if response.status_code != httpx.codes.OK:
                         raise self._unavailable(f"it answers with status {response.status_code}")
-                    return response.status_code, decode(await self._read(response))
+                    return response.status_code, decode(await read_bounded(response, ANSWER_BYTES))
         except trio.TooSlowError as error:
             raise self._unavailable(f"no answer within {self._timeout_seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unavailable(f"{type(error).__name__}: {error}") from error
+        except UnreadableAnswerError as error:
+            raise self._unavailable(str(error)) from error
         except (MalformedJsonError, UnicodeDecodeError) as error:
             raise self._unavailable("its answer is no JSON") from error
-
-    async def _read(self, response: httpx.Response) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.aiter_bytes():
-            size += len(chunk)
-            if size > ANSWER_BYTES:
-                raise self._unavailable(f"its answer is larger than {ANSWER_BYTES} bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)
 
     def _unavailable(self, reason: str) -> IdentityUnavailableError:
         """The refusal; the reason is for the operator, now and then, and not for callers."""

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from proto.codec import MalformedJsonError, decode
+from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
 from service.jwt_keys import KeyMaterialError, VerificationKey, key_set
 from service.problems import IdentityUnavailableError
 
@@ -24,6 +25,8 @@ RETRY_SECONDS = 2.0
 
 USABLE_SECONDS = 3600.0
 SET_BYTES = 256 * 1024
+
+_FAILURES = (httpx.HTTPError, trio.TooSlowError, MalformedJsonError, UnreadableAnswerError, KeyMaterialError)
 
 log = structlog.get_logger("identity")
 
@@ -90,7 +93,7 @@ class KeySource:
             self._tried_at = trio.current_time()
             try:
                 self._set = await self._fetch()
-            except (httpx.HTTPError, trio.TooSlowError, MalformedJsonError, KeyMaterialError) as error:
+            except _FAILURES as error:
                 reason = f"{type(error).__name__}: {error}"[:500]
                 log.warning("keys of tokens not fetched", url=self._url, reason=reason, usable=self._is_usable())
                 return False
@@ -99,12 +102,7 @@ class KeySource:
 
     async def _fetch(self) -> tuple[VerificationKey, ...]:
         with trio.fail_after(self._timeout_seconds):
-            async with self._client.stream("GET", self._url, headers={"Accept": "application/json"}) as response:
+            async with self._client.stream("GET", self._url, headers=PLAIN) as response:
                 if response.status_code != httpx.codes.OK:
                     raise KeyMaterialError(f"status {response.status_code}")
-                data = b""
-                async for chunk in response.aiter_bytes():
-                    data += chunk
-                    if len(data) > SET_BYTES:
-                        raise KeyMaterialError(f"more than {SET_BYTES} bytes")
-        return key_set(decode(data))
+                return key_set(decode(await read_bounded(response, SET_BYTES)))

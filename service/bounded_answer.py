@@ -1,0 +1,31 @@
+"""Answers of services beside us, read as they come off the wire, and no further than they may be long."""
+
+import httpx
+import trio
+
+PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
+"""Headers that ask for an answer as it is; a small compressed one could be a very large one."""
+
+
+class UnreadableAnswerError(Exception):
+    """An answer that is too large, or encoded although that was not asked for."""
+
+
+async def read_bounded(answer: httpx.Response, limit_bytes: int) -> bytes:
+    """The body of an answer whose head has come.
+
+    Raises:
+        UnreadableAnswerError: it is larger than ``limit_bytes``, or encoded.
+    """
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", ""}:
+        raise UnreadableAnswerError("its answer is encoded, which was not asked for")
+    body = bytearray()
+    with trio.CancelScope() as scope:
+        async for chunk in answer.aiter_raw():
+            body += chunk
+            if len(body) > limit_bytes:
+                scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
+    if len(body) > limit_bytes:
+        raise UnreadableAnswerError(f"its answer is larger than {limit_bytes} bytes")
+    return bytes(body)
