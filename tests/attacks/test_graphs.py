@@ -50,7 +50,7 @@ async def executed(runtime: Runtime, attack: str, count: int = 2, **metadata: An
     await runtime.register_component(component(ATTACKER, f"return {{ process(ctx, port, value) {{ {attack} }} }}"))
     await runtime.register_component(component(VICTIM, VICTIM_SOURCE))
     graph = await runtime.load_graph({**GRAPH, "metadata": metadata})
-    inputs = [Injection("attacker", "in", msgspec.Raw(b"1"))] * count
+    inputs = (Injection("attacker", "in", msgspec.Raw(b"1")),) * count
     started = await runtime.execute(graph.id, ExecuteOptions(inputs=inputs))
     return await runtime.wait_finished(started.id)
 
@@ -107,7 +107,7 @@ async def test_an_error_belongs_to_the_node_that_made_it(attack: str, name: str)
         assert ended.error.node_id == "attacker"
         assert name in ended.error.message
         graph = await runtime.load_graph(document({"a": VICTIM}))
-        inputs = [Injection("a", "in", msgspec.Raw(b"{}"))]
+        inputs = (Injection("a", "in", msgspec.Raw(b"{}")),)
         again = await runtime.execute(graph.id, ExecuteOptions(inputs=inputs))
         assert (await runtime.wait_finished(again.id)).state is ExecutionState.COMPLETED
 
@@ -119,7 +119,7 @@ async def test_spinning_nodes_leave_nothing_behind() -> None:
         graph = await runtime.load_graph(document({"a": ATTACKER}))
         await trio.testing.wait_all_tasks_blocked()
         before = trio.lowlevel.current_statistics().tasks_living
-        inputs = [Injection("a", "in", msgspec.Raw(b"1"))]
+        inputs = (Injection("a", "in", msgspec.Raw(b"1")),)
         started = [await runtime.execute(graph.id, ExecuteOptions(inputs=inputs)) for _ in range(10)]
         for execution in started:
             await runtime.stop(execution.id)
