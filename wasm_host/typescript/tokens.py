@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 __all__ = ["Token", "tokens_of"]
 
 
-class Token(NamedTuple):
-    """A token and where it stands: offsets in characters, `end` beyond the last."""
+class Token(msgspec.Struct, frozen=True, gc=False):
+    """A token and where it stands: offsets in characters, `end` beyond the last.
+
+    Out of the garbage collector's sight: there are 100,000 of them in a long program, and while it looked at each,
+    from whatever thread, the event loop stood still for 400 ms.
+    """
 
     text: str
     start: int

@@ -23,8 +23,8 @@ from wasm_host.typescript.stripper import Stripper, TypeScriptError
 
 __all__ = ["Translation", "Translator"]
 
-_LAID_OUT_CHARACTERS: Final = 256 * 1024
-"""Longer programs run as they were printed: laying out takes 4 µs a character, in a thread."""
+_LAID_OUT_CHARACTERS: Final = 128 * 1024
+"""Longer programs run as they were printed: laying out takes Python 4 µs a character, in a thread."""
 
 _CACHED_CHARACTERS: Final = 8 * 1024 * 1024
 """Of all translations that are kept; the one used longest ago goes first."""
@@ -62,6 +62,7 @@ class Translator:
 
     def __init__(self, machine: Machine, modules: ModuleCache) -> None:
         self._stripper = Stripper(machine, modules)
+        self._one_at_a_time = trio.CapacityLimiter(1)  # a busy thread costs the event loop 5 ms a turn
         self._cache: OrderedDict[bytes, Translation] = OrderedDict()
         self._cached_characters = 0
 
@@ -105,10 +106,11 @@ class Translator:
 
     async def _in_place(self, source: str, text: str, form: _Form, cpu_ms: int) -> Translation:
         if len(source) > _LAID_OUT_CHARACTERS:
-            return Translation(
-                await trio.to_thread.run_sync(lambda: _printed(text, form).plain()), is_in_place=False
+            plain = await trio.to_thread.run_sync(
+                lambda: _printed(text, form).plain(), limiter=self._one_at_a_time
             )
-        laid_out, plain = await trio.to_thread.run_sync(_both, source, text, form)
+            return Translation(plain, is_in_place=False)
+        laid_out, plain = await trio.to_thread.run_sync(_both, source, text, form, limiter=self._one_at_a_time)
         try:
             once_more, _ = await self._stripper.strip(form.head + laid_out + form.tail, cpu_ms)
             expected, _ = await self._stripper.strip(form.head + plain + form.tail, cpu_ms)
