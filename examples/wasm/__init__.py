@@ -1,0 +1,1 @@
+"""Components in WebAssembly, one for each language, and how they are built."""
