@@ -4,16 +4,24 @@ The contract is wit/symbia-component.wit; componentize-py makes `wit_world` of i
 state: the runtime keeps it, and gives it back when an instance has to be replaced.
 """
 
-# mypy: disable-error-code="import-not-found, misc" - wit_world exists while componentize-py builds
-
 import json
 import traceback
 
-from wit_world import exports
-from wit_world.exports.handler import Effects, Emission, Failure, Level, LogLine, Message, Place, StateWrite
+# There is a wit_world only while componentize-py builds.
+from wit_world import exports  # type: ignore[import-not-found]
+from wit_world.exports.handler import (  # type: ignore[import-not-found]
+    Effects,
+    Emission,
+    Failure,
+    Level,
+    LogLine,
+    Message,
+    Place,
+    StateWrite,
+)
 
 
-class Handler(exports.Handler):
+class Handler(exports.Handler):  # type: ignore[misc]
     """One instance. It is made anew for each call, so what it remembers belongs to the class."""
 
     def open(self, place: Place) -> Effects:
