@@ -75,6 +75,7 @@ class Execution:
         self._circuit = Circuit(execution_id, graph, limits, observers, self.fail, clock.timestamp)
         self._entrance = Entrance(self._circuit)
         self._instances = [self._make_instance(node) for node in graph.nodes]
+        self.circuit, self.instances, self.entrance = self._circuit, self._instances, self._entrance  # to be read
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
         self._nursery: trio.Nursery | None = None

@@ -23,20 +23,15 @@ class History:
 
     Args:
         capacity: how many are kept.
-
-    Attributes:
-        messages_processed: by all that ever ended, those included that are forgotten.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._records: OrderedDict[str, Finished] = OrderedDict()
-        self.messages_processed = 0
 
     def add(self, record: Finished) -> None:
         """Keep an execution that has just ended, and forget what has become too much."""
         self._records[record.snapshot.id] = record
-        self.messages_processed += record.snapshot.metrics.messages_processed
         while len(self._records) > self._capacity:
             self._forget_one()
 

@@ -32,6 +32,15 @@ class LatencyHistogram:
         """Add what another histogram has counted."""
         self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]  # noqa: SLF001 - one of us
 
+    @property
+    def count(self) -> int:
+        """How many latencies were counted."""
+        return sum(self._counts)
+
+    def count_below(self, doublings: int) -> int:
+        """How many were below a microsecond doubled so many times: exact, because a bucket ends there."""
+        return sum(self._counts[: doublings * _PER_DOUBLING])
+
     def percentile_seconds(self, percent: float) -> float:
         """The latency that ``percent`` of the counted ones do not exceed; 0.0 when none was counted."""
         total = sum(self._counts)

@@ -24,7 +24,7 @@ from engine.errors import (
 from engine.limits import EngineLimits
 from engine.module import take_module
 from engine.quota import Quotas
-from engine.sandboxed import ExpressionRunner, ModuleComponent, SandboxHost, SourceComponent
+from engine.sandboxed import ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
 
@@ -55,6 +55,10 @@ class Registry:
         for item in builtins(open_http_client):
             component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
             self._builtins[component.definition.id] = component
+
+    def sandbox_statistics(self) -> HostStatistics:
+        """What all guests of the sandbox host have used so far."""
+        return self._host.statistics()
 
     def of(self, owner: str) -> dict[str, Component]:
         """The components that an owner may use by id, the built-in ones first; a copy, which stays as it is."""

@@ -27,6 +27,7 @@ from engine.registry import Registry
 from engine.routing import LoadedGraph
 from engine.sandboxed import open_sandboxes
 from engine.source import FetchSource, no_source
+from engine.tally import Figures, Tally, measure_runtime
 from engine.wallclock import WallClock
 from proto.component import ComponentDefinition, ExecutionLimits
 from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
@@ -80,6 +81,7 @@ class Runtime:
         self._graphs: dict[str, LoadedGraph] = {}
         self._executions: dict[str, Execution] = {}
         self._history = History(limits.finished_executions)
+        self._tally = Tally()
         self._quotas = Quotas(limits)
 
     # Watching
@@ -242,6 +244,7 @@ class Runtime:
             await execution.run()
         finally:
             del self._executions[execution.id]
+            self._tally.close(execution)
             self._history.add(
                 Finished(execution.graph.owner, execution.snapshot(), execution.logs(), execution.statistics())
             )
@@ -392,7 +395,14 @@ class Runtime:
         return RuntimeTotals(
             loaded_graphs=len(self._graphs),
             active_executions=len(executions),
-            total_messages_processed=self._history.messages_processed + processed,
+            total_messages_processed=self._tally.processed + processed,
+        )
+
+    async def figures(self) -> Figures:
+        """What all executions have done since the start, and what lies in those that are under way."""
+        underway = tuple(self._executions.values())
+        return await measure_runtime(
+            self._tally, underway, self._registry.sandbox_statistics(), len(self._graphs)
         )
 
     def _underway(self, execution_id: str, command: str) -> Execution:

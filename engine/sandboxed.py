@@ -16,6 +16,7 @@ from proto import codec
 from proto.component import ComponentDefinition, ExecutionLimits
 from proto.problem import Problem
 from wasm_host.abi import Effects
+from wasm_host.census import HostStatistics
 from wasm_host.errors import GuestError, ProgramError, SandboxError
 from wasm_host.foundry import WasmProgram
 from wasm_host.host import SandboxHost, open_host
@@ -23,7 +24,14 @@ from wasm_host.javascript import Identity, Program
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 
-__all__ = ["ExpressionRunner", "ModuleComponent", "SandboxHost", "SourceComponent", "open_sandboxes"]
+__all__ = [
+    "ExpressionRunner",
+    "HostStatistics",
+    "ModuleComponent",
+    "SandboxHost",
+    "SourceComponent",
+    "open_sandboxes",
+]
 
 _SUFFIXES = {"javascript": "js", "typescript": "ts"}
 """Of the names that stand in stack traces."""

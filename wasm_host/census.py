@@ -1,27 +1,75 @@
-"""How many guests of a host are alive."""
+"""How many guests of a host are alive, and what all of them have used so far."""
 
 from __future__ import annotations
 
+from typing import NamedTuple, Protocol
+
 from wasm_host.errors import TooManyInstances
 
-__all__ = ["Census"]
+__all__ = ["Census", "HostStatistics", "Use"]
+
+
+class Use(Protocol):
+    """What one sandbox has used; it only grows."""
+
+    calls: int
+    slices: int
+    cpu_seconds: float
+
+
+class HostStatistics(NamedTuple):
+    """A snapshot of what all guests of a host used since it was opened, those that are gone included."""
+
+    alive: int
+    """Guests alive now."""
+    calls: int
+    """Guest calls, of all exports."""
+    slices: int
+    """Time slices begun; a call that ends within a millisecond takes one."""
+    restarts: int
+    """Guests that had to be destroyed in the middle of something."""
+    cpu_seconds: float
+    """Time spent running guest code."""
 
 
 class Census:
-    """Counts guests, and refuses one too many. Shared by all guests of a host, on one event loop."""
+    """Counts guests, and refuses one too many. Shared by all guests of a host, on one event loop.
+
+    Calls are counted where they are made, in the sandbox's own counters; here they are only added up, when a
+    guest goes and when somebody asks, so that a call costs nothing more.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._living: dict[Use, tuple[int, int, float]] = {}
+        self._calls = 0
+        self._slices = 0
+        self._cpu_seconds = 0.0
         self.alive = 0
+        self.restarts = 0
 
-    def admit(self) -> None:
-        """Counts one more. Raises TooManyInstances."""
+    def admit(self, use: Use) -> None:
+        """Counts one more, whose calls are counted in `use`. Raises TooManyInstances."""
         if self.alive >= self._most:
             raise TooManyInstances(
                 f"{self._most:,} instances are alive, as many as this host may have; stop an execution first"
             )
         self.alive += 1
+        self._living[use] = (use.calls, use.slices, use.cpu_seconds)  # a sandbox has one guest at a time
 
-    def dismiss(self) -> None:
-        """Counts one less."""
+    def dismiss(self, use: Use) -> None:
+        """Counts one less, and keeps what it used."""
         self.alive -= 1
+        calls, slices, cpu_seconds = self._living.pop(use)
+        self._calls += use.calls - calls
+        self._slices += use.slices - slices
+        self._cpu_seconds += use.cpu_seconds - cpu_seconds
+
+    def statistics(self) -> HostStatistics:
+        """What all guests have used until now."""
+        calls, slices, cpu_seconds = self._calls, self._slices, self._cpu_seconds
+        for use, (calls_before, slices_before, cpu_seconds_before) in self._living.items():
+            calls += use.calls - calls_before
+            slices += use.slices - slices_before
+            cpu_seconds += use.cpu_seconds - cpu_seconds_before
+        return HostStatistics(self.alive, calls, slices, self.restarts, cpu_seconds)

@@ -111,11 +111,11 @@ class Guest:
         self._output_count = output_count
         self._between_slices = between_slices
         self._store: capi.Store | None = None
-        machine.census.admit()
+        machine.census.admit(use)
         try:
             self._store = self._new_store()
         except BaseException:
-            machine.census.dismiss()
+            machine.census.dismiss(use)
             raise
         self._input_at = 0
         self._input_capacity = 0
@@ -221,7 +221,7 @@ class Guest:
         if self._store is not None:
             self._store.close()
             self._store = None
-            self._machine.census.dismiss()
+            self._machine.census.dismiss(self._use)
 
     async def _instantiate(self, module: capi.Module) -> None:
         store = self._living()

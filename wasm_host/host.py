@@ -12,7 +12,7 @@ import msgspec
 import wasmtime
 
 from wasm_host import capi, javascript
-from wasm_host.census import Census
+from wasm_host.census import Census, HostStatistics
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.foundry import Foundry, WasmProgram
 from wasm_host.guest import BetweenSlices, Machine
@@ -57,6 +57,10 @@ class SandboxHost:
         self._now_ms = now_ms
         self._translator = Translator(machine, modules)
         self.maximum_limits = maximum_limits
+
+    def statistics(self) -> HostStatistics:
+        """What all guests of this host have used until now."""
+        return self._machine.census.statistics()
 
     def sandbox(
         self,

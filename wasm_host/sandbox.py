@@ -270,6 +270,7 @@ class Sandbox:
         guest, self._guest = self._guest, None
         if guest is not None:
             self._restarts += 1
+            self._machine.census.restarts += 1
             guest.discard()
 
     def _refuse_closed(self) -> None:

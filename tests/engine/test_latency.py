@@ -47,3 +47,16 @@ def test_merging_counts_both(first: list[float], second: list[float]) -> None:
     merged.merge(other)
     for percent in (50, 95, 99):
         assert merged.percentile_seconds(percent) == together.percentile_seconds(percent)
+
+
+@given(latencies=st.lists(st.floats(1e-7, 100), max_size=50), doublings=st.integers(1, 30))
+def test_what_is_below_a_doubling_is_counted_exactly(latencies: list[float], doublings: int) -> None:
+    """Unlike a percentile, the count below a microsecond doubled n times has no error."""
+    histogram = LatencyHistogram()
+    for latency in latencies:
+        histogram.add(latency)
+    edge = 1e-6 * 2**doublings
+    near = [latency for latency in latencies if abs(latency - edge) < 1e-9 * edge]
+    below = sum(latency < edge for latency in latencies)
+    assert abs(histogram.count_below(doublings) - below) <= len(near)
+    assert histogram.count == len(latencies)
