@@ -18,6 +18,9 @@ from proto import codec
 from proto.execution import ExecutionError, InstanceSnapshot
 from proto.graph import OnError
 
+_EFFECTS_AT_ONCE = 500
+"""Emissions and log lines that are seen to without a look at other tasks: a batch may cause half a million."""
+
 _CUT_OFF = Outcome(error=HandlerError("CleanupCutOff", "cleanup did not end within its deadline"))
 
 
@@ -170,6 +173,10 @@ class Instance:
         for message, outcome in zip(batch, outcomes, strict=True):
             if outcome.logs:
                 self._log(outcome.logs)
+            if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
+                await self._emit(waiting)
+                waiting = []
+                await trio.lowlevel.checkpoint()
             if outcome.error is None:
                 waiting += outcome.emissions
                 continue

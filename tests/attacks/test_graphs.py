@@ -8,6 +8,8 @@ import pytest
 import trio
 import trio.testing
 
+from engine.handler import LogLine
+from engine.observer import ExecutionObserver
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState
 from proto.message import Injection
@@ -127,3 +129,37 @@ async def test_spinning_nodes_leave_nothing_behind() -> None:
             assert (await runtime.wait_finished(execution.id)).state is ExecutionState.CANCELLED
         await trio.testing.wait_all_tasks_blocked()
         assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+class LinesPerPass(ExecutionObserver):
+    """Counts the most log lines that were reported without a look at other tasks."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.most = 0
+
+    def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
+        del execution_id, node_id, line
+        self.lines += 1
+        self.most = max(self.most, self.lines)
+
+    async def pass_by(self) -> None:
+        """A task that only wants to run."""
+        while True:
+            self.lines = 0
+            await trio.lowlevel.checkpoint()
+
+
+async def test_a_flood_of_effects_is_seen_to_in_parts() -> None:
+    """A batch of messages that each log all they may lets other tasks run after every message."""
+    observer = LinesPerPass()
+    attack = """for (let i = 0; i < 1000; i++) ctx.log('info', 'flood');
+        for (let i = 0; i < 600; i++) ctx.emit('out', {})"""
+    async with open_runtime() as runtime, trio.open_nursery() as nursery:
+        runtime.observe(observer)
+        nursery.start_soon(observer.pass_by)
+        ended = await executed(runtime, attack, count=64)
+        nursery.cancel_scope.cancel()
+    assert ended.state is ExecutionState.COMPLETED, ended.error
+    assert ended.metrics.messages_emitted == 64 * 600 * 2
+    assert 1000 <= observer.most <= 2000
