@@ -1,4 +1,4 @@
-"""Threads need a reason: every file that starts one stands in docs/decisions/0012, and every row there is such a file."""
+"""Every file that starts a thread stands in docs/decisions/0012 with its reason, and no other does."""
 
 import re
 from pathlib import Path
