@@ -51,6 +51,10 @@ def test_no_default_is_beyond_the_maximum() -> None:
         assert 1 <= getattr(GuestLimits(), field.name) <= getattr(MAXIMUM_LIMITS, field.name)
 
 
-def test_the_readme_leads_to_the_page() -> None:
-    """Whoever looks for the limits finds them."""
-    assert "docs/limits.md" in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_readme_publishes_the_defaults_and_leads_to_the_page() -> None:
+    """Whoever looks for the limits finds them: each default in the README, the rest a link away."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\|[^|`]+\| `(\w+)` \| ([\d,]+) \|$", readme, re.MULTILINE)
+    defaults = {wire: getattr(GuestLimits(), name) for wire, name in ASKABLE.items()}
+    assert {name: number(value) for name, value in rows} == defaults
+    assert "docs/limits.md" in readme
