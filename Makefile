@@ -8,7 +8,7 @@ BIN := .venv/bin
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench simulate lock
+.PHONY: help setup run demo test check bench simulate fuzz lock
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -16,6 +16,7 @@ help: ## list the verbs
 	@echo "make test    make check, then every test"
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
+	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged"
 	@echo "make bench   throughput and latency, beside a bare Trio channel"
 	@echo "make setup   .venv, packages and the QuickJS guest; the other verbs do it when needed"
 	@echo "make lock    renew constraints.txt"
@@ -46,6 +47,9 @@ bench: setup
 
 lock: setup
 	@$(BIN)/python scripts/lock.py
+
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz --examples 220
 
 simulate: setup
 	@$(BIN)/python -m tests.simulation --graphs 20000

@@ -53,8 +53,9 @@ async def inject_stream(
     """
     lines = MessageLines(max_line_bytes)
     try:
-        async for data in _awake(stream):
-            await _inject_numbered(runtime, execution_id, lines.feed(data), receipt)
+        pieces = aiter(stream)
+        while (piece := await _next(pieces)) is not None:
+            await _inject_numbered(runtime, execution_id, lines.feed(piece), receipt)
         await _inject_numbered(runtime, execution_id, lines.end(), receipt)
     except BadLineError as error:
         await _inject_numbered(runtime, execution_id, error.before, receipt)
@@ -62,17 +63,13 @@ async def inject_stream(
         raise
 
 
-async def _awake(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces of a stream, as long as they keep coming."""
-    pieces = aiter(stream)
-    while True:
-        with trio.move_on_after(IDLE_SECONDS) as scope:
-            piece = await anext(pieces, None)
-        if scope.cancelled_caught:
-            raise RequestTimeout
-        if piece is None:
-            return
-        yield piece
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    """The next piece of a stream that keeps coming; None at its end."""
+    with trio.move_on_after(IDLE_SECONDS) as scope:
+        piece = await anext(pieces, None)
+    if scope.cancelled_caught:
+        raise RequestTimeout
+    return piece
 
 
 async def _inject_numbered(

@@ -135,20 +135,23 @@ def _operation(
         described["parameters"] = parameters
     if said.body is not None:
         described["requestBody"] = _request_body(said.body, schemas)
-    described["responses"] = {
-        **{str(each.status): _reply(each, schemas) for each in said.replies},
-        **{
-            str(status): _refusal(status, text, said, schemas)
-            for status, text in sorted(_refusals(said, method, path, authenticated=authenticated).items())
-            if status not in {each.status for each in said.replies}
-        },
-    }
+    responses: dict[str, Any] = {}
+    for each in said.replies:
+        content = responses.get(str(each.status), {}).get("content", {})
+        responses[str(each.status)] = answer = _reply(each, schemas)
+        if content:
+            answer["content"].update(content)
+    for status, text in sorted(_refusals(said, method, path, authenticated=authenticated).items()):
+        responses.setdefault(str(status), _refusal(status, text, said, schemas))
+    described["responses"] = responses
     if authenticated and not said.is_public:
         described["security"] = [{name: []} for name in _SECURITY_SCHEMES]
     return described
 
 
 def _request_body(body: Body, schemas: Schemas) -> dict[str, Any]:
+    for name in body.nullable:
+        schemas.admit_null(body.shapes[0], name)
     references = [schemas.reference(shape) for shape in body.shapes]
     content: dict[str, Any] = {"schema": references[0] if len(references) == 1 else {"oneOf": references}}
     if body.examples:

@@ -22,7 +22,7 @@ class Schemas:
         references, self.components = msgspec.json.schema_components(shapes, ref_template=_TEMPLATE)
         self._references = list(zip(shapes, references, strict=True))
         for shape in _structs(shapes):
-            schema = self.components.get(_name(shape))
+            schema = self.components.get(shape.__name__)
             if schema is not None:
                 describe(schema, shape)
         self.components = dict(sorted(self.components.items()))
@@ -30,6 +30,11 @@ class Schemas:
     def reference(self, shape: Any) -> dict[str, Any]:
         """The reference to a type's schema."""
         return next(reference for other, reference in self._references if other is shape)
+
+    def admit_null(self, shape: type[msgspec.Struct], name: str) -> None:
+        """Let a field of a struct also be null."""
+        properties = self.components[shape.__name__]["properties"]
+        properties[name] = {"anyOf": [properties[name], {"type": "null"}]}
 
 
 def describe(schema: dict[str, Any], shape: type[msgspec.Struct]) -> None:
@@ -79,7 +84,3 @@ def _structs(shapes: Sequence[Any]) -> list[type[msgspec.Struct]]:
         else:
             waiting += getattr(shape, "__args__", ())
     return found
-
-
-def _name(shape: type) -> str:
-    return shape.__name__

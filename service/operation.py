@@ -40,6 +40,7 @@ class Body(msgspec.Struct, frozen=True):
         required: whether it may not be left away.
         yaml: whether YAML is read as well as JSON.
         lines: the type of one line, where a stream of JSON lines is read as well.
+        nullable: fields of the first shape for which null says the same as leaving them away.
     """
 
     shapes: tuple[Any, ...]
@@ -47,6 +48,7 @@ class Body(msgspec.Struct, frozen=True):
     required: bool = True
     yaml: bool = False
     lines: Any = None
+    nullable: tuple[str, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -84,6 +84,7 @@ def documentation_routes(publication: Publication) -> Blueprint:
     @operation(
         "getReferencePage",
         Reply(200, content_type=HTML),
+        Reply(200, dict, description="The page, or under `/api` the document."),
         tag="documentation",
         summary="The reference as a page for people",
         is_public=True,

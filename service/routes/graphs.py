@@ -132,7 +132,12 @@ def graph_routes(runtime: Runtime) -> Blueprint:
         tag="graphs",
         summary="Load a graph",
         description="A graph that is wrong is refused with every problem and its place, and nothing is stored.",
-        body=Body((GraphDefinition,), {"the Quick Reference": QUICK_REFERENCE}, yaml=True),
+        body=Body(
+            (GraphDefinition,),
+            {"the Quick Reference": QUICK_REFERENCE},
+            yaml=True,
+            nullable=("version", "description", "metadata"),
+        ),
         refusals={409: "There are as many graphs as there may be."},
     )
     async def load() -> Response:

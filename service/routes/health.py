@@ -68,7 +68,7 @@ class ReadyReply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def health_routes(readiness: Readiness) -> Blueprint:
-    """``/health``, ``/health/live``, ``/health/ready`` and ``/api/health``."""
+    """``/health``, ``/health/live`` and ``/health/ready``, each under ``/api`` as well."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/health")
@@ -93,6 +93,7 @@ def health_routes(readiness: Readiness) -> Blueprint:
         return reply(body, 200 if is_ready else 503)
 
     @routes.get("/health/live")
+    @routes.get("/api/health/live")
     @operation(
         "getLiveness",
         Reply(200, LiveReply),
@@ -104,6 +105,7 @@ def health_routes(readiness: Readiness) -> Blueprint:
         return reply(LiveReply("ok", _now()))
 
     @routes.get("/health/ready")
+    @routes.get("/api/health/ready")
     @operation(
         "getReadiness",
         Reply(200, ReadyReply),
