@@ -40,7 +40,7 @@ def component(component_id: str, source: str) -> dict[str, Any]:
         "name": "Under attack",
         "version": "1.0.0",
         "ports": {"inputs": ["in"], "outputs": ["out"]},
-        "execution": {"type": "javascript", "source": source},
+        "execution": {"type": "javascript", "source": source, "limits": {"cpuMs": 500}},
     }
 
 

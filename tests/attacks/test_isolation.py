@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tests.wasm_host.sandboxes import a_machine, opened
-from wasm_host import capi, javascript
+from tests.wasm_host.sandboxes import opened
+from wasm_host import capi
 from wasm_host.abi import Effects
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.javascript import Identity, Program
@@ -174,11 +174,10 @@ async def test_a_replacement_does_not_repeat_its_predecessors_chances() -> None:
     assert runs[0] == runs[1]
 
 
-def test_guests_share_compiled_code_and_no_instance() -> None:
-    """Two stores of one module have memories of their own, at addresses of their own."""
-    with a_machine() as machine:
-        module = capi.Module(machine.engine, javascript.read_guest())
-        assert list(module.imports) == []
+async def test_guests_share_compiled_code_and_no_instance() -> None:
+    """Two stores of one module have memories of their own."""
+    async with open_host() as host:
+        machine, module = host._machine, host._guest
         stores = [capi.Store(machine.engine, memory_bytes=1 << 26, table_elements=10_000) for _ in range(2)]
         instances = []
         for store in stores:
