@@ -75,7 +75,7 @@ def openapi_document(app: Quart, *, authenticated: bool = False) -> dict[str, An
         server = PREFIX if path.startswith(f"{PREFIX}/") else "/"
         key = path.removeprefix(PREFIX)
         places.setdefault(key, set()).add(server)
-        described = _operation(said, method, path, schemas, authenticated=authenticated)
+        described = _operation(said, path, schemas, authenticated=authenticated)
         paths.setdefault(key, {})[method.lower()] = described
     for key, servers in places.items():  # a route that is served at both places is described once
         if servers != {PREFIX}:
@@ -141,7 +141,7 @@ def _operation(
         responses[str(each.status)] = answer = _reply(each, schemas)
         if content:
             answer["content"].update(content)
-    for status, text in sorted(_refusals(said, method, path, authenticated=authenticated).items()):
+    for status, text in sorted(_refusals(said, path, authenticated=authenticated).items()):
         responses.setdefault(str(status), _refusal(status, text, said, schemas))
     described["responses"] = responses
     if authenticated and not said.is_public:
@@ -180,7 +180,7 @@ def _reply(reply: Reply, schemas: Schemas) -> dict[str, Any]:
     return described
 
 
-def _refusals(said: Operation, method: str, path: str, *, authenticated: bool) -> dict[int, str]:
+def _refusals(said: Operation, path: str, *, authenticated: bool) -> dict[int, str]:
     """The statuses of every route of its kind, and its own; the latter's words count."""
     refusals = {403: "The caller may not do this, or is not of this machine while only this machine is served."}
     if "{" in path:
@@ -189,11 +189,10 @@ def _refusals(said: Operation, method: str, path: str, *, authenticated: bool) -
         refusals[400] = "A query parameter is wrong."
     if said.body is not None:
         refusals.update(_BODY_REFUSALS)
-    if method != "GET":
-        refusals[503] = "The service is stopping and takes no more work."
+    refusals[503] = "The service is stopping, or cannot answer in time; `code` says which."
     if authenticated and not said.is_public:
         refusals[401] = "Nobody was recognised by the credentials that came with the request."
-        refusals[503] = "The service is stopping, or nobody can say at present who calls."
+        refusals.setdefault(400, "The caller acts for no organisation; name one in X-Org-Id.")
     return {**refusals, **said.refusals}
 
 

@@ -30,6 +30,24 @@ class ShownComponent(msgspec.Struct, frozen=True):
     execution: dict[str, Any]
 
 
+class WrittenPorts(msgspec.Struct, frozen=True):
+    """The ports of a component as its author may write them: in full, or as bare names.
+
+    Attributes:
+        inputs: where values come in.
+        outputs: where values leave; ``error`` need not be listed.
+    """
+
+    inputs: tuple[Port | str, ...] = ()
+    outputs: tuple[Port | str, ...] = ()
+
+
+class WrittenComponent(ComponentDefinition, frozen=True, kw_only=True):
+    """A component as its author may write it."""
+
+    ports: WrittenPorts  # type: ignore[assignment]  # read by nobody: it says what the engine takes
+
+
 class ComponentList(msgspec.Struct, frozen=True):
     """Components, the built-in ones first; ``count`` are on this page, ``total`` there are."""
 
@@ -71,7 +89,7 @@ def component_routes(runtime: Runtime) -> Blueprint:
         tag="components",
         summary="Register a component",
         description="Its code runs in the sandbox only. Source that cannot be compiled is refused with its line.",
-        body=Body((ComponentDefinition,), {"squares numbers": SQUARE}, yaml=True),
+        body=Body((WrittenComponent,), {"squares numbers": SQUARE}, yaml=True),
         refusals={409: "The id is taken, or there are as many components as there may be."},
     )
     async def register() -> Response:
