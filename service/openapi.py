@@ -116,9 +116,7 @@ def _shapes(routes: dict[tuple[str, str], Operation]) -> list[Any]:
     return shapes
 
 
-def _operation(
-    said: Operation, method: str, path: str, schemas: Schemas, *, authenticated: bool
-) -> dict[str, Any]:
+def _operation(said: Operation, path: str, schemas: Schemas, *, authenticated: bool) -> dict[str, Any]:
     """One operation object."""
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
