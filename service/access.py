@@ -1,50 +1,15 @@
-"""Two layers around the application: one log line for each request, and a guard against foreign callers.
+"""A guard against foreign callers.
 
 Until somebody says that everybody may come in (``AUTH=none``), only this machine is served. A loopback address
 alone does not achieve that: a web page from anywhere can make the browser of this machine send requests here, by
 its own name (``Origin``) or by pointing its own name at 127.0.0.1 (``Host``). So both must name this machine.
 """
 
-from time import perf_counter
 from typing import Any
-
-import structlog
-from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
 from service.origins import Origins, host_of
 from service.problems import ForeignCallerError
 from service.settings import is_loopback
-
-log = structlog.get_logger("access")
-
-
-class AccessLog:
-    """An ASGI application that logs method, path, status and duration of each request to another one.
-
-    Neither bodies nor query strings are logged: they are the callers' own.
-    """
-
-    def __init__(self, application: ASGIFramework) -> None:
-        self._application = application
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if scope["type"] != "http":
-            await self._application(scope, receive, send)
-            return
-        status = 0  # what is logged when the caller went away before the answer
-
-        async def send_noting_status(event: ASGISendEvent) -> None:
-            nonlocal status
-            if event["type"] == "http.response.start":
-                status = event["status"]
-            await send(event)
-
-        began = perf_counter()
-        try:
-            await self._application(scope, receive, send_noting_status)
-        finally:
-            duration_ms = round((perf_counter() - began) * 1000, 2)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, duration_ms=duration_ms)
 
 
 def check_caller(headers: Any, origins: Origins) -> None:

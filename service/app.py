@@ -10,6 +10,7 @@ from service.caller import ANONYMOUS, EVERYBODY, Caller
 from service.callers_runtime import CallersRuntime
 from service.cors import Cors
 from service.exchange import refusal
+from service.metrics import Metrics
 from service.problems import StoppingError
 from service.routes.components import component_routes
 from service.routes.discovery import discovery_routes
@@ -18,6 +19,7 @@ from service.routes.executions import execution_routes
 from service.routes.graphs import graph_routes
 from service.routes.health import Readiness, health_routes
 from service.routes.injection import injection_routes
+from service.routes.metrics import metrics_routes
 from service.settings import Settings
 from service.streaming import StreamingApp
 
@@ -25,7 +27,11 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def create_app(
-    runtime: Runtime, settings: Settings, readiness: Readiness, authenticator: Authenticator | None = None
+    runtime: Runtime,
+    settings: Settings,
+    readiness: Readiness,
+    authenticator: Authenticator | None = None,
+    metrics: Metrics | None = None,
 ) -> QuartTrio:
     """The ASGI application that serves a runtime. It holds no state of its own.
 
@@ -34,9 +40,11 @@ def create_app(
         settings: how it is served.
         readiness: whether it takes work.
         authenticator: recognises callers; must be given where the settings ask for it.
+        metrics: what is measured of it; its own when absent.
     """
     if settings.effective_auth == "identity" and authenticator is None:
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
+    metrics = metrics or Metrics(runtime, readiness)
     runtime = CallersRuntime(runtime, _present_caller)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
     app = StreamingApp("service", static_folder=None)
@@ -48,8 +56,9 @@ def create_app(
     app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
     app.register_blueprint(component_routes(runtime))
     app.register_blueprint(health_routes(readiness))
+    app.register_blueprint(metrics_routes(metrics, enabled=settings.enable_metrics))
     app.register_blueprint(discovery_routes(runtime, settings, readiness))
-    app.register_blueprint(documentation_routes(Publication(app, authenticated=False)))
+    app.register_blueprint(documentation_routes(Publication(app, authenticated=authenticator is not None)))
 
     @app.before_request
     async def admit() -> Response | None:

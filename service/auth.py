@@ -26,7 +26,7 @@ COOKIES = ("token", "symbia_session")
 
 Access = Literal["open", "optional", "required"]
 
-_OPEN = re.compile(r"/|/(api/)?(health|docs)(/.*)?|/(api/)?openapi\.json|/llms?(-full)?\.txt")
+_OPEN = re.compile(r"/|/(api/)?(health|docs)(/.*)?|/metrics|/(api/)?openapi\.json|/llms?(-full)?\.txt")
 _OPTIONAL = frozenset(
     {"/api/components", "/api/components/<component_id>", "/api/bootstrap/service", "/api/stats"}
 )

@@ -1,25 +1,60 @@
-"""The last event of a reply, protected from being cancelled halfway.
+"""Replies reach their callers whole, also those callers who have said all they have to say.
 
-When a reply ends, Hypercorn first tells the application's receiving side that the caller is gone, and then, in the
-sending task, closes the connection if the caller asked for that (``Connection: close``, HTTP/1.0). Quart-Trio
-takes the first as a reason to cancel the second. Without this layer such a connection stays open for ever, and a
-caller who waits for its end does too.
+Two things come together here. When a reply ends, Hypercorn first tells the application's receiving side that the
+caller is gone, and then, in the sending task, closes the connection if the caller asked for that (``Connection:
+close``, HTTP/1.0). And when a caller closes his sending side after the request (``nc -N``, RFC 9293 section 3.6),
+Hypercorn tells the same, though he still reads. Quart-Trio takes either as a reason to cancel the request: the
+connection of the one stayed open for ever, and the other never got his reply.
+
+So the last event of a reply is sent without being cancelled, and the news that a caller is gone is kept back for a
+while, when his request has come whole and its reply has not gone out. Whether he is really gone or only reads,
+nobody can tell before writing to him; a while of work for nobody is what that costs.
 """
 
 import trio
-from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from hypercorn.typing import (
+    ASGIFramework,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
+
+PATIENCE_SECONDS = 5.0
+"""How long a request whose caller says no more may still work on its reply: as long as an injection may wait."""
 
 
 class WholeReplies:
-    """An ASGI application that sends the last event of each reply of another one without being cancelled."""
+    """An ASGI application that lets another one finish its replies."""
 
     def __init__(self, application: ASGIFramework) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        has_come_whole = False
+        replied = trio.Event()
+
+        async def receive_patiently() -> ASGIReceiveEvent:
+            nonlocal has_come_whole
+            event = await receive()
+            if event["type"] == "http.request":
+                has_come_whole = not event["more_body"]
+            elif has_come_whole:
+                with trio.move_on_after(PATIENCE_SECONDS):
+                    await replied.wait()
+            return event
+
         async def send_whole(event: ASGISendEvent) -> None:
             is_last = event["type"] == "http.response.body" and not event.get("more_body", False)
-            with trio.CancelScope(shield=is_last):
-                await send(event)
+            try:
+                with trio.CancelScope(shield=is_last):
+                    await send(event)
+            finally:
+                if is_last:
+                    replied.set()
 
-        await self._application(scope, receive, send_whole)
+        await self._application(scope, receive_patiently, send_whole)

@@ -4,12 +4,11 @@ A part of the one table in ``service.settings``, apart for its length.
 """
 
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from service.origins import RULES_EXPECTED, Origins, read_origins
-from service.setting_kinds import Kind, choice, whole_number
+from service.setting_kinds import URL, Kind, choice, whole_number
 
 Auth = Literal["unset", "none", "identity"]
 
@@ -62,17 +61,6 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
         return DEFAULT_IDENTITY_URL
 
 
-def _read_url(text: str) -> str:
-    parts = urlsplit(text)
-    _ = parts.port  # raises for one that is no number
-    is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain:
-        raise ValueError
-    if not text.isprintable() or " " in text or len(text) > 2_000:
-        raise ValueError
-    return text
-
-
 def _read_secret(text: str) -> Secret:
     from service.jwt_keys import shared_secret  # noqa: PLC0415  only those who verify wait for cryptography
 
@@ -93,7 +81,6 @@ def _read_name(text: str) -> str:
     return text
 
 
-_URL = Kind(expected="an http or https URL without user, query and fragment", read=_read_url)
 _SECRET = Kind(
     expected="a secret of at least 32 bytes, not of a few characters repeated",
     read=_read_secret,
@@ -121,7 +108,7 @@ IDENTITY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
     (
         "identity_service_url",
         ("IDENTITY_SERVICE_URL",),
-        _URL,
+        URL,
         (
             f"Where the identity service lies; {DEFAULT_IDENTITY_URL} with AUTH=identity alone. "
             "/api is appended unless it ends so."
@@ -136,7 +123,7 @@ IDENTITY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
     (
         "jwt_jwks_url",
         ("JWT_JWKS_URL",),
-        _URL,
+        URL,
         "A JWK Set whose keys verify tokens here.",
     ),
     ("jwt_public_key", ("JWT_PUBLIC_KEY",), _PUBLIC_KEY, "A public key that verifies tokens here."),

@@ -22,6 +22,7 @@ def start_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> 
     as_json = form == "json" or (form == "auto" and not target.isatty())
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,  # the trace id of the request that this is for
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

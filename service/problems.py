@@ -10,6 +10,7 @@
     ├── ReadOnlyCallerError        403  the caller may see this, and not change it
     ├── ForeignCallerError         403  a web page or host name that is not served
     ├── MetricsDisabledError       404  the operator switched them off
+    ├── SlowRequestError           503  the reply is not ready within the time of a request
     └── StoppingError              503  the service is coming to its end
 
 Whatever stands in no row is our own mistake: 500, without internals for the caller and with the stack in the log.
@@ -92,6 +93,18 @@ class MetricsDisabledError(RefusalError):
     code = "metrics.disabled"
 
 
+class SlowRequestError(RefusalError):
+    """The reply was not ready in time; what the request began may still be going on."""
+
+    code = "request.timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"No reply within {seconds:g} s (REQUEST_TIMEOUT_SECONDS); "
+            "what the request began may still be going on, so look before you send it again"
+        )
+
+
 class StoppingError(RefusalError):
     """The service is coming to its end and takes nothing in."""
 
@@ -113,6 +126,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (ReadOnlyCallerError, HTTPStatus.FORBIDDEN),
     (ForeignCallerError, HTTPStatus.FORBIDDEN),
     (MetricsDisabledError, HTTPStatus.NOT_FOUND),
+    (SlowRequestError, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoppingError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The first row that fits counts."""

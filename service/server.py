@@ -20,18 +20,21 @@ from hypercorn.typing import ASGIFramework
 
 from engine.errors import EngineError
 from engine.runtime import Runtime, open_runtime
-from service.access import AccessLog
 from service.app import create_app
 from service.authentication import open_authenticator
-from service.delivery import WholeReplies
 from service.guarded_network import Resolve
 from service.last_resort import LastResort
+from service.layers import layered
 from service.logs import LoggingObserver
+from service.loop_lag import measure_lag
+from service.metrics import Metrics
 from service.outbound import open_outside
 from service.routes.graphs import ENDED
 from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
+from service.spans import Spans, open_spans
+from service.traced_client import traced
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
@@ -101,12 +104,12 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
                         last_resort.arm(CLOSING_SECONDS)
                         nursery.cancel_scope.cancel()
                     else:
-                        last_resort.arm(settings.drain_seconds + 2 * CLOSING_SECONDS)
+                        last_resort.arm(settings.drain_seconds + 3 * CLOSING_SECONDS)
                         told_to_stop.set()
 
             nursery.start_soon(watch_signals)
-            async with open_configured_runtime(settings) as runtime:
-                await serve_runtime(runtime, settings, listener, announce, told_to_stop)
+            async with open_spans(settings.otel_endpoint) as spans, open_configured_runtime(settings) as runtime:
+                await serve_runtime(runtime, settings, listener, announce, told_to_stop, spans)
             nursery.cancel_scope.cancel()
 
 
@@ -123,7 +126,7 @@ async def open_configured_runtime(settings: Settings, resolve: Resolve | None = 
     async with open_runtime(
         limits=limits,
         cache_folder=settings.cache_folder,
-        open_http_client=outside.open_client,
+        open_http_client=traced(outside.open_client),
         fetch_source=SourceFetcher(outside.open_source_client, limits.source_bytes),
     ) as runtime:
         yield runtime
@@ -135,20 +138,31 @@ async def serve_runtime(
     listener: socket.socket,
     announce: Callable[[str], None],
     told_to_stop: trio.Event,
+    spans: Spans | None = None,
 ) -> None:
     """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
     runtime.observe(LoggingObserver())
+    if spans is not None:
+        runtime.observe(spans.observer())
     readiness = Readiness()
+    metrics = Metrics(runtime, readiness)
     url = url_of(listener)
     closing = trio.Event()
-    async with open_authenticator(settings) as authenticator, trio.open_nursery() as nursery:
-        app = WholeReplies(AccessLog(create_app(runtime, settings, readiness, authenticator)))
-        await nursery.start(_serve_http, app, listener, closing)
+    async with (
+        open_authenticator(settings) as authenticator,
+        trio.open_nursery() as measuring,
+        trio.open_nursery() as nursery,
+    ):
+        app = create_app(runtime, settings, readiness, authenticator, metrics)
+        served = layered(app, metrics.http, spans, timeout_seconds=settings.request_timeout_seconds)
+        measuring.start_soon(measure_lag, metrics.lags)
+        await nursery.start(_serve_http, served, listener, closing)
         announce(url)
         await told_to_stop.wait()
         readiness.withdraw()
         await _drain(runtime, settings.drain_seconds)
         closing.set()
+        measuring.cancel_scope.cancel()
     log.info("stopped")
 
 

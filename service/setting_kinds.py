@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -65,7 +66,19 @@ def _read_host(text: str) -> str:
     return text
 
 
+def _read_url(text: str) -> str:
+    parts = urlsplit(text)
+    _ = parts.port  # raises for one that is no number
+    is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain:
+        raise ValueError
+    if not text.isprintable() or " " in text or len(text) > 2_000:
+        raise ValueError
+    return text
+
+
 PORT = whole_number(0, 65_535)
 HOST = Kind(expected="an address or a host name of this machine", read=_read_host)
 SWITCH = Kind(expected="true or false", read=_read_switch)
 FOLDER = Kind(expected="an absolute path", read=_read_folder)
+URL = Kind(expected="an http or https URL without user, query and fragment", read=_read_url)

@@ -24,7 +24,7 @@ from service.outbound_rules import (
     read_allow_list,
     read_ports,
 )
-from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, Kind, choice, whole_number
+from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, URL, Kind, choice, whole_number
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -42,12 +42,14 @@ class Settings(IdentitySettings, frozen=True, kw_only=True):
     completion_grace_ms: float = 2_000
     drain_seconds: float = 5
     max_body_bytes: int = 12 * 1024 * 1024
+    request_timeout_seconds: float = 120
     outbound: OutboundMode = "guarded"
     outbound_allow: AllowList = AllowList()
     outbound_ports: PortSet = DEFAULT_PORTS
     cache_folder: Path | None = None
     log_level: str = "info"
     log_format: LogFormat = "auto"
+    otel_endpoint: str = ""
 
     @property
     def loopback_only(self) -> bool:
@@ -138,7 +140,7 @@ TABLE = (
         "enable_metrics",
         ("ENABLE_METRICS",),
         SWITCH,
-        "Whether GET /api/executions/<id>/metrics is served.",
+        "Whether GET /metrics and GET /api/executions/<id>/metrics are served.",
     ),
     Row(
         "completion_grace_ms",
@@ -157,6 +159,13 @@ TABLE = (
         ("MAX_BODY_BYTES",),
         whole_number(1024, 1024**3, "bytes"),
         "The largest request body; a larger one is refused with status 413.",
+    ),
+    Row(
+        "request_timeout_seconds",
+        ("REQUEST_TIMEOUT_SECONDS",),
+        whole_number(0, 86_400, "seconds, 0 for no limit"),
+        "How long a request may take until its reply begins; then status 503. The time of a streamed body is not "
+        "counted.",
     ),
     Row(
         "outbound",
@@ -189,6 +198,12 @@ TABLE = (
         ("LOG_FORMAT",),
         choice("auto", "json", "console"),
         "How log lines look on standard error; auto is console at a terminal and json elsewhere.",
+    ),
+    Row(
+        "otel_endpoint",
+        ("OTEL_EXPORTER_OTLP_ENDPOINT",),
+        URL,
+        "Where OpenTelemetry spans are sent by OTLP over HTTP, without /v1/traces; needs the extra otel.",
     ),
 )
 

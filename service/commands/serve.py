@@ -6,10 +6,12 @@ import sys
 import click
 import trio
 
+from service.descriptors import raise_descriptor_limit
 from service.first_graph import greeting
 from service.logs import start_logging
 from service.server import ListenError, listen, serve
 from service.settings import TABLE, SettingsError, read_settings
+from service.spans import SpansUnavailableError, check_spans
 
 
 class SettingsCommand(click.Command):
@@ -41,7 +43,13 @@ def command(host: str | None, port: str | None) -> None:
         for complaint in error.complaints:
             click.echo(f"Error: {complaint}", err=True)
         sys.exit(2)
+    try:
+        check_spans(settings.otel_endpoint)
+    except SpansUnavailableError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
 
+    raise_descriptor_limit()
     start_logging(settings.log_level, settings.log_format)
     try:
         listener = listen(settings.host, settings.port)

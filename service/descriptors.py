@@ -1,0 +1,22 @@
+"""Room for connections: each takes a file descriptor, and systems hand programs few of them unless they ask."""
+
+import resource
+
+ENOUGH = 65_536
+"""More connections than one event loop will hold; asking for endless ones costs some systems memory."""
+
+
+def raise_descriptor_limit() -> int:
+    """Ask for as many open files as this user may have, up to ``ENOUGH``; the number that holds now.
+
+    The first limit is low (often 1,024) only for programs that use ``select``, and Trio does not.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(ENOUGH, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return soft
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):  # some systems allow less than they say
+        return soft
+    return wanted

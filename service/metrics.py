@@ -1,0 +1,169 @@
+"""The page at ``/metrics``, in the text form that Prometheus reads.
+
+All numbers are collected when somebody asks: the engine, the sandbox and the HTTP layer only keep the counters
+that they need anyway. There is one registry for each application and no global one, and nothing has a label that
+strangers could fill: neither executions, nor graphs, nor paths.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from engine.latency import LatencyHistogram
+from engine.runtime import Runtime
+from engine.tally import Figures, Load, Tally
+from proto.execution import ExecutionState
+from service.histogram import INFINITY, Histogram
+from service.http_metrics import HttpMetrics
+from service.loop_lag import LAG_SECONDS
+from service.routes.graphs import ENDED
+from service.routes.health import Readiness
+from service.version import version
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+LATENCY_DOUBLINGS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
+"""Bounds of the latencies' buckets, as doublings of a microsecond: 4 µs to 17 s, ends of the engine's own."""
+
+_UNDERWAY = [state for state in ExecutionState if state not in ENDED]
+
+
+class Metrics:
+    """Everything that is measured of one application.
+
+    Args:
+        runtime: what is served.
+        readiness: whether it takes work.
+
+    Attributes:
+        http: counts requests; the layer around the application does.
+        lags: how late the event loop was; ``service.loop_lag`` looks.
+    """
+
+    def __init__(self, runtime: Runtime, readiness: Readiness) -> None:
+        self._runtime = runtime
+        self._readiness = readiness
+        self.http = HttpMetrics()
+        self.lags = Histogram(LAG_SECONDS)
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        PlatformCollector(registry=self._process)
+        GCCollector(registry=self._process)
+
+    async def page(self) -> bytes:
+        """The page of now."""
+        figures = await self._runtime.figures()
+        return generate_latest(_Page(self._families(figures)))
+
+    def _families(self, figures: Figures) -> Iterator[Metric]:
+        yield InfoMetricFamily("symbia_runtime", "The program that answers.", {"version": version()})
+        yield _gauge("symbia_ready", "Whether the service takes work.", self._readiness.ready)
+        yield _gauge("symbia_graphs", "Loaded graphs.", figures.graphs)
+        yield from _load_families(figures.load)
+        yield from _tally_families(figures.tally)
+        yield from _sandbox_families(figures)
+        lag = "How much later than asked for the event loop woke a task that looks four times a second."
+        yield _histogram("symbia_event_loop_lag_seconds", lag, self.lags)
+        yield from _http_families(self.http)
+        yield from self._process.collect()
+
+
+class _Page(Collector):
+    """Families that are there already, in the form in which the library wants to be asked for them."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _load_families(load: Load) -> Iterator[Metric]:
+    states = GaugeMetricFamily("symbia_executions", "Executions under way, by state.", labels=["state"])
+    for state in _UNDERWAY:
+        states.add_metric([state.value], load.states[state])
+    yield states
+    yield _gauge("symbia_messages_in_flight", "Messages accepted and not finished.", load.in_flight)
+    yield _gauge("symbia_inbox_messages", "Messages that wait in inboxes.", load.queued_messages)
+    yield _gauge("symbia_inbox_bytes", "Bytes of the values that wait in inboxes.", load.queued_bytes)
+    yield _gauge("symbia_inbox_longest_messages", "Messages in the fullest inbox.", load.longest_queue)
+    yield _gauge("symbia_inbox_fullest_ratio", "How full the fullest inbox is, 0 to 1.", load.fullest_share)
+    yield _gauge("symbia_blocked_senders", "Tasks that wait for room in an inbox.", load.blocked_senders)
+    yield _gauge("symbia_held_messages", "Messages that wait for a resume or for their turn to enter.", load.held)
+
+
+def _tally_families(tally: Tally) -> Iterator[Metric]:
+    ended = CounterMetricFamily(
+        "symbia_executions_ended", "Executions that have ended, by their last state.", labels=["state"]
+    )
+    for state in sorted(ENDED):
+        ended.add_metric([state.value], tally.ended[state])
+    yield ended
+    yield _counter("symbia_messages_processed", "Messages whose invocation has ended.", tally.processed)
+    yield _counter("symbia_messages_emitted", "Values that handlers emitted.", tally.emitted)
+    yield _counter("symbia_invocation_errors", "Invocations that ended in an error.", tally.errors)
+    yield _counter("symbia_messages_dropped", "Messages dropped because a graph asks for it.", tally.dropped)
+    unprocessed = "Messages accepted and not finished when their execution ended."
+    yield _counter("symbia_messages_unprocessed", unprocessed, tally.unprocessed)
+    waits = "Waits, refusals and drops at full queues."
+    yield _counter("symbia_backpressure_events", waits, tally.backpressure_events)
+    yield HistogramMetricFamily(
+        "symbia_invocation_duration_seconds",
+        "Time in handlers for one message; in a batch, its mean share.",
+        buckets=_latency_buckets(tally.latencies),
+        sum_value=tally.busy_seconds,
+    )
+
+
+def _latency_buckets(latencies: LatencyHistogram) -> list[tuple[str, float]]:
+    below = [(str(2**doublings / 1e6), float(latencies.count_below(doublings))) for doublings in LATENCY_DOUBLINGS]
+    return [*below, (INFINITY, latencies.count)]
+
+
+def _sandbox_families(figures: Figures) -> Iterator[Metric]:
+    sandbox = figures.sandbox
+    yield _gauge("symbia_guests", "Sandboxed instances alive.", sandbox.alive)
+    yield _counter("symbia_guest_calls", "Calls of sandboxed code.", sandbox.calls)
+    yield _counter("symbia_guest_slices", "Time slices of at most a millisecond that calls took.", sandbox.slices)
+    yield _counter("symbia_guest_restarts", "Guests destroyed in the middle of a call.", sandbox.restarts)
+    yield _counter("symbia_guest_cpu_seconds", "Time that sandboxed code ran.", sandbox.cpu_seconds)
+
+
+def _http_families(http: HttpMetrics) -> Iterator[Metric]:
+    yield _gauge("symbia_http_requests_in_progress", "Requests that have begun and not ended.", http.in_progress)
+    requests = CounterMetricFamily(
+        "symbia_http_requests",
+        "Requests that have ended; status 0 means that the caller went before the reply.",
+        labels=["method", "route", "status"],
+    )
+    for (method, route, status), count in http.requests.items():
+        requests.add_metric([method, route, str(status)], count)
+    yield requests
+    durations = HistogramMetricFamily(
+        "symbia_http_request_duration_seconds",
+        "From the head of a request to the end of its reply.",
+        labels=["method", "route"],
+    )
+    for (method, route), histogram in http.durations.items():
+        durations.add_metric([method, route], histogram.buckets(), histogram.sum_seconds)
+    yield durations
+
+
+def _gauge(name: str, description: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, description, value)
+
+
+def _counter(name: str, description: str, value: float) -> Metric:
+    return CounterMetricFamily(name, description, value)
+
+
+def _histogram(name: str, description: str, histogram: Histogram) -> Metric:
+    return HistogramMetricFamily(name, description, histogram.buckets(), histogram.sum_seconds)

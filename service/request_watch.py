@@ -1,0 +1,92 @@
+"""The layer that watches every request: its trace id, its one log line, its place in the metrics, its span.
+
+Neither bodies nor query strings are logged: they are the callers' own. Probes that went well are logged at debug,
+because every few seconds of them would bury the rest.
+"""
+
+import secrets
+import time
+from contextlib import nullcontext
+
+import structlog
+from hypercorn.typing import (
+    ASGIFramework,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPScope,
+    Scope,
+)
+from quart import request
+from quart_trio import QuartTrio
+
+from service.http_metrics import UNMATCHED, HttpMetrics
+from service.spans import RequestSpan, Spans
+from service.trace import HEADER, bind_trace, trace_id_of
+
+log = structlog.get_logger("access")
+
+_ROUTE = "symbia.route"
+_PROBES = frozenset(
+    {"/metrics", *(f"{prefix}/health{part}" for prefix in ("", "/api") for part in ("", "/live", "/ready"))}
+)
+
+
+def note_routes(app: QuartTrio) -> None:
+    """Let the application tell, in the scope of each request, which route fitted it."""
+
+    @app.before_request
+    async def note_route() -> None:
+        rule = request.url_rule
+        if rule is not None:
+            request.scope[_ROUTE] = rule.rule  # type: ignore[literal-required]  # ours, for the layer below
+
+
+class WatchedRequests:
+    """An ASGI application that watches the requests to another one.
+
+    Args:
+        application: whose routes are noted (:func:`note_routes`).
+        metrics: count every request.
+        spans: trace every request, where somebody collects spans.
+    """
+
+    def __init__(self, application: ASGIFramework, metrics: HttpMetrics, spans: Spans | None = None) -> None:
+        self._application = application
+        self._metrics = metrics
+        self._spans = spans
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        trace_id = trace_id_of(scope["headers"], time.time_ns() // 1_000_000, secrets.token_hex(3))
+        bind_trace(trace_id)  # nothing is left of it: the server gives each request a task of its own
+        mark = (HEADER, trace_id.encode())
+        status = 0  # what is told when the caller went away before the reply
+
+        async def send_marked(event: ASGISendEvent) -> None:
+            nonlocal status
+            if event["type"] == "http.response.start":
+                status = event["status"]
+                event["headers"] = [*event["headers"], mark]
+            await send(event)
+
+        began = time.perf_counter()
+        self._metrics.in_progress += 1
+        tracing = nullcontext() if self._spans is None else self._spans.request(scope, trace_id)
+        with tracing as span:
+            try:
+                await self._application(scope, receive, send_marked)
+            finally:
+                self._metrics.in_progress -= 1
+                self._note_end(scope, status, time.perf_counter() - began, span)
+
+    def _note_end(self, scope: HTTPScope, status: int, seconds: float, span: RequestSpan | None) -> None:
+        route = str(scope.get(_ROUTE, UNMATCHED))
+        method = scope["method"]
+        self._metrics.count(method, route, status, seconds)
+        if span is not None:
+            span.end(route, status)
+        write = log.debug if route in _PROBES and status == 200 else log.info
+        write("request", method=method, path=scope["path"], status=status, duration_ms=round(seconds * 1000, 2))
