@@ -17,6 +17,9 @@ from service.problems import answer_to
 IDLE_SECONDS = 300.0
 """How long a stream may be silent: messages may come rarely, but nobody may hold a connection for ever."""
 
+TURN_BYTES = 16 * 1024
+"""How much of a stream is read before others have their turn: half a millisecond's work, where lines are short."""
+
 LINGER_SECONDS = 2.0
 """How long the rest of a refused stream is still read, so that a caller who is writing comes to read the reply."""
 
@@ -55,7 +58,9 @@ async def inject_stream(
     try:
         pieces = aiter(stream)
         while (piece := await _next(pieces)) is not None:
-            await _inject_numbered(runtime, execution_id, lines.feed(piece), receipt)
+            for start in range(0, len(piece), TURN_BYTES):
+                messages = lines.feed(piece[start : start + TURN_BYTES])
+                await _inject_numbered(runtime, execution_id, messages, receipt)
         await _inject_numbered(runtime, execution_id, lines.end(), receipt)
     except BadLineError as error:
         await _inject_numbered(runtime, execution_id, error.before, receipt)

@@ -18,8 +18,8 @@ from quart_trio.wrappers.request import TrioBody, TrioRequest
 STREAMED_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 """Content types of streams of JSON lines; the first is the common one."""
 
-BUFFER_BYTES = 256 * 1024
-"""Bytes of a streamed body that wait for its reader: a few receptions, so that neither side waits for long."""
+BUFFER_BYTES = 64 * 1024
+"""Bytes of a streamed body that wait for its reader before no more is taken; what is just coming adds to it."""
 
 
 class StreamedBody(TrioBody):

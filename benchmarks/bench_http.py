@@ -1,0 +1,191 @@
+"""How fast messages come in over HTTP: `python -m benchmarks.bench_http [--smoke]`.
+
+A service in a process of its own, and one client on one connection that is kept alive, with requests written out
+beforehand. Writes a Markdown table to standard output; README.md beside this file says what the rows mean. Where
+`wrk` is installed, it takes the first row as well.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from benchmarks.chain import DOUBLE, PASSTHROUGH, chain
+from benchmarks.measure import percentile
+from benchmarks.plain_http import Connection
+from benchmarks.serving import Served, serve
+
+NODES = 3
+BATCH = 500
+"""Messages in one request, as the benchmarks of the engine have it."""
+
+CHUNK_BYTES = 256 * 1024
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """How much is measured: single requests, messages in batches, bytes of a stream."""
+
+    single: int
+    batched: int
+    stream_bytes: int
+    wrk_seconds: int
+
+
+FULL = Scale(single=3_000, batched=200_000, stream_bytes=100 * 1024 * 1024, wrk_seconds=5)
+SMOKE = Scale(single=20, batched=2_000, stream_bytes=200_000, wrk_seconds=1)
+
+Row = tuple[str, str]
+
+
+def measure(scale: Scale) -> Iterator[Row]:
+    """All rows, each as soon as it is taken."""
+    with serve() as served:
+        yield from single(served, scale)
+        yield from with_wrk(served, scale)
+    for name, (component, config) in {"pass-through": PASSTHROUGH, "JavaScript": DOUBLE}.items():
+        with serve() as served:
+            rate = batched(served, chain(component, config, NODES), scale.batched)
+            yield f"batches of {BATCH} through {NODES} {name} nodes", f"{rate:,.0f} messages/s"
+    with serve() as served:
+        yield from streamed(served, scale.stream_bytes)
+
+
+def start(served: Served, graph: object) -> str:
+    """Load and execute a graph; the path of its execution."""
+    connection = Connection(served.port)
+    graph_id = connection.json("POST", "/api/graphs", graph)["id"]
+    options = {"completion": "manual", "timeoutMs": 0}
+    return f"/api/executions/{connection.json('POST', f'/api/graphs/{graph_id}/execute', options)['executionId']}"
+
+
+def single(served: Served, scale: Scale) -> Iterator[Row]:
+    """The time of one request with one message."""
+    path = start(served, chain(*PASSTHROUGH, 1))
+    connection = Connection(served.port)
+    body = json.dumps({"nodeId": "n0", "port": "in", "value": 21}).encode()
+    samples = timed(lambda: connection.post(f"{path}/inject", body), scale.single)
+    for percent in (50, 99):
+        yield f"inject one message, p{percent}", f"{percentile(samples, percent) * 1e3:.2f} ms"
+    waiting = timed(lambda: connection.post(f"{path}/inject?wait=1000", body), scale.single // 2)
+    yield "inject one message and wait for its output, p50", f"{percentile(waiting, 50) * 1e3:.2f} ms"
+    health = timed(lambda: connection.get("/api/health"), scale.single)
+    yield "health, p50", f"{percentile(health, 50) * 1e3:.2f} ms"
+
+
+def timed(request: Callable[[], bytes], times: int) -> list[float]:
+    """Seconds of each request, after some to warm up."""
+    for _ in range(min(200, times)):
+        request()
+    samples = []
+    for _ in range(times):
+        began = time.perf_counter()
+        request()
+        samples.append(time.perf_counter() - began)
+    return samples
+
+
+def with_wrk(served: Served, scale: Scale) -> Iterator[Row]:
+    """One message a request, by wrk with one connection, where it is installed."""
+    program = shutil.which("wrk")
+    if program is None:
+        return
+    path = start(served, chain(*PASSTHROUGH, 1))
+    script = 'wrk.method="POST"; wrk.headers["Content-Type"]="application/json"; '
+    script += 'wrk.body=[[{"nodeId":"n0","port":"in","value":21}]]'
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        options = ["-t1", "-c1", f"-d{scale.wrk_seconds}s", "--latency", "-s", file.name]
+        url = f"http://127.0.0.1:{served.port}{path}/inject"
+        output = subprocess.run([program, *options, url], capture_output=True, text=True, check=True).stdout
+    found = [line.split() for line in output.splitlines()]
+    for words in found:
+        if words and words[0] in {"50%", "99%"}:
+            yield f"inject one message, p{words[0][:-1]}, by wrk", words[1]
+
+
+def batched(served: Served, graph: object, messages: int) -> float:
+    """Messages per second, until all of them have passed all nodes."""
+    path = start(served, graph)
+    connection = Connection(served.port)
+    body = json.dumps({"messages": [{"nodeId": "n0", "port": "in", "value": 21}] * BATCH}).encode()
+    for _ in range(20):
+        connection.post(f"{path}/inject", body)
+    _wait_processed(connection, path, 20 * BATCH * NODES)
+    began = time.perf_counter()
+    for _ in range(messages // BATCH):
+        connection.post(f"{path}/inject", body)
+    _wait_processed(connection, path, (20 * BATCH + messages // BATCH * BATCH) * NODES)
+    return messages // BATCH * BATCH / (time.perf_counter() - began)
+
+
+def _wait_processed(connection: Connection, path: str, count: int) -> None:
+    while connection.json("GET", f"{path}/metrics")["messagesProcessed"] < count:
+        time.sleep(0.002)
+
+
+def streamed(served: Served, size: int) -> Iterator[Row]:
+    """One long stream of lines, with memory and health while it runs."""
+    path = start(served, chain(*PASSTHROUGH, NODES))
+    line = b'{"nodeId":"n0","port":"in","value":{"name":"%s","n":12345}}\n' % (b"x" * 150)
+    chunk = line * (CHUNK_BYTES // len(line))
+    count = max(1, size // len(chunk))
+    before = served.resident_bytes()
+    peak = before
+    health: list[float] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        connection = Connection(served.port)
+        while not done.is_set():
+            began = time.perf_counter()
+            connection.get("/api/health")
+            health.append(time.perf_counter() - began)
+            peak = max(peak, served.resident_bytes())
+            time.sleep(0.01)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.perf_counter()
+    try:
+        stream = Connection(served.port)
+        reply = stream.send_stream(f"{path}/inject", len(chunk) * count, (chunk for _ in range(count)))
+    finally:
+        done.set()
+        watcher.join()
+    seconds = time.perf_counter() - began
+    accepted = json.loads(reply)["accepted"]
+    name = f"stream of {len(chunk) * count / 1e6:.0f} MB of lines"
+    yield f"{name} through {NODES} pass-through nodes", f"{accepted / seconds:,.0f} messages/s"
+    yield f"{name}, health meanwhile, p50", f"{percentile(health, 50) * 1e3:.2f} ms"
+    yield f"{name}, health meanwhile, p99", f"{percentile(health, 99) * 1e3:.2f} ms"
+    yield f"{name}, memory before", f"{before / 1e6:.0f} MB"
+    yield f"{name}, memory at most", f"{peak / 1e6:.0f} MB"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_http", description=__doc__)
+    parser.add_argument(
+        "--smoke", action="store_true", help="a few seconds' worth: shows that it runs, not how fast"
+    )
+    scale = SMOKE if parser.parse_args().smoke else FULL
+    sys.stdout.write(
+        f"Python {platform.python_version()}, {platform.machine()}\n\n| what | figure |\n| --- | ---: |\n"
+    )
+    for name, figure in measure(scale):
+        sys.stdout.write(f"| {name} | {figure} |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""A service in a process of its own, for as long as a measurement takes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A service that answers at a port of this machine."""
+
+    port: int
+    pid: int
+
+    def resident_bytes(self) -> int:
+        """The memory that it holds."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def serve() -> Iterator[Served]:
+    """A service without a log of its requests, which would be measured too."""
+    environment = {**os.environ, "PORT": "0", "LOG_LEVEL": "warning", "AUTH": ""}
+    with subprocess.Popen(
+        [sys.executable, "-m", "service", "serve"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Served(_port(process), process.pid)
+        finally:
+            process.terminate()
+
+
+def _port(process: "subprocess.Popen[str]") -> int:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("symbia-runtime serves "):
+            port = urlsplit(line.split()[-1]).port
+            assert port is not None
+            return port
+    raise RuntimeError("The service did not start; its complaint stands above")
