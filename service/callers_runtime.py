@@ -13,6 +13,7 @@ from engine.lifecycle import TERMINAL
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.routing import LoadedGraph
 from engine.runtime import Runtime
+from engine.tally import Figures
 from proto.component import ComponentDefinition
 from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
 from proto.message import Injection
@@ -163,6 +164,12 @@ class CallersRuntime(Runtime):
             active_executions=sum(execution.state not in TERMINAL for execution in executions),
             total_messages_processed=sum(execution.metrics.messages_processed for execution in executions),
         )
+
+    async def figures(self) -> Figures:
+        """Only for whoever sees everything: the figures of one organisation are not kept apart."""
+        if not self._caller().sees_all:
+            raise ReadOnlyCallerError("The figures of all organizations are for those who may see all of them")
+        return await self._runtime.figures()
 
     # Rules
 
