@@ -70,7 +70,9 @@ class BoundedRequests:
             await self._refuse(send)
 
     async def _refuse(self, send: ASGISendCallable) -> None:
-        answer = answer_to(SlowRequestError(self._seconds))
+        late = f"No reply within {self._seconds:g} s (REQUEST_TIMEOUT_SECONDS)"
+        advice = "what the request began may still be going on, so look before you send it again"
+        answer = answer_to(SlowRequestError(f"{late}; {advice}"))
         body = encode(answer.body)
         headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
         encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

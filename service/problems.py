@@ -98,12 +98,6 @@ class SlowRequestError(RefusalError):
 
     code = "request.timeout"
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"No reply within {seconds:g} s (REQUEST_TIMEOUT_SECONDS); "
-            "what the request began may still be going on, so look before you send it again"
-        )
-
 
 class StoppingError(RefusalError):
     """The service is coming to its end and takes nothing in."""
