@@ -68,6 +68,8 @@ class FakeIdentity:
         self.tokens: dict[str, dict[str, Any]] = {}
         self.api_keys: dict[str, dict[str, Any]] = {}
         self.sessions: dict[str, dict[str, Any]] = {}
+        self.documents: dict[str, Any] = {}
+        """What else it publishes, by path."""
         self.waiting = 0
         self.most_waiting = 0
         self.released = trio.Event()
@@ -125,6 +127,8 @@ class FakeIdentity:
         if path == "/api/users/me":
             session = self.sessions.get(cookie.partition("=")[2])
             return ("200 OK", session) if session else ("401 Unauthorized", {"message": "Not authenticated"})
+        if path in self.documents:
+            return "200 OK", self.documents[path]
         return "404 Not Found", {"message": "Not found"}
 
 
