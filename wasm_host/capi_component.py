@@ -80,12 +80,14 @@ class ComponentStore(capi.Store):
         self._result_at = ctypes.addressof(self._result_value)
         self._error_at = ctypes.addressof(self._error)
         self._sent = b""
+        self._kept: tuple[Any, ...] = ()  # what the call under way points at, so that it stays where it is
         self.trace = ""
 
     def start_component(self, linker: Linker, enclosed: Component) -> tuple[capi.Pending, Any]:
         """Begins to instantiate; start functions run within. The second is for `function`."""
         instance = raw.wasmtime_component_instance_t()
         self.make_ready()
+        self._kept = (linker, enclosed, instance)
         future = _instantiate_async(
             _address(linker), self._context, _address(enclosed), ctypes.addressof(instance), self._error_at
         )
@@ -121,6 +123,7 @@ class ComponentStore(capi.Store):
             value.of.string.data = ctypes.cast(ctypes.c_char_p(self._sent), ctypes.POINTER(ctypes.c_uint8))
         self._result_value.kind = 0
         self.make_ready()
+        self._kept = (function,)
         future = _call_async(
             function.address,
             self._context,
@@ -139,6 +142,7 @@ class ComponentStore(capi.Store):
             value.kind = _U64
             value.of.u64 = number & 0xFFFF_FFFF_FFFF_FFFF
         self.make_ready()
+        self._kept = (function,)
         future = _call_async(
             function.address, self._context, self._values_at, 2, self._result_at, 0, self._error_at
         )

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,7 +29,7 @@ from wasm_host.component_model import image
 from wasm_host.component_model.guest import EnclosedComponent
 from wasm_host.errors import HostError, ModuleError
 from wasm_host.limits import GuestLimits
-from wasm_host.module_validation import check_size
+from wasm_host.module_validation import Kind, check_size
 from wasm_host.modules import private_folder
 
 __all__ = ["Foundry", "WasmProgram"]
@@ -70,17 +71,25 @@ class Foundry:
         """
         kind = check_size(content, limits)
         key = await trio.to_thread.run_sync(_key, content, limits)
-        async with self._turn:
-            for (known, is_told), suffix in _SUFFIXES.items():
-                path = self._folder / f"{key}.{suffix}"
-                if known == kind and await trio.to_thread.run_sync(path.exists):
-                    return WasmProgram(await trio.to_thread.run_sync(self._load, path, is_told), name)
-            return WasmProgram(await self._compiled(content, limits, key), name)
+        code = await trio.to_thread.run_sync(self._from_disk, key, kind)
+        if code is None:
+            async with self._turn:
+                code = await trio.to_thread.run_sync(self._from_disk, key, kind)  # another may have compiled it
+                code = code or await self._compiled(content, limits, key)
+        return WasmProgram(code, name)
+
+    def _from_disk(self, key: str, kind: Kind) -> capi.Module | EnclosedComponent | None:
+        for (known, is_told), suffix in _SUFFIXES.items():
+            path = self._folder / f"{key}.{suffix}"
+            if known == kind and path.exists():
+                with suppress(FileNotFoundError):  # another process may have swept it away
+                    return self._load(path, is_told)
+        return None
 
     async def _compiled(self, content: bytes, limits: GuestLimits, key: str) -> capi.Module | EnclosedComponent:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             target = Path(folder, "compiled")
-            verdict = await _ordered(content, Order(str(target), limits.compile_ms // 1000 * 4, limits), limits)
+            verdict = await _ordered(content, Order(str(target), max(1, limits.compile_ms // 250), limits), limits)
             if verdict.kind is None:
                 raise ModuleError(verdict.problem)
             path = self._folder / f"{key}.{_SUFFIXES[verdict.kind, verdict.is_told]}"

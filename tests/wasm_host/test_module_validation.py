@@ -149,7 +149,7 @@ def test_an_import_is_refused_by_name(name: str) -> None:
 )
 def test_other_kinds_of_imports_are_refused(imports: str) -> None:
     """Components, plain functions, instances and modules within instances are no WASI interface."""
-    with pytest.raises(ModuleError, match="import|type has the code|declaration of the unknown kind"):
+    with pytest.raises(ModuleError, match=r"import|type has the code|declaration of the unknown kind"):
         enclosed(component(imports=imports))
 
 
