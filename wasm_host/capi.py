@@ -88,8 +88,8 @@ def new_engine() -> Engine:
     config.wasm_threads = False
     config.shared_memory = False
     config.wasm_memory64 = False
-    # Wasmtime copies between the parts of a component with code that has two memories, and aborts where it may not.
-    # A guest that is a plain module still gets one memory: its store holds no more.
+    # Between the parts of a component, Wasmtime copies with code that has two memories, and aborts where that
+    # is off. A guest that is a plain module still gets one memory: its store holds no more.
     config.wasm_multi_memory = True
     config.wasm_stack_switching = False
     config.wasm_gc = False
