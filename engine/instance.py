@@ -51,6 +51,9 @@ class Instance:
         self._turns = Turns()
         self._circuit = circuit
         self._on_error: OnError = node.definition.on_error or on_error
+        # A message that may be tried again goes alone: those behind it in a batch would be processed before its
+        # second attempt, and what the component remembers would depend on how many happened to wait together.
+        self._batch_messages = 1 if self._on_error == "retry" else circuit.limits.batch_messages
         self._inbox = circuit.inboxes[node.index]
         self._state = "created"
         self._first: list[Outcome] = []
@@ -158,7 +161,7 @@ class Instance:
     async def _next_batch(self, handler: Handler) -> Sequence[Message]:
         """The messages to process next; none when something held is due first."""
         due = handler.due()
-        limit = handler.batch_messages or self._circuit.limits.batch_messages
+        limit = min(handler.batch_messages or self._batch_messages, self._batch_messages)
         if due is None:
             return await self._inbox.take(limit)
         with trio.move_on_at(due):

@@ -97,6 +97,17 @@ async def test_a_failed_message_is_tried_again_with_growing_patience() -> None:
     assert journal.values("b") == [1, 2]
 
 
+async def test_the_next_message_waits_for_the_last_attempt() -> None:
+    """Under ``onError: retry`` a message is through with all its attempts before the next one is begun."""
+    journal = Journal()
+    retry = {"maxAttempts": 3, "backoffMs": 100}
+    a = node("throw", config={"at": [2], "times": 2}, onError="retry", retry=retry)
+    async with open_execution(document({"a": a}), journal) as execution:
+        await inject(execution, "a:in", 1, 2, 3, 4, final=True)
+        await execution.finished.wait()
+    assert journal.values("a") == [1, 2, 2, 2, 3, 4], "a component with state must see them in their order"
+
+
 async def test_retries_are_invocations_of_one_message() -> None:
     """A message that is tried three times is three invocations, two errors, and one message processed."""
     retry = {"maxAttempts": 3, "backoffMs": 1}
