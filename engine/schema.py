@@ -136,7 +136,10 @@ def _refuse(uri: str) -> Any:
 
 
 def _mismatch(validator: Validator, text: bytes, port: str) -> HandlerError | None:
-    value = codec.decode(text)
+    try:
+        value = codec.decode(text)
+    except codec.MalformedJsonError as error:  # such as 1e999, which other nodes let pass: nobody else's fault
+        return HandlerError("MalformedJson", f"The value at port {port} cannot be checked: {error}")
     if validator.is_valid(value):
         return None
     first = next(iter(validator.iter_errors(value)))

@@ -53,6 +53,27 @@ async def test_a_misfitting_emission_fails_its_invocation() -> None:
     assert "port out" in bad.error.message
 
 
+@pytest.mark.parametrize("text", [b"1e999", b'"\\ud800"', b"[" * 201 + b"]" * 201])
+async def test_a_value_that_cannot_be_read_is_its_own_error(text: bytes) -> None:
+    """A text that no schema can be asked about is the error of its message; its neighbours are processed."""
+    handler, echo = validating({}, {"type": "number"})
+    outcomes = await handler.process([Message(0, b"1"), Message(0, text), Message(0, b"3")])
+    assert echo.seen == [b"1", b"3"]
+    assert [outcome.emissions for outcome in outcomes] == [((0, b"1"),), (), ((0, b"3"),)]
+    assert outcomes[1].error is not None
+    assert outcomes[1].error.name == "MalformedJson"
+    assert "port in" in outcomes[1].error.message
+
+
+async def test_an_emission_that_cannot_be_read_is_its_own_error() -> None:
+    """An emission that no schema can be asked about fails its own invocation only."""
+    handler, _ = validating({"type": "number"}, {})
+    first, second, third = await handler.process([Message(0, b"1"), Message(0, b"1e999"), Message(0, b"3")])
+    assert first.error is None
+    assert second.error is not None
+    assert third.error is None
+
+
 async def test_any_takes_everything() -> None:
     """The specification's ``{"type": "any"}`` and an empty schema admit every value."""
     handler, echo = validating({"type": "any"}, {})
