@@ -91,11 +91,14 @@ class DottedTransform(Handler):
         self._default = default
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [Outcome(((0, self._find(message.value)),)) for message in batch]
+        return [self._transform(message.value) for message in batch]
 
-    def _find(self, text: bytes) -> bytes:
-        found = json_path.find(text, self._names)
-        return self._default if found is None or found == b"null" else found
+    def _transform(self, text: bytes) -> Outcome:
+        try:
+            found = json_path.find(text, self._names)
+        except msgspec.DecodeError as error:  # of this message, and not of all that came with it
+            return _refused("MalformedJson", f"This is not JSON: {error}")
+        return Outcome(((0, self._default if found is None or found == b"null" else found),))
 
 
 class ExpressionTransform(Handler):

@@ -87,6 +87,17 @@ async def test_stumbles_of_the_library_are_errors_of_the_invocation(path: str) -
     assert outcome.error.name == "PathError"
 
 
+@pytest.mark.parametrize("path", ["a", "a[0]"])
+async def test_a_text_that_is_no_json_is_its_own_error(path: str) -> None:
+    """A text that cannot be read is the error of its message; its neighbours are transformed."""
+    async with driven(JSON_TRANSFORM, path=path) as driver:
+        first, second, third = await driver.send({"a": [1]}, b'{"a":"\\ud800"}', {"a": [3]})
+    assert first.error is None
+    assert second.error is not None
+    assert second.error.name == "MalformedJson"
+    assert third.error is None
+
+
 async def test_too_large_values_are_refused() -> None:
     """Beyond the limit an expression does not even begin; a dotted path does."""
     large = {"a": "x" * VALUE_LIMIT_BYTES}
