@@ -52,8 +52,10 @@ def measure(scale: Scale) -> Iterator[Row]:
         yield from with_wrk(served, scale)
     for name, (component, config) in {"pass-through": PASSTHROUGH, "JavaScript": DOUBLE}.items():
         with serve() as served:
-            rate = batched(served, chain(component, config, NODES), scale.batched)
-            yield f"batches of {BATCH} through {NODES} {name} nodes", f"{rate:,.0f} messages/s"
+            rate, processor = batched(served, chain(component, config, NODES), scale.batched)
+            title = f"batches of {BATCH} through {NODES} {name} nodes"
+            yield title, f"{rate:,.0f} messages/s"
+            yield f"{title}, processor time of the service", f"{processor * 1e6:.1f} µs/message"
     with serve() as served:
         yield from streamed(served, scale.stream_bytes)
 
@@ -112,19 +114,21 @@ def with_wrk(served: Served, scale: Scale) -> Iterator[Row]:
             yield f"inject one message, p{words[0][:-1]}, by wrk", words[1]
 
 
-def batched(served: Served, graph: object, messages: int) -> float:
-    """Messages per second, until all of them have passed all nodes."""
+def batched(served: Served, graph: object, messages: int) -> tuple[float, float]:
+    """Messages per second, until all have passed all nodes, and seconds of processor time for each."""
     path = start(served, graph)
     connection = Connection(served.port)
     body = json.dumps({"messages": [{"nodeId": "n0", "port": "in", "value": 21}] * BATCH}).encode()
     for _ in range(20):
         connection.post(f"{path}/inject", body)
     _wait_processed(connection, path, 20 * BATCH * NODES)
+    count = messages // BATCH * BATCH
+    used = served.processor_seconds()
     began = time.perf_counter()
     for _ in range(messages // BATCH):
         connection.post(f"{path}/inject", body)
-    _wait_processed(connection, path, (20 * BATCH + messages // BATCH * BATCH) * NODES)
-    return messages // BATCH * BATCH / (time.perf_counter() - began)
+    _wait_processed(connection, path, (20 * BATCH + count) * NODES)
+    return count / (time.perf_counter() - began), (served.processor_seconds() - used) / count
 
 
 def _wait_processed(connection: Connection, path: str, count: int) -> None:
