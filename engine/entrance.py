@@ -82,7 +82,7 @@ class Entrance:
         Raises:
             InboxFullError: an inbox stayed full for too long; ``accepted`` says how many were taken before.
             HeldQueueFullError: too many are held already; likewise.
-            IllegalTransitionError: the execution ended while they were waiting.
+            IllegalTransitionError: the execution ended while they were waiting; likewise.
         """
         deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
         held = 0
@@ -96,6 +96,7 @@ class Entrance:
                 self._circuit.in_flight.finish(1)
                 if isinstance(error, InboxFullError | HeldQueueFullError):
                     self._circuit.counters.backpressure_events += 1
+                if isinstance(error, InboxFullError | HeldQueueFullError | IllegalTransitionError):
                     error.accepted = accepted
                 raise
             accepted = self._offer_together(messages, accepted + 1)

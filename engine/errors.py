@@ -105,9 +105,13 @@ class ConflictError(EngineError):
 
 
 class IllegalTransitionError(ConflictError):
-    """A command that an execution in this state does not take; the message names the state."""
+    """A command that an execution in this state does not take; the message names the state.
+
+    ``accepted`` counts the messages of an injection that had been taken in when its execution came to its end.
+    """
 
     code = "execution.illegal_state"
+    accepted = 0
 
     def __init__(self, execution_id: str, command: str, state: str) -> None:
         super().__init__(f"Cannot {command} execution {execution_id}: it is {state}")

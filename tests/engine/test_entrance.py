@@ -233,3 +233,21 @@ async def test_a_refused_injection_of_many_says_how_many_went_in() -> None:
         await execution.inject([], final=True)
         await execution.finished.wait()
     assert journal.values("a") == [0, 0, 1, 2]
+
+
+async def test_an_injection_cut_off_by_the_end_says_how_many_went_in() -> None:
+    """Where the execution ends while an injection waits, what had gone in counts as accepted, and is reported."""
+    async with open_execution(resting(), Journal(), limits=PATIENT) as execution:
+        await inject(execution, "a:in", 0)
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+
+            async def cut_off() -> None:
+                with pytest.raises(IllegalTransitionError) as refused:
+                    await inject(execution, "a:in", *range(1, 9))
+                assert refused.value.accepted == 2
+
+            nursery.start_soon(cut_off)
+            await trio.testing.wait_all_tasks_blocked()
+            await execution.stop(drain=False)
+    assert execution.snapshot().unprocessed == 3, "one resting, two waiting"
