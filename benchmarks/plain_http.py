@@ -14,19 +14,21 @@ class Connection:
 
     Args:
         port: of the service.
+        headers: further ones of each request, as lines of HTTP.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, headers: str = "") -> None:
+        self._headers = headers
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self, path: str) -> bytes:
         """The body of the reply to a GET."""
-        return self._exchange(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        return self._exchange(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{self._headers}\r\n".encode())
 
     def post(self, path: str, body: bytes, content_type: str = "application/json") -> bytes:
         """The body of the reply to a POST."""
-        return self._exchange(_head(path, len(body), content_type) + body)
+        return self._exchange(self._head(path, len(body), content_type) + body)
 
     def json(self, method: str, path: str, body: object = None) -> Any:
         """The decoded reply."""
@@ -34,7 +36,7 @@ class Connection:
 
     def send_stream(self, path: str, length: int, pieces: Iterable[bytes]) -> bytes:
         """The body of the reply to a POST whose body is sent in pieces of ``length`` bytes together."""
-        self._socket.sendall(_head(path, length, "application/x-ndjson"))
+        self._socket.sendall(self._head(path, length, "application/x-ndjson"))
         for piece in pieces:
             self._socket.sendall(piece)
         return self._read()
@@ -62,9 +64,7 @@ class Connection:
             raise RuntimeError("The service closed the connection")
         return data
 
-
-def _head(path: str, length: int, content_type: str) -> bytes:
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n"
-    )
-    return f"{head}\r\n".encode()
+    def _head(self, path: str, length: int, content_type: str) -> bytes:
+        lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {content_type}"]
+        head = "\r\n".join([*lines, f"Content-Length: {length}", self._headers])
+        return f"{head}\r\n".encode()
