@@ -1,5 +1,6 @@
 """Documents that authors write: graphs and components as JSON or YAML, from a request or from a file."""
 
+from codecs import BOM_UTF8
 from typing import Any, Literal
 
 from proto.codec import MalformedJsonError, decode
@@ -37,6 +38,8 @@ def decode_document(text: bytes, form: Format) -> Any:
         except YamlError as error:
             raise DocumentError(str(error)) from error
     try:
-        return decode(text)
+        return decode(
+            text.removeprefix(BOM_UTF8)
+        )  # editors put it there; RFC 8259, section 8.1, lets us ignore it
     except MalformedJsonError as error:
         raise DocumentError(str(error)) from error

@@ -1,6 +1,7 @@
 """Lines of a file descriptor, as they come, in bounded memory."""
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator
 
 import trio
@@ -16,6 +17,8 @@ class LineTooLongError(ValueError):
 
 class Lines:
     """Iterates over groups of complete lines of a descriptor, without their ends; empty lines are left out.
+
+    A byte order mark before the first line is no part of it.
 
     Attributes:
         bytes_read: bytes taken from the descriptor so far.
@@ -39,7 +42,7 @@ class Lines:
             group = []
             for piece in ended:
                 number += 1
-                line = b"".join([*rest, piece])
+                line = _unmarked(number, b"".join([*rest, piece]))
                 rest, held = [], 0
                 if line.strip():
                     group.append((number, line))
@@ -49,7 +52,7 @@ class Lines:
                 raise LineTooLongError(f"Line {number + 1} is longer than {MAX_LINE_BYTES} bytes")
             if group:
                 yield group
-        last = b"".join(rest)
+        last = _unmarked(number + 1, b"".join(rest))
         if last.strip():
             yield [(number + 1, last)]
 
@@ -58,3 +61,7 @@ class Lines:
         data = await trio.to_thread.run_sync(os.read, self._descriptor, CHUNK_BYTES, abandon_on_cancel=True)
         self.bytes_read += len(data)
         return data
+
+
+def _unmarked(number: int, line: bytes) -> bytes:
+    return line.removeprefix(BOM_UTF8) if number == 1 else line

@@ -64,6 +64,7 @@ def command(
         parse_line=_line_parser(stdin=stdin, stdin_to=stdin_to),
         timeout_ms=timeout * 1000,
     )
+    _require_streams(reads=plan.parse_line is not None)
     report = Report(Console(stderr=True), verbose=verbose)
     try:
         result = trio.run(run_plan, plan, sys.stdout.buffer, report)
@@ -76,6 +77,14 @@ def command(
         sys.exit(USAGE_STATUS)
     report.ended(result.execution)
     sys.exit(_status(result))
+
+
+def _require_streams(*, reads: bool) -> None:
+    """Refuse to run where a stream is closed, as after ``<&-``: its descriptor may be anything by now."""
+    if sys.stdout is None:
+        raise click.UsageError("Standard output is closed; what leaves the graph needs a place, such as /dev/null")
+    if reads and sys.stdin is None:
+        raise click.UsageError("Standard input is closed; --stdin and --stdin-to read it")
 
 
 def _injections(arguments: tuple[str, ...]) -> list[Injection]:

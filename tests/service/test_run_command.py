@@ -55,6 +55,32 @@ def test_lines_of_values_go_to_one_port(tmp_path: Path) -> None:
     assert [line["value"] for line in _output(result)] == [2, 4, 6]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "closing", "name"),
+    [(["--stdin"], "<&-", b"input"), (["--stdin-to", "input:in"], "<&-", b"input"), ([], ">&-", b"output")],
+)
+def test_a_closed_stream_is_named(tmp_path: Path, arguments: list[str], closing: str, name: bytes) -> None:
+    """Where the shell has closed a stream that is needed, the error says which, and the status is 2."""
+    command = [sys.executable, "-m", "service", "run", _file(tmp_path, QUICK_REFERENCE), *arguments]
+    result = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closing}', "sh", *command],
+        cwd=ROOT,
+        env=clean_environment({}),
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert b"Standard " + name + b" is closed" in result.stderr
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    """A graph file that begins with a byte order mark is read like any other."""
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(QUICK_REFERENCE), encoding="utf-8-sig")
+    assert run_command("check", str(path)).returncode == 0
+
+
 def test_own_components_are_registered_first(tmp_path: Path) -> None:
     """A graph may use a component from a file."""
     graph, component = _file(tmp_path, single(SQUARE["id"])), _file(tmp_path, SQUARE, "square.json")

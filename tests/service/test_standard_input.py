@@ -1,6 +1,7 @@
 """Lines of a descriptor: all of them, in order, in bounded memory."""
 
 import os
+from codecs import BOM_UTF8
 from contextlib import aclosing
 
 import pytest
@@ -34,10 +35,15 @@ async def _read(pieces: list[bytes]) -> list[tuple[int, bytes]]:
 @given(pieces=st.lists(st.binary(max_size=20).map(lambda piece: piece.replace(b"\r", b"\n")), max_size=6))
 def test_lines_are_what_lies_between_line_ends(pieces: list[bytes]) -> None:
     """However the bytes come in, the lines and their numbers are the same; blank lines are left out."""
-    expected = [
-        (number, line) for number, line in enumerate(b"".join(pieces).split(b"\n"), start=1) if line.strip()
-    ]
+    text = b"".join(pieces).removeprefix(BOM_UTF8)
+    expected = [(number, line) for number, line in enumerate(text.split(b"\n"), start=1) if line.strip()]
     assert trio.run(_read, pieces) == expected
+
+
+@pytest.mark.parametrize("pieces", [[b"\xef\xbb\xbf1\n2\n"], [b"\xef", b"\xbb\xbf1\n2"], [b"\xef\xbb\xbf1\r\n2"]])
+async def test_a_byte_order_mark_is_no_part_of_the_first_line(pieces: list[bytes]) -> None:
+    """What some editors put before the first line is left out."""
+    assert [line.strip() for _, line in await _read(pieces)] == [b"1", b"2"]
 
 
 async def test_a_line_may_be_longer_than_a_chunk() -> None:
