@@ -23,8 +23,8 @@ from wasm_host.module_validation import Kind, check_exports, enclosed, validate_
 
 __all__ = ["COMPILER_MEMORY_BYTES", "Order", "Verdict"]
 
-COMPILER_MEMORY_BYTES = 6 * 1024 * 1024 * 1024
-"""Address space of the process. A component of 18 MB takes 2.5 GB of it, most of which is never touched."""
+COMPILER_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+"""Address space of the process. The largest component there is, Python's 19 MB, takes 600 MB of it."""
 
 _COMPILED_BYTES = 1024 * 1024 * 1024
 """The largest file that the process may write."""

@@ -42,6 +42,8 @@ def build(name: str) -> Path:
         BUILT.mkdir(exist_ok=True)
         partial = target.with_suffix(".partial")
         make(HERE / source, partial)
+        for outdated in BUILT.glob(f"{name}-*.wasm"):
+            outdated.unlink()
         partial.replace(target)
     return target
 
