@@ -213,7 +213,7 @@ def _listed(graph: LoadedGraph) -> ListedGraph:
         description=definition.description,
         node_count=len(definition.nodes),
         edge_count=len(definition.edges),
-        org_id=None,
+        org_id=graph.owner or None,
         role=definition.metadata.get("role"),
         ingress=definition.metadata.get("ingress"),
         loaded_at=graph.loaded_at,

@@ -158,7 +158,7 @@ async def test_lists_hold_what_is_ones_own() -> None:
         graphs = (await world.bob.call("GET", "/api/graphs")).json()
         executions = (await world.bob.call("GET", "/api/executions")).json()
         components = (await world.bob.call("GET", "/api/components")).json()["components"]
-        assert [graph["id"] for graph in graphs["graphs"]] == [own["<graph_id>"]]
+        assert [(graph["id"], graph["orgId"]) for graph in graphs["graphs"]] == [(own["<graph_id>"], "org-b")]
         assert (graphs["loadedGraphs"], graphs["activeExecutions"]) == (1, 1)
         assert [execution["id"] for execution in executions["executions"]] == [own["<execution_id>"]]
         assert executions["total"] == 1
