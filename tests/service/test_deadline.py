@@ -75,14 +75,16 @@ async def test_a_slow_ordinary_body_does_not_stretch_the_time(autojump_clock: tr
     """Bytes that trickle in keep an ordinary request open no longer."""
     del autojump_clock
     start, _ = await _answer(_read_all, b"application/json", [(50, False)] * 9)
-    assert (start["status"], trio.current_time()) == (503, pytest.approx(120, abs=0.01))
+    assert start["status"] == 503
+    assert trio.current_time() == pytest.approx(120, abs=0.01)
 
 
 async def test_a_stream_that_progresses_is_not_cut(autojump_clock: trio.abc.Clock) -> None:
     """A stream of lines may come for hours; its time begins at its end."""
     del autojump_clock
     start, _ = await _answer(_read_all, LINES, [(100, False)] * 99 + [(100, True)])
-    assert (start["status"], trio.current_time()) == (200, pytest.approx(10_000, abs=0.01))
+    assert start["status"] == 200
+    assert trio.current_time() == pytest.approx(10_000, abs=0.01)
 
 
 async def test_after_a_stream_the_time_runs(autojump_clock: trio.abc.Clock) -> None:
@@ -96,7 +98,8 @@ async def test_after_a_stream_the_time_runs(autojump_clock: trio.abc.Clock) -> N
         await trio.sleep_forever()
 
     start, _ = await _answer(read_and_hang, LINES, [(1000, False), (0, True)])
-    assert (start["status"], trio.current_time()) == (503, pytest.approx(1120, abs=0.01))
+    assert start["status"] == 503
+    assert trio.current_time() == pytest.approx(1120, abs=0.01)
 
 
 async def test_a_reply_that_has_begun_goes_on(autojump_clock: trio.abc.Clock) -> None:
