@@ -27,7 +27,7 @@ SPECIAL = [
         ("febf::1", "link-local"),
         ("fec0::1", "site-local"),
     ],
-    *[(str(address), "metadata") for address in METADATA],
+    *[(str(address), "metadata") for address in sorted(METADATA, key=str)],
     *[("224.0.0.1", "multicast"), ("239.255.255.255", "multicast"), ("ff02::1", "multicast")],
     *[("240.0.0.1", "reserved"), ("255.255.255.255", "reserved"), ("192.0.0.1", "reserved")],
     *[("192.0.2.1", "documentation"), ("198.51.100.1", "documentation"), ("203.0.113.1", "documentation")],
