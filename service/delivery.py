@@ -36,25 +36,24 @@ class WholeReplies:
             await self._application(scope, receive, send)
             return
         has_come_whole = False
-        replied = trio.Event()
+        replying_last = trio.Event()
 
         async def receive_patiently() -> ASGIReceiveEvent:
             nonlocal has_come_whole
             event = await receive()
             if event["type"] == "http.request":
                 has_come_whole = not event["more_body"]
-            elif has_come_whole:
+            elif has_come_whole and not replying_last.is_set():
                 with trio.move_on_after(PATIENCE_SECONDS):
-                    await replied.wait()
+                    await replying_last.wait()
             return event
 
         async def send_whole(event: ASGISendEvent) -> None:
-            is_last = event["type"] == "http.response.body" and not event.get("more_body", False)
-            try:
-                with trio.CancelScope(shield=is_last):
+            if event["type"] == "http.response.body" and not event.get("more_body", False):
+                replying_last.set()  # before it is sent: from here on the shield protects it
+                with trio.CancelScope(shield=True):
                     await send(event)
-            finally:
-                if is_last:
-                    replied.set()
+            else:
+                await send(event)
 
         await self._application(scope, receive_patiently, send_whole)
