@@ -107,12 +107,13 @@ class ComponentStore(capi.Store):
             return None
         return ComponentFunction(found)
 
-    def start_text(self, function: ComponentFunction, memory: bytes | None) -> capi.Pending:
+    def start_text(self, function: ComponentFunction, memory: bytes | None, *, results: int = 1) -> capi.Pending:
         """Begins a call from one text (or none) to one text; nothing runs before the first poll.
 
         Args:
             function: of that type
             memory: the bytes that the text stands for
+            results: 1 for a text, 0 for none
         """
         if memory is not None:
             # Kept until the next call: Wasmtime reads it when the call is polled first.
@@ -130,7 +131,7 @@ class ComponentStore(capi.Store):
             self._values_at,
             memory is not None,
             self._result_at,
-            1,
+            results,
             self._error_at,
         )
         self.pending = pending = capi.Pending(self, future)

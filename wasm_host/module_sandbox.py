@@ -62,7 +62,9 @@ class ComponentSandbox(Sandbox):
             self.discard()
 
     def _new_guest(self) -> ComponentGuest:
-        place = Place(self._identity, self._config, self._inputs, self._outputs, self._seed)
+        # The number of restarts, as in the base class: a replacement draws other random numbers.
+        seed = self._seed + self._restarts
+        place = Place(self._identity, self._config, self._inputs, self._outputs, seed)
         return ComponentGuest(self._machine, self._limits, self._use, place, self._enclosed, self._between_slices)
 
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:

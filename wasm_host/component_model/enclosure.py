@@ -20,9 +20,12 @@ from wasm_host.component_model.binary import COMPONENT_PREAMBLE, name, section, 
 from wasm_host.component_model.prelude import Import, Prelude
 from wasm_host.component_model.shim import Argument
 
-__all__ = ["HANDLER", "Enclosed", "enclose"]
+__all__ = ["HANDLER", "TRANSLATED", "Enclosed", "enclose"]
 
 HANDLER: Final = "symbia:component/handler@1.0.0"
+
+TRANSLATED: Final = ("open", "process", "close", "put", "more")
+"""What the translator exports, and the enclosing component with it."""
 
 _TRANSLATOR: Final = Path(__file__).with_name("translator.wat")
 _CORE_MODULE, _CORE_INSTANCE, _COMPONENT, _INSTANCE, _ALIAS, _TYPE, _CANON, _EXPORT = 1, 2, 4, 5, 6, 7, 8, 11
@@ -53,9 +56,9 @@ def enclose(component: bytes, prelude: Prelude) -> Enclosed:
         parts += _world(prelude, is_told=is_told)
     parts += _inside(component, prelude.imports)
     translated = len(prelude.imports) + 2
-    parts.append(_aliases([(_SORT_FUNCTION, 0, translated, each) for each in ("open", "process", "close")]))
+    parts.append(_aliases([(_SORT_FUNCTION, 0, translated, each) for each in TRANSLATED]))
     first = len(prelude.functions) + is_told
-    exports = [("open", first), ("process", first + 1), ("close", first + 2)]
+    exports = [(each, first + at) for at, each in enumerate(TRANSLATED)]
     if is_told:
         exports.append(("tell", first - 1))
     parts.append(

@@ -15,6 +15,7 @@ import trio
 from wasm_host import capi, capi_component
 from wasm_host.abi import OPEN_INITIALIZE_FAILED, Effects
 from wasm_host.component_model import image, wasi
+from wasm_host.component_model.enclosure import TRANSLATED
 from wasm_host.errors import (
     GuestFault,
     GuestTrapped,
@@ -95,7 +96,7 @@ class ComponentGuest(Guest):
             if "resource limit exceeded" in store.trace or "exceeds memory limits" in store.trace:
                 raise ModuleError(f"the component cannot be instantiated: {trap}") from None
             raise self._named(trap) from None
-        found = {name: store.function(component, instance, name) for name in ("open", "process", "close", "tell")}
+        found = {name: store.function(component, instance, name) for name in (*TRANSLATED, "tell")}
         self._functions = {name: function for name, function in found.items() if function is not None}
 
     async def begin(self, state: dict[str, bytes], *, restored: bool, now_ms: float) -> Opened:
@@ -145,12 +146,33 @@ class ComponentGuest(Guest):
             )
 
     async def _answer(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> image.Answer:
-        store = self._component_store
+        sent = data
         try:
-            await self._run(store.start_text(self._functions[name], data), cpu_ms=cpu_ms)
+            if data is not None and len(data) > image.PIECE_BYTES:
+                data = await self._put(data)
+            pieces = [await self._text(name, data, cpu_ms)]
+            missing = image.whole_length(pieces[0]) - len(pieces[0])
+            while missing > 0:
+                await trio.lowlevel.checkpoint()
+                pieces.append(await self._text("more", None))
+                missing -= len(pieces[-1])
         except GuestTrapped as trap:
             raise self._named(trap) from None
-        return image.Answer(store.take_text(), len(data or b""), self._outputs, self._limits)
+        return image.Answer(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
+
+    async def _put(self, data: bytes) -> bytes:
+        """Sends all pieces of an input but the last one, which it answers."""
+        last = (len(data) - 1) // image.PIECE_BYTES * image.PIECE_BYTES
+        for at in range(0, last, image.PIECE_BYTES):
+            piece = data[at : at + image.PIECE_BYTES]
+            await self._run(self._component_store.start_text(self._functions["put"], piece, results=0))
+            await trio.lowlevel.checkpoint()
+        return data[last:]
+
+    async def _text(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> bytes:
+        store = self._component_store
+        await self._run(store.start_text(self._functions[name], data), cpu_ms=cpu_ms)
+        return store.take_text()
 
     def _named(self, trap: GuestTrapped) -> GuestFault:
         """A trap says little; where it happened says more."""

@@ -18,10 +18,16 @@ from wasm_host.abi import Effects, LogLine
 from wasm_host.errors import GuestError, ProtocolViolation
 from wasm_host.limits import GuestLimits
 
-__all__ = ["BASE", "Answer", "encode_messages", "encode_place"]
+__all__ = ["BASE", "PIECE_BYTES", "Answer", "encode_messages", "encode_place", "whole_length"]
 
 BASE: Final = 4096
 """Where the translator's memory begins to be handed out."""
+
+PIECE_BYTES: Final = 256 * 1024
+"""What moves in one step, as in translator.wat: a millisecond or two. Even, so that pieces lie side by side."""
+
+_WHOLE = struct.Struct("<I")
+_WHOLE_OFFSET: Final = 60
 
 _READ_AT_ONCE_BYTES: Final = 64 * 1024
 """What is read without a pause, 64 bytes counted for each item: about a millisecond."""
@@ -112,6 +118,13 @@ def encode_messages(batch: Sequence[tuple[int, bytes]], port_names: Sequence[byt
         at += size
     head = _BATCH_HEAD.pack(BASE + _BATCH_HEAD.size, len(batch), max(0, int(now_ms)))
     return b"".join((head, struct.pack(f"<{len(numbers)}I", *numbers), *port_names, *values))
+
+
+def whole_length(first_piece: bytes) -> int:
+    """How long an answer is, all pieces together, by its first one. Raises ProtocolViolation."""
+    if len(first_piece) < _WHOLE_OFFSET + _WHOLE.size:
+        raise ProtocolViolation(f"an answer begins with {len(first_piece)} bytes, which is too few")
+    return int(_WHOLE.unpack_from(first_piece, _WHOLE_OFFSET)[0])
 
 
 class Answer:

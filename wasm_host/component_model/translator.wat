@@ -5,7 +5,7 @@
 ;; would hold the event loop and the memory of everybody. Here they are copied into this component's linear memory
 ;; instead, by code that is metered and interrupted like the stranger's own.
 ;;
-;; The host sees three functions from text to text. The text is a piece of this memory, one character a byte
+;; The host sees functions from text to text. The text is a piece of this memory, one character a byte
 ;; (latin1), laid out as the Canonical ABI lays it out; image.py writes and reads it.
 ;; What the host sends always lands at the same address, so it can contain addresses, and so can the answer.
 ;;
@@ -86,8 +86,12 @@
   (core func $close (canon lower (func $handler "close")
     (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
 
-  ;; Address 16 holds the text's address and length. The input lies at 4096 ; the answer, 64 bytes that the
-  ;; component's result fits into and then all that it points to, begins at the next multiple of 16.
+  ;; Address 16 holds a text's address and length. The input lies at 4096; the answer, 64 bytes that the component's
+  ;; result fits into and then all that it points to, begins at the next multiple of 16.
+  ;;
+  ;; Moving a text is one step for the host, in which nobody else can run, so long ones move in pieces: `put` takes
+  ;; all but the last piece of an input, `more` gives all but the first of an answer, whose length stands at its
+  ;; offset 60. Pieces of an input have even lengths, so that they lie side by side.
   (core module $Calls
     (import "memory" "memory" (memory 2))
     (import "memory" "realloc" (func $realloc (param i32 i32 i32 i32) (result i32)))
@@ -96,24 +100,38 @@
     (import "handler" "open" (func $open (param i32 i32)))
     (import "handler" "process" (func $process (param i32 i32 i64 i32)))
     (import "handler" "close" (func $close (param i32)))
+    (global $given (mut i32) (i32.const 0))
+    (global $whole (mut i32) (i32.const 0))
 
     (func $room (result i32) (call $realloc (i32.const 0) (i32.const 0) (i32.const 16) (i32.const 64)))
 
-    (func $text (param $answer i32) (result i32)
-      (i32.store (i32.const 16) (local.get $answer))
-      (i32.store (i32.const 20) (i32.sub (call $end) (local.get $answer)))
+    (func $piece (export "more") (result i32)
+      (local $length i32)
+      (local.set $length (i32.sub (global.get $whole) (global.get $given)))
+      (if (i32.gt_u (local.get $length) (i32.const 262144)) (then (local.set $length (i32.const 262144))))
+      (i32.store (i32.const 16) (global.get $given))
+      (i32.store (i32.const 20) (local.get $length))
+      (global.set $given (i32.add (global.get $given) (local.get $length)))
       (i32.const 16))
 
-    (func (export "open") (param $at i32) (param $length i32) (result i32)
+    (func $text (param $answer i32) (result i32)
+      (global.set $given (local.get $answer))
+      (global.set $whole (call $end))
+      (i32.store offset=60 (local.get $answer) (i32.sub (global.get $whole) (local.get $answer)))
+      (call $piece))
+
+    (func (export "put") (param i32 i32))
+
+    (func (export "open") (param i32 i32) (result i32)
       (local $answer i32)
-      (call $open (local.get $at) (local.tee $answer (call $room)))
+      (call $open (i32.const 4096) (local.tee $answer (call $room)))
       (call $text (local.get $answer)))
 
     ;; The input begins with the list's address and length, and the time.
-    (func (export "process") (param $at i32) (param $length i32) (result i32)
+    (func (export "process") (param i32 i32) (result i32)
       (local $answer i32)
       (call $process
-        (i32.load (local.get $at)) (i32.load offset=4 (local.get $at)) (i64.load offset=8 (local.get $at))
+        (i32.load (i32.const 4096)) (i32.load (i32.const 4100)) (i64.load (i32.const 4104))
         (local.tee $answer (call $room)))
       (call $text (local.get $answer)))
 
@@ -122,13 +140,19 @@
       (call $close (local.tee $answer (call $room)))
       (call $text (local.get $answer)))
 
-    (func (export "done") (param i32) (call $reset)))
+    (func (export "done") (param i32)
+      (if (i32.eq (global.get $given) (global.get $whole)) (then (call $reset)))))
 
   (core instance $calls (instantiate $Calls
     (with "memory" (instance $memory))
     (with "handler" (instance
       (export "open" (func $open)) (export "process" (func $process)) (export "close" (func $close))))))
 
+  (func (export "put") (param "piece" string) (canon lift (core func $calls "put")
+    string-encoding=latin1+utf16 (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+  (func (export "more") (result string) (canon lift (core func $calls "more")
+    string-encoding=latin1+utf16 (memory (core memory $memory "memory"))
+    (post-return (core func $calls "done"))))
   (func (export "open") (param "place" string) (result string) (canon lift (core func $calls "open")
     string-encoding=latin1+utf16 (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))
     (post-return (core func $calls "done"))))

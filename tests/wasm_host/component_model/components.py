@@ -39,7 +39,7 @@ ECHO = """
     (br $more)))
   (i32.const 16)"""
 
-_REALLOC = """(local $at i32)
+REALLOC = """(local $at i32)
   (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
   (global.set $next (i32.add (local.get $at) (local.get $size)))
   (if (i32.gt_u (global.get $next) (i32.const 120000)) (then (global.set $next (i32.const 65536))))
@@ -68,7 +68,7 @@ _NAMES = ("entry", "place", "message", "emission", "state-write", "level", "log-
 def component_text(
     *,
     process: str = ECHO,
-    realloc: str = _REALLOC,
+    realloc: str = REALLOC,
     opening: str = NOTHING,
     closing: str = NOTHING,
     imports: str = "",

@@ -1,8 +1,10 @@
 """Components that behave: what goes in, what comes out, what the host keeps."""
 
+import pytest
 import trio
 
-from tests.wasm_host.component_model.components import NOTHING, a_host, component, opened, run
+from tests.wasm_host.component_model.components import NOTHING, REALLOC, a_host, component, opened, run
+from wasm_host.component_model.image import PIECE_BYTES
 from wasm_host.javascript import Identity
 
 # Effects at 64 with one field set; strings lie at 512 ("out") and from 1024 on.
@@ -40,12 +42,22 @@ async def test_text_beyond_ascii_survives_both_ways() -> None:
     assert effects.emissions == [(0, value)]
 
 
-async def test_a_long_value_survives_both_ways() -> None:
-    """A value of a megabyte is within the limits."""
-    async with opened(component(memory='(memory (export "memory") 60)', process=_ECHO_ONE)) as sandbox:
-        value = b'"' + b"x" * 60_000 + b'"'
-        (effects,) = await sandbox.process([(0, value)])
-    assert effects.emissions == [(0, value)]
+@pytest.mark.parametrize("size", [60_000, PIECE_BYTES - 100, PIECE_BYTES + 1, 3_000_001])
+async def test_a_long_value_survives_both_ways(size: int) -> None:
+    """A value that travels in several pieces is whole on both sides, whatever its length."""
+    large = f"(if (i32.gt_u (local.get $size) (i32.const 50000)) (then (return (i32.const 262144)))) {REALLOC}"
+    declared, _, rest = large.partition("(local $at i32)")
+    content = component(
+        memory='(memory (export "memory") 100)', realloc=f"(local $at i32) {declared}{rest}", process=_ECHO_ONE
+    )
+    async with opened(content) as sandbox:
+        for text in ("x", "ü"):
+            value = f'"{text * (size // len(text.encode()))}"'.encode()
+            (effects,) = await sandbox.process([(0, value)])
+            assert effects.error is None
+            assert effects.emissions == [(0, value)]
+            (effects,) = await sandbox.process([(0, b"1")])
+            assert effects.emissions == [(0, b"1")]
 
 
 _ECHO_ONE = (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wasm_host.abi import Effects
-from wasm_host.component_model.image import BASE, Answer, encode_messages, encode_place
+from wasm_host.component_model.image import BASE, Answer, encode_messages, encode_place, whole_length
 from wasm_host.errors import ProtocolViolation
 from wasm_host.limits import GuestLimits
 
@@ -117,3 +117,13 @@ def test_a_wrong_number_of_effects_is_a_violation() -> None:
     """One record of effects for each message, not fewer."""
     with pytest.raises(ProtocolViolation, match="0 effects for 1"):
         _read(struct.pack("<II", BASE, 0))
+
+
+@given(st.binary(max_size=100))
+def test_a_whole_length_is_read_or_a_violation(data: bytes) -> None:
+    """The first piece says how long the answer is, if it is long enough to say anything."""
+    if len(data) < 64:
+        with pytest.raises(ProtocolViolation, match="too few"):
+            whole_length(data)
+    else:
+        assert whole_length(data) == int.from_bytes(data[60:64], "little")
