@@ -401,9 +401,7 @@ class Runtime:
     async def figures(self) -> Figures:
         """What all executions have done since the start, and what lies in those that are under way."""
         underway = tuple(self._executions.values())
-        return await measure_runtime(
-            self._tally, underway, self._registry.sandbox_statistics(), len(self._graphs)
-        )
+        return await measure_runtime(self._tally, underway, self._registry.sandbox_statistics(), len(self._graphs))
 
     def _underway(self, execution_id: str, command: str) -> Execution:
         execution = self._executions.get(execution_id)
