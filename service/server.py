@@ -148,21 +148,18 @@ async def serve_runtime(
     metrics = Metrics(runtime, readiness)
     url = url_of(listener)
     closing = trio.Event()
-    async with (
-        open_authenticator(settings) as authenticator,
-        trio.open_nursery() as measuring,
-        trio.open_nursery() as nursery,
-    ):
+    async with open_authenticator(settings) as authenticator, trio.open_nursery() as measuring:
         app = create_app(runtime, settings, readiness, authenticator, metrics)
         served = layered(app, metrics.http, spans, timeout_seconds=settings.request_timeout_seconds)
         measuring.start_soon(measure_lag, metrics.lags)
-        await nursery.start(_serve_http, served, listener, closing)
-        announce(url)
-        await told_to_stop.wait()
-        readiness.withdraw()
-        await _drain(runtime, settings.drain_seconds)
-        closing.set()
-        measuring.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_serve_http, served, listener, closing)
+            announce(url)
+            await told_to_stop.wait()
+            readiness.withdraw()
+            await _drain(runtime, settings.drain_seconds)
+            closing.set()
+        measuring.cancel_scope.cancel()  # not before: the replies under way are inside of its scope
     log.info("stopped")
 
 

@@ -154,6 +154,25 @@ async def test_a_stopping_service_takes_no_more_work() -> None:
         assert (await service.runtime.wait_finished(execution)).metrics.messages_processed == 1
 
 
+async def test_a_reply_under_way_at_the_end_is_sent_whole() -> None:
+    """Who waits for an execution to start when the service ends is told, in full, that it was cancelled."""
+    code = {**SPIN["execution"], "source": "return { initialize() { while (true) {} }, process() {} }"}
+    async with open_service() as service:
+        assert (await service.client.post("/api/components", json={**SPIN, "execution": code})).status_code == 201
+        graph_id = await service.load(single(SPIN["id"]))
+        replies: list[httpx.Response] = []
+
+        async def execute() -> None:
+            replies.append(await service.client.post(f"/api/graphs/{graph_id}/execute"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(execute)
+            while not service.runtime.executions():
+                await trio.lowlevel.checkpoint()
+            service.told_to_stop.set()
+    assert [(reply.status_code, reply.json()["state"]) for reply in replies] == [(201, "cancelled")]
+
+
 async def test_health_says_what_clients_read() -> None:
     """Status, time, version and uptime; HEAD works for those that only look whether it lives."""
     async with open_service() as service:
