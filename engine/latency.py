@@ -5,6 +5,9 @@ Adding is one logarithm and one increment; nothing is allocated.
 """
 
 import math
+import operator
+from bisect import bisect_left
+from itertools import accumulate
 
 _PER_DOUBLING = 8
 _SMALLEST_SECONDS = 1e-6
@@ -30,7 +33,7 @@ class LatencyHistogram:
 
     def merge(self, other: "LatencyHistogram") -> None:
         """Add what another histogram has counted."""
-        self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]  # noqa: SLF001 - one of us
+        self._counts = list(map(operator.add, self._counts, other._counts))  # noqa: SLF001 - one of us
 
     @property
     def count(self) -> int:
@@ -43,14 +46,9 @@ class LatencyHistogram:
 
     def percentile_seconds(self, percent: float) -> float:
         """The latency that ``percent`` of the counted ones do not exceed; 0.0 when none was counted."""
-        total = sum(self._counts)
-        if not total:
+        reached = list(accumulate(self._counts))
+        if not reached[-1]:
             return 0.0
-        rank = math.ceil(total * percent / 100)
-        seen = 0
-        for index, count in enumerate(self._counts):
-            seen += count
-            if seen >= rank:
-                # The geometric middle of the bucket: as far, by ratio, from its lower edge as from its upper.
-                return _SMALLEST_SECONDS * math.exp2((index + 0.5) / _PER_DOUBLING)
-        raise AssertionError("a rank within the total is always reached")
+        index = bisect_left(reached, math.ceil(reached[-1] * percent / 100))
+        # The geometric middle of the bucket: as far, by ratio, from its lower edge as from its upper.
+        return _SMALLEST_SECONDS * math.exp2((index + 0.5) / _PER_DOUBLING)

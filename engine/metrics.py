@@ -98,7 +98,8 @@ def summarise(
         total += counters.total_latency_seconds
         longest = max(longest, counters.max_latency_seconds)
         rate += counters.throughput.per_second(now)
-        latencies.merge(counters.latencies)
+        if counters.invocations:
+            latencies.merge(counters.latencies)
     return ExecutionMetrics(
         messages_processed=invocations - retries,
         messages_emitted=emitted,

@@ -1,38 +1,29 @@
-"""The only door to graphs and executions: nothing outside touches an instance, an inbox or a guest."""
+"""The only door to executions: nothing outside touches an instance, an inbox or a guest."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import trio
 
 from engine.builtin.http_request import open_client
-from engine.compilation import compile_graph, find_problems
-from engine.errors import (
-    ExecutionNotFoundError,
-    GraphNotFoundError,
-    IllegalTransitionError,
-    TooManyExecutionsError,
-)
+from engine.errors import ExecutionNotFoundError, IllegalTransitionError, TooManyExecutionsError
 from engine.execution import Execution
 from engine.history import Finished, History
 from engine.injection import locate
+from engine.library import Library
 from engine.limits import EngineLimits
 from engine.observer import ExecutionObserver, FlowObserver
-from engine.quota import Quotas
 from engine.registry import Registry
-from engine.routing import LoadedGraph
 from engine.sandboxed import open_sandboxes
 from engine.source import FetchSource, no_source
 from engine.tally import Figures, Tally, measure_runtime
 from engine.wallclock import WallClock
-from proto.component import ComponentDefinition, ExecutionLimits
+from proto.component import ExecutionLimits
 from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
 from proto.message import Injection
-from proto.problem import Problem
 from proto.statistics import ExecutionStatistics, RuntimeTotals
 
 
@@ -69,20 +60,16 @@ async def open_runtime(
         raise fault
 
 
-class Runtime:
-    """Graphs, components and executions. Made by :func:`open_runtime`."""
+class Runtime(Library):
+    """A library of graphs and components, and the executions that run them. Made by :func:`open_runtime`."""
 
     def __init__(self, nursery: trio.Nursery, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
-        self.limits = limits
+        super().__init__(registry, limits, clock)
         self._nursery = nursery
-        self._registry = registry
-        self._clock = clock
         self._observers: list[ExecutionObserver] = []
-        self._graphs: dict[str, LoadedGraph] = {}
         self._executions: dict[str, Execution] = {}
         self._history = History(limits.finished_executions)
         self._tally = Tally()
-        self._quotas = Quotas(limits)
 
     # Watching
 
@@ -106,83 +93,7 @@ class Runtime:
         finally:
             execution.remove_flow_observer(observer)
 
-    # Components
-
-    def components(self, *, owner: str = "") -> list[ComponentDefinition]:
-        """All components that an owner may use, the built-in ones first."""
-        return [component.definition for component in self._registry.of(owner).values()]
-
-    def component(self, component_id: str, *, owner: str = "") -> ComponentDefinition:
-        """One component.
-
-        Raises:
-            ComponentNotFoundError: there is none with this id that the owner may use.
-        """
-        return self._registry.definition(component_id, owner)
-
-    async def register_component(self, document: Any, *, owner: str = "") -> ComponentDefinition:
-        """Take in a stranger's component, given as a decoded JSON document; only its owner can use it.
-
-        Raises:
-            InvalidComponentError: carries every problem; nothing was stored.
-            ComponentExistsError: its id is taken.
-            QuotaError: the owner has as many components as he may.
-        """
-        return await self._registry.register(document, owner)
-
-    def unregister_component(self, component_id: str, *, owner: str = "") -> None:
-        """Forget a registered component.
-
-        Raises:
-            ComponentNotFoundError: there is none with this id that the owner may use.
-            ComponentBuiltInError: it is a built-in one.
-            ComponentInUseError: a loaded graph of the owner uses it.
-        """
-        users = [
-            graph.id
-            for graph in self._graphs.values()
-            if graph.owner == owner and any(node.definition.component == component_id for node in graph.nodes)
-        ]
-        self._registry.unregister(component_id, users, owner)
-
     # Graphs
-
-    async def check_graph(self, document: Any, *, owner: str = "") -> tuple[Problem, ...]:
-        """Everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
-        _, problems = await find_problems(document, self._registry.of(owner), self.limits)
-        return tuple(problems)
-
-    async def load_graph(self, document: Any, *, owner: str = "") -> LoadedGraph:
-        """Take in a graph, given as a decoded JSON document; its executions belong to the same owner.
-
-        Raises:
-            InvalidGraphError: carries every problem; nothing was stored.
-            QuotaError: the owner has as many graphs as he may.
-        """
-        self._quotas.check_graphs(self._graphs_of(owner))
-        components = self._registry.of(owner)
-        graph = await compile_graph(document, components, self.limits, self._clock.timestamp, owner)
-        self._quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
-        self._graphs[graph.id] = graph
-        return graph
-
-    def _graphs_of(self, owner: str) -> int:
-        return sum(graph.owner == owner for graph in self._graphs.values())
-
-    def graphs(self) -> list[LoadedGraph]:
-        """All loaded graphs, oldest first."""
-        return list(self._graphs.values())
-
-    def graph(self, graph_id: str) -> LoadedGraph:
-        """One loaded graph.
-
-        Raises:
-            GraphNotFoundError: there is none with this id.
-        """
-        graph = self._graphs.get(graph_id)
-        if graph is None:
-            raise GraphNotFoundError(graph_id)
-        return graph
 
     async def unload_graph(self, graph_id: str) -> None:
         """Forget a graph, and stop its executions.
@@ -190,8 +101,7 @@ class Runtime:
         Raises:
             GraphNotFoundError: there is none with this id.
         """
-        self.graph(graph_id)
-        del self._graphs[graph_id]
+        self._forget_graph(graph_id)
         async with trio.open_nursery() as nursery:
             for execution in self._executions.values():
                 if execution.graph.id == graph_id:

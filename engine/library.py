@@ -1,0 +1,112 @@
+"""What can be run: the components that are known, and the graphs that are loaded."""
+
+from typing import Any
+
+from engine.compilation import compile_graph, find_problems
+from engine.errors import GraphNotFoundError
+from engine.limits import EngineLimits
+from engine.quota import Quotas
+from engine.registry import Registry
+from engine.routing import LoadedGraph
+from engine.wallclock import WallClock
+from proto.component import ComponentDefinition
+from proto.problem import Problem
+
+
+class Library:
+    """Components and graphs, each with its owner; the half of a runtime that runs nothing.
+
+    Args:
+        registry: the components.
+        limits: bounds of definitions, and of what one owner may have.
+        clock: the time of day.
+    """
+
+    def __init__(self, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
+        self.limits = limits
+        self._registry = registry
+        self._clock = clock
+        self._graphs: dict[str, LoadedGraph] = {}
+        self._quotas = Quotas(limits)
+
+    # Components
+
+    def components(self, *, owner: str = "") -> list[ComponentDefinition]:
+        """All components that an owner may use, the built-in ones first."""
+        return [component.definition for component in self._registry.of(owner).values()]
+
+    def component(self, component_id: str, *, owner: str = "") -> ComponentDefinition:
+        """One component.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+        """
+        return self._registry.definition(component_id, owner)
+
+    async def register_component(self, document: Any, *, owner: str = "") -> ComponentDefinition:
+        """Take in a stranger's component, given as a decoded JSON document; only its owner can use it.
+
+        Raises:
+            InvalidComponentError: carries every problem; nothing was stored.
+            ComponentExistsError: its id is taken.
+            QuotaError: the owner has as many components as he may.
+        """
+        return await self._registry.register(document, owner)
+
+    def unregister_component(self, component_id: str, *, owner: str = "") -> None:
+        """Forget a registered component.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+            ComponentBuiltInError: it is a built-in one.
+            ComponentInUseError: a loaded graph of the owner uses it.
+        """
+        users = [
+            graph.id
+            for graph in self._graphs.values()
+            if graph.owner == owner and any(node.definition.component == component_id for node in graph.nodes)
+        ]
+        self._registry.unregister(component_id, users, owner)
+
+    # Graphs
+
+    async def check_graph(self, document: Any, *, owner: str = "") -> tuple[Problem, ...]:
+        """Everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
+        _, problems = await find_problems(document, self._registry.of(owner), self.limits)
+        return tuple(problems)
+
+    async def load_graph(self, document: Any, *, owner: str = "") -> LoadedGraph:
+        """Take in a graph, given as a decoded JSON document; its executions belong to the same owner.
+
+        Raises:
+            InvalidGraphError: carries every problem; nothing was stored.
+            QuotaError: the owner has as many graphs as he may.
+        """
+        self._quotas.check_graphs(self._graphs_of(owner))
+        components = self._registry.of(owner)
+        graph = await compile_graph(document, components, self.limits, self._clock.timestamp, owner)
+        self._quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
+        self._graphs[graph.id] = graph
+        return graph
+
+    def _graphs_of(self, owner: str) -> int:
+        return sum(graph.owner == owner for graph in self._graphs.values())
+
+    def graphs(self) -> list[LoadedGraph]:
+        """All loaded graphs, oldest first."""
+        return list(self._graphs.values())
+
+    def graph(self, graph_id: str) -> LoadedGraph:
+        """One loaded graph.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+        """
+        graph = self._graphs.get(graph_id)
+        if graph is None:
+            raise GraphNotFoundError(graph_id)
+        return graph
+
+    def _forget_graph(self, graph_id: str) -> None:
+        self.graph(graph_id)
+        del self._graphs[graph_id]
