@@ -1,6 +1,7 @@
 """The WebAssembly examples: built by their languages' tools, and run."""
 
 import subprocess
+import tomllib
 
 import msgspec
 import pytest
@@ -99,6 +100,14 @@ def test_the_readme_names_every_example() -> None:
     for name, (source, _) in EXAMPLES.items():
         assert source in text
         assert f"`{name}`" in text
+
+
+def test_the_python_tool_is_the_one_of_pyproject() -> None:
+    """The version that is built with here stands in pyproject.toml, and in the commands that people copy."""
+    project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    (requirement,) = project["dependency-groups"]["examples"]
+    for path in ("build.py", "README.md", "python/README.md"):
+        assert requirement in (HERE / path).read_text(encoding="utf-8")
 
 
 def test_a_refused_source_is_not_kept() -> None:
