@@ -13,9 +13,16 @@ from proto.problem import Problem
 
 
 def locate(
-    graph: LoadedGraph, messages: Sequence[Injection], limits: EngineLimits
+    graph: LoadedGraph, messages: Sequence[Injection], limits: EngineLimits, *, key: str = "messages"
 ) -> list[tuple[int, int, bytes]]:
     """The messages as (node index, input port index, JSON text).
+
+    Args:
+        graph: what they are meant for.
+        messages: from outside.
+        limits: bounds of a value.
+        key: where they stood in the request, for the paths of problems; a single one of ``messages`` is the
+            request itself.
 
     Raises:
         InvalidInjectionError: one of them names no node or port of the graph, or its value is too large, too
@@ -35,7 +42,7 @@ def locate(
         node = nodes.get(message.node_id)
         problem = _find_problem(message, node, text, limits)
         if problem is not None:
-            prefix = f"messages[{index}]." if len(messages) > 1 else ""
+            prefix = f"{key}[{index}]." if len(messages) > 1 or key != "messages" else ""
             problems.append(msgspec.structs.replace(problem, path=prefix + problem.path))
         elif node is not None:
             place = places[message.node_id, message.port] = (node.index, node.inputs.index(message.port))

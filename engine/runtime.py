@@ -121,7 +121,7 @@ class Runtime(Library):
         """
         graph = self.graph(graph_id)
         options = options or ExecuteOptions()
-        inputs = locate(graph, options.inputs or (), self.limits)
+        inputs = locate(graph, options.inputs or (), self.limits, key="inputs")
         underway = sum(execution.graph.owner == graph.owner for execution in self._executions.values())
         self._quotas.check_executions(underway)
         limit = self.limits.max_concurrent_executions

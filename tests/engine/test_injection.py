@@ -39,6 +39,14 @@ def problems_of(*messages: Injection) -> list[tuple[str, str]]:
     return [(problem.code, problem.path) for problem in caught.value.problems]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_problem_stands_where_the_request_had_the_message(count: int) -> None:
+    """The inputs of an execution are a list in its request, also where there is one of them."""
+    with pytest.raises(InvalidInjectionError) as caught:
+        locate(GRAPH, [*[injection()] * (count - 1), injection("nobody")], LIMITS, key="inputs")
+    assert [problem.path for problem in caught.value.problems] == [f"inputs[{count - 1}].nodeId"]
+
+
 def test_a_message_becomes_indices_and_its_text() -> None:
     """Node and port are looked up once; the text is kept as it is."""
     text = b'{ "b" : 1.0 }'

@@ -146,8 +146,9 @@ async def test_a_spinning_component_can_be_paused() -> None:
 async def test_inputs_are_checked_before_anything_starts() -> None:
     """An execution whose inputs name no port is not started at all."""
     async with runtime_with(QUICK_REFERENCE) as (runtime, graph_id):
-        with pytest.raises(InvalidInjectionError):
+        with pytest.raises(InvalidInjectionError) as caught:
             await runtime.execute(graph_id, ExecuteOptions(inputs=(message("nobody:in", 1),)))
+        assert [problem.path for problem in caught.value.problems] == ["inputs[0].nodeId"]
         assert runtime.executions() == []
 
 
