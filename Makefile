@@ -40,7 +40,7 @@ check: setup
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: setup
 	@$(BIN)/python -m benchmarks.bench_routing
