@@ -112,12 +112,16 @@ class Foundry:
 
     def _sweep(self, newest: Path) -> None:
         """Removes what was not used for longest; what is in use stays so, because it is mapped."""
-        files = sorted(self._folder.glob("*.*"), key=lambda path: path.stat().st_mtime)
-        total = sum(path.stat().st_size for path in files)
-        for path in files:
+        files = []
+        for path in self._folder.glob("*.*"):
+            with suppress(FileNotFoundError):  # another process may be sweeping too
+                about = path.stat()
+                files.append((about.st_mtime, about.st_size, path))
+        total = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files):
             if total <= _KEPT_BYTES or path == newest:
                 break
-            total -= path.stat().st_size
+            total -= size
             path.unlink(missing_ok=True)
 
 

@@ -7,6 +7,7 @@ others are left out, with a word about what is missing, until their tools are in
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -40,10 +41,10 @@ def build(name: str) -> Path:
     target = BUILT / f"{name}-{key}.wasm"
     if not target.exists():
         BUILT.mkdir(exist_ok=True)
-        partial = target.with_suffix(".partial")
+        partial = target.with_suffix(f".{os.getpid()}")  # the tests run in several processes
         make(HERE / source, partial)
         for outdated in BUILT.glob(f"{name}-*.wasm"):
-            outdated.unlink()
+            outdated.unlink(missing_ok=True)
         partial.replace(target)
     return target
 
@@ -60,9 +61,10 @@ def _zig(source: Path, target: Path) -> None:
 
 def _zig_component(source: Path, target: Path) -> None:
     _need_npm("@bytecodealliance/jco-transpile")
-    module = target.with_suffix(".module")
+    module = target.with_suffix(f".module{os.getpid()}")
     _zig(source, module)
     _run("node", source.with_name("componentize.mjs"), module, _CONTRACT, target)
+    module.unlink()
 
 
 def _assemblyscript(source: Path, target: Path) -> None:
