@@ -20,10 +20,16 @@ def maximum_limits(allowed: ExecutionLimits | None) -> GuestLimits:
     return msgspec.structs.replace(MAXIMUM_LIMITS, **_given(allowed))
 
 
-def limits_for(asked: ExecutionLimits | None, maximum: GuestLimits) -> GuestLimits:
-    """What the instances of a component get: what it asks for, and otherwise the default, within the maximum."""
-    default = GuestLimits()
+def limits_for(asked: ExecutionLimits | None, maximum: GuestLimits, *, stateless: bool = False) -> GuestLimits:
+    """What the instances of a component get: what it asks for, and otherwise the default, within the maximum.
+
+    A component that says it is ``stateless`` gets no keys to keep state in: several guests of one node share its
+    messages, and each would keep a state of its own.
+    """
+    default = GuestLimits(state_keys=0) if stateless else GuestLimits()
     given = _given(asked)
+    if stateless:
+        given.pop("state_keys", None)
     return msgspec.structs.replace(
         default,
         **{name: min(given.get(name, getattr(default, name)), getattr(maximum, name)) for name in _WIRE_NAMES},

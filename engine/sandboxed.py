@@ -62,7 +62,7 @@ class SourceComponent:
     def __init__(self, definition: ComponentDefinition, host: SandboxHost) -> None:
         self.definition = definition
         self._host = host
-        self._limits = limits_for(definition.execution.limits, host.maximum_limits)
+        self._limits = limits_for(definition.execution.limits, host.maximum_limits, stateless=definition.stateless)
         self._program = Program(
             mode="handler",
             source=definition.execution.source,
@@ -109,7 +109,7 @@ class ModuleComponent:
         self.definition = definition
         self._content = content
         self._host = host
-        self._limits = limits_for(definition.execution.limits, host.maximum_limits)
+        self._limits = limits_for(definition.execution.limits, host.maximum_limits, stateless=definition.stateless)
         self._program: WasmProgram | None = None
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:

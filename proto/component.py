@@ -127,7 +127,8 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
         description: one sentence for people.
         config: each configuration key.
         validate: whether values are always checked against the schemas of the ports.
-        stateless: whether no invocation depends on another, so that a node may run several at once.
+        stateless: whether no invocation depends on another, so that a node may run several at once; ``setState``
+            is an error then.
     """
 
     id: str

@@ -300,3 +300,16 @@ async def test_what_is_raised_inside_comes_out_as_it_is() -> None:
 
     with pytest.raises(KeyError, match="mine"):
         await fail_inside()
+
+
+async def test_a_component_that_says_it_is_stateless_can_keep_no_state() -> None:
+    """With ``stateless`` a component may run several at once, and ``setState`` is an error, not a silent split."""
+    source = "return { process(ctx, port, value) { ctx.setState('n', value); ctx.emit('out', value); } }"
+    graph = document({"a": {"component": "custom.test", "concurrency": 3}})
+    async with open_runtime() as runtime:
+        await runtime.register_component({**custom(source), "stateless": True})
+        loaded = await runtime.load_graph(graph)
+        ended = await execute(runtime, loaded.id, message("a:in", 1))
+        assert str(ended.state) == "failed"
+        assert ended.error is not None
+        assert "StateLimitExceeded" in ended.error.message
