@@ -8,7 +8,7 @@ BIN := .venv/bin
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench simulate fuzz lock
+.PHONY: help setup run demo test check bench wasm simulate fuzz lock
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -17,6 +17,7 @@ help: ## list the verbs
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged"
+	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
 	@echo "make bench   throughput and latency, beside a bare Trio channel"
 	@echo "make setup   .venv, packages and the QuickJS guest; the other verbs do it when needed"
 	@echo "make lock    renew constraints.txt"
@@ -50,6 +51,9 @@ lock: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz --examples 220
+
+wasm: setup
+	@$(BIN)/python -m examples.wasm.build --install
 
 simulate: setup
 	@$(BIN)/python -m tests.simulation --graphs 20000

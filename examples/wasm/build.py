@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 BUILT = HERE / "build"
 _WIT = HERE.parent.parent / "wit"
 _CONTRACT = _WIT / "symbia-component.wit"
+_COMPONENTIZE_PY = "componentize-py==0.25.1"
 _HEADERS = HERE.parent.parent / "wasm_host" / "quickjs"
 
 
@@ -80,7 +81,7 @@ def _javascript(source: Path, target: Path) -> None:
 
 
 def _python(source: Path, target: Path) -> None:
-    _need_module("componentize_py", "componentize-py==0.25.1")
+    _need_module("componentize_py", _COMPONENTIZE_PY)
     command = ("-c", "from componentize_py import script; script()", "-d", _WIT, "-w", "guest")
     _run(sys.executable, *command, "componentize", source.stem, "-o", target, folder=source.parent)
 
@@ -112,8 +113,10 @@ EXAMPLES: dict[str, tuple[str, Maker]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Builds what is named, or everything; with --install, the npm packages first."""
+    """Builds what is named, or everything; with --install, the tools first: npm's where there is an npm."""
     names = [each for each in arguments if each != "--install"] or list(EXAMPLES)
+    if "--install" in arguments:
+        _run(sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", _COMPONENTIZE_PY)
     if "--install" in arguments and shutil.which("npm"):
         _run("npm", "install", "--no-audit", "--no-fund", "--prefix", HERE)
     for name in names:
