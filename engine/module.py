@@ -9,7 +9,7 @@ import hashlib
 
 import msgspec
 
-from engine.source import is_sha256
+from engine.source import FetchSource, check_origin, fetch_content, is_sha256
 from proto.component import Code
 from proto.problem import Problem
 
@@ -21,11 +21,15 @@ def check_module(code: Code) -> list[Problem]:
     if code.type != "wasm":
         message = f"execution.module belongs to execution.type wasm, not {code.type}"
         return [Problem("component.unexpected_module", _PLACE, message)]
-    if code.source or code.source_url:
-        message = "A component of type wasm is its module; leave source and sourceUrl out"
+    if code.source or (code.module and code.source_url):
+        message = "A component of type wasm is its module, or the sourceUrl of one; leave the others out"
         return [Problem("component.two_sources", "execution.source", message)]
+    if code.source_url:
+        return check_origin(code)
     if not code.module:
-        message = "A component of type wasm needs its module: the bytes of a WebAssembly file, in base64"
+        message = (
+            "A component of type wasm needs its module, the bytes of a WebAssembly file in base64, or a sourceUrl"
+        )
         return [Problem("component.missing_source", _PLACE, message)]
     if code.sha256 and not is_sha256(code.sha256):
         message = "sha256 is the SHA-256 of the module's bytes, as 64 hexadecimal digits"
@@ -33,17 +37,24 @@ def check_module(code: Code) -> list[Problem]:
     return []
 
 
-def take_module(code: Code) -> tuple[Code, bytes, list[Problem]]:
+async def obtain_module(code: Code, fetch: FetchSource, limit_bytes: int) -> tuple[Code, bytes, list[Problem]]:
     """The module's bytes, the code with their hash in place of them, and what is wrong.
 
     Args:
         code: one in which :func:`check_module` found nothing.
+        fetch: goes to a sourceUrl.
+        limit_bytes: bounds what is fetched; the sandbox bounds all modules.
     """
-    try:
-        content = base64.b64decode(code.module, validate=True)
-    except (binascii.Error, ValueError) as error:
-        message = f"execution.module is not base64: {error}"
-        return code, b"", [Problem("component.invalid_base64", _PLACE, message)]
+    if code.source_url:
+        content, problems = await fetch_content(code.source_url, fetch, limit_bytes)
+        if problems:
+            return code, b"", problems
+    else:
+        try:
+            content = base64.b64decode(code.module, validate=True)
+        except (binascii.Error, ValueError) as error:
+            message = f"execution.module is not base64: {error}"
+            return code, b"", [Problem("component.invalid_base64", _PLACE, message)]
     found = hashlib.sha256(content).hexdigest()
     if code.sha256 and code.sha256.lower() != found:
         message = f"The module has the SHA-256 {found}, not {code.sha256.lower()}: it is not what was expected"

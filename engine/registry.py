@@ -22,7 +22,7 @@ from engine.errors import (
     InvalidComponentError,
 )
 from engine.limits import EngineLimits
-from engine.module import take_module
+from engine.module import obtain_module
 from engine.quota import Quotas
 from engine.sandboxed import ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
 from engine.source import FetchSource, no_source, obtain_source
@@ -101,7 +101,8 @@ class Registry:
         """The component, with its code at hand and not yet looked at."""
         content = b""
         if definition.execution.type == "wasm":
-            code, content, problems = take_module(definition.execution)
+            limit_bytes = self._host.maximum_limits.module_bytes
+            code, content, problems = await obtain_module(definition.execution, self._fetch_source, limit_bytes)
         else:
             code, problems = await obtain_source(definition.execution, self._fetch_source, self._limits)
         if problems:

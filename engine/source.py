@@ -15,8 +15,8 @@ from engine.limits import EngineLimits
 from proto.component import Code
 from proto.problem import Problem
 
-FetchSource = Callable[[str], Awaitable[bytes]]
-"""Fetches what stands at a URL, or raises SourceFetchError."""
+FetchSource = Callable[[str, int], Awaitable[bytes]]
+"""Fetches what stands at a URL, of at most so many bytes, or raises SourceFetchError."""
 
 URL_LIMIT_CHARACTERS = 2_000
 """Length of a sourceUrl. People paste them."""
@@ -29,14 +29,14 @@ class SourceFetchError(Exception):
     """A source cannot be fetched; the message says why, and what would help."""
 
 
-async def no_source(url: str) -> bytes:
+async def no_source(url: str, limit_bytes: int) -> bytes:
     """Fetches nothing: where nobody has said how.
 
     Raises:
         SourceFetchError: always.
     """
-    del url
-    raise SourceFetchError("this runtime fetches no sources; send the text as execution.source")
+    del url, limit_bytes
+    raise SourceFetchError("this runtime fetches no sources; send it in the definition itself")
 
 
 def check_origin(code: Code) -> list[Problem]:
@@ -82,14 +82,9 @@ async def obtain_source(code: Code, fetch: FetchSource, limits: EngineLimits) ->
     """
     if not code.source_url:
         return _pinned(code, code.source.encode("utf-8", "surrogatepass"), "execution.sha256")
-    try:
-        content = await fetch(code.source_url)
-    except SourceFetchError as error:
-        message = f"The source cannot be fetched from {code.source_url}: {error}"
-        return code, [Problem("component.source_unavailable", _PLACE, message)]
-    if len(content) > limits.source_bytes:
-        message = f"A component's source has at most {limits.source_bytes} bytes; {code.source_url} gives more"
-        return code, [Problem("component.source_too_large", _PLACE, message)]
+    content, problems = await fetch_content(code.source_url, fetch, limits.source_bytes)
+    if problems:
+        return code, problems
     try:
         source = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -99,6 +94,19 @@ async def obtain_source(code: Code, fetch: FetchSource, limits: EngineLimits) ->
         message = f"What {code.source_url} gives is empty"
         return code, [Problem("component.missing_source", _PLACE, message)]
     return _pinned(msgspec.structs.replace(code, source=source), content, _PLACE)
+
+
+async def fetch_content(url: str, fetch: FetchSource, limit_bytes: int) -> tuple[bytes, list[Problem]]:
+    """What stands at a sourceUrl, or why it cannot be had."""
+    try:
+        content = await fetch(url, limit_bytes)
+    except SourceFetchError as error:
+        message = f"The source cannot be fetched from {url}: {error}"
+        return b"", [Problem("component.source_unavailable", _PLACE, message)]
+    if len(content) > limit_bytes:
+        message = f"A component's source has at most {limit_bytes} bytes; {url} gives more"
+        return b"", [Problem("component.source_too_large", _PLACE, message)]
+    return content, []
 
 
 def _pinned(code: Code, content: bytes, place: str) -> tuple[Code, list[Problem]]:

@@ -134,7 +134,7 @@ async def run_plan(plan: Plan, output: BinaryIO, notes: Notes, *, input_descript
         InputError: a message could not be taken.
     """
     limits = EngineLimits(injection_wait_seconds=math.inf, default_timeout_ms=0)
-    fetcher = SourceFetcher(UNGUARDED.open_source_client, limits.source_bytes)
+    fetcher = SourceFetcher(UNGUARDED.open_source_client)
     async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
         try:
             return await _run(runtime, plan, output, notes, input_descriptor)

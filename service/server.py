@@ -127,7 +127,7 @@ async def open_configured_runtime(settings: Settings, resolve: Resolve | None = 
         limits=limits,
         cache_folder=settings.cache_folder,
         open_http_client=traced(outside.open_client),
-        fetch_source=SourceFetcher(outside.open_source_client, limits.source_bytes),
+        fetch_source=SourceFetcher(outside.open_source_client),
     ) as runtime:
         yield runtime
 

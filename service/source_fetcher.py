@@ -22,15 +22,13 @@ class SourceFetcher:
 
     Args:
         open_client: makes the client that goes there; it decides what may be reached.
-        limit_bytes: of a source; one that is larger is refused as soon as it is seen to be.
     """
 
-    def __init__(self, open_client: Callable[[], httpx.AsyncClient], limit_bytes: int) -> None:
+    def __init__(self, open_client: Callable[[], httpx.AsyncClient]) -> None:
         self._open_client = open_client
-        self._limit_bytes = limit_bytes
 
-    async def __call__(self, url: str) -> bytes:
-        """What stands at a URL.
+    async def __call__(self, url: str, limit_bytes: int) -> bytes:
+        """What stands at a URL; more than ``limit_bytes`` is refused as soon as it is seen to be more.
 
         Raises:
             SourceFetchError: it cannot be reached, or must not be; it is not there, too large, or too slow.
@@ -38,13 +36,13 @@ class SourceFetcher:
         try:
             with trio.fail_after(FETCH_SECONDS):
                 async with self._open_client() as client, client.stream("GET", url, headers=_HEADERS) as answer:
-                    return await self._read(answer)
+                    return await self._read(answer, limit_bytes)
         except trio.TooSlowError as error:
             raise SourceFetchError(f"it took longer than {FETCH_SECONDS:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise SourceFetchError(str(error) or type(error).__name__) from error
 
-    async def _read(self, answer: httpx.Response) -> bytes:
+    async def _read(self, answer: httpx.Response, limit_bytes: int) -> bytes:
         if answer.status_code != httpx.codes.OK:
             raise SourceFetchError(f"it was answered by {answer.status_code} {answer.reason_phrase}".rstrip())
         encoding = answer.headers.get("content-encoding", "identity").strip().lower()
@@ -54,8 +52,8 @@ class SourceFetcher:
         with trio.CancelScope() as scope:
             async for chunk in answer.aiter_raw():
                 body += chunk
-                if len(body) > self._limit_bytes:
+                if len(body) > limit_bytes:
                     scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
-        if len(body) > self._limit_bytes:
-            raise SourceFetchError(f"it is larger than {self._limit_bytes} bytes")
+        if len(body) > limit_bytes:
+            raise SourceFetchError(f"it is larger than {limit_bytes} bytes")
         return bytes(body)

@@ -42,7 +42,7 @@ def command(graph: Path, components: tuple[Path, ...]) -> None:
 async def _find(document: Any, components: Sequence[tuple[Path, Any]]) -> list[str]:
     lines = []
     limits = EngineLimits()
-    fetcher = SourceFetcher(UNGUARDED.open_source_client, limits.source_bytes)
+    fetcher = SourceFetcher(UNGUARDED.open_source_client)
     async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
         for path, definition in components:
             try:

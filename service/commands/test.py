@@ -50,7 +50,7 @@ def _read(path: Path) -> CaseFile:
 
 async def _run(files: list[tuple[Path, CaseFile]]) -> list[Verdict]:
     limits = EngineLimits()
-    fetcher = SourceFetcher(UNGUARDED.open_source_client, limits.source_bytes)
+    fetcher = SourceFetcher(UNGUARDED.open_source_client)
     verdicts = []
     for path, file in files:
         async with open_workbench(limits=limits, fetch_source=fetcher) as workbench:

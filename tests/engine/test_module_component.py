@@ -14,6 +14,7 @@ from tests.engine.stage import Tap, document
 from tests.engine.test_runtime import message
 from tests.wasm_host.component_model.components import component
 from tests.wasm_host.sandboxes import module_text
+from wasm_host.limits import MAXIMUM_LIMITS
 
 
 def _document(content: bytes, **execution: Any) -> dict[str, Any]:
@@ -50,6 +51,42 @@ async def test_a_plain_module_runs_in_a_graph() -> None:
     outputs, state = await _outputs(bytes(wasmtime.wat2wasm(module_text())), message("a:in", 12))
     assert outputs == []
     assert state == "completed"
+
+
+async def test_a_fetched_module_runs_and_is_pinned() -> None:
+    """A component of type wasm may name a sourceUrl: fetched once, within the bound of modules, and pinned."""
+    content = component()
+    asked: list[tuple[str, int]] = []
+
+    async def fetch(url: str, limit_bytes: int) -> bytes:
+        asked.append((url, limit_bytes))
+        return content
+
+    definition = _document(b"", module="", sourceUrl="https://code.example/a.wasm")
+    async with open_runtime(fetch_source=fetch) as runtime:
+        registered = await runtime.register_component(definition)
+        graph = await runtime.load_graph(document({"a": "custom.wasm"}))
+        started = await runtime.execute(graph.id)
+        await runtime.inject(started.id, [message("a:in", 12)], final=True)
+        assert (await runtime.wait_finished(started.id)).state == "completed"
+    assert asked == [("https://code.example/a.wasm", MAXIMUM_LIMITS.module_bytes)]
+    assert registered.execution.source_hash == hashlib.sha256(content).hexdigest()
+    assert registered.execution.source_url == "https://code.example/a.wasm"
+
+
+async def test_a_fetched_module_of_another_hash_is_refused() -> None:
+    """What a sourceUrl gives must be what the author expects, if he says so; the problem names the hash."""
+
+    async def fetch(url: str, limit_bytes: int) -> bytes:
+        del url, limit_bytes
+        return component()
+
+    definition = _document(b"", module="", sourceUrl="https://code.example/a.wasm", sha256="0" * 64)
+    async with open_runtime(fetch_source=fetch) as runtime:
+        with pytest.raises(InvalidComponentError) as refused:
+            await runtime.register_component(definition)
+        assert [problem.code for problem in refused.value.problems] == ["component.source_hash_mismatch"]
+        assert len(runtime.components()) == 10
 
 
 async def test_a_trap_fails_the_execution() -> None:

@@ -22,7 +22,7 @@ async def test_the_bytes_are_fetched_as_they_are() -> None:
     """What the server sends arrives, asked for without compression."""
     content = bytes(range(256)) * 100
     async with serving(answer(content)) as server:
-        found = await SourceFetcher(open_client, len(content))(server.url + "/a.wasm?v=1")
+        found = await SourceFetcher(open_client)(server.url + "/a.wasm?v=1", len(content))
         (request,) = server.requests
     assert hashlib.sha256(found).digest() == hashlib.sha256(content).digest()
     assert (request.method, request.target, request.headers["accept-encoding"]) == (
@@ -36,13 +36,13 @@ async def test_one_byte_too_many_is_refused() -> None:
     """The limit is exact."""
     async with serving(answer(b"12345")) as server:
         with pytest.raises(SourceFetchError, match="larger than 4 bytes"):
-            await SourceFetcher(open_client, 4)(server.url)
+            await SourceFetcher(open_client)(server.url, 4)
 
 
 async def test_a_redirect_is_followed() -> None:
     """Code often stands behind one."""
     async with serving(answer(status="302 Found", location="/there"), answer(b"1")) as server:
-        assert await SourceFetcher(open_client, 10)(server.url) == b"1"
+        assert await SourceFetcher(open_client)(server.url, 10) == b"1"
 
 
 @pytest.mark.usefixtures("autojump_clock")
@@ -60,9 +60,9 @@ async def test_a_slow_source_is_given_up() -> None:
                 yield b"x"
 
     began = trio.current_time()
-    fetch = SourceFetcher(lambda: httpx.AsyncClient(transport=Drops()), 1_000_000)
+    fetch = SourceFetcher(lambda: httpx.AsyncClient(transport=Drops()))
     with pytest.raises(SourceFetchError, match="longer than 30 s"):
-        await fetch("https://slow.example/")
+        await fetch("https://slow.example/", 1_000_000)
     assert trio.current_time() - began == pytest.approx(FETCH_SECONDS)
 
 
@@ -74,7 +74,7 @@ async def test_a_connection_that_breaks_is_told() -> None:
 
     async with serving(hang_up) as server:
         with pytest.raises(SourceFetchError, match="disconnected"):
-            await SourceFetcher(open_client, 10)(server.url)
+            await SourceFetcher(open_client)(server.url, 10)
 
 
 @given(url=st.text() | st.from_regex(r"https?://[^/]*/?", fullmatch=True))
@@ -84,6 +84,6 @@ def test_any_text_raises_the_one_error(url: str) -> None:
 
     async def attempt() -> None:
         with pytest.raises(SourceFetchError, match=r"\S"):
-            await SourceFetcher(outside.open_source_client, 10)(url)
+            await SourceFetcher(outside.open_source_client)(url, 10)
 
     trio.run(attempt)
