@@ -112,5 +112,4 @@ def _compile_node(index: int, node: Node, tables: _NodeTables, limits: EngineLim
         error_port=tables.outputs.index(ERROR_PORT),
         capacity=node.inbox.capacity or limits.inbox_messages,
         overflow=node.inbox.overflow,
-        is_output=not any(tables.routes),
     )

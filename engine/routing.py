@@ -34,7 +34,6 @@ class CompiledNode(msgspec.Struct, frozen=True):
         error_port: index of the ``error`` port.
         capacity: messages that its inbox holds.
         overflow: what a full inbox does.
-        is_output: whether no edge leaves it.
     """
 
     index: int
@@ -49,7 +48,6 @@ class CompiledNode(msgspec.Struct, frozen=True):
     error_port: int
     capacity: int
     overflow: Overflow
-    is_output: bool
 
     @property
     def id(self) -> str:
