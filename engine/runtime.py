@@ -109,8 +109,20 @@ class Runtime(Library):
 
     # Executions
 
-    async def execute(self, graph_id: str, options: ExecuteOptions | None = None) -> ExecutionSnapshot:
+    async def execute(
+        self,
+        graph_id: str,
+        options: ExecuteOptions | None = None,
+        *,
+        on_created: Callable[[str], None] | None = None,
+    ) -> ExecutionSnapshot:
         """Start an execution; return when it runs, or when it has failed to initialise.
+
+        Args:
+            graph_id: what to run.
+            options: how.
+            on_created: called with the execution's id before anything happens in it, so that a watcher misses
+                nothing; it takes note and never raises.
 
         Raises:
             GraphNotFoundError: there is no such graph.
@@ -139,6 +151,8 @@ class Runtime(Library):
             clock=self._clock,
         )
         self._executions[execution.id] = execution
+        if on_created is not None:
+            on_created(execution.id)
         self._nursery.start_soon(self._run, execution)
         try:
             await execution.started.wait()

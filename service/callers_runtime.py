@@ -94,9 +94,15 @@ class CallersRuntime(Runtime):
 
     # Executions
 
-    async def execute(self, graph_id: str, options: ExecuteOptions | None = None) -> ExecutionSnapshot:
+    async def execute(
+        self,
+        graph_id: str,
+        options: ExecuteOptions | None = None,
+        *,
+        on_created: Callable[[str], None] | None = None,
+    ) -> ExecutionSnapshot:
         self._change_graph(graph_id)
-        return await self._runtime.execute(graph_id, options)
+        return await self._runtime.execute(graph_id, options, on_created=on_created)
 
     def executions(self, *, owner: str | None = None) -> list[ExecutionSnapshot]:
         caller = self._caller()

@@ -1,7 +1,7 @@
 """The runtime, through its only door, with the real sandbox."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -313,3 +313,20 @@ async def test_a_component_that_says_it_is_stateless_can_keep_no_state() -> None
         assert str(ended.state) == "failed"
         assert ended.error is not None
         assert "StateLimitExceeded" in ended.error.message
+
+
+async def test_a_watcher_told_of_the_creation_misses_nothing_of_the_start() -> None:
+    """Who watches from ``on_created`` on sees the first state of an execution and its first hop."""
+    async with runtime_with(QUICK_REFERENCE) as (runtime, graph_id), AsyncExitStack() as stack:
+        tap = Tap()
+        states: list[str] = []
+
+        def begin(execution_id: str) -> None:
+            states.append(str(runtime.execution(execution_id).state))
+            stack.enter_context(runtime.watch(execution_id, tap))
+
+        options = ExecuteOptions(inputs=(message("input:in", 1),))
+        execution = await runtime.execute(graph_id, options, on_created=begin)
+        await runtime.wait_finished(execution.id)
+    assert states == ["pending"]
+    assert tap.hops[0][:2] == ("input", "out")
