@@ -26,6 +26,7 @@ from service.http_metrics import HttpMetrics
 from service.loop_lag import LAG_SECONDS
 from service.routes.graphs import ENDED
 from service.routes.health import Readiness
+from service.siblings.status import SiblingReport
 from service.version import version
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -67,6 +68,7 @@ class Metrics:
         yield InfoMetricFamily("symbia_runtime", "The program that answers.", {"version": version()})
         yield _gauge("symbia_ready", "Whether the service takes work.", self._readiness.ready)
         yield _gauge("symbia_graphs", "Loaded graphs.", figures.graphs)
+        yield from _sibling_families(self._readiness.siblings.reports())
         yield from _load_families(figures.load)
         yield from _tally_families(figures.tally)
         yield from _sandbox_families(figures)
@@ -84,6 +86,17 @@ class _Page(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
+
+
+def _sibling_families(reports: Iterable[SiblingReport]) -> Iterator[Metric]:
+    up = GaugeMetricFamily("symbia_sibling_up", "Whether a service beside this one answers.", labels=["sibling"])
+    attempts = CounterMetricFamily("symbia_sibling_attempts", "How often it was tried.", labels=["sibling"])
+    failures = CounterMetricFamily("symbia_sibling_failures", "How many of those failed.", labels=["sibling"])
+    for report in reports:
+        up.add_metric([report.name], report.state == "up")
+        attempts.add_metric([report.name], report.attempts)
+        failures.add_metric([report.name], report.failures)
+    yield from (up, attempts, failures)
 
 
 def _load_families(load: Load) -> Iterator[Metric]:

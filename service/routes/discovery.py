@@ -9,6 +9,7 @@ from service.exchange import reply
 from service.operation import Reply, operation
 from service.routes.health import Readiness
 from service.settings import Settings
+from service.siblings.status import SiblingReport
 from service.version import version
 
 DESCRIPTION = "Runs dataflow graphs: components joined by edges, JSON messages pushed through."
@@ -42,6 +43,12 @@ AUTHENTICATION = (
 )
 
 
+class Stats(RuntimeTotals, frozen=True, rename="camel", omit_defaults=True):
+    """The totals, and the services beside this one, where any are configured."""
+
+    siblings: tuple[SiblingReport, ...] = ()
+
+
 class RuntimeBounds(msgspec.Struct, frozen=True, rename="camel"):
     """The bounds that a caller meets first; the timeout is in milliseconds."""
 
@@ -71,13 +78,14 @@ def discovery_routes(runtime: Runtime, settings: Settings, readiness: Readiness)
     @routes.get("/stats")
     @operation(
         "getStats",
-        Reply(200, RuntimeTotals, {"loadedGraphs": 3, "activeExecutions": 1, "totalMessagesProcessed": 1547}),
+        Reply(200, Stats, {"loadedGraphs": 3, "activeExecutions": 1, "totalMessagesProcessed": 1547}),
         tag="service",
         summary="How much there is, and how much was processed",
         is_public=True,
     )
     async def stats() -> Response:
-        return reply(runtime.totals())
+        totals = msgspec.structs.asdict(runtime.totals())
+        return reply(Stats(**totals, siblings=readiness.siblings.reports()))
 
     @routes.get("/bootstrap/service")
     @operation(

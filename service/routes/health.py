@@ -8,14 +8,20 @@ from quart import Blueprint, Response
 
 from service.exchange import reply
 from service.operation import Reply, operation
+from service.siblings.status import Siblings
 from service.version import version
 
 
 class Readiness:
-    """Whether the service takes work. It does from its making until ``withdraw``."""
+    """Whether the service takes work. It does from its making until ``withdraw``.
 
-    def __init__(self) -> None:
+    Args:
+        siblings: what is known of the services beside this one; none where it runs alone.
+    """
+
+    def __init__(self, siblings: Siblings | None = None) -> None:
         self.ready = True
+        self.siblings = siblings or Siblings()
         self._began = trio.current_time()
 
     def withdraw(self) -> None:
@@ -53,14 +59,25 @@ class LiveReply(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that the service needs in order to take work."""
+    """One thing that the service needs or uses.
+
+    Attributes:
+        status: ``ok``, ``unhealthy`` where it makes the service unready, ``degraded`` where it does not.
+        message: why, for people.
+    """
 
     status: str
     message: str
 
 
 class ReadyReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether work should be sent here; ``checks`` says what is missing."""
+    """Whether work should be sent here.
+
+    Attributes:
+        status: ``ok`` or ``unhealthy``.
+        timestamp: of now, ISO 8601 in UTC.
+        checks: ``server`` where the service stops, and each sibling that is configured, by its name.
+    """
 
     status: str
     timestamp: str
@@ -109,18 +126,30 @@ def health_routes(readiness: Readiness) -> Blueprint:
     @operation(
         "getReadiness",
         Reply(200, ReadyReply),
-        Reply(503, ReadyReply, description="The service is stopping."),
+        Reply(503, ReadyReply, description="The service is stopping, or misses a sibling that it must have."),
         tag="service",
         summary="Whether work should be sent here",
         is_public=True,
     )
     async def ready() -> Response:
-        if readiness.ready:
-            return reply(ReadyReply("ok", _now()))
-        checks = {"server": Check("unhealthy", "The service is stopping")}
-        return reply(ReadyReply("unhealthy", _now(), checks), 503)
+        checks = _checks(readiness)
+        is_ready = not any(check.status == "unhealthy" for check in checks.values())
+        return reply(ReadyReply("ok" if is_ready else "unhealthy", _now(), checks), 200 if is_ready else 503)
 
     return routes
+
+
+def _checks(readiness: Readiness) -> dict[str, Check]:
+    checks = {} if readiness.ready else {"server": Check("unhealthy", "The service is stopping")}
+    missing = {report.name for report in readiness.siblings.missing()}
+    for report in readiness.siblings.reports():
+        if report.state == "up":
+            checks[report.name] = Check("ok", f"Answers since {report.since}")
+        else:
+            why = f": {report.last_error}" if report.last_error else ""
+            message = f"{'Not asked' if report.state == 'unknown' else 'Down'} since {report.since}{why}"
+            checks[report.name] = Check("unhealthy" if report.name in missing else "degraded", message)
+    return checks
 
 
 def _now() -> str:

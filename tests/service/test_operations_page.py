@@ -11,6 +11,7 @@ from service import delivery, descriptors, message_stream, server
 from service.metrics import Metrics
 from service.problems import SlowRequestError
 from service.routes.health import Readiness
+from service.siblings.status import Siblings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -20,7 +21,9 @@ USUAL = re.compile(r"(process|python)_\w+")
 
 async def _scrape() -> str:
     async with open_runtime(limits=EngineLimits()) as runtime:
-        metrics = Metrics(runtime, Readiness())
+        siblings = Siblings()
+        siblings.add("catalog").succeeded()
+        metrics = Metrics(runtime, Readiness(siblings))
         metrics.http.count("GET", "/x", 200, 0.1)
         return (await metrics.page()).decode()
 

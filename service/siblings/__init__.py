@@ -1,0 +1,1 @@
+"""The services beside this one: what they have in common, whichever it is."""
