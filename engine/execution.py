@@ -111,6 +111,11 @@ class Execution:
         return Instance(node, instance_id, handlers, self._circuit, on_error)
 
     @property
+    def owner(self) -> str:
+        """Whose it is: its graph's owner."""
+        return self.graph.owner
+
+    @property
     def state(self) -> ExecutionState:
         """Where the execution is in its life."""
         return self._lifecycle.state

@@ -2,20 +2,44 @@
 
 from collections import Counter, OrderedDict
 
-import msgspec
-
 from engine.errors import ExecutionNotFoundError
 from proto.execution import ExecutionSnapshot, LogEntry
 from proto.statistics import ExecutionStatistics
 
 
-class Finished(msgspec.Struct, frozen=True):
-    """What is kept of an execution after its end."""
+class Finished:
+    """What is kept of an execution after its end; it answers what an ``Execution`` does.
 
-    owner: str
-    snapshot: ExecutionSnapshot
-    logs: list[LogEntry]
-    statistics: ExecutionStatistics
+    Args:
+        owner: whose it was.
+        snapshot: its last one.
+        logs: its latest log lines, oldest first.
+        statistics: its last ones.
+    """
+
+    def __init__(
+        self, owner: str, snapshot: ExecutionSnapshot, logs: list[LogEntry], statistics: ExecutionStatistics
+    ) -> None:
+        self.owner = owner
+        self.id = snapshot.id
+        self._snapshot = snapshot
+        self._logs = logs
+        self._statistics = statistics
+
+    def snapshot(self) -> ExecutionSnapshot:
+        """The execution as it ended."""
+        return self._snapshot
+
+    def statistics(self) -> ExecutionStatistics:
+        """Where its messages were then."""
+        return self._statistics
+
+    def logs(self) -> list[LogEntry]:
+        """The latest log lines of its handlers, oldest first."""
+        return list(self._logs)
+
+    async def wait_quiescent(self) -> None:
+        """Return: nothing is in flight any more."""
 
 
 class History:
@@ -31,7 +55,7 @@ class History:
 
     def add(self, record: Finished) -> None:
         """Keep an execution that has just ended, and forget what has become too much."""
-        self._records[record.snapshot.id] = record
+        self._records[record.id] = record
         while len(self._records) > self._capacity:
             self._forget_one()
 

@@ -134,7 +134,7 @@ class Runtime(Library):
         graph = self.graph(graph_id)
         options = options or ExecuteOptions()
         inputs = locate(graph, options.inputs or (), self.limits, key="inputs")
-        underway = sum(execution.graph.owner == graph.owner for execution in self._executions.values())
+        underway = sum(execution.owner == graph.owner for execution in self._executions.values())
         self._quotas.check_executions(underway)
         limit = self.limits.max_concurrent_executions
         if len(self._executions) >= limit:
@@ -170,7 +170,7 @@ class Runtime(Library):
             del self._executions[execution.id]
             self._tally.close(execution)
             self._history.add(
-                Finished(execution.graph.owner, execution.snapshot(), execution.logs(), execution.statistics())
+                Finished(execution.owner, execution.snapshot(), execution.logs(), execution.statistics())
             )
 
     def owner_of(self, execution_id: str) -> str:
@@ -179,15 +179,13 @@ class Runtime(Library):
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._executions.get(execution_id)
-        return self._history.record(execution_id).owner if execution is None else execution.graph.owner
+        return self._known(execution_id).owner
 
     def executions(self, *, owner: str | None = None) -> list[ExecutionSnapshot]:
         """All executions that are under way or kept for inspection, or those of one owner; oldest first."""
-        records, underway = self._history.records(), self._executions.values()
-        finished = [record.snapshot for record in records if owner in (None, record.owner)]
-        running = [execution.snapshot() for execution in underway if owner in (None, execution.graph.owner)]
-        return sorted(finished + running, key=lambda snapshot: snapshot.created_at)
+        known: list[Execution | Finished] = [*self._history.records(), *self._executions.values()]
+        wanted = [execution.snapshot() for execution in known if owner in (None, execution.owner)]
+        return sorted(wanted, key=lambda snapshot: snapshot.created_at)
 
     def execution(self, execution_id: str) -> ExecutionSnapshot:
         """One execution at this moment.
@@ -195,8 +193,7 @@ class Runtime(Library):
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._executions.get(execution_id)
-        return self._history.record(execution_id).snapshot if execution is None else execution.snapshot()
+        return self._known(execution_id).snapshot()
 
     def statistics(self, execution_id: str) -> ExecutionStatistics:
         """Where the messages of an execution are, and what holds them up.
@@ -204,8 +201,7 @@ class Runtime(Library):
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._executions.get(execution_id)
-        return self._history.record(execution_id).statistics if execution is None else execution.statistics()
+        return self._known(execution_id).statistics()
 
     def logs(self, execution_id: str) -> list[LogEntry]:
         """The latest log lines of an execution's handlers, oldest first.
@@ -213,8 +209,7 @@ class Runtime(Library):
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._executions.get(execution_id)
-        return self._history.record(execution_id).logs if execution is None else execution.logs()
+        return self._known(execution_id).logs()
 
     async def inject(
         self, execution_id: str, messages: Sequence[Injection], *, final: bool = False
@@ -230,7 +225,7 @@ class Runtime(Library):
         """
         execution = self._underway(execution_id, "inject into")
         located = locate(execution.graph, messages, self.limits)
-        self._quotas.spend(execution.graph.owner, (len(text) for _, _, text in located))
+        self._quotas.spend(execution.owner, (len(text) for _, _, text in located))
         return await execution.inject(located, final=final)
 
     async def pause(self, execution_id: str) -> ExecutionSnapshot:
@@ -283,10 +278,9 @@ class Runtime(Library):
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._executions.get(execution_id)
-        if execution is None:
-            return self._history.record(execution_id).snapshot
-        await execution.finished.wait()
+        execution = self._known(execution_id)
+        if isinstance(execution, Execution):
+            await execution.finished.wait()
         return execution.snapshot()
 
     async def wait_quiescent(self, execution_id: str) -> ExecutionSnapshot:
@@ -295,9 +289,7 @@ class Runtime(Library):
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._executions.get(execution_id)
-        if execution is None:
-            return self._history.record(execution_id).snapshot
+        execution = self._known(execution_id)
         await execution.wait_quiescent()
         return execution.snapshot()
 
@@ -307,8 +299,8 @@ class Runtime(Library):
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._executions.get(execution_id)
-        if execution is not None:
+        execution = self._known(execution_id)
+        if isinstance(execution, Execution):
             await _stop_if_running(execution)
         self._history.forget(execution_id)
 
@@ -327,10 +319,14 @@ class Runtime(Library):
         underway = tuple(self._executions.values())
         return await measure_runtime(self._tally, underway, self._registry.sandbox_statistics(), len(self._graphs))
 
+    def _known(self, execution_id: str) -> Execution | Finished:
+        """An execution that is under way, or else what is kept of it."""
+        return self._executions.get(execution_id) or self._history.record(execution_id)
+
     def _underway(self, execution_id: str, command: str) -> Execution:
-        execution = self._executions.get(execution_id)
-        if execution is None:
-            raise IllegalTransitionError(execution_id, command, self._history.record(execution_id).snapshot.state)
+        execution = self._known(execution_id)
+        if isinstance(execution, Finished):
+            raise IllegalTransitionError(execution_id, command, execution.snapshot().state)
         return execution
 
 
