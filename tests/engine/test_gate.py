@@ -22,7 +22,9 @@ async def test_closing_an_idle_gate_answers_at_once() -> None:
     gate = Gate()
     with trio.testing.assert_no_checkpoints():
         await gate.close()
-    assert not gate.is_open
+    with trio.move_on_after(60) as patience:
+        await gate.enter()
+    assert patience.cancelled_caught
 
 
 async def test_closing_waits_for_all_who_run() -> None:
