@@ -7,9 +7,11 @@ from uuid import uuid4
 import msgspec
 
 from engine import config as configuration
-from engine.component import Component, input_names, output_names
+from engine.component import Component, input_names, outputs_of
 from engine.errors import InvalidGraphError
+from engine.lanes import port_lanes
 from engine.limits import EngineLimits
+from engine.resolution import Resolution
 from engine.routing import CompiledNode, LoadedGraph, Target
 from engine.schema import compile_schemas
 from engine.topology import analyse
@@ -20,15 +22,37 @@ from proto.problem import Problem
 
 
 async def find_problems(
-    document: Any, components: Mapping[str, Component], limits: EngineLimits
+    document: Any,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    found: Resolution | None = None,
 ) -> tuple[GraphDefinition | None, list[Problem]]:
-    """The graph that a document describes, and everything that is wrong with it."""
+    """The graph that a document describes, and everything that is wrong with it.
+
+    Args:
+        document: decoded JSON.
+        components: those that its nodes may name, by id.
+        limits: bounds of definitions.
+        found: what speaks against the use of its components, if anything does.
+    """
     draft, problems = parse_graph(document, limits)
     if draft is None:
         return None, problems
     problems += check_graph(draft, components, limits)
     problems += await _check_components(draft, components)
+    if found is not None:
+        problems += [*_obstacles(draft, found), *found.problems]
     return draft.definition, problems
+
+
+def _obstacles(draft: GraphDraft, found: Resolution) -> list[Problem]:
+    """What speaks against components, at each node that uses one of them."""
+    nodes = zip(draft.node_places, draft.definition.nodes, strict=True)
+    return [
+        msgspec.structs.replace(found.obstacles[node.component], path=f"nodes[{place}].component")
+        for place, node in nodes
+        if node.component in found.obstacles
+    ]
 
 
 async def compile_graph(
@@ -37,19 +61,23 @@ async def compile_graph(
     limits: EngineLimits,
     timestamp: Callable[[], str],
     owner: str = "",
+    *,
+    found: Resolution | None = None,
 ) -> LoadedGraph:
     """A decoded JSON document as a graph that can run. ``components`` are those that ``owner`` may use.
+
+    ``found`` is as for :func:`find_problems`.
 
     Raises:
         InvalidGraphError: it cannot; carries every problem.
     """
-    definition, problems = await find_problems(document, components, limits)
+    definition, problems = await find_problems(document, components, limits, found)
     if problems or definition is None:
         raise InvalidGraphError(problems)
     ids = [node.id for node in definition.nodes]
     topology, _ = analyse(ids, [(edge.source.node, edge.target.node) for edge in definition.edges])
     index_of = {node_id: index for index, node_id in enumerate(ids)}
-    nodes = [_NodeTables(components[node.component]) for node in definition.nodes]
+    nodes = [_NodeTables(components[node.component], node) for node in definition.nodes]
     for index, edge in enumerate(definition.edges):
         source, target = nodes[index_of[edge.source.node]], nodes[index_of[edge.target.node]]
         port = target.inputs.index(edge.target.port)
@@ -87,12 +115,12 @@ async def _check_components(draft: GraphDraft, components: Mapping[str, Componen
 
 
 class _NodeTables:
-    """What edges lead to and from a node, by the indices of its component's ports."""
+    """What edges lead to and from a node, by the indices of its ports."""
 
-    def __init__(self, component: Component) -> None:
+    def __init__(self, component: Component, node: Node) -> None:
         self.component = component
         self.inputs = input_names(component.definition)
-        self.outputs = output_names(component.definition)
+        self.outputs = outputs_of(component, node.config)
         self.routes: list[list[Target]] = [[] for _ in self.outputs]
         self.incoming: list[int] = []
 
@@ -110,6 +138,7 @@ def _compile_node(index: int, node: Node, tables: _NodeTables, limits: EngineLim
         schemas=compile_schemas(definition, tables.outputs) if node.validate or definition.validate else None,
         incoming=tuple(tables.incoming),
         error_port=tables.outputs.index(ERROR_PORT),
+        lanes=port_lanes(definition, tables.outputs),
         capacity=node.inbox.capacity or limits.inbox_messages,
         overflow=node.inbox.overflow,
     )

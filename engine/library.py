@@ -7,6 +7,7 @@ from engine.errors import GraphNotFoundError
 from engine.limits import EngineLimits
 from engine.quota import Quotas
 from engine.registry import Registry
+from engine.resolution import ComponentSource, Resolver
 from engine.routing import LoadedGraph
 from engine.wallclock import WallClock
 from proto.component import ComponentDefinition
@@ -25,6 +26,7 @@ class Library:
     def __init__(self, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
         self.limits = limits
         self._registry = registry
+        self._resolver = Resolver(registry, limits)
         self._clock = clock
         self._graphs: dict[str, LoadedGraph] = {}
         self._quotas = Quotas(limits)
@@ -68,11 +70,16 @@ class Library:
         ]
         self._registry.unregister(component_id, users, owner)
 
+    def find_components_in(self, source: ComponentSource | None) -> None:
+        """Look there from now on for components that are neither built in nor registered; None looks nowhere."""
+        self._resolver.source = source
+
     # Graphs
 
     async def check_graph(self, document: Any, *, owner: str = "") -> tuple[Problem, ...]:
         """Everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
-        _, problems = await find_problems(document, self._registry.of(owner), self.limits)
+        found = await self._resolver.resolve(document, owner)
+        _, problems = await find_problems(document, found.components, self.limits, found)
         return tuple(problems)
 
     async def load_graph(self, document: Any, *, owner: str = "") -> LoadedGraph:
@@ -83,8 +90,10 @@ class Library:
             QuotaError: the owner has as many graphs as he may.
         """
         self._quotas.check_graphs(self._graphs_of(owner))
-        components = self._registry.of(owner)
-        graph = await compile_graph(document, components, self.limits, self._clock.timestamp, owner)
+        found = await self._resolver.resolve(document, owner)
+        graph = await compile_graph(
+            document, found.components, self.limits, self._clock.timestamp, owner, found=found
+        )
         self._quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
         self._graphs[graph.id] = graph
         return graph

@@ -66,6 +66,9 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     owner_components: int = 1_000
     """Components that one owner may have registered; 0 for no bound."""
 
+    found_components: int = 500
+    """Components that were found elsewhere and are kept compiled; the one that was unused longest goes first."""
+
     owner_executions: int = 0
     """Executions that one owner may have under way; 0 for as many as there may be at all."""
 

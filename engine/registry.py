@@ -84,20 +84,36 @@ class Registry:
             ComponentExistsError: its id is a built-in one's, or the owner has used it.
             QuotaError: the owner has as many components as he may.
         """
+        definition = self._parsed(document)
+        self._check_place(definition.id, owner)
+        component = await self._made(definition)
+        self._check_place(definition.id, owner)  # others may have come while this one was being checked
+        self._owned.setdefault(owner, {})[definition.id] = component
+        return component.definition
+
+    async def make(self, document: Any) -> Component:
+        """A component of a stranger's definition, given as a decoded JSON document; it is not stored.
+
+        Raises:
+            InvalidComponentError: as ``register`` does.
+        """
+        return await self._made(self._parsed(document))
+
+    def _parsed(self, document: Any) -> ComponentDefinition:
         definition, problems = parse_component(document, self._limits)
         if definition is None or problems:
             raise InvalidComponentError(problems)
-        self._check_place(definition.id, owner)
-        component = await self._made(definition)
-        definition = component.definition
+        return definition
+
+    async def _made(self, definition: ComponentDefinition) -> Component:
+        """The component, its code at hand and compiled."""
+        component = await self._with_code(definition)
         problems = list(await component.check_source())
         if problems:
             raise InvalidComponentError(problems)
-        self._check_place(definition.id, owner)  # others may have come while this one was being checked
-        self._owned.setdefault(owner, {})[definition.id] = component
-        return definition
+        return component
 
-    async def _made(self, definition: ComponentDefinition) -> SourceComponent | ModuleComponent:
+    async def _with_code(self, definition: ComponentDefinition) -> SourceComponent | ModuleComponent:
         """The component, with its code at hand and not yet looked at."""
         content = b""
         if definition.execution.type == "wasm":

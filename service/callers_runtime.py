@@ -11,6 +11,7 @@ from typing import Any
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.lifecycle import TERMINAL
 from engine.observer import ExecutionObserver, FlowObserver
+from engine.resolution import ComponentSource
 from engine.routing import LoadedGraph
 from engine.runtime import Runtime
 from engine.tally import Figures
@@ -51,6 +52,11 @@ class CallersRuntime(Runtime):
         self._see_execution(execution_id)
         with self._runtime.watch(execution_id, observer):
             yield
+
+    def find_components_in(self, source: ComponentSource | None) -> None:
+        """Refused to all callers: where components come from is the service's to say."""
+        del source
+        raise ReadOnlyCallerError("Only the service itself may say where components come from")
 
     # Components and graphs: whose they are is the caller's, whatever a route may give as the owner
 
