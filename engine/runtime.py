@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -95,8 +96,8 @@ class Runtime(Library):
 
     # Graphs
 
-    async def unload_graph(self, graph_id: str) -> None:
-        """Forget a graph, and stop its executions.
+    async def unload_graph(self, graph_id: str, *, drain: bool = False) -> None:
+        """Forget a graph, and stop its executions: at once, or after they have drained.
 
         Raises:
             GraphNotFoundError: there is none with this id.
@@ -105,7 +106,7 @@ class Runtime(Library):
         async with trio.open_nursery() as nursery:
             for execution in self._executions.values():
                 if execution.graph.id == graph_id:
-                    nursery.start_soon(_stop_if_running, execution)
+                    nursery.start_soon(partial(_stop_if_running, execution, drain=drain))
 
     # Executions
 
@@ -330,8 +331,8 @@ class Runtime(Library):
         return execution
 
 
-async def _stop_if_running(execution: Execution) -> None:
+async def _stop_if_running(execution: Execution, *, drain: bool = False) -> None:
     try:
-        await execution.stop(drain=False)
+        await execution.stop(drain=drain)
     except IllegalTransitionError:
         return  # it ended by itself in the same moment

@@ -94,9 +94,9 @@ class CallersRuntime(Runtime):
             raise GraphNotFoundError(graph_id)
         return graph
 
-    async def unload_graph(self, graph_id: str) -> None:
+    async def unload_graph(self, graph_id: str, *, drain: bool = False) -> None:
         self._change_graph(graph_id)
-        await self._runtime.unload_graph(graph_id)
+        await self._runtime.unload_graph(graph_id, drain=drain)
 
     # Executions
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -226,6 +227,21 @@ async def test_unloading_a_graph_stops_its_executions() -> None:
         with pytest.raises(GraphNotFoundError):
             await runtime.execute(graph_id)
         assert [graph.id for graph in runtime.graphs()] == [other.id]
+
+
+async def test_unloading_with_drain_finishes_what_was_accepted(autojump_clock: trio.testing.MockClock) -> None:
+    """The graph is gone at once, and its executions come to their end with all that was on its way."""
+    del autojump_clock
+    slow = document({"a": node("symbia.core.delay", config={"ms": 1000})})
+    async with runtime_with(slow) as (runtime, graph_id):
+        execution = await runtime.execute(graph_id)
+        await runtime.inject(execution.id, [message("a:in", 1), message("a:in", 2)])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(runtime.unload_graph, graph_id, drain=True))
+            await trio.testing.wait_all_tasks_blocked()
+            assert runtime.graphs() == []
+        ended = runtime.execution(execution.id)
+        assert (ended.state, ended.metrics.messages_emitted) == ("completed", 2)
 
 
 async def test_a_crash_in_one_execution_does_not_reach_another() -> None:
