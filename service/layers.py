@@ -1,17 +1,25 @@
 """The layers around the application, from the caller inwards: each is an ASGI application around another one."""
 
+from collections.abc import Sequence
+
 from hypercorn.typing import ASGIFramework
 from quart_trio import QuartTrio
 
 from service.deadline import BoundedRequests
 from service.delivery import WholeReplies
 from service.http_metrics import HttpMetrics
+from service.request_observer import RequestObserver
 from service.request_watch import WatchedRequests, note_routes
 from service.spans import Spans
 
 
 def layered(
-    app: QuartTrio, http: HttpMetrics, spans: Spans | None = None, *, timeout_seconds: float = 0
+    app: QuartTrio,
+    http: HttpMetrics,
+    spans: Spans | None = None,
+    *,
+    timeout_seconds: float = 0,
+    observers: Sequence[RequestObserver] = (),
 ) -> ASGIFramework:
     """The application with its layers.
 
@@ -20,6 +28,7 @@ def layered(
         http: counts every request.
         spans: trace every request, where somebody collects spans.
         timeout_seconds: that a reply may take; 0 for no bound.
+        observers: hear of every request.
     """
     note_routes(app)
-    return WholeReplies(WatchedRequests(BoundedRequests(app, timeout_seconds), http, spans))
+    return WholeReplies(WatchedRequests(BoundedRequests(app, timeout_seconds), http, spans, observers))

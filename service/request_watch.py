@@ -6,6 +6,7 @@ because every few seconds of them would bury the rest.
 
 import secrets
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import structlog
@@ -21,6 +22,7 @@ from quart import request
 from quart_trio import QuartTrio
 
 from service.http_metrics import UNMATCHED, HttpMetrics
+from service.request_observer import RequestObserver, SeenReply, SeenRequest, see_request
 from service.spans import RequestSpan, Spans
 from service.trace import HEADER, bind_trace, trace_id_of
 
@@ -49,28 +51,42 @@ class WatchedRequests:
         application: whose routes are noted (:func:`note_routes`).
         metrics: count every request.
         spans: trace every request, where somebody collects spans.
+        observers: hear of every request.
     """
 
-    def __init__(self, application: ASGIFramework, metrics: HttpMetrics, spans: Spans | None = None) -> None:
+    def __init__(
+        self,
+        application: ASGIFramework,
+        metrics: HttpMetrics,
+        spans: Spans | None = None,
+        observers: Sequence[RequestObserver] = (),
+    ) -> None:
         self._application = application
         self._metrics = metrics
         self._spans = spans
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        trace_id = trace_id_of(scope["headers"], time.time_ns() // 1_000_000, secrets.token_hex(3))
+        began_ms = time.time_ns() // 1_000_000
+        trace_id = trace_id_of(scope["headers"], began_ms, secrets.token_hex(3))
         bind_trace(trace_id)  # nothing is left of it: the server gives each request a task of its own
         mark = (HEADER, trace_id.encode())
         status = 0  # what is told when the caller went away before the reply
+        size_bytes = 0
 
         async def send_marked(event: ASGISendEvent) -> None:
-            nonlocal status
+            nonlocal status, size_bytes
             if event["type"] == "http.response.start":
                 status = event["status"]
                 event["headers"] = [*event["headers"], mark]
+            elif event["type"] == "http.response.body":
+                size_bytes += len(event["body"])
             await send(event)
+
+        seen = self._tell_begin(scope, trace_id, began_ms) if self._observers else None
 
         began = time.perf_counter()
         self._metrics.in_progress += 1
@@ -80,13 +96,36 @@ class WatchedRequests:
                 await self._application(scope, receive, send_marked)
             finally:
                 self._metrics.in_progress -= 1
-                self._note_end(scope, status, time.perf_counter() - began, span)
+                seconds = time.perf_counter() - began
+                self._note_end(scope, status, seconds, span)
+                if seen is not None:
+                    reply = SeenReply(status, _route_of(scope), seconds, size_bytes)
+                    for observer in self._observers:
+                        observer.ended(seen, reply)
+
+    def _tell_begin(self, scope: HTTPScope, trace_id: str, began_ms: int) -> SeenRequest:
+        peer = scope.get("client")
+        seen = see_request(
+            scope["method"],
+            scope["path"],
+            scope["headers"],
+            client=str(peer[0]) if peer else "",
+            trace_id=trace_id,
+            began_ms=began_ms,
+        )
+        for observer in self._observers:
+            observer.began(seen)
+        return seen
 
     def _note_end(self, scope: HTTPScope, status: int, seconds: float, span: RequestSpan | None) -> None:
-        route = str(scope.get(_ROUTE, UNMATCHED))
+        route = _route_of(scope)
         method = scope["method"]
         self._metrics.count(method, route, status, seconds)
         if span is not None:
             span.end(route, status)
         write = log.debug if route in _PROBES and status == 200 else log.info
         write("request", method=method, path=scope["path"], status=status, duration_ms=round(seconds * 1000, 2))
+
+
+def _route_of(scope: HTTPScope) -> str:
+    return str(scope.get(_ROUTE, UNMATCHED))

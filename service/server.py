@@ -34,7 +34,9 @@ from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
 from service.spans import Spans, open_spans
+from service.telemetry.opening import open_telemetry
 from service.traced_client import traced
+from service.version import version
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
@@ -148,13 +150,21 @@ async def serve_runtime(
     metrics = Metrics(runtime, readiness)
     url = url_of(listener)
     closing = trio.Event()
-    async with open_authenticator(settings) as authenticator, trio.open_nursery() as measuring:
+    async with (
+        open_authenticator(settings) as authenticator,
+        open_telemetry(settings, readiness.siblings) as telemetry,
+        trio.open_nursery() as measuring,
+    ):
         app = create_app(runtime, settings, readiness, authenticator, metrics)
-        served = layered(app, metrics.http, spans, timeout_seconds=settings.request_timeout_seconds)
+        observers = [] if telemetry is None else [telemetry.requests]
+        timeout_seconds = settings.request_timeout_seconds
+        served = layered(app, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers)
         measuring.start_soon(measure_lag, metrics.lags)
         async with trio.open_nursery() as nursery:
             await nursery.start(_serve_http, served, listener, closing)
             announce(url)
+            if telemetry is not None:
+                telemetry.requests.started(version(), url)
             await told_to_stop.wait()
             readiness.withdraw()
             await _drain(runtime, settings.drain_seconds)

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import msgspec
 
 from engine.limits import EngineLimits
-from service.identity_settings import IDENTITY_ROWS, IdentitySettings
+from service.catalog_settings import CATALOG_ROWS
+from service.identity_settings import IDENTITY_ROWS
+from service.live_settings import LIVE_ROWS, LiveSettings
 from service.outbound_rules import (
     ALLOW_EXPECTED,
     DEFAULT_PORTS,
@@ -25,11 +27,12 @@ from service.outbound_rules import (
     read_ports,
 )
 from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, URL, Kind, choice, whole_number
+from service.telemetry_settings import TELEMETRY_ROWS
 
 LogFormat = Literal["auto", "json", "console"]
 
 
-class Settings(IdentitySettings, frozen=True, kw_only=True):
+class Settings(LiveSettings, frozen=True, kw_only=True):
     """How the service runs. ``TABLE`` says what each field means, its unit and its default."""
 
     host: str = "127.0.0.1"
@@ -112,6 +115,7 @@ TABLE = (
     ),
     Row("port", ("RUNTIME_PORT", "PORT"), PORT, "The port to serve on; 0 takes any free one."),
     *(Row(*row) for row in IDENTITY_ROWS),
+    *(Row(*row) for row in CATALOG_ROWS),
     Row(
         "max_concurrent_executions",
         ("MAX_CONCURRENT_EXECUTIONS",),
@@ -205,6 +209,8 @@ TABLE = (
         URL,
         "Where OpenTelemetry spans are sent by OTLP over HTTP, without /v1/traces; needs the extra otel.",
     ),
+    *(Row(*row) for row in LIVE_ROWS),
+    *(Row(*row) for row in TELEMETRY_ROWS),
 )
 
 

@@ -1,0 +1,103 @@
+"""Telemetry as the settings ask for it, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import structlog
+import trio
+
+from engine.wallclock import WallClock
+from service.identity import api_url
+from service.settings import Settings
+from service.siblings.status import Siblings
+from service.telemetry.client import TIMEOUT_SECONDS, LoggingClient
+from service.telemetry.credentials import Credentials, FixedCredentials, SystemCredentials
+from service.telemetry.exporter import Exporter
+from service.telemetry.graph_metrics import GraphMetrics
+from service.telemetry.requests import RequestTelemetry
+from service.telemetry.series import Series
+
+LAST_SECONDS = 1.0
+"""How long the last records may take to be sent when the service ends."""
+
+CONNECTIONS = 4
+"""To the logging service at once; one batch is sent after another."""
+
+log = structlog.get_logger("telemetry")
+
+
+class Telemetry:
+    """What others of this service give their news to. Opened with :func:`open_telemetry`.
+
+    Attributes:
+        exporter: sends, and counts what it sent and dropped.
+        requests: observes HTTP requests.
+        graphs: takes the metrics of graphs.
+    """
+
+    def __init__(self, exporter: Exporter, settings: Settings, clock: WallClock) -> None:
+        labels = {"serviceId": settings.service_id, "env": settings.telemetry_env}
+        org = {"orgId": settings.telemetry_org_id} if settings.telemetry_org_id else {}
+        self.exporter = exporter
+        self.requests = RequestTelemetry(exporter, settings.service_id, {**org, **labels}, clock)
+        self.graphs = GraphMetrics(exporter, labels)
+
+
+@asynccontextmanager
+async def open_telemetry(
+    settings: Settings, siblings: Siblings, clock: WallClock | None = None
+) -> AsyncIterator[Telemetry | None]:
+    """Telemetry for the length of the block, at whose end the last of it is sent; None where it is off.
+
+    Args:
+        settings: where it goes, and how.
+        siblings: the board on which the logging service is to be seen.
+        clock: the time of day.
+    """
+    if not settings.sends_telemetry:
+        yield None
+        return
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    base_url = api_url(settings.logging_url)
+    async with (
+        httpx.AsyncClient(
+            base_url=base_url, timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False, follow_redirects=False
+        ) as client,
+        httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False) as identity,
+    ):
+        logging = LoggingClient(client, _credentials(settings, identity), _scope(settings))
+        series = Series(logging, settings.service_id)
+        exporter = Exporter(logging, series, siblings.add("logging"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(exporter.run)
+            yield Telemetry(exporter, settings, clock or WallClock())
+            nursery.cancel_scope.cancel()
+        with trio.move_on_after(LAST_SECONDS):
+            await exporter.flush()
+        if exporter.waiting or exporter.dropped:
+            log.warning("telemetry lost", records=exporter.waiting + exporter.dropped, sent=exporter.sent)
+
+
+def _credentials(settings: Settings, identity: httpx.AsyncClient) -> Credentials:
+    org = {"X-Org-Id": settings.telemetry_org_id} if settings.telemetry_org_id else {}
+    match settings.effective_telemetry_auth_mode:
+        case "apikey":
+            return FixedCredentials({"X-API-Key": str(settings.telemetry_api_key), **org})
+        case "bearer":
+            return FixedCredentials({"Authorization": f"Bearer {settings.telemetry_bearer!s}", **org})
+        case "none":
+            return FixedCredentials(org)
+        case _:
+            url = api_url(settings.bootstrap_identity_url)
+            return SystemCredentials(identity, url, settings.telemetry_org_id)
+
+
+def _scope(settings: Settings) -> dict[str, str]:
+    """Headers that say on behalf of what is sent, by the platform's rule."""
+    return {
+        "X-Service-Id": settings.service_id,
+        "X-Env": settings.telemetry_env,
+        "X-Data-Class": "none",
+        "X-Policy-Ref": "policy/default",
+    }

@@ -1,0 +1,92 @@
+"""The ids under which the logging service keeps streams and metrics: found or made once, and remembered."""
+
+from typing import Any
+
+from service.telemetry.client import LoggingClient
+from service.telemetry.refusal import LoggingError
+
+SERIES = 1_000
+"""Metrics that are remembered; graphs name them, so their number needs a bound."""
+
+_DESCRIPTIONS = {
+    "service.request.count": ("counter", "Requests that have ended"),
+    "service.request.latency_ms": ("histogram", "Milliseconds from the head of a request to the end of its reply"),
+    "service.error.count": ("counter", "Requests that ended with a status of 500 and above"),
+}
+_OF_GRAPHS = ("gauge", "Reported by a node of a graph")
+
+
+class TooManySeriesError(Exception):
+    """More metrics were named than are kept."""
+
+
+class Series:
+    """Ids of one stream and of many metrics.
+
+    Args:
+        client: asks for them.
+        service_id: after which the stream is named.
+    """
+
+    def __init__(self, client: LoggingClient, service_id: str) -> None:
+        self._client = client
+        self._stream_name = f"service.{service_id}.logs"
+        self._stream = ""
+        self._metrics: dict[tuple[str, str], str] = {}
+
+    async def stream(self) -> str:
+        """The id of the service's stream of log lines.
+
+        Raises:
+            LoggingError: it cannot be had at present.
+        """
+        if not self._stream:
+            body = {"name": self._stream_name, "description": "Service telemetry logs", "level": "info"}
+            self._stream = _id_of(await self._client.post("logs/streams", body))
+        return self._stream
+
+    async def metric(self, org: str, name: str) -> str:
+        """The id of a metric: an existing one of this name, or a new one.
+
+        Args:
+            org: whose it is; "" for the service's own.
+            name: of the metric.
+
+        Raises:
+            LoggingError: it cannot be had at present.
+            TooManySeriesError: as many as may be are known already.
+        """
+        known = self._metrics.get((org, name))
+        if known is not None:
+            return known
+        if len(self._metrics) >= SERIES:
+            raise TooManySeriesError(f"{SERIES} metrics are known already")
+        found = _find(await self._client.get("metrics", org=org), name)
+        if not found:
+            kind, description = _DESCRIPTIONS.get(name, _OF_GRAPHS)
+            body = {"name": name, "metricType": kind, "description": description}
+            found = _id_of(await self._client.post("metrics", body, org=org))
+        self._metrics[org, name] = found
+        return found
+
+    def forget(self) -> None:
+        """The service does not know an id any more: it has lost what it knew, and all are asked for again."""
+        self._stream = ""
+        self._metrics.clear()
+
+
+def _id_of(answer: Any) -> str:
+    found = answer.get("id") if isinstance(answer, dict) else None
+    if not isinstance(found, str) or not found:
+        raise LoggingError("its answer holds no id")
+    return found
+
+
+def _find(answer: Any, name: str) -> str:
+    """The id of a metric in a list, bare or wrapped; "" where it is not in there."""
+    if isinstance(answer, dict):
+        answer = answer.get("metrics")
+    if not isinstance(answer, list):
+        raise LoggingError("its list of metrics is none")
+    ids = [item.get("id") for item in answer if isinstance(item, dict) and item.get("name") == name]
+    return next((each for each in ids if isinstance(each, str) and each), "")
