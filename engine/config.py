@@ -28,6 +28,9 @@ _TYPES: dict[str, Callable[[object], bool]] = {
 MAX_HINTS = 20
 """Unknown keys of one node that are answered with a similar name; looking for one takes its time."""
 
+ANY_KEY = "*"
+"""Stands among the declared keys for all that are not; they are taken as they come."""
+
 CONFIG_TYPES = frozenset(_TYPES)
 """The type names that a ``ConfigField`` may bear."""
 
@@ -41,7 +44,7 @@ def complete(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> di
 def check(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> list[Problem]:
     """Everything that is wrong with a configuration; paths are relative to it.
 
-    A component that declares no key at all takes any.
+    A component that declares no key at all takes any, and so does one that declares ``*``.
     """
     problems = [
         Problem("config.missing_key", key, f"Config key {key} is required: {field.description}".rstrip(": "))
@@ -53,7 +56,7 @@ def check(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> list[
         field = fields.get(key)
         if field is not None:
             problems += _check_value(key, value, field)
-        elif fields:
+        elif fields and ANY_KEY not in fields:
             hints += 1
             problems.append(Problem("config.unknown_key", key, _unknown(key, fields, hints=hints <= MAX_HINTS)))
     return problems

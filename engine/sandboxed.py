@@ -150,17 +150,21 @@ class ExpressionRunner:
         self.definition = declared.definition
         self._mode = declared.mode
         self._keys = declared.keys
+        self._frame = declared.before, declared.after
+        self._otherwise = declared.otherwise
         self._host = host
         self._limits = limits_for(None, host.maximum_limits)
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         """That exactly one expression is given, and that it parses."""
         given = [key for key in self._keys if key in config]
+        if not given and self._otherwise:
+            return ()
         if len(given) != 1:
             wanted = " or ".join(self._keys)
             message = f"exactly one of {wanted} is required, {len(given)} are given"
             return [Problem("config.expression_count", given[-1] if given else self._keys[0], message)]
-        program = self._program(config)
+        program = Program(mode=self._mode, source=config[given[0]], filename=given[0])  # without what frames it
         names = input_names(self.definition), output_names(self.definition)
         return await _check(self._host, program, names, codec.encode(config), given[0], self._limits)
 
@@ -168,8 +172,9 @@ class ExpressionRunner:
         return SandboxedHandler(self._host, self._program(context.config), context, self._limits)
 
     def _program(self, config: Mapping[str, Any]) -> Program:
-        (key,) = (key for key in self._keys if key in config)
-        return Program(mode=self._mode, source=config[key], filename=key)
+        key = next((key for key in self._keys if key in config), self._keys[0])
+        before, after = self._frame
+        return Program(mode=self._mode, source=f"{before}{config.get(key, self._otherwise)}{after}", filename=key)
 
 
 class SandboxedHandler(Handler):

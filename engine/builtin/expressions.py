@@ -22,11 +22,18 @@ class ExpressionComponent(msgspec.Struct, frozen=True):
         mode: ``map`` emits the result on output 0; ``test`` forwards the unchanged input, to output 0 when the
             result is truthy and to output 1 when it is not.
         keys: the configuration keys that may hold the expression; a node gives exactly one of them.
+        before: what stands before the expression where it sees more than others; must not hold a line break, so
+            that the author's lines keep their numbers.
+        after: what stands behind it then.
+        otherwise: the expression of nodes that give none, framed likewise; empty where they must.
     """
 
     definition: ComponentDefinition
     mode: Literal["map", "test"]
     keys: tuple[str, ...]
+    before: str = ""
+    after: str = ""
+    otherwise: str = ""
 
 
 FILTER = ExpressionComponent(

@@ -62,6 +62,13 @@ def test_a_component_without_keys_takes_any() -> None:
     assert config.check({"whatever": 1}, {}) == []
 
 
+def test_a_star_takes_what_is_not_declared() -> None:
+    """Where any key is taken, the declared ones are still held to what they declare."""
+    fields = {**FIELDS, config.ANY_KEY: ConfigField()}
+    problems = config.check({"must": 1, "sise": 1, "size": "large"}, fields)
+    assert [problem.path for problem in problems] == ["size"]
+
+
 def test_defaults_fill_what_is_absent() -> None:
     """A default stands in for an absent key and yields to a given one; keys without default stay absent."""
     assert config.complete({"must": 1}, FIELDS) == {"size": 3, "must": 1}

@@ -1,0 +1,104 @@
+"""What travels through a routine: a value, and the variables that its steps remember.
+
+A value enters a routine as it is. The first step that remembers something puts it into ``{"value", "variables"}``,
+and whatever has just these two keys, with an object in ``variables``, is read as such by every later step. So the
+variables of one message never meet those of another, nothing is kept outside of messages, and whoever injects may
+hand variables in (docs/decisions/0075).
+"""
+
+import msgspec
+
+from engine.builtin import json_path
+from proto.codec import encode
+
+VARIABLES_LIMIT = 100
+"""Variables of one message. Each is carried from step to step."""
+
+VARIABLES_LIMIT_BYTES = 256 * 1024
+"""JSON text of all variables of one message, for the same reason."""
+
+MESSAGE_KEYS = frozenset({"value", "variables"})
+
+_object_decoder: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class VariablesLimitError(ValueError):
+    """A message would carry more variables than it may; the message says which bound is met."""
+
+
+class RoutineMessage(msgspec.Struct, frozen=True):
+    """A value and its variables, all as JSON text.
+
+    Attributes:
+        value: what the routine works on.
+        variables: by name.
+    """
+
+    value: msgspec.Raw
+    variables: dict[str, msgspec.Raw]
+
+    def remembering(self, key: str, text: bytes) -> "RoutineMessage":
+        """The same message with one more variable, or another value of one.
+
+        Raises:
+            VariablesLimitError: these would be too many, or too large.
+        """
+        variables = {**self.variables, key: msgspec.Raw(text)}
+        size_bytes = sum(len(name) + len(held) for name, held in variables.items())
+        if len(variables) > VARIABLES_LIMIT:
+            raise VariablesLimitError(f"A message carries at most {VARIABLES_LIMIT} variables")
+        if size_bytes > VARIABLES_LIMIT_BYTES:
+            raise VariablesLimitError(
+                f"The variables have {size_bytes} bytes, and a message carries at most {VARIABLES_LIMIT_BYTES}"
+            )
+        return RoutineMessage(self.value, variables)
+
+    def encoded(self) -> bytes:
+        """The JSON text of ``{"value", "variables"}``."""
+        return encode({"value": self.value, "variables": self.variables})
+
+
+def read_message(text: bytes) -> RoutineMessage:
+    """A value as it arrives at a step.
+
+    Raises:
+        msgspec.DecodeError: the text is no JSON.
+    """
+    plain = RoutineMessage(msgspec.Raw(text), {})
+    if not text.lstrip(b" \t\r\n").startswith(b"{"):
+        return plain
+    fields = _object_decoder.decode(text)
+    if fields.keys() != MESSAGE_KEYS:
+        return plain
+    try:
+        return RoutineMessage(fields["value"], _object_decoder.decode(fields["variables"]))
+    except msgspec.ValidationError:  # "variables" is something else than an object
+        return plain
+
+
+def find(message: RoutineMessage, names: tuple[str, ...], defaults: dict[str, msgspec.Raw]) -> bytes | None:
+    """The JSON text that a dotted path means; None where it means nothing.
+
+    ``value.a`` leads into the value and ``variables.a`` into the variables; any other path into the variable of
+    its first name, or else into the value's field.
+
+    Args:
+        message: what is looked into.
+        names: the path.
+        defaults: variables that no step has set.
+
+    Raises:
+        msgspec.DecodeError: what the way leads through is no JSON.
+    """
+    first, rest = names[0], names[1:]
+    if first == "value":
+        return json_path.find(bytes(message.value), rest)
+    variables = {**defaults, **message.variables}
+    if first == "variables":
+        if not rest:
+            return encode(variables)
+        first, rest = rest[0], rest[1:]
+        return json_path.find(bytes(variables[first]), rest) if first in variables else None
+    if first in variables:
+        return json_path.find(bytes(variables[first]), rest)
+    return json_path.find(bytes(message.value), names)

@@ -1,0 +1,97 @@
+"""``say``, ``ask`` and ``think`` of ``symbia.routine``: what an assistant says, or would have to make up.
+
+``say`` needs no model: it says the words that its author wrote. The message itself goes on to the next step, and
+the words leave by a port of their own, where whoever watches the graph finds them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from engine.builtin.declaration import port
+from engine.builtin.routine_message import read_message
+from engine.builtin.routine_step import LLM, declare_step, defaults_of, model_missing, passing, refused
+from engine.builtin.routine_template import FilledTooLongError, Template
+from engine.component import Builtin
+from engine.handler import Handler, InstanceContext, LogLine, Message, Outcome
+from proto.codec import encode
+from proto.component import ConfigField
+from proto.problem import Problem
+
+WORDS = ("content", "message")
+"""The params that may hold what is said; where neither does, the description is said."""
+
+_SAID = 1  # the index of the port
+
+SAY_DEFINITION = declare_step(
+    "say",
+    "Says something, and lets the message go on.",
+    outputs=(
+        passing(),
+        port("said", 'What is said: `{"type": "say", "content"}`.', {"type": "object"}),
+    ),
+    config={
+        "content": ConfigField(
+            type="string",
+            description="What is said, with `{placeholders}`; where it and `message` are absent, the description.",
+        ),
+        "message": ConfigField(type="string", description="The same as `content`, by its other name."),
+        "llm": LLM,
+    },
+)
+ASK_DEFINITION = declare_step(
+    "ask",
+    "Asks a question and understands the answer: needs a language model, and refuses every message.",
+    outputs=(passing("Nothing, as long as there is no language model."),),
+    config={"llm": LLM},
+)
+THINK_DEFINITION = declare_step(
+    "think",
+    "Thinks about a message: needs a language model, and refuses every message.",
+    outputs=(passing("Nothing, as long as there is no language model."),),
+    config={"llm": LLM},
+)
+
+
+class Say(Handler):
+    """Fills one template for each message."""
+
+    def __init__(self, template: Template, defaults: dict[str, msgspec.Raw]) -> None:
+        self._template = template
+        self._defaults = defaults
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return [self._say(message.value) for message in batch]
+
+    def _say(self, text: bytes) -> Outcome:
+        try:
+            filled = self._template.fill(read_message(text), self._defaults)
+        except msgspec.DecodeError as error:
+            return refused("MalformedJson", f"This is not JSON: {error}")
+        except FilledTooLongError as error:
+            return refused("ContentTooLong", str(error))
+        said = encode({"type": "say", "content": filled.text})
+        logs = [LogLine("warn", f"Nothing fills {{{name}}}") for name in filled.missing]
+        return Outcome(((_SAID, said), (0, text)), logs)
+
+
+class SayStep(Builtin):
+    """Two texts that might both be said are a mistake, which refuses the graph."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        if all(key in config for key in WORDS):
+            message = "content and message are two names of the same; give one of them"
+            return (Problem("config.expression_count", WORDS[-1], message),)
+        return ()
+
+
+def _make_say(context: InstanceContext) -> Handler:
+    given = [context.config[key] for key in WORDS if key in context.config]
+    words = given[0] if given else context.config.get("description", "")
+    return Say(Template(words), defaults_of(context)) if words else model_missing("say", context, "content")
+
+
+SAY = SayStep(SAY_DEFINITION, _make_say)
+ASK = Builtin(ASK_DEFINITION, lambda context: model_missing("ask", context))
+THINK = Builtin(THINK_DEFINITION, lambda context: model_missing("think", context))

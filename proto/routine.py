@@ -1,0 +1,119 @@
+"""Routines: plain steps that an assistant takes, which compile to graphs (platform, "Routines and workspaces")."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from proto.problem import Problem
+
+StepType = Literal["say", "ask", "think", "remember", "recall", "wait", "check", "call", "repeat", "stop"]
+
+
+class LlmConfig(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Which language model carries a step out, and how.
+
+    Attributes:
+        provider: such as ``anthropic``.
+        model: the provider's name of it.
+        temperature: how freely it answers.
+        max_tokens: how long an answer may be.
+        system_prompt: what it is told before anything else.
+    """
+
+    provider: str | None = None
+    model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    system_prompt: str | None = None
+
+
+class RoutineStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One step of a routine.
+
+    Attributes:
+        id: unique in its routine.
+        type: what kind of step it is.
+        description: what happens here, in plain words; ``say`` says it where nothing else is given.
+        params: what the step needs to know; each kind of step has its own.
+        llm: what this step wants otherwise than the whole definition.
+    """
+
+    id: str
+    type: StepType
+    description: str = ""
+    params: dict[str, Any] | None = None
+    llm: LlmConfig | None = None
+
+
+class Routine(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A named sequence of steps.
+
+    Attributes:
+        id: the beginning of its nodes' ids.
+        name: unique in its definition; ``call`` steps name it.
+        steps: taken one after the other.
+        trigger: when it is taken, in plain words.
+        is_main: whether it is where the assistant begins.
+    """
+
+    id: str
+    name: str
+    steps: tuple[RoutineStep, ...] | None = None
+    trigger: str | None = None
+    is_main: bool | None = None
+
+
+class VariableDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A variable that the steps of a routine share.
+
+    Attributes:
+        type: of its values; for people.
+        description: what it holds, for people.
+        default: its value before any step has set it.
+    """
+
+    type: Literal["string", "number", "boolean", "object", "array"]
+    description: str | None = None
+    default: Any = msgspec.UNSET
+
+
+class RoutineDefinition(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """All routines of an assistant.
+
+    Attributes:
+        symbia: what kind of document this is.
+        name: for people.
+        version: becomes that of the graphs.
+        assistant_id: the beginning of the graphs' names.
+        routines: at least one.
+        description: for people.
+        alias: the name that the assistant answers to.
+        variables: by name.
+        capabilities: kept for the author.
+        llm: for all steps that a language model may carry out.
+    """
+
+    symbia: Literal["routine/1.0"]
+    name: str
+    version: str
+    assistant_id: str
+    routines: tuple[Routine, ...]
+    description: str | None = None
+    alias: str | None = None
+    variables: dict[str, VariableDefinition] | None = None
+    capabilities: tuple[str, ...] | None = None
+    llm: LlmConfig | None = None
+
+
+class RoutineVerdict(msgspec.Struct, frozen=True):
+    """What there is to say against a routine definition.
+
+    Attributes:
+        valid: whether it can be loaded.
+        errors: why not.
+        warnings: what can be loaded and may not be meant so.
+    """
+
+    valid: bool
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
