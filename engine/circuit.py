@@ -13,6 +13,8 @@ from engine.gate import Gate
 from engine.handler import Emission, HandlerError, LogLine, Message
 from engine.inbox import Inbox
 from engine.inflight import InFlight
+from engine.input import Input
+from engine.lanes import CANONICAL
 from engine.limits import EngineLimits
 from engine.metrics import ExecutionCounters
 from engine.observer import ExecutionObserver, FlowObserver
@@ -49,6 +51,9 @@ class Circuit:
         self.fail = fail
         self.gate = Gate()
         self.in_flight = InFlight()
+        self.input = Input(self.in_flight, limits.completion_grace_ms / 1000)
+        # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each.
+        self.has_lanes = graph.has_lanes
         self.counters = ExecutionCounters()
         self.inboxes = [Inbox(node.capacity, limits.inbox_bytes, node.overflow) for node in graph.nodes]
         # Injected messages travel on no edge: their Message.edge is -1, and what the last of these counts is shown
@@ -64,24 +69,27 @@ class Circuit:
         """A number greater than all before it in this execution."""
         return next(self._sequence)
 
-    async def send(self, node: CompiledNode, emissions: Sequence[Emission]) -> None:
+    async def send(self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL) -> None:
         """Send a node's emissions to where its edges lead, in order; wait wherever an inbox is full.
+
+        Their lane is the tightest of what they derive from and of the port that they leave by.
 
         Every message is counted as in flight before it is on its way. Not a checkpoint where nothing is full.
         """
         for port, run in groupby(emissions, _port_of):
             targets = node.routes[port]
             values = [value for _, value in run]
+            lane = derived_lane or node.lanes[port]
             if len(targets) == 1 and not self.flow_observers:
-                await self._send_run(targets[0], values)
+                await self._send_run(targets[0], values, lane)
             else:
                 for value in values:
-                    await self._send_one(node, port, targets, value)
+                    await self._send_one(node, port, value, lane)
 
-    async def _send_run(self, target: Target, values: Sequence[bytes]) -> None:
+    async def _send_run(self, target: Target, values: Sequence[bytes], lane: int) -> None:
         """Send values along one edge that nobody watches: as many at once as there is room for."""
         sequence = self._sequence
-        messages = [Message(target.port, value, next(sequence), target.edge) for value in values]
+        messages = [Message(target.port, value, next(sequence), target.edge, lane) for value in values]
         inbox = self.inboxes[target.node]
         edge = self.edges[target.edge]
         fitting = inbox.offer_many(messages)
@@ -93,12 +101,13 @@ class Circuit:
             if not inbox.offer(message):
                 await self._send_to_full(target.node, inbox, message)
 
-    async def _send_one(self, node: CompiledNode, port: int, targets: Sequence[Target], value: bytes) -> None:
+    async def _send_one(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
+        targets = node.routes[port]
         if self.flow_observers and not targets:
             for observer in self.flow_observers:
-                observer.emitted(node.id, node.outputs[port], value)
+                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
         for target in targets:
-            message = Message(target.port, value, next(self._sequence), target.edge)
+            message = Message(target.port, value, next(self._sequence), target.edge, lane)
             if self.flow_observers:
                 self._report_hop(node, port, target, message)
             self.in_flight.add(1)

@@ -38,11 +38,24 @@ def output_names(definition: ComponentDefinition) -> tuple[str, ...]:
 
 
 class Builtin:
-    """A component that the runtime ships and runs in this process; its code is ours, never a stranger's."""
+    """A component that the runtime ships and runs in this process; its code is ours, never a stranger's.
 
-    def __init__(self, definition: ComponentDefinition, make: Callable[[InstanceContext], Handler]) -> None:
+    Args:
+        definition: what it says of itself.
+        make: a new handler for a place.
+        is_source: whether it emits by itself, so that the executions of its graphs live until they are stopped.
+    """
+
+    def __init__(
+        self,
+        definition: ComponentDefinition,
+        make: Callable[[InstanceContext], Handler],
+        *,
+        is_source: bool = False,
+    ) -> None:
         self._definition = definition
         self._make = make
+        self.is_source = is_source
 
     @property
     def definition(self) -> ComponentDefinition:
@@ -52,5 +65,15 @@ class Builtin:
         del config  # the schema has said all there is to say
         return ()
 
+    def outputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of a node's output ports, in order; a subclass may take further ones from the configuration."""
+        del config
+        return output_names(self.definition)
+
     def create(self, context: InstanceContext) -> Handler:
         return self._make(context)
+
+
+def outputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the output ports of a node with this configuration, which need not be a good one."""
+    return component.outputs(config) if isinstance(component, Builtin) else output_names(component.definition)

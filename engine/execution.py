@@ -18,7 +18,7 @@ from engine.circuit import Circuit
 from engine.entrance import Entrance
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.handler import InstanceContext, Message
-from engine.input import Input
+from engine.injection import Located
 from engine.instance import Instance
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
@@ -84,7 +84,7 @@ class Execution:
         self._completed_at: str | None = None
         self._error: ExecutionError | None = None
         self._is_drained = False
-        self._input = Input(self._circuit.in_flight, limits.completion_grace_ms / 1000)
+        self._input = self._circuit.input
         self._is_pause_told = False
         self.started = trio.Event()
         self.finished = trio.Event()
@@ -186,8 +186,8 @@ class Execution:
 
     # Commands
 
-    async def inject(self, messages: Sequence[tuple[int, int, bytes]], *, final: bool) -> InjectionReceipt:
-        """Accept messages, given as (node index, input port index, JSON text); with ``final``, the last ones.
+    async def inject(self, messages: Sequence[Located], *, final: bool) -> InjectionReceipt:
+        """Accept messages; with ``final``, the last ones.
 
         Raises:
             IllegalTransitionError: the execution is neither running nor paused.
@@ -206,7 +206,7 @@ class Execution:
             self._input.close()
         return InjectionReceipt(accepted=len(messages), queued=held > 0)
 
-    def begin_with(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
+    def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, as many as they are, and no others after them; unless it has ended already."""
         if self._nursery is not None and not self._is_ending:
             self._entrance.preload(self._number(messages))
@@ -214,9 +214,13 @@ class Execution:
             self._note_injection()
             self._input.close()
 
-    def _number(self, messages: Sequence[tuple[int, int, bytes]]) -> list[tuple[int, Message]]:
+    def _number(self, messages: Sequence[Located]) -> list[tuple[int, Message]]:
         sequence = self._circuit.next_sequence
-        return [(node_index, Message(port, value, sequence())) for node_index, port, value in messages]
+        if not self._circuit.has_lanes:
+            self._circuit.has_lanes = any(lane for _, _, _, lane in messages)
+        return [
+            (node_index, Message(port, value, sequence(), -1, lane)) for node_index, port, value, lane in messages
+        ]
 
     def _note_injection(self) -> None:
         self._circuit.counters.last_activity_seconds = trio.current_time()

@@ -22,12 +22,14 @@ class Message(msgspec.Struct, frozen=True, gc=False):
         value: JSON text.
         sequence: strictly increasing within the execution.
         edge: index of the edge that it travels along; -1 for an injected message.
+        lane: 0 for canonical, 1 for apocryphal (``engine.lanes``).
     """
 
     port: int
     value: bytes
     sequence: int = 0
     edge: int = -1
+    lane: int = 0
 
 
 class LogLine(msgspec.Struct, frozen=True, gc=False):
@@ -61,11 +63,16 @@ class HandlerError(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """All that one invocation did: emissions in order, log lines in order, or an error."""
+    """All that one invocation did: emissions in order, log lines in order, or an error.
+
+    ``lanes`` is empty where everything emitted derives from the message alone. Whoever keeps values, and emits
+    what derives from several, says the lane of each emission: the tightest of what it was made of.
+    """
 
     emissions: Sequence[Emission] = ()
     logs: Sequence[LogLine] = ()
     error: HandlerError | None = None
+    lanes: Sequence[int] = ()
 
 
 NOTHING = Outcome()
@@ -109,10 +116,13 @@ class Handler:
         holds_in_flight: whether what waits for ``due`` is still on its way (a delay), so that the execution is
             not quiescent before it has come out. What merely waits for more (an accumulator) is not: it comes
             out at the end of input by ``flush``.
+        is_source: whether ``due`` and ``release`` make new values of nothing; they are not asked any more once no
+            further input is coming, so that the execution can end.
     """
 
     batch_messages: int | None = None
     holds_in_flight: bool = False
+    is_source: bool = False
 
     async def initialize(self) -> Outcome:
         """Called once, before any message. An error fails the execution; emissions leave when it runs."""

@@ -5,17 +5,21 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.errors import InvalidInjectionError
+from engine.lanes import NUMBERS
 from engine.limits import EngineLimits
 from engine.routing import CompiledNode, LoadedGraph
 from proto import codec
 from proto.message import Injection
 from proto.problem import Problem
 
+Located = tuple[int, int, bytes, int]
+"""A node's index, the index of an input port there, JSON text, and a lane's number (``engine.lanes``)."""
+
 
 def locate(
     graph: LoadedGraph, messages: Sequence[Injection], limits: EngineLimits, *, key: str = "messages"
-) -> list[tuple[int, int, bytes]]:
-    """The messages as (node index, input port index, JSON text).
+) -> list[Located]:
+    """The messages, looked up in the tables of a graph.
 
     Args:
         graph: what they are meant for.
@@ -31,13 +35,13 @@ def locate(
     nodes = {node.id: node for node in graph.nodes}
     plain_bytes = min(codec.MAX_DEPTH, limits.value_bytes)  # too short to be too large, or nested too deeply
     places: dict[tuple[str, str], tuple[int, int]] = {}
-    located: list[tuple[int, int, bytes]] = []
+    located: list[Located] = []
     problems: list[Problem] = []
     for index, message in enumerate(messages):
         text = bytes(message.value)
         place = places.get((message.node_id, message.port))
         if place is not None and len(text) <= plain_bytes and text.isascii():
-            located.append((*place, text))  # most messages, and the reason for the table of places
+            located.append((*place, text, NUMBERS[message.lane]))  # most messages come by the table of places
             continue
         node = nodes.get(message.node_id)
         problem = _find_problem(message, node, text, limits)
@@ -46,7 +50,7 @@ def locate(
             problems.append(msgspec.structs.replace(problem, path=prefix + problem.path))
         elif node is not None:
             place = places[message.node_id, message.port] = (node.index, node.inputs.index(message.port))
-            located.append((*place, text))
+            located.append((*place, text, NUMBERS[message.lane]))
     if problems:
         raise InvalidInjectionError(problems)
     return located

@@ -10,7 +10,8 @@ import msgspec
 import trio
 
 from engine.circuit import Circuit
-from engine.handler import Handler, HandlerError, LogLine, Message, Outcome
+from engine.handler import NOTHING, Emission, Handler, HandlerError, LogLine, Message, Outcome
+from engine.lanes import CANONICAL, runs
 from engine.metrics import InstanceCounters
 from engine.routing import CompiledNode
 from engine.turns import Turns
@@ -96,7 +97,7 @@ class Instance:
     async def run(self) -> None:
         """Process messages until cancelled."""
         for outcome in self._first:
-            await self._emit(outcome.emissions)
+            await self._emit_all(outcome, CANONICAL)
         if len(self._handlers) == 1:
             await self._run_one(self._handlers[0])
         async with trio.open_nursery() as nursery:
@@ -160,7 +161,7 @@ class Instance:
 
     async def _next_batch(self, handler: Handler) -> Sequence[Message]:
         """The messages to process next; none when something held is due first."""
-        due = handler.due()
+        due = self._due(handler)
         limit = min(handler.batch_messages or self._batch_messages, self._batch_messages)
         if due is None:
             return await self._inbox.take(limit)
@@ -172,22 +173,28 @@ class Instance:
 
     async def _finish(self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
         """Let the emissions of a batch leave in order, see to its errors, and release its messages."""
-        waiting: list[tuple[int, bytes]] = []
+        waiting: list[Emission] = []
+        lane = batch[0].lane
+        has_lanes = self._circuit.has_lanes
         for message, outcome in zip(batch, outcomes, strict=True):
-            if outcome.logs:
+            if outcome.logs or len(waiting) > _EFFECTS_AT_ONCE:
                 self._log(outcome.logs)
-            if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
-                await self._emit(waiting)
-                waiting = []
-                await trio.lowlevel.checkpoint()
-            if outcome.error is None:
+                if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
+                    await self._emit(waiting, lane)
+                    waiting = []
+                    await trio.lowlevel.checkpoint()
+            if outcome.error is None and not (has_lanes and (message.lane != lane or outcome.lanes)):
                 waiting += outcome.emissions
                 continue
-            # Order along every edge: what was emitted before the error leaves before what follows from it.
-            await self._emit(waiting)
+            # Order along every edge: what was emitted before leaves before what is in another lane, or an error.
+            await self._emit(waiting, lane)
             waiting = []
-            await self._handle_error(handler, message, outcome.error)
-        await self._emit(waiting)
+            lane = message.lane
+            if outcome.error is None:
+                await self._emit_all(outcome, lane)
+            else:
+                await self._handle_error(handler, message, outcome.error)
+        await self._emit(waiting, lane)
         self._settle(handler, len(batch))
 
     async def _invoke(self, handler: Handler, batch: Sequence[Message]) -> Sequence[Outcome]:
@@ -210,10 +217,14 @@ class Instance:
         circuit.counters.last_activity_seconds = ended
         return outcomes
 
+    def _due(self, handler: Handler) -> float | None:
+        """When the handler wants to be released; a source never again once no further input is coming."""
+        return None if handler.is_source and self._circuit.input.is_closed else handler.due()
+
     async def _release(self, handler: Handler) -> None:
         await self._circuit.gate.enter()
         try:
-            outcome = handler.release(trio.current_time())
+            outcome = NOTHING if self._due(handler) is None else handler.release(trio.current_time())
         finally:
             self._circuit.gate.leave()
         await self._give_out(outcome)
@@ -223,15 +234,23 @@ class Instance:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
         self._log(outcome.logs)
         if outcome.error is None:
-            await self._emit(outcome.emissions)
+            await self._emit_all(outcome, CANONICAL)
         else:
             self._count_error(outcome.error)
             await self._route_error(Message(0, b"null"), outcome.error)
 
-    async def _emit(self, emissions: Sequence[tuple[int, bytes]]) -> None:
+    async def _emit(self, emissions: Sequence[Emission], lane: int) -> None:
         if emissions:
             self.counters.emitted += len(emissions)
-            await self._circuit.send(self.node, emissions)
+            await self._circuit.send(self.node, emissions, lane)
+
+    async def _emit_all(self, outcome: Outcome, lane: int) -> None:
+        """Let what an outcome emits leave: in ``lane``, unless its handler knows better."""
+        if not outcome.lanes:
+            await self._emit(outcome.emissions, lane)
+            return
+        for own_lane, emissions in runs(outcome.emissions, outcome.lanes):
+            await self._emit(emissions, own_lane)
 
     def _settle(self, handler: Handler, finished: int) -> None:
         """Release finished messages, but count one as in flight for as long as something held is on its way."""
@@ -257,7 +276,7 @@ class Instance:
     async def _route_error(self, message: Message, error: HandlerError) -> None:
         node = self.node
         if node.routes[node.error_port]:
-            await self._emit([(node.error_port, error_value(node, message, error))])
+            await self._emit([(node.error_port, error_value(node, message, error))], message.lane)
         elif self._on_error != "continue":
             text = f"Node {node.id} failed: {error.name}: {error.message}"
             self._circuit.fail(ExecutionError(text, node.id, error.stack or None))
@@ -272,7 +291,7 @@ class Instance:
             self.counters.retries += 1
             self._log(outcome.logs)
             if outcome.error is None:
-                await self._emit(outcome.emissions)
+                await self._emit_all(outcome, message.lane)
                 return None
             error = outcome.error
             self._count_error(error)

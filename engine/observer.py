@@ -36,3 +36,8 @@ class FlowObserver:
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
         """A value was emitted on a port that no edge leaves: it is an output of the graph."""
+
+    def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
+        """As ``emitted``, which those hear who do not ask for the lane (``engine.lanes``)."""
+        del lane
+        self.emitted(node_id, port, value)

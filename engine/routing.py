@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from engine.component import Component
+from engine.component import Builtin, Component
 from engine.schema import PortSchemas
 from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
 
@@ -32,6 +32,7 @@ class CompiledNode(msgspec.Struct, frozen=True):
         schemas: of its ports, where values are to be checked against them.
         incoming: indices of the edges that lead to it.
         error_port: index of the ``error`` port.
+        lanes: the lane that each output port holds its values to at least, by its index.
         capacity: messages that its inbox holds.
         overflow: what a full inbox does.
     """
@@ -46,6 +47,7 @@ class CompiledNode(msgspec.Struct, frozen=True):
     schemas: PortSchemas | None
     incoming: tuple[int, ...]
     error_port: int
+    lanes: tuple[int, ...]
     capacity: int
     overflow: Overflow
 
@@ -76,12 +78,23 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     loaded_at: str
     owner: str = ""
 
+    @property
+    def has_lanes(self) -> bool:
+        """Whether its nodes may be handed, or make, apocryphal values although no injected one is."""
+        return any(
+            any(lane and targets for lane, targets in zip(node.lanes, node.routes, strict=True))
+            or any(port.lane == "conditional" for port in node.component.definition.ports.outputs)
+            for node in self.nodes
+        )
+
     def node(self, node_id: str) -> CompiledNode | None:
         """The node with this id, if there is one."""
         return next((node for node in self.nodes if node.id == node_id), None)
 
     @property
     def is_long_lived(self) -> bool:
-        """Whether executions live until stopped: pipelines, services, and graphs with an ingress (design 4)."""
+        """Whether executions live until stopped: pipelines, services, and graphs with an ingress or a source."""
         metadata = self.definition.metadata
-        return metadata.get("role") in ("pipeline", "service") or "ingress" in metadata
+        if metadata.get("role") in ("pipeline", "service") or metadata.get("ingress") is not None:
+            return True
+        return any(isinstance(node.component, Builtin) and node.component.is_source for node in self.nodes)

@@ -23,7 +23,7 @@ from engine.source import FetchSource, no_source
 from engine.tally import Figures, Tally, measure_runtime
 from engine.wallclock import WallClock
 from proto.component import ExecutionLimits
-from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
+from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState, InjectionReceipt, LogEntry
 from proto.message import Injection
 from proto.statistics import ExecutionStatistics, RuntimeTotals
 
@@ -140,7 +140,7 @@ class Runtime(Library):
         limit = self.limits.max_concurrent_executions
         if len(self._executions) >= limit:
             raise TooManyExecutionsError(limit)
-        self._quotas.spend(graph.owner, (len(text) for _, _, text in inputs))
+        self._quotas.spend(graph.owner, (len(text) for _, _, text, _ in inputs))
         default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
         execution = Execution(
             execution_id=str(uuid4()),
@@ -196,6 +196,12 @@ class Runtime(Library):
         """
         return self._known(execution_id).snapshot()
 
+    def newest_running(self, graph_id: str) -> str | None:
+        """The id of the execution of a graph that was started last, of those that run; None where none does."""
+        underway = reversed(self._executions.values())
+        running = (each for each in underway if each.state is ExecutionState.RUNNING)
+        return next((execution.id for execution in running if execution.graph.id == graph_id), None)
+
     def statistics(self, execution_id: str) -> ExecutionStatistics:
         """Where the messages of an execution are, and what holds them up.
 
@@ -226,7 +232,7 @@ class Runtime(Library):
         """
         execution = self._underway(execution_id, "inject into")
         located = locate(execution.graph, messages, self.limits)
-        self._quotas.spend(execution.owner, (len(text) for _, _, text in located))
+        self._quotas.spend(execution.owner, (len(text) for _, _, text, _ in located))
         return await execution.inject(located, final=final)
 
     async def pause(self, execution_id: str) -> ExecutionSnapshot:

@@ -66,6 +66,7 @@ class ValidatingHandler(Handler):
     ) -> None:
         self.batch_messages = inner.batch_messages
         self.holds_in_flight = inner.holds_in_flight
+        self.is_source = inner.is_source
         self._inner = inner
         self._schemas = schemas
         self._inputs = inputs

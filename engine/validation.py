@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine import config as configuration
-from engine.component import Component, input_names, output_names
+from engine.component import Component, input_names, outputs_of
 from engine.limits import EngineLimits
 from engine.topology import analyse
 from proto import codec
@@ -256,8 +256,7 @@ def _check_end(
     component = components.get(node.component)
     if component is None:
         return []  # reported at the node
-    definition = component.definition
-    names = output_names(definition) if end == "source" else input_names(definition)
+    names = outputs_of(component, node.config) if end == "source" else input_names(component.definition)
     if endpoint.port in names:
         return []
     direction = "output" if end == "source" else "input"

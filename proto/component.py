@@ -10,6 +10,14 @@ ERROR_PORT = "error"
 """Every node has this output port, declared or not: what its handler throws leaves there."""
 
 
+PortLane = Literal["inherit", "canonical", "apocryphal", "conditional"]
+"""What an output port says of the lane of its values, which is never looser than that of what they derive from.
+
+``inherit`` adds nothing; ``canonical`` claims that they are recomputable from the graph and its inputs;
+``apocryphal`` that they are not; ``conditional`` that each value decides, by what ``laneNote`` says.
+"""
+
+
 class Port(msgspec.Struct, frozen=True, omit_defaults=True):
     """A typed port.
 
@@ -17,11 +25,16 @@ class Port(msgspec.Struct, frozen=True, omit_defaults=True):
         name: unique among the inputs, or the outputs, of its component.
         schema: JSON Schema of the values; ``{"type": "any"}`` or ``{}`` admit everything.
         description: what travels here, for people.
+        lane: of an output port: the lane of its values. Of a registered component nothing but ``apocryphal`` is
+            believed.
+        lane_note: why, for people.
     """
 
     name: str
     schema: dict[str, Any] = {}
     description: str = ""
+    lane: PortLane = "inherit"
+    lane_note: str = msgspec.field(default="", name="laneNote")
 
 
 class Ports(msgspec.Struct, frozen=True):

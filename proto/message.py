@@ -1,14 +1,27 @@
 """Messages: what enters an execution, and what travels along its edges."""
 
+from typing import Literal
+
 import msgspec
 
+Lane = Literal["canonical", "apocryphal"]
+"""Whether a value counts as recomputable from the graph and its inputs, or as not."""
 
-class Injection(msgspec.Struct, frozen=True, rename="camel"):
-    """A value pushed into a node's input port from outside."""
+
+class Injection(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A value pushed into a node's input port from outside.
+
+    Attributes:
+        node_id: the node.
+        port: its input port.
+        value: any JSON value; it travels as the text that was sent.
+        lane: whether its sender vouches for the value; what follows from an ``apocryphal`` one is so too.
+    """
 
     node_id: str
     port: str
     value: msgspec.Raw
+    lane: Lane = "canonical"
 
 
 class PortMessage(msgspec.Struct, frozen=True, rename="camel"):

@@ -211,6 +211,14 @@ class Frail(Witness):
         return Outcome(error=HandlerError("Refusal", "not today") if how == "report" else None)
 
 
+class LaneWitness(Witness):
+    """Writes down the lane of every message beside its value."""
+
+    async def handle(self, message: Message) -> Sequence[Emission]:
+        self.journal.write(self.context.node_id, "lane", message.lane)
+        return ((0, message.value),)
+
+
 HANDLERS: dict[str, type[Witness]] = {
     "forward": Witness,
     "throw": Thrower,
@@ -222,6 +230,7 @@ HANDLERS: dict[str, type[Witness]] = {
     "hold": Holder,
     "source": Source,
     "frail": Frail,
+    "lane": LaneWitness,
 }
 
 

@@ -212,7 +212,7 @@ async def test_many_messages_for_several_nodes_keep_their_order_at_each() -> Non
     journal = Journal()
     graph = document({"a": node("forward", inbox={"capacity": 3}), "b": node("forward", inbox={"capacity": 700})})
     async with open_execution(graph, journal) as execution:
-        messages = [(index // 7 % 2, 0, str(index).encode()) for index in range(2000)]
+        messages = [(index // 7 % 2, 0, str(index).encode(), 0) for index in range(2000)]
         receipt = await execution.inject(messages, final=True)
         await execution.finished.wait()
     assert receipt.accepted == 2000

@@ -50,7 +50,10 @@ def test_a_problem_stands_where_the_request_had_the_message(count: int) -> None:
 def test_a_message_becomes_indices_and_its_text() -> None:
     """Node and port are looked up once; the text is kept as it is."""
     text = b'{ "b" : 1.0 }'
-    assert locate(GRAPH, [injection("a", "in"), injection(value=text)], LIMITS) == [(0, 0, b"1"), (1, 1, text)]
+    assert locate(GRAPH, [injection("a", "in"), injection(value=text)], LIMITS) == [
+        (0, 0, b"1", 0),
+        (1, 1, text, 0),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,7 @@ def test_all_problems_of_a_request_come_at_once() -> None:
 def test_whatever_is_located_is_text(value: bytes) -> None:
     """Bytes that no decoder of text takes are refused where they come in, not by whoever looks at them later."""
     try:
-        ((_, _, text),) = locate(GRAPH, [injection(value=value)], LIMITS)
+        ((_, _, text, _),) = locate(GRAPH, [injection(value=value)], LIMITS)
     except InvalidInjectionError:
         return
     text.decode("utf-8")
@@ -90,5 +93,5 @@ def test_whatever_is_located_is_text(value: bytes) -> None:
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_every_json_value_can_be_injected(value: Any) -> None:
     """A JSON value within the limits is located and comes out as it went in."""
-    ((_, _, text),) = locate(GRAPH, [injection(value=codec.encode(value))], EngineLimits())
+    ((_, _, text, _),) = locate(GRAPH, [injection(value=codec.encode(value))], EngineLimits())
     assert codec.decode(text) == value

@@ -71,7 +71,7 @@ _finish = Instance._finish
 
 async def _finish_twice(self: Instance, handler: Any, batch: Any, outcomes: Any) -> None:
     if len(batch) > 1:
-        await self._emit(outcomes[0].emissions)
+        await self._emit(outcomes[0].emissions, batch[0].lane)
     await _finish(self, handler, batch, outcomes)
 
 

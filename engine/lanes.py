@@ -1,0 +1,43 @@
+"""Lanes: whether a value counts as canonical or as apocryphal, and how that passes from value to value. Pure.
+
+A lane only ever tightens. An emission is apocryphal if what it derives from is, or if its port says so; nothing
+in a graph makes an apocryphal value canonical again (docs/lanes.md). Lanes travel as small integers, so that the
+tightest of two is the greater, and so that a graph that uses none pays for comparing two zeros.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from proto.component import ERROR_PORT, ComponentDefinition
+from proto.message import Lane
+
+CANONICAL = 0
+APOCRYPHAL = 1
+
+NAMES: tuple[Lane, Lane] = ("canonical", "apocryphal")
+"""The lanes' names, by their number."""
+
+NUMBERS: dict[Lane, int] = {name: number for number, name in enumerate(NAMES)}
+
+_lane_of = itemgetter(0)
+
+
+def port_lanes(definition: ComponentDefinition, outputs: Sequence[str]) -> tuple[int, ...]:
+    """The lane that each output port holds its values to at least, by the port's index.
+
+    The code of a registered component is its author's own affair, and what it declares of itself proves nothing:
+    all that it emits is apocryphal. So is what leaves an ``error`` port, for a refusal is nobody's result.
+    """
+    if definition.execution.type != "builtin":
+        return (APOCRYPHAL,) * len(outputs)
+    apocryphal = {port.name for port in definition.ports.outputs if port.lane == "apocryphal"} | {ERROR_PORT}
+    return tuple(APOCRYPHAL if name in apocryphal else CANONICAL for name in outputs)
+
+
+def runs(
+    emissions: Sequence[tuple[int, bytes]], lanes: Sequence[int]
+) -> Iterator[tuple[int, list[tuple[int, bytes]]]]:
+    """Emissions in their order, cut where the lane changes: each run with its lane."""
+    for lane, run in groupby(zip(lanes, emissions, strict=True), _lane_of):
+        yield lane, [emission for _, emission in run]
