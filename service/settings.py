@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.limits import EngineLimits
-from service.catalog_settings import CATALOG_ROWS, CatalogSettings
+from service.catalog_settings import CATALOG_ROWS
 from service.identity_settings import IDENTITY_ROWS
 from service.outbound_rules import (
     ALLOW_EXPECTED,
@@ -26,11 +26,12 @@ from service.outbound_rules import (
     read_ports,
 )
 from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, URL, Kind, choice, whole_number
+from service.telemetry_settings import TELEMETRY_ROWS, TelemetrySettings
 
 LogFormat = Literal["auto", "json", "console"]
 
 
-class Settings(CatalogSettings, frozen=True, kw_only=True):
+class Settings(TelemetrySettings, frozen=True, kw_only=True):
     """How the service runs. ``TABLE`` says what each field means, its unit and its default."""
 
     host: str = "127.0.0.1"
@@ -207,6 +208,7 @@ TABLE = (
         URL,
         "Where OpenTelemetry spans are sent by OTLP over HTTP, without /v1/traces; needs the extra otel.",
     ),
+    *(Row(*row) for row in TELEMETRY_ROWS),
 )
 
 
