@@ -4,7 +4,9 @@ import msgspec
 import trio
 
 from engine.handler import Message
+from engine.lanes import NAMES
 from engine.observer import FlowObserver
+from proto.message import Lane
 
 TRACE_ENTRIES = 1_000
 """Steps that are kept; further ones are only counted, so that a long wait cannot fill the memory."""
@@ -17,9 +19,10 @@ OUTPUT_PORTS = 10_000
 
 
 class Output(msgspec.Struct, frozen=True):
-    """The last value that left the graph on one port."""
+    """The last value that left the graph on one port, and its lane (docs/lanes.md)."""
 
     value: msgspec.Raw
+    lane: Lane = "canonical"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -28,12 +31,14 @@ class Step(msgspec.Struct, frozen=True):
     Attributes:
         node: the node that emitted it.
         port: the port that it was emitted on.
+        lane: the value's lane.
         ms: milliseconds since the injection.
         summary: the beginning of its JSON text.
     """
 
     node: str
     port: str
+    lane: Lane
     ms: float
     summary: str
 
@@ -57,19 +62,19 @@ class FlowTrace(FlowObserver):
         """A value began its way along one edge."""
         del target_node, target_port
         self.hops += 1
-        self._note(node_id, port, message.value)
+        self._note(node_id, port, message.value, NAMES[message.lane])
 
-    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+    def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
         """A value left the graph."""
         place = f"{node_id}:{port}"
         if place in self.outputs or len(self.outputs) < OUTPUT_PORTS:
-            self.outputs[place] = Output(msgspec.Raw(value))
-        self._note(node_id, port, value)
+            self.outputs[place] = Output(msgspec.Raw(value), NAMES[lane])
+        self._note(node_id, port, value, NAMES[lane])
 
-    def _note(self, node_id: str, port: str, value: bytes) -> None:
+    def _note(self, node_id: str, port: str, value: bytes, lane: Lane) -> None:
         if len(self.steps) < TRACE_ENTRIES:
             ms = round((trio.current_time() - self._began) * 1000, 3)
-            self.steps.append(Step(node_id, port, ms, summary_of(value)))
+            self.steps.append(Step(node_id, port, lane, ms, summary_of(value)))
 
 
 def summary_of(value: bytes) -> str:

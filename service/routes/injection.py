@@ -9,7 +9,7 @@ from quart import Blueprint, Response, request
 
 from engine.runtime import Runtime
 from proto.execution import ExecutionError, ExecutionState
-from proto.message import Injection
+from proto.message import Injection, Lane
 from proto.problem import Problem
 from service.exchange import read_struct, reply
 from service.flow_trace import FlowTrace, Output, Step
@@ -30,6 +30,7 @@ class OneMessage(Injection, frozen=True, rename="camel"):
         node_id: the node.
         port: its input port.
         value: any JSON value; it travels as the text that was sent.
+        lane: `apocryphal` where its sender does not vouch for it; what follows from it is so too.
         final: whether no further input will come.
     """
 
@@ -54,6 +55,7 @@ class InjectBody(msgspec.Struct, frozen=True, rename="camel"):
     node_id: str | msgspec.UnsetType = msgspec.UNSET
     port: str | msgspec.UnsetType = msgspec.UNSET
     value: msgspec.Raw = msgspec.Raw()
+    lane: Lane = "canonical"
     messages: tuple[Injection, ...] | msgspec.UnsetType = msgspec.UNSET
     final: bool = False
 
@@ -216,7 +218,7 @@ def _messages(body: InjectBody) -> tuple[Injection, ...]:
         raise _missing("nodeId and port are required", "port" if body.port is msgspec.UNSET else "nodeId")
     if not body.value:
         raise _missing("value is required; send null for none", "value")
-    return (Injection(node_id=body.node_id, port=body.port, value=body.value),)
+    return (Injection(node_id=body.node_id, port=body.port, value=body.value, lane=body.lane),)
 
 
 def _missing(message: str, path: str) -> UnreadableBodyError:

@@ -146,7 +146,7 @@ async def test_a_waiting_injection_shows_what_came_of_it() -> None:
         body = {"nodeId": "input", "port": "in", "value": 21}
         reply = await service.client.post(f"/api/executions/{execution}/inject?wait=5000", json=body)
         answer = reply.json()
-        assert (answer["outputs"], answer["hops"]) == ({"output:out": {"value": 42}}, 2)
+        assert (answer["outputs"], answer["hops"]) == ({"output:out": {"value": 42, "lane": "canonical"}}, 2)
         assert [(step["node"], step["port"], step["summary"]) for step in answer["trace"]] == [
             ("input", "out", "21"),
             ("double", "out", "42"),
@@ -162,7 +162,7 @@ async def test_the_last_value_of_a_port_is_its_output() -> None:
         messages = [{"nodeId": "only", "port": "in", "value": number} for number in range(5)]
         path = f"/api/executions/{execution}/inject?wait=5000"
         reply = await service.client.post(path, json={"messages": messages, "final": True})
-        assert reply.json()["outputs"] == {"only:out": {"value": [4]}}
+        assert reply.json()["outputs"] == {"only:out": {"value": [4], "lane": "canonical"}}
         assert reply.json()["state"] == "completed"
 
 
@@ -219,4 +219,20 @@ async def test_a_registered_component_squares_in_one_request() -> None:
         execution = await service.start(single(SQUARE["id"]))
         body = {"nodeId": "only", "port": "in", "value": 12}
         reply = await service.client.post(f"/api/executions/{execution}/inject?wait=5000", json=body)
-        assert reply.json()["outputs"] == {"only:out": {"value": 144}}
+        assert reply.json()["outputs"] == {"only:out": {"value": 144, "lane": "apocryphal"}}
+
+
+async def test_the_reply_shows_the_lane_of_what_left() -> None:
+    """A message may say that nobody vouches for it; outputs and trace show the lanes, and others are refused."""
+    async with open_service() as service:
+        execution = await service.start(single("symbia.core.passthrough"))
+        path = f"/api/executions/{execution}/inject?wait=1000"
+        body = {"nodeId": "only", "port": "in", "value": 1, "lane": "apocryphal"}
+        alone = (await service.client.post(path, json=body)).json()
+        together = (await service.client.post(path, json={"messages": [body]})).json()
+        for answer in (alone, together):
+            assert answer["outputs"] == {"only:out": {"value": 1, "lane": "apocryphal"}}
+            assert [step["lane"] for step in answer["trace"]] == ["apocryphal"]
+        refused = await service.client.post(path, json={**body, "lane": "holy"})
+        assert refused.status_code == 400
+        assert "lane" in refused.text
