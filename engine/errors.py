@@ -9,6 +9,7 @@
     │   ├── InvalidGraphError
     │   ├── InvalidComponentError
     │   └── InvalidInjectionError
+    ├── InvalidRoutineError            as InvalidError, in the words and the spelling of the platform
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
     │   ├── InputsClosedError
@@ -96,6 +97,19 @@ class InvalidInjectionError(InvalidError):
     """An injected message that names no port of the graph, or whose value is refused."""
 
     code = "injection.invalid"
+
+
+class InvalidRoutineError(EngineError):
+    """A routine definition that cannot be compiled or loaded; nothing of it was stored.
+
+    Its sentence and code are the platform's; ``problems`` holds every single thing, never none.
+    """
+
+    code = "COMPILATION_ERROR"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("Compilation failed")
+        self.problems = tuple(problems)
 
 
 class ConflictError(EngineError):

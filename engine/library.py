@@ -1,9 +1,12 @@
 """What can be run: the components that are known, and the graphs that are loaded."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from engine.compilation import compile_graph, find_problems
-from engine.errors import GraphNotFoundError
+from engine.errors import GraphNotFoundError, InvalidGraphError
 from engine.limits import EngineLimits
 from engine.quota import Quotas
 from engine.registry import Registry
@@ -90,13 +93,40 @@ class Library:
             QuotaError: the owner has as many graphs as he may.
         """
         self._quotas.check_graphs(self._graphs_of(owner))
-        found = await self._resolver.resolve(document, owner)
-        graph = await compile_graph(
-            document, found.components, self.limits, self._clock.timestamp, owner, found=found
-        )
+        graph = await self._compiled(document, owner)
         self._quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
         self._graphs[graph.id] = graph
         return graph
+
+    async def load_graphs(self, documents: Sequence[Any], *, owner: str = "") -> list[LoadedGraph]:
+        """Take in several graphs, or none of them; as :meth:`load_graph`.
+
+        Raises:
+            InvalidGraphError: carries every problem, its path behind ``graphs[<index>].``; nothing was stored.
+            QuotaError: the owner would have more graphs than he may; nothing was stored.
+        """
+        self._quotas.check_graphs(self._graphs_of(owner), len(documents))
+        graphs: list[LoadedGraph] = []
+        problems: list[Problem] = []
+        for index, document in enumerate(documents):
+            try:
+                graphs.append(await self._compiled(document, owner))
+            except InvalidGraphError as error:
+                problems += [
+                    msgspec.structs.replace(problem, path=f"graphs[{index}].{problem.path}".rstrip("."))
+                    for problem in error.problems
+                ]
+        if problems:
+            raise InvalidGraphError(problems)
+        self._quotas.check_graphs(self._graphs_of(owner), len(documents))  # others may have come meanwhile
+        self._graphs.update({graph.id: graph for graph in graphs})
+        return graphs
+
+    async def _compiled(self, document: Any, owner: str) -> LoadedGraph:
+        found = await self._resolver.resolve(document, owner)
+        return await compile_graph(
+            document, found.components, self.limits, self._clock.timestamp, owner, found=found
+        )
 
     def _graphs_of(self, owner: str) -> int:
         return sum(graph.owner == owner for graph in self._graphs.values())

@@ -26,13 +26,16 @@ class Quotas:
         self._limits = limits
         self._buckets: dict[str, tuple[float, float]] = {}  # owner: (credit in bytes, as of when)
 
-    def check_graphs(self, present: int) -> None:
-        """Whether an owner of so many graphs may load one more.
+    def check_graphs(self, present: int, more: int = 1) -> None:
+        """Whether an owner of so many graphs may load so many more.
 
         Raises:
             QuotaError: he may not.
         """
-        _check("graphs", present, self._limits.owner_graphs, "unload one first")
+        limit = self._limits.owner_graphs
+        if more > 1 and limit and present + more > limit:
+            raise QuotaError(f"There are {present} graphs here, {more} more are to come, and {limit} are allowed")
+        _check("graphs", present, limit, "unload one first")
 
     def check_components(self, present: int) -> None:
         """Whether an owner of so many components may register one more.

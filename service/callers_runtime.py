@@ -84,6 +84,10 @@ class CallersRuntime(Runtime):
         del owner
         return await self._runtime.load_graph(document, owner=self._maker())
 
+    async def load_graphs(self, documents: Sequence[Any], *, owner: str = "") -> list[LoadedGraph]:
+        del owner
+        return await self._runtime.load_graphs(documents, owner=self._maker())
+
     def graphs(self) -> list[LoadedGraph]:
         caller = self._caller()
         return [graph for graph in self._runtime.graphs() if caller.sees(graph.owner)]

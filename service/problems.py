@@ -109,6 +109,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.TooManyExecutionsError, HTTPStatus.CONFLICT),  # the specification's limit; a wait may not free a place
     (errors.NotFoundError, HTTPStatus.NOT_FOUND),
     (errors.InvalidError, HTTPStatus.BAD_REQUEST),
+    (errors.InvalidRoutineError, HTTPStatus.BAD_REQUEST),
     (errors.ConflictError, HTTPStatus.CONFLICT),
     (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),
     (UnreadableBodyError, HTTPStatus.BAD_REQUEST),
@@ -130,6 +131,12 @@ class OverloadedBody(ErrorBody, frozen=True):
     """The body of a 429; ``accepted`` counts the messages of the request that were taken in before the bound."""
 
     accepted: int = 0
+
+
+class CompilationBody(ErrorBody, frozen=True, omit_defaults=True):
+    """The body of a 400 that refuses a routine definition; ``details`` are the ``problems`` by another name."""
+
+    details: tuple[Problem, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -158,6 +165,8 @@ def _body_of(error: Exception) -> ErrorBody:
     code: str = getattr(error, "code", "refused")
     if isinstance(error, errors.OverloadedError):
         return OverloadedBody(error=sentence, code=code, accepted=error.accepted)
+    if isinstance(error, errors.InvalidRoutineError):
+        return CompilationBody(error=sentence, code=code, problems=problems, details=problems)
     return ErrorBody(error=sentence, code=code, problems=problems)
 
 

@@ -1,4 +1,4 @@
-"""All built-in components, in the order of the specification ("Built-in Components")."""
+"""All built-in components: first those of the specification ("Built-in Components"), in its order."""
 
 from collections.abc import Callable
 
@@ -12,6 +12,7 @@ from engine.builtin.json_transform import JSON_TRANSFORM
 from engine.builtin.logger import LOGGER
 from engine.builtin.merge import MERGE
 from engine.builtin.passthrough import PASSTHROUGH
+from engine.builtin.routine import ROUTINE_STEPS
 from engine.component import Component
 
 
@@ -34,4 +35,5 @@ def builtins(
         ACCUMULATOR,
         http_request(open_http_client),
         JSON_TRANSFORM,
+        *ROUTINE_STEPS,
     )

@@ -26,6 +26,16 @@ BUILTIN: dict[str, Mapping[str, Any]] = {
     "symbia.core.split": {"condition": "value > 1"},
     "symbia.core.accumulator": {},
     "symbia.data.json-transform": {"path": "a"},
+    "symbia.routine.say": {"content": "Hi"},
+    "symbia.routine.ask": {},
+    "symbia.routine.think": {},
+    "symbia.routine.remember": {"key": "k"},
+    "symbia.routine.recall": {"key": "k"},
+    "symbia.routine.wait": {"ms": 1},
+    "symbia.routine.check": {"condition": "value > 1"},
+    "symbia.routine.call": {"_routine": "r"},
+    "symbia.routine.repeat": {"times": 2},
+    "symbia.routine.stop": {},
 }
 """Without symbia.io.http-request, whose outcomes are the network's."""
 

@@ -1,0 +1,67 @@
+"""Several graphs are loaded together or not at all."""
+
+import pytest
+import trio
+
+from engine.errors import InvalidGraphError, QuotaError
+from engine.limits import EngineLimits
+from engine.runtime import Runtime, open_runtime
+from tests.engine.stage import document, node
+
+PASS = document({"a": "symbia.core.passthrough"})
+FILTER = document({"a": node("symbia.core.filter", config={"predicate": "value"})})
+"""Takes a while to compile: the sandbox reads its predicate."""
+
+
+async def test_graphs_are_loaded_in_their_order() -> None:
+    """What comes back, and what is listed, has the order of the documents."""
+    documents = [{**PASS, "name": name} for name in "abc"]
+    async with open_runtime() as runtime:
+        loaded = await runtime.load_graphs(documents, owner="somebody")
+        assert [graph.definition.name for graph in loaded] == list("abc")
+        assert runtime.graphs() == loaded
+        assert {graph.owner for graph in loaded} == {"somebody"}
+        assert await runtime.load_graphs([]) == []
+
+
+async def test_one_wrong_graph_refuses_all() -> None:
+    """Every problem is told with the graph that it is in, and nothing is stored."""
+    async with open_runtime() as runtime:
+        with pytest.raises(InvalidGraphError) as refused:
+            await runtime.load_graphs([PASS, document({"a": "symbia.core.nothing"}), PASS, []])
+        assert [problem.path for problem in refused.value.problems] == [
+            "graphs[1].nodes[0].component",
+            "graphs[3]",
+        ]
+        assert runtime.graphs() == []
+
+
+@pytest.mark.parametrize(("present", "more", "fits"), [(0, 3, True), (1, 2, True), (1, 3, False), (3, 1, False)])
+async def test_the_quota_is_of_all_together(present: int, more: int, fits: bool) -> None:
+    """Where not all of them would fit, none is stored; another owner's graphs do not count."""
+    async with open_runtime(limits=EngineLimits(owner_graphs=3)) as runtime:
+        await runtime.load_graphs([PASS] * 3, owner="other")
+        await runtime.load_graphs([PASS] * present)
+        if fits:
+            await runtime.load_graphs([PASS] * more)
+        else:
+            with pytest.raises(QuotaError):
+                await runtime.load_graphs([PASS] * more)
+        assert sum(graph.owner == "" for graph in runtime.graphs()) == (3 if fits else present)
+
+
+async def test_two_who_come_at_once_do_not_exceed_the_quota() -> None:
+    """The quota is asked again when the graphs have been compiled, so one of the two is refused as a whole."""
+    refused = []
+
+    async def load(runtime: Runtime) -> None:
+        try:
+            await runtime.load_graphs([FILTER] * 2)
+        except QuotaError:
+            refused.append(1)
+
+    async with open_runtime(limits=EngineLimits(owner_graphs=3)) as runtime:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(load, runtime)
+            nursery.start_soon(load, runtime)
+        assert (len(refused), len(runtime.graphs())) == (1, 2)
