@@ -162,10 +162,8 @@ class Circuit:
 
     def report_invocations(self, node: CompiledNode, batch: Sequence[Message]) -> None:
         """Report to those who watch that a handler is about to be called."""
-        for message in batch:
-            port = node.inputs[message.port]
-            for observer in self.flow_observers:
-                observer.invoked(node.id, port, message)
+        for observer in self.flow_observers:
+            observer.invoked_together(node.id, node.inputs, batch)
 
     def _report_hop(self, node: CompiledNode, port: int, target: Target, message: Message) -> None:
         target_node = self.graph.nodes[target.node]

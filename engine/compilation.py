@@ -7,6 +7,7 @@ from uuid import uuid4
 import msgspec
 
 from engine import config as configuration
+from engine.bindings import bindings_of, check_bindings
 from engine.component import Component, input_names, outputs_of
 from engine.errors import InvalidGraphError
 from engine.lanes import port_lanes
@@ -39,6 +40,7 @@ async def find_problems(
     if draft is None:
         return None, problems
     problems += check_graph(draft, components, limits)
+    problems += check_bindings(draft, components)
     problems += await _check_components(draft, components)
     if found is not None:
         problems += [*_obstacles(draft, found), *found.problems]
@@ -96,6 +98,7 @@ async def compile_graph(
         order=tuple(index_of[node_id] for node_id in topology.sorted),
         loaded_at=timestamp(),
         owner=owner,
+        bindings=bindings_of(definition, components),
     )
 
 

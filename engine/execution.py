@@ -186,8 +186,8 @@ class Execution:
 
     # Commands
 
-    async def inject(self, messages: Sequence[Located], *, final: bool) -> InjectionReceipt:
-        """Accept messages; with ``final``, the last ones.
+    async def inject(self, messages: Sequence[Located], *, final: bool, cause: str = "") -> InjectionReceipt:
+        """Accept messages; with ``final``, the last ones. ``cause`` is what those who watch are told of them.
 
         Raises:
             IllegalTransitionError: the execution is neither running nor paused.
@@ -198,7 +198,7 @@ class Execution:
         if self._input.is_closed:
             raise InputsClosedError(self.id)
         try:
-            held = await self._entrance.inject(self._number(messages))
+            held = await self._entrance.inject(self._announced(messages, cause))
         finally:  # also where it was refused: some of it may have been accepted
             if messages:
                 self._note_injection()
@@ -221,6 +221,12 @@ class Execution:
         return [
             (node_index, Message(port, value, sequence(), -1, lane)) for node_index, port, value, lane in messages
         ]
+
+    def _announced(self, messages: Sequence[Located], cause: str) -> list[tuple[int, Message]]:
+        numbered = self._number(messages)
+        for observer in self._circuit.flow_observers:
+            observer.injected([message for _, message in numbered], cause)
+        return numbered
 
     def _note_injection(self) -> None:
         self._circuit.counters.last_activity_seconds = trio.current_time()

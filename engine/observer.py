@@ -5,6 +5,8 @@ that it asked for; where nobody asked, nothing is built and nothing is called. O
 of the engine's work: they take note and return at once, and never raise.
 """
 
+from collections.abc import Sequence
+
 from engine.handler import HandlerError, LogLine, Message
 from proto.execution import ExecutionSnapshot
 
@@ -27,6 +29,17 @@ class ExecutionObserver:
 
 class FlowObserver:
     """Hears every invocation and every emission of one execution."""
+
+    def injected(self, messages: Sequence[Message], cause: str) -> None:
+        """Messages are about to enter; ``cause`` is what their sender gives as such. They may yet be refused."""
+
+    def invoked_together(self, node_id: str, ports: Sequence[str], batch: Sequence[Message]) -> None:
+        """A handler is about to be called with a batch; ``ports`` are the names of the node's input ports.
+
+        Whoever does not ask for batches hears of each message (``invoked``).
+        """
+        for message in batch:
+            self.invoked(node_id, ports[message.port], message)
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
         """A handler is about to be called with a message."""

@@ -7,6 +7,7 @@ import msgspec
 
 from engine.component import Builtin, Component
 from engine.schema import PortSchemas
+from proto.binding import Bindings
 from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
 
 
@@ -68,6 +69,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         order: indices of the nodes, every node after all that feed it.
         loaded_at: ISO 8601 in UTC.
         owner: whose it is, and therefore whose its executions are; "" where nobody asks.
+        bindings: where events enter it, and which of its values leave as events.
     """
 
     id: str
@@ -77,6 +79,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     order: tuple[int, ...]
     loaded_at: str
     owner: str = ""
+    bindings: Bindings = Bindings()
 
     @property
     def has_lanes(self) -> bool:
@@ -93,8 +96,10 @@ class LoadedGraph(msgspec.Struct, frozen=True):
 
     @property
     def is_long_lived(self) -> bool:
-        """Whether executions live until stopped: pipelines, services, and graphs with an ingress or a source."""
+        """Whether executions live until stopped: of a role, or with an ingress, bindings or a source."""
         metadata = self.definition.metadata
+        if self.bindings.exist:
+            return True
         if metadata.get("role") in ("pipeline", "service") or metadata.get("ingress") is not None:
             return True
         return any(isinstance(node.component, Builtin) and node.component.is_source for node in self.nodes)

@@ -219,9 +219,11 @@ class Runtime(Library):
         return self._known(execution_id).logs()
 
     async def inject(
-        self, execution_id: str, messages: Sequence[Injection], *, final: bool = False
+        self, execution_id: str, messages: Sequence[Injection], *, final: bool = False, cause: str = ""
     ) -> InjectionReceipt:
         """Push messages into an execution, in order; with ``final`` they are the last ones.
+
+        ``cause`` is what flow observers are told of where they come from.
 
         Raises:
             ExecutionNotFoundError: there is none with this id.
@@ -233,7 +235,7 @@ class Runtime(Library):
         execution = self._underway(execution_id, "inject into")
         located = locate(execution.graph, messages, self.limits)
         self._quotas.spend(execution.owner, (len(text) for _, _, text, _ in located))
-        return await execution.inject(located, final=final)
+        return await execution.inject(located, final=final, cause=cause)
 
     async def pause(self, execution_id: str) -> ExecutionSnapshot:
         """Hold an execution's messages; when this returns no handler is running.

@@ -70,7 +70,7 @@ def parse_graph(document: Any, limits: EngineLimits) -> tuple[GraphDraft | None,
     nodes = _parse_list(document, "nodes", limits.graph_nodes, problems, _parse_node)
     edges = _parse_list(document, "edges", limits.graph_edges, problems, _parse_edge)
     rest: dict[str, Any] = {}
-    for key, kind in (("version", str), ("description", str), ("metadata", dict)):
+    for key, kind in (("version", str), ("description", str), ("metadata", dict), ("bindings", dict)):
         value = document.get(key)
         if isinstance(value, kind):
             rest[key] = value

@@ -95,6 +95,7 @@ class GraphDefinition(msgspec.Struct, frozen=True):
         version: the graph's own version.
         description: for people.
         metadata: ``role``, ``ingress`` and the author's own.
+        bindings: as their author writes them (``engine.bindings``).
     """
 
     symbia: str
@@ -104,6 +105,7 @@ class GraphDefinition(msgspec.Struct, frozen=True):
     version: str = "1.0.0"
     description: str = ""
     metadata: dict[str, Any] = {}
+    bindings: dict[str, Any] = {}
 
 
 class TopologySummary(msgspec.Struct, frozen=True, rename="camel"):

@@ -138,10 +138,10 @@ class CallersRuntime(Runtime):
         return self._runtime.logs(execution_id)
 
     async def inject(
-        self, execution_id: str, messages: Sequence[Injection], *, final: bool = False
+        self, execution_id: str, messages: Sequence[Injection], *, final: bool = False, cause: str = ""
     ) -> InjectionReceipt:
         self._change_execution(execution_id)
-        return await self._runtime.inject(execution_id, messages, final=final)
+        return await self._runtime.inject(execution_id, messages, final=final, cause=cause)
 
     async def pause(self, execution_id: str) -> ExecutionSnapshot:
         self._change_execution(execution_id)
