@@ -3,11 +3,26 @@
 ``name`` is the event's name on the wire; the fields are its payload.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
 from proto.execution import ExecutionError, ExecutionMetrics, ExecutionState
+from proto.statistics import ExecutionStatistics
+
+
+class ExecutionSeen(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An execution as it was when somebody subscribed to it."""
+
+    name: ClassVar[str] = "execution:state"
+
+    execution_id: str
+    graph_id: str
+    state: ExecutionState
+    metrics: ExecutionMetrics | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    error: ExecutionError | None = None
 
 
 class ExecutionStarted(msgspec.Struct, frozen=True, rename="camel"):
@@ -58,10 +73,36 @@ class ExecutionFailed(msgspec.Struct, frozen=True, rename="camel"):
     execution_id: str
     state: ExecutionState
     error: ExecutionError
+    metrics: ExecutionMetrics
+    completed_at: str
 
 
-class PortEmit(msgspec.Struct, frozen=True, rename="camel"):
-    """One value began its way along one edge."""
+class ExecutionInjected(msgspec.Struct, frozen=True, rename="camel"):
+    """Told to whoever injected a message over the same connection: it was accepted."""
+
+    name: ClassVar[str] = "execution:injected"
+
+    execution_id: str
+    node_id: str
+    port: str
+
+
+class PortEmit(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One value began its way along one edge.
+
+    Attributes:
+        execution_id: where.
+        source_node: whose handler emitted it.
+        source_port: on which port.
+        target_node: where the edge leads.
+        target_port: into which port.
+        value: the JSON value, or the beginning of its text where ``truncated``.
+        timestamp: milliseconds since the epoch.
+        sequence: strictly increasing within the execution.
+        truncated: whether the value was larger than the subscription wants.
+        value_bytes: its whole size, where truncated.
+        skipped: values on this edge that were left out since the last one shown (``maxPerSecond``).
+    """
 
     name: ClassVar[str] = "port:emit"
 
@@ -73,16 +114,59 @@ class PortEmit(msgspec.Struct, frozen=True, rename="camel"):
     value: msgspec.Raw
     timestamp: int
     sequence: int
+    truncated: bool = False
+    value_bytes: int = 0
+    skipped: int = 0
 
 
-class ComponentInvoked(msgspec.Struct, frozen=True, rename="camel"):
-    """A handler was called with one message."""
+class PortOutput(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One value was emitted on a port that no edge leaves. The further fields are those of ``PortEmit``."""
+
+    name: ClassVar[str] = "port:output"
+
+    execution_id: str
+    source_node: str
+    source_port: str
+    value: msgspec.Raw
+    timestamp: int
+    truncated: bool = False
+    value_bytes: int = 0
+    skipped: int = 0
+
+
+class ComponentInvoked(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A handler was called with one message; ``skipped`` counts calls left out before (``maxPerSecond``)."""
 
     name: ClassVar[str] = "component:invoked"
 
     execution_id: str
     node_id: str
     port: str
+    timestamp: int
+    skipped: int = 0
+
+
+class ComponentFailed(msgspec.Struct, frozen=True, rename="camel"):
+    """An invocation ended in an error, whatever became of it."""
+
+    name: ClassVar[str] = "component:failed"
+
+    execution_id: str
+    node_id: str
+    error_name: str
+    message: str
+    timestamp: int
+
+
+class ComponentLogged(msgspec.Struct, frozen=True, rename="camel"):
+    """A handler logged a line."""
+
+    name: ClassVar[str] = "component:logged"
+
+    execution_id: str
+    node_id: str
+    level: str
+    message: str
     timestamp: int
 
 
@@ -95,13 +179,46 @@ class MetricsUpdate(msgspec.Struct, frozen=True, rename="camel"):
     metrics: ExecutionMetrics
 
 
+class StatisticsUpdate(msgspec.Struct, frozen=True, rename="camel"):
+    """The counters of nodes and edges changed."""
+
+    name: ClassVar[str] = "statistics:update"
+
+    execution_id: str
+    statistics: ExecutionStatistics
+
+
+class EventsSkipped(msgspec.Struct, frozen=True, rename="camel"):
+    """Events that a subscriber did not get.
+
+    Attributes:
+        execution_id: whose events.
+        count: how many.
+        reason: ``slow``: they came faster than they could be told, or than the client read;
+            ``sampled``: the subscription's ``maxPerSecond`` left them out, and no later event could say so.
+    """
+
+    name: ClassVar[str] = "events:skipped"
+
+    execution_id: str
+    count: int
+    reason: Literal["slow", "sampled"]
+
+
 Event = (
-    ExecutionStarted
+    ExecutionSeen
+    | ExecutionStarted
     | ExecutionPaused
     | ExecutionResumed
     | ExecutionCompleted
     | ExecutionFailed
+    | ExecutionInjected
     | PortEmit
+    | PortOutput
     | ComponentInvoked
+    | ComponentFailed
+    | ComponentLogged
     | MetricsUpdate
+    | StatisticsUpdate
+    | EventsSkipped
 )

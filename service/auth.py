@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from service.caller import ANONYMOUS, Caller, acting
-from service.credential_cache import CredentialCache
+from service.credential_cache import CredentialCache, Finding
 from service.identity import IdentityClient
 from service.jwt_verification import TOKEN_BYTES, JwtVerifier, TokenError, is_token
 from service.origins import Origins, is_same
@@ -72,10 +72,10 @@ def credentials_of(
         origins: the web pages that the operator named.
     """
     kind, _, token = _single(headers, "Authorization").partition(" ")
-    if kind.lower() == "bearer" and _is_plausible(token.strip()):
+    if kind.lower() == "bearer" and is_plausible(token.strip()):
         yield Credential("bearer", token.strip())
     key = _single(headers, "X-API-Key").strip()
-    if _is_plausible(key):
+    if is_plausible(key):
         yield Credential("api-key", key)
     origin = _single(headers, "Origin")
     if headers.getlist("Origin") and not (
@@ -83,7 +83,7 @@ def credentials_of(
     ):
         return
     for name in COOKIES:
-        if _is_plausible(cookies.get(name, "")):
+        if is_plausible(cookies.get(name, "")):
             yield Credential("cookie", cookies[name], name)
 
 
@@ -124,11 +124,20 @@ class Authenticator:
         Raises:
             IdentityUnavailableError: one of them can be judged by nobody at present.
         """
+        finding = await self.find_out(credentials)
+        return None if finding is None else finding.principal
+
+    async def find_out(self, credentials: Iterator[Credential]) -> Finding | None:
+        """As ``recognise``, with the moment until which it holds; after it, the credential is to be judged again.
+
+        Raises:
+            IdentityUnavailableError: one of them can be judged by nobody at present.
+        """
         for credential in credentials:
             kind = f"{credential.kind}:{credential.name}"
-            principal = await self._cache.find(kind, credential.text, partial(self._ask, credential))
-            if principal is not None:
-                return principal
+            finding = await self._cache.find_out(kind, credential.text, partial(self._ask, credential))
+            if finding.principal is not None:
+                return finding
         return None
 
     async def caller(self, access: Access, credentials: Iterator[Credential], org: str | None) -> Caller:
@@ -178,5 +187,6 @@ def _single(headers: Any, name: str) -> str:
     return str(values[0]) if len(values) == 1 else ""
 
 
-def _is_plausible(text: str) -> bool:
+def is_plausible(text: str) -> bool:
+    """Whether a text is worth asking about: not empty, not endless, of characters that credentials are made of."""
     return 0 < len(text) <= TOKEN_BYTES and _SECRET.fullmatch(text) is not None

@@ -63,7 +63,11 @@ class CredentialCache:
         self._questions: dict[bytes, Question] = {}
 
     async def find(self, kind: str, credential: str, ask: Ask) -> Principal | None:
-        """Who a credential belongs to; None when it is refused. Asks only where nothing is known.
+        """Who a credential belongs to; None when it is refused. As ``find_out``, without how long that holds."""
+        return (await self.find_out(kind, credential, ask)).principal
+
+    async def find_out(self, kind: str, credential: str, ask: Ask) -> Finding:
+        """What is known of a credential. Asks only where nothing is.
 
         Args:
             kind: keeps apart credentials of different kinds that happen to read the same.
@@ -77,13 +81,13 @@ class CredentialCache:
         while True:
             finding = self._known(key)
             if finding is not None:
-                return finding.principal
+                return finding
             question = self._questions.get(key)
             if question is None:
-                return (await self._ask(key, ask)).principal
+                return await self._ask(key, ask)
             await question.over.wait()
             if question.finding is not None:
-                return question.finding.principal
+                return question.finding
             if question.unavailable is not None:
                 raise IdentityUnavailableError(str(question.unavailable))
 

@@ -23,6 +23,7 @@ from engine.tally import Figures, Load, Tally
 from proto.execution import ExecutionState
 from service.histogram import INFINITY, Histogram
 from service.http_metrics import HttpMetrics
+from service.live.counters import LiveCounters
 from service.loop_lag import LAG_SECONDS
 from service.routes.graphs import ENDED
 from service.routes.health import Readiness
@@ -46,6 +47,7 @@ class Metrics:
 
     Attributes:
         http: counts requests; the layer around the application does.
+        live: counts live clients; whoever serves them puts its own counters here.
         lags: how late the event loop was; ``service.loop_lag`` looks.
     """
 
@@ -53,6 +55,7 @@ class Metrics:
         self._runtime = runtime
         self._readiness = readiness
         self.http = HttpMetrics()
+        self.live = LiveCounters()
         self.lags = Histogram(LAG_SECONDS)
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
@@ -75,6 +78,7 @@ class Metrics:
         lag = "How much later than asked for the event loop woke a task that looks four times a second."
         yield _histogram("symbia_event_loop_lag_seconds", lag, self.lags)
         yield from _http_families(self.http)
+        yield from _live_families(self.live)
         yield from self._process.collect()
 
 
@@ -168,6 +172,23 @@ def _http_families(http: HttpMetrics) -> Iterator[Metric]:
     for (method, route), histogram in http.durations.items():
         durations.add_metric([method, route], histogram.buckets(), histogram.sum_seconds)
     yield durations
+
+
+def _live_families(live: LiveCounters) -> Iterator[Metric]:
+    connections = GaugeMetricFamily(
+        "symbia_live_connections", "Clients connected for live events, by transport.", labels=["transport"]
+    )
+    for transport, count in live.connections.items():
+        connections.add_metric([transport], count)
+    yield connections
+    yield _gauge("symbia_live_subscriptions", "Executions watched, summed over all clients.", live.subscriptions)
+    yield _counter("symbia_live_events_sent", "Events handed to clients' connections.", live.sent)
+    skipped = "Events that subscribers did not get, because they came too fast or were read too slowly."
+    yield _counter("symbia_live_events_skipped", skipped, live.skipped)
+    slow = "Clients that were disconnected because they did not read."
+    yield _counter("symbia_live_slow_disconnects", slow, live.slow_disconnects)
+    refused = "Live connections that were refused, or not authenticated in time."
+    yield _counter("symbia_live_refused", refused, live.refused)
 
 
 def _gauge(name: str, description: str, value: float) -> Metric:

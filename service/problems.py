@@ -10,6 +10,10 @@
     ├── ReadOnlyCallerError        403  the caller may see this, and not change it
     ├── ForeignCallerError         403  a web page or host name that is not served
     ├── MetricsDisabledError       404  the operator switched them off
+    ├── InvalidSubscriptionError   400  a live client chose what does not exist
+    ├── UnknownEventError          400  a live client sent an event that nobody takes
+    ├── SubscriptionLimitError     429  a live client watches as much as it may
+    ├── TooManyClientsError        503  as many live clients are connected as may be
     ├── SlowRequestError           503  the reply is not ready within the time of a request
     └── StoppingError              503  the service is coming to its end
 
@@ -93,6 +97,30 @@ class MetricsDisabledError(RefusalError):
     code = "metrics.disabled"
 
 
+class InvalidSubscriptionError(RefusalError):
+    """A subscription to live events names nodes, edges or events that do not exist."""
+
+    code = "subscription.invalid"
+
+
+class UnknownEventError(RefusalError):
+    """A live client sent an event that the service does not take."""
+
+    code = "event.unknown"
+
+
+class SubscriptionLimitError(RefusalError):
+    """A live client watches as many executions as it may, or an execution is watched in as many ways."""
+
+    code = "subscription.limit"
+
+
+class TooManyClientsError(RefusalError):
+    """As many live clients are connected as may be."""
+
+    code = "client.limit"
+
+
 class SlowRequestError(RefusalError):
     """The reply was not ready in time; what the request began may still be going on."""
 
@@ -121,6 +149,10 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (ReadOnlyCallerError, HTTPStatus.FORBIDDEN),
     (ForeignCallerError, HTTPStatus.FORBIDDEN),
     (MetricsDisabledError, HTTPStatus.NOT_FOUND),
+    (InvalidSubscriptionError, HTTPStatus.BAD_REQUEST),
+    (UnknownEventError, HTTPStatus.BAD_REQUEST),
+    (SubscriptionLimitError, HTTPStatus.TOO_MANY_REQUESTS),
+    (TooManyClientsError, HTTPStatus.SERVICE_UNAVAILABLE),
     (SlowRequestError, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoppingError, HTTPStatus.SERVICE_UNAVAILABLE),
 )

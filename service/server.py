@@ -25,6 +25,7 @@ from service.authentication import open_authenticator
 from service.guarded_network import Resolve
 from service.last_resort import LastResort
 from service.layers import layered
+from service.live.opening import open_live
 from service.logs import LoggingObserver
 from service.loop_lag import measure_lag
 from service.metrics import Metrics
@@ -153,21 +154,25 @@ async def serve_runtime(
     async with (
         open_authenticator(settings) as authenticator,
         open_telemetry(settings, readiness.siblings) as telemetry,
+        open_live(runtime, settings, readiness, authenticator) as live,
         trio.open_nursery() as measuring,
     ):
+        metrics.live = live.clients.counters
         app = create_app(runtime, settings, readiness, authenticator, metrics)
         observers = [] if telemetry is None else [telemetry.requests]
         timeout_seconds = settings.request_timeout_seconds
         served = layered(app, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers)
         measuring.start_soon(measure_lag, metrics.lags)
         async with trio.open_nursery() as nursery:
-            await nursery.start(_serve_http, served, listener, closing)
+            max_frame_bytes = settings.live_max_frame_bytes
+            await nursery.start(_serve_http, live.beside(served), listener, closing, max_frame_bytes)
             announce(url)
             if telemetry is not None:
                 telemetry.requests.started(version(), url)
             await told_to_stop.wait()
             readiness.withdraw()
             await _drain(runtime, settings.drain_seconds)
+            await live.clients.dismiss()
             closing.set()
         measuring.cancel_scope.cancel()  # not before: the replies under way are inside of its scope
     log.info("stopped")
@@ -177,6 +182,7 @@ async def _serve_http(
     app: ASGIFramework,
     listener: socket.socket,
     closing: trio.Event,
+    max_frame_bytes: int,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     config = Config()
@@ -187,6 +193,7 @@ async def _serve_http(
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.keep_alive_max_requests = 1_000_000
     config.graceful_timeout = CLOSING_SECONDS
+    config.websocket_max_message_size = max_frame_bytes
     await serve_asgi(app, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")
 
 

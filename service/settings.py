@@ -14,6 +14,7 @@ import msgspec
 from engine.limits import EngineLimits
 from service.catalog_settings import CATALOG_ROWS
 from service.identity_settings import IDENTITY_ROWS
+from service.live_settings import LIVE_ROWS, LiveSettings
 from service.outbound_rules import (
     ALLOW_EXPECTED,
     DEFAULT_PORTS,
@@ -26,12 +27,12 @@ from service.outbound_rules import (
     read_ports,
 )
 from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, URL, Kind, choice, whole_number
-from service.telemetry_settings import TELEMETRY_ROWS, TelemetrySettings
+from service.telemetry_settings import TELEMETRY_ROWS
 
 LogFormat = Literal["auto", "json", "console"]
 
 
-class Settings(TelemetrySettings, frozen=True, kw_only=True):
+class Settings(LiveSettings, frozen=True, kw_only=True):
     """How the service runs. ``TABLE`` says what each field means, its unit and its default."""
 
     host: str = "127.0.0.1"
@@ -208,6 +209,7 @@ TABLE = (
         URL,
         "Where OpenTelemetry spans are sent by OTLP over HTTP, without /v1/traces; needs the extra otel.",
     ),
+    *(Row(*row) for row in LIVE_ROWS),
     *(Row(*row) for row in TELEMETRY_ROWS),
 )
 

@@ -1,0 +1,153 @@
+"""All live clients of one service: how many there may be, who of them reads nothing, and their leave."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+import trio
+
+from engine.runtime import Runtime
+from service.caller import Caller
+from service.live.admission import Admission, Entry, Handshake
+from service.live.counters import TransportName
+from service.live.hub import Hub, open_hub
+from service.live.limits import CLOSING_SECONDS, RETRY_SECONDS, UNANSWERED_SECONDS
+from service.live.session import LiveSession, Transport
+from service.problems import IdentityUnavailableError, RefusalError, TooManyClientsError, answer_to
+from service.routes.health import Readiness
+from service.settings import Settings
+
+LOOK_SECONDS = 1.0
+"""Between two looks for clients that read nothing."""
+
+log = structlog.get_logger("live")
+
+
+class LiveClients:
+    """The clients. Made by :func:`open_live_clients`.
+
+    Args:
+        runtime: the real one.
+        hub: where executions are watched.
+        admission: the door.
+        settings: the bounds.
+        readiness: whether the service takes work.
+    """
+
+    def __init__(
+        self, runtime: Runtime, hub: Hub, admission: Admission, settings: Settings, readiness: Readiness
+    ) -> None:
+        self.admission = admission
+        self.counters = hub.counters
+        self.settings = settings
+        self._runtime = runtime
+        self._hub = hub
+        self._readiness = readiness
+        self._sessions: dict[LiveSession, trio.Event] = {}
+
+    def check_room(self) -> None:
+        """Refuse one more client than there may be.
+
+        Raises:
+            TooManyClientsError: there are as many already.
+        """
+        if sum(self.counters.connections.values()) >= self.settings.live_max_connections:
+            raise TooManyClientsError(
+                f"{self.settings.live_max_connections} clients are connected already (LIVE_MAX_CONNECTIONS)"
+            )
+
+    @contextmanager
+    def session(self, transport: Transport, caller: Caller, name: TransportName) -> Iterator[LiveSession]:
+        """A client's session, for as long as it is connected."""
+        session = LiveSession(
+            self._hub,
+            self._runtime,
+            transport,
+            caller,
+            self._readiness,
+            metrics_enabled=self.settings.enable_metrics,
+        )
+        gone = self._sessions[session] = trio.Event()
+        self.counters.connections[name] += 1
+        try:
+            yield session
+        finally:
+            self.counters.connections[name] -= 1
+            del self._sessions[session]
+            session.close()
+            gone.set()
+
+    async def keep_admitted(self, session: LiveSession, handshake: Handshake, entry: Entry) -> RefusalError:
+        """Look at a client's credential again whenever it must be; return why it may stay no longer.
+
+        While nobody can say, it stays for a while: an identity service that restarts does not end all connections.
+        """
+        unanswered_until: float | None = None
+        again_at = entry.holds_until
+        while True:
+            await trio.sleep_until(again_at)
+            try:
+                entry = await self.admission.admit(handshake)
+            except IdentityUnavailableError as error:
+                now = trio.current_time()
+                if unanswered_until is None:
+                    unanswered_until = now + UNANSWERED_SECONDS
+                if now >= unanswered_until:
+                    return error
+                again_at = now + RETRY_SECONDS
+            except RefusalError as error:
+                return error
+            else:
+                unanswered_until, again_at = None, entry.holds_until
+                session.look_again(entry.caller)
+
+    async def cut_unread(self) -> None:
+        """Disconnect those who have left unread what was sent to them, for too long."""
+        limit = self.settings.live_unread_seconds
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            now = trio.current_time()
+            for session in tuple(self._sessions):
+                if session.sending_since is not None and now - session.sending_since > limit:
+                    self.counters.slow_disconnects += 1
+                    session.cut(f"it has read nothing for {limit} s")
+
+    async def dismiss(self) -> None:
+        """Let every client have what is on its way to it, tell it to leave, and wait for a while until it has."""
+        with trio.move_on_after(CLOSING_SECONDS):
+            leaving = tuple(self._sessions.items())
+            for session, _ in leaving:
+                session.leave()
+            for _, gone in leaving:
+                await gone.wait()
+        for session in tuple(self._sessions):
+            session.cut("the service is stopping")
+
+
+def refusal_of(error: RefusalError) -> tuple[str, str]:
+    """The sentence and the code of a refusal, for those who are told over a connection."""
+    body = answer_to(error).body
+    return body.error, body.code
+
+
+@asynccontextmanager
+async def open_live_clients(
+    runtime: Runtime, settings: Settings, readiness: Readiness, admission: Admission
+) -> AsyncIterator[LiveClients]:
+    """The clients of a service; after the block nobody is told of anything.
+
+    Args:
+        runtime: the real one.
+        settings: the bounds.
+        readiness: whether the service takes work.
+        admission: the door.
+    """
+    seconds = settings.live_metrics_interval_ms / 1000 if settings.enable_metrics else None
+    async with (
+        open_hub(runtime, metrics_seconds=seconds, max_value_bytes=settings.live_max_value_bytes) as hub,
+        trio.open_nursery() as nursery,
+    ):
+        clients = LiveClients(runtime, hub, admission, settings, readiness)
+        nursery.start_soon(clients.cut_unread)
+        yield clients
+        nursery.cancel_scope.cancel()

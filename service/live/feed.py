@@ -1,0 +1,173 @@
+"""What subscribers with the same wishes read: chunks of encoded events, and each reader's place among them.
+
+A feed is a log with a bounded memory. Each event is appended once, however many read it; a reader is the place
+of the next chunk. What lies before the slowest reader is let go. Where a feed keeps more than it may, its oldest
+chunks of flow are emptied: what is left of them is their count, which those who come by add to what they missed.
+Lifecycle events are kept.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from service.live.encoding import Encoded
+from service.live.limits import FEED_BYTES, FEED_EVENTS, FEED_LIFECYCLE_EVENTS
+
+
+class FeedMemory:
+    """How much all feeds together keep.
+
+    Attributes:
+        limit_bytes: that they may keep.
+        used_bytes: that they keep now.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.used_bytes = 0
+
+
+class Chunk:
+    """Events that go together, in the forms in which transports send them, each made once.
+
+    Attributes:
+        events: in order; empty where they were given up.
+        size: bytes of their payloads.
+        is_lifecycle: whether they are never given up.
+        lost: events that stood here, or came here, and were given up.
+        is_last: whether nothing follows, because the execution has ended.
+    """
+
+    __slots__ = ("events", "forms", "is_last", "is_lifecycle", "lost", "size")
+
+    def __init__(self, events: Sequence[Encoded], *, is_lifecycle: bool = False, is_last: bool = False) -> None:
+        self.events = events
+        self.size = sum(len(payload) for _, payload in events)
+        self.is_lifecycle = is_lifecycle
+        self.is_last = is_last
+        self.lost = 0
+        self.forms: dict[Hashable, Any] = {}
+
+    def give_up(self) -> None:
+        """Keep only how many events there were."""
+        self.lost += len(self.events)
+        self.events = ()
+        self.size = 0
+        self.forms.clear()
+
+
+class Reader:
+    """One subscriber's place in a feed.
+
+    Attributes:
+        place: of the next chunk that it has not read.
+    """
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+
+
+class Feed:
+    """The log of one execution's events for one selection.
+
+    Args:
+        memory: shared by all feeds.
+        max_events: flow events that are kept.
+        max_bytes: bytes of those.
+        max_lifecycle_events: lifecycle events that are kept for the slowest reader.
+    """
+
+    def __init__(
+        self,
+        memory: FeedMemory,
+        max_events: int = FEED_EVENTS,
+        max_bytes: int = FEED_BYTES,
+        max_lifecycle_events: int = FEED_LIFECYCLE_EVENTS,
+    ) -> None:
+        self._memory = memory
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._max_lifecycle_events = max_lifecycle_events
+        self._chunks: list[Chunk] = []
+        self._first = 0  # the place of the first of them
+        self._oldest_full = 0  # no flow chunk before this place has events
+        self._events = 0
+        self._bytes = 0
+        self._lifecycle_events = 0
+        self.readers: list[Reader] = []
+
+    @property
+    def end(self) -> int:
+        """The place of the next chunk that will be appended."""
+        return self._first + len(self._chunks)
+
+    def open_reader(self) -> Reader:
+        """A reader of what comes from now on."""
+        reader = Reader(self.end)
+        self.readers.append(reader)
+        return reader
+
+    def close_reader(self, reader: Reader) -> None:
+        """Read no more."""
+        self.readers.remove(reader)
+        self.let_go()
+
+    def append(self, chunk: Chunk) -> list[Reader]:
+        """Add events; those readers who are so far behind that lifecycle events would have to be given up."""
+        self._chunks.append(chunk)
+        if chunk.is_lifecycle:
+            self._lifecycle_events += len(chunk.events)
+        else:
+            self._events += len(chunk.events)
+            self._bytes += chunk.size
+            self._memory.used_bytes += chunk.size
+        self.let_go()
+        while self._is_over():
+            self._give_up_oldest()
+        if self._lifecycle_events <= self._max_lifecycle_events:
+            return []
+        slowest = min(reader.place for reader in self.readers)
+        return [reader for reader in self.readers if reader.place == slowest]
+
+    def read(self, reader: Reader, max_bytes: int) -> list[Chunk]:
+        """The next chunks of a reader, of at most so many bytes, but one; its place moves behind them."""
+        start = reader.place - self._first
+        stop, size = start, 0
+        while stop < len(self._chunks) and (stop == start or size + self._chunks[stop].size <= max_bytes):
+            size += self._chunks[stop].size
+            stop += 1
+        found = self._chunks[start:stop]
+        reader.place += len(found)
+        return found
+
+    def _is_over(self) -> bool:
+        if self._oldest_full >= self.end or not self._events:
+            return False
+        is_over_all = self._memory.used_bytes > self._memory.limit_bytes
+        return self._events > self._max_events or self._bytes > self._max_bytes or is_over_all
+
+    def _give_up_oldest(self) -> None:
+        place = max(self._oldest_full, self._first)
+        chunk = self._chunks[place - self._first]
+        self._oldest_full = place + 1
+        if not chunk.is_lifecycle:
+            self._forget(chunk)
+            chunk.give_up()
+
+    def let_go(self) -> None:
+        """Drop what all readers have read. Not done at each read, because it looks at all readers."""
+        slowest = min((reader.place for reader in self.readers), default=self.end)
+        read = slowest - self._first
+        if read <= 0:
+            return
+        for chunk in self._chunks[:read]:
+            if chunk.is_lifecycle:
+                self._lifecycle_events -= len(chunk.events)
+            else:
+                self._forget(chunk)
+        del self._chunks[:read]
+        self._first = slowest
+
+    def _forget(self, chunk: Chunk) -> None:
+        self._events -= len(chunk.events)
+        self._bytes -= chunk.size
+        self._memory.used_bytes -= chunk.size

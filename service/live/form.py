@@ -1,0 +1,94 @@
+"""The forms in which events travel. A form makes bytes of events once, for all clients of the same kind. Pure."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from proto.codec import encode
+from service.live.encoding import Encoded
+from service.live.feed import Chunk
+
+BATCH = "events:batch"
+"""The event that carries others, for whoever asked for it: a list of ``{"event", "data"}``."""
+
+PING_FRAME = b"\x89\x00"
+"""A ping without content (RFC 6455, section 5.5.2)."""
+
+_TEXT_FRAME = 0x81
+_SHORT, _MEDIUM = 126, 1 << 16
+
+
+class Form(Protocol):
+    """How events look on one transport. Equal events look the same to all of its clients."""
+
+    def of(self, events: Sequence[Encoded]) -> Any:
+        """Events, one after the other, in whatever this transport sends."""
+
+
+class FrameForm(Form):
+    """WebSocket text frames, one for each event: its text between a head and a tail.
+
+    Args:
+        before_name: what comes before the event's name, which is a JSON string.
+        before_data: what comes between it and the payload.
+        after: what comes at the end.
+    """
+
+    def __init__(self, before_name: bytes, before_data: bytes, after: bytes) -> None:
+        self._before_name = before_name
+        self._before_data = before_data
+        self._after = after
+        self._heads: dict[str, bytes] = {}
+
+    def text(self, event: Encoded) -> bytes:
+        """One event as the text of a message."""
+        name, data = event
+        head = self._heads.get(name)
+        if head is None:  # names come from a closed list
+            head = self._heads[name] = self._before_name + encode(name) + self._before_data
+        return head + data + self._after
+
+    def of(self, events: Sequence[Encoded]) -> bytes:
+        return b"".join([text_frame(self.text(event)) for event in events])
+
+
+PLAIN = FrameForm(b'{"event":', b',"data":', b"}")
+"""Plain WebSockets: ``{"event": "port:emit", "data": {...}}``."""
+
+
+def text_frame(text: bytes) -> bytes:
+    """A message of a server as one WebSocket frame (RFC 6455, section 5.2): final, text, without a mask."""
+    size = len(text)
+    if size < _SHORT:
+        return bytes((_TEXT_FRAME, size)) + text
+    if size < _MEDIUM:
+        return bytes((_TEXT_FRAME, 126)) + size.to_bytes(2, "big") + text
+    return bytes((_TEXT_FRAME, 127)) + size.to_bytes(8, "big") + text
+
+
+def texts_in(frames: bytes) -> list[str]:
+    """The texts of whole frames of ours, for servers that take them one by one."""
+    texts, start = [], 0
+    while start < len(frames):
+        size, head = frames[start + 1], start + 2
+        if size >= _SHORT:
+            width = 2 if size == _SHORT else 8
+            size, head = int.from_bytes(frames[head : head + width], "big"), head + width
+        texts.append(frames[head : head + size].decode())
+        start = head + size
+    return texts
+
+
+def batched(events: Sequence[Encoded]) -> Encoded:
+    """Events as one, whose payload is the list of them."""
+    parts = b",".join([b'{"event":%b,"data":%b}' % (encode(name), data) for name, data in events])
+    return BATCH, b"[" + parts + b"]"
+
+
+def chunk_in(form: Form, chunk: Chunk, *, is_batch: bool) -> Any:
+    """A chunk in a form, made once for all who read it."""
+    key = (form, is_batch)
+    made = chunk.forms.get(key)
+    if made is None:
+        is_together = is_batch and len(chunk.events) > 0 and not chunk.is_lifecycle
+        made = chunk.forms[key] = form.of([batched(chunk.events)] if is_together else chunk.events)
+    return made

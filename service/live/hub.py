@@ -1,0 +1,186 @@
+"""The hub: which executions are watched, and by whom. It is the one observer that live events need in the engine.
+
+An execution that nobody watches costs one look into a dictionary at each change of its state, and nothing besides.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import trio
+
+from engine.errors import ExecutionNotFoundError
+from engine.handler import HandlerError, LogLine
+from engine.observer import ExecutionObserver
+from engine.runtime import Runtime
+from proto.codec import encode
+from proto.events import ComponentFailed, ComponentLogged, MetricsUpdate, StatisticsUpdate
+from proto.execution import ExecutionMetrics, ExecutionSnapshot
+from service.live.counters import LiveCounters
+from service.live.feed import FeedMemory, Reader
+from service.live.limits import ALL_FEEDS_BYTES
+from service.live.notes import NodeEvent, Whole
+from service.live.selection import Selection
+from service.live.watch import ExecutionWatch, Subscriber, View
+
+TRIM_SECONDS = 1.0
+"""Between two looks for chunks that everybody has read, and for clients that read nothing."""
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """One client's reading of one execution."""
+
+    watch: ExecutionWatch
+    view: View
+    reader: Reader
+
+
+class Hub(ExecutionObserver):
+    """Made by :func:`open_hub`.
+
+    Args:
+        runtime: the real one; whether a client may see an execution is asked before it comes here.
+        nursery: of the watches' tasks.
+        metrics_seconds: between two ``metrics:update`` of one execution; None for none at all.
+        max_value_bytes: the most that is shown of a value.
+
+    Attributes:
+        counters: for ``/metrics``.
+        max_value_bytes: as given.
+    """
+
+    def __init__(
+        self, runtime: Runtime, nursery: trio.Nursery, *, metrics_seconds: float | None, max_value_bytes: int
+    ) -> None:
+        self.counters = LiveCounters()
+        self.max_value_bytes = max_value_bytes
+        self.memory = FeedMemory(ALL_FEEDS_BYTES)
+        self._runtime = runtime
+        self._nursery = nursery
+        self._metrics_seconds = metrics_seconds
+        self._watches: dict[str, ExecutionWatch] = {}
+
+    # What the engine tells
+
+    def state_changed(self, execution: ExecutionSnapshot) -> None:
+        watch = self._watches.get(execution.id)
+        if watch is not None:
+            watch.note_state(execution)
+
+    def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
+        watch = self._watches.get(execution_id)
+        if watch is not None and watch.wants(ComponentLogged.name):
+            now = time.time_ns() // 1_000_000
+            watch.note_flow(NodeEvent(ComponentLogged(execution_id, node_id, line.level, line.message, now)))
+
+    def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
+        watch = self._watches.get(execution_id)
+        if watch is not None and watch.wants(ComponentFailed.name):
+            now = time.time_ns() // 1_000_000
+            watch.note_flow(NodeEvent(ComponentFailed(execution_id, node_id, error.name, error.message, now)))
+
+    # Who listens
+
+    def subscribe(
+        self, execution: ExecutionSnapshot, selection: Selection, subscriber: Subscriber
+    ) -> Subscription:
+        """Let somebody hear of an execution that has not ended, from this moment on.
+
+        Raises:
+            SubscriptionLimitError: it is watched in too many ways.
+        """
+        watch = self._watches.get(execution.id)
+        if watch is None:
+            watch = self._watches[execution.id] = ExecutionWatch(execution, self._runtime, self.memory)
+            self._nursery.start_soon(self._run, watch)
+        view, reader = watch.subscribe(selection, subscriber)
+        self.counters.subscriptions += 1
+        return Subscription(watch, view, reader)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Let somebody hear no more."""
+        watch = subscription.watch
+        watch.unsubscribe(subscription.view, subscription.reader)
+        self.counters.subscriptions -= 1
+        if not watch.views:
+            watch.busy.cancel()
+            self._forget(watch)
+
+    async def _run(self, watch: ExecutionWatch) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._measure, watch)
+            await watch.run()
+            nursery.cancel_scope.cancel()
+        self._forget(watch)
+
+    def _forget(self, watch: ExecutionWatch) -> None:
+        if self._watches.get(watch.execution_id) is watch:
+            del self._watches[watch.execution_id]
+
+    async def _measure(self, watch: ExecutionWatch) -> None:
+        """Tell of the counters while they change, at a bounded rate."""
+        if self._metrics_seconds is None:
+            return
+        told: ExecutionMetrics | None = None
+        while True:
+            await trio.sleep(self._metrics_seconds)
+            wants_statistics = watch.wants(StatisticsUpdate.name)
+            if not (wants_statistics or watch.wants(MetricsUpdate.name)):
+                continue
+            try:
+                metrics = self._runtime.execution(watch.execution_id).metrics
+                statistics = self._runtime.statistics(watch.execution_id) if wants_statistics else None
+            except ExecutionNotFoundError:
+                return  # it has ended, and was forgotten at once
+            if told is not None and not _has_changed(told, metrics):
+                continue
+            told = metrics
+            update = MetricsUpdate(watch.execution_id, metrics)
+            watch.note_whole(Whole((update.name, encode(update))))
+            if statistics is not None:
+                whole = StatisticsUpdate(watch.execution_id, statistics)
+                watch.note_whole(Whole((whole.name, encode(whole))))
+
+    async def trim(self) -> None:
+        """Let go, now and then, of what everybody has read."""
+        while True:
+            await trio.sleep(TRIM_SECONDS)
+            for watch in tuple(self._watches.values()):
+                for view in watch.views.values():
+                    view.feed.let_go()
+
+
+def _has_changed(told: ExecutionMetrics, metrics: ExecutionMetrics) -> bool:
+    """Whether counters moved, apart from those that move by themselves as time passes."""
+    return _moved(told) != _moved(metrics)
+
+
+def _moved(metrics: ExecutionMetrics) -> tuple[float, ...]:
+    return (
+        metrics.messages_processed,
+        metrics.messages_emitted,
+        metrics.component_invocations,
+        metrics.error_count,
+        metrics.backpressure_events,
+        metrics.queued_messages,
+        metrics.last_activity_time,
+        metrics.throughput_per_second,
+    )
+
+
+@asynccontextmanager
+async def open_hub(runtime: Runtime, *, metrics_seconds: float | None, max_value_bytes: int) -> AsyncIterator[Hub]:
+    """A hub that observes a runtime; nobody is told of anything after the block.
+
+    Args:
+        runtime: the real one.
+        metrics_seconds: between two ``metrics:update`` of one execution; None for none at all.
+        max_value_bytes: the most that is shown of a value.
+    """
+    async with trio.open_nursery() as nursery:
+        hub = Hub(runtime, nursery, metrics_seconds=metrics_seconds, max_value_bytes=max_value_bytes)
+        runtime.observe(hub)
+        nursery.start_soon(hub.trim)
+        yield hub
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,58 @@
+"""The bounds of live events: each with its unit and its reason. Those that operators choose are settings."""
+
+NOTES = 10_000
+"""Events of one execution that wait for encoding. Beyond it further ones are skipped: encoding is dear."""
+
+NOTE_BYTES = 16 * 1024 * 1024
+"""Bytes of the values of those."""
+
+SLICE_NOTES = 200
+"""Notes that are encoded in one go: about a millisecond of the event loop."""
+
+FLUSH_SECONDS = 0.02
+"""Between two flushes of one execution's events. The first after a silence leaves at once, then many together."""
+
+FEED_EVENTS = 4_000
+"""Events that a feed keeps for those who have not read them yet: a second of a busy execution."""
+
+FEED_BYTES = 4 * 1024 * 1024
+"""Bytes of those."""
+
+FEED_LIFECYCLE_EVENTS = 1_000
+"""Lifecycle events that a feed keeps for whoever has not read them; who is further behind is disconnected."""
+
+ALL_FEEDS_BYTES = 256 * 1024 * 1024
+"""Bytes that all feeds together keep; the feed that would go beyond it gives up its oldest events."""
+
+SELECTIONS = 100
+"""Distinct selections that one execution is watched with at once: each is encoded for itself."""
+
+SUBSCRIPTIONS = 200
+"""Executions that one client watches at once."""
+
+PERSONAL_EVENTS = 100
+"""Answers that wait for one client before no further command of his is taken."""
+
+NAMES = 1_000
+"""Nodes or edges that one subscription chooses."""
+
+MAX_PER_SECOND = 10_000
+"""The largest ``maxPerSecond``; more is as good as no bound."""
+
+SENDING_BYTES = 256 * 1024
+"""Bytes that are handed to a connection in one go; a larger single event goes alone."""
+
+AUTHENTICATE_SECONDS = 10.0
+"""How long a plain WebSocket that brought no credential may take to send one."""
+
+UNANSWERED_SECONDS = 60.0
+"""How long a client stays while Identity cannot say whether his credential still holds."""
+
+RETRY_SECONDS = 5.0
+"""Between two such questions."""
+
+PING_SECONDS = 25.0
+"""Between two pings to a plain WebSocket; they keep proxies from giving it up, and dead peers from staying."""
+
+CLOSING_SECONDS = 2.0
+"""How long clients have, at the end of the service, to read what is on its way to them."""

@@ -1,0 +1,163 @@
+"""What of an execution a subscriber wants to hear: read from what a client sends, held against the graph. Pure."""
+
+from typing import Annotated
+
+import msgspec
+
+from engine.routing import LoadedGraph
+from proto.events import (
+    ComponentFailed,
+    ComponentInvoked,
+    ComponentLogged,
+    MetricsUpdate,
+    PortEmit,
+    PortOutput,
+    StatisticsUpdate,
+)
+from proto.problem import Problem
+from service.live.limits import MAX_PER_SECOND, NAMES
+from service.problems import InvalidSubscriptionError
+
+USUAL = frozenset({PortEmit.name, ComponentInvoked.name, MetricsUpdate.name})
+"""What comes where a subscriber does not choose (specification, "WebSocket Events")."""
+
+ON_REQUEST = frozenset({PortOutput.name, ComponentFailed.name, ComponentLogged.name, StatisticsUpdate.name})
+"""What comes only where a subscriber names it."""
+
+LIFECYCLE = frozenset(
+    {
+        "execution:started",
+        "execution:paused",
+        "execution:resumed",
+        "execution:completed",
+        "execution:failed",
+    }
+)
+"""What always comes; it may be named all the same."""
+
+OF_FLOW = frozenset({PortEmit.name, PortOutput.name, ComponentInvoked.name})
+"""What the engine only tells while somebody wants it."""
+
+
+class Subscribe(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """The payload of ``execution:subscribe``.
+
+    Attributes:
+        execution_id: what to watch.
+        nodes: only what concerns these nodes.
+        edges: only what travels along these edges, given by their ids or their places in the graph.
+        events: only these, and lifecycle events.
+        max_per_second: values shown of each edge, and calls of each input port, in a second.
+        max_value_bytes: larger values are cut.
+        batch: whether events come together in ``events:batch``.
+    """
+
+    execution_id: str
+    nodes: Annotated[tuple[str, ...], msgspec.Meta(max_length=NAMES)] | None = None
+    edges: Annotated[tuple[str | int, ...], msgspec.Meta(max_length=NAMES)] | None = None
+    events: Annotated[tuple[str, ...], msgspec.Meta(max_length=NAMES)] | None = None
+    max_per_second: Annotated[int, msgspec.Meta(ge=1, le=MAX_PER_SECOND)] | None = None
+    max_value_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    batch: bool = False
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """What a subscriber hears. Equal ones share the work of encoding.
+
+    Attributes:
+        events: names, apart from lifecycle events.
+        nodes: ids; None for all.
+        edges: places in the graph's edges; None for all.
+        max_per_second: of each edge and of each input port; 0 for no bound.
+        max_value_bytes: of one value.
+    """
+
+    events: frozenset[str]
+    nodes: frozenset[str] | None
+    edges: frozenset[int] | None
+    max_per_second: int
+    max_value_bytes: int
+
+    @property
+    def wants_flow(self) -> bool:
+        """Whether the engine must tell of every hop for it."""
+        return not self.events.isdisjoint(OF_FLOW)
+
+    def covers_hop(self, edge: int, source: str, target: str) -> bool:
+        """Whether a value that goes along an edge is wanted."""
+        if self.edges is None and self.nodes is None:
+            return True
+        return (self.edges is not None and edge in self.edges) or (
+            self.nodes is not None and (source in self.nodes or target in self.nodes)
+        )
+
+    def covers_node(self, node: str) -> bool:
+        """Whether what concerns one node alone is wanted."""
+        if self.nodes is None:
+            return self.edges is None
+        return node in self.nodes
+
+
+def select(wanted: Subscribe, graph: LoadedGraph | None, *, max_value_bytes: int) -> Selection:
+    """The selection that a client asks for.
+
+    Args:
+        wanted: as the client sent it.
+        graph: of the execution; None where it is not loaded any more, so that names cannot be checked.
+        max_value_bytes: the most that the service shows of a value.
+
+    Raises:
+        InvalidSubscriptionError: with everything that is wrong.
+    """
+    problems = [*_unknown_events(wanted), *_unknown_nodes(wanted, graph)]
+    edges = None if wanted.edges is None else _edges(wanted.edges, graph, problems)
+    if problems:
+        raise InvalidSubscriptionError(problems[0].message, problems)
+    limit = max_value_bytes if wanted.max_value_bytes is None else min(wanted.max_value_bytes, max_value_bytes)
+    return Selection(
+        events=USUAL if wanted.events is None else frozenset(wanted.events) - LIFECYCLE,
+        nodes=None if wanted.nodes is None else frozenset(wanted.nodes),
+        edges=edges,
+        max_per_second=wanted.max_per_second or 0,
+        max_value_bytes=limit,
+    )
+
+
+def _unknown_events(wanted: Subscribe) -> list[Problem]:
+    known = USUAL | ON_REQUEST | LIFECYCLE
+    return [
+        _problem(f"events[{index}]", f"There is no event {name[:100]!r}; there are {', '.join(sorted(known))}")
+        for index, name in enumerate(wanted.events or ())
+        if name not in known
+    ]
+
+
+def _unknown_nodes(wanted: Subscribe, graph: LoadedGraph | None) -> list[Problem]:
+    if wanted.nodes is None or graph is None:
+        return []
+    known = {node.id for node in graph.nodes}
+    return [
+        _problem(f"nodes[{index}]", f"The graph has no node {name[:100]!r}")
+        for index, name in enumerate(wanted.nodes)
+        if name not in known
+    ]
+
+
+def _edges(
+    chosen: tuple[str | int, ...], graph: LoadedGraph | None, problems: list[Problem]
+) -> frozenset[int] | None:
+    edges = () if graph is None else graph.definition.edges
+    named = {edge.id: index for index, edge in enumerate(edges) if edge.id}
+    found: set[int] = set()
+    for index, name in enumerate(chosen):
+        place = named.get(name) if isinstance(name, str) else name if 0 <= name < len(edges) else None
+        if place is None:
+            shown = name[:100] if isinstance(name, str) else name
+            problems.append(_problem(f"edges[{index}]", f"The graph has no edge {shown!r}"))
+        else:
+            found.add(place)
+    return frozenset(found)
+
+
+def _problem(path: str, message: str) -> Problem:
+    return Problem(code="subscription.unknown", path=path, message=message)

@@ -1,0 +1,373 @@
+"""One connected client, whatever it came over: what it asks for, and the task that tells it what happens.
+
+Commands are obeyed one at a time, in their order. Answers to one client wait in a short queue of its own; events
+of executions lie in feeds, of which it is one reader among others. One task sends both, answers first, as fast as
+the client reads, so that a slow client holds up nobody: not the engine, and not the other clients.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+import trio
+
+from engine.errors import GraphNotFoundError
+from engine.lifecycle import TERMINAL
+from engine.runtime import Runtime
+from proto.codec import encode
+from proto.events import EventsSkipped, ExecutionInjected, ExecutionSeen
+from proto.execution import ExecuteOptions, ExecutionSnapshot
+from service.caller import Caller
+from service.callers_runtime import CallersRuntime
+from service.live.commands import (
+    Answer,
+    ErrorEvent,
+    Inject,
+    OfExecution,
+    Refusal,
+    Start,
+    Stop,
+    read_payload,
+)
+from service.live.encoding import Encoded
+from service.live.form import Form, chunk_in
+from service.live.hub import Hub, Subscription
+from service.live.limits import PERSONAL_EVENTS, SENDING_BYTES, SUBSCRIPTIONS
+from service.live.selection import Subscribe, select
+from service.live.watch import lifecycle_event
+from service.problems import StoppingError, SubscriptionLimitError, UnknownEventError, answer_to
+from service.routes.health import Readiness
+
+log = structlog.get_logger("live")
+
+
+class Transport(Protocol):
+    """A client's connection."""
+
+    @property
+    def form(self) -> Form:
+        """How events look on it."""
+
+    async def send(self, parts: Sequence[Any]) -> None:
+        """Send what its form has made, in order; return when there is room for more."""
+
+    def cut(self) -> None:
+        """End the connection at once, whatever the client is doing."""
+
+
+class Reading(msgspec.Struct):
+    """A client's subscription, and whether its events come in batches."""
+
+    subscription: Subscription
+    is_batch: bool
+
+
+class LiveSession:
+    """A client. ``run`` is its sender; ``handle`` takes its events.
+
+    Args:
+        hub: where executions are watched.
+        runtime: the real one.
+        transport: the connection.
+        caller: as whom the client acts; may be replaced when it is looked at again.
+        readiness: whether the service takes work.
+        metrics_enabled: whether counters are shown at all.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        runtime: Runtime,
+        transport: Transport,
+        caller: Caller,
+        readiness: Readiness,
+        *,
+        metrics_enabled: bool,
+    ) -> None:
+        self.caller = caller
+        self.sending_since: float | None = None
+        self._is_told_to_leave = False
+        self._hub = hub
+        self._runtime = CallersRuntime(runtime, lambda: self.caller)
+        self._transport = transport
+        self._readiness = readiness
+        self._metrics_enabled = metrics_enabled
+        self._readings: dict[str, Reading] = {}
+        self._personal: deque[Encoded] = deque()
+        self._room = trio.Event()
+        self._something = trio.Event()
+        self._commands: dict[str, tuple[type, Callable[[Any], Awaitable[Answer]], bool]] = {
+            "execution:subscribe": (Subscribe, self._subscribe, False),
+            "execution:unsubscribe": (OfExecution, self._unsubscribe, False),
+            "execution:start": (Start, self._start, True),
+            "execution:pause": (OfExecution, self._pause, True),
+            "execution:resume": (OfExecution, self._resume, True),
+            "execution:complete": (OfExecution, self._complete, False),
+            "execution:stop": (Stop, self._stop, False),
+            "execution:inject": (Inject, self._inject, True),
+        }
+
+    # What the client says
+
+    async def handle(self, name: str, data: bytes) -> Answer | Refusal:
+        """Obey one event of the client, given as its payload's JSON text; what it is to be answered.
+
+        A refusal is told by the event ``error`` as well, because a client need not ask for an answer.
+        """
+        while len(self._personal) >= PERSONAL_EVENTS:  # it sends, and does not read
+            self._room = trio.Event()
+            await self._room.wait()
+        try:
+            return await self._obey(name, data)
+        except Exception as error:  # noqa: BLE001 - every error is answered; the table says how
+            return self._refuse(error, data)
+
+    async def _obey(self, name: str, data: bytes) -> Answer:
+        known = self._commands.get(name)
+        if known is None:
+            names = ", ".join(self._commands)
+            raise UnknownEventError(f"There is no event {name[:100]!r} to send; there are {names}")
+        shape, obey, is_work = known
+        if is_work and not self._readiness.ready:
+            raise StoppingError("The service is stopping and takes no more work")
+        return await obey(read_payload(data, shape))
+
+    def _refuse(self, error: Exception, data: bytes) -> Refusal:
+        body = answer_to(error).body
+        ids = _ids_in(data)
+        accepted = getattr(error, "accepted", 0)
+        self._tell("error", ErrorEvent(body.error, body.code, problems=body.problems, **ids))
+        return Refusal(error=body.error, code=body.code, problems=body.problems, accepted=accepted, **ids)
+
+    async def _subscribe(self, wanted: Subscribe) -> Answer:
+        execution = self._runtime.execution(wanted.execution_id)
+        if execution.state in TERMINAL:
+            self._tell_state(execution)
+            self._tell_end(execution)
+        else:
+            self._open(execution, wanted)
+            self._tell_state(execution)
+        return _state(execution)
+
+    async def _unsubscribe(self, command: OfExecution) -> Answer:
+        self._close(command.execution_id)
+        return Answer(command.execution_id)
+
+    async def _start(self, command: Start) -> Answer:
+        wanted = _wanted(command)
+        self._select(wanted, command.graph_id)  # what is wrong with it is said before anything is started
+
+        def watch(execution_id: str) -> None:
+            self._open(self._runtime.execution(execution_id), wanted)
+
+        if len(self._readings) >= SUBSCRIPTIONS:
+            raise _too_many()
+        options = ExecuteOptions(command.completion, command.timeout_ms, command.inputs)
+        execution = await self._runtime.execute(command.graph_id, options, on_created=watch)
+        return Answer(
+            execution.id,
+            graph_id=execution.graph_id,
+            state=execution.state,
+            started_at=execution.started_at,
+            error=execution.error,
+        )
+
+    async def _pause(self, command: OfExecution) -> Answer:
+        return _state(await self._runtime.pause(command.execution_id))
+
+    async def _resume(self, command: OfExecution) -> Answer:
+        return _state(await self._runtime.resume(command.execution_id))
+
+    async def _complete(self, command: OfExecution) -> Answer:
+        return _state(await self._runtime.complete(command.execution_id))
+
+    async def _stop(self, command: Stop) -> Answer:
+        return _state(await self._runtime.stop(command.execution_id, drain=command.drain))
+
+    async def _inject(self, command: Inject) -> Answer:
+        messages = command.injections()
+        receipt = await self._runtime.inject(command.execution_id, messages, final=command.final)
+        single = messages[0] if command.messages is msgspec.UNSET else None
+        if single is not None:
+            injected = ExecutionInjected(command.execution_id, single.node_id, single.port)
+            self._tell(injected.name, injected)
+        return Answer(
+            command.execution_id,
+            node_id=single.node_id if single else None,
+            port=single.port if single else None,
+            accepted=receipt.accepted,
+            queued=receipt.queued,
+        )
+
+    # What it watches
+
+    def _select(self, wanted: Subscribe, graph_id: str) -> Any:
+        try:
+            graph = self._runtime.graph(graph_id)
+        except GraphNotFoundError:  # unloaded, while what it is about is still coming to its end
+            graph = None
+        return select(wanted, graph, max_value_bytes=self._hub.max_value_bytes)
+
+    def _open(self, execution: ExecutionSnapshot, wanted: Subscribe) -> None:
+        selection = self._select(wanted, execution.graph_id)
+        if len(self._readings) >= SUBSCRIPTIONS and execution.id not in self._readings:
+            raise _too_many()
+        subscription = self._hub.subscribe(execution, selection, self)
+        self._close(execution.id)  # a second subscription takes the place of the first
+        self._readings[execution.id] = Reading(subscription, wanted.batch)
+
+    def _close(self, execution_id: str) -> None:
+        reading = self._readings.pop(execution_id, None)
+        if reading is not None:
+            self._hub.unsubscribe(reading.subscription)
+
+    def look_again(self, caller: Caller) -> None:
+        """The client acts as this caller from now on; what it may not see any more, it hears no more of."""
+        self.caller = caller
+        for execution_id in tuple(self._readings):
+            try:
+                self._runtime.owner_of(execution_id)
+            except Exception as error:  # noqa: BLE001 - as in handle
+                self._refuse(error, encode({"executionId": execution_id}))
+                self._close(execution_id)
+
+    # What it is told
+
+    def _tell_state(self, execution: ExecutionSnapshot) -> None:
+        seen = ExecutionSeen(
+            execution.id,
+            execution.graph_id,
+            execution.state,
+            metrics=execution.metrics if self._metrics_enabled else None,
+            started_at=execution.started_at,
+            completed_at=execution.completed_at,
+            error=execution.error,
+        )
+        self._tell(ExecutionSeen.name, seen)
+
+    def _tell_end(self, execution: ExecutionSnapshot) -> None:
+        event = lifecycle_event(execution, execution.state)
+        if event is not None:
+            self._tell(event.name, event)
+
+    def _tell(self, name: str, payload: msgspec.Struct) -> None:
+        self._personal.append((name, encode(payload)))
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._something.set()
+
+    def cut(self, reason: str) -> None:
+        """End the connection at once."""
+        log.info("live client cut off", reason=reason)
+        self._transport.cut()
+
+    def tell_error(self, message: str, code: str) -> None:
+        """Tell of something that no event of the client caused."""
+        self._tell("error", ErrorEvent(message, code))
+
+    def leave(self) -> None:
+        """Let ``run`` end as soon as all is sent that is there to be sent."""
+        self._is_told_to_leave = True
+        self.wake()
+
+    async def run(self) -> None:
+        """Send what there is to send, until cancelled, or until all is sent of a client that is told to leave."""
+        while True:
+            self._something = trio.Event()
+            while await self._send_next():
+                pass
+            if self._is_told_to_leave:
+                return
+            await self._something.wait()
+
+    async def _send_next(self) -> bool:
+        """Send the next few events; False where there are none."""
+        if self._personal:
+            await self._send_personal()
+            return True
+        is_any = False
+        for execution_id, reading in tuple(self._readings.items()):
+            if self._readings.get(execution_id) is reading and await self._send_some(execution_id, reading):
+                is_any = True
+                if self._personal:
+                    break
+        return is_any
+
+    async def _send_personal(self) -> None:
+        events = list(self._personal)
+        self._personal.clear()
+        self._room.set()
+        self._hub.counters.sent += len(events)
+        await self._send([self._transport.form.of(events)])
+
+    async def _send_some(self, execution_id: str, reading: Reading) -> bool:
+        """Send the next chunks of one feed."""
+        form = self._transport.form
+        subscription = reading.subscription
+        chunks = subscription.view.feed.read(subscription.reader, SENDING_BYTES)
+        if not chunks:
+            return False
+        parts = []
+        for chunk in chunks:
+            if chunk.lost:
+                skipped = EventsSkipped(execution_id, chunk.lost, "slow")
+                parts.append(form.of([(skipped.name, encode(skipped))]))
+                self._hub.counters.skipped += chunk.lost
+            if chunk.events:
+                parts.append(chunk_in(form, chunk, is_batch=reading.is_batch))
+                self._hub.counters.sent += len(chunk.events)
+        if chunks[-1].is_last:
+            self._close(execution_id)
+        await self._send(parts)
+        return True
+
+    async def _send(self, parts: Sequence[Any]) -> None:
+        self.sending_since = trio.current_time()
+        try:
+            await self._transport.send(parts)
+        finally:
+            self.sending_since = None
+
+    def close(self) -> None:
+        """Hear of nothing any more."""
+        for execution_id in tuple(self._readings):
+            self._close(execution_id)
+
+
+def _state(execution: ExecutionSnapshot) -> Answer:
+    return Answer(execution.id, graph_id=execution.graph_id, state=execution.state)
+
+
+def _wanted(command: Start) -> Subscribe:
+    return Subscribe(
+        "",
+        nodes=command.nodes,
+        edges=command.edges,
+        events=command.events,
+        max_per_second=command.max_per_second,
+        max_value_bytes=command.max_value_bytes,
+        batch=command.batch,
+    )
+
+
+def _too_many() -> SubscriptionLimitError:
+    return SubscriptionLimitError(f"A client may watch {SUBSCRIPTIONS} executions at once; unsubscribe from one")
+
+
+def _ids_in(data: bytes) -> dict[str, str]:
+    """The ids that a refused payload names, as far as it can be read."""
+    try:
+        found = msgspec.json.decode(data, type=_Ids)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    named = {"execution_id": found.execution_id, "graph_id": found.graph_id}
+    return {name: value for name, value in named.items() if isinstance(value, str)}
+
+
+class _Ids(msgspec.Struct, rename="camel"):
+    execution_id: Any = None
+    graph_id: Any = None

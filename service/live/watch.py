@@ -1,0 +1,268 @@
+"""One watched execution: takes notes while the engine works, and makes chunks of events of them afterwards.
+
+In the engine's midst only a note is taken, in less than a microsecond. Encoding is the business of a task of its
+own, which works in slices and rests between two flushes, so that many events go together. Where notes come faster
+than that for long, further ones are only counted, before anything is spent on them.
+"""
+
+import time
+from collections import deque
+from contextlib import AbstractContextManager, ExitStack
+from typing import Protocol
+
+import trio
+
+from engine.handler import Message
+from engine.lifecycle import TERMINAL
+from engine.observer import FlowObserver
+from engine.runtime import Runtime
+from proto.codec import encode
+from proto.events import (
+    EventsSkipped,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
+    ExecutionStarted,
+)
+from proto.execution import ExecutionError, ExecutionSnapshot, ExecutionState
+from service.live.encoding import Encoded, FlowEncoder
+from service.live.feed import Chunk, Feed, FeedMemory, Reader
+from service.live.limits import FLUSH_SECONDS, NOTE_BYTES, NOTES, SELECTIONS, SLICE_NOTES
+from service.live.notes import Hop, Invocation, Note, Output, Whole
+from service.live.sampling import Sampler
+from service.live.selection import Selection
+from service.problems import SubscriptionLimitError
+
+LifecycleEvent = ExecutionStarted | ExecutionPaused | ExecutionResumed | ExecutionCompleted | ExecutionFailed
+
+
+class Subscriber(Protocol):
+    """Somebody who reads a feed."""
+
+    def wake(self) -> None:
+        """There is something to read."""
+
+    def cut(self, reason: str) -> None:
+        """Disconnect it, because it is too far behind."""
+
+
+class View:
+    """What is shown for one selection, and who looks."""
+
+    def __init__(self, selection: Selection, feed: Feed) -> None:
+        self.selection = selection
+        self.feed = feed
+        self.sampler = Sampler(selection.max_per_second)
+        self.subscribers: dict[Reader, Subscriber] = {}
+
+
+class _Lost:
+    """Notes that were not taken here; how many of them each view wanted."""
+
+    def __init__(self) -> None:
+        self.counts: dict[View, int] = {}
+
+
+class ExecutionWatch(FlowObserver):
+    """The watch over one execution. ``run`` is its task; it ends with the execution.
+
+    Args:
+        execution: as it is now.
+        runtime: the real one, to watch the flow where somebody wants it.
+        memory: shared by all feeds.
+    """
+
+    def __init__(self, execution: ExecutionSnapshot, runtime: Runtime, memory: FeedMemory) -> None:
+        self.execution_id = execution.id
+        self.is_ended = False
+        self.views: dict[Selection, View] = {}
+        self.busy = trio.CancelScope()
+        self._runtime = runtime
+        self._memory = memory
+        self._state = execution.state
+        self._encoder = FlowEncoder(execution.id)
+        self._notes: deque[Note | _Lost] = deque()
+        self._waiting_notes = 0
+        self._note_bytes = 0
+        self._something = trio.Event()
+        self._flow = ExitStack()
+        self._is_flow_watched = False
+
+    # Who watches
+
+    def subscribe(self, selection: Selection, subscriber: Subscriber) -> tuple[View, Reader]:
+        """Let somebody read from now on.
+
+        Raises:
+            SubscriptionLimitError: the execution is watched in too many ways.
+        """
+        view = self.views.get(selection)
+        if view is None:
+            if len(self.views) >= SELECTIONS:
+                raise SubscriptionLimitError(
+                    f"Execution {self.execution_id} is watched with {SELECTIONS} different selections already; "
+                    "choose what another subscriber has chosen, or come back later"
+                )
+            view = self.views[selection] = View(selection, Feed(self._memory))
+        reader = view.feed.open_reader()
+        view.subscribers[reader] = subscriber
+        self._attach()
+        return view, reader
+
+    def unsubscribe(self, view: View, reader: Reader) -> None:
+        """Let somebody read no more."""
+        del view.subscribers[reader]
+        view.feed.close_reader(reader)
+        if not view.subscribers:
+            del self.views[view.selection]
+        self._attach()
+
+    def wants(self, event_name: str) -> bool:
+        """Whether a view shows an event."""
+        return any(event_name in selection.events for selection in self.views)
+
+    def _attach(self) -> None:
+        """Watch the flow if somebody wants it, and only then: it costs the engine something."""
+        wants_flow = not self.is_ended and any(selection.wants_flow for selection in self.views)
+        if wants_flow and not self._is_flow_watched:
+            watching: AbstractContextManager[None] = self._runtime.watch(self.execution_id, self)
+            self._flow.enter_context(watching)
+        elif self._is_flow_watched and not wants_flow:
+            self._flow.close()
+        self._is_flow_watched = wants_flow
+
+    # Notes, taken in the midst of the engine's work
+
+    def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
+        note = Hop((node_id, port), (target_node, target_port), message, _milliseconds(), trio.current_time())
+        self.note_flow(note)
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        self.note_flow(Output((node_id, port), value, _milliseconds(), trio.current_time()))
+
+    def invoked(self, node_id: str, port: str, message: Message) -> None:
+        del message
+        self.note_flow(Invocation((node_id, port), _milliseconds(), trio.current_time()))
+
+    def note_flow(self, note: Note) -> None:
+        """Take a note, or only count it where too many wait."""
+        if self._waiting_notes >= NOTES or self._note_bytes > NOTE_BYTES:
+            self._lose(note)
+            return
+        self._waiting_notes += 1
+        self._note_bytes += note.size
+        self._notes.append(note)
+        if self._waiting_notes == 1:
+            self._something.set()
+
+    def _lose(self, note: Note) -> None:
+        last = self._notes[-1]
+        if not isinstance(last, _Lost):
+            last = _Lost()
+            self._notes.append(last)
+        for view in self.views.values():
+            if note.is_wanted(view.selection):
+                last.counts[view] = last.counts.get(view, 0) + 1
+
+    def note_state(self, execution: ExecutionSnapshot) -> None:
+        """The execution entered another state."""
+        event = lifecycle_event(execution, self._state)
+        self._state = execution.state
+        self.is_ended = execution.state in TERMINAL
+        if event is not None:
+            whole = (event.name, encode(event))
+            self._notes.append(Whole(whole, is_lifecycle=True, is_last=self.is_ended))
+            self._something.set()
+        if self.is_ended:
+            self._attach()
+
+    def note_whole(self, note: Whole) -> None:
+        """An event of the whole execution, of those that come at a bounded rate."""
+        if not self.is_ended:
+            self._notes.append(note)
+            self._something.set()
+
+    # Chunks
+
+    async def run(self) -> None:
+        """Make chunks of the notes, until the execution has ended and all of them are made."""
+        with self.busy, self._flow:
+            while not (self.is_ended and not self._notes):
+                await self._something.wait()
+                self._something = trio.Event()
+                while self._notes:
+                    self._encode_some()
+                    await trio.lowlevel.checkpoint()
+                if not self.is_ended:
+                    await trio.sleep(FLUSH_SECONDS)
+
+    def _encode_some(self) -> None:
+        """Encode notes of one kind, flow or whole events, for every view; at most a slice of them."""
+        notes: list[Note | _Lost] = []
+        is_lifecycle = is_last = False
+        while self._notes and len(notes) < SLICE_NOTES:
+            note = self._notes[0]
+            if isinstance(note, Whole) and note.is_lifecycle:
+                if notes:
+                    break
+                is_lifecycle, is_last = True, note.is_last
+                notes.append(self._notes.popleft())
+                break
+            self._notes.popleft()
+            notes.append(note)
+            if not isinstance(note, _Lost | Whole):
+                self._note_bytes -= note.size
+                self._waiting_notes -= 1
+        for view in self.views.values():
+            self._show(view, notes, is_lifecycle=is_lifecycle, is_last=is_last)
+
+    def _show(self, view: View, notes: list[Note | _Lost], *, is_lifecycle: bool, is_last: bool) -> None:
+        events: list[Encoded] = []
+        lost = 0
+        for note in notes:
+            if isinstance(note, _Lost):
+                lost += note.counts.get(view, 0)
+            elif note.is_wanted(view.selection):
+                event = note.encoded(self._encoder, view.selection, view.sampler)
+                if event is not None:
+                    events.append(event)
+        if is_last:
+            events = [*self._sampled(view), *events]
+        if not events and not lost:
+            return
+        chunk = Chunk(events, is_lifecycle=is_lifecycle, is_last=is_last)
+        chunk.lost = lost
+        for reader in view.feed.append(chunk):
+            view.subscribers[reader].cut("too many lifecycle events wait for it")
+        for subscriber in view.subscribers.values():
+            subscriber.wake()
+
+    def _sampled(self, view: View) -> list[Encoded]:
+        """What the sampling left out last, and no further event can tell."""
+        left_out = view.sampler.left_out()
+        if not left_out:
+            return []
+        event = EventsSkipped(self.execution_id, left_out, "sampled")
+        return [(event.name, encode(event))]
+
+
+def lifecycle_event(execution: ExecutionSnapshot, before: ExecutionState) -> LifecycleEvent | None:
+    """The event of a change of state; None where nobody is told of it."""
+    identifier, state = execution.id, execution.state
+    if state is ExecutionState.RUNNING:
+        if before is ExecutionState.PAUSED:
+            return ExecutionResumed(identifier, state)
+        return ExecutionStarted(identifier, execution.graph_id, state, execution.started_at or "")
+    if state is ExecutionState.PAUSED:
+        return ExecutionPaused(identifier, state)
+    if state is ExecutionState.FAILED:
+        error = execution.error or ExecutionError("The execution failed")
+        return ExecutionFailed(identifier, state, error, execution.metrics, execution.completed_at or "")
+    if state in TERMINAL:
+        return ExecutionCompleted(identifier, state, execution.metrics, execution.completed_at or "")
+    return None
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,268 @@
+"""Plain WebSockets at ``/ws``, for clients without Socket.IO: the same events as JSON messages.
+
+A client sends ``{"event", "data", "id"?}``; where it gave an ``id`` it is answered ``{"ack": id, "data": {...}}``.
+Events come as ``{"event", "data"}``. Whoever brought no credential with the request sends one first:
+``{"event": "authenticate", "data": {"token": ...}}``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import trio
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    HTTPScope,
+    Scope,
+    WebsocketScope,
+)
+
+from proto.codec import MalformedJsonError, check_depth, encode
+from service.live.admission import Entry, Handshake, handshake_of
+from service.live.clients import LiveClients, refusal_of
+from service.live.commands import ErrorEvent
+from service.live.form import PLAIN, text_frame
+from service.live.limits import AUTHENTICATE_SECONDS, CLOSING_SECONDS, PING_SECONDS
+from service.live.session import LiveSession
+from service.live.wire import Wire
+from service.problems import AuthenticationError, RefusalError, answer_to
+
+GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
+"""Codes with which a connection is closed (RFC 6455, section 7.4.1)."""
+
+AUTHENTICATE = "authenticate"
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """A message of a client. ``id`` is anything short that names it; its answer bears the same."""
+
+    event: str
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    id: str | int | None = None
+
+
+class MessageError(Exception):
+    """A message that is none; the connection ends. ``code`` is the one to close with."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class PlainTransport:
+    """A connection in plain JSON messages."""
+
+    form = PLAIN
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def send(self, parts: Sequence[bytes]) -> None:
+        """Write the frames that the form has made."""
+        await self._wire.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self._wire.cut()
+
+
+class PlainWebSockets:
+    """The ASGI application at ``/ws``.
+
+    Args:
+        clients: all live clients of the service.
+    """
+
+    def __init__(self, clients: LiveClients) -> None:
+        self._clients = clients
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "http":
+            await _explain(send)
+            return
+        if scope["type"] != "websocket":
+            return
+        await receive()  # websocket.connect
+        try:
+            handshake, entry = await self._admit(scope)
+        except RefusalError as error:
+            self._clients.counters.refused += 1
+            await _refuse(send, error)
+            return
+        wire = Wire(send)
+        wire.refuse_compression()
+        await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+        try:
+            await self._serve(handshake, entry, wire, receive)
+        except MessageError as error:
+            await _close(wire, receive, send, error)
+
+    async def _admit(self, scope: HTTPScope | WebsocketScope) -> tuple[Handshake, Entry | None]:
+        """The handshake, and as whom the client comes in; None where that must still be said."""
+        clients = self._clients
+        handshake = handshake_of(scope)
+        clients.check_room()
+        clients.admission.check(handshake)
+        if clients.admission.asks and not clients.admission.brings_credentials(handshake):
+            return handshake, None
+        return handshake, await clients.admission.admit(handshake)
+
+    async def _serve(
+        self,
+        handshake: Handshake,
+        entry: Entry | None,
+        wire: Wire,
+        receive: ASGIReceiveCallable,
+    ) -> None:
+        if entry is None:
+            try:
+                handshake, entry = await self._authenticate(handshake, wire, receive)
+            except RefusalError as error:
+                self._clients.counters.refused += 1
+                raise MessageError(POLICY, str(error)) from error
+        with self._clients.session(PlainTransport(wire), entry.caller, "websocket") as session:
+            end = await self._live(session, handshake, entry, wire, receive)
+        if end is not None:
+            raise end
+
+    async def _live(
+        self, session: LiveSession, handshake: Handshake, entry: Entry, wire: Wire, receive: ASGIReceiveCallable
+    ) -> MessageError | None:
+        """Serve a client until it goes; the reason for which it has to, if it has to."""
+        end: MessageError | None = None
+        async with trio.open_nursery() as nursery:
+
+            async def talk() -> None:
+                nonlocal end
+                try:
+                    await _talk(session, wire, receive)
+                except MessageError as error:
+                    end = error
+                nursery.cancel_scope.cancel()
+
+            async def watch_credential() -> None:
+                nonlocal end
+                message, code = refusal_of(await self._clients.keep_admitted(session, handshake, entry))
+                session.tell_error(message, code)
+                end = MessageError(POLICY, message)
+                session.leave()
+
+            async def tell() -> None:
+                nonlocal end
+                await session.run()
+                end = end or MessageError(GOING_AWAY, "The service is stopping")
+                nursery.cancel_scope.cancel()
+
+            for task in (talk, watch_credential, tell):
+                nursery.start_soon(task)
+            nursery.start_soon(_ping, wire)
+        return end
+
+    async def _authenticate(
+        self, handshake: Handshake, wire: Wire, receive: ASGIReceiveCallable
+    ) -> tuple[Handshake, Entry]:
+        """Let the client say who it is.
+
+        Raises:
+            RefusalError: it does not, or not to anybody's satisfaction.
+        """
+        with trio.move_on_after(AUTHENTICATE_SECONDS):
+            message = await _next_message(receive)
+            if message is None or message.event != AUTHENTICATE:
+                raise AuthenticationError("Authentication required")
+            try:
+                auth = msgspec.json.decode(message.data)
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise MessageError(INVALID, "The data of authenticate cannot be read") from error
+            handshake = msgspec.structs.replace(handshake, auth=auth if isinstance(auth, dict) else {})
+            entry = await self._clients.admission.admit(handshake)
+            if message.id is not None:
+                await wire.write(_answer(message.id, {"authenticated": True}))
+            return handshake, entry
+        raise AuthenticationError(f"Authentication required within {AUTHENTICATE_SECONDS:g} s")
+
+
+async def _talk(session: LiveSession, wire: Wire, receive: ASGIReceiveCallable) -> None:
+    """Obey a client's messages, in order, until it goes.
+
+    Raises:
+        MessageError: one of them is none.
+    """
+    while (message := await _next_message(receive)) is not None:
+        answer = await session.handle(message.event, bytes(message.data))
+        if message.id is not None:
+            await wire.write(_answer(message.id, answer))
+
+
+async def _next_message(receive: ASGIReceiveCallable) -> Incoming | None:
+    """The client's next message; None when it has gone.
+
+    Raises:
+        MessageError: it is no message.
+    """
+    event = await receive()
+    if event["type"] != "websocket.receive":
+        return None
+    text = event.get("text")
+    if text is None:
+        raise MessageError(UNSUPPORTED, "Send text, not bytes")
+    data = text.encode("utf-8", "surrogatepass")
+    try:
+        check_depth(data)
+        return msgspec.json.decode(data, type=Incoming)
+    except msgspec.ValidationError as error:
+        raise MessageError(POLICY, f'Send {{"event", "data", "id"?}}: {error}') from error
+    except (msgspec.DecodeError, MalformedJsonError, UnicodeDecodeError) as error:
+        raise MessageError(INVALID, f"This is not JSON: {error}") from error
+
+
+async def _ping(wire: Wire) -> None:
+    while True:
+        await trio.sleep(PING_SECONDS)
+        await wire.ping()
+
+
+def _answer(identifier: str | int, answer: Any) -> bytes:
+    return text_frame(encode({"ack": identifier, "data": answer}))
+
+
+async def _close(wire: Wire, receive: ASGIReceiveCallable, send: ASGISendCallable, error: MessageError) -> None:
+    """Close with a reason, of which a control frame has room for 123 bytes, and let the client hear it.
+
+    Whoever reads nothing is cut off. What he still sends is read, for else he might be told of a reset instead.
+    """
+    reason = str(error).encode()[:123].decode(errors="ignore")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cut_later, wire)
+        await send({"type": "websocket.close", "code": error.code, "reason": reason})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        nursery.cancel_scope.cancel()
+
+
+async def _cut_later(wire: Wire) -> None:
+    await trio.sleep(CLOSING_SECONDS)
+    wire.cut()
+
+
+async def _refuse(send: ASGISendCallable, error: RefusalError) -> None:
+    """Answer the request for a WebSocket as HTTP requests are answered."""
+    answer = answer_to(error)
+    body = encode(answer.body)
+    headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "websocket.http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+
+async def _explain(send: ASGISendCallable) -> None:
+    """Tell whoever sends an ordinary request what this place is for."""
+    body = encode(ErrorEvent("This is a WebSocket; docs/live.md says what it speaks", "websocket.required"))
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"upgrade", b"websocket"),
+    ]
+    await send({"type": "http.response.start", "status": 426, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

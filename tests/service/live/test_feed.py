@@ -1,0 +1,118 @@
+"""Feeds: one log for many readers, in bounded memory."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.live.feed import Chunk, Feed, FeedMemory, Reader
+
+PLENTY = 10**9
+
+
+def flow(*names: str) -> Chunk:
+    return Chunk([(name, b"0123456789") for name in names])
+
+
+def lifecycle(name: str) -> Chunk:
+    return Chunk([(name, b"{}")], is_lifecycle=True)
+
+
+def read_all(feed: Feed, reader: Reader) -> tuple[list[str], int]:
+    """The names that a reader gets, and how many it lost."""
+    names: list[str] = []
+    lost = 0
+    while chunks := feed.read(reader, 1):
+        for chunk in chunks:
+            names += [name for name, _ in chunk.events]
+            lost += chunk.lost
+    return names, lost
+
+
+def test_every_reader_gets_everything_from_its_beginning_on() -> None:
+    """A reader gets, in order, what was appended since it was opened, and nothing else."""
+    feed = Feed(FeedMemory(PLENTY))
+    first = feed.open_reader()
+    feed.append(flow("a", "b"))
+    second = feed.open_reader()
+    feed.append(flow("c"))
+    assert read_all(feed, first) == (["a", "b", "c"], 0)
+    assert read_all(feed, second) == (["c"], 0)
+
+
+def test_a_feed_gives_up_its_oldest_flow_and_no_lifecycle_event() -> None:
+    """Beyond its bound the oldest flow is only counted; lifecycle events stay where they were."""
+    feed = Feed(FeedMemory(PLENTY), max_events=2)
+    reader = feed.open_reader()
+    for chunk in (flow("a"), lifecycle("paused"), flow("b", "c"), flow("d")):
+        feed.append(chunk)
+    assert read_all(feed, reader) == (["paused", "d"], 3)
+
+
+def test_all_feeds_share_one_memory() -> None:
+    """A feed that would take more than all feeds may keep gives up its own oldest events."""
+    memory = FeedMemory(30)
+    other, feed = Feed(memory), Feed(memory)
+    other.open_reader()
+    other.append(flow("x", "y"))
+    reader = feed.open_reader()
+    feed.append(flow("a"))
+    feed.append(flow("b"))
+    assert memory.used_bytes == 30
+    assert read_all(feed, reader) == (["b"], 1)
+
+
+def test_what_all_have_read_is_let_go() -> None:
+    """Memory is given back when the slowest reader has read, or has gone."""
+    memory = FeedMemory(PLENTY)
+    feed = Feed(memory)
+    fast, slow = feed.open_reader(), feed.open_reader()
+    feed.append(flow("a"))
+    read_all(feed, fast)
+    feed.let_go()
+    assert memory.used_bytes == 10
+    feed.close_reader(slow)
+    assert memory.used_bytes == 0
+
+
+def test_readers_beyond_the_bound_of_lifecycle_events_are_named() -> None:
+    """Lifecycle events are bounded as well: whoever would make a feed give one up is to be disconnected."""
+    feed = Feed(FeedMemory(PLENTY), max_lifecycle_events=2)
+    slow, fast = feed.open_reader(), feed.open_reader()
+    assert feed.append(lifecycle("a")) == []
+    assert feed.append(lifecycle("b")) == []
+    read_all(feed, fast)
+    assert feed.append(lifecycle("c")) == [slow]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[str, int]]:
+    """What happens to a feed: appends of flow or lifecycle, readers that open, read and close."""
+    steps = st.sampled_from(["flow", "lifecycle", "open", "read", "close"])
+    return draw(st.lists(st.tuples(steps, st.integers(0, 5)), max_size=60))
+
+
+@given(histories(), st.integers(0, 6), st.integers(0, 60))
+def test_whatever_happens_is_read_or_counted(history: list[tuple[str, int]], events: int, size: int) -> None:
+    """Each reader gets each event since its beginning, or hears that it was lost; lifecycle events are never lost."""
+    memory = FeedMemory(PLENTY)
+    feed = Feed(memory, max_events=events, max_bytes=size)
+    readers: list[tuple[Reader, int, int, list[int]]] = []  # with the counts of both kinds at its beginning
+    counts = {"flow": 0, "lifecycle": 0}
+    for step, number in history:
+        if step in counts:
+            counts[step] += number if step == "flow" else 1
+            feed.append(flow(*["f"] * number) if step == "flow" else lifecycle("l"))
+        elif step == "open":
+            readers.append((feed.open_reader(), counts["flow"], counts["lifecycle"], [0, 0]))
+        elif readers and step == "read":
+            reader, _, _, got = readers[number % len(readers)]
+            names, lost = read_all(feed, reader)
+            got[0] += names.count("f") + lost
+            got[1] += names.count("l")
+        elif readers:
+            feed.close_reader(readers.pop(number % len(readers))[0])
+    for reader, flow_before, lifecycle_before, got in readers:
+        names, lost = read_all(feed, reader)
+        assert got[0] + names.count("f") + lost == counts["flow"] - flow_before
+        assert got[1] + names.count("l") == counts["lifecycle"] - lifecycle_before
+    feed.let_go()
+    assert memory.used_bytes == 0
