@@ -10,6 +10,7 @@ from engine import config as configuration
 from engine.bindings import bindings_of, check_bindings
 from engine.component import Component, input_names, outputs_of
 from engine.errors import InvalidGraphError
+from engine.ingress import check_ingress
 from engine.lanes import port_lanes
 from engine.limits import EngineLimits
 from engine.resolution import Resolution
@@ -40,6 +41,7 @@ async def find_problems(
     if draft is None:
         return None, problems
     problems += check_graph(draft, components, limits)
+    problems += check_ingress(draft, components)
     problems += check_bindings(draft, components)
     problems += await _check_components(draft, components)
     if found is not None:

@@ -34,10 +34,12 @@ from proto.problem import Problem
 class EngineError(Exception):
     """The parent of all errors that a caller of :class:`engine.runtime.Runtime` can meet.
 
-    ``code`` is a stable name for programs.
+    ``code`` is a stable name for programs. ``accepted`` counts the messages of the same request that had been
+    taken in before; the rest was refused.
     """
 
     code = "engine.error"
+    accepted = 0
 
 
 class NotFoundError(EngineError):
@@ -119,13 +121,9 @@ class ConflictError(EngineError):
 
 
 class IllegalTransitionError(ConflictError):
-    """A command that an execution in this state does not take; the message names the state.
-
-    ``accepted`` counts the messages of an injection that had been taken in when its execution came to its end.
-    """
+    """A command that an execution in this state does not take; the message names the state."""
 
     code = "execution.illegal_state"
-    accepted = 0
 
     def __init__(self, execution_id: str, command: str, state: str) -> None:
         super().__init__(f"Cannot {command} execution {execution_id}: it is {state}")
@@ -177,14 +175,10 @@ class QuotaError(ConflictError):
 
 
 class OverloadedError(EngineError):
-    """A bound was met. ``retry_after_seconds`` says when to try again.
-
-    ``accepted`` counts the messages of the same request that had been taken in before; the rest was refused.
-    """
+    """A bound was met. ``retry_after_seconds`` says when to try again."""
 
     code = "overloaded"
     retry_after_seconds = 1
-    accepted = 0
 
 
 class TooManyExecutionsError(OverloadedError):

@@ -5,11 +5,12 @@ from quart_trio import QuartTrio
 
 from engine.runtime import Runtime
 from service.access import check_caller
-from service.auth import Authenticator, access_to, credentials_of, named_org
+from service.auth import METRICS, Authenticator, access_to, credentials_of, named_org
 from service.caller import ANONYMOUS, EVERYBODY, Caller
 from service.callers_runtime import CallersRuntime
 from service.cors import Cors
 from service.exchange import refusal
+from service.ingress_delivery import IngressDelivery
 from service.metrics import Metrics
 from service.problems import StoppingError
 from service.routes.components import component_routes
@@ -18,6 +19,7 @@ from service.routes.documentation import Publication, documentation_routes
 from service.routes.executions import execution_routes
 from service.routes.graphs import graph_routes
 from service.routes.health import Readiness, health_routes
+from service.routes.ingress import ingress_routes
 from service.routes.injection import injection_routes
 from service.routes.metrics import metrics_routes
 from service.settings import Settings
@@ -45,6 +47,7 @@ def create_app(
     if settings.effective_auth == "identity" and authenticator is None:
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
     metrics = metrics or Metrics(runtime, readiness)
+    delivery = IngressDelivery(runtime, _present_caller, settings.ingress_enforcement)
     runtime = CallersRuntime(runtime, _present_caller)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
     app = StreamingApp("service", static_folder=None)
@@ -54,9 +57,12 @@ def create_app(
     app.register_blueprint(graph_routes(runtime))
     app.register_blueprint(execution_routes(runtime, metrics_enabled=settings.enable_metrics))
     app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
+    app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(component_routes(runtime))
     app.register_blueprint(health_routes(readiness))
-    app.register_blueprint(metrics_routes(metrics, enabled=settings.enable_metrics))
+    app.register_blueprint(
+        metrics_routes(metrics, enabled=settings.enable_metrics, is_public=settings.metrics_access == "open")
+    )
     app.register_blueprint(discovery_routes(runtime, settings, readiness))
     app.register_blueprint(documentation_routes(Publication(app, authenticated=authenticator is not None)))
 
@@ -94,7 +100,7 @@ async def _recognise(authenticator: Authenticator, settings: Settings) -> Caller
     if request.url_rule is None:
         return ANONYMOUS  # no such route, which is all that anybody hears
     access = access_to(request.url_rule.rule, request.method)
-    if access == "open":
+    if access == "open" or (request.url_rule.rule == METRICS and settings.metrics_access == "open"):
         return ANONYMOUS
     headers = request.headers
     credentials = credentials_of(headers, request.cookies, request.scheme, settings.cors_origins)

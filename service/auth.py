@@ -24,12 +24,16 @@ from service.problems import AuthenticationError, IdentityUnavailableError, Orga
 
 COOKIES = ("token", "symbia_session")
 
-Access = Literal["open", "optional", "required"]
+INGRESS = "/api/ingress/<path:graph_name>"
+METRICS = "/metrics"
 
-_OPEN = re.compile(r"/|/(api/)?(health|docs)(/.*)?|/metrics|/(api/)?openapi\.json|/llms?(-full)?\.txt")
+Access = Literal["open", "optional", "recognised", "required"]
+
+_OPEN = re.compile(r"/|/(api/)?(health|docs)(/.*)?|/(api/)?openapi\.json|/llms?(-full)?\.txt")
 _OPTIONAL = frozenset(
     {"/api/components", "/api/components/<component_id>", "/api/bootstrap/service", "/api/stats"}
 )
+_RECOGNISED = frozenset({INGRESS, METRICS})
 
 _SECRET = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 """What a credential may be made of: what a cookie may (RFC 6265, "cookie-octet"); tokens and keys are less."""
@@ -49,10 +53,13 @@ def access_to(rule: str, method: str) -> Access:
     """Whether a route, given as its pattern, wants to know who calls.
 
     ``open`` serves everybody and asks nobody. ``optional`` serves everybody, and whoever is recognised his own.
-    Everything else is ``required``, so a new route is closed until somebody opens it here.
+    ``recognised`` serves whoever is recognised, whether he acts for an organisation or not. Everything else is
+    ``required``, so a new route is closed until somebody opens it here.
     """
     if method == "OPTIONS":
         return "open"
+    if rule in _RECOGNISED:
+        return "recognised"
     if method not in {"GET", "HEAD"}:
         return "required"
     if _OPEN.fullmatch(rule):
@@ -149,10 +156,12 @@ class Authenticator:
             OrganizationRequiredError: he names none, and belongs to none.
             IdentityUnavailableError: nobody can say who it is; on optional routes he is nobody then.
         """
-        if access == "required":
+        if access in {"required", "recognised"}:
             principal = await self.recognise(credentials)
             if principal is None:
                 raise AuthenticationError("Authentication required")
+            if access == "recognised" and not (org or principal.organizations):
+                return Caller(principal=principal, changes_own=False)
             return acting(principal, org)
         try:
             principal = await self.recognise(credentials)

@@ -129,6 +129,10 @@ class CallersRuntime(Runtime):
         self._see_execution(execution_id)
         return self._runtime.execution(execution_id)
 
+    def newest_running(self, graph_id: str) -> str | None:
+        self.graph(graph_id)
+        return self._runtime.newest_running(graph_id)
+
     def statistics(self, execution_id: str) -> ExecutionStatistics:
         self._see_execution(execution_id)
         return self._runtime.statistics(execution_id)

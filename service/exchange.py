@@ -53,6 +53,34 @@ async def read_struct(shape: type[T], *, empty: T | None = None, holds_raw_value
     body = await _body()
     if not body and empty is not None:
         return empty
+    return _decoded(body, shape, holds_raw_values=holds_raw_values)
+
+
+async def read_values(most: int) -> tuple[list[msgspec.Raw], bool]:
+    """The values in the request's JSON body: the items of an array, or the body itself; whether it is an array.
+
+    How deep they are nested is not looked at: the engine does.
+
+    Args:
+        most: how many may come.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type than JSON.
+        UnreadableBodyError: it is no JSON, or has too many values.
+    """
+    if _format() != "json":
+        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
+    body = (await _body()).strip()
+    if not body.startswith(b"["):
+        _decoded(body, msgspec.Raw, holds_raw_values=True)
+        return [msgspec.Raw(body)], False
+    values = _decoded(body, list[msgspec.Raw], holds_raw_values=True)
+    if len(values) > most:
+        raise UnreadableBodyError(f"The array has {len(values)} messages, and at most {most} are taken at once")
+    return values, True
+
+
+def _decoded(body: bytes, shape: type[T], *, holds_raw_values: bool) -> T:
     try:
         body.decode()  # decoding skips over msgspec.Raw without a look at its encoding
         return decode_raw_values(body, shape) if holds_raw_values else decode_as(body, shape)
@@ -86,7 +114,7 @@ def _at(message: str, path: str) -> str:
 
 def _malformed(body: bytes, error: Exception) -> str:
     if not body:
-        return "The body is empty; send a JSON object"
+        return "The body is empty; send JSON"
     return f"This is not UTF-8: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
 
 

@@ -7,10 +7,12 @@ from typing import Literal
 
 import msgspec
 
+from service.ingress import Enforcement
 from service.origins import RULES_EXPECTED, Origins, read_origins
 from service.setting_kinds import URL, Kind, choice, whole_number
 
 Auth = Literal["unset", "none", "identity"]
+MetricsAccess = Literal["authenticated", "open"]
 
 DEFAULT_IDENTITY_URL = "http://localhost:5001"
 
@@ -35,6 +37,8 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_secret: str = Secret()
     jwt_audience: str = ""
     jwt_issuer: str = ""
+    ingress_enforcement: Enforcement = "strict"
+    metrics_access: MetricsAccess = "authenticated"
     cors_origins: Origins = Origins()
     org_max_graphs: int = 1_000
     org_max_components: int = 1_000
@@ -139,6 +143,24 @@ IDENTITY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
         ("JWT_ISSUER",),
         _NAME,
         "What the iss of tokens verified here must be, if set.",
+    ),
+    (
+        "ingress_enforcement",
+        ("RUNTIME_INGRESS_ENFORCEMENT",),
+        choice("strict", "warn", "off"),
+        (
+            "What the gate of an ingress does with a caller who may not deliver: strict refuses him, warn notes "
+            "it in the log and delivers, off does not look. Where nobody is asked who he is, all may deliver."
+        ),
+    ),
+    (
+        "metrics_access",
+        ("METRICS_ACCESS",),
+        choice("authenticated", "open"),
+        (
+            "Who may read GET /metrics where callers are recognised: authenticated is whoever is, open is "
+            "everybody who reaches the address. Where nobody is asked who he is, it is open."
+        ),
     ),
     (
         "cors_origins",

@@ -12,7 +12,7 @@ from proto.problem import ErrorBody
 from service.message_stream import BrokenStreamBody
 from service.openapi_schemas import Schemas
 from service.operation import JSON, NDJSON, YAML, Body, Operation, Reply, operation_of
-from service.problems import OverloadedBody
+from service.problems import PartlyAcceptedBody
 
 TITLE = "Symbia Runtime API"
 VERSION = "1.0.0"
@@ -37,7 +37,7 @@ _BODY_REFUSALS = {
     413: "The body is larger than this service takes.",
     415: "The content type is not taken.",
 }
-_PARAMETER = re.compile(r"<(\w+)>")
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH")
 
 
@@ -107,12 +107,13 @@ def _order(route: tuple[str, str]) -> tuple[int, str, int]:
 
 def _shapes(routes: dict[tuple[str, str], Operation]) -> list[Any]:
     """Every type that the routes read or answer, once."""
-    shapes: list[Any] = [ErrorBody, OverloadedBody, BrokenStreamBody]
+    shapes: list[Any] = [ErrorBody, PartlyAcceptedBody, BrokenStreamBody]
     for said in routes.values():
         shapes += [shape for shape in (said.body.shapes if said.body else ()) if shape not in shapes]
         if said.body and said.body.lines and said.body.lines not in shapes:
             shapes.append(said.body.lines)
         shapes += [each.shape for each in said.replies if each.shape is not None and each.shape not in shapes]
+        shapes += [shape for shape in said.refusal_shapes.values() if shape not in shapes]
     return shapes
 
 
@@ -197,9 +198,10 @@ def _refusals(said: Operation, path: str, *, authenticated: bool) -> dict[int, s
 def _refusal(status: int, text: str, said: Operation, schemas: Schemas) -> dict[str, Any]:
     shapes: list[Any] = [ErrorBody]
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        shapes = [OverloadedBody]
+        shapes = [PartlyAcceptedBody]
     if said.body is not None and said.body.lines is not None:
         shapes = [BrokenStreamBody]  # what a stream adds may be absent
+    shapes = [said.refusal_shapes.get(status, shapes[0])]
     described: dict[str, Any] = {
         "description": text,
         "content": {JSON: {"schema": schemas.reference(shapes[0])}},

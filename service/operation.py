@@ -81,6 +81,7 @@ class Operation(msgspec.Struct, frozen=True):
         body: what it reads, if it does.
         query: its query parameters.
         refusals: statuses of its own, with the reason; beside those of every route of its kind.
+        refusal_shapes: the types of their bodies, where they say more than others of their status.
         is_public: whether nobody asks who calls.
     """
 
@@ -92,6 +93,7 @@ class Operation(msgspec.Struct, frozen=True):
     body: Body | None = None
     query: tuple[Query, ...] = ()
     refusals: dict[int, str] = {}
+    refusal_shapes: dict[int, Any] = {}
     is_public: bool = False
 
 
@@ -104,10 +106,22 @@ def operation(
     body: Body | None = None,
     query: tuple[Query, ...] = (),
     refusals: dict[int, str] | None = None,
+    refusal_shapes: dict[int, Any] | None = None,
     is_public: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Say what a handler does; see :class:`Operation`."""
-    said = Operation(name, tag, summary, replies, description, body, query, refusals or {}, is_public)
+    said = Operation(
+        id=name,
+        tag=tag,
+        summary=summary,
+        replies=replies,
+        description=description,
+        body=body,
+        query=query,
+        refusals=refusals or {},
+        refusal_shapes=refusal_shapes or {},
+        is_public=is_public,
+    )
 
     def attach(handler: Handler) -> Handler:
         setattr(handler, _ATTRIBUTE, said)

@@ -14,6 +14,9 @@
     ├── UnknownEventError          400  a live client sent an event that nobody takes
     ├── SubscriptionLimitError     429  a live client watches as much as it may
     ├── TooManyClientsError        503  as many live clients are connected as may be
+    ├── IngressNotFoundError       404  no graph of this name is loaded
+    ├── IngressIdleError           409  the graph of this name has no running execution
+    ├── IngressRefusedError        403  the gate of the graph's ingress refuses the caller
     ├── SlowRequestError           503  the reply is not ready within the time of a request
     └── StoppingError              503  the service is coming to its end
 
@@ -121,6 +124,29 @@ class TooManyClientsError(RefusalError):
     code = "client.limit"
 
 
+class IngressNotFoundError(RefusalError):
+    """No graph that the caller could deliver to has this name."""
+
+    code = "ingress.not_found"
+
+
+class IngressIdleError(RefusalError):
+    """The graph is loaded, and nothing runs that a message could be delivered to."""
+
+    code = "ingress.no_execution"
+
+
+class IngressRefusedError(RefusalError):
+    """The caller may not deliver to the graph; ``capability`` is what its ingress asks for, if it does."""
+
+    code = "ingress.refused"
+
+    def __init__(self, message: str, *, graph: str = "", capability: str | None = None) -> None:
+        super().__init__(message)
+        self.graph = graph
+        self.capability = capability
+
+
 class SlowRequestError(RefusalError):
     """The reply was not ready in time; what the request began may still be going on."""
 
@@ -153,16 +179,42 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (UnknownEventError, HTTPStatus.BAD_REQUEST),
     (SubscriptionLimitError, HTTPStatus.TOO_MANY_REQUESTS),
     (TooManyClientsError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (IngressNotFoundError, HTTPStatus.NOT_FOUND),
+    (IngressIdleError, HTTPStatus.CONFLICT),
+    (IngressRefusedError, HTTPStatus.FORBIDDEN),
     (SlowRequestError, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoppingError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The first row that fits counts."""
 
 
-class OverloadedBody(ErrorBody, frozen=True):
-    """The body of a 429; ``accepted`` counts the messages of the request that were taken in before the bound."""
+class PartlyAcceptedBody(ErrorBody, frozen=True):
+    """The body of a refusal in the midst of a request; ``accepted`` counts what was taken in before.
+
+    A 429 always has it, a 409 where it is not 0: the execution ended while the messages were on their way in.
+    """
 
     accepted: int = 0
+
+
+class IngressRule(msgspec.Struct, frozen=True, rename="camel"):
+    """What an ingress asks of whoever delivers to it.
+
+    Attributes:
+        graph: the graph's name.
+        requires_capability: what a caller must hold besides being a member, if anything.
+        declared_in: where the graph's author says so.
+    """
+
+    graph: str
+    requires_capability: str | None
+    declared_in: str = "metadata.ingress"
+
+
+class IngressRefusedBody(ErrorBody, frozen=True, omit_defaults=True):
+    """The body of a 403; ``ingress`` is there where it was the gate that refused."""
+
+    ingress: IngressRule | None = None
 
 
 class CompilationBody(ErrorBody, frozen=True, omit_defaults=True):
@@ -195,8 +247,10 @@ def _body_of(error: Exception) -> ErrorBody:
     problems: tuple[Problem, ...] = getattr(error, "problems", ())
     sentence = _sentence(error, problems)
     code: str = getattr(error, "code", "refused")
-    if isinstance(error, errors.OverloadedError):
-        return OverloadedBody(error=sentence, code=code, accepted=error.accepted)
+    if isinstance(error, errors.OverloadedError) or (isinstance(error, errors.EngineError) and error.accepted):
+        return PartlyAcceptedBody(error=sentence, code=code, accepted=error.accepted)
+    if isinstance(error, IngressRefusedError):
+        return IngressRefusedBody(error=sentence, code=code, ingress=IngressRule(error.graph, error.capability))
     if isinstance(error, errors.InvalidRoutineError):
         return CompilationBody(error=sentence, code=code, problems=problems, details=problems)
     return ErrorBody(error=sentence, code=code, problems=problems)

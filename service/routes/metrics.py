@@ -7,7 +7,7 @@ from service.operation import Reply, operation
 from service.problems import MetricsDisabledError
 
 
-def metrics_routes(metrics: Metrics, *, enabled: bool) -> Blueprint:
+def metrics_routes(metrics: Metrics, *, enabled: bool, is_public: bool) -> Blueprint:
     """``/metrics``; where it is not enabled it answers 404, with the reason."""
     routes = Blueprint("metrics", __name__)
 
@@ -18,7 +18,7 @@ def metrics_routes(metrics: Metrics, *, enabled: bool) -> Blueprint:
         tag="service",
         summary="Everything that is measured of the service, for Prometheus",
         description="404 where the operator has switched metrics off.",
-        is_public=True,
+        is_public=is_public,
     )
     async def page() -> Response:
         if not enabled:

@@ -236,3 +236,28 @@ async def test_the_reply_shows_the_lane_of_what_left() -> None:
         refused = await service.client.post(path, json={**body, "lane": "holy"})
         assert refused.status_code == 400
         assert "lane" in refused.text
+
+
+async def test_an_injection_cut_off_by_the_end_says_how_much_was_taken_in() -> None:
+    """The 409 of messages that were waiting when their execution was stopped counts those before them."""
+    async with open_service() as service:
+        assert (await service.client.post("/api/components", json=SPIN)).status_code == 201
+        execution = await service.start(single(SPIN["id"], inbox={"capacity": 5}))
+        path = f"/api/executions/{execution}"
+        messages = [{"nodeId": "only", "port": "in", "value": number} for number in range(20)]
+        replies: list[httpx.Response] = []
+
+        async def inject() -> None:
+            replies.append(await service.client.post(f"{path}/inject", json={"messages": messages}))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(inject)
+            while not service.runtime.execution(execution).metrics.backpressure_events:
+                await trio.lowlevel.checkpoint()
+            await service.client.post(f"{path}/stop")
+        (reply,) = replies
+        assert (reply.status_code, reply.json()["code"]) == (409, "execution.illegal_state")
+        assert reply.json()["accepted"] == service.runtime.execution(execution).unprocessed
+        assert 5 <= reply.json()["accepted"] < 20
+        late = await service.client.post(f"{path}/inject", json=messages[0])
+        assert (late.status_code, "accepted" in late.json()) == (409, False)
