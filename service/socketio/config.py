@@ -1,0 +1,73 @@
+"""How a Socket.IO server behaves, and the bounds of what its clients may use."""
+
+from collections.abc import Callable
+
+import msgspec
+
+KIB = 1024
+
+MAX_WAITING_EVENTS = 100
+"""Events that a socket has received and whose turn has not come; beyond, its client's connection is not read."""
+
+MAX_ROOMS_PER_SOCKET = 1_000
+"""Rooms are made by handlers, often of names that clients choose."""
+
+MAX_PENDING_ACKS = 1_000
+"""Events of one socket whose acknowledgement is awaited."""
+
+STALLED_SECONDS = 60.0
+"""How long handlers may leave a connection unread. Its pings lie unread too, so nobody knows whether it lives."""
+
+LAST_EVENTS_SECONDS = 10.0
+"""How long the handlers of a disconnected socket may still work on what had come before."""
+
+LINGER_SECONDS = 5.0
+"""How long a closed session waits for the client to notice, by a poll or its half of the closing handshake."""
+
+BODY_SECONDS = 60.0
+"""How long the body of a POST may take to come."""
+
+
+def anybody(origin: str) -> bool:  # noqa: ARG001  it is one of several rules
+    """Admit the pages of every origin."""
+    return True
+
+
+class SocketioConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a server; the defaults are those of the reference server where it has them."""
+
+    path: str = "/socket.io"
+    """The path that is served, with and without a slash at its end."""
+
+    ping_interval_ms: int = 25_000
+    """Milliseconds from one sign of life of the client's to the next ping."""
+
+    ping_timeout_ms: int = 20_000
+    """Milliseconds in which the client has to answer it."""
+
+    connect_timeout_ms: int = 45_000
+    """Milliseconds in which a client has to connect to a namespace."""
+
+    upgrade_timeout_ms: int = 10_000
+    """Milliseconds in which an upgrade from polling has to be complete."""
+
+    max_payload_bytes: int = 1_000_000
+    """The largest message from a client, or body of a POST; larger ones end the session."""
+
+    max_attachments_bytes: int = 4_000_000
+    """Binary attachments of one packet from a client, all together."""
+
+    buffer_bytes: int = 1024 * KIB
+    """Bytes that wait for one client; from there on ``emit`` waits, and ``emit_nowait`` gives up."""
+
+    slow_client_seconds: float = 20
+    """How long a client on WebSocket may leave a message unread until it is disconnected."""
+
+    max_sessions: int = 10_000
+    """Clients at once; one more is refused with status 503."""
+
+    max_sessions_per_address: int = 5_000
+    """Clients at once from one address, which may be that of a proxy."""
+
+    admit_origin: Callable[[str], bool] = anybody
+    """Whether pages of an origin may connect; the server's own origin always may."""
