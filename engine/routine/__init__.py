@@ -1,0 +1,1 @@
+"""Routines: a front-end language whose definitions compile to graphs."""

@@ -1,0 +1,82 @@
+"""Which routine calls which: cycles, depth, and how large the graphs become. Pure.
+
+A called routine's steps are put into the graph of each caller (docs/decisions/0075), so calls must come to an end,
+and their numbers multiply. Both are found out here, before anything is built.
+"""
+
+from collections.abc import Iterator
+
+from engine.routine.limits import CALL_DEPTH_LIMIT, NODES_LIMIT
+from engine.routine.steps import CALL_TARGET
+from proto.problem import Problem
+from proto.routine import Routine, RoutineDefinition, RoutineStep
+
+_ENDS = 2
+"""Nodes of a graph beside those of its steps: the entry and the exit."""
+
+
+def target_of(step: RoutineStep) -> str | None:
+    """The name of the routine that a step calls, if it calls one."""
+    target = (step.params or {}).get(CALL_TARGET) if step.type == "call" else None
+    return target if isinstance(target, str) and target else None
+
+
+def check_calls(definition: RoutineDefinition) -> list[Problem]:
+    """What is wrong with the calls of a definition whose routines and steps have no errors of their own."""
+    walk = _Walk(definition)
+    for name in walk.routines:
+        walk.visit(name, ())
+    if not walk.problems:
+        nodes = sum(walk.sizes[name] + _ENDS for name in walk.routines)
+        if nodes > NODES_LIMIT:
+            message = f"The graphs would have {nodes:.3g} nodes together; {NODES_LIMIT} are allowed"
+            walk.problems.append(Problem("TOO_MANY_NODES", "routines", message))
+    return walk.problems
+
+
+class _Walk:
+    """Goes down every call once; each routine's size is known when all that it calls has been seen."""
+
+    def __init__(self, definition: RoutineDefinition) -> None:
+        self.routines: dict[str, tuple[int, Routine]] = {
+            routine.name: (index, routine) for index, routine in enumerate(definition.routines)
+        }
+        self.sizes: dict[str, int] = {}
+        self.depths: dict[str, int] = {}
+        self.problems: list[Problem] = []
+
+    def visit(self, name: str, callers: tuple[str, ...]) -> None:
+        """Find out the size of a routine, without its ends, and the depth of the calls in it."""
+        if name in self.sizes:
+            return
+        _, routine = self.routines[name]
+        size, depth = len(routine.steps or ()), 0
+        for path, target in self._calls(name):
+            if target == name or target in callers:
+                message = f"Routines call each other without end: {_round_of((*callers, name), target)}"
+                self.problems.append(Problem("CALL_CYCLE", path, message))
+            elif len(callers) >= CALL_DEPTH_LIMIT:
+                self.problems.append(_too_deep(path))
+            else:
+                self.visit(target, (*callers, name))
+                size += self.sizes[target]
+                depth = max(depth, self.depths[target] + 1)
+                if depth > CALL_DEPTH_LIMIT:
+                    self.problems.append(_too_deep(path))
+        self.sizes[name], self.depths[name] = size, depth
+
+    def _calls(self, name: str) -> Iterator[tuple[str, str]]:
+        """The calls of a routine to others of the definition, with their places."""
+        index, routine = self.routines[name]
+        for place, step in enumerate(routine.steps or ()):
+            target = target_of(step)
+            if target in self.routines:
+                yield f"routines[{index}].steps[{place}].params.{CALL_TARGET}", str(target)
+
+
+def _too_deep(path: str) -> Problem:
+    return Problem("CALL_TOO_DEEP", path, f"Calls lie inside of more than {CALL_DEPTH_LIMIT} others")
+
+
+def _round_of(callers: tuple[str, ...], target: str) -> str:
+    return " -> ".join((*callers[callers.index(target) :], target))

@@ -1,0 +1,150 @@
+"""Routine definitions at the door of a runtime: judged, previewed, and loaded with all their graphs or none."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import trio
+
+from engine.errors import InvalidGraphError, InvalidRoutineError
+from engine.library import Library
+from engine.routine.compiler import CompiledRoutine, compile_definition
+from engine.routine.source_hash import SourceHash, javascript_text
+from engine.routine.validation import validate
+from engine.routing import LoadedGraph
+from proto.problem import Problem
+from proto.routine import RoutineDefinition, RoutineVerdict
+
+HASH_TURN_PIECES = 1_000
+"""Pieces of a definition's text that are hashed before others have their turn: about a millisecond."""
+
+_PLACE = re.compile(r"graphs\[(\d+)\]\.?(?:nodes\[(\d+)\]\.?)?(.*)", re.DOTALL)
+_CODES = {"program": "INVALID_EXPRESSION", "config": "INVALID_PARAM"}
+"""What graphs are refused for, in the spelling of routines; by the first part of the code."""
+
+
+class Compilation(msgspec.Struct, frozen=True):
+    """A definition and the graphs that it became.
+
+    Attributes:
+        definition: without errors.
+        routines: one for each of its routines, in order.
+        warnings: what may not be meant so.
+        source_hash: by which the platform knows the definition again.
+    """
+
+    definition: RoutineDefinition
+    routines: tuple[CompiledRoutine, ...]
+    warnings: tuple[Problem, ...]
+    source_hash: str
+
+    @property
+    def node_count(self) -> int:
+        """Of all graphs."""
+        return sum(len(compiled.graph["nodes"]) for compiled in self.routines)
+
+    @property
+    def edge_count(self) -> int:
+        """Of all graphs."""
+        return sum(len(compiled.graph["edges"]) for compiled in self.routines)
+
+
+async def judge(library: Library, document: Any, *, owner: str = "") -> RoutineVerdict:
+    """Everything that is wrong with a definition, given as a decoded JSON document; nothing is stored.
+
+    What is valid here can be loaded, unless the owner has as many graphs as he may.
+    """
+    definition, found = validate(document)
+    errors = found.errors
+    if definition is not None:
+        errors = await _graph_problems(library, compile_definition(definition), owner)
+    return RoutineVerdict(not errors, tuple(errors), tuple(found.warnings))
+
+
+async def compile_document(document: Any, *, debug: bool = False) -> Compilation:
+    """The graphs of a definition, given as a decoded JSON document; nothing is stored.
+
+    Args:
+        document: the definition.
+        debug: whether each node says which step it is.
+
+    Raises:
+        InvalidRoutineError: carries every problem that can be seen without a runtime.
+    """
+    definition, found = validate(document)
+    if definition is None:
+        raise InvalidRoutineError(found.errors)
+    routines = tuple(compile_definition(definition, debug=debug))
+    return Compilation(definition, routines, tuple(found.warnings), await _hash_of(document))
+
+
+async def preview(library: Library, document: Any, *, owner: str = "") -> Compilation:
+    """The graphs that a definition would become, each node with the step that it comes from; nothing is stored.
+
+    Raises:
+        InvalidRoutineError: carries every problem.
+    """
+    compilation = await compile_document(document, debug=True)
+    problems = await _graph_problems(library, compilation.routines, owner)
+    if problems:
+        raise InvalidRoutineError(problems)
+    return compilation
+
+
+async def load(library: Library, document: Any, *, owner: str = "") -> tuple[Compilation, list[LoadedGraph]]:
+    """Take in all graphs of a definition, or none; they are in the order of its routines.
+
+    Raises:
+        InvalidRoutineError: carries every problem; nothing was stored.
+        QuotaError: the owner would have more graphs than he may; nothing was stored.
+    """
+    compilation = await compile_document(document)
+    try:
+        graphs = await library.load_graphs([compiled.graph for compiled in compilation.routines], owner=owner)
+    except InvalidGraphError as error:
+        raise InvalidRoutineError(_translated(error.problems, compilation.routines)) from error
+    return compilation, graphs
+
+
+async def _graph_problems(library: Library, routines: Sequence[CompiledRoutine], owner: str) -> list[Problem]:
+    """What the graphs would be refused for, said of the steps that they were made of."""
+    problems: list[Problem] = []
+    for index, compiled in enumerate(routines):
+        problems += [
+            msgspec.structs.replace(problem, path=f"graphs[{index}].{problem.path}")
+            for problem in await library.check_graph(compiled.graph, owner=owner)
+        ]
+        await trio.lowlevel.checkpoint()
+    return _translated(problems, routines)
+
+
+def _translated(problems: Sequence[Problem], routines: Sequence[CompiledRoutine]) -> list[Problem]:
+    """Problems of graphs as problems of the definition, each once: a routine may stand in several graphs."""
+    found: dict[Problem, None] = {}
+    for problem in problems:
+        place = _PLACE.fullmatch(problem.path)
+        code = _CODES.get(problem.code.partition(".")[0], "INVALID_GRAPH")
+        path = "routines"
+        if place is not None:
+            graph, node, rest = place.groups()
+            places = routines[int(graph)].places
+            path = f"routines[{graph}]" if node is None else places[int(node)]
+            path += (
+                f".{rest.replace('config', 'params', 1)}" if node is not None and rest.startswith("config") else ""
+            )
+        found[Problem(code, path, problem.message)] = None
+    return list(found)
+
+
+async def _hash_of(document: Any) -> str:
+    hashed = SourceHash()
+    pieces: list[str] = []
+    for piece in javascript_text(document):
+        pieces.append(piece)
+        if len(pieces) >= HASH_TURN_PIECES:
+            hashed.update("".join(pieces))
+            pieces.clear()
+            await trio.lowlevel.checkpoint()
+    hashed.update("".join(pieces))
+    return hashed.hexadecimal()
