@@ -172,7 +172,7 @@ async def serve_runtime(
             await told_to_stop.wait()
             readiness.withdraw()
             await _drain(runtime, settings.drain_seconds)
-            await live.clients.dismiss()
+            await live.dismiss()
             closing.set()
         measuring.cancel_scope.cancel()  # not before: the replies under way are inside of its scope
     log.info("stopped")

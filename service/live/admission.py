@@ -18,10 +18,10 @@ from werkzeug.http import parse_cookie
 from service.access import check_caller
 from service.auth import Authenticator, Credential, credentials_of, is_plausible, named_org
 from service.caller import EVERYBODY, Caller, acting
-from service.origins import is_same
+from service.origins import host_of, is_same
 from service.problems import AuthenticationError, ForeignCallerError, OrganizationRequiredError, StoppingError
 from service.routes.health import Readiness
-from service.settings import Settings
+from service.settings import Settings, is_loopback
 
 _SCHEMES = {"ws": "http", "wss": "https"}
 
@@ -81,12 +81,22 @@ class Admission:
     def check(self, handshake: Handshake) -> None:
         """Refuse those who may not come in, whoever they are.
 
+        Raises:
+            ForeignCallerError: ``Host`` or ``Origin`` are not served.
+            StoppingError: the service takes nobody in any more.
+        """
+        self.check_page(handshake)
+        if not self._readiness.ready:
+            raise StoppingError("The service is stopping and takes no more work")
+
+    def check_page(self, handshake: Handshake) -> None:
+        """Refuse hosts and pages that are not served.
+
         Browsers let every page open a connection to everywhere, and no answer of ours could forbid it to read. So
         what CORS would keep from a page is kept from it here.
 
         Raises:
             ForeignCallerError: ``Host`` or ``Origin`` are not served.
-            StoppingError: the service takes nobody in any more.
         """
         settings = self._settings
         if settings.loopback_only:
@@ -96,8 +106,13 @@ class Admission:
             raise ForeignCallerError(
                 f"Pages of {origin[:100]!r} are not served; CORS_ALLOWED_ORIGINS lists those that are"
             )
-        if not self._readiness.ready:
-            raise StoppingError("The service is stopping and takes no more work")
+
+    def admits_origin(self, origin: str) -> bool:
+        """Whether pages of an origin, other than this service's own, may come in."""
+        origins = self._settings.cors_origins
+        if self._settings.loopback_only:
+            return origins.names(origin) or is_loopback(host_of(origin))
+        return origins.admit(origin)
 
     def _is_admitted(self, handshake: Handshake) -> bool:
         origins = handshake.headers.getlist("Origin")

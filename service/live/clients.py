@@ -13,6 +13,7 @@ from service.live.counters import TransportName
 from service.live.hub import Hub, open_hub
 from service.live.limits import CLOSING_SECONDS, RETRY_SECONDS, UNANSWERED_SECONDS
 from service.live.session import LiveSession, Transport
+from service.live.wire import Wire
 from service.problems import IdentityUnavailableError, RefusalError, TooManyClientsError, answer_to
 from service.routes.health import Readiness
 from service.settings import Settings
@@ -44,6 +45,7 @@ class LiveClients:
         self._hub = hub
         self._readiness = readiness
         self._sessions: dict[LiveSession, trio.Event] = {}
+        self._wires: set[Wire] = set()
 
     def check_room(self) -> None:
         """Refuse one more client than there may be.
@@ -77,6 +79,15 @@ class LiveClients:
             session.close()
             gone.set()
 
+    @contextmanager
+    def watched(self, wire: Wire) -> Iterator[None]:
+        """See to it that nobody holds a connection for ever by not reading, for the length of the block."""
+        self._wires.add(wire)
+        try:
+            yield
+        finally:
+            self._wires.discard(wire)
+
     async def keep_admitted(self, session: LiveSession, handshake: Handshake, entry: Entry) -> RefusalError:
         """Look at a client's credential again whenever it must be; return why it may stay no longer.
 
@@ -107,13 +118,15 @@ class LiveClients:
         while True:
             await trio.sleep(LOOK_SECONDS)
             now = trio.current_time()
-            for session in tuple(self._sessions):
-                if session.sending_since is not None and now - session.sending_since > limit:
+            for wire in tuple(self._wires):
+                if wire.writing_since is not None and now - wire.writing_since > limit:
                     self.counters.slow_disconnects += 1
-                    session.cut(f"it has read nothing for {limit} s")
+                    log.info("live client cut off", reason=f"it has read nothing for {limit} s")
+                    wire.cut()
 
     async def dismiss(self) -> None:
         """Let every client have what is on its way to it, tell it to leave, and wait for a while until it has."""
+        await self._hub.flush()
         with trio.move_on_after(CLOSING_SECONDS):
             leaving = tuple(self._sessions.items())
             for session, _ in leaving:

@@ -142,6 +142,11 @@ class Hub(ExecutionObserver):
                 whole = StatisticsUpdate(watch.execution_id, statistics)
                 watch.note_whole(Whole((whole.name, encode(whole))))
 
+    async def flush(self) -> None:
+        """Encode everything that waits for it."""
+        for watch in tuple(self._watches.values()):
+            await watch.flush()
+
     async def trim(self) -> None:
         """Let go, now and then, of what everybody has read."""
         while True:

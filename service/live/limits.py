@@ -54,5 +54,5 @@ RETRY_SECONDS = 5.0
 PING_SECONDS = 25.0
 """Between two pings to a plain WebSocket; they keep proxies from giving it up, and dead peers from staying."""
 
-CLOSING_SECONDS = 2.0
+CLOSING_SECONDS = 1.0
 """How long clients have, at the end of the service, to read what is on its way to them."""

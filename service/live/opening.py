@@ -1,19 +1,35 @@
 """Live events put together: the hub, the door, the clients, and what they come in by."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
+import trio
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from engine.runtime import Runtime
+from proto.codec import encode
 from service.auth import Authenticator
-from service.live.admission import Admission
+from service.live.admission import Admission, handshake_of
 from service.live.clients import LiveClients, open_live_clients
-from service.live.websocket import PlainWebSockets
+from service.live.form import text_frame
+from service.live.packets import Packets
+from service.live.socketio_clients import serve_namespace
+from service.live.websocket import PlainWebSockets, refuse_websocket
+from service.live.wire import Wire
+from service.problems import RefusalError, answer_to
 from service.routes.health import Readiness
 from service.settings import Settings
+from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
 
 WEBSOCKET_PATH = "/ws"
+SOCKETIO_PATH = "/socket.io"
+
+SOCKETIO_BUFFER_BYTES = 256 * 1024
+"""Bytes that wait for one Socket.IO client before its events stay in their feeds, where they are shared."""
+
+PATIENCE_SECONDS = 5
+"""How much longer the Socket.IO server waits for a client that does not read than the connection's own watch."""
 
 
 class Live:
@@ -21,10 +37,12 @@ class Live:
 
     Args:
         clients: all of them.
+        socketio: where those come in who speak Socket.IO.
     """
 
-    def __init__(self, clients: LiveClients) -> None:
+    def __init__(self, clients: LiveClients, socketio: SocketioServer) -> None:
         self.clients = clients
+        self._socketio = socketio
         self._plain = PlainWebSockets(clients)
 
     def beside(self, application: ASGIFramework) -> ASGIFramework:
@@ -34,10 +52,53 @@ class Live:
             path = "" if scope["type"] == "lifespan" else scope["path"].rstrip("/")
             if path == WEBSOCKET_PATH:
                 await self._plain(scope, receive, send)
+            elif path == SOCKETIO_PATH:
+                await self._serve_socketio(scope, receive, send)
             else:
                 await application(scope, receive, send)
 
         return serve
+
+    async def dismiss(self) -> None:
+        """Let all clients have what is on its way to them, and tell them that the service ends."""
+        await self.clients.dismiss()
+        await self._socketio.aclose()
+
+    async def _serve_socketio(self, scope: Any, receive: Any, send: ASGISendCallable) -> None:
+        try:
+            self.clients.admission.check_page(handshake_of(scope))
+        except RefusalError as error:
+            self.clients.counters.refused += 1
+            await (refuse_websocket if scope["type"] == "websocket" else _refuse)(send, error)
+            return
+        if scope["type"] != "websocket":
+            await self._socketio(scope, receive, send)
+            return
+        wire = Wire(send)
+        wire.refuse_compression()
+        with self.clients.watched(wire):
+            await self._socketio(scope, receive, _writing_to(wire, send))
+
+
+def _writing_to(wire: Wire, send: ASGISendCallable) -> Callable[[Any], Any]:
+    """An ASGI ``send`` that writes texts past ASGI; several packets in one write."""
+
+    async def send_by_wire(event: Any) -> None:
+        text = event.get("text") if event["type"] == "websocket.send" else None
+        if text is None:
+            await send(event)
+        else:
+            await wire.write(text.frames if isinstance(text, Packets) else text_frame(text.encode()))
+
+    return send_by_wire
+
+
+async def _refuse(send: ASGISendCallable, error: RefusalError) -> None:
+    answer = answer_to(error)
+    body = encode(answer.body)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 @asynccontextmanager
@@ -53,5 +114,19 @@ async def open_live(
         authenticator: recognises callers; None where nobody is asked who he is.
     """
     admission = Admission(settings, authenticator, readiness)
-    async with open_live_clients(runtime, settings, readiness, admission) as clients:
-        yield Live(clients)
+    config = SocketioConfig(
+        path=SOCKETIO_PATH,
+        max_payload_bytes=settings.live_max_frame_bytes,
+        buffer_bytes=SOCKETIO_BUFFER_BYTES,
+        slow_client_seconds=settings.live_unread_seconds + PATIENCE_SECONDS,
+        max_sessions=settings.live_max_connections,
+        admit_origin=admission.admits_origin,
+    )
+    async with (
+        open_live_clients(runtime, settings, readiness, admission) as clients,
+        trio.open_nursery() as nursery,
+        open_socketio_server(config) as socketio,
+    ):
+        serve_namespace(socketio.namespace(), clients, nursery)
+        yield Live(clients, socketio)
+        nursery.cancel_scope.cancel()

@@ -87,7 +87,7 @@ class LiveSession:
         metrics_enabled: bool,
     ) -> None:
         self.caller = caller
-        self.sending_since: float | None = None
+        self.is_expelled = False
         self._is_told_to_leave = False
         self._hub = hub
         self._runtime = CallersRuntime(runtime, lambda: self.caller)
@@ -130,7 +130,7 @@ class LiveSession:
             names = ", ".join(self._commands)
             raise UnknownEventError(f"There is no event {name[:100]!r} to send; there are {names}")
         shape, obey, is_work = known
-        if is_work and not self._readiness.ready:
+        if self._is_told_to_leave or (is_work and not self._readiness.ready):
             raise StoppingError("The service is stopping and takes no more work")
         return await obey(read_payload(data, shape))
 
@@ -212,10 +212,14 @@ class LiveSession:
 
     def _open(self, execution: ExecutionSnapshot, wanted: Subscribe) -> None:
         selection = self._select(wanted, execution.graph_id)
-        if len(self._readings) >= SUBSCRIPTIONS and execution.id not in self._readings:
+        present = self._readings.get(execution.id)
+        if present is not None and present.subscription.view.selection == selection:
+            present.is_batch = wanted.batch  # it reads on where it is
+            return
+        if len(self._readings) >= SUBSCRIPTIONS and present is None:
             raise _too_many()
         subscription = self._hub.subscribe(execution, selection, self)
-        self._close(execution.id)  # a second subscription takes the place of the first
+        self._close(execution.id)  # another selection takes the place of the first
         self._readings[execution.id] = Reading(subscription, wanted.batch)
 
     def _close(self, execution_id: str) -> None:
@@ -265,9 +269,12 @@ class LiveSession:
         log.info("live client cut off", reason=reason)
         self._transport.cut()
 
-    def tell_error(self, message: str, code: str) -> None:
-        """Tell of something that no event of the client caused."""
+    def expel(self, message: str, code: str) -> None:
+        """Tell the client why it may stay no longer, and nothing else any more; then let ``run`` end."""
+        self.close()
         self._tell("error", ErrorEvent(message, code))
+        self.is_expelled = True
+        self.leave()
 
     def leave(self) -> None:
         """Let ``run`` end as soon as all is sent that is there to be sent."""
@@ -302,7 +309,7 @@ class LiveSession:
         self._personal.clear()
         self._room.set()
         self._hub.counters.sent += len(events)
-        await self._send([self._transport.form.of(events)])
+        await self._transport.send([self._transport.form.of(events)])
 
     async def _send_some(self, execution_id: str, reading: Reading) -> bool:
         """Send the next chunks of one feed."""
@@ -322,15 +329,8 @@ class LiveSession:
                 self._hub.counters.sent += len(chunk.events)
         if chunks[-1].is_last:
             self._close(execution_id)
-        await self._send(parts)
+        await self._transport.send(parts)
         return True
-
-    async def _send(self, parts: Sequence[Any]) -> None:
-        self.sending_since = trio.current_time()
-        try:
-            await self._transport.send(parts)
-        finally:
-            self.sending_since = None
 
     def close(self) -> None:
         """Hear of nothing any more."""

@@ -191,11 +191,15 @@ class ExecutionWatch(FlowObserver):
             while not (self.is_ended and not self._notes):
                 await self._something.wait()
                 self._something = trio.Event()
-                while self._notes:
-                    self._encode_some()
-                    await trio.lowlevel.checkpoint()
+                await self.flush()
                 if not self.is_ended:
                     await trio.sleep(FLUSH_SECONDS)
+
+    async def flush(self) -> None:
+        """Encode what waits, in slices."""
+        while self._notes:
+            self._encode_some()
+            await trio.lowlevel.checkpoint()
 
     def _encode_some(self) -> None:
         """Encode notes of one kind, flow or whole events, for every view; at most a slice of them."""

@@ -88,15 +88,16 @@ class PlainWebSockets:
             handshake, entry = await self._admit(scope)
         except RefusalError as error:
             self._clients.counters.refused += 1
-            await _refuse(send, error)
+            await refuse_websocket(send, error)
             return
         wire = Wire(send)
         wire.refuse_compression()
-        await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
-        try:
-            await self._serve(handshake, entry, wire, receive)
-        except MessageError as error:
-            await _close(wire, receive, send, error)
+        with self._clients.watched(wire):
+            await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+            try:
+                await self._serve(handshake, entry, wire, receive)
+            except MessageError as error:
+                await _close(wire, receive, send, error)
 
     async def _admit(self, scope: HTTPScope | WebsocketScope) -> tuple[Handshake, Entry | None]:
         """The handshake, and as whom the client comes in; None where that must still be said."""
@@ -144,9 +145,8 @@ class PlainWebSockets:
             async def watch_credential() -> None:
                 nonlocal end
                 message, code = refusal_of(await self._clients.keep_admitted(session, handshake, entry))
-                session.tell_error(message, code)
                 end = MessageError(POLICY, message)
-                session.leave()
+                session.expel(message, code)
 
             async def tell() -> None:
                 nonlocal end
@@ -246,7 +246,7 @@ async def _cut_later(wire: Wire) -> None:
     wire.cut()
 
 
-async def _refuse(send: ASGISendCallable, error: RefusalError) -> None:
+async def refuse_websocket(send: ASGISendCallable, error: RefusalError) -> None:
     """Answer the request for a WebSocket as HTTP requests are answered."""
     answer = answer_to(error)
     body = encode(answer.body)

@@ -27,12 +27,16 @@ class Wire:
 
     Args:
         send: of the ASGI application.
+
+    Attributes:
+        writing_since: since when a write waits for the client to read, on Trio's clock; None where none does.
     """
 
     def __init__(self, send: ASGISendCallable) -> None:
         self._send = send
         owner = getattr(send, "__self__", None)
         self._stream = owner if isinstance(owner, WSStream) else None
+        self.writing_since: float | None = None
 
     def refuse_compression(self) -> None:
         """Agree on no extension of the protocol; called before the connection is accepted."""
@@ -42,11 +46,13 @@ class Wire:
     async def write(self, frames: bytes) -> None:
         """Write whole text frames; return when the kernel has taken them. Nothing while the connection closes."""
         stream = self._stream
+        self.writing_since = trio.current_time()
         if stream is None:
             for text in texts_in(frames):
                 await self._send({"type": "websocket.send", "bytes": None, "text": text})
         elif not stream.closed and stream.connection.state is ConnectionState.OPEN:
             await stream.send(Data(stream_id=stream.stream_id, data=frames))
+        self.writing_since = None
         await trio.lowlevel.checkpoint()
 
     async def ping(self) -> None:

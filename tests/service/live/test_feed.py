@@ -92,7 +92,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, int]]:
 
 @given(histories(), st.integers(0, 6), st.integers(0, 60))
 def test_whatever_happens_is_read_or_counted(history: list[tuple[str, int]], events: int, size: int) -> None:
-    """Each reader gets each event since its beginning, or hears that it was lost; lifecycle events are never lost."""
+    """Each reader gets each event since its beginning, or hears that it was lost; lifecycle ones it always gets."""
     memory = FeedMemory(PLENTY)
     feed = Feed(memory, max_events=events, max_bytes=size)
     readers: list[tuple[Reader, int, int, list[int]]] = []  # with the counts of both kinds at its beginning
