@@ -38,7 +38,10 @@ class Served(msgspec.Struct, frozen=True):
     async def websocket(self, query: str = "EIO=4&transport=websocket") -> AsyncIterator[WebSocketConnection]:
         """A WebSocket to the server."""
         async with open_websocket_url(f"ws://{self.host}/socket.io/?{query}", message_queue_size=100) as websocket:
-            yield websocket
+            try:
+                yield websocket
+            finally:
+                await websocket._stream.aclose()  # it leaves that open when the server closed first
 
     @asynccontextmanager
     async def opened(self, namespace: str = "") -> AsyncIterator[WebSocketConnection]:
