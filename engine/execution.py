@@ -65,6 +65,7 @@ class Execution:
         clock: WallClock,
     ) -> None:
         self.id = execution_id
+        self.owner = graph.owner
         self.graph = graph
         self._limits = limits
         self._completion = completion
@@ -109,11 +110,6 @@ class Execution:
             handlers.append(handler)
         on_error: OnError = "continue" if self.graph.is_long_lived else "fail"
         return Instance(node, instance_id, handlers, self._circuit, on_error)
-
-    @property
-    def owner(self) -> str:
-        """Whose it is: its graph's owner."""
-        return self.graph.owner
 
     @property
     def state(self) -> ExecutionState:
@@ -287,13 +283,15 @@ class Execution:
         """
         if self._lifecycle.is_terminal:
             raise IllegalTransitionError(self.id, "stop", self.state)
-        if drain and self.started.is_set() and not self._is_ending:
-            if self.state is ExecutionState.PAUSED:
-                await self.resume()
-            self._input.close()
+        if drain and not self._is_ending:
             # The deadline is the execution's own: it holds also when nobody waits for the answer any more.
             deadline = trio.current_time() + self._limits.stop_seconds * 0.75
             self._scope.deadline = min(self._scope.deadline, deadline)
+            if not self.started.is_set():
+                await self.started.wait()  # what has just begun may have been given its inputs
+            if self.state is ExecutionState.PAUSED and not self._is_ending:
+                await self.resume()
+            self._input.close()
         else:
             self._scope.cancel()
         await self.finished.wait()

@@ -313,14 +313,14 @@ class Runtime(Library):
             await _stop_if_running(execution)
         self._history.forget(execution_id)
 
-    def totals(self) -> RuntimeTotals:
-        """What there is at this moment, and how much was processed since the start."""
-        executions = self._executions.values()
-        processed = sum(execution.messages_processed for execution in executions)
+    def totals(self, *, owner: str | None = None) -> RuntimeTotals:
+        """What there is at this moment, and how much was processed since the start; of all, or of one owner."""
+        executions = [each for each in self._executions.values() if owner in (None, each.owner)]
+        ended = self._tally.processed if owner is None else self._tally.processed_by[owner]
         return RuntimeTotals(
-            loaded_graphs=len(self._graphs),
+            loaded_graphs=sum(owner in (None, graph.owner) for graph in self._graphs.values()),
             active_executions=len(executions),
-            total_messages_processed=self._tally.processed + processed,
+            total_messages_processed=ended + sum(execution.messages_processed for execution in executions),
         )
 
     async def figures(self) -> Figures:

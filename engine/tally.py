@@ -19,6 +19,9 @@ from proto.execution import ExecutionState
 _INSTANCES_AT_ONCE = 100
 """Instances added up between two looks at other tasks: about a millisecond."""
 
+OWNERS_COUNTED = 10_000
+"""Owners whose messages are counted apart. Beyond it those with fewest are forgotten; the sum over all is not."""
+
 
 class Tally:
     """Sums over executions. Times are seconds.
@@ -34,6 +37,7 @@ class Tally:
         unprocessed: messages that were accepted and not finished when their execution ended.
         busy_seconds: time spent in handlers.
         latencies: of invocations.
+        processed_by: messages processed, by owner; of ``OWNERS_COUNTED`` owners, those with most.
     """
 
     def __init__(self) -> None:
@@ -47,12 +51,14 @@ class Tally:
         self.unprocessed = 0
         self.busy_seconds = 0.0
         self.latencies = LatencyHistogram()
+        self.processed_by: Counter[str] = Counter()
 
     def copy(self) -> Self:
         """Another one with the same sums."""
         other = type(self)()
         other.__dict__.update(self.__dict__)
         other.ended = self.ended.copy()
+        other.processed_by = self.processed_by.copy()
         other.latencies = LatencyHistogram()
         other.latencies.merge(self.latencies)
         return other
@@ -60,6 +66,9 @@ class Tally:
     def close(self, execution: Execution) -> None:
         """Add an execution that has ended."""
         self.ended[execution.state] += 1
+        self.processed_by[execution.owner] += execution.messages_processed
+        if len(self.processed_by) > OWNERS_COUNTED:
+            self.processed_by = Counter(dict(self.processed_by.most_common(OWNERS_COUNTED * 9 // 10)))
         self.unprocessed += execution.circuit.in_flight.count
         self._add_queues(execution)
         self._add_instances(execution, 0, len(execution.instances))

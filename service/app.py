@@ -12,7 +12,6 @@ from service.cors import Cors
 from service.exchange import refusal
 from service.ingress_delivery import IngressDelivery
 from service.metrics import Metrics
-from service.problems import StoppingError
 from service.routes.components import component_routes
 from service.routes.discovery import discovery_routes
 from service.routes.documentation import Publication, documentation_routes
@@ -48,7 +47,7 @@ def create_app(
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
     metrics = metrics or Metrics(runtime, readiness)
     delivery = IngressDelivery(runtime, _present_caller, settings.ingress_enforcement)
-    runtime = CallersRuntime(runtime, _present_caller)
+    runtime = CallersRuntime(runtime, _present_caller, readiness.check)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
     app = StreamingApp("service", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -73,8 +72,8 @@ def create_app(
         preflight = cors.preflight(request)
         if preflight is not None:
             return preflight
-        if not readiness.ready and request.method not in _READING:
-            raise StoppingError("The service is stopping and takes no more work")
+        if request.method not in _READING:
+            readiness.check()
         g.caller = EVERYBODY if authenticator is None else await _recognise(authenticator, settings)
         return None
 

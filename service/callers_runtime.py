@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
-from engine.lifecycle import TERMINAL
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.resolution import ComponentSource
 from engine.routing import LoadedGraph
@@ -33,12 +32,16 @@ class CallersRuntime(Runtime):
     Args:
         runtime: the real one.
         caller: tells who calls, at the moment of the call.
+        check_work: raises where nothing new may be begun, because the service is stopping.
     """
 
-    def __init__(self, runtime: Runtime, caller: Callable[[], Caller]) -> None:
+    def __init__(
+        self, runtime: Runtime, caller: Callable[[], Caller], check_work: Callable[[], None] = lambda: None
+    ) -> None:
         self.limits = runtime.limits
         self._runtime = runtime
         self._caller = caller
+        self._check_work = check_work
 
     # Watching
 
@@ -112,6 +115,7 @@ class CallersRuntime(Runtime):
         on_created: Callable[[str], None] | None = None,
     ) -> ExecutionSnapshot:
         self._change_graph(graph_id)
+        self._check_work()  # with nothing awaited from here to the start: whoever drains sees it, or it is refused
         return await self._runtime.execute(graph_id, options, on_created=on_created)
 
     def executions(self, *, owner: str | None = None) -> list[ExecutionSnapshot]:
@@ -175,15 +179,13 @@ class CallersRuntime(Runtime):
         self._change_execution(execution_id)
         await self._runtime.forget_execution(execution_id)
 
-    def totals(self) -> RuntimeTotals:
-        if self._caller().sees_all:
-            return self._runtime.totals()
-        executions = self.executions()
-        return RuntimeTotals(
-            loaded_graphs=len(self.graphs()),
-            active_executions=sum(execution.state not in TERMINAL for execution in executions),
-            total_messages_processed=sum(execution.metrics.messages_processed for execution in executions),
-        )
+    def totals(self, *, owner: str | None = None) -> RuntimeTotals:
+        caller = self._caller()
+        if caller.sees_all:
+            return self._runtime.totals(owner=owner)
+        if caller.org is None or owner not in (None, caller.org):
+            return RuntimeTotals(loaded_graphs=0, active_executions=0, total_messages_processed=0)
+        return self._runtime.totals(owner=caller.org)
 
     async def figures(self) -> Figures:
         """Only for whoever sees everything: the figures of one organisation are not kept apart."""

@@ -6,8 +6,11 @@ Each command is imported only when it is called, so that none waits for what ano
 
 import importlib
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -49,6 +52,7 @@ def cli() -> None:
 
 def main() -> None:
     """The program's entry: like ``cli``, but an unforeseen error is one line unless LOG_LEVEL is debug."""
+    signal.signal(signal.SIGTERM, _leave)
     try:
         cli(prog_name="symbia-runtime")
     except Exception as error:  # noqa: BLE001  the outermost place: nobody else will tell the user
@@ -56,6 +60,16 @@ def main() -> None:
             traceback.print_exc()
         click.echo(f"Error: {_sentence(error)} (LOG_LEVEL=debug shows where)", err=True)
         sys.exit(1)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End at once: until a command takes the signal itself, nothing has begun that would have to be ended.
+
+    Without this the first process of a container would not end at all while its command is still being imported,
+    because the kernel spares it the signals that it has no handler for.
+    """
+    del frame
+    os._exit(128 + number)
 
 
 def _sentence(error: BaseException) -> str:

@@ -26,6 +26,8 @@ def decode_document(text: bytes, form: Format) -> Any:
     Raises:
         DocumentError: it cannot be read.
     """
+    if not text.removeprefix(BOM_UTF8).strip():
+        raise DocumentError("There is nothing in it; a document is expected")
     if form == "yaml":
         from service.yaml_reader import YamlError, read_yaml  # noqa: PLC0415  only those who write YAML wait for it
 

@@ -1,7 +1,10 @@
 """Lines of JSON: bytes in as they come off the wire, messages out, whatever the pieces are. Pure.
 
-Line numbers count from 1, blank lines included. A line may end in CR LF; the last one may end without.
+Line numbers count from 1, blank lines included. A line may end in CR LF; the last one may end without. A byte
+order mark before the first line is no part of it.
 """
+
+from codecs import BOM_UTF8
 
 import msgspec
 
@@ -80,6 +83,8 @@ class MessageLines:
         messages: list[NumberedMessage] = []
         for line in lines:
             self._number += 1
+            if self._number == 1:
+                line = line.removeprefix(BOM_UTF8)  # noqa: PLW2901  editors put it there (RFC 8259, section 8.1)
             if not line or line.isspace():
                 continue
             try:

@@ -83,6 +83,8 @@ class _Builder:
             self._put(self._open.pop(), event)
 
     def document(self) -> Any:
+        if not self._documents:
+            raise YamlError("There is nothing in this YAML but comments; a document is expected")
         if len(self._documents) != 1:
             raise YamlError(f"Expected one YAML document, got {len(self._documents)}")
         return self._documents[0]

@@ -11,7 +11,7 @@ import trio
 from engine.errors import ComponentExistsError, InvalidComponentError
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
-from service.document_files import FILE, DocumentFileError, read_document_file
+from service.document_files import FILE, read_document_file
 from service.outbound import UNGUARDED
 from service.run_report import problem_line
 from service.source_fetcher import SourceFetcher
@@ -23,14 +23,10 @@ from service.source_fetcher import SourceFetcher
 def command(graph: Path, components: tuple[Path, ...]) -> None:
     """Say everything that is wrong with GRAPH, a JSON or YAML file: one line for each problem.
 
-    The exit status is 0 when the graph can be loaded, and 1 when it cannot.
+    The exit status is 0 when the graph can be loaded, 1 when it cannot, and 2 when a file cannot be read.
     """
-    try:
-        document = read_document_file(graph)
-        definitions = [(path, read_document_file(path)) for path in components]
-    except DocumentFileError as error:
-        error.show()
-        sys.exit(1)  # a graph that cannot be read cannot be loaded either
+    document = read_document_file(graph)
+    definitions = [(path, read_document_file(path)) for path in components]
     lines = trio.run(_find, document, definitions)
     for line in lines:
         click.echo(line)

@@ -8,6 +8,7 @@ from quart import Blueprint, Response
 
 from service.exchange import reply
 from service.operation import Reply, operation
+from service.problems import StoppingError
 from service.siblings.status import Siblings
 from service.version import version
 
@@ -27,6 +28,15 @@ class Readiness:
     def withdraw(self) -> None:
         """From now on the service is coming to its end."""
         self.ready = False
+
+    def check(self) -> None:
+        """See that the service takes work.
+
+        Raises:
+            StoppingError: it takes no more.
+        """
+        if not self.ready:
+            raise StoppingError("The service is stopping and takes no more work")
 
     def uptime_seconds(self) -> float:
         """Seconds since the service began."""

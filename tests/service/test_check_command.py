@@ -51,13 +51,26 @@ def test_a_wrong_component_is_told_with_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b'{"symbia": NaN}', b"[" * 500])
-def test_a_file_that_is_no_document_is_a_problem(tmp_path: Path, text: bytes) -> None:
-    """Text that cannot be read is told with its file and status 1, without a traceback."""
+def test_a_file_that_is_no_document_is_told(tmp_path: Path, text: bytes) -> None:
+    """Text that cannot be read is told with its file and status 2, without a traceback, by check as by run."""
     path = tmp_path / "g.json"
     path.write_bytes(text)
+    checked, run = run_command("check", str(path)), run_command("run", str(path))
+    assert (checked.returncode, str(path).encode() in checked.stderr) == (2, True)
+    assert (run.returncode, run.stderr) == (checked.returncode, checked.stderr)
+    assert b"Traceback" not in checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("g.json", b""), ("g.json", b"\xef\xbb\xbf \n"), ("g.yaml", b"\n\n"), ("g.yml", b"# later\n")],
+)
+def test_an_empty_file_is_told_as_such(tmp_path: Path, name: str, text: bytes) -> None:
+    """Whatever the format: that there is nothing in it, and not what a parser makes of nothing."""
+    path = tmp_path / name
+    path.write_bytes(text)
     result = run_command("check", str(path))
-    assert (result.returncode, str(path).encode() in result.stderr) == (1, True)
-    assert b"Traceback" not in result.stderr
+    assert (result.returncode, b"There is nothing in" in result.stderr) == (2, True), result.stderr
 
 
 def test_the_version_is_the_installations() -> None:

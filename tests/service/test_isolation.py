@@ -263,3 +263,19 @@ async def test_what_an_administrator_starts_belongs_to_the_graphs_organisation()
         started = await root.call("POST", f"/api/graphs/{graph_id}/execute", json={})
         own = await world.alice.call("GET", f"/api/executions/{started.json()['executionId']}")
         assert own.status_code == 200
+
+
+async def test_totals_keep_what_is_forgotten() -> None:
+    """What an organisation has processed is counted on when its executions are deleted, and for it alone."""
+    async with open_world() as world:
+        _, execution_id = await world.alice.start()
+        path = f"/api/executions/{execution_id}"
+        await world.alice.call("POST", f"{path}/inject?wait=5000", json={"messages": [MESSAGE] * 3})
+        assert (await world.alice.call("GET", "/api/stats")).json()["totalMessagesProcessed"] == 3
+        assert (await world.alice.call("DELETE", path)).status_code == 204
+        root = world.person(world.identity.add_user("root", isSuperAdmin=True))
+        totals = [
+            await person.call("GET", "/api/stats") for person in (world.alice, world.bob, root, world.stranger)
+        ]
+        assert [reply.json()["totalMessagesProcessed"] for reply in totals] == [3, 0, 3, 0]
+        assert totals[0].json()["activeExecutions"] == 0

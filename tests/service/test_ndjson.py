@@ -1,5 +1,7 @@
 """Lines of JSON: the same messages however the bytes are cut, and a line number for whatever is wrong."""
 
+from codecs import BOM_UTF8
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -95,3 +97,16 @@ def test_a_value_keeps_its_text() -> None:
     """Spelling and large numbers are as they were sent."""
     ((_, message),) = read([LINE % b'{ "b" : 12345678901234567890123, "a": 1.10 }'])
     assert message.value == msgspec.Raw(b'{ "b" : 12345678901234567890123, "a": 1.10 }')
+
+
+@given(st.integers(1, 5))
+def test_a_byte_order_mark_is_no_part_of_the_first_line(size: int) -> None:
+    """Editors put it before the first line, however that comes in; before another line it is wrong."""
+    data = BOM_UTF8 + LINE % b"1" + b"\n" + LINE % b"2"
+    assert shown(read([data[start : start + size] for start in range(0, len(data), size)])) == [
+        (1, b"1"),
+        (2, b"2"),
+    ]
+    assert read([BOM_UTF8, b"\n"]) == []
+    with pytest.raises(BadLineError, match="Line 2"):
+        read([LINE % b"1" + b"\n" + data])

@@ -1,11 +1,14 @@
 """The server as a process: it starts, says where, answers under load, and ends in good order."""
 
+import re
 import shutil
 import signal
 import socket
 import statistics
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +16,9 @@ import trio
 
 from service.first_graph import shell_lines
 from service.server import ListenError, listen
+from service.settings import Settings
 from tests.service.serving import (
+    ROOT,
     SPIN,
     Process,
     clean_environment,
@@ -154,10 +159,72 @@ async def test_a_stopping_service_takes_no_more_work() -> None:
         assert (await service.runtime.wait_finished(execution)).metrics.messages_processed == 1
 
 
+async def test_what_was_begun_in_the_last_moment_drains_too() -> None:
+    """An execution that is still being initialised when the service is told to stop processes its inputs."""
+    source = (
+        "return { initialize() { for (let i = 0; i < 3e6; i++); }, process(ctx, port, v) { ctx.emit('out', v) } }"
+    )
+    component = {**SPIN, "execution": {**SPIN["execution"], "source": source}}
+    async with open_service() as service:
+        assert (await service.client.post("/api/components", json=component)).status_code == 201
+        graph_id = await service.load(single(SPIN["id"]))
+        inputs = [{"nodeId": "only", "port": "in", "value": number} for number in range(10)]
+
+        async def execute() -> None:
+            await service.client.post(f"/api/graphs/{graph_id}/execute", json={"inputs": inputs})
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(execute)
+            while not service.runtime.executions():
+                await trio.lowlevel.checkpoint()
+            (begun,) = service.runtime.executions()
+            assert begun.state in {"pending", "initializing"}
+            service.told_to_stop.set()
+            ended = await service.runtime.wait_finished(begun.id)
+        assert (ended.state, ended.metrics.messages_processed, ended.unprocessed) == ("completed", 10, 0)
+
+
+async def test_a_request_that_came_before_the_end_begins_nothing_after_it() -> None:
+    """An execution asked for by a body that is still on its way when the service stops is refused with 503."""
+    async with open_service() as service:
+        graph_id = await service.load(PASS)
+        head = f"POST /api/graphs/{graph_id}/execute HTTP/1.1\r\nHost: localhost\r\n"
+        head += "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
+        slow = await service.start({**PASS, "nodes": [{"id": "only", "component": "symbia.core.delay"}]})
+        await service.client.post(f"/api/executions/{slow}/pause")
+        host, port = service.url.removeprefix("http://").split(":")
+        async with await trio.open_tcp_stream(host, int(port)) as stream:
+            await stream.send_all(head.encode())
+            while not (await service.client.get("/metrics")).text.count("in_progress 2.0"):
+                await trio.lowlevel.checkpoint()
+            service.told_to_stop.set()
+            await stream.send_all(b"}")
+            reply = b""
+            while not reply.endswith(b"}"):
+                reply += await stream.receive_some()
+        assert (reply.split()[1], b"service.stopping" in reply) == (b"503", True)
+
+
+def test_a_signal_while_the_command_is_being_imported_ends_it() -> None:
+    """As soon as the program has begun it has a handler, so it ends even as the first process of a container."""
+    command = [sys.executable, "-m", "service", "serve"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=clean_environment({"PORT": "0"}), stderr=subprocess.PIPE
+    ) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        mask = 0
+        while not mask >> (signal.SIGTERM - 1) & 1:
+            found = re.search(r"^SigCgt:\s+([0-9a-f]+)$", status.read_text(), re.MULTILINE)
+            mask = int(found[1], 16) if found else 0
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    assert (process.returncode, log) == (128 + signal.SIGTERM, b"")
+
+
 async def test_a_reply_under_way_at_the_end_is_sent_whole() -> None:
     """Who waits for an execution to start when the service ends is told, in full, that it was cancelled."""
     code = {**SPIN["execution"], "source": "return { initialize() { while (true) {} }, process() {} }"}
-    async with open_service() as service:
+    async with open_service(Settings(port=0, drain_seconds=1)) as service:
         assert (await service.client.post("/api/components", json={**SPIN, "execution": code})).status_code == 201
         graph_id = await service.load(single(SPIN["id"]))
         replies: list[httpx.Response] = []
