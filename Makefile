@@ -18,7 +18,7 @@ help: ## list the verbs
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
-	@echo "make bench   throughput and latency, beside a bare Trio channel"
+	@echo "make bench   throughput, latency and growth, beside Node-RED, NoFlo and a bare Trio channel (under ten minutes)"
 	@echo "make setup   .venv, packages and the QuickJS guest; the other verbs do it when needed"
 	@echo "make lock    renew constraints.txt"
 	@echo
@@ -44,7 +44,7 @@ test: check
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: setup
-	@$(BIN)/python -m benchmarks.bench_routing
+	@$(BIN)/python -m benchmarks
 
 lock: setup
 	@$(BIN)/python scripts/lock.py

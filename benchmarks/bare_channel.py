@@ -25,3 +25,21 @@ async def hop_seconds(hops: int, messages: int) -> float:
 async def _relay(receive: trio.MemoryReceiveChannel[bytes], send: trio.MemorySendChannel[bytes]) -> None:
     async for value in receive:
         await send.send(value)
+
+
+def call_seconds(calls: int, messages: int) -> float:
+    """Seconds that a message takes through so many plain function calls: the floor under every engine."""
+    value = 0
+    began = time.perf_counter()
+    for _ in range(messages):
+        value = 21
+        for _ in range(calls):
+            value = _double(value)
+    seconds = time.perf_counter() - began
+    if value != 21 * 2**calls:
+        raise RuntimeError("Python cannot count")
+    return seconds / messages
+
+
+def _double(value: int) -> int:
+    return value * 2

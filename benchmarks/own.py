@@ -1,0 +1,136 @@
+"""This runtime as it is measured beside its peers: through the engine's door, with nothing left out."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import trio
+
+from benchmarks.chain import INJECTED, Arrival
+from benchmarks.workloads import Workload
+from engine.runtime import Runtime
+from proto.execution import ExecuteOptions, ExecutionState
+from proto.message import Injection
+
+
+class Own:
+    """This runtime with one kind of component.
+
+    Args:
+        runtime: that runs it.
+        component: of every node: ``symbia.core.map``, in the sandbox, or ``symbia.core.passthrough``.
+        label: what the component is called in tables.
+    """
+
+    def __init__(self, runtime: Runtime, component: str = "symbia.core.map", label: str = "JavaScript") -> None:
+        self.name = f"symbia-runtime, {label}"
+        self._runtime = runtime
+        self._component = component
+
+    async def throughput(self, workload: Workload, messages: int) -> float:
+        """Seconds a message takes while as many are on their way as the engine takes.
+
+        Raises:
+            RuntimeError: as in ``push``.
+        """
+        async with self._running(workload) as executions:
+            each = max(1, messages // len(executions))
+            began = time.perf_counter()
+            async with trio.open_nursery() as nursery:
+                for execution_id in executions:
+                    nursery.start_soon(self.push, execution_id, workload, each)
+            return (time.perf_counter() - began) / (each * len(executions))
+
+    async def opening(self, workload: Workload) -> float:
+        """Seconds until an execution runs, all its guests opened."""
+        graph = await self._runtime.load_graph(workload.document(self._component))
+        began = time.perf_counter()
+        await self._runtime.execute(graph.id, ExecuteOptions(completion="manual", timeout_ms=0))
+        seconds = time.perf_counter() - began
+        await self._runtime.unload_graph(graph.id)
+        return seconds
+
+    async def closed_loop(self, workload: Workload, messages: int) -> list[float]:
+        """Seconds of each message, the next one sent when its outputs have arrived."""
+        samples = []
+        async with self._running(workload) as (execution_id, *_):
+            arrival = Arrivals(workload.outputs)
+            with self._runtime.watch(execution_id, arrival):
+                for index in range(messages):
+                    began = time.perf_counter()
+                    await self._runtime.inject(execution_id, [_injection(workload, index)])
+                    await arrival.wait()
+                    samples.append(time.perf_counter() - began)
+        return samples
+
+    async def open_loop(self, workload: Workload, messages: int, rate: float) -> list[float]:
+        """Seconds of each message from when it was due, at so many a second: waiting outside counts."""
+        async with self._running(workload) as (execution_id, *_):
+            arrival = Arrivals(workload.outputs, messages)
+            with self._runtime.watch(execution_id, arrival):
+                began = time.perf_counter()
+                for index in range(messages):
+                    while time.perf_counter() < began + index / rate:
+                        await trio.lowlevel.checkpoint()
+                    await self._runtime.inject(execution_id, [_injection(workload, index)])
+                await arrival.all.wait()
+        return [arrived - began - index / rate for index, arrived in enumerate(arrival.times)]
+
+    @asynccontextmanager
+    async def _running(self, workload: Workload) -> AsyncIterator[list[str]]:
+        graph = await self._runtime.load_graph(workload.document(self._component))
+        options = ExecuteOptions(completion="manual", timeout_ms=0)
+        ids = [(await self._runtime.execute(graph.id, options)).id for _ in range(workload.executions)]
+        try:
+            yield ids
+        finally:
+            await self._runtime.unload_graph(graph.id)
+
+    async def push(self, execution_id: str, workload: Workload, messages: int) -> float:
+        """Seconds a message takes through a fresh execution, until the last one has passed all nodes.
+
+        Raises:
+            RuntimeError: not every message passed every node; a figure from such a run would be a lie.
+        """
+        began = time.perf_counter()
+        burst = [_injection(workload, index) for index in range(min(INJECTED, messages))]
+        for sent in range(0, messages, INJECTED):
+            await self._runtime.inject(execution_id, burst[: messages - sent])
+        quiet = await self._runtime.wait_quiescent(execution_id)
+        seconds = time.perf_counter() - began
+        processed = quiet.metrics.messages_processed
+        if quiet.state is not ExecutionState.RUNNING or processed != messages * workload.invocations:
+            raise RuntimeError(f"The run lost messages: {quiet.state}, {quiet.metrics}")
+        return seconds / messages
+
+
+class Arrivals(Arrival):
+    """Notes when all outputs of a message have left the graph.
+
+    Args:
+        outputs: of each message.
+        messages: after how many ``all`` is set.
+    """
+
+    def __init__(self, outputs: int, messages: int = 0) -> None:
+        super().__init__()
+        self.times: list[float] = []
+        self.all = trio.Event()
+        self._outputs = outputs
+        self._messages = messages
+        self._seen = 0
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        """One of the outputs has arrived."""
+        self._seen += 1
+        if self._seen % self._outputs == 0:
+            self.times.append(time.perf_counter())
+            super().emitted(node_id, port, value)
+            if len(self.times) == self._messages:
+                self.all.set()
+
+
+def _injection(workload: Workload, index: int) -> Injection:
+    node = workload.entries[index % len(workload.entries)]
+    return Injection(node_id=node, port="in", value=msgspec.Raw(workload.value))
