@@ -115,9 +115,8 @@ def open_peer(name: str, *, install: bool = True) -> Iterator[Peer]:
     Raises:
         PeerMissingError: it cannot be had here.
     """
-    with Peer.running(
-        _node_command(name, install=install) if name in NODE_PEERS else _python_command(name)
-    ) as peer:
+    command_of = _node_command if name in NODE_PEERS else _python_command
+    with Peer.running(command_of(name, install=install)) as peer:
         yield peer
 
 
