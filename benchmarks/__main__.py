@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.bench import FULL, SMOKE, Bench, Scale, open_bench
-from benchmarks.families import growth, latency, routing
+from benchmarks.families import growth, latency, routing, sandbox
 from benchmarks.peer import PEERS
 from benchmarks.promises import verdicts
 from benchmarks.report import write_report
@@ -25,6 +25,7 @@ from benchmarks.results import Result, Run, changes, load, machine, save
 FAMILIES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "routing": routing.measure,
     "latency": latency.measure,
+    "sandbox": sandbox.measure,
     "growth": growth.measure,
 }
 

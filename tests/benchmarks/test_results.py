@@ -34,7 +34,8 @@ def test_the_smoke_mode_fills_every_family(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     run = load(tmp_path / "latest.json")
     families = {each.family for each in run.rows}
-    assert {"routing", "sizes", "executions", "floor", "latency", "hop", "growth"} <= families
+    expected = {"routing", "sizes", "executions", "floor", "latency", "hop", "sandbox", "spinning", "growth"}
+    assert expected <= families
     assert all(value > 0 for each in run.rows for value in each.rounds if each.family != "hop")
     assert all((tmp_path / f"{family}.svg").exists() for family in families)
     assert "| throughput, 3 JavaScript nodes | not measured |" in (tmp_path / "latest.md").read_text()
