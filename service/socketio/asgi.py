@@ -73,7 +73,7 @@ async def answer(
 async def refuse_websocket(send: Send, refusal: SessionRefusedError) -> None:
     """Answer a request for a WebSocket with plain HTTP, which the client meets as a failed handshake."""
     body = refusal_body(refusal)
-    start = _start(refusal.status, body, [], JSON)
+    start = _start(refusal.status, body, [(b"connection", b"close")], JSON)  # Hypercorn does, and does not say so
     await send({**start, "type": "websocket.http.response.start"})
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
 

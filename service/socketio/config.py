@@ -69,5 +69,8 @@ class SocketioConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_sessions_per_address: int = 5_000
     """Clients at once from one address, which may be that of a proxy."""
 
+    closing_seconds: float = 2
+    """How long clients may take to fetch what waits for them when the server ends, and handlers to end then."""
+
     admit_origin: Callable[[str], bool] = anybody
     """Whether pages of an origin may connect; the server's own origin always may."""

@@ -43,9 +43,6 @@ from service.socketio.socket import SID_BYTES
 from service.socketio.timetable import Timetable
 from service.socketio.websocket import serve_upgrade, serve_websocket
 
-CLOSING_SECONDS = 2.0
-"""How long clients may take to fetch what waits for them when the server ends."""
-
 
 class Statistics(msgspec.Struct, frozen=True):
     """Counts of a server. ``ended`` counts the sessions that have ended by their reasons."""
@@ -73,6 +70,11 @@ class SocketioServer:
         self._emptied = trio.Event()
         self._timetable = Timetable(self._wake)
         self._around = Surroundings(config, self._namespaces, nursery, self._timetable, self._forget)
+
+    @property
+    def closing_seconds(self) -> float:
+        """How long its end may take, and then once more that of the handlers."""
+        return self._config.closing_seconds
 
     async def run(self) -> None:
         """Keep the sessions' time until cancelled."""
@@ -127,7 +129,9 @@ class SocketioServer:
         self._emptied = trio.Event()
         for connection in list(self._connections.values()):
             connection.finish("server shutting down")
-        with trio.move_on_after(CLOSING_SECONDS):
+            if connection.session.unattended:
+                connection.end("server shutting down")
+        with trio.move_on_after(self._config.closing_seconds):
             if self._connections:
                 await self._emptied.wait()
         self.end()
@@ -244,5 +248,5 @@ async def open_socketio_server(config: SocketioConfig | None = None) -> AsyncIte
                 await server.aclose()
             finally:
                 server.end()
-            handlers.cancel_scope.deadline = trio.current_time() + CLOSING_SECONDS
+            handlers.cancel_scope.deadline = trio.current_time() + server.closing_seconds
         nursery.cancel_scope.cancel()

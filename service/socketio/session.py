@@ -73,6 +73,11 @@ class Session:
         """Whether it ends as soon as everything that waits has been sent, or has ended."""
         return self._ending is not None or self.ended is not None
 
+    @property
+    def unattended(self) -> bool:
+        """Whether nothing waits for the client, and nobody is there who could be told of an end."""
+        return self.polls and not self._poll_pending and not self.outbox
+
     def open_frame(self) -> Frame:
         """The open packet, with which the session begins."""
         content = {

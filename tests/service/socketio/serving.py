@@ -14,7 +14,7 @@ from trio_websocket import WebSocketConnection, open_websocket_url
 
 from service.socketio import Socket, SocketioConfig, SocketioServer, open_socketio_server
 
-SUITE = SocketioConfig(ping_interval_ms=300, ping_timeout_ms=200, connect_timeout_ms=1000)
+SUITE = SocketioConfig(ping_interval_ms=300, ping_timeout_ms=200, connect_timeout_ms=1000, closing_seconds=0.2)
 """The timing of the official test suites."""
 
 UNREAD_MS = 1_000
