@@ -10,14 +10,14 @@ import trio
 
 from engine.edges import EdgeCounters
 from engine.gate import Gate
-from engine.handler import Emission, HandlerError, LogLine, Message
+from engine.handler import Emission, HandlerError, LogLine, Message, Outcome
 from engine.inbox import Inbox
 from engine.inflight import InFlight
 from engine.input import Input
 from engine.lanes import CANONICAL
 from engine.limits import EngineLimits
 from engine.metrics import ExecutionCounters
-from engine.observer import ExecutionObserver, FlowObserver
+from engine.observer import ExecutionObserver, FlowObserver, HandlerCall
 from engine.routing import CompiledNode, LoadedGraph, Target
 from proto.execution import ExecutionError, LogEntry
 
@@ -60,6 +60,7 @@ class Circuit:
         # to nobody.
         self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
         self.flow_observers: tuple[FlowObserver, ...] = ()
+        self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_entries: deque[LogEntry] = deque(maxlen=limits.log_lines)
         self._observers = observers
         self._timestamp = timestamp
@@ -159,6 +160,14 @@ class Circuit:
         """Report an invocation that ended in an error."""
         for observer in self._observers:
             observer.invocation_failed(self.execution_id, node.id, error)
+
+    def report_call(
+        self, node: CompiledNode, batch: Sequence[Message], outcomes: Sequence[Outcome], began: float, ended: float
+    ) -> None:
+        """Report to those who hear of calls that a handler's has ended."""
+        call = HandlerCall(node.id, node.definition.component, batch, outcomes, began, ended)
+        for observer in self.call_observers:
+            observer.called(self.execution_id, call)
 
     def report_invocations(self, node: CompiledNode, batch: Sequence[Message]) -> None:
         """Report to those who watch that a handler is about to be called."""

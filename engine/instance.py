@@ -215,6 +215,8 @@ class Instance:
         ended = trio.current_time()
         self.counters.count_batch(len(batch), ended - started, ended)
         circuit.counters.last_activity_seconds = ended
+        if circuit.call_observers:
+            circuit.report_call(self.node, batch, outcomes, started, ended)
         return outcomes
 
     def _due(self, handler: Handler) -> float | None:

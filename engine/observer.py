@@ -6,13 +6,45 @@ of the engine's work: they take note and return at once, and never raise.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-from engine.handler import HandlerError, LogLine, Message
+import msgspec
+
+from engine.handler import HandlerError, LogLine, Message, Outcome
 from proto.execution import ExecutionSnapshot
 
 
+class HandlerCall(msgspec.Struct, frozen=True):
+    """One call of a handler that has ended: the invocations of a batch, which are timed together.
+
+    Attributes:
+        node_id: the node.
+        component_id: what it is a use of.
+        messages: the batch; one alone where nothing else waited.
+        outcomes: of each message, in the same order.
+        began_seconds: on Trio's clock.
+        ended_seconds: likewise.
+    """
+
+    node_id: str
+    component_id: str
+    messages: Sequence[Message]
+    outcomes: Sequence[Outcome]
+    began_seconds: float
+    ended_seconds: float
+
+
 class ExecutionObserver:
-    """Hears state changes, log lines, failed invocations and drops of all executions."""
+    """Hears state changes, log lines, failed invocations and drops of all executions.
+
+    Where ``hears_calls`` is true it hears of every call of a handler, too, in executions that begin after it was
+    made known; messages travel as fast as without it.
+    """
+
+    hears_calls: ClassVar[bool] = False
+
+    def called(self, execution_id: str, call: HandlerCall) -> None:
+        """A call of a handler has ended; one that was cancelled never does."""
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
         """The execution entered ``execution.state``."""

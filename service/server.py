@@ -146,7 +146,7 @@ async def serve_runtime(
     """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
     runtime.observe(LoggingObserver())
     if spans is not None:
-        runtime.observe(spans.observer())
+        runtime.observe(spans.observer(settings.otel_calls_per_second))
     readiness = Readiness()
     metrics = Metrics(runtime, readiness)
     url = url_of(listener)

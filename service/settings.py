@@ -53,6 +53,7 @@ class Settings(LiveSettings, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: LogFormat = "auto"
     otel_endpoint: str = ""
+    otel_calls_per_second: int = 20
 
     @property
     def loopback_only(self) -> bool:
@@ -208,6 +209,12 @@ TABLE = (
         ("OTEL_EXPORTER_OTLP_ENDPOINT",),
         URL,
         "Where OpenTelemetry spans are sent by OTLP over HTTP, without /v1/traces; needs the extra otel.",
+    ),
+    Row(
+        "otel_calls_per_second",
+        ("OTEL_CALLS_PER_SECOND",),
+        whole_number(0, 200),
+        "Calls of components that become spans, of each execution a second; as many failed ones beside them.",
     ),
     *(Row(*row) for row in LIVE_ROWS),
     *(Row(*row) for row in TELEMETRY_ROWS),

@@ -6,21 +6,28 @@ environment (``OTEL_SERVICE_NAME``, ``OTEL_EXPORTER_OTLP_HEADERS``, sampling) ho
 
     request                   from the head of a request to its end; its parent is the caller's ``traceparent``
     └── execution             from ``initializing`` to the end, however long after the request that is
+        └── invocation        one call of a handler, with the batch of messages that it was given
+
+A call may be over in microseconds, and making its span takes tens of them. So of each execution only so many calls
+a second become spans, and of all executions together ``CALLS_TOLD_PER_SECOND``; failed ones have a ration of their
+own, so that they are not lost among the others. How many were left out stands in the execution's span.
 
 Values never leave through a span: of a failed invocation it has the node and the kind of error.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import trio
 
 from engine.handler import HandlerError
-from engine.observer import ExecutionObserver
+from engine.observer import ExecutionObserver, HandlerCall
 from proto.execution import ExecutionSnapshot, ExecutionState
+from service.span_ration import Ration
 from service.trace import present_trace
 from service.version import version
 
@@ -34,6 +41,12 @@ LAST_SECONDS = 2.0
 
 NODES_TOLD = 100
 """Nodes whose numbers a span of an execution has as events; the SDK keeps 128 events."""
+
+CALLS_TOLD_PER_SECOND = 200
+"""Spans of handler calls a second, of all executions together: what the SDK sends in time, with room to spare."""
+
+FAILURES_TOLD = 10
+"""Failed invocations that the span of one call has as events; its batch may have many more."""
 
 _ENDS = {ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED}
 
@@ -120,9 +133,40 @@ class Spans:
         ) as span:
             yield RequestSpan(span, scope["method"])
 
-    def observer(self) -> ExecutionObserver:
-        """Makes a span of each execution."""
-        return SpanObserver(self)
+    def observer(self, calls_per_second: float) -> ExecutionObserver:
+        """Makes a span of each execution, and of up to so many calls of its handlers a second."""
+        return SpanObserver(self, calls_per_second)
+
+    def call(self, execution: Span, call: HandlerCall) -> None:
+        """A span of a call that has just ended, under its execution."""
+        from opentelemetry.trace import StatusCode, set_span_in_context  # noqa: PLC0415
+
+        offset_ns = time.time_ns() - int(trio.current_time() * 1e9)
+        ended_ns = offset_ns + int(call.ended_seconds * 1e9)
+        span = self._tracer.start_span(
+            "invocation",
+            context=set_span_in_context(execution),
+            start_time=offset_ns + int(call.began_seconds * 1e9),
+            attributes={
+                "symbia.node.id": call.node_id,
+                "symbia.component.id": call.component_id,
+                "symbia.messages": len(call.messages),
+                "symbia.message.sequence": call.messages[0].sequence,
+            },
+        )
+        failed = [
+            (message.sequence, outcome.error.name)
+            for message, outcome in zip(call.messages, call.outcomes, strict=False)
+            if outcome.error is not None
+        ]
+        for sequence, name in failed[:FAILURES_TOLD]:
+            attributes = {"symbia.message.sequence": sequence, "error.type": name}
+            span.add_event("invocation failed", attributes, timestamp=ended_ns)
+        if failed:
+            span.set_attribute("symbia.errors", len(failed))
+            span.set_attribute("error.type", failed[0][1])
+            span.set_status(StatusCode.ERROR)
+        span.end(end_time=ended_ns)
 
     def execution(self, execution: ExecutionSnapshot) -> Span:
         """A new span of an execution, under the request that this task works for."""
@@ -152,30 +196,60 @@ class RequestSpan:
             self._span.set_status(StatusCode.ERROR)
 
 
+class OpenExecution:
+    """The span of an execution that has not ended, and what is left of its rations."""
+
+    def __init__(self, span: Span, calls_per_second: float) -> None:
+        self.span = span
+        self.untold = 0
+        self._well = Ration(calls_per_second)
+        self._failed = Ration(calls_per_second)
+
+    def may_tell(self, call: HandlerCall) -> bool:
+        """Whether the ration of the execution has room for a call."""
+        is_failed = any(outcome.error is not None for outcome in call.outcomes)
+        return (self._failed if is_failed else self._well).take(call.ended_seconds)
+
+
 class SpanObserver(ExecutionObserver):
-    """One span for each execution, its states and failed invocations as events.
+    """One span for each execution, its states and failed invocations as events, and spans of its handlers' calls.
 
     The first it hears of an execution comes from that execution's own task, which was started in the task of a
     request: so the span finds its parent.
     """
 
-    def __init__(self, spans: Spans) -> None:
+    hears_calls: ClassVar[bool] = True
+
+    def __init__(self, spans: Spans, calls_per_second: float) -> None:
         self._spans = spans
-        self._open: dict[str, Span] = {}
+        self._calls_per_second = calls_per_second
+        self._all_calls = Ration(CALLS_TOLD_PER_SECOND)
+        self._open: dict[str, OpenExecution] = {}
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
-        span = self._open.get(execution.id)
-        if span is None:
-            span = self._open[execution.id] = self._spans.execution(execution)
-        span.add_event(execution.state.value)
+        known = self._open.get(execution.id)
+        if known is None:
+            known = OpenExecution(self._spans.execution(execution), self._calls_per_second)
+            self._open[execution.id] = known
+        known.span.add_event(execution.state.value)
         if execution.state in _ENDS:
             del self._open[execution.id]
-            _end(span, execution)
+            known.span.set_attribute("symbia.calls.untold", known.untold)
+            _end(known.span, execution)
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
-        span = self._open.get(execution_id)
-        if span is not None:
-            span.add_event("invocation failed", {"symbia.node.id": node_id, "error.type": error.name})
+        known = self._open.get(execution_id)
+        if known is not None:
+            known.span.add_event("invocation failed", {"symbia.node.id": node_id, "error.type": error.name})
+
+    def called(self, execution_id: str, call: HandlerCall) -> None:
+        known = self._open.get(execution_id)
+        if known is None or not known.span.is_recording():
+            return  # of another service's sampling, or of a call that ended after its execution
+        if known.may_tell(call) and self._all_calls.take(call.ended_seconds):
+            self._spans.call(known.span, call)
+        else:
+            known.untold += 1
 
 
 def _end(span: Span, execution: ExecutionSnapshot) -> None:

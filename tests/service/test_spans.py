@@ -22,9 +22,9 @@ COLLECTED = answer(content_type="application/x-protobuf")
 
 
 @asynccontextmanager
-async def _traced_service(endpoint: str) -> AsyncIterator[httpx.AsyncClient]:
+async def _traced_service(endpoint: str, **chosen: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service that sends its spans to an endpoint; at the end of the block all are sent."""
-    settings = Settings(port=0, otel_endpoint=endpoint)
+    settings = Settings(port=0, otel_endpoint=endpoint, **chosen)
     told_to_stop = trio.Event()
     async with (
         open_spans(settings.otel_endpoint) as spans,
@@ -47,14 +47,22 @@ async def _traced_service(endpoint: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def _spans(requests: list[Request]) -> dict[str, dict[str, Any]]:
-    """What was collected, by the names of the spans."""
-    spans = {}
+    """What was collected, by the names of the spans; of several of one name the last."""
+    return {span["name"]: span for span in _all_spans(requests)}
+
+
+def _all_spans(requests: list[Request]) -> list[dict[str, Any]]:
+    """What was collected, in the order of the ends."""
+    spans = []
     for request in requests:
         assert (request.method, request.target) == ("POST", "/v1/traces")
         for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans:
             service = {each.key: each.value.string_value for each in resource.resource.attributes}
             for span in (span for scope in resource.scope_spans for span in scope.spans):
-                spans[span.name] = {
+                described: dict[str, Any] = {
+                    "name": span.name,
+                    "began": span.start_time_unix_nano,
+                    "ended": span.end_time_unix_nano,
                     "service": service["service.name"],
                     "trace": span.trace_id.hex(),
                     "id": span.span_id.hex(),
@@ -66,6 +74,7 @@ def _spans(requests: list[Request]) -> dict[str, dict[str, Any]]:
                     "error": span.status.code == span.status.STATUS_CODE_ERROR,
                     "text": str(span),
                 }
+                spans.append(described)
     return spans
 
 
@@ -111,6 +120,61 @@ async def test_a_failed_execution_is_an_error_without_its_value() -> None:
     assert "invocation failed" in execution["events"]
     assert "TypeError" in execution["text"]
     assert "hush" not in execution["text"]
+
+
+def _invocations(requests: list[Request]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The spans of handler calls, and that of their one execution."""
+    spans = _all_spans(requests)
+    (execution,) = (span for span in spans if span["name"] == "execution")
+    return [span for span in spans if span["name"] == "invocation"], execution
+
+
+async def test_each_call_of_a_component_is_a_span_under_its_execution() -> None:
+    """It says which node was called and with how many messages, and lies within the time of its execution."""
+    async with serving(*[COLLECTED] * 20) as collector:
+        async with _traced_service(collector.url) as client:
+            await _run(client, QUICK_REFERENCE, "input", 21)
+        calls, execution = _invocations(collector.requests)
+    assert [call["attributes"]["symbia.node.id"] for call in calls] == ["input", "double", "output"]
+    assert [call["attributes"]["symbia.messages"] for call in calls] == [1, 1, 1]
+    for call in calls:
+        assert (call["trace"], call["parent"], call["error"]) == (TRACE, execution["id"], False)
+        assert execution["began"] <= call["began"] <= call["ended"] <= execution["ended"]
+    assert execution["attributes"]["symbia.calls.untold"] == 0
+
+
+async def test_a_failed_call_is_an_error_without_its_value() -> None:
+    """It has the kind of error, and neither its words nor the value, in which a stranger's data may be."""
+    node = {"id": "a", "component": "symbia.core.map", "config": {"expression": "value.secret.x()"}}
+    graph = {"symbia": "1.0", "name": "Fails", "version": "1.0.0", "nodes": [node], "edges": []}
+    async with serving(*[COLLECTED] * 20) as collector:
+        async with _traced_service(collector.url) as client:
+            await _run(client, graph, "a", {"secret": "hush-hush"})
+        (call,), _ = _invocations(collector.requests)
+    assert (call["error"], call["attributes"]["error.type"]) == (True, "TypeError")
+    assert call["events"] == ["invocation failed"]
+    assert "hush" not in call["text"]
+
+
+@pytest.mark.parametrize("per_second", [0, 3])
+async def test_calls_beyond_the_ration_are_counted_and_not_told(per_second: int) -> None:
+    """A busy execution has no more spans a second than it may, and says how many calls it left out."""
+    node = {"id": "a", "component": "symbia.core.passthrough"}
+    graph = {"symbia": "1.0", "name": "Busy", "version": "1.0.0", "nodes": [node], "edges": []}
+    async with serving(*[COLLECTED] * 20) as collector:
+        async with _traced_service(collector.url, otel_calls_per_second=per_second) as client:
+            graph_id = (await client.post("/api/graphs", json=graph)).json()["id"]
+            options = {"inputs": [{"nodeId": "a", "port": "in", "value": 1}] * 2_000}
+            began = trio.current_time()
+            reply = await client.post(f"/api/graphs/{graph_id}/execute", json=options)
+            path = f"/api/executions/{reply.json()['executionId']}"
+            while "completedAt" not in (await client.get(path)).json():
+                await trio.lowlevel.checkpoint()
+            seconds = trio.current_time() - began
+        calls, execution = _invocations(collector.requests)
+    assert min(per_second, 1) <= len(calls) <= per_second * (1 + seconds)
+    assert sum(call["attributes"]["symbia.messages"] for call in calls) < 2_000
+    assert execution["attributes"]["symbia.calls.untold"] + len(calls) >= 2_000 / 64
 
 
 async def test_a_collector_that_does_not_answer_holds_up_nobody() -> None:

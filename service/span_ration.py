@@ -1,0 +1,23 @@
+"""How many spans may be made: a number a second, so that tracing never costs more than it tells. Pure."""
+
+
+class Ration:
+    """So many a second on average, and a second's worth at once.
+
+    Args:
+        per_second: how many; 0 for none.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._left = per_second
+        self._since = 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether one more may be made; ``now`` is in seconds and never goes back."""
+        self._left = min(self._per_second, self._left + (now - self._since) * self._per_second)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
