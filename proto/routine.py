@@ -40,7 +40,7 @@ class RoutineStep(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str
     type: StepType
-    description: str = ""
+    description: str | None = None
     params: dict[str, Any] | None = None
     llm: LlmConfig | None = None
 

@@ -21,6 +21,7 @@ from service.routes.health import Readiness, health_routes
 from service.routes.ingress import ingress_routes
 from service.routes.injection import injection_routes
 from service.routes.metrics import metrics_routes
+from service.routes.routines import routine_routes
 from service.settings import Settings
 from service.streaming import StreamingApp
 
@@ -54,6 +55,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.register_blueprint(graph_routes(runtime))
+    app.register_blueprint(routine_routes(runtime))
     app.register_blueprint(execution_routes(runtime, metrics_enabled=settings.enable_metrics))
     app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))

@@ -26,6 +26,7 @@ DESCRIPTION = (
 )
 TAGS = {
     "graphs": "What is to run: components joined by edges.",
+    "routines": "Steps in plain words, which become graphs.",
     "executions": "What is running: graphs that messages are pushed through.",
     "components": "What graphs are made of, built in or registered.",
     "service": "Health, totals, and what this service is.",

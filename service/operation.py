@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-Tag = Literal["graphs", "executions", "components", "service", "documentation"]
+Tag = Literal["graphs", "routines", "executions", "components", "service", "documentation"]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 JSON = "application/json"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.builtin import routine_flow, routine_message, routine_template
+from engine.routine import limits
 from proto.component import ExecutionLimits
 from wasm_host import capi
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
@@ -13,6 +15,14 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
 ROWS = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| ([\d,]+) \|(?: ([\d,]+) \|)?", PAGE, re.MULTILINE)}
 ASKABLE = {field.encode_name: field.name for field in msgspec.structs.fields(ExecutionLimits)}
+
+ROUTINE_LIMITS = {
+    name: value
+    for module in (limits, routine_flow, routine_message, routine_template)
+    for name, value in vars(module).items()
+    if re.fullmatch(r"[A-Z_]+_LIMIT(_BYTES)?", name)
+}
+"""All bounds of routines, wherever they stand."""
 
 
 def number(text: str) -> int:
@@ -42,6 +52,7 @@ def test_every_other_limit_has_its_row() -> None:
     others["SHADOW_STACK_FOR_JAVASCRIPT"] = int(stack[1]) * 1024
     others["MAX_INSTANCES"] = MAX_INSTANCES
     others["WASM_STACK_BYTES"] = capi.WASM_STACK_BYTES
+    others.update(ROUTINE_LIMITS)
     assert {name: number(row[0]) for name, row in ROWS.items() if not row[1]} == others
 
 

@@ -205,7 +205,7 @@ def _step(item: Any, path: str, names: set[str], taken: set[str], found: Finding
         return None
     _check_params(step_type, params or {}, f"{path}.params", names, found)
     return msgspec.convert(
-        {"id": step_id, "type": step_type, "description": description or "", "params": params, "llm": llm},
+        {"id": step_id, "type": step_type, "description": description or None, "params": params, "llm": llm},
         RoutineStep,
     )
 

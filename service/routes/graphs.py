@@ -5,13 +5,17 @@ from typing import Any
 import msgspec
 from quart import Blueprint, Response
 
+from engine.routine.validation import is_routine
 from engine.routing import LoadedGraph
 from engine.runtime import Runtime
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
 from proto.graph import Edge, GraphDefinition, Node, TopologySummary
+from proto.routine import RoutineDefinition
 from service.exchange import nothing, read_document, read_struct, reply
 from service.operation import Body, Reply, operation
 from service.paging import PAGE, page_of
+from service.problems import CompilationBody
+from service.routes.routines import GREETING, LoadedRoutineReply, load_routine
 
 ENDED = frozenset({ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED})
 
@@ -80,6 +84,7 @@ class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     metadata: dict[str, Any]
+    bindings: dict[str, Any]
     topology: TopologySummary
     loaded_at: str
 
@@ -128,21 +133,25 @@ def graph_routes(runtime: Runtime) -> Blueprint:
     @routes.post("")
     @operation(
         "loadGraph",
-        Reply(201, LoadedReply, _LOADED),
+        Reply(201, LoadedReply | LoadedRoutineReply, _LOADED),
         tag="graphs",
         summary="Load a graph",
-        description="A graph that is wrong is refused with every problem and its place, and nothing is stored.",
+        description="A graph that is wrong is refused with every problem and its place, and nothing is stored. "
+        "A routine definition is taken, too: all its graphs are loaded, or none.",
         body=Body(
-            (GraphDefinition,),
-            {"the Quick Reference": QUICK_REFERENCE},
+            (GraphDefinition, RoutineDefinition),
+            {"the Quick Reference": QUICK_REFERENCE, "a routine that greets": GREETING},
             yaml=True,
             nullable=("version", "description", "metadata"),
         ),
         refusals={409: "There are as many graphs as there may be."},
+        refusal_shapes={400: CompilationBody},
     )
     async def load() -> Response:
-        graph = await runtime.load_graph(await read_document())
-        return reply(_loaded(graph), 201)
+        document = await read_document()
+        if is_routine(document):
+            return reply(await load_routine(runtime, document), 201)
+        return reply(_loaded(await runtime.load_graph(document)), 201)
 
     @routes.get("")
     @operation("listGraphs", Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)

@@ -55,6 +55,10 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     # What is made belongs to the maker's organisation
     ("POST", "/api/graphs"): ("makes", PASS),
     ("POST", "/api/components"): ("makes", {}),
+    ("POST", "/api/routines"): ("makes", {}),
+    # Nothing is kept; the graphs are judged with the components of the caller's organisation
+    ("POST", "/api/routines/validate"): ("lists", {}),
+    ("POST", "/api/routines/preview"): ("lists", {}),
     # What belongs to another is not found
     ("GET", "/api/graphs/<graph_id>"): ("by id", None),
     ("POST", "/api/graphs/<graph_id>/execute"): ("by id", {}),
