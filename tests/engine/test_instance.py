@@ -187,15 +187,16 @@ async def test_a_refusing_initialize_fails_like_a_throwing_one() -> None:
         assert execution.state == "failed"
 
 
-async def test_stop_while_initialising_ends_at_once() -> None:
-    """A stop does not wait for an ``initialize`` that never ends, and cleans up what it began."""
+@pytest.mark.parametrize(("drain", "ended_at"), [(False, 1), (True, 1 + 4 * 0.75)])
+async def test_stop_while_initialising_does_not_wait_for_ever(drain: bool, ended_at: float) -> None:
+    """An ``initialize`` that hangs is cut off: at once, or where it is to drain by the deadline of a drain."""
     journal = Journal()
     graph = document({"a": "forward", "b": node("frail", config={"initialize": "hang"})})
-    async with open_execution(graph, journal, wait=False) as execution:
+    async with open_execution(graph, journal, limits=EngineLimits(stop_seconds=4), wait=False) as execution:
         await trio.sleep(1)
         assert execution.state == "initializing"
-        await execution.stop(drain=True)
-        assert trio.current_time() == 1
+        await execution.stop(drain=drain)
+        assert trio.current_time() == ended_at
     assert execution.state == "cancelled"
     assert sorted(journal.nodes("cleanup")) == ["a", "b"]
 
