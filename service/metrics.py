@@ -96,11 +96,16 @@ def _sibling_families(reports: Iterable[SiblingReport]) -> Iterator[Metric]:
     up = GaugeMetricFamily("symbia_sibling_up", "Whether a service beside this one answers.", labels=["sibling"])
     attempts = CounterMetricFamily("symbia_sibling_attempts", "How often it was tried.", labels=["sibling"])
     failures = CounterMetricFamily("symbia_sibling_failures", "How many of those failed.", labels=["sibling"])
+    counts = GaugeMetricFamily(
+        "symbia_sibling_count", "What has become of what a sibling is there for.", labels=["sibling", "what"]
+    )
     for report in reports:
+        for what, count in report.counts.items():
+            counts.add_metric([report.name, what], count)
         up.add_metric([report.name], report.state == "up")
         attempts.add_metric([report.name], report.attempts)
         failures.add_metric([report.name], report.failures)
-    yield from (up, attempts, failures)
+    yield from (up, attempts, failures, counts)
 
 
 def _load_families(load: Load) -> Iterator[Metric]:

@@ -22,6 +22,7 @@ from engine.errors import EngineError
 from engine.runtime import Runtime, open_runtime
 from service.app import create_app
 from service.authentication import open_authenticator
+from service.catalog.opening import open_catalog
 from service.guarded_network import Resolve
 from service.last_resort import LastResort
 from service.layers import layered
@@ -166,10 +167,11 @@ async def serve_runtime(
         async with trio.open_nursery() as nursery:
             max_frame_bytes = settings.live_max_frame_bytes
             await nursery.start(_serve_http, live.beside(served), listener, closing, max_frame_bytes)
-            announce(url)
-            if telemetry is not None:
-                telemetry.requests.started(version(), url)
-            await told_to_stop.wait()
+            async with open_catalog(runtime, settings, readiness.siblings):
+                announce(url)
+                if telemetry is not None:
+                    telemetry.requests.started(version(), url)
+                await told_to_stop.wait()
             readiness.withdraw()
             await _drain(runtime, settings.drain_seconds)
             await live.dismiss()

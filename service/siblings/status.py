@@ -40,6 +40,7 @@ class SiblingReport(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
         last_error: why it failed last, for people; kept when it is up again.
         last_error_at: when.
         next_try_at: when it is tried again, while it is down.
+        counts: what has become of what it is there for, by a fixed name each, such as ``graphsLoaded``.
     """
 
     name: str
@@ -51,6 +52,7 @@ class SiblingReport(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     last_error: str = ""
     last_error_at: str = ""
     next_try_at: str = ""
+    counts: dict[str, int] = {}
 
 
 class SiblingStatus:
@@ -102,6 +104,10 @@ class SiblingStatus:
         )
         tell = log.debug if before.state == "down" else log.warning
         tell("sibling down", sibling=self.name, reason=reason, retry_in_seconds=retry_in_seconds)
+
+    def count(self, **counts: int) -> None:
+        """Tell how many there are of something, now; names are few and fixed, because they become labels."""
+        self._report = msgspec.structs.replace(self._report, counts={**self._report.counts, **counts})
 
     def _change(self, *, state: SiblingState, **fields: object) -> None:
         since = self._report.since if state == self._report.state else self._clock.timestamp()

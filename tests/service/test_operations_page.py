@@ -23,6 +23,7 @@ async def _scrape() -> str:
     async with open_runtime(limits=EngineLimits()) as runtime:
         siblings = Siblings()
         siblings.add("catalog").succeeded()
+        siblings.add("network").count(things=1)
         metrics = Metrics(runtime, Readiness(siblings))
         metrics.http.count("GET", "/x", 200, 0.1)
         return (await metrics.page()).decode()

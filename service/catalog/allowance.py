@@ -1,0 +1,22 @@
+"""So many in a while: what may be done now and then, and not by whoever repeats himself often enough."""
+
+from collections import deque
+
+import trio
+
+
+class Allowance:
+    """Lets ``count`` pass in any ``seconds``, and no more."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._passed: deque[float] = deque(maxlen=count)
+
+    def take(self) -> bool:
+        """Whether one more may pass now; it has, then."""
+        now = trio.current_time()
+        if len(self._passed) == self._count and now - self._passed[0] < self._seconds:
+            return False
+        self._passed.append(now)
+        return True

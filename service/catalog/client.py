@@ -1,0 +1,214 @@
+"""The client of the catalog: one request, bounded in time and size, and what its answer means.
+
+The catalog allows so many requests in a minute, and all services of the platform share them. So whoever was told
+that it is down, or that he asks too much, is not followed by the next one who finds out the same: after a failure
+the client is quiet for the time of a backoff, and everybody who asks in that time hears at once why nobody goes.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import trio
+
+from proto.codec import MalformedJsonError, decode, encode
+from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
+from service.catalog.errors import CatalogRefusedError, CatalogUnavailableError
+from service.siblings.backoff import Backoff
+from service.siblings.retry_after import retry_after_seconds
+from service.siblings.status import SiblingStatus
+from service.trace import HEADER, present_trace
+
+CONNECTIONS = 4
+"""To the catalog at once."""
+
+ANSWER_BYTES = 32 * 1024 * 1024
+"""A list of everything, sources included; a larger one is not read to its end."""
+
+ERROR_CHARACTERS = 300
+"""Of the catalog's own words that are passed on."""
+
+_GATEWAY = frozenset({502, 503, 504})
+NOT_MODIFIED = 304
+"""What is known still holds."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back: ``status`` is of 2xx, or 304 where that was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The decoded body.
+
+        Raises:
+            MalformedJsonError: it is no JSON.
+        """
+        return decode(self.body)
+
+
+class CatalogClient:
+    """Asks the catalog. Made by :func:`open_catalog_client`.
+
+    Args:
+        client: sends the requests; its base URL is the catalog's, without ``/api``.
+        token: what the catalog knows its own services by; ``internal`` where empty, as the platform has it.
+        timeout_seconds: for a whole request, from looking for a connection to the last byte.
+        status: is told how it goes.
+        backoff: says how long to be quiet.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        token: str,
+        timeout_seconds: float,
+        status: SiblingStatus,
+        backoff: Backoff,
+    ) -> None:
+        self._client = client
+        self._token = token or "internal"
+        self._timeout_seconds = timeout_seconds
+        self._status = status
+        self._backoff = backoff
+        self._quiet_until = 0.0
+        self._reason = ""
+
+    def quiet_seconds(self) -> float:
+        """How long nobody goes to the catalog from now; 0 where everybody may."""
+        return max(0.0, self._quiet_until - trio.current_time())
+
+    def settled(self) -> None:
+        """All that was wanted of the catalog has been done: the next failure is a first one."""
+        self._backoff.reset()
+        self._status.succeeded()
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None, *, etag: str = "") -> Answer:
+        """Read something; ``etag`` is of an earlier answer, which may still hold (status 304).
+
+        Raises:
+            CatalogUnavailableError: nobody can say.
+            CatalogRefusedError: it is not there, or not for us.
+        """
+        return await self._ask("GET", path, params=params, headers={"If-None-Match": etag} if etag else {})
+
+    async def write(self, method: str, path: str, body: Any) -> Any:
+        """Create or change something; the decoded answer.
+
+        Raises:
+            CatalogUnavailableError: as ``get``.
+            CatalogRefusedError: the catalog does not want it.
+        """
+        content_type = {"Content-Type": "application/json"}
+        answer = await self._ask(method, path, headers=content_type, content=encode(body))
+        try:
+            return answer.json()
+        except MalformedJsonError as error:
+            raise self.unavailable("its answer is no JSON") from error
+
+    def unavailable(self, reason: str, asked_seconds: float = 0.0) -> CatalogUnavailableError:
+        """Be quiet for a while; the error to raise.
+
+        Args:
+            reason: why, for people.
+            asked_seconds: how long the catalog asks to be left alone.
+        """
+        if not self.quiet_seconds():  # of several who fail together, one counts
+            wait = self._backoff.next_seconds(asked_seconds)
+            self._quiet_until = trio.current_time() + wait
+            self._reason = reason
+            self._status.failed(reason, retry_in_seconds=wait)
+        return CatalogUnavailableError(reason)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        if self.quiet_seconds():
+            raise CatalogUnavailableError(self._reason)
+        sent = {**PLAIN, "X-Service-Auth": self._token, **headers, **_context()}
+        try:
+            with trio.fail_after(self._timeout_seconds):
+                async with self._client.stream(
+                    method, path, params=params, headers=sent, content=content
+                ) as response:
+                    body = await read_bounded(response, ANSWER_BYTES)
+        except trio.TooSlowError as error:
+            raise self.unavailable(f"no answer within {self._timeout_seconds:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self.unavailable(f"no connection ({type(error).__name__})") from error
+        except UnreadableAnswerError as error:
+            raise self.unavailable(str(error)) from error
+        return self._judge(method, response, body)
+
+    def _judge(self, method: str, response: httpx.Response, body: bytes) -> Answer:
+        status = response.status_code
+        if response.is_success or status == NOT_MODIFIED:
+            return Answer(status, response.headers, body)
+        asked_seconds = retry_after_seconds(response.headers, datetime.now(UTC))
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise self.unavailable("it is asked too often (status 429)", asked_seconds)
+        is_gone = status in _GATEWAY or (method == "GET" and response.is_server_error)
+        if is_gone or not (response.is_client_error or response.is_server_error):
+            raise self.unavailable(f"it answers with status {status}", asked_seconds)
+        raise CatalogRefusedError(status, _words(body))
+
+
+def _context() -> dict[str, str]:
+    """Who asks, and for which request."""
+    headers = {"x-symbia-caller": "runtime", "x-symbia-origin": "internal"}
+    trace_id = present_trace()
+    return {**headers, HEADER.decode(): trace_id} if trace_id else headers
+
+
+def _words(body: bytes) -> str:
+    """What the catalog says of a refusal, where it says it as it should."""
+    try:
+        told = decode(body)
+    except MalformedJsonError:
+        return ""
+    words = (told.get("error") or told.get("message")) if isinstance(told, dict) else ""
+    return words[:ERROR_CHARACTERS] if isinstance(words, str) else ""
+
+
+def base_url(url: str) -> str:
+    """Where the catalog lies, by the platform's rule: ``/api`` at the end is taken away, paths bring it."""
+    return url.rstrip("/").removesuffix("/api").rstrip("/")
+
+
+def segment(text: str) -> str:
+    """A text as one segment of a path."""
+    return quote(text, safe="")
+
+
+@asynccontextmanager
+async def open_catalog_client(
+    url: str,
+    token: str,
+    timeout_seconds: float,
+    status: SiblingStatus,
+    random: Callable[[], float],
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[CatalogClient]:
+    """A client of the catalog at ``url``; ``transport`` goes there in another way than over the network."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with httpx.AsyncClient(
+        base_url=base_url(url),
+        timeout=timeout_seconds,
+        limits=limits,
+        trust_env=False,  # a proxy for the outer world is not meant for what lies beside us
+        follow_redirects=False,  # the token goes where it was meant to go
+        transport=transport,
+    ) as client:
+        yield CatalogClient(client, token, timeout_seconds, status, Backoff(random))

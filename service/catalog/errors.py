@@ -1,0 +1,22 @@
+"""What can go wrong with the catalog, named by what is to be done.
+
+CatalogError
+├── CatalogUnavailableError   it does not answer, or not sensibly: leave it alone for a while
+└── CatalogRefusedError       it answers, and does not want this one request: go on with the next thing
+"""
+
+
+class CatalogError(Exception):
+    """The parent of both; the message says why, without addresses and secrets."""
+
+
+class CatalogUnavailableError(CatalogError):
+    """Nobody can say at present what the catalog has."""
+
+
+class CatalogRefusedError(CatalogError):
+    """The catalog refused one request. ``status`` is that of HTTP."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"the catalog refuses it with status {status}{f': {reason}' if reason else ''}")
+        self.status = status

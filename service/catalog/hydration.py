@@ -1,0 +1,136 @@
+"""The catalog's graphs in this runtime: loaded when they are published, replaced when they change, gone with them.
+
+A graph that changed is loaded beside the old one, started where its role asks for it, and only then is the old one
+unloaded: it gives up its place at once, and its executions drain. If the new one is refused the old one stays, for
+an old pipeline is better than none, and the log and the counts say so; unless the graph has another owner now. A
+graph that was refused is tried again, ever more rarely, because what it lacked may come; one bad graph is in the
+way of no other (docs/decisions/0072).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+import structlog
+import trio
+
+from engine.errors import EngineError, GraphNotFoundError
+from engine.runtime import Runtime
+from service.catalog.graphs import PublishedGraph, plan
+from service.catalog.keeper import keep_running
+from service.siblings.backoff import Backoff
+
+RETRY_SECONDS = 10.0
+"""The first wait before a refused graph is tried again; it doubles."""
+
+LONGEST_RETRY_SECONDS = 600.0
+"""The longest one. What a graph lacked has come from people, mostly."""
+
+log = structlog.get_logger("catalog")
+
+
+class _Held(msgspec.Struct):
+    """What is known of one published graph: what was asked for last, and what is there."""
+
+    graph: PublishedGraph
+    loaded: PublishedGraph | None = None
+    graph_id: str = ""
+    keeper: trio.CancelScope | None = None
+    backoff: Backoff | None = None
+    retry_at: float = 0.0
+
+
+class Hydration:
+    """Holds what of the catalog's graphs is loaded here.
+
+    Args:
+        runtime: where they are loaded.
+        nursery: in which executions are kept running.
+        random: chance, for the waits.
+        is_automatic: whether roles are executed at all.
+    """
+
+    def __init__(
+        self, runtime: Runtime, nursery: trio.Nursery, random: Callable[[], float], *, is_automatic: bool
+    ) -> None:
+        self._runtime = runtime
+        self._nursery = nursery
+        self._random = random
+        self._is_automatic = is_automatic
+        self._held: dict[str, _Held] = {}
+
+    def loaded(self) -> list[PublishedGraph]:
+        """Those that are loaded, each in the revision that is."""
+        return [held.loaded for held in self._held.values() if held.loaded is not None]
+
+    def refused(self) -> int:
+        """How many could not be loaded as they are published now."""
+        return sum(held.loaded is not held.graph for held in self._held.values())
+
+    async def reconcile(self, published: Sequence[PublishedGraph], *, is_complete: bool) -> None:
+        """Make what is loaded what is published.
+
+        Args:
+            published: each resource once.
+            is_complete: whether that is all of it.
+        """
+        revisions = {resource_id: held.graph.revision for resource_id, held in self._held.items()}
+        todo = plan(published, revisions, is_complete=is_complete)
+        async with trio.open_nursery() as nursery:
+            for resource_id in todo.unload:
+                held = self._held.pop(resource_id)
+                log.info("graph gone", graph=held.graph.key)
+                nursery.start_soon(self._unload, held.graph_id, held.keeper)
+            for graph in todo.load:
+                held = self._held.setdefault(graph.resource_id, _Held(graph))
+                held.graph, held.backoff = graph, None
+                await self._load(held, nursery)
+            for held in self._due(todo.load):
+                await self._load(held, nursery)
+
+    def _due(self, just_tried: Iterable[PublishedGraph]) -> list[_Held]:
+        """Refused graphs whose time has come again."""
+        tried = {graph.resource_id for graph in just_tried}
+        now = trio.current_time()
+        return [
+            held
+            for resource_id, held in self._held.items()
+            if held.loaded is not held.graph and held.retry_at <= now and resource_id not in tried
+        ]
+
+    async def _load(self, held: _Held, nursery: trio.Nursery) -> None:
+        graph = held.graph
+        try:
+            loaded = await self._runtime.load_graph(graph.definition, owner=graph.org_id)
+        except EngineError as error:
+            is_first = held.backoff is None
+            held.backoff = held.backoff or self._patience(RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+            held.retry_at = trio.current_time() + held.backoff.next_seconds()
+            tell = log.warning if is_first else log.debug
+            tell("graph refused", graph=graph.key, reason=str(error)[:1000])
+            if held.loaded is not None and held.loaded.org_id != graph.org_id:
+                nursery.start_soon(self._unload, held.graph_id, held.keeper)
+                held.loaded, held.graph_id, held.keeper = None, "", None
+            return
+        log.info("graph loaded", graph=graph.key, id=loaded.id, replaced=bool(held.graph_id))
+        old_id, old_keeper = held.graph_id, held.keeper
+        held.loaded, held.graph_id, held.keeper = graph, loaded.id, None
+        if self._is_automatic and graph.is_automatic:
+            held.keeper = trio.CancelScope()
+            self._nursery.start_soon(self._keep, held.keeper, loaded.id, graph.key)
+        if old_id:
+            nursery.start_soon(self._unload, old_id, old_keeper)
+
+    async def _keep(self, scope: trio.CancelScope, graph_id: str, key: str) -> None:
+        with scope:
+            await keep_running(self._runtime, graph_id, key, self._patience())
+
+    async def _unload(self, graph_id: str, keeper: trio.CancelScope | None) -> None:
+        if keeper is not None:
+            keeper.cancel()
+        try:
+            await self._runtime.unload_graph(graph_id, drain=True)
+        except GraphNotFoundError:
+            return  # it never came, or somebody has unloaded it by hand
+
+    def _patience(self, first_seconds: float = 1.0, longest_seconds: float = 30.0) -> Backoff:
+        return Backoff(self._random, first_seconds=first_seconds, longest_seconds=longest_seconds)

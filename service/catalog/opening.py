@@ -1,0 +1,85 @@
+"""The catalog as the settings ask for it, put together."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import structlog
+import trio
+
+from engine.runtime import Runtime
+from service.catalog.client import open_catalog_client
+from service.catalog.hydration import Hydration
+from service.catalog.manifests import wanted_component
+from service.catalog.publication import Publication
+from service.catalog.reconciliation import Reconciler
+from service.catalog.shelf import Shelf
+from service.catalog_settings import CatalogSettings
+from service.siblings.status import Siblings
+
+log = structlog.get_logger("catalog")
+
+
+@asynccontextmanager
+async def open_catalog(
+    runtime: Runtime,
+    settings: CatalogSettings,
+    siblings: Siblings,
+    *,
+    chance: Callable[[], float] = random.random,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[None]:
+    """For the length of the block, components and graphs come from the catalog; nothing where none is configured.
+
+    At the end of the block nothing is unloaded and nothing is stopped: that is for whoever ends the runtime.
+
+    Args:
+        runtime: where they come to.
+        settings: where the catalog lies, and what is done with it.
+        siblings: the board on which it is to be seen.
+        chance: a number from 0 up to 1 at each call.
+        transport: goes to the catalog in another way than over the network.
+    """
+    if not settings.catalog_service_url:
+        yield
+        return
+    status = siblings.add("catalog", is_required=settings.catalog_fail_fast)
+    async with (
+        open_catalog_client(
+            settings.catalog_service_url,
+            settings.catalog_internal_service_token,
+            settings.catalog_timeout_ms / 1000,
+            status,
+            chance,
+            transport,
+        ) as client,
+        trio.open_nursery() as nursery,
+    ):
+        shelf = Shelf(client, settings.manifest_enforcement)
+        manifests = Publication(client, shelf.learn)
+        shelf.is_coming = manifests.is_coming
+        if settings.register_manifests:
+            version = settings.component_contract_version
+            offered = [item for item in runtime.components() if item.execution.type == "builtin"]
+            manifests.want(wanted_component(definition, version) for definition in offered)
+        hydration = None
+        if settings.hydrate_graphs:
+            hydration = Hydration(runtime, nursery, chance, is_automatic=settings.auto_execute)
+        reconciler = Reconciler(
+            client,
+            shelf,
+            manifests,
+            hydration,
+            Publication(client) if settings.register_ingress else None,
+            status,
+            settings.reconcile_interval_ms / 1000,
+            chance,
+        )
+        runtime.find_components_in(shelf)
+        nursery.start_soon(reconciler.run)
+        try:
+            yield
+        finally:
+            runtime.find_components_in(None)
+            nursery.cancel_scope.cancel()

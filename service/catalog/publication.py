@@ -1,0 +1,91 @@
+"""What this runtime tells the catalog: once for each thing, and again only when the thing is another.
+
+Manifests are not asserted again and again, as the platform has it: an operator who deletes one takes that
+component out of use, until the next start. What fails is told and left; what could not be tried stays for
+the next round.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+
+from service.catalog.client import CatalogClient, segment
+from service.catalog.errors import CatalogRefusedError
+from service.catalog.manifests import Wanted, patch_of
+from service.catalog.resource import Resource, read_resource
+
+log = structlog.get_logger("catalog")
+
+
+class Publication:
+    """Resources of ours on their way into the catalog.
+
+    Args:
+        client: goes to the catalog.
+        learn: is told of each resource that was created or changed.
+
+    Attributes:
+        published: how many are there as they should be.
+        refused: how many the catalog did not want.
+    """
+
+    def __init__(self, client: CatalogClient, learn: Callable[[Resource], None] = lambda _: None) -> None:
+        self._client = client
+        self._learn = learn
+        self._told: dict[str, Wanted] = {}
+        self._pending: dict[str, Wanted] = {}
+        self.published = 0
+        self.refused = 0
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something has not been tried yet."""
+        return bool(self._pending)
+
+    def is_coming(self, key: str) -> bool:
+        """Whether a resource has not been tried yet."""
+        return key in self._pending
+
+    def want(self, wanted: Iterable[Wanted]) -> None:
+        """Publish these in the next round, but for those that were told before and are the same."""
+        for item in wanted:
+            if self._told.get(item.key) != item:
+                self._pending[item.key] = item
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Publish these no more; what is in the catalog stays there."""
+        for key in keys:
+            self._pending.pop(key, None)
+            self._told.pop(key, None)
+
+    async def publish(self, existing: Mapping[str, Resource]) -> None:
+        """Try everything that is pending.
+
+        Args:
+            existing: what the catalog has, by key.
+
+        Raises:
+            CatalogUnavailableError: the rest stays pending.
+        """
+        for key, wanted in list(self._pending.items()):
+            try:
+                await self._publish(existing.get(key), wanted)
+                self.published += 1
+            except CatalogRefusedError as error:
+                self.refused += 1
+                log.warning("not published", key=key, reason=str(error))
+            self._pending.pop(key, None)
+            self._told[key] = wanted
+
+    async def _publish(self, resource: Resource | None, wanted: Wanted) -> None:
+        if resource is None:
+            answer = await self._client.write("POST", "/api/resources", wanted.body)
+        else:
+            patch = patch_of(resource, wanted)
+            if patch is None:
+                return
+            log.info("published again", key=wanted.key, changed=sorted(patch))
+            answer = await self._client.write("PATCH", f"/api/resources/{segment(resource.id)}", patch)
+        made = read_resource(answer)
+        if made is not None:
+            self._learn(made)

@@ -1,0 +1,119 @@
+"""The loop that keeps this runtime and the catalog of one mind: one round after the other, never two at once.
+
+A round reads the components, publishes what is to be published, reads the graphs, makes what is loaded what is
+published, and publishes the entrances of the graphs. A round that finds the catalog unavailable ends there; what
+it has done stays, and the next one begins after the time of a backoff. Serving does not wait for any of it.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from service.catalog.client import CatalogClient
+from service.catalog.errors import CatalogUnavailableError
+from service.catalog.graphs import published_graph, wanted_ingress
+from service.catalog.hydration import Hydration
+from service.catalog.listing import Listing, read_listing
+from service.catalog.publication import Publication
+from service.catalog.shelf import Shelf
+from service.siblings.status import SiblingStatus
+from service.trace import bind_trace, trace_id_of
+
+SHORTEST_SECONDS = 0.05
+"""Between two rounds, whatever the settings say."""
+
+log = structlog.get_logger("catalog")
+
+
+class Reconciler:
+    """Does the rounds.
+
+    Args:
+        client: goes to the catalog.
+        shelf: the components, read in each round.
+        manifests: what is published of the components.
+        hydration: the graphs; None where they are not to be loaded.
+        entrances: what is published of graphs with an ingress; None where nothing is.
+        status: is told what there is.
+        interval_seconds: from the end of a round to the next one; 0 for one good round.
+        random: chance, for the trace ids.
+    """
+
+    def __init__(
+        self,
+        client: CatalogClient,
+        shelf: Shelf,
+        manifests: Publication,
+        hydration: Hydration | None,
+        entrances: Publication | None,
+        status: SiblingStatus,
+        interval_seconds: float,
+        random: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._shelf = shelf
+        self._manifests = manifests
+        self._hydration = hydration
+        self._entrances = entrances
+        self._status = status
+        self._interval_seconds = interval_seconds
+        self._random = random
+        self._graphs: Listing | None = None
+        self._known_entrances: set[str] = set()
+
+    async def run(self) -> None:
+        """Round after round, until cancelled, or until one was good where only that is wanted."""
+        while True:
+            bind_trace(trace_id_of((), int(time.time() * 1000), f"{int(self._random() * 16**6):06x}"))
+            if await self._tried():
+                if not self._interval_seconds:
+                    return
+                await trio.sleep(max(self._interval_seconds, SHORTEST_SECONDS))
+            else:
+                await trio.sleep(max(self._client.quiet_seconds(), SHORTEST_SECONDS))
+
+    async def _tried(self) -> bool:
+        """Whether a round came to its end."""
+        try:
+            await self._round()
+        except CatalogUnavailableError:
+            return False  # the client has told why
+        except Exception:
+            log.exception("unforeseen error")
+            self._client.unavailable("something went wrong with its answer; the log of this service says what")
+            return False
+        finally:
+            self._tell()
+        self._client.settled()
+        return True
+
+    async def _round(self) -> None:
+        await self._shelf.refresh()
+        await self._manifests.publish(self._shelf.by_key())
+        if self._hydration is None:
+            return
+        self._graphs = await read_listing(self._client, "graph", "published", self._graphs)
+        published = [published_graph(resource) for resource in self._graphs.resources.values()]
+        await self._hydration.reconcile(published, is_complete=not self._graphs.unreadable)
+        if self._entrances is not None:
+            await self._publish_entrances(self._entrances, self._hydration)
+
+    async def _publish_entrances(self, entrances: Publication, hydration: Hydration) -> None:
+        wanted = {item.key: item for item in map(wanted_ingress, hydration.loaded()) if item is not None}
+        entrances.forget(self._known_entrances - set(wanted))
+        entrances.want(wanted.values())
+        self._known_entrances = set(wanted)
+        if entrances.is_pending:
+            existing = await read_listing(self._client, "integration")
+            await entrances.publish({item.key: item for item in existing.resources.values()})
+
+    def _tell(self) -> None:
+        counts = {"manifestsPublished": self._manifests.published, "manifestsRefused": self._manifests.refused}
+        if self._hydration is not None:
+            counts |= {
+                "graphsLoaded": len(self._hydration.loaded()),
+                "graphsRefused": self._hydration.refused(),
+            }
+        self._status.count(**counts)

@@ -1,0 +1,185 @@
+"""The components of the catalog as this runtime knows them: what a graph may use, and where its code comes from.
+
+All of them are read at once, because the catalog gives lists, counts requests, and answers whole lists anyway. The
+list is read again by whoever reconciles, and when a graph is loaded: if it is older than ``FRESH_SECONDS``, or if
+it lacks something and is older than ``MISSED_SECONDS``, so that what was published a moment ago is found, and a
+stream of graphs that name nothing real costs one request in that time. While the catalog does not answer, what
+was read last counts. Several who want to read wait for one of them.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+
+import structlog
+import trio
+
+from engine.resolution import Findings, Offer
+from proto.codec import encode
+from proto.problem import Problem
+from service.catalog.client import CatalogClient
+from service.catalog.code import CodeError, CodeRoom
+from service.catalog.definitions import document_of
+from service.catalog.errors import CatalogUnavailableError
+from service.catalog.gate import judge, obstacles_of, problems_of
+from service.catalog.listing import Listing, read_listing
+from service.catalog.plain_components import PlainComponents
+from service.catalog.resource import COMPONENT_PREFIX, Resource, component_id_of, is_visible
+from service.catalog_settings import Enforcement
+
+FRESH_SECONDS = 60.0
+"""How long a list counts without being asked for again; whoever reconciles reads it more often."""
+
+MISSED_SECONDS = 5.0
+"""How long a list counts that lacks what a graph names."""
+
+LOOK_UP_SECONDS = 20.0
+"""How long a graph may wait for all its components; somebody waits for the graph."""
+
+_USABLE = frozenset({"published", "deprecated"})
+
+log = structlog.get_logger("catalog")
+
+
+class Shelf:
+    """The engine's source of components.
+
+    Args:
+        client: goes to the catalog.
+        enforcement: what the gate does with components that have no manifest.
+
+    Attributes:
+        is_coming: whether the manifest with a key is on its way from here into the catalog, which counts as there.
+    """
+
+    def __init__(self, client: CatalogClient, enforcement: Enforcement) -> None:
+        self._client = client
+        self._enforcement = enforcement
+        self._code = CodeRoom(client)
+        self._plain = PlainComponents(client)
+        self._listing: Listing | None = None
+        self._read_at = -math.inf
+        self._reading = trio.Lock()
+        self._by_component: dict[str, list[Resource]] = {}
+        self._noted: set[str] = set()
+        self.is_coming: Callable[[str], bool] = lambda _: False
+
+    # Reading
+
+    async def refresh(self) -> None:
+        """Read the list, or find that it still holds.
+
+        Raises:
+            CatalogUnavailableError: nobody can say; what is known stays.
+        """
+        asked_at = trio.current_time()
+        async with self._reading:
+            if self._read_at >= asked_at:
+                return  # somebody else read it while we waited
+            listing = await read_listing(self._client, "component", known=self._listing)
+            if listing is not self._listing:
+                self._listing = listing
+                self._arrange()
+            self._read_at = trio.current_time()
+
+    def by_key(self) -> dict[str, Resource]:
+        """All components that were read, by key."""
+        return {} if self._listing is None else {item.key: item for item in self._listing.resources.values()}
+
+    def learn(self, resource: Resource) -> None:
+        """Take note of a resource that was created or changed just now."""
+        if self._listing is not None:
+            self._listing.resources[resource.id] = resource
+            self._listing = Listing(self._listing.resources, self._listing.unreadable)  # the catalog's is another
+            self._arrange()
+
+    def _arrange(self) -> None:
+        self._by_component = {}
+        self._noted.clear()
+        for resource in self._listing.resources.values() if self._listing is not None else ():
+            component_id = component_id_of(resource)
+            if component_id and resource.status in _USABLE:
+                self._by_component.setdefault(component_id, []).append(resource)
+
+    # Looking up
+
+    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> Findings:
+        """What the catalog knows of a graph's components. Nothing that is wrong with the catalog is raised."""
+        wanted = missing if self._enforcement == "off" else used
+        trouble = await self._renew(wanted, owner) if wanted else ""
+        offers: dict[str, Offer] = {}
+        obstacles: dict[str, Problem] = {}
+        with trio.move_on_after(LOOK_UP_SECONDS):
+            for component_id in missing:
+                found = await self._find(component_id, owner, trouble)
+                if isinstance(found, Offer):
+                    offers[component_id] = found
+                elif found is not None:
+                    obstacles[component_id] = found
+        for component_id in missing:
+            if self._visible(component_id, owner) is not None and component_id not in offers:
+                obstacles.setdefault(
+                    component_id, _obstacle(component_id, "the catalog takes too long; try again")
+                )
+        verdict = judge(self._enforcement, used, self._manifests(used, owner))
+        self._note(verdict.noted)
+        return Findings(offers, {**obstacles_of(verdict), **obstacles}, problems_of(verdict))
+
+    async def _renew(self, wanted: Sequence[str], owner: str) -> str:
+        """Read the list where it is too old for these components; why it could not be, or nothing."""
+        age = trio.current_time() - self._read_at
+        lacks = any(self._visible(component_id, owner) is None for component_id in wanted)
+        if age <= (MISSED_SECONDS if lacks else FRESH_SECONDS):
+            return ""
+        try:
+            await self.refresh()
+        except CatalogUnavailableError as error:
+            return str(error)
+        self._client.settled()
+        return ""
+
+    async def _find(self, component_id: str, owner: str, trouble: str) -> Offer | Problem | None:
+        """An offer, or what is in its way; None where nobody knows of such a component."""
+        resource = self._visible(component_id, owner)
+        try:
+            if resource is None:
+                is_hidden = component_id in self._by_component  # and so it does not exist for this owner
+                document = None if trouble or is_hidden else await self._plain.document(component_id, owner)
+            else:
+                document = document_of(resource, await self._code.execution(resource))
+        except CodeError as error:
+            return _obstacle(component_id, str(error))
+        except CatalogUnavailableError as error:
+            trouble, document = str(error), None
+        if document is not None:
+            return Offer(document, hashlib.sha256(encode(document)).hexdigest())
+        return _obstacle(component_id, f"the catalog does not answer: {trouble}") if trouble else None
+
+    def _visible(self, component_id: str, owner: str) -> Resource | None:
+        found = [item for item in self._by_component.get(component_id, ()) if is_visible(item, owner)]
+        own = [item for item in found if owner and item.org_id == owner]  # one's own before everybody's
+        return next(iter(own or found), None)
+
+    def _manifests(self, used: Sequence[str], owner: str) -> set[str] | None:
+        """Which of the components have a manifest that counts for an owner; None while nothing was read."""
+        if self._listing is None:
+            return None
+        visible = {component_id: self._visible(component_id, owner) for component_id in used}
+        return {
+            component_id
+            for component_id, resource in visible.items()
+            if self.is_coming(COMPONENT_PREFIX + component_id)
+            or (resource is not None and isinstance(resource.metadata.get("manifest"), dict))
+        }
+
+    def _note(self, noted: Sequence[str]) -> None:
+        """Tell once of what is let through without a manifest."""
+        new = [component_id for component_id in noted if component_id not in self._noted]
+        if new and len(self._noted) < 10_000:
+            self._noted.update(new)
+            log.warning("no manifest", components=new[:20], manifests_read=self._listing is not None)
+
+
+def _obstacle(component_id: str, reason: str) -> Problem:
+    message = f"Component {component_id} cannot be had from the catalog: {reason}"
+    return Problem("node.component_unavailable", "", message)

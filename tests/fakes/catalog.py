@@ -1,0 +1,317 @@
+"""A small catalog: a real HTTP server on a real port, which keeps resources as the platform's does, or misbehaves.
+
+    async with serving_catalog() as catalog:
+        catalog.add_graph("graphs/squares", {...})
+        ...                                   # a service with CATALOG_SERVICE_URL=catalog.url
+        catalog.behaviour = "status 500"      # from now on
+
+The same catalog answers without a socket through ``catalog.transport``, for tests whose clock is not the real one.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import h11
+import httpx
+import trio
+
+Behaviour = Literal[
+    "well",
+    "silent",
+    "hangs up",
+    "half an answer",
+    "garbage",
+    "wrong shape",
+    "wrong items",
+    "endless",
+    "redirects",
+    "status 401",
+    "status 404",
+    "status 429",
+    "status 500",
+    "status 503",
+]
+
+MISBEHAVIOURS: tuple[Behaviour, ...] = (
+    "silent",
+    "hangs up",
+    "half an answer",
+    "garbage",
+    "wrong shape",
+    "wrong items",
+    "endless",
+    "redirects",
+    "status 401",
+    "status 404",
+    "status 429",
+    "status 500",
+    "status 503",
+)
+"""Everything after which nobody knows what the catalog has."""
+
+Answer = tuple[int, dict[str, str], bytes]
+PUBLIC = {"visibility": "public", "actions": {"read": {"anyOf": ["public"]}}}
+
+
+class HangUpError(Exception):
+    """The connection is to be closed; ``begun`` is sent before."""
+
+    def __init__(self, begun: bytes = b"") -> None:
+        super().__init__()
+        self.begun = begun
+
+
+class FakeCatalog:
+    """What it holds, how it behaves, and what it was asked.
+
+    Attributes:
+        resources: by id.
+        artifacts: of resources, by their id: what is listed, and the content of each by its own id.
+        components: what ``GET /api/components/<id>`` gives; the platform's catalog has no such route.
+        requests: method, path with query, and headers of each request, in order.
+        token: what services must send.
+        behaviour: of all requests.
+        writes: how it behaves when something is written, where that differs.
+        refused_keys: keys that may not be created.
+        is_wrapped: whether lists come as an object.
+        pages: whether it keeps to limit and offset, of which the real one takes no notice.
+        etags: whether it says that nothing has changed.
+        retry_after: the header of its 429.
+        clock: what its times are; a catalog's clock may go as it will.
+    """
+
+    def __init__(self) -> None:
+        self.url = "http://catalog.test"
+        self.resources: dict[str, dict[str, Any]] = {}
+        self.artifacts: dict[str, list[dict[str, Any]]] = {}
+        self.contents: dict[str, bytes] = {}
+        self.components: dict[str, Any] = {}
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.token = "internal"
+        self.behaviour: Behaviour = "well"
+        self.writes: Behaviour = "well"
+        self.refused_keys: set[str] = set()
+        self.is_wrapped = False
+        self.pages = False
+        self.etags = True
+        self.retry_after = "7"
+        self.clock = "2026-03-01T12:00:00.000Z"
+        self._made = 0
+
+    # What is in it
+
+    def add(self, key: str, kind: str, metadata: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """A resource that somebody has published; public, unless ``accessPolicy`` says otherwise."""
+        self._made += 1
+        resource = {
+            "id": f"resource-{self._made}",
+            "key": key,
+            "name": key.rpartition("/")[2],
+            "description": None,
+            "type": kind,
+            "status": "published",
+            "isBootstrap": False,
+            "tags": [],
+            "orgId": None,
+            "accessPolicy": PUBLIC,
+            "metadata": metadata,
+            "currentVersion": 1,
+            "createdAt": self.clock,
+            "updatedAt": self.clock,
+            **fields,
+        }
+        self.resources[str(resource["id"])] = resource
+        return resource
+
+    def add_graph(self, key: str, definition: Any, **fields: Any) -> dict[str, Any]:
+        """A published graph."""
+        return self.add(key, "graph", {"definition": definition}, **fields)
+
+    def add_component(self, component_id: str, execution: Any = None, **fields: Any) -> dict[str, Any]:
+        """A published component, with its manifest and, where given, its code beside it."""
+        manifest = {
+            "key": f"components/{component_id}",
+            "version": "1.0.0",
+            "implementation": "expression",
+            "inputs": [{"name": "in", "schema": None}],
+            "outputs": [{"name": "out", "lane": "inherit"}],
+        }
+        metadata = {"manifest": manifest} | ({"execution": execution} if execution is not None else {})
+        return self.add(f"components/{component_id}", "component", metadata, **fields)
+
+    def add_artifact(self, resource: dict[str, Any], name: str, content: bytes, **fields: Any) -> None:
+        """A file of a resource."""
+        self._made += 1
+        artifact = {"id": f"artifact-{self._made}", "name": name, **fields}
+        self.artifacts.setdefault(resource["id"], []).append(artifact)
+        self.contents[str(artifact["id"])] = content
+
+    def change(self, resource: dict[str, Any], **fields: Any) -> None:
+        """Change a resource, which gets a new version."""
+        resource.update(fields, currentVersion=resource["currentVersion"] + 1)
+
+    def by_key(self, key: str) -> dict[str, Any] | None:
+        """The resource with a key."""
+        return next((item for item in self.resources.values() if item["key"] == key), None)
+
+    def asked(self, method: str, path: str) -> int:
+        """How often a path, without its query, was asked."""
+        return sum((method, path) == (how, target.partition("?")[0]) for how, target, _ in self.requests)
+
+    @property
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """The catalog without a socket."""
+        return _Direct(self)
+
+    # What it answers
+
+    async def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Answer a request, or do what stands for it."""
+        self.requests.append((method, target, headers))
+        behaviour = self.behaviour if method == "GET" or self.behaviour != "well" else self.writes
+        if behaviour == "silent":
+            await trio.sleep_forever()
+        if behaviour == "hangs up":
+            raise HangUpError
+        if behaviour == "half an answer":
+            raise HangUpError(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n[{"id": "res')
+        if behaviour == "endless":
+            return 200, {}, b" " * (40 * 1024 * 1024)
+        if behaviour == "garbage":
+            return 200, {}, b"<html>surely not JSON</html>"
+        if behaviour == "wrong shape":
+            return _json(200, {"resources": {"not": "a list"}})
+        if behaviour == "wrong items":
+            return _json(200, [7, None, {"id": 7, "key": []}, {"id": "", "key": ""}])
+        if behaviour == "redirects":
+            return _json(307, {}, {"Location": f"{self.url}/elsewhere"})
+        if behaviour.startswith("status"):
+            status = int(behaviour.removeprefix("status "))
+            return _json(status, {"error": "Oops"}, {"Retry-After": self.retry_after} if status == 429 else {})
+        if headers.get("x-service-auth") != self.token:
+            return _json(403, {"error": "Forbidden"})
+        parts = urlsplit(target)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        return self._serve(method, unquote(parts.path), query, headers, json.loads(body) if body else None)
+
+    def _serve(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: Any) -> Answer:
+        match method, path.split("/")[2:]:
+            case "GET", ["resources"]:
+                return self._listed(query, headers.get("if-none-match", ""))
+            case "POST", ["resources"]:
+                return self._created(body)
+            case "PATCH", ["resources", resource_id] if resource_id in self.resources:
+                self.change(self.resources[resource_id], **body)
+                return _json(200, self.resources[resource_id])
+            case "GET", ["resources", resource_id, "artifacts"] if resource_id in self.resources:
+                return _json(200, self.artifacts.get(resource_id, []))
+            case "GET", ["artifacts", artifact_id, "download"] if artifact_id in self.contents:
+                return 200, {"Content-Type": "application/octet-stream"}, self.contents[artifact_id]
+            case "GET", ["components", component_id] if component_id in self.components:
+                return _json(200, self.components[component_id])
+        return _json(404, {"error": "Not found"})
+
+    def _listed(self, query: dict[str, str], known: str) -> Answer:
+        found = [
+            item
+            for item in self.resources.values()
+            if item["type"] == query.get("type", item["type"])
+            and item["status"] == query.get("status", item["status"])
+        ]
+        if self.pages:
+            offset = int(query["offset"])
+            found = found[offset : offset + int(query["limit"])]
+        status, headers, body = _json(200, {"resources": found} if self.is_wrapped else found)
+        etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
+        if not self.etags:
+            return status, headers, body
+        return (304, {"ETag": etag}, b"") if known == etag else (status, {**headers, "ETag": etag}, body)
+
+    def _created(self, body: Any) -> Answer:
+        if self.by_key(body["key"]) is not None:
+            return _json(400, {"error": "A resource with this key already exists"})
+        if body["key"] in self.refused_keys:
+            return _json(400, {"error": "Invalid component manifest", "details": []})
+        fields = {name: value for name, value in body.items() if name not in {"key", "type", "metadata"}}
+        private = {"accessPolicy": {"visibility": "private"}, "status": "draft"}
+        return _json(201, self.add(body["key"], body["type"], body["metadata"], **{**private, **fields}))
+
+
+def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> Answer:
+    return status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(body).encode()
+
+
+class _Direct(httpx.AsyncBaseTransport):
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self._catalog = catalog
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        target = request.url.raw_path.decode()
+        try:
+            status, own, body = await self._catalog.answer(request.method, target, headers, await request.aread())
+        except HangUpError as error:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from error
+        return httpx.Response(status, headers=own, stream=httpx.ByteStream(body))
+
+
+@asynccontextmanager
+async def serving_catalog(catalog: FakeCatalog | None = None, port: int = 0) -> AsyncIterator[FakeCatalog]:
+    """A fake catalog on a port of the loopback interface; 0 for any free one."""
+    catalog = catalog or FakeCatalog()
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_tcp, partial(_talk, catalog), port, host="127.0.0.1")
+        listeners = await nursery.start(serve)
+        catalog.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+        yield catalog
+        nursery.cancel_scope.cancel()
+
+
+async def _talk(catalog: FakeCatalog, stream: trio.SocketStream) -> None:
+    """One connection, kept alive from request to request."""
+    connection = h11.Connection(h11.SERVER)
+    try:
+        while (found := await _read(connection, stream)) is not None:
+            request, body = found
+            headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
+            try:
+                status, own, answer = await catalog.answer(
+                    request.method.decode(), request.target.decode(), headers, body
+                )
+            except HangUpError as error:
+                await stream.send_all(error.begun)
+                return
+            lengths = {} if status == 304 else {"Content-Length": str(len(answer))}
+            for event in (
+                h11.Response(status_code=status, headers=list((own | lengths).items())),
+                h11.Data(data=answer),
+                h11.EndOfMessage(),
+            ):
+                await stream.send_all(connection.send(event) or b"")
+            connection.start_next_cycle()
+    except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
+        return  # the client has heard enough
+    finally:
+        await stream.aclose()
+
+
+async def _read(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:
+    request: h11.Request | None = None
+    body = b""
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await stream.receive_some())
+        elif isinstance(event, h11.Request):
+            request = event
+        elif isinstance(event, h11.Data):
+            body += bytes(event.data)
+        elif isinstance(event, h11.EndOfMessage) and request is not None:
+            return request, body
+        else:
+            return None
