@@ -12,12 +12,11 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import trio
 
-Behaviour = Literal[
-    "well",
+Misbehaviour = Literal[
     "silent",
     "hangs up",
     "half an answer",
@@ -31,24 +30,10 @@ Behaviour = Literal[
     "status 429",
     "status 404",
     "redirects",
-    "refuses",
 ]
+Behaviour = Literal["well", "refuses"] | Misbehaviour
 
-MISBEHAVIOURS: tuple[Behaviour, ...] = (
-    "silent",
-    "hangs up",
-    "half an answer",
-    "no HTTP",
-    "garbage",
-    "wrong shape",
-    "wrong types",
-    "endless",
-    "status 500",
-    "status 503",
-    "status 429",
-    "status 404",
-    "redirects",
-)
+MISBEHAVIOURS: tuple[Misbehaviour, ...] = get_args(Misbehaviour)
 """Everything after which nobody knows whose a credential is."""
 
 _WRONG: dict[str, Any] = {
