@@ -142,7 +142,7 @@ def graph_routes(runtime: Runtime) -> Blueprint:
             (GraphDefinition, RoutineDefinition),
             {"the Quick Reference": QUICK_REFERENCE, "a routine that greets": GREETING},
             yaml=True,
-            nullable=("version", "description", "metadata"),
+            nullable=("version", "description", "metadata", "bindings"),
         ),
         refusals={409: "There are as many graphs as there may be."},
         refusal_shapes={400: CompilationBody},
