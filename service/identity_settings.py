@@ -5,8 +5,7 @@ A part of the one table in ``service.settings``, apart for its length.
 
 from typing import Literal
 
-import msgspec
-
+from service.guest_settings import GuestSettings
 from service.ingress import Enforcement
 from service.origins import RULES_EXPECTED, Origins, read_origins
 from service.setting_kinds import URL, Kind, choice, whole_number
@@ -26,7 +25,7 @@ class Secret(str):
         return "Secret(...)" if self else "Secret('')"
 
 
-class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
+class IdentitySettings(GuestSettings, frozen=True, kw_only=True):
     """Who is served. ``IDENTITY_ROWS`` says what each field means."""
 
     auth: Auth = "unset"

@@ -132,6 +132,7 @@ async def open_configured_runtime(settings: Settings, resolve: Resolve | None = 
         cache_folder=settings.cache_folder,
         open_http_client=traced(outside.open_client),
         fetch_source=SourceFetcher(outside.open_source_client),
+        maximum_guest_limits=settings.guest_limits(),
     ) as runtime:
         yield runtime
 

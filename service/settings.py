@@ -13,6 +13,7 @@ import msgspec
 
 from engine.limits import EngineLimits
 from service.catalog_settings import CATALOG_ROWS
+from service.guest_settings import GUEST_ROWS
 from service.identity_settings import IDENTITY_ROWS
 from service.live_settings import LIVE_ROWS, LiveSettings
 from service.outbound_rules import (
@@ -197,6 +198,7 @@ TABLE = (
         FOLDER,
         "Where compiled sandbox code is kept between starts; the user's own cache folder when unset.",
     ),
+    *(Row(*row) for row in GUEST_ROWS),
     Row("log_level", ("LOG_LEVEL",), choice("debug", "info", "warning", "error"), "The least that is logged."),
     Row(
         "log_format",

@@ -8,6 +8,7 @@ import msgspec
 from engine.builtin import routine_flow, routine_message, routine_template
 from engine.routine import limits
 from proto.component import ExecutionLimits
+from service.guest_settings import GUEST_ROWS
 from wasm_host import capi
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 
@@ -37,6 +38,11 @@ def test_every_limit_that_a_component_may_ask_for_has_its_row() -> None:
     }
     found = {name: (number(row[0]), number(row[1])) for name, row in ROWS.items() if row[1]}
     assert found == expected
+
+
+def test_the_page_names_the_variable_of_every_maximum() -> None:
+    """Whoever reads of a maximum finds how to set it."""
+    assert set(re.findall(r"`(MAX_GUEST_\w+)`", PAGE)) == {variable for _, (variable,), _, _ in GUEST_ROWS}
 
 
 def test_every_other_limit_has_its_row() -> None:
