@@ -132,6 +132,10 @@ class Siblings:
         self._statuses[name] = status
         return status
 
+    def status(self, name: str) -> SiblingStatus:
+        """The status of a sibling that was added; KeyError where none of this name was."""
+        return self._statuses[name]
+
     def reports(self) -> tuple[SiblingReport, ...]:
         """All of them at this moment."""
         return tuple(status.report() for status in self._statuses.values())
