@@ -59,11 +59,11 @@ class Reader:
     """One subscriber's place in a feed.
 
     Attributes:
-        place: of the next chunk that it has not read.
+        place: of the next chunk that it has not read; None until it begins.
     """
 
-    def __init__(self, place: int) -> None:
-        self.place = place
+    def __init__(self) -> None:
+        self.place: int | None = None
 
 
 class Feed:
@@ -101,10 +101,14 @@ class Feed:
         return self._first + len(self._chunks)
 
     def open_reader(self) -> Reader:
-        """A reader of what comes from now on."""
-        reader = Reader(self.end)
+        """A reader; it reads nothing before it begins."""
+        reader = Reader()
         self.readers.append(reader)
         return reader
+
+    def begin(self, reader: Reader) -> None:
+        """Let a reader read what is appended from now on."""
+        reader.place = self.end
 
     def close_reader(self, reader: Reader) -> None:
         """Read no more."""
@@ -125,11 +129,13 @@ class Feed:
             self._give_up_oldest()
         if self._lifecycle_events <= self._max_lifecycle_events:
             return []
-        slowest = min(reader.place for reader in self.readers)
+        slowest = self._slowest()
         return [reader for reader in self.readers if reader.place == slowest]
 
     def read(self, reader: Reader, max_bytes: int) -> list[Chunk]:
         """The next chunks of a reader, of at most so many bytes, but one; its place moves behind them."""
+        if reader.place is None:
+            return []
         start = reader.place - self._first
         stop, size = start, 0
         while stop < len(self._chunks) and (stop == start or size + self._chunks[stop].size <= max_bytes):
@@ -155,7 +161,7 @@ class Feed:
 
     def let_go(self) -> None:
         """Drop what all readers have read. Not done at each read, because it looks at all readers."""
-        slowest = min((reader.place for reader in self.readers), default=self.end)
+        slowest = self._slowest()
         read = slowest - self._first
         if read <= 0:
             return
@@ -166,6 +172,10 @@ class Feed:
                 self._forget(chunk)
         del self._chunks[:read]
         self._first = slowest
+
+    def _slowest(self) -> int:
+        """The place of the reader that is furthest behind."""
+        return min((reader.place for reader in self.readers if reader.place is not None), default=self.end)
 
     def _forget(self, chunk: Chunk) -> None:
         self._events -= len(chunk.events)

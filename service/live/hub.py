@@ -169,7 +169,6 @@ def _moved(metrics: ExecutionMetrics) -> tuple[float, ...]:
         metrics.error_count,
         metrics.backpressure_events,
         metrics.queued_messages,
-        metrics.last_activity_time,
         metrics.throughput_per_second,
     )
 

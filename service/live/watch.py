@@ -54,7 +54,16 @@ class View:
         self.selection = selection
         self.feed = feed
         self.sampler = Sampler(selection.max_per_second)
+        self.is_open = False
         self.subscribers: dict[Reader, Subscriber] = {}
+
+
+class _Joined:
+    """Here a reader begins: what was noted before it came is not for it."""
+
+    def __init__(self, view: View, reader: Reader) -> None:
+        self.view = view
+        self.reader = reader
 
 
 class _Lost:
@@ -82,7 +91,7 @@ class ExecutionWatch(FlowObserver):
         self._memory = memory
         self._state = execution.state
         self._encoder = FlowEncoder(execution.id)
-        self._notes: deque[Note | _Lost] = deque()
+        self._notes: deque[Note | _Lost | _Joined] = deque()
         self._waiting_notes = 0
         self._note_bytes = 0
         self._something = trio.Event()
@@ -107,6 +116,11 @@ class ExecutionWatch(FlowObserver):
             view = self.views[selection] = View(selection, Feed(self._memory))
         reader = view.feed.open_reader()
         view.subscribers[reader] = subscriber
+        joined = _Joined(view, reader)
+        if self._notes:
+            self._notes.append(joined)
+        else:
+            self._begin(joined)
         self._attach()
         return view, reader
 
@@ -117,6 +131,12 @@ class ExecutionWatch(FlowObserver):
         if not view.subscribers:
             del self.views[view.selection]
         self._attach()
+
+    def _begin(self, joined: _Joined) -> None:
+        view, reader = joined.view, joined.reader
+        if reader in view.subscribers:
+            view.is_open = True
+            view.feed.begin(reader)
 
     def wants(self, event_name: str) -> bool:
         """Whether a view shows an event."""
@@ -202,24 +222,34 @@ class ExecutionWatch(FlowObserver):
             await trio.lowlevel.checkpoint()
 
     def _encode_some(self) -> None:
-        """Encode notes of one kind, flow or whole events, for every view; at most a slice of them."""
+        """Make a chunk of the next notes, for every view."""
+        notes = self._next_slice()
+        first = notes[0] if notes else None
+        is_lifecycle = isinstance(first, Whole) and first.is_lifecycle
+        is_last = isinstance(first, Whole) and first.is_last
+        for view in self.views.values():
+            if view.is_open:
+                self._show(view, notes, is_lifecycle=is_lifecycle, is_last=is_last)
+
+    def _next_slice(self) -> list[Note | _Lost]:
+        """The notes that go into one chunk: some of the flow, or one lifecycle event alone."""
         notes: list[Note | _Lost] = []
-        is_lifecycle = is_last = False
         while self._notes and len(notes) < SLICE_NOTES:
             note = self._notes[0]
-            if isinstance(note, Whole) and note.is_lifecycle:
-                if notes:
-                    break
-                is_lifecycle, is_last = True, note.is_last
-                notes.append(self._notes.popleft())
+            is_lifecycle = isinstance(note, Whole) and note.is_lifecycle
+            if notes and (is_lifecycle or isinstance(note, _Joined)):
                 break
             self._notes.popleft()
+            if isinstance(note, _Joined):
+                self._begin(note)
+                continue
             notes.append(note)
+            if is_lifecycle:
+                break
             if not isinstance(note, _Lost | Whole):
                 self._note_bytes -= note.size
                 self._waiting_notes -= 1
-        for view in self.views.values():
-            self._show(view, notes, is_lifecycle=is_lifecycle, is_last=is_last)
+        return notes
 
     def _show(self, view: View, notes: list[Note | _Lost], *, is_lifecycle: bool, is_last: bool) -> None:
         events: list[Encoded] = []

@@ -251,6 +251,7 @@ async def refuse_websocket(send: ASGISendCallable, error: RefusalError) -> None:
     answer = answer_to(error)
     body = encode(answer.body)
     headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+    headers["Connection"] = "close"  # the server keeps no connection on which a WebSocket was refused
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "websocket.http.response.start", "status": answer.status, "headers": encoded})
     await send({"type": "websocket.http.response.body", "body": body, "more_body": False})

@@ -40,8 +40,10 @@ def test_a_hop_reads_as_its_struct(
         assert event.skipped == skipped
         assert event.truncated == (len(text) > limit)
         shown = decode(bytes(event.value))
-        assert (text.decode().startswith(shown) and event.value_bytes == len(text)) if event.truncated else (
-            shown == value
+        assert (
+            (text.decode().startswith(shown) and event.value_bytes == len(text))
+            if event.truncated
+            else (shown == value)
         )
 
 

@@ -16,6 +16,13 @@ def lifecycle(name: str) -> Chunk:
     return Chunk([(name, b"{}")], is_lifecycle=True)
 
 
+def opened(feed: Feed) -> Reader:
+    """A reader that has begun."""
+    reader = feed.open_reader()
+    feed.begin(reader)
+    return reader
+
+
 def read_all(feed: Feed, reader: Reader) -> tuple[list[str], int]:
     """The names that a reader gets, and how many it lost."""
     names: list[str] = []
@@ -30,9 +37,9 @@ def read_all(feed: Feed, reader: Reader) -> tuple[list[str], int]:
 def test_every_reader_gets_everything_from_its_beginning_on() -> None:
     """A reader gets, in order, what was appended since it was opened, and nothing else."""
     feed = Feed(FeedMemory(PLENTY))
-    first = feed.open_reader()
+    first = opened(feed)
     feed.append(flow("a", "b"))
-    second = feed.open_reader()
+    second = opened(feed)
     feed.append(flow("c"))
     assert read_all(feed, first) == (["a", "b", "c"], 0)
     assert read_all(feed, second) == (["c"], 0)
@@ -41,7 +48,7 @@ def test_every_reader_gets_everything_from_its_beginning_on() -> None:
 def test_a_feed_gives_up_its_oldest_flow_and_no_lifecycle_event() -> None:
     """Beyond its bound the oldest flow is only counted; lifecycle events stay where they were."""
     feed = Feed(FeedMemory(PLENTY), max_events=2)
-    reader = feed.open_reader()
+    reader = opened(feed)
     for chunk in (flow("a"), lifecycle("paused"), flow("b", "c"), flow("d")):
         feed.append(chunk)
     assert read_all(feed, reader) == (["paused", "d"], 3)
@@ -51,9 +58,9 @@ def test_all_feeds_share_one_memory() -> None:
     """A feed that would take more than all feeds may keep gives up its own oldest events."""
     memory = FeedMemory(30)
     other, feed = Feed(memory), Feed(memory)
-    other.open_reader()
+    opened(other)
     other.append(flow("x", "y"))
-    reader = feed.open_reader()
+    reader = opened(feed)
     feed.append(flow("a"))
     feed.append(flow("b"))
     assert memory.used_bytes == 30
@@ -64,7 +71,7 @@ def test_what_all_have_read_is_let_go() -> None:
     """Memory is given back when the slowest reader has read, or has gone."""
     memory = FeedMemory(PLENTY)
     feed = Feed(memory)
-    fast, slow = feed.open_reader(), feed.open_reader()
+    fast, slow = opened(feed), opened(feed)
     feed.append(flow("a"))
     read_all(feed, fast)
     feed.let_go()
@@ -76,7 +83,7 @@ def test_what_all_have_read_is_let_go() -> None:
 def test_readers_beyond_the_bound_of_lifecycle_events_are_named() -> None:
     """Lifecycle events are bounded as well: whoever would make a feed give one up is to be disconnected."""
     feed = Feed(FeedMemory(PLENTY), max_lifecycle_events=2)
-    slow, fast = feed.open_reader(), feed.open_reader()
+    slow, fast = opened(feed), opened(feed)
     assert feed.append(lifecycle("a")) == []
     assert feed.append(lifecycle("b")) == []
     read_all(feed, fast)
@@ -92,7 +99,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, int]]:
 
 @given(histories(), st.integers(0, 6), st.integers(0, 60))
 def test_whatever_happens_is_read_or_counted(history: list[tuple[str, int]], events: int, size: int) -> None:
-    """Each reader gets each event since its beginning, or hears that it was lost; lifecycle ones it always gets."""
+    """Each reader gets each event since its beginning, or hears of its loss; lifecycle ones it always gets."""
     memory = FeedMemory(PLENTY)
     feed = Feed(memory, max_events=events, max_bytes=size)
     readers: list[tuple[Reader, int, int, list[int]]] = []  # with the counts of both kinds at its beginning
@@ -102,7 +109,7 @@ def test_whatever_happens_is_read_or_counted(history: list[tuple[str, int]], eve
             counts[step] += number if step == "flow" else 1
             feed.append(flow(*["f"] * number) if step == "flow" else lifecycle("l"))
         elif step == "open":
-            readers.append((feed.open_reader(), counts["flow"], counts["lifecycle"], [0, 0]))
+            readers.append((opened(feed), counts["flow"], counts["lifecycle"], [0, 0]))
         elif readers and step == "read":
             reader, _, _, got = readers[number % len(readers)]
             names, lost = read_all(feed, reader)
@@ -116,3 +123,16 @@ def test_whatever_happens_is_read_or_counted(history: list[tuple[str, int]], eve
         assert got[1] + names.count("l") == counts["lifecycle"] - lifecycle_before
     feed.let_go()
     assert memory.used_bytes == 0
+
+
+def test_a_reader_reads_nothing_before_it_begins() -> None:
+    """What was appended between its opening and its beginning is not for it, and is not kept for it."""
+    memory = FeedMemory(PLENTY)
+    feed = Feed(memory)
+    reader = feed.open_reader()
+    feed.append(flow("a"))
+    assert read_all(feed, reader) == ([], 0)
+    assert memory.used_bytes == 0
+    feed.begin(reader)
+    feed.append(flow("b"))
+    assert read_all(feed, reader) == (["b"], 0)
