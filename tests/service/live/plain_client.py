@@ -61,7 +61,9 @@ class PlainClient:
 @asynccontextmanager
 async def open_plain(url: str, headers: Headers = ()) -> AsyncIterator[PlainClient]:
     """A client of the service at ``url``."""
-    address = f"{url.replace('http', 'ws', 1)}/ws"
+    address = url.replace("http", "ws", 1)
+    if not address.partition("://")[2].partition("/")[2]:
+        address += "/ws"
     async with open_websocket_url(address, extra_headers=list(headers)) as connection:
         try:
             yield PlainClient(connection)
