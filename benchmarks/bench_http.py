@@ -2,31 +2,31 @@
 
 A service in a process of its own, and one client on one connection that is kept alive, with requests written out
 beforehand. Writes a Markdown table to standard output; README.md beside this file says what the rows mean. Where
-`wrk` is installed, it takes the first row as well.
+`wrk` is installed, it takes rows of its own: one message with a token, and batches through JavaScript nodes.
 """
 
 import argparse
 import json
 import platform
-import shutil
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import msgspec
 
+from benchmarks import wrk
 from benchmarks.chain import DOUBLE, PASSTHROUGH, chain
 from benchmarks.measure import percentile
 from benchmarks.plain_http import Connection
 from benchmarks.serving import Served, serve
+from tests.service.minting import SECRET, hs
 
 NODES = 3
 BATCH = 500
 """Messages in one request, as the benchmarks of the engine have it."""
 
+MESSAGE = {"nodeId": "n0", "port": "in", "value": 21}
 CHUNK_BYTES = 256 * 1024
 
 
@@ -49,7 +49,7 @@ def measure(scale: Scale) -> Iterator[Row]:
     """All rows, each as soon as it is taken."""
     with serve() as served:
         yield from single(served, scale)
-        yield from with_wrk(served, scale)
+    yield from with_wrk(scale)
     for name, (component, config) in {"pass-through": PASSTHROUGH, "JavaScript": DOUBLE}.items():
         with serve() as served:
             rate, processor = batched(served, chain(component, config, NODES), scale.batched)
@@ -60,9 +60,14 @@ def measure(scale: Scale) -> Iterator[Row]:
         yield from streamed(served, scale.stream_bytes)
 
 
-def start(served: Served, graph: object) -> str:
+def bearer(token: str) -> str:
+    """A token as the lines of HTTP that bring it."""
+    return f"Authorization: Bearer {token}\r\n" if token else ""
+
+
+def start(served: Served, graph: object, token: str = "") -> str:
     """Load and execute a graph; the path of its execution."""
-    connection = Connection(served.port)
+    connection = Connection(served.port, bearer(token))
     graph_id = connection.json("POST", "/api/graphs", graph)["id"]
     options = {"completion": "manual", "timeoutMs": 0}
     return f"/api/executions/{connection.json('POST', f'/api/graphs/{graph_id}/execute', options)['executionId']}"
@@ -72,7 +77,7 @@ def single(served: Served, scale: Scale) -> Iterator[Row]:
     """The time of one request with one message."""
     path = start(served, chain(*PASSTHROUGH, 1))
     connection = Connection(served.port)
-    body = json.dumps({"nodeId": "n0", "port": "in", "value": 21}).encode()
+    body = json.dumps(MESSAGE).encode()
     samples = timed(lambda: connection.post(f"{path}/inject", body), scale.single)
     for percent in (50, 99):
         yield f"inject one message, p{percent}", f"{percentile(samples, percent) * 1e3:.2f} ms"
@@ -94,31 +99,39 @@ def timed(request: Callable[[], bytes], times: int) -> list[float]:
     return samples
 
 
-def with_wrk(served: Served, scale: Scale) -> Iterator[Row]:
-    """One message a request, by wrk with one connection, where it is installed."""
-    program = shutil.which("wrk")
-    if program is None:
+def with_wrk(scale: Scale) -> Iterator[Row]:
+    """One message a request with a token that is verified, and batches through JavaScript nodes, sent by wrk."""
+    single_name = "inject one message with a token, by wrk"
+    batch_name = f"batches of {BATCH} through {NODES} JavaScript nodes, by wrk"
+    if not wrk.is_installed():
+        yield single_name, wrk.MISSING
+        yield batch_name, wrk.MISSING
         return
-    path = start(served, chain(*PASSTHROUGH, 1))
-    script = 'wrk.method="POST"; wrk.headers["Content-Type"]="application/json"; '
-    script += 'wrk.body=[[{"nodeId":"n0","port":"in","value":21}]]'
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script)
-        file.flush()
-        options = ["-t1", "-c1", f"-d{scale.wrk_seconds}s", "--latency", "-s", file.name]
-        url = f"http://127.0.0.1:{served.port}{path}/inject"
-        output = subprocess.run([program, *options, url], capture_output=True, text=True, check=True).stdout
-    found = [line.split() for line in output.splitlines()]
-    for words in found:
-        if words and words[0] in {"50%", "99%"}:
-            yield f"inject one message, p{words[0][:-1]}, by wrk", words[1]
+    token = hs(SECRET)
+    with serve(JWT_SECRET=SECRET) as served:
+        path = start(served, chain(*PASSTHROUGH, 1), token)
+        found = wrk.post(
+            f"http://127.0.0.1:{served.port}{path}/inject", json.dumps(MESSAGE), scale.wrk_seconds, token
+        )
+        yield f"{single_name}, p50", f"{found.p50_seconds * 1e3:.2f} ms"
+        yield f"{single_name}, p99", f"{found.p99_seconds * 1e3:.2f} ms"
+        path = start(served, chain(*DOUBLE, NODES), token)
+        connection = Connection(served.port, bearer(token))
+        body = json.dumps({"messages": [MESSAGE] * BATCH})
+        began = time.perf_counter()
+        found = wrk.post(f"http://127.0.0.1:{served.port}{path}/inject", body, scale.wrk_seconds, token)
+        _wait_processed(connection, path, found.requests * BATCH * NODES)
+        # At the end of its time wrk leaves a request that it does not count; until that is processed, too, the
+        # service works for us. So what has been processed is divided by all the time that it took.
+        processed = connection.json("GET", f"{path}/metrics")["messagesProcessed"] / NODES
+        yield batch_name, f"{processed / (time.perf_counter() - began):,.0f} messages/s"
 
 
 def batched(served: Served, graph: object, messages: int) -> tuple[float, float]:
     """Messages per second, until all have passed all nodes, and seconds of processor time for each."""
     path = start(served, graph)
     connection = Connection(served.port)
-    body = json.dumps({"messages": [{"nodeId": "n0", "port": "in", "value": 21}] * BATCH}).encode()
+    body = json.dumps({"messages": [MESSAGE] * BATCH}).encode()
     for _ in range(20):
         connection.post(f"{path}/inject", body)
     _wait_processed(connection, path, 20 * BATCH * NODES)
