@@ -121,20 +121,24 @@ async def _graph_problems(library: Library, routines: Sequence[CompiledRoutine],
 
 def _translated(problems: Sequence[Problem], routines: Sequence[CompiledRoutine]) -> list[Problem]:
     """Problems of graphs as problems of the definition, each once: a routine may stand in several graphs."""
-    found: dict[Problem, None] = {}
-    for problem in problems:
-        place = _PLACE.fullmatch(problem.path)
-        code = _CODES.get(problem.code.partition(".")[0], "INVALID_GRAPH")
-        path = "routines"
-        if place is not None:
-            graph, node, rest = place.groups()
-            places = routines[int(graph)].places
-            path = f"routines[{graph}]" if node is None else places[int(node)]
-            path += (
-                f".{rest.replace('config', 'params', 1)}" if node is not None and rest.startswith("config") else ""
-            )
-        found[Problem(code, path, problem.message)] = None
-    return list(found)
+    return list(dict.fromkeys(_translate(problem, routines) for problem in problems))
+
+
+def _translate(problem: Problem, routines: Sequence[CompiledRoutine]) -> Problem:
+    code = _CODES.get(problem.code.partition(".")[0], "INVALID_GRAPH")
+    place = _PLACE.fullmatch(problem.path)
+    if place is None:
+        return Problem(code, "routines", problem.message)
+    graph, node, rest = place.groups()
+    if node is None:
+        return Problem(code, f"routines[{graph}]", problem.message)
+    compiled = routines[int(graph)]
+    path = compiled.places[int(node)]
+    if rest.startswith("config"):
+        path += f".{rest.replace('config', 'params', 1)}"
+    # Its node has other ids in other graphs; the path says which step it is.
+    message = problem.message.removeprefix(f"Node {compiled.graph['nodes'][int(node)]['id']}: ")
+    return Problem(code, path, message)
 
 
 async def _hash_of(document: Any) -> str:

@@ -151,7 +151,7 @@ async def test_what_a_graph_is_refused_for_is_said_of_the_step(
             assert refused.value.problems == verdict.errors
         assert runtime.graphs() == []
     place = {"INVALID_GRAPH": "routines[1].steps[0]"}.get(code, f"routines[1].steps[0].{path}")
-    assert {(problem.code, problem.path) for problem in verdict.errors} == {(code, place)}
+    assert [(problem.code, problem.path) for problem in verdict.errors] == [(code, place)]
 
 
 async def test_the_quota_takes_all_graphs_or_none() -> None:
