@@ -23,6 +23,7 @@ from engine.runtime import Runtime, open_runtime
 from service.app import create_app
 from service.authentication import open_authenticator
 from service.catalog.opening import open_catalog
+from service.guarded_connections import guard_connections
 from service.guarded_network import Resolve
 from service.last_resort import LastResort
 from service.layers import layered
@@ -38,6 +39,7 @@ from service.source_fetcher import SourceFetcher
 from service.spans import Spans, open_spans
 from service.telemetry.opening import open_telemetry
 from service.traced_client import traced
+from service.uncompressed import UncompressedWebSockets
 from service.version import version
 
 BACKLOG = 1024
@@ -197,7 +199,9 @@ async def _serve_http(
     config.keep_alive_max_requests = 1_000_000
     config.graceful_timeout = CLOSING_SECONDS
     config.websocket_max_message_size = max_frame_bytes
-    await serve_asgi(app, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")
+    guard_connections()
+    served = UncompressedWebSockets(app)
+    await serve_asgi(served, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")
 
 
 async def _drain(runtime: Runtime, seconds: float) -> None:

@@ -12,7 +12,9 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from trio_websocket import WebSocketConnection, open_websocket_url
 
+from service.guarded_connections import guard_connections
 from service.socketio import Socket, SocketioConfig, SocketioServer, open_socketio_server
+from service.uncompressed import UncompressedWebSockets
 
 SUITE = SocketioConfig(ping_interval_ms=300, ping_timeout_ms=200, connect_timeout_ms=1000, closing_seconds=0.2)
 """The timing of the official test suites."""
@@ -37,7 +39,9 @@ class Served(msgspec.Struct, frozen=True):
     @asynccontextmanager
     async def websocket(self, query: str = "EIO=4&transport=websocket") -> AsyncIterator[WebSocketConnection]:
         """A WebSocket to the server."""
-        async with open_websocket_url(f"ws://{self.host}/socket.io/?{query}", message_queue_size=100) as websocket:
+        async with open_websocket_url(
+            f"ws://{self.host}/socket.io/?{query}", message_queue_size=10_000
+        ) as websocket:
             try:
                 yield websocket
             finally:
@@ -103,4 +107,6 @@ async def _serve(
     stopping: trio.Event,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    await serve(server, config, shutdown_trigger=stopping.wait, task_status=task_status, mode="asgi")
+    guard_connections()
+    served = UncompressedWebSockets(server)
+    await serve(served, config, shutdown_trigger=stopping.wait, task_status=task_status, mode="asgi")
