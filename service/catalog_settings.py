@@ -33,6 +33,11 @@ class CatalogSettings(IdentitySettings, frozen=True, kw_only=True):
     catalog_fail_fast: bool = False
     manifest_enforcement: Enforcement = "unset"
 
+    @property
+    def demands_manifests(self) -> bool:
+        """Whether somebody has asked for the gate, which cannot be without a catalog."""
+        return self.manifest_enforcement in {"strict", "warn"}
+
 
 def _read_version(text: str) -> str:
     if not _VERSION.fullmatch(text):

@@ -248,6 +248,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             "set IDENTITY_SERVICE_URL to serve whoever it recognises, AUTH=none to serve everybody without "
             "authentication, or HOST=127.0.0.1."
         )
+    if not complaints and settings.demands_manifests and not settings.catalog_service_url:
+        complaints.append(
+            f"RUNTIME_MANIFEST_ENFORCEMENT={settings.manifest_enforcement} asks for the manifests of a catalog, "
+            "and none is configured: set CATALOG_SERVICE_URL, or RUNTIME_MANIFEST_ENFORCEMENT=off."
+        )
     if complaints:
         raise SettingsError(complaints)
     return settings

@@ -34,7 +34,6 @@ class _Held(msgspec.Struct):
     graph: PublishedGraph
     loaded: PublishedGraph | None = None
     graph_id: str = ""
-    keeper: trio.CancelScope | None = None
     backoff: Backoff | None = None
     retry_at: float = 0.0
 
@@ -79,7 +78,7 @@ class Hydration:
             for resource_id in todo.unload:
                 held = self._held.pop(resource_id)
                 log.info("graph gone", graph=held.graph.key)
-                nursery.start_soon(self._unload, held.graph_id, held.keeper)
+                nursery.start_soon(self._unload, held.graph_id)
             for graph in todo.load:
                 held = self._held.setdefault(graph.resource_id, _Held(graph))
                 held.graph, held.backoff = graph, None
@@ -108,25 +107,18 @@ class Hydration:
             tell = log.warning if is_first else log.debug
             tell("graph refused", graph=graph.key, reason=str(error)[:1000])
             if held.loaded is not None and held.loaded.org_id != graph.org_id:
-                nursery.start_soon(self._unload, held.graph_id, held.keeper)
-                held.loaded, held.graph_id, held.keeper = None, "", None
+                nursery.start_soon(self._unload, held.graph_id)
+                held.loaded, held.graph_id = None, ""
             return
         log.info("graph loaded", graph=graph.key, id=loaded.id, replaced=bool(held.graph_id))
-        old_id, old_keeper = held.graph_id, held.keeper
-        held.loaded, held.graph_id, held.keeper = graph, loaded.id, None
-        if self._is_automatic and graph.is_automatic:
-            held.keeper = trio.CancelScope()
-            self._nursery.start_soon(self._keep, held.keeper, loaded.id, graph.key)
+        old_id = held.graph_id
+        held.loaded, held.graph_id = graph, loaded.id
+        if self._is_automatic and graph.is_automatic:  # until its graph is gone, and then by itself no more
+            self._nursery.start_soon(keep_running, self._runtime, loaded.id, graph.key, self._patience())
         if old_id:
-            nursery.start_soon(self._unload, old_id, old_keeper)
+            nursery.start_soon(self._unload, old_id)
 
-    async def _keep(self, scope: trio.CancelScope, graph_id: str, key: str) -> None:
-        with scope:
-            await keep_running(self._runtime, graph_id, key, self._patience())
-
-    async def _unload(self, graph_id: str, keeper: trio.CancelScope | None) -> None:
-        if keeper is not None:
-            keeper.cancel()
+    async def _unload(self, graph_id: str) -> None:
         try:
             await self._runtime.unload_graph(graph_id, drain=True)
         except GraphNotFoundError:

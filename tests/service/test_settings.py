@@ -124,3 +124,24 @@ def test_any_environment_gives_settings_or_complaints(environment: dict[str, str
 def test_the_documentation_holds_the_table() -> None:
     """docs/settings.md shows exactly the rows that the program reads."""
     assert settings_table() in DOCS.read_text()
+
+
+@pytest.mark.parametrize("enforcement", ["strict", "warn"])
+def test_a_gate_without_a_catalog_is_refused(enforcement: str) -> None:
+    """Who asks for manifests must not believe that somebody looks; with a catalog, or off, all is well."""
+    asked = {"RUNTIME_MANIFEST_ENFORCEMENT": enforcement}
+    with pytest.raises(SettingsError, match=f"RUNTIME_MANIFEST_ENFORCEMENT={enforcement} asks for the manifests"):
+        read_settings(asked)
+    url = "http://localhost:5003/api"
+    assert read_settings({**asked, "CATALOG_ENDPOINT": url}).catalog_service_url == url
+    assert read_settings({"RUNTIME_MANIFEST_ENFORCEMENT": "OFF"}).manifest_enforcement == "off"
+
+
+def test_the_catalogs_token_does_not_show_itself() -> None:
+    """Neither where it is wrong nor where settings are printed."""
+    settings = read_settings({"CATALOG_INTERNAL_SERVICE_TOKEN": "s3cret"})
+    assert settings.catalog_internal_service_token == "s3cret"
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"CATALOG_INTERNAL_SERVICE_TOKEN": "s3cret with spaces"})
+    assert "s3cret" not in str(caught.value)

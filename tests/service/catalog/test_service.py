@@ -199,6 +199,7 @@ async def test_a_published_graph_runs_without_anybody_calling() -> None:
             (graph,) = runtime.graphs()
             (first,) = runtime.executions()
             assert (graph.owner, graph.definition.name, first.graph_id) == ("org-a", "Pipe", graph.id)
+            await until(lambda: _is_up(service))
             counts = (await _report(service))["counts"]
             assert (counts["graphsLoaded"], counts["graphsRefused"]) == (1, 1)
             catalog.change(resource, metadata={"definition": {**PIPELINE, "version": "2.0.0"}})
