@@ -1,4 +1,4 @@
-"""The command line: ``symbia-runtime serve``, ``run``, ``check`` and ``test``.
+"""The command line: ``symbia-runtime serve``, ``run``, ``watch``, ``check`` and ``test``.
 
 Exit status: 0 done, 1 it failed, 2 the command was wrong, 128 plus the signal when one ended it.
 Each command is imported only when it is called, so that none waits for what another needs.
@@ -19,6 +19,7 @@ from service.version import version
 COMMANDS = {
     "serve": "Serve the HTTP API.",
     "run": "Run one graph in this process, without a server.",
+    "watch": "Watch a running execution of a service.",
     "check": "Say everything that is wrong with a graph.",
     "test": "Run a component's test cases.",
 }

@@ -1,0 +1,130 @@
+"""A client of ``/ws``, for the command line: events in, answers out, errors in words."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    DisconnectionTimeout,
+    HandshakeError,
+    WebSocketConnection,
+    open_websocket_url,
+)
+
+from proto.codec import encode
+
+CONNECT_SECONDS = 10
+"""How long the service may take to take the connection."""
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""The largest message that is taken from a service: statistics of the largest graph have room in it."""
+
+
+class LiveClientError(Exception):
+    """The service cannot be reached, refuses, or goes away; the message says what to do."""
+
+
+class LiveMessage(msgspec.Struct, frozen=True):
+    """A message of the service: an event, or an answer."""
+
+    event: str = ""
+    data: Any = None
+    ack: int | str | None = None
+
+
+class LiveClient:
+    """A connection. Made by :func:`open_live_client`."""
+
+    def __init__(self, connection: WebSocketConnection, url: str) -> None:
+        self._connection = connection
+        self._url = url
+
+    async def send(self, event: str, data: dict[str, Any], identifier: int) -> None:
+        """Send an event that is to be answered.
+
+        Raises:
+            LiveClientError: the connection has ended.
+        """
+        text = encode({"event": event, "data": data, "id": identifier}).decode()
+        try:
+            await self._connection.send_message(text)
+        except ConnectionClosed as error:
+            raise self._closed(error) from error
+
+    async def receive(self) -> LiveMessage:
+        """The next message.
+
+        Raises:
+            LiveClientError: the connection has ended, or what came is no message.
+        """
+        try:
+            text = await self._connection.get_message()
+        except ConnectionClosed as error:
+            raise self._closed(error) from error
+        try:
+            return msgspec.json.decode(text, type=LiveMessage)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise LiveClientError(f"{self._url} speaks something else: {error}") from error
+
+    def _closed(self, error: ConnectionClosed) -> LiveClientError:
+        reason = getattr(error.reason, "reason", None)
+        return LiveClientError(f"{self._url} has closed the connection{f': {reason}' if reason else ''}")
+
+
+@asynccontextmanager
+async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) -> AsyncIterator[LiveClient]:
+    """A client of the service at ``url``, such as ``http://127.0.0.1:5006``.
+
+    Raises:
+        LiveClientError: it cannot be reached, or does not want this client.
+    """
+    address = websocket_address(url)
+    encoded = [(name.encode(), value.encode()) for name, value in headers]
+    is_open = False
+    try:
+        async with open_websocket_url(
+            address, extra_headers=encoded, connect_timeout=CONNECT_SECONDS, max_message_size=MAX_MESSAGE_BYTES
+        ) as connection:
+            is_open = True
+            yield LiveClient(connection, url)
+    except ConnectionRejected as error:
+        raise LiveClientError(_refused(url, error)) from error
+    except DisconnectionTimeout:
+        return  # all was said; that the service does not close the connection is its own affair
+    except (HandshakeError, trio.TooSlowError, OSError) as error:
+        if is_open:
+            raise
+        reason = str(error.__cause__ or error) or type(error).__name__
+        raise LiveClientError(f"{url} cannot be reached: {reason}; is the service running there?") from error
+
+
+def websocket_address(url: str) -> str:
+    """Where a service's WebSocket lies.
+
+    Raises:
+        LiveClientError: the URL is none of a service.
+    """
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.hostname:
+        raise LiveClientError(f"{url!r} is no URL of a service; write one such as http://127.0.0.1:5006")
+    path = parts.path.rstrip("/")
+    return f"{scheme}://{parts.netloc}{path}/ws"
+
+
+def _refused(url: str, error: ConnectionRejected) -> str:
+    try:
+        sentence = msgspec.json.decode(error.body or b"{}").get("error", "")
+    except (msgspec.DecodeError, AttributeError):
+        sentence = ""
+    told = f": {sentence}" if sentence else ""
+    if error.status_code == 401:
+        return f"{url} wants to know who you are{told}; give --token, --api-key, SYMBIA_TOKEN or SYMBIA_API_KEY"
+    if error.status_code == 404:
+        return f"{url} has no live events; is it a symbia-runtime of this version?"
+    return f"{url} refuses with status {error.status_code}{told}"
