@@ -21,7 +21,7 @@ ROUTINE_LIMITS = {
     name: value
     for module in (limits, routine_flow, routine_message, routine_template)
     for name, value in vars(module).items()
-    if re.fullmatch(r"[A-Z_]+_LIMIT(_BYTES)?", name)
+    if re.fullmatch(r"[A-Z_]+_LIMIT(_BYTES|_CHARACTERS)?", name)
 }
 """All bounds of routines, wherever they stand."""
 

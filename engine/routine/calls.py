@@ -6,8 +6,11 @@ and their numbers multiply. Both are found out here, before anything is built.
 
 from collections.abc import Iterator
 
-from engine.routine.limits import CALL_DEPTH_LIMIT, NODES_LIMIT
-from engine.routine.steps import CALL_TARGET
+import msgspec
+
+from engine.routine.limits import CALL_DEPTH_LIMIT, GRAPHS_LIMIT_BYTES, NODES_LIMIT
+from engine.routine.steps import CALL_TARGET, STEP_KINDS
+from proto.codec import encode
 from proto.problem import Problem
 from proto.routine import Routine, RoutineDefinition, RoutineStep
 
@@ -26,12 +29,18 @@ def check_calls(definition: RoutineDefinition) -> list[Problem]:
     walk = _Walk(definition)
     for name in walk.routines:
         walk.visit(name, ())
-    if not walk.problems:
-        nodes = sum(walk.sizes[name] + _ENDS for name in walk.routines)
-        if nodes > NODES_LIMIT:
-            message = f"The graphs would have {nodes:.3g} nodes together; {NODES_LIMIT} are allowed"
-            walk.problems.append(Problem("TOO_MANY_NODES", "routines", message))
-    return walk.problems
+    if walk.problems:
+        return walk.problems
+    nodes = sum(walk.sizes[name] + _ENDS for name in walk.routines)
+    if nodes > NODES_LIMIT:
+        message = f"The graphs would have {nodes:.3g} nodes together; {NODES_LIMIT} are allowed"
+        return [Problem("TOO_MANY_NODES", "routines", message)]
+    head_bytes = len(encode(msgspec.structs.replace(definition, routines=(), variables=None)))
+    size_bytes = sum(walk.weights[name] + head_bytes for name in walk.routines)
+    if size_bytes > GRAPHS_LIMIT_BYTES:
+        message = f"The graphs would have about {size_bytes} bytes; {GRAPHS_LIMIT_BYTES} are allowed"
+        return [Problem("GRAPHS_TOO_LARGE", "routines", message)]
+    return []
 
 
 class _Walk:
@@ -42,6 +51,9 @@ class _Walk:
             routine.name: (index, routine) for index, routine in enumerate(definition.routines)
         }
         self.sizes: dict[str, int] = {}
+        self.weights: dict[str, int] = {}
+        self._llm_bytes = len(encode(definition.llm))
+        self._variables_bytes = len(encode(definition.variables))
         self.depths: dict[str, int] = {}
         self.problems: list[Problem] = []
 
@@ -51,6 +63,7 @@ class _Walk:
             return
         _, routine = self.routines[name]
         size, depth = len(routine.steps or ()), 0
+        weight = sum(self._weight_of(step) for step in routine.steps or ())
         for path, target in self._calls(name):
             if target == name or target in callers:
                 message = f"Routines call each other without end: {_round_of((*callers, name), target)}"
@@ -60,10 +73,17 @@ class _Walk:
             else:
                 self.visit(target, (*callers, name))
                 size += self.sizes[target]
+                weight += self.weights[target]
                 depth = max(depth, self.depths[target] + 1)
                 if depth > CALL_DEPTH_LIMIT:
                     self.problems.append(_too_deep(path))
-        self.sizes[name], self.depths[name] = size, depth
+        self.sizes[name], self.depths[name], self.weights[name] = size, depth, weight
+
+    def _weight_of(self, step: RoutineStep) -> int:
+        """Bytes of a step's node: its own, and what the definition says to all steps of its type."""
+        kind = STEP_KINDS[step.type]
+        shared = self._llm_bytes * kind.uses_model + self._variables_bytes * kind.reads_variables
+        return len(encode(step)) + shared
 
     def _calls(self, name: str) -> Iterator[tuple[str, str]]:
         """The calls of a routine to others of the definition, with their places."""

@@ -12,5 +12,11 @@ CALL_DEPTH_LIMIT = 16
 NODES_LIMIT = 2_000
 """Nodes of all graphs of a definition, called routines counted wherever they are called: calls multiply."""
 
+GRAPHS_LIMIT_BYTES = 8 * 1024 * 1024
+"""JSON text of all graphs of a definition, roughly: what stands once in it may stand in each of 2,000 nodes."""
+
+NAME_LIMIT_CHARACTERS = 200
+"""Ids and names, which become those of nodes and graphs; as many as these may have."""
+
 DEFINITION_LIMIT_BYTES = 1024 * 1024
 """JSON text of a definition, whose hash is made of every character."""

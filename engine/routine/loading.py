@@ -56,6 +56,7 @@ async def judge(library: Library, document: Any, *, owner: str = "") -> RoutineV
     What is valid here can be loaded, unless the owner has as many graphs as he may.
     """
     definition, found = validate(document)
+    await trio.lowlevel.checkpoint()
     errors = found.errors
     if definition is not None:
         errors = await _graph_problems(library, compile_definition(definition), owner)
@@ -75,7 +76,9 @@ async def compile_document(document: Any, *, debug: bool = False) -> Compilation
     definition, found = validate(document)
     if definition is None:
         raise InvalidRoutineError(found.errors)
+    await trio.lowlevel.checkpoint()
     routines = tuple(compile_definition(definition, debug=debug))
+    await trio.lowlevel.checkpoint()
     return Compilation(definition, routines, tuple(found.warnings), await _hash_of(document))
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.routine.calls import check_calls
-from engine.routine.limits import DEFINITION_LIMIT_BYTES, ROUTINES_LIMIT, STEPS_LIMIT
+from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
 from engine.routine.steps import CALL_TARGET, NEVER_WITHOUT_MODEL, STEP_KINDS
 from proto import codec
 from proto.problem import Problem
@@ -116,6 +116,9 @@ def _text(document: dict[str, Any], key: str, code: str, missing: str, found: Fi
         return ""
     if not isinstance(value, str):
         found.error("WRONG_TYPE", place, f"Expected `str`, got `{_kind(value)}`")
+        return ""
+    if len(value) > NAME_LIMIT_CHARACTERS:
+        found.error("NAME_TOO_LONG", place, f"This may have at most {NAME_LIMIT_CHARACTERS} characters")
         return ""
     return value
 

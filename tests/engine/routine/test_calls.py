@@ -1,6 +1,7 @@
 """Calls come to an end, and their number is known before anything is built."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,25 @@ def test_the_bound_of_nodes_is_the_number_that_is_built() -> None:
 def check_calls_of(document: dict[str, object]) -> list[Problem]:
     valid, found = validate(document)
     return found.errors if valid is None else check_calls(valid)
+
+
+LONG = "x" * 20_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"llm": {"systemPrompt": LONG}}, {"variables": {"v": {"type": "string", "default": LONG}}}],
+)
+def test_what_stands_once_and_comes_out_often_is_bounded(fields: dict[str, Any]) -> None:
+    """A long prompt, default or param that many nodes would repeat is refused before it is repeated."""
+    steps = [step("say", f"s{number}") for number in range(500)]
+    found = validate(definition(routine("A", *steps), **fields))[1].errors
+    assert [(problem.code, problem.path) for problem in found] == [("GRAPHS_TOO_LARGE", "routines")]
+    assert validate(definition(routine("A", *steps[:300]), **fields))[1].errors == []
+
+
+def test_a_long_param_is_counted_wherever_its_routine_is_called() -> None:
+    """Thirty calls of a step of half a megabyte would be fifteen megabytes."""
+    big = routine("Big", step("stop", note="x" * 500_000))
+    assert [problem.code for problem in problems(calling("A", *["Big"] * 30), big)] == ["GRAPHS_TOO_LARGE"]
+    assert problems(calling("A", *["Big"] * 10), big) == []

@@ -134,7 +134,7 @@ async def test_a_preview_is_what_would_be_loaded() -> None:
         (step("check", condition="value >"), "INVALID_EXPRESSION", "params.condition"),
         (step("wait", ms="long"), "INVALID_PARAM", "params.ms"),
         (step("say", content="a", message="b"), "INVALID_PARAM", "params.message"),
-        (step("say", "s" * 300), "INVALID_GRAPH", "id"),
+        (step("say", "s" * 200), "INVALID_GRAPH", "id"),
     ],
 )
 async def test_what_a_graph_is_refused_for_is_said_of_the_step(

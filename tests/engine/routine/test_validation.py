@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from engine.routine.limits import DEFINITION_LIMIT_BYTES, ROUTINES_LIMIT, STEPS_LIMIT
+from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
 from engine.routine.validation import MAX_UNKNOWN_PARAMS, is_routine, validate
 from tests.engine.routine.definitions import DOCUMENTS, STEP_TYPES, definition, routine, step
 
@@ -149,6 +149,16 @@ def test_a_slip_of_the_pen_gets_a_hint() -> None:
 def test_a_step_without_params_is_valid(step_type: str) -> None:
     """Plain words are enough for a definition, whatever can be made of them."""
     assert errors(definition(routine("A", step(step_type)))) == []
+
+
+@pytest.mark.parametrize("place", ["name", "version", "assistantId", "routines[0].id", "routines[0].name"])
+def test_names_are_bounded(place: str) -> None:
+    """A name that no graph or node could bear is refused where it stands; one at the bound is not."""
+    for length, expected in ((NAME_LIMIT_CHARACTERS, []), (NAME_LIMIT_CHARACTERS + 1, [("NAME_TOO_LONG", place)])):
+        document = definition(routine("Main", step("stop")))
+        holder = document["routines"][0] if place.startswith("routines") else document
+        holder[place.rpartition(".")[2]] = "x" * length
+        assert errors(document) == expected
 
 
 def test_what_is_too_much_is_refused_without_a_look_at_it() -> None:
