@@ -22,7 +22,10 @@ LAST_EVENTS_SECONDS = 10.0
 """How long the handlers of a disconnected socket may still work on what had come before."""
 
 LINGER_SECONDS = 5.0
-"""How long a closed session waits for the client to notice, by a poll or its half of the closing handshake."""
+"""How long a session that the server ends waits for its client to fetch what waits for it."""
+
+CLOSING_HANDSHAKE_SECONDS = 1.0
+"""How long a closed WebSocket waits for the client's half of the closing handshake; what else comes is dropped."""
 
 BODY_SECONDS = 60.0
 """How long the body of a POST may take to come."""

@@ -6,7 +6,7 @@ from typing import Any
 import trio
 
 from service.socketio.asgi import Receive, Send
-from service.socketio.config import LINGER_SECONDS, SocketioConfig
+from service.socketio.config import CLOSING_HANDSHAKE_SECONDS, SocketioConfig
 from service.socketio.connection import Connection
 from service.socketio.errors import ProtocolError
 from service.socketio.frames import Frame
@@ -50,7 +50,7 @@ async def serve_upgrade(connection: Connection, config: SocketioConfig, receive:
         return
     complaint = complaint or "The upgrade was not completed in time"
     await send({"type": "websocket.close", "code": POLICY, "reason": complaint})
-    with trio.move_on_after(LINGER_SECONDS):
+    with trio.move_on_after(CLOSING_HANDSHAKE_SECONDS):
         while (await receive())["type"] != "websocket.disconnect":
             pass
 
@@ -89,9 +89,7 @@ class _Pump:
             await self._write()
             reason = self._connection.session.ended or ""
             await self._send({"type": "websocket.close", "code": _CODES.get(reason, NORMAL), "reason": reason})
-            # The reader goes on meanwhile: Hypercorn's queue towards us must not be full when we return, or it
-            # waits for room in it for ever.
-            with trio.move_on_after(LINGER_SECONDS):
+            with trio.move_on_after(CLOSING_HANDSHAKE_SECONDS):
                 await self._gone.wait()
             nursery.cancel_scope.cancel()
 

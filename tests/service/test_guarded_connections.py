@@ -58,3 +58,14 @@ async def test_what_is_cancelled_stays_cancelled() -> None:
         error = KeyboardInterrupt()
         with pytest.raises(KeyboardInterrupt):
             await Raising().run()
+
+
+async def test_whoever_sends_on_after_his_answer_is_let_go() -> None:
+    """An upload that was refused at its beginning does not hold its connection when the rest comes anyway."""
+    with start_process({"MAX_BODY_BYTES": "1024"}) as process:
+        head = b"POST /api/graphs HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        received = await send_to(process.url, head + b"400\r\n" + b"x" * 1024 + b"\r\n" + b"1\r\nx\r\n" * 20_000)
+        assert received.startswith(b"HTTP/1.1 413")
+        exit_status, log = process.end()
+        assert exit_status == 0
+        assert "error" not in log
