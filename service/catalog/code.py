@@ -10,8 +10,11 @@ from service.catalog.definitions import artifact_of, execution_of, execution_of_
 from service.catalog.errors import CatalogRefusedError
 from service.catalog.resource import Resource
 
-KEPT = 200
-"""Files that are kept; the one that was unused longest goes first. Each is at most an answer long."""
+KEPT = 500
+"""Files that are kept, or known to be of no use; the one that was unused longest goes first."""
+
+KEPT_BYTES = 64 * 1024 * 1024
+"""Of all of them together."""
 
 
 class CodeError(Exception):
@@ -19,10 +22,16 @@ class CodeError(Exception):
 
 
 class CodeRoom:
-    """Fetches code, and keeps what it fetched for as long as its resource is what it was."""
+    """Fetches code, and keeps what it fetched for as long as its resource is what it was.
 
-    def __init__(self, client: CatalogClient) -> None:
+    Args:
+        client: goes to the catalog.
+        kept_bytes: how much is kept.
+    """
+
+    def __init__(self, client: CatalogClient, kept_bytes: int = KEPT_BYTES) -> None:
         self._client = client
+        self._kept_bytes = kept_bytes
         self._fetching = trio.Lock()  # graphs that want the same at the same time fetch it once
         self._kept: OrderedDict[tuple[str, str], dict[str, object] | CodeError] = OrderedDict()
 
@@ -42,12 +51,18 @@ class CodeRoom:
             if kept is None:
                 kept = await self._fetched(resource)
                 self._kept[key] = kept
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
+                self._make_room()
+            else:
+                self._kept.move_to_end(key)
         if isinstance(kept, CodeError):
             raise kept
         return kept
+
+    def _make_room(self) -> None:
+        sizes = {key: _size_bytes(kept) for key, kept in self._kept.items()}
+        while len(self._kept) > KEPT or sum(sizes.values()) > self._kept_bytes:
+            key, _ = self._kept.popitem(last=False)
+            del sizes[key]
 
     async def _fetched(self, resource: Resource) -> dict[str, object] | CodeError:
         try:
@@ -63,3 +78,7 @@ class CodeRoom:
             return CodeError("the list of its files is no JSON")
         except UnicodeDecodeError:
             return CodeError("its code is no text in UTF-8")
+
+
+def _size_bytes(kept: dict[str, object] | CodeError) -> int:
+    return 0 if isinstance(kept, CodeError) else sum(len(str(part)) for part in kept.values())

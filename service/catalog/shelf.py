@@ -10,6 +10,7 @@ was read last counts. Several who want to read wait for one of them.
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 import trio
@@ -61,6 +62,7 @@ class Shelf:
         self._read_at = -math.inf
         self._reading = trio.Lock()
         self._by_component: dict[str, list[Resource]] = {}
+        self._revisions: dict[str, tuple[Resource, str]] = {}
         self._noted: set[str] = set()
         self.is_coming: Callable[[str], bool] = lambda _: False
 
@@ -95,6 +97,7 @@ class Shelf:
 
     def _arrange(self) -> None:
         self._by_component = {}
+        self._revisions.clear()
         self._noted.clear()
         for resource in self._listing.resources.values() if self._listing is not None else ():
             component_id = component_id_of(resource)
@@ -152,8 +155,18 @@ class Shelf:
         except CatalogUnavailableError as error:
             trouble, document = str(error), None
         if document is not None:
-            return Offer(document, hashlib.sha256(encode(document)).hexdigest())
+            return Offer(document, self._revision(component_id, resource, document))
         return _obstacle(component_id, f"the catalog does not answer: {trouble}") if trouble else None
+
+    def _revision(self, component_id: str, resource: Resource | None, document: dict[str, Any]) -> str:
+        """What changes with the document: its hash, found once for as long as its resource is the same."""
+        known, revision = self._revisions.get(component_id, (None, ""))
+        if resource is None:  # nobody says when that changes
+            return _hash(document)
+        if known is not resource:
+            revision = _hash(document)
+            self._revisions[component_id] = (resource, revision)
+        return revision
 
     def _visible(self, component_id: str, owner: str) -> Resource | None:
         found = [item for item in self._by_component.get(component_id, ()) if is_visible(item, owner)]
@@ -178,6 +191,10 @@ class Shelf:
         if new and len(self._noted) < 10_000:
             self._noted.update(new)
             log.warning("no manifest", components=new[:20], manifests_read=self._listing is not None)
+
+
+def _hash(document: dict[str, Any]) -> str:
+    return hashlib.sha256(encode(document)).hexdigest()
 
 
 def _obstacle(component_id: str, reason: str) -> Problem:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from engine.limits import EngineLimits
-from service.catalog import client, hydration, listing, plain_components, resource, shelf
+from service.catalog import client, code, hydration, listing, plain_components, resource, shelf
 from service.catalog_settings import CATALOG_ROWS
 from service.siblings import backoff
 from tests.fakes.catalog import serving_catalog
@@ -36,6 +36,7 @@ def test_the_bounds_are_those_of_the_program() -> None:
         "PAGE": listing.PAGE,
         "MAX_PAGES": listing.MAX_PAGES,
         "KEY_CHARACTERS": resource.KEY_CHARACTERS,
+        "KEPT_BYTES": code.KEPT_BYTES,
         "ASKED_IN_A_MINUTE": plain_components.ASKED_IN_A_MINUTE,
         "found_components": EngineLimits().found_components,
     }
