@@ -63,7 +63,9 @@ async def test_answers_of_every_kind_are_marked() -> None:
         ):
             reply = await person.call("GET", path, Origin=CONSOLE)
             assert (reply.status_code, reply.headers[ALLOW]) == (status, CONSOLE)
-            assert "Retry-After" in reply.headers["Access-Control-Expose-Headers"]
+            readable = set(reply.headers["Access-Control-Expose-Headers"].split(", "))
+            assert readable == {"Retry-After", "WWW-Authenticate", "x-trace-id"}
+            assert reply.headers["x-trace-id"]
 
 
 async def test_where_anyone_may_read_every_page_is_admitted() -> None:
