@@ -160,7 +160,7 @@ class Spans:
             if outcome.error is not None
         ]
         for sequence, name in failed[:FAILURES_TOLD]:
-            attributes = {"symbia.message.sequence": sequence, "error.type": name}
+            attributes: dict[str, str | int] = {"symbia.message.sequence": sequence, "error.type": name}
             span.add_event("invocation failed", attributes, timestamp=ended_ns)
         if failed:
             span.set_attribute("symbia.errors", len(failed))
