@@ -133,7 +133,23 @@ def open_peers(names: Sequence[str]) -> Iterator[tuple[list[Peer], list[str]]]:
         yield peers, missing
 
 
-def _node_command(name: str, *, install: bool) -> list[str]:
+@contextmanager
+def serve_express(*, install: bool = True) -> Iterator[int]:
+    """A bare Express: the port that it serves on.
+
+    Raises:
+        PeerMissingError: it cannot be had here.
+    """
+    command = _node_command("express", install=install, program="server.js")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def _node_command(name: str, *, install: bool, program: str = "peer.js") -> list[str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise PeerMissingError(f"{name} is left out: it needs node and npm")
@@ -146,7 +162,7 @@ def _node_command(name: str, *, install: bool) -> list[str]:
             subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
         except subprocess.CalledProcessError as error:
             raise PeerMissingError(f"{name} is left out: npm could not install it ({error})") from error
-    return [node, str(folder / "peer.js")]
+    return [node, str(folder / program)]
 
 
 def _python_command(name: str, *, install: bool) -> list[str]:

@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+import trio
+
+from tests.fakes.identity import serving_identity
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -49,3 +53,27 @@ def _port(process: "subprocess.Popen[str]") -> int:
             assert port is not None
             return port
     raise RuntimeError("The service did not start; its complaint stands above")
+
+
+@contextmanager
+def serving_fake_identity() -> Iterator[tuple[str, str]]:
+    """An Identity in a thread of its own: its URL, and a token that it knows."""
+    ready, over = threading.Event(), trio.Event()
+    found: list[tuple[str, str]] = []
+    token: list[trio.lowlevel.TrioToken] = []
+
+    async def run() -> None:
+        async with serving_identity() as fake:
+            found.append((fake.url, fake.add_user("alice", "org-a")))
+            token.append(trio.lowlevel.current_trio_token())
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=trio.run, args=(run,))
+    thread.start()
+    ready.wait()
+    try:
+        yield found[0]
+    finally:
+        token[0].run_sync_soon(over.set)
+        thread.join()

@@ -34,7 +34,18 @@ def test_the_smoke_mode_fills_every_family(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     run = load(tmp_path / "latest.json")
     families = {each.family for each in run.rows}
-    expected = {"routing", "sizes", "executions", "floor", "latency", "hop", "sandbox", "spinning", "growth"}
+    expected = {
+        "routing",
+        "sizes",
+        "executions",
+        "floor",
+        "latency",
+        "hop",
+        "sandbox",
+        "spinning",
+        "http",
+        "growth",
+    }
     assert expected <= families
     assert all(value > 0 for each in run.rows for value in each.rounds if each.family != "hop")
     assert all((tmp_path / f"{family}.svg").exists() for family in families)
