@@ -8,7 +8,7 @@ BIN := .venv/bin
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench wasm simulate fuzz lock
+.PHONY: help setup run demo test check bench wasm clients simulate fuzz lock
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -18,6 +18,7 @@ help: ## list the verbs
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
+	@echo "make clients  install the npm clients that the tests run, if Node is there; without them, those tests are skipped"
 	@echo "make bench   throughput, latency and growth, beside Node-RED, NoFlo and a bare Trio channel (under ten minutes)"
 	@echo "make setup   .venv, packages and the QuickJS guest; the other verbs do it when needed"
 	@echo "make lock    renew constraints.txt"
@@ -54,6 +55,9 @@ fuzz: setup
 
 wasm: setup
 	@$(BIN)/python -m examples.wasm.build --install
+
+clients:
+	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund
 
 simulate: setup
 	@$(BIN)/python -m tests.simulation --graphs 20000

@@ -6,6 +6,9 @@ import msgspec
 
 from service.socketio.frames import Frame, size_in_payload
 
+MAX_FRAMES_PER_PAYLOAD = 16
+"""Frames in the answer to a poll: python-engineio's client gives up on more."""
+
 FRAME_OVERHEAD_BYTES = 64
 """What a frame costs beside its content, so that endlessly many empty ones do not count as nothing."""
 
@@ -68,7 +71,7 @@ class Outbox:
         while self._parcels:
             item = self._parcels[0]
             room -= sum(map(size_in_payload, item.frames))
-            if frames and room < 0:
+            if frames and (room < 0 or len(frames) + len(item.frames) > MAX_FRAMES_PER_PAYLOAD):
                 break
             frames.extend(item.frames)
             self.take()

@@ -50,7 +50,7 @@ async def until(condition: Any) -> None:
     """Wait until something holds."""
     with trio.fail_after(10):
         while not condition():
-            await trio.lowlevel.checkpoint()
+            await trio.sleep(0.001)  # noqa: ASYNC110  it depends on another program's, or the kernel's, doing
 
 
 async def test_a_client_that_does_not_read_is_disconnected() -> None:
@@ -178,7 +178,7 @@ async def test_compression_is_not_agreed_to() -> None:
 
 
 async def test_many_clients_hear_one_event() -> None:
-    """Two hundred sockets of a room get what was encoded once."""
+    """A hundred sockets of a room get what was encoded once."""
     async with open_served(IMPATIENT) as served, trio.open_nursery() as nursery:
         heard = 0
 
@@ -189,10 +189,10 @@ async def test_many_clients_hear_one_event() -> None:
                 heard += 1
                 await wait_closed(websocket)
 
-        for _ in range(200):
+        for _ in range(100):
             nursery.start_soon(listen)
         main = served.server.namespace()
-        await until(lambda: len(main.members()) == 200)
+        await until(lambda: len(main.members()) == 100)
         assert main.emit_nowait("news", {"n": 1}) == []
-        await until(lambda: heard == 200)
+        await until(lambda: heard == 100)
         await served.server.aclose()
