@@ -372,3 +372,20 @@ async def test_what_is_known_counts_while_the_catalog_is_down() -> None:
             message = findings.obstacles["custom.b"].message
             assert message.endswith("the catalog does not answer: no answer within 10 s")
             assert trio.current_time() - began == expected_seconds
+
+
+@pytest.mark.parametrize("moment", ["1970-01-01T00:00:00.000Z", "2999-12-31T23:59:59.999Z", "", "yesterday", None])
+async def test_no_clock_of_the_catalog_counts(moment: str | None) -> None:
+    """A change is seen by its time being another one, whether earlier, later or none; the same is no change."""
+    catalog = FakeCatalog()
+    resource = catalog.add_graph("graphs/pipe", PIPELINE)
+    async with beside(catalog) as (runtime, _):
+        await trio.sleep(1)
+        before = running(runtime)
+        resource["updatedAt"] = moment
+        await trio.sleep(INTERVAL_SECONDS)
+        after = running(runtime)
+        assert len(after) == 1
+        assert after != before
+        await trio.sleep(3 * INTERVAL_SECONDS)
+        assert running(runtime) == after
