@@ -20,6 +20,9 @@ class LiveSettings(TelemetrySettings, frozen=True, kw_only=True):
     live_max_value_bytes: int = 1024 * 1024
     live_max_frame_bytes: int = 1_000_000
     live_unread_seconds: int = 30
+    socketio_ping_interval_ms: int = 25_000
+    socketio_ping_timeout_ms: int = 20_000
+    socketio_connect_timeout_ms: int = 45_000
 
 
 LIVE_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
@@ -31,6 +34,24 @@ LIVE_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
             "off lets everybody in over Socket.IO and /ws, who may then do everything; only for old clients in a "
             "network where nobody else is. Without an identity service or keys nobody is asked in any case."
         ),
+    ),
+    (
+        "socketio_ping_interval_ms",
+        ("SOCKETIO_PING_INTERVAL_MS",),
+        whole_number(1_000, 3_600_000, "milliseconds"),
+        "How long after a Socket.IO client's last pong it is pinged.",
+    ),
+    (
+        "socketio_ping_timeout_ms",
+        ("SOCKETIO_PING_TIMEOUT_MS",),
+        whole_number(1_000, 3_600_000, "milliseconds"),
+        "How long it may take to answer; then it is gone.",
+    ),
+    (
+        "socketio_connect_timeout_ms",
+        ("SOCKETIO_CONNECT_TIMEOUT_MS",),
+        whole_number(1_000, 3_600_000, "milliseconds"),
+        "How long a Socket.IO client may stay without a namespace.",
     ),
     (
         "live_metrics_interval_ms",

@@ -116,6 +116,9 @@ async def open_live(
     admission = Admission(settings, authenticator, readiness)
     config = SocketioConfig(
         path=SOCKETIO_PATH,
+        ping_interval_ms=settings.socketio_ping_interval_ms,
+        ping_timeout_ms=settings.socketio_ping_timeout_ms,
+        connect_timeout_ms=settings.socketio_connect_timeout_ms,
         max_payload_bytes=settings.live_max_frame_bytes,
         buffer_bytes=SOCKETIO_BUFFER_BYTES,
         slow_client_seconds=settings.live_unread_seconds + PATIENCE_SECONDS,

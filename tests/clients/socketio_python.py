@@ -10,7 +10,7 @@ from typing import Any
 
 import socketio  # type: ignore[import-untyped]  # it has no types
 
-SECONDS = 5
+SECONDS = 15
 
 
 def main(url: str, transports: list[str]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ async def met_by(command: list[str], transports: str) -> dict[str, Any]:
             capture_stderr=True,
             check=False,
         )
-        with trio.fail_after(30):
+        with trio.fail_after(50):
             process: subprocess.CompletedProcess[bytes] = await run()
         assert process.returncode == 0, process.stderr.decode()
         met: dict[str, Any] = json.loads(process.stdout)

@@ -49,8 +49,8 @@ async def raw_client(served: Served, extensions: str = "") -> tuple[trio.SocketS
 async def until(condition: Any) -> None:
     """Wait until something holds."""
     with trio.fail_after(10):
-        while not condition():
-            await trio.sleep(0.001)  # noqa: ASYNC110  it depends on another program's, or the kernel's, doing
+        while not condition():  # noqa: ASYNC110  it depends on the kernel's doing, which no event tells of
+            await trio.sleep(0.001)
 
 
 async def test_a_client_that_does_not_read_is_disconnected() -> None:
