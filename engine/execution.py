@@ -103,6 +103,8 @@ class Execution:
                 outputs=node.outputs,
                 seed=secrets.randbits(63),
                 between_slices=self._circuit.gate.stand_aside,
+                owner=self.owner,
+                timestamp=self._clock.timestamp,
             )
             handler = node.component.create(context)
             if node.schemas is not None:

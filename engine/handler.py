@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from engine.wallclock import WallClock
+
 Emission = tuple[int, bytes]
 """The index of an output port, and a value as JSON text."""
 
@@ -92,6 +94,8 @@ class InstanceContext(msgspec.Struct, frozen=True):
         seed: where its randomness comes from, so that a run can be repeated.
         between_slices: awaited by handlers that run for long, between two slices; it waits while the
             execution is paused.
+        owner: whose graph it is; "" where nobody asks.
+        timestamp: the present time of day, ISO 8601 in UTC.
     """
 
     execution_id: str
@@ -102,6 +106,8 @@ class InstanceContext(msgspec.Struct, frozen=True):
     outputs: Sequence[str]
     seed: int
     between_slices: Callable[[], Awaitable[None]]
+    owner: str = ""
+    timestamp: Callable[[], str] = WallClock().timestamp
 
 
 class Handler:

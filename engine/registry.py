@@ -25,6 +25,7 @@ from engine.limits import EngineLimits
 from engine.module import obtain_module
 from engine.quota import Quotas
 from engine.sandboxed import ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
+from engine.sinks import Sink
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
 
@@ -37,6 +38,7 @@ class Registry:
         limits: bounds of definitions.
         open_http_client: makes the client that a node uses for outgoing HTTP.
         fetch_source: fetches the source of a component that names a URL in its place.
+        sink: takes what graphs report as metrics and log lines.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Registry:
         limits: EngineLimits,
         open_http_client: Callable[[], httpx.AsyncClient],
         fetch_source: FetchSource = no_source,
+        sink: Sink | None = None,
     ) -> None:
         self._host = host
         self._limits = limits
@@ -52,7 +55,7 @@ class Registry:
         self._quotas = Quotas(limits)
         self._owned: dict[str, dict[str, Component]] = {}
         self._builtins: dict[str, Component] = {}
-        for item in builtins(open_http_client):
+        for item in builtins(open_http_client, sink):
             component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
             self._builtins[component.definition.id] = component
 

@@ -19,6 +19,7 @@ from engine.limits import EngineLimits
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.registry import Registry
 from engine.sandboxed import open_sandboxes
+from engine.sinks import Sink
 from engine.source import FetchSource, no_source
 from engine.tally import Figures, Tally, measure_runtime
 from engine.wallclock import WallClock
@@ -35,6 +36,7 @@ async def open_runtime(
     cache_folder: Path | None = None,
     open_http_client: Callable[[], httpx.AsyncClient] = open_client,
     fetch_source: FetchSource = no_source,
+    sink: Sink | None = None,
     clock: WallClock | None = None,
     maximum_guest_limits: ExecutionLimits | None = None,
 ) -> AsyncIterator["Runtime"]:
@@ -45,12 +47,13 @@ async def open_runtime(
         cache_folder: where compiled guests are kept; the user's cache folder when absent.
         open_http_client: makes the client that a node uses for outgoing HTTP.
         fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
+        sink: takes what graphs report as metrics and log lines; they are only counted when absent.
         clock: the time of day.
         maximum_guest_limits: what a component may ask for; the runtime's own maximum where absent.
     """
     limits = limits or EngineLimits()
     async with open_sandboxes(cache_folder, maximum_guest_limits) as host, trio.open_nursery() as nursery:
-        registry = Registry(host, limits, open_http_client, fetch_source)
+        registry = Registry(host, limits, open_http_client, fetch_source, sink)
         fault: Exception | None = None
         try:
             yield Runtime(nursery, registry, limits, clock or WallClock())

@@ -21,7 +21,7 @@ import trio
 
 from engine import config as configuration
 from engine.builtin.http_request import open_client
-from engine.component import Component, input_names, output_names
+from engine.component import Component, input_names, outputs_of
 from engine.errors import InvalidGraphError
 from engine.handler import Handler, HandlerError, InstanceContext, Message, Outcome
 from engine.limits import EngineLimits
@@ -147,7 +147,7 @@ class Workbench:
 
     def _make(self, component: Component, config: Mapping[str, Any]) -> Unit:
         definition = component.definition
-        inputs, outputs = input_names(definition), output_names(definition)
+        inputs, outputs = input_names(definition), outputs_of(component, config)
         context = InstanceContext(
             execution_id="workbench",
             node_id=definition.id,

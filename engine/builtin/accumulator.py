@@ -12,6 +12,7 @@ import trio
 from engine.builtin.declaration import declare, port
 from engine.component import Builtin
 from engine.handler import NOTHING, Emission, Handler, InstanceContext, Message, Outcome
+from engine.lanes import CANONICAL
 from proto.component import ConfigField
 
 COUNT_LIMIT = 100_000
@@ -58,34 +59,40 @@ DEFINITION = declare(
 
 
 class Accumulator(Handler):
-    """The values of the array to come, and the size that its text would have."""
+    """The values of the array to come, the tightest of their lanes, and the size that its text would have."""
 
     def __init__(self, count: int, limit_bytes: int, timeout_seconds: float) -> None:
         self._count = count
         self._limit_bytes = limit_bytes or ARRAY_LIMIT_BYTES
         self._timeout_seconds = timeout_seconds
         self._held: list[bytes] = []
+        self._lane = CANONICAL
         self._text_bytes = 1  # the opening bracket; each value adds itself and the comma or bracket after it
         self._due = 0.0
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._take(message.value) for message in batch]
+        return [self._take(message.value, message.lane) for message in batch]
 
-    def _take(self, value: bytes) -> Outcome:
+    def _take(self, value: bytes, lane: int) -> Outcome:
         emissions: list[Emission] = []
+        lanes: list[int] = []
         if self._held and self._text_bytes + len(value) + 1 > self._limit_bytes:
+            lanes.append(self._lane)
             emissions.append((0, self._array()))
         if not self._held and self._timeout_seconds:
             self._due = trio.current_time() + self._timeout_seconds
         self._held.append(value)
+        self._lane = max(self._lane, lane)
         self._text_bytes += len(value) + 1
         if len(self._held) >= self._count:
+            lanes.append(self._lane)
             emissions.append((0, self._array()))
-        return Outcome(emissions) if emissions else NOTHING
+        return Outcome(emissions, lanes=lanes) if emissions else NOTHING
 
     def _array(self) -> bytes:
         text = b"[" + b",".join(self._held) + b"]"
         self._held.clear()
+        self._lane = CANONICAL
         self._text_bytes = 1
         return text
 
@@ -97,7 +104,8 @@ class Accumulator(Handler):
         return self.flush() if due is not None and due <= now else NOTHING
 
     def flush(self) -> Outcome:
-        return Outcome(((0, self._array()),)) if self._held else NOTHING
+        lane = self._lane
+        return Outcome(((0, self._array()),), lanes=(lane,)) if self._held else NOTHING
 
 
 def _make(context: InstanceContext) -> Handler:

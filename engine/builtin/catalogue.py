@@ -1,28 +1,41 @@
-"""All built-in components: first those of the specification ("Built-in Components"), in its order."""
+"""All built-in components: those of the specification in its order, the platform's own, the steps of routines."""
 
 from collections.abc import Callable
 
 import httpx
 
 from engine.builtin.accumulator import ACCUMULATOR
+from engine.builtin.arithmetic import ARITHMETIC
 from engine.builtin.delay import DELAY
 from engine.builtin.expressions import FILTER, MAP, SPLIT, ExpressionComponent
 from engine.builtin.http_request import http_request, open_client
 from engine.builtin.json_transform import JSON_TRANSFORM
 from engine.builtin.logger import LOGGER
+from engine.builtin.logic import FIELD_FILTER, SWITCH
 from engine.builtin.merge import MERGE
 from engine.builtin.passthrough import PASSTHROUGH
+from engine.builtin.platform_io import COLLECT, IO_DELAY, IO_LOG, IO_PASSTHROUGH
 from engine.builtin.routine import ROUTINE_STEPS
+from engine.builtin.sinks import sinks
+from engine.builtin.source_timer import TIMER
+from engine.builtin.state_join import JOIN
+from engine.builtin.state_latest import LATEST
+from engine.builtin.state_rollup import ROLLUP
+from engine.builtin.state_window import WINDOW
+from engine.builtin.transform_map import FIELD_MAP
 from engine.component import Component
+from engine.sinks import KeptSink, Sink
 
 
 def builtins(
     open_http_client: Callable[[], httpx.AsyncClient] = open_client,
+    sink: Sink | None = None,
 ) -> tuple[Component | ExpressionComponent, ...]:
     """Every component that a runtime offers by itself; expressions are still to be put into the sandbox.
 
     Args:
         open_http_client: opens the client of each instance of ``symbia.io.http-request``.
+        sink: takes what ``symbia.sink.metric`` and ``symbia.sink.log`` report; one that counts when absent.
     """
     return (
         PASSTHROUGH,
@@ -35,5 +48,19 @@ def builtins(
         ACCUMULATOR,
         http_request(open_http_client),
         JSON_TRANSFORM,
+        IO_PASSTHROUGH,
+        COLLECT,
+        IO_LOG,
+        IO_DELAY,
+        FIELD_MAP,
+        FIELD_FILTER,
+        SWITCH,
+        ARITHMETIC,
+        LATEST,
+        JOIN,
+        WINDOW,
+        ROLLUP,
+        TIMER,
+        *sinks(sink or KeptSink()),
         *ROUTINE_STEPS,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from proto.component import ERROR_PORT, Code, ComponentDefinition, ConfigField, Port, Ports
+from proto.component import ERROR_PORT, Code, ComponentDefinition, ConfigField, Port, PortLane, Ports
 
 ANY = {"type": "any"}
 """The schema of a port that takes every JSON value."""
@@ -36,11 +36,19 @@ def declare(
     )
 
 
-def port(name: str, description: str, schema: Mapping[str, Any] = ANY) -> Port:
-    """A port that takes every JSON value, unless a schema says otherwise."""
-    return Port(name=name, schema=dict(schema), description=description)
+def port(
+    name: str,
+    description: str,
+    schema: Mapping[str, Any] = ANY,
+    *,
+    lane: PortLane = "inherit",
+    lane_note: str = "",
+) -> Port:
+    """A port that takes every JSON value, unless a schema says otherwise; the lane is an output's."""
+    return Port(name=name, schema=dict(schema), description=description, lane=lane, lane_note=lane_note)
 
 
 def error_port(description: str) -> Port:
     """The documented form of the port that every node has (specification, "Components")."""
-    return port(ERROR_PORT, description, {"type": "object"})
+    note = "a refusal is no result of anything"
+    return port(ERROR_PORT, description, {"type": "object"}, lane="apocryphal", lane_note=note)

@@ -42,13 +42,13 @@ DEFINITION = declare(
 
 
 class Delay(Handler):
-    """Held values with the moments at which they are due, in seconds of Trio's clock, earliest first."""
+    """Held values, each with the moment when it is due (seconds of Trio's clock) and its lane; earliest first."""
 
     holds_in_flight = True
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._held: deque[tuple[float, bytes]] = deque()
+        self._held: deque[tuple[float, bytes, int]] = deque()
         self._held_bytes = 0
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
@@ -56,7 +56,7 @@ class Delay(Handler):
             return [Outcome(((0, message.value),)) for message in batch]
         due = trio.current_time() + self._seconds
         for message in batch:
-            self._held.append((due, message.value))
+            self._held.append((due, message.value, message.lane))
             self._held_bytes += len(message.value)
         return [NOTHING] * len(batch)
 
@@ -65,11 +65,13 @@ class Delay(Handler):
 
     def release(self, now: float) -> Outcome:
         ready: list[tuple[int, bytes]] = []
+        lanes: list[int] = []
         while self._held and self._held[0][0] <= now:
-            _, value = self._held.popleft()
+            _, value, lane = self._held.popleft()
             self._held_bytes -= len(value)
             ready.append((0, value))
-        return Outcome(ready) if ready else NOTHING
+            lanes.append(lane)
+        return Outcome(ready, lanes=lanes) if ready else NOTHING
 
     def flush(self) -> Outcome:
         return self.release(float("inf"))

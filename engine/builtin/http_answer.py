@@ -43,13 +43,14 @@ class AnswerError(Exception):
 
 
 class Answer(msgspec.Struct, frozen=True, rename="camel"):
-    """The emitted value: ``{status, statusText, headers, data, url}``.
+    """The emitted value: ``{status, statusText, headers, data, body, url}``.
 
     Attributes:
         status: the HTTP status code.
         status_text: the reason phrase.
         headers: names in lower case; repeated ones joined by a comma.
         data: what a JSON body says, as it stands; any other body as a string; null for no body.
+        body: the same as ``data``, by the name that the platform's graphs read.
         url: where the answer came from, after redirects, without credentials.
     """
 
@@ -57,6 +58,7 @@ class Answer(msgspec.Struct, frozen=True, rename="camel"):
     status_text: str
     headers: dict[str, str]
     data: msgspec.Raw
+    body: msgspec.Raw
     url: str
 
 
@@ -83,6 +85,7 @@ async def read_answer(response: httpx.Response, limit_bytes: int) -> Answer:
         status_text=response.reason_phrase,
         headers=dict(response.headers.items()),
         data=msgspec.Raw(data),
+        body=msgspec.Raw(data),
         url=public_url(response.url),
     )
 

@@ -61,7 +61,13 @@ DEFINITION = declare(
     "Makes an HTTP request for each message and emits the answer.",
     inputs=(port("in", "Any value: it triggers a request, fills placeholders, and may be the body."),),
     outputs=(
-        port("out", "`{status, statusText, headers, data, url}` of a 2xx answer.", {"type": "object"}),
+        port(
+            "out",
+            "`{status, statusText, headers, data, body, url}` of a 2xx answer; `body` is `data` by another name.",
+            {"type": "object"},
+            lane="apocryphal",
+            lane_note="what a server says cannot be computed from the graph",
+        ),
         error_port("Other answers (with the same fields), failures and timeouts."),
     ),
     config={

@@ -74,25 +74,25 @@ class ZipMerge(Handler):
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
-        self._waiting: dict[str, deque[bytes]] = {name: deque() for name in names}
+        self._waiting: dict[str, deque[tuple[bytes, int]]] = {name: deque() for name in names}
         self._waiting_bytes = 0
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._take(PORTS[message.port], message.value) for message in batch]
+        return [self._take(PORTS[message.port], message.value, message.lane) for message in batch]
 
-    def _take(self, name: str, value: bytes) -> Outcome:
+    def _take(self, name: str, value: bytes, lane: int) -> Outcome:
         queue = self._waiting.get(name)
         if queue is None:
             return _unexpected(name, self._names)
         if len(queue) >= WAITING_LIMIT_MESSAGES or self._waiting_bytes + len(value) > WAITING_LIMIT_BYTES:
             return self._overflow(name)
-        queue.append(value)
+        queue.append((value, lane))
         self._waiting_bytes += len(value)
         if not all(self._waiting.values()):
             return NOTHING
-        values = [self._waiting[other].popleft() for other in self._names]
-        self._waiting_bytes -= sum(map(len, values))
-        return Outcome(((0, object_text(self._names, values)),))
+        pairs = [self._waiting[other].popleft() for other in self._names]
+        self._waiting_bytes -= sum(len(text) for text, _ in pairs)
+        return _set_of(self._names, pairs)
 
     def _overflow(self, name: str) -> Outcome:
         missing = ", ".join(other for other, queue in self._waiting.items() if not queue)
@@ -120,20 +120,20 @@ class LatestMerge(Handler):
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
-        self._latest: dict[str, bytes] = {}
+        self._latest: dict[str, tuple[bytes, int]] = {}
         self._complete = False
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._take(PORTS[message.port], message.value) for message in batch]
+        return [self._take(PORTS[message.port], message.value, message.lane) for message in batch]
 
-    def _take(self, name: str, value: bytes) -> Outcome:
+    def _take(self, name: str, value: bytes, lane: int) -> Outcome:
         if name not in self._names:
             return _unexpected(name, self._names)
-        self._latest[name] = value
+        self._latest[name] = (value, lane)
         self._complete = self._complete or len(self._latest) == len(self._names)
         if not self._complete:
             return NOTHING
-        return Outcome(((0, object_text(self._names, [self._latest[other] for other in self._names])),))
+        return _set_of(self._names, [self._latest[other] for other in self._names])
 
     def flush(self) -> Outcome:
         if self._complete or not self._latest:
@@ -141,6 +141,12 @@ class LatestMerge(Handler):
         silent = ", ".join(name for name in self._names if name not in self._latest)
         self._latest.clear()
         return Outcome(logs=(LogLine("warn", f"No set was complete; nothing ever came on {silent}"),))
+
+
+def _set_of(names: Sequence[str], pairs: Sequence[tuple[bytes, int]]) -> Outcome:
+    """A set of values, in the tightest of their lanes."""
+    text = object_text(names, [value for value, _ in pairs])
+    return Outcome(((0, text),), lanes=(max(lane for _, lane in pairs),))
 
 
 def object_text(names: Sequence[str], values: Sequence[bytes]) -> bytes:

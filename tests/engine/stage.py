@@ -8,6 +8,7 @@ import msgspec
 import trio
 
 from engine.compilation import compile_graph
+from engine.component import Component
 from engine.execution import Execution
 from engine.handler import HandlerError, LogLine, Message
 from engine.injection import locate
@@ -63,13 +64,17 @@ async def open_execution(
     timeout_ms: float = 0,
     observers: Sequence[ExecutionObserver] = (),
     wait: bool = True,
+    more: Mapping[str, Component] | None = None,
 ) -> AsyncIterator[Execution]:
-    """A started execution; stopped at the end of the block if it has not ended, and ended in any case."""
+    """A started execution; stopped at the end of the block if it has not ended, and ended in any case.
+
+    ``more`` are components beside those of the tests.
+    """
     limits = limits or EngineLimits()
     clock = WallClock(trio.current_time)
     execution = Execution(
         execution_id="test",
-        graph=await compile_graph(graph, components(journal), limits, clock.timestamp),
+        graph=await compile_graph(graph, {**components(journal), **(more or {})}, limits, clock.timestamp),
         limits=limits,
         completion=completion,
         timeout_ms=timeout_ms,

@@ -12,7 +12,7 @@ from engine.handler import Message
 from engine.lanes import APOCRYPHAL, CANONICAL, NAMES, port_lanes, runs
 from engine.observer import FlowObserver
 from engine.runtime import Runtime, open_runtime
-from proto.component import Code, ComponentDefinition, Port, Ports
+from proto.component import Code, ComponentDefinition, Port, PortLane, Ports
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection, Lane
 from tests.engine.handlers import Journal
@@ -126,7 +126,7 @@ async def test_an_expression_stays_in_its_lane() -> None:
 
 def test_a_port_can_only_tighten() -> None:
     """Of the four declarations apocryphal alone changes anything; the error port is always so."""
-    lanes = ("inherit", "canonical", "apocryphal", "conditional")
+    lanes: tuple[PortLane, ...] = ("inherit", "canonical", "apocryphal", "conditional")
     outputs = tuple(Port(lane, lane=lane) for lane in lanes)
     definition = ComponentDefinition("c", "c", "1.0.0", Ports(outputs=outputs), Code("builtin"))
     assert port_lanes(definition, (*lanes, "error")) == (CANONICAL, CANONICAL, APOCRYPHAL, CANONICAL, APOCRYPHAL)
@@ -139,3 +139,51 @@ def test_runs_are_the_emissions_in_order(lanes: list[int]) -> None:
     cut = list(runs(emissions, lanes))
     assert [(lane, emission) for lane, run in cut for emission in run] == list(zip(lanes, emissions, strict=True))
     assert all(first != second for (first, _), (second, _) in pairwise(cut))
+
+
+@pytest.mark.parametrize(
+    ("component", "config", "expected"),
+    [
+        ("symbia.core.delay", {"ms": 10}, ["canonical", "apocryphal", "canonical", "canonical"]),
+        ("symbia.io.delay", {"ms": 0}, ["canonical", "apocryphal", "canonical", "canonical"]),
+        ("symbia.core.accumulator", {"count": 2}, ["apocryphal", "canonical"]),
+        ("symbia.core.accumulator", {"count": 3}, ["apocryphal", "canonical"]),
+        ("symbia.core.accumulator", {"bytes": 4}, ["canonical", "apocryphal", "canonical", "canonical"]),
+        ("symbia.core.accumulator", {"timeoutMs": 10}, ["apocryphal"]),
+        ("symbia.core.merge", {}, ["canonical", "apocryphal", "canonical", "canonical"]),
+    ],
+)
+async def test_what_holds_values_keeps_their_lanes(
+    component: str, config: dict[str, Any], expected: list[str]
+) -> None:
+    """An emission made of several messages is apocryphal if one of them is, and no other is."""
+    messages = [injection(10), injection(20, "apocryphal"), injection(30), injection(40)]
+    async with open_runtime() as runtime:
+        lanes = await flow(runtime, document({"a": node(component, config=config)}), *messages)
+    assert [lane for _, _, lane in lanes.outputs] == expected
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("zip", [1, 0]), ("all", [1, 1, 0])])
+async def test_a_merged_set_is_as_canonical_as_the_least_of_it(mode: str, expected: list[int]) -> None:
+    """Each set takes the tightest lane of the values that it is made of."""
+    messages = [
+        injection(1, place="a:a"),
+        injection(2, "apocryphal", "a:b"),
+        injection(3, place="a:a"),
+        injection(4, place="a:b"),
+    ]
+    graph = document({"a": node("symbia.core.merge", config={"mode": mode})})
+    async with open_runtime() as runtime:
+        lanes = await flow(runtime, graph, *messages)
+    assert [lane for _, _, lane in lanes.outputs] == [NAMES[lane] for lane in expected]
+
+
+async def test_a_partial_total_is_apocryphal() -> None:
+    """A port may decide for each value: a rollup is canonical when it is complete, also at the next nodes."""
+    rollup = node("symbia.state.rollup", config={"expected": ["x", "y"]})
+    graph = document({"a": rollup, "b": "symbia.io.collect"}, ["a:out > b:in"])
+    messages = [injection({"key": key, "value": 1}) for key in "xyx"]
+    async with open_runtime() as runtime:
+        lanes = await flow(runtime, graph, *messages)
+    assert [lane for _, _, lane in lanes.hops] == ["apocryphal", "canonical", "canonical"]
+    assert [lane for _, _, lane in lanes.outputs] == ["apocryphal", "canonical", "canonical"]

@@ -8,7 +8,7 @@ import msgspec
 import trio
 from hypothesis import strategies as st
 
-from engine.component import Component, input_names, output_names
+from engine.component import Component, input_names, outputs_of
 from engine.handler import Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
 
@@ -26,7 +26,7 @@ class Driver:
     def __init__(self, component: Component, config: dict[str, Any]) -> None:
         definition = component.definition
         self.inputs = input_names(definition)
-        self.outputs = output_names(definition)
+        self.outputs = outputs_of(component, config)
         self.handler: Handler = component.create(
             InstanceContext(
                 execution_id="execution",
@@ -72,7 +72,7 @@ def completed(component: Component, config: dict[str, Any]) -> dict[str, Any]:
 @asynccontextmanager
 async def driven(component: Component, **config: Any) -> AsyncIterator[Driver]:
     """An initialised instance; cleaned up at the end. Its configuration has no problems."""
-    assert await component.check(completed(component, config)) == ()
+    assert list(await component.check(completed(component, config))) == []
     driver = Driver(component, config)
     outcome = await driver.handler.initialize()
     assert outcome.error is None

@@ -21,6 +21,43 @@ def test_offers_the_specified_components() -> None:
     assert [definition.category for definition in definitions] == ["core"] * 8 + ["io", "data"]
 
 
+def test_offers_the_platform_s_components() -> None:
+    """All sixteen components of the platform are offered, with their ports by its names."""
+    ports = {
+        item.definition.id: [port.name for port in item.definition.ports.outputs if port.name != "error"]
+        for item in builtins()
+    }
+    expected = {
+        "io.passthrough": ["out"],
+        "io.collect": ["out"],
+        "io.log": ["out"],
+        "io.delay": ["out"],
+        "io.http-request": ["out"],
+        "transform.map": ["out"],
+        "logic.filter": ["pass", "fail"],
+        "logic.switch": ["default"],
+        "compute.arithmetic": ["out"],
+        "state.latest": ["out", "snapshot"],
+        "state.join": ["out", "pending"],
+        "state.window": ["out"],
+        "state.rollup": ["out"],
+        "source.timer": ["out"],
+        "sink.metric": ["out"],
+        "sink.log": ["out"],
+    }
+    assert {name: ports[f"symbia.{name}"] for name in expected} == expected
+    for item in builtins():
+        if item.definition.id.removeprefix("symbia.") in expected:
+            assert "in" in [port.name for port in item.definition.ports.inputs]
+
+
+def test_lanes_are_explained() -> None:
+    """A port that says more of its lane than that it inherits says why."""
+    for item in builtins():
+        for port in item.definition.ports.outputs:
+            assert (port.lane == "inherit") == (not port.lane_note), f"{item.definition.id}:{port.name}"
+
+
 def test_definitions_are_complete() -> None:
     """Every component, port and configuration key is described; every key has a default, or says why not."""
     for item in builtins():
@@ -38,4 +75,5 @@ def test_what_holds_values_is_not_stateless() -> None:
     """A node may run several invocations at once of all but the components that hold values."""
     stateful = {item.definition.id for item in builtins() if not item.definition.stateless}
     core = {"symbia.core.delay", "symbia.core.merge", "symbia.core.accumulator"}
-    assert stateful == {*core, "symbia.routine.wait"}
+    state = {f"symbia.state.{name}" for name in ("latest", "join", "window", "rollup")}
+    assert stateful == {*core, *state, "symbia.io.delay", "symbia.source.timer", "symbia.routine.wait"}

@@ -43,6 +43,7 @@ async def test_emits_the_answer() -> None:
             "statusText": "OK",
             "headers": {"content-length": "17", "connection": "close", "content-type": JSON, "x-a": "b"},
             "data": {"items": [1, 2]},
+            "body": {"items": [1, 2]},
             "url": f"{server.url}/data?key=1",
         }
         (request,) = server.requests

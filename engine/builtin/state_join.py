@@ -1,0 +1,103 @@
+"""``symbia.state.join`` joins the latest values of chosen keys of a stream into one object."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.builtin.declaration import declare, error_port, port
+from engine.builtin.fields import Field
+from engine.builtin.keyed_state import KeyedState, object_of
+from engine.builtin.one_by_one import OneByOne, RefusedError
+from engine.component import Builtin
+from engine.handler import NOTHING, InstanceContext, Message, Outcome
+from proto.codec import encode
+from proto.component import ConfigField
+from proto.problem import Problem
+
+SELECTED_FIELDS = 1_000
+"""Fields of one join, as many as a node keeps keys."""
+
+_OUT, _PENDING = 0, 1
+
+DEFINITION = declare(
+    "symbia.state.join",
+    "Join Latest",
+    "Joins the latest values of chosen keys into one object, once all have come.",
+    inputs=(port("in", "An object with a key and a value.", {"type": "object"}),),
+    outputs=(
+        port("out", "The joined object, on every update once it is complete.", {"type": "object"}),
+        port(
+            "pending",
+            "`{have, need, missing}`, as long as values are missing.",
+            {"type": "object"},
+            lane="apocryphal",
+            lane_note="it says how far the join is, and must not pass for the join",
+        ),
+        error_port("A chosen key without a value, or more values than are kept, with the message."),
+    ),
+    config={
+        "select": ConfigField(
+            type="object",
+            description=f'Field of the joined object to key, `{{"x": "key.one"}}`; 1 to {SELECTED_FIELDS} fields.',
+            required=True,
+        ),
+        "keyField": ConfigField(type="string", description="The field that holds the key.", default="key"),
+        "valueField": ConfigField(type="string", description="The field that holds the value.", default="value"),
+    },
+)
+
+
+class JoinBuiltin(Builtin):
+    """Checks what is selected, which a schema cannot."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        select = config["select"]
+        if not 1 <= len(select) <= SELECTED_FIELDS:
+            return [Problem("config.invalid", "select", f"A join has 1 to {SELECTED_FIELDS} fields")]
+        return [
+            Problem("config.invalid", f"select.{name}", f"The key of field {name} must be a string or a number")
+            for name, key in select.items()
+            if isinstance(key, bool) or not isinstance(key, str | int | float)
+        ]
+
+
+class Join(OneByOne):
+    """The latest value of each field of the joined object."""
+
+    def __init__(self, select: Mapping[str, str | float], key_field: str, value_field: str) -> None:
+        self._fields_of: dict[str, list[str]] = {}
+        for name, key in select.items():
+            text = key if isinstance(key, str) else encode(key).decode()
+            self._fields_of.setdefault(text, []).append(name)
+        self._names = tuple(select)
+        self._key_field = Field(key_field)
+        self._value_field = Field(value_field)
+        self._values = KeyedState()
+
+    def take(self, message: Message) -> Outcome:
+        key = self._key_field.key(message.value)
+        fields = self._fields_of.get(key, ()) if key is not None else ()
+        if fields:
+            value = self._value_field.find(message.value)
+            if value is None:
+                text = f'the message of key {key} has no field "{self._value_field.name}"'
+                raise RefusedError("MissingValue", text)
+            self._values.put_all(fields, value, message.lane)
+        missing = [name for name in self._names if name not in self._values]
+        if missing:
+            have = len(self._names) - len(missing)
+            return Outcome(((_PENDING, encode({"have": have, "need": len(self._names), "missing": missing})),))
+        if not fields:
+            return NOTHING
+        joined = object_of((name, self._values[name]) for name in self._names)
+        return Outcome(((_OUT, joined),), lanes=(self._values.lane,))
+
+    def state(self) -> dict[str, bytes]:
+        return dict(self._values.texts())
+
+
+def _make(context: InstanceContext) -> Join:
+    config = context.config
+    return Join(config["select"], config["keyField"], config["valueField"])
+
+
+JOIN = JoinBuiltin(DEFINITION, _make)

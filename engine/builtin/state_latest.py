@@ -1,0 +1,65 @@
+"""``symbia.state.latest`` remembers the latest message of each key, and shows all of them at any time."""
+
+from engine.builtin.declaration import declare, port
+from engine.builtin.fields import Field
+from engine.builtin.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState, object_of
+from engine.builtin.one_by_one import OneByOne
+from engine.component import Builtin
+from engine.handler import InstanceContext, Message, Outcome
+from proto.component import ConfigField
+
+SNAPSHOTS_AT_ONCE = 4
+"""Messages of a batch: each makes a snapshot, which may be as large as the whole state."""
+
+DEFINITION = declare(
+    "symbia.state.latest",
+    "Latest by Key",
+    "Remembers the latest message of each key, and forwards every message.",
+    inputs=(port("in", "Any value; an object with the key is remembered."),),
+    outputs=(
+        port("out", "The same value."),
+        port(
+            "snapshot",
+            "The latest message of each key, `{key: message}`, after every message.",
+            {"type": "object"},
+            lane="conditional",
+            lane_note="apocryphal where one of the remembered messages is; a key may be arbitrarily old",
+        ),
+    ),
+    config={
+        "keyField": ConfigField(
+            type="string",
+            description="The field that holds the key; a message without it is forwarded and not remembered. "
+            f"At most {STATE_KEYS} keys and {STATE_BYTES} bytes are remembered.",
+            default="key",
+        )
+    },
+)
+
+
+class Latest(OneByOne):
+    """The messages by key."""
+
+    batch_messages = SNAPSHOTS_AT_ONCE
+
+    def __init__(self, key_field: str) -> None:
+        self._field = Field(key_field)
+        self._messages = KeyedState()
+
+    def take(self, message: Message) -> Outcome:
+        key = self._field.key(message.value)
+        if key is not None:
+            self._messages.put(key, message.value, message.lane)
+        snapshot = object_of(self._messages.items())
+        emissions = ((0, message.value), (1, snapshot))
+        return Outcome(emissions, lanes=(message.lane, max(message.lane, self._messages.lane)))
+
+    def state(self) -> dict[str, bytes]:
+        return dict(self._messages.texts())
+
+
+def _make(context: InstanceContext) -> Latest:
+    return Latest(context.config["keyField"])
+
+
+LATEST = Builtin(DEFINITION, _make)

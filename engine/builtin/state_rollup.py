@@ -1,0 +1,135 @@
+"""``symbia.state.rollup`` aggregates the latest numbers of an expected set of keys, and says what is missing.
+
+A total that lacks something must not pass for the total: it is apocryphal as long as a key is missing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.builtin.declaration import declare, error_port, port
+from engine.builtin.fields import Field, number_json
+from engine.builtin.one_by_one import OneByOne
+from engine.component import Builtin
+from engine.handler import InstanceContext, Message, Outcome
+from engine.lanes import APOCRYPHAL, NAMES
+from proto.codec import encode
+from proto.component import ConfigField
+from proto.problem import Problem
+
+EXPECTED_KEYS = 1_000
+"""Keys of one rollup: all of them are looked at for every message."""
+
+ROLLUPS_AT_ONCE = 8
+"""Messages of a batch, for the same reason."""
+
+OPERATIONS = ("sum", "mean", "min", "max")
+
+DEFINITION = declare(
+    "symbia.state.rollup",
+    "Rollup of an Expected Set",
+    "Aggregates the latest numbers of an expected set of keys, and says which are missing.",
+    inputs=(port("in", "An object with a key and a number.", {"type": "object"}),),
+    outputs=(
+        port(
+            "out",
+            "`{value, op, coverage, present, missing}` after every message; `coverage` is the share of keys that "
+            "have come.",
+            {"type": "object"},
+            lane="conditional",
+            lane_note="apocryphal as long as an expected key is missing, and where one of the numbers is",
+        ),
+        error_port("An expected key without a number, with the message."),
+    ),
+    config={
+        "expected": ConfigField(
+            type="array",
+            description=f"The keys that make it complete, at most {EXPECTED_KEYS}.",
+            required=True,
+        ),
+        "op": ConfigField(
+            type="string", description="How the numbers are aggregated.", default="sum", enum=OPERATIONS
+        ),
+        "keyField": ConfigField(type="string", description="The field that holds the key.", default="key"),
+        "valueField": ConfigField(type="string", description="The field that holds the number.", default="value"),
+    },
+)
+
+
+class RollupBuiltin(Builtin):
+    """Checks the expected keys, which a schema cannot."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        expected = config["expected"]
+        if len(expected) > EXPECTED_KEYS:
+            return [Problem("config.invalid", "expected", f"At most {EXPECTED_KEYS} keys can be expected")]
+        problems = []
+        seen: set[str] = set()
+        for index, key in enumerate(expected):
+            place = f"expected[{index}]"
+            if isinstance(key, bool) or not isinstance(key, str | int | float):
+                problems.append(Problem("config.invalid", place, "An expected key must be a string or a number"))
+            elif _text_of(key) in seen:
+                problems.append(Problem("config.invalid", place, f"Key {key} is expected twice"))
+            else:
+                seen.add(_text_of(key))
+        return problems
+
+
+def _text_of(key: str | float) -> str:
+    return key if isinstance(key, str) else encode(key).decode()
+
+
+class Rollup(OneByOne):
+    """The latest number of each expected key, with its lane."""
+
+    batch_messages = ROLLUPS_AT_ONCE
+
+    def __init__(self, expected: Sequence[str | float], op: str, key_field: str, value_field: str) -> None:
+        self._numbers: dict[str, tuple[float | int, int] | None] = dict.fromkeys(map(_text_of, expected))
+        self._op = op
+        self._key_field = Field(key_field)
+        self._value_field = Field(value_field)
+
+    def take(self, message: Message) -> Outcome:
+        key = self._key_field.key(message.value)
+        if key is not None and key in self._numbers:
+            self._numbers[key] = (self._value_field.number(message.value), message.lane)
+        present = [entry for entry in self._numbers.values() if entry is not None]
+        missing = [name for name, entry in self._numbers.items() if entry is None]
+        lane = APOCRYPHAL if missing else max([message.lane, *(lane for _, lane in present)])
+        value = aggregate([number for number, _ in present], self._op)
+        rollup = {
+            "value": None if value is None else number_json(value),
+            "op": self._op,
+            "coverage": len(present) / len(self._numbers) if self._numbers else 1,
+            "present": len(present),
+            "missing": missing,
+        }
+        return Outcome(((0, encode(rollup)),), lanes=(lane,))
+
+    def state(self) -> dict[str, bytes]:
+        return {
+            key: encode({"value": entry[0], "lane": NAMES[entry[1]]})
+            for key, entry in self._numbers.items()
+            if entry is not None
+        }
+
+
+def aggregate(numbers: Sequence[float | int], op: str) -> float | int | None:
+    """``sum``, ``mean``, ``min`` or ``max``; None of nothing. Integers are summed exactly, floats rounded once."""
+    if not numbers:
+        return None
+    if op in ("min", "max"):
+        return min(numbers) if op == "min" else max(numbers)
+    whole = all(isinstance(number, int) for number in numbers)
+    total: float | int = sum(numbers) if whole else math.fsum(numbers)
+    return total if op == "sum" else total / len(numbers)
+
+
+def _make(context: InstanceContext) -> Rollup:
+    config = context.config
+    return Rollup(config["expected"], config["op"], config["keyField"], config["valueField"])
+
+
+ROLLUP = RollupBuiltin(DEFINITION, _make)

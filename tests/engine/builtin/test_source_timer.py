@@ -1,0 +1,136 @@
+"""``symbia.source.timer``: ticks, pauses, slow nodes behind it, and the end."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from engine.builtin.source_timer import TIMER
+from engine.errors import InvalidGraphError
+from engine.observer import FlowObserver
+from engine.runtime import Runtime, open_runtime
+from engine.wallclock import WallClock
+from proto.execution import ExecuteOptions, ExecutionState
+from proto.message import Injection
+from tests.engine.handlers import Journal
+from tests.engine.stage import document, node, open_execution
+
+
+class Ticks(FlowObserver):
+    """What left the graph, and when by Trio's clock."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, Any]] = []
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        del node_id, port
+        self.seen.append((round(trio.current_time(), 3), msgspec.json.decode(value)))
+
+    @property
+    def times(self) -> list[float]:
+        return [moment for moment, _ in self.seen]
+
+
+@asynccontextmanager
+async def ticking(
+    graph: dict[str, Any], options: ExecuteOptions | None = None
+) -> AsyncIterator[tuple[Runtime, str, Ticks]]:
+    """A runtime with an execution of a graph, watched from its start; the clock begins at 0."""
+    async with open_runtime(clock=WallClock(trio.current_time)) as runtime:
+        loaded = await runtime.load_graph(graph)
+        execution = await runtime.execute(loaded.id, options)
+        ticks = Ticks()
+        with runtime.watch(execution.id, ticks):
+            yield runtime, execution.id, ticks
+
+
+def timer(interval_ms: float = 1000, **config: Any) -> dict[str, Any]:
+    return node("symbia.source.timer", config={"intervalMs": interval_ms, **config})
+
+
+async def test_it_ticks_at_every_interval(autojump_clock: trio.testing.MockClock) -> None:
+    """Ticks are counted, bear the time and the payload, and come from the first interval on."""
+    del autojump_clock
+    async with ticking(document({"t": timer(payload={"source": "clock"})})) as (_, _, ticks):
+        await trio.sleep(3.5)
+    first = ticks.seen[0][1]
+    assert ticks.times == pytest.approx([1, 2, 3])
+    assert (first["tick"], first["source"], first["ts"][:17]) == (1, "clock", "1970-01-01T00:00:")
+    assert [value["tick"] for _, value in ticks.seen] == [1, 2, 3]
+    assert "missed" not in first
+
+
+async def test_its_executions_live_until_they_are_stopped(autojump_clock: trio.testing.MockClock) -> None:
+    """A graph with a source is neither completed by quiet nor ended by the default timeout."""
+    del autojump_clock
+    async with ticking(document({"t": timer(60_000)})) as (runtime, execution, _):
+        await trio.sleep(3600)
+        assert runtime.execution(execution).state is ExecutionState.RUNNING
+        await runtime.stop(execution)
+        assert runtime.execution(execution).state is ExecutionState.CANCELLED
+
+
+async def test_a_pause_holds_the_ticks(autojump_clock: trio.testing.MockClock) -> None:
+    """Nothing leaves while paused; on resume one tick says how many it stands for, and the grid goes on."""
+    del autojump_clock
+    async with ticking(document({"t": timer()})) as (runtime, execution, ticks):
+        await trio.sleep(1.5)
+        await runtime.pause(execution)
+        await trio.sleep(100)
+        assert ticks.times == [1]
+        await runtime.resume(execution)
+        await trio.sleep(1)
+    assert ticks.times == pytest.approx([1, 101.5, 102])
+    assert [value.get("missed") for _, value in ticks.seen] == [None, 99, None]
+    assert [value["tick"] for _, value in ticks.seen] == [1, 2, 3]
+
+
+async def test_slow_nodes_hold_the_ticks_back(autojump_clock: trio.testing.MockClock) -> None:
+    """Where the next node takes longer than the interval, ticks are left out and counted, and no queue grows."""
+    del autojump_clock
+    journal = Journal()
+    slow = node("slow", config={"seconds": 1}, inbox={"capacity": 1})
+    graph = document({"t": timer(100), "s": slow}, ["t:out > s:in"])
+    async with open_execution(graph, journal, more={"symbia.source.timer": TIMER}) as execution:
+        await trio.sleep(20)
+        statistics = execution.statistics()
+    ticks = journal.values("s")
+    assert 18 <= len(ticks) <= 21
+    assert [tick["tick"] for tick in ticks] == list(range(1, len(ticks) + 1))
+    assert 170 <= sum(1 + tick.get("missed", 0) for tick in ticks) <= 200  # the last three are still on their way
+    assert statistics.nodes[1].peak_messages == 1
+
+
+async def test_it_ends_when_no_more_input_comes(autojump_clock: trio.testing.MockClock) -> None:
+    """After ``complete`` no tick is made any more, so that what was made can be drained."""
+    del autojump_clock
+    graph = document({"t": timer(100), "d": node("symbia.core.delay", config={"ms": 1000})}, ["t:out > d:in"])
+    async with ticking(graph) as (runtime, execution, ticks):
+        await trio.sleep(1.05)
+        await runtime.complete(execution)
+        finished = await runtime.wait_finished(execution)
+    assert finished.state is ExecutionState.COMPLETED
+    assert len(ticks.seen) == 10
+    assert ticks.times[-1] == pytest.approx(2.0)
+
+
+async def test_an_injected_value_passes_as_a_tick(autojump_clock: trio.testing.MockClock) -> None:
+    """What is injected into a timer leaves it unchanged, at once."""
+    del autojump_clock
+    async with ticking(document({"t": timer()})) as (runtime, execution, ticks):
+        await runtime.inject(execution, [Injection("t", "in", msgspec.Raw(b'{"by": "hand"}'))])
+        await runtime.wait_quiescent(execution)
+    assert [value for _, value in ticks.seen] == [{"by": "hand"}]
+
+
+@pytest.mark.parametrize("interval", [99, 0, -1, 86_400_001])
+async def test_the_interval_is_bounded(interval: int) -> None:
+    """A timer that ticks too often, or hardly ever, refuses the graph."""
+    async with open_runtime() as runtime:
+        with pytest.raises(InvalidGraphError) as caught:
+            await runtime.load_graph(document({"t": timer(interval)}))
+    assert [problem.path for problem in caught.value.problems] == ["nodes[0].config.intervalMs"]
