@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from proto.component import ERROR_PORT, ComponentDefinition
+from proto.component import ERROR_PORT, ComponentDefinition, PortLane
 from proto.message import Lane
 
 CANONICAL = 0
@@ -21,6 +21,23 @@ NAMES: tuple[Lane, Lane] = ("canonical", "apocryphal")
 NUMBERS: dict[Lane, int] = {name: number for number, name in enumerate(NAMES)}
 
 _lane_of = itemgetter(0)
+
+
+REGISTERED_NOTE = "the code is its author's own, and nobody has vouched for it"
+"""Why what a registered component emits is apocryphal, for people."""
+
+
+def shown_lanes(definition: ComponentDefinition) -> dict[str, tuple[PortLane, str]]:
+    """The lane of each declared output port, as it is and not as it is claimed, and a note for people."""
+    if definition.execution.type != "builtin":
+        return {port.name: ("apocryphal", REGISTERED_NOTE) for port in definition.ports.outputs}
+    return {port.name: (port.lane, port.lane_note) for port in definition.ports.outputs}
+
+
+def emits_apocryphal(definition: ComponentDefinition) -> bool:
+    """Whether nothing that a component makes is ever canonical; its ``error`` port is left aside."""
+    made = [lane for name, (lane, _) in shown_lanes(definition).items() if name != ERROR_PORT]
+    return bool(made) and all(lane == "apocryphal" for lane in made)
 
 
 def port_lanes(definition: ComponentDefinition, outputs: Sequence[str]) -> tuple[int, ...]:

@@ -5,17 +5,26 @@ from typing import Any
 import msgspec
 from quart import Blueprint, Response
 
+from engine.lanes import emits_apocryphal, shown_lanes
 from engine.runtime import Runtime
-from proto.component import ComponentDefinition, ConfigField, Port, Ports
+from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports
 from service.exchange import nothing, read_document, reply
 from service.operation import Body, Reply, operation
 from service.paging import PAGE, page_of
+
+
+class ShownLane(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The lane of an output port (docs/lanes.md), and why, where that is to be said."""
+
+    lane: PortLane
+    note: str = ""
 
 
 class ShownComponent(msgspec.Struct, frozen=True):
     """A component as it is listed.
 
     ``inputs`` and ``outputs`` are names, as the platform's clients read them; ``ports`` says all of them.
+    ``lanes`` are those of the outputs; ``emitsApocryphal`` says that nothing it makes is ever canonical.
     """
 
     id: str
@@ -27,6 +36,8 @@ class ShownComponent(msgspec.Struct, frozen=True):
     outputs: tuple[str, ...]
     ports: Ports
     config: dict[str, ConfigField]
+    lanes: dict[str, ShownLane]
+    emits_apocryphal: bool = msgspec.field(name="emitsApocryphal")
     execution: dict[str, Any]
 
 
@@ -157,6 +168,8 @@ def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownCompon
         outputs=_names(definition.ports.outputs),
         ports=definition.ports,
         config=definition.config,
+        lanes={name: ShownLane(lane, note) for name, (lane, note) in shown_lanes(definition).items()},
+        emits_apocryphal=emits_apocryphal(definition),
         execution=execution,
     )
 

@@ -33,6 +33,24 @@ async def test_the_specified_components_are_listed() -> None:
         assert {"name", "version", "category", "description", "config", "execution"} <= set(split)
 
 
+async def test_every_output_says_its_lane() -> None:
+    """The platform's clients read the lane of each port; of a registered component nothing is believed."""
+    async with open_service() as service:
+        await service.client.post("/api/components", json=SQUARE)
+        components = (await service.client.get("/api/components")).json()["components"]
+        shown = {component["id"]: (component["lanes"], component["emitsApocryphal"]) for component in components}
+        for component in components:
+            assert list(component["lanes"]) == component["outputs"]
+        lanes, is_apocryphal = shown["symbia.state.rollup"]
+        assert (lanes["out"]["lane"], lanes["error"]["lane"]) == ("conditional", "apocryphal")
+        assert not is_apocryphal
+        assert "missing" in lanes["out"]["note"]
+        assert shown["symbia.core.passthrough"][0]["out"] == {"lane": "inherit"}
+        assert shown["symbia.io.http-request"][1]
+        assert shown[SQUARE["id"]][1]
+        assert shown[SQUARE["id"]][0]["out"]["lane"] == "apocryphal"
+
+
 async def test_a_registered_component_is_shown_with_its_source() -> None:
     """The single reply has the source; the list, which may be long, has not."""
     async with open_service() as service:
