@@ -118,7 +118,7 @@ class Connection:
         self._unread = False
         if scope.cancelled_caught:
             log.warning("handlers stalled", sid=self.session.sid, seconds=STALLED_SECONDS)
-            self.session.end("transport error")
+            self.session.end("handlers stalled")
 
     def leave(self, socket: Socket, reason: str) -> None:
         """A socket's end. Its client may connect to the namespace again."""

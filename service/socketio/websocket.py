@@ -12,10 +12,15 @@ from service.socketio.errors import ProtocolError
 from service.socketio.frames import Frame
 from service.socketio.outbox import parcel
 
-NORMAL, GOING_AWAY, POLICY, TOO_LARGE = 1000, 1001, 1008, 1009
-"""Closing codes (RFC 6455, section 7.4.1)."""
+NORMAL, GOING_AWAY, POLICY, TOO_LARGE, TRY_LATER = 1000, 1001, 1008, 1009, 1013
+"""Closing codes (RFC 6455, section 7.4.1, and the registry that it founds)."""
 
-_CODES = {"server shutting down": GOING_AWAY, "transport error": TOO_LARGE, "parse error": POLICY}
+_CODES = {
+    "server shutting down": GOING_AWAY,
+    "transport error": TOO_LARGE,
+    "parse error": POLICY,
+    "handlers stalled": TRY_LATER,
+}
 
 
 async def serve_websocket(connection: Connection, config: SocketioConfig, receive: Receive, send: Send) -> None:
