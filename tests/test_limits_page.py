@@ -5,7 +5,22 @@ from pathlib import Path
 
 import msgspec
 
-from engine.builtin import routine_flow, routine_message, routine_template
+from engine.builtin import (
+    exact_arithmetic,
+    fields,
+    keyed_state,
+    logic,
+    platform_io,
+    routine_flow,
+    routine_message,
+    routine_template,
+    sinks,
+    source_timer,
+    state_join,
+    state_rollup,
+    state_window,
+    transform_map,
+)
 from engine.routine import limits
 from proto.component import ExecutionLimits
 from service.guest_settings import GUEST_ROWS
@@ -26,6 +41,20 @@ ROUTINE_LIMITS = {
 """All bounds of routines, wherever they stand."""
 
 
+_MODULES = (exact_arithmetic, fields, keyed_state, logic, platform_io, sinks, source_timer)
+_MODULES_OF_STATE = (state_join, state_rollup, state_window, transform_map)
+PLATFORM_LIMITS = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": value
+    for module in (*_MODULES, *_MODULES_OF_STATE)
+    for name, value in vars(module).items()
+    if re.fullmatch(r"[A-Z]+(_[A-Z]+)*", name)
+    and type(value) is int
+    and f"\n{name} = " in Path(str(module.__file__)).read_text(encoding="utf-8")
+    and not name.endswith(("_AT_ONCE", "QUOTED_LIMIT_BYTES"))
+}
+"""All bounds of the platform's components, but for how much is done in one go."""
+
+
 def number(text: str) -> int:
     """A number as the page writes it."""
     return int(text.replace(",", ""))
@@ -38,6 +67,12 @@ def test_every_limit_that_a_component_may_ask_for_has_its_row() -> None:
     }
     found = {name: (number(row[0]), number(row[1])) for name, row in ROWS.items() if row[1]}
     assert found == expected
+
+
+def test_every_limit_of_the_platform_s_components_has_its_row() -> None:
+    """The rows are the constants of the code, by file and name."""
+    rows = re.findall(r"^\| `(\w+\.[A-Z_]+)` \| ([\d,]+) \|", PAGE, re.MULTILINE)
+    assert {name: number(text) for name, text in rows} == PLATFORM_LIMITS
 
 
 def test_the_page_names_the_variable_of_every_maximum() -> None:
