@@ -8,8 +8,8 @@ and the platform's, by a name and a port, each end named in full::
 
     {"orders": {"in": {"input": {"network": "orders.*", "node": "extract", "port": "in", "protocol": "ws"}}}}
 
-In the first, ``input`` and ``output`` mean the port of that name where the node has one, its ``in`` or ``out``
-otherwise, and its only port where it has neither. ``component`` says the direction where the port's name does not.
+In the first, ``input`` and ``output`` mean the node's ``in`` or ``out``, or else the port of that name, or else its
+only port. ``component`` says the direction where the port's name does not.
 In the second, ``node`` and ``port`` are what the binding stands under, where they are absent.
 The engine sees that the places exist; what an event is, and whose, is the business of whoever runs it.
 """
@@ -232,12 +232,12 @@ def _direction(
 
 
 def _port(name: str, direction: Direction, names: Sequence[str]) -> str | None:
-    """The port that is meant: the named one, or where the name is a direction the usual one, or the only one."""
+    """The port that is meant: the named one; where the name is a direction, the usual one goes before it."""
+    if name == direction and _USUAL[direction] in names:
+        return _USUAL[direction]
     if name in names:
         return name
     if name != direction:
         return None
-    if _USUAL[direction] in names:
-        return _USUAL[direction]
     own = [each for each in names if each != "error"]
     return own[0] if len(own) == 1 else None

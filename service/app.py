@@ -12,6 +12,7 @@ from service.cors import Cors
 from service.exchange import refusal
 from service.ingress_delivery import IngressDelivery
 from service.metrics import Metrics
+from service.network.opening import Network
 from service.routes.components import component_routes
 from service.routes.discovery import discovery_routes
 from service.routes.documentation import Publication, documentation_routes
@@ -21,6 +22,7 @@ from service.routes.health import Readiness, health_routes
 from service.routes.ingress import ingress_routes
 from service.routes.injection import injection_routes
 from service.routes.metrics import metrics_routes
+from service.routes.network import network_routes
 from service.routes.routines import routine_routes
 from service.settings import Settings
 from service.streaming import StreamingApp
@@ -34,6 +36,7 @@ def create_app(
     readiness: Readiness,
     authenticator: Authenticator | None = None,
     metrics: Metrics | None = None,
+    network: Network | None = None,
 ) -> QuartTrio:
     """The ASGI application that serves a runtime. It holds no state of its own.
 
@@ -43,10 +46,12 @@ def create_app(
         readiness: whether it takes work.
         authenticator: recognises callers; must be given where the settings ask for it.
         metrics: what is measured of it; its own when absent.
+        network: takes events; its own, without a connection, when absent.
     """
     if settings.effective_auth == "identity" and authenticator is None:
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
     metrics = metrics or Metrics(runtime, readiness)
+    network = network or Network(runtime, settings)
     delivery = IngressDelivery(runtime, _present_caller, settings.ingress_enforcement)
     runtime = CallersRuntime(runtime, _present_caller, readiness.check)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
@@ -59,6 +64,7 @@ def create_app(
     app.register_blueprint(execution_routes(runtime, metrics_enabled=settings.enable_metrics))
     app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
+    app.register_blueprint(network_routes(network.dispatcher, _present_caller))
     app.register_blueprint(component_routes(runtime))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(

@@ -31,7 +31,9 @@ from service.live.opening import open_live
 from service.logs import LoggingObserver
 from service.loop_lag import measure_lag
 from service.metrics import Metrics
+from service.network.opening import open_network
 from service.outbound import open_outside
+from service.request_observer import RequestObserver
 from service.routes.graphs import ENDED
 from service.routes.health import Readiness
 from service.settings import Settings
@@ -158,12 +160,14 @@ async def serve_runtime(
     async with (
         open_authenticator(settings) as authenticator,
         open_telemetry(settings, readiness.siblings) as telemetry,
+        open_network(runtime, settings, readiness.siblings, url) as network,
         open_live(runtime, settings, readiness, authenticator) as live,
         trio.open_nursery() as measuring,
     ):
         metrics.live = live.clients.counters
-        app = create_app(runtime, settings, readiness, authenticator, metrics)
-        observers = [] if telemetry is None else [telemetry.requests]
+        app = create_app(runtime, settings, readiness, authenticator, metrics, network)
+        observers: list[RequestObserver] = [] if telemetry is None else [telemetry.requests]
+        observers += [] if network.requests is None else [network.requests]
         timeout_seconds = settings.request_timeout_seconds
         served = layered(app, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers)
         measuring.start_soon(measure_lag, metrics.lags)

@@ -15,7 +15,8 @@ from engine.limits import EngineLimits
 from service.catalog_settings import CATALOG_ROWS
 from service.guest_settings import GUEST_ROWS
 from service.identity_settings import IDENTITY_ROWS
-from service.live_settings import LIVE_ROWS, LiveSettings
+from service.live_settings import LIVE_ROWS
+from service.network_settings import NETWORK_ROWS, NetworkSettings
 from service.outbound_rules import (
     ALLOW_EXPECTED,
     DEFAULT_PORTS,
@@ -33,7 +34,7 @@ from service.telemetry_settings import TELEMETRY_ROWS
 LogFormat = Literal["auto", "json", "console"]
 
 
-class Settings(LiveSettings, frozen=True, kw_only=True):
+class Settings(NetworkSettings, frozen=True, kw_only=True):
     """How the service runs. ``TABLE`` says what each field means, its unit and its default."""
 
     host: str = "127.0.0.1"
@@ -220,6 +221,7 @@ TABLE = (
     ),
     *(Row(*row) for row in LIVE_ROWS),
     *(Row(*row) for row in TELEMETRY_ROWS),
+    *(Row(*row) for row in NETWORK_ROWS),
 )
 
 

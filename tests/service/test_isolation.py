@@ -46,6 +46,8 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("GET", "/metrics"): ("figures", None),
     # Through a gate of its own; tests/service/test_ingress_routes.py
     ("POST", "/api/ingress/<path:graph_name>"): ("by name", MESSAGE),
+    # Into what the caller may change; tests/service/network/test_receive.py
+    ("POST", "/api/network/receive"): ("by name", {}),
     # Each sees his own share
     ("GET", "/api/bootstrap/service"): ("counts", None),
     ("GET", "/api/stats"): ("counts", None),

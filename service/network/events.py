@@ -1,0 +1,119 @@
+"""What an event of the Network looks like on the wire, and which organisation it names. Pure."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from proto.binding import Boundary
+from proto.codec import encode
+
+Text = Annotated[str, msgspec.Meta(max_length=200)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+REQUEST_EVENTS = "obs."
+"""Types that begin so tell of services at work; a service that let its own in would hear of nothing else."""
+
+REFUSED = "runtime.event.refused"
+"""The type of the event by which the source of another event hears that it was not taken in."""
+
+
+class Wrapper(msgspec.Struct, frozen=True, rename="camel"):
+    """What the Network says of an event; further fields are its own.
+
+    Attributes:
+        id: unique among all events.
+        run_id: what the event belongs to, in its source's words.
+        source: the node that sent it, as that said itself.
+        boundary: how far it may go.
+        timestamp: when, as the Network says.
+        target: the node that it is for; None for whoever has a contract for it.
+        caused_by: the event that it follows from.
+    """
+
+    id: Name
+    run_id: Text
+    source: Name
+    boundary: Boundary = "intra"
+    timestamp: Text = ""
+    target: Text | None = None
+    caused_by: Text | None = None
+
+
+class Payload(msgspec.Struct, frozen=True, rename="camel"):
+    """What an event says.
+
+    Attributes:
+        type: such as ``events.orders``.
+        data: any JSON value, untouched.
+        org_id: the organisation that its source says it belongs to.
+    """
+
+    type: Name
+    data: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+    org_id: Text | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A received event. Its ``hash`` is the Network's affair and is not looked at."""
+
+    payload: Payload
+    wrapper: Wrapper
+
+
+class _OrgInside(msgspec.Struct, rename="camel"):
+    org_id: Any = None
+
+
+def org_of(event: Event) -> str:
+    """The organisation that an event names: its payload's ``orgId``, or else its data's; "" for none."""
+    if event.payload.org_id:
+        return event.payload.org_id
+    data = bytes(event.payload.data)
+    if data[:1] != b"{" or b'"orgId"' not in data:
+        return ""
+    try:
+        inside = msgspec.json.decode(data, type=_OrgInside).org_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return inside if isinstance(inside, str) else ""
+
+
+def event_of(value: Any) -> Event | None:
+    """A decoded JSON value as an event; None where it has another shape."""
+    if not isinstance(value, dict) or not isinstance(value.get("payload"), dict):
+        return None
+    payload = value["payload"]
+    try:
+        data = msgspec.Raw(encode(payload.get("data")))
+        return Event(
+            payload=Payload(
+                type=msgspec.convert(payload.get("type"), Name),
+                data=data,
+                org_id=msgspec.convert(payload.get("orgId"), Text | None),
+            ),
+            wrapper=msgspec.convert(value.get("wrapper"), Wrapper),
+        )
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError, OverflowError):
+        return None
+
+
+class SentPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What an event of ours says; ``org_id`` is the owner of the graph that it comes from."""
+
+    type: str
+    data: Any
+    org_id: str = ""
+
+
+class Sending(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An event on its way to the Network (``event:send``); the Network gives it its id.
+
+    ``boundary`` has no default here, so that it is always written.
+    """
+
+    payload: SentPayload
+    source: str
+    run_id: str
+    boundary: Boundary
+    target: str = ""
+    caused_by: str = ""

@@ -1,0 +1,95 @@
+"""The Network as the settings ask for it, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import trio
+
+from engine.runtime import Runtime
+from service.network.bound import BoundExecutions
+from service.network.dispatcher import Dispatcher
+from service.network.outbox import Outbox
+from service.network.relay import Registration, Relay
+from service.network.requests import RECEIVE_PATH, RequestEvents
+from service.settings import Settings
+from service.siblings.status import Siblings
+from service.version import version
+
+LAST_SECONDS = 1.0
+"""How long the last events and the leave-taking may take when the service ends."""
+
+CAPABILITIES = (
+    "runtime.graph.load",
+    "runtime.routine.compile",
+    "runtime.routine.load",
+    "runtime.execution.manage",
+)
+"""What the platform's own runtime says of itself on the Network."""
+
+
+class Network:
+    """What this service has to do with events. Opened with :func:`open_network`.
+
+    Attributes:
+        dispatcher: gives events to executions.
+        outbox: what waits to be sent.
+        relay: the connection to the Network; None where there is none.
+        requests: observes HTTP requests; None where nobody is told of them.
+    """
+
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        node_id = settings.service_id
+        takes_part = settings.takes_part_in_network
+        self.outbox = Outbox(self._wake)
+        self._bound = BoundExecutions(runtime, self.outbox, node_id, publishes=takes_part)
+        self.dispatcher = Dispatcher(runtime, self._bound, self.outbox, node_id, settings.network_unowned_events)
+        self.relay: Relay | None = None
+        tells = takes_part and settings.network_request_events
+        self.requests = RequestEvents(self.outbox, node_id) if tells else None
+        runtime.observe(self._bound)
+
+    def _wake(self) -> None:
+        if self.relay is not None:
+            self.relay.wake()
+
+
+@asynccontextmanager
+async def open_network(
+    runtime: Runtime, settings: Settings, siblings: Siblings, url: str
+) -> AsyncIterator[Network]:
+    """The Network for the length of the block; at its end, this service takes leave of it.
+
+    Bindings take events that come by HTTP also where no Network is configured.
+
+    Args:
+        runtime: whose executions take part.
+        settings: where the Network lies, and how this service takes part.
+        siblings: the board on which the Network is to be seen.
+        url: where this service is reached, unless the settings say it.
+    """
+    network = Network(runtime, settings)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(network.dispatcher.run)
+        if settings.takes_part_in_network:
+            status = siblings.add("network")
+            registration = _registration(settings, url)
+            network.relay = Relay(settings.network_url, registration, network.outbox, network.dispatcher, status)
+            nursery.start_soon(network.relay.run)
+        yield network
+        if network.relay is not None:
+            with trio.move_on_after(LAST_SECONDS):
+                await network.relay.leave()
+        nursery.cancel_scope.cancel()
+
+
+def _registration(settings: Settings, url: str) -> Registration:
+    base = (settings.advertised_url or url).rstrip("/")
+    return Registration(
+        id=settings.service_id,
+        name="Runtime",
+        type="service",
+        capabilities=CAPABILITIES,
+        endpoint=f"{base}{RECEIVE_PATH}",
+        metadata={"startedAt": datetime.now(UTC).isoformat(timespec="milliseconds"), "version": version()},
+    )

@@ -1,0 +1,258 @@
+"""The task that keeps this service on the Network: it connects, registers, sends, receives, and comes back.
+
+    connect ──► node:register ──► heartbeats, events out, events in ──► the connection is gone
+       ▲          (acknowledged)                                              │
+       └────────────────────── a wait, longer with each failure in a row ◄────┘
+
+Nothing waits for it but what is to be sent. While the Network is away events wait in the outbox, within bounds. An
+event that was sent and not acknowledged when the connection went is not sent again: the Network may have routed
+it, and gives each event an id of its own, so that nobody could tell the second one from another event.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+import trio
+
+from service.network.complaints import Complaints
+from service.network.dispatcher import Dispatcher
+from service.network.events import event_of
+from service.network.outbox import Outbox, Waiting
+from service.network.session import NetworkError, Session, hold_session
+from service.siblings.backoff import Backoff
+from service.siblings.status import SiblingStatus
+
+REGISTER_SECONDS = 2.0
+"""Without an acknowledgement by then, the registration is sent again; by the platform's rule."""
+
+REGISTER_ATTEMPTS = 5
+"""On one connection, by the platform's rule; then the connection is made anew."""
+
+HEARTBEAT_SECONDS = 30.0
+"""By the platform's rule: the Network forgets nodes that are silent for 90."""
+
+ACK_SECONDS = 10.0
+"""For the acknowledgement of an event. It comes when the event has been routed."""
+
+UNACKNOWLEDGED = 32
+"""Events of graphs on their way at once; enough for a thousand in a second at 30 ms each."""
+
+STEADY_SECONDS = 5.0
+"""A connection that held for so long is no failed one: the next wait is a first one again."""
+
+_AROUND_BYTES = 100
+"""What a packet has around an event."""
+
+log = structlog.get_logger("network")
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """How a node makes itself known (``node:register``)."""
+
+    id: str
+    name: str
+    type: str
+    capabilities: tuple[str, ...]
+    endpoint: str
+    metadata: dict[str, str]
+
+
+class Relay:
+    """Keeps a connection to the Network.
+
+    Args:
+        url: of the Network.
+        registration: how this service makes itself known there.
+        outbox: what is to be sent.
+        dispatcher: takes what comes.
+        status: is told how the Network does.
+        chance: a number from 0 up to 1 at each call, for the waits.
+
+    Attributes:
+        counts: ``sent`` events, ``refused`` by the Network, and ``unconfirmed``, of which nobody knows.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        registration: Registration,
+        outbox: Outbox,
+        dispatcher: Dispatcher,
+        status: SiblingStatus,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._url = url
+        self._registration = registration
+        self._outbox = outbox
+        self._dispatcher = dispatcher
+        self._status = status
+        self._backoff = Backoff(chance)
+        self._session: Session | None = None
+        self._something_waits = trio.Event()
+        self._on_the_way = 0
+        self._complaints = Complaints(log, "event not sent")
+
+    def wake(self) -> None:
+        """Something waits in the outbox."""
+        self._something_waits.set()
+
+    async def run(self) -> None:
+        """Keep the connection until cancelled."""
+        while True:
+            began = trio.current_time()
+            reason = await self._stay()
+            if trio.current_time() - began >= STEADY_SECONDS and self._status.is_up:
+                self._backoff.reset()
+            wait_seconds = self._backoff.next_seconds()
+            self._status.failed(reason, retry_in_seconds=wait_seconds)
+            await trio.sleep(wait_seconds)
+
+    async def leave(self) -> None:
+        """Send what waits, and take leave of the Network; to be called within a deadline, while ``run`` runs."""
+        while self._session is not None and (len(self._outbox) or self._on_the_way):  # noqa: ASYNC110  once in a life
+            await trio.sleep(0.01)
+        if self._session is not None:
+            try:
+                node = {"nodeId": self._registration.id}
+                await self._session.call("node:unregister", node, timeout_seconds=ACK_SECONDS)
+                await self._session.leave()
+            except (NetworkError, trio.TooSlowError) as error:
+                log.debug("no leave taken", reason=str(error))
+
+    async def _stay(self) -> str:
+        """One connection, from its beginning to its end; why it ended."""
+        try:
+            await hold_session(self._url, self._on_event, self._live)
+        except NetworkError as error:
+            return str(error)
+        finally:
+            self._session = None
+        return "the connection is gone"
+
+    async def _live(self, session: Session) -> None:
+        """What is done on a connection, until one part of it fails, which ends them all."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.read)
+            nursery.start_soon(self._take_part, session)
+
+    async def _take_part(self, session: Session) -> None:
+        await self._register(session)
+        self._status.succeeded()
+        self._session = session
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._beat, session)
+            nursery.start_soon(self._send, session)
+
+    async def _register(self, session: Session) -> None:
+        for _ in range(REGISTER_ATTEMPTS):
+            try:
+                answer = await session.call("node:register", self._registration, timeout_seconds=REGISTER_SECONDS)
+            except trio.TooSlowError:
+                continue
+            if isinstance(answer, dict) and answer.get("ok") is True:
+                return
+            raise NetworkError(f"it does not register this service{_reason_of(answer)}")
+        raise NetworkError(f"no answer to {REGISTER_ATTEMPTS} registrations")
+
+    async def _beat(self, session: Session) -> None:
+        node = {"nodeId": self._registration.id}
+        while True:
+            await trio.sleep(HEARTBEAT_SECONDS)
+            try:
+                answer = await session.call("node:heartbeat", node, timeout_seconds=ACK_SECONDS)
+            except trio.TooSlowError:
+                continue  # some Networks acknowledge no heartbeats; whether it lives, its own pings say
+            if isinstance(answer, dict) and answer.get("ok") is False:
+                log.info("registered again", reason="the network has forgotten this service")
+                await self._register(session)
+
+    async def _send(self, session: Session) -> None:
+        room = trio.Semaphore(UNACKNOWLEDGED)
+        async with trio.open_nursery() as nursery:
+            while True:
+                await room.acquire()
+                waiting = await self._next()
+                self._on_the_way += 1
+                await nursery.start(self._send_one, session, waiting, room)
+
+    async def _send_one(
+        self,
+        session: Session,
+        waiting: Waiting,
+        room: trio.Semaphore,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Send an event. Whoever began it goes on when it is on the wire, so that events keep their order."""
+        on_the_wire = _Once(task_status.started)
+        try:
+            await self._send_event(session, waiting, on_the_wire)
+            on_the_wire()
+        finally:
+            self._on_the_way -= 1
+            room.release()
+
+    async def _next(self) -> Waiting:
+        while True:
+            waiting = self._outbox.take()
+            if waiting is not None:
+                return waiting
+            self._something_waits = trio.Event()
+            await self._something_waits.wait()
+
+    async def _send_event(self, session: Session, waiting: Waiting, on_the_wire: Callable[[], None]) -> None:
+        if len(waiting.text) + _AROUND_BYTES > session.max_payload_bytes:
+            self._count_loss("refused", f"more than the network takes: {session.max_payload_bytes} bytes")
+            return
+        sending = msgspec.Raw(waiting.text)
+        if waiting.is_news:
+            await session.emit("event:send", sending)
+            self.counts["sent"] += 1
+            return
+        is_known = False
+        try:
+            answer = await session.call(
+                "event:send", sending, timeout_seconds=ACK_SECONDS, on_the_wire=on_the_wire
+            )
+            is_known = True
+        except trio.TooSlowError:
+            return
+        finally:
+            if not is_known:
+                self._count_loss("unconfirmed", "sent, and not acknowledged")
+        if isinstance(answer, dict) and answer.get("ok") is True:
+            self.counts["sent"] += 1
+        else:
+            self._count_loss("refused", f"the network refuses it{_reason_of(answer)}")
+
+    def _count_loss(self, kind: str, reason: str) -> None:
+        self.counts[kind] += 1
+        self._complaints.tell(kind=kind, reason=reason)
+
+    def _on_event(self, name: str, args: list[Any]) -> Any:
+        if name != "event:received":
+            return None  # nodes that come and go, and contracts that are made, are no concern of ours
+        event = event_of(args[0] if args else None)
+        self._dispatcher.accept(event)
+        return {"ok": event is not None}
+
+
+def _reason_of(answer: Any) -> str:
+    reason = answer.get("error") if isinstance(answer, dict) else None
+    return f": {reason[:200]}" if isinstance(reason, str) else ""
+
+
+class _Once:
+    """Calls something the first time that it is called."""
+
+    def __init__(self, first: Callable[[], None]) -> None:
+        self._first: Callable[[], None] | None = first
+
+    def __call__(self) -> None:
+        first, self._first = self._first, None
+        if first is not None:
+            first()
