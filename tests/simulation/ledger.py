@@ -11,6 +11,7 @@ from itertools import count, pairwise
 import msgspec
 
 from engine.handler import Emission, Handler, HandlerError, Message
+from engine.lanes import APOCRYPHAL, CANONICAL
 from engine.observer import ExecutionObserver, FlowObserver
 from proto.execution import ExecutionSnapshot
 
@@ -62,6 +63,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self._running = 0
         self._numbers = count()
         self._parents: dict[bytes, bytes] = {}
+        self._lanes: dict[bytes, int] = {}
         self._latest: dict[int, int] = {}
         self._arrivals: dict[tuple[str, bytes], tuple[int, int]] = {}
         self._departures: dict[tuple[int, str, str, str, str], int] = {}
@@ -81,8 +83,17 @@ class Ledger(ExecutionObserver, FlowObserver):
         """A new value, unlike all others of the run, as JSON text."""
         value = b'"%d%s"' % (next(self._numbers), b"." * pad)
         self._parents[value] = parent
+        self._lanes[value] = self.lane_of(parent)
         self.trace.append(f"{node} makes {value.decode()}")
         return value
+
+    def note_injected(self, value: bytes, lane: int) -> None:
+        """A value is about to be injected in a lane."""
+        self._lanes[value] = lane
+
+    def lane_of(self, value: bytes) -> int:
+        """The lane that a value must be in: that of what it was made of; errors are apocryphal."""
+        return APOCRYPHAL if value.startswith(b"{") else self._lanes.get(value, CANONICAL)
 
     def thin(self, emissions: Sequence[Emission]) -> Sequence[Emission]:
         """The emissions, or none where the run has made enough."""
@@ -112,6 +123,8 @@ class Ledger(ExecutionObserver, FlowObserver):
     def begin(self, node: str, message: Message) -> None:
         """A handler begins with a message."""
         self.trace.append(f"{node} takes {message.value.decode()}")
+        if message.lane != self.lane_of(message.value):
+            self.violate(f"{node} was handed {message.value!r} in lane {message.lane}")
         self.handled[node, message.value] += 1
         if self.handled[node, message.value] > self._attempts[node]:
             self.violate(f"{node} was handed {message.value!r} {self.handled[node, message.value]} times")
@@ -188,14 +201,20 @@ class Ledger(ExecutionObserver, FlowObserver):
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         self.violations += self.look(target_node)
         self.emissions.add((node_id, port, message.value))
+        self._check_lane(node_id, message.value, message.lane)
         if message.sequence in self.edge_of:
             self.violate(f"sequence number {message.sequence} was used twice")
         self.edge_of[message.sequence] = message.edge
         if node_id not in self._unordered:
             self._check_departure((node_id, port, target_node, target_port), message.value)
 
-    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+    def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
         self.emissions.add((node_id, port, value))
+        self._check_lane(node_id, value, lane)
+
+    def _check_lane(self, node_id: str, value: bytes, lane: int) -> None:
+        if lane != self.lane_of(value):
+            self.violate(f"{node_id} emitted {value!r} in lane {lane}")
 
     def _check_departure(self, edge: tuple[str, str, str, str], value: bytes) -> None:
         """What a node sends must be in the order of what it was handed, edge by edge."""

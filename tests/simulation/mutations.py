@@ -75,6 +75,14 @@ async def _finish_twice(self: Instance, handler: Any, batch: Any, outcomes: Any)
     await _finish(self, handler, batch, outcomes)
 
 
+_send = Circuit.send
+
+
+async def _send_canonical(self: Circuit, node: Any, emissions: Any, derived_lane: int) -> None:
+    del derived_lane
+    await _send(self, node, emissions)
+
+
 def _replacing(owner: type, name: str, broken: Callable[..., Any]) -> Callable[[], Any]:
     return lambda: patch.object(owner, name, broken)
 
@@ -91,6 +99,7 @@ MUTATIONS: dict[str, Callable[[], Any]] = {
     "the last blocked sender is served first": _replacing(Inbox, "_admit_blocked", _admit_the_last_first),
     "drops are not reported": _replacing(Circuit, "drop", _drop_in_silence),
     "emissions leave twice": _replacing(Instance, "_finish", _finish_twice),
+    "lanes are forgotten": _replacing(Circuit, "send", _send_canonical),
 }
 
 

@@ -134,20 +134,22 @@ class Holder(Part):
 
     def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
         super().__init__(context, ledger)
-        self._held: list[tuple[float, bytes]] = []
+        self._held: list[tuple[float, bytes, int]] = []
         self._count = self.config.get("count", 1_000_000)
         self.holds_in_flight = "count" not in self.config
 
-    async def emissions(self, message: Message) -> Sequence[Emission]:
-        self._held.append((trio.current_time() + self.config["seconds"], message.value))
+    async def _outcome(self, message: Message) -> Outcome:
+        self.ledger.begin(self.node, message)
+        self._held.append((trio.current_time() + self.config["seconds"], message.value, message.lane))
         self.ledger.held[self.node] += 1
-        return self._take(len(self._held)) if len(self._held) >= self._count else ()
+        return self._take(len(self._held) if len(self._held) >= self._count else 0)
 
-    def _take(self, count: int) -> Sequence[Emission]:
+    def _take(self, count: int) -> Outcome:
         taken = self._held[:count]
         del self._held[:count]
         self.ledger.held[self.node] -= count
-        return [self.make(value) for _, value in taken]
+        emissions = self.ledger.thin([self.make(value) for _, value, _ in taken])
+        return Outcome(emissions, lanes=[lane for _, _, lane in taken] if emissions else ())
 
     def due(self) -> float | None:
         return self._held[0][0] if self._held and (self.holds_in_flight or self.config["seconds"]) else None
@@ -157,12 +159,12 @@ class Holder(Part):
 
     def release(self, now: float) -> Outcome:
         self.ledger.check_not_resting(self.node, "release")
-        return Outcome(self.ledger.thin(self._take(sum(due <= now for due, _ in self._held))))
+        return self._take(sum(due <= now for due, _, _ in self._held))
 
     def flush(self) -> Outcome:
         self.ledger.check_not_resting(self.node, "flush")
         self.ledger.flushed(self)
-        return Outcome(self.ledger.thin(self._take(len(self._held))))
+        return self._take(len(self._held))
 
 
 PARTS: dict[str, type[Part]] = {

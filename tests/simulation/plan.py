@@ -7,6 +7,7 @@ import msgspec
 
 from engine.limits import EngineLimits
 from proto.execution import Completion
+from proto.message import Lane
 
 MAX_NODES = 50
 
@@ -43,6 +44,10 @@ class Plan(msgspec.Struct, frozen=True):
     timeout_ms: float
     people: tuple[tuple[Action, ...], ...]
     is_watched: bool
+
+    def lane_of(self, value: bytes) -> Lane:
+        """The lane that a value is injected in: in a third of the runs, one value of four is apocryphal."""
+        return "apocryphal" if self.seed % 3 == 0 and sum(value) % 4 == 0 else "canonical"
 
 
 KINDS = ("fast", "slow", "throw", "crash", "delay", "gather", "flood", "aside", "source")

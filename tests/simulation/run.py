@@ -16,6 +16,7 @@ from engine.compilation import compile_graph
 from engine.errors import ConflictError, IllegalTransitionError, OverloadedError
 from engine.execution import Execution
 from engine.injection import locate
+from engine.lanes import NUMBERS
 from engine.wallclock import WallClock
 from proto.execution import ExecutionState
 from proto.message import Injection
@@ -159,7 +160,9 @@ class Run:
         ledger, execution, plan = self._ledger, self._execution, self._plan
         values = [b'"%s/%d"' % (name.encode(), index) for index in range(count)]
         keys = [(action.node, value) for value in values]
-        messages = [Injection(action.node, "in", msgspec.Raw(value)) for value in values]
+        messages = [Injection(action.node, "in", msgspec.Raw(value), plan.lane_of(value)) for value in values]
+        for message in messages:
+            ledger.note_injected(bytes(message.value), NUMBERS[message.lane])
         came = trio.current_time()
         try:
             await execution.inject(locate(execution.graph, messages, plan.limits), final=action.final)
