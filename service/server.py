@@ -39,6 +39,7 @@ from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
 from service.spans import Spans, open_spans
+from service.telemetry.graph_reports import GraphReports
 from service.telemetry.opening import open_telemetry
 from service.traced_client import traced
 from service.uncompressed import UncompressedWebSockets
@@ -116,18 +117,25 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
                         told_to_stop.set()
 
             nursery.start_soon(watch_signals)
-            async with open_spans(settings.otel_endpoint) as spans, open_configured_runtime(settings) as runtime:
-                await serve_runtime(runtime, settings, listener, announce, told_to_stop, spans)
+            reports = GraphReports()
+            async with (
+                open_spans(settings.otel_endpoint) as spans,
+                open_configured_runtime(settings, reports=reports) as runtime,
+            ):
+                await serve_runtime(runtime, settings, listener, announce, told_to_stop, spans, reports)
             nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def open_configured_runtime(settings: Settings, resolve: Resolve | None = None) -> AsyncIterator[Runtime]:
+async def open_configured_runtime(
+    settings: Settings, resolve: Resolve | None = None, reports: GraphReports | None = None
+) -> AsyncIterator[Runtime]:
     """A runtime as the settings ask for it.
 
     Args:
         settings: how the service runs.
         resolve: finds the addresses of the hosts of outgoing requests; the machine's resolver when absent.
+        reports: takes what graphs report; it is only counted when absent.
     """
     limits = settings.engine_limits()
     outside = open_outside(settings.outbound, settings.outbound_rules(), resolve)
@@ -137,6 +145,7 @@ async def open_configured_runtime(settings: Settings, resolve: Resolve | None = 
         open_http_client=traced(outside.open_client),
         fetch_source=SourceFetcher(outside.open_source_client),
         maximum_guest_limits=settings.guest_limits(),
+        sink=reports,
     ) as runtime:
         yield runtime
 
@@ -148,6 +157,7 @@ async def serve_runtime(
     announce: Callable[[str], None],
     told_to_stop: trio.Event,
     spans: Spans | None = None,
+    reports: GraphReports | None = None,
 ) -> None:
     """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
     runtime.observe(LoggingObserver())
@@ -159,7 +169,7 @@ async def serve_runtime(
     closing = trio.Event()
     async with (
         open_authenticator(settings) as authenticator,
-        open_telemetry(settings, readiness.siblings) as telemetry,
+        open_telemetry(settings, readiness.siblings, reports) as telemetry,
         open_network(runtime, settings, readiness.siblings, url) as network,
         open_live(runtime, settings, readiness, authenticator) as live,
         trio.open_nursery() as measuring,

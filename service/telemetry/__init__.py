@@ -7,7 +7,7 @@
     series.py         the ids of streams and of metrics, made once or found
     exporter.py       the task that sends batches, again and again
     requests.py       what is told of HTTP requests
-    graph_metrics.py  what nodes of graphs report as metrics
+    graph_reports.py  what nodes of graphs report as metrics and log lines
     opening.py        all of it put together
 
 Nothing here ever holds up a request or a graph: whoever has something to tell puts it into a queue and goes on. A

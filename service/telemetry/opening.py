@@ -14,7 +14,7 @@ from service.siblings.status import Siblings
 from service.telemetry.client import TIMEOUT_SECONDS, LoggingClient
 from service.telemetry.credentials import Credentials, FixedCredentials, SystemCredentials
 from service.telemetry.exporter import Exporter
-from service.telemetry.graph_metrics import GraphMetrics
+from service.telemetry.graph_reports import GraphReports
 from service.telemetry.requests import RequestTelemetry
 from service.telemetry.series import Series
 
@@ -33,7 +33,6 @@ class Telemetry:
     Attributes:
         exporter: sends, and counts what it sent and dropped.
         requests: observes HTTP requests.
-        graphs: takes the metrics of graphs.
     """
 
     def __init__(self, exporter: Exporter, settings: Settings, clock: WallClock) -> None:
@@ -41,18 +40,18 @@ class Telemetry:
         org = {"orgId": settings.telemetry_org_id} if settings.telemetry_org_id else {}
         self.exporter = exporter
         self.requests = RequestTelemetry(exporter, settings.service_id, {**org, **labels}, clock)
-        self.graphs = GraphMetrics(exporter, labels)
 
 
 @asynccontextmanager
 async def open_telemetry(
-    settings: Settings, siblings: Siblings, clock: WallClock | None = None
+    settings: Settings, siblings: Siblings, reports: GraphReports | None = None, clock: WallClock | None = None
 ) -> AsyncIterator[Telemetry | None]:
     """Telemetry for the length of the block, at whose end the last of it is sent; None where it is off.
 
     Args:
         settings: where it goes, and how.
         siblings: the board on which the logging service is to be seen.
+        reports: what graphs report; sent for the length of the block.
         clock: the time of day.
     """
     if not settings.sends_telemetry:
@@ -71,7 +70,12 @@ async def open_telemetry(
         exporter = Exporter(logging, series, siblings.add("logging"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exporter.run)
+            if reports is not None:
+                scope = {"serviceId": settings.service_id, "env": settings.telemetry_env}
+                reports.send_by(exporter, scope)
             yield Telemetry(exporter, settings, clock or WallClock())
+            if reports is not None:
+                reports.send_by(None, {})
             nursery.cancel_scope.cancel()
         with trio.move_on_after(LAST_SECONDS):
             await exporter.flush()

@@ -19,6 +19,7 @@ from engine.runtime import Runtime
 from service.guarded_network import Resolve
 from service.server import listen, open_configured_runtime, serve_runtime
 from service.settings import TABLE, Settings
+from service.telemetry.graph_reports import GraphReports
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,7 +109,8 @@ async def open_service(settings: Settings | None = None, resolve: Resolve | None
     """A service in this process, on a free port of this machine; ``resolve`` finds the hosts of its requests."""
     settings = settings or Settings(port=0)
     told_to_stop = trio.Event()
-    async with open_configured_runtime(settings, resolve) as runtime, trio.open_nursery() as nursery:
+    reports = GraphReports()
+    async with open_configured_runtime(settings, resolve, reports) as runtime, trio.open_nursery() as nursery:
         urls: list[str] = []
         serving = trio.Event()
 
@@ -117,7 +119,7 @@ async def open_service(settings: Settings | None = None, resolve: Resolve | None
             serving.set()
 
         listener = listen(settings.host, 0)
-        nursery.start_soon(serve_runtime, runtime, settings, listener, announce, told_to_stop)
+        nursery.start_soon(serve_runtime, runtime, settings, listener, announce, told_to_stop, None, reports)
         await serving.wait()
         async with httpx.AsyncClient(base_url=urls[0], timeout=20) as client:
             yield Service(url=urls[0], client=client, runtime=runtime, told_to_stop=told_to_stop)

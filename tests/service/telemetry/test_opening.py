@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
+from proto.message import Injection
 from service.settings import Settings, read_settings
 from service.telemetry.opening import LAST_SECONDS
 from tests.fakes.identity import FakeIdentity, serving_identity
@@ -135,6 +137,37 @@ async def test_a_logging_service_that_is_down_holds_up_nothing() -> None:
             assert (await service.client.get("/api/graphs")).status_code == 200
             began = trio.current_time()
         assert trio.current_time() - began < LAST_SECONDS + 2
+
+
+async def test_graphs_report_under_their_own_organisation() -> None:
+    """A number lands in a series of the graph's owner, a line in the service's stream, marked with whose it is."""
+    graph = {
+        "symbia": "1.0",
+        "name": "Reports",
+        "nodes": [
+            {
+                "id": "m",
+                "component": "symbia.sink.metric",
+                "config": {"name": "orders", "labels": {"region": "n"}},
+            },
+            {"id": "l", "component": "symbia.sink.log", "config": {"level": "warn", "message": "saw"}},
+        ],
+        "edges": [{"source": {"node": "m", "port": "out"}, "target": {"node": "l", "port": "in"}}],
+    }
+    async with serving_logging() as logging:
+        async with _measured(logging) as service:
+            loaded = await service.runtime.load_graph(graph, owner="org-a")
+            execution = await service.runtime.execute(loaded.id)
+            injection = Injection("m", "in", msgspec.Raw(b'{"value": 21}'))
+            await service.runtime.inject(execution.id, [injection])
+            await service.runtime.wait_quiescent(execution.id)
+        (point,) = logging.points["org-a", "orders"]
+        assert logging.metrics("org-a")[0]["metricType"] == "gauge"
+        (line,) = [each for each in logging.logs[STREAM] if each["metadata"]["eventType"] == "graph.log"]
+    assert point["value"] == 21
+    assert (point["labels"]["region"], point["labels"]["nodeId"]) == ("n", "m")
+    assert (line["level"], line["metadata"]["orgId"], line["metadata"]["nodeId"]) == ("warn", "org-a", "l")
+    assert "saw" in line["message"]
 
 
 async def test_nothing_is_sent_unless_it_is_configured() -> None:

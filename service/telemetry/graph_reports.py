@@ -1,0 +1,59 @@
+"""What nodes of graphs report (``symbia.sink.metric``, ``symbia.sink.log``), on its way to the logging service.
+
+A number belongs to the organisation that owns the graph: its series is found or made under that organisation.
+Lines go to the service's own stream, marked with whose they are. Without a logging service all is only counted.
+"""
+
+from collections.abc import Mapping
+
+import trio
+
+from engine.lanes import NAMES
+from engine.sinks import KeptSink, MetricPoint, SinkLine
+from engine.wallclock import WallClock
+from service.telemetry.exporter import Exporter
+from service.telemetry.records import DataPoint, Level, LogRecord, MetricRecord, timestamp_of
+
+_LEVELS: dict[str, Level] = {"debug": "debug", "info": "info", "warn": "warn", "error": "error"}
+
+
+class GraphReports(KeptSink):
+    """The sink of a service's runtime. It is made before there is anybody to send to, and told later.
+
+    Args:
+        clock: the time of day.
+    """
+
+    def __init__(self, clock: WallClock | None = None) -> None:
+        super().__init__()
+        self._clock = clock or WallClock()
+        self._exporter: Exporter | None = None
+        self._scope: dict[str, str] = {}
+
+    def send_by(self, exporter: Exporter | None, scope: Mapping[str, str]) -> None:
+        """Give what is reported from now on to an exporter, marked with a scope; None for to nobody."""
+        self._exporter = exporter
+        self._scope = dict(scope)
+
+    def metric(self, point: MetricPoint) -> bool:
+        """Take a number."""
+        if self._exporter is not None:
+            # No label for the execution: each would be a time series of its own, without end.
+            labels = {**point.labels, **self._scope, "nodeId": point.place.node_id, "lane": NAMES[point.lane]}
+            data = DataPoint(self._now(), point.value, labels)
+            self._exporter.graph_metrics.put(MetricRecord(point.name, data, point.place.owner))
+        return super().metric(point)
+
+    def line(self, line: SinkLine) -> bool:
+        """Take a line."""
+        if self._exporter is not None:
+            origin = {"executionId": line.place.execution_id, "nodeId": line.place.node_id}
+            marks = {**self._scope, "eventType": "graph.log", **origin, "lane": NAMES[line.lane]}
+            if line.place.owner:
+                marks["orgId"] = line.place.owner
+            level = _LEVELS.get(line.level, "info")
+            self._exporter.logs.put(LogRecord(self._now(), level, line.message, dict(marks)))
+        return super().line(line)
+
+    def _now(self) -> str:
+        return timestamp_of(self._clock.milliseconds_at(trio.current_time()))
