@@ -8,7 +8,7 @@ import msgspec
 
 from engine import config as configuration
 from engine.bindings import bindings_of, check_bindings
-from engine.component import Component, input_names, outputs_of
+from engine.component import Builtin, Component, input_names, outputs_of
 from engine.errors import InvalidGraphError
 from engine.ingress import check_ingress
 from engine.lanes import port_lanes
@@ -89,6 +89,8 @@ async def compile_graph(
             Target(index, index_of[edge.target.node], port)
         )
         target.incoming.append(index)
+    for tables in nodes:
+        tables.join_twins()
     return LoadedGraph(
         id=str(uuid4()),
         definition=definition,
@@ -128,6 +130,14 @@ class _NodeTables:
         self.outputs = outputs_of(component, node.config)
         self.routes: list[list[Target]] = [[] for _ in self.outputs]
         self.incoming: list[int] = []
+
+    def join_twins(self) -> None:
+        """Let a port without edges share those of its other name."""
+        component = self.component
+        if isinstance(component, Builtin) and component.twins is not None:
+            first, second = map(self.outputs.index, component.twins)
+            self.routes[first] = self.routes[first] or self.routes[second]
+            self.routes[second] = self.routes[second] or self.routes[first]
 
 
 def _compile_node(index: int, node: Node, tables: _NodeTables, limits: EngineLimits) -> CompiledNode:

@@ -44,6 +44,8 @@ class Builtin:
         definition: what it says of itself.
         make: a new handler for a place.
         is_source: whether it emits by itself, so that the executions of its graphs live until they are stopped.
+        twins: two output ports that are one port by two names: where edges leave by one of them only, what is
+            emitted on the other takes them too.
     """
 
     def __init__(
@@ -52,10 +54,12 @@ class Builtin:
         make: Callable[[InstanceContext], Handler],
         *,
         is_source: bool = False,
+        twins: tuple[str, str] | None = None,
     ) -> None:
         self._definition = definition
         self._make = make
         self.is_source = is_source
+        self.twins = twins
 
     @property
     def definition(self) -> ComponentDefinition:

@@ -2,7 +2,8 @@
 
 It is the entry and the exit of many graphs, so it decodes nothing and builds one outcome per message.
 Compiled routines name its ports ``input`` and ``output`` where graphs by hand name them ``in`` and ``out``. Both
-pairs are declared, and a value leaves by the twin of the port that it came by, so neither spelling sees the other.
+pairs are declared, and a value leaves by the twin of the port that it came by. Where edges leave by one of the
+outputs only, they are taken whichever port the value came by: nobody has to know how the other end is spelt.
 """
 
 from collections.abc import Sequence
@@ -32,4 +33,4 @@ def _make(_context: InstanceContext) -> Handler:
     return Passthrough()
 
 
-PASSTHROUGH = Builtin(DEFINITION, _make)
+PASSTHROUGH = Builtin(DEFINITION, _make, twins=("out", "output"))

@@ -81,6 +81,28 @@ async def outputs(
             [("in", {"a": {"b": 1}}), ("in", 0)],
             [("out", 1), ("out", None)],
         ),
+        ("io.collect", {}, [("in", [1])], [("out", [1])]),
+        ("io.delay", {"ms": 20}, [("in", 1), ("in", 2)], [("out", 1), ("out", 2)]),
+        ("transform.map", {"mapping": {"b": "a.c"}}, [("in", {"a": {"c": 1}})], [("out", {"b": 1})]),
+        ("logic.filter", {"op": "gt", "value": 1}, [("in", 2), ("in", 1)], [("pass", 2), ("fail", 1)]),
+        (
+            "logic.switch",
+            {"field": "t", "ports": ["a"]},
+            [("in", {"t": "a"}), ("in", {"t": "b"})],
+            [("a", {"t": "a"}), ("default", {"t": "b"})],
+        ),
+        (
+            "compute.arithmetic",
+            {"expression": "{a} / 8"},
+            [("in", {"a": 1})],
+            [("out", {"result": 0.125, "method": "arithmetic", "expression": "1 / 8", "exact": True})],
+        ),
+        (
+            "state.join",
+            {"select": {"x": "a"}},
+            [("in", {"key": "b"}), ("in", {"key": "a", "value": 1})],
+            [("pending", {"have": 0, "need": 1, "missing": ["x"]}), ("out", {"x": 1})],
+        ),
     ],
 )
 async def test_component_in_a_graph(
@@ -88,6 +110,23 @@ async def test_component_in_a_graph(
 ) -> None:
     """What goes in leaves by the documented ports, and the execution completes with nothing held back."""
     assert await outputs(component, config, messages) == expected
+
+
+@pytest.mark.parametrize("into", ["in", "input"])
+@pytest.mark.parametrize("leaving", ["out", "output"])
+async def test_both_spellings_of_a_passthrough_meet(into: str, leaving: str) -> None:
+    """A value that comes by one spelling takes the edges of the other, where there are no others."""
+    document = graph("io.collect", {})
+    document["nodes"].append({"id": "entry", "component": "symbia.core.passthrough"})
+    document["edges"] = [{"source": {"node": "entry", "port": leaving}, "target": {"node": "node", "port": "in"}}]
+    async with open_runtime() as runtime:
+        loaded = await runtime.load_graph(document)
+        execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
+        seen = Outputs()
+        with runtime.watch(execution.id, seen):
+            await runtime.inject(execution.id, [Injection("entry", into, msgspec.Raw(b"7"))], final=True)
+            await runtime.wait_finished(execution.id)
+    assert seen.values == [("out", 7)]
 
 
 async def test_request_in_a_graph() -> None:
@@ -134,6 +173,11 @@ class _ByNode(FlowObserver):
         ("data.json-transform", {"path": "a["}, "path"),
         ("core.filter", {}, "predicate"),
         ("core.map", {"expression": "value *"}, "expression"),
+        ("io.collect", {"keep": True}, "keep"),
+        ("transform.map", {"maping": {}}, "maping"),
+        ("compute.arithmetic", {"expression": "{a} +"}, "expression"),
+        ("state.rollup", {"expected": ["a"], "op": "median"}, "op"),
+        ("sink.metric", {}, "name"),
     ],
 )
 async def test_wrong_configuration_refuses_the_graph(component: str, config: dict[str, Any], path: str) -> None:
