@@ -115,7 +115,7 @@ def open_peer(name: str, *, install: bool = True) -> Iterator[Peer]:
     Raises:
         PeerMissingError: it cannot be had here.
     """
-    command_of = _node_command if name in NODE_PEERS else _python_command
+    command_of = node_command if name in NODE_PEERS else _python_command
     with Peer.running(command_of(name, install=install)) as peer:
         yield peer
 
@@ -140,7 +140,7 @@ def serve_express(*, install: bool = True) -> Iterator[int]:
     Raises:
         PeerMissingError: it cannot be had here.
     """
-    command = _node_command("express", install=install, program="server.js")
+    command = node_command("express", install=install, program="server.js")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -149,7 +149,12 @@ def serve_express(*, install: bool = True) -> Iterator[int]:
             process.kill()
 
 
-def _node_command(name: str, *, install: bool, program: str = "peer.js") -> list[str]:
+def node_command(name: str, *, install: bool, program: str = "peer.js") -> list[str]:
+    """The command that runs a peer for Node.js, which is installed first where it may be.
+
+    Raises:
+        PeerMissingError: it cannot be had here.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise PeerMissingError(f"{name} is left out: it needs node and npm")

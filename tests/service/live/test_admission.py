@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from proto.codec import decode
 from service.origins import read_origins
 from tests.service.identified import PASS, World, open_world
 from tests.service.live.plain_client import Headers, PlainClient, open_plain
 from tests.service.live.test_websocket import upgrade
 from tests.service.minting import SECRET, claims, hs
+from tests.service.serving import Service
 
 
 @asynccontextmanager
@@ -188,3 +190,45 @@ async def test_the_switch_lets_everybody_in_and_only_over_sockets() -> None:
         _, execution_id = await world.alice.start(PASS)
         assert (await client.say("execution:subscribe", executionId=execution_id))["state"] == "running"
         assert (await world.stranger.call("GET", f"/api/executions/{execution_id}")).status_code == 401
+
+
+async def packet_of(service: Service, auth: str, headers: dict[str, str] | None = None) -> tuple[str, str]:
+    """The id of a Socket.IO session over polling, and what the server says to a connect packet with ``auth``."""
+    path = "/socket.io/?EIO=4&transport=polling"
+    opened = await service.client.get(path, headers=headers)
+    sid = str(decode(opened.content[1:])["sid"])
+    assert (await service.client.post(f"{path}&sid={sid}", content=f"40{auth}")).status_code == 200
+    return sid, (await service.client.get(f"{path}&sid={sid}")).text
+
+
+async def test_socketio_clients_give_the_same_credentials_in_auth() -> None:
+    """A token, a key or a header lets in; anything else is told in connect_error, as the platform tells it."""
+    async with open_world() as world:
+        key = world.identity.add_api_key("robot", "org-a")
+        for auth in ('{"token": "token-of-alice"}', f'{{"apiKey": "{key}"}}'):
+            assert (await packet_of(world.service, auth))[1].startswith("40{")
+        bearer = {"Authorization": "Bearer token-of-alice"}
+        assert (await packet_of(world.service, "", bearer))[1].startswith("40{")
+        for auth in ("", '{"token": "wrong"}', '{"token": 7}', '{"token": ""}'):
+            refused = decode((await packet_of(world.service, auth))[1].removeprefix("44").encode())
+            assert refused == {"message": "Authentication required", "data": {"code": "auth.required"}}
+        foreign = (await packet_of(world.service, '{"token": "token-of-alice", "orgId": "org-b"}'))[1]
+        assert decode(foreign.removeprefix("44").encode())["message"] == "Access denied to requested organization"
+
+
+async def test_a_socketio_client_whose_token_expires_is_told_and_disconnected() -> None:
+    """It hears the event error, then that its namespace is closed, after which it does not come back by itself."""
+    token = hs(SECRET, body=claims(exp=time.time() + 0.5))
+    async with open_world(identity_service_url="", jwt_secret=SECRET) as world:
+        sid, let_in = await packet_of(world.service, f'{{"token": "{token}"}}')
+        assert let_in.startswith("40{")
+        told = ""
+        with trio.fail_after(10):
+            while "41" not in told.split("\x1e"):
+                poll = await world.service.client.get(f"/socket.io/?EIO=4&transport=polling&sid={sid}")
+                told += "\x1e" + poll.text
+        (error,) = (text for text in told.split("\x1e") if text.startswith("42"))
+        assert decode(error[2:].encode()) == [
+            "error",
+            {"message": "Authentication required", "code": "auth.required"},
+        ]
