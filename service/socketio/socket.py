@@ -29,6 +29,9 @@ SID_BYTES = 15
 MAX_WAITING_BYTES = 1_000_000
 """Of events whose turn has not come; one more is taken in than that, so that any event can be."""
 
+LOGGED_CHARACTERS = 100
+"""Of an event's name in a log line; clients choose it."""
+
 log = structlog.get_logger("socketio")
 
 
@@ -293,9 +296,9 @@ class Socket:
             if packet.id is not None and self._stage is Stage.CONNECTED:
                 await self._send(parcel(*write_packet(self._ack_of(packet.id, result))))
         except SocketClosedError:
-            log.debug("client gone meanwhile", sid=self.id, handler=event)
+            log.debug("client gone meanwhile", sid=self.id, handler=event[:LOGGED_CHARACTERS])
         except Exception:
-            log.exception("event handler failed", namespace=self.namespace.name, handler=event)
+            log.exception("event handler failed", namespace=self.namespace.name, handler=event[:LOGGED_CHARACTERS])
 
     def _ack_of(self, ack_id: int, result: Any) -> Packet:
         values = [] if result is None else list(result) if isinstance(result, tuple) else [result]
