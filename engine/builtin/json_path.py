@@ -17,6 +17,37 @@ def fields(path: str) -> tuple[str, ...] | None:
     return tuple(path.split(".")) if _DOTTED.fullmatch(path) else None
 
 
+class Document:
+    """A JSON text that is looked into more than once: each object on a way is scanned once."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._opened: dict[tuple[str, ...], dict[str, msgspec.Raw]] = {}
+
+    def find(self, names: tuple[str, ...]) -> bytes | None:
+        """As :func:`find`.
+
+        Raises:
+            msgspec.DecodeError: the text is no JSON.
+        """
+        place = msgspec.Raw(self._text)
+        for depth, name in enumerate(names):
+            inside = self._opened.get(names[:depth])
+            if inside is None:
+                inside = self._opened[names[:depth]] = _fields_of(place)
+            if name not in inside:
+                return None
+            place = inside[name]
+        return bytes(place)
+
+
+def _fields_of(place: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return _object_decoder.decode(place)
+    except msgspec.ValidationError:  # JSON, but no object
+        return {}
+
+
 def find(text: bytes, names: tuple[str, ...]) -> bytes | None:
     """The JSON text at the end of the fields ``names``; None when the way leads through no object or no such key.
 
@@ -25,13 +56,4 @@ def find(text: bytes, names: tuple[str, ...]) -> bytes | None:
     Raises:
         msgspec.DecodeError: the text is no JSON.
     """
-    place = msgspec.Raw(text)
-    for name in names:
-        try:
-            inside = _object_decoder.decode(place)
-        except msgspec.ValidationError:  # JSON, but no object
-            return None
-        if name not in inside:
-            return None
-        place = inside[name]
-    return bytes(place)
+    return Document(text).find(names)

@@ -125,6 +125,8 @@ class RememberStep(Builtin):
         if "field" in config and "value" in config:
             message = "field and value both say what is remembered; give one of them"
             problems.append(Problem("config.expression_count", "value", message))
+        if isinstance(config.get("value"), str):
+            problems += Template(config["value"]).problems("value")
         return tuple(problems)
 
 

@@ -76,29 +76,43 @@ def read_message(text: bytes) -> RoutineMessage:
         return plain
 
 
-def find(message: RoutineMessage, names: tuple[str, ...], defaults: dict[str, msgspec.Raw]) -> bytes | None:
-    """The JSON text that a dotted path means; None where it means nothing.
-
-    ``value.a`` leads into the value and ``variables.a`` into the variables; any other path into the variable of
-    its first name, or else into the value's field.
+class Lookup:
+    """Dotted paths into one message, however many.
 
     Args:
         message: what is looked into.
-        names: the path.
         defaults: variables that no step has set.
-
-    Raises:
-        msgspec.DecodeError: what the way leads through is no JSON.
     """
-    first, rest = names[0], names[1:]
-    if first == "value":
-        return json_path.find(bytes(message.value), rest)
-    variables = {**defaults, **message.variables}
-    if first == "variables":
-        if not rest:
-            return encode(variables)
-        first, rest = rest[0], rest[1:]
-        return json_path.find(bytes(variables[first]), rest) if first in variables else None
-    if first in variables:
-        return json_path.find(bytes(variables[first]), rest)
-    return json_path.find(bytes(message.value), names)
+
+    def __init__(self, message: RoutineMessage, defaults: dict[str, msgspec.Raw]) -> None:
+        self._message = message
+        self._defaults = defaults
+        self._value = json_path.Document(bytes(message.value))
+        self._opened: dict[str, json_path.Document] = {}
+
+    def find(self, names: tuple[str, ...]) -> bytes | None:
+        """The JSON text that a path means; None where it means nothing.
+
+        ``value.a`` leads into the value and ``variables.a`` into the variables; any other path into the variable
+        of its first name, or else into the value's field.
+
+        Raises:
+            msgspec.DecodeError: what the way leads through is no JSON.
+        """
+        first, rest = names[0], names[1:]
+        if first == "value":
+            return self._value.find(rest)
+        if first == "variables":
+            return self._in_variable(*rest) if rest else encode({**self._defaults, **self._message.variables})
+        if first in self._message.variables or first in self._defaults:
+            return self._in_variable(*names)
+        return self._value.find(names)
+
+    def _in_variable(self, name: str, *rest: str) -> bytes | None:
+        document = self._opened.get(name)
+        if document is None:
+            held = self._message.variables.get(name, self._defaults.get(name))
+            if held is None:
+                return None
+            document = self._opened[name] = json_path.Document(bytes(held))
+        return document.find(rest)

@@ -83,12 +83,18 @@ class SayStep(Builtin):
         if all(key in config for key in WORDS):
             message = "content and message are two names of the same; give one of them"
             return (Problem("config.expression_count", WORDS[-1], message),)
-        return ()
+        key, words = _words(config)
+        return Template(words).problems(key)
+
+
+def _words(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The key of what is said, and the text; "" where there is none."""
+    key = next((key for key in WORDS if key in config), "description")
+    return key, config.get(key) or ""
 
 
 def _make_say(context: InstanceContext) -> Handler:
-    given = [context.config[key] for key in WORDS if key in context.config]
-    words = given[0] if given else context.config.get("description", "")
+    _, words = _words(context.config)
     return Say(Template(words), defaults_of(context)) if words else model_missing("say", context, "content")
 
 

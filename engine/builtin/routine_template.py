@@ -9,10 +9,14 @@ import re
 import msgspec
 
 from engine.builtin import json_path
-from engine.builtin.routine_message import RoutineMessage, find
+from engine.builtin.routine_message import Lookup, RoutineMessage
+from proto.problem import Problem
 
 FILLED_LIMIT_BYTES = 64 * 1024
 """Text of one filled template. What is said is for people; more belongs into a value."""
+
+PLACEHOLDERS_LIMIT = 200
+"""Placeholders of one template. Each is looked for in each message, and many messages may come at once."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -47,6 +51,17 @@ class Template:
                 end = match.end()
         self._pieces.append(text[end:])
 
+    def problems(self, key: str) -> list[Problem]:
+        """Why a graph whose node is configured with this text under ``key`` is refused."""
+        size_bytes = sum(len(piece.encode()) for piece in self._pieces)
+        if size_bytes > FILLED_LIMIT_BYTES:
+            message = f"{key} has {size_bytes} bytes beside its placeholders; {FILLED_LIMIT_BYTES} are allowed"
+            return [Problem("config.template_too_long", key, message)]
+        if len(self._paths) > PLACEHOLDERS_LIMIT:
+            message = f"{key} has {len(self._paths)} placeholders; {PLACEHOLDERS_LIMIT} are allowed"
+            return [Problem("config.too_many_placeholders", key, message)]
+        return []
+
     def fill(self, message: RoutineMessage, defaults: dict[str, msgspec.Raw]) -> Filled:
         """The text for one message: strings as they are, everything else as JSON.
 
@@ -57,13 +72,14 @@ class Template:
         parts: list[str] = []
         missing: list[str] = []
         size_bytes = 0
+        lookup = Lookup(message, defaults)
         found: dict[tuple[str, ...], bytes | None] = {}
         for piece, names in zip(self._pieces, [*self._paths, None], strict=True):
             parts.append(piece)
             if names is None:
                 continue
             if names not in found:
-                found[names] = find(message, names, defaults)
+                found[names] = lookup.find(names)
             text = found[names]
             if text is None:
                 missing.append(".".join(names))

@@ -54,3 +54,12 @@ def test_agrees_with_the_library(value: Any, names: list[str]) -> None:
     """A dotted path finds what JMESPath finds."""
     found = json_path.find(json.dumps(value).encode(), tuple(names))
     assert json.loads(found or b"null") == jmespath.search(".".join(names), value)
+
+
+@given(OBJECTS, st.lists(st.lists(NAMES, max_size=4).map(tuple), max_size=6))
+def test_looking_twice_finds_the_same(value: Any, ways: list[tuple[str, ...]]) -> None:
+    """What was opened on the way to one path misleads nobody on the way to another."""
+    text = json.dumps(value).encode()
+    document = json_path.Document(text)
+    for names in (*ways, *ways):
+        assert document.find(names) == json_path.Document(text).find(names)

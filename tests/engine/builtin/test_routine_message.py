@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin import routine_message
-from engine.builtin.routine_message import RoutineMessage, VariablesLimitError, find, read_message
+from engine.builtin.routine_message import Lookup, RoutineMessage, VariablesLimitError, read_message
 from proto.codec import encode
 from tests.engine.builtin.harness import JSON_VALUES
 
@@ -102,4 +102,4 @@ def test_variables_are_bounded_in_number_and_size() -> None:
 def test_a_path_leads_to_variables_first(path: str, found: bytes | None) -> None:
     """A bare name is a variable if there is one, set or by default, and else a field of the value."""
     message = read_message(b'{"value":{"name":"in the value","only":1.10},"variables":{"name":{"first":"Ann"}}}')
-    assert find(message, tuple(path.split(".")), {"default": msgspec.Raw(b"0")}) == found
+    assert Lookup(message, {"default": msgspec.Raw(b"0")}).find(tuple(path.split("."))) == found

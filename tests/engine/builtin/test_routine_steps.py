@@ -215,3 +215,13 @@ async def test_a_condition_that_is_no_expression_refuses_the_graph(condition: st
     async with open_sandboxes(None) as host:
         runner = ExpressionRunner(CHECK, host)
         assert [problem.path for problem in await runner.check({"condition": condition})] == ["condition"]
+
+
+@pytest.mark.parametrize(
+    ("component", "key"), [(SAY, "content"), (SAY, "message"), (SAY, "description"), (REMEMBER, "value")]
+)
+async def test_words_beyond_all_bounds_refuse_the_graph(component: Component, key: str) -> None:
+    """A megabyte of placeholders would keep every other graph waiting at each message; it is not loaded."""
+    for text in ("{a}" * 300_000, "x" * 100_000):
+        assert [problem.path for problem in await component.check({key: text})] == [key]
+    assert await component.check({key: "{a}" * 200}) == []

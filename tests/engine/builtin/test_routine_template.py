@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin.routine_message import RoutineMessage, read_message
-from engine.builtin.routine_template import FILLED_LIMIT_BYTES, Filled, FilledTooLongError, Template
+from engine.builtin.routine_template import (
+    FILLED_LIMIT_BYTES,
+    PLACEHOLDERS_LIMIT,
+    Filled,
+    FilledTooLongError,
+    Template,
+)
 from proto.codec import encode
 from tests.engine.builtin.harness import JSON_VALUES
 
@@ -48,6 +54,15 @@ def test_a_filled_text_is_bounded() -> None:
     with pytest.raises(FilledTooLongError):
         fill("x" * (FILLED_LIMIT_BYTES + 1), 1)
     assert len(fill("x" * FILLED_LIMIT_BYTES, 1).text) == FILLED_LIMIT_BYTES
+
+
+def test_a_template_is_bounded_before_any_message_comes() -> None:
+    """Text and placeholders at their bounds are taken; one more is a problem that names the key."""
+    fitting = ("x" * FILLED_LIMIT_BYTES, "{a}" * PLACEHOLDERS_LIMIT, "{}" * PLACEHOLDERS_LIMIT * 2)
+    assert [Template(text).problems("content") for text in fitting] == [[], [], []]
+    for text, code in ((fitting[0] + "é", "template_too_long"), (fitting[1] + "{b}", "too_many_placeholders")):
+        (problem,) = Template(text).problems("content")
+        assert (problem.code, problem.path) == (f"config.{code}", "content")
 
 
 @given(st.text(max_size=40) | st.text(alphabet="{}value. a", max_size=40), JSON_VALUES)
