@@ -224,4 +224,4 @@ async def test_words_beyond_all_bounds_refuse_the_graph(component: Component, ke
     """A megabyte of placeholders would keep every other graph waiting at each message; it is not loaded."""
     for text in ("{a}" * 300_000, "x" * 100_000):
         assert [problem.path for problem in await component.check({key: text})] == [key]
-    assert await component.check({key: "{a}" * 200}) == []
+    assert not await component.check({key: "{a}" * 200})
