@@ -29,6 +29,9 @@ MAX_HINTS = 20
 MAX_UNKNOWN_PARAMS = 20
 """Unknown params of one step that are named; ``params`` may have any number."""
 
+SHOWN_CHARACTERS = 100
+"""Of a name that is nobody's; a longer one is like no param, and comparing it would take its time."""
+
 
 def is_routine(document: Any) -> bool:
     """Whether a document means to be a routine definition, and not a graph."""
@@ -196,7 +199,7 @@ def _step(item: Any, path: str, names: set[str], taken: set[str], found: Finding
     if not step_type:
         found.error("MISSING_STEP_TYPE", f"{path}.type", "Step must have a type")
     elif not isinstance(step_type, str) or step_type not in STEP_KINDS:
-        shown = str(step_type)[:100]
+        shown = str(step_type)[:SHOWN_CHARACTERS]
         message = f"Unknown step type: {shown}; known are {', '.join(STEP_KINDS)}"
         found.error("UNKNOWN_STEP_TYPE", f"{path}.type", message)
     if not item.get("description"):
@@ -217,14 +220,14 @@ def _check_params(step_type: str, params: dict[str, Any], path: str, names: set[
     """Warn of what a step would not read, and of what it would need a language model for."""
     kind = STEP_KINDS[step_type]
     unknown = [key for key in params if key not in kind.params and key not in {"description", "llm"}]
-    for key in unknown[:MAX_UNKNOWN_PARAMS]:
-        shown = key[:100]
-        if key.startswith("_"):
-            found.error(
-                "RESERVED_PARAM", f"{path}.{shown}", f"Params beginning with _ are the compiler's: {shown}"
-            )
-            continue
-        close = get_close_matches(key, kind.params, n=1) if next(found.hints, None) is not None else []
+    reserved = [key for key in unknown if key.startswith("_")]
+    for key in reserved[:MAX_UNKNOWN_PARAMS]:
+        shown = key[:SHOWN_CHARACTERS]
+        found.error("RESERVED_PARAM", f"{path}.{shown}", f"Params beginning with _ are the compiler's: {shown}")
+    for key in [key for key in unknown if not key.startswith("_")][:MAX_UNKNOWN_PARAMS]:
+        shown = key[:SHOWN_CHARACTERS]
+        may_hint = shown == key and next(found.hints, None) is not None
+        close = get_close_matches(key, kind.params, n=1) if may_hint else []
         hint = f"; did you mean {close[0]}?" if close else ""
         found.warn("UNKNOWN_PARAM", f"{path}.{shown}", f"A {step_type} step does not read {shown}{hint}")
     target = params.get(CALL_TARGET) if step_type == "call" else None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
-from engine.routine.validation import MAX_UNKNOWN_PARAMS, is_routine, validate
+from engine.routine.validation import MAX_HINTS, MAX_UNKNOWN_PARAMS, is_routine, validate
 from tests.engine.routine.definitions import DOCUMENTS, STEP_TYPES, definition, routine, step
 
 GOOD = definition(routine("Main", step("say", content="Hi")))
@@ -201,3 +201,21 @@ def test_any_document_is_judged(document: Any) -> None:
     valid, found = validate(document)
     assert (valid is None) == bool(found.errors)
     assert all(problem.message and problem.code for problem in (*found.errors, *found.warnings))
+
+
+def test_a_reserved_param_does_not_hide_behind_others() -> None:
+    """However many unknown params stand before it, it refuses the definition."""
+    hidden = {**{f"more{number}": 1 for number in range(MAX_UNKNOWN_PARAMS)}, "_routine": "x"}
+    assert errors(definition(routine("A", step("call", routineName="A2", **hidden)))) == [
+        ("RESERVED_PARAM", "routines[0].steps[0].params._routine")
+    ]
+
+
+def test_a_name_of_any_length_is_not_compared_with_others() -> None:
+    """A hint is for a slip of the pen: names of 50,000 letters cost no time, and take no hint from others."""
+    long = {f"content{number}" + "a" * 50_000: 1 for number in range(MAX_HINTS)}
+    document = definition(
+        routine("A", step("say", "s1", content="Hi", **long), step("say", "s2", content="Hi", contenta=1))
+    )
+    *_, last = validate(document)[1].warnings
+    assert last.message == "A say step does not read contenta; did you mean content?"
