@@ -6,6 +6,8 @@ from typing import Literal
 import msgspec
 
 from benchmarks.families.latency import HOP_ALONE, HOP_BARE, HOP_LOADED
+from benchmarks.families.sockets import ALONE as NO_CLIENTS
+from benchmarks.families.sockets import WATCHED, WORKLOAD
 from benchmarks.results import Result, Run
 
 JAVASCRIPT = "symbia-runtime, JavaScript"
@@ -63,6 +65,7 @@ PROMISES = (
     Promise("batches of 500 over HTTP", "3 JavaScript nodes", "batches of 500", "at least", 90_000),
     Promise("open ten JavaScript nodes", "open ten instances", "from a warm cache", "at most", 12),
     Promise("memory of an idle instance", "memory of an idle instance", "resident", "at most", 0.6),
+    Promise("throughput while 100 of 1,000 clients watch", WORKLOAD, WATCHED, "at least", 0.5, NO_CLIENTS),
     Promise("heartbeat beside 40 spinning guests", "1 ms heartbeat", "p99", "at most", 10),
 )
 
