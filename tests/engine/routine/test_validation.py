@@ -205,7 +205,7 @@ def test_any_document_is_judged(document: Any) -> None:
 
 def test_a_reserved_param_does_not_hide_behind_others() -> None:
     """However many unknown params stand before it, it refuses the definition."""
-    hidden = {**{f"more{number}": 1 for number in range(MAX_UNKNOWN_PARAMS)}, "_routine": "x"}
+    hidden: dict[str, Any] = {**{f"more{number}": 1 for number in range(MAX_UNKNOWN_PARAMS)}, "_routine": "x"}
     assert errors(definition(routine("A", step("call", routineName="A2", **hidden)))) == [
         ("RESERVED_PARAM", "routines[0].steps[0].params._routine")
     ]
@@ -213,7 +213,7 @@ def test_a_reserved_param_does_not_hide_behind_others() -> None:
 
 def test_a_name_of_any_length_is_not_compared_with_others() -> None:
     """A hint is for a slip of the pen: names of 50,000 letters cost no time, and take no hint from others."""
-    long = {f"content{number}" + "a" * 50_000: 1 for number in range(MAX_HINTS)}
+    long: dict[str, Any] = {f"content{number}" + "a" * 50_000: 1 for number in range(MAX_HINTS)}
     document = definition(
         routine("A", step("say", "s1", content="Hi", **long), step("say", "s2", content="Hi", contenta=1))
     )
