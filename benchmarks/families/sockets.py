@@ -1,4 +1,4 @@
-"""Live events: a thousand connected clients, a hundred of whom watch one execution, beside socket.io's own server."""
+"""Live events: a thousand clients, a hundred of whom watch one execution, beside socket.io's own server."""
 
 from collections.abc import AsyncIterator
 
