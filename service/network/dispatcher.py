@@ -140,6 +140,7 @@ class Dispatcher:
         return targets, len(found) - len(targets)
 
     async def _empty_lane(self, execution_id: str) -> None:
+        """Inject the events that wait for an execution, one after another."""
         lane = self._lanes[execution_id]
         while lane:
             event, target = lane[0]  # it keeps its place while it waits for room
@@ -156,10 +157,14 @@ class Dispatcher:
             await self._runtime.inject(target.execution_id, [injection], cause=event.wrapper.id)
         except EngineError as error:
             refusal = Refusal(error.code, str(error))
-            self._note_refusal(event, target, refusal)
-            return refusal
-        self.counts["delivered"] += 1
-        return None
+        except Exception:  # a fault of ours costs this event, and not the service
+            log.exception("unforeseen error")
+            refusal = Refusal("internal", "an unforeseen error; the log has it")
+        else:
+            self.counts["delivered"] += 1
+            return None
+        self._note_refusal(event, target, refusal)
+        return refusal
 
     def _refuse(self, event: Event, target: Target, refusal: Refusal) -> None:
         self._note_refusal(event, target, refusal)

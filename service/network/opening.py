@@ -13,11 +13,14 @@ from service.network.outbox import Outbox
 from service.network.relay import Registration, Relay
 from service.network.requests import RECEIVE_PATH, RequestEvents
 from service.settings import Settings
-from service.siblings.status import Siblings
+from service.siblings.status import Siblings, SiblingStatus
 from service.version import version
 
 LAST_SECONDS = 1.0
 """How long the last events and the leave-taking may take when the service ends."""
+
+COUNT_SECONDS = 1.0
+"""Between two looks at the counters for those who watch the board."""
 
 CAPABILITIES = (
     "runtime.graph.load",
@@ -49,6 +52,25 @@ class Network:
         self.requests = RequestEvents(self.outbox, node_id) if tells else None
         runtime.observe(self._bound)
 
+    async def tell_counts(self, relay: Relay, status: SiblingStatus) -> None:
+        """Keep the board up to date with what became of events, until cancelled."""
+        while True:
+            places = self.dispatcher.counts
+            status.count(
+                eventsReceived=places["received"],
+                eventsMalformed=places["malformed"],
+                eventsUnmatched=places["unmatched"],
+                eventsDelivered=places["delivered"],
+                eventsRefused=places["refused"],
+                eventsSent=relay.counts["sent"],
+                eventsNotTaken=relay.counts["refused"],
+                eventsUnconfirmed=relay.counts["unconfirmed"],
+                eventsDropped=self.outbox.dropped.total(),
+                requestEventsDropped=self.outbox.dropped_news,
+                eventsWaiting=len(self.outbox),
+            )
+            await trio.sleep(COUNT_SECONDS)
+
     def _wake(self) -> None:
         if self.relay is not None:
             self.relay.wake()
@@ -76,6 +98,7 @@ async def open_network(
             registration = _registration(settings, url)
             network.relay = Relay(settings.network_url, registration, network.outbox, network.dispatcher, status)
             nursery.start_soon(network.relay.run)
+            nursery.start_soon(network.tell_counts, network.relay, status)
         yield network
         if network.relay is not None:
             with trio.move_on_after(LAST_SECONDS):

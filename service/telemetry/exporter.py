@@ -129,6 +129,7 @@ class Exporter:
             if trio.current_time() >= graphs_due or len(self.graph_metrics) >= QUEUE_RECORDS // 2:
                 graphs_due = trio.current_time() + GRAPH_FLUSH_SECONDS
                 await self._send_from(self.graph_metrics, self._send_points, self._persist)
+            self._status.count(recordsSent=self.sent, recordsDropped=self.dropped, recordsWaiting=self.waiting)
 
     async def flush(self) -> None:
         """Send all that waits, each batch tried once: the last thing that happens. What is refused is dropped."""

@@ -186,6 +186,6 @@ async def test_where_no_execution_has_room_the_sender_hears_it() -> None:
     assert again.json()["delivered"] == 1
 
 
-def settings_of(url: str) -> Settings:
+def settings_of(url: str, **more: Any) -> Settings:
     """A service's settings with a Network."""
-    return Settings(port=0, network_url=url)
+    return Settings(port=0, network_url=url, **more)
