@@ -196,7 +196,7 @@ class Execution:
         if self._input.is_closed:
             raise InputsClosedError(self.id)
         try:
-            held = await self._entrance.inject(self._announced(messages, cause))
+            held = await self._entrance.inject(self._number(messages, cause))
         finally:  # also where it was refused: some of it may have been accepted
             if messages:
                 self._note_injection()
@@ -212,19 +212,13 @@ class Execution:
             self._note_injection()
             self._input.close()
 
-    def _number(self, messages: Sequence[Located]) -> list[tuple[int, Message]]:
-        sequence = self._circuit.next_sequence
-        if not self._circuit.has_lanes:
-            self._circuit.has_lanes = any(lane for _, _, _, lane in messages)
-        return [
-            (node_index, Message(port, value, sequence(), -1, lane)) for node_index, port, value, lane in messages
-        ]
-
-    def _announced(self, messages: Sequence[Located], cause: str) -> list[tuple[int, Message]]:
-        numbered = self._number(messages)
-        for observer in self._circuit.flow_observers:
-            observer.injected([message for _, message in numbered], cause)
-        return numbered
+    def _number(self, messages: Sequence[Located], cause: str = "") -> list[tuple[int, Message]]:
+        circuit, sequence = self._circuit, self._circuit.next_sequence
+        circuit.has_lanes = circuit.has_lanes or any(lane for _, _, _, lane in messages)
+        made = [(node, Message(port, value, sequence(), -1, lane)) for node, port, value, lane in messages]
+        for observer in circuit.flow_observers:
+            observer.injected([message for _, message in made], cause)
+        return made
 
     def _note_injection(self) -> None:
         self._circuit.counters.last_activity_seconds = trio.current_time()

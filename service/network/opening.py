@@ -19,7 +19,7 @@ from service.version import version
 LAST_SECONDS = 1.0
 """How long the last events and the leave-taking may take when the service ends."""
 
-COUNT_SECONDS = 1.0
+COUNT_SECONDS = 5.0
 """Between two looks at the counters for those who watch the board."""
 
 CAPABILITIES = (

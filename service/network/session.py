@@ -34,8 +34,8 @@ SEND_SECONDS = 20.0
 CLOSE_SECONDS = 1.0
 """For parting in good order."""
 
-FRAME_BYTES = 4 * 1024 * 1024
-"""One frame of the Network. It takes a million bytes from us, and events hold little more than they came with."""
+FRAME_BYTES = 2 * 1024 * 1024
+"""One frame of the Network. It takes a million bytes from nodes, and adds little to them."""
 
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]

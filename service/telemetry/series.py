@@ -26,10 +26,12 @@ class Series:
     Args:
         client: asks for them.
         service_id: after which the stream is named.
+        limit: metrics that are remembered.
     """
 
-    def __init__(self, client: LoggingClient, service_id: str) -> None:
+    def __init__(self, client: LoggingClient, service_id: str, limit: int = SERIES) -> None:
         self._client = client
+        self._limit = limit
         self._stream_name = f"service.{service_id}.logs"
         self._stream = ""
         self._metrics: dict[tuple[str, str], str] = {}
@@ -59,8 +61,8 @@ class Series:
         known = self._metrics.get((org, name))
         if known is not None:
             return known
-        if len(self._metrics) >= SERIES:
-            raise TooManySeriesError(f"{SERIES} metrics are known already")
+        if len(self._metrics) >= self._limit:
+            raise TooManySeriesError(f"{self._limit} metrics are known already")
         found = _find(await self._client.get("metrics", org=org), name)
         if not found:
             kind, description = _DESCRIPTIONS.get(name, _OF_GRAPHS)

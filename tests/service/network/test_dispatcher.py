@@ -8,6 +8,8 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
@@ -15,7 +17,7 @@ from proto.execution import ExecuteOptions
 from service.network.bound import BoundExecutions
 from service.network.delivery import SEEN_EVENTS, SeenEvents, Target
 from service.network.dispatcher import LANE_EVENTS, WAITING_BYTES, Dispatcher
-from service.network.events import REFUSED, event_of
+from service.network.events import REFUSED, event_of, org_of
 from service.network.outbox import Outbox
 from service.network_settings import UnownedEvents
 from tests.service.network.world import bound
@@ -229,6 +231,30 @@ async def test_events_enter_in_the_order_of_their_coming() -> None:
 def test_what_is_no_event_is_none(value: Any) -> None:
     """Whatever the Network sends, only events are taken for events."""
     assert event_of(value) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["payload", "wrapper", "type", "data", "id", "runId", "source", "orgId"]), inner
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(JSON, JSON, st.text(max_size=4), JSON)
+def test_whatever_comes_is_an_event_or_none(value: Any, data: Any, name: str, extra: Any) -> None:
+    """No value makes the reader fail; what is read has its names, and says whose it is without failing either."""
+    event_of(value)
+    payload = {"type": name, "data": data, "orgId": extra}
+    event = event_of({"payload": payload, "wrapper": {"id": name, "runId": name, "source": name, "path": extra}})
+    if event is not None:
+        assert event.payload.type == event.wrapper.id == name != ""
+        assert isinstance(org_of(event), str)
+        assert len(bytes(event.payload.data)) > 0
 
 
 def test_the_memory_of_events_has_an_end() -> None:

@@ -32,12 +32,14 @@ def _point(name: str, value: float, org: str = "") -> MetricRecord:
 
 
 @asynccontextmanager
-async def _exporting(logging: FakeLogging, siblings: Siblings | None = None) -> AsyncIterator[Exporter]:
+async def _exporting(
+    logging: FakeLogging, siblings: Siblings | None = None, limit: int = SERIES
+) -> AsyncIterator[Exporter]:
     """A running exporter that speaks to a fake without a socket; it never takes a chance."""
     siblings = siblings or Siblings()
     async with httpx.AsyncClient(base_url="http://logging/api", transport=logging.transport) as client:
         speaking = LoggingClient(client, FixedCredentials({}), {"X-Service-Id": "runtime"})
-        series = Series(speaking, "runtime")
+        series = Series(speaking, "runtime", limit)
         exporter = Exporter(speaking, series, siblings.add("logging"), chance=lambda: 1.0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exporter.run)
@@ -220,15 +222,15 @@ async def test_a_full_queue_keeps_the_newest() -> None:
 async def test_graphs_cannot_name_metrics_without_end() -> None:
     """Beyond the bound of series values are dropped and counted; the known ones go on."""
     logging = FakeLogging()
-    async with _exporting(logging) as exporter:
-        for number in range(SERIES + 5):
+    async with _exporting(logging, limit=100) as exporter:
+        for number in range(105):
             exporter.graph_metrics.put(_point(f"metric.{number}", 1, "org-a"))
             if not number % 40:
                 await trio.sleep(GRAPH_FLUSH_SECONDS * 1.3)
         await trio.sleep(GRAPH_FLUSH_SECONDS * 3)
         exporter.graph_metrics.put(_point("metric.1", 2, "org-a"))
         await trio.sleep(GRAPH_FLUSH_SECONDS * 2)
-    assert len(logging.metrics("org-a")) == SERIES
+    assert len(logging.metrics("org-a")) == 100
     assert exporter.dropped == 5
     assert [point["value"] for point in logging.points["org-a", "metric.1"]] == [1, 2]
 
