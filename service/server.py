@@ -113,7 +113,7 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
                         last_resort.arm(CLOSING_SECONDS)
                         nursery.cancel_scope.cancel()
                     else:
-                        last_resort.arm(settings.drain_seconds + 3 * CLOSING_SECONDS)
+                        last_resort.arm(settings.drain_seconds + 4 * CLOSING_SECONDS)
                         told_to_stop.set()
 
             nursery.start_soon(watch_signals)

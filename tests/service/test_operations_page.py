@@ -57,7 +57,7 @@ def test_the_bounds_are_those_of_the_program() -> None:
     assert f"| {server.UNREAD_SECONDS} s, then the connection is cut |" in PAGE
     assert f"at most {descriptors.ENOUGH:,} |" in PAGE
     assert f"at most {delivery.PATIENCE_SECONDS:g} s more" in PAGE
-    assert f"`DRAIN_SECONDS` and {3 * server.CLOSING_SECONDS:g} s more" in PAGE
+    assert f"`DRAIN_SECONDS` and {4 * server.CLOSING_SECONDS:g} s more" in PAGE
     assert f"ends it within {server.CLOSING_SECONDS:g} s" in PAGE
 
 
