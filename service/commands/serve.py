@@ -8,6 +8,7 @@ import trio
 
 from service.descriptors import raise_descriptor_limit
 from service.first_graph import greeting
+from service.lasting_memory import set_aside
 from service.logs import start_logging
 from service.server import ListenError, listen, serve
 from service.settings import TABLE, SettingsError, read_settings
@@ -56,4 +57,10 @@ def command(host: str | None, port: str | None) -> None:
     except ListenError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    trio.run(serve, settings, listener, lambda url: click.echo(greeting(url)))
+    trio.run(serve, settings, listener, announce)
+
+
+def announce(url: str) -> None:
+    """Requests are answered at ``url`` from now on."""
+    set_aside()
+    click.echo(greeting(url))
