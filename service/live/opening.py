@@ -75,7 +75,6 @@ class Live:
             await self._socketio(scope, receive, send)
             return
         wire = Wire(send)
-        wire.refuse_compression()
         with self.clients.watched(wire):
             await self._socketio(scope, receive, _writing_to(wire, send))
 

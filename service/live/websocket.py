@@ -91,7 +91,6 @@ class PlainWebSockets:
             await refuse_websocket(send, error)
             return
         wire = Wire(send)
-        wire.refuse_compression()
         with self._clients.watched(wire):
             await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
             try:

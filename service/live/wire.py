@@ -1,10 +1,10 @@
-"""The seam to Hypercorn: many WebSocket frames in one write, no compression, and an end to those who do not read.
+"""The seam to Hypercorn: many WebSocket frames in one write, and an end to those who do not read.
 
 ASGI sends one message at a time. Each costs Hypercorn some 50 µs and a system call, which a hundred watchers of a
 busy execution would multiply into more than a processor has. Frames of a server are not masked, so the same bytes
 are right for every client; they are made once, many of them together, and handed to the connection in one write.
-Compression would make them different for each client again, so it is not agreed on. And ASGI cannot end a
-connection whose client does not read: the closing would wait behind what is unread.
+Compression would make them different for each client again; ``service.uncompressed`` agrees on none. And ASGI
+cannot end a connection whose client does not read: the closing would wait behind what is unread.
 
 So this reaches behind ASGI, into the objects of Hypercorn that a connection is made of. Where it does not find
 what it looks for, as under another server, everything goes through ASGI, more slowly.
@@ -37,11 +37,6 @@ class Wire:
         owner = getattr(send, "__self__", None)
         self._stream = owner if isinstance(owner, WSStream) else None
         self.writing_since: float | None = None
-
-    def refuse_compression(self) -> None:
-        """Agree on no extension of the protocol; called before the connection is accepted."""
-        if self._stream is not None:
-            self._stream.handshake.extensions = None
 
     async def write(self, frames: bytes) -> None:
         """Write whole text frames; return when the kernel has taken them. Nothing while the connection closes."""

@@ -275,3 +275,17 @@ async def test_an_execution_is_watched_in_a_bounded_number_of_ways(monkeypatch: 
         refused = await third.say("execution:subscribe", executionId=execution_id, nodes=["a"])
         assert refused["code"] == "subscription.limit"
         assert "code" not in await third.say("execution:subscribe", executionId=execution_id)
+
+
+async def test_another_selection_takes_the_place_of_the_first() -> None:
+    """What comes is what was chosen last, once, and one subscription is left, none after the end."""
+    async with open_office() as office:
+        desk, execution_id = await watching(office, edges=["e0"])
+        await desk.say("execution:subscribe", executionId=execution_id, edges=["e2"], events=FLOW)
+        assert office.hub.counters.subscriptions == 1
+        await push(desk, execution_id, 1)
+        assert places(desk) == ["c>d"]
+        await desk.say("execution:stop", executionId=execution_id)
+        await desk.wait_for("execution:completed")
+        assert len(desk.heard("execution:completed")) == 1
+        assert office.hub.counters.subscriptions == 0

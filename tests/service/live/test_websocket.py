@@ -2,7 +2,7 @@
 
 import socket as sockets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -157,7 +157,9 @@ async def test_pages_that_may_not_read_may_not_connect_either() -> None:
 async def test_nothing_is_compressed() -> None:
     """The extension is not agreed on, though the client offers it: compressed frames could not be shared."""
     async with open_service() as service:
-        stream = await _upgraded(service, "Sec-WebSocket-Extensions: permessage-deflate\r\n")
+        stream = await _upgraded(
+            service, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+        )
         head = bytes(await stream.receive_some(4096))
         assert b" 101 " in head
         assert b"sec-websocket-extensions" not in head.lower()
@@ -194,6 +196,7 @@ async def test_a_client_that_reads_nothing_is_cut_and_the_others_hear_everything
         await service.client.post(f"/api/executions/{execution_id}/stop")
         await client.wait_for("execution:completed")
         assert client.heard("events:skipped") == []
+        assert await _ends(deaf)
         await deaf.aclose()
 
 
@@ -202,6 +205,7 @@ async def test_at_the_end_of_the_service_clients_hear_the_end_of_what_they_watch
     async with open_service() as service, open_plain(service.url) as client:
         execution_id = await service.start(QUICK_REFERENCE, completion="manual")
         await client.say("execution:subscribe", executionId=execution_id)
+        await service.inject(execution_id, "input", 21)  # so that its events have just been flushed
         service.told_to_stop.set()
         code, reason = await client.closed()
         (done,) = client.heard("execution:completed")
@@ -245,6 +249,14 @@ async def _upgraded(service: Service, headers: str = "") -> trio.SocketStream:
         ).encode()
     )
     return stream
+
+
+async def _ends(stream: trio.SocketStream) -> bool:
+    """Whether a connection comes to its end, once what has arrived is read."""
+    with trio.move_on_after(10) as scope, suppress(trio.BrokenResourceError):
+        while await stream.receive_some(262_144):
+            pass
+    return not scope.cancelled_caught
 
 
 def _masked(text: str) -> bytes:
