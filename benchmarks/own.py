@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 import msgspec
 import trio
 
-from benchmarks.chain import INJECTED, Arrival
 from benchmarks.workloads import Workload
+from engine.observer import FlowObserver
 from engine.runtime import Runtime
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection
+
+INJECTED = 500
+"""Messages in one call of ``inject`` under load: what one HTTP request would bring."""
 
 
 class Own:
@@ -105,7 +108,7 @@ class Own:
         return seconds / messages
 
 
-class Arrivals(Arrival):
+class Arrivals(FlowObserver):
     """Notes when all outputs of a message have left the graph.
 
     Args:
@@ -114,21 +117,27 @@ class Arrivals(Arrival):
     """
 
     def __init__(self, outputs: int, messages: int = 0) -> None:
-        super().__init__()
         self.times: list[float] = []
         self.all = trio.Event()
         self._outputs = outputs
         self._messages = messages
         self._seen = 0
+        self._next = trio.Event()
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
         """One of the outputs has arrived."""
+        del node_id, port, value
         self._seen += 1
         if self._seen % self._outputs == 0:
             self.times.append(time.perf_counter())
-            super().emitted(node_id, port, value)
+            self._next.set()
             if len(self.times) == self._messages:
                 self.all.set()
+
+    async def wait(self) -> None:
+        """Return when the outputs of the next message have arrived."""
+        await self._next.wait()
+        self._next = trio.Event()
 
 
 def _injection(workload: Workload, index: int) -> Injection:
