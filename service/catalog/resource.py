@@ -83,6 +83,15 @@ def is_visible(resource: Resource, owner: str) -> bool:
     return resource.org_id == owner
 
 
+def may_stand_for(resource: Resource, key: str, owner: str) -> bool:
+    """Whether what belongs to ``owner`` may take a resource for the one with a key.
+
+    A catalog gives each key once. A key that only a manifest claims may be claimed by anybody: such a claim counts
+    for the organisation that makes it, and where the resource is nobody's.
+    """
+    return resource.key == key or resource.org_id in {owner, ""}
+
+
 def component_id_of(resource: Resource) -> str:
     """The id of the component that a resource describes; empty where it describes none."""
     if resource.key.startswith(COMPONENT_PREFIX):

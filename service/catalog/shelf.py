@@ -25,7 +25,7 @@ from service.catalog.errors import CatalogUnavailableError
 from service.catalog.gate import judge, obstacles_of, problems_of
 from service.catalog.listing import Listing, read_listing
 from service.catalog.plain_components import PlainComponents
-from service.catalog.resource import COMPONENT_PREFIX, Resource, component_id_of, is_visible
+from service.catalog.resource import COMPONENT_PREFIX, Resource, component_id_of, is_visible, may_stand_for
 from service.catalog_settings import Enforcement
 
 FRESH_SECONDS = 60.0
@@ -146,8 +146,11 @@ class Shelf:
         resource = self._visible(component_id, owner)
         try:
             if resource is None:
-                is_hidden = component_id in self._by_component  # and so it does not exist for this owner
-                document = None if trouble or is_hidden else await self._plain.document(component_id, owner)
+                document = (
+                    None
+                    if trouble or self._is_hidden(component_id, owner)
+                    else await self._plain.document(component_id, owner)
+                )
             else:
                 document = document_of(resource, await self._code.execution(resource))
         except CodeError as error:
@@ -168,10 +171,20 @@ class Shelf:
             self._revisions[component_id] = (resource, revision)
         return revision
 
+    def _is_hidden(self, component_id: str, owner: str) -> bool:
+        """Whether there is such a component, which does not exist for this owner."""
+        key = COMPONENT_PREFIX + component_id
+        return any(may_stand_for(item, key, owner) for item in self._by_component.get(component_id, ()))
+
     def _visible(self, component_id: str, owner: str) -> Resource | None:
-        found = [item for item in self._by_component.get(component_id, ()) if is_visible(item, owner)]
+        key = COMPONENT_PREFIX + component_id
+        found = [
+            item
+            for item in self._by_component.get(component_id, ())
+            if is_visible(item, owner) and may_stand_for(item, key, owner)
+        ]
         own = [item for item in found if owner and item.org_id == owner]  # one's own before everybody's
-        return next(iter(own or found), None)
+        return min(own or found, key=lambda item: item.key != key, default=None)
 
     def _manifests(self, used: Sequence[str], owner: str) -> set[str] | None:
         """Which of the components have a manifest that counts for an owner; None while nothing was read."""
