@@ -8,6 +8,7 @@ from proto.codec import MalformedJsonError, decode_raw_values, shape_problem
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionState
 from proto.message import Injection
 from proto.problem import ErrorBody, Problem
+from service.live.selection import Edges, Names, Rate, ValueBytes
 from service.problems import UnreadableBodyError
 
 
@@ -27,11 +28,11 @@ class Start(ExecuteOptions, frozen=True, kw_only=True, rename="camel"):
     """``execution:start``: a graph, how it is to run, and what is wanted of its events."""
 
     graph_id: str
-    events: tuple[str, ...] | None = None
-    nodes: tuple[str, ...] | None = None
-    edges: tuple[str | int, ...] | None = None
-    max_per_second: int | None = None
-    max_value_bytes: int | None = None
+    events: Names | None = None
+    nodes: Names | None = None
+    edges: Edges | None = None
+    max_per_second: Rate | None = None
+    max_value_bytes: ValueBytes | None = None
     batch: bool = False
 
 

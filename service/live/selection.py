@@ -39,6 +39,12 @@ OF_FLOW = frozenset({PortEmit.name, PortOutput.name, ComponentInvoked.name})
 """What the engine only tells while somebody wants it."""
 
 
+Names = Annotated[tuple[str, ...], msgspec.Meta(max_length=NAMES)]
+Edges = Annotated[tuple[str | int, ...], msgspec.Meta(max_length=NAMES)]
+Rate = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER_SECOND)]
+ValueBytes = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
 class Subscribe(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """The payload of ``execution:subscribe``.
 
@@ -53,11 +59,11 @@ class Subscribe(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     """
 
     execution_id: str
-    nodes: Annotated[tuple[str, ...], msgspec.Meta(max_length=NAMES)] | None = None
-    edges: Annotated[tuple[str | int, ...], msgspec.Meta(max_length=NAMES)] | None = None
-    events: Annotated[tuple[str, ...], msgspec.Meta(max_length=NAMES)] | None = None
-    max_per_second: Annotated[int, msgspec.Meta(ge=1, le=MAX_PER_SECOND)] | None = None
-    max_value_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
+    nodes: Names | None = None
+    edges: Edges | None = None
+    events: Names | None = None
+    max_per_second: Rate | None = None
+    max_value_bytes: ValueBytes | None = None
     batch: bool = False
 
 
