@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
+import structlog
 import trio
 
 from engine.errors import ExecutionNotFoundError
 from engine.handler import HandlerError, LogLine
 from engine.observer import ExecutionObserver
 from engine.runtime import Runtime
-from proto.codec import encode
 from proto.events import ComponentFailed, ComponentLogged, MetricsUpdate, StatisticsUpdate
 from proto.execution import ExecutionMetrics, ExecutionSnapshot
 from service.live.counters import LiveCounters
@@ -23,6 +23,8 @@ from service.live.limits import ALL_FEEDS_BYTES
 from service.live.notes import NodeEvent, Whole
 from service.live.selection import Selection
 from service.live.watch import ExecutionWatch, Subscriber, View
+
+log = structlog.get_logger("live")
 
 TRIM_SECONDS = 1.0
 """Between two looks for chunks that everybody has read, and for clients that read nothing."""
@@ -108,11 +110,16 @@ class Hub(ExecutionObserver):
             self._forget(watch)
 
     async def _run(self, watch: ExecutionWatch) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._measure, watch)
-            await watch.run()
-            nursery.cancel_scope.cancel()
-        self._forget(watch)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._measure, watch)
+                await watch.run()
+                nursery.cancel_scope.cancel()
+        except Exception:  # a mistake of ours ends this watch, and neither the others nor the service
+            log.exception("live watch failed", execution=watch.execution_id)
+            watch.cut_all("what it watches cannot be told")
+        finally:
+            self._forget(watch)
 
     def _forget(self, watch: ExecutionWatch) -> None:
         if self._watches.get(watch.execution_id) is watch:
@@ -136,11 +143,9 @@ class Hub(ExecutionObserver):
             if told is not None and not _has_changed(told, metrics):
                 continue
             told = metrics
-            update = MetricsUpdate(watch.execution_id, metrics)
-            watch.note_whole(Whole((update.name, encode(update))))
+            watch.note_whole(Whole(MetricsUpdate(watch.execution_id, metrics)))
             if statistics is not None:
-                whole = StatisticsUpdate(watch.execution_id, statistics)
-                watch.note_whole(Whole((whole.name, encode(whole))))
+                watch.note_whole(Whole(StatisticsUpdate(watch.execution_id, statistics)))
 
     async def flush(self) -> None:
         """Encode everything that waits for it."""

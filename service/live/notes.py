@@ -4,7 +4,7 @@ import msgspec
 
 from engine.handler import Message
 from proto.codec import encode
-from proto.events import ComponentFailed, ComponentInvoked, ComponentLogged, PortEmit, PortOutput
+from proto.events import ComponentFailed, ComponentInvoked, ComponentLogged, Event, PortEmit, PortOutput
 from service.live.encoding import Encoded, FlowEncoder
 from service.live.sampling import Sampler
 from service.live.selection import Selection
@@ -121,12 +121,12 @@ class Whole(msgspec.Struct, frozen=True):
     """An event of the execution itself.
 
     Attributes:
-        event: as everybody gets it.
+        event: of one of the kinds in ``proto.events``.
         is_lifecycle: whether everybody gets it, and nothing may leave it out.
         is_last: whether the execution has ended.
     """
 
-    event: Encoded
+    event: Event
     is_lifecycle: bool = False
     is_last: bool = False
 
@@ -134,12 +134,12 @@ class Whole(msgspec.Struct, frozen=True):
 
     def is_wanted(self, selection: Selection) -> bool:
         """As of ``Hop``."""
-        return self.is_lifecycle or self.event[0] in selection.events
+        return self.is_lifecycle or self.event.name in selection.events
 
     def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
         """As of ``Hop``; never left out."""
         del encoder, selection, sampler
-        return self.event
+        return self.event.name, encode(self.event)
 
 
 Note = Hop | Output | Invocation | NodeEvent | Whole

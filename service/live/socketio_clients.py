@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+import structlog
 import trio
 from werkzeug.datastructures import Headers
 
@@ -17,6 +18,8 @@ from service.problems import RefusalError
 from service.socketio import ConnectRefusedError, EncodedEvent, Namespace, Socket, SocketClosedError
 
 _SESSION = "live session"
+
+log = structlog.get_logger("live")
 
 
 class SocketTransport:
@@ -97,6 +100,15 @@ class _Client:
 
     async def live(self, handshake: Handshake, entry: Entry) -> None:
         """Tell the client what happens, until it leaves or has to."""
+        try:
+            await self._live(handshake, entry)
+        except Exception:  # a mistake of ours ends this client's connection, and neither others' nor the service
+            log.exception("live client failed", sid=self._socket.id)
+            self._socket.disconnect(close=True)
+        finally:
+            self._begun.set()
+
+    async def _live(self, handshake: Handshake, entry: Entry) -> None:
         clients = self._clients
         with (
             self._scope,
@@ -111,7 +123,6 @@ class _Client:
                 nursery.cancel_scope.cancel()
             if session.is_expelled:
                 self._socket.disconnect(close=True)
-        self._begun.set()
 
     async def _watch_credential(self, session: LiveSession, handshake: Handshake, entry: Entry) -> None:
         session.expel(*refusal_of(await self._clients.keep_admitted(session, handshake, entry)))

@@ -191,8 +191,7 @@ class ExecutionWatch(FlowObserver):
         self._state = execution.state
         self.is_ended = execution.state in TERMINAL
         if event is not None:
-            whole = (event.name, encode(event))
-            self._notes.append(Whole(whole, is_lifecycle=True, is_last=self.is_ended))
+            self._notes.append(Whole(event, is_lifecycle=True, is_last=self.is_ended))
             self._something.set()
         if self.is_ended:
             self._attach()
@@ -202,6 +201,12 @@ class ExecutionWatch(FlowObserver):
         if not self.is_ended:
             self._notes.append(note)
             self._something.set()
+
+    def cut_all(self, reason: str) -> None:
+        """Disconnect everybody who watches, because nothing can be told any more."""
+        for view in self.views.values():
+            for subscriber in tuple(view.subscribers.values()):
+                subscriber.cut(reason)
 
     # Chunks
 

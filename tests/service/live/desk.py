@@ -79,7 +79,7 @@ class Desk:
         answer = await self.say("execution:start", graphId=graph_id, **options)
         return str(answer["executionId"])
 
-    def heard(self, *names: str) -> list[dict[str, Any]]:
+    def heard(self, *names: str) -> list[Any]:
         """The payloads of the events with these names, or of all, in order."""
         return [each["data"] for each in self.memory.messages if not names or each["event"] in names]
 
@@ -88,7 +88,7 @@ class Desk:
         """The names of the events so far."""
         return [each["event"] for each in self.memory.messages]
 
-    async def wait_for(self, name: str, count: int = 1) -> list[dict[str, Any]]:
+    async def wait_for(self, name: str, count: int = 1) -> list[Any]:
         """The payloads of an event as soon as it has come so often."""
         while len(self.heard(name)) < count:  # noqa: ASYNC110  a connection of memory tells nobody
             await trio.sleep(0.005)

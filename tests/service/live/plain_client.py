@@ -53,7 +53,8 @@ class PlainClient:
 
     async def _next(self) -> dict[str, Any]:
         with trio.fail_after(10):
-            message: dict[str, Any] = decode((await self.connection.get_message()).encode())
+            text = await self.connection.get_message()
+        message: dict[str, Any] = decode(text.encode() if isinstance(text, str) else text)
         self.messages.append(message)
         return message
 
@@ -64,7 +65,8 @@ async def open_plain(url: str, headers: Headers = ()) -> AsyncIterator[PlainClie
     address = url.replace("http", "ws", 1)
     if not address.partition("://")[2].partition("/")[2]:
         address += "/ws"
-    async with open_websocket_url(address, extra_headers=list(headers)) as connection:
+    encoded = [(name.encode(), value.encode()) for name, value in headers]
+    async with open_websocket_url(address, extra_headers=encoded) as connection:
         try:
             yield PlainClient(connection)
         finally:

@@ -26,7 +26,7 @@ async def client_of(world: World, headers: Headers = ()) -> AsyncIterator[PlainC
 async def is_in(client: PlainClient) -> bool:
     """Whether commands are obeyed."""
     answer = await client.say("execution:pause", executionId="none")
-    return answer["code"] == "execution.not_found"
+    return bool(answer["code"] == "execution.not_found")
 
 
 async def test_credentials_are_those_of_requests() -> None:
@@ -130,17 +130,14 @@ async def test_the_organisation_is_named_in_a_header_or_in_auth() -> None:
 
 async def test_a_token_that_expires_ends_its_connection() -> None:
     """At its exp the client hears error, and is closed with 1008; until then it hears everything."""
-    token = hs(SECRET, body=claims(exp=time.time() + 1.0))
-    headers = [("Authorization", f"Bearer {token}")]
-    async with (
-        open_world(identity_service_url="", jwt_secret=SECRET) as world,
-        client_of(world, headers) as client,
-    ):
-        assert await is_in(client)
-        code, _ = await client.closed()
-        assert code == 1008
-        (error,) = (each for each in client.heard("error") if each["code"] == "auth.required")
-        assert error["message"] == "Authentication required"
+    async with open_world(identity_service_url="", jwt_secret=SECRET) as world:
+        token = hs(SECRET, body=claims(exp=time.time() + 1.5))
+        async with client_of(world, [("Authorization", f"Bearer {token}")]) as client:
+            assert await is_in(client)
+            code, _ = await client.closed()
+            assert code == 1008
+            (error,) = (each for each in client.heard("error") if each["code"] == "auth.required")
+            assert error["message"] == "Authentication required"
 
 
 async def test_a_revoked_token_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,8 +215,8 @@ async def test_socketio_clients_give_the_same_credentials_in_auth() -> None:
 
 async def test_a_socketio_client_whose_token_expires_is_told_and_disconnected() -> None:
     """It hears the event error, then that its namespace is closed, after which it does not come back by itself."""
-    token = hs(SECRET, body=claims(exp=time.time() + 0.5))
     async with open_world(identity_service_url="", jwt_secret=SECRET) as world:
+        token = hs(SECRET, body=claims(exp=time.time() + 1.5))
         sid, let_in = await packet_of(world.service, f'{{"token": "{token}"}}')
         assert let_in.startswith("40{")
         told = ""

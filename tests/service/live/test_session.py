@@ -252,3 +252,24 @@ async def test_a_start_that_fails_to_initialise_is_told() -> None:
     assert answer["state"] == "failed"
     assert answer["error"] == failed["error"]
     assert failed["error"]["nodeId"] == "only"
+
+
+async def test_a_mistake_in_the_telling_ends_one_watch_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be encoded cuts those who watch it off; the execution and the other watches go on."""
+    async with open_office() as office:
+        desk, execution_id = await running(office, "a", "b")
+        other, other_id = await running(office, "a", "b")
+        await desk.wait_for("execution:started")
+        await other.wait_for("execution:started")
+
+        def fail(*_: object, **__: object) -> None:
+            raise ValueError("no")
+
+        watch = office.hub._watches[execution_id]
+        monkeypatch.setattr(watch._encoder, "hop", fail)
+        for each, identifier in ((desk, execution_id), (other, other_id)):
+            await each.say("execution:inject", executionId=identifier, nodeId="a", port="in", value=1)
+        await other.wait_for("port:emit")
+        assert desk.memory.is_cut
+        assert not other.memory.is_cut
+        assert (await other.say("execution:subscribe", executionId=execution_id))["state"] == "running"
