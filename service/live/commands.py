@@ -8,14 +8,14 @@ from proto.codec import MalformedJsonError, decode_raw_values, shape_problem
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionState
 from proto.message import Injection
 from proto.problem import ErrorBody, Problem
-from service.live.selection import Edges, Names, Rate, ValueBytes
+from service.live.selection import Edges, Id, Names, Rate, ValueBytes
 from service.problems import UnreadableBodyError
 
 
 class OfExecution(msgspec.Struct, frozen=True, rename="camel"):
     """A command to one execution."""
 
-    execution_id: str
+    execution_id: Id
 
 
 class Stop(OfExecution, frozen=True, rename="camel"):
@@ -27,7 +27,7 @@ class Stop(OfExecution, frozen=True, rename="camel"):
 class Start(ExecuteOptions, frozen=True, kw_only=True, rename="camel"):
     """``execution:start``: a graph, how it is to run, and what is wanted of its events."""
 
-    graph_id: str
+    graph_id: Id
     events: Names | None = None
     nodes: Names | None = None
     edges: Edges | None = None

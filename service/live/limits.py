@@ -33,6 +33,12 @@ SUBSCRIPTIONS = 200
 PERSONAL_EVENTS = 100
 """Answers that wait for one client before no further command of his is taken."""
 
+PERSONAL_BYTES = 1024 * 1024
+"""Bytes of those: a refusal that lists a thousand mistakes is long."""
+
+ID_CHARACTERS = 200
+"""Of an execution's or a graph's id; refusals repeat it. Ours have 36."""
+
 NAMES = 1_000
 """Nodes or edges that one subscription chooses."""
 

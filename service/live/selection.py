@@ -15,7 +15,7 @@ from proto.events import (
     StatisticsUpdate,
 )
 from proto.problem import Problem
-from service.live.limits import MAX_PER_SECOND, NAMES
+from service.live.limits import ID_CHARACTERS, MAX_PER_SECOND, NAMES
 from service.problems import InvalidSubscriptionError
 
 USUAL = frozenset({PortEmit.name, ComponentInvoked.name, MetricsUpdate.name})
@@ -39,6 +39,7 @@ OF_FLOW = frozenset({PortEmit.name, PortOutput.name, ComponentInvoked.name})
 """What the engine only tells while somebody wants it."""
 
 
+Id = Annotated[str, msgspec.Meta(max_length=ID_CHARACTERS)]
 Names = Annotated[tuple[str, ...], msgspec.Meta(max_length=NAMES)]
 Edges = Annotated[tuple[str | int, ...], msgspec.Meta(max_length=NAMES)]
 Rate = Annotated[int, msgspec.Meta(ge=1, le=MAX_PER_SECOND)]
@@ -58,7 +59,7 @@ class Subscribe(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
         batch: whether events come together in ``events:batch``.
     """
 
-    execution_id: str
+    execution_id: Id
     nodes: Names | None = None
     edges: Edges | None = None
     events: Names | None = None

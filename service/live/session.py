@@ -34,7 +34,7 @@ from service.live.commands import (
 from service.live.encoding import Encoded
 from service.live.form import Form, chunk_in
 from service.live.hub import Hub, Subscription
-from service.live.limits import PERSONAL_EVENTS, SENDING_BYTES, SUBSCRIPTIONS
+from service.live.limits import ID_CHARACTERS, PERSONAL_BYTES, PERSONAL_EVENTS, SENDING_BYTES, SUBSCRIPTIONS
 from service.live.selection import Subscribe, select
 from service.live.watch import lifecycle_event
 from service.problems import StoppingError, SubscriptionLimitError, UnknownEventError, answer_to
@@ -96,6 +96,7 @@ class LiveSession:
         self._metrics_enabled = metrics_enabled
         self._readings: dict[str, Reading] = {}
         self._personal: deque[Encoded] = deque()
+        self._personal_bytes = 0
         self._room = trio.Event()
         self._something = trio.Event()
         self._commands: dict[str, tuple[type, Callable[[Any], Awaitable[Answer]], bool]] = {
@@ -116,7 +117,9 @@ class LiveSession:
 
         A refusal is told by the event ``error`` as well, because a client need not ask for an answer.
         """
-        while len(self._personal) >= PERSONAL_EVENTS:  # it sends, and does not read
+        while (
+            len(self._personal) >= PERSONAL_EVENTS or self._personal_bytes >= PERSONAL_BYTES
+        ):  # it sends, and does not read
             self._room = trio.Event()
             await self._room.wait()
         try:
@@ -257,7 +260,9 @@ class LiveSession:
             self._tell(event.name, event)
 
     def _tell(self, name: str, payload: msgspec.Struct) -> None:
-        self._personal.append((name, encode(payload)))
+        data = encode(payload)
+        self._personal.append((name, data))
+        self._personal_bytes += len(data)
         self.wake()
 
     def wake(self) -> None:
@@ -307,6 +312,7 @@ class LiveSession:
     async def _send_personal(self) -> None:
         events = list(self._personal)
         self._personal.clear()
+        self._personal_bytes = 0
         self._room.set()
         self._hub.counters.sent += len(events)
         await self._transport.send([self._transport.form.of(events)])
@@ -365,7 +371,7 @@ def _ids_in(data: bytes) -> dict[str, str]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     named = {"execution_id": found.execution_id, "graph_id": found.graph_id}
-    return {name: value for name, value in named.items() if isinstance(value, str)}
+    return {name: value for name, value in named.items() if isinstance(value, str) and len(value) <= ID_CHARACTERS}
 
 
 class _Ids(msgspec.Struct, rename="camel"):

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+import trio
 
-from service.live.limits import NAMES
+from proto.codec import encode
+from service.live.limits import NAMES, PERSONAL_BYTES
 from tests.service.live.desk import chain, open_office
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -29,3 +31,39 @@ async def test_a_start_chooses_within_the_bounds_of_a_subscription(selection: di
         (problem,) = answer["problems"]
         assert problem["path"] == path
         assert office.runtime.executions() == []
+
+
+async def test_long_answers_wait_in_bounded_memory() -> None:
+    """A client that makes a thousand mistakes at a time and does not read is heard no more after some of them."""
+    async with open_office() as office:
+        desk = office.open_desk()
+        execution_id = await desk.start(await office.load(chain("a", "b")), completion="manual")
+        desk.memory.hold()
+        wrong = ["no such event"] * NAMES
+        done = 0
+
+        async def complain() -> None:
+            nonlocal done
+            while True:
+                answer = await desk.say("execution:subscribe", executionId=execution_id, events=wrong)
+                assert len(answer["problems"]) == NAMES
+                done += 1
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(complain)
+            await trio.sleep(1)
+            assert 1 <= done <= 2 * PERSONAL_BYTES // 200_000 + 2  # of each 200,000 bytes; some are being sent
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("event", ["execution:subscribe", "execution:stop", "execution:start", "execution:inject"])
+async def test_an_endless_id_is_refused_and_not_repeated(event: str) -> None:
+    """Neither the answer nor the event error bears an id that is none."""
+    async with open_office() as office:
+        desk = office.open_desk()
+        data = {"executionId": "x" * 500_000, "graphId": "y" * 500_000}
+        answer = await desk.say(event, **data)
+        (error,) = await desk.wait_for("error")
+        assert answer["code"] == error["code"]
+        assert "200" in error["message"]
+        assert len(encode([answer, error])) < 2_000

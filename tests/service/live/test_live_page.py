@@ -76,6 +76,8 @@ def test_the_page_lists_the_fields_of_a_selection() -> None:
         ("bytes of those, of all executions", limits.ALL_FEEDS_BYTES),
         ("lifecycle events kept for the slowest reader", limits.FEED_LIFECYCLE_EVENTS),
         ("answers that wait for one client", limits.PERSONAL_EVENTS),
+        ("bytes of those answers", limits.PERSONAL_BYTES),
+        ("characters of an execution's or a graph's id", limits.ID_CHARACTERS),
     ],
 )
 def test_the_limits_are_those_of_the_program(what: str, limit: int) -> None:
