@@ -3,6 +3,7 @@
 CatalogError
 ├── CatalogUnavailableError   it does not answer, or not sensibly: leave it alone for a while
 └── CatalogRefusedError       it answers, and does not want this one request: go on with the next thing
+    └── ForeignResourceError  we do not want it: the resource is not ours to change
 """
 
 
@@ -20,3 +21,11 @@ class CatalogRefusedError(CatalogError):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"the catalog refuses it with status {status}{f': {reason}' if reason else ''}")
         self.status = status
+
+
+class ForeignResourceError(CatalogRefusedError):
+    """A key that is wanted is another's; nothing was sent."""
+
+    def __init__(self) -> None:
+        CatalogError.__init__(self, "the catalog has it of another organization, whose it stays")
+        self.status = 0

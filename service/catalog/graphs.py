@@ -128,4 +128,4 @@ def wanted_ingress(graph: PublishedGraph) -> Wanted | None:
         body["orgId"] = graph.org_id
     if graph.access_policy:
         body["accessPolicy"] = graph.access_policy  # whoever may read the graph may know its entrance
-    return Wanted(body["key"], body, tuple(metadata))
+    return Wanted(body["key"], body, tuple(metadata), origin="graphKey")

@@ -37,12 +37,30 @@ class Wanted(msgspec.Struct, frozen=True):
         body: to create it with.
         compared: those parts of its metadata that count as drift where they differ.
         is_public: whether it must be readable by everybody.
+        origin: the part of its metadata that says what it was made of; empty for what only this runtime makes.
     """
 
     key: str
     body: dict[str, Any]
     compared: tuple[str, ...]
     is_public: bool = False
+    origin: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Two that are made of different things are two, also where they want one key."""
+        return self.key, str(self.body["metadata"].get(self.origin, ""))
+
+
+def may_change(resource: Resource, wanted: Wanted) -> bool:
+    """Whether a published resource may be made what is wanted.
+
+    The catalog lets this runtime change everything. What was made of something else stays as it is, unless it
+    belongs to the same organisation.
+    """
+    if not wanted.origin or resource.org_id == wanted.body.get("orgId", ""):
+        return True
+    return bool(resource.metadata.get(wanted.origin) == wanted.body["metadata"][wanted.origin])
 
 
 def manifest_of(definition: ComponentDefinition, version: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from service.catalog.client import CatalogClient, segment
-from service.catalog.errors import CatalogRefusedError
-from service.catalog.manifests import Wanted, patch_of
+from service.catalog.errors import CatalogRefusedError, ForeignResourceError
+from service.catalog.manifests import Wanted, may_change, patch_of
 from service.catalog.resource import Resource, read_resource
 
 log = structlog.get_logger("catalog")
@@ -32,8 +32,8 @@ class Publication:
     def __init__(self, client: CatalogClient, learn: Callable[[Resource], None] = lambda _: None) -> None:
         self._client = client
         self._learn = learn
-        self._told: dict[str, Wanted] = {}
-        self._pending: dict[str, Wanted] = {}
+        self._told: dict[tuple[str, str], Wanted] = {}
+        self._pending: dict[tuple[str, str], Wanted] = {}
         self.published = 0
         self.refused = 0
 
@@ -43,20 +43,20 @@ class Publication:
         return bool(self._pending)
 
     def is_coming(self, key: str) -> bool:
-        """Whether a resource has not been tried yet."""
-        return key in self._pending
+        """Whether a resource that only this runtime makes has not been tried yet."""
+        return (key, "") in self._pending
 
     def want(self, wanted: Iterable[Wanted]) -> None:
         """Publish these in the next round, but for those that were told before and are the same."""
         for item in wanted:
-            if self._told.get(item.key) != item:
-                self._pending[item.key] = item
+            if self._told.get(item.identity) != item:
+                self._pending[item.identity] = item
 
-    def forget(self, keys: Iterable[str]) -> None:
+    def forget(self, identities: Iterable[tuple[str, str]]) -> None:
         """Publish these no more; what is in the catalog stays there."""
-        for key in keys:
-            self._pending.pop(key, None)
-            self._told.pop(key, None)
+        for identity in identities:
+            self._pending.pop(identity, None)
+            self._told.pop(identity, None)
 
     async def publish(self, existing: Mapping[str, Resource]) -> None:
         """Try everything that is pending.
@@ -67,20 +67,22 @@ class Publication:
         Raises:
             CatalogUnavailableError: the rest stays pending.
         """
-        for key, wanted in list(self._pending.items()):
+        for identity, wanted in list(self._pending.items()):
             try:
-                await self._publish(existing.get(key), wanted)
+                await self._publish(existing.get(wanted.key), wanted)
                 self.published += 1
             except CatalogRefusedError as error:
                 self.refused += 1
-                log.warning("not published", key=key, reason=str(error))
-            self._pending.pop(key, None)
-            self._told[key] = wanted
+                log.warning("not published", key=wanted.key, reason=str(error))
+            self._pending.pop(identity, None)
+            self._told[identity] = wanted
 
     async def _publish(self, resource: Resource | None, wanted: Wanted) -> None:
         if resource is None:
             answer = await self._client.write("POST", "/api/resources", wanted.body)
         else:
+            if not may_change(resource, wanted):
+                raise ForeignResourceError
             patch = patch_of(resource, wanted)
             if patch is None:
                 return

@@ -16,6 +16,7 @@ from service.catalog.errors import CatalogUnavailableError
 from service.catalog.graphs import published_graph, wanted_ingress
 from service.catalog.hydration import Hydration
 from service.catalog.listing import Listing, read_listing
+from service.catalog.manifests import Wanted
 from service.catalog.publication import Publication
 from service.catalog.shelf import Shelf
 from service.siblings.status import SiblingStatus
@@ -61,7 +62,7 @@ class Reconciler:
         self._interval_seconds = interval_seconds
         self._random = random
         self._graphs: Listing | None = None
-        self._known_entrances: set[str] = set()
+        self._known_entrances: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         """Round after round, until cancelled, or until one was good where only that is wanted."""
@@ -101,7 +102,13 @@ class Reconciler:
             await self._publish_entrances(self._entrances, self._hydration)
 
     async def _publish_entrances(self, entrances: Publication, hydration: Hydration) -> None:
-        wanted = {item.key: item for item in map(wanted_ingress, hydration.loaded()) if item is not None}
+        wanted: dict[tuple[str, str], Wanted] = {}
+        of_org: set[tuple[str, str]] = set()
+        for item in filter(None, map(wanted_ingress, hydration.loaded())):
+            place = (item.key, item.body.get("orgId", ""))
+            if place not in of_org:  # of several graphs of one name the first is delivered to
+                of_org.add(place)
+                wanted[item.identity] = item
         entrances.forget(self._known_entrances - set(wanted))
         entrances.want(wanted.values())
         self._known_entrances = set(wanted)

@@ -389,35 +389,3 @@ async def test_no_clock_of_the_catalog_counts(moment: str | None) -> None:
         assert after != before
         await trio.sleep(3 * INTERVAL_SECONDS)
         assert running(runtime) == after
-
-
-def emitting(text: str) -> dict[str, str]:
-    """Code that tells itself apart."""
-    return {"type": "javascript", "source": f"return {{ process: (ctx) => ctx.emit('out', '{text}') }}"}
-
-
-@pytest.mark.parametrize(("org", "is_taken"), [("org-b", False), ("org-c", True), (None, True)])
-async def test_nobody_stands_for_a_component_by_claiming_its_key(org: str | None, *, is_taken: bool) -> None:
-    """A manifest's key counts for its own organisation, or where it is nobody's, after the key itself."""
-    catalog = FakeCatalog()
-    claim = catalog.add_component("acme.sum", emitting("claimed"), orgId=org)
-    catalog.change(claim, key="misc/sum")
-    async with shelf_of(catalog) as shelf:
-        findings = await shelf.look_up(["acme.sum"], ["acme.sum"], "org-c")
-        assert ("acme.sum" in findings.offers) == is_taken
-        catalog.add_component("acme.sum", emitting("real"), orgId="org-c" if org == "org-c" else "org-a")
-        await trio.sleep(1)
-        await shelf.refresh()
-        findings = await shelf.look_up(["acme.sum"], ["acme.sum"], "org-c")
-        assert "real" in findings.offers["acme.sum"].document["execution"]["source"]
-
-
-async def test_nobody_hides_a_component_by_claiming_its_key() -> None:
-    """What the catalog gives by the specification's own route is asked for all the same."""
-    catalog = FakeCatalog()
-    catalog.change(catalog.add_component("acme.sum", emitting("claimed"), orgId="org-b"), key="misc/sum")
-    plain = {"id": "acme.sum", "name": "Sum", "version": "1.0.0", "execution": emitting("plain")}
-    catalog.components["acme.sum"] = plain
-    async with shelf_of(catalog) as shelf:
-        findings = await shelf.look_up(["acme.sum"], ["acme.sum"], "org-c")
-        assert findings.offers["acme.sum"].document == plain
