@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import structlog
 import trio
 
 from engine.runtime import Runtime
@@ -15,6 +16,8 @@ from service.network.requests import RECEIVE_PATH, RequestEvents
 from service.settings import Settings
 from service.siblings.status import Siblings, SiblingStatus
 from service.version import version
+
+log = structlog.get_logger("network")
 
 LAST_SECONDS = 1.0
 """How long the last events and the leave-taking may take when the service ends."""
@@ -103,6 +106,8 @@ async def open_network(
         if network.relay is not None:
             with trio.move_on_after(LAST_SECONDS):
                 await network.relay.leave()
+            if len(network.outbox):
+                log.warning("events lost", waiting=len(network.outbox))
         nursery.cancel_scope.cancel()
 
 
