@@ -5,11 +5,18 @@ alone does not achieve that: a web page from anywhere can make the browser of th
 its own name (``Origin``) or by pointing its own name at 127.0.0.1 (``Host``). So both must name this machine.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from service.origins import Origins, host_of
 from service.problems import ForeignCallerError
 from service.settings import is_loopback
+
+HOSTS_REMEMBERED = 64
+"""Values of ``Host`` whose verdict is remembered; programs of one machine use a handful."""
+
+HOST_CHARACTERS = 300
+"""Of a value that is remembered: longer ones are judged each time, so that strangers fill no memory."""
 
 
 def check_caller(headers: Any, origins: Origins) -> None:
@@ -23,7 +30,7 @@ def check_caller(headers: Any, origins: Origins) -> None:
         ForeignCallerError: ``Host`` or ``Origin`` names another machine.
     """
     host = headers.get("Host")
-    if host and not is_loopback(host_of(f"//{host}")):
+    if host and not _is_own(host):
         raise ForeignCallerError(
             f"Only this machine is served, and the request asks for the host {host!r}; set AUTH=none to serve all"
         )
@@ -33,3 +40,13 @@ def check_caller(headers: Any, origins: Origins) -> None:
             f"Only this machine is served, and the request comes from the web page {origin!r}; "
             "name it in CORS_ALLOWED_ORIGINS, or set AUTH=none to serve all"
         )
+
+
+def _is_own(host: str) -> bool:
+    judge = _means_this_machine if len(host) <= HOST_CHARACTERS else _means_this_machine.__wrapped__
+    return judge(host)
+
+
+@lru_cache(HOSTS_REMEMBERED)
+def _means_this_machine(host: str) -> bool:
+    return is_loopback(host_of(f"//{host}"))

@@ -1,18 +1,18 @@
 """The application: routes, guards and error replies put together around one runtime."""
 
-from quart import Response, g, request
-from quart_trio import QuartTrio
+from quart import Response, request
 
 from engine.runtime import Runtime
-from service.access import check_caller
-from service.auth import METRICS, Authenticator, access_to, credentials_of, named_org
-from service.caller import ANONYMOUS, EVERYBODY, Caller
+from service.auth import Authenticator
+from service.caller import PRESENT
+from service.callers import Callers
 from service.callers_runtime import CallersRuntime
 from service.cors import Cors
 from service.exchange import refusal
 from service.ingress_delivery import IngressDelivery
 from service.metrics import Metrics
 from service.network.opening import Network
+from service.prompt.routes import NOT_KEPT, PromptRoutes
 from service.routes.components import component_routes
 from service.routes.discovery import discovery_routes
 from service.routes.documentation import Publication, documentation_routes
@@ -27,7 +27,15 @@ from service.routes.routines import routine_routes
 from service.settings import Settings
 from service.streaming import StreamingApp
 
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+class Application(StreamingApp):
+    """The application.
+
+    Attributes:
+        prompt: answers some requests at once; a layer below this application (``service.layers``).
+    """
+
+    prompt: PromptRoutes
 
 
 def create_app(
@@ -37,7 +45,7 @@ def create_app(
     authenticator: Authenticator | None = None,
     metrics: Metrics | None = None,
     network: Network | None = None,
-) -> QuartTrio:
+) -> Application:
     """The ASGI application that serves a runtime. It holds no state of its own.
 
     Args:
@@ -52,10 +60,12 @@ def create_app(
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
     metrics = metrics or Metrics(runtime, readiness)
     network = network or Network(runtime, settings)
-    delivery = IngressDelivery(runtime, _present_caller, settings.ingress_enforcement)
-    runtime = CallersRuntime(runtime, _present_caller, readiness.check)
+    delivery = IngressDelivery(runtime, PRESENT.get, settings.ingress_enforcement)
+    runtime = CallersRuntime(runtime, PRESENT.get, readiness.check)
+    callers = Callers(settings, readiness, authenticator)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
-    app = StreamingApp("service", static_folder=None)
+    app = Application("service", static_folder=None)
+    app.prompt = PromptRoutes(runtime, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -64,7 +74,7 @@ def create_app(
     app.register_blueprint(execution_routes(runtime, metrics_enabled=settings.enable_metrics))
     app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
-    app.register_blueprint(network_routes(network.dispatcher, _present_caller))
+    app.register_blueprint(network_routes(network.dispatcher, PRESENT.get))
     app.register_blueprint(component_routes(runtime))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(
@@ -75,14 +85,14 @@ def create_app(
 
     @app.before_request
     async def admit() -> Response | None:
-        if settings.loopback_only:
-            check_caller(request.headers, settings.cors_origins)
+        callers.check_origin(request.headers)
         preflight = cors.preflight(request)
         if preflight is not None:
             return preflight
-        if request.method not in _READING:
-            readiness.check()
-        g.caller = EVERYBODY if authenticator is None else await _recognise(authenticator, settings)
+        rule = request.url_rule.rule if request.url_rule is not None else None
+        await callers.admit(
+            request.headers, request.cookies, scheme=request.scheme, method=request.method, rule=rule
+        )
         return None
 
     @app.after_request
@@ -92,7 +102,7 @@ def create_app(
     @app.after_request
     async def forbid_keeping(response: Response) -> Response:
         if not request.path.startswith("/health"):
-            response.headers["Cache-Control"] = "no-cache, no-store, must-revalidate"
+            response.headers["Cache-Control"] = NOT_KEPT
         return response
 
     @app.errorhandler(Exception)
@@ -100,20 +110,3 @@ def create_app(
         return refusal(error)
 
     return app
-
-
-async def _recognise(authenticator: Authenticator, settings: Settings) -> Caller:
-    """The caller of the present request."""
-    if request.url_rule is None:
-        return ANONYMOUS  # no such route, which is all that anybody hears
-    access = access_to(request.url_rule.rule, request.method)
-    if access == "open" or (request.url_rule.rule == METRICS and settings.metrics_access == "open"):
-        return ANONYMOUS
-    headers = request.headers
-    credentials = credentials_of(headers, request.cookies, request.scheme, settings.cors_origins)
-    return await authenticator.caller(access, credentials, named_org(headers))
-
-
-def _present_caller() -> Caller:
-    caller: Caller = g.caller
-    return caller

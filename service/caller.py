@@ -5,6 +5,8 @@ otherwise for his first one. What belongs to others does not exist for him. Whoe
 all of them until he names one.
 """
 
+from contextvars import ContextVar
+
 import msgspec
 
 from service.principal import Principal
@@ -75,3 +77,7 @@ def acting(principal: Principal, named_org: str | None) -> Caller:
     if org is None and not reads:
         raise OrganizationRequiredError(ORGANIZATION_REQUIRED)
     return Caller(principal=principal, org=org, sees_all=reads, changes_all=administers)
+
+
+PRESENT: ContextVar[Caller] = ContextVar("caller")
+"""For whom the present task works. Nothing stands in for it: what asks where nobody was admitted fails."""

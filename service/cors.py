@@ -58,19 +58,31 @@ class Cors:
 
     def mark(self, request: Request, response: Response) -> Response:
         """Say on an answer which page may read it."""
-        origin = request.headers.get("Origin")
-        headers = response.headers
-        headers.add("Vary", "Origin")
-        if _DOCUMENTS.fullmatch(request.path) or (origin is None and self._anyone):
-            headers["Access-Control-Allow-Origin"] = "*"
-        elif origin is not None and self._admits(origin):
-            headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Allow-Credentials"] = "true"
-        else:
-            return response
-        headers["Access-Control-Expose-Headers"] = READABLE_HEADERS
-        if request.method == "OPTIONS":
-            headers["Access-Control-Allow-Methods"] = METHODS
-            headers["Access-Control-Allow-Headers"] = HEADERS
-            headers["Access-Control-Max-Age"] = str(MAX_AGE_SECONDS)
+        vary, *others = self.marks(request.headers.get("Origin"), request.path, request.method)
+        response.headers.add(*vary)
+        for name, value in others:
+            response.headers[name] = value
         return response
+
+    def marks(self, origin: str | None, path: str, method: str) -> list[tuple[str, str]]:
+        """The headers that say which page may read an answer: ``Vary``, and others where one may.
+
+        Args:
+            origin: the page that asks; None where none does.
+            path: of the request.
+            method: likewise.
+        """
+        marks = [("Vary", "Origin")]
+        if _DOCUMENTS.fullmatch(path) or (origin is None and self._anyone):
+            marks.append(("Access-Control-Allow-Origin", "*"))
+        elif origin is not None and self._admits(origin):
+            marks.append(("Access-Control-Allow-Origin", origin))
+            marks.append(("Access-Control-Allow-Credentials", "true"))
+        else:
+            return marks
+        marks.append(("Access-Control-Expose-Headers", READABLE_HEADERS))
+        if method == "OPTIONS":
+            marks.append(("Access-Control-Allow-Methods", METHODS))
+            marks.append(("Access-Control-Allow-Headers", HEADERS))
+            marks.append(("Access-Control-Max-Age", str(MAX_AGE_SECONDS)))
+        return marks

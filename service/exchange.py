@@ -48,39 +48,56 @@ async def read_struct(shape: type[T], *, empty: T | None = None, holds_raw_value
     """
     if empty is not None and not _has_body():
         return empty
-    if _format() != "json":  # before anything is read: a stream would never come to its end
-        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
-    body = await _body()
+    body = await read_json()
     if not body and empty is not None:
         return empty
-    return _decoded(body, shape, holds_raw_values=holds_raw_values)
+    return decoded(body, shape, holds_raw_values=holds_raw_values)
 
 
-async def read_values(most: int) -> tuple[list[msgspec.Raw], bool]:
-    """The values in the request's JSON body: the items of an array, or the body itself; whether it is an array.
+async def read_json() -> bytes:
+    """The request's JSON body, as it came.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type than JSON.
+    """
+    if _format() != "json":  # before anything is read: a stream would never come to its end
+        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
+    return await _body()
+
+
+def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
+    """The values in a JSON body: the items of an array, or the body itself; whether it is an array.
 
     How deep they are nested is not looked at: the engine does.
 
     Args:
-        most: how many may come.
+        body: as it came.
+        most: how many values may be in it.
 
     Raises:
-        UnsupportedTypeError: the body has another content type than JSON.
         UnreadableBodyError: it is no JSON, or has too many values.
     """
-    if _format() != "json":
-        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
-    body = (await _body()).strip()
+    body = body.strip()
     if not body.startswith(b"["):
-        _decoded(body, msgspec.Raw, holds_raw_values=True)
+        decoded(body, msgspec.Raw, holds_raw_values=True)
         return [msgspec.Raw(body)], False
-    values = _decoded(body, list[msgspec.Raw], holds_raw_values=True)
+    values = decoded(body, list[msgspec.Raw], holds_raw_values=True)
     if len(values) > most:
         raise UnreadableBodyError(f"The array has {len(values)} messages, and at most {most} are taken at once")
     return values, True
 
 
-def _decoded(body: bytes, shape: type[T], *, holds_raw_values: bool) -> T:
+def decoded(body: bytes, shape: type[T], *, holds_raw_values: bool = False) -> T:
+    """A JSON body as a struct.
+
+    Args:
+        body: as it came.
+        shape: of the body.
+        holds_raw_values: whether the engine checks the depth of what is deep in it.
+
+    Raises:
+        UnreadableBodyError: it is no JSON, or of another shape.
+    """
     try:
         body.decode()  # decoding skips over msgspec.Raw without a look at its encoding
         return decode_raw_values(body, shape) if holds_raw_values else decode_as(body, shape)

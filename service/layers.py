@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hypercorn.typing import ASGIFramework
-from quart_trio import QuartTrio
 
+from service.app import Application
 from service.deadline import BoundedRequests
 from service.delivery import WholeReplies
 from service.http_metrics import HttpMetrics
@@ -14,7 +14,7 @@ from service.spans import Spans
 
 
 def layered(
-    app: QuartTrio,
+    app: Application,
     http: HttpMetrics,
     spans: Spans | None = None,
     *,
@@ -31,4 +31,5 @@ def layered(
         observers: hear of every request.
     """
     note_routes(app)
-    return WholeReplies(WatchedRequests(BoundedRequests(app, timeout_seconds), http, spans, observers))
+    bounded = BoundedRequests(app.prompt.before(app), timeout_seconds)
+    return WholeReplies(WatchedRequests(bounded, http, spans, observers))

@@ -24,7 +24,7 @@ from quart_trio import QuartTrio
 from service.http_metrics import UNMATCHED, HttpMetrics
 from service.request_observer import RequestObserver, SeenReply, SeenRequest, see_request
 from service.spans import RequestSpan, Spans
-from service.trace import HEADER, bind_trace, trace_id_of
+from service.trace import HEADER, bind_trace, release_trace, trace_id_of
 
 log = structlog.get_logger("access")
 
@@ -41,7 +41,12 @@ def note_routes(app: QuartTrio) -> None:
     async def note_route() -> None:
         rule = request.url_rule
         if rule is not None:
-            request.scope[_ROUTE] = rule.rule  # type: ignore[literal-required]  # ours, for the layer below
+            note_rule(request.scope, rule.rule)
+
+
+def note_rule(scope: Scope, rule: str) -> None:
+    """Tell in the scope of a request which route fitted it, by its pattern."""
+    scope[_ROUTE] = rule  # type: ignore[literal-required]  # ours, for the layer below
 
 
 class WatchedRequests:
@@ -72,7 +77,7 @@ class WatchedRequests:
             return
         began_ms = time.time_ns() // 1_000_000
         trace_id = trace_id_of(scope["headers"], began_ms, secrets.token_hex(3))
-        bind_trace(trace_id)  # nothing is left of it: the server gives each request a task of its own
+        bound = bind_trace(trace_id)
         mark = (HEADER, trace_id.encode())
         status = 0  # what is told when the caller went away before the reply
         size_bytes = 0
@@ -102,6 +107,7 @@ class WatchedRequests:
                     reply = SeenReply(status, _route_of(scope), seconds, size_bytes)
                     for observer in self._observers:
                         observer.ended(seen, reply)
+                release_trace(bound)  # the task may be the connection's own, which serves others after this one
 
     def _tell_begin(self, scope: HTTPScope, trace_id: str, began_ms: int) -> SeenRequest:
         peer = scope.get("client")

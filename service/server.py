@@ -23,7 +23,7 @@ from engine.runtime import Runtime, open_runtime
 from service.app import create_app
 from service.authentication import open_authenticator
 from service.catalog.opening import open_catalog
-from service.guarded_connections import guard_connections
+from service.guarded_connections import PromptConfig, guard_connections
 from service.guarded_network import Resolve
 from service.last_resort import LastResort
 from service.layers import layered
@@ -182,8 +182,9 @@ async def serve_runtime(
         served = layered(app, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers)
         measuring.start_soon(measure_lag, metrics.lags)
         async with trio.open_nursery() as nursery:
-            max_frame_bytes = settings.live_max_frame_bytes
-            await nursery.start(_serve_http, live.beside(served), listener, closing, max_frame_bytes)
+            config = PromptConfig(app.prompt.is_prompt)
+            config.websocket_max_message_size = settings.live_max_frame_bytes
+            await nursery.start(_serve_http, live.beside(served), listener, closing, config)
             async with open_catalog(runtime, settings, readiness.siblings):
                 announce(url)
                 if telemetry is not None:
@@ -201,10 +202,9 @@ async def _serve_http(
     app: ASGIFramework,
     listener: socket.socket,
     closing: trio.Event,
-    max_frame_bytes: int,
+    config: Config,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    config = Config()
     config.bind = [f"fd://{listener.detach()}"]  # bound before, so that a taken port is told in our own words
     config.backlog = BACKLOG
     config.errorlog = logging.getLogger("hypercorn.error")
@@ -212,7 +212,6 @@ async def _serve_http(
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.keep_alive_max_requests = 1_000_000
     config.graceful_timeout = CLOSING_SECONDS
-    config.websocket_max_message_size = max_frame_bytes
     guard_connections()
     served = UncompressedWebSockets(app)
     await serve_asgi(served, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")

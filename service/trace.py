@@ -5,7 +5,9 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextvars import Token
+from typing import Any
 
 import structlog
 
@@ -49,9 +51,14 @@ def _trace_of(parent: bytes | None) -> str:
     return str(trace, "ascii")
 
 
-def bind_trace(trace_id: str) -> None:
-    """Let this task, and all that it starts, log with this trace id."""
-    structlog.contextvars.bind_contextvars(trace_id=trace_id)
+def bind_trace(trace_id: str) -> Mapping[str, Token[Any]]:
+    """Let this task, and all that it starts, log with this trace id; what is returned ends that."""
+    return structlog.contextvars.bind_contextvars(trace_id=trace_id)
+
+
+def release_trace(bound: Mapping[str, Token[Any]]) -> None:
+    """Let this task log as before."""
+    structlog.contextvars.reset_contextvars(**bound)
 
 
 def present_trace() -> str:

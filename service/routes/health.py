@@ -109,15 +109,7 @@ def health_routes(readiness: Readiness) -> Blueprint:
         is_public=True,
     )
     async def health() -> Response:
-        is_ready = readiness.ready
-        body = HealthReply(
-            status="ok" if is_ready else "degraded",
-            timestamp=_now(),
-            service="runtime",
-            version=version(),
-            uptime=readiness.uptime_seconds(),
-        )
-        return reply(body, 200 if is_ready else 503)
+        return reply(*health_of(readiness))
 
     @routes.get("/health/live")
     @routes.get("/api/health/live")
@@ -129,7 +121,7 @@ def health_routes(readiness: Readiness) -> Blueprint:
         is_public=True,
     )
     async def live() -> Response:
-        return reply(LiveReply("ok", _now()))
+        return reply(*liveness_of(readiness))
 
     @routes.get("/health/ready")
     @routes.get("/api/health/ready")
@@ -142,11 +134,34 @@ def health_routes(readiness: Readiness) -> Blueprint:
         is_public=True,
     )
     async def ready() -> Response:
-        checks = _checks(readiness)
-        is_ready = not any(check.status == "unhealthy" for check in checks.values())
-        return reply(ReadyReply("ok" if is_ready else "unhealthy", _now(), checks), 200 if is_ready else 503)
+        return reply(*readiness_of(readiness))
 
     return routes
+
+
+def health_of(readiness: Readiness) -> tuple[HealthReply, int]:
+    """Whether the service takes work; with the status of the reply."""
+    is_ready = readiness.ready
+    body = HealthReply(
+        status="ok" if is_ready else "degraded",
+        timestamp=_now(),
+        service="runtime",
+        version=version(),
+        uptime=readiness.uptime_seconds(),
+    )
+    return body, 200 if is_ready else 503
+
+
+def liveness_of(_: Readiness) -> tuple[LiveReply, int]:
+    """That the process answers; with the status of the reply."""
+    return LiveReply("ok", _now()), 200
+
+
+def readiness_of(readiness: Readiness) -> tuple[ReadyReply, int]:
+    """Whether work should be sent here, and why not; with the status of the reply."""
+    checks = _checks(readiness)
+    is_ready = not any(check.status == "unhealthy" for check in checks.values())
+    return ReadyReply("ok" if is_ready else "unhealthy", _now(), checks), 200 if is_ready else 503
 
 
 def _checks(readiness: Readiness) -> dict[str, Check]:

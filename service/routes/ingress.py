@@ -3,9 +3,9 @@
 import msgspec
 from quart import Blueprint, Response
 
-from service.exchange import read_values, reply
+from service.exchange import read_json, reply, values_in
 from service.flow_trace import Output
-from service.ingress_delivery import IngressDelivery
+from service.ingress_delivery import Door, IngressDelivery
 from service.operation import Body, Query, Reply, operation
 from service.paging import whole_number
 from service.problems import IngressRefusedBody, PartlyAcceptedBody
@@ -84,20 +84,34 @@ def ingress_routes(delivery: IngressDelivery) -> Blueprint:
     async def deliver(graph_name: str) -> Response:
         door = delivery.door(graph_name)  # before anything is read of a caller who may not deliver
         wait_ms = whole_number("wait", least=0, most=MAX_WAIT_MS)
-        values, is_batch = await read_values(MAX_BATCH_MESSAGES)
-        delivered = await delivery.deliver(
-            door, values, is_batch=is_batch, wait_ms=DEFAULT_WAIT_MS if wait_ms is None else wait_ms
-        )
-        return reply(
-            DeliveredReply(
-                success=True,
-                execution_id=door.execution_id,
-                delivered=delivered.count,
-                outputs=delivered.outputs,
-                hops=delivered.hops,
-                drained=delivered.drained,
-                queued=delivered.queued,
-            )
-        )
+        return reply(await delivered(delivery, door, await read_json(), wait_ms))
 
     return routes
+
+
+async def delivered(delivery: IngressDelivery, door: Door, body: bytes, wait_ms: int | None) -> DeliveredReply:
+    """Deliver the messages of a body to a graph.
+
+    Args:
+        delivery: the way to it.
+        door: of the graph, for the present caller.
+        body: one JSON value, or an array of them.
+        wait_ms: how long to wait for the outputs; ``DEFAULT_WAIT_MS`` when None.
+
+    Raises:
+        UnreadableBodyError: the body cannot be read, or has too many messages.
+        EngineError: the messages are refused.
+    """
+    values, is_batch = values_in(body, MAX_BATCH_MESSAGES)
+    done = await delivery.deliver(
+        door, values, is_batch=is_batch, wait_ms=DEFAULT_WAIT_MS if wait_ms is None else wait_ms
+    )
+    return DeliveredReply(
+        success=True,
+        execution_id=door.execution_id,
+        delivered=done.count,
+        outputs=done.outputs,
+        hops=done.hops,
+        drained=done.drained,
+        queued=done.queued,
+    )

@@ -1,7 +1,7 @@
 """The route that pushes messages into an execution: one, several, or a stream of lines."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 import trio
@@ -11,7 +11,7 @@ from engine.runtime import Runtime
 from proto.execution import ExecutionError, ExecutionState
 from proto.message import Injection, Lane
 from proto.problem import Problem
-from service.exchange import read_struct, reply
+from service.exchange import decoded, read_json, reply
 from service.flow_trace import FlowTrace, Output, Step
 from service.message_stream import Receipt, inject_stream, read_on, refusal_of_stream
 from service.operation import Body, Query, Reply, operation
@@ -143,50 +143,96 @@ def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
     async def inject(execution_id: str) -> Response:
         wait_ms = whole_number("wait", least=0, most=MAX_WAIT_MS)
         is_final = switch("final")
-        trace = None if wait_ms is None else FlowTrace()
-        with nullcontext() if trace is None else _watching(runtime, execution_id, trace):
-            if request.mimetype in STREAMED_TYPES:
-                runtime.execution(execution_id)  # an unknown one is refused before anything is read
-                receipt = Receipt()
-                try:
-                    await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes)
-                    if is_final:
-                        await runtime.inject(execution_id, (), final=True)
-                except Exception as error:  # noqa: BLE001 - every refusal has to say what was taken in before
-                    await read_on(request.body)
-                    return refusal_of_stream(error, receipt)
-                single = None
-            else:
-                body = await read_struct(InjectBody, holds_raw_values=True)
-                messages = _messages(body)
-                is_final = is_final or body.final
-                taken = await runtime.inject(execution_id, messages, final=is_final)
-                receipt = Receipt(taken.accepted, taken.queued)
-                single = messages[0] if body.messages is msgspec.UNSET else None
-            answer = InjectedReply(
-                success=True,
-                accepted=receipt.accepted,
-                execution_id=execution_id,
-                queued=receipt.queued,
-                node_id=single.node_id if single else None,
-                port=single.port if single else None,
-            )
-            if trace is None or wait_ms is None:
-                return reply(answer)
-            is_drained = not receipt.queued and await _drained(runtime, execution_id, wait_ms, is_final=is_final)
-        snapshot = runtime.execution(execution_id)
-        shown = msgspec.structs.replace(
-            answer,
-            state=snapshot.state,
-            drained=is_drained and not snapshot.unprocessed,
-            outputs=trace.outputs,
-            trace=trace.steps,
-            hops=trace.hops,
-            error=snapshot.error,
-        )
-        return reply(shown)
+        if request.mimetype not in STREAMED_TYPES:
+
+            async def take() -> Taken:
+                return await take_body(runtime, execution_id, await read_json(), is_final=is_final)
+
+            return reply(await injected(runtime, execution_id, take, wait_ms))
+        runtime.execution(execution_id)  # an unknown one is refused before anything is read
+        receipt = Receipt()
+
+        async def take_stream() -> Taken:
+            await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes)
+            if is_final:
+                await runtime.inject(execution_id, (), final=True)
+            return Taken(receipt, None, is_final)
+
+        try:
+            return reply(await injected(runtime, execution_id, take_stream, wait_ms))
+        except Exception as error:  # noqa: BLE001 - every refusal has to say what was taken in before
+            await read_on(request.body)
+            return refusal_of_stream(error, receipt)
 
     return routes
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What was taken in: how much, the one message where it was alone, and whether no more comes."""
+
+    receipt: Receipt
+    single: Injection | None
+    is_final: bool
+
+
+async def take_body(runtime: Runtime, execution_id: str, body: bytes, *, is_final: bool) -> Taken:
+    """Take in the messages of a JSON body.
+
+    Raises:
+        UnreadableBodyError: it has none.
+        EngineError: they are refused.
+    """
+    content = decoded(body, InjectBody, holds_raw_values=True)
+    messages = _messages(content)
+    is_final = is_final or content.final
+    taken = await runtime.inject(execution_id, messages, final=is_final)
+    single = messages[0] if content.messages is msgspec.UNSET else None
+    return Taken(Receipt(taken.accepted, taken.queued), single, is_final)
+
+
+async def injected(
+    runtime: Runtime, execution_id: str, take: Callable[[], Awaitable[Taken]], wait_ms: int | None
+) -> InjectedReply:
+    """Take messages in, and wait for what they cause if the caller asks for it.
+
+    Args:
+        runtime: as the caller may see it.
+        execution_id: the execution.
+        take: takes them in.
+        wait_ms: how long to wait; None for not at all, and then nothing is said of what they cause.
+
+    Raises:
+        EngineError: the execution is unknown, or refuses them.
+    """
+    if wait_ms is None:
+        return _acceptance(execution_id, await take())
+    trace = FlowTrace()
+    with _watching(runtime, execution_id, trace):
+        taken = await take()
+        is_drained = not taken.receipt.queued and await _drained(
+            runtime, execution_id, wait_ms, is_final=taken.is_final
+        )
+    snapshot = runtime.execution(execution_id)
+    return msgspec.structs.replace(
+        _acceptance(execution_id, taken),
+        state=snapshot.state,
+        drained=is_drained and not snapshot.unprocessed,
+        outputs=trace.outputs,
+        trace=trace.steps,
+        hops=trace.hops,
+        error=snapshot.error,
+    )
+
+
+def _acceptance(execution_id: str, taken: Taken) -> InjectedReply:
+    return InjectedReply(
+        success=True,
+        accepted=taken.receipt.accepted,
+        execution_id=execution_id,
+        queued=taken.receipt.queued,
+        node_id=taken.single.node_id if taken.single else None,
+        port=taken.single.port if taken.single else None,
+    )
 
 
 @contextmanager

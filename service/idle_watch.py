@@ -1,0 +1,64 @@
+"""Connections on which nothing is asked are closed after a while, without a task for each request.
+
+Hypercorn starts a task whenever a connection falls idle, and cancels it when the next request comes: with a client
+that asks again and again that is the dearest part of a small reply. Here one task a connection sleeps until the
+moment that counts, and only the moment moves. And where the caller has closed the connection, nothing waits on:
+Hypercorn keeps its socket until the connection would have been idle for too long.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+
+import trio
+from hypercorn.typing import TaskGroup, WorkerContext
+
+
+class IdleWatch:
+    """Watches one connection; takes the place of Hypercorn's ``TrioSingleTask``, with its two methods.
+
+    Args:
+        seconds: that the connection may be idle.
+        context: of the server; when it ends, the connection is closed if it is idle.
+        close: closes it.
+    """
+
+    def __init__(self, seconds: float, context: WorkerContext, close: Callable[[], Awaitable[None]]) -> None:
+        self._seconds = seconds
+        self._context = context
+        self._close = close
+        self._patience: trio.CancelScope | None = None
+        self._is_idle = False
+        self._has_ended = False
+
+    async def restart(self, task_group: TaskGroup, _: object = None) -> None:
+        """From now on the connection is idle; ``task_group`` is its own."""
+        if self._has_ended:
+            return
+        self._is_idle = True
+        deadline = trio.current_time() + self._seconds
+        if self._patience is not None:
+            self._patience.deadline = deadline
+        else:
+            self._patience = trio.CancelScope(deadline=deadline)
+            task_group.spawn(self._watch, self._patience)
+
+    async def stop(self) -> None:
+        """From now on the connection is at work, and takes the time that it takes."""
+        self._is_idle = False
+        if self._patience is not None:
+            self._patience.deadline = math.inf
+
+    def end(self) -> None:
+        """Nothing more comes on the connection: there is nothing to watch."""
+        self._is_idle = False
+        self._has_ended = True
+        if self._patience is not None:
+            self._patience.cancel()
+
+    async def _watch(self, patience: trio.CancelScope) -> None:
+        with patience:
+            await self._context.terminated.wait()
+        self._patience = None  # a connection that falls idle after this has another one
+        if self._is_idle:
+            with trio.CancelScope(shield=True):
+                await self._close()
