@@ -117,15 +117,17 @@ class LiveSession:
 
         A refusal is told by the event ``error`` as well, because a client need not ask for an answer.
         """
-        while (
-            len(self._personal) >= PERSONAL_EVENTS or self._personal_bytes >= PERSONAL_BYTES
-        ):  # it sends, and does not read
+        while self._is_owed_much:  # it sends, and does not read
             self._room = trio.Event()
             await self._room.wait()
         try:
             return await self._obey(name, data)
         except Exception as error:  # noqa: BLE001 - every error is answered; the table says how
             return self._refuse(error, data)
+
+    @property
+    def _is_owed_much(self) -> bool:
+        return len(self._personal) >= PERSONAL_EVENTS or self._personal_bytes >= PERSONAL_BYTES
 
     async def _obey(self, name: str, data: bytes) -> Answer:
         known = self._commands.get(name)

@@ -1,10 +1,11 @@
 """What waits for one client: whole packets, in order, their bytes counted. Pure."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from service.socketio.frames import Frame, size_in_payload
+from service.socketio.frames import SEPARATOR, Frame, size_in_payload
 
 MAX_FRAMES_PER_PAYLOAD = 16
 """Frames in the answer to a poll: python-engineio's client gives up on more."""
@@ -65,20 +66,35 @@ class Outbox:
         self._under_way = 0
 
     def take_payload(self, limit_bytes: int) -> list[Frame]:
-        """The frames of as many parcels as a payload holds, but at least of one where there is one."""
+        """As many frames as a payload holds, but at least one where there is one; the rest of a parcel stays."""
         frames: list[Frame] = []
         room = limit_bytes
         while self._parcels:
-            item = self._parcels[0]
-            room -= sum(map(size_in_payload, item.frames))
-            if frames and (room < 0 or len(frames) + len(item.frames) > MAX_FRAMES_PER_PAYLOAD):
-                break
-            frames.extend(item.frames)
+            waiting = deque(_one_by_one(self._parcels[0].frames))
+            while waiting and len(frames) < MAX_FRAMES_PER_PAYLOAD:
+                room -= size_in_payload(waiting[0])
+                if frames and room < 0:
+                    break
+                frames.append(waiting.popleft())
             self.take()
             self.sent()
+            if waiting:
+                rest = parcel(*waiting)
+                self._parcels.appendleft(rest)
+                self.size_bytes += rest.size_bytes
+                break
         return frames
 
     def clear(self) -> None:
         """Drop everything that waits."""
         self._parcels.clear()
         self.size_bytes = self._under_way
+
+
+def _one_by_one(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Frames, and the packets of those that are several in one text; within a packet the separator is escaped."""
+    for frame in frames:
+        if isinstance(frame, str):
+            yield from frame.split(SEPARATOR)
+        else:
+            yield frame

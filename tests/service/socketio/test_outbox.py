@@ -1,0 +1,46 @@
+"""What waits for a client, and how much of it one answer to a poll takes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.socketio.frames import SEPARATOR, Frame, size_in_payload
+from service.socketio.outbox import MAX_FRAMES_PER_PAYLOAD, Outbox, parcel
+
+PLENTY = 10**9
+
+
+def taken(outbox: Outbox, limit_bytes: int = PLENTY) -> list[list[Frame]]:
+    """The payloads that empty it."""
+    payloads = []
+    while payload := outbox.take_payload(limit_bytes):
+        payloads.append(payload)
+    return payloads
+
+
+def test_a_text_of_many_packets_fills_many_payloads() -> None:
+    """Packets that were joined count one by one, because python-engineio's client takes 16 in a payload."""
+    outbox = Outbox(PLENTY)
+    packets = [f'42["n",{number}]' for number in range(40)]
+    outbox.put(parcel(SEPARATOR.join(packets)))
+    payloads = taken(outbox)
+    assert [len(payload) for payload in payloads] == [16, 16, 8]
+    assert [packet for payload in payloads for packet in payload] == packets
+    assert outbox.size_bytes == 0
+
+
+@given(
+    st.lists(st.lists(st.one_of(st.text("ab", min_size=1), st.binary()), min_size=1, max_size=40), max_size=8),
+    st.integers(0, 50),
+)
+def test_payloads_hold_everything_in_order_within_their_bounds(parcels: list[list[Frame]], limit: int) -> None:
+    """Whatever waits leaves in its order; a payload of more than one packet keeps both bounds, and bytes go to 0."""
+    outbox = Outbox(PLENTY)
+    for frames in parcels:
+        outbox.put(parcel(*frames))
+    payloads = taken(outbox, limit)
+    assert [frame for payload in payloads for frame in payload] == [frame for each in parcels for frame in each]
+    assert outbox.size_bytes == 0
+    assert len(outbox) == 0
+    for payload in payloads:
+        assert len(payload) <= MAX_FRAMES_PER_PAYLOAD
+        assert len(payload) == 1 or sum(map(size_in_payload, payload)) <= limit
