@@ -17,7 +17,7 @@ import trio
 
 from proto.codec import MalformedJsonError, decode, encode
 from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
-from service.catalog.errors import CatalogRefusedError, CatalogUnavailableError
+from service.catalog.errors import CatalogRefusedError, CatalogUnavailableError, UnusableAnswerError
 from service.siblings.backoff import Backoff
 from service.siblings.retry_after import retry_after_seconds
 from service.siblings.status import SiblingStatus
@@ -94,6 +94,8 @@ class CatalogClient:
 
         Raises:
             CatalogUnavailableError: nobody can say.
+            UnusableAnswerError: what comes is too large; whether that says something of the catalog, or of this
+                one thing that somebody has put there, is for whoever asked.
             CatalogRefusedError: it is not there, or not for us.
         """
         return await self._ask("GET", path, params=params, headers={"If-None-Match": etag} if etag else {})
@@ -149,7 +151,7 @@ class CatalogClient:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self.unavailable(f"no connection ({type(error).__name__})") from error
         except UnreadableAnswerError as error:
-            raise self.unavailable(str(error)) from error
+            raise UnusableAnswerError(str(error)) from error
         return self._judge(method, response, body)
 
     def _judge(self, method: str, response: httpx.Response, body: bytes) -> Answer:

@@ -3,7 +3,8 @@
 CatalogError
 ├── CatalogUnavailableError   it does not answer, or not sensibly: leave it alone for a while
 └── CatalogRefusedError       it answers, and does not want this one request: go on with the next thing
-    └── ForeignResourceError  we do not want it: the resource is not ours to change
+    ├── ForeignResourceError  we do not want it: the resource is not ours to change
+    └── UnusableAnswerError   we do not want its answer, which is too large, or encoded
 """
 
 
@@ -28,4 +29,12 @@ class ForeignResourceError(CatalogRefusedError):
 
     def __init__(self) -> None:
         CatalogError.__init__(self, "the catalog has it of another organization, whose it stays")
+        self.status = 0
+
+
+class UnusableAnswerError(CatalogRefusedError):
+    """An answer was not read to its end; the message says why. ``status`` is 0."""
+
+    def __init__(self, reason: str) -> None:
+        CatalogError.__init__(self, reason)
         self.status = 0

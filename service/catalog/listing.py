@@ -13,7 +13,7 @@ import trio
 
 from proto.codec import MalformedJsonError, decode, decode_raw_values
 from service.catalog.client import NOT_MODIFIED, Answer, CatalogClient
-from service.catalog.errors import CatalogRefusedError
+from service.catalog.errors import CatalogRefusedError, UnusableAnswerError
 from service.catalog.resource import Resource, read_resource
 
 PAGE = 100
@@ -21,6 +21,12 @@ PAGE = 100
 
 MAX_PAGES = 200
 """Pages of one list. Twenty thousand resources of one type are somebody's mistake."""
+
+VALUES = 200_000
+"""Of one resource, about: a graph has far fewer, and decoding more of them would keep everybody waiting."""
+
+HEAD_BYTES = 64 * 1024
+"""Of a part of such a resource that is decoded all the same: who it is, and whose."""
 
 _DECODED_AT_ONCE = 20
 """Resources decoded until others get their turn."""
@@ -89,6 +95,8 @@ async def _page(client: CatalogClient, wanted: Mapping[str, str], page: int, eta
     params = {**wanted, "limit": str(PAGE), "offset": str(page * PAGE)}
     try:
         return await client.get("/api/resources", params, etag=etag)
+    except UnusableAnswerError as error:
+        raise client.unavailable(str(error)) from error
     except CatalogRefusedError as error:
         why = "it does not accept the service token" if error.status in _FORBIDDEN else "it has no such list"
         raise client.unavailable(f"{why} (status {error.status})") from error
@@ -120,7 +128,12 @@ async def _take(items: Sequence[msgspec.Raw], found: dict[str, Resource], kind: 
 
 
 def _decoded(item: msgspec.Raw) -> Any:
+    """A resource; one that is all values keeps its head only, and so is one that nobody can use."""
+    text = bytes(item)
     try:
-        return decode(bytes(item))
-    except MalformedJsonError:
+        if len(text) > HEAD_BYTES and sum(map(text.count, (b",", b"[", b"{"))) > VALUES:
+            parts = decode_raw_values(text, dict[str, msgspec.Raw])
+            return {name: decode(bytes(part)) for name, part in parts.items() if len(part) <= HEAD_BYTES}
+        return decode(text)
+    except (MalformedJsonError, msgspec.ValidationError):
         return None

@@ -35,6 +35,7 @@ def test_the_bounds_are_those_of_the_program() -> None:
         "CONNECTIONS": client.CONNECTIONS,
         "PAGE": listing.PAGE,
         "MAX_PAGES": listing.MAX_PAGES,
+        "VALUES": listing.VALUES,
         "KEY_CHARACTERS": resource.KEY_CHARACTERS,
         "KEPT_BYTES": code.KEPT_BYTES,
         "ASKED_IN_A_MINUTE": plain_components.ASKED_IN_A_MINUTE,
@@ -42,6 +43,7 @@ def test_the_bounds_are_those_of_the_program() -> None:
     }
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", PAGE, re.MULTILINE)
     assert {name: int(number.replace(",", "")) for name, number in rows} == bounds
+    assert f"`HEAD_BYTES` ({listing.HEAD_BYTES:,})" in PAGE
 
 
 async def test_the_counts_are_those_that_are_told() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import trio
 
+from service.catalog.client import ANSWER_BYTES
+from service.catalog.listing import VALUES
 from tests.fakes.catalog import FakeCatalog
 from tests.service.catalog.test_reconciliation import INTERVAL_SECONDS, PASS, beside, shelf_of
 from tests.service.serving import single
@@ -80,3 +82,35 @@ async def test_the_ingress_of_a_graph_follows_it_to_another_organisation() -> No
         there = catalog.by_key("ingress/orders")
         assert there is not None
         assert there["metadata"]["capability"] == "cap:two"
+
+
+@pytest.mark.parametrize("route", ["artifact", "plain"])
+async def test_an_oversized_file_silences_the_catalog_for_nobody(route: str) -> None:
+    """Whoever puts one there cannot use it, as often as he tries; others get theirs at the same moment."""
+    catalog = FakeCatalog()
+    if route == "artifact":
+        catalog.add_artifact(catalog.add_component("big.one"), "executor.js", b" " * (ANSWER_BYTES + 1))
+    else:
+        catalog.components["big.one"] = {"id": "big.one", "name": " " * (ANSWER_BYTES + 1)}
+    catalog.add_artifact(catalog.add_component("small.one"), "executor.js", b"return { process() {} }")
+    async with shelf_of(catalog) as shelf:
+        for _ in range(3):
+            findings = await shelf.look_up(["big.one"], ["big.one"], "org-b")
+            assert not findings.offers
+        assert "small.one" in (await shelf.look_up(["small.one"], ["small.one"], "org-a")).offers
+
+
+async def test_a_resource_of_millions_of_values_takes_nothing_from_others() -> None:
+    """It is known by its head, and refused; the graphs beside it come, and what is gone is known to be gone."""
+    catalog = FakeCatalog()
+    dense = {**single(PASS), "more": [{}] * (VALUES + 1)}
+    catalog.add_graph("graphs/dense", dense, orgId="org-b")
+    catalog.add_graph("graphs/fine", single(PASS), orgId="org-a")
+    gone = catalog.add_graph("graphs/gone", single(PASS), orgId="org-a")
+    async with beside(catalog) as (runtime, status):
+        await trio.sleep(1)
+        counts = status.report().counts
+        assert (counts["graphsLoaded"], counts["graphsRefused"]) == (2, 1)
+        del catalog.resources[gone["id"]]
+        await trio.sleep(INTERVAL_SECONDS)
+        assert [graph.owner for graph in runtime.graphs()] == ["org-a"]
