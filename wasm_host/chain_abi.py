@@ -14,7 +14,18 @@ from wasm_host.abi import RECORD, Effects, OutputReader
 from wasm_host.errors import OutputLimitExceeded, ProtocolViolation
 from wasm_host.limits import GuestLimits
 
-__all__ = ["MOST_INVOCATIONS", "MOST_PROGRAMS", "ChainReader", "Passage", "Share", "Step", "encode_chain", "shares_of"]
+__all__ = [
+    "MOST_INVOCATIONS",
+    "MOST_PROGRAMS",
+    "ChainReader",
+    "Message",
+    "Passage",
+    "Share",
+    "Step",
+    "encode_chain",
+    "shares_of",
+    "shares_size",
+]
 
 MOST_PROGRAMS: Final = 32
 """Of one chain: what quickjs/symbia.h has room for."""
@@ -37,9 +48,9 @@ Share = tuple[int, int, int]
 
 
 class Step:
-    """What an invocation of one program caused; or several in a row that did nothing but emit, where nobody traces.
+    """What an invocation of one program caused; or several in a row that only emitted, where nobody traces.
 
-    `cause` is the message that an invocation had which ended in an error: the index of its input port, and its value.
+    `cause` is the message of an invocation that ended in an error: the index of its input port, and its value.
     """
 
     __slots__ = ("cause", "effects", "program")

@@ -1,0 +1,275 @@
+"""Instances of one execution that run as one: their messages go through a chain, and not through inboxes.
+
+    inbox of the first ──> stage ── chain ──> edges that leave the chain
+    inbox of another  ───────┘ (what is injected into the middle)
+
+Each instance keeps its task and its inbox, and calls the stage in its turn; while one call's effects are on their
+way, no other begins, so order along every edge is that of unchained nodes. The invocations are counted, logged
+and reported by instance as ever, after the call in which they happened.
+
+When the chain came to nothing, the stage is no more. What it still had for other instances goes to the front of
+their inboxes: it is older than anything that can come to them.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+import trio
+
+from engine.chain import Chain, Link, Passage
+from engine.circuit import Circuit
+from engine.edges import EdgeCounters
+from engine.handler import Emission, Message
+from engine.instance import Instance
+from engine.lanes import CANONICAL
+
+_CALL_SECONDS = 0.002
+"""How long a call should take, by the time of the one before it: while it lasts, none of its effects leaves, and
+when it comes to nothing, so much time is lost."""
+
+_CALL_BYTES = 1024 * 1024
+"""Values of one call: beyond it the messages are divided among several."""
+
+_EFFECTS_AT_ONCE = 500
+"""Steps and log lines that are seen to without a look at other tasks."""
+
+_Work = tuple[int, Message, bool]
+"""The place of an instance, a message that is counted as in flight, and whether it is counted as taken."""
+
+_port_of = itemgetter(0)
+
+
+class Stage:
+    """Made by an execution for each chain of its graph.
+
+    Args:
+        members: the instances, in the order of the flow.
+        chain: of their handlers.
+        links: each one's place.
+        circuit: of the execution.
+    """
+
+    def __init__(self, members: Sequence[Instance], chain: Chain, links: Sequence[Link], circuit: Circuit) -> None:
+        self._members = members
+        self._chain: Chain | None = chain
+        self._links = links
+        self._circuit = circuit
+        self._turn = trio.StrictFIFOLock()
+        self._has_begun = trio.Event()
+        self._most = circuit.limits.batch_messages
+        for place, member in enumerate(members):
+            member.join(self, place)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether messages still go through the chain."""
+        return self._chain is not None
+
+    async def begin(self, place: int) -> None:
+        """Return when what the members emitted in ``initialize`` has left; the first member sees to that.
+
+        The last one's comes first: what a member was initialised with leaves before what follows from a message.
+        """
+        if place:
+            await self._has_begun.wait()
+            return
+        async with self._turn:
+            for at in reversed(range(len(self._members))):
+                for outcome in self._members[at].first:
+                    await self._emit_first(at, outcome.emissions)
+            self._has_begun.set()
+
+    async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
+        """Process messages that a member has taken from its inbox; return those that it must process alone."""
+        work = deque([(place, message, True) for message in batch])
+        try:
+            self._turn.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turn.acquire()
+        try:
+            await self._work_off(work)
+            return self._hand_over(work, place)
+        finally:
+            self._turn.release()
+
+    async def _work_off(self, work: deque[_Work]) -> None:
+        """Take messages through the chain until none is left, or the chain is no more."""
+        while work and self._chain is not None:
+            part = self._next_part(work)
+            traced = bool(self._circuit.flow_observers)
+            passage = await self._call(self._chain, part, traced=traced)
+            if passage is None:
+                self._chain = None
+                work.extendleft(reversed(part))
+                return
+            conclude = self._conclude_traced if traced else self._conclude
+            pending = await conclude(part, passage)
+            work.extendleft(reversed(part[passage.begun :]))
+            work.extendleft(reversed(pending))
+            self._circuit.in_flight.finish(passage.begun)
+
+    def _next_part(self, work: deque[_Work]) -> list[_Work]:
+        """The messages of one call: they go to one member, and are in one lane, so all that follows is too."""
+        place, message, _ = first = work.popleft()
+        lane, size = message.lane, len(message.value)
+        part = [first]
+        while work and len(part) < self._most:
+            at, message, _ = work[0]
+            size += len(message.value)
+            if at != place or message.lane != lane or size > _CALL_BYTES:
+                break
+            part.append(work.popleft())
+        return part
+
+    async def _call(self, chain: Chain, part: Sequence[_Work], *, traced: bool) -> Passage | None:
+        circuit = self._circuit
+        await circuit.gate.enter()
+        started = trio.current_time()
+        self._show("processing")
+        try:
+            passage = await chain.process(
+                [(place, message.port, message.value) for place, message, _ in part], traced=traced
+            )
+        finally:
+            self._show("ready")
+            circuit.gate.leave()
+        if passage is not None:
+            self._count(passage, trio.current_time() - started)
+        return passage
+
+    def _show(self, state: str) -> None:
+        for member in self._members:
+            member.state = state
+
+    def _count(self, passage: Passage, seconds: float) -> None:
+        """Each invocation is charged its mean share of the call, whichever instance it was of."""
+        ended = trio.current_time()
+        each = seconds / sum(invocations for invocations, _, _ in passage.shares)
+        for member, (invocations, _, emitted) in zip(self._members, passage.shares, strict=True):
+            if invocations:
+                member.counters.count_batch(invocations, each * invocations, ended)
+                member.counters.emitted += emitted
+        self._circuit.counters.last_activity_seconds = ended
+        fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * passage.begun)
+        self._most = min(max(fitting, 1), self._circuit.limits.batch_messages)
+
+    async def _conclude(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
+        """Let a call take its effects; return the messages that it left between two members."""
+        place, first, _ = part[0]
+        lanes = self._lanes(place, first.lane)
+        came = sum(is_taken for _, _, is_taken in part[: passage.begun])
+        for at, (invocations, passed, _) in enumerate(passage.shares):
+            if at and invocations:
+                self._edge_to(at).taken += invocations - (came if at == place else 0)
+            if passed:
+                self._edge_to(at + 1).sent += passed
+        pending = [self._pending(at, port, value, lanes[at]) for at, port, value in passage.pending]
+        self._circuit.in_flight.add(len(pending))
+        seen = 0
+        for step in passage.steps:
+            member, outcome = self._members[step.member], step.outcome
+            lane = lanes[step.member]
+            member.log(outcome.logs)
+            if outcome.error is None:
+                await self._circuit.send(member.node, outcome.emissions, lane)
+            else:
+                port, value = step.cause or (0, b"null")
+                await member.handle_failure(Message(port, value, lane=lane), outcome.error)
+            seen += 1 + len(outcome.logs)
+            if seen > _EFFECTS_AT_ONCE:
+                seen = 0
+                await trio.lowlevel.checkpoint()
+        return pending
+
+    def _pending(self, place: int, port: int, value: bytes, lane: int) -> _Work:
+        return place, Message(port, value, self._circuit.next_sequence(), self._links[place - 1].edge, lane), False
+
+    async def _conclude_traced(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
+        """As ``_conclude``, and tell those who watch of everything, one step after the other."""
+        circuit = self._circuit
+        passed: list[deque[Message]] = [deque() for _ in self._members]
+        begun = iter(part)
+        for seen, step in enumerate(passage.steps):
+            at, member = step.member, self._members[step.member]
+            inner = passed[at].popleft() if passed[at] else None
+            message, is_taken = (inner, False) if inner is not None else next(begun)[1:]
+            if not is_taken:
+                self._edge_to(at).taken += 1
+            circuit.report_invocations(member.node, (message,))
+            member.log(step.outcome.logs)
+            if step.outcome.error is None:
+                await self._send_traced(at, step.outcome.emissions, message.lane, passed)
+            else:
+                await member.handle_failure(message, step.outcome.error)
+            if inner is not None:
+                circuit.in_flight.finish(1)
+            if not (seen + 1) % _EFFECTS_AT_ONCE:
+                await trio.lowlevel.checkpoint()
+        return [(at, message, False) for at in reversed(range(len(passed))) for message in passed[at]]
+
+    async def _send_traced(
+        self, place: int, emissions: Sequence[Emission], derived_lane: int, passed: list[deque[Message]]
+    ) -> None:
+        node = self._members[place].node
+        for port, run in groupby(emissions, _port_of):
+            if port == self._links[place].port:
+                values = [value for _, value in run]
+                passed[place + 1].extend(self._pass_on(place, values, derived_lane))
+            else:
+                await self._circuit.send(node, list(run), derived_lane)
+
+    def _pass_on(self, place: int, values: Iterable[bytes], derived_lane: int) -> list[Message]:
+        """Values as messages between two members: in flight, on their edge, and told to who watches."""
+        circuit, link, node = self._circuit, self._links[place], self._members[place].node
+        assert link.port is not None  # noqa: S101 - only the last member has none
+        lane = derived_lane or node.lanes[link.port]
+        (target,) = node.routes[link.port]
+        messages = []
+        for value in values:
+            message = Message(link.entry, value, circuit.next_sequence(), link.edge, lane)
+            circuit.report_hop(node, link.port, target, message)
+            messages.append(message)
+        circuit.in_flight.add(len(messages))
+        circuit.edges[link.edge].sent += len(messages)
+        return messages
+
+    async def _emit_first(self, place: int, emissions: Sequence[Emission]) -> None:
+        """What a member emitted in ``initialize``; an inner one's go through the rest of the chain at once."""
+        member = self._members[place]
+        member.counters.emitted += len(emissions)
+        for port, run in groupby(emissions, _port_of):
+            if port != self._links[place].port:
+                await self._circuit.send(member.node, list(run))
+                continue
+            messages = self._pass_on(place, [value for _, value in run], CANONICAL)
+            work = deque([(place + 1, message, False) for message in messages])
+            await self._work_off(work)
+            self._hand_over(work, -1)
+
+    def _hand_over(self, work: Iterable[_Work], owner: int) -> Sequence[Message]:
+        """Give what the chain did not do to the members' inboxes; return what is the caller's own."""
+        own = []
+        others: dict[int, list[Message]] = {}
+        for place, message, _ in work:
+            if place == owner:
+                own.append(message)
+            else:
+                others.setdefault(place, []).append(message)
+        for place, messages in others.items():
+            self._circuit.inboxes[self._members[place].node.index].give_back(messages)
+        return own
+
+    def _edge_to(self, place: int) -> EdgeCounters:
+        """The edge that leads to a member from the one before it."""
+        return self._circuit.edges[self._links[place - 1].edge]
+
+    def _lanes(self, place: int, lane: int) -> list[int]:
+        """The lane of what each member is handed, when one is handed a message in this lane."""
+        lanes = [lane] * len(self._members)
+        for at in range(place, len(self._members) - 1):
+            port = self._links[at].port
+            assert port is not None  # noqa: S101 - only the last member has none
+            lanes[at + 1] = lanes[at] or self._members[at].node.lanes[port]
+        return lanes
