@@ -260,7 +260,7 @@ class OutputReader:
         if self._dropped:
             self._logs.append(LogLine("warn", f"{self._dropped} more log lines dropped"))
         if self._error is not None:
-            effects = Effects([], self._logs, self._error)
+            effects = Effects([], self._logs or (), self._error)
         else:
             effects = Effects(emissions, self._logs or (), None, self._state or ())
         if self._logs:

@@ -282,12 +282,10 @@ def account(execution: Execution, journal: Journal, listener: Listener, tap: Tap
 
 
 def compare(one: Account, other: Account) -> None:
-    """That two runs are alike; those that failed in what came before the failure was noticed."""
+    """That two runs are alike. How far an execution came before it failed is nobody's promise."""
     assert one.state == other.state
-    if one.state == "completed":
-        assert one == other
-        return
-    assert one.failures.keys() == other.failures.keys()
+    for field in msgspec.structs.fields(Account) if one.state == "completed" else ():
+        assert getattr(one, field.name) == getattr(other, field.name), field.name
 
 
 @pytest.mark.parametrize("watched", [False, True])

@@ -12,11 +12,12 @@ MOST_SEEDS = 150
 """Graphs within which a broken engine must be noticed; README.md says how many it takes."""
 
 
+@pytest.mark.parametrize("chaining", [True, False])
 @pytest.mark.parametrize("first", FIRST_SEEDS)
-def test_random_graphs_under_random_commands_keep_every_promise(first: int) -> None:
-    """No run of these seeds breaks an invariant; one that does prints the command that replays it."""
+def test_random_graphs_under_random_commands_keep_every_promise(first: int, chaining: bool) -> None:
+    """No run of these seeds breaks an invariant, whether nodes run as one or each alone."""
     for seed in range(first, first + SEEDS_OF_A_SLICE):
-        report = simulate(seed)
+        report = simulate(seed, chaining=chaining)
         assert not report.violations, f"replay: python -m tests.simulation --seed {seed}\n{report.violations}"
 
 
