@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from engine.handler import Handler, Outcome
+from engine.handler import Emission, Handler, HandlerError, LogLine
 
 Item = tuple[int, int, bytes]
 """The place of a handler in its chain, the index of its input port, and a value as JSON text."""
@@ -35,21 +35,30 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     unheard: tuple[int, ...]
 
 
-class Step(msgspec.Struct, frozen=True, gc=False):
+class Step(Protocol):
     """What one invocation did; or several of one handler in a row that did nothing but emit, where nobody traces.
 
     Attributes:
-        member: the handler's place in the chain.
-        outcome: what it did; without what it passed on, where nobody traces.
-        cause: where the outcome is an error, the input port and the value of the invocation.
+        program: the handler's place in the chain.
+        emissions: without what it passed on, where nobody traces.
+        logs: in order.
+        error: why it failed, if it did; then it has emitted nothing.
+        cause: with an error, the input port and the value of the invocation.
     """
 
-    member: int
-    outcome: Outcome
-    cause: tuple[int, bytes] | None = None
+    @property
+    def program(self) -> int: ...
+    @property
+    def emissions(self) -> Sequence[Emission]: ...
+    @property
+    def logs(self) -> Sequence[LogLine]: ...
+    @property
+    def error(self) -> HandlerError | None: ...
+    @property
+    def cause(self) -> tuple[int, bytes] | None: ...
 
 
-class Passage(msgspec.Struct, frozen=True, gc=False):
+class Passage(Protocol):
     """What came of a call.
 
     Attributes:
@@ -60,10 +69,14 @@ class Passage(msgspec.Struct, frozen=True, gc=False):
         shares: what each handler did.
     """
 
-    steps: Sequence[Step]
-    begun: int
-    pending: Sequence[Item]
-    shares: Sequence[Share]
+    @property
+    def steps(self) -> Sequence[Step]: ...
+    @property
+    def begun(self) -> int: ...
+    @property
+    def pending(self) -> Sequence[Item]: ...
+    @property
+    def shares(self) -> Sequence[Share]: ...
 
 
 class Chain(Protocol):

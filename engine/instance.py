@@ -60,7 +60,7 @@ class Instance:
         # second attempt, and what the component remembers would depend on how many happened to wait together.
         self._batch_messages = 1 if self._on_error == "retry" else circuit.limits.batch_messages
         self._inbox = circuit.inboxes[node.index]
-        self.state = "created"
+        self._state = "created"
         self.first: list[Outcome] = []
         self._stage: Stage | None = None
         self._place = 0
@@ -81,14 +81,14 @@ class Instance:
             node_id=self.node.id,
             instance_id=self._instance_id,
             component_id=self.node.definition.component,
-            state=self.state,
+            state=self._state if self._stage is None or self._state != "ready" else self._stage.state,
             queued=len(self._inbox),
             metrics=self.counters.snapshot(),
         )
 
     async def initialize(self) -> HandlerError | None:
         """Let the handlers get ready. What they emit here leaves when ``run`` begins."""
-        self.state = "initializing"
+        self._state = "initializing"
         for handler in self._handlers:
             self._initialized.append(handler)  # also when it fails half-way: what it began must be cleaned up
             try:
@@ -98,10 +98,10 @@ class Instance:
             self.log(outcome.logs)
             if outcome.error is not None:
                 self._count_error(outcome.error)
-                self.state = "failed"
+                self._state = "failed"
                 return outcome.error
             self.first.append(outcome)
-        self.state = "ready"
+        self._state = "ready"
         return None
 
     async def run(self) -> None:
@@ -164,7 +164,7 @@ class Instance:
 
         Their errors are reported and change nothing.
         """
-        self.state = "stopped"
+        self._state = "stopped"
         async with trio.open_nursery() as nursery:
             for handler in self._initialized:
                 nursery.start_soon(self._clean_up, handler)
@@ -226,7 +226,7 @@ class Instance:
         circuit = self._circuit
         await circuit.gate.enter()
         started = trio.current_time()
-        self.state = "processing"
+        self._state = "processing"
         try:
             if circuit.flow_observers:
                 circuit.report_invocations(self.node, batch)
@@ -234,7 +234,7 @@ class Instance:
         except Exception as error:  # noqa: BLE001 - as in initialize
             outcomes = [Outcome(error=_as_handler_error(error))] * len(batch)
         finally:
-            self.state = "ready"
+            self._state = "ready"
             circuit.gate.leave()
         ended = trio.current_time()
         self.counters.count_batch(len(batch), ended - started, ended)
@@ -332,7 +332,7 @@ class Instance:
         self._circuit.report_failure(self.node, error)
 
     def log(self, lines: Sequence[LogLine]) -> None:
-        """Report what the handler logged."""
+        """Report what the handler has logged."""
         for line in lines:
             self._circuit.log(self.node, line)
 

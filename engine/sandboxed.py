@@ -3,13 +3,13 @@
 The only file that knows ``wasm_host``, but for its table of limits (:mod:`engine.guest_limits`).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engine.builtin.expressions import ExpressionComponent
-from engine.chain import Chain, Item, Link, Passage, Step
+from engine.chain import Chain, Item, Link, Passage
 from engine.component import input_names, output_names
 from engine.guest_limits import check_limits, limits_for, maximum_limits
 from engine.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
@@ -18,6 +18,7 @@ from proto.component import ComponentDefinition, ExecutionLimits
 from proto.problem import Problem
 from wasm_host import javascript
 from wasm_host.abi import Effects
+from wasm_host.abi import LogLine as GuestLine
 from wasm_host.census import HostStatistics
 from wasm_host.chain import Chain as SandboxChain
 from wasm_host.errors import GuestError, ProgramError, SandboxError
@@ -296,8 +297,13 @@ class SandboxedChain:
         passage = await self._chain.process(batch, traced=traced)
         if passage is None:
             return None
-        steps = [Step(step.program, _outcome(step.effects), step.cause) for step in passage.steps]
-        return Passage(steps, passage.begun, passage.pending, passage.shares)
+        steps: list[Any] = passage.steps
+        for step in steps:  # in place: most of them have neither
+            if step.logs:
+                step.logs = _log_lines(step.logs)
+            if step.error is not None:
+                step.error = _handler_error(step.error)
+        return cast("Passage", passage)
 
 
 async def _check(
@@ -327,9 +333,13 @@ def _refusal(error: SandboxError, path: str) -> Problem:
 def _outcome(effects: Effects) -> Outcome:
     return Outcome(
         emissions=effects.emissions,
-        logs=[LogLine(line.level, line.message, line.meta) for line in effects.logs] if effects.logs else (),
+        logs=_log_lines(effects.logs) if effects.logs else (),
         error=None if effects.error is None else _handler_error(effects.error),
     )
+
+
+def _log_lines(lines: Iterable[GuestLine]) -> list[LogLine]:
+    return [LogLine(line.level, line.message, line.meta) for line in lines]
 
 
 def _handler_error(error: GuestError) -> HandlerError:

@@ -56,8 +56,10 @@ class Stage:
         self._chain: Chain | None = chain
         self._links = links
         self._circuit = circuit
-        self._turn = trio.StrictFIFOLock()
+        self._is_taken = False
+        self._waiting = trio.lowlevel.ParkingLot()
         self._has_begun = trio.Event()
+        self.state = "ready"
         self._most = circuit.limits.batch_messages
         for place, member in enumerate(members):
             member.join(self, place)
@@ -75,24 +77,34 @@ class Stage:
         if place:
             await self._has_begun.wait()
             return
-        async with self._turn:
+        await self._take_turn()
+        try:
             for at in reversed(range(len(self._members))):
                 for outcome in self._members[at].first:
                     await self._emit_first(at, outcome.emissions)
             self._has_begun.set()
+        finally:
+            self._end_turn()
 
     async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
         """Process messages that a member has taken from its inbox; return those that it must process alone."""
-        work = deque([(place, message, True) for message in batch])
+        await self._take_turn()
         try:
-            self._turn.acquire_nowait()
-        except trio.WouldBlock:
-            await self._turn.acquire()
-        try:
+            work = deque([(place, message, True) for message in batch])
             await self._work_off(work)
-            return self._hand_over(work, place)
+            return self._hand_over(work, place) if work else ()
         finally:
-            self._turn.release()
+            self._end_turn()
+
+    async def _take_turn(self) -> None:
+        """Wait until nobody else has the stage, first come, first served. No checkpoint where nobody has."""
+        if self._is_taken:
+            await self._waiting.park()  # and it stays taken, by us
+        self._is_taken = True
+
+    def _end_turn(self) -> None:
+        if not self._waiting.unpark():
+            self._is_taken = False
 
     async def _work_off(self, work: deque[_Work]) -> None:
         """Take messages through the chain until none is left, or the chain is no more."""
@@ -104,11 +116,12 @@ class Stage:
                 self._chain = None
                 work.extendleft(reversed(part))
                 return
-            conclude = self._conclude_traced if traced else self._conclude
-            pending = await conclude(part, passage)
-            work.extendleft(reversed(part[passage.begun :]))
-            work.extendleft(reversed(pending))
-            self._circuit.in_flight.finish(passage.begun)
+            begun = passage.begun
+            pending = await (self._conclude_traced if traced else self._conclude)(part, passage)
+            if begun < len(part) or pending:
+                work.extendleft(reversed(part[begun:]))
+                work.extendleft(reversed(pending))
+            self._circuit.in_flight.finish(begun)
 
     def _next_part(self, work: deque[_Work]) -> list[_Work]:
         """The messages of one call: they go to one member, and are in one lane, so all that follows is too."""
@@ -127,26 +140,22 @@ class Stage:
         circuit = self._circuit
         await circuit.gate.enter()
         started = trio.current_time()
-        self._show("processing")
+        self.state = "processing"
         try:
             passage = await chain.process(
                 [(place, message.port, message.value) for place, message, _ in part], traced=traced
             )
         finally:
-            self._show("ready")
+            self.state = "ready"
             circuit.gate.leave()
         if passage is not None:
-            self._count(passage, trio.current_time() - started)
+            self._count(passage, started, trio.current_time())
         return passage
 
-    def _show(self, state: str) -> None:
-        for member in self._members:
-            member.state = state
-
-    def _count(self, passage: Passage, seconds: float) -> None:
+    def _count(self, passage: Passage, started: float, ended: float) -> None:
         """Each invocation is charged its mean share of the call, whichever instance it was of."""
-        ended = trio.current_time()
-        each = seconds / sum(invocations for invocations, _, _ in passage.shares)
+        seconds = ended - started
+        each = seconds / sum([share[0] for share in passage.shares])
         for member, (invocations, _, emitted) in zip(self._members, passage.shares, strict=True):
             if invocations:
                 member.counters.count_batch(invocations, each * invocations, ended)
@@ -169,15 +178,14 @@ class Stage:
         self._circuit.in_flight.add(len(pending))
         seen = 0
         for step in passage.steps:
-            member, outcome = self._members[step.member], step.outcome
-            lane = lanes[step.member]
-            member.log(outcome.logs)
-            if outcome.error is None:
-                await self._circuit.send(member.node, outcome.emissions, lane)
+            member, lane = self._members[step.program], lanes[step.program]
+            member.log(step.logs)
+            if step.error is None:
+                await self._circuit.send(member.node, step.emissions, lane)
             else:
                 port, value = step.cause or (0, b"null")
-                await member.handle_failure(Message(port, value, lane=lane), outcome.error)
-            seen += 1 + len(outcome.logs)
+                await member.handle_failure(Message(port, value, lane=lane), step.error)
+            seen += 1 + len(step.logs)
             if seen > _EFFECTS_AT_ONCE:
                 seen = 0
                 await trio.lowlevel.checkpoint()
@@ -188,52 +196,42 @@ class Stage:
 
     async def _conclude_traced(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
         """As ``_conclude``, and tell those who watch of everything, one step after the other."""
-        circuit = self._circuit
-        passed: list[deque[Message]] = [deque() for _ in self._members]
+        circuit, members, links = self._circuit, self._members, self._links
+        passed: list[deque[Message]] = [deque() for _ in members]
         begun = iter(part)
-        for seen, step in enumerate(passage.steps):
-            at, member = step.member, self._members[step.member]
-            inner = passed[at].popleft() if passed[at] else None
-            message, is_taken = (inner, False) if inner is not None else next(begun)[1:]
+        for seen, step in enumerate(passage.steps, 1):
+            at = step.program
+            member, link = members[at], links[at]
+            is_inner = bool(passed[at])
+            message, is_taken = (passed[at].popleft(), False) if is_inner else next(begun)[1:]
             if not is_taken:
                 self._edge_to(at).taken += 1
             circuit.report_invocations(member.node, (message,))
-            member.log(step.outcome.logs)
-            if step.outcome.error is None:
-                await self._send_traced(at, step.outcome.emissions, message.lane, passed)
-            else:
-                await member.handle_failure(message, step.outcome.error)
-            if inner is not None:
+            member.log(step.logs)
+            if step.error is not None:
+                await member.handle_failure(message, step.error)
+            for port, value in step.emissions:
+                if port == link.port:
+                    passed[at + 1].append(self._pass_on(at, value, message.lane))
+                else:
+                    await circuit.send(member.node, ((port, value),), message.lane)
+            if is_inner:
                 circuit.in_flight.finish(1)
-            if not (seen + 1) % _EFFECTS_AT_ONCE:
+            if not seen % _EFFECTS_AT_ONCE:
                 await trio.lowlevel.checkpoint()
         return [(at, message, False) for at in reversed(range(len(passed))) for message in passed[at]]
 
-    async def _send_traced(
-        self, place: int, emissions: Sequence[Emission], derived_lane: int, passed: list[deque[Message]]
-    ) -> None:
-        node = self._members[place].node
-        for port, run in groupby(emissions, _port_of):
-            if port == self._links[place].port:
-                values = [value for _, value in run]
-                passed[place + 1].extend(self._pass_on(place, values, derived_lane))
-            else:
-                await self._circuit.send(node, list(run), derived_lane)
-
-    def _pass_on(self, place: int, values: Iterable[bytes], derived_lane: int) -> list[Message]:
-        """Values as messages between two members: in flight, on their edge, and told to who watches."""
+    def _pass_on(self, place: int, value: bytes, derived_lane: int) -> Message:
+        """A value as a message between two members: in flight, on their edge, and told to who watches."""
         circuit, link, node = self._circuit, self._links[place], self._members[place].node
-        assert link.port is not None  # noqa: S101 - only the last member has none
-        lane = derived_lane or node.lanes[link.port]
-        (target,) = node.routes[link.port]
-        messages = []
-        for value in values:
-            message = Message(link.entry, value, circuit.next_sequence(), link.edge, lane)
-            circuit.report_hop(node, link.port, target, message)
-            messages.append(message)
-        circuit.in_flight.add(len(messages))
-        circuit.edges[link.edge].sent += len(messages)
-        return messages
+        port = link.port
+        assert port is not None  # noqa: S101 - only the last member has none
+        lane = derived_lane or node.lanes[port]
+        message = Message(link.entry, value, circuit.next_sequence(), link.edge, lane)
+        circuit.report_hop(node, port, node.routes[port][0], message)
+        circuit.in_flight.add(1)
+        circuit.edges[link.edge].sent += 1
+        return message
 
     async def _emit_first(self, place: int, emissions: Sequence[Emission]) -> None:
         """What a member emitted in ``initialize``; an inner one's go through the rest of the chain at once."""
@@ -243,7 +241,7 @@ class Stage:
             if port != self._links[place].port:
                 await self._circuit.send(member.node, list(run))
                 continue
-            messages = self._pass_on(place, [value for _, value in run], CANONICAL)
+            messages = [self._pass_on(place, value, CANONICAL) for _, value in run]
             work = deque([(place + 1, message, False) for message in messages])
             await self._work_off(work)
             self._hand_over(work, -1)

@@ -17,7 +17,7 @@ import trio
 
 from wasm_host import abi, capi
 from wasm_host.abi import Effects
-from wasm_host.chain_abi import Message, Passage
+from wasm_host.chain_abi import Message, Passage, Place
 from wasm_host.chain_guest import ChainGuest
 from wasm_host.errors import GuestFault, SandboxError
 from wasm_host.guest import BetweenSlices, GuestUse, Machine
@@ -87,9 +87,11 @@ class Chain:
         document = sandbox.document(self._links[index])
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
         if self._guest is None:
-            limits = [each.limits for each in self._sandboxes]
-            outputs = [each.output_count for each in self._sandboxes]
-            self._guest = ChainGuest(self._machine, limits, outputs, self._use, self._between_slices)
+            places = [
+                Place(sandbox.output_count, link.link, sandbox.limits)
+                for sandbox, link in zip(self._sandboxes, self._links, strict=True)
+            ]
+            self._guest = ChainGuest(self._machine, places, self._use, self._between_slices)
         return sandbox.accept(await self._guest.open_program(index, self._module, document))
 
     async def process(self, batch: Sequence[Message], *, traced: bool) -> Passage | None:
@@ -121,10 +123,10 @@ class Chain:
         """Takes over what the invocations wrote: all of it, or nothing."""
         done: list[tuple[Sandbox, list[tuple[str, bytes | None]]]] = []
         for step in passage.steps:
-            if not step.effects.state:
+            if not step.state:
                 continue
             sandbox = self._sandboxes[step.program]
-            undoing = sandbox.take_over(step.effects.state)
+            undoing = sandbox.take_over(step.state)
             if undoing is None:
                 for written, writes in reversed(done):
                     written.restore(writes)

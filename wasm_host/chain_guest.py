@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 import trio
 
-from wasm_host import abi, capi, chain_abi
+from wasm_host import capi, chain_abi
 from wasm_host.abi import Effects
-from wasm_host.chain_abi import ChainReader, Message, Passage
+from wasm_host.chain_abi import ChainReader, Message, Passage, Place
 from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
 from wasm_host.guest import READ_AT_ONCE_BYTES, BetweenSlices, Guest, GuestUse, Machine, Opened
 from wasm_host.limits import GuestLimits
@@ -31,8 +31,7 @@ class ChainGuest(Guest):
 
     Args:
         machine: the host's.
-        limits: of each program.
-        output_counts: how many output ports each program declares.
+        places: of the programs.
         use: counters.
         between_slices: awaited between the slices of a long call.
     """
@@ -40,17 +39,15 @@ class ChainGuest(Guest):
     def __init__(
         self,
         machine: Machine,
-        limits: Sequence[GuestLimits],
-        output_counts: Sequence[int],
+        places: Sequence[Place],
         use: GuestUse,
         between_slices: BetweenSlices | None,
     ) -> None:
-        self._all_limits = limits
-        self._output_counts = output_counts
-        self._shared_limits = _shared(limits)
+        self._places = places
+        self._shared_limits = _shared([place.limits for place in places])
         self._is_ready = False
-        super().__init__(machine, self._shared_limits, use, 0, between_slices, len(limits))
-        self._shares_bytes = chain_abi.shares_size(len(limits))
+        super().__init__(machine, self._shared_limits, use, 0, between_slices, len(places))
+        self._block_bytes = chain_abi.block_bytes(len(places))
 
     async def open_program(self, index: int, module: capi.Module, document: bytes) -> Opened:
         """Opens the next program. Raises as `Guest.open` does."""
@@ -77,7 +74,8 @@ class ChainGuest(Guest):
             at = await self._input(length)
         self._write(at, data)
         self._clear_status()
-        code = await self._call(self._chain, length, chain_abi.MOST_INVOCATIONS, PATIENCE_MS)
+        pending = self._living().start(self._chain, length)
+        code = await self._run(pending, chain_abi.MOST_INVOCATIONS, PATIENCE_MS)
         if code:
             raise GuestTrapped(f"the guest gave up with code {code}")
         return await self._passage(batch, traced=traced)
@@ -90,25 +88,31 @@ class ChainGuest(Guest):
 
     def _hold_to(self, index: int) -> None:
         """Lets one program's limits hold for the next call."""
-        self._limits = self._all_limits[index]
-        self._output_count = self._output_counts[index]
+        self._limits = self._places[index].limits
+        self._output_count = self._places[index].outputs
 
     async def _passage(self, batch: Sequence[Message], *, traced: bool) -> Passage:
-        block = self._instance.read(self._status_at, abi.STATUS.size + self._shares_bytes)
-        if block is None:
+        text = self._instance.read(self._status_at, self._block_bytes)
+        if text is None:
             raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
-        address, length, closed, _ = abi.STATUS.unpack_from(block)
-        begun, shares = chain_abi.shares_of(block[abi.STATUS.size :], len(self._all_limits))
+        block = chain_abi.read_block(text, len(self._places))
+        address, length = block.address, block.length
         if length > self._output_bytes_at_most:
             most = self._output_bytes_at_most
             raise OutputLimitExceeded(f"one call wrote {length:,} bytes", "output_bytes", most)
         data = self._instance.read(address, length)
         if data is None:
             raise ProtocolViolation(f"the guest's output, {length} bytes at {address}, lies outside its memory")
-        reader = ChainReader(data, self._output_counts, self._all_limits, traced=traced)
-        while not reader.read(READ_AT_ONCE_BYTES):
-            await trio.lowlevel.checkpoint()
-        return reader.passage(closed, begun, shares, batch)
+        steps, at = begun = chain_abi.read_plain(data, self._places, traced=traced)
+        pending: list[Message] = []
+        if at < length:
+            reader = ChainReader(data, self._places, begun, traced=traced)
+            while not reader.read(READ_AT_ONCE_BYTES):
+                await trio.lowlevel.checkpoint()
+            steps, pending = reader.rest()
+        passage = Passage(steps, block.begun, pending, block.shares)
+        chain_abi.judge(passage, block.closed, batch, self._places, traced=traced)
+        return passage
 
 
 def _shared(limits: Sequence[GuestLimits]) -> GuestLimits:

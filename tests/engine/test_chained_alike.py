@@ -59,11 +59,14 @@ BODIES = {
     "apart": "ctx.emit('side', value); ctx.emit('out', 'main'); ctx.emit('side', 'again');",
     "count": "const n = (ctx.getState('n') ?? 0) + 1; ctx.setState('n', n); ctx.setState('k' + n % 3, value);"
     " ctx.emit('out', n);",
-    "talk": "ctx.log('info', 'got', value); console.warn('on', port); ctx.emit('out', value); ctx.log('debug', 'x');",
-    "fail": "ctx.setState('tried', value); ctx.log('warn', 'failing'); ctx.emit('out', 'lost'); ctx.emit('side', 1);"
+    "talk": "ctx.log('info', 'got', value); console.warn('on', port); ctx.emit('out', value);"
+    " ctx.log('debug', 'x');",
+    "fail": "ctx.setState('tried', value); ctx.log('warn', 'failing');"
+    " ctx.emit('out', 'lost'); ctx.emit('side', 1);"
     " if (JSON.stringify(value).length % 2) throw new TypeError('odd ' + JSON.stringify(value).length);",
     "error": "ctx.emit('error', {mine: value}); ctx.emit('out', value);",
-    "late": "await null; queueMicrotask(() => ctx.emit('out', 'late')); ctx.emit('out', await Promise.all([value]));",
+    "late": "await null; queueMicrotask(() => ctx.emit('out', 'late'));"
+    " ctx.emit('out', await Promise.all([value]));",
     "who": "ctx.emit('out', [ctx.nodeId, port, ctx.config, Object.keys(globalThis).length]);",
     "wrong": "ctx.emit('nowhere', value);",
     "caught": "try { ctx.emit('out', 1n) } catch (e) { ctx.emit('out', e.name) }",
@@ -72,7 +75,11 @@ FIRST = "initialize(ctx) { ctx.emit('out', 'first ' + ctx.nodeId); ctx.emit('sid
 LAST = "cleanup(ctx) { ctx.log('info', 'bye', ctx.getState('n')) },"
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abl"), inner, max_size=3),
     max_leaves=6,
 )
@@ -135,7 +142,9 @@ class Group(msgspec.Struct, frozen=True):
 
 PLANS = st.tuples(
     st.lists(_pieces(), min_size=2, max_size=5),
-    st.lists(st.builds(Group, st.integers(0, 4), st.lists(VALUES, min_size=1, max_size=4)), min_size=1, max_size=4),
+    st.lists(
+        st.builds(Group, st.integers(0, 4), st.lists(VALUES, min_size=1, max_size=4)), min_size=1, max_size=4
+    ),
 )
 
 
@@ -175,7 +184,9 @@ def written(component_id: str, text: str) -> ComponentDefinition:
 async def open_parts() -> AsyncIterator[tuple[SandboxHost, dict[str, Component]]]:
     """A host, and the components of the graphs, but for the witnesses."""
     async with open_sandboxes(None) as host:
-        made: dict[str, Component] = {each.definition.id: ExpressionRunner(each, host) for each in (MAP, FILTER, SPLIT)}
+        made: dict[str, Component] = {
+            each.definition.id: ExpressionRunner(each, host) for each in (MAP, FILTER, SPLIT)
+        }
         for name, body in BODIES.items():
             for kind in ("", ".first"):
                 component = SourceComponent(written(f"js.{name}{kind}", source(body, first=bool(kind))), host)

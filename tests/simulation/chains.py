@@ -1,4 +1,4 @@
-"""A chain of simulated handlers: it takes messages through them as a guest would, and gives up when chance says so.
+"""A chain of simulated handlers: it takes messages through them as a guest would, and ends when chance says so.
 
 What a guest does in one call is done here step by step; when it returns early, and when it comes to nothing, is
 drawn from the run's seed. A call that comes to nothing has done nothing, so that the ledger need not forget.
@@ -10,8 +10,8 @@ from random import Random
 
 import msgspec
 
-from engine.chain import Item, Link, Passage, Step
-from engine.handler import Handler, Message, Outcome
+from engine.chain import Item, Link, Passage, Share
+from engine.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
 
 ENDS = 0.02
 """The share of calls after which there is no chain any more."""
@@ -49,7 +49,26 @@ class SimulatedChain:
                 break
             begun += 1
             await call.pass_through(place, port, value, most)
-        return Passage(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.shares])
+        return Passed(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.shares])
+
+
+class Done(msgspec.Struct):
+    """A step."""
+
+    program: int
+    emissions: Sequence[Emission]
+    logs: Sequence[LogLine]
+    error: HandlerError | None
+    cause: tuple[int, bytes] | None
+
+
+class Passed(msgspec.Struct):
+    """A passage."""
+
+    steps: Sequence[Done]
+    begun: int
+    pending: Sequence[Item]
+    shares: Sequence[Share]
 
 
 class _Call:
@@ -58,7 +77,7 @@ class _Call:
         self._links = links
         self._traced = traced
         self._queues: list[deque[bytes]] = [deque() for _ in handlers]
-        self.steps: list[Step] = []
+        self.steps: list[Done] = []
         self.shares = [[0, 0, 0] for _ in handlers]
 
     @property
@@ -89,10 +108,9 @@ class _Call:
         share[2] += len(outcome.emissions) if outcome.error is None else 0
         if passed:
             self._queues[place + 1].extend(passed)
-        self.steps.append(Step(place, self._told(link, outcome), None if outcome.error is None else (port, value)))
+        cause = None if outcome.error is None else (port, value)
+        self.steps.append(Done(place, self._told(link, outcome), outcome.logs, outcome.error, cause))
 
-    def _told(self, link: Link, outcome: Outcome) -> Outcome:
-        if self._traced:
-            return outcome
-        ways = {link.port, *link.unheard}
-        return msgspec.structs.replace(outcome, emissions=[each for each in outcome.emissions if each[0] not in ways])
+    def _told(self, link: Link, outcome: Outcome) -> Sequence[Emission]:
+        untold = set() if self._traced else {link.port, *link.unheard}
+        return [] if outcome.error else [each for each in outcome.emissions if each[0] not in untold]

@@ -119,7 +119,10 @@ def _draw_runs(random: Random, nodes: list[str]) -> list[dict[str, Any]]:
         if random.random() < 0.2:
             edges.append((source, "error", nodes[random.randint(low + 1, len(nodes) - 1)]))
     return [
-        {"source": {"node": source, "port": port}, "target": {"node": target, "port": random.choice(("in", "other"))}}
+        {
+            "source": {"node": source, "port": port},
+            "target": {"node": target, "port": random.choice(("in", "other"))},
+        }
         for source, port, target in edges
     ]
 

@@ -100,9 +100,7 @@ class Run:
         """Live the execution's life and report."""
         plan, ledger = self._plan, self._ledger
         clock = WallClock(trio.current_time)
-        graph = await compile_graph(
-            plan.document, parts(ledger, Random(plan.seed)), plan.limits, clock.timestamp
-        )
+        graph = await compile_graph(plan.document, parts(ledger, Random(plan.seed)), plan.limits, clock.timestamp)
         self._execution = execution = Execution(
             execution_id=f"run-{plan.seed}",
             graph=graph,
