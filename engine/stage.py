@@ -21,7 +21,7 @@ import trio
 from engine.chain import Chain, Link, Passage
 from engine.circuit import Circuit
 from engine.edges import EdgeCounters
-from engine.handler import Emission, Message
+from engine.handler import Emission, Message, Outcome
 from engine.instance import Instance
 from engine.lanes import CANONICAL
 
@@ -60,6 +60,7 @@ class Stage:
         self._waiting = trio.lowlevel.ParkingLot()
         self._has_begun = trio.Event()
         self.state = "ready"
+        self._times = 0.0, 0.0
         self._most = circuit.limits.batch_messages
         for place, member in enumerate(members):
             member.join(self, place)
@@ -110,7 +111,7 @@ class Stage:
         """Take messages through the chain until none is left, or the chain is no more."""
         while work and self._chain is not None:
             part = self._next_part(work)
-            traced = bool(self._circuit.flow_observers)
+            traced = bool(self._circuit.flow_observers or self._circuit.call_observers)
             passage = await self._call(self._chain, part, traced=traced)
             if passage is None:
                 self._chain = None
@@ -149,7 +150,8 @@ class Stage:
             self.state = "ready"
             circuit.gate.leave()
         if passage is not None:
-            self._count(passage, started, trio.current_time())
+            self._times = started, trio.current_time()
+            self._count(passage, *self._times)
         return passage
 
     def _count(self, passage: Passage, started: float, ended: float) -> None:
@@ -198,28 +200,41 @@ class Stage:
         """As ``_conclude``, and tell those who watch of everything, one step after the other."""
         circuit, members, links = self._circuit, self._members, self._links
         passed: list[deque[Message]] = [deque() for _ in members]
+        heard: list[list[tuple[Message, Outcome]]] = [[] for _ in members]
         begun = iter(part)
-        for seen, step in enumerate(passage.steps, 1):
-            at = step.program
-            member, link = members[at], links[at]
-            is_inner = bool(passed[at])
-            message, is_taken = (passed[at].popleft(), False) if is_inner else next(begun)[1:]
-            if not is_taken:
-                self._edge_to(at).taken += 1
-            circuit.report_invocations(member.node, (message,))
-            member.log(step.logs)
-            if step.error is not None:
-                await member.handle_failure(message, step.error)
-            for port, value in step.emissions:
-                if port == link.port:
-                    passed[at + 1].append(self._pass_on(at, value, message.lane))
-                else:
-                    await circuit.send(member.node, ((port, value),), message.lane)
-            if is_inner:
-                circuit.in_flight.finish(1)
-            if not seen % _EFFECTS_AT_ONCE:
-                await trio.lowlevel.checkpoint()
+        try:
+            for seen, step in enumerate(passage.steps, 1):
+                at = step.program
+                member, link = members[at], links[at]
+                is_inner = bool(passed[at])
+                message, is_taken = (passed[at].popleft(), False) if is_inner else next(begun)[1:]
+                if not is_taken:
+                    self._edge_to(at).taken += 1
+                if circuit.call_observers:
+                    heard[at].append((message, Outcome(step.emissions, step.logs, step.error)))
+                circuit.report_invocations(member.node, (message,))
+                member.log(step.logs)
+                if step.error is not None:
+                    await member.handle_failure(message, step.error)
+                for port, value in step.emissions:
+                    if port == link.port:
+                        passed[at + 1].append(self._pass_on(at, value, message.lane))
+                    else:
+                        await circuit.send(member.node, ((port, value),), message.lane)
+                if is_inner:
+                    circuit.in_flight.finish(1)
+                if not seen % _EFFECTS_AT_ONCE:
+                    await trio.lowlevel.checkpoint()
+        finally:
+            self._report_calls(heard)
         return [(at, message, False) for at in reversed(range(len(passed))) for message in passed[at]]
+
+    def _report_calls(self, heard: Sequence[Sequence[tuple[Message, Outcome]]]) -> None:
+        """Report to those who hear of calls one for each member; they all lie within the chain's own."""
+        for member, pairs in zip(self._members, heard, strict=True):
+            if pairs:
+                messages, outcomes = zip(*pairs, strict=True)
+                self._circuit.report_call(member.node, messages, outcomes, *self._times)
 
     def _pass_on(self, place: int, value: bytes, derived_lane: int) -> Message:
         """A value as a message between two members: in flight, on their edge, and told to who watches."""

@@ -13,10 +13,13 @@ import msgspec
 from engine.chain import Item, Link, Passage, Share
 from engine.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
 
-ENDS = 0.02
-"""The share of calls after which there is no chain any more."""
+ENDS = 0.01
+"""The share of calls that come to nothing and end the chain."""
 
-RETURNS_EARLY = 0.1
+ENDS_BEHIND_EARLY = 0.2
+"""The same for those behind a call that returned early: then most is under way."""
+
+RETURNS_EARLY = 0.5
 """The share of calls that stop after some invocations."""
 
 
@@ -34,10 +37,12 @@ class SimulatedChain:
         self._links = links
         self._random = random
         self._is_over = False
+        self._is_behind_early = False
 
     async def process(self, batch: Sequence[Item], *, traced: bool) -> Passage | None:
         """Each message in its turn, with all that follows from it."""
-        self._is_over = self._is_over or self._random.random() < ENDS
+        ends = ENDS_BEHIND_EARLY if self._is_behind_early else ENDS
+        self._is_over = self._is_over or self._random.random() < ends
         if self._is_over:
             return None
         call = _Call(self._handlers, self._links, traced=traced)
@@ -49,6 +54,7 @@ class SimulatedChain:
                 break
             begun += 1
             await call.pass_through(place, port, value, most)
+        self._is_behind_early = bool(call.pending())
         return Passed(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.shares])
 
 
