@@ -105,6 +105,7 @@ MUTATIONS: dict[str, Callable[[], Any]] = {
 
 
 def _keep_own_only(self: Stage, work: Any, owner: int) -> list[Message]:
+    del self
     return [message for place, message, _ in work if place == owner]
 
 
