@@ -12,6 +12,7 @@ import msgspec
 
 from engine.chain import Item, Link, Passage, Share
 from engine.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
+from tests.simulation.ledger import UNTOLD
 
 ENDS = 0.01
 """The share of calls that come to nothing and end the chain."""
@@ -106,7 +107,7 @@ class _Call:
         ]
 
     async def _invoke(self, place: int, port: int, value: bytes) -> None:
-        (outcome,) = await self._handlers[place].process([Message(port, value)])
+        (outcome,) = await self._handlers[place].process([Message(port, value, lane=UNTOLD)])
         share, link = self.shares[place], self._links[place]
         share[0] += 1
         passed = [each for way, each in outcome.emissions if way == link.port] if outcome.error is None else []
