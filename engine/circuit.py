@@ -79,6 +79,8 @@ class Circuit:
         """
         for port, run in groupby(emissions, _port_of):
             targets = node.routes[port]
+            if not targets and not self.flow_observers:
+                continue
             values = [value for _, value in run]
             lane = derived_lane or node.lanes[port]
             if len(targets) == 1 and not self.flow_observers:
@@ -110,7 +112,7 @@ class Circuit:
         for target in targets:
             message = Message(target.port, value, next(self._sequence), target.edge, lane)
             if self.flow_observers:
-                self._report_hop(node, port, target, message)
+                self.report_hop(node, port, target, message)
             self.in_flight.add(1)
             self.edges[target.edge].sent += 1
             inbox = self.inboxes[target.node]
@@ -174,7 +176,8 @@ class Circuit:
         for observer in self.flow_observers:
             observer.invoked_together(node.id, node.inputs, batch)
 
-    def _report_hop(self, node: CompiledNode, port: int, target: Target, message: Message) -> None:
+    def report_hop(self, node: CompiledNode, port: int, target: Target, message: Message) -> None:
+        """Report to those who watch that a value begins its way along an edge."""
         target_node = self.graph.nodes[target.node]
         for observer in self.flow_observers:
             observer.sent(node.id, node.outputs[port], target_node.id, target_node.inputs[target.port], message)

@@ -8,6 +8,7 @@ import msgspec
 
 from engine import config as configuration
 from engine.bindings import bindings_of, check_bindings
+from engine.chaining import find_chains
 from engine.component import Builtin, Component, input_names, outputs_of
 from engine.errors import InvalidGraphError
 from engine.ingress import check_ingress
@@ -91,18 +92,20 @@ async def compile_graph(
         target.incoming.append(index)
     for tables in nodes:
         tables.join_twins()
+    compiled = tuple(
+        _compile_node(index, node, tables, limits)
+        for index, (node, tables) in enumerate(zip(definition.nodes, nodes, strict=True))
+    )
     return LoadedGraph(
         id=str(uuid4()),
         definition=definition,
         topology=topology,
-        nodes=tuple(
-            _compile_node(index, node, tables, limits)
-            for index, (node, tables) in enumerate(zip(definition.nodes, nodes, strict=True))
-        ),
+        nodes=compiled,
         order=tuple(index_of[node_id] for node_id in topology.sorted),
         loaded_at=timestamp(),
         owner=owner,
         bindings=bindings_of(definition, components),
+        chains=find_chains(compiled),
     )
 
 

@@ -8,25 +8,23 @@ state is shown. So whoever sees a terminal state sees an execution that has left
 """
 
 import math
-import secrets
 import traceback
 from collections.abc import Sequence
 
 import trio
 
+from engine.assembly import assemble
 from engine.circuit import Circuit
 from engine.entrance import Entrance
 from engine.errors import IllegalTransitionError, InputsClosedError
-from engine.handler import InstanceContext, Message
+from engine.handler import Message
 from engine.injection import Located
-from engine.instance import Instance
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
 from engine.measurement import measure
 from engine.metrics import summarise
 from engine.observer import ExecutionObserver, FlowObserver
-from engine.routing import CompiledNode, LoadedGraph
-from engine.schema import ValidatingHandler
+from engine.routing import LoadedGraph
 from engine.wallclock import WallClock
 from proto.execution import (
     Completion,
@@ -36,7 +34,6 @@ from proto.execution import (
     InjectionReceipt,
     LogEntry,
 )
-from proto.graph import OnError
 from proto.statistics import ExecutionStatistics
 
 
@@ -51,6 +48,7 @@ class Execution:
         timeout_ms: wall time that it may take; 0 for no limit.
         observers: told of state changes, log lines and failures.
         clock: for the times that people see; everything that waits goes by Trio's clock.
+        chaining: whether nodes that may run as one do.
     """
 
     def __init__(
@@ -63,6 +61,7 @@ class Execution:
         timeout_ms: float,
         observers: Sequence[ExecutionObserver],
         clock: WallClock,
+        chaining: bool = True,
     ) -> None:
         self.id = execution_id
         self.owner = graph.owner
@@ -75,7 +74,7 @@ class Execution:
         self._lifecycle = Lifecycle(execution_id)
         self._circuit = Circuit(execution_id, graph, limits, observers, self.fail, clock.timestamp)
         self._entrance = Entrance(self._circuit)
-        self._instances = [self._make_instance(node) for node in graph.nodes]
+        self._instances = assemble(execution_id, graph, self._circuit, clock.timestamp, chaining=chaining)
         self.circuit, self.instances, self.entrance = self._circuit, self._instances, self._entrance  # to be read
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
@@ -89,29 +88,6 @@ class Execution:
         self._is_pause_told = False
         self.started = trio.Event()
         self.finished = trio.Event()
-
-    def _make_instance(self, node: CompiledNode) -> Instance:
-        instance_id = f"{self.id}/{node.id}"
-        handlers = []
-        for _ in range(node.definition.concurrency):
-            context = InstanceContext(
-                execution_id=self.id,
-                node_id=node.id,
-                instance_id=instance_id,
-                config=node.config,
-                inputs=node.inputs,
-                outputs=node.outputs,
-                seed=secrets.randbits(63),
-                between_slices=self._circuit.gate.stand_aside,
-                owner=self.owner,
-                timestamp=self._clock.timestamp,
-            )
-            handler = node.component.create(context)
-            if node.schemas is not None:
-                handler = ValidatingHandler(handler, node.schemas, node.inputs, node.outputs)
-            handlers.append(handler)
-        on_error: OnError = "continue" if self.graph.is_long_lived else "fail"
-        return Instance(node, instance_id, handlers, self._circuit, on_error)
 
     @property
     def state(self) -> ExecutionState:

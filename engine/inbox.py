@@ -121,6 +121,13 @@ class Inbox:
         self._dropped += len(dropped)
         return dropped
 
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """Take messages in ahead of all others. They were counted on no bound before, and are on none now."""
+        self._queue.extendleft(reversed(messages))
+        self._bytes += sum([len(message.value) for message in messages])
+        if messages and self._receivers:
+            self._wake_receiver()
+
     async def take(self, limit: int) -> list[Message]:
         """Wait for a message, then take what else is waiting, up to ``limit`` messages in all.
 

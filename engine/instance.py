@@ -5,6 +5,7 @@ all kinds of components are observed alike.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import trio
@@ -18,6 +19,9 @@ from engine.turns import Turns
 from proto import codec
 from proto.execution import ExecutionError, InstanceSnapshot
 from proto.graph import OnError
+
+if TYPE_CHECKING:
+    from engine.stage import Stage
 
 _EFFECTS_AT_ONCE = 500
 """Emissions and log lines that are seen to without a look at other tasks: a batch may cause half a million."""
@@ -57,13 +61,19 @@ class Instance:
         self._batch_messages = 1 if self._on_error == "retry" else circuit.limits.batch_messages
         self._inbox = circuit.inboxes[node.index]
         self._state = "created"
-        self._first: list[Outcome] = []
+        self.first: list[Outcome] = []
+        self._stage: Stage | None = None
+        self._place = 0
         self._is_holding = False
+
+    def join(self, stage: "Stage", place: int) -> None:
+        """Let messages go through a stage as long as there is one. Called before ``initialize``."""
+        self._stage, self._place = stage, place
 
     @property
     def begins_by_itself(self) -> bool:
         """Whether it emitted something when it was initialised."""
-        return any(outcome.emissions for outcome in self._first)
+        return any(outcome.emissions for outcome in self.first)
 
     def snapshot(self) -> InstanceSnapshot:
         """This instance at this moment."""
@@ -71,7 +81,7 @@ class Instance:
             node_id=self.node.id,
             instance_id=self._instance_id,
             component_id=self.node.definition.component,
-            state=self._state,
+            state=self._state if self._stage is None or self._state != "ready" else self._stage.state,
             queued=len(self._inbox),
             metrics=self.counters.snapshot(),
         )
@@ -85,24 +95,38 @@ class Instance:
                 outcome = await handler.initialize()
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
                 outcome = Outcome(error=_as_handler_error(error))
-            self._log(outcome.logs)
+            self.log(outcome.logs)
             if outcome.error is not None:
                 self._count_error(outcome.error)
                 self._state = "failed"
                 return outcome.error
-            self._first.append(outcome)
+            self.first.append(outcome)
         self._state = "ready"
         return None
 
     async def run(self) -> None:
         """Process messages until cancelled."""
-        for outcome in self._first:
+        if self._stage is not None:
+            await self._run_in_stage(self._stage)
+        for outcome in self.first:
             await self._emit_all(outcome, CANONICAL)
         if len(self._handlers) == 1:
             await self._run_one(self._handlers[0])
         async with trio.open_nursery() as nursery:
             for handler in self._handlers:
                 nursery.start_soon(self._run_beside_others, handler)
+
+    async def _run_in_stage(self, stage: "Stage") -> None:
+        """Process messages as one of a chain, until that is no more."""
+        await stage.begin(self._place)
+        self.first = []
+        (handler,) = self._handlers
+        while stage.is_whole:
+            batch = await self._inbox.take(self._batch_messages)
+            self._circuit.note_taken(self.node, batch)
+            own = await stage.process(self._place, batch)
+            if own:
+                await self._finish(handler, own, await self._invoke(handler, own))
 
     async def _run_one(self, handler: Handler) -> None:
         while True:
@@ -155,7 +179,7 @@ class Instance:
             self._report_cleanup(outcome)
 
     def _report_cleanup(self, outcome: Outcome) -> None:
-        self._log(outcome.logs)
+        self.log(outcome.logs)
         if outcome.error is not None:
             self._circuit.report_failure(self.node, outcome.error)
 
@@ -178,7 +202,7 @@ class Instance:
         has_lanes = self._circuit.has_lanes
         for message, outcome in zip(batch, outcomes, strict=True):
             if outcome.logs or len(waiting) > _EFFECTS_AT_ONCE:
-                self._log(outcome.logs)
+                self.log(outcome.logs)
                 if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
                     await self._emit(waiting, lane)
                     waiting = []
@@ -234,12 +258,11 @@ class Instance:
 
     async def _give_out(self, outcome: Outcome) -> None:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
-        self._log(outcome.logs)
+        self.log(outcome.logs)
         if outcome.error is None:
             await self._emit_all(outcome, CANONICAL)
         else:
-            self._count_error(outcome.error)
-            await self._route_error(Message(0, b"null"), outcome.error)
+            await self.handle_failure(Message(0, b"null"), outcome.error)
 
     async def _emit(self, emissions: Sequence[Emission], lane: int) -> None:
         if emissions:
@@ -275,6 +298,11 @@ class Instance:
             error = remaining
         await self._route_error(message, error)
 
+    async def handle_failure(self, message: Message, error: HandlerError) -> None:
+        """See to an invocation that ended in an error and is not tried again."""
+        self._count_error(error)
+        await self._route_error(message, error)
+
     async def _route_error(self, message: Message, error: HandlerError) -> None:
         node = self.node
         if node.routes[node.error_port]:
@@ -291,7 +319,7 @@ class Instance:
             await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
             (outcome,) = await self._invoke(handler, [message])
             self.counters.retries += 1
-            self._log(outcome.logs)
+            self.log(outcome.logs)
             if outcome.error is None:
                 await self._emit_all(outcome, message.lane)
                 return None
@@ -303,7 +331,8 @@ class Instance:
         self.counters.errors += 1
         self._circuit.report_failure(self.node, error)
 
-    def _log(self, lines: Sequence[LogLine]) -> None:
+    def log(self, lines: Sequence[LogLine]) -> None:
+        """Report what the handler has logged."""
         for line in lines:
             self._circuit.log(self.node, line)
 

@@ -24,7 +24,7 @@ from engine.errors import (
 from engine.limits import EngineLimits
 from engine.module import obtain_module
 from engine.quota import Quotas
-from engine.sandboxed import ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
+from engine.sandboxed import OWNER, ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
 from engine.sinks import Sink
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
@@ -91,6 +91,8 @@ class Registry:
         self._check_place(definition.id, owner)
         component = await self._made(definition)
         self._check_place(definition.id, owner)  # others may have come while this one was being checked
+        if isinstance(component, SourceComponent):
+            component.chain_domain = OWNER
         self._owned.setdefault(owner, {})[definition.id] = component
         return component.definition
 

@@ -67,6 +67,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         topology: what its shape implies.
         nodes: in the author's order.
         order: indices of the nodes, every node after all that feed it.
+        chains: runs of nodes that may run as one, by index (``engine.chaining``).
         loaded_at: ISO 8601 in UTC.
         owner: whose it is, and therefore whose its executions are; "" where nobody asks.
         bindings: where events enter it, and which of its values leave as events.
@@ -80,6 +81,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     loaded_at: str
     owner: str = ""
     bindings: Bindings = Bindings()
+    chains: tuple[tuple[int, ...], ...] = ()
 
     @property
     def has_lanes(self) -> bool:

@@ -39,6 +39,7 @@ async def open_runtime(
     sink: Sink | None = None,
     clock: WallClock | None = None,
     maximum_guest_limits: ExecutionLimits | None = None,
+    chaining: bool = True,
 ) -> AsyncIterator["Runtime"]:
     """A runtime; at the end of the block all its executions are stopped and cleaned up.
 
@@ -50,13 +51,14 @@ async def open_runtime(
         sink: takes what graphs report as metrics and log lines; they are only counted when absent.
         clock: the time of day.
         maximum_guest_limits: what a component may ask for; the runtime's own maximum where absent.
+        chaining: whether linear runs of nodes with foreign code run as one, where they may (docs/decisions/0070).
     """
     limits = limits or EngineLimits()
     async with open_sandboxes(cache_folder, maximum_guest_limits) as host, trio.open_nursery() as nursery:
         registry = Registry(host, limits, open_http_client, fetch_source, sink)
         fault: Exception | None = None
         try:
-            yield Runtime(nursery, registry, limits, clock or WallClock())
+            yield Runtime(nursery, registry, limits, clock or WallClock(), chaining=chaining)
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
             fault = error
         nursery.cancel_scope.cancel()
@@ -67,9 +69,18 @@ async def open_runtime(
 class Runtime(Library):
     """A library of graphs and components, and the executions that run them. Made by :func:`open_runtime`."""
 
-    def __init__(self, nursery: trio.Nursery, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        registry: Registry,
+        limits: EngineLimits,
+        clock: WallClock,
+        *,
+        chaining: bool = True,
+    ) -> None:
         super().__init__(registry, limits, clock)
         self._nursery = nursery
+        self._chaining = chaining
         self._observers: list[ExecutionObserver] = []
         self._executions: dict[str, Execution] = {}
         self._history = History(limits.finished_executions)
@@ -153,6 +164,7 @@ class Runtime(Library):
             timeout_ms=default_timeout_ms if options.timeout_ms is None else options.timeout_ms,
             observers=self._observers,
             clock=self._clock,
+            chaining=self._chaining,
         )
         self._executions[execution.id] = execution
         if on_created is not None:

@@ -3,20 +3,24 @@
 The only file that knows ``wasm_host``, but for its table of limits (:mod:`engine.guest_limits`).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engine.builtin.expressions import ExpressionComponent
+from engine.chain import Chain, Item, Link, Passage
 from engine.component import input_names, output_names
 from engine.guest_limits import check_limits, limits_for, maximum_limits
 from engine.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
 from proto import codec
 from proto.component import ComponentDefinition, ExecutionLimits
 from proto.problem import Problem
+from wasm_host import javascript
 from wasm_host.abi import Effects
+from wasm_host.abi import LogLine as GuestLine
 from wasm_host.census import HostStatistics
+from wasm_host.chain import Chain as SandboxChain
 from wasm_host.errors import GuestError, ProgramError, SandboxError
 from wasm_host.foundry import WasmProgram
 from wasm_host.host import SandboxHost, open_host
@@ -25,6 +29,7 @@ from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 
 __all__ = [
+    "OWNER",
     "ExpressionRunner",
     "HostStatistics",
     "ModuleComponent",
@@ -32,6 +37,9 @@ __all__ = [
     "SourceComponent",
     "open_sandboxes",
 ]
+
+OWNER = "owner"
+"""The domain of what the graph's owner has written himself: his registered components, and his expressions."""
 
 _SUFFIXES = {"javascript": "js", "typescript": "ts"}
 """Of the names that stand in stack traces."""
@@ -51,7 +59,20 @@ async def open_sandboxes(
         yield host
 
 
-class SourceComponent:
+class Joining:
+    """What components have in common whose handlers are QuickJS programs."""
+
+    _host: SandboxHost
+    chain_domain: str = ""
+
+    def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
+        """The handlers as programs of one guest."""
+        joined = [handler for handler in handlers if isinstance(handler, SandboxedHandler)]
+        assert len(joined) == len(handlers)  # noqa: S101 - components of one domain make no others
+        return SandboxedChain(self._host, joined, links)
+
+
+class SourceComponent(Joining):
     """A component registered with its source, in JavaScript or TypeScript.
 
     Args:
@@ -138,7 +159,7 @@ class ModuleComponent:
         return SandboxedHandler(self._host, self._program, context, self._limits)
 
 
-class ExpressionRunner:
+class ExpressionRunner(Joining):
     """A component made of one expression, which each node gives in its configuration.
 
     Args:
@@ -153,6 +174,7 @@ class ExpressionRunner:
         self._frame = declared.before, declared.after
         self._otherwise = declared.otherwise
         self._host = host
+        self.chain_domain = OWNER
         self._limits = limits_for(None, host.maximum_limits)
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
@@ -190,6 +212,10 @@ class SandboxedHandler(Handler):
     def __init__(
         self, host: SandboxHost, program: Program | WasmProgram, context: InstanceContext, limits: GuestLimits
     ) -> None:
+        self._limits = limits
+        self._between_slices = context.between_slices
+        self._chain: SandboxChain | None = None
+        self._place = 0
         self._sandbox: Sandbox = host.sandbox(
             program,
             identity=Identity(context.execution_id, context.node_id, context.instance_id),
@@ -203,6 +229,8 @@ class SandboxedHandler(Handler):
 
     async def initialize(self) -> Outcome:
         try:
+            if self._chain is not None:
+                return _outcome(await self._chain.open(self._place))
             return _outcome(await self._sandbox.open())
         except SandboxError as error:
             return Outcome(error=_handler_error(error.error))
@@ -215,10 +243,67 @@ class SandboxedHandler(Handler):
         return self._sandbox.state
 
     async def cleanup(self) -> Outcome:
+        if self._chain is not None:
+            return _outcome(await self._chain.close(self._place))
         try:
             return _outcome(await self._sandbox.close())
         finally:
             self._sandbox.discard()
+
+    def enter(self, chain: SandboxChain, place: int) -> None:
+        """Live in a chain from now on, which opens and closes what this handler has."""
+        self._chain, self._place = chain, place
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where its program runs when it runs alone."""
+        return self._sandbox
+
+    @property
+    def limits(self) -> GuestLimits:
+        """What its program may use."""
+        return self._limits
+
+    @property
+    def between_slices(self) -> Callable[[], Awaitable[None]]:
+        """As in its context."""
+        return self._between_slices
+
+
+class SandboxedChain:
+    """Handlers whose programs share a guest. They have not been initialised yet.
+
+    Args:
+        host: runs them.
+        handlers: in the order of the flow.
+        links: each one's place.
+    """
+
+    def __init__(self, host: SandboxHost, handlers: Sequence[SandboxedHandler], links: Sequence[Link]) -> None:
+        entries = [0, *(link.entry for link in links[:-1])]
+        places = [
+            javascript.Link(
+                link=link.port, entry=entry, unheard=link.unheard, memory_bytes=handler.limits.memory_bytes
+            )
+            for handler, link, entry in zip(handlers, links, entries, strict=True)
+        ]
+        sandboxes = [handler.sandbox for handler in handlers]
+        self._chain = host.chain(sandboxes, places, handlers[0].between_slices)
+        for place, handler in enumerate(handlers):
+            handler.enter(self._chain, place)
+
+    async def process(self, batch: Sequence[Item], *, traced: bool) -> Passage | None:
+        """As :class:`engine.chain.Chain` says."""
+        passage = await self._chain.process(batch, traced=traced)
+        if passage is None:
+            return None
+        steps: list[Any] = passage.steps
+        for step in steps:  # in place: most of them have neither
+            if step.logs:
+                step.logs = _log_lines(step.logs)
+            if step.error is not None:
+                step.error = _handler_error(step.error)
+        return cast("Passage", passage)
 
 
 async def _check(
@@ -248,9 +333,13 @@ def _refusal(error: SandboxError, path: str) -> Problem:
 def _outcome(effects: Effects) -> Outcome:
     return Outcome(
         emissions=effects.emissions,
-        logs=[LogLine(line.level, line.message, line.meta) for line in effects.logs] if effects.logs else (),
+        logs=_log_lines(effects.logs) if effects.logs else (),
         error=None if effects.error is None else _handler_error(effects.error),
     )
+
+
+def _log_lines(lines: Iterable[GuestLine]) -> list[LogLine]:
+    return [LogLine(line.level, line.message, line.meta) for line in lines]
 
 
 def _handler_error(error: GuestError) -> HandlerError:

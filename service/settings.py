@@ -45,6 +45,7 @@ class Settings(NetworkSettings, frozen=True, kw_only=True):
     isolate_pool_size: int = 10
     enable_metrics: bool = True
     completion_grace_ms: float = 2_000
+    chaining: bool = True
     drain_seconds: float = 5
     max_body_bytes: int = 12 * 1024 * 1024
     request_timeout_seconds: float = 120
@@ -148,6 +149,12 @@ TABLE = (
         ("ENABLE_METRICS",),
         SWITCH,
         "Whether GET /metrics and GET /api/executions/<id>/metrics are served.",
+    ),
+    Row(
+        "chaining",
+        ("RUNTIME_CHAINING",),
+        SWITCH,
+        "Whether linear runs of nodes with JavaScript run as one, where they may; what they do is the same.",
     ),
     Row(
         "completion_grace_ms",

@@ -24,7 +24,7 @@ from engine.builtin import (
 from engine.routine import limits
 from proto.component import ExecutionLimits
 from service.guest_settings import GUEST_ROWS
-from wasm_host import capi
+from wasm_host import capi, chain_abi, chain_guest
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 
 ROOT = Path(__file__).parent.parent
@@ -92,6 +92,10 @@ def test_every_other_limit_has_its_row() -> None:
     assert stack is not None
     others["SHADOW_STACK_FOR_JAVASCRIPT"] = int(stack[1]) * 1024
     others["MAX_INSTANCES"] = MAX_INSTANCES
+    others["MOST_PROGRAMS"] = chain_abi.MOST_PROGRAMS
+    others["MOST_INVOCATIONS"] = chain_abi.MOST_INVOCATIONS
+    others["PATIENCE_MS"] = chain_guest.PATIENCE_MS
+    others["MOST_MEMORY_BYTES"] = chain_guest.MOST_MEMORY_BYTES
     others["WASM_STACK_BYTES"] = capi.WASM_STACK_BYTES
     others.update(ROUTINE_LIMITS)
     assert {name: number(row[0]) for name, row in ROWS.items() if not row[1]} == others

@@ -20,6 +20,7 @@ __all__ = [
     "FAULT_MEMORY",
     "OPEN_INITIALIZE_FAILED",
     "OPEN_PROGRAM_REFUSED",
+    "RECORD",
     "STATUS",
     "Effects",
     "LogLine",
@@ -42,7 +43,8 @@ STATUS_CLEARED_OFFSET, STATUS_CLEARED = 4, bytes(12)
 """What the host writes before each call: everything but the address is of one call only."""
 
 _OPEN = struct.Struct("<Qd")
-_RECORD = struct.Struct("<BBHI")
+RECORD = struct.Struct("<BBHI")
+"""kind, flags, port, length of the payload"""
 _KEY_LENGTH = struct.Struct("<I")
 _CLOSES = 1
 _NOTHING, _EMIT, _FORWARD, _LOG, _STATE, _ERROR = range(6)
@@ -186,7 +188,7 @@ class OutputReader:
         """Every message passes here: emissions are read in line, the rest elsewhere."""
         data, inputs, output_count, closed = self._data, self._inputs, self._output_count, self._closed
         at, end, message_count = self._at, len(data), len(inputs)
-        unpack = _RECORD.unpack_from
+        unpack = RECORD.unpack_from
         emissions, emissions_at_most = self._emissions, self._limits.emissions
         while at < until:
             kind, flags, port, length = unpack(data, at)
@@ -258,7 +260,7 @@ class OutputReader:
         if self._dropped:
             self._logs.append(LogLine("warn", f"{self._dropped} more log lines dropped"))
         if self._error is not None:
-            effects = Effects([], self._logs, self._error)
+            effects = Effects([], self._logs or (), self._error)
         else:
             effects = Effects(emissions, self._logs or (), None, self._state or ())
         if self._logs:

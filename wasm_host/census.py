@@ -21,7 +21,7 @@ class HostStatistics(NamedTuple):
     """A snapshot of what all guests of a host used since it was opened, those that are gone included."""
 
     alive: int
-    """Guests alive now."""
+    """Instances alive now."""
     calls: int
     """Guest calls, of all exports."""
     slices: int
@@ -41,26 +41,31 @@ class Census:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._living: dict[Use, tuple[int, int, float]] = {}
+        self._living: dict[Use, tuple[int, int, float, int]] = {}
         self._calls = 0
         self._slices = 0
         self._cpu_seconds = 0.0
         self.alive = 0
         self.restarts = 0
 
-    def admit(self, use: Use) -> None:
-        """Counts one more, whose calls are counted in `use`. Raises TooManyInstances."""
-        if self.alive >= self._most:
+    def admit(self, use: Use, instances: int = 1) -> None:
+        """Counts one guest more, whose calls are counted in `use`; a chain's is several instances.
+
+        Raises:
+            TooManyInstances: as many are alive as may be.
+        """
+        if self.alive + instances > self._most:
             raise TooManyInstances(
                 f"{self._most:,} instances are alive, as many as this host may have; stop an execution first"
             )
-        self.alive += 1
-        self._living[use] = (use.calls, use.slices, use.cpu_seconds)  # a sandbox has one guest at a time
+        self.alive += instances
+        # A sandbox has one guest at a time.
+        self._living[use] = (use.calls, use.slices, use.cpu_seconds, instances)
 
     def dismiss(self, use: Use) -> None:
-        """Counts one less, and keeps what it used."""
-        self.alive -= 1
-        calls, slices, cpu_seconds = self._living.pop(use)
+        """Counts it no more, and keeps what it used."""
+        calls, slices, cpu_seconds, instances = self._living.pop(use)
+        self.alive -= instances
         self._calls += use.calls - calls
         self._slices += use.slices - slices
         self._cpu_seconds += use.cpu_seconds - cpu_seconds
@@ -68,7 +73,7 @@ class Census:
     def statistics(self) -> HostStatistics:
         """What all guests have used until now."""
         calls, slices, cpu_seconds = self._calls, self._slices, self._cpu_seconds
-        for use, (calls_before, slices_before, cpu_seconds_before) in self._living.items():
+        for use, (calls_before, slices_before, cpu_seconds_before, _) in self._living.items():
             calls += use.calls - calls_before
             slices += use.slices - slices_before
             cpu_seconds += use.cpu_seconds - cpu_seconds_before

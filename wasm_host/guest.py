@@ -45,7 +45,7 @@ _BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
 _SLICE_COSTS_AT_LEAST_MS: Final = 0.5
 """However little of it a guest got: a budget must come to an end on the busiest machine."""
 
-_READ_AT_ONCE_BYTES: Final = 32 * 1024
+READ_AT_ONCE_BYTES: Final = 32 * 1024
 """Output that is read without a look at other tasks: at most four thousand records, a few milliseconds."""
 
 
@@ -104,6 +104,7 @@ class Guest:
         use: GuestUse,
         output_count: int,
         between_slices: BetweenSlices | None = None,
+        instances: int = 1,
     ) -> None:
         self._machine = machine
         self._limits = limits
@@ -111,7 +112,7 @@ class Guest:
         self._output_count = output_count
         self._between_slices = between_slices
         self._store: capi.Store | None = None
-        machine.census.admit(use)
+        machine.census.admit(use, instances)
         try:
             self._store = self._new_store()
         except BaseException:
@@ -161,6 +162,13 @@ class Guest:
         """
         try:
             await self._instantiate(module)
+        except GuestFault as fault:
+            raise self._explained(fault) from None
+        return await self._begin(document)
+
+    async def _begin(self, document: bytes) -> Opened:
+        """Opens a program in the instance."""
+        try:
             self._write(await self._input(len(document)), document)
             self._clear_status()
             code = await self._call(self._open, len(document))
@@ -289,7 +297,7 @@ class Guest:
         if data is None:
             raise ProtocolViolation(f"the guest's output, {length} bytes at {address}, lies outside its memory")
         reader = abi.OutputReader(data, values, self._output_count, self._limits)
-        while not reader.read(_READ_AT_ONCE_BYTES):
+        while not reader.read(READ_AT_ONCE_BYTES):
             await trio.lowlevel.checkpoint()
         output = reader.output()
         if not output.violation and closed != len(output.closed):

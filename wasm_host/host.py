@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import wasmtime
 
 from wasm_host import capi, javascript
 from wasm_host.census import Census, HostStatistics
+from wasm_host.chain import Chain
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.foundry import Foundry, WasmProgram
 from wasm_host.guest import BetweenSlices, Machine
-from wasm_host.javascript import Identity, Program
+from wasm_host.javascript import Identity, Link, Program
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 from wasm_host.module_sandbox import wasm_sandbox
 from wasm_host.modules import ModuleCache, default_cache_folder
@@ -99,6 +100,21 @@ class SandboxHost:
         if isinstance(program, WasmProgram):
             return wasm_sandbox(self._machine, program, **options)
         return Sandbox(self._machine, self._guest, program, **options)
+
+    def chain(
+        self,
+        sandboxes: Sequence[Sandbox],
+        links: Sequence[Link],
+        between_slices: BetweenSlices | None = None,
+    ) -> Chain:
+        """A chain of sandboxes that `sandbox` made of sources, and that are not open yet.
+
+        Args:
+            sandboxes: in their order; at most chain_abi.MOST_PROGRAMS
+            links: each one's place
+            between_slices: as with `sandbox`
+        """
+        return Chain(self._machine, self._guest, sandboxes, links, between_slices, self._now_ms)
 
     async def program(
         self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS

@@ -12,7 +12,7 @@ from wasm_host import abi
 from wasm_host.errors import GuestError, HostError, ProgramError
 from wasm_host.limits import GuestLimits
 
-__all__ = ["GUEST_PATH", "Identity", "Program", "open_document", "program_error", "read_guest"]
+__all__ = ["GUEST_PATH", "Identity", "Link", "Program", "open_document", "program_error", "read_guest"]
 
 GUEST_PATH: Final = Path(__file__).parent / "quickjs" / "guest.wasm"
 
@@ -40,6 +40,19 @@ class Identity(msgspec.Struct, frozen=True):
     execution_id: str = ""
     node_id: str = ""
     instance_id: str = ""
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A program's place in a chain of them (quickjs/symbia.h, "Chains")."""
+
+    link: int | None = None
+    """The output port whose values go to the next program."""
+    entry: int = 0
+    """The input port at which the values of the one before come."""
+    unheard: tuple[int, ...] = ()
+    """Output ports whose values reach nobody."""
+    memory_bytes: int = 0
+    """What the program may hold of the memory that it shares."""
 
 
 class _Limits(msgspec.Struct, rename="camel"):
@@ -93,11 +106,13 @@ def open_document(
     now_ms: float,
     restored: bool = False,
     check: bool = False,
+    link: Link | None = None,
 ) -> bytes:
     """The input of symbia_open.
 
     With `restored`, the guest replaces another: `state` is the instance's, and initialize must not change it.
     With `check`, the source is compiled only, and initialize is not run.
+    With a `link`, it is one of a chain.
 
     Raises:
         ProgramError: the source is too large, the entrypoint is not a name, or the configuration is not JSON.
@@ -132,6 +147,8 @@ def open_document(
     )
     try:
         text = msgspec.json.encode(document)
+        if link is not None:  # further members of the same object
+            text = text[:-1] + b"," + msgspec.json.encode(link)[1:]
     except UnicodeEncodeError:
         raise _refused("the source is not well-formed text: it holds half of a surrogate pair") from None
     return abi.encode_open(text, seed=seed, now_ms=now_ms)

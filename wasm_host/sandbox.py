@@ -16,7 +16,7 @@ from wasm_host import abi, capi, javascript
 from wasm_host.abi import Effects, LogLine
 from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
 from wasm_host.guest import BetweenSlices, Guest, GuestUse, Machine, Opened
-from wasm_host.javascript import Identity, Program
+from wasm_host.javascript import Identity, Link, Program
 from wasm_host.limits import GuestLimits
 from wasm_host.state import InstanceState
 
@@ -102,6 +102,47 @@ class Sandbox:
             self._keep(effects)
         self._was_open = True
         return effects
+
+    @property
+    def limits(self) -> GuestLimits:
+        """What its guests may use."""
+        return self._limits
+
+    @property
+    def output_count(self) -> int:
+        """How many output ports are declared."""
+        return len(self._outputs)
+
+    @property
+    def is_between_guests(self) -> bool:
+        """Whether it was opened, and its next message opens a guest."""
+        return self._was_open and not self._closed and self._guest is None
+
+    def document(self, link: Link) -> bytes:
+        """The input of symbia_open, for the guest of a chain. Raises ProgramError."""
+        self._refuse_closed()
+        return self._document(restored=False, check=False, link=link)
+
+    def accept(self, opened: Opened) -> Effects:
+        """Takes over how its program began in the guest of a chain; raises as `open` does."""
+        effects = self._accepted(opened)
+        self._keep(effects)
+        self._was_open = True
+        return effects
+
+    def take_over(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]] | None:
+        """Takes over what an invocation in a chain wrote; answers what undoes it, or None where it is too much."""
+        undoing = self._state.undoing(writes)
+        return None if self._state.apply(writes) is not None else undoing
+
+    def restore(self, writes: Sequence[tuple[str, bytes | None]]) -> None:
+        """Undoes what was taken over."""
+        self._state.apply(writes)
+
+    def note_loss(self) -> None:
+        """Says that the guest of its chain is gone: the next one, its own, must not repeat the random numbers."""
+        if self._was_open:
+            self._restarts += 1
 
     async def check(self) -> None:
         """Compiles the program in a guest of its own, without `initialize`. Raises as `open` does."""
@@ -212,10 +253,10 @@ class Sandbox:
             raise SandboxClosed("open this sandbox before its first message")
         return await self.open()
 
-    async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
+    def _document(self, *, restored: bool, check: bool, link: Link | None = None) -> bytes:
         # The number of restarts, or a replacement would repeat the random numbers of its predecessor.
         seed = self._seed + self._restarts
-        document = javascript.open_document(
+        return javascript.open_document(
             self._program,
             self._identity,
             self._config,
@@ -227,7 +268,11 @@ class Sandbox:
             now_ms=self._now_ms(),
             restored=restored,
             check=check,
+            link=link,
         )
+
+    async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
+        document = self._document(restored=restored, check=check)
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
         guest = Guest(self._machine, self._limits, self._use, len(self._outputs), self._between_slices)
         try:

@@ -37,6 +37,10 @@ class InstanceState:
             self.size_bytes = size_before
         return too_much
 
+    def undoing(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
+        """The writes that would undo these, as long as they have not been applied."""
+        return [(key, self.values.get(key)) for key in {key for key, _ in writes}]
+
     def _write(self, key: str, value: bytes | None) -> None:
         old = self.values.pop(key, None)
         if old is not None:

@@ -14,18 +14,22 @@ def main() -> int:
     parser.add_argument("--graphs", type=int, default=1000, help="how many runs (1000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--seed", type=int, help="replay this one seed and nothing else")
+    parser.add_argument("--unchained", action="store_true", help="no nodes run as one")
+    parser.add_argument("--runs", action="store_true", help="graphs that are mostly runs of nodes")
     arguments = parser.parse_args()
+    chaining, runs = not arguments.unchained, arguments.runs
+    options = ["--unchained"] * arguments.unchained + ["--runs"] * runs
     if arguments.seed is not None:
-        return _show(simulate(arguments.seed))
+        return _show(simulate(arguments.seed, chaining=chaining, runs=runs), options)
     began = time.monotonic()
     ends: Counter[str] = Counter()
     messages = bad = 0
     for seed in range(arguments.first, arguments.first + arguments.graphs):
-        report = simulate(seed)
+        report = simulate(seed, chaining=chaining, runs=runs)
         ends[report.final_state] += 1
         messages += report.messages
         if report.violations:
-            bad += _show(report)
+            bad += _show(report, options)
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{seed - arguments.first + 1} of {arguments.graphs}")
     seconds = time.monotonic() - began
@@ -33,14 +37,14 @@ def main() -> int:
     return 1 if bad else 0
 
 
-def _show(report: Report) -> int:
+def _show(report: Report, options: list[str]) -> int:
     sys.stdout.write(
         f"seed {report.seed}: {report.final_state}, {report.messages} messages, digest {report.digest[:16]}\n"
     )
     for violation in report.violations[:10]:
         sys.stdout.write(f"  {violation}\n")
     if report.violations:
-        sys.stdout.write(f"  replay: python -m tests.simulation --seed {report.seed}\n")
+        sys.stdout.write(f"  replay: python -m tests.simulation --seed {report.seed} {' '.join(options)}\n")
     return 1 if report.violations else 0
 
 

@@ -18,6 +18,9 @@ from proto.execution import ExecutionSnapshot
 MAX_VALUES = 1200
 """Values made in one run; beyond it handlers emit nothing, because floods multiply along the paths of a graph."""
 
+UNTOLD = -1
+"""The lane of a message that a chain hands on: its handlers are not told, the stage knows it."""
+
 FOLLOWING = {
     None: ("initializing",),
     "initializing": ("running", "failed", "cancelled"),
@@ -123,7 +126,7 @@ class Ledger(ExecutionObserver, FlowObserver):
     def begin(self, node: str, message: Message) -> None:
         """A handler begins with a message."""
         self.trace.append(f"{node} takes {message.value.decode()}")
-        if message.lane != self.lane_of(message.value):
+        if message.lane not in (self.lane_of(message.value), UNTOLD):
             self.violate(f"{node} was handed {message.value!r} in lane {message.lane}")
         self.handled[node, message.value] += 1
         if self.handled[node, message.value] > self._attempts[node]:
@@ -180,6 +183,8 @@ class Ledger(ExecutionObserver, FlowObserver):
         del port
         key = (node_id, message.value)
         self.violations += self.look(node_id)
+        if message.lane != self.lane_of(message.value):
+            self.violate(f"{node_id} was invoked with {message.value!r} in lane {message.lane}")
         self.invocations[key] += 1
         if self.invocations[key] > 1:
             return  # a retry, whose number ``begin`` checks

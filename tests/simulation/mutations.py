@@ -19,6 +19,7 @@ from engine.inbox import Inbox
 from engine.inflight import InFlight
 from engine.instance import Instance
 from engine.lifecycle import TRANSITIONS
+from engine.stage import Stage
 from proto.execution import ExecutionState
 
 
@@ -103,8 +104,34 @@ MUTATIONS: dict[str, Callable[[], Any]] = {
 }
 
 
+def _keep_own_only(self: Stage, work: Any, owner: int) -> list[Message]:
+    del self
+    return [message for place, message, _ in work if place == owner]
+
+
+_conclude_traced = Stage._conclude_traced
+
+
+async def _conclude_backwards(self: Stage, part: Any, passage: Any) -> Any:
+    return list(reversed(await _conclude_traced(self, part, passage)))
+
+
+async def _take_any_turn(self: Stage) -> None:
+    self._is_taken = True
+
+
+CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
+    "what a chain leaves when it ends is forgotten": _replacing(Stage, "_hand_over", _keep_own_only),
+    "what a call leaves pending is taken up backwards": _replacing(Stage, "_conclude_traced", _conclude_backwards),
+    "a stage begins a call before the last one's effects have left": _replacing(
+        Stage, "_take_turn", _take_any_turn
+    ),
+}
+"""Those that only runs of nodes show."""
+
+
 @contextmanager
 def broken(mutation: str) -> Iterator[None]:
     """The engine with one mutation, for the length of the block."""
-    with MUTATIONS[mutation]():
+    with {**MUTATIONS, **CHAIN_MUTATIONS}[mutation]():
         yield

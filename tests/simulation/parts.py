@@ -1,13 +1,16 @@
 """The components of simulated graphs: handlers that do as they are told, and report to the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 
 import msgspec
 import trio
 
+from engine.chain import Chain, Link
 from engine.component import Builtin, Component
 from engine.handler import Emission, Handler, HandlerError, InstanceContext, Message, Outcome
 from proto.component import Code, ComponentDefinition, Port, Ports
+from tests.simulation.chains import SimulatedChain
 from tests.simulation.ledger import Ledger
 
 
@@ -180,13 +183,35 @@ PARTS: dict[str, type[Part]] = {
 }
 
 
-def parts(ledger: Ledger) -> dict[str, Component]:
-    """The components by id, all reporting to one ledger."""
+CHAINABLE = frozenset({"fast", "slow", "aside", "throw", "flood", "source"})
+"""Those that may stand in a chain: they hold nothing, and are never lost in an exception."""
+
+
+class ChainablePart(Builtin):
+    """A component whose handlers may run as one with others'."""
+
+    chain_domain = "simulation"
+
+    def __init__(
+        self, definition: ComponentDefinition, make: Callable[[InstanceContext], Handler], random: Random
+    ) -> None:
+        super().__init__(definition, make)
+        self._random = random
+
+    def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
+        """Of the simulated kind."""
+        return SimulatedChain(handlers, links, self._random)
+
+
+def parts(ledger: Ledger, random: Random) -> dict[str, Component]:
+    """The components by id, all reporting to one ledger; ``random`` decides what their chains do."""
 
     def component(kind: str, part: type[Part]) -> Component:
         ports = Ports(inputs=(Port("in"), Port("other")), outputs=(Port("out"),))
         definition = ComponentDefinition(kind, kind, "1.0.0", ports, Code("builtin"))
         definition = msgspec.structs.replace(definition, stateless=kind in ("fast", "slow", "throw"))
+        if kind in CHAINABLE:
+            return ChainablePart(definition, lambda context: part(context, ledger), random)
         return Builtin(definition, lambda context: part(context, ledger))
 
     return {kind: component(kind, part) for kind, part in PARTS.items()}

@@ -54,8 +54,8 @@ KINDS = ("fast", "slow", "throw", "crash", "delay", "gather", "flood", "aside", 
 KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 
 
-def draw_plan(seed: int) -> Plan:
-    """The plan of a seed; the same on every machine."""
+def draw_plan(seed: int, *, runs: bool = False) -> Plan:
+    """The plan of a seed; the same on every machine. With ``runs``, its graph is mostly runs of nodes."""
     random = Random(seed)
     size = random.choice((1, 2, 3, 5, 8, 13, 21, MAX_NODES))
     nodes = [f"n{index}" for index in range(random.randint(1, size))]
@@ -65,8 +65,8 @@ def draw_plan(seed: int) -> Plan:
         document={
             "symbia": "1.0",
             "name": f"Simulation {seed}",
-            "nodes": [_draw_node(random, node, limits) for node in nodes],
-            "edges": _draw_edges(random, nodes),
+            "nodes": [(_draw_link if runs else _draw_node)(random, node, limits) for node in nodes],
+            "edges": (_draw_runs if runs else _draw_edges)(random, nodes),
             "metadata": {"role": "pipeline"} if random.random() < 0.3 else {},
         },
         limits=limits,
@@ -98,6 +98,33 @@ def _draw_node(random: Random, node: str, limits: EngineLimits) -> dict[str, Any
     if kind in ("fast", "slow", "throw") and random.random() < 0.2:
         fields |= {"concurrency": random.randint(2, 4), "ordered": random.random() < 0.7}
     return fields
+
+
+def _draw_link(random: Random, node: str, limits: EngineLimits) -> dict[str, Any]:
+    """A node as above, but for most of what keeps it from running as one with others."""
+    fields = _draw_node(random, node, limits)
+    if random.random() < 0.9:
+        fields = {key: value for key, value in fields.items() if key not in ("inbox", "concurrency", "ordered")}
+        if fields.get("onError") == "retry":
+            fields["onError"] = "continue"
+    return fields
+
+
+def _draw_runs(random: Random, nodes: list[str]) -> list[dict[str, Any]]:
+    """Edges from each node to the next, now and then one that is missing, and some from error ports further on."""
+    edges = []
+    for low, source in enumerate(nodes[:-1]):
+        if random.random() < 0.9:
+            edges.append((source, "out", nodes[low + 1]))
+        if random.random() < 0.2:
+            edges.append((source, "error", nodes[random.randint(low + 1, len(nodes) - 1)]))
+    return [
+        {
+            "source": {"node": source, "port": port},
+            "target": {"node": target, "port": random.choice(("in", "other"))},
+        }
+        for source, port, target in edges
+    ]
 
 
 def _draw_edges(random: Random, nodes: list[str]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Sequence
+from random import Random
 
 import hypothesis  # noqa: F401 - being imported, it makes Trio's scheduler draw from a source that can be seeded
 import msgspec
@@ -52,11 +53,17 @@ class Report(msgspec.Struct, frozen=True):
     digest: str
 
 
-def simulate(seed: int) -> Report:
-    """Run the plan of a seed, and check everything."""
+def simulate(seed: int, *, chaining: bool = True, runs: bool = False) -> Report:
+    """Run the plan of a seed, and check everything.
+
+    Args:
+        seed: decides everything.
+        chaining: whether nodes that may run as one do.
+        runs: whether the graph is mostly made of such nodes.
+    """
     scheduler._r.seed(seed)
     clock = trio.testing.MockClock(autojump_threshold=0)
-    return trio.run(Run(draw_plan(seed)).run, clock=clock)
+    return trio.run(Run(draw_plan(seed, runs=runs), chaining=chaining).run, clock=clock)
 
 
 class Watchdog(trio.abc.Instrument):
@@ -77,8 +84,9 @@ class Watchdog(trio.abc.Instrument):
 class Run:
     """One execution of one plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, chaining: bool) -> None:
         self._plan = plan
+        self._chaining = chaining
         nodes = plan.document["nodes"]
         self._ledger = Ledger(
             attempts={
@@ -92,7 +100,7 @@ class Run:
         """Live the execution's life and report."""
         plan, ledger = self._plan, self._ledger
         clock = WallClock(trio.current_time)
-        graph = await compile_graph(plan.document, parts(ledger), plan.limits, clock.timestamp)
+        graph = await compile_graph(plan.document, parts(ledger, Random(plan.seed)), plan.limits, clock.timestamp)
         self._execution = execution = Execution(
             execution_id=f"run-{plan.seed}",
             graph=graph,
@@ -101,6 +109,7 @@ class Run:
             timeout_ms=plan.timeout_ms,
             observers=[ledger],
             clock=clock,
+            chaining=self._chaining,
         )
         if plan.is_watched:
             execution.add_flow_observer(ledger)
@@ -243,6 +252,8 @@ class Run:
         node = self._execution.graph.node(node_id)
         if node is None:
             return (f"unknown node {node_id}",)
+        if any(node.index in chain[1:] for chain in self._execution.graph.chains):
+            return ()  # what a chain gives back to it when it ends is on no bound
         inbox = self._execution._circuit.inboxes[node.index].statistics()
         if inbox.waiting_messages > node.capacity:
             return (f"{inbox.waiting_messages} messages wait before {node_id}, which may hold {node.capacity}",)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulation.mutations import MUTATIONS, broken
+from tests.simulation.mutations import CHAIN_MUTATIONS, MUTATIONS, broken
 from tests.simulation.run import simulate
 
 SEEDS_OF_A_SLICE = 60
@@ -12,12 +12,24 @@ MOST_SEEDS = 150
 """Graphs within which a broken engine must be noticed; README.md says how many it takes."""
 
 
+@pytest.mark.parametrize("chaining", [True, False])
 @pytest.mark.parametrize("first", FIRST_SEEDS)
-def test_random_graphs_under_random_commands_keep_every_promise(first: int) -> None:
-    """No run of these seeds breaks an invariant; one that does prints the command that replays it."""
+def test_random_graphs_under_random_commands_keep_every_promise(first: int, chaining: bool) -> None:
+    """No run of these seeds breaks an invariant, whether nodes run as one or each alone."""
     for seed in range(first, first + SEEDS_OF_A_SLICE):
-        report = simulate(seed)
+        report = simulate(seed, chaining=chaining)
         assert not report.violations, f"replay: python -m tests.simulation --seed {seed}\n{report.violations}"
+
+
+@pytest.mark.parametrize("chaining", [True, False])
+@pytest.mark.parametrize("first", FIRST_SEEDS)
+def test_runs_of_nodes_keep_every_promise(first: int, chaining: bool) -> None:
+    """As above, with graphs that are mostly runs of nodes."""
+    for seed in range(first, first + SEEDS_OF_A_SLICE):
+        report = simulate(seed, chaining=chaining, runs=True)
+        assert not report.violations, (
+            f"replay: python -m tests.simulation --runs --seed {seed}\n{report.violations}"
+        )
 
 
 def test_a_seed_replays_its_run() -> None:
@@ -32,3 +44,10 @@ def test_the_simulation_notices_a_broken_engine(mutation: str) -> None:
     """With one promise broken, some run of the first seeds has a violation."""
     with broken(mutation):
         assert any(simulate(seed).violations for seed in range(MOST_SEEDS))
+
+
+@pytest.mark.parametrize("mutation", CHAIN_MUTATIONS)
+def test_the_simulation_notices_a_broken_chain(mutation: str) -> None:
+    """The same for what concerns nodes that run as one, with graphs that are mostly runs of them."""
+    with broken(mutation):
+        assert any(simulate(seed, runs=True).violations for seed in range(MOST_SEEDS))

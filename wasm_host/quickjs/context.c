@@ -6,25 +6,25 @@
 
 static bool emitting_is_allowed(void)
 {
-    switch (guest.phase) {
+    switch (guest->phase) {
     case PHASE_SOURCE:
     case PHASE_INITIALIZE:
     case PHASE_PROCESS:
         return true;
     default:
-        JS_ThrowTypeError(guest.js, "cleanup cannot emit: the instance is being closed and nobody receives it");
+        JS_ThrowTypeError(guest->js, "cleanup cannot emit: the instance is being closed and nobody receives it");
         return false;
     }
 }
 
 static JSValue undeclared_port(JSValueConst port)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     char declared[512];
     size_t length = 0;
     declared[0] = 0;
-    for (uint32_t i = 0; i < guest.output_count; i++) {
-        const char *name = JS_AtomToCString(js, guest.outputs[i]);
+    for (uint32_t i = 0; i < guest->output_count; i++) {
+        const char *name = JS_AtomToCString(js, guest->outputs[i]);
         size_t name_length = name ? strlen(name) : 0;
         if (length + name_length + 3 < sizeof declared) {
             if (length) {
@@ -49,12 +49,12 @@ static JSValue undeclared_port(JSValueConst port)
 /* The index of an output port, or -1 with an exception. */
 static int output_of(JSValueConst port)
 {
-    JSAtom atom = JS_ValueToAtom(guest.js, port);
+    JSAtom atom = JS_ValueToAtom(guest->js, port);
     if (atom == JS_ATOM_NULL)
         return -1;
-    JS_FreeAtom(guest.js, atom);   /* the declared names keep theirs alive: comparing stays right */
-    for (uint32_t i = 0; i < guest.output_count; i++)
-        if (guest.outputs[i] == atom)
+    JS_FreeAtom(guest->js, atom);   /* the declared names keep theirs alive: comparing stays right */
+    for (uint32_t i = 0; i < guest->output_count; i++)
+        if (guest->outputs[i] == atom)
             return (int)i;
     undeclared_port(port);
     return -1;
@@ -113,7 +113,7 @@ static const char *const levels[] = {"debug", "info", "warn", "error"};
 static const char *level_of(JSValueConst level)
 {
     const char *chosen = "info";
-    const char *given = JS_IsString(level) ? JS_ToCString(guest.js, level) : NULL;
+    const char *given = JS_IsString(level) ? JS_ToCString(guest->js, level) : NULL;
     if (!given)
         return chosen;
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
@@ -121,14 +121,14 @@ static const char *level_of(JSValueConst level)
             chosen = levels[i];
     if (strcmp(given, "warning") == 0)
         chosen = "warn";
-    JS_FreeCString(guest.js, given);
+    JS_FreeCString(guest->js, given);
     return chosen;
 }
 
 /* A logged value as people want to read it: text as it is, everything else as JSON where that is possible. */
 static JSValue readable(JSValueConst value)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     if (JS_IsString(value))
         return JS_DupValue(js, value);
     if (JS_IsObject(value) && !JS_IsError(value) && !JS_IsFunction(js, value)) {
@@ -194,7 +194,7 @@ static void install_console(JSValueConst global)
     static const struct { const char *name; int level; } methods[] = {
         {"debug", 0}, {"log", 1}, {"info", 1}, {"warn", 2}, {"error", 3},
     };
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     JSValue console = JS_NewObject(js);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         JS_SetPropertyStr(js, console, methods[i].name,
@@ -205,23 +205,23 @@ static void install_console(JSValueConst global)
 
 static void set_method(const char *name, JSCFunction *function, int length)
 {
-    JS_SetPropertyStr(guest.js, guest.context, name, JS_NewCFunction(guest.js, function, name, length));
+    JS_SetPropertyStr(guest->js, guest->context, name, JS_NewCFunction(guest->js, function, name, length));
 }
 
 int context_install(const char *execution_id, const char *node_id, const char *instance_id)
 {
-    JSContext *js = guest.js;
-    guest.context = JS_NewObject(js);
-    JS_SetPropertyStr(js, guest.context, "executionId", JS_NewString(js, execution_id));
-    JS_SetPropertyStr(js, guest.context, "nodeId", JS_NewString(js, node_id));
-    JS_SetPropertyStr(js, guest.context, "instanceId", JS_NewString(js, instance_id));
-    JS_SetPropertyStr(js, guest.context, "config", JS_DupValue(js, guest.config));
+    JSContext *js = guest->js;
+    guest->context = JS_NewObject(js);
+    JS_SetPropertyStr(js, guest->context, "executionId", JS_NewString(js, execution_id));
+    JS_SetPropertyStr(js, guest->context, "nodeId", JS_NewString(js, node_id));
+    JS_SetPropertyStr(js, guest->context, "instanceId", JS_NewString(js, instance_id));
+    JS_SetPropertyStr(js, guest->context, "config", JS_DupValue(js, guest->config));
     set_method("emit", emit, 2);
     set_method("emitBatch", emit_batch, 2);
     set_method("getState", get_state, 1);
     set_method("setState", set_state, 2);
     set_method("log", log_line, 3);
-    JS_FreezeObject(js, guest.context);
+    JS_FreezeObject(js, guest->context);
 
     JSValue global = JS_GetGlobalObject(js);
     install_console(global);
@@ -253,25 +253,25 @@ JSValue parse_value(char *text, size_t length)
 {
     int32_t number;
     if (length && short_integer(text, length, &number))
-        return JS_NewInt32(guest.js, number);
+        return JS_NewInt32(guest->js, number);
     char behind = text[length];   /* the parser wants a terminated text; the next value begins here */
     text[length] = 0;
-    JSValue value = JS_ParseJSON(guest.js, text, length, "<value>");
+    JSValue value = JS_ParseJSON(guest->js, text, length, "<value>");
     text[length] = behind;
     return value;
 }
 
 JSValue limit_error(const char *name, const char *what, const char *limit, uint32_t value)
 {
-    JSContext *js = guest.js;
-    if (JS_IsUndefined(guest.failure)) {
+    JSContext *js = guest->js;
+    if (JS_IsUndefined(guest->failure)) {
         char message[200];
         snprintf(message, sizeof message, "%s: %s is limited to %lu", what, limit, (unsigned long)value);
         JSValue error = JS_NewError(js);
         /* The program gets this object too, and may not change what the host reads in it. */
         JS_DefinePropertyValueStr(js, error, "name", JS_NewString(js, name), 0);
         JS_DefinePropertyValueStr(js, error, "message", JS_NewString(js, message), 0);
-        guest.failure = error;
+        guest->failure = error;
     }
-    return JS_Throw(js, JS_DupValue(js, guest.failure));
+    return JS_Throw(js, JS_DupValue(js, guest->failure));
 }

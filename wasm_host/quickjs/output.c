@@ -84,7 +84,7 @@ static int surrogate_half(const char *text, const char *end)
 /* Half a surrogate pair is no text, and JSON readers refuse it, ours among them. JSON.stringify writes it as an escape,
  * JSON.rawJSON as its author spelt it. It becomes U+FFFD, as where the web turns strings into UTF-8; in both
  * spellings that has the same length. */
-static void mend_surrogates(char *text, size_t length)
+void mend_surrogates(char *text, size_t length)
 {
     char *end = text + length;
     for (char *at = text; (at = memchr(at, '\\', (size_t)(end - at))) && end - at >= 6; at += 2) {
@@ -99,18 +99,29 @@ static void mend_surrogates(char *text, size_t length)
             memcpy(at, "\xEF\xBF\xBD", 3);
 }
 
-void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length)
+uint32_t output_emissions(void)
 {
-    struct symbia_record record = {(uint8_t)kind, 0, port, (uint32_t)length};
+    return emissions;
+}
+
+void output_raw(enum symbia_kind kind, uint16_t port, const char *payload, size_t length)
+{
+    uint8_t flags = chain_is_under_way ? (uint8_t)(guest->index * SYMBIA_OF_PROGRAM) : 0;
+    struct symbia_record record = {(uint8_t)kind, flags, port, (uint32_t)length};
     reserve(sizeof record + length);
     memcpy(buffer + status.length, &record, sizeof record);
     if (length)
         memcpy(buffer + status.length + sizeof record, payload, length);
-    if (kind != SYMBIA_STATE)
-        mend_surrogates(buffer + status.length + sizeof record, length);
     last_record = status.length;
     records++;
     status.length += sizeof record + length;
+}
+
+void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length)
+{
+    output_raw(kind, port, payload, length);
+    if (kind != SYMBIA_STATE)
+        mend_surrogates(buffer + status.length - length, length);
 }
 
 static void report_dropped_logs(void)
@@ -134,45 +145,46 @@ void output_close_message(void)
 {
     if (logs_dropped)
         report_dropped_logs();
-    if (status.length == message_start)
+    if (status.length == message_start && (!chain_is_under_way || chain_is_traced))
         output_record(SYMBIA_NOTHING, 0, NULL, 0);
-    buffer[last_record + offsetof(struct symbia_record, flags)] |= SYMBIA_CLOSES;
+    if (status.length != message_start)
+        buffer[last_record + offsetof(struct symbia_record, flags)] |= SYMBIA_CLOSES;
     status.closed++;
 }
 
 char *json_text(JSValueConst value, size_t *length)
 {
-    JSValue text = JS_JSONStringify(guest.js, value, JS_UNDEFINED, JS_UNDEFINED);
+    JSValue text = JS_JSONStringify(guest->js, value, JS_UNDEFINED, JS_UNDEFINED);
     if (JS_IsException(text))
         return NULL;
     char *copy;
     if (JS_IsString(text)) {
-        const char *utf8 = JS_ToCStringLen(guest.js, length, text);
-        copy = utf8 ? js_malloc(guest.js, *length + 1) : NULL;
+        const char *utf8 = JS_ToCStringLen(guest->js, length, text);
+        copy = utf8 ? js_malloc(guest->js, *length + 1) : NULL;
         if (copy) {
             memcpy(copy, utf8, *length + 1);
             mend_surrogates(copy, *length);
         }
-        JS_FreeCString(guest.js, utf8);
+        JS_FreeCString(guest->js, utf8);
     } else {   /* undefined, a function, a symbol: what JSON cannot say */
-        copy = js_strdup(guest.js, "null");
+        copy = js_strdup(guest->js, "null");
         *length = 4;
     }
-    JS_FreeValue(guest.js, text);
+    JS_FreeValue(guest->js, text);
     return copy;
 }
 
 static bool may_emit(size_t bytes)
 {
     emitted_bytes += bytes;
-    if (++emissions > guest.limits.emissions) {
+    if (++emissions > guest->limits.emissions) {
         limit_error("OutputLimitExceeded", "one invocation emitted too many values", "emissions",
-                    guest.limits.emissions);
+                    guest->limits.emissions);
         return false;
     }
-    if (emitted_bytes > guest.limits.output_bytes) {
+    if (emitted_bytes > guest->limits.output_bytes) {
         limit_error("OutputLimitExceeded", "one invocation emitted too much", "output_bytes",
-                    guest.limits.output_bytes);
+                    guest->limits.output_bytes);
         return false;
     }
     return true;
@@ -182,7 +194,8 @@ static int emit_text(uint16_t port, const char *text, size_t length)
 {
     if (!may_emit(length))
         return -1;
-    output_record(SYMBIA_EMIT, port, text, length);
+    if (!chain_is_under_way || chain_emits(port, text, length, true))
+        output_record(SYMBIA_EMIT, port, text, length);
     return 0;
 }
 
@@ -212,20 +225,20 @@ int output_emit(uint16_t port, JSValueConst value)
     default:
         break;
     }
-    JSValue text = JS_JSONStringify(guest.js, value, JS_UNDEFINED, JS_UNDEFINED);
+    JSValue text = JS_JSONStringify(guest->js, value, JS_UNDEFINED, JS_UNDEFINED);
     if (JS_IsException(text))
         return -1;
     if (!JS_IsString(text)) {
-        JS_FreeValue(guest.js, text);
+        JS_FreeValue(guest->js, text);
         return emit_text(port, "null", 4);
     }
     size_t length;
-    const char *utf8 = JS_ToCStringLen(guest.js, &length, text);
-    JS_FreeValue(guest.js, text);
+    const char *utf8 = JS_ToCStringLen(guest->js, &length, text);
+    JS_FreeValue(guest->js, text);
     if (!utf8)
         return -1;
     int result = emit_text(port, utf8, length);
-    JS_FreeCString(guest.js, utf8);
+    JS_FreeCString(guest->js, utf8);
     return result;
 }
 
@@ -233,13 +246,17 @@ int output_forward(uint16_t port)
 {
     if (!may_emit(0))
         return -1;
-    output_record(SYMBIA_FORWARD, port, NULL, 0);
+    const struct invocation *under_way = &chain_invocation;
+    if (!chain_is_under_way)
+        output_record(SYMBIA_FORWARD, port, NULL, 0);
+    else if (chain_emits(port, under_way->text, under_way->length, false))
+        output_raw(SYMBIA_EMIT, port, under_way->text, under_way->length);
     return 0;
 }
 
 static void discard_exception(void)
 {
-    JS_FreeValue(guest.js, JS_GetException(guest.js));
+    JS_FreeValue(guest->js, JS_GetException(guest->js));
 }
 
 struct field {
@@ -255,7 +272,7 @@ static char *record_text(const struct field *fields, int count, size_t *length)
     size_t total = 1;
     for (int i = 0; i < count; i++)
         total += strlen(fields[i].before) + fields[i].length;
-    char *text = js_malloc(guest.js, total), *at = text;
+    char *text = js_malloc(guest->js, total), *at = text;
     if (!text)
         return NULL;
     for (int i = 0; i < count; i++) {
@@ -272,7 +289,7 @@ static char *record_text(const struct field *fields, int count, size_t *length)
 
 void output_log(const char *level, JSValueConst message, JSValueConst meta)
 {
-    if (log_lines >= guest.limits.log_lines || log_bytes >= guest.limits.log_bytes) {
+    if (log_lines >= guest->limits.log_lines || log_bytes >= guest->limits.log_bytes) {
         logs_dropped++;
         return;
     }
@@ -283,7 +300,7 @@ void output_log(const char *level, JSValueConst message, JSValueConst meta)
         meta_text = json_text(meta, &meta_length);
         if (!meta_text) {
             discard_exception();
-            meta_text = js_strdup(guest.js, none);
+            meta_text = js_strdup(guest->js, none);
             meta_length = sizeof none - 1;
         }
     }
@@ -295,22 +312,22 @@ void output_log(const char *level, JSValueConst message, JSValueConst meta)
     char *text = message_text ? record_text(fields, meta_text ? 3 : 2, &length) : NULL;
     if (!text)
         discard_exception();
-    if (!text || log_bytes + length > guest.limits.log_bytes) {
+    if (!text || log_bytes + length > guest->limits.log_bytes) {
         logs_dropped++;
     } else {
         log_lines++;
         log_bytes += length;
         output_record(SYMBIA_LOG, 0, text, length);
     }
-    js_free(guest.js, text);
-    js_free(guest.js, message_text);
-    js_free(guest.js, meta_text);
+    js_free(guest->js, text);
+    js_free(guest->js, message_text);
+    js_free(guest->js, meta_text);
 }
 
 /* The text itself or its beginning: what an error says is bounded. */
 static JSValue bounded(JSValue text)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     int64_t length = 0;
     if (JS_GetLength(js, text, &length) < 0 || length <= MESSAGE_TEXT_LIMIT)
         return text;
@@ -329,24 +346,24 @@ static JSValue bounded(JSValue text)
 /* A property that is text; getters that throw and other values count as absent. */
 static JSValue text_of(JSValueConst object, const char *property)
 {
-    JSValue value = JS_GetPropertyStr(guest.js, object, property);
+    JSValue value = JS_GetPropertyStr(guest->js, object, property);
     if (JS_IsException(value))
         discard_exception();
     if (JS_IsString(value))
         return bounded(value);
-    JS_FreeValue(guest.js, value);
+    JS_FreeValue(guest->js, value);
     return JS_UNDEFINED;
 }
 
 static JSValue or_text(JSValue text, const char *otherwise)
 {
-    return JS_IsUndefined(text) ? JS_NewString(guest.js, otherwise) : text;
+    return JS_IsUndefined(text) ? JS_NewString(guest->js, otherwise) : text;
 }
 
 /* Anything can be thrown: text as it is, other values as JSON. */
 static JSValue described(JSValueConst thrown)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     JSValue text = JS_IsObject(thrown) ? JS_JSONStringify(js, thrown, JS_UNDEFINED, JS_UNDEFINED)
                                        : JS_ToString(js, thrown);
     if (JS_IsException(text))
@@ -363,13 +380,13 @@ static char *required_text(JSValue value, size_t *length)
     char *text = json_text(value, length);
     if (!text)
         __builtin_trap();
-    JS_FreeValue(guest.js, value);
+    JS_FreeValue(guest->js, value);
     return text;
 }
 
 void output_error(JSValueConst error)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     JSValue name = JS_UNDEFINED, message = JS_UNDEFINED, stack = JS_UNDEFINED;
     if (JS_IsObject(error)) {
         name = text_of(error, "name");

@@ -13,52 +13,47 @@
 /* The wrappers put the author's text on a line of its own, numbered 1, so that positions are the author's. */
 enum { WRAPPED_FIRST_LINE = -1, PLAIN_FIRST_LINE = 1 };
 
-static const char *file = "component.js";
-
-static JSValue unhandled[16];
-static uint32_t unhandled_count;
-
 void rejections_track(JSContext *js, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque)
 {
     (void)reason, (void)opaque;
     if (!is_handled) {
-        if (unhandled_count < sizeof unhandled / sizeof *unhandled)
-            unhandled[unhandled_count++] = JS_DupValue(js, promise);
+        if (guest->unhandled_count < sizeof guest->unhandled / sizeof *guest->unhandled)
+            guest->unhandled[guest->unhandled_count++] = JS_DupValue(js, promise);
         return;
     }
-    for (uint32_t i = 0; i < unhandled_count; i++) {
-        if (!JS_IsStrictEqual(js, unhandled[i], promise))
+    for (uint32_t i = 0; i < guest->unhandled_count; i++) {
+        if (!JS_IsStrictEqual(js, guest->unhandled[i], promise))
             continue;
-        JS_FreeValue(js, unhandled[i]);
-        unhandled[i] = unhandled[--unhandled_count];
+        JS_FreeValue(js, guest->unhandled[i]);
+        guest->unhandled[i] = guest->unhandled[--guest->unhandled_count];
         return;
     }
 }
 
 bool rejections_any(void)
 {
-    return unhandled_count != 0;
+    return guest->unhandled_count != 0;
 }
 
 JSValue rejections_first(void)
 {
-    return unhandled_count ? JS_PromiseResult(guest.js, unhandled[0]) : JS_UNDEFINED;
+    return guest->unhandled_count ? JS_PromiseResult(guest->js, guest->unhandled[0]) : JS_UNDEFINED;
 }
 
 void rejections_clear(void)
 {
-    while (unhandled_count)
-        JS_FreeValue(guest.js, unhandled[--unhandled_count]);
+    while (guest->unhandled_count)
+        JS_FreeValue(guest->js, guest->unhandled[--guest->unhandled_count]);
 }
 
 /* Runs the queue of jobs to its end, also when one throws: nothing may be left for the next message.
  * Answers the first exception, or JS_UNINITIALIZED. */
 JSValue jobs_run(void)
 {
-    JSContext *js = guest.js, *job_context;
+    JSContext *js = guest->js, *job_context;
     JSValue first = JS_UNINITIALIZED;
-    while (JS_IsJobPending(guest.runtime)) {
-        if (JS_ExecutePendingJob(guest.runtime, &job_context) >= 0)
+    while (JS_IsJobPending(guest->runtime)) {
+        if (JS_ExecutePendingJob(guest->runtime, &job_context) >= 0)
             continue;
         JSValue thrown = JS_GetException(js);
         if (JS_IsUninitialized(first))
@@ -71,7 +66,7 @@ JSValue jobs_run(void)
 
 JSValue settle(JSValue result)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     if (JS_IsException(result)) {
         JSValue thrown = JS_GetException(js);
         JS_FreeValue(js, jobs_run());
@@ -109,10 +104,10 @@ static JSValue compile(const char *before, const char *source, size_t length, co
     JSEvalOptions options = {
         .version = JS_EVAL_OPTIONS_VERSION,
         .eval_flags = flags | JS_EVAL_FLAG_COMPILE_ONLY,
-        .filename = file,
+        .filename = guest->file,
         .line_num = before_length ? WRAPPED_FIRST_LINE : PLAIN_FIRST_LINE,
     };
-    JSValue code = JS_Eval2(guest.js, text, total, &options);
+    JSValue code = JS_Eval2(guest->js, text, total, &options);
     memory_give(text);
     return code;
 }
@@ -120,8 +115,8 @@ static JSValue compile(const char *before, const char *source, size_t length, co
 /* Where a syntax error lies, from the last ":line:column" of its first stack line; comparable as one number. */
 static uint64_t position_of(JSValueConst error)
 {
-    JSValue stack = JS_GetPropertyStr(guest.js, error, "stack");
-    const char *text = JS_ToCString(guest.js, stack);
+    JSValue stack = JS_GetPropertyStr(guest->js, error, "stack");
+    const char *text = JS_ToCString(guest->js, stack);
     uint64_t line = 0, column = 0;
     if (text) {
         size_t end = strcspn(text, "\n");
@@ -131,8 +126,8 @@ static uint64_t position_of(JSValueConst error)
                 column = strtoul(text + i + 1, NULL, 10);
             }
     }
-    JS_FreeCString(guest.js, text);
-    JS_FreeValue(guest.js, stack);
+    JS_FreeCString(guest->js, text);
+    JS_FreeValue(guest->js, stack);
     return line << 32 | column;
 }
 
@@ -140,7 +135,7 @@ static uint64_t position_of(JSValueConst error)
 static JSValue further(JSValue one, JSValue other)
 {
     bool keep = JS_IsUndefined(other) || (!JS_IsUndefined(one) && position_of(one) >= position_of(other));
-    JS_FreeValue(guest.js, keep ? other : one);
+    JS_FreeValue(guest->js, keep ? other : one);
     return keep ? one : other;
 }
 
@@ -150,7 +145,7 @@ static JSValue compile_expression(const char *before, const char *source, size_t
     JSValue alone = compile("[\n\n", source, length, "\n]", JS_EVAL_TYPE_GLOBAL);
     if (JS_IsException(alone))
         return alone;
-    JS_FreeValue(guest.js, alone);
+    JS_FreeValue(guest->js, alone);
     return compile(before, source, length, after, JS_EVAL_TYPE_GLOBAL);
 }
 
@@ -158,13 +153,13 @@ static bool take_error(JSValueConst code, JSValue *worst)
 {
     if (!JS_IsException(code))
         return false;
-    *worst = further(*worst, JS_GetException(guest.js));
+    *worst = further(*worst, JS_GetException(guest->js));
     return true;
 }
 
 static JSValue run(JSValue code)
 {
-    return settle(JS_EvalFunction(guest.js, code));
+    return settle(JS_EvalFunction(guest->js, code));
 }
 
 static JSValue named_entrypoint(const char *entrypoint)
@@ -172,7 +167,7 @@ static JSValue named_entrypoint(const char *entrypoint)
     char text[300];
     size_t length = strlen(entrypoint);
     if (length > 100)
-        return JS_ThrowRangeError(guest.js, "the entrypoint's name is too long");
+        return JS_ThrowRangeError(guest->js, "the entrypoint's name is too long");
     static const char head[] = "typeof ", middle[] = " === 'undefined' ? undefined : ";
     char *end = text;
     memcpy(end, head, sizeof head - 1), end += sizeof head - 1;
@@ -180,7 +175,7 @@ static JSValue named_entrypoint(const char *entrypoint)
     memcpy(end, middle, sizeof middle - 1), end += sizeof middle - 1;
     memcpy(end, entrypoint, length), end += length;
     *end = 0;
-    return JS_Eval(guest.js, text, (size_t)(end - text), "<entrypoint>", JS_EVAL_TYPE_GLOBAL);
+    return JS_Eval(guest->js, text, (size_t)(end - text), "<entrypoint>", JS_EVAL_TYPE_GLOBAL);
 }
 
 static JSValue run_script(JSValue code, const char *entrypoint)
@@ -191,13 +186,13 @@ static JSValue run_script(JSValue code, const char *entrypoint)
     JSValue named = named_entrypoint(entrypoint);
     if (JS_IsUndefined(named) && JS_IsObject(completion))
         return completion;   /* `(ctx) => ({...});` and 'use strict' before it: an expression in all but form */
-    JS_FreeValue(guest.js, completion);
+    JS_FreeValue(guest->js, completion);
     return named;
 }
 
 static JSValue run_module(JSValue code, const char *entrypoint)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     JSModuleDef *module = JS_VALUE_GET_PTR(code);
     if (JS_ResolveModule(js, code) < 0) {
         JS_FreeValue(js, code);
@@ -218,7 +213,7 @@ static JSValue run_module(JSValue code, const char *entrypoint)
 /* Compiles and runs a handler's source, whichever form it has. */
 static JSValue evaluate(const char *source, size_t length, const char *entrypoint)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     JSValue worst = JS_UNDEFINED, code;
 
     code = compile_expression("(\n\n", source, length, "\n)");
@@ -251,37 +246,37 @@ static JSValue evaluate(const char *source, size_t length, const char *entrypoin
 
 static JSValue method(JSValueConst handler, const char *name)
 {
-    JSValue found = JS_GetPropertyStr(guest.js, handler, name);
-    if (JS_IsException(found) || JS_IsFunction(guest.js, found))
+    JSValue found = JS_GetPropertyStr(guest->js, handler, name);
+    if (JS_IsException(found) || JS_IsFunction(guest->js, found))
         return found;
     bool absent = JS_IsUndefined(found) || JS_IsNull(found);
-    JS_FreeValue(guest.js, found);
-    return absent ? JS_UNDEFINED : JS_ThrowTypeError(guest.js, "the handler's %s is not a function", name);
+    JS_FreeValue(guest->js, found);
+    return absent ? JS_UNDEFINED : JS_ThrowTypeError(guest->js, "the handler's %s is not a function", name);
 }
 
 static int64_t parameter_count(JSValueConst function)
 {
-    JSValue length = JS_GetPropertyStr(guest.js, function, "length");
+    JSValue length = JS_GetPropertyStr(guest->js, function, "length");
     int64_t count = 0;
-    JS_ToInt64(guest.js, &count, length);
-    JS_FreeValue(guest.js, length);
+    JS_ToInt64(guest->js, &count, length);
+    JS_FreeValue(guest->js, length);
     return count;
 }
 
 static int adopt(JSValue handler)
 {
-    guest.handler = handler;
-    guest.process = method(handler, "process");
-    guest.initialize = method(handler, "initialize");
-    guest.cleanup = method(handler, "cleanup");
-    if (JS_IsException(guest.process) || JS_IsException(guest.initialize) || JS_IsException(guest.cleanup))
+    guest->handler = handler;
+    guest->process = method(handler, "process");
+    guest->initialize = method(handler, "initialize");
+    guest->cleanup = method(handler, "cleanup");
+    if (JS_IsException(guest->process) || JS_IsException(guest->initialize) || JS_IsException(guest->cleanup))
         return -1;
     return 0;
 }
 
 static int no_handler(const char *entrypoint)
 {
-    JS_ThrowTypeError(guest.js,
+    JS_ThrowTypeError(guest->js,
                       "no handler: the source must return an object with a process function, be an expression "
                       "for one, or define or export '%s'", entrypoint);
     return -1;
@@ -290,7 +285,7 @@ static int no_handler(const char *entrypoint)
 /* A handler object, a function that is its process (two parameters or more), or a factory for one. */
 static int adopt_anything(JSValue value, const char *entrypoint, bool from_factory)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     if (JS_IsException(value))
         return -1;
     if (!JS_IsObject(value)) {
@@ -311,10 +306,10 @@ static int adopt_anything(JSValue value, const char *entrypoint, bool from_facto
         return no_handler(entrypoint);
     }
     if (from_factory || parameter_count(value) >= 2) {
-        guest.process = value;
+        guest->process = value;
         return 0;
     }
-    JSValueConst arguments[] = {guest.context};
+    JSValueConst arguments[] = {guest->context};
     JSValue made = settle(JS_Call(js, value, JS_UNDEFINED, 1, arguments));
     JS_FreeValue(js, value);
     return adopt_anything(made, entrypoint, true);
@@ -322,10 +317,10 @@ static int adopt_anything(JSValue value, const char *entrypoint, bool from_facto
 
 int program_load(char *source, size_t length, const char *entrypoint, const char *filename)
 {
-    file = filename;
-    if (guest.mode == MODE_HANDLER)
+    guest->file = filename;
+    if (guest->mode == MODE_HANDLER)
         return adopt_anything(evaluate(source, length, entrypoint), entrypoint, false);
     JSValue code = compile_expression("(function (value, port, config) { return (\n\n", source, length, "\n); })");
-    guest.process = JS_IsException(code) ? JS_EXCEPTION : run(code);
-    return JS_IsException(guest.process) ? -1 : 0;
+    guest->process = JS_IsException(code) ? JS_EXCEPTION : run(code);
+    return JS_IsException(guest->process) ? -1 : 0;
 }

@@ -8,13 +8,13 @@
 enum {
     SHADOW_STACK_FOR_JAVASCRIPT = 640 * 1024,   /* of the 1 MiB that the linker lays out */
     GC_THRESHOLD = 1024 * 1024,
-    RETURN_EARLY_AT = 4 * 1024 * 1024,          /* bytes of output after which the host takes over */
-    RETURN_EARLY_AT_RECORDS = 4096,             /* the same for records, which the host reads in one go */
 };
 
-struct guest guest;
+struct guest guests[SYMBIA_CHAIN_MOST];
+struct guest *guest = guests;
+uint32_t guest_count;
 
-static char *input;
+char *input;
 
 int32_t EXPORT(symbia_abi)(void)
 {
@@ -28,9 +28,8 @@ uint32_t EXPORT(symbia_status)(void)
 
 uint32_t EXPORT(symbia_input)(uint32_t capacity)
 {
-    JSMallocFunctions memory = memory_functions;
     memory_give(input);
-    input = memory.js_malloc(NULL, (size_t)capacity + 1);
+    input = memory_offer((size_t)capacity + 1);
     return (uint32_t)(uintptr_t)input;
 }
 
@@ -61,18 +60,18 @@ static JSContext *new_context(JSRuntime *runtime, uint64_t seed, double now_ms)
 static double number_in(JSValueConst document, const char *name)
 {
     double number = 0;
-    JSValue value = JS_GetPropertyStr(guest.js, document, name);
-    JS_ToFloat64(guest.js, &number, value);
-    JS_FreeValue(guest.js, value);
+    JSValue value = JS_GetPropertyStr(guest->js, document, name);
+    JS_ToFloat64(guest->js, &number, value);
+    JS_FreeValue(guest->js, value);
     return number;
 }
 
 /* A string of the document; it stays allocated as long as the guest. */
 static const char *text_in(JSValueConst document, const char *name, size_t *length)
 {
-    JSValue value = JS_GetPropertyStr(guest.js, document, name);
-    const char *text = JS_ToCStringLen(guest.js, length, value);
-    JS_FreeValue(guest.js, value);
+    JSValue value = JS_GetPropertyStr(guest->js, document, name);
+    const char *text = JS_ToCStringLen(guest->js, length, value);
+    JS_FreeValue(guest->js, value);
     if (!text)
         __builtin_trap();
     return text;
@@ -80,33 +79,33 @@ static const char *text_in(JSValueConst document, const char *name, size_t *leng
 
 static JSValue *strings_in(JSValueConst document, const char *name, uint32_t *count)
 {
-    JSValue array = JS_GetPropertyStr(guest.js, document, name);
+    JSValue array = JS_GetPropertyStr(guest->js, document, name);
     int64_t length = 0;
-    JS_GetLength(guest.js, array, &length);
+    JS_GetLength(guest->js, array, &length);
     JSValue *strings = memory_take((size_t)length * sizeof *strings);
     for (int64_t i = 0; i < length; i++)
-        strings[i] = JS_GetPropertyInt64(guest.js, array, i);
-    JS_FreeValue(guest.js, array);
+        strings[i] = JS_GetPropertyInt64(guest->js, array, i);
+    JS_FreeValue(guest->js, array);
     *count = (uint32_t)length;
     return strings;
 }
 
 static void read_ports(JSValueConst document)
 {
-    guest.inputs = strings_in(document, "inputs", &guest.input_count);
-    JSValue *outputs = strings_in(document, "outputs", &guest.output_count);
-    guest.outputs = memory_take(guest.output_count * sizeof *guest.outputs);
-    for (uint32_t i = 0; i < guest.output_count; i++) {
-        guest.outputs[i] = JS_ValueToAtom(guest.js, outputs[i]);
-        JS_FreeValue(guest.js, outputs[i]);
+    guest->inputs = strings_in(document, "inputs", &guest->input_count);
+    JSValue *outputs = strings_in(document, "outputs", &guest->output_count);
+    guest->outputs = memory_take(guest->output_count * sizeof *guest->outputs);
+    for (uint32_t i = 0; i < guest->output_count; i++) {
+        guest->outputs[i] = JS_ValueToAtom(guest->js, outputs[i]);
+        JS_FreeValue(guest->js, outputs[i]);
     }
     memory_give(outputs);
 }
 
 static void read_limits(JSValueConst document)
 {
-    JSValue limits = JS_GetPropertyStr(guest.js, document, "limits");
-    guest.limits = (struct guest_limits){
+    JSValue limits = JS_GetPropertyStr(guest->js, document, "limits");
+    guest->limits = (struct guest_limits){
         .emissions = (uint32_t)number_in(limits, "emissions"),
         .output_bytes = (uint32_t)number_in(limits, "outputBytes"),
         .log_lines = (uint32_t)number_in(limits, "logLines"),
@@ -114,15 +113,15 @@ static void read_limits(JSValueConst document)
         .state_keys = (uint32_t)number_in(limits, "stateKeys"),
         .state_bytes = (uint32_t)number_in(limits, "stateBytes"),
     };
-    JS_FreeValue(guest.js, limits);
+    JS_FreeValue(guest->js, limits);
 }
 
 static void begin_message(void)
 {
     output_begin_message();
     state_begin();
-    JS_FreeValue(guest.js, guest.failure);
-    guest.failure = JS_UNDEFINED;
+    JS_FreeValue(guest->js, guest->failure);
+    guest->failure = JS_UNDEFINED;
 }
 
 /* Ends a transaction: one of its possible errors is written and undoes the state, or the state is committed.
@@ -132,7 +131,7 @@ static void begin_message(void)
  * threw. They belong to this message, so they run before it is closed, and before its state is undone. */
 static bool end_message(bool threw)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     JSValue error = threw ? JS_GetException(js) : JS_UNDEFINED;
     bool failed = threw;
     JSValue late = jobs_run();
@@ -142,9 +141,9 @@ static bool end_message(bool threw)
         error = late;
         failed = true;
     }
-    if (!JS_IsUndefined(guest.failure)) {
+    if (!JS_IsUndefined(guest->failure)) {
         JS_FreeValue(js, error);
-        error = JS_DupValue(js, guest.failure);
+        error = JS_DupValue(js, guest->failure);
         failed = true;
     } else if (!failed && rejections_any()) {
         error = rejections_first();
@@ -154,10 +153,12 @@ static bool end_message(bool threw)
     if (failed) {
         if (status.fault == SYMBIA_FAULT_MEMORY)
             __builtin_trap();
+        if (chain_is_under_way)
+            output_raw(SYMBIA_INPUT, chain_invocation.port, chain_invocation.text, chain_invocation.length);
         output_error(error);
         JS_FreeValue(js, error);
-        JS_FreeValue(js, guest.failure);
-        error = guest.failure = JS_UNDEFINED;
+        JS_FreeValue(js, guest->failure);
+        error = guest->failure = JS_UNDEFINED;
         JS_FreeValue(js, jobs_run());
         rejections_clear();
         state_rollback();
@@ -165,6 +166,8 @@ static bool end_message(bool threw)
         state_commit();
     }
     JS_FreeValue(js, error);
+    if (chain_is_under_way)
+        chain_settle(failed);
     output_close_message();
     return !failed;
 }
@@ -173,17 +176,17 @@ static bool call_lifecycle(JSValueConst function)
 {
     if (JS_IsUndefined(function))
         return false;
-    JSValueConst arguments[] = {guest.context};
-    JSValue result = settle(JS_Call(guest.js, function, guest.handler, 1, arguments));
-    JS_FreeValue(guest.js, result);
+    JSValueConst arguments[] = {guest->context};
+    JSValue result = settle(JS_Call(guest->js, function, guest->handler, 1, arguments));
+    JS_FreeValue(guest->js, result);
     return JS_IsException(result);
 }
 
 /* A replacement's initialize rebuilds what it caches; the state that it would write again is the host's. */
 static bool initialize(bool restored)
 {
-    guest.phase = PHASE_INITIALIZE;
-    bool threw = call_lifecycle(guest.initialize);
+    guest->phase = PHASE_INITIALIZE;
+    bool threw = call_lifecycle(guest->initialize);
     if (restored && !threw)
         state_rollback();
     return threw;
@@ -196,27 +199,63 @@ static enum program_mode mode_in(JSValueConst document)
     enum program_mode found = strcmp(mode, "map") == 0    ? MODE_MAP
                               : strcmp(mode, "test") == 0 ? MODE_TEST
                                                           : MODE_HANDLER;
-    JS_FreeCString(guest.js, mode);
+    JS_FreeCString(guest->js, mode);
     return found;
+}
+
+/* A number that only the documents of chains have. */
+static double number_or(JSValueConst document, const char *name, double otherwise)
+{
+    JSValue value = JS_GetPropertyStr(guest->js, document, name);
+    double number = otherwise;
+    if (!JS_IsUndefined(value))
+        JS_ToFloat64(guest->js, &number, value);
+    JS_FreeValue(guest->js, value);
+    return number;
+}
+
+static void read_place(JSValueConst document)
+{
+    guest->link = (uint16_t)number_or(document, "link", NO_PORT);
+    guest->entry = (uint16_t)number_or(document, "entry", 0);
+    guest->memory_limit = (size_t)number_or(document, "memoryBytes", 0);
+    JSValue ports = JS_GetPropertyStr(guest->js, document, "unheard");
+    int64_t count = 0;
+    if (JS_IsArray(ports))
+        JS_GetLength(guest->js, ports, &count);
+    for (int64_t i = 0; i < count; i++) {
+        int32_t port = -1;
+        JSValue number = JS_GetPropertyInt64(guest->js, ports, i);
+        JS_ToInt32(guest->js, &port, number);
+        JS_FreeValue(guest->js, number);
+        if (port >= 0 && port < 64)
+            guest->unheard |= (uint64_t)1 << port;
+    }
+    JS_FreeValue(guest->js, ports);
 }
 
 int32_t EXPORT(symbia_open)(uint32_t length)
 {
-    guest.runtime = JS_NewRuntime2(&memory_functions, NULL);
-    if (!guest.runtime)
+    if (guest_count == SYMBIA_CHAIN_MOST)
         __builtin_trap();
-    JS_SetMaxStackSize(guest.runtime, SHADOW_STACK_FOR_JAVASCRIPT);
-    JS_SetGCThreshold(guest.runtime, GC_THRESHOLD);
-    JS_SetHostPromiseRejectionTracker(guest.runtime, rejections_track, NULL);
+    guest = &guests[guest_count];
+    guest->index = guest_count++;
+    guest->file = "component.js";
+    guest->runtime = JS_NewRuntime2(&memory_functions, guest);
+    if (!guest->runtime)
+        __builtin_trap();
+    JS_SetMaxStackSize(guest->runtime, SHADOW_STACK_FOR_JAVASCRIPT);
+    JS_SetGCThreshold(guest->runtime, GC_THRESHOLD);
+    JS_SetHostPromiseRejectionTracker(guest->runtime, rejections_track, NULL);
 
     struct symbia_open opening;
     memcpy(&opening, input, sizeof opening);
     char *text = input + sizeof opening;
     length -= sizeof opening;
 
-    guest.failure = guest.context = guest.handler = guest.initialize = guest.cleanup = JS_UNDEFINED;
-    guest.process = JS_UNDEFINED;
-    JSContext *js = guest.js = new_context(guest.runtime, opening.seed, opening.now_ms);
+    guest->failure = guest->context = guest->handler = guest->initialize = guest->cleanup = JS_UNDEFINED;
+    guest->process = JS_UNDEFINED;
+    JSContext *js = guest->js = new_context(guest->runtime, opening.seed, opening.now_ms);
     text[length] = 0;
     output_begin_call();
     begin_message();
@@ -227,10 +266,11 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     }
 
     size_t unused, source_length;
-    guest.mode = mode_in(document);
+    guest->mode = mode_in(document);
     read_limits(document);
     read_ports(document);
-    guest.config = JS_GetPropertyStr(js, document, "config");
+    read_place(document);
+    guest->config = JS_GetPropertyStr(js, document, "config");
     const char *source = text_in(document, "source", &source_length);
     const char *entrypoint = text_in(document, "entrypoint", &unused);
     const char *filename = text_in(document, "filename", &unused);
@@ -240,7 +280,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     const char *node_id = text_in(document, "nodeId", &unused);
     const char *instance_id = text_in(document, "instanceId", &unused);
 
-    guest.phase = PHASE_SOURCE;
+    guest->phase = PHASE_SOURCE;
     bool threw = context_install(execution_id, node_id, instance_id) < 0 || state_load(state) < 0;
     threw = threw || program_load((char *)source, source_length, entrypoint, filename) < 0;
     JS_FreeValue(js, state);
@@ -255,29 +295,29 @@ int32_t EXPORT(symbia_open)(uint32_t length)
 
 static JSValue call_process(JSValueConst value, uint32_t port)
 {
-    JSContext *js = guest.js;
-    JSValueConst name = port < guest.input_count ? guest.inputs[port] : JS_UNDEFINED;
-    if (guest.mode == MODE_HANDLER) {
-        JSValueConst arguments[] = {guest.context, name, value};
-        return settle(JS_Call(js, guest.process, guest.handler, 3, arguments));
+    JSContext *js = guest->js;
+    JSValueConst name = port < guest->input_count ? guest->inputs[port] : JS_UNDEFINED;
+    if (guest->mode == MODE_HANDLER) {
+        JSValueConst arguments[] = {guest->context, name, value};
+        return settle(JS_Call(js, guest->process, guest->handler, 3, arguments));
     }
-    JSValueConst arguments[] = {value, name, guest.config};
-    return settle(JS_Call(js, guest.process, JS_UNDEFINED, 3, arguments));
+    JSValueConst arguments[] = {value, name, guest->config};
+    return settle(JS_Call(js, guest->process, JS_UNDEFINED, 3, arguments));
 }
 
 /* What the result of an expression means; a handler's own result means nothing. */
 static int use_result(JSValueConst result)
 {
-    if (guest.mode == MODE_MAP)
+    if (guest->mode == MODE_MAP)
         return output_emit(0, result);
-    if (guest.mode == MODE_TEST)
-        return output_forward(JS_ToBool(guest.js, result) ? 0 : 1);
+    if (guest->mode == MODE_TEST)
+        return output_forward(JS_ToBool(guest->js, result) ? 0 : 1);
     return 0;
 }
 
-static void process_message(char *text, uint32_t length, uint32_t port)
+void process_message(char *text, uint32_t length, uint32_t port)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     begin_message();
     JSValue value = parse_value(text, length);
     bool threw = JS_IsException(value);
@@ -299,7 +339,7 @@ int32_t EXPORT(symbia_process)(uint32_t length)
     char *text = (char *)lengths + count * sizeof(uint32_t);
     (void)length;
 
-    guest.phase = PHASE_PROCESS;
+    guest->phase = PHASE_PROCESS;
     clock_set_ms(batch->now_ms);
     output_begin_call();
     for (uint32_t i = 0; i < count && output_length() < RETURN_EARLY_AT && output_records() < RETURN_EARLY_AT_RECORDS;
@@ -313,11 +353,19 @@ int32_t EXPORT(symbia_process)(uint32_t length)
     return 0;
 }
 
+int32_t EXPORT(symbia_select)(uint32_t index)
+{
+    if (index >= guest_count)
+        return 1;
+    guest = &guests[index];
+    return 0;
+}
+
 int32_t EXPORT(symbia_close)(void)
 {
-    guest.phase = PHASE_CLEANUP;
+    guest->phase = PHASE_CLEANUP;
     output_begin_call();
     begin_message();
-    end_message(call_lifecycle(guest.cleanup));
+    end_message(call_lifecycle(guest->cleanup));
     return 0;
 }

@@ -18,34 +18,28 @@ struct entry {
     bool dirty;
 };
 
-static struct entry *entries;
-static uint32_t count, capacity;
-static uint32_t present;      /* entries with a text */
-static uint32_t dirty;
-static size_t total_bytes;
-
 static struct entry *find(JSAtom key)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (entries[i].key == key)
-            return &entries[i];
+    for (uint32_t i = 0; i < guest->state.count; i++)
+        if (guest->state.entries[i].key == key)
+            return &guest->state.entries[i];
     return NULL;
 }
 
 static struct entry *add(JSAtom key, size_t key_length)
 {
-    if (count == capacity) {
-        uint32_t larger = capacity ? capacity * 2 : 8;
+    if (guest->state.count == guest->state.capacity) {
+        uint32_t larger = guest->state.capacity ? guest->state.capacity * 2 : 8;
         struct entry *moved = memory_take(larger * sizeof *moved);
-        if (count)
-            memcpy(moved, entries, count * sizeof *moved);
-        memory_give(entries);
-        entries = moved;
-        capacity = larger;
+        if (guest->state.count)
+            memcpy(moved, guest->state.entries, guest->state.count * sizeof *moved);
+        memory_give(guest->state.entries);
+        guest->state.entries = moved;
+        guest->state.capacity = larger;
     }
-    struct entry *entry = &entries[count++];
+    struct entry *entry = &guest->state.entries[guest->state.count++];
     memset(entry, 0, sizeof *entry);
-    entry->key = JS_DupAtom(guest.js, key);
+    entry->key = JS_DupAtom(guest->js, key);
     entry->key_length = key_length;
     return entry;
 }
@@ -57,12 +51,12 @@ static size_t weight(const struct entry *entry)
 
 static void replace(struct entry *entry, char *text, size_t length)
 {
-    total_bytes -= weight(entry);
-    present -= entry->text != NULL;
+    guest->state.total_bytes -= weight(entry);
+    guest->state.present -= entry->text != NULL;
     entry->text = text;
     entry->length = length;
-    total_bytes += weight(entry);
-    present += text != NULL;
+    guest->state.total_bytes += weight(entry);
+    guest->state.present += text != NULL;
 }
 
 /* Writes within an invocation: what stood there before it is kept, what it wrote itself before is not. */
@@ -72,19 +66,19 @@ static void write(struct entry *entry, char *text, size_t length)
     size_t replaced_length = entry->length;
     replace(entry, text, length);
     if (entry->dirty) {
-        js_free(guest.js, replaced);
+        js_free(guest->js, replaced);
         return;
     }
     entry->before = replaced;
     entry->before_length = replaced_length;
     entry->dirty = true;
-    dirty++;
+    guest->state.dirty++;
 }
 
 /* The key as an atom; keys that UTF-8 cannot say are refused. */
 static int key_of(JSValueConst key, JSAtom *atom, size_t *key_length)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     const char *utf8 = JS_ToCStringLen(js, key_length, key);
     if (!utf8)
         return -1;
@@ -105,7 +99,7 @@ JSValue state_get(JSValueConst key)
     if (key_of(key, &atom, &key_length) < 0)
         return JS_EXCEPTION;
     struct entry *entry = find(atom);
-    JS_FreeAtom(guest.js, atom);
+    JS_FreeAtom(guest->js, atom);
     if (!entry || !entry->text)
         return JS_UNDEFINED;
     return parse_value(entry->text, entry->length);
@@ -114,13 +108,13 @@ JSValue state_get(JSValueConst key)
 static int within_limits(const struct entry *entry, size_t key_length, size_t length)
 {
     size_t now = entry ? weight(entry) : 0;
-    uint32_t keys = present + !(entry && entry->text);
-    if (keys > guest.limits.state_keys) {
-        limit_error("StateLimitExceeded", "too many state keys", "state_keys", guest.limits.state_keys);
+    uint32_t keys = guest->state.present + !(entry && entry->text);
+    if (keys > guest->limits.state_keys) {
+        limit_error("StateLimitExceeded", "too many state keys", "state_keys", guest->limits.state_keys);
         return -1;
     }
-    if (total_bytes - now + key_length + length > guest.limits.state_bytes) {
-        limit_error("StateLimitExceeded", "too much state", "state_bytes", guest.limits.state_bytes);
+    if (guest->state.total_bytes - now + key_length + length > guest->limits.state_bytes) {
+        limit_error("StateLimitExceeded", "too much state", "state_bytes", guest->limits.state_bytes);
         return -1;
     }
     return 0;
@@ -140,7 +134,7 @@ static int store(JSAtom atom, size_t key_length, JSValueConst value)
             return -1;
         entry = find(atom);    /* a toJSON may have written state meanwhile */
         if (within_limits(entry, key_length, length) < 0) {
-            js_free(guest.js, text);
+            js_free(guest->js, text);
             return -1;
         }
     }
@@ -155,7 +149,7 @@ int state_set(JSValueConst key, JSValueConst value)
     if (key_of(key, &atom, &key_length) < 0)
         return -1;
     int result = store(atom, key_length, value);
-    JS_FreeAtom(guest.js, atom);
+    JS_FreeAtom(guest->js, atom);
     return result;
 }
 
@@ -168,14 +162,14 @@ static void clean(struct entry *entry)
 
 void state_begin(void)
 {
-    if (dirty)
+    if (guest->state.dirty)
         state_rollback();
 }
 
 static void write_record(const struct entry *entry)
 {
     size_t key_length;
-    const char *key = JS_AtomToCStringLen(guest.js, &key_length, entry->key);
+    const char *key = JS_AtomToCStringLen(guest->js, &key_length, entry->key);
     if (!key)
         __builtin_trap();
     uint32_t framed = (uint32_t)key_length;
@@ -187,59 +181,59 @@ static void write_record(const struct entry *entry)
         memcpy(payload + sizeof framed + key_length, entry->text, entry->length);
     output_record(SYMBIA_STATE, 0, payload, total);
     memory_give(payload);
-    JS_FreeCString(guest.js, key);
+    JS_FreeCString(guest->js, key);
 }
 
 /* Absent keys are forgotten, or a program that uses a new key for each message would fill the table. */
 static void forget_absent(void)
 {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (entries[i].text)
-            entries[kept++] = entries[i];
+    for (uint32_t i = 0; i < guest->state.count; i++) {
+        if (guest->state.entries[i].text)
+            guest->state.entries[kept++] = guest->state.entries[i];
         else
-            JS_FreeAtom(guest.js, entries[i].key);
+            JS_FreeAtom(guest->js, guest->state.entries[i].key);
     }
-    count = kept;
+    guest->state.count = kept;
 }
 
 void state_commit(void)
 {
-    if (!dirty)
+    if (!guest->state.dirty)
         return;
-    for (uint32_t i = 0; i < count; i++) {
-        struct entry *entry = &entries[i];
+    for (uint32_t i = 0; i < guest->state.count; i++) {
+        struct entry *entry = &guest->state.entries[i];
         if (!entry->dirty)
             continue;
         if (entry->text || entry->before)   /* what came and went within the invocation is nobody's business */
             write_record(entry);
-        js_free(guest.js, entry->before);
+        js_free(guest->js, entry->before);
         clean(entry);
     }
-    dirty = 0;
+    guest->state.dirty = 0;
     forget_absent();
 }
 
 void state_rollback(void)
 {
-    if (!dirty)
+    if (!guest->state.dirty)
         return;
-    for (uint32_t i = 0; i < count; i++) {
-        struct entry *entry = &entries[i];
+    for (uint32_t i = 0; i < guest->state.count; i++) {
+        struct entry *entry = &guest->state.entries[i];
         if (!entry->dirty)
             continue;
         char *undone = entry->text;
         replace(entry, entry->before, entry->before_length);
-        js_free(guest.js, undone);
+        js_free(guest->js, undone);
         clean(entry);
     }
-    dirty = 0;
+    guest->state.dirty = 0;
     forget_absent();
 }
 
 int state_load(JSValueConst values)
 {
-    JSContext *js = guest.js;
+    JSContext *js = guest->js;
     JSPropertyEnum *names;
     uint32_t total;
     if (!JS_IsObject(values))
@@ -256,8 +250,8 @@ int state_load(JSValueConst values)
         JS_FreeCString(js, key);
     }
     JS_FreePropertyEnum(js, names, total);
-    for (uint32_t i = 0; i < count; i++)
-        clean(&entries[i]);
-    dirty = 0;
+    for (uint32_t i = 0; i < guest->state.count; i++)
+        clean(&guest->state.entries[i]);
+    guest->state.dirty = 0;
     return result;
 }

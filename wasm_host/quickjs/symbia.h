@@ -41,12 +41,20 @@
 #include <stdint.h>
 
 #define SYMBIA_ABI 1
+#define SYMBIA_CHAIN_MOST 32   /* programs in one guest of the chain's kind; see the end of this file */
 
 struct symbia_status {
     uint32_t output;   /* address of the first record */
     uint32_t length;   /* bytes of whole records */
     uint32_t closed;   /* messages of this batch that are closed; the CPU budget restarts with each */
     uint32_t fault;    /* why the guest is about to give up; see below */
+    /* The rest is for chains only; other guests end here. */
+    uint32_t begun;    /* messages of the batch that were begun */
+    struct symbia_share {
+        uint32_t invocations;
+        uint32_t passed;      /* values that went on to the next program */
+        uint32_t emitted;     /* values in all, those included */
+    } programs[SYMBIA_CHAIN_MOST];
 };
 
 enum symbia_fault {
@@ -80,8 +88,36 @@ enum symbia_kind {
     SYMBIA_LOG = 3,       /* {"level": "debug|info|warn|error", "message": string, "meta"?: value} */
     SYMBIA_STATE = 4,     /* uint32_t key length, key, value; without a value the key is deleted */
     SYMBIA_ERROR = 5,     /* {"name": string, "message": string, "stack": string} */
+    SYMBIA_INPUT = 6,     /* chains: the value that an invocation with an ERROR had; port: index of the input */
+    SYMBIA_PENDING = 7,   /* chains: a value that was passed on, and is still to be taken; port as with INPUT */
 };
 
 #define SYMBIA_CLOSES 1
+#define SYMBIA_OF_PROGRAM 2   /* chains: the flags hold the program's index, times this */
+
+/* Chains: what the QuickJS guest can do beyond the contract. A module of others need not know of it.
+ *
+ * Each further symbia_open opens one more program in the same guest, behind the one before it. Its document also has
+ * {link: the output whose values go to the next program, entry: the input at which values come, unheard: [outputs
+ * whose values reach nobody], memoryBytes: what the program's runtime may hold}.
+ *
+ *   symbia_select(index)   -> 0  says which program symbia_close cleans up
+ *   symbia_chain(length)   -> 0  the input holds a batch (struct symbia_chain_batch). Each message goes to its program,
+ *                                and what that emits on its link goes at once to the next one, and so on, before
+ *                                the second message is begun. Every invocation is a transaction and counts as
+ *                                closed; those that leave nothing to tell have no record.
+ *                                When there is much to tell already, the guest returns early: `begun` says how many
+ *                                messages were begun, and a PENDING record stands for each value that was passed
+ *                                on and not taken, the furthest program's first.
+ *
+ * A chain that is stopped midway, for whatever reason, has done nothing: the host drops all of the call's output.
+ */
+
+/* Followed by count x (uint16_t port, uint16_t program), count x uint32_t length, and the values back to back. */
+struct __attribute__((packed)) symbia_chain_batch {
+    uint32_t count;
+    double now_ms;
+    uint32_t traced;   /* whether what is passed on is told to the host too, as EMIT, and each invocation has a record */
+};
 
 #endif

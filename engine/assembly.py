@@ -1,0 +1,66 @@
+"""What an execution is made of: every node's handlers and instance, and the stages that join some of them."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from engine.chain import Chainable
+from engine.chaining import links_of
+from engine.circuit import Circuit
+from engine.handler import Handler, InstanceContext
+from engine.instance import Instance
+from engine.routing import CompiledNode, LoadedGraph
+from engine.schema import ValidatingHandler
+from engine.stage import Stage
+from proto.graph import OnError
+
+
+def assemble(
+    execution_id: str, graph: LoadedGraph, circuit: Circuit, timestamp: Callable[[], str], *, chaining: bool
+) -> list[Instance]:
+    """The instances of an execution, in the order of the graph's nodes. Nothing runs yet.
+
+    Args:
+        execution_id: whose they are.
+        graph: what it runs.
+        circuit: what they share.
+        timestamp: the present wall time, ISO 8601 in UTC.
+        chaining: whether nodes that may run as one do.
+    """
+    on_error: OnError = "continue" if graph.is_long_lived else "fail"
+    handlers = [_make_handlers(execution_id, graph, node, circuit, timestamp) for node in graph.nodes]
+    instances = [
+        Instance(node, f"{execution_id}/{node.id}", made, circuit, on_error)
+        for node, made in zip(graph.nodes, handlers, strict=True)
+    ]
+    for nodes in graph.chains if chaining else ():
+        component = graph.nodes[nodes[0]].component
+        assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
+        links = links_of(graph.nodes, nodes)
+        chain = component.join([handlers[index][0] for index in nodes], links)
+        Stage([instances[index] for index in nodes], chain, links, circuit)
+    return instances
+
+
+def _make_handlers(
+    execution_id: str, graph: LoadedGraph, node: CompiledNode, circuit: Circuit, timestamp: Callable[[], str]
+) -> Sequence[Handler]:
+    """One handler, or as many as the node asks for."""
+    handlers = []
+    for _ in range(node.definition.concurrency):
+        context = InstanceContext(
+            execution_id=execution_id,
+            node_id=node.id,
+            instance_id=f"{execution_id}/{node.id}",
+            config=node.config,
+            inputs=node.inputs,
+            outputs=node.outputs,
+            seed=secrets.randbits(63),
+            between_slices=circuit.gate.stand_aside,
+            owner=graph.owner,
+            timestamp=timestamp,
+        )
+        handler = node.component.create(context)
+        if node.schemas is not None:
+            handler = ValidatingHandler(handler, node.schemas, node.inputs, node.outputs)
+        handlers.append(handler)
+    return handlers

@@ -1,0 +1,288 @@
+"""Instances of one execution that run as one: their messages go through a chain, and not through inboxes.
+
+    inbox of the first ──> stage ── chain ──> edges that leave the chain
+    inbox of another  ───────┘ (what is injected into the middle)
+
+Each instance keeps its task and its inbox, and calls the stage in its turn; while one call's effects are on their
+way, no other begins, so order along every edge is that of unchained nodes. The invocations are counted, logged
+and reported by instance as ever, after the call in which they happened.
+
+When the chain came to nothing, the stage is no more. What it still had for other instances goes to the front of
+their inboxes: it is older than anything that can come to them.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+import trio
+
+from engine.chain import Chain, Link, Passage
+from engine.circuit import Circuit
+from engine.edges import EdgeCounters
+from engine.handler import Emission, Message, Outcome
+from engine.instance import Instance
+from engine.lanes import CANONICAL
+
+_CALL_SECONDS = 0.002
+"""How long a call should take, by the time of the one before it: while it lasts, none of its effects leaves, and
+when it comes to nothing, so much time is lost."""
+
+_CALL_BYTES = 1024 * 1024
+"""Values of one call: beyond it the messages are divided among several."""
+
+_EFFECTS_AT_ONCE = 500
+"""Steps and log lines that are seen to without a look at other tasks."""
+
+_Work = tuple[int, Message, bool]
+"""The place of an instance, a message that is counted as in flight, and whether it is counted as taken."""
+
+_port_of = itemgetter(0)
+
+
+class Stage:
+    """Made by an execution for each chain of its graph.
+
+    Args:
+        members: the instances, in the order of the flow.
+        chain: of their handlers.
+        links: each one's place.
+        circuit: of the execution.
+    """
+
+    def __init__(self, members: Sequence[Instance], chain: Chain, links: Sequence[Link], circuit: Circuit) -> None:
+        self._members = members
+        self._chain: Chain | None = chain
+        self._links = links
+        self._circuit = circuit
+        self._is_taken = False
+        self._waiting = trio.lowlevel.ParkingLot()
+        self._has_begun = trio.Event()
+        self.state = "ready"
+        self._times = 0.0, 0.0
+        self._most = circuit.limits.batch_messages
+        for place, member in enumerate(members):
+            member.join(self, place)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether messages still go through the chain."""
+        return self._chain is not None
+
+    async def begin(self, place: int) -> None:
+        """Return when what the members emitted in ``initialize`` has left; the first member sees to that.
+
+        The last one's comes first: what a member was initialised with leaves before what follows from a message.
+        """
+        if place:
+            await self._has_begun.wait()
+            return
+        await self._take_turn()
+        try:
+            for at in reversed(range(len(self._members))):
+                for outcome in self._members[at].first:
+                    await self._emit_first(at, outcome.emissions)
+            self._has_begun.set()
+        finally:
+            self._end_turn()
+
+    async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
+        """Process messages that a member has taken from its inbox; return those that it must process alone."""
+        await self._take_turn()
+        try:
+            work = deque([(place, message, True) for message in batch])
+            await self._work_off(work)
+            return self._hand_over(work, place) if work else ()
+        finally:
+            self._end_turn()
+
+    async def _take_turn(self) -> None:
+        """Wait until nobody else has the stage, first come, first served. No checkpoint where nobody has."""
+        if self._is_taken:
+            await self._waiting.park()  # and it stays taken, by us
+        self._is_taken = True
+
+    def _end_turn(self) -> None:
+        if not self._waiting.unpark():
+            self._is_taken = False
+
+    async def _work_off(self, work: deque[_Work]) -> None:
+        """Take messages through the chain until none is left, or the chain is no more."""
+        while work and self._chain is not None:
+            part = self._next_part(work)
+            traced = bool(self._circuit.flow_observers or self._circuit.call_observers)
+            passage = await self._call(self._chain, part, traced=traced)
+            if passage is None:
+                self._chain = None
+                work.extendleft(reversed(part))
+                return
+            begun = passage.begun
+            pending = await (self._conclude_traced if traced else self._conclude)(part, passage)
+            if begun < len(part) or pending:
+                work.extendleft(reversed(part[begun:]))
+                work.extendleft(reversed(pending))
+            self._circuit.in_flight.finish(begun)
+
+    def _next_part(self, work: deque[_Work]) -> list[_Work]:
+        """The messages of one call: they go to one member, and are in one lane, so all that follows is too."""
+        place, message, _ = first = work.popleft()
+        lane, size = message.lane, len(message.value)
+        part = [first]
+        while work and len(part) < self._most:
+            at, message, _ = work[0]
+            size += len(message.value)
+            if at != place or message.lane != lane or size > _CALL_BYTES:
+                break
+            part.append(work.popleft())
+        return part
+
+    async def _call(self, chain: Chain, part: Sequence[_Work], *, traced: bool) -> Passage | None:
+        circuit = self._circuit
+        await circuit.gate.enter()
+        started = trio.current_time()
+        self.state = "processing"
+        try:
+            passage = await chain.process(
+                [(place, message.port, message.value) for place, message, _ in part], traced=traced
+            )
+        finally:
+            self.state = "ready"
+            circuit.gate.leave()
+        if passage is not None:
+            self._times = started, trio.current_time()
+            self._count(passage, *self._times)
+        return passage
+
+    def _count(self, passage: Passage, started: float, ended: float) -> None:
+        """Each invocation is charged its mean share of the call, whichever instance it was of."""
+        seconds = ended - started
+        each = seconds / sum([share[0] for share in passage.shares])
+        for member, (invocations, _, emitted) in zip(self._members, passage.shares, strict=True):
+            if invocations:
+                member.counters.count_batch(invocations, each * invocations, ended)
+                member.counters.emitted += emitted
+        self._circuit.counters.last_activity_seconds = ended
+        fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * passage.begun)
+        self._most = min(max(fitting, 1), self._circuit.limits.batch_messages)
+
+    async def _conclude(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
+        """Let a call take its effects; return the messages that it left between two members."""
+        place, first, _ = part[0]
+        lanes = self._lanes(place, first.lane)
+        came = sum(is_taken for _, _, is_taken in part[: passage.begun])
+        for at, (invocations, passed, _) in enumerate(passage.shares):
+            if at and invocations:
+                self._edge_to(at).taken += invocations - (came if at == place else 0)
+            if passed:
+                self._edge_to(at + 1).sent += passed
+        pending = [self._pending(at, port, value, lanes[at]) for at, port, value in passage.pending]
+        self._circuit.in_flight.add(len(pending))
+        seen = 0
+        for step in passage.steps:
+            member, lane = self._members[step.program], lanes[step.program]
+            member.log(step.logs)
+            if step.error is None:
+                await self._circuit.send(member.node, step.emissions, lane)
+            else:
+                port, value = step.cause or (0, b"null")
+                await member.handle_failure(Message(port, value, lane=lane), step.error)
+            seen += 1 + len(step.logs)
+            if seen > _EFFECTS_AT_ONCE:
+                seen = 0
+                await trio.lowlevel.checkpoint()
+        return pending
+
+    def _pending(self, place: int, port: int, value: bytes, lane: int) -> _Work:
+        return place, Message(port, value, self._circuit.next_sequence(), self._links[place - 1].edge, lane), False
+
+    async def _conclude_traced(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
+        """As ``_conclude``, and tell those who watch of everything, one step after the other."""
+        circuit, members, links = self._circuit, self._members, self._links
+        passed: list[deque[Message]] = [deque() for _ in members]
+        heard: list[list[tuple[Message, Outcome]]] = [[] for _ in members]
+        begun = iter(part)
+        try:
+            for seen, step in enumerate(passage.steps, 1):
+                at = step.program
+                member, link = members[at], links[at]
+                is_inner = bool(passed[at])
+                message, is_taken = (passed[at].popleft(), False) if is_inner else next(begun)[1:]
+                if not is_taken:
+                    self._edge_to(at).taken += 1
+                if circuit.call_observers:
+                    heard[at].append((message, Outcome(step.emissions, step.logs, step.error)))
+                circuit.report_invocations(member.node, (message,))
+                member.log(step.logs)
+                if step.error is not None:
+                    await member.handle_failure(message, step.error)
+                for port, value in step.emissions:
+                    if port == link.port:
+                        passed[at + 1].append(self._pass_on(at, value, message.lane))
+                    else:
+                        await circuit.send(member.node, ((port, value),), message.lane)
+                if is_inner:
+                    circuit.in_flight.finish(1)
+                if not seen % _EFFECTS_AT_ONCE:
+                    await trio.lowlevel.checkpoint()
+        finally:
+            self._report_calls(heard)
+        return [(at, message, False) for at in reversed(range(len(passed))) for message in passed[at]]
+
+    def _report_calls(self, heard: Sequence[Sequence[tuple[Message, Outcome]]]) -> None:
+        """Report to those who hear of calls one for each member; they all lie within the chain's own."""
+        for member, pairs in zip(self._members, heard, strict=True):
+            if pairs:
+                messages, outcomes = zip(*pairs, strict=True)
+                self._circuit.report_call(member.node, messages, outcomes, *self._times)
+
+    def _pass_on(self, place: int, value: bytes, derived_lane: int) -> Message:
+        """A value as a message between two members: in flight, on their edge, and told to who watches."""
+        circuit, link, node = self._circuit, self._links[place], self._members[place].node
+        port = link.port
+        assert port is not None  # noqa: S101 - only the last member has none
+        lane = derived_lane or node.lanes[port]
+        message = Message(link.entry, value, circuit.next_sequence(), link.edge, lane)
+        circuit.report_hop(node, port, node.routes[port][0], message)
+        circuit.in_flight.add(1)
+        circuit.edges[link.edge].sent += 1
+        return message
+
+    async def _emit_first(self, place: int, emissions: Sequence[Emission]) -> None:
+        """What a member emitted in ``initialize``; an inner one's go through the rest of the chain at once."""
+        member = self._members[place]
+        member.counters.emitted += len(emissions)
+        for port, run in groupby(emissions, _port_of):
+            if port != self._links[place].port:
+                await self._circuit.send(member.node, list(run))
+                continue
+            messages = [self._pass_on(place, value, CANONICAL) for _, value in run]
+            work = deque([(place + 1, message, False) for message in messages])
+            await self._work_off(work)
+            self._hand_over(work, -1)
+
+    def _hand_over(self, work: Iterable[_Work], owner: int) -> Sequence[Message]:
+        """Give what the chain did not do to the members' inboxes; return what is the caller's own."""
+        own = []
+        others: dict[int, list[Message]] = {}
+        for place, message, _ in work:
+            if place == owner:
+                own.append(message)
+            else:
+                others.setdefault(place, []).append(message)
+        for place, messages in others.items():
+            self._circuit.inboxes[self._members[place].node.index].give_back(messages)
+        return own
+
+    def _edge_to(self, place: int) -> EdgeCounters:
+        """The edge that leads to a member from the one before it."""
+        return self._circuit.edges[self._links[place - 1].edge]
+
+    def _lanes(self, place: int, lane: int) -> list[int]:
+        """The lane of what each member is handed, when one is handed a message in this lane."""
+        lanes = [lane] * len(self._members)
+        for at in range(place, len(self._members) - 1):
+            port = self._links[at].port
+            assert port is not None  # noqa: S101 - only the last member has none
+            lanes[at + 1] = lanes[at] or self._members[at].node.lanes[port]
+        return lanes
