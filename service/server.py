@@ -146,6 +146,7 @@ async def open_configured_runtime(
         fetch_source=SourceFetcher(outside.open_source_client),
         maximum_guest_limits=settings.guest_limits(),
         sink=reports,
+        chaining=settings.chaining,
     ) as runtime:
         yield runtime
 
