@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from service.socketio.config import MAX_ROOMS_PER_SOCKET
 from service.socketio.errors import SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
+from service.socketio.failures import FailureLog
 from service.socketio.packets import MAX_NAMESPACE_CHARACTERS, RESERVED_EVENTS
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Namespace:
         self.any_handler: AnyEventHandler | None = None
         self.connect_handler: ConnectHandler | None = None
         self.disconnect_handler: DisconnectHandler | None = None
+        self.failures = FailureLog()
         self._rooms: dict[str, dict[Socket, None]] = {}
 
     def on(self, event: str) -> Callable[[H], H]:

@@ -7,6 +7,7 @@ there is something to do. When the client is gone, what had come before is still
 import enum
 import secrets
 from collections import deque
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -255,8 +256,8 @@ class Socket:
                 await handler(self)
         except ConnectRefusedError as refusal:
             self._refuse(refusal.message, refusal.data)
-        except Exception:
-            log.exception("connect handler failed", namespace=self.namespace.name)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            self.namespace.failures.note("connect handler failed", error, namespace=self.namespace.name)
             self._refuse("Internal server error")
         else:
             if self._stage is Stage.CONNECTING:
@@ -277,8 +278,8 @@ class Socket:
         content = {"message": message} if data is None else {"message": message, "data": data}
         try:
             frames = write_packet(Packet(PacketType.CONNECT_ERROR, self.namespace.name, content))
-        except (TypeError, ValueError):
-            log.exception("refusal without its data", namespace=self.namespace.name)
+        except (TypeError, ValueError) as error:
+            self.namespace.failures.note("refusal without its data", error, namespace=self.namespace.name)
             frames = write_packet(Packet(PacketType.CONNECT_ERROR, self.namespace.name, {"message": str(message)}))
         self._connection.put(parcel(*frames))
         self._connection.leave(self, "refused")
@@ -286,19 +287,29 @@ class Socket:
     async def _handle(self, packet: Packet) -> None:
         event, *args = packet.data
         try:
-            handler = self.namespace.handlers.get(event)
-            if handler is not None:
-                result = await handler(self, *args)
-            elif self.namespace.any_handler is not None:
-                result = await self.namespace.any_handler(self, event, args)
-            else:
+            work = self._begun(event, args)
+            if work is None:
                 return
+            result = await work
             if packet.id is not None and self._stage is Stage.CONNECTED:
                 await self._send(parcel(*write_packet(self._ack_of(packet.id, result))))
         except SocketClosedError:
             log.debug("client gone meanwhile", sid=self.id, handler=event[:LOGGED_CHARACTERS])
-        except Exception:
-            log.exception("event handler failed", namespace=self.namespace.name, handler=event[:LOGGED_CHARACTERS])
+        except Exception as error:  # noqa: BLE001 - it is logged
+            fields = {"namespace": self.namespace.name, "handler": event[:LOGGED_CHARACTERS]}
+            self.namespace.failures.note("event handler failed", error, **fields)
+
+    def _begun(self, event: str, args: list[Any]) -> Awaitable[Any] | None:
+        """What the event's handler is to do; None where there is none that takes it."""
+        handler = self.namespace.handlers.get(event)
+        if handler is None:
+            any_handler = self.namespace.any_handler
+            return None if any_handler is None else any_handler(self, event, args)
+        try:
+            return handler(self, *args)
+        except TypeError as error:  # a coroutine function's body has not begun: the client's mistake, not ours
+            log.debug("event does not fit its handler", handler=event[:LOGGED_CHARACTERS], error=str(error))
+            return None
 
     def _ack_of(self, ack_id: int, result: Any) -> Packet:
         values = [] if result is None else list(result) if isinstance(result, tuple) else [result]
@@ -312,5 +323,5 @@ class Socket:
         try:
             with trio.move_on_after(LAST_EVENTS_SECONDS):
                 await handler(self, self._reason)
-        except Exception:
-            log.exception("disconnect handler failed", namespace=self.namespace.name)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            self.namespace.failures.note("disconnect handler failed", error, namespace=self.namespace.name)

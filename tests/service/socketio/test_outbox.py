@@ -33,7 +33,7 @@ def test_a_text_of_many_packets_fills_many_payloads() -> None:
     st.integers(0, 50),
 )
 def test_payloads_hold_everything_in_order_within_their_bounds(parcels: list[list[Frame]], limit: int) -> None:
-    """Whatever waits leaves in its order; a payload of more than one packet keeps both bounds, and bytes go to 0."""
+    """Whatever waits leaves in its order and within both bounds, save one packet alone; no byte stays."""
     outbox = Outbox(PLENTY)
     for frames in parcels:
         outbox.put(parcel(*frames))
