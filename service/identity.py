@@ -19,6 +19,7 @@ from proto.codec import MalformedJsonError, decode, encode
 from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
 from service.principal import AnswerError, Recognition, of_api_key, of_introspection, of_session
 from service.problems import IdentityUnavailableError
+from service.whole_body import open_answer
 
 CONNECTIONS = 20
 """To Identity at once. A flood of made-up tokens waits here, and does not become a flood there."""
@@ -92,7 +93,7 @@ class IdentityClient:
         content = None if body is None else encode(body)
         try:
             with trio.fail_after(self._timeout_seconds):
-                async with self._client.stream(method, path, headers=headers, content=content) as response:
+                async with open_answer(self._client, method, path, headers=headers, content=content) as response:
                     if response.status_code in REFUSALS:
                         return response.status_code, None
                     if response.status_code != httpx.codes.OK:

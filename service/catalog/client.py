@@ -22,6 +22,7 @@ from service.siblings.backoff import Backoff
 from service.siblings.retry_after import retry_after_seconds
 from service.siblings.status import SiblingStatus
 from service.trace import HEADER, present_trace
+from service.whole_body import open_answer
 
 CONNECTIONS = 4
 """To the catalog at once."""
@@ -142,8 +143,8 @@ class CatalogClient:
         sent = {**PLAIN, "X-Service-Auth": self._token, **headers, **_context()}
         try:
             with trio.fail_after(self._timeout_seconds):
-                async with self._client.stream(
-                    method, path, params=params, headers=sent, content=content
+                async with open_answer(
+                    self._client, method, path, params=params, headers=sent, content=content
                 ) as response:
                     body = await read_bounded(response, ANSWER_BYTES)
         except trio.TooSlowError as error:

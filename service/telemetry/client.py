@@ -12,6 +12,7 @@ from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
 from service.siblings.retry_after import retry_after_seconds
 from service.telemetry.credentials import Credentials
 from service.telemetry.refusal import OWN_HEADERS, LoggingError
+from service.whole_body import open_answer
 
 ANSWER_BYTES = 4 * 1024 * 1024
 """An answer is an id, or the list of an organisation's metrics; nothing larger is read."""
@@ -67,7 +68,7 @@ class LoggingClient:
             headers["Content-Type"] = "application/json"
         try:
             with trio.fail_after(TIMEOUT_SECONDS):
-                async with self._client.stream(method, path, headers=headers, content=content) as answer:
+                async with open_answer(self._client, method, path, headers=headers, content=content) as answer:
                     if not answer.is_success:
                         wait_seconds = retry_after_seconds(answer.headers, datetime.now(UTC))
                         raise LoggingError(
