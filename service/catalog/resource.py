@@ -5,9 +5,12 @@ is taken for granted but that a resource has an id and a key. What has another s
 were absent.
 """
 
+import hashlib
 from typing import Any
 
 import msgspec
+
+from proto.codec import encode
 
 KEY_CHARACTERS = 500
 """Of ids and keys. They stand in URLs and log lines."""
@@ -68,8 +71,16 @@ def read_resource(item: Any) -> Resource | None:
         readers=tuple(str(reader) for reader in readers) if isinstance(readers, list) else (),
         access_policy=policy,
         metadata=_object(item, "metadata"),
-        revision=f"{_text(item, 'updatedAt')} {item.get('currentVersion')}",
+        revision=_revision(item),
     )
+
+
+def _revision(item: dict[str, Any]) -> str:
+    """The catalog's word that something has changed; what there is itself, where it gives none."""
+    told = [item.get(name) for name in ("updatedAt", "currentVersion")]
+    if any(isinstance(word, str | int | float) and word != "" for word in told):
+        return encode(told).decode()
+    return hashlib.sha256(encode(item)).hexdigest()
 
 
 def is_visible(resource: Resource, owner: str) -> bool:

@@ -78,6 +78,26 @@ def test_who_sees_a_resource(policy: Any, org_id: str | None, seen_by: set[str])
     assert {owner for owner in ("org-a", "org-b", "") if is_visible(read, owner)} == seen_by
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"updatedAt": "2026-03-01"}, {"updatedAt": "2026-03-02"}),
+        ({"updatedAt": 1_772_000_000_000}, {"updatedAt": 1_772_000_000_001}),
+        ({"updatedAt": "", "currentVersion": 1}, {"updatedAt": "", "currentVersion": 2}),
+        ({"metadata": {"graph": {"nodes": []}}}, {"metadata": {"graph": {"nodes": [1]}}}),
+        ({"updatedAt": "", "metadata": {}}, {"updatedAt": "", "metadata": {"role": "pipeline"}}),
+        ({"updatedAt": None, "orgId": "org-a"}, {"updatedAt": None, "orgId": "org-b"}),
+    ],
+)
+def test_a_change_is_seen_however_a_catalog_tells_of_it(before: Any, after: Any) -> None:
+    """By its time or version, in whatever form; by what has changed itself, where it tells neither."""
+    first, same, second = (read_resource({"id": "r", "key": "k", **fields}) for fields in (before, before, after))
+    assert first is not None
+    assert same is not None
+    assert second is not None
+    assert first.revision == same.revision != second.revision
+
+
 def test_a_component_is_known_by_its_key_or_its_manifests() -> None:
     """Older entries have another key than their manifest."""
     assert component_id_of(resource()) == "custom.a"
