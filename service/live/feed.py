@@ -100,6 +100,17 @@ class Feed:
         """The place of the next chunk that will be appended."""
         return self._first + len(self._chunks)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether half of what may be kept is waiting for the slowest reader."""
+        if self._is_half_full:
+            self.let_go()
+        return self._is_half_full
+
+    @property
+    def _is_half_full(self) -> bool:
+        return 2 * self._events > self._max_events or 2 * self._bytes > self._max_bytes
+
     def open_reader(self) -> Reader:
         """A reader; it reads nothing before it begins."""
         reader = Reader()

@@ -9,8 +9,14 @@ NOTE_BYTES = 16 * 1024 * 1024
 SLICE_NOTES = 200
 """Notes that are encoded in one go: about a millisecond of the event loop."""
 
+SLICE_BYTES = 256 * 1024
+"""Bytes of the values of those, save that one value may be larger: a feed that keeps few slices keeps some."""
+
 FLUSH_SECONDS = 0.02
 """Between two flushes of one execution's events. The first after a silence leaves at once, then many together."""
+
+PATIENCE_SECONDS = 0.02
+"""How long encoding waits for readers of a feed that is half full; without it, no reader is as fast as a burst."""
 
 FEED_EVENTS = 4_000
 """Events that a feed keeps for those who have not read them yet: a second of a busy execution."""

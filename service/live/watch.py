@@ -18,17 +18,28 @@ from engine.observer import FlowObserver
 from engine.runtime import Runtime
 from proto.codec import encode
 from proto.events import (
+    ComponentInvoked,
     EventsSkipped,
     ExecutionCompleted,
     ExecutionFailed,
     ExecutionPaused,
     ExecutionResumed,
     ExecutionStarted,
+    PortEmit,
+    PortOutput,
 )
 from proto.execution import ExecutionError, ExecutionSnapshot, ExecutionState
 from service.live.encoding import Encoded, FlowEncoder
 from service.live.feed import Chunk, Feed, FeedMemory, Reader
-from service.live.limits import FLUSH_SECONDS, NOTE_BYTES, NOTES, SELECTIONS, SLICE_NOTES
+from service.live.limits import (
+    FLUSH_SECONDS,
+    NOTE_BYTES,
+    NOTES,
+    PATIENCE_SECONDS,
+    SELECTIONS,
+    SLICE_BYTES,
+    SLICE_NOTES,
+)
 from service.live.notes import Hop, Invocation, Note, Output, Whole
 from service.live.sampling import Sampler
 from service.live.selection import Selection
@@ -55,6 +66,7 @@ class View:
         self.feed = feed
         self.sampler = Sampler(selection.max_per_second)
         self.is_open = False
+        self.is_behind = False
         self.subscribers: dict[Reader, Subscriber] = {}
 
 
@@ -97,6 +109,7 @@ class ExecutionWatch(FlowObserver):
         self._something = trio.Event()
         self._flow = ExitStack()
         self._is_flow_watched = False
+        self._wanted: frozenset[str] = frozenset()
 
     # Who watches
 
@@ -140,10 +153,11 @@ class ExecutionWatch(FlowObserver):
 
     def wants(self, event_name: str) -> bool:
         """Whether a view shows an event."""
-        return any(event_name in selection.events for selection in self.views)
+        return event_name in self._wanted
 
     def _attach(self) -> None:
         """Watch the flow if somebody wants it, and only then: it costs the engine something."""
+        self._wanted = frozenset().union(*(selection.events for selection in self.views))
         wants_flow = not self.is_ended and any(selection.wants_flow for selection in self.views)
         if wants_flow and not self._is_flow_watched:
             watching: AbstractContextManager[None] = self._runtime.watch(self.execution_id, self)
@@ -155,15 +169,18 @@ class ExecutionWatch(FlowObserver):
     # Notes, taken in the midst of the engine's work
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
-        note = Hop((node_id, port), (target_node, target_port), message, _milliseconds(), trio.current_time())
-        self.note_flow(note)
+        if PortEmit.name in self._wanted:
+            source, target = (node_id, port), (target_node, target_port)
+            self.note_flow(Hop(source, target, message, _milliseconds(), trio.current_time()))
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
-        self.note_flow(Output((node_id, port), value, _milliseconds(), trio.current_time()))
+        if PortOutput.name in self._wanted:
+            self.note_flow(Output((node_id, port), value, _milliseconds(), trio.current_time()))
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
         del message
-        self.note_flow(Invocation((node_id, port), _milliseconds(), trio.current_time()))
+        if ComponentInvoked.name in self._wanted:
+            self.note_flow(Invocation((node_id, port), _milliseconds(), trio.current_time()))
 
     def note_flow(self, note: Note) -> None:
         """Take a note, or only count it where too many wait."""
@@ -221,10 +238,23 @@ class ExecutionWatch(FlowObserver):
                     await trio.sleep(FLUSH_SECONDS)
 
     async def flush(self) -> None:
-        """Encode what waits, in slices."""
+        """Encode what waits, in slices, not faster than those read who do read."""
         while self._notes:
             self._encode_some()
             await trio.lowlevel.checkpoint()
+            for view in tuple(self.views.values()):
+                await self._wait_read(view)
+
+    @staticmethod
+    async def _wait_read(view: View) -> None:
+        """Let a view's readers catch up, for a moment; who does not is waited for no more until he has."""
+        if not view.feed.is_crowded:
+            view.is_behind = False
+        elif not view.is_behind:
+            with trio.move_on_after(PATIENCE_SECONDS) as patience:
+                while view.feed.is_crowded:  # noqa: ASYNC110 - readers tell nobody that they have read
+                    await trio.sleep(PATIENCE_SECONDS / 20)
+            view.is_behind = patience.cancelled_caught
 
     def _encode_some(self) -> None:
         """Make a chunk of the next notes, for every view."""
@@ -239,10 +269,12 @@ class ExecutionWatch(FlowObserver):
     def _next_slice(self) -> list[Note | _Lost]:
         """The notes that go into one chunk: some of the flow, or one lifecycle event alone."""
         notes: list[Note | _Lost] = []
+        room = SLICE_BYTES
         while self._notes and len(notes) < SLICE_NOTES:
             note = self._notes[0]
             is_lifecycle = isinstance(note, Whole) and note.is_lifecycle
-            if notes and (is_lifecycle or isinstance(note, _Joined)):
+            room -= 0 if isinstance(note, _Lost | _Joined) else note.size
+            if notes and (is_lifecycle or isinstance(note, _Joined) or room < 0):
                 break
             self._notes.popleft()
             if isinstance(note, _Joined):

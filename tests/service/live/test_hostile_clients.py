@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from proto.codec import encode
-from service.live.limits import NAMES, PERSONAL_BYTES
+from service.live.limits import FEED_BYTES, NAMES, PERSONAL_BYTES
 from tests.service.live.desk import chain, open_office
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -67,3 +67,17 @@ async def test_an_endless_id_is_refused_and_not_repeated(event: str) -> None:
         assert answer["code"] == error["code"]
         assert "200" in error["message"]
         assert len(encode([answer, error])) < 2_000
+
+
+@pytest.mark.parametrize(("size", "count"), [(20_000, 500), (200_000, 50), (900_000, 10)])
+async def test_large_values_reach_whoever_reads(size: int, count: int) -> None:
+    """Values that together are far more than a feed keeps go out one after the other, and none is given up."""
+    async with open_office() as office:
+        desk = office.open_desk()
+        graph_id = await office.load(chain("a", "b"))
+        execution_id = await desk.start(graph_id, completion="manual", events=["port:emit"])
+        message = {"nodeId": "a", "port": "in", "value": "x" * size}
+        await desk.say("execution:inject", executionId=execution_id, messages=[message] * count)
+        await desk.wait_for("port:emit", count)
+        assert count * size > FEED_BYTES
+        assert desk.heard("events:skipped") == []
