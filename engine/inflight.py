@@ -35,7 +35,7 @@ class InFlight:
         self._count -= messages
         if self._count < 0:
             raise AssertionError("more messages finished than were accepted")
-        if not self._count:
+        if not self._count and self._waiters:  # asking costs a tenth of waking nobody
             self._waiters.unpark_all()
 
     async def wait_quiescent(self) -> None:

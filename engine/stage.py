@@ -12,7 +12,7 @@ their inboxes: it is older than anything that can come to them.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -61,6 +61,7 @@ class Stage:
         self._has_begun = trio.Event()
         self.state = "ready"
         self._times = 0.0, 0.0
+        self._passed: list[deque[Message]] = [deque() for _ in members]  # within one call; kept for its memory
         self._most = circuit.limits.batch_messages
         for place, member in enumerate(members):
             member.join(self, place)
@@ -104,7 +105,9 @@ class Stage:
         self._is_taken = True
 
     def _end_turn(self) -> None:
-        if not self._waiting.unpark():
+        if self._waiting:
+            self._waiting.unpark()
+        else:
             self._is_taken = False
 
     async def _work_off(self, work: deque[_Work]) -> None:
@@ -199,8 +202,8 @@ class Stage:
     async def _conclude_traced(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
         """As ``_conclude``, and tell those who watch of everything, one step after the other."""
         circuit, members, links = self._circuit, self._members, self._links
-        passed: list[deque[Message]] = [deque() for _ in members]
-        heard: list[list[tuple[Message, Outcome]]] = [[] for _ in members]
+        passed = self._passed
+        heard: dict[int, list[tuple[Message, Outcome]]] = {}
         begun = iter(part)
         try:
             for seen, step in enumerate(passage.steps, 1):
@@ -211,7 +214,7 @@ class Stage:
                 if not is_taken:
                     self._edge_to(at).taken += 1
                 if circuit.call_observers:
-                    heard[at].append((message, Outcome(step.emissions, step.logs, step.error)))
+                    heard.setdefault(at, []).append((message, Outcome(step.emissions, step.logs, step.error)))
                 circuit.report_invocations(member.node, (message,))
                 member.log(step.logs)
                 if step.error is not None:
@@ -227,14 +230,18 @@ class Stage:
                     await trio.lowlevel.checkpoint()
         finally:
             self._report_calls(heard)
-        return [(at, message, False) for at in reversed(range(len(passed))) for message in passed[at]]
+        if not passage.pending:
+            return ()
+        pending = [(at, message, False) for at in reversed(range(len(passed))) for message in passed[at]]
+        for messages in passed:
+            messages.clear()
+        return pending
 
-    def _report_calls(self, heard: Sequence[Sequence[tuple[Message, Outcome]]]) -> None:
+    def _report_calls(self, heard: Mapping[int, Sequence[tuple[Message, Outcome]]]) -> None:
         """Report to those who hear of calls one for each member; they all lie within the chain's own."""
-        for member, pairs in zip(self._members, heard, strict=True):
-            if pairs:
-                messages, outcomes = zip(*pairs, strict=True)
-                self._circuit.report_call(member.node, messages, outcomes, *self._times)
+        for at in sorted(heard):
+            messages, outcomes = zip(*heard[at], strict=True)
+            self._circuit.report_call(self._members[at].node, messages, outcomes, *self._times)
 
     def _pass_on(self, place: int, value: bytes, derived_lane: int) -> Message:
         """A value as a message between two members: in flight, on their edge, and told to who watches."""

@@ -67,52 +67,35 @@ Share = tuple[int, int, int]
 """What one program did in a call: invocations, values passed on, values emitted in all."""
 
 
-class Step:
+class Step(msgspec.Struct, gc=False):
     """What an invocation of one program caused; or several in a row that only emitted, where nobody traces.
 
     `cause` is the message of an invocation that ended in an error: the index of its input port, and its value.
     The rest is as in `abi.Effects`.
     """
 
-    __slots__ = ("cause", "emissions", "error", "logs", "program", "state")
-
-    def __init__(
-        self,
-        program: int,
-        emissions: list[tuple[int, bytes]],
-        logs: Sequence[LogLine] = (),
-        error: GuestError | None = None,
-        state: Sequence[tuple[str, bytes | None]] = (),
-        cause: tuple[int, bytes] | None = None,
-    ) -> None:
-        self.program = program
-        self.emissions = emissions
-        self.logs = logs
-        self.error = error
-        self.state = state
-        self.cause = cause
-
-    def __repr__(self) -> str:
-        return f"Step({self.program}, {self.emissions!r}, {self.logs!r}, {self.error!r}, cause={self.cause!r})"
+    program: int
+    emissions: list[tuple[int, bytes]]
+    logs: Sequence[LogLine] = ()
+    error: GuestError | None = None
+    state: Sequence[tuple[str, bytes | None]] = ()
+    cause: tuple[int, bytes] | None = None
 
 
 NOTHING_READ: Final[tuple[list[Step], int]] = ([], 0)
 
 
-class Passage:
+class Passage(msgspec.Struct, frozen=True, gc=False):
     """What came of a call.
 
     `steps` are in the order in which things happened. Of the batch, `begun` messages were begun, and with them
     all that followed is done but for `pending`, which comes before the rest of the batch.
     """
 
-    __slots__ = ("begun", "pending", "shares", "steps")
-
-    def __init__(self, steps: list[Step], begun: int, pending: list[Message], shares: Sequence[Share]) -> None:
-        self.steps = steps
-        self.begun = begun
-        self.pending = pending
-        self.shares = shares
+    steps: list[Step]
+    begun: int
+    pending: list[Message]
+    shares: Sequence[Share]
 
 
 def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool) -> bytes:
