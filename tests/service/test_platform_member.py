@@ -1,4 +1,4 @@
-"""The whole platform at once: its siblings on real ports, and the service in a process of its own; or without them.
+"""The platform around the service, which is a process of its own: all siblings at once on real ports, or none.
 
 The environment is what the platform's own composition gives its runtime.
 """
@@ -119,7 +119,7 @@ async def _as_member(
 
 
 async def test_a_member_of_the_platform() -> None:
-    """A published graph runs unasked, takes batches of its organisation only, and an event goes on to another graph."""
+    """A published graph runs unasked, takes its organisation's batches alone, and passes events on to another."""
     async with (
         serving_catalog() as catalog,
         serving_identity() as identity,
