@@ -16,14 +16,30 @@ from service.live.limits import FEED_BYTES, FEED_EVENTS, FEED_LIFECYCLE_EVENTS
 class FeedMemory:
     """How much all feeds together keep.
 
+    Where it is too much, those that keep most give up, whoever it is that adds: a client that reads nothing of many
+    executions must not cost those their events who read.
+
     Attributes:
         limit_bytes: that they may keep.
         used_bytes: that they keep now.
+        feeds: those that keep anything.
     """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
+        self.feeds: set[Feed] = set()
+
+    def make_room(self) -> None:
+        """Let the largest feeds give up until there is room for a while, for it takes a look at all of them."""
+        if self.used_bytes <= self.limit_bytes:
+            return
+        enough = self.limit_bytes * 7 // 8
+        while self.used_bytes > enough:
+            for feed in sorted(self.feeds, key=lambda each: each.size_bytes, reverse=True):
+                feed.give_up_half()
+                if self.used_bytes <= enough:
+                    break
 
 
 class Chunk:
@@ -101,6 +117,11 @@ class Feed:
         return self._first + len(self._chunks)
 
     @property
+    def size_bytes(self) -> int:
+        """Bytes of the flow that it keeps."""
+        return self._bytes
+
+    @property
     def is_crowded(self) -> bool:
         """Whether half of what may be kept is waiting for the slowest reader."""
         if self._is_half_full:
@@ -135,9 +156,12 @@ class Feed:
             self._events += len(chunk.events)
             self._bytes += chunk.size
             self._memory.used_bytes += chunk.size
+            if chunk.size:
+                self._memory.feeds.add(self)
         self.let_go()
         while self._is_over():
             self._give_up_oldest()
+        self._memory.make_room()
         if self._lifecycle_events <= self._max_lifecycle_events:
             return []
         slowest = self._slowest()
@@ -159,8 +183,13 @@ class Feed:
     def _is_over(self) -> bool:
         if self._oldest_full >= self.end or not self._events:
             return False
-        is_over_all = self._memory.used_bytes > self._memory.limit_bytes
-        return self._events > self._max_events or self._bytes > self._max_bytes or is_over_all
+        return self._events > self._max_events or self._bytes > self._max_bytes
+
+    def give_up_half(self) -> None:
+        """Give up the older half of the flow."""
+        enough = self._bytes // 2
+        while self._bytes > enough:
+            self._give_up_oldest()
 
     def _give_up_oldest(self) -> None:
         place = max(self._oldest_full, self._first)
@@ -192,3 +221,5 @@ class Feed:
         self._events -= len(chunk.events)
         self._bytes -= chunk.size
         self._memory.used_bytes -= chunk.size
+        if not self._bytes:
+            self._memory.feeds.discard(self)

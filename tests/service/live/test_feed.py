@@ -54,17 +54,26 @@ def test_a_feed_gives_up_its_oldest_flow_and_no_lifecycle_event() -> None:
     assert read_all(feed, reader) == (["paused", "d"], 3)
 
 
-def test_all_feeds_share_one_memory() -> None:
-    """A feed that would take more than all feeds may keep gives up its own oldest events."""
-    memory = FeedMemory(30)
-    other, feed = Feed(memory), Feed(memory)
-    opened(other)
-    other.append(flow("x", "y"))
+def test_where_all_feeds_keep_too_much_the_largest_gives_up() -> None:
+    """Whoever reads nothing of much loses it; the feed that is read, and comes last, loses nothing."""
+    memory = FeedMemory(80)
+    unread = [Feed(memory) for _ in range(2)]
+    unread_readers = [opened(feed) for feed in unread]
+    for feed in unread:
+        for name in ("a", "b", "c", "d"):
+            feed.append(flow(name))
+    feed = Feed(memory)
     reader = opened(feed)
-    feed.append(flow("a"))
-    feed.append(flow("b"))
-    assert memory.used_bytes == 30
-    assert read_all(feed, reader) == (["b"], 1)
+    for name in ("x", "y", "z"):
+        feed.append(flow(name))
+        assert memory.used_bytes <= memory.limit_bytes
+        assert read_all(feed, reader) == ([name], 0)
+    for feed, slow in zip(unread, unread_readers, strict=True):
+        names, lost = read_all(feed, slow)
+        assert len(names) + lost == 4
+        feed.let_go()
+    assert memory.used_bytes == 10  # of z, which has been read
+    assert len(memory.feeds) == 1
 
 
 def test_what_all_have_read_is_let_go() -> None:
