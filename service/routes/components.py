@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from quart import Blueprint, Response
 
 from engine.lanes import emits_apocryphal, shown_lanes
@@ -20,6 +21,12 @@ class ShownLane(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
 
 
+class ShownConfigField(ConfigField, frozen=True, kw_only=True, omit_defaults=True):
+    """A key of a configuration; its type is always said, as the platform's clients read it."""
+
+    type: str
+
+
 class ShownComponent(msgspec.Struct, frozen=True):
     """A component as it is listed.
 
@@ -35,7 +42,7 @@ class ShownComponent(msgspec.Struct, frozen=True):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     ports: Ports
-    config: dict[str, ConfigField]
+    config: dict[str, ShownConfigField]
     lanes: dict[str, ShownLane]
     emits_apocryphal: bool = msgspec.field(name="emitsApocryphal")
     execution: dict[str, Any]
@@ -167,7 +174,7 @@ def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownCompon
         inputs=_names(definition.ports.inputs),
         outputs=_names(definition.ports.outputs),
         ports=definition.ports,
-        config=definition.config,
+        config={key: ShownConfigField(**asdict(field)) for key, field in definition.config.items()},
         lanes={name: ShownLane(lane, note) for name, (lane, note) in shown_lanes(definition).items()},
         emits_apocryphal=emits_apocryphal(definition),
         execution=execution,

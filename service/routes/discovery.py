@@ -129,6 +129,7 @@ DOCS_URLS = {
 }
 ENDPOINTS = {
     "graphs": "/api/graphs",
+    "routines": "/api/routines",
     "executions": "/api/executions",
     "components": "/api/components",
     "websocket": "/",
