@@ -6,6 +6,7 @@ are long and change rarely: the catalog is asked whether the one that is known s
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import trio
 
 from proto.codec import MalformedJsonError, decode, decode_raw_values
 from service.catalog.client import NOT_MODIFIED, Answer, CatalogClient
+from service.catalog.deep_json import members
 from service.catalog.errors import CatalogRefusedError, UnusableAnswerError
 from service.catalog.resource import Resource, read_resource
 
@@ -77,7 +79,7 @@ async def read_listing(
     page = 0
     while True:
         page += 1
-        items = _items(answer.body, client)
+        items = await _items(answer.body, client)
         before = len(found)
         unreadable += await _take(items, found, kind, status)
         if len(items) != PAGE or len(found) == before:
@@ -102,24 +104,45 @@ async def _page(client: CatalogClient, wanted: Mapping[str, str], page: int, eta
         raise client.unavailable(f"{why} (status {error.status})") from error
 
 
-def _items(body: bytes, client: CatalogClient) -> Sequence[msgspec.Raw]:
+async def _items(body: bytes, client: CatalogClient) -> Sequence[bytes]:
     try:
         if body.lstrip()[:1] == b"{":
             return decode_raw_values(body, _Wrapped).resources
         return decode_raw_values(body, list[msgspec.Raw])
     except MalformedJsonError as error:
+        if isinstance(error.__cause__, RecursionError):  # of what somebody put there, and not of all the others
+            return await _taken_apart(body)
         raise client.unavailable("its answer is no JSON") from error
     except msgspec.ValidationError as error:
         raise client.unavailable("its answer makes no sense: a list of resources was asked for") from error
 
 
-async def _take(items: Sequence[msgspec.Raw], found: dict[str, Resource], kind: str, status: str) -> int:
+async def _taken_apart(body: bytes) -> list[bytes]:
+    """The entries of a list that has too deep ones among them."""
+    parts = await _members(body)
+    if body.lstrip()[:1] == b"[":
+        return parts
+    listed = (part.partition(b":") for part in parts)
+    return await _members(next((value for name, _, value in listed if name.strip() == b'"resources"'), b""))
+
+
+async def _members(text: bytes) -> list[bytes]:
+    found = []
+    for part in members(text):
+        if part is None:
+            await trio.lowlevel.checkpoint()
+        elif part.strip():
+            found.append(part)
+    return found
+
+
+async def _take(items: Sequence[bytes], found: dict[str, Resource], kind: str, status: str) -> int:
     """Add the resources among ``items`` to those that were found; how many were none."""
     unreadable = 0
     for index, item in enumerate(items):
         if index % _DECODED_AT_ONCE == 0:
             await trio.lowlevel.checkpoint()
-        resource = read_resource(_decoded(item))
+        resource = read_resource(await _decoded(item))
         if resource is None:
             unreadable += 1
         elif resource.type in {kind, ""} and (not status or resource.status in {status, ""}):
@@ -127,13 +150,21 @@ async def _take(items: Sequence[msgspec.Raw], found: dict[str, Resource], kind: 
     return unreadable
 
 
-def _decoded(item: msgspec.Raw) -> Any:
-    """A resource; one that is all values keeps its head only, and so is one that nobody can use."""
+async def _decoded(item: bytes) -> Any:
+    """A resource; of one that lies too deep or is all values its head, so that it is known and of no use."""
     text = bytes(item)
-    try:
-        if len(text) > HEAD_BYTES and sum(map(text.count, (b",", b"[", b"{"))) > VALUES:
-            parts = decode_raw_values(text, dict[str, msgspec.Raw])
-            return {name: decode(bytes(part)) for name, part in parts.items() if len(part) <= HEAD_BYTES}
-        return decode(text)
-    except (MalformedJsonError, msgspec.ValidationError):
-        return None
+    if sum(map(text.count, (b",", b"[", b"{"))) <= VALUES:
+        try:
+            return decode(text)
+        except MalformedJsonError:
+            pass
+    head: dict[str, Any] = {}
+    for part in await _members(text):
+        if len(part) <= HEAD_BYTES:
+            with suppress(MalformedJsonError):
+                head |= _as_object(decode(b"{" + part + b"}"))
+    return head
+
+
+def _as_object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

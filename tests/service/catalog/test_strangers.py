@@ -114,3 +114,28 @@ async def test_a_resource_of_millions_of_values_takes_nothing_from_others() -> N
         del catalog.resources[gone["id"]]
         await trio.sleep(INTERVAL_SECONDS)
         assert [graph.owner for graph in runtime.graphs()] == ["org-a"]
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+@pytest.mark.parametrize("depth", [300, 5_000])
+async def test_a_resource_of_any_depth_takes_nothing_from_others(depth: int, *, is_wrapped: bool) -> None:
+    """One that no decoder follows is known by its head; the list is read, and what is gone is known to be gone."""
+
+    class Deep(FakeCatalog):
+        async def answer(self, *arguments: Any) -> tuple[int, dict[str, str], bytes]:
+            status, headers, body = await super().answer(*arguments)
+            return status, headers, body.replace(b'"HERE"', b'{"a": [' * depth + b"]}" * depth)
+
+    catalog = Deep()
+    catalog.is_wrapped = is_wrapped
+    catalog.etags = False
+    catalog.add("graphs/deep", "graph", {"definition": "HERE"}, orgId="org-b")
+    catalog.add_graph("graphs/fine", {**single(PASS), "description": '"]}, \\"'}, orgId="org-a")
+    gone = catalog.add_graph("graphs/gone", single(PASS), orgId="org-a")
+    async with beside(catalog) as (runtime, status):
+        await trio.sleep(1)
+        counts = status.report().counts
+        assert (counts["graphsLoaded"], counts["graphsRefused"]) == (2, 1)
+        del catalog.resources[gone["id"]]
+        await trio.sleep(INTERVAL_SECONDS)
+        assert [graph.owner for graph in runtime.graphs()] == ["org-a"]
