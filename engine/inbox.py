@@ -121,9 +121,12 @@ class Inbox:
         self._dropped += len(dropped)
         return dropped
 
-    def give_back(self, messages: Sequence[Message]) -> None:
-        """Take messages in ahead of all others. They were counted on no bound before, and are on none now."""
-        self._queue.extendleft(reversed(messages))
+    def give_back(self, messages: Sequence[Message], *, behind: bool = False) -> None:
+        """Take messages in ahead of all others, or behind them. They are on no bound, as they were before."""
+        if behind:
+            self._queue.extend(messages)
+        else:
+            self._queue.extendleft(reversed(messages))
         self._bytes += sum([len(message.value) for message in messages])
         if messages and self._receivers:
             self._wake_receiver()

@@ -266,10 +266,13 @@ class Stage:
             messages = [self._pass_on(place, value, CANONICAL) for _, value in run]
             work = deque([(place + 1, message, False) for message in messages])
             await self._work_off(work)
-            self._hand_over(work, -1)
+            self._hand_over(work, None)
 
-    def _hand_over(self, work: Iterable[_Work], owner: int) -> Sequence[Message]:
-        """Give what the chain did not do to the members' inboxes; return what is the caller's own."""
+    def _hand_over(self, work: Iterable[_Work], owner: int | None) -> Sequence[Message]:
+        """Give what the chain did not do to the members' inboxes; return what is the caller's own.
+
+        Nobody owns what was emitted at the start: it goes behind what was given back of it before.
+        """
         own = []
         others: dict[int, list[Message]] = {}
         for place, message, _ in work:
@@ -278,7 +281,7 @@ class Stage:
             else:
                 others.setdefault(place, []).append(message)
         for place, messages in others.items():
-            self._circuit.inboxes[self._members[place].node.index].give_back(messages)
+            self._circuit.inboxes[self._members[place].node.index].give_back(messages, behind=owner is None)
         return own
 
     def _edge_to(self, place: int) -> EdgeCounters:

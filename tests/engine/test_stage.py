@@ -135,6 +135,21 @@ async def test_what_is_emitted_at_the_start_leaves_before_what_follows_from_mess
     assert seen.arrivals["z-end"][1] == ["first n2", "first n1", "first n0", "value"]
 
 
+async def test_what_is_emitted_at_the_start_keeps_its_order_when_the_chain_ends_there() -> None:
+    """Also where it leaves by several ports in turn, and the first of it is too much for the next node."""
+    text = """return {
+        initialize(ctx) { for (const n of [3, 4, 5, 6]) { ctx.emit('out', n); ctx.emit('side', n) } },
+        process(ctx, port, value) { ctx.emit('out', value) },
+    }"""
+    graph = row("js.eager", "js.spin", "js.count")
+    async with open_parts(BODIES, SMALL) as (host, parts):
+        parts["js.eager"] = component(host, "js.eager", text)
+        alone = await run(graph, parts, [Group(0, [7])], chaining=False, watched=False)
+        chained = await run(graph, parts, [Group(0, [7])], chaining=True, watched=False)
+    compare(chained, alone)
+    assert chained.arrivals["z-end"][1] == [4, 5, 6, 7]
+
+
 class Caller(ExecutionObserver):
     """Keeps the calls that it hears of."""
 
