@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.source import is_sha256
 from service.catalog.resource import Resource, component_id_of
 
 Language = Literal["javascript", "typescript", "wasm"]
@@ -67,9 +68,20 @@ def _artifact(item: Any) -> Artifact | None:
     language = next((known for known in languages if known is not None), None)
     if language is None:
         return None
-    sums = [item.get(name) for name in ("sha256", "checksum", "hash")]
-    told = next((text for text in sums if isinstance(text, str) and text), "")
-    return Artifact(item["id"], name, language, told.removeprefix("sha256:").removeprefix("sha256-"))
+    return Artifact(item["id"], name, language, _sha256_of(item))
+
+
+def _sha256_of(item: dict[str, Any]) -> str:
+    """The hash that a catalog gives of a file; a ``checksum`` of another kind says nothing to us."""
+    told = item.get("sha256")
+    if isinstance(told, str) and told:
+        return _bare(told)
+    others = [_bare(item[name]) for name in ("checksum", "hash") if isinstance(item.get(name), str)]
+    return next((text for text in others if is_sha256(text)), "")
+
+
+def _bare(text: str) -> str:
+    return text.removeprefix("sha256:").removeprefix("sha256-")
 
 
 def execution_of_artifact(artifact: Artifact, content: bytes) -> dict[str, Any]:

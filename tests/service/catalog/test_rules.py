@@ -160,6 +160,24 @@ def test_what_an_artifact_should_be_is_passed_on() -> None:
     assert execution == {"type": "wasm", "sha256": "0" * 64, "module": "AGFzbQ=="}
 
 
+@pytest.mark.parametrize(
+    ("fields", "sha256"),
+    [
+        ({"sha256": "A" * 64}, "A" * 64),
+        ({"sha256": "sha256-" + "0" * 64, "checksum": "1" * 64}, "0" * 64),
+        ({"sha256": "not one"}, "not one"),
+        ({"checksum": "d41d8cd98f00b204e9800998ecf8427e", "hash": "0" * 64}, "0" * 64),
+        ({"checksum": "d41d8cd98f00b204e9800998ecf8427e"}, ""),
+        ({"hash": 5, "sha256": None}, ""),
+    ],
+)
+def test_only_a_sha256_is_compared(fields: dict[str, Any], sha256: str) -> None:
+    """What is called so is one, or refuses the file; a checksum of another kind refuses nothing."""
+    artifact = artifact_of([{"id": "1", "name": "a.js", **fields}])
+    assert artifact is not None
+    assert artifact.sha256 == sha256
+
+
 # Manifests
 
 
