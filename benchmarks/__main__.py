@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.bench import FULL, SMOKE, Bench, Scale, open_bench
-from benchmarks.families import growth, http, latency, routing, sandbox, sockets
+from benchmarks.families import growth, http, latency, routing, sandbox, sockets, startup
 from benchmarks.peer import PEERS
 from benchmarks.promises import verdicts
 from benchmarks.report import write_report
@@ -28,6 +28,7 @@ FAMILIES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "sandbox": sandbox.measure,
     "http": http.measure,
     "sockets": sockets.measure,
+    "startup": startup.measure,
     "growth": growth.measure,
 }
 

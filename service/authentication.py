@@ -8,8 +8,6 @@ import structlog
 
 from service.auth import Authenticator
 from service.identity import IdentityClient, open_identity
-from service.jwks import KeySource
-from service.jwt_keys import public_key, shared_secret
 from service.jwt_verification import Expectations, JwtVerifier
 from service.settings import Settings
 
@@ -52,6 +50,9 @@ def describe(settings: Settings) -> dict[str, str]:
 def _verifier(settings: Settings, client: httpx.AsyncClient, timeout_seconds: float) -> JwtVerifier | None:
     if not settings.verifies_tokens:
         return None
+    from service.jwks import KeySource  # noqa: PLC0415  these bring cryptography: only who has keys waits for it
+    from service.jwt_keys import public_key, shared_secret  # noqa: PLC0415  likewise
+
     fixed = []
     if settings.jwt_secret:
         fixed.append(shared_secret(settings.jwt_secret))

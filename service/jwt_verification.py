@@ -11,12 +11,12 @@ import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jwt
 import msgspec
 
-from service.jwt_keys import VerificationKey
+if TYPE_CHECKING:
+    from service.jwt_keys import VerificationKey
 
 TOKEN_BYTES = 8 * 1024
 """A larger token would not fit into the headers that common servers take, either."""
@@ -28,7 +28,7 @@ LEEWAY_SECONDS = 30
 LIFETIME_SECONDS = 366 * 24 * 3600
 """A token that is to hold longer from now on is refused: it could not be taken back within sensible time."""
 
-FindKeys = Callable[[str, str | None], Awaitable[Sequence[VerificationKey]]]
+FindKeys = Callable[[str, str | None], Awaitable["Sequence[VerificationKey]"]]
 """The keys that are good for an algorithm and may have signed a token that names this ``kid``, or none."""
 
 
@@ -93,7 +93,9 @@ class JwtVerifier:
         if left_seconds > LIFETIME_SECONDS:
             raise TokenError("exp lies too far in the future")
 
-    def _verify_with(self, token: str, key: VerificationKey, algorithm: str) -> None:
+    def _verify_with(self, token: str, key: "VerificationKey", algorithm: str) -> None:
+        import jwt  # noqa: PLC0415  whoever made the key has it already; who has no keys starts without it
+
         expected = self._expectations
         try:
             jwt.decode(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -11,11 +12,13 @@ from engine.runtime import Runtime
 from service.network.bound import BoundExecutions
 from service.network.dispatcher import Dispatcher
 from service.network.outbox import Outbox
-from service.network.relay import Registration, Relay
 from service.network.requests import RECEIVE_PATH, RequestEvents
 from service.settings import Settings
 from service.siblings.status import Siblings, SiblingStatus
 from service.version import version
+
+if TYPE_CHECKING:
+    from service.network.relay import Registration, Relay
 
 log = structlog.get_logger("network")
 
@@ -55,7 +58,7 @@ class Network:
         self.requests = RequestEvents(self.outbox, node_id) if tells else None
         runtime.observe(self._bound)
 
-    async def tell_counts(self, relay: Relay, status: SiblingStatus) -> None:
+    async def tell_counts(self, relay: "Relay", status: SiblingStatus) -> None:
         """Keep the board up to date with what became of events, until cancelled."""
         while True:
             places = self.dispatcher.counts
@@ -97,6 +100,8 @@ async def open_network(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(network.dispatcher.run)
         if settings.takes_part_in_network:
+            from service.network.relay import Relay  # noqa: PLC0415  a client of WebSockets: few wait for it
+
             status = siblings.add("network")
             registration = _registration(settings, url)
             network.relay = Relay(settings.network_url, registration, network.outbox, network.dispatcher, status)
@@ -111,7 +116,9 @@ async def open_network(
         nursery.cancel_scope.cancel()
 
 
-def _registration(settings: Settings, url: str) -> Registration:
+def _registration(settings: Settings, url: str) -> "Registration":
+    from service.network.relay import Registration  # noqa: PLC0415  likewise
+
     base = (settings.advertised_url or url).rstrip("/")
     return Registration(
         id=settings.service_id,

@@ -44,6 +44,7 @@ def test_the_smoke_mode_fills_every_family(tmp_path: Path) -> None:
         "sandbox",
         "spinning",
         "http",
+        "startup",
         "growth",
     }
     assert expected <= families
