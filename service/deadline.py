@@ -57,8 +57,9 @@ class BoundedRequests:
 
         async def send_in_time(event: ASGISendEvent) -> None:
             nonlocal has_begun
-            has_begun = True
-            bound.deadline = math.inf  # the kernel cuts replies that nobody reads (UNREAD_SECONDS)
+            if not has_begun:
+                has_begun = True
+                bound.deadline = math.inf  # the kernel cuts replies that nobody reads (UNREAD_SECONDS)
             await send(event)
 
         if not _is_stream(scope):

@@ -16,8 +16,7 @@ seen to be needless, it is left away (docs/decisions/0085):
 Hypercorn has no place to put something around a connection, so the two classes that serve one are replaced.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import hypercorn.trio.run
@@ -62,12 +61,16 @@ class PromptConfig(Config):
 
 
 class GuardedTCPServer(TCPServer):
-    """Serves one connection. Whatever goes wrong with it is logged, and stays with it."""
+    """Serves one connection. Whatever goes wrong with it is logged, and stays with it.
+
+    Attributes:
+        keeps: whether what is written is kept, to be written together with what is written after it.
+    """
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.idle_task: Any = IdleWatch(self.config.keep_alive_timeout, self.context, self._initiate_server_close)
-        self._keeps = False
+        self.keeps = False
         self._kept = b""
 
     async def run(self) -> None:
@@ -77,20 +80,11 @@ class GuardedTCPServer(TCPServer):
         except* Exception as group:  # noqa: BLE001  whatever it is; and what is cancelled goes on being so
             log.warning("connection ended by an error", errors=[repr(error) for error in group.exceptions])
 
-    @contextmanager
-    def keeping(self) -> Iterator[None]:
-        """Keep what is written in the block, and write it together with what is written after it."""
-        self._keeps = True
-        try:
-            yield
-        finally:
-            self._keeps = False
-
     async def protocol_send(self, event: Event) -> None:
         """Do what the protocol asks for: write, close, or note that the connection is idle or is not."""
         if isinstance(event, RawData):
             self._kept += event.data
-        if self._kept and not self._keeps:  # a reply of known length has nothing to say at its end
+        if self._kept and not self.keeps:  # a reply of known length has nothing to say at its end
             data, self._kept = self._kept, b""
             await super().protocol_send(RawData(data))
         if not isinstance(event, RawData):
@@ -215,8 +209,11 @@ def _with_head(send: Send, connection: GuardedTCPServer) -> Send:
             return
         if head is not None and event is not None:
             began, head = head, None
-            with connection.keeping():
+            connection.keeps = True
+            try:
                 await send(began)
+            finally:
+                connection.keeps = False
         await send(event)
 
     return send_with_head
