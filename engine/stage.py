@@ -25,9 +25,9 @@ from engine.handler import Emission, Message, Outcome
 from engine.instance import Instance
 from engine.lanes import CANONICAL
 
-_CALL_SECONDS = 0.002
-"""How long a call should take, by the time of the one before it: while it lasts, none of its effects leaves, and
-when it comes to nothing, so much time is lost."""
+_CALL_SECONDS = 0.001
+"""How long a call should take, by the time of the one before it: a time slice. While it lasts, none of its effects
+leaves, and when it comes to nothing, so much time is lost."""
 
 _CALL_BYTES = 1024 * 1024
 """Values of one call: beyond it the messages are divided among several."""

@@ -12,7 +12,7 @@ from wasm_host import capi, chain_abi
 from wasm_host.abi import Effects
 from wasm_host.chain_abi import ChainReader, Message, Passage, Place
 from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
-from wasm_host.guest import READ_AT_ONCE_BYTES, BetweenSlices, Guest, GuestUse, Machine, Opened
+from wasm_host.guest import KEPT_INPUT_BYTES, READ_AT_ONCE_BYTES, BetweenSlices, Guest, GuestUse, Machine, Opened
 from wasm_host.limits import GuestLimits
 
 __all__ = ["MOST_MEMORY_BYTES", "PATIENCE_MS", "ChainGuest"]
@@ -70,7 +70,7 @@ class ChainGuest(Guest):
         data = chain_abi.encode_chain(batch, now_ms, traced=traced)
         length = len(data)
         at = self._input_at
-        if length > self._input_capacity:
+        if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
             at = await self._input(length)
         self._write(at, data)
         self._clear_status()

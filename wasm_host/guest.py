@@ -37,7 +37,7 @@ __all__ = ["BetweenSlices", "Guest", "GuestUse", "Machine", "Opened", "Report"]
 BetweenSlices = Callable[[], Awaitable[None]]
 
 _FIRST_INPUT_BYTES: Final = 16 * 1024
-_KEPT_INPUT_BYTES: Final = 1024 * 1024
+KEPT_INPUT_BYTES: Final = 1024 * 1024
 _BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
 
@@ -192,7 +192,7 @@ class Guest:
             data = abi.encode_batch(batch, now_ms)
             length = len(data)
             at = self._input_at
-            if length > self._input_capacity or self._input_capacity > _KEPT_INPUT_BYTES:
+            if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
                 at = await self._input(length)
             self._write(at, data)
             self._clear_status()
