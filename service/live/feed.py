@@ -16,8 +16,8 @@ from service.live.limits import FEED_BYTES, FEED_EVENTS, FEED_LIFECYCLE_EVENTS
 class FeedMemory:
     """How much all feeds together keep.
 
-    Where it is too much, those that keep most give up, whoever it is that adds: a client that reads nothing of many
-    executions must not cost those their events who read.
+    Where it is too much, those that keep most give up, whoever it is that adds: a client that reads nothing of
+    many executions must not cost those their events who read.
 
     Attributes:
         limit_bytes: that they may keep.

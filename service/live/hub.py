@@ -23,6 +23,7 @@ from service.live.limits import ALL_FEEDS_BYTES
 from service.live.notes import NodeEvent, Whole
 from service.live.selection import Selection
 from service.live.watch import ExecutionWatch, Subscriber, View
+from service.rounds import Rounds
 
 log = structlog.get_logger("live")
 
@@ -50,6 +51,7 @@ class Hub(ExecutionObserver):
     Attributes:
         counters: for ``/metrics``.
         max_value_bytes: as given.
+        rounds: wakes the clients' senders.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Hub(ExecutionObserver):
         self.counters = LiveCounters()
         self.max_value_bytes = max_value_bytes
         self.memory = FeedMemory(ALL_FEEDS_BYTES)
+        self.rounds = Rounds()
         self._runtime = runtime
         self._nursery = nursery
         self._metrics_seconds = metrics_seconds
@@ -191,5 +194,6 @@ async def open_hub(runtime: Runtime, *, metrics_seconds: float | None, max_value
         hub = Hub(runtime, nursery, metrics_seconds=metrics_seconds, max_value_bytes=max_value_bytes)
         runtime.observe(hub)
         nursery.start_soon(hub.trim)
+        nursery.start_soon(hub.rounds.run)
         yield hub
         nursery.cancel_scope.cancel()

@@ -7,6 +7,7 @@ import structlog
 import trio
 from trio.lowlevel import ParkingLot
 
+from service.rounds import Rounds
 from service.socketio.config import STALLED_SECONDS, SocketioConfig
 from service.socketio.errors import ProtocolError, SocketClosedError
 from service.socketio.frames import Frame
@@ -28,6 +29,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     namespaces: Mapping[str, Namespace]
     nursery: trio.Nursery
     timetable: Timetable
+    rounds: Rounds
     forget: Callable[["Connection"], None]
 
 
@@ -141,7 +143,8 @@ class Connection:
         """Let something wait for the client, full or not."""
         if not self.session.ending:
             self.session.outbox.put(item)
-            self._outgoing.unpark_all()
+            if self._outgoing:
+                self._around.rounds.call(self._outgoing.unpark_all)
 
     async def wait_room(self) -> None:
         """Wait while much waits for the client.

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import trio
 
+from service.rounds import Rounds
 from service.socketio.asgi import (
     JSON,
     Receive,
@@ -69,7 +70,8 @@ class SocketioServer:
         self._closing = False
         self._emptied = trio.Event()
         self._timetable = Timetable(self._wake)
-        self._around = Surroundings(config, self._namespaces, nursery, self._timetable, self._forget)
+        self._rounds = Rounds()
+        self._around = Surroundings(config, self._namespaces, nursery, self._timetable, self._rounds, self._forget)
 
     @property
     def closing_seconds(self) -> float:
@@ -77,8 +79,10 @@ class SocketioServer:
         return self._config.closing_seconds
 
     async def run(self) -> None:
-        """Keep the sessions' time until cancelled."""
-        await self._timetable.run()
+        """Keep the sessions' time, and give each its turn, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._rounds.run)
+            await self._timetable.run()
 
     def namespace(self, name: str = MAIN) -> Namespace:
         """The namespace of a name, which clients can connect to from now on.

@@ -7,6 +7,7 @@ import trio
 
 from proto.codec import encode
 from service.live.limits import FEED_BYTES, NAMES, PERSONAL_BYTES
+from service.rounds import TASKS_PER_ROUND
 from tests.service.live.desk import chain, open_office
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -81,3 +82,25 @@ async def test_large_values_reach_whoever_reads(size: int, count: int) -> None:
         await desk.wait_for("port:emit", count)
         assert count * size > FEED_BYTES
         assert desk.heard("events:skipped") == []
+
+
+async def test_many_watchers_take_turns() -> None:
+    """Of three hundred clients that hear the same event, a few send in each round of the loop."""
+    async with open_office(metrics_seconds=None) as office:
+        graph_id = await office.load(chain("a", "b"))
+        desks = [office.open_desk() for _ in range(300)]
+        execution_id = await desks[0].start(graph_id, completion="manual")
+        for desk in desks[1:]:
+            await desk.say("execution:subscribe", executionId=execution_id)
+        await trio.sleep(1)
+        most = 0
+
+        def writes() -> int:
+            return sum(desk.memory.writes for desk in desks)
+
+        await desks[0].say("execution:pause", executionId=execution_id)
+        before = writes()
+        while not all(desk.heard("execution:paused") for desk in desks):
+            await trio.lowlevel.checkpoint()
+            most, before = max(most, writes() - before), writes()
+        assert 1 <= most <= 2 * TASKS_PER_ROUND
