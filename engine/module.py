@@ -3,12 +3,9 @@
 A module is large, and nobody reads it: what is kept of it in the definition is its SHA-256.
 """
 
-import base64
-import binascii
-import hashlib
-
 import msgspec
 
+from engine.pieces import from_base64, sha256_of
 from engine.source import FetchSource, check_origin, fetch_content, is_sha256
 from proto.component import Code
 from proto.problem import Problem
@@ -51,11 +48,11 @@ async def obtain_module(code: Code, fetch: FetchSource, limit_bytes: int) -> tup
             return code, b"", problems
     else:
         try:
-            content = base64.b64decode(code.module, validate=True)
-        except (binascii.Error, ValueError) as error:
+            content = await from_base64(code.module)
+        except ValueError as error:
             message = f"execution.module is not base64: {error}"
             return code, b"", [Problem("component.invalid_base64", _PLACE, message)]
-    found = hashlib.sha256(content).hexdigest()
+    found = await sha256_of(content)
     if code.sha256 and code.sha256.lower() != found:
         message = f"The module has the SHA-256 {found}, not {code.sha256.lower()}: it is not what was expected"
         return code, b"", [Problem("component.source_hash_mismatch", "execution.sha256", message)]

@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import trio
 
+from engine.pieces import to_base64
 from proto.codec import MalformedJsonError, decode
 from service.catalog.client import CatalogClient, segment
 from service.catalog.definitions import artifact_of, execution_of, execution_of_artifact
@@ -71,7 +72,9 @@ class CodeRoom:
             if artifact is None:
                 return CodeError("it has a manifest there, and no code that this runtime can run")
             file = await self._client.get(f"/api/artifacts/{segment(artifact.id)}/download")
-            return execution_of_artifact(artifact, file.body)
+            is_text = artifact.language != "wasm"
+            text = file.body.decode() if is_text else await to_base64(file.body)
+            return execution_of_artifact(artifact, text)
         except CatalogRefusedError as error:
             return CodeError(f"its code cannot be had: {error}")
         except MalformedJsonError:

@@ -5,7 +5,6 @@ beside it. By convention the code is ``metadata.definition.execution`` or ``meta
 there, it is an artifact: a file that was uploaded to the resource.
 """
 
-import base64
 from typing import Any, Literal
 
 import msgspec
@@ -84,16 +83,10 @@ def _bare(text: str) -> str:
     return text.removeprefix("sha256:").removeprefix("sha256-")
 
 
-def execution_of_artifact(artifact: Artifact, content: bytes) -> dict[str, Any]:
-    """The executable part that a downloaded artifact is.
-
-    Raises:
-        UnicodeDecodeError: it should be a program's text, and is none in UTF-8.
-    """
+def execution_of_artifact(artifact: Artifact, text: str) -> dict[str, Any]:
+    """The executable part that a downloaded artifact is; ``text`` is a program's, or a module in base64."""
     execution = {"type": artifact.language, "sha256": artifact.sha256}
-    if artifact.language == "wasm":
-        return {**execution, "module": base64.b64encode(content).decode("ascii")}
-    return {**execution, "source": content.decode()}
+    return {**execution, "module" if artifact.language == "wasm" else "source": text}
 
 
 def document_of(resource: Resource, execution: dict[str, Any]) -> dict[str, Any]:

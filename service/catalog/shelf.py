@@ -7,7 +7,6 @@ stream of graphs that name nothing real costs one request in that time. While th
 was read last counts. Several who want to read wait for one of them.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import structlog
 import trio
 
+from engine.pieces import sha256_of
 from engine.resolution import Findings, Offer
 from proto.codec import encode
 from proto.problem import Problem
@@ -158,16 +158,16 @@ class Shelf:
         except CatalogUnavailableError as error:
             trouble, document = str(error), None
         if document is not None:
-            return Offer(document, self._revision(component_id, resource, document))
+            return Offer(document, await self._revision(component_id, resource, document))
         return _obstacle(component_id, f"the catalog does not answer: {trouble}") if trouble else None
 
-    def _revision(self, component_id: str, resource: Resource | None, document: dict[str, Any]) -> str:
+    async def _revision(self, component_id: str, resource: Resource | None, document: dict[str, Any]) -> str:
         """What changes with the document: its hash, found once for as long as its resource is the same."""
         known, revision = self._revisions.get(component_id, (None, ""))
         if resource is None:  # nobody says when that changes
-            return _hash(document)
+            return await _hash(document)
         if known is not resource:
-            revision = _hash(document)
+            revision = await _hash(document)
             self._revisions[component_id] = (resource, revision)
         return revision
 
@@ -206,8 +206,13 @@ class Shelf:
             log.warning("no manifest", components=new[:20], manifests_read=self._listing is not None)
 
 
-def _hash(document: dict[str, Any]) -> str:
-    return hashlib.sha256(encode(document)).hexdigest()
+async def _hash(document: dict[str, Any]) -> str:
+    execution = document.get("execution")
+    module = execution.get("module") if isinstance(execution, dict) else None
+    if not isinstance(execution, dict) or not isinstance(module, str):
+        return await sha256_of(encode(document))
+    beside = encode({**document, "execution": {**execution, "module": None}})
+    return await sha256_of(module.encode() + b"\0" + beside)  # a module may have megabytes; all else is text
 
 
 def _obstacle(component_id: str, reason: str) -> Problem:

@@ -156,7 +156,7 @@ def test_what_an_artifact_should_be_is_passed_on() -> None:
     """Its hash is compared at registration; a module travels as base64."""
     artifact = artifact_of([{"id": "1", "name": "a.wasm", "checksum": "sha256:" + "0" * 64}])
     assert artifact is not None
-    execution = execution_of_artifact(artifact, b"\0asm")
+    execution = execution_of_artifact(artifact, "AGFzbQ==")
     assert execution == {"type": "wasm", "sha256": "0" * 64, "module": "AGFzbQ=="}
 
 
