@@ -58,8 +58,9 @@ class Hydration:
         self._held: dict[str, _Held] = {}
 
     def loaded(self) -> list[PublishedGraph]:
-        """Those that are loaded, each in the revision that is."""
-        return [held.loaded for held in self._held.values() if held.loaded is not None]
+        """Those that are loaded, each in the revision that is; what somebody has unloaded by hand is not."""
+        there = {graph.id for graph in self._runtime.graphs()}
+        return [held.loaded for held in self._held.values() if held.loaded is not None and held.graph_id in there]
 
     def refused(self) -> int:
         """How many could not be loaded as they are published now."""

@@ -205,13 +205,14 @@ async def test_what_people_stop_or_unload_rests() -> None:
     """Neither a stopped execution nor an unloaded graph comes back, until the graph is published anew."""
     catalog = FakeCatalog()
     stopped, unloaded = catalog.add_graph("graphs/a", PIPELINE), catalog.add_graph("graphs/b", PIPELINE)
-    async with beside(catalog) as (runtime, _):
+    async with beside(catalog) as (runtime, status):
         await trio.sleep(1)
         first, second = running(runtime)
         await runtime.stop(first)
         await runtime.unload_graph(runtime.execution(second).graph_id)
         await trio.sleep(5 * INTERVAL_SECONDS)
         assert (running(runtime), len(runtime.graphs())) == ([], 1)
+        assert status.report().counts["graphsLoaded"] == 1
         catalog.change(stopped)
         catalog.change(unloaded)
         await trio.sleep(INTERVAL_SECONDS)
