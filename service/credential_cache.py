@@ -9,6 +9,7 @@ that bring the same unknown credential at the same time wait for one question. I
 next asks in his place.
 """
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -30,10 +31,11 @@ Ask = Callable[[], Awaitable[Recognition | None]]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What was found out, and until when it holds, on Trio's clock."""
+    """What was found out, and until when it holds, on Trio's clock; at ``ends_at`` the credential itself ends."""
 
     principal: Principal | None
     holds_until: float
+    ends_at: float = math.inf
 
 
 class Question:
@@ -121,9 +123,7 @@ class CredentialCache:
     def _judge(self, recognition: Recognition | None, asked_at: float) -> Finding:
         if recognition is None:
             return Finding(None, asked_at + REFUSED_SECONDS)
-        left = RECOGNISED_SECONDS
-        if recognition.expires_at is not None:
-            left = min(left, recognition.expires_at - self._now_seconds())
-        if left <= 0:
+        life = math.inf if recognition.expires_at is None else recognition.expires_at - self._now_seconds()
+        if life <= 0:
             return Finding(None, asked_at + REFUSED_SECONDS)
-        return Finding(recognition.principal, asked_at + left)
+        return Finding(recognition.principal, asked_at + min(RECOGNISED_SECONDS, life), asked_at + life)

@@ -46,10 +46,12 @@ class Entry(msgspec.Struct, frozen=True):
     Attributes:
         caller: as whom it acts.
         holds_until: when it must be looked at again, in seconds of Trio's clock.
+        ends_at: when it may stay no longer in any case, because its credential ends.
     """
 
     caller: Caller
     holds_until: float
+    ends_at: float = math.inf
 
 
 def handshake_of(scope: HTTPScope | WebsocketScope, auth: object = None) -> Handshake:
@@ -141,7 +143,7 @@ class Admission:
         finding = await self._authenticator.find_out(self._credentials(handshake))
         if finding is None or finding.principal is None:
             raise AuthenticationError("Authentication required")
-        return Entry(acting(finding.principal, _org(handshake)), finding.holds_until)
+        return Entry(acting(finding.principal, _org(handshake)), finding.holds_until, finding.ends_at)
 
     def _credentials(self, handshake: Handshake) -> Iterator[Credential]:
         """In the order in which they count: ``auth``, then headers, then cookies."""

@@ -14,7 +14,13 @@ from service.live.hub import Hub, open_hub
 from service.live.limits import CLOSING_SECONDS, RETRY_SECONDS, UNANSWERED_SECONDS
 from service.live.session import LiveSession, Transport
 from service.live.wire import Wire
-from service.problems import IdentityUnavailableError, RefusalError, TooManyClientsError, answer_to
+from service.problems import (
+    AuthenticationError,
+    IdentityUnavailableError,
+    RefusalError,
+    TooManyClientsError,
+    answer_to,
+)
 from service.routes.health import Readiness
 from service.settings import Settings
 
@@ -92,6 +98,7 @@ class LiveClients:
         """Look at a client's credential again whenever it must be; return why it may stay no longer.
 
         While nobody can say, it stays for a while: an identity service that restarts does not end all connections.
+        But it never stays longer than its credential was good for.
         """
         unanswered_until: float | None = None
         again_at = entry.holds_until
@@ -103,9 +110,11 @@ class LiveClients:
                 now = trio.current_time()
                 if unanswered_until is None:
                     unanswered_until = now + UNANSWERED_SECONDS
+                if now >= entry.ends_at:
+                    return AuthenticationError("Authentication required")
                 if now >= unanswered_until:
                     return error
-                again_at = now + RETRY_SECONDS
+                again_at = min(now + RETRY_SECONDS, entry.ends_at)
             except RefusalError as error:
                 return error
             else:
