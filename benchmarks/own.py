@@ -16,6 +16,9 @@ from proto.message import Injection
 INJECTED = 500
 """Messages in one call of ``inject`` under load: what one HTTP request would bring."""
 
+INJECTED_BYTES = 1024 * 1024
+"""Of the values in one call: a burst of large ones would only wait before a full inbox."""
+
 
 class Own:
     """This runtime with one kind of component.
@@ -97,8 +100,9 @@ class Own:
             RuntimeError: not every message passed every node; a figure from such a run would be a lie.
         """
         began = time.perf_counter()
-        burst = [_injection(workload, index) for index in range(min(INJECTED, messages))]
-        for sent in range(0, messages, INJECTED):
+        at_once = max(1, min(INJECTED, messages, INJECTED_BYTES // len(workload.value)))
+        burst = [_injection(workload, index) for index in range(at_once)]
+        for sent in range(0, messages, at_once):
             await self._runtime.inject(execution_id, burst[: messages - sent])
         quiet = await self._runtime.wait_quiescent(execution_id)
         seconds = time.perf_counter() - began

@@ -15,7 +15,7 @@ PERCENTILES = (50, 99, 99.9, 100)
 RATES = (1_000, 5_000, 10_000)
 """Messages a second; the fastest is more than the slowest of the peers carries one by one."""
 
-OPEN_SECONDS = 1.0
+OPEN_SECONDS = 0.5
 SHORT, LONG = 10, 30
 """Lengths of pass-through chains; the difference is what their hops cost, without the way in and out."""
 
