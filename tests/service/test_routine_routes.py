@@ -199,7 +199,7 @@ async def test_what_is_no_document_is_refused(body: bytes) -> None:
             assert (reply.status_code, reply.json()["code"]) == (400, "body.unreadable")
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # each opens a service
 @given(DOCUMENTS)
 def test_any_document_gets_a_verdict(document: Any) -> None:
     """Validation answers 200 with lists to whatever is JSON; preview and loading agree with it."""
