@@ -52,6 +52,11 @@ def compile_definition(definition: RoutineDefinition, *, debug: bool = False) ->
     ]
 
 
+def graph_name(assistant_id: str, routine_name: str) -> str:
+    """The name of a routine's graph; several routines may come to one."""
+    return f"{assistant_id}/{'-'.join(routine_name.lower().split())}"
+
+
 class _Chain:
     """The graph of one routine, growing from its entry."""
 
@@ -91,7 +96,7 @@ class _Chain:
         }
         graph = {
             "symbia": "1.0",
-            "name": f"{definition.assistant_id}/{'-'.join(routine.name.lower().split())}",
+            "name": graph_name(definition.assistant_id, routine.name),
             "version": definition.version,
             "description": routine.trigger or f"Routine: {routine.name}",
             "nodes": self._nodes,

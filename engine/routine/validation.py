@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.routine.calls import check_calls
+from engine.routine.compiler import graph_name
 from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
 from engine.routine.steps import CALL_TARGET, NEVER_WITHOUT_MODEL, STEP_KINDS
 from proto import codec
@@ -105,9 +106,21 @@ def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
     if not any(routine.is_main for routine in routines.values()):
         message = "No main routine defined. First routine will be used as entry point."
         found.warn("NO_MAIN_ROUTINE", "routines", message)
+    _warn_of_one_name(assistant_id, routines, found)
     if not found.errors:  # calls can only be followed where every routine and step is what it should be
         found.errors += check_calls(definition)
     return (None if found.errors else definition), found
+
+
+def _warn_of_one_name(assistant_id: str, routines: dict[int, Routine], found: Findings) -> None:
+    """Warn of graphs that could not be told apart by their names, though their routines can."""
+    first: dict[str, str] = {}
+    for index, routine in routines.items():
+        name = graph_name(assistant_id, routine.name)
+        before = first.setdefault(name, routine.name)
+        if before != routine.name:
+            message = f"Its graph has the same name as that of {before}: {name}"
+            found.warn("SAME_GRAPH_NAME", f"routines[{index}].name", message)
 
 
 def _text(document: dict[str, Any], key: str, code: str, missing: str, found: Findings, path: str = "") -> str:

@@ -131,6 +131,10 @@ def test_errors_have_their_code_and_place(document: Any, expected: list[tuple[st
                 ("NEEDS_LANGUAGE_MODEL", "routines[0].steps[0].params"),
             ],
         ),
+        (
+            definition(routine("Say hi", step("stop")), routine("SAY  Hi", step("stop"))),
+            [("SAME_GRAPH_NAME", "routines[1].name")],
+        ),
         (definition(routine("A", step("think"))), [("NEEDS_LANGUAGE_MODEL", "routines[0].steps[0].params")]),
     ],
 )
