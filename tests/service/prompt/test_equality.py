@@ -206,6 +206,32 @@ async def test_callers_are_recognised_alike(prompt: list[str]) -> None:
     assert statuses == [200, 200, 403, 400, 404, 401, 401, 401, 401]
 
 
+async def test_slow_requests_are_cut_alike(prompt: list[str]) -> None:
+    """While nobody says who the caller is, the time of a request runs out, and its reply says so."""
+    async with open_world(request_timeout_seconds=0.2) as world:
+        world.identity.behaviour = "silent"
+        target = "/api/executions/any/inject"
+        reply = await both(world.service, request_of("POST", target, MESSAGE, "Authorization: Bearer new"), prompt)
+        world.identity.released.set()
+    assert reply[0] == 503
+    assert json.loads(reply[2])["code"] == "request.timeout"
+
+
+async def test_a_service_that_stops_refuses_alike(prompt: list[str]) -> None:
+    """It takes no more messages, and says on its probes that it does not."""
+    async with open_service(Settings(port=0, drain_seconds=20)) as service:
+        execution = await service.start(single("symbia.core.delay", config={"ms": 15_000}), completion="manual")
+        await service.inject(execution, "only", 1)
+        service.told_to_stop.set()
+        await trio.testing.wait_all_tasks_blocked()
+        target = f"/api/executions/{execution}/inject"
+        message = await both(service, request_of("POST", target, MESSAGE), prompt)
+        health = await both(service, request_of("GET", "/api/health", None), prompt)
+        await service.runtime.stop(execution)
+    assert (message[0], health[0]) == (503, 503)
+    assert message[1]["retry-after"] == ["5"]
+
+
 async def test_a_body_that_is_too_large_is_refused_by_the_framework(prompt: list[str]) -> None:
     """It is not looked at here, and its refusal is the framework's."""
     async with open_service(Settings(port=0, max_body_bytes=1024)) as service:
