@@ -16,7 +16,7 @@ help: ## list the verbs
 	@echo "make test    make check, then every test"
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
-	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged"
+	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged; then with a token"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
 	@echo "make clients  install the npm clients that the tests run, if Node is there; without them, those tests are skipped"
 	@echo "make bench   throughput, latency and growth, beside Node-RED, NoFlo and a bare Trio channel (under ten minutes)"
@@ -52,6 +52,7 @@ lock: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz --examples 220
+	@$(BIN)/python -m tests.fuzz --examples 50 --recognised
 
 wasm: setup
 	@$(BIN)/python -m examples.wasm.build --install

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import msgspec
 
+from tests.service.minting import SECRET, hs
 from tests.service.serving import ROOT, start_process
 
 FOLDER = Path(__file__).parent
+PHASES = "examples,coverage,fuzzing,stateful"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -21,23 +23,27 @@ class Result(msgspec.Struct, frozen=True):
     report: str
 
 
-def run_campaign(examples: int, seed: int, *, phases: str = "examples,coverage,fuzzing,stateful") -> Result:
+def run_campaign(examples: int, seed: int, *, phases: str = PHASES, recognised: bool = False) -> Result:
     """Let schemathesis loose on a service.
 
     Args:
         examples: requests generated for each operation in the phases that generate at random.
         seed: repeats a campaign.
         phases: of schemathesis.
+        recognised: whether the service wants to know who calls, and the requests bring a token; without one, the
+            service takes whatever comes from this machine.
 
     Raises:
         RuntimeError: schemathesis did not come to its summary.
     """
-    with start_process({"LOG_LEVEL": "error"}) as service:
+    keys = {"JWT_SECRET": SECRET} if recognised else {}
+    with start_process({"LOG_LEVEL": "error", **keys}) as service:
         arguments = ["--config-file", str(FOLDER / "schemathesis.toml"), "run", f"{service.url}/docs/openapi.json"]
         options = ["--max-examples", str(examples), "--seed", str(seed), "--phases", phases, "--checks", "all"]
         quiet = ["--no-color", "--warnings", "off", "--no-shrink", "--generation-database", "none"]
+        headers = ["--header", f"Authorization: Bearer {hs(SECRET)}"] if recognised else []
         done = subprocess.run(
-            [sys.executable, "-m", "schemathesis.cli", *arguments, *options, *quiet],
+            [sys.executable, "-m", "schemathesis.cli", *arguments, *options, *quiet, *headers],
             cwd=FOLDER,
             env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(ROOT)},
             capture_output=True,
