@@ -8,8 +8,8 @@ and the platform's, by a name and a port, each end named in full::
 
     {"orders": {"in": {"input": {"network": "orders.*", "node": "extract", "port": "in", "protocol": "ws"}}}}
 
-In the first, ``input`` and ``output`` mean the node's ``in`` or ``out``, or else the port of that name, or else its
-only port. ``component`` says the direction where the port's name does not.
+In the first, ``input`` and ``output`` mean the node's ``in`` or ``out``, or else the port of that name, or else
+its only port. ``component`` says the direction where the port's name does not.
 In the second, ``node`` and ``port`` are what the binding stands under, where they are absent.
 The engine sees that the places exist; what an event is, and whose, is the business of whoever runs it.
 """

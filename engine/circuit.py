@@ -55,7 +55,9 @@ class Circuit:
         # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each.
         self.has_lanes = graph.has_lanes
         self.counters = ExecutionCounters()
-        self.inboxes = [Inbox(node.capacity, limits.inbox_bytes, node.overflow) for node in graph.nodes]
+        self.inboxes = [
+            Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes) for node in graph.nodes
+        ]
         # Injected messages travel on no edge: their Message.edge is -1, and what the last of these counts is shown
         # to nobody.
         self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]

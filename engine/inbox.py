@@ -8,6 +8,7 @@ a sender or the receiver is cancelled.
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 import trio
@@ -34,11 +35,19 @@ class Inbox:
         capacity_bytes: bytes of values that may wait; one message always fits into an empty inbox.
         overflow: what a full inbox does to the next message. ``reject`` concerns injections only and blocks
             other nodes, whose messages are never refused.
+        batch_bytes: values that ``take`` hands out together, at most; one message in any case.
     """
 
-    def __init__(self, capacity_messages: int, capacity_bytes: int, overflow: Overflow = "block") -> None:
+    def __init__(
+        self,
+        capacity_messages: int,
+        capacity_bytes: int,
+        overflow: Overflow = "block",
+        batch_bytes: int = 256 * 1024,
+    ) -> None:
         self._capacity_messages = capacity_messages
         self._capacity_bytes = capacity_bytes
+        self._batch_bytes = batch_bytes
         self.overflow: Overflow = overflow
         self._queue: deque[Message] = deque()
         self._bytes = 0
@@ -132,7 +141,7 @@ class Inbox:
             self._wake_receiver()
 
     async def take(self, limit: int) -> list[Message]:
-        """Wait for a message, then take what else is waiting, up to ``limit`` messages in all.
+        """Wait for a message, then take what else is waiting, up to ``limit`` messages and ``batch_bytes``.
 
         Always a checkpoint. When cancelled, nothing has been taken.
         """
@@ -145,13 +154,25 @@ class Inbox:
     def take_nowait(self, limit: int) -> list[Message]:
         """What is waiting now, up to ``limit`` messages; perhaps nothing."""
         queue = self._queue
-        batch = [queue.popleft() for _ in range(min(limit, len(queue)))]
+        count = min(limit, len(queue))
+        if self._bytes > self._batch_bytes and count > 1:
+            count = self._fitting(count)
+        batch = [queue.popleft() for _ in range(count)]
         self._bytes -= sum([len(message.value) for message in batch])
         if self._blocked:
             self._admit_blocked()
         if self._queue and self._receivers:
             self._wake_receiver()
         return batch
+
+    def _fitting(self, count: int) -> int:
+        """How many of the first messages a batch may hold by its bytes."""
+        size = 0
+        for number, message in enumerate(islice(self._queue, count)):
+            size += len(message.value)
+            if size > self._batch_bytes:
+                return max(1, number)
+        return count
 
     def _has_room(self, size: int) -> bool:
         queue = self._queue

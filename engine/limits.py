@@ -24,6 +24,10 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     batch_messages: int = 64
     """Messages handled in one go. Beyond this, Trio's switch is paid for and only latency would grow."""
 
+    batch_bytes: int = 256 * 1024
+    """Values handled in one go, but one message in any case. A large value's cost is its own work and no switch that
+    could be shared, and until a batch is done nothing behind it moves: injectors would wait, and be refused."""
+
     value_bytes: int = 10 * 1024 * 1024
     """One JSON value. Larger ones belong into a store, with a reference in the message."""
 

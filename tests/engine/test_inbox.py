@@ -255,6 +255,22 @@ def test_offering_many_is_offering_each(
         assert together.take_nowait(taken_between) == alone.take_nowait(taken_between)
 
 
+@given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 6), st.integers(1, 12))
+def test_a_batch_holds_no_more_bytes_than_it_may(sizes: list[int], limit: int, batch_bytes: int) -> None:
+    """Whatever waits, batches keep order, lose nothing, and hold at most so many bytes, or one message alone."""
+    inbox = Inbox(100, 10_000, batch_bytes=batch_bytes)
+    for number, size in enumerate(sizes):
+        inbox.offer(message(number, size))
+    taken: list[int] = []
+    while len(inbox):
+        batch = inbox.take_nowait(limit)
+        assert 1 <= len(batch) <= limit
+        assert len(batch) == 1 or sum(len(each.value) for each in batch) <= batch_bytes
+        taken += numbers(batch)
+    assert taken == list(range(len(sizes)))
+    assert inbox.statistics().waiting_bytes == 0
+
+
 async def test_many_do_not_overtake_blocked_senders() -> None:
     """While somebody waits for room, none of several messages goes in, though they would fit."""
     inbox = Inbox(10, 10)
