@@ -25,8 +25,8 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Messages handled in one go. Beyond this, Trio's switch is paid for and only latency would grow."""
 
     batch_bytes: int = 256 * 1024
-    """Values handled in one go, but one message in any case. A large value's cost is its own work and no switch that
-    could be shared, and until a batch is done nothing behind it moves: injectors would wait, and be refused."""
+    """Values handled in one go, but one message in any case. A large value's cost is its own work and no switch
+    that could be shared, and until a batch is done nothing behind it moves: injectors wait, and are refused."""
 
     value_bytes: int = 10 * 1024 * 1024
     """One JSON value. Larger ones belong into a store, with a reference in the message."""
