@@ -10,9 +10,9 @@ Cancellation and budgets are left out, so the threads look better here than they
 On a machine that does something else as well there is no second core to be had. So each round is taken only when
 two busy processes got most of two cores just before it and just after, and is repeated otherwise.
 
-What came out, on two cores: 1.25 to 1.9 times the throughput where two or more guests compute for more than 0.4 ms
-a batch, nothing for one guest or for shorter calls, and a heartbeat whose p99 rises from 0.3 ms to between 4 and 6.5.
-A hand-over and back is 48 µs. It was not adopted: small graphs would pay with their latency for heavy ones.
+What came out, on two cores: 1.25 to 1.9 times the throughput where two or more guests compute for more than
+0.4 ms a batch, nothing for one guest or for shorter calls, and a heartbeat whose p99 rises from 0.3 ms to between
+4 and 6.5. A hand-over and back is 48 µs. It was not adopted: small graphs would pay for heavy ones, with latency.
 """
 
 import argparse
