@@ -48,6 +48,7 @@ def serve_namespace(namespace: Namespace, clients: LiveClients, nursery: trio.Nu
         clients: all live clients of the service.
         nursery: of the clients' tasks.
     """
+    namespace.takes_raw = True
 
     @namespace.on_connect
     async def admit(socket: Socket) -> None:

@@ -41,7 +41,7 @@ class Connection:
         self.handshake = handshake
         self.sockets: dict[str, Socket] = {}
         self._around = around
-        self._decoder = PacketDecoder(around.config.max_attachments_bytes)
+        self._decoder = PacketDecoder(around.config.max_attachments_bytes, self._leaves_raw)
         self._packet_bytes = 0
         self._left: set[str] = set()
         self._over = False
@@ -52,6 +52,10 @@ class Connection:
         self._outgoing = ParkingLot()
         self._room = ParkingLot()
         self._schedule()
+
+    def _leaves_raw(self, name: str) -> bool:
+        namespace = self._around.namespaces.get(name)
+        return namespace is not None and namespace.takes_raw
 
     async def receive(self, frame: Frame) -> None:
         """Take a frame that came over the transport; waits while the client sends faster than handlers work.

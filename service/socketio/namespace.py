@@ -22,7 +22,8 @@ H = TypeVar("H", bound=EventHandler)
 class Namespace:
     """One of the names that clients connect to. Handlers are registered before the server takes clients.
 
-    ``sockets`` holds the connected sockets by their ids.
+    ``sockets`` holds the connected sockets by their ids. Where ``takes_raw`` is set, handlers get an event's
+    values as ``msgspec.Raw``, JSON text in which every number has its digits, save where there are bytes.
     """
 
     def __init__(self, name: str) -> None:
@@ -31,6 +32,7 @@ class Namespace:
         if len(name) > MAX_NAMESPACE_CHARACTERS:
             raise ValueError(f"A namespace's name has at most {MAX_NAMESPACE_CHARACTERS} characters")
         self.name = name
+        self.takes_raw = False
         self.sockets: dict[str, Socket] = {}
         self.handlers: dict[str, EventHandler] = {}
         self.any_handler: AnyEventHandler | None = None
