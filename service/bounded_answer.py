@@ -1,4 +1,4 @@
-"""Answers of services beside us, read as they come off the wire, and no further than they may be long."""
+"""Answers to our own requests, read as they come off the wire, and no further than they may be long."""
 
 import httpx
 import trio
@@ -19,7 +19,7 @@ async def read_bounded(answer: httpx.Response, limit_bytes: int) -> bytes:
     """
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", ""}:
-        raise UnreadableAnswerError("its answer is encoded, which was not asked for")
+        raise UnreadableAnswerError(f"its answer is encoded as {encoding[:50]!r}, which was not asked for")
     body = bytearray()
     with trio.CancelScope() as scope:
         async for chunk in answer.aiter_raw():

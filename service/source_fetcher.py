@@ -6,6 +6,7 @@ import httpx
 import trio
 
 from engine.source import SourceFetchError
+from service.bounded_answer import UnreadableAnswerError, read_bounded
 
 FETCH_SECONDS = 30.0
 """For the whole of it, redirects included: somebody waits for the registration."""
@@ -45,15 +46,7 @@ class SourceFetcher:
     async def _read(self, answer: httpx.Response, limit_bytes: int) -> bytes:
         if answer.status_code != httpx.codes.OK:
             raise SourceFetchError(f"it was answered by {answer.status_code} {answer.reason_phrase}".rstrip())
-        encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in {"identity", ""}:
-            raise SourceFetchError(f"it is encoded as {encoding[:50]!r}, which was not asked for")
-        body = bytearray()
-        with trio.CancelScope() as scope:
-            async for chunk in answer.aiter_raw():
-                body += chunk
-                if len(body) > limit_bytes:
-                    scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
-        if len(body) > limit_bytes:
-            raise SourceFetchError(f"it is larger than {limit_bytes} bytes")
-        return bytes(body)
+        try:
+            return await read_bounded(answer, limit_bytes)
+        except UnreadableAnswerError as error:
+            raise SourceFetchError(str(error)) from error
