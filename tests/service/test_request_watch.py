@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import structlog
 
+from service.http_metrics import HttpMetrics
 from service.logs import start_logging
+from service.request_watch import WatchedRequests
 from service.settings import Settings, read_settings
+from service.trace import present_trace
 from tests.engine.builtin.http_server import answer, serving
 from tests.service.serving import Service, open_service, single
 
@@ -107,3 +110,21 @@ def test_the_time_of_a_request_is_a_setting() -> None:
     """REQUEST_TIMEOUT_SECONDS, two minutes unless somebody says otherwise."""
     assert Settings().request_timeout_seconds == 120
     assert read_settings({"REQUEST_TIMEOUT_SECONDS": "0"}).request_timeout_seconds == 0
+
+
+async def test_nothing_of_a_request_is_left_in_its_task() -> None:
+    """A connection's own task answers one request after another, and logs for each with its own trace id."""
+    seen: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        del scope, receive, send
+        seen.append(present_trace())
+
+    watched = WatchedRequests(application, HttpMetrics())
+    scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x-trace-id", b"mine")]}
+
+    async def nothing(*_: object) -> Any:
+        raise NotImplementedError
+
+    await watched(scope, nothing, nothing)
+    assert (seen, present_trace()) == (["mine"], "")

@@ -232,6 +232,28 @@ async def test_a_service_that_stops_refuses_alike(prompt: list[str]) -> None:
     assert message[1]["retry-after"] == ["5"]
 
 
+async def test_requests_are_counted_and_traced_alike(prompt: list[str]) -> None:
+    """Both ways are counted under one route and status, and give back the caller's trace id."""
+    async with open_service() as service:
+        execution = await service.start(PASS, completion="manual")
+        target = f"/api/executions/{execution}/inject"
+        for body in (MESSAGE, b"x"):
+            await both(service, request_of("POST", target, body), prompt)
+        for headers in ({}, {"Cookie": "theme=dark"}):
+            traced = {"x-trace-id": "mine", "content-type": "application/json", **headers}
+            reply = await service.client.post(target, content=MESSAGE, headers=traced)
+            assert reply.headers["x-trace-id"] == "mine"
+        page = (await service.client.get("/metrics")).text
+    (route,) = {line.partition('route="')[2].partition('"')[0] for line in page.splitlines() if "/inject" in line}
+    assert route == "/api/executions/<execution_id>/inject"
+    counts = [
+        (line.partition('status="')[2].partition('"')[0], float(line.split()[-1]))
+        for line in page.splitlines()
+        if "/inject" in line and 'status="' in line
+    ]
+    assert sorted(counts) == [("200", 6.0), ("400", 3.0)]
+
+
 async def test_a_body_that_is_too_large_is_refused_by_the_framework(prompt: list[str]) -> None:
     """It is not looked at here, and its refusal is the framework's."""
     async with open_service(Settings(port=0, max_body_bytes=1024)) as service:
