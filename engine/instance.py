@@ -339,7 +339,7 @@ class Instance:
 
 def error_value(node: CompiledNode, message: Message, error: HandlerError) -> bytes:
     """What leaves an ``error`` port: ``{message, name, stack, nodeId, port, value}`` and the error's details."""
-    details = codec.decode(error.details) if error.details else {}
+    details = codec.decode_as(error.details, dict[str, msgspec.Raw]) if error.details else {}
     return codec.encode(
         {
             **details,

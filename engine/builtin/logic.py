@@ -18,6 +18,9 @@ from proto.problem import Problem
 SWITCH_PORTS = 100
 """Ports of one switch, as many as a component may declare."""
 
+COMPARED_BYTES = 128 * 1024
+"""JSON text of an array or object that is compared: each of its values is looked at, and all in one go."""
+
 _PORT_NAME = re.compile(r"[A-Za-z_$][\w$.-]{0,63}")
 _DEFAULT = "default"
 _NAMING_BYTES = 500  # of a JSON text that could name a port
@@ -91,6 +94,8 @@ class FieldFilter(OneByOne):
             return text is not None and text.strip() != b"null"
         if text is None:
             return self._op == "neq"
+        if len(text) > COMPARED_BYTES and text.lstrip()[:1] in (b"{", b"["):
+            raise RefusedError("TooLarge", f"Of arrays and objects at most {COMPARED_BYTES} bytes are compared")
         try:
             actual = codec.decode(text)
         except codec.MalformedJsonError as error:
@@ -104,6 +109,8 @@ def compare(actual: Any, op: str, wanted: Any) -> bool:
         return _is_same(actual, wanted) == (op == "eq")
     if op == "contains":
         if isinstance(actual, list):
+            if not isinstance(wanted, dict | list | tuple) and wanted not in actual:
+                return False  # quickly; where it seems to be there, true may stand for 1
             return any(_is_same(item, wanted) for item in actual)
         return actual is not None and not isinstance(actual, dict) and _text_of(wanted) in _text_of(actual)
     left, right = _number(actual), _number(wanted)

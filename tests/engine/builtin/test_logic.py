@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.logic import FIELD_FILTER, SWITCH, SWITCH_PORTS, compare
+from engine.builtin.logic import COMPARED_BYTES, FIELD_FILTER, SWITCH, SWITCH_PORTS, compare
 from engine.errors import InvalidGraphError
 from engine.runtime import open_runtime
 from tests.engine.builtin.harness import JSON_VALUES, driven, places
@@ -99,3 +99,14 @@ async def test_edges_leave_by_the_listed_ports_and_no_others() -> None:
     assert problem.path == "edges[0].source.port"
     assert problem.message.endswith("it has default, order, error")
     assert "nodes[0].config.ports" in [each.path for each in worse.value.problems]
+
+
+async def test_what_is_too_large_to_compare_is_refused() -> None:
+    """A huge array or object is an error of its message; a huge text is compared, for that costs nothing."""
+    async with driven(FIELD_FILTER, field="a", op="contains", value="x") as driver:
+        for value in ([1] * COMPARED_BYTES, {"x": "y" * COMPARED_BYTES}):
+            (outcome,) = await driver.send({"a": value})
+            assert outcome.error is not None
+            assert outcome.error.name == "TooLarge"
+        (outcome,) = await driver.send({"a": "y" * COMPARED_BYTES + "x"})
+        assert [port for port, _ in driver.texts(outcome)] == ["pass"]
