@@ -76,16 +76,16 @@ class Live:
             return
         wire = Wire(send)
         with self.clients.watched(wire):
-            await self._socketio(scope, receive, _writing_to(wire, send))
+            await self._socketio(scope, receive, _writing_to(wire))
 
 
-def _writing_to(wire: Wire, send: ASGISendCallable) -> Callable[[Any], Any]:
+def _writing_to(wire: Wire) -> Callable[[Any], Any]:
     """An ASGI ``send`` that writes texts past ASGI; several packets in one write."""
 
     async def send_by_wire(event: Any) -> None:
         text = event.get("text") if event["type"] == "websocket.send" else None
         if text is None:
-            await send(event)
+            await wire.send(event)
         else:
             await wire.write(text.frames if isinstance(text, Packets) else text_frame(text.encode()))
 

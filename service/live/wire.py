@@ -10,6 +10,8 @@ So this reaches behind ASGI, into the objects of Hypercorn that a connection is 
 what it looks for, as under another server, everything goes through ASGI, more slowly.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import trio
@@ -37,18 +39,35 @@ class Wire:
         owner = getattr(send, "__self__", None)
         self._stream = owner if isinstance(owner, WSStream) else None
         self.writing_since: float | None = None
+        self._writers = 0
 
     async def write(self, frames: bytes) -> None:
         """Write whole text frames; return when the kernel has taken them. Nothing while the connection closes."""
         stream = self._stream
-        self.writing_since = trio.current_time()
-        if stream is None:
-            for text in texts_in(frames):
-                await self._send({"type": "websocket.send", "bytes": None, "text": text})
-        elif not stream.closed and stream.connection.state is ConnectionState.OPEN:
-            await stream.send(Data(stream_id=stream.stream_id, data=frames))
-        self.writing_since = None
+        with self._writing():
+            if stream is None:
+                for text in texts_in(frames):
+                    await self._send({"type": "websocket.send", "bytes": None, "text": text})
+            elif not stream.closed and stream.connection.state is ConnectionState.OPEN:
+                await stream.send(Data(stream_id=stream.stream_id, data=frames))
         await trio.lowlevel.checkpoint()
+
+    async def send(self, event: Any) -> None:
+        """Send anything else by ASGI, such as the end of the connection; that waits for the client likewise."""
+        with self._writing():
+            await self._send(event)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The client is waited for since the first of several writes began, or since one of them was done."""
+        if not self._writers:
+            self.writing_since = trio.current_time()
+        self._writers += 1
+        try:
+            yield
+        finally:
+            self._writers -= 1
+            self.writing_since = trio.current_time() if self._writers else None
 
     async def ping(self) -> None:
         """Ask whether the client is still there; its system answers. Some other servers ask by themselves."""
