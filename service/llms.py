@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from service.live_events import CLIENT_EVENTS, SERVER_EVENTS
+
 Document = dict[str, Any]
 Operation = tuple[str, str, dict[str, Any]]
 """Method, full path, operation object."""
@@ -12,6 +14,21 @@ QUICK_START = (
     "Bodies and replies are JSON. Quick start: `POST /api/graphs` with a graph, `POST /api/graphs/{id}/execute`, "
     "then `POST /api/executions/{id}/inject?wait=1000` with `{nodeId, port, value}`; the reply has `outputs`."
 )
+
+LIVE = (
+    "## Live",
+    "",
+    (
+        "What happens in an execution can be heard while it happens. Socket.IO clients connect to the address of "
+        "this service (`io(url, {auth: {token}})`), plain WebSockets to `/ws`, where a message is "
+        "`{event, data, id}` and its answer `{ack: id, data}`. `execution:subscribe` with `{executionId}` begins it."
+    ),
+    "",
+    f"- A client sends: {', '.join(f'`{name}`' for name in CLIENT_EVENTS)}",
+    f"- A client hears: {', '.join(f'`{name}`' for name in SERVER_EVENTS)}",
+    "",
+)
+"""What no operation says: the connections over which events come."""
 
 
 def operations_of(document: Document) -> Iterator[Operation]:
@@ -35,6 +52,7 @@ def short_text(document: Document) -> str:
             if tag["name"] in described["tags"]:
                 lines.append(f"- `{method} {path}` ({described['operationId']}): {described['summary']}")
         lines.append("")
+    lines += LIVE
     lines += [
         "## More",
         "",
@@ -58,7 +76,7 @@ def full_text(document: Document) -> str:
         for method, path, described in operations_of(document):
             if tag["name"] in described["tags"]:
                 lines += _operation_lines(method, path, described)
-    lines += ["## Schemas", ""]
+    lines += [*LIVE, "## Schemas", ""]
     for name, schema in document["components"]["schemas"].items():
         lines += [f"### {name}", "", *_schema_lines(schema), ""]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from quart import Blueprint, Response
 from engine.runtime import Runtime
 from proto.statistics import RuntimeTotals
 from service.exchange import reply
+from service.live_events import CLIENT_EVENTS, SERVER_EVENTS
 from service.operation import Reply, operation
 from service.routes.health import Readiness
 from service.settings import Settings
@@ -13,28 +14,6 @@ from service.siblings.status import SiblingReport
 from service.version import version
 
 DESCRIPTION = "Runs dataflow graphs: components joined by edges, JSON messages pushed through."
-
-CLIENT_EVENTS = (
-    "execution:subscribe",
-    "execution:unsubscribe",
-    "execution:start",
-    "execution:pause",
-    "execution:resume",
-    "execution:stop",
-    "execution:inject",
-)
-SERVER_EVENTS = (
-    "execution:state",
-    "execution:started",
-    "execution:paused",
-    "execution:resumed",
-    "execution:completed",
-    "execution:failed",
-    "port:emit",
-    "component:invoked",
-    "metrics:update",
-)
-"""The specification's events, and the platform's answer to a subscription."""
 
 AUTHENTICATION = (
     "Authorization: Bearer <token>, for users and agents",

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from service.flow_trace import SUMMARY_CHARACTERS, summary_of
+from service.live_events import CLIENT_EVENTS, SERVER_EVENTS
 from service.llms import operations_of
 from service.routes.documentation import ALIASES
 from tests.service.serving import open_service
@@ -52,6 +53,15 @@ async def test_the_full_text_has_every_schema() -> None:
     for name, schema in document["components"]["schemas"].items():
         assert f"### {name}\n" in text
         assert all(f"- `{field}` (" in text for field in schema.get("properties", {}))
+
+
+@pytest.mark.parametrize("path", ["/docs/llms.txt", "/docs/llms-full.txt"])
+async def test_the_texts_tell_of_live_events(path: str) -> None:
+    """Whoever reads nothing else learns where to connect, and the name of every event of the specification."""
+    async with open_service() as service:
+        text = (await service.client.get(path)).text
+    assert "`/ws`" in text
+    assert all(f"`{name}`" in text for name in (*CLIENT_EVENTS, *SERVER_EVENTS))
 
 
 @pytest.mark.parametrize("alias", ALIASES)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.routes.discovery import CLIENT_EVENTS, SERVER_EVENTS
+from service.live_events import CLIENT_EVENTS, SERVER_EVENTS
 from tests.service.serving import SQUARE, open_service, single
 
 PASS = single("symbia.core.passthrough")
