@@ -129,7 +129,7 @@ class Hub(ExecutionObserver):
             del self._watches[watch.execution_id]
 
     async def _measure(self, watch: ExecutionWatch) -> None:
-        """Tell of the counters while they change, at a bounded rate."""
+        """Tell of the counters while they change, and whenever somebody came, at a bounded rate."""
         if self._metrics_seconds is None:
             return
         told: ExecutionMetrics | None = None
@@ -143,9 +143,9 @@ class Hub(ExecutionObserver):
                 statistics = self._runtime.statistics(watch.execution_id) if wants_statistics else None
             except ExecutionNotFoundError:
                 return  # it has ended, and was forgotten at once
-            if told is not None and not _has_changed(told, metrics):
+            if told is not None and not watch.has_newcomer and not _has_changed(told, metrics):
                 continue
-            told = metrics
+            told, watch.has_newcomer = metrics, False
             watch.note_whole(Whole(MetricsUpdate(watch.execution_id, metrics)))
             if statistics is not None:
                 watch.note_whole(Whole(StatisticsUpdate(watch.execution_id, statistics)))

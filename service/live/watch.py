@@ -97,6 +97,7 @@ class ExecutionWatch(FlowObserver):
     def __init__(self, execution: ExecutionSnapshot, runtime: Runtime, memory: FeedMemory) -> None:
         self.execution_id = execution.id
         self.is_ended = False
+        self.has_newcomer = False
         self.views: dict[Selection, View] = {}
         self.busy = trio.CancelScope()
         self._runtime = runtime
@@ -129,6 +130,7 @@ class ExecutionWatch(FlowObserver):
             view = self.views[selection] = View(selection, Feed(self._memory))
         reader = view.feed.open_reader()
         view.subscribers[reader] = subscriber
+        self.has_newcomer = True
         joined = _Joined(view, reader)
         if self._notes:
             self._notes.append(joined)

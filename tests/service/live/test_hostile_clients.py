@@ -104,3 +104,17 @@ async def test_many_watchers_take_turns() -> None:
             await trio.lowlevel.checkpoint()
             most, before = max(most, writes() - before), writes()
         assert 1 <= most <= 2 * TASKS_PER_ROUND
+
+
+async def test_who_comes_later_hears_the_figures_of_an_idle_execution() -> None:
+    """Figures that do not change any more are told once to whoever has not heard them, and then no more."""
+    async with open_office() as office:
+        first, second = office.open_desk(), office.open_desk()
+        graph_id = await office.load(chain("a", "b"))
+        execution_id = await first.start(graph_id, completion="manual", events=["statistics:update"])
+        await first.wait_for("statistics:update")
+        await trio.sleep(5)
+        await second.say("execution:subscribe", executionId=execution_id, events=["statistics:update"])
+        await second.wait_for("statistics:update")
+        await trio.sleep(5)
+        assert len(second.heard("statistics:update")) == 1
