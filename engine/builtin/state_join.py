@@ -16,6 +16,9 @@ from proto.problem import Problem
 SELECTED_FIELDS = 1_000
 """Fields of one join, as many as a node keeps keys."""
 
+JOINS_AT_ONCE = 8
+"""Messages of a batch: each may make an object as large as the whole state, or a list of all that is missing."""
+
 _OUT, _PENDING = 0, 1
 
 DEFINITION = declare(
@@ -62,6 +65,8 @@ class JoinBuiltin(Builtin):
 
 class Join(OneByOne):
     """The latest value of each field of the joined object."""
+
+    batch_messages = JOINS_AT_ONCE
 
     def __init__(self, select: Mapping[str, str | float], key_field: str, value_field: str) -> None:
         self._fields_of: dict[str, list[str]] = {}

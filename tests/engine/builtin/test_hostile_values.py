@@ -6,7 +6,9 @@ import msgspec
 import pytest
 import trio
 
+from engine.builtin.keyed_state import STATE_BYTES
 from engine.builtin.one_by_one import BYTES_AT_ONCE
+from engine.builtin.state_join import JOIN
 from engine.builtin.state_window import WINDOW
 from engine.runtime import open_runtime
 from proto.execution import ExecuteOptions, ExecutionState
@@ -85,3 +87,14 @@ async def test_a_batch_of_large_messages_lets_others_run() -> None:
         await driver.send(*[{"value": 1, "rest": "x" * (BYTES_AT_ONCE + 1)}] * 10)
         assert turns >= 5
         nursery.cancel_scope.cancel()
+
+
+async def test_a_batch_of_a_large_join_is_small() -> None:
+    """Each message may emit the whole state, so few of them are handled in one go."""
+    async with driven(JOIN, select={f"field {number}": f"key {number}" for number in range(1_000)}) as driver:
+        for number in range(1_000):
+            await driver.send({"key": f"key {number}", "value": "x" * 900})
+        most = driver.handler.batch_messages
+        assert most is not None
+        outcomes = await driver.send(*[{"key": "key 1", "value": 1}] * most)
+        assert sum(len(text) for _, text in driver.texts(*outcomes)) <= 8 * STATE_BYTES
