@@ -94,6 +94,7 @@ def test_every_other_limit_has_its_row() -> None:
     others["MAX_INSTANCES"] = MAX_INSTANCES
     others["MOST_PROGRAMS"] = chain_abi.MOST_PROGRAMS
     others["MOST_INVOCATIONS"] = chain_abi.MOST_INVOCATIONS
+    others["MOST_PENDING"] = chain_abi.MOST_PENDING
     others["PATIENCE_MS"] = chain_guest.PATIENCE_MS
     others["MOST_MEMORY_BYTES"] = chain_guest.MOST_MEMORY_BYTES
     others["WASM_STACK_BYTES"] = capi.WASM_STACK_BYTES

@@ -88,7 +88,7 @@ class Chain:
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
         if self._guest is None:
             places = [
-                Place(sandbox.output_count, link.link, sandbox.limits)
+                Place(sandbox.output_count, link.link, sandbox.limits, link.entry)
                 for sandbox, link in zip(self._sandboxes, self._links, strict=True)
             ]
             self._guest = ChainGuest(self._machine, places, self._use, self._between_slices)

@@ -18,6 +18,7 @@ from wasm_host.limits import GuestLimits
 
 __all__ = [
     "MOST_INVOCATIONS",
+    "MOST_PENDING",
     "MOST_PROGRAMS",
     "Block",
     "ChainReader",
@@ -39,6 +40,10 @@ MOST_PROGRAMS: Final = 32
 MOST_INVOCATIONS: Final = 4096
 """Of one call (quickjs/chain.c): some milliseconds, after which others have their turn."""
 
+MOST_PENDING: Final = 16_384
+"""Values that one call may leave between its programs: room for what one invocation may emit, unless it asked for
+more. Every further program could add as much, and the host would hold all of it without backpressure."""
+
 _PLAIN_BYTES = 32 * 1024
 """Output that is read in one go: at most four thousand records, a few milliseconds."""
 
@@ -53,11 +58,15 @@ _BLOCKS = [struct.Struct(f"<{5 + 3 * count}I") for count in range(MOST_PROGRAMS 
 
 
 class Place(NamedTuple):
-    """What is known of a program: its output ports, the one that leads to the next program, and its limits."""
+    """What is known of a program: its output ports, the one that leads to the next program, its limits, its entry.
+
+    `entry` is the input port at which it is handed what the program before it passes on.
+    """
 
     outputs: int
     link: int | None
     limits: GuestLimits
+    entry: int = 0
 
 
 Message = tuple[int, int, bytes]
@@ -240,6 +249,8 @@ class ChainReader(OutputReader):
         if self._program >= 0:
             raise ProtocolViolation("the guest handed values over within an invocation")
         self._pending.append((program, port, self._value(payload)))
+        if len(self._pending) > MOST_PENDING:
+            raise OutputLimitExceeded("one call left too many values on their way", "emissions", MOST_PENDING)
 
     def _close(self) -> None:
         effects, cause = self._effects(self._emissions), self._cause
@@ -278,6 +289,7 @@ def judge(
         raise ProtocolViolation(f"the guest says that it began {count} messages of {len(batch)}")
     begun = batch if count == len(batch) else batch[:count]
     _check_counts(passage, closed, begun)
+    _check_inputs(passage, begun, places)
     if traced:
         _check_order(passage, begun, places)
 
@@ -296,6 +308,19 @@ def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> No
             raise ProtocolViolation("the guest says that it passed on more than it emitted")
     if came != [*[share[0] for share in shares], 0] or sum(came) != closed:
         raise ProtocolViolation("the guest's counts of invocations and of values contradict each other")
+
+
+def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[Place]) -> None:
+    """Whatever comes back as a message, or as an error's cause, came in at an input where something can."""
+    first = min([program for program, _, _ in begun])
+    for program, port, _ in passage.pending:
+        if program <= first or port != places[program].entry:
+            raise ProtocolViolation(f"the guest passed a value on to input {port} of program {program}")
+    for step in passage.steps:
+        if step.cause is None or (step.program > first and step.cause[0] == places[step.program].entry):
+            continue
+        if not any(step.program == program and step.cause[0] == port for program, port, _ in begun):
+            raise ProtocolViolation(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
 
 
 def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[Place]) -> None:

@@ -18,8 +18,9 @@ from wasm_host.limits import GuestLimits
 __all__ = ["MOST_MEMORY_BYTES", "PATIENCE_MS", "ChainGuest"]
 
 PATIENCE_MS: Final = 50
-"""Computing time of one invocation in a chain. One that takes longer gains nothing by being in a chain, and its
-messages go to guests of their own, where its own limit holds; what it has computed here is lost."""
+"""Computing time of one invocation in a chain, or less where a program of it may have less: whose invocation it is
+that computes is not known here. One that takes longer gains nothing by being in a chain, and its messages go to
+guests of their own, where its own limit holds; what it has computed here is lost."""
 
 MOST_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 """Linear memory of a chain's guest, however much its programs may have together: WebAssembly addresses four times
@@ -45,6 +46,7 @@ class ChainGuest(Guest):
     ) -> None:
         self._places = places
         self._shared_limits = _shared([place.limits for place in places])
+        self._patience_ms = min(PATIENCE_MS, *[place.limits.cpu_ms for place in places])
         self._is_ready = False
         super().__init__(machine, self._shared_limits, use, 0, between_slices, len(places))
         self._block_bytes = chain_abi.block_bytes(len(places))
@@ -75,7 +77,7 @@ class ChainGuest(Guest):
         self._write(at, data)
         self._clear_status()
         pending = self._living().start(self._chain, length)
-        code = await self._run(pending, chain_abi.MOST_INVOCATIONS, PATIENCE_MS)
+        code = await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
         if code:
             raise GuestTrapped(f"the guest gave up with code {code}")
         return await self._passage(batch, traced=traced)
@@ -116,13 +118,17 @@ class ChainGuest(Guest):
 
 
 def _shared(limits: Sequence[GuestLimits]) -> GuestLimits:
-    """What holds for the guest as a whole: it has the memory and the output of all, and the least time of any."""
+    """What holds for the guest as a whole: the memory of all, the output of the largest, and the least time.
+
+    What one invocation emits may wait within the guest, before the next program, and is told when a call returns
+    early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.
+    """
     return msgspec.structs.replace(
         limits[0],
         memory_bytes=min(MOST_MEMORY_BYTES, sum(each.memory_bytes for each in limits)),
-        output_bytes=sum(each.output_bytes for each in limits),
+        output_bytes=max(each.output_bytes for each in limits),
         log_bytes=max(each.log_bytes for each in limits),
         state_bytes=max(each.state_bytes for each in limits),
-        emissions=sum(each.emissions for each in limits),
+        emissions=max(each.emissions for each in limits),
         wall_ms=min(each.wall_ms for each in limits),
     )

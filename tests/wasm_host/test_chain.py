@@ -190,6 +190,25 @@ async def test_what_is_too_much_voids_the_call_and_ends_the_chain(attack: str) -
         assert (await sandboxes[2].process([(0, b"4")]))[0].emissions == [(0, b"2")]
 
 
+async def test_a_program_has_no_more_time_in_a_chain_than_alone() -> None:
+    """Less than a chain has patience for: the call is void, and the program's own limit is what it meets then."""
+    slow = handler("let n = 0; for (let i = 0; i < 800000; i++) n += i % 7; ctx.emit('out', n)")
+    async with open_host() as host:
+        sandboxes = [
+            host.sandbox(program, outputs=OUTPUTS, limits=GuestLimits(cpu_ms=cpu_ms))
+            for program, cpu_ms in ((doubling(), 2000), (slow, 1))
+        ]
+        chain = host.chain(sandboxes, [Link(link=0, memory_bytes=10**8), Link(memory_bytes=10**8)])
+        for place in range(2):
+            await chain.open(place)
+        assert await chain.process([(0, 0, b"1")], traced=False) is None
+        (effects,) = await sandboxes[1].process([(0, b"2")])
+        assert effects.error is not None
+        assert effects.error.name == "CpuLimitExceeded"
+        for place in range(2):
+            await chain.close(place)
+
+
 async def test_a_cancelled_call_has_done_nothing() -> None:
     """The chain is no more, and its programs go on alone with the state that they had."""
     count = handler("ctx.setState('n', (ctx.getState('n') ?? 0) + 1); ctx.emit('out', value)")

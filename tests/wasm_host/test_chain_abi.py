@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wasm_host import chain_abi
 from wasm_host.abi import RECORD
 from wasm_host.chain_abi import ChainReader, Message, Passage, Place, Share, Step
-from wasm_host.errors import GuestFault, ProtocolViolation
+from wasm_host.errors import GuestError, GuestFault, OutputLimitExceeded, ProtocolViolation
 from wasm_host.limits import GuestLimits
 
 PLACES = [Place(2, 0, GuestLimits()), Place(2, 1, GuestLimits()), Place(1, None, GuestLimits(emissions=3))]
@@ -150,6 +150,29 @@ def test_counts_that_contradict_each_other_are_refused(shares: list[Share], clos
         judged(shares, closed, begun)
 
 
+@pytest.mark.parametrize("pending", [(0, 0), (1, 1), (1, 65535)])
+def test_what_is_left_waits_where_values_are_passed_on(pending: tuple[int, int]) -> None:
+    """Behind the first program, at the input to which the link before it leads; elsewhere it is a lie."""
+    program, port = pending
+    shares = [(1, 0, 0), (0, 0, 0), (0, 0, 0)] if program == 0 else [(2, 1, 1), (0, 0, 0), (0, 0, 0)]
+    with pytest.raises(ProtocolViolation):
+        judged(shares, sum([share[0] for share in shares]), 2, pending=[(program, port, b"1")])
+
+
+@pytest.mark.parametrize(("program", "port"), [(0, 1), (0, 65535), (1, 1), (2, 7)])
+def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: int) -> None:
+    """That of the batch, or the one to which a link leads; the host names the port in what it reports."""
+    shares = [(2, 2, 2), (2, 2, 2), (2, 0, 0)]
+    error = GuestError("E", "m", "")
+    wrong = Step(program, [], error=error, cause=(port, b"1"))
+    passage = Passage([wrong], 2, [], shares)
+    batch = [(0, 0, b"1"), (0, 0, b"2")]
+    with pytest.raises(ProtocolViolation):
+        chain_abi.judge(passage, 6, batch, PLACES, traced=False)
+    right = Step(program, [], error=error, cause=(0, b"1"))
+    chain_abi.judge(Passage([right], 2, [], shares), 6, batch, PLACES, traced=False)
+
+
 @pytest.mark.parametrize("programs", [[0, 1, 0], [1, 0, 0, 1], [0, 0, 1, 1, 1], [2, 0, 1, 0, 1], [0, 1, 0, 2, 1]])
 def test_a_trace_that_cannot_have_happened_is_refused(programs: list[int]) -> None:
     """Every invocation has a message, and every message its invocation."""
@@ -158,6 +181,14 @@ def test_a_trace_that_cannot_have_happened_is_refused(programs: list[int]) -> No
     shares = [(counts[0], counts[1], counts[0] + counts[1]), (counts[1], counts[2], counts[2]), (counts[2], 0, 0)]
     with pytest.raises(ProtocolViolation):
         judged(shares, len(programs), 2, steps=steps)
+
+
+def test_what_is_left_is_bounded() -> None:
+    """The host would hold it, however many programs multiply."""
+    most = b"".join(record(PENDING, 1, b"1", closes=False) for _ in range(chain_abi.MOST_PENDING))
+    assert len(read(most)[1]) == chain_abi.MOST_PENDING
+    with pytest.raises(OutputLimitExceeded):
+        read(most + record(PENDING, 1, b"1", closes=False))
 
 
 def test_a_batch_is_framed_as_the_header_says() -> None:
