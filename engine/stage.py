@@ -33,7 +33,7 @@ _CALL_BYTES = 1024 * 1024
 """Values of one call: beyond it the messages are divided among several."""
 
 _EFFECTS_AT_ONCE = 500
-"""Steps and log lines that are seen to without a look at other tasks."""
+"""Steps, log lines and values that are seen to without a look at other tasks, but for those of one step."""
 
 _Work = tuple[int, Message, bool]
 """The place of an instance, a message that is counted as in flight, and whether it is counted as taken."""
@@ -114,8 +114,7 @@ class Stage:
         """Take messages through the chain until none is left, or the chain is no more."""
         while work and self._chain is not None:
             part = self._next_part(work)
-            traced = bool(self._circuit.flow_observers or self._circuit.call_observers)
-            passage = await self._call(self._chain, part, traced=traced)
+            passage, traced = await self._call(self._chain, part)
             if passage is None:
                 self._chain = None
                 work.extendleft(reversed(part))
@@ -140,9 +139,11 @@ class Stage:
             part.append(work.popleft())
         return part
 
-    async def _call(self, chain: Chain, part: Sequence[_Work], *, traced: bool) -> Passage | None:
+    async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[Passage | None, bool]:
+        """What came of a call, and whether it was traced: whoever watches when the gate opens is told."""
         circuit = self._circuit
         await circuit.gate.enter()
+        traced = bool(circuit.flow_observers or circuit.call_observers)
         started = trio.current_time()
         self.state = "processing"
         try:
@@ -155,7 +156,7 @@ class Stage:
         if passage is not None:
             self._times = started, trio.current_time()
             self._count(passage, *self._times)
-        return passage
+        return passage, traced
 
     def _count(self, passage: Passage, started: float, ended: float) -> None:
         """Each invocation is charged its mean share of the call, whichever instance it was of."""
@@ -179,7 +180,11 @@ class Stage:
                 self._edge_to(at).taken += invocations - (came if at == place else 0)
             if passed:
                 self._edge_to(at + 1).sent += passed
-        pending = [self._pending(at, port, value, lanes[at]) for at, port, value in passage.pending]
+        pending: list[_Work] = []
+        for start in range(0, len(passage.pending), _EFFECTS_AT_ONCE):
+            some = passage.pending[start : start + _EFFECTS_AT_ONCE]
+            pending += [self._pending(at, port, value, lanes[at]) for at, port, value in some]
+            await trio.lowlevel.checkpoint()
         self._circuit.in_flight.add(len(pending))
         seen = 0
         for step in passage.steps:
@@ -190,7 +195,7 @@ class Stage:
             else:
                 port, value = step.cause or (0, b"null")
                 await member.handle_failure(Message(port, value, lane=lane), step.error)
-            seen += 1 + len(step.logs)
+            seen += 1 + len(step.logs) + len(step.emissions)
             if seen > _EFFECTS_AT_ONCE:
                 seen = 0
                 await trio.lowlevel.checkpoint()
@@ -205,8 +210,9 @@ class Stage:
         passed = self._passed
         heard: dict[int, list[tuple[Message, Outcome]]] = {}
         begun = iter(part)
+        seen = 0
         try:
-            for seen, step in enumerate(passage.steps, 1):
+            for step in passage.steps:
                 at = step.program
                 member, link = members[at], links[at]
                 is_inner = bool(passed[at])
@@ -226,7 +232,9 @@ class Stage:
                         await circuit.send(member.node, ((port, value),), message.lane)
                 if is_inner:
                     circuit.in_flight.finish(1)
-                if not seen % _EFFECTS_AT_ONCE:
+                seen += 1 + len(step.logs) + len(step.emissions)
+                if seen > _EFFECTS_AT_ONCE:
+                    seen = 0
                     await trio.lowlevel.checkpoint()
         finally:
             self._report_calls(heard)

@@ -226,6 +226,25 @@ async def test_a_pause_holds_a_chain() -> None:
         await life.execution.stop(drain=False)
 
 
+async def test_who_begins_to_watch_during_a_pause_misses_nothing_of_what_follows() -> None:
+    """Also of the messages that a chain had taken when the pause began."""
+    tap = Tap()
+    async with open_parts(BODIES) as (_, parts), trio.open_nursery() as nursery:
+        life = await living(nursery, row("js.count", "js.count"), parts)
+        await trio.testing.wait_all_tasks_blocked()
+        await life.inject("n0", 1, 2)
+        await life.execution.pause()
+        await trio.testing.wait_all_tasks_blocked()
+        assert life.journal.values("z-end") == []
+        life.execution.add_flow_observer(tap)
+        await life.execution.resume()
+        await life.execution.wait_quiescent()
+        await life.execution.stop(drain=False)
+    seen = [name for name, _, _ in tap.invocations if name != "z-end"]
+    assert seen == ["n0", "n1", "n0", "n1"]
+    assert [value for *_, value in tap.hops] == [b"1", b"1", b"2", b"2"]
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 async def test_a_pause_and_a_stop_do_not_wait_for_a_chain_that_spins(place: int) -> None:
     """The one holds it between two slices, the other ends it; then every node cleans up, its state at hand."""
