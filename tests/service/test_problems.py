@@ -8,6 +8,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarg
 
 from engine import errors
 from proto.problem import Problem
+from service.network.dispatcher import EventOverloadError
 from service.problems import RefusalError, answer_to
 
 PROBLEM = Problem(code="edge.cycle", path="edges", message="The edges form a cycle")
@@ -29,6 +30,7 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.TooManyExecutionsError: (errors.TooManyExecutionsError(100), 409),
     errors.InboxFullError: (errors.InboxFullError("n", 5.0), 429),
     errors.HeldQueueFullError: (errors.HeldQueueFullError("e", 10_000), 429),
+    EventOverloadError: (EventOverloadError("No room"), 429),
     errors.QuotaError: (errors.QuotaError("Too many"), 409),
     errors.InjectionRateError: (errors.InjectionRateError(100, 3), 429),
 }
