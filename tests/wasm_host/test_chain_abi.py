@@ -173,6 +173,34 @@ def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: in
     chain_abi.judge(Passage([right], 2, [], shares), 6, batch, PLACES, traced=False)
 
 
+NUMBERS = st.integers(0, 3) | st.integers(0, 2**32 - 1)
+
+
+@given(
+    records=st.lists(RECORDS, max_size=6),
+    block=st.lists(NUMBERS, min_size=14, max_size=14),
+    ports=st.lists(st.integers(0, 1), min_size=1, max_size=3),
+    traced=st.booleans(),
+)
+def test_any_answer_is_believed_or_refused(
+    records: list[bytes], block: list[int], ports: list[int], traced: bool
+) -> None:
+    """By GuestFault and nothing else; what is believed names only inputs at which something can come in."""
+    batch = [(0, port, b"1") for port in ports]
+    said = chain_abi.read_block(struct.pack("<14I", *block), len(PLACES))
+    try:
+        steps, pending = read(b"".join(records), traced=traced)
+        chain_abi.judge(
+            Passage(steps, said.begun, pending, said.shares), said.closed, batch, PLACES, traced=traced
+        )
+    except GuestFault:
+        return
+    assert sum([share[0] for share in said.shares]) == said.closed <= chain_abi.MOST_INVOCATIONS
+    assert all(program and not port for program, port, _ in pending)
+    causes = [(step.program, step.cause[0]) for step in steps if step.cause is not None]
+    assert all(port in ports if program == 0 else port == 0 for program, port in causes)
+
+
 @pytest.mark.parametrize("programs", [[0, 1, 0], [1, 0, 0, 1], [0, 0, 1, 1, 1], [2, 0, 1, 0, 1], [0, 1, 0, 2, 1]])
 def test_a_trace_that_cannot_have_happened_is_refused(programs: list[int]) -> None:
     """Every invocation has a message, and every message its invocation."""
