@@ -174,6 +174,28 @@ def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: in
 
 
 NUMBERS = st.integers(0, 3) | st.integers(0, 2**32 - 1)
+LEFT = st.tuples(st.integers(0, 2), st.integers(0, 2))
+
+
+@given(left=st.lists(LEFT, max_size=3), failed=st.lists(LEFT, max_size=2))
+def test_an_answer_whose_counts_agree_names_real_inputs_or_is_refused(
+    left: list[tuple[int, int]], failed: list[tuple[int, int]]
+) -> None:
+    """However well it counts: what is left waits behind the first program, and errors were of real messages."""
+    came = [2, 3, 3]
+    taken = [came[program] - [at for at, _ in left].count(program) for program in range(3)]
+    shares = [(taken[0], 3, 3), (taken[1], 3, 3), (taken[2], 0, 0)]
+    error = GuestError("E", "m", "")
+    steps = [Step(program, [], error=error, cause=(port, b"1")) for program, port in failed]
+    pending = [(program, port, b"1") for program, port in left]
+    is_real = all(program and not port for program, port in left) and not any(port for _, port in failed)
+    try:
+        batch = [(0, 0, b"1"), (0, 0, b"2")]
+        chain_abi.judge(Passage(steps, 2, pending, shares), sum(taken), batch, PLACES, traced=False)
+    except ProtocolViolation:
+        assert not is_real or not sum(taken) or min(taken) < 0
+    else:
+        assert is_real
 
 
 @given(
