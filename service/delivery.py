@@ -9,6 +9,10 @@ connection of the one stayed open for ever, and the other never got his reply.
 So the last event of a reply is sent without being cancelled, and the news that a caller is gone is kept back for a
 while, when his request has come whole and its reply has not gone out. Whether he is really gone or only reads,
 nobody can tell before writing to him; a while of work for nobody is what that costs.
+
+A request may also be answered before its body has come: it was too large, or its caller is not known. Hypercorn
+closes the connection then, because what follows on it is not the next request; so the reply has to say so
+(RFC 9112 section 9.6), or the caller's next request is lost on it.
 """
 
 import trio
@@ -18,11 +22,18 @@ from hypercorn.typing import (
     ASGIReceiveEvent,
     ASGISendCallable,
     ASGISendEvent,
+    HTTPScope,
     Scope,
 )
 
+from service.guarded_connections import WHOLE_BODY
+
 PATIENCE_SECONDS = 5.0
 """How long a request whose caller says no more may still work on its reply: as long as an injection may wait."""
+
+
+ARRIVAL_SECONDS = 0.02
+"""How long a reply that is ready waits for the rest of a body: one that is on its way spares the connection."""
 
 
 class WholeReplies:
@@ -35,15 +46,16 @@ class WholeReplies:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        has_come_whole = False
+        come_whole = trio.Event()
         replying_last = trio.Event()
+        has_body = WHOLE_BODY not in scope and _announces_body(scope)
 
         async def receive_patiently() -> ASGIReceiveEvent:
-            nonlocal has_come_whole
             event = await receive()
             if event["type"] == "http.request":
-                has_come_whole = not event["more_body"]
-            elif has_come_whole and not replying_last.is_set():
+                if not event["more_body"]:
+                    come_whole.set()
+            elif come_whole.is_set() and not replying_last.is_set():
                 with trio.move_on_after(PATIENCE_SECONDS):
                     await replying_last.wait()
             return event
@@ -53,7 +65,23 @@ class WholeReplies:
                 replying_last.set()  # before it is sent: from here on the shield protects it
                 with trio.CancelScope(shield=True):
                     await send(event)
+            elif event["type"] == "http.response.start" and has_body and not come_whole.is_set():
+                with trio.move_on_after(ARRIVAL_SECONDS):
+                    await come_whole.wait()
+                if not come_whole.is_set():
+                    event["headers"] = [*event["headers"], (b"connection", b"close")]
+                await send(event)
             else:
                 await send(event)
 
         await self._application(scope, receive_patiently, send_whole)
+
+
+def _announces_body(scope: HTTPScope) -> bool:
+    """Whether a body follows the head of a request over HTTP/1, whose connections can be told to end."""
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        return False
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )

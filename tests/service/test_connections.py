@@ -181,3 +181,30 @@ def test_as_many_files_may_be_open_as_the_user_may_have() -> None:
     assert limit == soft
     assert soft == hard or soft >= ENOUGH
     assert raise_descriptor_limit() == limit
+
+
+async def test_a_reply_to_half_a_body_says_that_the_connection_ends() -> None:
+    """Who is refused before his body has come is told not to send his next request on this connection."""
+    async with _served() as port:
+        stream = await _connect(port)
+        async with stream:
+            head = b"POST /api/graphs HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
+            await stream.send_all(head + b"Content-Length: 1000\r\n\r\n<a")
+            reply = await _read_all(stream)
+    assert reply.startswith(b"HTTP/1.1 415")
+    assert b"connection: close" in reply.lower()
+
+
+async def test_a_reply_to_a_whole_body_keeps_the_connection() -> None:
+    """Who is refused after his whole body has come goes on with his next request."""
+    async with _served() as port:
+        stream = await _connect(port)
+        async with stream:
+            head = b"POST /api/graphs HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\n"
+            await stream.send_all(head + b"Content-Length: 4\r\n\r\n<a/>")
+            refused = await stream.receive_some()
+            await stream.send_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answered = await _read_all(stream)
+    assert refused.startswith(b"HTTP/1.1 415")
+    assert b"connection: close" not in refused.lower()
+    assert b"HTTP/1.1 200" in answered
