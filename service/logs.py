@@ -4,13 +4,14 @@ import json
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
 from engine.handler import HandlerError, LogLine
 from engine.observer import ExecutionObserver
 from proto.execution import ExecutionSnapshot, ExecutionState
+from service.log_stream import UnblockedStream
 from service.settings import LogFormat
 
 log = structlog.get_logger("executions")
@@ -18,8 +19,10 @@ log = structlog.get_logger("executions")
 
 def start_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
     """Send what this program and its libraries log to ``stream`` (standard error when not given)."""
-    target = sys.stderr if stream is None else stream
-    as_json = form == "json" or (form == "auto" and not target.isatty())
+    shown = sys.stderr if stream is None else stream
+    is_terminal = shown.isatty()
+    as_json = form == "json" or (form == "auto" and not is_terminal)
+    target = cast("TextIO", UnblockedStream(shown)) if stream is None else shown
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,  # the trace id of the request that this is for
@@ -27,7 +30,7 @@ def start_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> 
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: list[Any] = [_to_json] if as_json else [_escape_controls, _console(colours=target.isatty())]
+    renderer: list[Any] = [_to_json] if as_json else [_escape_controls, _console(colours=is_terminal)]
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
