@@ -46,7 +46,8 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
 
 def _cost(bench: Bench, own: Own, workload: Workload, units: int) -> Measured:
     async def measure() -> float:
-        count = max(1, bench.scale.samples * 20 // units // workload.executions) * workload.executions
+        # So many for each execution, or the batches of many would be smaller, which looks as if their cost grew.
+        count = max(1, bench.scale.samples * 50 // units) * workload.executions
         return 1e6 * await own.throughput(workload, count) / units
 
     return measure
