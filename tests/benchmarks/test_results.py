@@ -48,7 +48,8 @@ def test_the_smoke_mode_fills_every_family(tmp_path: Path) -> None:
         "growth",
     }
     assert expected <= families
-    assert all(value > 0 for each in run.rows for value in each.rounds if each.family not in {"hop", "sockets"})
+    # Processor time is counted in steps of 10 ms, and a hop is a difference: so little may come to nothing.
+    assert all(value > 0 for each in run.rows for value in each.rounds if each.unit == "messages/s")
     assert all((tmp_path / f"{family}.svg").exists() for family in families)
     assert "| throughput, 3 JavaScript nodes | not measured |" in (tmp_path / "latest.md").read_text()
 
