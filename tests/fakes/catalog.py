@@ -12,13 +12,13 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import h11
 import httpx
 import trio
+
+from tests.fakes.small_http import Answer, Direct, HangUpError, as_json, serving
 
 Behaviour = Literal[
     "well",
@@ -37,33 +37,10 @@ Behaviour = Literal[
     "status 503",
 ]
 
-MISBEHAVIOURS: tuple[Behaviour, ...] = (
-    "silent",
-    "hangs up",
-    "half an answer",
-    "garbage",
-    "wrong shape",
-    "wrong items",
-    "endless",
-    "redirects",
-    "status 401",
-    "status 404",
-    "status 429",
-    "status 500",
-    "status 503",
-)
+MISBEHAVIOURS: tuple[Behaviour, ...] = tuple(each for each in get_args(Behaviour) if each != "well")
 """Everything after which nobody knows what the catalog has."""
 
-Answer = tuple[int, dict[str, str], bytes]
 PUBLIC = {"visibility": "public", "actions": {"read": {"anyOf": ["public"]}}}
-
-
-class HangUpError(Exception):
-    """The connection is to be closed; ``begun`` is sent before."""
-
-    def __init__(self, begun: bytes = b"") -> None:
-        super().__init__()
-        self.begun = begun
 
 
 class FakeCatalog:
@@ -166,7 +143,7 @@ class FakeCatalog:
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
         """The catalog without a socket."""
-        return _Direct(self)
+        return Direct(self.answer)
 
     # What it answers
 
@@ -185,16 +162,16 @@ class FakeCatalog:
         if behaviour == "garbage":
             return 200, {}, b"<html>surely not JSON</html>"
         if behaviour == "wrong shape":
-            return _json(200, {"resources": {"not": "a list"}})
+            return as_json(200, {"resources": {"not": "a list"}})
         if behaviour == "wrong items":
-            return _json(200, [7, None, {"id": 7, "key": []}, {"id": "", "key": ""}])
+            return as_json(200, [7, None, {"id": 7, "key": []}, {"id": "", "key": ""}])
         if behaviour == "redirects":
-            return _json(307, {}, {"Location": f"{self.url}/elsewhere"})
+            return as_json(307, {}, {"Location": f"{self.url}/elsewhere"})
         if behaviour.startswith("status"):
             status = int(behaviour.removeprefix("status "))
-            return _json(status, {"error": "Oops"}, {"Retry-After": self.retry_after} if status == 429 else {})
+            return as_json(status, {"error": "Oops"}, {"Retry-After": self.retry_after} if status == 429 else {})
         if headers.get("x-service-auth") != self.token:
-            return _json(403, {"error": "Forbidden"})
+            return as_json(403, {"error": "Forbidden"})
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         return self._serve(method, unquote(parts.path), query, headers, json.loads(body) if body else None)
@@ -207,14 +184,14 @@ class FakeCatalog:
                 return self._created(body)
             case "PATCH", ["resources", resource_id] if resource_id in self.resources:
                 self.change(self.resources[resource_id], **body)
-                return _json(200, self.resources[resource_id])
+                return as_json(200, self.resources[resource_id])
             case "GET", ["resources", resource_id, "artifacts"] if resource_id in self.resources:
-                return _json(200, self.artifacts.get(resource_id, []))
+                return as_json(200, self.artifacts.get(resource_id, []))
             case "GET", ["artifacts", artifact_id, "download"] if artifact_id in self.contents:
                 return 200, {"Content-Type": "application/octet-stream"}, self.contents[artifact_id]
             case "GET", ["components", component_id] if component_id in self.components:
-                return _json(200, self.components[component_id])
-        return _json(404, {"error": "Not found"})
+                return as_json(200, self.components[component_id])
+        return as_json(404, {"error": "Not found"})
 
     def _listed(self, query: dict[str, str], known: str) -> Answer:
         found = [
@@ -226,7 +203,7 @@ class FakeCatalog:
         if self.pages:
             offset = int(query["offset"])
             found = found[offset : offset + int(query["limit"])]
-        status, headers, body = _json(200, {"resources": found} if self.is_wrapped else found)
+        status, headers, body = as_json(200, {"resources": found} if self.is_wrapped else found)
         etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
         if not self.etags:
             return status, headers, body
@@ -234,84 +211,18 @@ class FakeCatalog:
 
     def _created(self, body: Any) -> Answer:
         if self.by_key(body["key"]) is not None:
-            return _json(400, {"error": "A resource with this key already exists"})
+            return as_json(400, {"error": "A resource with this key already exists"})
         if body["key"] in self.refused_keys:
-            return _json(400, {"error": "Invalid component manifest", "details": []})
+            return as_json(400, {"error": "Invalid component manifest", "details": []})
         fields = {name: value for name, value in body.items() if name not in {"key", "type", "metadata"}}
         private = {"accessPolicy": {"visibility": "private"}, "status": "draft"}
-        return _json(201, self.add(body["key"], body["type"], body["metadata"], **{**private, **fields}))
-
-
-def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> Answer:
-    return status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(body).encode()
-
-
-class _Direct(httpx.AsyncBaseTransport):
-    def __init__(self, catalog: FakeCatalog) -> None:
-        self._catalog = catalog
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        target = request.url.raw_path.decode()
-        try:
-            status, own, body = await self._catalog.answer(request.method, target, headers, await request.aread())
-        except HangUpError as error:
-            raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from error
-        return httpx.Response(status, headers=own, stream=httpx.ByteStream(body))
+        return as_json(201, self.add(body["key"], body["type"], body["metadata"], **{**private, **fields}))
 
 
 @asynccontextmanager
 async def serving_catalog(catalog: FakeCatalog | None = None, port: int = 0) -> AsyncIterator[FakeCatalog]:
     """A fake catalog on a port of the loopback interface; 0 for any free one."""
     catalog = catalog or FakeCatalog()
-    async with trio.open_nursery() as nursery:
-        serve = partial(trio.serve_tcp, partial(_talk, catalog), port, host="127.0.0.1")
-        listeners = await nursery.start(serve)
-        catalog.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    async with serving(catalog.answer, port) as url:
+        catalog.url = url
         yield catalog
-        nursery.cancel_scope.cancel()
-
-
-async def _talk(catalog: FakeCatalog, stream: trio.SocketStream) -> None:
-    """One connection, kept alive from request to request."""
-    connection = h11.Connection(h11.SERVER)
-    try:
-        while (found := await _read(connection, stream)) is not None:
-            request, body = found
-            headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-            try:
-                status, own, answer = await catalog.answer(
-                    request.method.decode(), request.target.decode(), headers, body
-                )
-            except HangUpError as error:
-                await stream.send_all(error.begun)
-                return
-            lengths = {} if status == 304 else {"Content-Length": str(len(answer))}
-            for event in (
-                h11.Response(status_code=status, headers=list((own | lengths).items())),
-                h11.Data(data=answer),
-                h11.EndOfMessage(),
-            ):
-                await stream.send_all(connection.send(event) or b"")
-            connection.start_next_cycle()
-    except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
-        return  # the client has heard enough
-    finally:
-        await stream.aclose()
-
-
-async def _read(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:
-    request: h11.Request | None = None
-    body = b""
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await stream.receive_some())
-        elif isinstance(event, h11.Request):
-            request = event
-        elif isinstance(event, h11.Data):
-            body += bytes(event.data)
-        elif isinstance(event, h11.EndOfMessage) and request is not None:
-            return request, body
-        else:
-            return None

@@ -10,12 +10,12 @@ The same service answers without a socket through ``logging.transport``, for tes
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Literal
 
-import h11
 import httpx
 import trio
+
+from tests.fakes.small_http import Answer, Direct, HangUpError, as_json, serving
 
 Behaviour = Literal[
     "well",
@@ -34,12 +34,6 @@ ABSENCES: tuple[Behaviour, ...] = ("hangs up", "garbage", "status 500", "status 
 """Everything after which the same may be sent again."""
 
 RETRY_AFTER_SECONDS = 7
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-class HangUpError(Exception):
-    """The connection is to be closed in the place of an answer."""
 
 
 class FakeLogging:
@@ -95,7 +89,7 @@ class FakeLogging:
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
         """The service without a socket."""
-        return _Direct(self)
+        return Direct(self.answer)
 
     async def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer a request, or do what stands for it."""
@@ -108,14 +102,14 @@ class FakeLogging:
         if behaviour == "garbage":
             return 200, {}, b"<html>surely not JSON</html>"
         if behaviour == "wrong shape":
-            return _json(200, "neither an object nor a list")
+            return as_json(200, "neither an object nor a list")
         if behaviour.startswith("status"):
             status = int(behaviour.removeprefix("status "))
-            return _json(
+            return as_json(
                 status, {"error": "Oops"}, {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 429 else {}
             )
         if self.secret and headers.get("authorization") != f"Bearer {self.secret}":
-            return _json(401, {"error": "Unauthorized"})
+            return as_json(401, {"error": "Unauthorized"})
         return self._serve(method, path, headers.get("x-org-id", ""), json.loads(body) if body else None)
 
     def _serve(self, method: str, path: str, org: str, body: Any) -> Answer:
@@ -123,95 +117,35 @@ class FakeLogging:
             case "POST", "/api/logs/streams":
                 self._made += 1
                 self._streams[f"stream-{self._made}"] = body["name"]
-                return _json(201, {"id": f"stream-{self._made}", "name": body["name"]})
+                return as_json(201, {"id": f"stream-{self._made}", "name": body["name"]})
             case "POST", "/api/logs/ingest":
                 name = self._streams.get(body["streamId"])
                 if name is None:
-                    return _json(404, {"error": "Stream not found"})
+                    return as_json(404, {"error": "Stream not found"})
                 self.sizes.append(len(body["entries"]))
                 self.logs.setdefault(name, []).extend(body["entries"])
-                return _json(202, {"ingested": len(body["entries"])})
+                return as_json(202, {"ingested": len(body["entries"])})
             case "GET", "/api/metrics":
                 found = self.metrics(org)
-                return _json(200, {"metrics": found} if self.wrapped_lists else found)
+                return as_json(200, {"metrics": found} if self.wrapped_lists else found)
             case "POST", "/api/metrics":
-                return _json(201, {"id": self.add_metric(org, body["name"], body["metricType"])})
+                return as_json(201, {"id": self.add_metric(org, body["name"], body["metricType"])})
             case "POST", "/api/metrics/ingest":
                 metric = self._metrics.get(body["metricId"])
                 if metric is None:
-                    return _json(404, {"error": "Metric not found"})
+                    return as_json(404, {"error": "Metric not found"})
                 self.points.setdefault((metric["orgId"], metric["name"]), []).extend(body["dataPoints"])
                 return 202, {}, b""
             case "POST", "/api/traces/ingest":
                 self.spans.extend(body["spans"])
-                return _json(202, {"ingested": len(body["spans"])})
-        return _json(404, {"error": "Not found"})
-
-
-def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> Answer:
-    return status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(body).encode()
-
-
-class _Direct(httpx.AsyncBaseTransport):
-    def __init__(self, logging: FakeLogging) -> None:
-        self._logging = logging
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        try:
-            status, own, body = await self._logging.answer(
-                request.method, request.url.path, headers, await request.aread()
-            )
-        except HangUpError as error:
-            raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from error
-        return httpx.Response(status, headers=own, stream=httpx.ByteStream(body))
+                return as_json(202, {"ingested": len(body["spans"])})
+        return as_json(404, {"error": "Not found"})
 
 
 @asynccontextmanager
 async def serving_logging(logging: FakeLogging | None = None, port: int = 0) -> AsyncIterator[FakeLogging]:
     """A fake logging service on a port of the loopback interface; 0 for any free one."""
     logging = logging or FakeLogging()
-    async with trio.open_nursery() as nursery:
-        serve = partial(trio.serve_tcp, partial(_talk, logging), port, host="127.0.0.1")
-        listeners = await nursery.start(serve)
-        logging.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    async with serving(logging.answer, port) as url:
+        logging.url = url
         yield logging
-        nursery.cancel_scope.cancel()
-
-
-async def _talk(logging: FakeLogging, stream: trio.SocketStream) -> None:
-    """One connection, kept alive from request to request."""
-    connection = h11.Connection(h11.SERVER)
-    try:
-        while (found := await _read(connection, stream)) is not None:
-            request, body = found
-            headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-            method, path = request.method.decode(), request.target.decode()
-            status, own, answer = await logging.answer(method, path, headers, body)
-            lengths = {"Content-Length": str(len(answer))}
-            for event in (
-                h11.Response(status_code=status, headers=list((own | lengths).items())),
-                h11.Data(data=answer),
-                h11.EndOfMessage(),
-            ):
-                await stream.send_all(connection.send(event) or b"")
-            connection.start_next_cycle()
-    except (trio.BrokenResourceError, trio.ClosedResourceError, HangUpError):
-        return
-
-
-async def _read(connection: h11.Connection, stream: trio.SocketStream) -> tuple[h11.Request, bytes] | None:
-    request: h11.Request | None = None
-    body = b""
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await stream.receive_some())
-        elif isinstance(event, h11.Request):
-            request = event
-        elif isinstance(event, h11.Data):
-            body += bytes(event.data)
-        elif isinstance(event, h11.EndOfMessage) and request is not None:
-            return request, body
-        else:
-            return None
