@@ -8,9 +8,7 @@ for Node.js broadcasts the same events to the same clients. Fails where a client
 """
 
 import argparse
-import http.client
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -20,7 +18,9 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.measure import percentile
 from benchmarks.peer import PeerMissingError, node_command
+from benchmarks.plain_http import Connection
 from benchmarks.serving import Served, serve
 
 TICK_SECONDS = 0.02
@@ -116,17 +116,7 @@ class Api:
     """The service's HTTP interface, on one kept connection."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-
-    def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One request."""
-        data = None if body is None else json.dumps(body)
-        self._connection.request(method, path, data, {"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
-        found: dict[str, Any] = json.loads(answer.read() or b"{}")
-        if answer.status >= 400:
-            raise RuntimeError(f"{method} {path}: {answer.status} {found}")
-        return found
+        self.call = Connection(port).json
 
     def start(self) -> str:
         """A running execution."""
@@ -168,7 +158,7 @@ def _watched(api: Api, served: Served, execution_id: str, clients: Clients, load
     used = served.processor_seconds()
     rate = api.push(execution_id, load)
     busy = (served.processor_seconds() - used) / load.seconds
-    api.call("POST", f"/api/executions/{execution_id}/complete")
+    api.call("POST", f"/api/executions/{execution_id}/complete", {})
     if load.watchers:
         clients.wait("completed", load.watchers)
     return _row(what, rate, clients.counts(), load, busy)
@@ -179,14 +169,14 @@ def _row(what: str, rate: float, counts: dict[str, Any], load: Load, busy: float
         raise RuntimeError(f"{counts['ended']} clients lost their connection")
     heard = counts["flow"] / max(1, load.watchers)
     missed = counts["skipped"] / max(1, load.watchers)
-    ages = sorted(counts["ages_ms"])
+    ages = counts["ages_ms"]
     return Row(
         what,
         rate,
         events_per_second=heard / load.seconds,
         skipped_share=missed / (heard + missed) if heard + missed else 0.0,
-        age_p50_ms=statistics.median(ages) if ages else 0.0,
-        age_p99_ms=ages[int(len(ages) * 0.99)] if ages else 0.0,
+        age_p50_ms=percentile(ages, 50) if ages else 0.0,
+        age_p99_ms=percentile(ages, 99) if ages else 0.0,
         busy_share=busy,
         ends=f"{counts['completed']} of {load.watchers}" if load.watchers else "",
     )

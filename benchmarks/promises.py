@@ -1,5 +1,6 @@
 """What must hold: the project's bounds, each looked up among the figures of a run."""
 
+import statistics
 from collections.abc import Sequence
 from typing import Literal
 
@@ -88,6 +89,4 @@ def _verdict(promise: Promise, rows: dict[tuple[str, str], Result]) -> Verdict:
 
 def _ratio(rounds: Sequence[float], others: Sequence[float]) -> float:
     """The median of the ratios within each round: both were taken within seconds of each other."""
-    ratios = sorted(one / other for one, other in zip(rounds, others, strict=True))
-    middle = len(ratios) // 2
-    return ratios[middle] if len(ratios) % 2 else (ratios[middle - 1] + ratios[middle]) / 2
+    return statistics.median(one / other for one, other in zip(rounds, others, strict=True))
