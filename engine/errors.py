@@ -21,7 +21,10 @@
         ├── TooManyExecutionsError
         ├── InboxFullError
         ├── HeldQueueFullError
-        └── InjectionRateError
+        ├── InjectionRateError
+        └── MemoryBoundError       memory that tenants cause is bounded (engine.ledger)
+            ├── OwnerMemoryError       what belongs to one owner holds as much as it may
+            └── ProcessMemoryError     what belongs to all of them together does
 
 Errors inside handlers are not here: they are values (:class:`engine.handler.HandlerError`).
 """
@@ -221,3 +224,39 @@ class InjectionRateError(OverloadedError):
             f"or try again in {retry_after_seconds} s"
         )
         self.retry_after_seconds = retry_after_seconds
+
+
+class MemoryBoundError(OverloadedError):
+    """Memory that tenants cause is at a bound; nothing was taken in.
+
+    Args:
+        size_bytes: what was asked for.
+        bound_bytes: the bound.
+        setting: what sets it.
+    """
+
+    code = "memory.bound"
+    whose = "What tenants hold"
+    remedy = "try again later"
+
+    def __init__(self, size_bytes: int, bound_bytes: int, setting: str) -> None:
+        super().__init__(
+            f"{self.whose} is at its bound of {bound_bytes} bytes of memory ({setting}), and {size_bytes} more "
+            f"were asked for; {self.remedy}"
+        )
+
+
+class OwnerMemoryError(MemoryBoundError):
+    """What belongs to one owner holds as much memory as it may."""
+
+    code = "memory.owner_bound"
+    whose = "What you hold here"
+    remedy = "let executions drain, stop or delete some, or unload graphs, and try again"
+
+
+class ProcessMemoryError(MemoryBoundError):
+    """What belongs to all owners together holds as much memory as it may."""
+
+    code = "memory.process_bound"
+    whose = "What all callers hold here"
+    retry_after_seconds = 5

@@ -7,6 +7,7 @@ import msgspec
 
 from engine.compilation import compile_graph, find_problems
 from engine.errors import GraphNotFoundError, InvalidGraphError
+from engine.ledger import RESERVED_SHARE, Ledger
 from engine.limits import EngineLimits
 from engine.quota import Quotas
 from engine.registry import Registry
@@ -24,10 +25,14 @@ class Library:
         registry: the components.
         limits: bounds of definitions, and of what one owner may have.
         clock: the time of day.
+
+    Attributes:
+        ledger: of all memory that owners cause, in the engine and around it.
     """
 
     def __init__(self, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
         self.limits = limits
+        self.ledger = Ledger(limits.memory_bytes, limits.owner_memory_bytes, reserved_share=RESERVED_SHARE)
         self._registry = registry
         self._resolver = Resolver(registry, limits)
         self._clock = clock

@@ -3,17 +3,16 @@
 A part of the one table in ``service.settings``, apart for its length.
 """
 
-import msgspec
-
 from engine.guest_limits import maximum_limits
 from proto.component import ExecutionLimits
+from service.memory_settings import MemorySettings
 from service.setting_kinds import Kind, whole_number
 
 _MAXIMUM = maximum_limits(None)
 _GIB = 1024**3
 
 
-class GuestSettings(msgspec.Struct, frozen=True, kw_only=True):
+class GuestSettings(MemorySettings, frozen=True, kw_only=True):
     """The maximum of each limit of a guest, which is also the most that it gets by default."""
 
     max_guest_memory_bytes: int = _MAXIMUM.memory_bytes

@@ -6,6 +6,7 @@ strangers could fill: neither executions, nor graphs, nor paths.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -18,6 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from engine.latency import LatencyHistogram
+from engine.ledger import Kind, LedgerStatistics
 from engine.runtime import Runtime
 from engine.tally import Figures, Load, Tally
 from proto.execution import ExecutionState
@@ -75,6 +77,7 @@ class Metrics:
         yield from _load_families(figures.load)
         yield from _tally_families(figures.tally)
         yield from _sandbox_families(figures)
+        yield from _ledger_families(self._runtime.ledger.statistics())
         lag = "How much later than asked for the event loop woke a task that looks four times a second."
         yield _histogram("symbia_event_loop_lag_seconds", lag, self.lags)
         yield from _http_families(self.http)
@@ -157,6 +160,23 @@ def _sandbox_families(figures: Figures) -> Iterator[Metric]:
     yield _counter("symbia_guest_slices", "Time slices of at most a millisecond that calls took.", sandbox.slices)
     yield _counter("symbia_guest_restarts", "Guests destroyed in the middle of a call.", sandbox.restarts)
     yield _counter("symbia_guest_cpu_seconds", "Time that sandboxed code ran.", sandbox.cpu_seconds)
+
+
+def _ledger_families(ledger: LedgerStatistics) -> Iterator[Metric]:
+    kinds = GaugeMetricFamily(
+        "symbia_tenant_memory_bytes", "Memory that callers cause, by what it is used for.", labels=["kind"]
+    )
+    for kind in get_args(Kind):
+        kinds.add_metric([kind], ledger.kinds.get(kind, 0))
+    yield kinds
+    peak = "The most memory that callers have caused at once."
+    yield _gauge("symbia_tenant_memory_peak_bytes", peak, ledger.peak_bytes)
+    refused = CounterMetricFamily(
+        "symbia_tenant_memory_refused", "What was refused for want of memory, by the bound.", labels=["bound"]
+    )
+    refused.add_metric(["owner"], ledger.refused_by_owner)
+    refused.add_metric(["process"], ledger.refused_by_process)
+    yield refused
 
 
 def _http_families(http: HttpMetrics) -> Iterator[Metric]:

@@ -165,6 +165,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.InvalidError, HTTPStatus.BAD_REQUEST),
     (errors.InvalidRoutineError, HTTPStatus.BAD_REQUEST),
     (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.ProcessMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),  # the caller may have nothing to do with it
     (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),
     (UnreadableBodyError, HTTPStatus.BAD_REQUEST),
     (UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -186,6 +187,9 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (StoppingError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The first row that fits counts."""
+
+
+_WAITING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class PartlyAcceptedBody(ErrorBody, frozen=True):
@@ -262,7 +266,7 @@ def _sentence(error: Exception, problems: tuple[Problem, ...]) -> str:
 
 
 def _headers_of(error: Exception, status: HTTPStatus) -> dict[str, str]:
-    if status == HTTPStatus.TOO_MANY_REQUESTS and isinstance(error, errors.OverloadedError):
+    if status in _WAITING and isinstance(error, errors.OverloadedError):
         return {"Retry-After": str(error.retry_after_seconds)}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer realm="symbia"'}

@@ -16,6 +16,7 @@ from service.catalog_settings import CATALOG_ROWS
 from service.guest_settings import GUEST_ROWS
 from service.identity_settings import IDENTITY_ROWS
 from service.live_settings import LIVE_ROWS
+from service.memory_settings import MEMORY_ROWS
 from service.network_settings import NETWORK_ROWS, NetworkSettings
 from service.outbound_rules import (
     ALLOW_EXPECTED,
@@ -75,6 +76,8 @@ class Settings(NetworkSettings, frozen=True, kw_only=True):
             owner_components=self.org_max_components,
             owner_executions=self.org_max_executions,
             owner_bytes_per_second=self.org_max_bytes_per_second,
+            memory_bytes=self.max_memory_bytes,
+            owner_memory_bytes=self.org_max_memory_bytes,
         )
 
     def outbound_rules(self) -> OutboundRules:
@@ -206,6 +209,7 @@ TABLE = (
         FOLDER,
         "Where compiled sandbox code is kept between starts; the user's own cache folder when unset.",
     ),
+    *(Row(*row) for row in MEMORY_ROWS),
     *(Row(*row) for row in GUEST_ROWS),
     Row("log_level", ("LOG_LEVEL",), choice("debug", "info", "warning", "error"), "The least that is logged."),
     Row(

@@ -33,6 +33,8 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     EventOverloadError: (EventOverloadError("No room"), 429),
     errors.QuotaError: (errors.QuotaError("Too many"), 409),
     errors.InjectionRateError: (errors.InjectionRateError(100, 3), 429),
+    errors.OwnerMemoryError: (errors.OwnerMemoryError(1, 100, "ORG_MAX_MEMORY_BYTES"), 429),
+    errors.ProcessMemoryError: (errors.ProcessMemoryError(1, 100, "MAX_MEMORY_BYTES"), 503),
 }
 
 
@@ -72,6 +74,14 @@ def test_an_overload_says_when_to_come_back_and_how_much_was_taken() -> None:
     answer = answer_to(error)
     assert answer.headers == {"Retry-After": "1"}
     assert getattr(answer.body, "accepted", None) == 3
+
+
+def test_a_full_memory_says_when_to_come_back() -> None:
+    """Both statuses of it have Retry-After: the owner's own bound, and that of all callers together."""
+    own = answer_to(errors.OwnerMemoryError(1, 100, "ORG_MAX_MEMORY_BYTES"))
+    everybodys = answer_to(errors.ProcessMemoryError(1, 100, "MAX_MEMORY_BYTES"))
+    assert (own.status, own.headers) == (429, {"Retry-After": "1"})
+    assert (everybodys.status, everybodys.headers) == (503, {"Retry-After": "5"})
 
 
 def test_several_problems_make_one_sentence_and_a_list() -> None:

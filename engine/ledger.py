@@ -1,0 +1,224 @@
+"""The memory that tenants cause, in bytes: by owner and in all, each within a bound.
+
+Nothing is allocated here. Whoever keeps something for a tenant charges its size first and releases it when it is
+gone; what would go beyond a bound is refused before it is made. Sizes are estimates that lean to the high side:
+the bytes of a value, and for each object around it a fixed overhead that was measured.
+
+    Ledger ──── bound of the process
+      ├── what each owner has been charged, and the bound of one owner
+      └── Account: one holder's share of its owner's, such as an execution's or a request's; closed as a whole
+
+A part of each bound is a reserve that only work under way may use: what lies in front of a door can wait, while
+what runs frees memory by going on. So a flood of requests cannot take from running graphs what they need to end.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from engine.errors import OwnerMemoryError, ProcessMemoryError
+
+Kind = Literal[
+    "executions",
+    "inboxes",
+    "held",
+    "outcomes",
+    "handlers",
+    "states",
+    "logs",
+    "history",
+    "graphs",
+    "components",
+    "requests",
+    "bodies",
+    "replies",
+    "feeds",
+    "sockets",
+    "guests",
+]
+"""What memory is used for; a label of the metrics, so there are few."""
+
+RESERVED_SHARE = 0.125
+"""The part of a runtime's bounds that only work under way may use: 12 of 96 MB hold any one value."""
+
+PROCESS_SETTING = "MAX_MEMORY_BYTES"
+OWNER_SETTING = "ORG_MAX_MEMORY_BYTES"
+
+
+class LedgerStatistics(msgspec.Struct, frozen=True):
+    """A snapshot.
+
+    Attributes:
+        held_bytes: charged and not released, of all owners.
+        peak_bytes: the most that this has been.
+        kinds: the same by what it is used for.
+        owners: who hold anything.
+        refused_by_owner: charges refused because of an owner's bound.
+        refused_by_process: charges refused because of the bound of the process.
+    """
+
+    held_bytes: int
+    peak_bytes: int
+    kinds: Mapping[Kind, int]
+    owners: int
+    refused_by_owner: int
+    refused_by_process: int
+
+
+class Ledger:
+    """What all owners have been charged.
+
+    Args:
+        process_bytes: the bound of all owners together; 0 for none.
+        owner_bytes: the bound of each owner; 0 for none.
+        reserved_share: the part of both bounds that only work under way may use, from 0 to 1.
+    """
+
+    def __init__(self, process_bytes: int, owner_bytes: int, *, reserved_share: float = 0.0) -> None:
+        self.process_bytes = process_bytes
+        self.owner_bytes = owner_bytes
+        self._open_process_bytes = int(process_bytes * (1 - reserved_share))
+        self._open_owner_bytes = int(owner_bytes * (1 - reserved_share))
+        self._held_bytes = 0
+        self._peak_bytes = 0
+        self._owners: dict[str, int] = {}
+        self._kinds: Counter[Kind] = Counter()
+        self._refused_by_owner = 0
+        self._refused_by_process = 0
+        self._waiting: dict[Callable[[], None], None] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """Charged and not released, of all owners."""
+        return self._held_bytes
+
+    def held_by(self, owner: str) -> int:
+        """Charged to one owner and not released."""
+        return self._owners.get(owner, 0)
+
+    def account(self, owner: str) -> "Account":
+        """A new account of an owner; costs nothing until it is charged."""
+        return Account(self, owner)
+
+    def statistics(self) -> LedgerStatistics:
+        """A snapshot of now."""
+        return LedgerStatistics(
+            held_bytes=self._held_bytes,
+            peak_bytes=self._peak_bytes,
+            kinds={kind: size for kind, size in self._kinds.items() if size},
+            owners=len(self._owners),
+            refused_by_owner=self._refused_by_owner,
+            refused_by_process=self._refused_by_process,
+        )
+
+    def tell_of_room(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` once, at the next release; it may ask to be told again."""
+        self._waiting[listener] = None
+
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Do not call it any more."""
+        self._waiting.pop(listener, None)
+
+    def _charge(self, owner: str, size_bytes: int, kind: Kind, *, is_under_way: bool) -> None:
+        if size_bytes < 0:
+            raise AssertionError(f"a charge of {size_bytes} bytes")
+        of_owner = self._owners.get(owner, 0) + size_bytes
+        in_all = self._held_bytes + size_bytes
+        if self.owner_bytes and of_owner > (self.owner_bytes if is_under_way else self._open_owner_bytes):
+            self._refused_by_owner += 1
+            raise OwnerMemoryError(size_bytes, self.owner_bytes, OWNER_SETTING)
+        if self.process_bytes and in_all > (self.process_bytes if is_under_way else self._open_process_bytes):
+            self._refused_by_process += 1
+            raise ProcessMemoryError(size_bytes, self.process_bytes, PROCESS_SETTING)
+        if of_owner:
+            self._owners[owner] = of_owner
+        self._held_bytes = in_all
+        self._kinds[kind] += size_bytes
+        self._peak_bytes = max(self._peak_bytes, in_all)
+
+    def _release(self, owner: str, size_bytes: int, kind: Kind) -> None:
+        left = self._owners.get(owner, 0) - size_bytes
+        if left:
+            self._owners[owner] = left
+        else:
+            self._owners.pop(owner, None)
+        self._held_bytes -= size_bytes
+        self._kinds[kind] -= size_bytes
+        if self._waiting and size_bytes:
+            waiting, self._waiting = self._waiting, {}
+            for listener in waiting:
+                listener()
+
+
+class Account:
+    """One holder's share of what its owner has been charged. Made by :meth:`Ledger.account`.
+
+    It can be closed as a whole, so that whoever holds something need not remember how much of what it was.
+    """
+
+    __slots__ = ("_kinds", "_ledger", "owner")
+
+    def __init__(self, ledger: Ledger, owner: str) -> None:
+        self._ledger = ledger
+        self.owner = owner
+        self._kinds: dict[Kind, int] = {}
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where it is an account of."""
+        return self._ledger
+
+    @property
+    def held_bytes(self) -> int:
+        """Charged to this account and not released."""
+        return sum(self._kinds.values())
+
+    def held(self, kind: Kind) -> int:
+        """Of these, those for one use."""
+        return self._kinds.get(kind, 0)
+
+    def charge(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> None:
+        """Take note of memory that is about to be used.
+
+        Args:
+            size_bytes: how much; not negative.
+            kind: what for.
+            is_under_way: whether work that has been accepted needs it to go on; it may use the reserve.
+
+        Raises:
+            MemoryBoundError: a bound would be exceeded; nothing was charged.
+        """
+        self._ledger._charge(self.owner, size_bytes, kind, is_under_way=is_under_way)  # noqa: SLF001 - one file
+        self._kinds[kind] = self._kinds.get(kind, 0) + size_bytes
+
+    def release(self, size_bytes: int, kind: Kind) -> None:
+        """Take note of memory that is used no more.
+
+        Raises:
+            AssertionError: less than that was charged for this use: a fault of ours.
+        """
+        left = self._kinds.get(kind, 0) - size_bytes
+        if left < 0 or size_bytes < 0:
+            raise AssertionError(f"{size_bytes} bytes released of {left + size_bytes} for {kind}")
+        self._kinds[kind] = left
+        self._ledger._release(self.owner, size_bytes, kind)  # noqa: SLF001 - one file
+
+    def adjust(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> None:
+        """Let what is held for a use be so much from now on: charge or release the difference.
+
+        Raises:
+            MemoryBoundError: a bound would be exceeded; nothing has changed.
+        """
+        more = size_bytes - self._kinds.get(kind, 0)
+        if more > 0:
+            self.charge(more, kind, is_under_way=is_under_way)
+        elif more:
+            self.release(-more, kind)
+
+    def close(self) -> None:
+        """Release everything that was charged to this account. It may be charged again."""
+        for kind, size_bytes in list(self._kinds.items()):
+            self.release(size_bytes, kind)
+        self._kinds.clear()

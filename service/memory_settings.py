@@ -1,0 +1,39 @@
+"""Settings of the memory that callers may cause, all together and each organisation.
+
+A part of the one table in ``service.settings``, apart for its length.
+"""
+
+import msgspec
+
+from engine.ledger import OWNER_SETTING, PROCESS_SETTING
+from engine.limits import EngineLimits
+from service.setting_kinds import Kind, whole_number
+
+_DEFAULTS = EngineLimits()
+_BYTES = whole_number(0, 2**46, "bytes, 0 for no bound")
+
+
+class MemorySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much memory callers may cause. ``MEMORY_ROWS`` says what each field means."""
+
+    max_memory_bytes: int = _DEFAULTS.memory_bytes
+    org_max_memory_bytes: int = _DEFAULTS.owner_memory_bytes
+
+
+MEMORY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
+    (
+        "max_memory_bytes",
+        (PROCESS_SETTING,),
+        _BYTES,
+        (
+            "Memory that all callers together may cause: messages, states, logs, graphs, histories, bodies and "
+            "replies; beyond it, status 503. The memory of the sandbox comes on top."
+        ),
+    ),
+    (
+        "org_max_memory_bytes",
+        (OWNER_SETTING,),
+        _BYTES,
+        "The same for one organisation; beyond it, status 429.",
+    ),
+)
