@@ -9,6 +9,7 @@ from engine.lanes import NUMBERS
 from engine.limits import EngineLimits
 from engine.routing import CompiledNode, LoadedGraph
 from proto import codec
+from proto.json_text import MAX_DEPTH
 from proto.message import Injection
 from proto.problem import Problem
 
@@ -33,7 +34,7 @@ def locate(
             deeply nested or no UTF-8; carries every problem.
     """
     nodes = {node.id: node for node in graph.nodes}
-    plain_bytes = min(codec.MAX_DEPTH, limits.value_bytes)  # too short to be too large, or nested too deeply
+    plain_bytes = min(MAX_DEPTH, limits.value_bytes)  # too short to be too large, or nested too deeply
     places: dict[tuple[str, str], tuple[int, int]] = {}
     located: list[Located] = []
     problems: list[Problem] = []

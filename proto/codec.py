@@ -4,17 +4,14 @@ Inside the engine a value is JSON text (``bytes``): it is checked once, where it
 code that looks inside. So numbers beyond 2**53, key order and spelling survive every node that does not.
 """
 
-import re
 from typing import Any, TypeVar
 
 import msgspec
 
+from proto.json_text import MAX_DEPTH, Weight, weigh
 from proto.problem import Problem
 
 T = TypeVar("T")
-
-MAX_DEPTH = 200
-"""Nesting levels of a JSON document. Deeper ones serve only to exhaust the stacks of those who parse them."""
 
 _encoder = msgspec.json.Encoder()
 _any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
@@ -22,6 +19,15 @@ _any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 class MalformedJsonError(ValueError):
     """The bytes are not a JSON document that this service accepts; the message says why, and where."""
+
+
+class TooManyElementsError(MalformedJsonError):
+    """The JSON would become more objects than may be made of it in one go; the message names both numbers."""
+
+    def __init__(self, elements: int, max_elements: int) -> None:
+        super().__init__(
+            f"This JSON has {elements} elements (values in lists and objects); {max_elements} are allowed here"
+        )
 
 
 def encode(value: object) -> bytes:
@@ -91,34 +97,36 @@ def check_depth(text: bytes) -> None:
     Raises:
         MalformedJsonError: it is.
     """
-    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise MalformedJsonError(f"This JSON is nested deeper than {MAX_DEPTH} levels")
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+        check_weight(weigh(text))
 
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_ONLY_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_AS_SQUARE = bytes.maketrans(b"{}", b"[]")
-_RUN = re.compile(rb"\[+|\]+")
-_OPENING = ord("[")
-_PASSES = 8
+def check_elements(text: bytes, max_elements: int) -> None:
+    """Refuse a JSON text that is nested too deeply or would become too many objects, without building anything.
 
+    A text of fewer bytes than ``max_elements`` is not looked at for them, so that small texts cost nothing.
 
-def _depth(text: bytes) -> int:
-    """The nesting depth of a JSON text; anything above ``MAX_DEPTH`` where it is deeper.
+    Args:
+        text: what is to be decoded.
+        max_elements: the values in lists and objects that it may hold, as ``Weight.elements`` counts them.
 
-    Brackets are kept, the rest dropped. A few passes remove the innermost pairs, one level each: what is wide
-    and flat is gone after them. What is left is narrow, so that its runs of brackets are few enough to count.
+    Raises:
+        TooManyElementsError: it holds more.
+        MalformedJsonError: it is nested deeper than ``MAX_DEPTH``.
     """
-    brackets = _STRING.sub(b"", text).translate(_AS_SQUARE, _ONLY_BRACKETS)
-    for passes in range(_PASSES):
-        if not brackets:
-            return passes
-        brackets = brackets.replace(b"[]", b"")
-    depth = deepest = 0
-    for run in _RUN.finditer(brackets):
-        length = run.end() - run.start()
-        depth += length if brackets[run.start()] == _OPENING else -length
-        deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
-            break
-    return deepest + _PASSES
+    openings = text.count(b"[") + text.count(b"{")
+    if openings > MAX_DEPTH or (len(text) > max_elements and openings + text.count(b",") > max_elements):
+        check_weight(weigh(text), max_elements)
+
+
+def check_weight(weight: Weight, max_elements: int | None = None) -> None:
+    """Refuse a JSON text by its weight.
+
+    Raises:
+        TooManyElementsError: it holds more elements than ``max_elements``, where that is given.
+        MalformedJsonError: it is nested deeper than ``MAX_DEPTH``.
+    """
+    if weight.depth > MAX_DEPTH:
+        raise MalformedJsonError(f"This JSON is nested deeper than {MAX_DEPTH} levels")
+    if max_elements is not None and weight.elements > max_elements:
+        raise TooManyElementsError(weight.elements, max_elements)

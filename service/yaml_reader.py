@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from proto.codec import MAX_DEPTH
+from proto.json_text import MAX_DEPTH
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C where PyYAML was built with it."""

@@ -6,7 +6,7 @@ Each one leaves ``{"_placeholder": true, "num": n}`` behind, and follows the pac
 
 from typing import Any
 
-from proto.codec import MAX_DEPTH
+from proto.json_text import MAX_DEPTH
 from service.socketio.errors import ProtocolError
 
 Binary = bytes | bytearray | memoryview

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from proto import codec
 from proto.execution import ExecutionMetrics, ExecutionSnapshot, LogEntry
 from proto.graph import GraphDefinition
+from proto.json_text import MAX_DEPTH, weigh
 from proto.message import Injection, PortMessage
 
 VALUES = st.recursive(
@@ -33,8 +34,8 @@ def reference_depth(value: Any) -> int:
 @given(VALUES)
 def test_the_depth_is_that_of_the_value(value: Any) -> None:
     """The depth counted on the text is the depth of the decoded value, however it is written."""
-    assert codec._depth(codec.encode(value)) == reference_depth(value)
-    assert codec._depth(json.dumps(value, indent=1).encode()) == reference_depth(value)
+    assert weigh(codec.encode(value)).depth == reference_depth(value)
+    assert weigh(json.dumps(value, indent=1).encode()).depth == reference_depth(value)
 
 
 @given(BRACKETS)
@@ -44,7 +45,7 @@ def test_texts_full_of_brackets_are_no_trap(text: bytes) -> None:
         value = codec.decode(text)
     except codec.MalformedJsonError:
         return
-    assert codec._depth(text) == reference_depth(value)
+    assert weigh(text).depth == reference_depth(value)
 
 
 @given(st.binary())
@@ -65,8 +66,8 @@ def test_the_deepest_value_is_taken_and_a_deeper_one_refused(opening: bytes) -> 
     """``MAX_DEPTH`` levels pass; one more is refused by a message that names the limit."""
     closing = b"]" if opening == b"[" else b"}"
     inner = b"1"
-    codec.check_depth(opening * codec.MAX_DEPTH + inner + closing * codec.MAX_DEPTH)
-    deeper = codec.MAX_DEPTH + 1
+    codec.check_depth(opening * MAX_DEPTH + inner + closing * MAX_DEPTH)
+    deeper = MAX_DEPTH + 1
     with pytest.raises(codec.MalformedJsonError, match="nested deeper than 200 levels"):
         codec.check_depth(opening * deeper + inner + closing * deeper)
 
@@ -75,7 +76,7 @@ def test_brackets_in_strings_are_no_levels() -> None:
     """A long string of brackets, with escaped quotes in it, is flat."""
     text = codec.encode(['["' * 1000])
     codec.check_depth(text)
-    assert codec._depth(text) == 1
+    assert weigh(text).depth == 1
 
 
 def test_many_flat_lists_are_not_deep() -> None:

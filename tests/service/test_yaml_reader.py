@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proto.codec import MAX_DEPTH, decode, encode
+from proto.codec import decode, encode
+from proto.json_text import MAX_DEPTH
 from service.documents import MAX_YAML_BYTES, DocumentError, decode_document, format_of_file
 from service.yaml_reader import YamlError, read_yaml
 

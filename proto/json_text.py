@@ -1,0 +1,134 @@
+"""How much a JSON text weighs, before anybody decodes it: its bytes, its depth, its elements. Pure.
+
+Decoding makes an object of every element, at 60 to 100 ns and 60 to 80 bytes each: 10 MB of ``[[],[],...]`` are a
+quarter of a second and 275 MB, while 10 MB of one string are neither. So what decoding costs is known by elements,
+and these are counted first.
+
+The count must itself be cheap on whatever is sent. A regular expression that matches strings is not: on text that
+is no JSON it tries again from every quote, and its stack grows with every escape. Here each chunk passes a fixed
+number of C loops (``replace``, ``translate``, ``split``), so that the time is linear and the memory that of a
+chunk:
+
+- A run of backslashes pairs up from its left, so pairs go first, then each backslash with the quote that it
+  escapes. A single one at the end of a chunk waits for the next chunk.
+- All but quotes, brackets and commas goes. Two quotes side by side then enclose nothing, or nothing is between two
+  strings, and they go. What is left is cut at its quotes: every second piece is outside of strings.
+- Innermost pairs of brackets are removed, one level of depth with each pass, as long as that shortens the text
+  well. What is left has few peaks, which are counted one by one.
+
+On text that is no JSON, the figures hold for what comes before its first mistake, which is as far as a decoder
+goes; they may be too high for the rest, never too low.
+"""
+
+import msgspec
+
+MAX_DEPTH = 200
+"""Nesting levels of a JSON document. Deeper ones serve only to exhaust the stacks of those who parse them."""
+
+CHUNK_BYTES = 64 * 1024
+"""What is looked at in one go: large enough that the loops are all in C, small enough to be a third of a
+millisecond on ordinary text, under two on any, and a few megabytes at the very most."""
+
+_SHRINKING_SHARE = 8
+"""Another pass is worth it where the last took this part of the brackets; else there are few peaks."""
+
+_KEPT = b'"[]{},'
+_REST = bytes(byte for byte in range(256) if byte not in _KEPT)
+_COMMA = b","
+_AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+
+
+class Weight(msgspec.Struct, frozen=True):
+    """What a JSON text holds.
+
+    ``bytes`` is its length. ``depth`` counts nesting levels: exact up to ``MAX_DEPTH``, some larger number beyond.
+    ``elements`` counts opening brackets and commas outside of strings: no fewer than the values that stand in
+    lists and objects, and so a bound of the objects that decoding makes, keys aside.
+    """
+
+    bytes: int
+    depth: int
+    elements: int
+
+
+class Scanner:
+    """Weighs a text that comes in pieces. However they are cut, the weight is that of the whole."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._elements = 0
+        self._open = 0
+        self._deepest = 0
+        self._in_string = False
+        self._escape = b""
+
+    @property
+    def weight(self) -> Weight:
+        """The weight of what has been fed so far."""
+        return Weight(self._bytes, self._deepest, self._elements)
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece of the text, of any length; ``CHUNK_BYTES`` of it at a time."""
+        if len(piece) <= CHUNK_BYTES:
+            self._take(piece)
+            return
+        for start in range(0, len(piece), CHUNK_BYTES):
+            self._take(piece[start : start + CHUNK_BYTES])
+
+    def _take(self, chunk: bytes) -> None:
+        self._bytes += len(chunk)
+        outside = self._outside(chunk)
+        commas = outside.count(_COMMA)
+        brackets = outside.replace(_COMMA, b"") if commas else outside
+        openings = brackets.count(b"[")
+        self._elements += commas + openings
+        self._descend(brackets, openings)
+
+    def _outside(self, chunk: bytes) -> bytes:
+        """The brackets, as square ones, and commas of a chunk that stand outside of strings."""
+        if self._escape or b"\\" in chunk:
+            chunk = (self._escape + chunk).replace(b"\\\\", b"")
+            self._escape = b"\\" if chunk.endswith(b"\\") else b""
+            chunk = chunk.replace(b'\\"', b"")
+        pieces = chunk.translate(_AS_SQUARE, _REST).replace(b'""', b"").split(b'"')
+        outside = b"".join(pieces[self._in_string :: 2])
+        self._in_string ^= not len(pieces) % 2
+        return outside
+
+    def _descend(self, brackets: bytes, openings: int) -> None:
+        before, after = self._open, self._open + 2 * openings - len(brackets)
+        self._open = max(after, 0)  # below it, the text is no JSON
+        if before + openings <= self._deepest or self._deepest > MAX_DEPTH:
+            return  # nothing that can come is deeper, or the depth that matters has been passed
+        if after > MAX_DEPTH:
+            self._deepest = after
+        else:
+            self._deepest = max(self._deepest, _depth(b"[" * before + brackets + b"]" * after))
+
+
+def weigh(text: bytes) -> Weight:
+    """The weight of a whole text, in one go: some 200 MB/s on ordinary text, 50 at the worst."""
+    scanner = Scanner()
+    scanner.feed(text)
+    return scanner.weight
+
+
+def _depth(brackets: bytes) -> int:
+    """The deepest level of balanced square brackets; of others, at least that."""
+    levels = 0
+    while brackets:
+        shorter = brackets.replace(b"[]", b"")
+        levels += 1
+        if (len(brackets) - len(shorter)) * _SHRINKING_SHARE < len(brackets):
+            return levels + _deepest_peak(shorter)
+        brackets = shorter
+    return levels
+
+
+def _deepest_peak(brackets: bytes) -> int:
+    depth = deepest = 0
+    for piece in brackets.split(b"[]"):  # of the form ``]]][[``, so that it is deepest at its ends
+        closings = piece.count(b"]")
+        depth = depth - closings + len(piece) - closings
+        deepest = max(deepest, depth + 1)
+    return deepest
