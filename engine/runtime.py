@@ -27,6 +27,8 @@ from proto.component import ExecutionLimits
 from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState, InjectionReceipt, LogEntry
 from proto.message import Injection
 from proto.statistics import ExecutionStatistics, RuntimeTotals
+from workers.bounds import PoolBounds
+from workers.pool import Pool, open_pool
 
 
 @asynccontextmanager
@@ -40,6 +42,7 @@ async def open_runtime(
     clock: WallClock | None = None,
     maximum_guest_limits: ExecutionLimits | None = None,
     chaining: bool = True,
+    worker_bounds: PoolBounds | None = None,
 ) -> AsyncIterator["Runtime"]:
     """A runtime; at the end of the block all its executions are stopped and cleaned up.
 
@@ -52,13 +55,18 @@ async def open_runtime(
         clock: the time of day.
         maximum_guest_limits: what a component may ask for; the runtime's own maximum where absent.
         chaining: whether linear runs of nodes with foreign code run as one, where they may (docs/decisions/0070).
+        worker_bounds: of the processes for work that cannot be sliced; the defaults when absent.
     """
     limits = limits or EngineLimits()
-    async with open_sandboxes(cache_folder, maximum_guest_limits) as host, trio.open_nursery() as nursery:
+    async with (
+        open_pool(worker_bounds) as workers,
+        open_sandboxes(cache_folder, maximum_guest_limits) as host,
+        trio.open_nursery() as nursery,
+    ):
         registry = Registry(host, limits, open_http_client, fetch_source, sink)
         fault: Exception | None = None
         try:
-            yield Runtime(nursery, registry, limits, clock or WallClock(), chaining=chaining)
+            yield Runtime(nursery, registry, limits, clock or WallClock(), workers, chaining=chaining)
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
             fault = error
         nursery.cancel_scope.cancel()
@@ -67,7 +75,11 @@ async def open_runtime(
 
 
 class Runtime(Library):
-    """A library of graphs and components, and the executions that run them. Made by :func:`open_runtime`."""
+    """A library of graphs and components, and the executions that run them. Made by :func:`open_runtime`.
+
+    Attributes:
+        workers: processes for work that cannot be sliced, shared fairly between owners.
+    """
 
     def __init__(
         self,
@@ -75,10 +87,12 @@ class Runtime(Library):
         registry: Registry,
         limits: EngineLimits,
         clock: WallClock,
+        workers: Pool,
         *,
         chaining: bool = True,
     ) -> None:
         super().__init__(registry, limits, clock)
+        self.workers = workers
         self._nursery = nursery
         self._chaining = chaining
         self._observers: list[ExecutionObserver] = []

@@ -26,7 +26,7 @@ def test_every_import_contract_holds(project: dict[str, Any]) -> None:
     assert f"Contracts: {len(contracts)} kept, 0 broken" in run.stdout
 
 
-@pytest.mark.parametrize("package", ["service", "engine", "wasm_host", "proto"])
+@pytest.mark.parametrize("package", ["service", "engine", "wasm_host", "workers", "proto"])
 def test_a_package_lies_in_this_repository(package: str) -> None:
     """A top-level package comes from here, not from another distribution that installs the same name."""
     paths = [Path(path).resolve() for path in importlib.import_module(package).__path__]

@@ -26,6 +26,7 @@ from proto.component import ExecutionLimits
 from service.guest_settings import GUEST_ROWS
 from wasm_host import capi, chain_abi, chain_guest
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
+from workers.bounds import PoolBounds
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/limits.md").read_text(encoding="utf-8")
@@ -73,6 +74,16 @@ def test_every_limit_of_the_platform_s_components_has_its_row() -> None:
     """The rows are the constants of the code, by file and name."""
     rows = re.findall(r"^\| `(\w+\.[A-Z_]+)` \| ([\d,]+) \|", PAGE, re.MULTILINE)
     assert {name: number(text) for name, text in rows} == PLATFORM_LIMITS
+
+
+def test_every_limit_of_workers_has_its_row() -> None:
+    """The rows are the defaults of a pool; what is no limit of a task has none."""
+    rows = dict(re.findall(r"^\| `bounds\.(\w+)` \| ([\d,]+) \|", PAGE, re.MULTILINE))
+    unlisted = {"niceness", "file_bytes"}
+    defaults = {
+        name: value for name, value in msgspec.structs.asdict(PoolBounds()).items() if name not in unlisted
+    }
+    assert {name: number(text) for name, text in rows.items()} == defaults
 
 
 def test_the_page_names_the_variable_of_every_maximum() -> None:

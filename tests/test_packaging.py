@@ -34,15 +34,21 @@ def test_the_wheel_holds_the_guest(wheel: zipfile.ZipFile) -> None:
     assert guest.startswith(b"\0asm")
 
 
-def test_the_wheel_holds_the_four_packages_and_no_more(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_five_packages_and_no_more(wheel: zipfile.ZipFile) -> None:
     """Nothing but the application's packages and its metadata lands in an environment."""
     tops = {name.partition("/")[0] for name in wheel.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"service", "engine", "wasm_host", "proto"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "service",
+        "engine",
+        "wasm_host",
+        "workers",
+        "proto",
+    }
 
 
 def test_the_wheel_holds_every_module(wheel: zipfile.ZipFile) -> None:
-    """Every Python file of the four packages is in it."""
-    packages = ("service", "engine", "wasm_host", "proto")
+    """Every Python file of the five packages is in it."""
+    packages = ("service", "engine", "wasm_host", "workers", "proto")
     modules = {
         file.relative_to(ROOT).as_posix() for package in packages for file in (ROOT / package).rglob("*.py")
     }
