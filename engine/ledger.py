@@ -13,12 +13,12 @@ what runs frees memory by going on. So a flood of requests cannot take from runn
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NoReturn
 
 import msgspec
 
-from engine.errors import OwnerMemoryError, ProcessMemoryError
+from engine.errors import MemoryBoundError, OwnerMemoryError, ProcessMemoryError
 
 Kind = Literal[
     "executions",
@@ -87,7 +87,6 @@ class Ledger:
         self._kinds: Counter[Kind] = Counter()
         self._refused_by_owner = 0
         self._refused_by_process = 0
-        self._waiting: dict[Callable[[], None], None] = {}
 
     @property
     def held_bytes(self) -> int:
@@ -113,30 +112,41 @@ class Ledger:
             refused_by_process=self._refused_by_process,
         )
 
-    def tell_of_room(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` once, at the next release; it may ask to be told again."""
-        self._waiting[listener] = None
+    def refusal(self, owner: str, size_bytes: int, *, is_under_way: bool = False) -> MemoryBoundError | None:
+        """Why so much more could not be charged to an owner now; None where it could."""
+        bound = self.owner_bytes if is_under_way else self._open_owner_bytes
+        if bound and self._owners.get(owner, 0) + size_bytes > bound:
+            return OwnerMemoryError(size_bytes, self.owner_bytes, OWNER_SETTING)
+        bound = self.process_bytes if is_under_way else self._open_process_bytes
+        if bound and self._held_bytes + size_bytes > bound:
+            return ProcessMemoryError(size_bytes, self.process_bytes, PROCESS_SETTING)
+        return None
 
-    def forget(self, listener: Callable[[], None]) -> None:
-        """Do not call it any more."""
-        self._waiting.pop(listener, None)
+    def require(self, owner: str, size_bytes: int) -> None:
+        """Refuse what could not be charged to an owner now; nothing is charged.
 
-    def _charge(self, owner: str, size_bytes: int, kind: Kind, *, is_under_way: bool) -> None:
+        Raises:
+            MemoryBoundError: a bound would be exceeded.
+        """
+        refusal = self.refusal(owner, size_bytes)
+        if refusal is not None:
+            self._refuse(refusal)
+
+    def _refuse(self, refusal: MemoryBoundError) -> NoReturn:
+        if isinstance(refusal, OwnerMemoryError):
+            self._refused_by_owner += 1
+        else:
+            self._refused_by_process += 1
+        raise refusal
+
+    def _add(self, owner: str, size_bytes: int, kind: Kind) -> None:
         if size_bytes < 0:
             raise AssertionError(f"a charge of {size_bytes} bytes")
-        of_owner = self._owners.get(owner, 0) + size_bytes
-        in_all = self._held_bytes + size_bytes
-        if self.owner_bytes and of_owner > (self.owner_bytes if is_under_way else self._open_owner_bytes):
-            self._refused_by_owner += 1
-            raise OwnerMemoryError(size_bytes, self.owner_bytes, OWNER_SETTING)
-        if self.process_bytes and in_all > (self.process_bytes if is_under_way else self._open_process_bytes):
-            self._refused_by_process += 1
-            raise ProcessMemoryError(size_bytes, self.process_bytes, PROCESS_SETTING)
-        if of_owner:
-            self._owners[owner] = of_owner
-        self._held_bytes = in_all
-        self._kinds[kind] += size_bytes
-        self._peak_bytes = max(self._peak_bytes, in_all)
+        if size_bytes:
+            self._owners[owner] = self._owners.get(owner, 0) + size_bytes
+            self._held_bytes += size_bytes
+            self._kinds[kind] += size_bytes
+            self._peak_bytes = max(self._peak_bytes, self._held_bytes)
 
     def _release(self, owner: str, size_bytes: int, kind: Kind) -> None:
         left = self._owners.get(owner, 0) - size_bytes
@@ -146,10 +156,6 @@ class Ledger:
             self._owners.pop(owner, None)
         self._held_bytes -= size_bytes
         self._kinds[kind] -= size_bytes
-        if self._waiting and size_bytes:
-            waiting, self._waiting = self._waiting, {}
-            for listener in waiting:
-                listener()
 
 
 class Account:
@@ -190,7 +196,21 @@ class Account:
         Raises:
             MemoryBoundError: a bound would be exceeded; nothing was charged.
         """
-        self._ledger._charge(self.owner, size_bytes, kind, is_under_way=is_under_way)  # noqa: SLF001 - one file
+        refusal = self._ledger.refusal(self.owner, size_bytes, is_under_way=is_under_way)
+        if refusal is not None:
+            self._ledger._refuse(refusal)  # noqa: SLF001 - one file
+        self.note(size_bytes, kind)
+
+    def try_charge(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> bool:
+        """As ``charge``; say whether it was charged, and count no refusal where it was not."""
+        if self._ledger.refusal(self.owner, size_bytes, is_under_way=is_under_way) is not None:
+            return False
+        self.note(size_bytes, kind)
+        return True
+
+    def note(self, size_bytes: int, kind: Kind) -> None:
+        """Charge what is there already and cannot be refused any more, whatever the bounds."""
+        self._ledger._add(self.owner, size_bytes, kind)  # noqa: SLF001 - one file
         self._kinds[kind] = self._kinds.get(kind, 0) + size_bytes
 
     def release(self, size_bytes: int, kind: Kind) -> None:

@@ -99,24 +99,16 @@ def test_more_than_was_charged_is_not_released() -> None:
         account.release(1, "bodies")
 
 
-def test_who_waits_is_told_of_the_next_release_once() -> None:
-    """A listener may ask again while it is called, and may be forgotten before."""
+def test_what_is_there_already_is_noted_whatever_the_bounds() -> None:
+    """It is counted, so that nothing more comes in until it has been released."""
     ledger = Ledger(process_bytes=100, owner_bytes=100)
     account = ledger.account("a")
-    account.charge(30, "held")
-    heard: list[int] = []
-
-    def listener() -> None:
-        heard.append(ledger.held_bytes)
-        if len(heard) < 2:
-            ledger.tell_of_room(listener)
-
-    def other() -> None:
-        heard.append(-1)
-
-    ledger.tell_of_room(listener)
-    ledger.tell_of_room(other)
-    ledger.forget(other)
-    for _ in range(3):
-        account.release(10, "held")
-    assert heard == [20, 10]
+    account.note(150, "states")
+    assert (account.held_bytes, ledger.held_bytes) == (150, 150)
+    assert not account.try_charge(1, "inboxes", is_under_way=True)
+    with pytest.raises(OwnerMemoryError):
+        ledger.require("a", 1)
+    account.release(60, "states")
+    assert account.try_charge(10, "inboxes", is_under_way=True)
+    ledger.require("a", 0)
+    assert ledger.statistics().refused_by_owner == 1
