@@ -16,6 +16,8 @@ import msgspec
 import wasmtime
 
 from wasm_host import capi, capi_component
+from wasm_host.bulk_instructions import interruptible
+from wasm_host.component_model.binary import Malformed
 from wasm_host.component_model.enclosure import HANDLER
 from wasm_host.errors import ModuleError
 from wasm_host.limits import GuestLimits
@@ -74,12 +76,12 @@ def _compile(content: bytes, order: Order) -> Verdict:
     compiled: capi.Module | capi_component.Component
     try:
         if kind == "module":
-            compiled = capi.Module(engine, content)
+            compiled = capi.Module(engine, interruptible(content))
             check_exports(compiled)
         else:
             content, is_told = enclosed(content)
-            compiled = capi_component.Component(engine, content)
-    except wasmtime.WasmtimeError as problem:
+            compiled = capi_component.Component(engine, interruptible(content))
+    except (wasmtime.WasmtimeError, Malformed) as problem:
         raise ModuleError(_explained(kind, str(problem))) from None
     Path(order.target).write_bytes(bytes(compiled.serialize()))
     return Verdict(kind=kind, is_told=is_told)

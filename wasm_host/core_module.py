@@ -32,6 +32,7 @@ class CoreModule(NamedTuple):
     """One module. Pages and elements are what each memory and table begins with."""
 
     imports: list[str]
+    imported_functions: list[str]
     memory_pages: list[int]
     table_elements: list[int]
     exports: list[str]
@@ -41,7 +42,7 @@ def survey_module(content: bytes, start: int = 0, end: int | None = None) -> Cor
     """Looks through the module that the bytes from `start` to `end` hold, its preamble included. Raises
     Malformed.
     """
-    found = CoreModule([], [], [], [])
+    found = CoreModule([], [], [], [], [])
     read = {_IMPORT: _read_import, _TABLE: _read_table, _MEMORY: _read_memory, _EXPORT: _read_export}
     for part in sections(content, start + 8, end):
         if part.id in read:
@@ -56,6 +57,7 @@ def _read_import(cursor: Cursor, found: CoreModule) -> None:
     kind = cursor.byte()
     if kind == _FUNCTION_KIND:
         cursor.unsigned()
+        found.imported_functions.append(found.imports[-1])
     elif kind == _TABLE_KIND:
         _read_table_type(cursor)
     elif kind == _MEMORY_KIND:

@@ -23,7 +23,7 @@ import msgspec
 import trio
 import wasmtime
 
-from wasm_host import capi, capi_component
+from wasm_host import bulk_instructions, capi, capi_component
 from wasm_host.compiler_process import Order, Verdict
 from wasm_host.component_model import image
 from wasm_host.component_model.guest import EnclosedComponent
@@ -132,7 +132,11 @@ def _key(content: bytes, limits: GuestLimits) -> str:
     about = hashlib.sha256()
     about.update(f"{metadata.version('wasmtime')} {platform.system()} {platform.machine()} ".encode())
     about.update(f"{limits.memory_bytes} {limits.table_elements} ".encode())
-    for path in (Path(capi.__file__), *sorted(Path(image.__file__).parent.glob("*.*"))):
+    for path in (
+        Path(capi.__file__),
+        Path(bulk_instructions.__file__),
+        *sorted(Path(image.__file__).parent.glob("*.*")),
+    ):
         about.update(path.read_bytes())
     about.update(content)
     return about.hexdigest()

@@ -19,12 +19,15 @@ import trio
 import wasmtime
 
 from wasm_host import capi
+from wasm_host.bulk_instructions import interruptible
+from wasm_host.component_model.binary import Malformed
 from wasm_host.errors import HostError, ModuleError
 
 __all__ = ["ModuleCache", "default_cache_folder", "private_folder"]
 
-_SETTINGS = "2"
-"""Part of every key; changes when `capi.new_engine` configures its engine differently."""
+_SETTINGS = "3"
+"""Part of every key; changes when `capi.new_engine` configures its engine differently, or what is compiled is made
+differently of what is given."""
 
 
 def default_cache_folder() -> Path:
@@ -91,8 +94,8 @@ class ModuleCache:
 
     def _compile(self, content: bytes, imports: frozenset[str]) -> capi.Module:
         try:
-            module = capi.Module(self._engine, content)
-        except wasmtime.WasmtimeError as problem:
+            module = capi.Module(self._engine, interruptible(content))
+        except (wasmtime.WasmtimeError, Malformed) as problem:
             raise ModuleError(f"not a valid WebAssembly module: {problem}") from None
         for wanted in module.imports:
             if wanted.module in imports:

@@ -11,6 +11,7 @@ import wasmtime
 from tests.attacks.arena import STILL_HERE
 from tests.wasm_host.sandboxes import module_text
 from wasm_host import capi
+from wasm_host.bulk_instructions import interruptible
 from wasm_host.host import SandboxHost
 from wasm_host.javascript import Identity, Program
 from wasm_host.limits import GuestLimits
@@ -66,7 +67,7 @@ def attacker(text: str, limits: GuestLimits) -> Callable[[SandboxHost], Sandbox]
 
     def made(host: SandboxHost) -> Sandbox:
         machine = host._machine
-        module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm(text)))
+        module = capi.Module(machine.engine, interruptible(bytes(wasmtime.wat2wasm(text))))
         return Sandbox(
             machine,
             module,
