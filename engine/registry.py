@@ -28,6 +28,7 @@ from engine.sandboxed import OWNER, ExpressionRunner, HostStatistics, ModuleComp
 from engine.sinks import Sink
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
+from workers.pool import Pool
 
 
 class Registry:
@@ -39,6 +40,7 @@ class Registry:
         open_http_client: makes the client that a node uses for outgoing HTTP.
         fetch_source: fetches the source of a component that names a URL in its place.
         sink: takes what graphs report as metrics and log lines.
+        workers: where work runs that cannot be sliced; without them it is refused.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Registry:
         open_http_client: Callable[[], httpx.AsyncClient],
         fetch_source: FetchSource = no_source,
         sink: Sink | None = None,
+        workers: Pool | None = None,
     ) -> None:
         self._host = host
         self._limits = limits
@@ -55,7 +58,7 @@ class Registry:
         self._quotas = Quotas(limits)
         self._owned: dict[str, dict[str, Component]] = {}
         self._builtins: dict[str, Component] = {}
-        for item in builtins(open_http_client, sink):
+        for item in builtins(open_http_client, sink, workers):
             component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
             self._builtins[component.definition.id] = component
 

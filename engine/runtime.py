@@ -63,7 +63,7 @@ async def open_runtime(
         open_sandboxes(cache_folder, maximum_guest_limits) as host,
         trio.open_nursery() as nursery,
     ):
-        registry = Registry(host, limits, open_http_client, fetch_source, sink)
+        registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)
         fault: Exception | None = None
         try:
             yield Runtime(nursery, registry, limits, clock or WallClock(), workers, chaining=chaining)

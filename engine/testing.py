@@ -30,6 +30,7 @@ from engine.sandboxed import open_sandboxes
 from engine.schema import ValidatingHandler, compile_schemas
 from engine.source import FetchSource, no_source
 from proto import codec
+from workers.pool import open_pool
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -172,5 +173,6 @@ async def open_workbench(
     fetch_source: FetchSource = no_source,
 ) -> AsyncIterator[Workbench]:
     """A workbench with all built-in components; everything on it is gone at the end of the block."""
-    async with open_sandboxes(cache_folder) as host:
-        yield Workbench(Registry(host, limits or EngineLimits(), open_client, fetch_source))
+    async with open_pool() as workers, open_sandboxes(cache_folder) as host:
+        limits = limits or EngineLimits()
+        yield Workbench(Registry(host, limits, open_client, fetch_source, workers=workers))

@@ -21,19 +21,10 @@ import trio
 from workers.bounds import PoolBounds
 from workers.errors import TaskCrashError, TaskDeadlineError, TaskMemoryError, WorkerError, WorkerStartError
 from workers.fair_queue import FairQueue
+from workers.task import Task
 from workers.worker import Worker
 
-__all__ = ["Pool", "PoolStatistics", "Task", "open_pool"]
-
-
-class Task(msgspec.Struct, frozen=True):
-    """Something that workers can do.
-
-    Attributes:
-        function: ``package.module:function``, importable without the service; it takes bytes and returns bytes.
-    """
-
-    function: str
+__all__ = ["Pool", "PoolStatistics", "open_pool"]
 
 
 class PoolStatistics(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from engine.builtin.arithmetic import ARITHMETIC
 from engine.builtin.delay import DELAY
 from engine.builtin.expressions import FILTER, MAP, SPLIT, ExpressionComponent
 from engine.builtin.http_request import http_request, open_client
-from engine.builtin.json_transform import JSON_TRANSFORM
+from engine.builtin.json_transform import json_transform
 from engine.builtin.logger import LOGGER
 from engine.builtin.logic import FIELD_FILTER, SWITCH
 from engine.builtin.merge import MERGE
@@ -25,17 +25,20 @@ from engine.builtin.state_window import WINDOW
 from engine.builtin.transform_map import FIELD_MAP
 from engine.component import Component
 from engine.sinks import KeptSink, Sink
+from workers.pool import Pool
 
 
 def builtins(
     open_http_client: Callable[[], httpx.AsyncClient] = open_client,
     sink: Sink | None = None,
+    workers: Pool | None = None,
 ) -> tuple[Component | ExpressionComponent, ...]:
     """Every component that a runtime offers by itself; expressions are still to be put into the sandbox.
 
     Args:
         open_http_client: opens the client of each instance of ``symbia.io.http-request``.
         sink: takes what ``symbia.sink.metric`` and ``symbia.sink.log`` report; one that counts when absent.
+        workers: where work runs that cannot be sliced; without them it is refused.
     """
     return (
         PASSTHROUGH,
@@ -47,7 +50,7 @@ def builtins(
         SPLIT,
         ACCUMULATOR,
         http_request(open_http_client),
-        JSON_TRANSFORM,
+        json_transform(workers),
         IO_PASSTHROUGH,
         COLLECT,
         IO_LOG,

@@ -15,7 +15,6 @@ the uncounted operations cost is linear in that.
 """
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import jmespath.exceptions
@@ -28,9 +27,6 @@ PATH_LIMIT_CHARACTERS = 1_000
 
 CHARACTERS_PER_STEP = 16
 """Text that counts as one step: it is copied in bulk, so it is cheaper than elements, but not free."""
-
-PAUSE_STEPS = 1_000
-"""Steps between two calls of ``pause``: about a millisecond."""
 
 
 class BudgetSpentError(Exception):
@@ -62,28 +58,25 @@ class Path:
             known = ", ".join(sorted(jmespath.functions.Functions.FUNCTION_TABLE))
             raise PathSyntaxError(f"There is no function {unknown[0]}(); known are {known}")
 
-    def search(self, value: Any, *, steps: int, pause: Callable[[], None] | None = None) -> Any:
+    def search(self, value: Any, *, steps: int) -> Any:
         """What the expression finds in a decoded JSON value; None for nothing.
 
         Args:
             value: made of builtins; it is not changed.
             steps: the budget.
-            pause: called every ``PAUSE_STEPS`` steps; what it raises ends the search.
 
         Raises:
             BudgetSpentError: more than ``steps`` would be taken.
             jmespath.exceptions.JMESPathError: a function was given what it does not take.
             Exception: the library stumbled over a strange value or expression; it is not written defensively.
         """
-        return _MeteredInterpreter(steps, pause).visit(self._tree, value)
+        return _MeteredInterpreter(steps).visit(self._tree, value)
 
 
 class _MeteredInterpreter(jmespath.visitor.TreeInterpreter):
-    def __init__(self, steps: int, pause: Callable[[], None] | None) -> None:
+    def __init__(self, steps: int) -> None:
         super().__init__()
         self._left = steps
-        self._pause = pause
-        self._next_pause = steps - PAUSE_STEPS
 
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
         self._charge(1)
@@ -93,9 +86,6 @@ class _MeteredInterpreter(jmespath.visitor.TreeInterpreter):
         self._left -= steps
         if self._left < 0:
             raise BudgetSpentError
-        if self._pause is not None and self._left < self._next_pause:
-            self._next_pause = self._left - PAUSE_STEPS
-            self._pause()
 
     def _weigh(self, value: Any) -> None:
         """Charge one step for each element of the value as a tree, and for each stretch of text."""

@@ -6,44 +6,42 @@ a fraction or exponent, so ``1.10`` becomes ``1.1`` and digits beyond the sevent
 keys wins, and white space between tokens goes. Integers of any length survive.
 
 The library is pure Python, so nobody else runs while it works. Therefore the work is metered: what takes a few
-milliseconds is done at once, and what takes longer is begun again in a worker thread that pauses after every
-millisecond and ends when the execution does. One such thread serves the whole process.
+milliseconds is done at once, and what takes longer is begun again in a worker process, which owners share in turns
+and which is killed when its time is over.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jmespath.exceptions
 import msgspec
 import trio
 
 from engine.builtin import json_path
 from engine.builtin.declaration import declare, error_port, port
 from engine.builtin.jmespath_meter import PATH_LIMIT_CHARACTERS, BudgetSpentError, Path, PathSyntaxError
+from engine.builtin.jmespath_search import SEARCH, Found, answered, request, search
 from engine.component import Builtin
 from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
-from proto.codec import MalformedJsonError, decode, encode
 from proto.component import ConfigField
 from proto.problem import Problem
+from workers.errors import PoolBusyError, WorkerError
+from workers.pool import Pool
 
 VALUE_LIMIT_BYTES = 2 * 1024 * 1024
 """Value that is decoded for an expression. Decoding cannot be interrupted, and takes about 13 ms a megabyte."""
 
 INLINE_LIMIT_BYTES = 64 * 1024
-"""Value that is decoded on the event loop: less than a millisecond. Larger ones go to the worker thread."""
+"""Value that is decoded on the event loop: less than a millisecond. Larger ones go to a worker."""
 
 INLINE_STEPS = 2_000
 """Work done on the event loop: two to four milliseconds."""
 
-THREAD_STEPS = 1_000_000
-"""Work done in the worker thread: seconds. Also the most elements that a result can have."""
+SEARCH_SECONDS = 10.0
+"""Wall time of a search in a worker. A million steps take two on a machine that has nothing else to do."""
 
 TURN_SECONDS = 0.005
 """How long the messages of one batch keep the event loop, before the others have their turn."""
-
-PAUSE_SECONDS = 0.001
-"""How long the worker lets the others run after each stretch of work (about a millisecond, too)."""
 
 DEFINITION = declare(
     "symbia.data.json-transform",
@@ -67,8 +65,6 @@ DEFINITION = declare(
     },
     stateless=True,
 )
-
-_worker = trio.CapacityLimiter(1)
 
 
 class JsonTransform(Builtin):
@@ -102,12 +98,15 @@ class DottedTransform(Handler):
 
 
 class ExpressionTransform(Handler):
-    """Evaluates a compiled expression on the decoded value."""
+    """Evaluates an expression on the decoded value: at once where that is quick, in a worker process otherwise."""
 
-    def __init__(self, text: str, default: bytes, between_turns: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, text: str, default: bytes, context: InstanceContext, workers: Pool | None) -> None:
         self._text = text
-        self._between_turns = between_turns
         self._default = default
+        self._between_turns = context.between_slices
+        self._owner = context.owner
+        self._workers = workers
+        self._inline_bytes = INLINE_LIMIT_BYTES
         self._path: Path | None = None
 
     async def initialize(self) -> Outcome:
@@ -135,60 +134,51 @@ class ExpressionTransform(Handler):
                 f"The value has {len(text)} bytes; an expression takes at most {VALUE_LIMIT_BYTES}. "
                 "Extract a part of it with a dotted path first",
             )
-        if len(text) <= INLINE_LIMIT_BYTES:
-            try:
-                return self._evaluate(text, INLINE_STEPS)
-            except BudgetSpentError:
-                pass
-        try:
-            return await trio.to_thread.run_sync(self._evaluate_patiently, text, limiter=_worker)
-        except BudgetSpentError:
-            return _refused(
-                "PathTooCostly",
-                f"The expression takes more than {THREAD_STEPS} steps on this value; simplify it, or send less",
-            )
+        found = self._found_at_once(text) or await self._found_aside(text)
+        if found.name:
+            return _refused(found.name, found.message)
+        return Outcome(((0, self._default if found.value is None else found.value),))
 
-    def _evaluate_patiently(self, text: bytes) -> Outcome:
-        return self._evaluate(text, THREAD_STEPS, patient=True)
-
-    def _evaluate(self, text: bytes, steps: int, *, patient: bool = False) -> Outcome:
+    def _found_at_once(self, text: bytes) -> Found | None:
         assert self._path is not None, "initialize comes first"  # noqa: S101 - the engine's contract
+        if len(text) > self._inline_bytes:
+            return None
         try:
-            found = self._path.search(decode(text), steps=steps, pause=_let_others_run if patient else None)
-            return Outcome(((0, self._default if found is None else encode(found)),))
+            return search(self._path, text, INLINE_STEPS)
         except BudgetSpentError:
-            raise
-        except MalformedJsonError as error:
-            return _refused("MalformedJson", str(error))
-        except jmespath.exceptions.JMESPathError as error:
-            return _refused("PathError", _explained(error))
-        except Exception as error:  # noqa: BLE001 - a stranger's expression meets a library that does not expect one
-            return _refused("PathError", f"The expression failed on this value: {type(error).__name__}: {error}")
+            self._inline_bytes = len(text) - 1  # the next one of this size is not tried twice
+            return None
 
-
-def _let_others_run() -> None:
-    trio.from_thread.check_cancelled()
-    time.sleep(PAUSE_SECONDS)
-
-
-def _explained(error: jmespath.exceptions.JMESPathError) -> str:
-    if isinstance(error, jmespath.exceptions.JMESPathTypeError):
-        # Its own text quotes the whole value.
-        wanted = " or ".join(error.expected_types)
-        return f"The function {error.function_name}() takes {wanted}, not {error.actual_type}"
-    return str(error)
+    async def _found_aside(self, text: bytes) -> Found:
+        if self._workers is None:
+            return Found(name="PathTooCostly", message="The expression takes too long to be evaluated at once")
+        try:
+            answer = await self._workers.run(
+                self._owner, SEARCH, request(self._text, text), seconds=SEARCH_SECONDS
+            )
+        except PoolBusyError as error:
+            return Found(name="WorkersBusy", message=f"The expression was not evaluated: {error}")
+        except WorkerError as error:
+            return Found(name="PathTooCostly", message=f"The expression was not evaluated to its end: {error}")
+        return answered(answer)
 
 
 def _refused(name: str, message: str) -> Outcome:
     return Outcome(error=HandlerError(name, message))
 
 
-def _make(context: InstanceContext) -> Handler:
-    path, default = context.config["path"], msgspec.json.encode(context.config["default"])
-    names = json_path.fields(path)
-    if names is not None:
-        return DottedTransform(names, default)
-    return ExpressionTransform(path, default, context.between_slices)
+def json_transform(workers: Pool | None = None) -> JsonTransform:
+    """The component.
 
+    Args:
+        workers: where long evaluations run; without them, they are refused.
+    """
 
-JSON_TRANSFORM = JsonTransform(DEFINITION, _make)
+    def make(context: InstanceContext) -> Handler:
+        path, default = context.config["path"], msgspec.json.encode(context.config["default"])
+        names = json_path.fields(path)
+        if names is not None:
+            return DottedTransform(names, default)
+        return ExpressionTransform(path, default, context, workers)
+
+    return JsonTransform(DEFINITION, make)

@@ -17,7 +17,8 @@ from workers.errors import (
     TaskMemoryError,
     WorkerStartError,
 )
-from workers.pool import Pool, Task, open_pool
+from workers.pool import Pool, open_pool
+from workers.task import Task
 
 _LONG = 20.0
 """Seconds that no task of these tests takes."""

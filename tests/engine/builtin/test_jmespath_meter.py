@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from engine.builtin.jmespath_meter import (
     PATH_LIMIT_CHARACTERS,
-    PAUSE_STEPS,
     BudgetSpentError,
     Path,
     PathSyntaxError,
@@ -62,21 +61,6 @@ def test_explosions_are_stopped(text: str) -> None:
     """Expressions whose results double again and again end with their budget, not with the memory."""
     with pytest.raises(BudgetSpentError):
         Path(text).search(["x" * 50] * 5, steps=20_000)
-
-
-def test_pauses_as_it_works() -> None:
-    """The pause comes about every thousand steps, and what it raises ends the search."""
-    calls = 0
-
-    def count() -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Path("[*].[@]").search(list(range(5 * PAUSE_STEPS)), steps=1_000_000, pause=count)
-    assert calls == 5
 
 
 @pytest.mark.parametrize(

@@ -4,22 +4,27 @@ import pytest
 import trio
 from hypothesis import given
 
-from engine.builtin import json_transform
-from engine.builtin.json_transform import INLINE_LIMIT_BYTES, JSON_TRANSFORM, VALUE_LIMIT_BYTES
+from engine.builtin import jmespath_search
+from engine.builtin import json_transform as module
+from engine.builtin.jmespath_meter import Path
+from engine.builtin.jmespath_search import Found
+from engine.builtin.json_transform import INLINE_LIMIT_BYTES, VALUE_LIMIT_BYTES, json_transform
 from engine.handler import Outcome
 from proto.codec import encode
 from tests.engine.builtin.harness import JSON_VALUES, Driver, driven, places, run
+from workers.bounds import PoolBounds
+from workers.pool import open_pool
 
 EXPLOSION = " | ".join(["[@, @]"] * 60)
 
 
 async def transformed(path: str, value: Any, **config: Any) -> list[bytes]:
-    async with driven(JSON_TRANSFORM, path=path, **config) as driver:
+    async with open_pool() as workers, driven(json_transform(workers), path=path, **config) as driver:
         return [text for _, text in driver.texts(*await driver.send(value))]
 
 
 async def failed(path: str, value: Any) -> Outcome:
-    async with driven(JSON_TRANSFORM, path=path) as driver:
+    async with open_pool() as workers, driven(json_transform(workers), path=path) as driver:
         (outcome,) = await driver.send(value)
     assert outcome.error is not None
     assert not outcome.emissions
@@ -57,16 +62,16 @@ async def test_false_and_empty_are_found() -> None:
 async def test_syntax_is_checked_when_the_graph_is_loaded() -> None:
     """A mistake in the expression is a problem at its key, and says where in the text."""
     config = {"path": "items[?x ==]", "default": None}
-    (problem,) = await JSON_TRANSFORM.check(config)
+    (problem,) = await json_transform().check(config)
     assert (problem.code, problem.path) == ("config.invalid_path", "path")
     assert "at character 12" in problem.message
-    assert await places(JSON_TRANSFORM, path="") == ["path"]
-    assert await places(JSON_TRANSFORM, path="a.b") == []
+    assert await places(json_transform(), path="") == ["path"]
+    assert await places(json_transform(), path="a.b") == []
 
 
 async def test_an_unchecked_mistake_fails_in_initialize() -> None:
     """A handler made from an expression that nobody checked does not start."""
-    outcome = await Driver(JSON_TRANSFORM, {"path": "a["}).handler.initialize()
+    outcome = await Driver(json_transform(), {"path": "a["}).handler.initialize()
     assert outcome.error is not None
     assert outcome.error.name == "PathSyntaxError"
 
@@ -90,7 +95,7 @@ async def test_stumbles_of_the_library_are_errors_of_the_invocation(path: str) -
 @pytest.mark.parametrize("path", ["a", "a[0]"])
 async def test_a_text_that_is_no_json_is_its_own_error(path: str) -> None:
     """A text that cannot be read is the error of its message; its neighbours are transformed."""
-    async with driven(JSON_TRANSFORM, path=path) as driver:
+    async with driven(json_transform(), path=path) as driver:
         first, second, third = await driver.send({"a": [1]}, b'{"a":"\\ud800"}', {"a": [3]})
     assert first.error is None
     assert second.error is not None
@@ -129,7 +134,7 @@ async def test_large_work_is_done_aside() -> None:
 
 async def test_a_batch_takes_turns_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the messages of a batch that takes long, other tasks run."""
-    monkeypatch.setattr(json_transform, "TURN_SECONDS", 0)
+    monkeypatch.setattr(module, "TURN_SECONDS", 0)
     turns = 0
 
     async def count_turns() -> None:
@@ -138,28 +143,75 @@ async def test_a_batch_takes_turns_with_the_others(monkeypatch: pytest.MonkeyPat
             await trio.lowlevel.checkpoint()
             turns += 1
 
-    async with driven(JSON_TRANSFORM, path="@") as driver, trio.open_nursery() as nursery:
+    async with driven(json_transform(), path="@") as driver, trio.open_nursery() as nursery:
         nursery.start_soon(count_turns)
         assert driver.values(*await driver.send(*range(20))) == list(range(20))
         nursery.cancel_scope.cancel()
     assert turns >= 10
 
 
-async def test_costly_work_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_costly_work_is_ended() -> None:
     """An expression that explodes is an error that says so."""
-    monkeypatch.setattr(json_transform, "THREAD_STEPS", 10_000)
     outcome = await failed(EXPLOSION, 1)
     assert outcome.error is not None
     assert outcome.error.name == "PathTooCostly"
+    assert "more than 1000000 steps" in outcome.error.message
 
 
-async def test_work_aside_ends_with_its_execution(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_overdue_work_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation that takes longer than it may is an error that says how long that is."""
+    monkeypatch.setattr(module, "SEARCH_SECONDS", 0.01)
+    outcome = await failed(EXPLOSION, 1)
+    assert outcome.error is not None
+    assert outcome.error.name == "PathTooCostly"
+    assert "longer than 0.01 s" in outcome.error.message
+
+
+async def test_work_aside_ends_with_its_execution() -> None:
     """Cancelling the node ends the worker, long before its budget would."""
-    monkeypatch.setattr(json_transform, "THREAD_STEPS", 10**12)
-    async with driven(JSON_TRANSFORM, path=EXPLOSION) as driver:
+    async with open_pool() as workers, driven(json_transform(workers), path=EXPLOSION) as driver:
         with trio.move_on_after(0.05) as scope:
             await driver.send(1)
+        with trio.fail_after(10):
+            while workers.statistics().running:  # noqa: ASYNC110 - the process has to be gone first
+                await trio.sleep(0.01)
+        assert workers.statistics().abandoned == 1
     assert scope.cancelled_caught
+
+
+async def test_too_much_waiting_work_is_refused() -> None:
+    """Where an owner has as many tasks waiting as may, a further one is an error that says so."""
+    async with (
+        open_pool(PoolBounds(owner_waiting_tasks=1, owner_waiting_bytes=0)) as workers,
+        driven(json_transform(workers), path=EXPLOSION) as first,
+        driven(json_transform(workers), path=EXPLOSION) as second,
+        driven(json_transform(workers), path=EXPLOSION) as third,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(first.send, 1)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(second.send, 1)
+        await trio.testing.wait_all_tasks_blocked()
+        (outcome,) = await third.send(1)
+        nursery.cancel_scope.cancel()
+    assert outcome.error is not None
+    assert outcome.error.name == "WorkersBusy"
+
+
+async def test_a_node_learns_what_is_too_large_for_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value of a size that was not evaluated at once is not tried there a second time; smaller ones are."""
+    tried: list[int] = []
+
+    def noting(path: Path, text: bytes, steps: int) -> Found:
+        tried.append(len(text))
+        return jmespath_search.search(path, text, steps)
+
+    monkeypatch.setattr(module, "search", noting)
+    async with open_pool() as workers, driven(json_transform(workers), path="[*].[@][]") as driver:
+        large, small = [0] * 3_000, [0]
+        outcomes = await driver.send(large, large, small)
+    assert driver.values(*outcomes) == [large, large, small]
+    assert tried == [len(encode(large)), len(encode(small))]
 
 
 @given(JSON_VALUES)
