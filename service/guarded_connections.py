@@ -13,7 +13,8 @@ seen to be needless, it is left away (docs/decisions/0085):
 - The head of a reply goes out together with the first piece of its body, as the ASGI specification asks.
 - One task waits for the end of a connection's idleness, however many requests there are (``service.idle_watch``).
 
-Hypercorn has no place to put something around a connection, so the two classes that serve one are replaced.
+Hypercorn has no place to put something around a connection, so the classes that serve one are replaced.
+What is spoken on it is ``service.http_protocol``.
 """
 
 from collections.abc import Awaitable, Callable
@@ -37,6 +38,7 @@ from hypercorn.typing import (
     Scope,
 )
 
+from service.http_protocol import HttpProtocol
 from service.idle_watch import IdleWatch
 
 Put = Callable[[ASGIReceiveEvent], Awaitable[None]]
@@ -44,6 +46,10 @@ Send = Callable[[ASGISendEvent | None], Awaitable[None]]
 
 WHOLE_BODY = "symbia.body"
 """Where a scope has the body, if the request came whole; nothing is to be received then."""
+
+LINGER_SECONDS = 1.0
+LINGER_BYTES = 1024 * 1024
+"""How long, and how far, a refused connection is still read."""
 
 log = structlog.get_logger("service")
 
@@ -54,10 +60,12 @@ class PromptConfig(Config):
     Attributes:
         is_prompt: whether the application takes a request, of which the head has come, whole; it may note in the
             scope what it found out. A request that does not come in one piece is passed on in the ordinary way.
+        reading_turns: the turn of connections that have much to read (``service.http_protocol``).
     """
 
     def __init__(self, is_prompt: Callable[[HTTPScope], bool]) -> None:
         self.is_prompt = is_prompt
+        self.reading_turns = trio.Lock()
 
 
 class GuardedTCPServer(TCPServer):
@@ -101,11 +109,29 @@ class GuardedTCPServer(TCPServer):
                     break
                 await self.protocol.handle(RawData(bytes(data)))
                 await group.release()
+                if cast("HttpProtocol", self.protocol).is_over:
+                    await self._linger()
+                    break
                 if not data:
                     break
             await self.protocol.handle(Closed())
         finally:
             self.idle_task.end()
+
+    async def _linger(self) -> None:
+        """Read what is still on its way to a connection that was refused, for a while.
+
+        A connection that is closed with something unread is reset, and the caller never sees why (RFC 9112
+        section 9.6).
+        """
+        with trio.move_on_after(LINGER_SECONDS):
+            try:
+                await cast("trio.SocketStream", self.stream).send_eof()
+                for _ in range(LINGER_BYTES // MAX_RECV):
+                    if not await self.stream.receive_some(MAX_RECV):
+                        break
+            except (trio.ClosedResourceError, trio.BrokenResourceError, trio.BusyResourceError):
+                pass
 
 
 class GuardedTaskGroup(TaskGroup):
@@ -232,3 +258,4 @@ def guard_connections() -> None:
     """Let every connection of Hypercorn's Trio servers in this process be guarded."""
     hypercorn.trio.run.TCPServer = GuardedTCPServer  # type: ignore[attr-defined,assignment]  # there is no other place
     hypercorn.trio.tcp_server.TaskGroup = GuardedTaskGroup  # type: ignore[attr-defined]  # likewise
+    hypercorn.trio.tcp_server.ProtocolWrapper = HttpProtocol  # type: ignore[attr-defined,assignment]  # likewise
