@@ -3,44 +3,34 @@
 Structured concurrency ends all of our own tasks. It cannot end Hypercorn's sending of a reply to a caller who
 does not read, because Hypercorn shields that from cancellation. By the time this strikes every execution has been
 stopped, so nothing is lost but replies that nobody fetched.
+
+This is a task, so it works while the event loop turns. Where the loop is held, :mod:`service.watchdog` ends the
+process, a moment later and less kindly.
 """
 
 import os
-import threading
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import structlog
+import trio
 
 log = structlog.get_logger("service")
 
 
-class LastResort:
-    """Ends the process a while after ``arm``, unless its block is left before."""
+@asynccontextmanager
+async def open_last_resort() -> AsyncIterator[Callable[[float], None]]:
+    """A function that ends the process so many seconds after its call, unless the block is left before."""
+    async with trio.open_nursery() as nursery:
 
-    def __init__(self) -> None:
-        self._timer: threading.Timer | None = None
+        def end_after(seconds: float) -> None:
+            nursery.start_soon(_end_after, seconds)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def arm(self, seconds: float) -> None:
-        """End the process in ``seconds``; a second call replaces the first."""
-        self._disarm()
-        self._timer = threading.Timer(seconds, _end)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._disarm()
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        yield end_after
+        nursery.cancel_scope.cancel()
 
 
-def _end() -> None:
+async def _end_after(seconds: float) -> None:
+    await trio.sleep(seconds)
     log.warning("stopped without finishing replies that nobody reads")
     os._exit(0)

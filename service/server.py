@@ -25,7 +25,7 @@ from service.authentication import open_authenticator
 from service.catalog.opening import open_catalog
 from service.guarded_connections import PromptConfig, guard_connections
 from service.guarded_network import Resolve
-from service.last_resort import LastResort
+from service.last_resort import open_last_resort
 from service.layers import layered
 from service.live.opening import open_live
 from service.logs import LoggingObserver
@@ -44,6 +44,7 @@ from service.telemetry.opening import open_telemetry
 from service.traced_client import traced
 from service.uncompressed import UncompressedWebSockets
 from service.version import version
+from service.watchdog import open_watchdog
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
@@ -102,18 +103,23 @@ def url_of(listener: socket.socket) -> str:
 
 async def serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve until a signal comes; ``announce`` is called with the URL once requests are answered."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, LastResort() as last_resort:
-        async with trio.open_nursery() as nursery:
+    ending_seconds = settings.drain_seconds + 4 * CLOSING_SECONDS
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with (
+            open_watchdog(ending_seconds, CLOSING_SECONDS),
+            open_last_resort() as end_after,
+            trio.open_nursery() as nursery,
+        ):
             told_to_stop = trio.Event()
 
             async def watch_signals() -> None:
                 async for number in signals:
                     log.info("signal", name=signal.Signals(number).name, again=told_to_stop.is_set())
                     if told_to_stop.is_set():
-                        last_resort.arm(CLOSING_SECONDS)
+                        end_after(CLOSING_SECONDS)
                         nursery.cancel_scope.cancel()
                     else:
-                        last_resort.arm(settings.drain_seconds + 4 * CLOSING_SECONDS)
+                        end_after(ending_seconds)
                         told_to_stop.set()
 
             nursery.start_soon(watch_signals)

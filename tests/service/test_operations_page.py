@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
-from service import delivery, descriptors, message_stream, server
+from service import delivery, descriptors, message_stream, server, watchdog
 from service.metrics import Metrics
 from service.problems import SlowRequestError
 from service.routes.health import Readiness
@@ -58,6 +58,8 @@ def test_the_bounds_are_those_of_the_program() -> None:
     assert f"at most {descriptors.ENOUGH:,} |" in PAGE
     assert f"at most {delivery.PATIENCE_SECONDS:g} s more" in PAGE
     assert f"`DRAIN_SECONDS` and {4 * server.CLOSING_SECONDS:g} s more" in PAGE
+    assert f"`DRAIN_SECONDS` + {4 * server.CLOSING_SECONDS + watchdog.MARGIN_SECONDS:g} s after the first" in PAGE
+    assert f"or {server.CLOSING_SECONDS + watchdog.MARGIN_SECONDS:g} s after a second one" in PAGE
     assert f"ends it within {server.CLOSING_SECONDS:g} s" in PAGE
 
 

@@ -112,6 +112,19 @@ def test_work_of_the_tests_themselves_does_not_count() -> None:
     assert any(frame.file == "engine/slow.py" for frame in found[0].stack)
 
 
+def test_a_fake_that_is_called_by_ours_is_the_tests_own() -> None:
+    """The innermost frame that is the service's or the tests' says whose time it was."""
+    names: dict[str, Any] = {}
+    exec(compile("def through(call): call()", f"{ROOT}/service/through.py", "exec"), names)
+
+    async def calls_a_fake() -> None:
+        names["through"](lambda: spin(0.15))
+
+    found: list[LongStep] = []
+    measured(Stopwatch(found.append), calls_a_fake)
+    assert found == []
+
+
 def test_the_garbage_collector_is_counted_apart() -> None:
     """A pause of the collector is not the step's doing; it is told, but not held against it."""
     kept = [[index] for index in range(600_000)]

@@ -250,6 +250,7 @@ async def test_notes_beyond_their_bound_are_only_counted(monkeypatch: pytest.Mon
         assert notice["reason"] == "slow"
 
 
+@pytest.mark.long_steps("its hundreds of commands are one step of this test")
 async def test_a_client_too_far_behind_in_lifecycle_events_is_cut() -> None:
     """Lifecycle events are never given up, so whoever lets too many of them wait has to go."""
     async with open_office() as office:
