@@ -52,7 +52,7 @@ async def test_every_metric_that_the_page_speaks_of_exists() -> None:
 
 def test_the_bounds_are_those_of_the_program() -> None:
     """Numbers of seconds and files on the page are the constants of the code."""
-    assert f"| {server.KEEP_ALIVE_SECONDS} s, 16 KB |" in PAGE
+    assert f"| {server.KEEP_ALIVE_SECONDS} s; 16 KB and" in PAGE
     assert f"{message_stream.IDLE_SECONDS:g} s of silence" in PAGE
     assert f"| {server.UNREAD_SECONDS} s, then the connection is cut |" in PAGE
     assert f"at most {descriptors.ENOUGH:,} |" in PAGE
