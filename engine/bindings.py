@@ -21,10 +21,12 @@ from typing import Any, Literal
 import msgspec
 
 from engine.component import Component, input_names, outputs_of
-from engine.validation import GraphDraft
+from engine.draft import GraphDraft
+from engine.report import Report, listed, shown
+from engine.slices import Steps, paced
 from proto import codec
 from proto.binding import Bindings, Boundary, InputBinding, OutputBinding
-from proto.graph import GraphDefinition, Node
+from proto.graph import Node
 from proto.problem import Problem
 
 KEY = "bindings"
@@ -73,93 +75,86 @@ class Place(msgspec.Struct, frozen=True):
     direction: Direction | None
 
 
-def check_bindings(draft: GraphDraft, components: Mapping[str, Component]) -> list[Problem]:
-    """What is wrong with the bindings that a graph declares.
+def read_bindings(draft: GraphDraft, components: Mapping[str, Component], report: Report) -> Steps[Bindings]:
+    """The bindings that a graph declares; of no account where the report is not empty.
 
     Args:
         draft: as ``parse_graph`` made it.
         components: the known components that the graph's nodes may name, by id.
+        report: takes what is wrong with them.
     """
     if not draft.has_nodes:
-        return []
-    return _read(draft.definition, components, draft.misshapen_ids)[1]
-
-
-def bindings_of(definition: GraphDefinition, components: Mapping[str, Component]) -> Bindings:
-    """The bindings of a graph in which nothing is wrong."""
-    return _read(definition, components, frozenset())[0]
-
-
-def _read(
-    definition: GraphDefinition, components: Mapping[str, Component], unreadable: frozenset[str]
-) -> tuple[Bindings, list[Problem]]:
-    problems: list[Problem] = []
-    nodes = {node.id: node for node in definition.nodes}
+        return Bindings()
+    nodes = {node.id: node for node in draft.definition.nodes}
     found: dict[InputBinding | OutputBinding, None] = {}
-    for number, place in enumerate(_places(definition.bindings, problems)):
-        if number == MAX_BINDINGS:
-            message = f"A graph has at most {MAX_BINDINGS} bindings"
-            problems.append(Problem("binding.too_many", KEY, message))
+    number = 0
+    for place, is_due in paced(_places(draft.definition.bindings, report)):
+        if is_due:
+            yield
+        if place is None:
+            continue
+        number += 1
+        if number > MAX_BINDINGS:
+            report.note("binding.too_many", KEY, f"A graph has at most {MAX_BINDINGS} bindings")
             break
         node_id = place.declared.node or place.node
-        if node_id in unreadable:
+        if node_id in draft.misshapen_ids:
             continue  # its own problem has been reported
         node = nodes.get(node_id)
         if node is None:
-            message = f"Binding of an unknown node: {node_id}"
-            problems.append(Problem("binding.unknown_node", place.path, message))
+            report.note("binding.unknown_node", place.path, f"Binding of an unknown node: {shown(node_id)}")
             continue
         binding, complaints = _bind(place, node, components.get(node.component))
-        problems += complaints
+        report.extend(complaints)
         if binding is None:
             continue
         if binding in found:
-            message = f"A second binding of {node_id}:{binding.port} to {binding.network} would double its events"
-            problems.append(Problem("binding.duplicate", place.path, message))
+            named = f"{shown(node_id)}:{binding.port} to {binding.network}"
+            report.note("binding.duplicate", place.path, f"A second binding of {named} would double its events")
         found[binding] = None
     return Bindings(
         tuple(each for each in found if isinstance(each, InputBinding)),
         tuple(each for each in found if isinstance(each, OutputBinding)),
-    ), problems
+    )
 
 
-def _places(document: Mapping[str, Any], problems: list[Problem]) -> Iterator[Place]:
-    """All that has the shape of a binding; the rest becomes problems."""
+def _places(document: Mapping[str, Any], report: Report) -> Iterator[Place | None]:
+    """All that has the shape of a binding; None for the rest, which becomes problems."""
     for outer, ports in document.items():
-        path = f"{KEY}.{outer}"
+        path = f"{KEY}.{shown(outer)}"
         if not isinstance(ports, dict):
-            message = "Bindings are an object of objects: by node, then by port"
-            problems.append(Problem("binding.wrong_type", path, message))
+            report.note("binding.wrong_type", path, "Bindings are an object of objects: by node, then by port")
+            yield None
             continue
         for inner, entry in ports.items():
-            yield from _entries(outer, inner, entry, f"{path}.{inner}", problems)
+            yield from _entries(outer, inner, entry, f"{path}.{shown(inner)}", report)
 
 
-def _entries(outer: str, inner: str, entry: Any, path: str, problems: list[Problem]) -> Iterator[Place]:
+def _entries(outer: str, inner: str, entry: Any, path: str, report: Report) -> Iterator[Place | None]:
     if not isinstance(entry, dict):
-        problems.append(Problem("binding.wrong_type", path, "A binding is an object with network"))
+        report.note("binding.wrong_type", path, "A binding is an object with network")
+        yield None
         return
     if "network" in entry:
         direction = next((each for each in DIRECTIONS if each == inner), None)
-        declared = _convert(entry, path, problems)
-        if declared is not None:
-            yield Place(declared, path, outer, inner, direction)
+        declared = _convert(entry, path, report)
+        yield None if declared is None else Place(declared, path, outer, inner, direction)
         return
     ends = [(end, entry[end]) for end in DIRECTIONS if entry.get(end) is not None]
     if not ends:
         message = 'A binding has network, or {"input": {"network": ...}} or {"output": {"network": ...}}'
-        problems.append(Problem("binding.missing_network", path, message))
+        report.note("binding.missing_network", path, message)
+        yield None
     for end, item in ends:
-        declared = _convert(item, f"{path}.{end}", problems)
-        if declared is not None:
-            yield Place(declared, f"{path}.{end}", outer, inner, end)
+        declared = _convert(item, f"{path}.{end}", report)
+        yield None if declared is None else Place(declared, f"{path}.{end}", outer, inner, end)
 
 
-def _convert(item: Any, path: str, problems: list[Problem]) -> Declared | None:
+def _convert(item: Any, path: str, report: Report) -> Declared | None:
     try:
         return msgspec.convert(item, Declared)
     except msgspec.ValidationError as error:
-        problems.append(codec.shape_problem(error, code="binding.wrong_type", path=path))
+        report.extend([codec.shape_problem(error, code="binding.wrong_type", path=path)])
         return None
 
 
@@ -189,8 +184,9 @@ def _bind(
         problems.append(Problem("binding.wrong_component", f"{path}.component", message))
     port = _port(declared.port or place.port, direction, names[direction])
     if port is None:
-        known = ", ".join(names[direction]) or "none"
-        message = f"Node {node.id} has no {direction} port {declared.port or place.port}; it has {known}"
+        known = listed(names[direction]) or "none"
+        wanted = shown(declared.port or place.port)
+        message = f"Node {shown(node.id)} has no {direction} port {wanted}; it has {known}"
         problems.append(Problem("binding.unknown_port", path, message))
     if problems or port is None:
         return None, problems
@@ -222,11 +218,11 @@ def _direction(
     if len(directions) == 1:
         return directions[0]
     if directions:
-        message = f"{place.port} is an input and an output port; say which with component"
+        message = f"{shown(place.port)} is an input and an output port; say which with component"
         problems.append(Problem("binding.ambiguous_port", place.path, message))
     else:
-        known = ", ".join([*names["input"], *names["output"]]) or "none"
-        message = f"Node {place.node} has no port {place.port}; it has {known}"
+        known = listed([*names["input"], *names["output"]]) or "none"
+        message = f"Node {shown(place.node)} has no port {shown(place.port)}; it has {known}"
         problems.append(Problem("binding.unknown_port", place.path, message))
     return None
 

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from engine.handler import Handler, InstanceContext
 from proto.component import ERROR_PORT, ComponentDefinition
 from proto.problem import Problem
@@ -81,3 +83,18 @@ class Builtin:
 def outputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the output ports of a node with this configuration, which need not be a good one."""
     return component.outputs(config) if isinstance(component, Builtin) else output_names(component.definition)
+
+
+class PortIndex(msgspec.Struct, frozen=True):
+    """The ports of one node, each name with its index. Made once for a node, however many edges it has."""
+
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+
+
+def ports_of(component: Component, config: Mapping[str, Any]) -> PortIndex:
+    """The ports of a node with this configuration, which need not be a good one."""
+    return PortIndex(
+        {name: index for index, name in enumerate(input_names(component.definition))},
+        {name: index for index, name in enumerate(outputs_of(component, config))},
+    )

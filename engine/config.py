@@ -1,11 +1,13 @@
 """Node configuration against the keys that a component declares. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from engine.hints import Hints
+from engine.report import MAX_PROBLEMS, SHOWN_NAMES, listed, shown
 from proto.component import ConfigField
 from proto.problem import Problem
 
@@ -25,9 +27,6 @@ _TYPES: dict[str, Callable[[object], bool]] = {
     "null": lambda value: value is None,
 }
 
-MAX_HINTS = 20
-"""Unknown keys of one node that are answered with a similar name; looking for one takes its time."""
-
 ANY_KEY = "*"
 """Stands among the declared keys for all that are not; they are taken as they come."""
 
@@ -35,49 +34,59 @@ CONFIG_TYPES = frozenset(_TYPES)
 """The type names that a ``ConfigField`` may bear."""
 
 
+def defaults_of(fields: Mapping[str, ConfigField]) -> dict[str, Any]:
+    """The declared defaults, of the keys that have one."""
+    return {key: field.default for key, field in fields.items() if field.default is not msgspec.UNSET}
+
+
 def complete(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> dict[str, Any]:
     """The configuration with the declared defaults filled in."""
-    defaults = {key: field.default for key, field in fields.items() if field.default is not msgspec.UNSET}
-    return {**defaults, **config}
+    return {**defaults_of(fields), **config}
 
 
 def check(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> list[Problem]:
+    """What is wrong with a configuration, the first problems of it; paths are relative to it."""
+    return list(islice(find_problems(config, fields, Hints()), MAX_PROBLEMS))
+
+
+def find_problems(config: Mapping[str, Any], fields: Mapping[str, ConfigField], hints: Hints) -> Iterator[Problem]:
     """Everything that is wrong with a configuration; paths are relative to it.
 
     A component that declares no key at all takes any, and so does one that declares ``*``.
     """
-    problems = [
-        Problem("config.missing_key", key, f"Config key {key} is required: {field.description}".rstrip(": "))
-        for key, field in fields.items()
-        if field.required and key not in config
-    ]
-    hints = 0
+    for key, field in fields.items():
+        if field.required and key not in config:
+            message = f"Config key {shown(key)} is required: {shown(field.description, 500)}".rstrip(": ")
+            yield Problem("config.missing_key", shown(key), message)
+    takes_any = not fields or ANY_KEY in fields
     for key, value in config.items():
-        field = fields.get(key)
-        if field is not None:
-            problems += _check_value(key, value, field)
-        elif fields and ANY_KEY not in fields:
-            hints += 1
-            problems.append(Problem("config.unknown_key", key, _unknown(key, fields, hints=hints <= MAX_HINTS)))
-    return problems
+        field_of_key = fields.get(key)
+        if field_of_key is not None:
+            yield from _check_value(shown(key), value, field_of_key)
+        elif not takes_any:
+            yield Problem("config.unknown_key", shown(key), _unknown(key, fields, hints))
 
 
-def _unknown(key: str, known: Iterable[str], *, hints: bool) -> str:
-    close = get_close_matches(key, list(known), n=1) if hints else []
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    return f"Config key {key} is not known; {hint}"
+def _unknown(key: str, known: Iterable[str], hints: Hints) -> str:
+    close = hints.similar(key, known)
+    hint = f"did you mean {close}?" if close else f"known are {listed(known)}"
+    return f"Config key {shown(key)} is not known; {hint}"
 
 
-def _check_value(key: str, value: object, field: ConfigField) -> list[Problem]:
+def _check_value(key: str, value: object, field: ConfigField) -> Iterator[Problem]:
     # A type name that we do not know is the component author's own; it forbids nothing.
     if not _TYPES.get(field.type, _TYPES["any"])(value):
-        return [Problem("config.wrong_type", key, f"Config key {key} must be of type {field.type}")]
-    if field.enum and value not in field.enum:
-        allowed = ", ".join(str(choice) for choice in field.enum)
-        return [Problem("config.not_allowed", key, f"Config key {key} must be one of {allowed}")]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield Problem("config.wrong_type", key, f"Config key {key} must be of type {field.type}")
+    elif field.enum and value not in field.enum:
+        yield Problem("config.not_allowed", key, f"Config key {key} must be one of {_choices(field.enum)}")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         if field.minimum is not None and not value >= field.minimum:
-            return [Problem("config.out_of_range", key, f"Config key {key} must be at least {field.minimum:g}")]
-        if field.maximum is not None and not value <= field.maximum:
-            return [Problem("config.out_of_range", key, f"Config key {key} must be at most {field.maximum:g}")]
-    return []
+            yield Problem("config.out_of_range", key, f"Config key {key} must be at least {field.minimum:g}")
+        elif field.maximum is not None and not value <= field.maximum:
+            yield Problem("config.out_of_range", key, f"Config key {key} must be at most {field.maximum:g}")
+
+
+def _choices(enum: tuple[Any, ...]) -> str:
+    """The first values of an enumeration, for people."""
+    first = [shown(choice) for choice in enum[:SHOWN_NAMES]]
+    return ", ".join([*first, f"and {len(enum) - SHOWN_NAMES} more"] if len(enum) > SHOWN_NAMES else first)

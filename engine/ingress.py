@@ -11,13 +11,25 @@ from typing import Annotated, Any
 import msgspec
 
 from engine.component import Component, input_names
-from engine.validation import GraphDraft
+from engine.document_weight import Weight, weigh
+from engine.draft import GraphDraft
+from engine.report import listed, shown
+from engine.slices import at_once
 from proto import codec
 from proto.graph import Node
 from proto.problem import Problem
 
 KEY = "ingress"
 PLACE = f"metadata.{KEY}"
+ROLE = "role"
+
+LISTED_BYTES = 4 * 1024
+"""Of ``metadata.ingress``, and of ``metadata.role``, as JSON text: every list of graphs repeats them."""
+
+LISTED_VALUES = 100
+"""Names and values in each of them."""
+
+_LISTED = Weight(LISTED_BYTES, LISTED_VALUES)
 
 
 class Ingress(msgspec.Struct, frozen=True):
@@ -47,13 +59,17 @@ def ingress_of(metadata: Mapping[str, Any]) -> Ingress:
 
 
 def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> list[Problem]:
-    """What is wrong with the ingress that a graph declares.
+    """What is wrong with what a graph declares for the outside: its role and its ingress.
 
     Args:
         draft: as ``parse_graph`` made it.
         components: the known components that the graph's nodes may name, by id.
     """
     metadata = draft.definition.metadata
+    for key in (KEY, ROLE):
+        if at_once(weigh(metadata.get(key), _LISTED)).exceeds(_LISTED):
+            most = f"{LISTED_BYTES} bytes and {LISTED_VALUES} names and values"
+            return [Problem(f"{key}.too_large", f"metadata.{key}", f"A graph's {key} has at most {most}")]
     if not is_declared(metadata) or not draft.has_nodes:
         return []
     try:
@@ -66,7 +82,11 @@ def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> lis
     if node is not None:
         return _check_port(node, ingress.port, components.get(node.component))
     said = "" if "node" in metadata[KEY] else f", the default where {PLACE} names no node"
-    return [Problem("ingress.unknown_node", f"{PLACE}.node", f"Ingress at an unknown node: {ingress.node}{said}")]
+    return [
+        Problem(
+            "ingress.unknown_node", f"{PLACE}.node", f"Ingress at an unknown node: {shown(ingress.node)}{said}"
+        )
+    ]
 
 
 def _check_port(node: Node, port: str, component: Component | None) -> list[Problem]:
@@ -75,5 +95,6 @@ def _check_port(node: Node, port: str, component: Component | None) -> list[Prob
     names = input_names(component.definition)
     if port in names:
         return []
-    message = f"Node {node.id} has no input port {port} for the ingress; it has {', '.join(names) or 'none'}"
+    known = listed(names) or "none"
+    message = f"Node {shown(node.id)} has no input port {shown(port)} for the ingress; it has {known}"
     return [Problem("ingress.unknown_port", f"{PLACE}.port", message)]

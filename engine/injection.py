@@ -33,7 +33,6 @@ def locate(
         InvalidInjectionError: one of them names no node or port of the graph, or its value is too large, too
             deeply nested or no UTF-8; carries every problem.
     """
-    nodes = {node.id: node for node in graph.nodes}
     plain_bytes = min(MAX_DEPTH, limits.value_bytes)  # too short to be too large, or nested too deeply
     places: dict[tuple[str, str], tuple[int, int]] = {}
     located: list[Located] = []
@@ -44,7 +43,7 @@ def locate(
         if place is not None and len(text) <= plain_bytes and text.isascii():
             located.append((*place, text, NUMBERS[message.lane]))  # most messages come by the table of places
             continue
-        node = nodes.get(message.node_id)
+        node = graph.node(message.node_id)
         problem = _find_problem(message, node, text, limits)
         if problem is not None:
             prefix = f"{key}[{index}]." if len(messages) > 1 or key != "messages" else ""

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from engine.compilation import compile_graph, find_problems
+from engine.declaration import memory_of
 from engine.errors import GraphNotFoundError, InvalidGraphError
-from engine.ledger import RESERVED_SHARE, Ledger
+from engine.ledger import RESERVED_SHARE, Account, Kind, Ledger
 from engine.limits import EngineLimits
 from engine.quota import Quotas
 from engine.registry import Registry
+from engine.report import Report, numbered
 from engine.resolution import ComponentSource, Resolver
 from engine.routing import LoadedGraph
+from engine.slices import in_slices
 from engine.wallclock import WallClock
 from proto.component import ComponentDefinition
 from proto.problem import Problem
@@ -37,7 +38,10 @@ class Library:
         self._resolver = Resolver(registry, limits)
         self._clock = clock
         self._graphs: dict[str, LoadedGraph] = {}
+        self._graphs_by_owner: dict[str, dict[str, LoadedGraph]] = {}
+        self._graphs_by_name: dict[str, dict[str, LoadedGraph]] = {}
         self._quotas = Quotas(limits)
+        self._accounts: dict[tuple[Kind, str, str], Account] = {}
 
     # Components
 
@@ -60,8 +64,13 @@ class Library:
             InvalidComponentError: carries every problem; nothing was stored.
             ComponentExistsError: its id is taken.
             QuotaError: the owner has as many components as he may.
+            MemoryBoundError: memory for it is at its bound.
         """
-        return await self._registry.register(document, owner)
+        size_bytes = await in_slices(memory_of(document, self.limits))
+        self.ledger.require(owner, size_bytes)
+        definition = await self._registry.register(document, owner)
+        self._charge("components", owner, definition.id, size_bytes)
+        return definition
 
     def unregister_component(self, component_id: str, *, owner: str = "") -> None:
         """Forget a registered component.
@@ -71,12 +80,10 @@ class Library:
             ComponentBuiltInError: it is a built-in one.
             ComponentInUseError: a loaded graph of the owner uses it.
         """
-        users = [
-            graph.id
-            for graph in self._graphs.values()
-            if graph.owner == owner and any(node.definition.component == component_id for node in graph.nodes)
-        ]
+        graphs = self._graphs_by_owner.get(owner, {}).values()
+        users = [graph.id for graph in graphs if component_id in graph.component_ids]
         self._registry.unregister(component_id, users, owner)
+        self._release("components", owner, component_id)
 
     def find_components_in(self, source: ComponentSource | None) -> None:
         """Look there from now on for components that are neither built in nor registered; None looks nowhere."""
@@ -96,11 +103,13 @@ class Library:
         Raises:
             InvalidGraphError: carries every problem; nothing was stored.
             QuotaError: the owner has as many graphs as he may.
+            MemoryBoundError: memory for it is at its bound.
         """
         self._quotas.check_graphs(self._graphs_of(owner))
         graph = await self._compiled(document, owner)
         self._quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
-        self._graphs[graph.id] = graph
+        self.ledger.require(owner, graph.size_bytes)
+        self._keep(graph)
         return graph
 
     async def load_graphs(self, documents: Sequence[Any], *, owner: str = "") -> list[LoadedGraph]:
@@ -109,22 +118,22 @@ class Library:
         Raises:
             InvalidGraphError: carries every problem, its path behind ``graphs[<index>].``; nothing was stored.
             QuotaError: the owner would have more graphs than he may; nothing was stored.
+            MemoryBoundError: memory for them is at its bound; nothing was stored.
         """
         self._quotas.check_graphs(self._graphs_of(owner), len(documents))
         graphs: list[LoadedGraph] = []
-        problems: list[Problem] = []
+        report = Report()
         for index, document in enumerate(documents):
             try:
                 graphs.append(await self._compiled(document, owner))
             except InvalidGraphError as error:
-                problems += [
-                    msgspec.structs.replace(problem, path=f"graphs[{index}].{problem.path}".rstrip("."))
-                    for problem in error.problems
-                ]
-        if problems:
-            raise InvalidGraphError(problems)
+                report.extend(numbered(error.problems, f"graphs[{index}]"))
+        if report:
+            raise InvalidGraphError(report.problems())
         self._quotas.check_graphs(self._graphs_of(owner), len(documents))  # others may have come meanwhile
-        self._graphs.update({graph.id: graph for graph in graphs})
+        self.ledger.require(owner, sum(graph.size_bytes for graph in graphs))
+        for graph in graphs:
+            self._keep(graph)
         return graphs
 
     async def _compiled(self, document: Any, owner: str) -> LoadedGraph:
@@ -134,11 +143,15 @@ class Library:
         )
 
     def _graphs_of(self, owner: str) -> int:
-        return sum(graph.owner == owner for graph in self._graphs.values())
+        return len(self._graphs_by_owner.get(owner, ()))
 
-    def graphs(self) -> list[LoadedGraph]:
-        """All loaded graphs, oldest first."""
-        return list(self._graphs.values())
+    def graphs(self, *, owner: str | None = None) -> list[LoadedGraph]:
+        """All loaded graphs, or those of one owner, oldest first."""
+        return list((self._graphs if owner is None else self._graphs_by_owner.get(owner, {})).values())
+
+    def graphs_named(self, name: str) -> list[LoadedGraph]:
+        """The loaded graphs of a name, oldest first; they may belong to different owners."""
+        return list(self._graphs_by_name.get(name, {}).values())
 
     def graph(self, graph_id: str) -> LoadedGraph:
         """One loaded graph.
@@ -151,6 +164,25 @@ class Library:
             raise GraphNotFoundError(graph_id)
         return graph
 
-    def _forget_graph(self, graph_id: str) -> None:
-        self.graph(graph_id)
+    def _keep(self, graph: LoadedGraph) -> None:
+        self._charge("graphs", graph.owner, graph.id, graph.size_bytes)
+        self._graphs[graph.id] = graph
+        self._graphs_by_owner.setdefault(graph.owner, {})[graph.id] = graph
+        self._graphs_by_name.setdefault(graph.definition.name, {})[graph.id] = graph
+
+    def _forget_graph(self, graph_id: str) -> LoadedGraph:
+        graph = self.graph(graph_id)
         del self._graphs[graph_id]
+        self._release("graphs", graph.owner, graph_id)
+        for index, key in ((self._graphs_by_owner, graph.owner), (self._graphs_by_name, graph.definition.name)):
+            del index[key][graph_id]
+            if not index[key]:
+                del index[key]
+        return graph
+
+    def _charge(self, kind: Kind, owner: str, name: str, size_bytes: int) -> None:
+        account = self._accounts[kind, owner, name] = self.ledger.account(owner)
+        account.note(size_bytes, kind)
+
+    def _release(self, kind: Kind, owner: str, name: str) -> None:
+        self._accounts.pop((kind, owner, name)).close()

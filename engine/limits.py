@@ -37,8 +37,28 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     graph_edges: int = 10_000
     """Edges of a graph."""
 
+    graph_bytes: int = 8 * 1024 * 1024
+    """The nodes, edges, metadata and bindings of a graph as JSON text, the defaults of its components counted at
+    each node that has them: whatever runs the graph holds all of it. As much as the graphs of a routine."""
+
+    graph_values: int = 100_000
+    """Names and values in a graph's nodes, metadata and bindings: however short, each takes about 60 bytes."""
+
+    graph_concurrency: int = 1_000
+    """Invocations at once that the nodes of a graph may ask for beyond one each; each has a handler of its own."""
+
     config_bytes: int = 1024 * 1024
     """The configuration of one node, as JSON text."""
+
+    description_characters: int = 10_000
+    """A graph's description, which every list of graphs repeats."""
+
+    definition_bytes: int = 256 * 1024
+    """A component's definition without its code, as JSON text: ports, schemas, configuration keys, descriptions.
+    It is looked at for each node that uses the component, and every list of components repeats it."""
+
+    definition_values: int = 10_000
+    """Names and values in it."""
 
     source_bytes: int = 1024 * 1024
     """The source text of one component."""

@@ -13,7 +13,7 @@ import msgspec
 from engine.builtin.catalogue import builtins
 from engine.builtin.expressions import ExpressionComponent
 from engine.component import Component
-from engine.declaration import parse_component
+from engine.declaration import read_component
 from engine.errors import (
     ComponentBuiltInError,
     ComponentExistsError,
@@ -26,6 +26,7 @@ from engine.module import obtain_module
 from engine.quota import Quotas
 from engine.sandboxed import OWNER, ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
 from engine.sinks import Sink
+from engine.slices import in_slices
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
 from workers.pool import Pool
@@ -90,7 +91,7 @@ class Registry:
             ComponentExistsError: its id is a built-in one's, or the owner has used it.
             QuotaError: the owner has as many components as he may.
         """
-        definition = self._parsed(document)
+        definition = await self._parsed(document)
         self._check_place(definition.id, owner)
         component = await self._made(definition)
         self._check_place(definition.id, owner)  # others may have come while this one was being checked
@@ -105,10 +106,10 @@ class Registry:
         Raises:
             InvalidComponentError: as ``register`` does.
         """
-        return await self._made(self._parsed(document))
+        return await self._made(await self._parsed(document))
 
-    def _parsed(self, document: Any) -> ComponentDefinition:
-        definition, problems = parse_component(document, self._limits)
+    async def _parsed(self, document: Any) -> ComponentDefinition:
+        definition, problems = await in_slices(read_component(document, self._limits))
         if definition is None or problems:
             raise InvalidComponentError(problems)
         return definition

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from engine.component import Builtin, Component
+from engine.component import Component
 from engine.schema import PortSchemas
 from proto.binding import Bindings
 from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
@@ -71,6 +71,11 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         loaded_at: ISO 8601 in UTC.
         owner: whose it is, and therefore whose its executions are; "" where nobody asks.
         bindings: where events enter it, and which of its values leave as events.
+        index_of: the index of each node, by its id.
+        component_ids: of all components that it uses.
+        has_lanes: whether its nodes may be handed, or make, apocryphal values although no injected one is.
+        is_long_lived: whether executions live until stopped: of a role, or with an ingress, bindings or a source.
+        size_bytes: of memory that it takes, roughly; its owner is charged for it.
     """
 
     id: str
@@ -82,26 +87,13 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     owner: str = ""
     bindings: Bindings = Bindings()
     chains: tuple[tuple[int, ...], ...] = ()
-
-    @property
-    def has_lanes(self) -> bool:
-        """Whether its nodes may be handed, or make, apocryphal values although no injected one is."""
-        return any(
-            any(lane and targets for lane, targets in zip(node.lanes, node.routes, strict=True))
-            or any(port.lane == "conditional" for port in node.component.definition.ports.outputs)
-            for node in self.nodes
-        )
+    index_of: Mapping[str, int] = {}
+    component_ids: frozenset[str] = frozenset()
+    has_lanes: bool = False
+    is_long_lived: bool = False
+    size_bytes: int = 0
 
     def node(self, node_id: str) -> CompiledNode | None:
         """The node with this id, if there is one."""
-        return next((node for node in self.nodes if node.id == node_id), None)
-
-    @property
-    def is_long_lived(self) -> bool:
-        """Whether executions live until stopped: of a role, or with an ingress, bindings or a source."""
-        metadata = self.definition.metadata
-        if self.bindings.exist:
-            return True
-        if metadata.get("role") in ("pipeline", "service") or metadata.get("ingress") is not None:
-            return True
-        return any(isinstance(node.component, Builtin) and node.component.is_source for node in self.nodes)
+        index = self.index_of.get(node_id)
+        return None if index is None else self.nodes[index]

@@ -5,12 +5,23 @@ Pure: node ids and pairs of node ids in, frozen answers out.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from engine.slices import Steps, at_once, paced
 from proto.graph import TopologySummary
+
+_STEPS_BETWEEN_YIELDS = 200
+"""Edges, or nodes with all of theirs: a tenth of a millisecond."""
 
 
 def analyse(
     nodes: Sequence[str], edges: Iterable[tuple[str, str]]
 ) -> tuple[TopologySummary, Iterator[tuple[str, ...]]]:
+    """As :func:`analysis`, at once."""
+    return at_once(analysis(nodes, edges))
+
+
+def analysis(
+    nodes: Sequence[str], edges: Iterable[tuple[str, str]]
+) -> Steps[tuple[TopologySummary, Iterator[tuple[str, ...]]]]:
     """The topology of a graph, and its cycles.
 
     Args:
@@ -24,7 +35,9 @@ def analyse(
     """
     successors: dict[str, list[str]] = {node: [] for node in nodes}
     waiting_for: dict[str, int] = dict.fromkeys(nodes, 0)
-    for source, target in dict.fromkeys(edges):
+    for (source, target), is_due in paced(dict.fromkeys(edges), _STEPS_BETWEEN_YIELDS):
+        if is_due:
+            yield
         successors[source].append(target)
         waiting_for[target] += 1
     summary_inputs = tuple(node for node in nodes if not waiting_for[node])
@@ -35,13 +48,16 @@ def analyse(
     while level:
         levels.append(level)
         freed: list[str] = []
-        for node in level:
+        for node, is_due in paced(level, _STEPS_BETWEEN_YIELDS):
+            if is_due:
+                yield
             for target in successors[node]:
                 waiting_for[target] -= 1
                 if not waiting_for[target]:
                     freed.append(target)
         level = tuple(freed)
 
+    yield
     ordered = tuple(node for level in levels for node in level)
     summary = TopologySummary(
         sorted=ordered, levels=tuple(levels), input_nodes=summary_inputs, output_nodes=summary_outputs

@@ -1,26 +1,25 @@
-"""Is this document a graph that can run? Every problem at once, each with its place. Pure.
+"""What a graph means, looked up and judged: ids, components, configurations, ports, cycles. Pure.
 
-``parse_graph`` looks at shapes, ``check_graph`` at meaning. The two are kept apart because meaning can only be
-asked of what has a shape; both report as much as they can. The messages are those that the platform's own
-clients know (such as "Graph missing symbia version"), where it has any.
+A computation in steps (``engine.slices``): a graph may have a thousand nodes and ten thousand edges. Nothing is
+looked up twice: ports once for each node, defaults once for each component.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from engine import config as configuration
-from engine.component import Component, input_names, outputs_of
+from engine.component import Component, PortIndex, ports_of
+from engine.document_weight import Weight, weigh
+from engine.draft import GraphDraft
+from engine.hints import Hints
 from engine.limits import EngineLimits
-from engine.topology import analyse
-from proto import codec
-from proto.graph import Edge, Endpoint, GraphDefinition, Node
-from proto.problem import Problem
-
-T = TypeVar("T")
+from engine.report import Report, listed, shown
+from engine.slices import Steps, paced
+from engine.topology import analysis
+from proto.graph import Endpoint, Node, TopologySummary
 
 MAX_CYCLES = 20
 """Cycles reported of one graph. Each is a problem to repair, and thousands may run through a few nodes."""
@@ -28,237 +27,196 @@ MAX_CYCLES = 20
 MAX_CYCLE_NODES = 20
 """Nodes named of one cycle; a text with all of a thousand names helps nobody."""
 
-MAX_HINTS = 20
-"""Unknown components that are answered with a similar name: looking for one takes time for every known one."""
 
-
-class GraphDraft(msgspec.Struct, frozen=True):
-    """What could be read of a document that is meant to be a graph.
+class CheckedGraph(msgspec.Struct, frozen=True):
+    """What a check has looked up; whole where the report is empty.
 
     Attributes:
-        definition: all that has the right shape.
-        node_places: for each node of the definition, its index in the document.
-        edge_places: likewise for each edge.
-        misshapen_ids: ids of the nodes that are not in the definition, for want of the right shape.
-        has_nodes: whether the document has a list of nodes that could be read at all.
+        topology: of its nodes and edges.
+        ports: of each node whose component is known, by the node's id.
+        sound: indices of the nodes in whose configuration nothing is wrong.
+        defaults: of each component that is used, by its identity: shared by all its nodes.
     """
 
-    definition: GraphDefinition
-    node_places: tuple[int, ...]
-    edge_places: tuple[int, ...]
-    misshapen_ids: frozenset[str]
-    has_nodes: bool
+    topology: TopologySummary
+    ports: Mapping[str, PortIndex]
+    sound: frozenset[int]
+    defaults: Mapping[int, Mapping[str, Any]]
+
+    def completed(self, node: Node, component: Component) -> Mapping[str, Any]:
+        """A node's configuration with the defaults; they alone are the same object for all nodes."""
+        defaults = self.defaults[id(component)]
+        return {**defaults, **node.config} if node.config else defaults
 
 
-def parse_graph(document: Any, limits: EngineLimits) -> tuple[GraphDraft | None, list[Problem]]:
-    """A decoded JSON document as the draft of a graph definition.
+class _Checker:
+    """Looks everything up in one graph, once."""
 
-    Returns:
-        A draft of all that has the right shape, and the problems of the rest; no draft where the document as a
-        whole has another shape.
-    """
-    if not isinstance(document, dict):
-        return None, [Problem("graph.wrong_type", "", "A graph is a JSON object")]
-    problems: list[Problem] = []
-    for key, message in (("symbia", "Graph missing symbia version"), ("name", "Graph missing name")):
-        value = document.get(key)
-        if not value:
-            problems.append(Problem(f"graph.missing_{key}", key, message))
-        elif not isinstance(value, str) or len(value) > limits.name_characters:
-            expected = f"text of at most {limits.name_characters} characters"
-            problems.append(Problem("graph.wrong_type", key, f"Graph {key} must be {expected}"))
-    nodes = _parse_list(document, "nodes", limits.graph_nodes, problems, _parse_node)
-    edges = _parse_list(document, "edges", limits.graph_edges, problems, _parse_edge)
-    rest: dict[str, Any] = {}
-    for key, kind in (("version", str), ("description", str), ("metadata", dict), ("bindings", dict)):
-        value = document.get(key)
-        if isinstance(value, kind):
-            rest[key] = value
-        elif value is not None:
-            wanted = "text" if kind is str else "an object"
-            problems.append(Problem("graph.wrong_type", key, f"Graph {key} must be {wanted}"))
-    definition = GraphDefinition(
-        symbia=str(document.get("symbia")),
-        name=str(document.get("name")),
-        nodes=tuple(nodes.values()),
-        edges=tuple(edges.values()),
-        **rest,
-    )
-    has_nodes = not any(problem.path == "nodes" for problem in problems)
-    if document.get("nodes") == []:
-        problems.append(Problem("graph.empty", "nodes", "Graph has no nodes"))
-    return GraphDraft(
-        definition=definition,
-        node_places=tuple(nodes),
-        edge_places=tuple(edges),
-        misshapen_ids=_ids_of(document["nodes"]) - {node.id for node in nodes.values()}
-        if has_nodes
-        else frozenset(),
-        has_nodes=has_nodes,
-    ), problems
+    def __init__(
+        self, draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: Report
+    ) -> None:
+        self._draft = draft
+        self._components = components
+        self._limits = limits
+        self._report = report
+        self._hints = Hints()
+        self._defaults_weight: dict[int, Weight] = {}
+        self.nodes: dict[str, Node] = {}
+        self.ports: dict[str, PortIndex] = {}
+        self.sound: set[int] = set()
+        self.defaults: dict[int, Mapping[str, Any]] = {}
+
+    def check_nodes(self) -> Steps[None]:
+        """Ids, components, configurations, and what all nodes together ask for."""
+        limits, report = self._limits, self._report
+        weight = self._draft.weight
+        concurrency = 0
+        nodes = self._draft.definition.nodes
+        for index, (place, node) in enumerate(zip(self._draft.node_places, nodes, strict=True)):
+            path = f"nodes[{place}]"
+            if node.id in self.nodes:
+                report.note("node.duplicate_id", f"{path}.id", f"Duplicate node id: {shown(node.id)}")
+            self.nodes.setdefault(node.id, node)
+            self._check_bounds(node, path)
+            component = self._components.get(node.component)
+            if component is None:
+                self._note_unknown(node, path)
+            else:
+                self.ports.setdefault(node.id, ports_of(component, node.config))
+                if (yield from self._check_config(node, component, path)):
+                    self.sound.add(index)
+                weight += self._defaults_weight[id(component)]
+            concurrency += node.concurrency - 1
+            yield
+        if weight.exceeds(Weight(limits.graph_bytes, limits.graph_values)):
+            message = (
+                f"With the defaults of its components the graph holds more than {limits.graph_bytes} bytes of "
+                f"JSON text, or more than {limits.graph_values} names and values; it has too many nodes of them"
+            )
+            report.note("graph.too_large", "nodes", message)
+        if concurrency > limits.graph_concurrency:
+            message = (
+                f"The nodes ask for {concurrency} invocations at once beyond one each (concurrency); "
+                f"{limits.graph_concurrency} are allowed"
+            )
+            report.note("graph.too_concurrent", "nodes", message)
+
+    def _check_bounds(self, node: Node, path: str) -> None:
+        limits, report = self._limits, self._report
+        for key, text in (("id", node.id), ("name", node.name)):
+            if len(text) > limits.name_characters:
+                message = f"A node's {key} has at most {limits.name_characters} characters"
+                report.note("node.name_too_long", f"{path}.{key}", message)
+        capacity = node.inbox.capacity
+        if capacity is not None and not 1 <= capacity <= limits.inbox_messages:
+            message = f"An inbox holds 1 to {limits.inbox_messages} messages"
+            report.note("node.inbox_out_of_range", f"{path}.inbox.capacity", message)
+
+    def _note_unknown(self, node: Node, path: str) -> None:
+        close = self._hints.similar(node.component, self._components)
+        hint = f"; did you mean {close}?" if close else ""
+        named = f"{shown(node.id)} -> {shown(node.component)}"
+        message = f"Graph references components with no registered implementation: {named}{hint}"
+        self._report.note("node.unknown_component", f"{path}.component", message)
+
+    def _check_config(self, node: Node, component: Component, path: str) -> Steps[bool]:
+        """Whether nothing is wrong with what a node asks of its component."""
+        definition = component.definition
+        key = id(component)
+        if key not in self.defaults:
+            self.defaults[key] = defaults = configuration.defaults_of(definition.config)
+            bound = Weight(self._limits.graph_bytes, self._limits.graph_values)
+            self._defaults_weight[key] = yield from weigh(defaults, bound)
+        if node.concurrency > 1 and not definition.stateless:
+            message = (
+                f"Node {shown(node.id)} cannot run {node.concurrency} invocations at once: "
+                f"{shown(node.component)} keeps state"
+            )
+            self._report.note("node.not_stateless", f"{path}.concurrency", message)
+        is_sound = True
+        for problem, is_due in paced(configuration.find_problems(node.config, definition.config, self._hints)):
+            self._report.note(problem.code, f"{path}.config.{problem.path}", problem.message)
+            is_sound = False
+            if is_due:
+                yield
+        return is_sound
+
+    def check_edges(self) -> Steps[None]:
+        """Ids, ends and ports."""
+        report, draft = self._report, self._draft
+        ids: set[str] = set()
+        ends: set[tuple[Endpoint, Endpoint]] = set()
+        edges = zip(draft.edge_places, draft.definition.edges, strict=True)
+        for (place, edge), is_due in paced(edges):
+            path = f"edges[{place}]"
+            if edge.id and edge.id in ids:
+                report.note("edge.duplicate_id", f"{path}.id", f"Duplicate edge id: {shown(edge.id)}")
+            ids.add(edge.id)
+            if (edge.source, edge.target) in ends:
+                named = f"from {shown(str(edge.source))} to {shown(str(edge.target))}"
+                message = f"A second edge {named} would deliver every value twice"
+                report.note("edge.duplicate", path, message)
+            ends.add((edge.source, edge.target))
+            self._check_end("source", edge.source, f"{path}.source")
+            self._check_end("target", edge.target, f"{path}.target")
+            if is_due:
+                yield
+
+    def _check_end(self, end: str, endpoint: Endpoint, path: str) -> None:
+        if endpoint.node in self._draft.misshapen_ids:
+            return  # its own problem has been reported
+        if endpoint.node not in self.nodes:
+            message = f"Edge references unknown {end} node: {shown(endpoint.node)}"
+            self._report.note("edge.unknown_node", f"{path}.node", message)
+            return
+        ports = self.ports.get(endpoint.node)
+        if ports is None:
+            return  # its component is unknown, which is reported at the node
+        names = ports.outputs if end == "source" else ports.inputs
+        if endpoint.port not in names:
+            direction = "output" if end == "source" else "input"
+            known = listed(names) or "none"
+            message = f"Node {endpoint.node} has no {direction} port {shown(endpoint.port)}; it has {known}"
+            self._report.note("edge.unknown_port", f"{path}.port", message)
+
+    def check_cycles(self) -> Steps[TopologySummary]:
+        """What the shape implies; a graph has no cycles."""
+        edges = self._draft.definition.edges
+        pairs = [(edge.source.node, edge.target.node) for edge in edges]
+        known = [(source, target) for source, target in pairs if source in self.nodes and target in self.nodes]
+        yield
+        topology, cycles = yield from analysis(list(self.nodes), known)
+        for cycle in islice(cycles, MAX_CYCLES):
+            self._report.note("graph.cycle", "edges", f"Graph contains cycles: {_round_of(cycle)}")
+            yield
+        return topology
 
 
-def _ids_of(items: list[Any]) -> frozenset[str]:
-    ids = [item.get("id") for item in items if isinstance(item, dict)]
-    return frozenset(node_id for node_id in ids if isinstance(node_id, str))
-
-
-def _parse_list(
-    document: dict[str, Any],
-    key: str,
-    limit: int,
-    problems: list[Problem],
-    parse: Callable[[Any, str, list[Problem]], T | None],
-) -> dict[int, T]:
-    """The items of a list that have the right shape, by their index in it."""
-    items = document.get(key)
-    if not isinstance(items, list):
-        problems.append(Problem(f"graph.missing_{key}", key, f"Graph missing {key} array"))
-        return {}
-    if len(items) > limit:
-        problems.append(Problem("graph.too_large", key, f"Graph has {len(items)} {key}; {limit} are allowed"))
-        return {}
-    parsed = {index: parse(item, f"{key}[{index}]", problems) for index, item in enumerate(items)}
-    return {index: item for index, item in parsed.items() if item is not None}
-
-
-def _parse_node(item: Any, path: str, problems: list[Problem]) -> Node | None:
-    if isinstance(item, dict):
-        before = len(problems)
-        if not item.get("id"):
-            problems.append(Problem("node.missing_id", f"{path}.id", "Node missing id"))
-        if not item.get("component"):
-            message = f'Node "{item.get("id", "")}" has no component'
-            problems.append(Problem("node.missing_component", f"{path}.component", message))
-        if len(problems) > before:
-            return None
-    return _convert(item, Node, "node.wrong_type", path, problems)
-
-
-def _parse_edge(item: Any, path: str, problems: list[Problem]) -> Edge | None:
-    if isinstance(item, dict):
-        before = len(problems)
-        for end in ("source", "target"):
-            if end not in item:
-                message = f'Edge missing {end}; an edge is {{"source": {{"node", "port"}}, "target": {{...}}}}'
-                problems.append(Problem("edge.missing_end", f"{path}.{end}", message))
-        if len(problems) > before:
-            return None
-    return _convert(item, Edge, "edge.wrong_type", path, problems)
-
-
-def _convert(item: Any, shape: type[T], code: str, path: str, problems: list[Problem]) -> T | None:
-    try:
-        return msgspec.convert(item, shape)
-    except msgspec.ValidationError as error:
-        problems.append(codec.shape_problem(error, code=code, path=path))
-        return None
-
-
-def check_graph(draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits) -> list[Problem]:
-    """What is wrong with the meaning of a graph: ids, components, configuration, ports, cycles.
+def check_graph(
+    draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: Report
+) -> Steps[CheckedGraph | None]:
+    """Note what is wrong with the meaning of a graph: ids, components, configuration, ports, cycles.
 
     Args:
         draft: as ``parse_graph`` made it.
         components: the known components that the graph's nodes may name, by id.
         limits: bounds of names and configurations.
+        report: takes the problems.
+
+    Returns:
+        What was looked up; None where there are no nodes to look at.
     """
     if not draft.has_nodes:
-        return []  # nothing can be asked of edges between nodes that could not be read
-    problems: list[Problem] = []
-    definition = draft.definition
-    nodes: dict[str, Node] = {}
-    hints = iter(range(MAX_HINTS))
-    for place, node in zip(draft.node_places, definition.nodes, strict=True):
-        path = f"nodes[{place}]"
-        if node.id in nodes:
-            problems.append(Problem("node.duplicate_id", f"{path}.id", f"Duplicate node id: {node.id}"))
-        nodes.setdefault(node.id, node)
-        problems += _check_node(node, path, components, limits, hints)
-    problems += _check_edges(draft, nodes, components)
-    pairs = [(edge.source.node, edge.target.node) for edge in definition.edges]
-    known = [(source, target) for source, target in pairs if source in nodes and target in nodes]
-    _, cycles = analyse(list(nodes), known)
-    for cycle in islice(cycles, MAX_CYCLES):
-        problems.append(Problem("graph.cycle", "edges", f"Graph contains cycles: {_round_of(cycle)}"))
-    return problems
+        return None  # nothing can be asked of edges between nodes that could not be read
+    checker = _Checker(draft, components, limits, report)
+    yield from checker.check_nodes()
+    yield from checker.check_edges()
+    topology = yield from checker.check_cycles()
+    return CheckedGraph(topology, checker.ports, frozenset(checker.sound), checker.defaults)
 
 
 def _round_of(cycle: Sequence[str]) -> str:
-    named = list(cycle[:MAX_CYCLE_NODES])
+    named = [shown(name) for name in cycle[:MAX_CYCLE_NODES]]
     if len(cycle) > MAX_CYCLE_NODES:
         named.append(f"({len(cycle) - MAX_CYCLE_NODES} more)")
-    return " -> ".join((*named, cycle[0]))
-
-
-def _check_node(
-    node: Node, path: str, components: Mapping[str, Component], limits: EngineLimits, hints: Iterator[int]
-) -> list[Problem]:
-    problems = []
-    for key, text in (("id", node.id), ("name", node.name)):
-        if len(text) > limits.name_characters:
-            message = f"A node's {key} has at most {limits.name_characters} characters"
-            problems.append(Problem("node.name_too_long", f"{path}.{key}", message))
-    if len(codec.encode(node.config)) > limits.config_bytes:
-        message = f"The config of node {node.id} is larger than {limits.config_bytes} bytes"
-        problems.append(Problem("node.config_too_large", f"{path}.config", message))
-    capacity = node.inbox.capacity
-    if capacity is not None and not 1 <= capacity <= limits.inbox_messages:
-        message = f"An inbox holds 1 to {limits.inbox_messages} messages"
-        problems.append(Problem("node.inbox_out_of_range", f"{path}.inbox.capacity", message))
-    component = components.get(node.component)
-    if component is None:
-        close = get_close_matches(node.component, list(components), n=1) if next(hints, None) is not None else []
-        hint = f"; did you mean {close[0]}?" if close else ""
-        message = (
-            f"Graph references components with no registered implementation: {node.id} -> {node.component}{hint}"
-        )
-        return [*problems, Problem("node.unknown_component", f"{path}.component", message)]
-    fields = component.definition.config
-    if node.concurrency > 1 and not component.definition.stateless:
-        message = f"Node {node.id} cannot run {node.concurrency} invocations at once: {node.component} keeps state"
-        problems.append(Problem("node.not_stateless", f"{path}.concurrency", message))
-    problems += [
-        msgspec.structs.replace(problem, path=f"{path}.config.{problem.path}")
-        for problem in configuration.check(node.config, fields)
-    ]
-    return problems
-
-
-def _check_edges(
-    draft: GraphDraft, nodes: Mapping[str, Node], components: Mapping[str, Component]
-) -> list[Problem]:
-    problems: list[Problem] = []
-    ids: set[str] = set()
-    ends: set[tuple[Endpoint, Endpoint]] = set()
-    for place, edge in zip(draft.edge_places, draft.definition.edges, strict=True):
-        path = f"edges[{place}]"
-        if edge.id and edge.id in ids:
-            problems.append(Problem("edge.duplicate_id", f"{path}.id", f"Duplicate edge id: {edge.id}"))
-        ids.add(edge.id)
-        if (edge.source, edge.target) in ends:
-            message = f"A second edge from {edge.source} to {edge.target} would deliver every value twice"
-            problems.append(Problem("edge.duplicate", path, message))
-        ends.add((edge.source, edge.target))
-        for end, endpoint in (("source", edge.source), ("target", edge.target)):
-            if endpoint.node not in draft.misshapen_ids:  # their own problem has been reported
-                problems += _check_end(end, endpoint, f"{path}.{end}", nodes, components)
-    return problems
-
-
-def _check_end(
-    end: str, endpoint: Endpoint, path: str, nodes: Mapping[str, Node], components: Mapping[str, Component]
-) -> list[Problem]:
-    node = nodes.get(endpoint.node)
-    if node is None:
-        message = f"Edge references unknown {end} node: {endpoint.node}"
-        return [Problem("edge.unknown_node", f"{path}.node", message)]
-    component = components.get(node.component)
-    if component is None:
-        return []  # reported at the node
-    names = outputs_of(component, node.config) if end == "source" else input_names(component.definition)
-    if endpoint.port in names:
-        return []
-    direction = "output" if end == "source" else "input"
-    message = f"Node {node.id} has no {direction} port {endpoint.port}; it has {', '.join(names) or 'none'}"
-    return [Problem("edge.unknown_port", f"{path}.port", message)]
+    return " -> ".join((*named, shown(cycle[0])))

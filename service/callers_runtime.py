@@ -91,9 +91,17 @@ class CallersRuntime(Runtime):
         del owner
         return await self._runtime.load_graphs(documents, owner=self._maker())
 
-    def graphs(self) -> list[LoadedGraph]:
+    def graphs(self, *, owner: str | None = None) -> list[LoadedGraph]:
         caller = self._caller()
-        return [graph for graph in self._runtime.graphs() if caller.sees(graph.owner)]
+        if caller.sees_all:
+            return self._runtime.graphs(owner=owner)
+        if caller.org is None or owner not in (None, caller.org):
+            return []
+        return self._runtime.graphs(owner=caller.org)
+
+    def graphs_named(self, name: str) -> list[LoadedGraph]:
+        caller = self._caller()
+        return [graph for graph in self._runtime.graphs_named(name) if caller.sees(graph.owner)]
 
     def graph(self, graph_id: str) -> LoadedGraph:
         graph = self._runtime.graph(graph_id)

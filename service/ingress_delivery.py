@@ -77,7 +77,7 @@ class IngressDelivery:
             IngressIdleError: it has no running execution.
         """
         caller = self._caller()
-        graph = graph_named(self._runtime.graphs(), graph_name, caller)
+        graph = graph_named(self._runtime.graphs_named(graph_name), graph_name, caller)
         if graph is None:
             raise IngressNotFoundError(f"No loaded graph named: {graph_name}")
         ingress = ingress_of(graph.definition.metadata)

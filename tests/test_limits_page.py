@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine import bindings, declaration, hints, ingress, report, validation
 from engine.builtin import (
     exact_arithmetic,
     fields,
@@ -21,6 +22,7 @@ from engine.builtin import (
     state_window,
     transform_map,
 )
+from engine.limits import EngineLimits
 from engine.routine import limits
 from proto.component import ExecutionLimits
 from service.guest_settings import GUEST_ROWS
@@ -44,16 +46,19 @@ ROUTINE_LIMITS = {
 
 _MODULES = (exact_arithmetic, fields, keyed_state, logic, platform_io, sinks, source_timer)
 _MODULES_OF_STATE = (state_join, state_rollup, state_window, transform_map)
+_MODULES_OF_DOCUMENTS = (bindings, declaration, hints, ingress, report, validation)
 PLATFORM_LIMITS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
-    for module in (*_MODULES, *_MODULES_OF_STATE)
+    for module in (*_MODULES, *_MODULES_OF_STATE, *_MODULES_OF_DOCUMENTS)
     for name, value in vars(module).items()
     if re.fullmatch(r"[A-Z]+(_[A-Z]+)*", name)
     and type(value) is int
     and f"\n{name} = " in Path(str(module.__file__)).read_text(encoding="utf-8")
     and not name.endswith(("_AT_ONCE", "QUOTED_LIMIT_BYTES"))
 }
-"""All bounds of the platform's components, but for how much is done in one go."""
+"""All bounds of the platform's components and of documents, but for how much is done in one go."""
+
+DOCUMENT_FIELDS = re.compile(r"(graph|config|description|name|definition|source)_\w+")
 
 
 def number(text: str) -> int:
@@ -74,6 +79,14 @@ def test_every_limit_of_the_platform_s_components_has_its_row() -> None:
     """The rows are the constants of the code, by file and name."""
     rows = re.findall(r"^\| `(\w+\.[A-Z_]+)` \| ([\d,]+) \|", PAGE, re.MULTILINE)
     assert {name: number(text) for name, text in rows} == PLATFORM_LIMITS
+
+
+def test_every_limit_of_documents_has_its_row() -> None:
+    """What graphs and components may hold is as the engine has it by default."""
+    rows = dict(re.findall(r"^\| `limits\.(\w+)` \| ([\d,]+) \|", PAGE, re.MULTILINE))
+    defaults = msgspec.structs.asdict(EngineLimits())
+    expected = {name: value for name, value in defaults.items() if DOCUMENT_FIELDS.fullmatch(name)}
+    assert {name: number(text) for name, text in rows.items()} == expected
 
 
 def test_every_limit_of_workers_has_its_row() -> None:

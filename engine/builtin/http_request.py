@@ -37,6 +37,12 @@ from proto.problem import Problem
 TIMEOUT_LIMIT_MS = 300_000
 """Five minutes: as long as an execution lasts by default."""
 
+HEADERS_LIMIT = 100
+"""Headers that a node's author gives a request; what servers take is about as much."""
+
+QUERY_LIMIT_VALUES = 1_000
+"""Values of a query; each is encoded for each message."""
+
 REDIRECT_LIMIT = 5
 """Redirects that one request follows; more are a loop."""
 
@@ -225,6 +231,11 @@ def _query_text(value: Any) -> str | list[str]:
 
 
 def _header_problems(headers: Mapping[str, Any]) -> Iterator[Problem]:
+    if len(headers) > HEADERS_LIMIT:
+        yield Problem(
+            "config.invalid_header", "headers", f"A request has at most {HEADERS_LIMIT} headers of its own"
+        )
+        return
     for name, value in headers.items():
         path = f"headers.{name}"
         if not _HEADER_NAME.fullmatch(name):
@@ -236,6 +247,10 @@ def _header_problems(headers: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _query_problems(query: Mapping[str, Any]) -> Iterator[Problem]:
+    values = sum(len(value) if isinstance(value, list) else 1 for value in query.values())
+    if values > QUERY_LIMIT_VALUES:
+        yield Problem("config.invalid_query", "query", f"A query has at most {QUERY_LIMIT_VALUES} values")
+        return
     for name, value in query.items():
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, str | int | float) for item in items):

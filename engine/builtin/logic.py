@@ -175,7 +175,9 @@ class SwitchBuiltin(Builtin):
 
     def outputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         listed = config.get("ports")
-        names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list | tuple) else []
+        # More of them refuse the graph; that is no reason to look at all of them before.
+        first = listed[:SWITCH_PORTS] if isinstance(listed, list | tuple) else []
+        names = [name for name in first if isinstance(name, str)]
         own = dict.fromkeys(name for name in names if name not in (_DEFAULT, ERROR_PORT))
         return (_DEFAULT, *own, ERROR_PORT)
 
@@ -184,6 +186,7 @@ class SwitchBuiltin(Builtin):
         if len(names) > SWITCH_PORTS:
             return [Problem("config.invalid", "ports", f"A switch has at most {SWITCH_PORTS} ports")]
         problems = []
+        before: set[str] = set()
         for index, name in enumerate(names):
             path = f"ports[{index}]"
             if not isinstance(name, str) or not _PORT_NAME.fullmatch(name):
@@ -192,8 +195,10 @@ class SwitchBuiltin(Builtin):
             elif name == ERROR_PORT:
                 message = f"{ERROR_PORT} is the port of errors, and cannot be switched to"
                 problems.append(Problem("config.invalid", path, message))
-            elif name in names[:index]:
+            elif name in before:
                 problems.append(Problem("config.invalid", path, f"Port {name} is listed twice"))
+            else:
+                before.add(name)
         return problems
 
 

@@ -15,11 +15,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from engine.builtin.declaration import declare, port
 from engine.component import Builtin
 from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
+from engine.report import shown
 from proto.component import ConfigField
 from proto.problem import Problem
 
@@ -168,12 +167,15 @@ def _unexpected(name: str, names: Sequence[str]) -> Outcome:
 def _input_problems(inputs: Sequence[Any]) -> list[Problem]:
     if not inputs:
         return [Problem("config.invalid", "inputs", "Name at least one port to wait for")]
+    if len(inputs) > len(PORTS):
+        message = f"A merge has {len(PORTS)} ports, and {len(inputs)} are named; use {', '.join(PORTS)}"
+        return [Problem("config.invalid", "inputs", message)]
     problems = []
     for index, name in enumerate(inputs):
         path = f"inputs[{index}]"
         if name not in PORTS:
-            shown = msgspec.json.encode(name).decode()[:100]
-            problems.append(Problem("config.invalid", path, f"There is no port {shown}; use {', '.join(PORTS)}"))
+            message = f"There is no port {shown(name)}; use {', '.join(PORTS)}"
+            problems.append(Problem("config.invalid", path, message))
         elif name in inputs[:index]:
             problems.append(Problem("config.invalid", path, f"Port {name} is named twice"))
     return problems

@@ -15,6 +15,7 @@ from engine.builtin.platform_io import LEVELS
 from engine.component import Builtin, Component
 from engine.handler import Handler, InstanceContext, LogLine, Message, Outcome
 from engine.lanes import NAMES
+from engine.report import shown as cited
 from engine.sinks import MetricPoint, Place, Sink, SinkLine
 from proto.codec import encode
 from proto.component import ConfigField
@@ -86,10 +87,12 @@ class MetricBuiltin(Builtin):
             message = f"A series is named by 1 to {NAME_LIMIT_CHARACTERS} characters"
             problems.append(Problem("config.invalid", "name", message))
         if len(labels) > LABELS:
-            problems.append(Problem("config.invalid", "labels", f"A series has at most {LABELS} labels"))
+            message = f"A series has at most {LABELS} labels, and {len(labels)} are given"
+            return [*problems, Problem("config.invalid", "labels", message)]
         for label, value in labels.items():
             is_scalar = isinstance(value, str | int | float)
-            if not is_scalar or max(len(label), len(str(value))) > NAME_LIMIT_CHARACTERS:
+            text = cited(value, NAME_LIMIT_CHARACTERS + 1) if is_scalar else ""
+            if not is_scalar or max(len(label), len(text)) > NAME_LIMIT_CHARACTERS:
                 message = f"A label is a string, number or boolean of at most {NAME_LIMIT_CHARACTERS} characters"
                 problems.append(Problem("config.invalid", f"labels.{label}", message))
         return problems

@@ -9,6 +9,7 @@ import trio
 
 from engine.errors import InvalidGraphError, InvalidRoutineError
 from engine.library import Library
+from engine.report import Report, numbered
 from engine.routine.compiler import CompiledRoutine, compile_definition
 from engine.routine.source_hash import SourceHash, javascript_text
 from engine.routine.validation import validate
@@ -112,14 +113,11 @@ async def load(library: Library, document: Any, *, owner: str = "") -> tuple[Com
 
 async def _graph_problems(library: Library, routines: Sequence[CompiledRoutine], owner: str) -> list[Problem]:
     """What the graphs would be refused for, said of the steps that they were made of."""
-    problems: list[Problem] = []
+    report = Report()
     for index, compiled in enumerate(routines):
-        problems += [
-            msgspec.structs.replace(problem, path=f"graphs[{index}].{problem.path}")
-            for problem in await library.check_graph(compiled.graph, owner=owner)
-        ]
+        report.extend(numbered(await library.check_graph(compiled.graph, owner=owner), f"graphs[{index}]"))
         await trio.lowlevel.checkpoint()
-    return _translated(problems, routines)
+    return _translated(report.problems(), routines)
 
 
 def _translated(problems: Sequence[Problem], routines: Sequence[CompiledRoutine]) -> list[Problem]:

@@ -4,12 +4,12 @@ The codes and, where it has them, the sentences are the platform's. What it does
 arise twice, calls without end) has codes of ours in the same spelling.
 """
 
-from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import msgspec
 
+from engine.hints import Hints
+from engine.report import Report
 from engine.routine.calls import check_calls
 from engine.routine.compiler import graph_name
 from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
@@ -24,14 +24,11 @@ VERSION = "routine/1.0"
 RESERVED_STEP_IDS = frozenset({"entry", "exit"})
 """Every routine's first and last node are named with these."""
 
-MAX_HINTS = 20
-"""Unknown params that are answered with a similar name; looking for one takes its time."""
-
 MAX_UNKNOWN_PARAMS = 20
 """Unknown params of one step that are named; ``params`` may have any number."""
 
 SHOWN_CHARACTERS = 100
-"""Of a name that is nobody's; a longer one is like no param, and comparing it would take its time."""
+"""Of a name that is nobody's."""
 
 
 def is_routine(document: Any) -> bool:
@@ -42,20 +39,30 @@ def is_routine(document: Any) -> bool:
 
 
 class Findings:
-    """Errors and warnings, in the order in which they were found."""
+    """Errors and warnings, in the order in which they were found, as many as a report takes of each."""
 
     def __init__(self) -> None:
-        self.errors: list[Problem] = []
-        self.warnings: list[Problem] = []
-        self.hints: Iterator[int] = iter(range(MAX_HINTS))
+        self._errors = Report()
+        self._warnings = Report()
+        self.hints = Hints()
+
+    @property
+    def errors(self) -> list[Problem]:
+        """What the definition is refused for."""
+        return self._errors.problems()
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What may not be meant so."""
+        return self._warnings.problems()
 
     def error(self, code: str, path: str, message: str) -> None:
         """Note something for which the definition is refused."""
-        self.errors.append(Problem(code, path, message))
+        self._errors.note(code, path, message)
 
     def warn(self, code: str, path: str, message: str) -> None:
         """Note something that may not be meant so."""
-        self.warnings.append(Problem(code, path, message))
+        self._warnings.note(code, path, message)
 
     def converted(self, value: Any, shape: type[T], path: str) -> T | None:
         """A value in its shape, where it has it; null is as if it were absent."""
@@ -65,7 +72,7 @@ class Findings:
             return msgspec.convert(value, shape)
         except msgspec.ValidationError as error:
             problem = codec.shape_problem(error, code="WRONG_TYPE", path=path)
-            self.errors.append(problem)
+            self._errors.extend([problem])
             return None
 
 
@@ -108,7 +115,8 @@ def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
         found.warn("NO_MAIN_ROUTINE", "routines", message)
     _warn_of_one_name(assistant_id, routines, found)
     if not found.errors:  # calls can only be followed where every routine and step is what it should be
-        found.errors += check_calls(definition)
+        for problem in check_calls(definition):
+            found.error(problem.code, problem.path, problem.message)
     return (None if found.errors else definition), found
 
 
@@ -239,9 +247,8 @@ def _check_params(step_type: str, params: dict[str, Any], path: str, names: set[
         found.error("RESERVED_PARAM", f"{path}.{shown}", f"Params beginning with _ are the compiler's: {shown}")
     for key in [key for key in unknown if not key.startswith("_")][:MAX_UNKNOWN_PARAMS]:
         shown = key[:SHOWN_CHARACTERS]
-        may_hint = shown == key and next(found.hints, None) is not None
-        close = get_close_matches(key, kind.params, n=1) if may_hint else []
-        hint = f"; did you mean {close[0]}?" if close else ""
+        close = found.hints.similar(key, kind.params)
+        hint = f"; did you mean {close}?" if close else ""
         found.warn("UNKNOWN_PARAM", f"{path}.{shown}", f"A {step_type} step does not read {shown}{hint}")
     target = params.get(CALL_TARGET) if step_type == "call" else None
     if isinstance(target, str) and target and target not in names:

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.bindings import MAX_BINDINGS, bindings_of, check_bindings
+from engine.bindings import MAX_BINDINGS, read_bindings
 from engine.compilation import compile_graph
+from engine.draft import parse_graph
 from engine.errors import InvalidGraphError
 from engine.limits import EngineLimits
-from engine.validation import parse_graph
+from engine.report import Report
+from engine.slices import at_once
 from proto.binding import Bindings, InputBinding, OutputBinding
 from tests.engine.handlers import Journal, components
 from tests.engine.stage import document
@@ -19,18 +21,22 @@ KNOWN = components(Journal())
 LIMITS = EngineLimits()
 
 
-def _problems(bindings: Any, nodes: dict[str, Any] | None = None) -> list[tuple[str, str]]:
+def _read(bindings: Any, nodes: dict[str, Any] | None = None) -> tuple[Bindings, Report]:
     drawn = document(nodes or {"a": "forward", "b": "forward"})
-    draft, problems = parse_graph(drawn | {"bindings": bindings}, LIMITS)
+    draft, report = at_once(parse_graph(drawn | {"bindings": bindings}, LIMITS))
     assert draft is not None
-    return [(each.code, each.path) for each in [*problems, *check_bindings(draft, KNOWN)]]
+    return at_once(read_bindings(draft, KNOWN, report)), report
+
+
+def _problems(bindings: Any, nodes: dict[str, Any] | None = None) -> list[tuple[str, str]]:
+    _, report = _read(bindings, nodes)
+    return [(each.code, each.path) for each in report.problems()]
 
 
 def _bindings(bindings: Any) -> Bindings:
-    assert not _problems(bindings)
-    draft, _ = parse_graph(document({"a": "forward", "b": "forward"}) | {"bindings": bindings}, LIMITS)
-    assert draft is not None
-    return bindings_of(draft.definition, KNOWN)
+    found, report = _read(bindings)
+    assert not report
+    return found
 
 
 def test_the_specifications_shape() -> None:

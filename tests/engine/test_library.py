@@ -3,10 +3,11 @@
 import pytest
 import trio
 
-from engine.errors import InvalidGraphError, QuotaError
+from engine.errors import InvalidGraphError, MemoryBoundError, QuotaError
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from tests.engine.stage import document, node
+from tests.service.serving import SQUARE
 
 PASS = document({"a": "symbia.core.passthrough"})
 FILTER = document({"a": node("symbia.core.filter", config={"predicate": "value"})})
@@ -65,3 +66,39 @@ async def test_two_who_come_at_once_do_not_exceed_the_quota() -> None:
             nursery.start_soon(load, runtime)
             nursery.start_soon(load, runtime)
         assert (len(refused), len(runtime.graphs())) == (1, 2)
+
+
+async def test_what_is_stored_is_charged_to_its_owner() -> None:
+    """Graphs and components are on the ledger from their coming to their going."""
+    async with open_runtime() as runtime:
+        graph = await runtime.load_graph({**PASS, "metadata": {"text": "x" * 50_000}}, owner="somebody")
+        assert runtime.ledger.held_by("somebody") == graph.size_bytes > 50_000
+        await runtime.register_component(SQUARE, owner="somebody")
+        assert runtime.ledger.held_by("somebody") > graph.size_bytes
+        assert runtime.ledger.held_by("") == 0
+        runtime.unregister_component(SQUARE["id"], owner="somebody")
+        await runtime.unload_graph(graph.id)
+        assert runtime.ledger.held_bytes == 0
+
+
+async def test_a_graph_beyond_its_owners_memory_is_refused() -> None:
+    """Nothing of it is stored, and another owner is not concerned."""
+    large = {**PASS, "metadata": {"text": "x" * 50_000}}
+    async with open_runtime(limits=EngineLimits(owner_memory_bytes=100_000)) as runtime:
+        await runtime.load_graph(large, owner="somebody")
+        with pytest.raises(MemoryBoundError):
+            await runtime.load_graph(large, owner="somebody")
+        assert len(runtime.graphs(owner="somebody")) == 1
+        await runtime.load_graph(large, owner="other")
+
+
+async def test_graphs_are_found_by_owner_and_by_name() -> None:
+    """The indices keep up with what is loaded and unloaded."""
+    async with open_runtime() as runtime:
+        first = await runtime.load_graph({**PASS, "name": "n"}, owner="a")
+        second = await runtime.load_graph({**PASS, "name": "n"}, owner="b")
+        assert runtime.graphs_named("n") == [first, second]
+        assert runtime.graphs(owner="b") == [second]
+        await runtime.unload_graph(first.id)
+        assert runtime.graphs_named("n") == [second]
+        assert runtime.graphs(owner="a") == []

@@ -8,8 +8,6 @@ _WRONG = "known to be wrong; to be mended"
 EXCUSED: dict[Place, str] = {
     ("httpx/_config.py", "create_ssl_context"): _AT_START,
     ("structlog/dev.py", "RichTracebackFormatter.__call__"): "the log of the tests; the service's is plain",
-    ("engine/compilation.py", "find_problems"): _WRONG,
-    ("engine/compilation.py", "compile_graph"): _WRONG,
     ("engine/builtin/state_join.py", "Join.take"): _WRONG,
     ("engine/builtin/keyed_state.py", "object_of"): _WRONG,
     ("engine/builtin/routine_template.py", "Template.__init__"): _WRONG,
