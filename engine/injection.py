@@ -1,14 +1,16 @@
-"""Injected messages against the graph they are meant for. Pure."""
+"""Injected messages against the graph they are meant for, in turns: they may be many, and large."""
 
 from collections.abc import Sequence
 
 import msgspec
+import trio
 
 from engine.errors import InvalidInjectionError
+from engine.json_slices import check_in_slices, check_utf8
 from engine.lanes import NUMBERS
 from engine.limits import EngineLimits
 from engine.routing import CompiledNode, LoadedGraph
-from proto import codec
+from proto.codec import MalformedJsonError
 from proto.json_text import MAX_DEPTH
 from proto.message import Injection
 from proto.problem import Problem
@@ -16,8 +18,17 @@ from proto.problem import Problem
 Located = tuple[int, int, bytes, int]
 """A node's index, the index of an input port there, JSON text, and a lane's number (``engine.lanes``)."""
 
+LOCATED_TOGETHER = 1_000
+"""Messages that are looked up between two checkpoints: half a millisecond."""
 
-def locate(
+MAX_PROBLEMS = 100
+"""Problems told of one injection. Whoever sends thousands of wrong messages sees the kind of mistake in these."""
+
+_QUOTED_CHARACTERS = 200
+_NAMED_PORTS = 50
+
+
+async def locate(
     graph: LoadedGraph, messages: Sequence[Injection], limits: EngineLimits, *, key: str = "messages"
 ) -> list[Located]:
     """The messages, looked up in the tables of a graph.
@@ -31,23 +42,27 @@ def locate(
 
     Raises:
         InvalidInjectionError: one of them names no node or port of the graph, or its value is too large, too
-            deeply nested or no UTF-8; carries every problem.
+            deeply nested or no UTF-8; carries the first ``MAX_PROBLEMS`` problems.
     """
     plain_bytes = min(MAX_DEPTH, limits.value_bytes)  # too short to be too large, or nested too deeply
     places: dict[tuple[str, str], tuple[int, int]] = {}
     located: list[Located] = []
     problems: list[Problem] = []
     for index, message in enumerate(messages):
+        if index % LOCATED_TOGETHER == LOCATED_TOGETHER - 1:
+            await trio.lowlevel.checkpoint()
         text = bytes(message.value)
         place = places.get((message.node_id, message.port))
         if place is not None and len(text) <= plain_bytes and text.isascii():
             located.append((*place, text, NUMBERS[message.lane]))  # most messages come by the table of places
             continue
         node = graph.node(message.node_id)
-        problem = _find_problem(message, node, text, limits)
+        problem = _find_problem(message, node, text, limits) or await _find_problem_inside(text)
         if problem is not None:
             prefix = f"{key}[{index}]." if len(messages) > 1 or key != "messages" else ""
             problems.append(msgspec.structs.replace(problem, path=prefix + problem.path))
+            if len(problems) == MAX_PROBLEMS:
+                break
         elif node is not None:
             place = places[message.node_id, message.port] = (node.index, node.inputs.index(message.port))
             located.append((*place, text, NUMBERS[message.lane]))
@@ -60,20 +75,29 @@ def _find_problem(
     message: Injection, node: CompiledNode | None, text: bytes, limits: EngineLimits
 ) -> Problem | None:
     if node is None:
-        return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {message.node_id}")
+        return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {_quoted(message.node_id)}")
     if message.port not in node.inputs:
-        known = ", ".join(node.inputs) or "none"
-        complaint = f"Node {node.id} has no input port {message.port}; it has {known}"
+        known = ", ".join(node.inputs[:_NAMED_PORTS]) or "none"
+        more = f" and {len(node.inputs) - _NAMED_PORTS} more" if len(node.inputs) > _NAMED_PORTS else ""
+        complaint = f"Node {node.id} has no input port {_quoted(message.port)}; it has {known}{more}"
         return Problem("injection.unknown_port", "port", complaint)
     if len(text) > limits.value_bytes:
         complaint = f"The value has {len(text)} bytes; {limits.value_bytes} are allowed"
         return Problem("injection.value_too_large", "value", complaint)
+    return None
+
+
+async def _find_problem_inside(text: bytes) -> Problem | None:
     try:
-        text.decode()  # the JSON parser skips over a raw value without a look at its strings
+        await check_utf8(text)  # the JSON parser skips over a raw value without a look at its strings
     except UnicodeDecodeError as error:
         return Problem("injection.value_not_utf8", "value", f"The value is not UTF-8: {error.reason}")
     try:
-        codec.check_depth(text)
-    except codec.MalformedJsonError as error:
+        await check_in_slices(text)
+    except MalformedJsonError as error:
         return Problem("injection.value_too_deep", "value", str(error))
     return None
+
+
+def _quoted(name: str) -> str:
+    return name if len(name) <= _QUOTED_CHARACTERS else f"{name[:_QUOTED_CHARACTERS]}…"

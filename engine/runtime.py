@@ -160,9 +160,9 @@ class Runtime(Library):
             InjectionRateError: the owner injects more bytes per second than he may.
             InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
         """
-        graph = self.graph(graph_id)
         options = options or ExecuteOptions()
-        inputs = locate(graph, options.inputs or (), self.limits, key="inputs")
+        inputs = await locate(self.graph(graph_id), options.inputs or (), self.limits, key="inputs")
+        graph = self.graph(graph_id)  # it may have been unloaded meanwhile
         underway = sum(execution.owner == graph.owner for execution in self._executions.values())
         self._quotas.check_executions(underway)
         limit = self.limits.max_concurrent_executions
@@ -262,7 +262,7 @@ class Runtime(Library):
             OverloadedError: a bound was met; ``accepted`` says how many had been taken in.
         """
         execution = self._underway(execution_id, "inject into")
-        located = locate(execution.graph, messages, self.limits)
+        located = await locate(execution.graph, messages, self.limits)
         self._quotas.spend(execution.owner, (len(text) for _, _, text, _ in located))
         return await execution.inject(located, final=final, cause=cause)
 

@@ -13,6 +13,9 @@ from proto.problem import Problem
 
 T = TypeVar("T")
 
+DECODED_ELEMENTS = 50_000
+"""Elements of a JSON text that is decoded in one go, where nothing else is said: 3 to 12 ms, and some 4 MB."""
+
 _encoder = msgspec.json.Encoder()
 _any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
@@ -35,39 +38,45 @@ def encode(value: object) -> bytes:
     return _encoder.encode(value)
 
 
-def decode(text: bytes) -> Any:
+def decode(text: bytes, max_elements: int = DECODED_ELEMENTS) -> Any:
     """The value of a JSON text, made of builtins.
 
     Raises:
+        TooManyElementsError: it holds more elements than ``max_elements``.
         MalformedJsonError: it is no JSON, or nested deeper than ``MAX_DEPTH``.
     """
-    check_depth(text)
+    check_elements(text, max_elements)
+    return decode_checked(text)
+
+
+def decode_checked(text: bytes) -> Any:
+    """As ``decode``, for a text whose weight has been checked before.
+
+    Raises:
+        MalformedJsonError: it is no JSON.
+    """
     try:
         return _any_decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedJsonError(f"This is not JSON: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _not_json(error) from error
 
 
-def decode_as(text: bytes, shape: type[T]) -> T:
+def decode_as(text: bytes, shape: type[T], max_elements: int = DECODED_ELEMENTS) -> T:
     """A JSON text as a struct.
 
     Raises:
+        TooManyElementsError: it holds more elements than ``max_elements``.
         MalformedJsonError: it is no JSON, or nested deeper than ``MAX_DEPTH``.
         msgspec.ValidationError: it is JSON of another shape.
     """
-    check_depth(text)
-    try:
-        return msgspec.json.decode(text, type=shape)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedJsonError(f"This is not JSON: {error}") from error
+    check_elements(text, max_elements)
+    return decode_raw_values(text, shape)
 
 
 def decode_raw_values(text: bytes, shape: type[T]) -> T:
-    """As ``decode_as``, for a shape that is deep only in ``msgspec.Raw``, whose depth is checked by who takes it.
+    """As ``decode_as``, for a text whose weight has been checked, or that is large only in ``msgspec.Raw``.
 
-    Looking through a long list of small values as one text costs as much as decoding it.
+    Such values are skipped at a gigabyte a second. Whoever takes them checks their depth.
 
     Raises:
         MalformedJsonError: it is no JSON, or nested far too deeply.
@@ -77,10 +86,14 @@ def decode_raw_values(text: bytes, shape: type[T]) -> T:
         return msgspec.json.decode(text, type=shape)
     except msgspec.ValidationError:
         raise
-    except RecursionError as error:
-        raise MalformedJsonError(f"This JSON is nested deeper than {MAX_DEPTH} levels") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedJsonError(f"This is not JSON: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _not_json(error) from error
+
+
+def _not_json(error: Exception) -> MalformedJsonError:
+    if isinstance(error, RecursionError):
+        return MalformedJsonError(f"This JSON is nested deeper than {MAX_DEPTH} levels")
+    return MalformedJsonError(f"This is not JSON: {error}")
 
 
 def shape_problem(error: msgspec.ValidationError, *, code: str, path: str = "") -> Problem:

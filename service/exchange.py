@@ -6,11 +6,24 @@ import msgspec
 import trio
 from quart import Response, request
 
-from proto.codec import MalformedJsonError, decode_as, decode_raw_values, encode, shape_problem
-from service.documents import MAX_YAML_BYTES, DocumentError, Format, decode_document
+from engine.json_slices import SLICE_BYTES, check_in_slices, check_utf8
+from proto.codec import (
+    DECODED_ELEMENTS,
+    MalformedJsonError,
+    TooManyElementsError,
+    decode_raw_values,
+    encode,
+    shape_problem,
+)
+from proto.problem import Problem
+from service.documents import MAX_YAML_BYTES, DocumentError, Format, decode_document_in_slices
 from service.problems import UnreadableBodyError, UnsupportedTypeError, answer_to
 
 T = TypeVar("T")
+
+LISTED_ELEMENTS = 100_000
+"""Elements of a body that lists messages: 25,000 of the smallest, in 10 ms. For more there are streams, and a
+single message may hold as many as it likes."""
 
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
@@ -34,24 +47,24 @@ def nothing() -> Response:
     return Response(b"", status=204)
 
 
-async def read_struct(shape: type[T], *, empty: T | None = None, holds_raw_values: bool = False) -> T:
+async def read_struct(shape: type[T], *, empty: T | None = None, max_elements: int | None = DECODED_ELEMENTS) -> T:
     """The request's JSON body as a struct.
 
     Args:
         shape: of the body.
         empty: what an empty body stands for, if it may be empty.
-        holds_raw_values: whether the engine checks the depth of what is deep in it.
+        max_elements: as of ``decoded``.
 
     Raises:
         UnsupportedTypeError: the body has another content type than JSON.
-        UnreadableBodyError: it is no JSON, or of another shape.
+        UnreadableBodyError: it is no JSON, of another shape, or holds more than it may.
     """
     if empty is not None and not _has_body():
         return empty
     body = await read_json()
     if not body and empty is not None:
         return empty
-    return decoded(body, shape, holds_raw_values=holds_raw_values)
+    return await decoded(body, shape, max_elements=max_elements)
 
 
 async def read_json() -> bytes:
@@ -65,7 +78,7 @@ async def read_json() -> bytes:
     return await _body()
 
 
-def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
+async def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
     """The values in a JSON body: the items of an array, or the body itself; whether it is an array.
 
     How deep they are nested is not looked at: the engine does.
@@ -79,33 +92,45 @@ def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
     """
     body = body.strip()
     if not body.startswith(b"["):
-        decoded(body, msgspec.Raw, holds_raw_values=True)
+        await decoded(body, msgspec.Raw, max_elements=None)
         return [msgspec.Raw(body)], False
-    values = decoded(body, list[msgspec.Raw], holds_raw_values=True)
+    values = await decoded(body, list[msgspec.Raw], max_elements=LISTED_ELEMENTS)
     if len(values) > most:
         raise UnreadableBodyError(f"The array has {len(values)} messages, and at most {most} are taken at once")
     return values, True
 
 
-def decoded(body: bytes, shape: type[T], *, holds_raw_values: bool = False) -> T:
-    """A JSON body as a struct.
+async def decoded(
+    body: bytes, shape: type[T], *, max_elements: int | None = DECODED_ELEMENTS, place: str = ""
+) -> T:
+    """A JSON body as a struct. Others have their turn while a large one is looked at.
 
     Args:
         body: as it came.
         shape: of the body.
-        holds_raw_values: whether the engine checks the depth of what is deep in it.
+        max_elements: that it may hold; None where whatever is large in it is ``msgspec.Raw``, whose depth is
+            checked by the engine.
+        place: where it stood in the request, for the paths of problems.
 
     Raises:
-        UnreadableBodyError: it is no JSON, or of another shape.
+        UnreadableBodyError: it is no JSON, of another shape, or holds more than it may.
     """
     try:
-        body.decode()  # decoding skips over msgspec.Raw without a look at its encoding
-        return decode_raw_values(body, shape) if holds_raw_values else decode_as(body, shape)
+        await check_utf8(body)  # decoding skips over msgspec.Raw without a look at its encoding
+        if max_elements is not None:
+            await check_in_slices(body, max_elements)
+        found = decode_raw_values(body, shape)
     except msgspec.ValidationError as error:
-        problem = shape_problem(error, code="body.shape")
+        problem = shape_problem(error, code="body.shape", path=place)
         raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
+    except TooManyElementsError as error:
+        message = f"{error}; send messages as a stream of JSON lines (application/x-ndjson), or one at a time"
+        raise UnreadableBodyError(message, [Problem("body.too_many_elements", place, message)]) from error
     except (MalformedJsonError, UnicodeDecodeError) as error:
         raise UnreadableBodyError(_malformed(body, error)) from error
+    if len(body) > SLICE_BYTES:
+        await trio.lowlevel.checkpoint()  # a large value has been skipped: up to 20 ms for 10 MB
+    return found
 
 
 async def read_document() -> Any:
@@ -118,9 +143,7 @@ async def read_document() -> Any:
     form = _format()
     body = await _body()
     try:
-        if form == "yaml":  # slow enough to keep others waiting
-            return await trio.to_thread.run_sync(decode_document, body, form)
-        return decode_document(body, form)
+        return await decode_document_in_slices(body, form)
     except DocumentError as error:
         raise UnreadableBodyError(_malformed(body, error)) from error
 

@@ -119,7 +119,7 @@ class IngressDelivery:
             EngineError: the execution takes no more of them; ``accepted`` says how many were taken in.
         """
         messages = [Injection(door.ingress.node, door.ingress.port, value) for value in values]
-        self._check(door, messages, is_batch=is_batch)
+        await self._check(door, messages, is_batch=is_batch)
         delivered = Delivered()
         try:
             if wait_ms:
@@ -136,7 +136,7 @@ class IngressDelivery:
             raise
         return delivered
 
-    def _check(self, door: Door, messages: Sequence[Injection], *, is_batch: bool) -> None:
+    async def _check(self, door: Door, messages: Sequence[Injection], *, is_batch: bool) -> None:
         """Refuse all messages where one is wrong, before any is delivered."""
         graph, ingress = door.graph, door.ingress
         node = graph.node(ingress.node)
@@ -146,7 +146,7 @@ class IngressDelivery:
                 f"input port {ingress.port}; {PLACE} says where messages enter"
             )
             raise InvalidInjectionError([Problem("ingress.undeclared", "", message)])
-        locate(graph, messages, self._runtime.limits, key="" if is_batch else "messages")
+        await locate(graph, messages, self._runtime.limits, key="" if is_batch else "messages")
 
     async def _see_through(
         self, execution_id: str, messages: Sequence[Injection], delivered: Delivered, deadline: float

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from proto.codec import MalformedJsonError, check_depth, decode, decode_as
+from proto.codec import MalformedJsonError, check_depth, decode_raw_values
 from proto.message import Injection
 
 
@@ -59,7 +59,8 @@ def parse_message_line(line: bytes) -> Injection:
     """
     try:
         line.decode()
-        return decode_as(line, Injection)
+        check_depth(line)
+        return decode_raw_values(line, Injection)
     except (MalformedJsonError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise InjectionSyntaxError(
             f'{error}; expected {{"nodeId": ..., "port": ..., "value": ...}} or the option --stdin-to'
@@ -77,8 +78,9 @@ def parse_value_line(line: bytes, port: Port) -> Injection:
 
 def _injection(port: Port, value: bytes) -> Injection:
     try:
+        value.decode()
         check_depth(value)
-        decode(value)  # to know that it is JSON; the text itself travels on
-    except MalformedJsonError as error:
+        decode_raw_values(value, msgspec.Raw)  # to know that it is JSON; the text itself travels on
+    except (MalformedJsonError, UnicodeDecodeError) as error:
         raise InjectionSyntaxError(str(error)) from error
     return Injection(node_id=port.node, port=port.port, value=msgspec.Raw(value))

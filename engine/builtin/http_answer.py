@@ -12,13 +12,17 @@ import httpx
 import msgspec
 import trio
 
-from proto.codec import MalformedJsonError, decode_as, encode
+from engine.json_slices import check_in_slices, check_utf8
+from proto.codec import MalformedJsonError, decode_raw_values, encode
 
 DATA_LIMIT_BYTES = 8 * 1024 * 1024
 """Body of a response, and its JSON text in the emitted value: below the largest value that the engine carries."""
 
 ACCEPTED_ENCODING = "gzip"
 """The one compression that can be bounded with the standard library alone; all servers know it."""
+
+_SLICE_BYTES = 128 * 1024
+"""What is inflated, or decoded, between two checkpoints: a millisecond or two."""
 
 _ANY_GZIP = zlib.MAX_WBITS | 16
 _CHARSETS = frozenset(
@@ -77,7 +81,8 @@ async def read_answer(response: httpx.Response, limit_bytes: int) -> Answer:
                 scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
     if len(body) > limit_bytes:
         raise _too_large(limit_bytes)
-    data = _data_text(_inflated(bytes(body), response, limit_bytes), response.headers.get("content-type", ""))
+    plain = await _inflated(bytes(body), response, limit_bytes)
+    data = await _data_text(plain, response.headers.get("content-type", ""))
     if len(data) > DATA_LIMIT_BYTES:
         raise _too_large(DATA_LIMIT_BYTES)
     return Answer(
@@ -95,40 +100,60 @@ def public_url(url: httpx.URL) -> str:
     return str(url.copy_with(userinfo=b"", fragment=None))
 
 
-def _inflated(body: bytes, response: httpx.Response, limit_bytes: int) -> bytes:
+async def _inflated(body: bytes, response: httpx.Response, limit_bytes: int) -> bytes:
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if not body or encoding in {"identity", ""}:
         return body
     if encoding not in {"gzip", "x-gzip"}:
         raise AnswerError("HttpInvalidResponse", f"it is encoded as {encoding[:50]!r}, not as gzip")
     inflater = zlib.decompressobj(_ANY_GZIP)
+    plain = bytearray()
+    compressed = memoryview(body)
     try:
-        plain = inflater.decompress(body, limit_bytes + 1)
+        goes_on = True
+        while goes_on and len(plain) <= limit_bytes:
+            given = compressed[:_SLICE_BYTES]
+            piece = inflater.decompress(given, _SLICE_BYTES)
+            plain += piece
+            compressed = compressed[len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data) :]
+            goes_on = not inflater.eof and (bool(compressed) or len(piece) == _SLICE_BYTES)
+            await trio.lowlevel.checkpoint()
     except zlib.error as error:
         raise AnswerError("HttpInvalidResponse", f"it says it is gzip but is not: {error}") from error
     if len(plain) > limit_bytes:
         raise _too_large(limit_bytes)
-    if not inflater.eof or inflater.unused_data:
+    if not inflater.eof or compressed:
         raise AnswerError("HttpInvalidResponse", "its gzip stream is cut off, or something follows it")
-    return plain
+    return bytes(plain)
 
 
-def _data_text(body: bytes, content_type: str) -> bytes:
+async def _data_text(body: bytes, content_type: str) -> bytes:
     """The JSON text of ``data``."""
     media_type, _, parameters = content_type.partition(";")
     media_type = media_type.strip().lower()
     if not body:
         return b"null"
     if media_type in {"application/json", "text/json"} or media_type.endswith("+json"):
-        return _json_text(body)
-    return encode(body.decode(_charset(parameters), errors="replace"))
+        return await _json_text(body)
+    return encode(await _text(body, _charset(parameters)))
 
 
-def _json_text(body: bytes) -> bytes:
+async def _text(body: bytes, charset: str) -> str:
+    """A body as text; what is none in its character set is replaced."""
+    decoder = codecs.getincrementaldecoder(charset)(errors="replace")
+    parts = []
+    for start in range(0, len(body), _SLICE_BYTES):
+        parts.append(decoder.decode(body[start : start + _SLICE_BYTES]))
+        await trio.lowlevel.checkpoint()
+    return "".join([*parts, decoder.decode(b"", final=True)])
+
+
+async def _json_text(body: bytes) -> bytes:
     """A JSON body, checked but not rewritten: numbers keep their digits."""
     try:
-        body.decode()  # the check below does not look inside of strings
-        return bytes(decode_as(body.removeprefix(codecs.BOM_UTF8), msgspec.Raw))
+        await check_utf8(body)  # the parser does not look inside of strings
+        await check_in_slices(body)
+        return bytes(decode_raw_values(body.removeprefix(codecs.BOM_UTF8), msgspec.Raw))
     except (MalformedJsonError, UnicodeDecodeError) as error:
         raise AnswerError("HttpInvalidResponse", f"it says it is JSON but is not: {error}") from error
 

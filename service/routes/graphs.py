@@ -11,7 +11,7 @@ from engine.runtime import Runtime
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
 from proto.graph import Edge, GraphDefinition, Node, TopologySummary
 from proto.routine import RoutineDefinition
-from service.exchange import nothing, read_document, read_struct, reply
+from service.exchange import LISTED_ELEMENTS, nothing, read_document, read_struct, reply
 from service.operation import Body, Reply, operation
 from service.paging import PAGE, page_of
 from service.problems import CompilationBody
@@ -194,7 +194,7 @@ def graph_routes(runtime: Runtime) -> Blueprint:
         refusals={409: "As many executions are under way as may be.", 429: "Too much is injected at once."},
     )
     async def execute(graph_id: str) -> Response:
-        options = await read_struct(ExecuteOptions, empty=ExecuteOptions())
+        options = await read_struct(ExecuteOptions, empty=ExecuteOptions(), max_elements=LISTED_ELEMENTS)
         return reply(_started(await runtime.execute(graph_id, options)), 201)
 
     return routes

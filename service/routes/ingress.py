@@ -102,7 +102,7 @@ async def delivered(delivery: IngressDelivery, door: Door, body: bytes, wait_ms:
         UnreadableBodyError: the body cannot be read, or has too many messages.
         EngineError: the messages are refused.
     """
-    values, is_batch = values_in(body, MAX_BATCH_MESSAGES)
+    values, is_batch = await values_in(body, MAX_BATCH_MESSAGES)
     done = await delivery.deliver(
         door, values, is_batch=is_batch, wait_ms=DEFAULT_WAIT_MS if wait_ms is None else wait_ms
     )

@@ -11,7 +11,7 @@ from engine.runtime import Runtime
 from proto.execution import ExecutionError, ExecutionState
 from proto.message import Injection, Lane
 from proto.problem import Problem
-from service.exchange import decoded, read_json, reply
+from service.exchange import LISTED_ELEMENTS, decoded, read_json, reply
 from service.flow_trace import FlowTrace, Output, Step
 from service.message_stream import Receipt, inject_stream, read_on, refusal_of_stream
 from service.operation import Body, Query, Reply, operation
@@ -50,13 +50,13 @@ class SeveralMessages(msgspec.Struct, frozen=True):
 
 
 class InjectBody(msgspec.Struct, frozen=True, rename="camel"):
-    """Either of the two, as it is decoded."""
+    """Either of the two, as it is decoded; the messages of several are decoded when they have been counted."""
 
     node_id: str | msgspec.UnsetType = msgspec.UNSET
     port: str | msgspec.UnsetType = msgspec.UNSET
     value: msgspec.Raw = msgspec.Raw()
     lane: Lane = "canonical"
-    messages: tuple[Injection, ...] | msgspec.UnsetType = msgspec.UNSET
+    messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     final: bool = False
 
 
@@ -182,8 +182,8 @@ async def take_body(runtime: Runtime, execution_id: str, body: bytes, *, is_fina
         UnreadableBodyError: it has none.
         EngineError: they are refused.
     """
-    content = decoded(body, InjectBody, holds_raw_values=True)
-    messages = _messages(content)
+    content = await decoded(body, InjectBody, max_elements=None)
+    messages = await _messages(content)
     is_final = is_final or content.final
     taken = await runtime.inject(execution_id, messages, final=is_final)
     single = messages[0] if content.messages is msgspec.UNSET else None
@@ -252,14 +252,14 @@ async def _drained(runtime: Runtime, execution_id: str, wait_ms: int, *, is_fina
     return not scope.cancelled_caught
 
 
-def _messages(body: InjectBody) -> tuple[Injection, ...]:
+async def _messages(body: InjectBody) -> tuple[Injection, ...]:
     """The messages of a body, which must be one of the two forms."""
     several = body.messages
     alone = body.node_id is not msgspec.UNSET or body.port is not msgspec.UNSET or len(body.value) > 0
     if several is not msgspec.UNSET:
         if alone:
             raise _missing("Send either nodeId, port and value, or messages, not both", "messages")
-        return several
+        return await decoded(bytes(several), tuple[Injection, ...], max_elements=LISTED_ELEMENTS, place="messages")
     if body.node_id is msgspec.UNSET or body.port is msgspec.UNSET:
         raise _missing("nodeId and port are required", "port" if body.port is msgspec.UNSET else "nodeId")
     if not body.value:

@@ -68,7 +68,7 @@ def network_routes(dispatcher: Dispatcher, caller: Callable[[], Caller]) -> Blue
         refusals={429: "No execution had room for the event."},
     )
     async def receive() -> Response:
-        event = await read_struct(Event, holds_raw_values=True)
+        event = await read_struct(Event, max_elements=None)
         _check_headers(request.headers, event)
         receipt = await dispatcher.deliver(event, caller())
         return reply(ReceivedReply(**msgspec.structs.asdict(receipt)))

@@ -123,7 +123,7 @@ async def run(
                 break
             place = f"n{group.place % count}"
             messages = [Injection(place, "in", msgspec.Raw(msgspec.json.encode(value))) for value in group.values]
-            await execution.inject(locate(compiled, messages, limits), final=False)
+            await execution.inject(await locate(compiled, messages, limits), final=False)
             await execution.wait_quiescent()
         with trio.move_on_after(0.01):
             await execution.finished.wait()

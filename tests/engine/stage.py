@@ -96,7 +96,7 @@ async def inject(
     """Inject values at a place such as ``a:in``."""
     node_id, port = place.split(":")
     messages = [Injection(node_id, port, msgspec.Raw(msgspec.json.encode(value))) for value in values]
-    return await execution.inject(locate(execution.graph, messages, limits or EngineLimits()), final=final)
+    return await execution.inject(await locate(execution.graph, messages, limits or EngineLimits()), final=final)
 
 
 class Listener(ExecutionObserver):

@@ -35,22 +35,22 @@ def injection(node_id: str = "b", port: str = "other", value: bytes = b"1") -> I
 
 def problems_of(*messages: Injection) -> list[tuple[str, str]]:
     with pytest.raises(InvalidInjectionError) as caught:
-        locate(GRAPH, messages, LIMITS)
+        trio.run(locate, GRAPH, messages, LIMITS)
     return [(problem.code, problem.path) for problem in caught.value.problems]
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_problem_stands_where_the_request_had_the_message(count: int) -> None:
+async def test_a_problem_stands_where_the_request_had_the_message(count: int) -> None:
     """The inputs of an execution are a list in its request, also where there is one of them."""
     with pytest.raises(InvalidInjectionError) as caught:
-        locate(GRAPH, [*[injection()] * (count - 1), injection("nobody")], LIMITS, key="inputs")
+        await locate(GRAPH, [*[injection()] * (count - 1), injection("nobody")], LIMITS, key="inputs")
     assert [problem.path for problem in caught.value.problems] == [f"inputs[{count - 1}].nodeId"]
 
 
-def test_a_message_becomes_indices_and_its_text() -> None:
+async def test_a_message_becomes_indices_and_its_text() -> None:
     """Node and port are looked up once; the text is kept as it is."""
     text = b'{ "b" : 1.0 }'
-    assert locate(GRAPH, [injection("a", "in"), injection(value=text)], LIMITS) == [
+    assert await locate(GRAPH, [injection("a", "in"), injection(value=text)], LIMITS) == [
         (0, 0, b"1", 0),
         (1, 1, text, 0),
     ]
@@ -84,7 +84,7 @@ def test_all_problems_of_a_request_come_at_once() -> None:
 def test_whatever_is_located_is_text(value: bytes) -> None:
     """Bytes that no decoder of text takes are refused where they come in, not by whoever looks at them later."""
     try:
-        ((_, _, text, _),) = locate(GRAPH, [injection(value=value)], LIMITS)
+        ((_, _, text, _),) = trio.run(locate, GRAPH, [injection(value=value)], LIMITS)
     except InvalidInjectionError:
         return
     text.decode("utf-8")
@@ -93,5 +93,5 @@ def test_whatever_is_located_is_text(value: bytes) -> None:
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_every_json_value_can_be_injected(value: Any) -> None:
     """A JSON value within the limits is located and comes out as it went in."""
-    ((_, _, text, _),) = locate(GRAPH, [injection(value=codec.encode(value))], EngineLimits())
+    ((_, _, text, _),) = trio.run(locate, GRAPH, [injection(value=codec.encode(value))], EngineLimits())
     assert codec.decode(text) == value

@@ -186,7 +186,7 @@ class Living:
     async def inject(self, name: str, *values: Any) -> None:
         """Inject values at a node."""
         messages = [Injection(name, "in", msgspec.Raw(msgspec.json.encode(value))) for value in values]
-        await self.execution.inject(locate(self.execution.graph, messages, EngineLimits()), final=False)
+        await self.execution.inject(await locate(self.execution.graph, messages, EngineLimits()), final=False)
 
 
 async def living(nursery: trio.Nursery, graph: dict[str, Any], parts: dict[str, Component]) -> Living:

@@ -174,7 +174,7 @@ class Run:
             ledger.note_injected(bytes(message.value), NUMBERS[message.lane])
         came = trio.current_time()
         try:
-            await execution.inject(locate(execution.graph, messages, plan.limits), final=action.final)
+            await execution.inject(await locate(execution.graph, messages, plan.limits), final=action.final)
         except OverloadedError as error:
             ledger.accepted.update(keys[: error.accepted])
             ledger.refused.update(keys[error.accepted :])

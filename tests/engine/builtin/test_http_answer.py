@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import zlib
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.builtin.http_answer import DATA_LIMIT_BYTES, AnswerError, read_answer
 from proto.codec import encode
+from tests.attacks.steps import measured_steps
 from tests.engine.builtin.harness import JSON_VALUES, run
 
 
@@ -151,3 +153,27 @@ def test_json_arrives_as_sent(value: Any) -> None:
         return await read(encode(value), content_type="application/json")
 
     assert encode(run(body)) == encode(value)
+
+
+async def test_what_inflates_much_is_read_in_full() -> None:
+    """A body that is far larger than what came is inflated piece by piece, to its last byte."""
+    plain = b"x" * 3_000_001
+    assert await read(gzip.compress(plain), limit=4_000_000, content_encoding="gzip") == plain.decode()
+
+
+@pytest.mark.parametrize("kind", ["brackets", "text", "gzip"])
+async def test_a_large_answer_keeps_nobody_waiting(kind: str) -> None:
+    """Whatever a server sends, it is looked at in slices."""
+    body = {
+        "brackets": b"[" * 201 + b'\\"' * 6_000,
+        "text": "大".encode("gb18030") * 3_000_000,
+        "gzip": gzip.compress(b"[" + b"[]," * 2_000_000 + b"[]]"),
+    }[kind]
+    headers: dict[str, Any] = {
+        "brackets": {"content_type": "application/json"},
+        "text": {"content_type": "text/plain; charset=gb18030"},
+        "gzip": {"content_type": "application/json", "content_encoding": "gzip"},
+    }[kind]
+    with measured_steps() as steps, contextlib.suppress(AnswerError):
+        await read(body, limit=8_000_000, **headers)
+    assert steps.longest_seconds < 0.045

@@ -1,0 +1,145 @@
+"""JSON that costs more than it seems: every way by which it comes in is linear, bounded, and done in slices.
+
+Each text goes over a socket to a real service. What it may cost is said by the longest step of any task, in
+processor time: so long, everybody else waits.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import msgspec
+import pytest
+
+from tests.attacks.steps import Steps, measured_steps
+from tests.service.live.plain_client import open_plain
+from tests.service.serving import Service, open_service, single
+
+PASS = "symbia.core.passthrough"
+BRACKETS_AND_ESCAPES = b"[" * 201 + b'\\"' * 40_000
+"""80 kB, which once took the service a minute."""
+
+MESSAGE = b'{"nodeId":"only","port":"in","value":1}'
+JSON = {"content-type": "application/json"}
+CROWD = b"[" + b",".join([MESSAGE] * 250_000) + b"]"
+BOUND_SECONDS = 0.045
+
+VALUES = {
+    "numbers": b"[" + b"1," * 4_999_000 + b"1]",
+    "lists": b"[" + b"[]," * 3_300_000 + b"[]]",
+    "escapes": b"[" + b"[]," * 300 + b'"' + b"\\n" * 4_900_000 + b'"]',
+    "peaks": b"[" + (b"[" * 190 + b"]" * 190 + b",") * 26_000 + b"0]",
+    "umlauts": b'"' + "ä".encode() * 4_999_000 + b'"',
+}
+"""Each as large as a value may be."""
+
+
+@asynccontextmanager
+async def watched_service() -> AsyncIterator[tuple[Service, Steps]]:
+    """A service, and how long its steps are."""
+    async with open_service() as service:
+        await service.client.get("/health/live")
+        with measured_steps() as steps:
+            yield service, steps
+        assert steps.longest_seconds < BOUND_SECONDS, steps.where
+
+
+async def post(service: Service, path: str, body: bytes) -> httpx.Response:
+    return await service.client.post(path, content=body, headers=JSON)
+
+
+@pytest.mark.parametrize("path", ["/api/graphs", "/api/components", "/api/routines"])
+async def test_brackets_and_escapes_are_no_document(path: str) -> None:
+    """What is no JSON is refused as fast as it is long."""
+    async with watched_service() as (service, _):
+        reply = await post(service, path, BRACKETS_AND_ESCAPES)
+        assert reply.status_code == 400, reply.text
+
+
+async def test_brackets_and_escapes_are_no_websocket_message() -> None:
+    """Also before anybody has said who it is."""
+    async with watched_service() as (service, _), open_plain(service.url) as client:
+        await client.connection.send_message(BRACKETS_AND_ESCAPES.decode())
+        code, _ = await client.closed()
+        assert code == 1007
+
+
+async def test_brackets_and_escapes_are_no_socketio_packet() -> None:
+    """Nor in a POST of long-polling, which anybody may send."""
+    async with watched_service() as (service, _):
+        opened = await service.client.get("/socket.io/?EIO=4&transport=polling")
+        sid = msgspec.json.decode(opened.content[1:])["sid"]
+        body = b"40" + BRACKETS_AND_ESCAPES
+        await service.client.post(f"/socket.io/?EIO=4&transport=polling&sid={sid}", content=body)
+
+
+async def test_a_crowd_of_messages_in_one_body_is_refused_by_its_elements() -> None:
+    """The refusal says how many there are, how many may be, and how more can be sent; nothing was taken in."""
+    async with watched_service() as (service, _):
+        execution_id = await service.start(single(PASS))
+        reply = await post(service, f"/api/executions/{execution_id}/inject", b'{"messages":%s}' % CROWD)
+        told = reply.json()
+        assert (reply.status_code, told["problems"][0]["code"]) == (400, "body.too_many_elements")
+        assert "100000 are allowed" in told["error"]
+        assert "application/x-ndjson" in told["error"]
+        metrics = (await service.client.get(f"/api/executions/{execution_id}/metrics")).json()
+        assert metrics["messagesProcessed"] == 0
+
+
+async def test_as_many_messages_as_may_be_are_taken_in_slices() -> None:
+    """Ten thousand messages of one body are no long step, and all of them arrive."""
+    async with watched_service() as (service, _):
+        execution_id = await service.start(single(PASS))
+        body = b'{"messages":[' + b",".join([MESSAGE] * 10_000) + b"]}"
+        reply = await post(service, f"/api/executions/{execution_id}/inject", body)
+        assert reply.json()["accepted"] == 10_000
+        await service.processed(execution_id, 10_000)
+
+
+async def test_a_crowd_of_inputs_is_refused_by_its_elements() -> None:
+    """The inputs with which an execution starts are messages like others."""
+    async with watched_service() as (service, _):
+        graph_id = await service.load(single(PASS))
+        reply = await post(service, f"/api/graphs/{graph_id}/execute", b'{"inputs":%s}' % CROWD)
+        assert reply.json()["problems"][0]["code"] == "body.too_many_elements"
+
+
+async def test_a_crowd_of_deliveries_is_refused_by_its_elements() -> None:
+    """An array that is delivered to a graph by its name is counted before it becomes a list."""
+    graph = {**single(PASS), "name": "door", "metadata": {"ingress": {"node": "only", "port": "in"}}}
+    async with watched_service() as (service, _):
+        await service.start(graph)
+        reply = await post(service, "/api/ingress/door", VALUES["numbers"])
+        assert reply.json()["problems"][0]["code"] == "body.too_many_elements"
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+async def test_a_value_of_ten_megabytes_is_looked_at_in_slices(value: bytes) -> None:
+    """As large as a value may be, and as unpleasant to look at as can be: it passes, and nobody waits for it."""
+    async with watched_service() as (service, _):
+        execution_id = await service.start(single(PASS))
+        body = b'{"nodeId":"only","port":"in","value":' + value + b"}"
+        reply = await post(service, f"/api/executions/{execution_id}/inject", body)
+        assert reply.status_code == 200, reply.text
+        await service.processed(execution_id, 1)
+
+
+async def test_a_document_of_empty_lists_is_refused_before_it_is_built() -> None:
+    """Twelve megabytes of them were 275 MB of objects, and a second of everybody's time."""
+    body = b'{"symbia":"1.0","name":"x","nodes":[],"edges":[],"metadata":{"x":[' + b"[]," * 4_000_000 + b"0]}}"
+    async with watched_service() as (service, _):
+        reply = await post(service, "/api/graphs", body)
+        assert reply.status_code == 400
+        assert "elements" in reply.json()["error"]
+
+
+async def test_thousands_of_wrong_messages_are_told_by_the_first_of_them() -> None:
+    """A refusal is as long as helps: a hundred problems, and no name in them longer than a line or two."""
+    wrong = b'{"nodeId":"only","port":"%s","value":1}' % (b"x" * 5_000)
+    async with watched_service() as (service, _):
+        execution_id = await service.start(single(PASS))
+        body = b'{"messages":[' + b",".join([wrong] * 2_000) + b"]}"
+        reply = await post(service, f"/api/executions/{execution_id}/inject", body)
+        assert reply.status_code == 400
+        assert len(reply.json()["problems"]) == 100
+        assert len(reply.content) < 100_000
