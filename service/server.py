@@ -42,9 +42,9 @@ from service.spans import Spans, open_spans
 from service.telemetry.graph_reports import GraphReports
 from service.telemetry.opening import open_telemetry
 from service.traced_client import traced
-from service.uncompressed import UncompressedWebSockets
 from service.version import version
 from service.watchdog import open_watchdog
+from service.websockets.stream import bound_websockets
 
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
@@ -220,8 +220,8 @@ async def _serve_http(
     config.keep_alive_max_requests = 1_000_000
     config.graceful_timeout = CLOSING_SECONDS
     guard_connections()
-    served = UncompressedWebSockets(app)
-    await serve_asgi(served, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")
+    bound_websockets()
+    await serve_asgi(app, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")
 
 
 async def _drain(runtime: Runtime, seconds: float) -> None:

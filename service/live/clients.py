@@ -11,7 +11,7 @@ from service.caller import Caller
 from service.live.admission import Admission, Entry, Handshake
 from service.live.counters import TransportName
 from service.live.hub import Hub, open_hub
-from service.live.limits import CLOSING_SECONDS, RETRY_SECONDS, UNANSWERED_SECONDS
+from service.live.limits import CLOSING_SECONDS, RETRY_SECONDS, UNADMITTED_CLIENTS, UNANSWERED_SECONDS
 from service.live.session import LiveSession, Transport
 from service.live.wire import Wire
 from service.problems import (
@@ -51,6 +51,7 @@ class LiveClients:
         self._hub = hub
         self._readiness = readiness
         self._sessions: dict[LiveSession, trio.Event] = {}
+        self._unadmitted = 0
         self._wires: set[Wire] = set()
 
     def check_room(self) -> None:
@@ -63,6 +64,21 @@ class LiveClients:
             raise TooManyClientsError(
                 f"{self.settings.live_max_connections} clients are connected already (LIVE_MAX_CONNECTIONS)"
             )
+
+    @contextmanager
+    def unadmitted(self) -> Iterator[None]:
+        """A client that must still say who it is, for the length of the block.
+
+        Raises:
+            TooManyClientsError: there are as many already.
+        """
+        if self._unadmitted >= UNADMITTED_CLIENTS:
+            raise TooManyClientsError(f"{UNADMITTED_CLIENTS} clients have not said yet who they are")
+        self._unadmitted += 1
+        try:
+            yield
+        finally:
+            self._unadmitted -= 1
 
     @contextmanager
     def session(self, transport: Transport, caller: Caller, name: TransportName) -> Iterator[LiveSession]:

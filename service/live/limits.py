@@ -57,6 +57,9 @@ SENDING_BYTES = 256 * 1024
 AUTHENTICATE_SECONDS = 10.0
 """How long a plain WebSocket that brought no credential may take to send one."""
 
+UNADMITTED_CLIENTS = 1_000
+"""Plain WebSockets at once that have not said yet who they are; anybody can open one, and holds it so long."""
+
 UNANSWERED_SECONDS = 60.0
 """How long a client stays while Identity cannot say whether his credential still holds."""
 

@@ -21,12 +21,16 @@ from service.problems import RefusalError, answer_to
 from service.routes.health import Readiness
 from service.settings import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
+from service.websockets.stream import UNADMITTED_BYTES
 
 WEBSOCKET_PATH = "/ws"
 SOCKETIO_PATH = "/socket.io"
 
 SOCKETIO_BUFFER_BYTES = 256 * 1024
 """Bytes that wait for one Socket.IO client before its events stay in their feeds, where they are shared."""
+
+SOCKETIO_DECODED_BYTES = 64 * 1024
+"""JSON text of a packet that is decoded into values: a credential, or what comes with attachments."""
 
 PATIENCE_SECONDS = 5
 """How much longer the Socket.IO server waits for a client that does not read than the connection's own watch."""
@@ -119,6 +123,8 @@ async def open_live(
         ping_timeout_ms=settings.socketio_ping_timeout_ms,
         connect_timeout_ms=settings.socketio_connect_timeout_ms,
         max_payload_bytes=settings.live_max_frame_bytes,
+        max_unadmitted_bytes=UNADMITTED_BYTES,
+        max_decoded_bytes=SOCKETIO_DECODED_BYTES,
         buffer_bytes=SOCKETIO_BUFFER_BYTES,
         slow_client_seconds=settings.live_unread_seconds + PATIENCE_SECONDS,
         max_sessions=settings.live_max_connections,

@@ -5,8 +5,8 @@ Events come as ``{"event", "data"}``. Whoever brought no credential with the req
 ``{"event": "authenticate", "data": {"token": ...}}``.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import msgspec
 import trio
@@ -23,10 +23,11 @@ from service.live.admission import Entry, Handshake, handshake_of
 from service.live.clients import LiveClients, refusal_of
 from service.live.commands import ErrorEvent
 from service.live.form import PLAIN, text_frame
-from service.live.limits import AUTHENTICATE_SECONDS, CLOSING_SECONDS, PING_SECONDS
+from service.live.limits import AUTHENTICATE_SECONDS, ID_CHARACTERS, PING_SECONDS
 from service.live.session import LiveSession
 from service.live.wire import Wire
 from service.problems import AuthenticationError, RefusalError, answer_to
+from service.websockets.stream import ADMIT
 
 GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
 """Codes with which a connection is closed (RFC 6455, section 7.4.1)."""
@@ -34,12 +35,17 @@ GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
 AUTHENTICATE = "authenticate"
 
 
+ShortText = Annotated[str, msgspec.Meta(max_length=ID_CHARACTERS)]
+SafeInteger = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+"""What every client can count to, and JSON can say."""
+
+
 class Incoming(msgspec.Struct, frozen=True):
     """A message of a client. ``id`` is anything short that names it; its answer bears the same."""
 
     event: str
     data: msgspec.Raw = msgspec.Raw(b"null")
-    id: str | int | None = None
+    id: ShortText | SafeInteger | None = None
 
 
 class MessageError(Exception):
@@ -93,10 +99,11 @@ class PlainWebSockets:
         wire = Wire(send)
         with self._clients.watched(wire):
             await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+            noted: Any = scope
             try:
-                await self._serve(handshake, entry, wire, receive)
+                await self._serve(handshake, entry, wire, receive, noted.get(ADMIT, _nobody))
             except MessageError as error:
-                await _close(wire, receive, send, error)
+                await wire.send({"type": "websocket.close", "code": error.code, "reason": str(error)})
 
     async def _admit(self, scope: HTTPScope | WebsocketScope) -> tuple[Handshake, Entry | None]:
         """The handshake, and as whom the client comes in; None where that must still be said."""
@@ -114,13 +121,16 @@ class PlainWebSockets:
         entry: Entry | None,
         wire: Wire,
         receive: ASGIReceiveCallable,
+        admit: Callable[[], None],
     ) -> None:
         if entry is None:
             try:
-                handshake, entry = await self._authenticate(handshake, wire, receive)
+                with self._clients.unadmitted():
+                    handshake, entry = await self._authenticate(handshake, wire, receive)
             except RefusalError as error:
                 self._clients.counters.refused += 1
                 raise MessageError(POLICY, str(error)) from error
+        admit()
         with self._clients.session(PlainTransport(wire), entry.caller, "websocket") as session:
             end = await self._live(session, handshake, entry, wire, receive)
         if end is not None:
@@ -226,23 +236,8 @@ def _answer(identifier: str | int, answer: Any) -> bytes:
     return text_frame(encode({"ack": identifier, "data": answer}))
 
 
-async def _close(wire: Wire, receive: ASGIReceiveCallable, send: ASGISendCallable, error: MessageError) -> None:
-    """Close with a reason, of which a control frame has room for 123 bytes, and let the client hear it.
-
-    Whoever reads nothing is cut off. What he still sends is read, for else he might be told of a reset instead.
-    """
-    reason = str(error).encode()[:123].decode(errors="ignore")
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cut_later, wire)
-        await send({"type": "websocket.close", "code": error.code, "reason": reason})
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
-        nursery.cancel_scope.cancel()
-
-
-async def _cut_later(wire: Wire) -> None:
-    await trio.sleep(CLOSING_SECONDS)
-    wire.cut()
+def _nobody() -> None:
+    """Where no server bounds those who are not recognised yet, nothing is to be done when one is."""
 
 
 async def refuse_websocket(send: ASGISendCallable, error: RefusalError) -> None:

@@ -3,7 +3,7 @@
 ASGI sends one message at a time. Each costs Hypercorn some 50 µs and a system call, which a hundred watchers of a
 busy execution would multiply into more than a processor has. Frames of a server are not masked, so the same bytes
 are right for every client; they are made once, many of them together, and handed to the connection in one write.
-Compression would make them different for each client again; ``service.uncompressed`` agrees on none. And ASGI
+Compression would make them different for each client again; ``service.websockets`` agrees on none. And ASGI
 cannot end a connection whose client does not read: the closing would wait behind what is unread.
 
 So this reaches behind ASGI, into the objects of Hypercorn that a connection is made of. Where it does not find
@@ -15,13 +15,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import trio
-from hypercorn.protocol.events import Data
-from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ASGISendCallable
-from wsproto.connection import ConnectionState
 
 from service.live.form import PING_FRAME, texts_in
+from service.websockets.stream import BoundedWebSocket
 
 
 class Wire:
@@ -37,7 +35,7 @@ class Wire:
     def __init__(self, send: ASGISendCallable) -> None:
         self._send = send
         owner = getattr(send, "__self__", None)
-        self._stream = owner if isinstance(owner, WSStream) else None
+        self._stream = owner if isinstance(owner, BoundedWebSocket) else None
         self.writing_since: float | None = None
         self._writers = 0
 
@@ -48,8 +46,8 @@ class Wire:
             if stream is None:
                 for text in texts_in(frames):
                     await self._send({"type": "websocket.send", "bytes": None, "text": text})
-            elif not stream.closed and stream.connection.state is ConnectionState.OPEN:
-                await stream.send(Data(stream_id=stream.stream_id, data=frames))
+            else:
+                await stream.write(frames)
         await trio.lowlevel.checkpoint()
 
     async def send(self, event: Any) -> None:

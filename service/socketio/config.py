@@ -57,6 +57,12 @@ class SocketioConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_payload_bytes: int = 1_000_000
     """The largest message from a client, or body of a POST; larger ones end the session."""
 
+    max_unadmitted_bytes: int = 16 * KIB
+    """The same of a client that no namespace has let in yet, its attachments included: it sends a credential."""
+
+    max_decoded_bytes: int = 1_000_000
+    """JSON text of a packet that is decoded into values. Each costs 100 ns and 80 bytes, and may take one byte."""
+
     max_attachments_bytes: int = 4_000_000
     """Binary attachments of one packet from a client, all together."""
 

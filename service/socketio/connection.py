@@ -18,6 +18,8 @@ from service.socketio.packets import Packet, PacketDecoder, PacketType, write_pa
 from service.socketio.session import Session
 from service.socketio.socket import Socket
 from service.socketio.timetable import Timetable
+from service.websockets.frames import ViolationError
+from service.websockets.meter import FrameMeter
 
 log = structlog.get_logger("socketio")
 
@@ -41,7 +43,12 @@ class Connection:
         self.handshake = handshake
         self.sockets: dict[str, Socket] = {}
         self._around = around
-        self._decoder = PacketDecoder(around.config.max_attachments_bytes, self._leaves_raw)
+        self._decoder = PacketDecoder(
+            around.config.max_unadmitted_bytes, self._leaves_raw, around.config.max_decoded_bytes
+        )
+        self._meter = FrameMeter(trio.current_time())
+        self._is_admitted = False
+        self._when_admitted: Callable[[], None] | None = None
         self._packet_bytes = 0
         self._left: set[str] = set()
         self._over = False
@@ -52,6 +59,27 @@ class Connection:
         self._outgoing = ParkingLot()
         self._room = ParkingLot()
         self._schedule()
+
+    @property
+    def limit_bytes(self) -> int:
+        """Of one message of the client, or one body of a POST."""
+        config = self._around.config
+        bound = config.max_payload_bytes
+        return bound if self._is_admitted else min(bound, config.max_unadmitted_bytes)
+
+    def admit(self) -> None:
+        """A namespace has let the client in: from now on it may send as much as clients may."""
+        if not self._is_admitted:
+            self._is_admitted = True
+            self._decoder.max_bytes = self._around.config.max_attachments_bytes
+            if self._when_admitted is not None:
+                self._when_admitted()
+
+    def tell_when_admitted(self, tell: Callable[[], None]) -> None:
+        """Call ``tell`` as soon as a namespace has let the client in."""
+        self._when_admitted = tell
+        if self._is_admitted:
+            tell()
 
     def _leaves_raw(self, name: str) -> bool:
         namespace = self._around.namespaces.get(name)
@@ -65,7 +93,10 @@ class Connection:
         """
         try:
             message = self.session.receive(frame, trio.current_time())
-            if message is None or self.session.ending:
+            if self.session.ending:
+                return
+            if message is None:
+                await self._pay_for_little()
                 return
             self._packet_bytes += len(message)
             packet = self._decoder.receive(message)
@@ -79,6 +110,19 @@ class Connection:
         finally:
             if self.session.ended is not None:
                 self.changed()
+
+    async def _pay_for_little(self) -> None:
+        """Leave a client unread for a while that sends many packets with nothing in them.
+
+        Raises:
+            ProtocolError: it goes on like that.
+        """
+        try:
+            seconds = self._meter.spend(trio.current_time())
+        except ViolationError as error:
+            raise ProtocolError("engineio.flood", str(error)) from error
+        if seconds:
+            await trio.sleep(seconds)
 
     async def _take(self, packet: Packet, size_bytes: int) -> None:
         socket = self.sockets.get(packet.namespace)

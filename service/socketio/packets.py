@@ -20,6 +20,9 @@ MAIN = "/"
 MAX_ATTACHMENTS = 64
 """More than any use needs; each is a frame to wait for, so a packet may not promise endlessly many."""
 
+MAX_VALUES = 32
+"""Values of an event whose values are left as they are: each is an object, and may take two bytes."""
+
 MAX_NAMESPACE_CHARACTERS = 256
 """A namespace is a name of the server's, and an unknown one is repeated in the refusal."""
 
@@ -97,14 +100,21 @@ class PacketDecoder:
     """Makes packets of the messages of one connection, in their order.
 
     Args:
-        max_bytes: of all the attachments of one packet together.
+        max_bytes: of all the attachments of one packet together; may be changed at any time.
         leaves_raw: says of a namespace whether its events' values are left as they are, as ``msgspec.Raw``, unless
             there are attachments among them.
+        max_decoded_bytes: of a packet's JSON text where it is not left as it is.
     """
 
-    def __init__(self, max_bytes: int, leaves_raw: Callable[[str], bool] = lambda _: False) -> None:
-        self._max_bytes = max_bytes
+    def __init__(
+        self,
+        max_bytes: int,
+        leaves_raw: Callable[[str], bool] = lambda _: False,
+        max_decoded_bytes: int = 1_000_000,
+    ) -> None:
+        self.max_bytes = max_bytes
         self._leaves_raw = leaves_raw
+        self._max_decoded_bytes = max_decoded_bytes
         self._head: Packet | None = None
         self._missing = 0
         self._attachments: list[bytes] = []
@@ -122,7 +132,7 @@ class PacketDecoder:
             raise ProtocolError(
                 "socketio.attachments", f"{self._missing} attachments are missing before this text"
             )
-        packet, self._missing = _read_head(message, self._leaves_raw)
+        packet, self._missing = _read_head(message, self._leaves_raw, self._max_decoded_bytes)
         if not self._missing:
             return _checked(packet, [])
         self._head, self._attachments, self._size_bytes = packet, [], 0
@@ -132,9 +142,9 @@ class PacketDecoder:
         if self._head is None:
             raise ProtocolError("socketio.attachments", "No packet has announced this attachment")
         self._size_bytes += len(content)
-        if self._size_bytes > self._max_bytes:
+        if self._size_bytes > self.max_bytes:
             raise ProtocolError(
-                "socketio.attachments", f"A packet's attachments hold at most {self._max_bytes} bytes"
+                "socketio.attachments", f"A packet's attachments hold at most {self.max_bytes} bytes here"
             )
         self._attachments.append(content)
         self._missing -= 1
@@ -145,7 +155,7 @@ class PacketDecoder:
         return _checked(head, attachments)
 
 
-def _read_head(text: str, leaves_raw: Callable[[str], bool]) -> tuple[Packet, int]:
+def _read_head(text: str, leaves_raw: Callable[[str], bool], max_decoded_bytes: int) -> tuple[Packet, int]:
     """A packet as its text has it, and how many attachments follow."""
     if text[:1] not in {"0", "1", "2", "3", "4", "5", "6"}:
         raise ProtocolError("socketio.type", f"There is no Socket.IO packet type {text[:1]!r}")
@@ -161,8 +171,13 @@ def _read_head(text: str, leaves_raw: Callable[[str], bool]) -> tuple[Packet, in
         kind, promised, start = _WITHOUT_BINARY[kind], int(match[1]), match.end()
     namespace, start = _read_namespace(text, start)
     number, start = _read_id(text, start)
-    read = _read_raw if kind is PacketType.EVENT and not promised and leaves_raw(namespace) else _read_json
-    return Packet(kind, namespace, read(text[start:]), number), promised
+    if kind is PacketType.EVENT and not promised and leaves_raw(namespace):
+        return Packet(kind, namespace, _read_raw(text[start:]), number), 0
+    if len(text) - start > max_decoded_bytes:
+        raise ProtocolError(
+            "socketio.size", f"A {kind.name} packet holds at most {max_decoded_bytes} characters of JSON here"
+        )
+    return Packet(kind, namespace, _read_json(text[start:]), number), promised
 
 
 def _read_namespace(text: str, start: int) -> tuple[str, int]:
@@ -197,14 +212,26 @@ def _read_json(text: str) -> Any:
         raise ProtocolError("socketio.json", str(error)) from error
 
 
+_RawEvent = msgspec.defstruct(
+    "_RawEvent",
+    [
+        ("name", str | int),
+        *((f"value_{index}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for index in range(MAX_VALUES)),
+    ],
+    array_like=True,
+    forbid_unknown_fields=True,
+)
+"""An event whose values are left as they are. One too many is refused before the next is looked at."""
+
+
 def _read_raw(text: str) -> list[Any]:
     """An event's name, and its values as they are: decoding a megabyte of small ones would take 50 ms."""
     try:
         data = text.encode("utf-8")
         check_depth(data)
-        name, *values = msgspec.json.decode(data, type=list[msgspec.Raw])
-        return [decode(bytes(name)), *values]
-    except (msgspec.DecodeError, ValueError) as error:  # an empty list, too
+        event = msgspec.json.decode(data, type=_RawEvent)
+        return [value for value in msgspec.structs.astuple(event) if value is not msgspec.UNSET]
+    except (msgspec.DecodeError, ValueError) as error:
         raise ProtocolError("socketio.json", str(error)) from error
 
 

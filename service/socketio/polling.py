@@ -17,6 +17,7 @@ from service.socketio.connection import Connection
 from service.socketio.errors import ProtocolError, SessionRefusedError
 from service.socketio.frames import read_payload, write_payload
 from service.socketio.session import BAD_REQUEST
+from service.websockets.turns import wait_turn
 
 FRAMES_AT_ONCE = 100
 """Frames of a payload after which others may run: about a millisecond."""
@@ -64,7 +65,7 @@ async def serve_poll(connection: Connection, scope: Scope, receive: Receive, sen
         await answer(send, 200, payload.encode("utf-8", "replace"), cors_headers(scope))
 
 
-async def serve_post(connection: Connection, scope: Scope, receive: Receive, send: Send, limit_bytes: int) -> None:
+async def serve_post(connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
     """Take the packets of a POST.
 
     Raises:
@@ -77,7 +78,7 @@ async def serve_post(connection: Connection, scope: Scope, receive: Receive, sen
         connection.changed()
         raise
     try:
-        body = await read_body(receive, limit_bytes)
+        body = await read_body(receive, connection.limit_bytes)
         await _take_payload(connection, body)
     except BodyTooLargeError:
         connection.end("transport error")
@@ -100,4 +101,4 @@ async def _take_payload(connection: Connection, body: bytes) -> None:
         if connection.session.ended is not None:
             return
         if number % FRAMES_AT_ONCE == 0:
-            await trio.lowlevel.checkpoint()
+            await wait_turn()

@@ -43,6 +43,7 @@ from service.socketio.session import (
 from service.socketio.socket import SID_BYTES
 from service.socketio.timetable import Timetable
 from service.socketio.websocket import serve_upgrade, serve_websocket
+from service.websockets.stream import ADMIT
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -162,17 +163,18 @@ class SocketioServer:
         if method == "GET":
             await serve_poll(connection, scope, receive, send)
         elif method == "POST":
-            await serve_post(connection, scope, receive, send, self._config.max_payload_bytes)
+            await serve_post(connection, scope, receive, send)
         else:
             raise SessionRefusedError(*BAD_REQUEST)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._check_origin(scope)
         query = self._check_query(scope, WEBSOCKET)
-        if "sid" in query:
-            await serve_upgrade(self._find(query["sid"]), self._config, receive, send)
-        else:
-            await serve_websocket(self._open(scope, Transport.WEBSOCKET), self._config, receive, send)
+        is_upgrade = "sid" in query
+        connection = self._find(query["sid"]) if is_upgrade else self._open(scope, Transport.WEBSOCKET)
+        if ADMIT in scope:
+            connection.tell_when_admitted(scope[ADMIT])
+        await (serve_upgrade if is_upgrade else serve_websocket)(connection, self._config, receive, send)
 
     def _check_origin(self, scope: Scope) -> None:
         if scope["path"].rstrip("/") != self._config.path.rstrip("/"):

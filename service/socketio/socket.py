@@ -267,6 +267,7 @@ class Socket:
         self._stage = Stage.CONNECTED
         self._was_let_in = True
         self.namespace.sockets[self.id] = self
+        self._connection.admit()
         answer = Packet(PacketType.CONNECT, self.namespace.name, {"sid": self.id})
         for item in (parcel(*write_packet(answer)), *self._early):
             self._connection.put(item)

@@ -116,7 +116,7 @@ class _Pump:
                 await self._take(_frame_of(event))
 
     async def _take(self, frame: Frame) -> None:
-        limit_bytes = self._config.max_payload_bytes
+        limit_bytes = self._connection.limit_bytes
         if len(frame) > limit_bytes or (isinstance(frame, str) and _bytes_in(frame, limit_bytes) > limit_bytes):
             self._connection.end("transport error")
             return

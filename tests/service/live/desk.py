@@ -71,6 +71,7 @@ class Desk:
 
     async def say(self, event: str, **data: Any) -> dict[str, Any]:
         """Send an event; the answer."""
+        await trio.lowlevel.checkpoint()  # each message that comes over a connection has a turn of its own
         answer: dict[str, Any] = msgspec.to_builtins(await self.session.handle(event, encode(data)))
         return answer
 

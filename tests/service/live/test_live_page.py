@@ -11,6 +11,7 @@ from proto import events
 from service.live import hub, limits
 from service.live.form import BATCH
 from service.live.selection import LIFECYCLE, ON_REQUEST, USUAL, Subscribe
+from service.websockets import inlet, meter, stream, turns
 from tests.service.live.desk import Desk, open_office
 from tests.service.live.real_clients import SPECIFIED
 from tests.service.live.test_real_clients import lines_of, program, run_quick_reference
@@ -78,6 +79,13 @@ def test_the_page_lists_the_fields_of_a_selection() -> None:
         ("answers that wait for one client", limits.PERSONAL_EVENTS),
         ("bytes of those answers", limits.PERSONAL_BYTES),
         ("characters of an execution's or a graph's id", limits.ID_CHARACTERS),
+        ("one message of a client that nobody has recognised yet", stream.UNADMITTED_BYTES),
+        ("plain WebSockets that have not said yet who they are", limits.UNADMITTED_CLIENTS),
+        ("messages of one client that wait for the service", inlet.WAITING_MESSAGES),
+        ("bytes of those", inlet.WAITING_BYTES),
+        ("frames of one client that carry little, at once", meter.LITTLE_AT_ONCE),
+        ("frames of one client that carry little, in a second", meter.LITTLE_PER_SECOND),
+        ("clients that are read or obeyed in one round of the event loop", turns.TURNS_PER_ROUND),
     ],
 )
 def test_the_limits_are_those_of_the_program(what: str, limit: int) -> None:
@@ -89,6 +97,9 @@ def test_the_times_are_those_of_the_program() -> None:
     """Likewise seconds."""
     assert f"| {limits.AUTHENTICATE_SECONDS:g} s |" in PAGE
     assert f"| {limits.FLUSH_SECONDS * 1000:g} ms |" in PAGE
+    assert f"| time to answer a Close frame | {stream.CLOSING_SECONDS:g} s |" in PAGE
+    assert f"after {meter.SLOWED_SECONDS:g} s closed" in PAGE
+    assert f"less than {meter.LITTLE_BYTES:,} bytes carry little" in PAGE
     assert limits.UNANSWERED_SECONDS == 60, "connections stay for another minute"
     assert hub.TRIM_SECONDS <= 1
 

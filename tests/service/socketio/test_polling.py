@@ -200,6 +200,15 @@ async def test_a_client_closes_its_session() -> None:
         assert (await served.client.request("PATCH", path)).status_code == 400
 
 
+async def test_a_flood_of_packets_with_nothing_in_them_ends_the_session() -> None:
+    """A few thousand pongs are read; whoever goes on is read slowly, and then not at all."""
+    async with open_served(msgspec.structs.replace(SUITE, ping_interval_ms=25_000)) as served:
+        path = await connected(served)
+        assert (await served.client.post(path, content="\x1e".join(["3"] * 2_000))).text == "ok"
+        reply = await served.client.post(path, content="\x1e".join(["3"] * 9_000), timeout=30)
+        assert reply.status_code == 400
+
+
 async def test_a_flood_of_small_packets_lets_others_run() -> None:
     """A payload of ten thousand packets is taken in pieces."""
     async with open_served() as served:
@@ -215,7 +224,7 @@ async def test_a_flood_of_small_packets_lets_others_run() -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch)
-            reply = await served.client.post(path, content="\x1e".join(["3"] * 10_000))
+            reply = await served.client.post(path, content="\x1e".join(["431[]"] * 10_000))
             nursery.cancel_scope.cancel()
         assert reply.text == "ok"
         assert longest < 0.1  # a tenth of what it is in one go on the slowest machine seen
