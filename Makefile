@@ -2,13 +2,14 @@
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))) python3)
 PORT ?= 5006
+MINUTES ?= 3
 export PORT
 
 BIN := .venv/bin
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench wasm clients simulate fuzz lock
+.PHONY: help setup run demo test check bench wasm clients simulate fuzz stalls siege lock
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -17,6 +18,8 @@ help: ## list the verbs
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged; then with a token"
+	@echo "make stalls  hostile requests, graphs and programs, changed for MINUTES=3 to find what holds or fills the service"
+	@echo "make siege   each known attack at full rate for ten seconds: what others see, memory, and the end by SIGTERM"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
 	@echo "make clients  install the npm clients that the tests run, if Node is there; without them, those tests are skipped"
 	@echo "make bench   throughput, latency and growth, beside Node-RED, NoFlo and a bare Trio channel (under ten minutes)"
@@ -62,3 +65,9 @@ clients:
 
 simulate: setup
 	@$(BIN)/python -m tests.simulation --graphs 20000
+
+stalls: setup
+	@$(BIN)/python -m tests.stalls --minutes $(MINUTES)
+
+siege: setup
+	@$(BIN)/python -m tests.attacks.siege
