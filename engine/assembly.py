@@ -9,13 +9,20 @@ from engine.circuit import Circuit
 from engine.handler import Handler, InstanceContext
 from engine.instance import Instance
 from engine.routing import CompiledNode, LoadedGraph
-from engine.schema import ValidatingHandler
 from engine.stage import Stage
+from engine.validating import ValidatingHandler
 from proto.graph import OnError
+from workers.pool import Pool
 
 
 def assemble(
-    execution_id: str, graph: LoadedGraph, circuit: Circuit, timestamp: Callable[[], str], *, chaining: bool
+    execution_id: str,
+    graph: LoadedGraph,
+    circuit: Circuit,
+    timestamp: Callable[[], str],
+    workers: Pool | None,
+    *,
+    chaining: bool,
 ) -> list[Instance]:
     """The instances of an execution, in the order of the graph's nodes. Nothing runs yet.
 
@@ -24,10 +31,11 @@ def assemble(
         graph: what it runs.
         circuit: what they share.
         timestamp: the present wall time, ISO 8601 in UTC.
+        workers: where work runs that cannot be sliced; without them it is refused.
         chaining: whether nodes that may run as one do.
     """
     on_error: OnError = "continue" if graph.is_long_lived else "fail"
-    handlers = [_make_handlers(execution_id, graph, node, circuit, timestamp) for node in graph.nodes]
+    handlers = [_make_handlers(execution_id, graph, node, circuit, timestamp, workers) for node in graph.nodes]
     instances = [
         Instance(node, f"{execution_id}/{node.id}", made, circuit, on_error)
         for node, made in zip(graph.nodes, handlers, strict=True)
@@ -42,7 +50,12 @@ def assemble(
 
 
 def _make_handlers(
-    execution_id: str, graph: LoadedGraph, node: CompiledNode, circuit: Circuit, timestamp: Callable[[], str]
+    execution_id: str,
+    graph: LoadedGraph,
+    node: CompiledNode,
+    circuit: Circuit,
+    timestamp: Callable[[], str],
+    workers: Pool | None,
 ) -> Sequence[Handler]:
     """One handler, or as many as the node asks for."""
     handlers = []
@@ -61,6 +74,14 @@ def _make_handlers(
         )
         handler = node.component.create(context)
         if node.schemas is not None:
-            handler = ValidatingHandler(handler, node.schemas, node.inputs, node.outputs)
+            handler = ValidatingHandler(
+                handler,
+                node.schemas,
+                node.inputs,
+                node.outputs,
+                workers=workers,
+                owner=graph.owner,
+                between_turns=circuit.gate.stand_aside,
+            )
         handlers.append(handler)
     return handlers

@@ -73,7 +73,7 @@ def read_component(document: Any, limits: EngineLimits) -> Steps[tuple[Component
     report.extend(_check_fields(definition))
     yield
     if not report:  # schemas of ports that are refused anyway need not be looked at
-        report.extend(check_schemas(definition))
+        report.extend((yield from check_schemas(definition)))
     report.extend(_check_code(definition, limits))
     return definition, report.problems()
 

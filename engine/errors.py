@@ -19,6 +19,7 @@
     │   └── QuotaError
     └── OverloadedError                a bound was met; try again later
         ├── TooManyExecutionsError
+        ├── WorkersBusyError
         ├── InboxFullError
         ├── HeldQueueFullError
         ├── InjectionRateError
@@ -191,6 +192,12 @@ class TooManyExecutionsError(OverloadedError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"Maximum concurrent executions reached: {limit}")
+
+
+class WorkersBusyError(OverloadedError):
+    """As much work of the owner waits for worker processes as may; the message names the bound."""
+
+    code = "workers.busy"
 
 
 class InboxFullError(OverloadedError):

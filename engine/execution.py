@@ -35,6 +35,7 @@ from proto.execution import (
     LogEntry,
 )
 from proto.statistics import ExecutionStatistics
+from workers.pool import Pool
 
 
 class Execution:
@@ -49,6 +50,7 @@ class Execution:
         observers: told of state changes, log lines and failures.
         clock: for the times that people see; everything that waits goes by Trio's clock.
         chaining: whether nodes that may run as one do.
+        workers: where work runs that cannot be sliced; without them it is refused.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Execution:
         observers: Sequence[ExecutionObserver],
         clock: WallClock,
         chaining: bool = True,
+        workers: Pool | None = None,
     ) -> None:
         self.id = execution_id
         self.owner = graph.owner
@@ -74,7 +77,7 @@ class Execution:
         self._lifecycle = Lifecycle(execution_id)
         self._circuit = Circuit(execution_id, graph, limits, observers, self.fail, clock.timestamp)
         self._entrance = Entrance(self._circuit)
-        self._instances = assemble(execution_id, graph, self._circuit, clock.timestamp, chaining=chaining)
+        self._instances = assemble(execution_id, graph, self._circuit, clock.timestamp, workers, chaining=chaining)
         self.circuit, self.instances, self.entrance = self._circuit, self._instances, self._entrance  # to be read
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()

@@ -155,6 +155,10 @@ class Handler:
         """Give out all that is held, because no further message will come."""
         return NOTHING
 
+    async def vet(self, outcome: Outcome) -> Outcome:
+        """Look at what ``release`` or ``flush`` has given out before it leaves: does it fit its ports?"""
+        return outcome
+
     def state(self) -> Mapping[str, bytes]:
         """What the instance keeps between invocations, as JSON texts by key (specification, ``setState``)."""
         return {}

@@ -154,7 +154,7 @@ class Instance:
         for handler in self._handlers:
             await self._circuit.gate.enter()
             try:
-                outcome = handler.flush()
+                outcome = await handler.vet(handler.flush())
             finally:
                 self._circuit.gate.leave()
             await self._give_out(outcome)
@@ -250,7 +250,9 @@ class Instance:
     async def _release(self, handler: Handler) -> None:
         await self._circuit.gate.enter()
         try:
-            outcome = NOTHING if self._due(handler) is None else handler.release(trio.current_time())
+            outcome = NOTHING
+            if self._due(handler) is not None:
+                outcome = await handler.vet(handler.release(trio.current_time()))
         finally:
             self._circuit.gate.leave()
         await self._give_out(outcome)

@@ -25,6 +25,7 @@ from engine.limits import EngineLimits
 from engine.module import obtain_module
 from engine.quota import Quotas
 from engine.sandboxed import OWNER, ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
+from engine.schema import check_opaque_schemas
 from engine.sinks import Sink
 from engine.slices import in_slices
 from engine.source import FetchSource, no_source, obtain_source
@@ -57,6 +58,7 @@ class Registry:
         self._limits = limits
         self._fetch_source = fetch_source
         self._quotas = Quotas(limits)
+        self._workers = workers
         self._owned: dict[str, dict[str, Component]] = {}
         self._builtins: dict[str, Component] = {}
         for item in builtins(open_http_client, sink, workers):
@@ -90,23 +92,24 @@ class Registry:
                 every problem.
             ComponentExistsError: its id is a built-in one's, or the owner has used it.
             QuotaError: the owner has as many components as he may.
+            WorkersBusyError: too much of the owner's work waits for worker processes already.
         """
         definition = await self._parsed(document)
         self._check_place(definition.id, owner)
-        component = await self._made(definition)
+        component = await self._made(definition, owner)
         self._check_place(definition.id, owner)  # others may have come while this one was being checked
         if isinstance(component, SourceComponent):
             component.chain_domain = OWNER
         self._owned.setdefault(owner, {})[definition.id] = component
         return component.definition
 
-    async def make(self, document: Any) -> Component:
-        """A component of a stranger's definition, given as a decoded JSON document; it is not stored.
+    async def make(self, document: Any, owner: str = "") -> Component:
+        """An untrusted component, given as a decoded JSON document, for an owner; it is not stored.
 
         Raises:
             InvalidComponentError: as ``register`` does.
         """
-        return await self._made(await self._parsed(document))
+        return await self._made(await self._parsed(document), owner)
 
     async def _parsed(self, document: Any) -> ComponentDefinition:
         definition, problems = await in_slices(read_component(document, self._limits))
@@ -114,8 +117,10 @@ class Registry:
             raise InvalidComponentError(problems)
         return definition
 
-    async def _made(self, definition: ComponentDefinition) -> Component:
+    async def _made(self, definition: ComponentDefinition, owner: str) -> Component:
         """The component, its code at hand and compiled."""
+        if problems := await check_opaque_schemas(definition, self._workers, owner):
+            raise InvalidComponentError(problems)
         component = await self._with_code(definition)
         problems = list(await component.check_source())
         if problems:

@@ -107,31 +107,31 @@ class Resolver:
         found: dict[str, Component] = {}
         obstacles = dict(findings.obstacles)
         for component_id, offer in findings.offers.items():
-            made = await self._made(component_id, offer)
+            made = await self._made(component_id, offer, owner)
             if isinstance(made, Problem):
                 obstacles[component_id] = made
             else:
                 found[component_id] = made
         return Resolution({**found, **self._registry.of(owner)}, obstacles, findings.problems)
 
-    async def _made(self, component_id: str, offer: Offer) -> Component | Problem:
+    async def _made(self, component_id: str, offer: Offer, owner: str) -> Component | Problem:
         key = (component_id, offer.revision)
         async with self._alone(key):
             kept = self._kept.get(key)
             if kept is not None:
                 self._kept.move_to_end(key)
                 return kept
-            made, is_passing = await self._make(component_id, offer)
+            made, is_passing = await self._make(component_id, offer, owner)
             if not is_passing:
                 self._kept[key] = made
                 while len(self._kept) > self._limits.found_components:
                     self._kept.popitem(last=False)
             return made
 
-    async def _make(self, component_id: str, offer: Offer) -> tuple[Component | Problem, bool]:
+    async def _make(self, component_id: str, offer: Offer, owner: str) -> tuple[Component | Problem, bool]:
         """The component, or why it cannot be used, and whether that may be over soon."""
         try:
-            component = await self._registry.make(offer.document)
+            component = await self._registry.make(offer.document, owner)
         except InvalidComponentError as error:
             told = "; ".join(problem.message for problem in error.problems[:TOLD_PROBLEMS])
             message = f"Component {component_id} was found, and cannot be used: {told}"

@@ -179,6 +179,7 @@ class Runtime(Library):
             observers=self._observers,
             clock=self._clock,
             chaining=self._chaining,
+            workers=self.workers,
         )
         self._executions[execution.id] = execution
         if on_created is not None:

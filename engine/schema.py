@@ -1,42 +1,159 @@
-"""Port schemas: real JSON Schema, checked where values enter and leave a component that asks for it.
+"""Port schemas: real JSON Schema, bounded when a component is registered, compiled once, and reckoned.
 
-Schemas come from strangers. So references to other documents are refused instead of fetched, and patterns run on
-an engine without backtracking, whose time is linear in the text.
+Whether a schema is asked on the event loop or in a worker process goes by what it may cost
+(:mod:`engine.schema_cost`): a few steps are done at once, more in a process that can be ended.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jsonschema_rs
-
-from engine.handler import Emission, Handler, HandlerError, Message, Outcome
+from engine.errors import WorkersBusyError
+from engine.schema_cost import SchemaCost, measure
+from engine.schema_tasks import COMPILE, Complaint, Validator, compile_schema, explain, request
+from engine.slices import Steps
 from proto import codec
 from proto.component import ComponentDefinition, Port
+from proto.json_text import Weight, weigh
 from proto.problem import Problem
+from workers.errors import PoolBusyError, WorkerError
+from workers.pool import Pool
 
-Validator = jsonschema_rs.Validator
+SCHEMAS_BYTES = 64 * 1024
+"""JSON text of all schemas of a component: compiling and reckoning them takes less than 10 ms."""
 
-_MAX_QUOTED_CHARACTERS = 200
+INLINE_STEPS = 30_000
+"""Work that is done on the event loop: a millisecond, three at the worst."""
+
+INLINE_VALUE_BYTES = 64 * 1024
+"""A value that is decoded on the event loop for its schema: a millisecond, three at the worst."""
+
+EXPLAINED_STEPS = 200
+"""Work of a schema whose complaint is made on the event loop: each step may build an error of up to 20 µs."""
+
+COMPILE_SECONDS = 5.0
+"""Wall time of compiling in a worker."""
+
+_QUICK_BYTES = (4096, 1024, 256, 64, 16)
+
+_KEPT_BYTES = 2 * 1024 * 1024
+"""JSON text of the schemas that are kept compiled for the next graph; compiled, they take ten times as much."""
+
+
+class PortSchema:
+    """The schema of one port. It is compiled, and its levels are reckoned, when a value asks for it.
+
+    Args:
+        rules: what it says, as decoded JSON.
+
+    Attributes:
+        text: itself as JSON text.
+        cost: what it may make of a value.
+        quick_bytes: a value of so many bytes is checked at once, whatever it is.
+
+    Raises:
+        ValueError: checking would never end.
+    """
+
+    def __init__(self, rules: Mapping[str, Any]) -> None:
+        self._rules = rules
+        self._validator: Validator | None = None
+        self.text = codec.encode(rules)
+        self.cost: SchemaCost = measure(rules)
+        self.quick_bytes = next((size for size in _QUICK_BYTES if self._is_quick(size)), 0)
+
+    @property
+    def validator(self) -> Validator:
+        """Compiled.
+
+        Raises:
+            ValueError: it is no JSON Schema; ``check_schemas`` says so before anybody needs it.
+        """
+        if self._validator is None:
+            self._validator = compile_schema(self._rules)
+        return self._validator
+
+    def is_for_here(self, text: bytes) -> bool:
+        """Whether a value, as JSON text, may be checked on the event loop."""
+        if len(text) <= self.quick_bytes:
+            return True
+        return (
+            not self.cost.is_opaque
+            and len(text) <= INLINE_VALUE_BYTES
+            and self.cost.steps(weigh(text)) <= INLINE_STEPS
+        )
+
+    def explain_here(self, text: bytes, value: Any) -> Complaint | None:
+        """What does not fit first in a value; None where that has to be found out in a worker."""
+        if len(text) > self.quick_bytes or self.cost.steps(weigh(text)) > EXPLAINED_STEPS:
+            return None
+        return explain(self.validator, value)
+
+    def request(self, text: bytes = b"") -> bytes:
+        """The payload of a task for a worker, about a value as JSON text."""
+        return request(self.text, text)
+
+    def _is_quick(self, size: int) -> bool:
+        levels = size // 2
+        return self.cost.steps(Weight(bytes=size, depth=levels, elements=levels + 1)) <= INLINE_STEPS
 
 
 class PortSchemas:
-    """The compiled schemas of a component's ports, by index; None for a port that takes everything."""
+    """The schemas of a component's ports, by index; None for a port that takes everything."""
 
-    def __init__(self, inputs: Sequence[Validator | None], outputs: Sequence[Validator | None]) -> None:
+    def __init__(self, inputs: Sequence[PortSchema | None], outputs: Sequence[PortSchema | None]) -> None:
         self.inputs = inputs
         self.outputs = outputs
 
 
-def check_schemas(definition: ComponentDefinition) -> list[Problem]:
-    """What is wrong with the port schemas of a definition."""
+def check_schemas(definition: ComponentDefinition) -> Steps[list[Problem]]:
+    """What is wrong with the port schemas of a definition, as far as that can be said at once."""
+    size_bytes = 0
+    problems: list[Problem] = []
+    for path, port in _places(definition):
+        try:
+            size_bytes += len(codec.encode(port.schema))
+            if size_bytes > SCHEMAS_BYTES:
+                message = f"The schemas of all ports together have more than {SCHEMAS_BYTES} bytes"
+                return [*problems, Problem("component.schema_too_large", path, message)]
+            schema = _known(port)
+            if schema is not None and not schema.cost.is_opaque:
+                _ = schema.validator
+        except ValueError as error:
+            problems.append(_problem(path, port, str(error)))
+        yield
+    return problems
+
+
+async def check_opaque_schemas(definition: ComponentDefinition, workers: Pool | None, owner: str) -> list[Problem]:
+    """What is wrong with those port schemas that ``check_schemas`` did not compile; found in a worker.
+
+    Args:
+        definition: in which ``check_schemas`` has found no fault.
+        workers: where they are compiled; without them, they are refused.
+        owner: whose they are.
+
+    Raises:
+        WorkersBusyError: too much work of the owner waits already.
+    """
     problems = []
-    for side, ports in (("inputs", definition.ports.inputs), ("outputs", definition.ports.outputs)):
-        for index, port in enumerate(ports):
-            try:
-                _compile(port.schema)
-            except ValueError as error:
-                message = f"The schema of port {port.name} is not JSON Schema: {str(error).splitlines()[0]}"
-                problems.append(Problem("component.invalid_schema", f"ports.{side}[{index}].schema", message))
+    for path, port in _places(definition):
+        schema = _known(port)
+        if schema is None or not schema.cost.is_opaque:
+            continue
+        if workers is None:
+            problems.append(_problem(path, port, "it is too complex to be checked here"))
+            continue
+        try:
+            complaint = await workers.run(owner, COMPILE, schema.request(), seconds=COMPILE_SECONDS)
+        except PoolBusyError as error:
+            raise WorkersBusyError(f"The schema of port {port.name} was not checked: {error}") from error
+        except WorkerError as error:
+            message = f"The schema of port {port.name} cannot be compiled: {error}"
+            problems.append(Problem("component.schema_too_costly", path, message))
+            continue
+        if complaint:
+            problems.append(_problem(path, port, complaint.decode()))
     return problems
 
 
@@ -49,103 +166,60 @@ def compile_schemas(definition: ComponentDefinition, outputs: Sequence[str]) -> 
     """
     by_name: Mapping[str, Port] = {port.name: port for port in definition.ports.outputs}
     return PortSchemas(
-        inputs=[_compile(port.schema) for port in definition.ports.inputs],
-        outputs=[_compile(by_name[name].schema) if name in by_name else None for name in outputs],
+        inputs=[_known(port) for port in definition.ports.inputs],
+        outputs=[_known(by_name[name]) if name in by_name else None for name in outputs],
     )
 
 
-class ValidatingHandler(Handler):
-    """Stands before another handler, and lets through what fits the schemas.
-
-    A message that does not fit is an error of its invocation, and the handler never sees it; an invocation one
-    of whose emissions does not fit is an error as a whole.
-    """
-
-    def __init__(
-        self, inner: Handler, schemas: PortSchemas, inputs: Sequence[str], outputs: Sequence[str]
-    ) -> None:
-        self.batch_messages = inner.batch_messages
-        self.holds_in_flight = inner.holds_in_flight
-        self.is_source = inner.is_source
-        self._inner = inner
-        self._schemas = schemas
-        self._inputs = inputs
-        self._outputs = outputs
-
-    async def initialize(self) -> Outcome:
-        return self._check_outcome(await self._inner.initialize())
-
-    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        refusals = [self._refusal(message) for message in batch]
-        admitted = [message for message, refusal in zip(batch, refusals, strict=True) if refusal is None]
-        outcomes = iter(await self._inner.process(admitted) if admitted else ())
-        return [
-            self._check_outcome(next(outcomes)) if refusal is None else Outcome(error=refusal)
-            for refusal in refusals
-        ]
-
-    async def cleanup(self) -> Outcome:
-        return await self._inner.cleanup()
-
-    def due(self) -> float | None:
-        return self._inner.due()
-
-    def release(self, now: float) -> Outcome:
-        return self._check_outcome(self._inner.release(now))
-
-    def flush(self) -> Outcome:
-        return self._check_outcome(self._inner.flush())
-
-    def state(self) -> Mapping[str, bytes]:
-        return self._inner.state()
-
-    def is_full(self) -> bool:
-        return self._inner.is_full()
-
-    def _refusal(self, message: Message) -> HandlerError | None:
-        validator = self._schemas.inputs[message.port]
-        return None if validator is None else _mismatch(validator, message.value, self._inputs[message.port])
-
-    def _check_outcome(self, outcome: Outcome) -> Outcome:
-        if outcome.error is None:
-            for emission in outcome.emissions:
-                error = self._misfit(emission)
-                if error is not None:
-                    return Outcome(logs=outcome.logs, error=error)
-        return outcome
-
-    def _misfit(self, emission: Emission) -> HandlerError | None:
-        port, value = emission
-        validator = self._schemas.outputs[port]
-        return None if validator is None else _mismatch(validator, value, self._outputs[port])
+def _places(definition: ComponentDefinition) -> list[tuple[str, Port]]:
+    sides = (("inputs", definition.ports.inputs), ("outputs", definition.ports.outputs))
+    return [(f"ports.{side}[{index}].schema", port) for side, ports in sides for index, port in enumerate(ports)]
 
 
-def _compile(schema: Mapping[str, Any]) -> Validator | None:
-    """The validator of a schema; None where it takes everything.
+def _problem(path: str, port: Port, complaint: str) -> Problem:
+    line = (complaint.splitlines() or [""])[0][:500]
+    return Problem("component.invalid_schema", path, f"The schema of port {port.name} is not JSON Schema: {line}")
+
+
+class _Kept:
+    """Schemas by the identity of the definition's own mapping, which is kept too, and so the only one with it."""
+
+    def __init__(self) -> None:
+        self._schemas: OrderedDict[int, tuple[Mapping[str, Any], PortSchema]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, given: Mapping[str, Any]) -> PortSchema | None:
+        """What is kept for this mapping."""
+        found = self._schemas.get(id(given))
+        if found is None:
+            return None
+        self._schemas.move_to_end(id(given))
+        return found[1]
+
+    def add(self, given: Mapping[str, Any], schema: PortSchema) -> None:
+        """Keep it, and forget what was not asked for for longest."""
+        self._schemas[id(given)] = given, schema
+        self._bytes += len(schema.text)
+        while self._bytes > _KEPT_BYTES:
+            _, (_, oldest) = self._schemas.popitem(last=False)
+            self._bytes -= len(oldest.text)
+
+
+_kept = _Kept()
+
+
+def _known(port: Port) -> PortSchema | None:
+    """The schema of a port; None where it takes everything.
 
     Raises:
-        ValueError: it is no JSON Schema, or refers to another document.
+        ValueError: checking would never end.
     """
-    rules = {key: value for key, value in schema.items() if (key, value) != ("type", "any")}
+    found = _kept.get(port.schema)
+    if found is not None:
+        return found
+    rules = {name: value for name, value in port.schema.items() if (name, value) != ("type", "any")}
     if not rules:
         return None
-    return jsonschema_rs.validator_for(rules, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions())
-
-
-def _refuse(uri: str) -> Any:
-    raise ValueError(f"references to other documents are not followed: {uri}")
-
-
-def _mismatch(validator: Validator, text: bytes, port: str) -> HandlerError | None:
-    try:
-        value = codec.decode(text)
-    except codec.MalformedJsonError as error:  # such as 1e999, which other nodes let pass: nobody else's fault
-        return HandlerError("MalformedJson", f"The value at port {port} cannot be checked: {error}")
-    if validator.is_valid(value):
-        return None
-    first = next(iter(validator.iter_errors(value)))
-    place = "".join(f"[{step!r}]" for step in first.instance_path)
-    complaint = first.message[:_MAX_QUOTED_CHARACTERS]
-    return HandlerError(
-        "SchemaMismatch", f"The value at port {port} does not fit its schema: {complaint} {place}".rstrip()
-    )
+    schema = PortSchema(rules)
+    _kept.add(port.schema, schema)
+    return schema

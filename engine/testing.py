@@ -27,10 +27,11 @@ from engine.handler import Handler, HandlerError, InstanceContext, Message, Outc
 from engine.limits import EngineLimits
 from engine.registry import Registry
 from engine.sandboxed import open_sandboxes
-from engine.schema import ValidatingHandler, compile_schemas
+from engine.schema import compile_schemas
 from engine.source import FetchSource, no_source
+from engine.validating import ValidatingHandler
 from proto import codec
-from workers.pool import open_pool
+from workers.pool import Pool, open_pool
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -77,7 +78,7 @@ class Unit:
         if due is None:
             return Reply({})
         await trio.sleep_until(due)
-        return self._reply(self._handler.release(trio.current_time()))
+        return self._reply(await self._handler.vet(self._handler.release(trio.current_time())))
 
     def flush(self) -> Reply:
         """Tell the handler that no further message will come."""
@@ -102,8 +103,9 @@ class Unit:
 class Workbench:
     """Opens units. Made by :func:`open_workbench`."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, workers: Pool) -> None:
         self._registry = registry
+        self._workers = workers
 
     async def register(self, document: Any) -> str:
         """Register a component given as a decoded JSON document; return its id.
@@ -161,7 +163,8 @@ class Workbench:
         )
         handler = component.create(context)
         if definition.validate:
-            handler = ValidatingHandler(handler, compile_schemas(definition, outputs), inputs, outputs)
+            schemas = compile_schemas(definition, outputs)
+            handler = ValidatingHandler(handler, schemas, inputs, outputs, workers=self._workers)
         return Unit(handler, inputs, outputs)
 
 
@@ -175,4 +178,4 @@ async def open_workbench(
     """A workbench with all built-in components; everything on it is gone at the end of the block."""
     async with open_pool() as workers, open_sandboxes(cache_folder) as host:
         limits = limits or EngineLimits()
-        yield Workbench(Registry(host, limits, open_client, fetch_source, workers=workers))
+        yield Workbench(Registry(host, limits, open_client, fetch_source, workers=workers), workers)

@@ -16,6 +16,9 @@ from workers.task import Task
 WORKER_STEPS = 1_000_000
 """Work done in a worker process: a second or two. Also the most elements that a result can have."""
 
+MAX_ELEMENTS = 1_000_000
+"""Elements of a value that is searched: as many as the largest value of ``json-transform`` can hold."""
+
 SEARCH = Task("engine.builtin.jmespath_search:search_aside")
 
 _PATH_LENGTH = struct.Struct("!I")
@@ -49,7 +52,7 @@ def search(path: Path, text: bytes, steps: int) -> Found:
         BudgetSpentError: more than ``steps`` would be taken.
     """
     try:
-        found = path.search(decode(text), steps=steps)
+        found = path.search(decode(text, MAX_ELEMENTS), steps=steps)
         return Found(None if found is None else encode(found))
     except (BudgetSpentError, MemoryError):
         raise
