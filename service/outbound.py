@@ -14,8 +14,8 @@ import httpcore
 import httpx
 import msgspec
 
-from engine.builtin.http_request import REDIRECT_LIMIT
 from engine.builtin.http_request import open_client as open_unguarded_client
+from engine.builtin.redirects import open_following, without_body
 from service.guarded_network import GuardedBackend, OutboundRefusedError, Resolve, SystemResolver
 from service.outbound_rules import OutboundMode, OutboundRules
 
@@ -29,8 +29,6 @@ MAX_CONNECTIONS = 16
 MAX_IDLE_CONNECTIONS = 4
 IDLE_SECONDS = 5.0
 """Connections of one client. An instance of a component has one, and asks one thing after another."""
-
-_BODY_HEADERS = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 
 _TWINS: dict[type[Exception], type[httpx.TransportError]] = {
     httpcore.ConnectTimeout: httpx.ConnectTimeout,
@@ -122,10 +120,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         with translated_errors():
             answer = await pool.handle_async_request(sent)
         if _is_redirect(answer):
-            # The client would read this body whole, and inflate it, only to throw it away.
             await answer.aclose()
-            headers = [(name, value) for name, value in answer.headers if name.lower() not in _BODY_HEADERS]
-            return httpx.Response(answer.status, headers=headers, extensions=answer.extensions)
+            return without_body(answer.status, answer.headers, answer.extensions)
         return httpx.Response(
             answer.status, headers=answer.headers, stream=BoundedBody(answer), extensions=answer.extensions
         )
@@ -204,13 +200,7 @@ def _open_pool(backend: GuardedBackend) -> httpcore.AsyncConnectionPool:
 
 
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=transport,
-        follow_redirects=True,
-        max_redirects=REDIRECT_LIMIT,
-        timeout=TIMEOUT_SECONDS,
-        trust_env=False,  # its proxies would be reached unguarded, and its passwords (netrc) are the host's
-    )
+    return open_following(transport, timeout=TIMEOUT_SECONDS)
 
 
 def _is_redirect(answer: httpcore.Response) -> bool:

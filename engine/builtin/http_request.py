@@ -27,6 +27,7 @@ from engine.builtin.http_answer import (
     public_url,
     read_answer,
 )
+from engine.builtin.redirects import BodilessRedirects, open_following
 from engine.builtin.url_template import UrlError, UrlTemplate
 from engine.component import Builtin
 from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
@@ -42,9 +43,6 @@ HEADERS_LIMIT = 100
 
 QUERY_LIMIT_VALUES = 1_000
 """Values of a query; each is encoded for each message."""
-
-REDIRECT_LIMIT = 5
-"""Redirects that one request follows; more are a loop."""
 
 SET_HERE = frozenset(
     {
@@ -123,11 +121,8 @@ def _tls() -> ssl.SSLContext:
 
 
 def open_client() -> httpx.AsyncClient:
-    """A client that may go anywhere, for graphs of people who run them themselves.
-
-    The environment is not read: its proxies and passwords (netrc) are the host's, not the graph's.
-    """
-    return httpx.AsyncClient(verify=_tls(), follow_redirects=True, max_redirects=REDIRECT_LIMIT, trust_env=False)
+    """A client that may go anywhere, for graphs of people who run them themselves."""
+    return open_following(BodilessRedirects(verify=_tls(), trust_env=False))
 
 
 class HttpRequest(Builtin):

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from engine.builtin.http_answer import DATA_LIMIT_BYTES
-from engine.builtin.http_request import REDIRECT_LIMIT, TIMEOUT_LIMIT_MS
+from engine.builtin.http_request import TIMEOUT_LIMIT_MS
+from engine.builtin.redirects import REDIRECT_LIMIT
 from engine.declaration import parse_component
 from engine.limits import EngineLimits
 from service.addresses import METADATA, SPECIAL_IPV4, SPECIAL_IPV6

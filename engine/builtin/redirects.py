@@ -1,0 +1,87 @@
+"""What follows a redirect: what says how a message is to be read, and to another origin nothing else.
+
+Headers of a node are its author's: `Authorization`, `X-API-Key`, or a name that only its server knows. The author
+gave them to one origin (scheme, host and port), and an answer from there may name any other. So a request to
+another origin keeps what is on the list below, and loses all else, for good: coming back does not bring it back.
+A header `Cookie` belongs to one request; it follows no redirect at all.
+
+Methods and bodies follow RFC 9110, section 15.4, as `httpx` does it: 303 becomes GET, and so do 302 for all
+methods and 301 for POST, each without its body; HEAD stays HEAD; 307 and 308 repeat the request.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+
+REDIRECT_LIMIT = 5
+"""Redirects that one request follows; more are a loop."""
+
+TRACE_HEADER = "x-trace-id"
+
+KEPT_HEADERS = frozenset(
+    {
+        *("accept", "accept-encoding", "accept-language", "user-agent", TRACE_HEADER),
+        *("content-type", "content-length", "transfer-encoding", "host", "connection"),
+    }
+)
+"""What a request to another origin still bears: what kind of message it is, and how it is framed."""
+
+_OF_THE_BODY = ("content-type", "content-encoding", "content-language", "content-location")
+_BODY_FRAMING = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
+_LAST = "symbia.last_url"
+
+Origin = tuple[str, str, int | None]
+
+
+def origin(url: httpx.URL) -> Origin:
+    """Scheme, host and port, with the port that the scheme stands for where none is given."""
+    return (url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme))
+
+
+async def strip_redirected(request: httpx.Request) -> None:
+    """A hook for each request of a client: takes away what must not follow a redirect."""
+    last = request.extensions.get(_LAST)
+    request.extensions[_LAST] = request.url  # the client hands extensions on to the next hop
+    if last is None:
+        return
+    if origin(last) != origin(request.url):
+        for name in set(request.headers) - KEPT_HEADERS:
+            del request.headers[name]
+    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
+        for name in _OF_THE_BODY:
+            request.headers.pop(name, None)
+
+
+def without_body(status: int, headers: Iterable[tuple[bytes, bytes]], extensions: Any) -> httpx.Response:
+    """A redirect as the client needs it; it would read the body whole, and inflate it, only to throw it away."""
+    kept = [(name, value) for name, value in headers if name.lower() not in _BODY_FRAMING]
+    return httpx.Response(status, headers=kept, extensions=extensions)
+
+
+class BodilessRedirects(httpx.AsyncHTTPTransport):
+    """The usual transport, whose redirects have no body."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        answer = await super().handle_async_request(request)
+        if not answer.has_redirect_location:
+            return answer
+        await answer.aclose()
+        return without_body(answer.status_code, answer.headers.raw, answer.extensions)
+
+
+def open_following(transport: httpx.AsyncBaseTransport, **options: Any) -> httpx.AsyncClient:
+    """A client that follows redirects by these rules, and reads nothing of the environment.
+
+    The environment's proxies and passwords (netrc) are the host's, not the graph's.
+    """
+    hooks: dict[str, list[Callable[..., Any]]] = {"request": [strip_redirected]}
+    return httpx.AsyncClient(
+        transport=transport,
+        follow_redirects=True,
+        max_redirects=REDIRECT_LIMIT,
+        trust_env=False,
+        event_hooks=hooks,
+        **options,
+    )
