@@ -122,7 +122,7 @@ class Registry:
         if problems := await check_opaque_schemas(definition, self._workers, owner):
             raise InvalidComponentError(problems)
         component = await self._with_code(definition)
-        problems = list(await component.check_source())
+        problems = list(await component.check_source(owner))
         if problems:
             raise InvalidComponentError(problems)
         return component

@@ -11,6 +11,7 @@ from typing import Any, cast
 from engine.builtin.expressions import ExpressionComponent
 from engine.chain import Chain, Item, Link, Passage
 from engine.component import input_names, output_names
+from engine.errors import WorkersBusyError
 from engine.guest_limits import check_limits, limits_for, maximum_limits
 from engine.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
 from proto import codec
@@ -27,6 +28,7 @@ from wasm_host.host import SandboxHost, open_host
 from wasm_host.javascript import Identity, Program
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
+from workers.errors import PoolBusyError
 
 __all__ = [
     "OWNER",
@@ -96,11 +98,12 @@ class SourceComponent(Joining):
         del config
         return ()
 
-    async def check_source(self) -> Sequence[Problem]:
-        """What is wrong with the code: limits beyond the maximum, its syntax, or that it yields no handler.
+    async def check_source(self, owner: str = "") -> Sequence[Problem]:
+        """What is wrong with an owner's code: limits beyond the maximum, its syntax, or that it yields no handler.
 
         Must be called once before ``create``: it is here that TypeScript becomes JavaScript.
         """
+        del owner
         problems = check_limits(self.definition.execution.limits, self._host.maximum_limits)
         try:
             if self.definition.execution.type == "typescript":
@@ -138,15 +141,20 @@ class ModuleComponent:
         del config
         return ()
 
-    async def check_source(self) -> Sequence[Problem]:
+    async def check_source(self, owner: str = "") -> Sequence[Problem]:
         """What is wrong with the module: limits beyond the maximum, or why it cannot be compiled or instantiated.
 
-        Must be called once before ``create``: it is here that the module is compiled.
+        Must be called once before ``create``: it is here that the module is compiled, when it is its owner's turn.
+
+        Raises:
+            WorkersBusyError: as much of the owner waits for the compiler as may.
         """
         problems = check_limits(self.definition.execution.limits, self._host.maximum_limits)
         try:
             name = f"{self.definition.id}.wasm"
-            self._program = await self._host.program(self._content, name, self._limits)
+            self._program = await self._host.program(self._content, name, self._limits, owner)
+        except PoolBusyError as error:
+            raise WorkersBusyError(f"The module was not compiled: {error}") from error
         except SandboxError as error:
             return [*problems, _refusal(error, "execution.module")]
         self._content = b""

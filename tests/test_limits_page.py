@@ -38,6 +38,7 @@ from engine.routine import limits
 from proto.component import ExecutionLimits
 from service.guest_settings import GUEST_ROWS
 from wasm_host import capi, chain_abi, chain_guest
+from wasm_host.compiler import COMPILING
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 from workers.bounds import PoolBounds
 
@@ -122,6 +123,16 @@ def test_every_limit_of_workers_has_its_row() -> None:
         name: value for name, value in msgspec.structs.asdict(PoolBounds()).items() if name not in unlisted
     }
     assert {name: number(text) for name, text in rows.items()} == defaults
+
+
+def test_every_limit_of_the_compiler_has_its_row() -> None:
+    """The rows are where its workers differ from others, and how many there are."""
+    rows = dict(re.findall(r"^\| `compiling\.(\w+)` \| ([\d,]+) \|", PAGE, re.MULTILINE))
+    others = msgspec.structs.asdict(PoolBounds())
+    unlisted = {"niceness", "tasks_per_process"}
+    bounds = {name: value for name, value in msgspec.structs.asdict(COMPILING).items() if name not in unlisted}
+    differing = {name: value for name, value in bounds.items() if value != others[name] or name == "processes"}
+    assert {name: number(text) for name, text in rows.items()} == differing
 
 
 def test_the_page_names_the_variable_of_every_maximum() -> None:

@@ -1,8 +1,8 @@
-"""Turns strangers' modules into programs that can run: looked at, compiled, kept on disk.
+"""Turns untrusted modules into programs that can run: looked at, compiled, kept on disk.
 
-The work is done by a process of its own, one at a time (compiler_process.py says why), which is ended when it
-takes too long. What it compiled is machine code that will be run as it stands, so it lies in a folder that only
-this user can write, as in modules.py. The folder is bounded: what was not used for longest goes first.
+The work is done by processes of their own (compiler.py says why), in which owners take turns, and which are ended
+when they take too long. What was compiled is machine code that will be run as it stands, so it lies in a folder
+that only this user can write, as in modules.py. The folder is bounded: what was not used for longest goes first.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import signal
-import subprocess
-import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,13 +22,15 @@ import trio
 import wasmtime
 
 from wasm_host import bulk_instructions, capi, capi_component
-from wasm_host.compiler_process import Order, Verdict
+from wasm_host.compiler import COMPILE, Verdict, order
 from wasm_host.component_model import image
 from wasm_host.component_model.guest import EnclosedComponent
 from wasm_host.errors import HostError, ModuleError
 from wasm_host.limits import GuestLimits
 from wasm_host.module_validation import Kind, check_size
 from wasm_host.modules import private_folder
+from workers.errors import PoolBusyError, TaskCrashError, TaskDeadlineError, TaskMemoryError, WorkerError
+from workers.pool import Pool
 
 __all__ = ["Foundry", "WasmProgram"]
 
@@ -38,7 +38,6 @@ _KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
 """Compiled modules on disk. A Python component takes 36 MB, most others less than 6 MB."""
 
 _SUFFIXES: Final = {("module", False): "module", ("component", False): "component", ("component", True): "told"}
-_ROOT: Final = Path(__file__).parent.parent
 
 
 class WasmProgram(NamedTuple):
@@ -49,23 +48,34 @@ class WasmProgram(NamedTuple):
 
 
 class Foundry:
-    """Compiles for one engine."""
+    """Compiles for one engine.
 
-    def __init__(self, engine: capi.Engine, folder: Path) -> None:
+    Args:
+        engine: what the programs are for
+        folder: where they are kept
+        workers: compile, within `compiler.COMPILING`
+    """
+
+    def __init__(self, engine: capi.Engine, folder: Path, workers: Pool) -> None:
         self._engine = engine
+        self._workers = workers
         self._folder = private_folder(folder / "modules")
         self._linker = capi_component.Linker(engine)
-        self._turn = trio.Lock()
+        self._under_way: dict[str, trio.Lock] = {}
 
-    async def program(self, content: bytes, limits: GuestLimits, name: str = "module.wasm") -> WasmProgram:
-        """The program; from disk (30 ms for the largest), or compiled (up to 10 s, during which others wait).
+    async def program(
+        self, content: bytes, limits: GuestLimits, name: str = "module.wasm", owner: str = ""
+    ) -> WasmProgram:
+        """The program; from disk (30 ms for the largest), or compiled (up to 10 s, and the wait for a turn).
 
         Args:
             content: the module's or component's bytes
             limits: what it may ask for
             name: for messages
+            owner: whose turn with the compiler it takes
 
         Raises:
+            PoolBusyError: as much of the owner waits for the compiler as may.
             ModuleError: it may not run here, or cannot be compiled within the limits.
             HostError: the compiler cannot be started.
         """
@@ -73,10 +83,21 @@ class Foundry:
         key = await trio.to_thread.run_sync(_key, content, limits)
         code = await trio.to_thread.run_sync(self._from_disk, key, kind)
         if code is None:
-            async with self._turn:
+            async with self._alone(key):
                 code = await trio.to_thread.run_sync(self._from_disk, key, kind)  # another may have compiled it
-                code = code or await self._compiled(content, limits, key)
+                code = code or await self._compiled(content, limits, key, owner)
         return WasmProgram(code, name)
+
+    @asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[None]:
+        """Whoever wants the same at the same time waits for the first one, and finds what he has made."""
+        lock = self._under_way.setdefault(key, trio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked() and not lock.statistics().tasks_waiting:
+                self._under_way.pop(key, None)
 
     def _from_disk(self, key: str, kind: Kind) -> capi.Module | EnclosedComponent | None:
         for (known, is_told), suffix in _SUFFIXES.items():
@@ -86,16 +107,37 @@ class Foundry:
                     return self._load(path, is_told)
         return None
 
-    async def _compiled(self, content: bytes, limits: GuestLimits, key: str) -> capi.Module | EnclosedComponent:
+    async def _compiled(
+        self, content: bytes, limits: GuestLimits, key: str, owner: str
+    ) -> capi.Module | EnclosedComponent:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             target = Path(folder, "compiled")
-            verdict = await _ordered(content, Order(str(target), max(1, limits.compile_ms // 250), limits), limits)
+            verdict = await self._ordered(order(content, target, limits), limits, owner)
             if verdict.kind is None:
                 raise ModuleError(verdict.problem)
             path = self._folder / f"{key}.{_SUFFIXES[verdict.kind, verdict.is_told]}"
             await trio.to_thread.run_sync(target.replace, path)
         await trio.to_thread.run_sync(self._sweep, path)
         return await trio.to_thread.run_sync(self._load, path, verdict.is_told)
+
+    async def _ordered(self, payload: bytes, limits: GuestLimits, owner: str) -> Verdict:
+        try:
+            answer = await self._workers.run(owner, COMPILE, payload, seconds=limits.compile_ms / 1000)
+        except PoolBusyError:
+            raise
+        except TaskDeadlineError:
+            raise ModuleError(
+                f"the module took longer to compile than {limits.compile_ms:,} ms; make it smaller"
+            ) from None
+        except TaskMemoryError as problem:
+            raise ModuleError(f"the module is too complex to be compiled: {problem}") from None
+        except TaskCrashError as problem:
+            raise ModuleError(
+                f"the compiler did not survive this module (signal {problem.number}): {problem.said}"
+            ) from None
+        except WorkerError as problem:
+            raise HostError(f"the compiler failed: {problem}") from None
+        return msgspec.json.decode(answer, type=Verdict)
 
     def _load(self, path: Path, is_told: bool) -> capi.Module | EnclosedComponent:
         os.utime(path)
@@ -140,27 +182,3 @@ def _key(content: bytes, limits: GuestLimits) -> str:
         about.update(path.read_bytes())
     about.update(content)
     return about.hexdigest()
-
-
-async def _ordered(content: bytes, order: Order, limits: GuestLimits) -> Verdict:
-    command = [sys.executable, "-P", "-m", "wasm_host.compiler_process", msgspec.json.encode(order).decode()]
-    environment = {"PYTHONPATH": str(_ROOT), "PATH": os.defpath, "RUST_BACKTRACE": "0"}
-    with trio.move_on_after(limits.compile_ms / 1000) as time_limit:
-        try:
-            done = await trio.run_process(
-                command, stdin=content, capture_stdout=True, capture_stderr=True, check=False, env=environment
-            )
-        except OSError as problem:
-            raise HostError(f"the compiler cannot be started: {problem}") from None
-    if time_limit.cancelled_caught or done.returncode == -signal.SIGXCPU:
-        raise ModuleError(f"the module took longer to compile than {limits.compile_ms:,} ms; make it smaller")
-    return _verdict(done)
-
-
-def _verdict(done: subprocess.CompletedProcess[bytes]) -> Verdict:
-    if done.returncode == 0:
-        return msgspec.json.decode(done.stdout, type=Verdict)
-    said = " ".join(done.stderr.decode(errors="replace").split())[:500]
-    if done.returncode < 0:
-        raise ModuleError(f"the compiler did not survive this module (signal {-done.returncode}): {said}")
-    raise HostError(f"the compiler failed with status {done.returncode}: {said[-500:]}")

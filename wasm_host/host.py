@@ -14,6 +14,7 @@ import wasmtime
 from wasm_host import capi, javascript
 from wasm_host.census import Census, HostStatistics
 from wasm_host.chain import Chain
+from wasm_host.compiler import COMPILING
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.foundry import Foundry, WasmProgram
 from wasm_host.guest import BetweenSlices, Machine
@@ -23,6 +24,8 @@ from wasm_host.module_sandbox import wasm_sandbox
 from wasm_host.modules import ModuleCache, default_cache_folder
 from wasm_host.sandbox import Sandbox
 from wasm_host.typescript.translation import Translator
+from workers.bounds import PoolBounds
+from workers.pool import open_pool
 
 __all__ = ["SandboxHost", "open_host"]
 
@@ -117,14 +120,21 @@ class SandboxHost:
         return Chain(self._machine, self._guest, sandboxes, links, between_slices, self._now_ms)
 
     async def program(
-        self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS
+        self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS, owner: str = ""
     ) -> WasmProgram:
         """Looks at a WebAssembly module or component and compiles it, once for a machine, in a process of its own.
 
+        Args:
+            module: its bytes
+            name: for messages
+            limits: what it may ask for
+            owner: whose turn with the compiler it takes
+
         Raises:
+            PoolBusyError: as much of the owner waits for the compiler as may.
             ModuleError: it may not run here; the message names what is wrong.
         """
-        return await self._foundry.program(module, limits, name)
+        return await self._foundry.program(module, limits, name, owner)
 
     async def translate(self, program: Program, limits: GuestLimits = _DEFAULT_LIMITS) -> Program:
         """A program in TypeScript as the same one in JavaScript, with the lines and columns of its author.
@@ -165,6 +175,7 @@ async def open_host(
     *,
     maximum_limits: GuestLimits = MAXIMUM_LIMITS,
     max_instances: int = MAX_INSTANCES,
+    compiling: PoolBounds = COMPILING,
 ) -> AsyncIterator[SandboxHost]:
     """Loads (or compiles, once) the QuickJS guest and runs the ticker while the block is open.
 
@@ -173,6 +184,7 @@ async def open_host(
         now_ms: the clock that guests see, milliseconds since 1970
         maximum_limits: what a component may ask for
         max_instances: guests alive at once
+        compiling: bounds of the compiler's processes
 
     Raises:
         HostError: the guest was not built, or the cache folder is not private.
@@ -185,6 +197,8 @@ async def open_host(
     ticker.start()
     machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(max_instances))
     try:
-        yield SandboxHost(machine, modules, guest, now_ms, Foundry(engine, folder), maximum_limits)
+        async with open_pool(compiling) as workers:
+            foundry = Foundry(engine, folder, workers)
+            yield SandboxHost(machine, modules, guest, now_ms, foundry, maximum_limits)
     finally:
         ticker.stop()

@@ -91,9 +91,10 @@ class Attack(msgspec.Struct, frozen=True, kw_only=True):
 def resources() -> tuple[int, int]:
     """File descriptors and threads of this process.
 
-    Threads that Trio keeps for later are its own. Images of compiled modules live as long as their modules.
+    Threads that Trio keeps for later are its own. Images and files of compiled modules live as long as these.
     """
-    files = [link for link in map(_target, Path("/proc/self/fd").iterdir()) if "wasm-memory-image" not in link]
+    links = map(_target, Path("/proc/self/fd").iterdir())
+    files = [link for link in links if "wasm-memory-image" not in link and not link.endswith(".cwasm")]
     threads = [each for each in threading.enumerate() if not each.name.startswith("Trio thread")]
     return len(files), len(threads)
 

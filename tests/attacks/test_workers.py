@@ -1,5 +1,7 @@
 """Can one owner's heavy work keep another's small work waiting?"""
 
+from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ import trio
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from proto.message import Injection
+from tests.wasm_host.component_model.components import component
 
 EXPLOSION = " | ".join(["[@, @]"] * 60)
 """A path that doubles its value sixty times: it uses up all the steps that there are."""
@@ -46,3 +49,37 @@ async def test_a_small_list_does_not_wait_for_the_paths_of_another_owner() -> No
         assert runtime.execution(light.id).metrics.messages_processed == 1
         assert runtime.execution(light.id).metrics.error_count == 0
         assert runtime.execution(heavy.id).metrics.messages_processed < 10
+
+
+def module(name: str, functions: int) -> dict[str, Any]:
+    """A component whose module has so many functions beside what it needs."""
+    extra = " ".join(f"(func (result i32) (i32.const {number}))" for number in range(functions))
+    return {
+        "id": f"custom.{name}",
+        "name": name,
+        "version": "1.0.0",
+        "ports": {"inputs": ["in"], "outputs": ["out"]},
+        "execution": {"type": "wasm", "module": b64encode(component(extra=extra)).decode()},
+    }
+
+
+async def test_a_small_module_does_not_wait_for_the_modules_of_another_owner(tmp_path: Path) -> None:
+    """While six large modules of one owner are to be compiled, another's small one is.
+
+    Before, all of them waited in one row for one compiler: nine seconds for ten lines.
+    """
+    done: list[str] = []
+
+    async def register(runtime: Runtime, owner: str, document: dict[str, Any]) -> None:
+        await runtime.register_component(document, owner=owner)
+        done.append(owner)
+
+    large = [module(f"large{number}", 2_000 + number) for number in range(6)]
+    async with open_runtime(cache_folder=tmp_path) as runtime, trio.open_nursery() as nursery:
+        for document in large:
+            nursery.start_soon(register, runtime, "heavy", document)
+        await trio.sleep(0.1)
+        with trio.fail_after(PATIENCE_SECONDS):
+            await register(runtime, "light", module("small", 1))
+        assert done.count("heavy") <= 2
+        nursery.cancel_scope.cancel()
