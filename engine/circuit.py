@@ -8,17 +8,21 @@ from operator import itemgetter
 import msgspec
 import trio
 
+from engine.burden import Burden
 from engine.edges import EdgeCounters
+from engine.errors import MemoryBoundError
 from engine.gate import Gate
 from engine.handler import Emission, HandlerError, LogLine, Message, Outcome
 from engine.inbox import Inbox
 from engine.inflight import InFlight
 from engine.input import Input
 from engine.lanes import CANONICAL
+from engine.ledger import Account
 from engine.limits import EngineLimits
 from engine.metrics import ExecutionCounters
 from engine.observer import ExecutionObserver, FlowObserver, HandlerCall
 from engine.routing import CompiledNode, LoadedGraph, Target
+from engine.starvation import Spawn, Starvation
 from proto.execution import ExecutionError, LogEntry
 
 _port_of = itemgetter(0)
@@ -34,6 +38,8 @@ class Circuit:
         observers: told of log lines, failed invocations and drops; shared with the runtime.
         fail: called when an unconnected error must end the execution.
         timestamp: the present wall time, ISO 8601 in UTC.
+        spawn: starts a task that the execution owns.
+        account: charged with what the execution keeps in memory; nothing is when absent.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class Circuit:
         observers: Sequence[ExecutionObserver],
         fail: Callable[[ExecutionError], None],
         timestamp: Callable[[], str],
+        spawn: Spawn,
+        account: Account | None = None,
     ) -> None:
         self.execution_id = execution_id
         self.graph = graph
@@ -55,8 +63,11 @@ class Circuit:
         # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each.
         self.has_lanes = graph.has_lanes
         self.counters = ExecutionCounters()
+        self.account = account
+        self._starvation = Starvation(spawn, lambda: not self.gate.is_open)
         self.inboxes = [
-            Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes) for node in graph.nodes
+            Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes, account, self._starvation)
+            for node in graph.nodes
         ]
         # Injected messages travel on no edge: their Message.edge is -1, and what the last of these counts is shown
         # to nobody.
@@ -72,41 +83,67 @@ class Circuit:
         """A number greater than all before it in this execution."""
         return next(self._sequence)
 
-    async def send(self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL) -> None:
+    async def send(
+        self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL, size: int = -1
+    ) -> None:
         """Send a node's emissions to where its edges lead, in order; wait wherever an inbox is full.
 
-        Their lane is the tightest of what they derive from and of the port that they leave by.
+        Their lane is the tightest of what they derive from and of the port that they leave by. ``size`` is the
+        sum of their bytes where the caller knows it.
 
         Every message is counted as in flight before it is on its way. Not a checkpoint where nothing is full.
+
+        Raises:
+            UnsentError: there was no memory for one of them; says how many had left, and why.
         """
+        sent = 0
         for port, run in groupby(emissions, _port_of):
             targets = node.routes[port]
             if not targets and not self.flow_observers:
+                sent += len(list(run))
                 continue
             values = [value for _, value in run]
             lane = derived_lane or node.lanes[port]
             if len(targets) == 1 and not self.flow_observers:
-                await self._send_run(targets[0], values, lane)
+                left = self._offer_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
+                if left:
+                    burden = self._burden(node, emissions, sent + len(values) - len(left))
+                    await burden.carry(self._send_run, targets[0], left)
             else:
-                for value in values:
-                    await self._send_one(node, port, value, lane)
+                burden = self._burden(node, emissions, sent)
+                await burden.carry(self._send_each, node, port, values, lane)
+            sent += len(values)
 
-    async def _send_run(self, target: Target, values: Sequence[bytes], lane: int) -> None:
-        """Send values along one edge that nobody watches: as many at once as there is room for."""
+    def _burden(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> Burden:
+        return Burden(self.account, self._starvation, self.inboxes[node.index], emissions, sent)
+
+    def _offer_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
+        """Send values along one edge that nobody watches, as far as there is room; return the messages left."""
         sequence = self._sequence
         messages = [Message(target.port, value, next(sequence), target.edge, lane) for value in values]
+        fitting = self.inboxes[target.node].offer_many(messages, size)
+        self.in_flight.add(fitting)
+        self.edges[target.edge].sent += fitting
+        return messages[fitting:]
+
+    async def _send_run(self, burden: Burden, target: Target, messages: Sequence[Message]) -> None:
         inbox = self.inboxes[target.node]
         edge = self.edges[target.edge]
-        fitting = inbox.offer_many(messages)
-        self.in_flight.add(fitting)
-        edge.sent += fitting
-        for message in messages[fitting:]:
+        for message in messages:
             self.in_flight.add(1)
             edge.sent += 1
             if not inbox.offer(message):
-                await self._send_to_full(target.node, inbox, message)
+                await self._send_to_full(target.node, inbox, message, burden)
+            burden.sent += 1
 
-    async def _send_one(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
+    async def _send_each(
+        self, burden: Burden, node: CompiledNode, port: int, values: Sequence[bytes], lane: int
+    ) -> None:
+        for value in values:
+            await self._send_one(node, port, value, lane, burden)
+            burden.sent += 1
+
+    async def _send_one(self, node: CompiledNode, port: int, value: bytes, lane: int, burden: Burden) -> None:
         targets = node.routes[port]
         if self.flow_observers and not targets:
             for observer in self.flow_observers:
@@ -119,9 +156,9 @@ class Circuit:
             self.edges[target.edge].sent += 1
             inbox = self.inboxes[target.node]
             if not inbox.offer(message):
-                await self._send_to_full(target.node, inbox, message)
+                await self._send_to_full(target.node, inbox, message, burden)
 
-    async def _send_to_full(self, node_index: int, inbox: Inbox, message: Message) -> None:
+    async def _send_to_full(self, node_index: int, inbox: Inbox, message: Message, burden: Burden) -> None:
         self.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
             self.drop(node_index, message)
@@ -129,7 +166,11 @@ class Circuit:
         edge = self.edges[message.edge]
         edge.begin_wait(trio.current_time())
         try:
-            await inbox.put(message)
+            await burden.put(inbox, message)
+        except MemoryBoundError:
+            self.in_flight.finish(1)
+            edge.sent -= 1
+            raise
         finally:
             edge.end_wait(trio.current_time())
 

@@ -14,8 +14,15 @@ from operator import itemgetter
 import trio
 
 from engine.circuit import Circuit
-from engine.errors import HeldQueueFullError, IllegalTransitionError, InboxFullError
+from engine.errors import (
+    HeldQueueFullError,
+    IllegalTransitionError,
+    InboxFullError,
+    MemoryBoundError,
+    OverloadedError,
+)
 from engine.handler import Message
+from engine.lease import MESSAGE_BYTES
 
 _node_of = itemgetter(0)
 _TOGETHER = 256
@@ -52,6 +59,10 @@ class Entrance:
         self._has_ended = True
         self._release_waiting()
 
+    def empty(self) -> None:
+        """Drop what is held, at the end of the execution; its account is closed as a whole."""
+        self._held.clear()
+
     def _release_waiting(self) -> None:
         for scope in self._waiting:
             scope.cancel()
@@ -60,7 +71,7 @@ class Entrance:
         return not self._is_open
 
     def preload(self, messages: Sequence[tuple[int, Message]]) -> None:
-        """Accept messages without waiting, ahead of all others; ``drain`` must follow."""
+        """Accept messages without waiting, ahead of all others; ``drain`` must follow. They are charged."""
         self._circuit.in_flight.add(len(messages))
         self._held.extend(messages)
 
@@ -73,14 +84,21 @@ class Entrance:
         """Called by whoever has the turn. A message leaves the queue only when its inbox has it."""
         while self._held and not self._holds() and not self._has_ended:
             node_index, message = self._held[0]
-            if await self._put(node_index, message, may_refuse=False):
+            try:
+                is_in = await self._put(node_index, message, may_refuse=False)
+            except MemoryBoundError:
+                continue  # it was accepted, so it waits for memory as long as it takes
+            if is_in:
                 self._held.popleft()
+                if self._circuit.account is not None:
+                    self._circuit.account.release(len(message.value) + MESSAGE_BYTES, "held")
 
     async def inject(self, messages: Sequence[tuple[int, Message]]) -> int:
         """Accept messages for nodes, given by index; return how many of them are held.
 
         Raises:
             InboxFullError: an inbox stayed full for too long; ``accepted`` says how many were taken before.
+            MemoryBoundError: there is no memory for them; likewise.
             HeldQueueFullError: too many are held already; likewise.
             IllegalTransitionError: the execution ended while they were waiting; likewise.
         """
@@ -94,9 +112,9 @@ class Entrance:
                 held += await self._accept(node_index, message, deadline)
             except BaseException as error:
                 self._circuit.in_flight.finish(1)
-                if isinstance(error, InboxFullError | HeldQueueFullError):
+                if isinstance(error, OverloadedError):
                     self._circuit.counters.backpressure_events += 1
-                if isinstance(error, InboxFullError | HeldQueueFullError | IllegalTransitionError):
+                if isinstance(error, OverloadedError | IllegalTransitionError):
                     error.accepted = accepted
                 raise
             accepted = self._offer_together(messages, accepted + 1)
@@ -156,7 +174,10 @@ class Entrance:
             raise IllegalTransitionError(self._circuit.execution_id, "inject into", "ending")
 
     async def _put(self, node_index: int, message: Message, *, may_refuse: bool) -> bool:
-        """Put a message into its inbox, by its policy; False when the entrance closed while it waited for room."""
+        """Put a message into its inbox, by its policy; False when the entrance closed while it waited for room.
+
+        One that may not be refused is charged as held, until it is in.
+        """
         inbox = self._circuit.inboxes[node_index]
         if inbox.offer(message):
             return True
@@ -169,7 +190,7 @@ class Entrance:
         with trio.CancelScope() as scope:
             self._waiting.add(scope)
             try:
-                await inbox.put(message)
+                await inbox.put(message, is_paid=not may_refuse)
             finally:
                 self._waiting.discard(scope)
         return not scope.cancelled_caught
@@ -178,6 +199,8 @@ class Entrance:
         limit = self._circuit.limits.max_held_messages
         if len(self._held) >= limit:
             raise HeldQueueFullError(self._circuit.execution_id, limit)
+        if self._circuit.account is not None:
+            self._circuit.account.charge(len(message.value) + MESSAGE_BYTES, "held")
         self._held.append((node_index, message))
         return True
 

@@ -9,7 +9,7 @@ state is shown. So whoever sees a terminal state sees an execution that has left
 
 import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
@@ -19,6 +19,7 @@ from engine.entrance import Entrance
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.handler import Message
 from engine.injection import Located
+from engine.ledger import Account
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
 from engine.measurement import measure
@@ -51,6 +52,7 @@ class Execution:
         clock: for the times that people see; everything that waits goes by Trio's clock.
         chaining: whether nodes that may run as one do.
         workers: where work runs that cannot be sliced; without them it is refused.
+        account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Execution:
         clock: WallClock,
         chaining: bool = True,
         workers: Pool | None = None,
+        account: Account | None = None,
     ) -> None:
         self.id = execution_id
         self.owner = graph.owner
@@ -75,7 +78,9 @@ class Execution:
         self._observers = observers
         self._clock = clock
         self._lifecycle = Lifecycle(execution_id)
-        self._circuit = Circuit(execution_id, graph, limits, observers, self.fail, clock.timestamp)
+        self._circuit = Circuit(
+            execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
+        )
         self._entrance = Entrance(self._circuit)
         self._instances = assemble(execution_id, graph, self._circuit, clock.timestamp, workers, chaining=chaining)
         self.circuit, self.instances, self.entrance = self._circuit, self._instances, self._entrance  # to be read
@@ -291,6 +296,11 @@ class Execution:
             raise IllegalTransitionError(self.id, command, "ending")
 
     # The task
+
+    def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Start a task that ends with this execution at the latest."""
+        assert self._nursery is not None  # noqa: S101 - nothing is sent before there is one
+        self._nursery.start_soon(task)
 
     async def run(self) -> None:
         """Live the execution's whole life. Raises nothing but Trio's ``Cancelled``."""

@@ -17,6 +17,11 @@ class Gate:
         self._at_rest = trio.lowlevel.ParkingLot()
         self._waiting = trio.lowlevel.ParkingLot()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether handlers may run."""
+        return self._open
+
     async def enter(self) -> None:
         """Wait until the gate is open, and count the caller as running. No checkpoint where it is open."""
         while not self._open:

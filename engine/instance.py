@@ -7,16 +7,15 @@ all kinds of components are observed alike.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
 import trio
 
 from engine.circuit import Circuit
+from engine.failure import UnsentError, bounded, error_value, handler_error, unsent_error
 from engine.handler import NOTHING, Emission, Handler, HandlerError, LogLine, Message, Outcome
-from engine.lanes import CANONICAL, runs
 from engine.metrics import InstanceCounters
+from engine.outlet import CAUSELESS, Outlet
 from engine.routing import CompiledNode
 from engine.turns import Turns
-from proto import codec
 from proto.execution import ExecutionError, InstanceSnapshot
 from proto.graph import OnError
 
@@ -60,6 +59,7 @@ class Instance:
         # second attempt, and what the component remembers would depend on how many happened to wait together.
         self._batch_messages = 1 if self._on_error == "retry" else circuit.limits.batch_messages
         self._inbox = circuit.inboxes[node.index]
+        self.outlet = Outlet(node, circuit, self.counters, self.handle_failure)
         self._state = "created"
         self.first: list[Outcome] = []
         self._stage: Stage | None = None
@@ -94,7 +94,7 @@ class Instance:
             try:
                 outcome = await handler.initialize()
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
-                outcome = Outcome(error=_as_handler_error(error))
+                outcome = Outcome(error=handler_error(error))
             self.log(outcome.logs)
             if outcome.error is not None:
                 self._count_error(outcome.error)
@@ -109,7 +109,7 @@ class Instance:
         if self._stage is not None:
             await self._run_in_stage(self._stage)
         for outcome in self.first:
-            await self._emit_all(outcome, CANONICAL)
+            await self.outlet.emit_all(outcome, CAUSELESS)
         if len(self._handlers) == 1:
             await self._run_one(self._handlers[0])
         async with trio.open_nursery() as nursery:
@@ -126,16 +126,26 @@ class Instance:
             self._circuit.note_taken(self.node, batch)
             own = await stage.process(self._place, batch)
             if own:
-                await self._finish(handler, own, await self._invoke(handler, own))
+                await self._process(handler, own)
 
     async def _run_one(self, handler: Handler) -> None:
         while True:
             batch = await self._next_batch(handler)
             if batch:
                 self._circuit.note_taken(self.node, batch)
-                await self._finish(handler, batch, await self._invoke(handler, batch))
+                outcomes = await self._invoke(handler, batch)
+                await self._finish(handler, batch, outcomes)
+                if len(outcomes) < len(batch):
+                    await self._process(handler, batch[len(outcomes) :])
             else:
                 await self._release(handler)
+
+    async def _process(self, handler: Handler, batch: Sequence[Message]) -> None:
+        """Let a handler process a batch, in several parts where its outcomes would be too much at once."""
+        while batch:
+            outcomes = await self._invoke(handler, batch)
+            await self._finish(handler, batch, outcomes)
+            batch = batch[len(outcomes) :]
 
     async def _run_beside_others(self, handler: Handler) -> None:
         """One of several workers of a stateless component, each with one message at a time."""
@@ -174,7 +184,7 @@ class Instance:
         try:
             outcome = await handler.cleanup()
         except Exception as error:  # noqa: BLE001 - as in initialize
-            outcome = Outcome(error=_as_handler_error(error))
+            outcome = Outcome(error=handler_error(error))
         finally:
             self._report_cleanup(outcome)
 
@@ -198,28 +208,41 @@ class Instance:
     async def _finish(self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
         """Let the emissions of a batch leave in order, see to its errors, and release its messages."""
         waiting: list[Emission] = []
-        lane = batch[0].lane
         has_lanes = self._circuit.has_lanes
-        for message, outcome in zip(batch, outcomes, strict=True):
+        if not has_lanes:  # most batches only emit
+            for outcome in outcomes:
+                if outcome.logs or outcome.error is not None:
+                    break
+                waiting += outcome.emissions
+            else:
+                if len(waiting) <= _EFFECTS_AT_ONCE:
+                    await self.outlet.emit_several(waiting, batch, outcomes)
+                    self._settle(handler, len(outcomes))
+                    return
+            waiting = []
+        first = 0  # of the messages whose emissions wait
+        lane = batch[0].lane
+        for index, message, outcome in zip(range(len(outcomes)), batch, outcomes, strict=False):
             if outcome.logs or len(waiting) > _EFFECTS_AT_ONCE:
                 self.log(outcome.logs)
                 if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
-                    await self._emit(waiting, lane)
-                    waiting = []
+                    await self.outlet.emit_several(waiting, batch[first:index], outcomes[first:index])
+                    waiting, first = [], index
                     await trio.lowlevel.checkpoint()
             if outcome.error is None and not (has_lanes and (message.lane != lane or outcome.lanes)):
                 waiting += outcome.emissions
                 continue
             # Order along every edge: what was emitted before leaves before what is in another lane, or an error.
-            await self._emit(waiting, lane)
-            waiting = []
+            await self.outlet.emit_several(waiting, batch[first:index], outcomes[first:index])
+            waiting, first = [], index + 1
             lane = message.lane
             if outcome.error is None:
-                await self._emit_all(outcome, lane)
+                await self.outlet.emit_all(outcome, message)
             else:
                 await self._handle_error(handler, message, outcome.error)
-        await self._emit(waiting, lane)
-        self._settle(handler, len(batch))
+        if waiting:
+            await self.outlet.emit_several(waiting, batch[first:], outcomes[first:])
+        self._settle(handler, len(outcomes))
 
     async def _invoke(self, handler: Handler, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Call the handler, counted and timed; one outcome a message, whatever it does."""
@@ -232,7 +255,7 @@ class Instance:
                 circuit.report_invocations(self.node, batch)
             outcomes = await handler.process(batch)
         except Exception as error:  # noqa: BLE001 - as in initialize
-            outcomes = [Outcome(error=_as_handler_error(error))] * len(batch)
+            outcomes = [Outcome(error=handler_error(error))] * len(batch)
         finally:
             self._state = "ready"
             circuit.gate.leave()
@@ -262,22 +285,9 @@ class Instance:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
         self.log(outcome.logs)
         if outcome.error is None:
-            await self._emit_all(outcome, CANONICAL)
+            await self.outlet.emit_all(outcome, CAUSELESS)
         else:
-            await self.handle_failure(Message(0, b"null"), outcome.error)
-
-    async def _emit(self, emissions: Sequence[Emission], lane: int) -> None:
-        if emissions:
-            self.counters.emitted += len(emissions)
-            await self._circuit.send(self.node, emissions, lane)
-
-    async def _emit_all(self, outcome: Outcome, lane: int) -> None:
-        """Let what an outcome emits leave: in ``lane``, unless its handler knows better."""
-        if not outcome.lanes:
-            await self._emit(outcome.emissions, lane)
-            return
-        for own_lane, emissions in runs(outcome.emissions, outcome.lanes):
-            await self._emit(emissions, own_lane)
+            await self.handle_failure(CAUSELESS, outcome.error)
 
     def _settle(self, handler: Handler, finished: int) -> None:
         """Release finished messages, but count one as in flight for as long as something held is on its way."""
@@ -307,9 +317,16 @@ class Instance:
 
     async def _route_error(self, message: Message, error: HandlerError) -> None:
         node = self.node
+        error = bounded(error)
         if node.routes[node.error_port]:
-            await self._emit([(node.error_port, error_value(node, message, error))], message.lane)
-        elif self._on_error != "continue":
+            try:
+                value = error_value(node, message, error, self._circuit.limits.value_bytes)
+                await self.outlet.emit([(node.error_port, value)], message.lane)
+            except UnsentError as unsent:  # not even the error finds memory: as if it had no edge
+                error = unsent_error(unsent)
+            else:
+                return
+        if self._on_error != "continue":
             text = f"Node {node.id} failed: {error.name}: {error.message}"
             self._circuit.fail(ExecutionError(text, node.id, error.stack or None))
             await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
@@ -323,7 +340,7 @@ class Instance:
             self.counters.retries += 1
             self.log(outcome.logs)
             if outcome.error is None:
-                await self._emit_all(outcome, message.lane)
+                await self.outlet.emit_all(outcome, message)
                 return None
             error = outcome.error
             self._count_error(error)
@@ -337,23 +354,3 @@ class Instance:
         """Report what the handler has logged."""
         for line in lines:
             self._circuit.log(self.node, line)
-
-
-def error_value(node: CompiledNode, message: Message, error: HandlerError) -> bytes:
-    """What leaves an ``error`` port: ``{message, name, stack, nodeId, port, value}`` and the error's details."""
-    details = codec.decode_as(error.details, dict[str, msgspec.Raw]) if error.details else {}
-    return codec.encode(
-        {
-            **details,
-            "message": error.message,
-            "name": error.name,
-            "stack": error.stack,
-            "nodeId": node.id,
-            "port": node.inputs[message.port] if node.inputs else "",
-            "value": msgspec.Raw(message.value),
-        }
-    )
-
-
-def _as_handler_error(error: Exception) -> HandlerError:
-    return HandlerError(name=type(error).__name__, message=str(error) or repr(error))

@@ -185,6 +185,10 @@ class Account:
         """Of these, those for one use."""
         return self._kinds.get(kind, 0)
 
+    def refusal(self, size_bytes: int) -> MemoryBoundError | None:
+        """Why so much more could not be charged for work under way; None where it could."""
+        return self._ledger.refusal(self.owner, size_bytes, is_under_way=True)
+
     def charge(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> None:
         """Take note of memory that is about to be used.
 

@@ -10,14 +10,22 @@ import httpx
 import trio
 
 from engine.builtin.http_request import open_client
-from engine.errors import ExecutionNotFoundError, IllegalTransitionError, TooManyExecutionsError
+from engine.errors import (
+    ExecutionNotFoundError,
+    IllegalTransitionError,
+    MemoryBoundError,
+    TooManyExecutionsError,
+)
 from engine.execution import Execution
 from engine.history import Finished, History
-from engine.injection import locate
+from engine.injection import Located, locate
+from engine.lease import MESSAGE_BYTES
+from engine.ledger import Account
 from engine.library import Library
 from engine.limits import EngineLimits
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.registry import Registry
+from engine.routing import LoadedGraph
 from engine.sandboxed import open_sandboxes
 from engine.sinks import Sink
 from engine.source import FetchSource, no_source
@@ -29,6 +37,13 @@ from proto.message import Injection
 from proto.statistics import ExecutionStatistics, RuntimeTotals
 from workers.bounds import PoolBounds
 from workers.pool import Pool, open_pool
+
+EXECUTION_BYTES = 32 * 1024
+"""What an execution takes beside its nodes."""
+
+NODE_BYTES = 16 * 1024
+"""What each of its nodes takes, whatever it does: 8 kB were measured; the rest pays for the small messages that
+may always wait before it, and for what it may have in hand."""
 
 
 @asynccontextmanager
@@ -158,6 +173,7 @@ class Runtime(Library):
             TooManyExecutionsError: as many are under way as may be.
             QuotaError: the graph's owner has as many under way as he may.
             InjectionRateError: the owner injects more bytes per second than he may.
+            MemoryBoundError: there is no memory for it; nothing was started.
             InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
         """
         options = options or ExecuteOptions()
@@ -168,6 +184,7 @@ class Runtime(Library):
         limit = self.limits.max_concurrent_executions
         if len(self._executions) >= limit:
             raise TooManyExecutionsError(limit)
+        account = self._open_account(graph, inputs)
         self._quotas.spend(graph.owner, (len(text) for _, _, text, _ in inputs))
         default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
         execution = Execution(
@@ -180,11 +197,12 @@ class Runtime(Library):
             clock=self._clock,
             chaining=self._chaining,
             workers=self.workers,
+            account=account,
         )
         self._executions[execution.id] = execution
         if on_created is not None:
             on_created(execution.id)
-        self._nursery.start_soon(self._run, execution)
+        self._nursery.start_soon(self._run, execution, account)
         try:
             await execution.started.wait()
         except BaseException:
@@ -194,7 +212,22 @@ class Runtime(Library):
             execution.begin_with(inputs)
         return execution.snapshot()
 
-    async def _run(self, execution: Execution) -> None:
+    def _open_account(self, graph: LoadedGraph, inputs: Sequence[Located]) -> Account:
+        """An account that is charged with a new execution and what it begins with.
+
+        Raises:
+            MemoryBoundError: there is no memory for it.
+        """
+        account = self.ledger.account(graph.owner)
+        try:
+            account.charge(EXECUTION_BYTES + NODE_BYTES * len(graph.nodes), "executions")
+            account.charge(sum(len(text) + MESSAGE_BYTES for _, _, text, _ in inputs), "held")
+        except MemoryBoundError:
+            account.close()
+            raise
+        return account
+
+    async def _run(self, execution: Execution, account: Account) -> None:
         try:
             await execution.run()
         finally:
@@ -203,6 +236,7 @@ class Runtime(Library):
             self._history.add(
                 Finished(execution.owner, execution.snapshot(), execution.logs(), execution.statistics())
             )
+            account.close()
 
     def owner_of(self, execution_id: str) -> str:
         """Whose an execution is: the owner of its graph.
@@ -263,6 +297,7 @@ class Runtime(Library):
             OverloadedError: a bound was met; ``accepted`` says how many had been taken in.
         """
         execution = self._underway(execution_id, "inject into")
+        self.ledger.require(execution.owner, max([len(message.value) for message in messages], default=0))
         located = await locate(execution.graph, messages, self.limits)
         self._quotas.spend(execution.owner, (len(text) for _, _, text, _ in located))
         return await execution.inject(located, final=final, cause=cause)

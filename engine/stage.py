@@ -191,7 +191,7 @@ class Stage:
             member, lane = self._members[step.program], lanes[step.program]
             member.log(step.logs)
             if step.error is None:
-                await self._circuit.send(member.node, step.emissions, lane)
+                await member.outlet.emit_alone(step.emissions, Message(0, b"null", lane=lane))
             else:
                 port, value = step.cause or (0, b"null")
                 await member.handle_failure(Message(port, value, lane=lane), step.error)
@@ -229,7 +229,7 @@ class Stage:
                     if port == link.port:
                         passed[at + 1].append(self._pass_on(at, value, message.lane))
                     else:
-                        await circuit.send(member.node, ((port, value),), message.lane)
+                        await member.outlet.emit_alone(((port, value),), message)
                 if is_inner:
                     circuit.in_flight.finish(1)
                 seen += 1 + len(step.logs) + len(step.emissions)
@@ -269,7 +269,7 @@ class Stage:
         member.counters.emitted += len(emissions)
         for port, run in groupby(emissions, _port_of):
             if port != self._links[place].port:
-                await self._circuit.send(member.node, list(run))
+                await member.outlet.emit_alone(list(run), Message(0, b"null"))
                 continue
             messages = [self._pass_on(place, value, CANONICAL) for _, value in run]
             work = deque([(place + 1, message, False) for message in messages])

@@ -72,15 +72,15 @@ _finish = Instance._finish
 
 async def _finish_twice(self: Instance, handler: Any, batch: Any, outcomes: Any) -> None:
     if len(batch) > 1:
-        await self._emit(outcomes[0].emissions, batch[0].lane)
+        await self.outlet.emit(outcomes[0].emissions, batch[0].lane)
     await _finish(self, handler, batch, outcomes)
 
 
 _send = Circuit.send
 
 
-async def _send_canonical(self: Circuit, node: Any, emissions: Any, derived_lane: int) -> None:
-    del derived_lane
+async def _send_canonical(self: Circuit, node: Any, emissions: Any, derived_lane: int, size: int) -> None:
+    del derived_lane, size
     await _send(self, node, emissions)
 
 

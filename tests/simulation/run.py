@@ -13,6 +13,7 @@ import trio.abc
 import trio.testing
 from trio._core import _run as scheduler
 
+from engine import ledger as memory
 from engine.compilation import compile_graph
 from engine.errors import ConflictError, IllegalTransitionError, OverloadedError
 from engine.execution import Execution
@@ -88,6 +89,7 @@ class Run:
         self._plan = plan
         self._chaining = chaining
         nodes = plan.document["nodes"]
+        self._account = memory.Ledger(process_bytes=0, owner_bytes=0).account("")
         self._ledger = Ledger(
             attempts={
                 node["id"]: node["retry"]["maxAttempts"] if node.get("onError") == "retry" else 1 for node in nodes
@@ -110,6 +112,7 @@ class Run:
             observers=[ledger],
             clock=clock,
             chaining=self._chaining,
+            account=self._account,
         )
         if plan.is_watched:
             execution.add_flow_observer(ledger)
@@ -237,6 +240,7 @@ class Run:
             if snapshot.state is ExecutionState.COMPLETED:
                 ledger.check_metrics(snapshot)
         self._check_statistics()
+        self._check_memory(snapshot.state)
         for command in (execution.pause, execution.resume, lambda: execution.stop(drain=False)):
             try:
                 await command()
@@ -246,6 +250,19 @@ class Run:
         await trio.sleep(10)
         if execution.state is not snapshot.state:
             ledger.violate(f"{snapshot.state} became {execution.state}")
+
+    def _check_memory(self, state: ExecutionState) -> None:
+        """What has been let go is charged no more; and all that is charged is somebody's."""
+        account = self._account
+        leased = sum(inbox.leased_bytes for inbox in self._execution.circuit.inboxes)
+        if account.held("inboxes") != leased:
+            self._ledger.violate(f"{account.held('inboxes')} bytes are charged for inboxes that lease {leased}")
+        left = {kind: account.held(kind) for kind in ("outcomes", *(("held",) if state == "completed" else ()))}
+        if any(left.values()):
+            self._ledger.violate(f"after the end, {left} bytes are still charged")
+        account.close()
+        if account.ledger.held_bytes:
+            self._ledger.violate(f"{account.ledger.held_bytes} bytes are charged to nobody")
 
     def _look(self, node_id: str) -> Sequence[str]:
         """Whether a node's inbox keeps its bounds at this moment."""
