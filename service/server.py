@@ -39,6 +39,7 @@ from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
 from service.spans import Spans, open_spans
+from service.stall_log import log_stalls
 from service.telemetry.graph_reports import GraphReports
 from service.telemetry.opening import open_telemetry
 from service.traced_client import traced
@@ -123,6 +124,7 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
                         told_to_stop.set()
 
             nursery.start_soon(watch_signals)
+            nursery.start_soon(log_stalls, settings.log_stall_ms / 1000)
             reports = GraphReports()
             async with (
                 open_spans(settings.otel_endpoint) as spans,

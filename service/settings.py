@@ -56,6 +56,7 @@ class Settings(NetworkSettings, frozen=True, kw_only=True):
     cache_folder: Path | None = None
     log_level: str = "info"
     log_format: LogFormat = "auto"
+    log_stall_ms: int = 1_000
     otel_endpoint: str = ""
     otel_calls_per_second: int = 20
 
@@ -217,6 +218,12 @@ TABLE = (
         ("LOG_FORMAT",),
         choice("auto", "json", "console"),
         "How log lines look on standard error; auto is console at a terminal and json elsewhere.",
+    ),
+    Row(
+        "log_stall_ms",
+        ("LOG_STALL_MS",),
+        whole_number(0, 3_600_000, "milliseconds, 0 for never"),
+        "How long something may hold the event loop before the log says what it was, with its stack.",
     ),
     Row(
         "otel_endpoint",

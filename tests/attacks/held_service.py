@@ -25,12 +25,20 @@ def hold() -> None:
     sum(range(10**13))
 
 
+def hold_briefly() -> None:
+    """Hold the interpreter in one call into C, for about a second of its time, and say when that is over."""
+    sys.stdout.write("held\n")
+    sum(range(40_000_000))
+    sys.stdout.write("over\n")
+    sys.stdout.flush()
+
+
 def hold_when(moment: str, patch: pytest.MonkeyPatch) -> None:
     """Have the loop held while the service starts, serves, drains, or is at the end of its process; or never."""
     if moment == "starting":
         patch.setattr(server, "open_configured_runtime", _held_runtime)
-    elif moment == "serving":
-        patch.setattr(command, "serve", _serve_held)
+    elif moment in {"serving", "briefly"}:
+        patch.setattr(command, "serve", _serve_held(hold if moment == "serving" else hold_briefly))
     elif moment == "draining":
         patch.setattr(server, "_drain", _held_drain)
     elif moment == "exiting":
@@ -45,17 +53,20 @@ async def _held_runtime(*_: Any, **__: Any) -> AsyncIterator[None]:
     yield
 
 
-async def _serve_held(settings: Any, listener: Any, announce: Callable[[str], None]) -> None:
-    async with trio.open_nursery() as nursery:
+def _serve_held(hold: Callable[[], None]) -> Callable[..., Any]:
+    async def serve(settings: Any, listener: Any, announce: Callable[[str], None]) -> None:
+        async with trio.open_nursery() as nursery:
 
-        def announced(url: str) -> None:
-            announce(url)
-            nursery.start_soon(_hold_soon)
+            def announced(url: str) -> None:
+                announce(url)
+                nursery.start_soon(_hold_soon, hold)
 
-        await server.serve(settings, listener, announced)
+            await server.serve(settings, listener, announced)
+
+    return serve
 
 
-async def _hold_soon() -> None:
+async def _hold_soon(hold: Callable[[], None]) -> None:
     await trio.sleep(0.2)
     hold()
 

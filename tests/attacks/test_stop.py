@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,12 +28,17 @@ Service = subprocess.Popen[str]
 
 
 @contextmanager
-def held(moment: str, *before: str) -> Iterator[Service]:
+def held(moment: str, *before: str, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
     """A service whose loop is held at some moment, as a program of its own."""
-    environment = clean_environment({"PORT": "0", "DRAIN_SECONDS": "1", "LOG_FORMAT": "json"})
+    settings = {"PORT": "0", "DRAIN_SECONDS": "1", "LOG_FORMAT": "json", **(environment or {})}
     command = [*before, sys.executable, "-m", "tests.attacks.held_service", moment]
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=ROOT,
+        env=clean_environment(settings),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             yield process
