@@ -65,7 +65,7 @@ def test_what_runs_at_the_end_is_ended_too() -> None:
 
 def test_a_caller_who_does_not_read_cannot_keep_the_service() -> None:
     """Replies that nobody fetches do not hold up the end of the service."""
-    graph = {**PASS, "description": "x" * 4_000_000}
+    graph = {**PASS, "metadata": {"note": "x" * 4_000_000}}
     with start_process({"DRAIN_SECONDS": "1"}) as process:
         graph_id = httpx.post(f"{process.url}/api/graphs", json=graph).json()["id"]
         host, port = process.url.removeprefix("http://").split(":")
