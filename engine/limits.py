@@ -105,3 +105,11 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     owner_memory_bytes: int = 96 * 1024 * 1024
     """The same for one owner; 0 for no bound. Half of the whole, so that nobody alone can fill it."""
+
+    sandbox_memory_bytes: int = 256 * 1024 * 1024
+    """Linear memory of all guests together, but for the first 2 MiB of each; 0 for no bound. It is given by
+    need."""
+
+    owner_sandbox_memory_bytes: int = 192 * 1024 * 1024
+    """The same for the guests of one owner; 0 for no bound. Three quarters, so that others' can grow beside
+    them."""

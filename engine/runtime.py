@@ -75,7 +75,7 @@ async def open_runtime(
     limits = limits or EngineLimits()
     async with (
         open_pool(worker_bounds) as workers,
-        open_sandboxes(cache_folder, maximum_guest_limits) as host,
+        open_sandboxes(cache_folder, maximum_guest_limits, limits) as host,
         trio.open_nursery() as nursery,
     ):
         registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)

@@ -14,6 +14,7 @@ from engine.component import input_names, output_names
 from engine.errors import WorkersBusyError
 from engine.guest_limits import check_limits, limits_for, maximum_limits
 from engine.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
+from engine.limits import EngineLimits
 from proto import codec
 from proto.component import ComponentDefinition, ExecutionLimits
 from proto.problem import Problem
@@ -43,21 +44,31 @@ __all__ = [
 OWNER = "owner"
 """The domain of what the graph's owner has written himself: his registered components, and his expressions."""
 
+_NO_BOUND = 2**62
+"""More bytes than there are."""
+
 _SUFFIXES = {"javascript": "js", "typescript": "ts"}
 """Of the names that stand in stack traces."""
 
 
 @asynccontextmanager
 async def open_sandboxes(
-    cache_folder: Path | None, maximum: ExecutionLimits | None = None
+    cache_folder: Path | None, maximum: ExecutionLimits | None = None, limits: EngineLimits | None = None
 ) -> AsyncIterator[SandboxHost]:
     """The sandbox host, which the components below are made with; closed at the end.
 
     Args:
         cache_folder: where compiled guests are kept.
         maximum: what a component may ask for.
+        limits: those of all guests together, and of one owner's.
     """
-    async with open_host(cache_folder, maximum_limits=maximum_limits(maximum)) as host:
+    limits = limits or EngineLimits()
+    async with open_host(
+        cache_folder,
+        maximum_limits=maximum_limits(maximum),
+        memory_bytes=limits.sandbox_memory_bytes or _NO_BOUND,
+        owner_memory_bytes=limits.owner_sandbox_memory_bytes or _NO_BOUND,
+    ) as host:
         yield host
 
 
@@ -233,6 +244,7 @@ class SandboxedHandler(Handler):
             limits=limits,
             seed=context.seed,
             between_slices=context.between_slices,
+            owner=context.owner,
         )
 
     async def initialize(self) -> Outcome:

@@ -18,6 +18,8 @@ class MemorySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     max_memory_bytes: int = _DEFAULTS.memory_bytes
     org_max_memory_bytes: int = _DEFAULTS.owner_memory_bytes
+    sandbox_memory_bytes: int = _DEFAULTS.sandbox_memory_bytes
+    org_sandbox_memory_bytes: int = _DEFAULTS.owner_sandbox_memory_bytes
 
 
 MEMORY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
@@ -35,5 +37,20 @@ MEMORY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
         (OWNER_SETTING,),
         _BYTES,
         "The same for one organisation; beyond it, status 429.",
+    ),
+    (
+        "sandbox_memory_bytes",
+        ("SANDBOX_MEMORY_BYTES",),
+        _BYTES,
+        (
+            "Linear memory of all instances of sandboxed code together, but for the first 2 MiB of each, as "
+            "far as they have grown; an instance that wants more meets MemoryLimitExceeded."
+        ),
+    ),
+    (
+        "org_sandbox_memory_bytes",
+        ("ORG_SANDBOX_MEMORY_BYTES",),
+        _BYTES,
+        "The same for the instances of one organisation.",
     ),
 )

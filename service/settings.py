@@ -79,6 +79,8 @@ class Settings(NetworkSettings, frozen=True, kw_only=True):
             owner_bytes_per_second=self.org_max_bytes_per_second,
             memory_bytes=self.max_memory_bytes,
             owner_memory_bytes=self.org_max_memory_bytes,
+            sandbox_memory_bytes=self.sandbox_memory_bytes,
+            owner_sandbox_memory_bytes=self.org_sandbox_memory_bytes,
         )
 
     def outbound_rules(self) -> OutboundRules:

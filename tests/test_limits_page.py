@@ -37,7 +37,7 @@ from engine.limits import EngineLimits
 from engine.routine import limits
 from proto.component import ExecutionLimits
 from service.guest_settings import GUEST_ROWS
-from wasm_host import capi, chain_abi, chain_guest
+from wasm_host import bulk_instructions, capi, chain_abi, chain_guest
 from wasm_host.compiler import COMPILING
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 from workers.bounds import PoolBounds
@@ -158,6 +158,9 @@ def test_every_other_limit_has_its_row() -> None:
     others["PATIENCE_MS"] = chain_guest.PATIENCE_MS
     others["MOST_MEMORY_BYTES"] = chain_guest.MOST_MEMORY_BYTES
     others["WASM_STACK_BYTES"] = capi.WASM_STACK_BYTES
+    others["PIECE_BYTES"] = bulk_instructions.PIECE_BYTES
+    others["sandbox_memory_bytes"] = EngineLimits().sandbox_memory_bytes
+    others["owner_sandbox_memory_bytes"] = EngineLimits().owner_sandbox_memory_bytes
     others.update(ROUTINE_LIMITS)
     assert {name: number(row[0]) for name, row in ROWS.items() if not row[1]} == others
 

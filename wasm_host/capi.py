@@ -11,6 +11,7 @@ Nothing here judges what a guest says, but `read` and `write` never leave its me
 from __future__ import annotations
 
 import ctypes
+import mmap
 from typing import Any, Final
 
 import wasmtime
@@ -68,6 +69,8 @@ _yield_at_epoch = _quick("wasmtime_context_epoch_deadline_async_yield_and_update
 _memory_data = _quick("wasmtime_memory_data", _ADDRESS, _ADDRESS, _ADDRESS)
 _memory_data_size = _quick("wasmtime_memory_data_size", _SIZE, _ADDRESS, _ADDRESS)
 _trap_code = _quick("wasmtime_trap_code", ctypes.c_bool, _ADDRESS, ctypes.POINTER(ctypes.c_uint8))
+_madvise = ctypes.CDLL(None).madvise
+_madvise.argtypes = (_ADDRESS, _SIZE, ctypes.c_int)
 _increment_epoch = _quick("wasmtime_engine_increment_epoch", None, _ADDRESS)
 
 
@@ -165,13 +168,13 @@ class Store:
         self.pending: Pending | None = None
         self._instance: Instance | None = None
         self._store = wasmtime.Store(engine)
-        self._store.set_limits(
-            memory_size=memory_bytes,
-            table_elements=table_elements,
-            instances=instances,
-            tables=tables,
-            memories=memories,
-        )
+        self._limits = {
+            "table_elements": table_elements,
+            "instances": instances,
+            "tables": tables,
+            "memories": memories,
+        }
+        self.limit_memory(memory_bytes)
         self._context = _address(self._store._context())  # noqa: SLF001 - the package offers no other way
         # From here on, guest code that meets the deadline yields, and may go on for one more tick.
         _set_epoch_deadline(self._context, 1)
@@ -186,6 +189,10 @@ class Store:
         self._addresses = tuple(
             ctypes.addressof(each) for each in (self._argument, self._result, self._trap, self._error)
         )
+
+    def limit_memory(self, memory_bytes: int) -> None:
+        """Bounds each memory; may be called again between two slices."""
+        self._store.set_limits(memory_size=memory_bytes, **self._limits)
 
     def start(self, function: Function, argument: int | None, *, results: int = 1) -> Pending:
         """Begins a call; nothing runs before the first poll.
@@ -263,14 +270,23 @@ class Store:
         trap = wasmtime.Trap._from_ptr(pointer)  # noqa: SLF001 - as above
         return Trap(trap.message, stack_overflow=bool(overflow))
 
-    def close(self) -> None:
-        """Frees the guest and everything in it, a pending call included."""
+    def abandon(self) -> None:
+        """Ends the call under way, if there is one; then nothing can run any more but for what `start` begins."""
         if self.pending is not None:
             self.pending.delete()
+
+    def close(self) -> None:
+        """Frees the guest and everything in it, a pending call included."""
+        self.abandon()
         self._context = 0
         if self._instance is not None:
             self._instance.forget()
         self._store.close()
+
+    @property
+    def own_instance(self) -> Instance | None:
+        """What `instance` answered; none before."""
+        return self._instance
 
 
 class Instance:
@@ -281,6 +297,8 @@ class Instance:
         self._instance = instance
         self._memory = raw.wasmtime_memory_t()
         self._memory_address = 0
+        self.seen_bytes = 0
+        """The memory's size when somebody asked last."""
 
     def _export(self, name: str, kind: int) -> Any:
         item: Any = raw.wasmtime_extern_t()
@@ -311,7 +329,13 @@ class Instance:
 
     def memory_bytes(self) -> int:
         """The memory's size now."""
-        return int(_memory_data_size(self._context, self._memory_address)) if self._context else 0
+        self.seen_bytes = size = _memory_data_size(self._context, self._memory_address) if self._context else 0
+        return size
+
+    def give_back(self, offset: int, length: int) -> None:
+        """Lets the kernel have so much of the memory, which nobody will read any more; part of freeing it."""
+        if self._context:
+            _madvise(_memory_data(self._context, self._memory_address) + offset, length, mmap.MADV_DONTNEED)
 
     def read(self, address: int, length: int) -> bytes | None:
         """A copy of guest memory; None when any of it lies outside.

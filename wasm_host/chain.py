@@ -20,8 +20,8 @@ from wasm_host.abi import Effects
 from wasm_host.chain_abi import Message, Passage, Place
 from wasm_host.chain_guest import ChainGuest
 from wasm_host.errors import GuestFault, SandboxError
-from wasm_host.guest import BetweenSlices, GuestUse, Machine
 from wasm_host.javascript import Link
+from wasm_host.metering import BetweenSlices, GuestUse, Machine
 from wasm_host.sandbox import Sandbox
 
 __all__ = ["Chain"]
@@ -55,7 +55,7 @@ class Chain:
         self._links = links
         self._between_slices = between_slices
         self._now_ms = now_ms
-        self._use = GuestUse()
+        self._use = GuestUse(sandboxes[0].owner)
         self._guest: ChainGuest | None = None
         self._entered: set[int] = set()
         self._is_dissolved = False

@@ -12,8 +12,9 @@ from wasm_host import capi, chain_abi
 from wasm_host.abi import Effects
 from wasm_host.chain_abi import ChainReader, Message, Passage, Place
 from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
-from wasm_host.guest import KEPT_INPUT_BYTES, READ_AT_ONCE_BYTES, BetweenSlices, Guest, GuestUse, Machine, Opened
+from wasm_host.guest import KEPT_INPUT_BYTES, READ_AT_ONCE_BYTES, Guest, Opened
 from wasm_host.limits import GuestLimits
+from wasm_host.metering import BetweenSlices, GuestUse, Machine
 
 __all__ = ["MOST_MEMORY_BYTES", "PATIENCE_MS", "ChainGuest"]
 
@@ -48,7 +49,7 @@ class ChainGuest(Guest):
         self._shared_limits = _shared([place.limits for place in places])
         self._patience_ms = min(PATIENCE_MS, *[place.limits.cpu_ms for place in places])
         self._is_ready = False
-        super().__init__(machine, self._shared_limits, use, 0, between_slices, len(places))
+        super().__init__(machine, self._shared_limits, use, 0, between_slices, len(places), is_ours=True)
         self._block_bytes = chain_abi.block_bytes(len(places))
 
     async def open_program(self, index: int, module: capi.Module, document: bytes) -> Opened:
@@ -85,7 +86,7 @@ class ChainGuest(Guest):
     async def close_program(self, index: int) -> Effects:
         """Runs one program's cleanup, within its `close_ms`. Raises GuestFault."""
         self._hold_to(index)
-        await self._call(self._select, index)
+        await self._prepare(self._select, index)
         return await self.close()
 
     def _hold_to(self, index: int) -> None:
@@ -97,6 +98,8 @@ class ChainGuest(Guest):
         text = self._instance.read(self._status_at, self._block_bytes)
         if text is None:
             raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
+        if self._instance.seen_bytes != self._seen_bytes:
+            self._count_memory(self._instance.seen_bytes)
         block = chain_abi.read_block(text, len(self._places))
         address, length = block.address, block.length
         if length > self._output_bytes_at_most:

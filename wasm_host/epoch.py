@@ -15,7 +15,7 @@ import trio
 
 from wasm_host import capi
 
-__all__ = ["TICK_SECONDS", "Ticker", "Turns"]
+__all__ = ["SHORT_CALLS", "TICK_SECONDS", "Ticker", "Turns"]
 
 TICK_SECONDS: Final = 0.001
 """The length of a slice. Long enough to amortise a switch (15 µs), short enough that 40 guests stay fair."""
@@ -75,16 +75,41 @@ _PASSES_BETWEEN_SLICES: Final = 8
 beside one spinning guest; with a slice after eight steps it takes one or two."""
 
 
+_OUT_OF_TURN_SECONDS: Final = 0.008
+"""Guests' work out of turn that one pass of the event loop may hold: whoever comes later waits in turn. Eight
+nodes with full batches stay below it."""
+
+_COUNTED_SECONDS: Final = 0.002
+"""Out of turn, after which somebody is asked to notice the next pass; that costs 5 µs."""
+
+_DEBT_SECONDS: Final = 0.008
+_REPAID_SHARE: Final = 0.25
+"""First slices that were taken whole, out of turn, are a debt that time repays, a quarter of a second each second.
+Above the first number, those wait in turn who have not shown yet that they are quick."""
+
+SHORT_CALLS: Final = 16
+"""Calls in a row that ended within their first slice, after which a guest is taken to be quick: an opening is
+six."""
+
+
 class Turns:
     """Guests that outlive their first slice take every further slice in turn, first come, first served.
 
     Without turns, N spinning guests cost the event loop N slices per pass, and everybody waits N milliseconds;
     with them they cost one. And whoever has the turn first lets the other tasks go some steps ahead, as long as
     there is anything for them to do: short work does not wait for long work at every step.
+
+    A first slice is taken out of turn, because nearly every call ends within it, but not always: a thousand
+    guests that begin at once would be a thousand slices in one pass. So a pass holds eight milliseconds of such
+    work at the most, and guests of which nobody knows whether they are quick take few whole slices in this way.
     """
 
     def __init__(self) -> None:
         self._lock = trio.StrictFIFOLock()
+        self._spent_seconds = 0.0
+        self._awaits_pass = False
+        self._debt_seconds = 0.0
+        self._debt_at = 0.0
 
     async def __aenter__(self) -> None:
         """Return when it is the caller's turn."""
@@ -101,3 +126,33 @@ class Turns:
     async def __aexit__(self, *_: object) -> None:
         """Hand the turn to whoever has waited longest."""
         self._lock.release()
+
+    def lets_begin(self, short_calls: int) -> bool:
+        """Whether a call may take its first slice now, out of turn.
+
+        Args:
+            short_calls: how many of the guest's calls before it, in a row, ended within their first slice
+        """
+        if self._spent_seconds > _OUT_OF_TURN_SECONDS:
+            return False
+        return self._debt_seconds <= _DEBT_SECONDS or short_calls >= SHORT_CALLS or self._is_repaid()
+
+    def note(self, seconds: float, *, is_over: bool) -> None:
+        """Counts a slice that was taken out of turn, and whether the call ended within it."""
+        self._spent_seconds += seconds
+        if self._spent_seconds > _COUNTED_SECONDS and not self._awaits_pass:
+            self._awaits_pass = True
+            trio.lowlevel.current_trio_token().run_sync_soon(self._begin_pass)
+        if not is_over:
+            self._is_repaid()
+            self._debt_seconds += seconds
+
+    def _begin_pass(self) -> None:
+        self._spent_seconds = 0.0
+        self._awaits_pass = False
+
+    def _is_repaid(self) -> bool:
+        now = time.perf_counter()
+        self._debt_seconds = max(0.0, self._debt_seconds - (now - self._debt_at) * _REPAID_SHARE)
+        self._debt_at = now
+        return self._debt_seconds <= _DEBT_SECONDS

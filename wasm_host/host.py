@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import trio
 import wasmtime
 
 from wasm_host import capi, javascript
@@ -17,9 +18,16 @@ from wasm_host.chain import Chain
 from wasm_host.compiler import COMPILING
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.foundry import Foundry, WasmProgram
-from wasm_host.guest import BetweenSlices, Machine
+from wasm_host.guest_memory import GuestMemory, Undertaker
 from wasm_host.javascript import Identity, Link, Program
-from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
+from wasm_host.limits import (
+    MAX_INSTANCES,
+    MAXIMUM_LIMITS,
+    OWNER_MEMORY_BYTES,
+    PROCESS_MEMORY_BYTES,
+    GuestLimits,
+)
+from wasm_host.metering import BetweenSlices, Machine
 from wasm_host.module_sandbox import wasm_sandbox
 from wasm_host.modules import ModuleCache, default_cache_folder
 from wasm_host.sandbox import Sandbox
@@ -77,6 +85,7 @@ class SandboxHost:
         limits: GuestLimits = _DEFAULT_LIMITS,
         seed: int = 0,
         between_slices: BetweenSlices | None = None,
+        owner: str = "",
     ) -> Sandbox:
         """A sandbox for one component instance; nothing runs before its `open`.
 
@@ -89,6 +98,7 @@ class SandboxHost:
             limits: what a guest may use
             seed: of Math.random; the same seed, inputs and times give the same run
             between_slices: awaited between the slices of a long call; its budgets stand still meanwhile
+            owner: whose it is, for the bound of an owner's memory
         """
         options: dict[str, Any] = {
             "identity": identity,
@@ -99,6 +109,7 @@ class SandboxHost:
             "seed": seed,
             "between_slices": between_slices,
             "now_ms": self._now_ms,
+            "owner": owner,
         }
         if isinstance(program, WasmProgram):
             return wasm_sandbox(self._machine, program, **options)
@@ -176,6 +187,8 @@ async def open_host(
     maximum_limits: GuestLimits = MAXIMUM_LIMITS,
     max_instances: int = MAX_INSTANCES,
     compiling: PoolBounds = COMPILING,
+    memory_bytes: int = PROCESS_MEMORY_BYTES,
+    owner_memory_bytes: int = OWNER_MEMORY_BYTES,
 ) -> AsyncIterator[SandboxHost]:
     """Loads (or compiles, once) the QuickJS guest and runs the ticker while the block is open.
 
@@ -185,6 +198,8 @@ async def open_host(
         maximum_limits: what a component may ask for
         max_instances: guests alive at once
         compiling: bounds of the compiler's processes
+        memory_bytes: linear memory of all guests together, but for the first 2 MiB of each
+        owner_memory_bytes: the same for the guests of one owner
 
     Raises:
         HostError: the guest was not built, or the cache folder is not private.
@@ -195,10 +210,21 @@ async def open_host(
     guest = await modules.load(javascript.read_guest())
     ticker = Ticker(engine)
     ticker.start()
-    machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(max_instances))
+    memory = GuestMemory(memory_bytes, owner_memory_bytes)
+    undertaker = Undertaker(memory)
+    census = Census(max_instances)
+    machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), census, memory, undertaker)
+    problem: Exception | None = None
     try:
-        async with open_pool(compiling) as workers:
+        async with open_pool(compiling) as workers, trio.open_nursery() as nursery:
+            nursery.start_soon(undertaker.run)
             foundry = Foundry(engine, folder, workers)
-            yield SandboxHost(machine, modules, guest, now_ms, foundry, maximum_limits)
+            try:
+                yield SandboxHost(machine, modules, guest, now_ms, foundry, maximum_limits)
+            except Exception as raised:  # noqa: BLE001 - the block's own, which the nursery would wrap in a group
+                problem = raised
+            undertaker.stop()
+        if problem is not None:
+            raise problem
     finally:
         ticker.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["MAXIMUM_LIMITS", "MAX_INSTANCES", "GuestLimits"]
+__all__ = ["MAXIMUM_LIMITS", "MAX_INSTANCES", "OWNER_MEMORY_BYTES", "PROCESS_MEMORY_BYTES", "GuestLimits"]
 
 
 class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,3 +75,10 @@ Four to fifty times the default: room for a component that needs it, and still l
 
 MAX_INSTANCES = 2_000
 """Guests alive at once in one host: a gigabyte when all are idle, and two graphs of the largest size."""
+
+PROCESS_MEMORY_BYTES = 256 * 1024 * 1024
+"""Linear memory of all guests of a host together, but for the first 2 MiB of each: what a machine of 2 GB can
+spare beside everything else. An operator with more says so."""
+
+OWNER_MEMORY_BYTES = 192 * 1024 * 1024
+"""The same for the guests of one owner: three quarters, so that others' can grow beside them."""

@@ -14,8 +14,9 @@ from wasm_host import capi
 from wasm_host.abi import Effects
 from wasm_host.component_model.guest import ComponentGuest, EnclosedComponent, Place
 from wasm_host.foundry import WasmProgram
-from wasm_host.guest import Guest, Machine
+from wasm_host.guest import Guest
 from wasm_host.javascript import Program
+from wasm_host.metering import Machine
 from wasm_host.sandbox import Sandbox
 
 __all__ = ["ComponentSandbox", "ModuleSandbox", "wasm_sandbox"]
@@ -30,6 +31,8 @@ def wasm_sandbox(machine: Machine, program: WasmProgram, **options: Any) -> Sand
 
 class ModuleSandbox(Sandbox):
     """Runs a core module with the guest ABI."""
+
+    _is_module_ours = False
 
     def __init__(self, machine: Machine, module: capi.Module, name: str, **options: Any) -> None:
         super().__init__(machine, module, Program("handler", "", filename=name), **options)

@@ -15,9 +15,10 @@ import trio.lowlevel
 from wasm_host import abi, capi, javascript
 from wasm_host.abi import Effects, LogLine
 from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
-from wasm_host.guest import BetweenSlices, Guest, GuestUse, Machine, Opened
+from wasm_host.guest import Guest, Opened
 from wasm_host.javascript import Identity, Link, Program
 from wasm_host.limits import GuestLimits
+from wasm_host.metering import BetweenSlices, GuestUse, Machine
 from wasm_host.state import InstanceState
 
 __all__ = ["Sandbox", "SandboxStatistics"]
@@ -46,6 +47,9 @@ class SandboxStatistics(msgspec.Struct, frozen=True):
 class Sandbox:
     """Runs one program, one call at a time. Made by `SandboxHost.sandbox`."""
 
+    _is_module_ours = True
+    """Whether what runs before its program is our own code, and known to be short."""
+
     def __init__(
         self,
         machine: Machine,
@@ -60,6 +64,7 @@ class Sandbox:
         seed: int,
         between_slices: BetweenSlices | None,
         now_ms: Callable[[], float],
+        owner: str = "",
     ) -> None:
         self._machine = machine
         self._module = module
@@ -79,7 +84,7 @@ class Sandbox:
         self._was_open = False
         self._closed = False
         self._restarts = 0
-        self._use = GuestUse()
+        self._use = GuestUse(owner)
 
     @property
     def state(self) -> Mapping[str, bytes]:
@@ -102,6 +107,11 @@ class Sandbox:
             self._keep(effects)
         self._was_open = True
         return effects
+
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return self._use.owner
 
     @property
     def limits(self) -> GuestLimits:
@@ -274,7 +284,15 @@ class Sandbox:
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
         document = self._document(restored=restored, check=check)
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
-        guest = Guest(self._machine, self._limits, self._use, len(self._outputs), self._between_slices)
+        await self._machine.undertaker.settled()  # what its predecessor had is free again
+        guest = Guest(
+            self._machine,
+            self._limits,
+            self._use,
+            len(self._outputs),
+            self._between_slices,
+            is_ours=self._is_module_ours,
+        )
         try:
             effects = self._accepted(await guest.open(self._module, document))
         except BaseException:

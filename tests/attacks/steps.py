@@ -13,11 +13,13 @@ class Steps(trio.abc.Instrument):
     Attributes:
         longest_seconds: the longest step until now.
         where: the name of its task.
+        taken: how many there were.
     """
 
     def __init__(self) -> None:
         self.longest_seconds = 0.0
         self.where = ""
+        self.taken = 0
         self._began = time.thread_time()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
@@ -25,6 +27,7 @@ class Steps(trio.abc.Instrument):
         self._began = time.thread_time()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.taken += 1
         took = time.thread_time() - self._began
         if took > self.longest_seconds:
             self.longest_seconds, self.where = took, task.name

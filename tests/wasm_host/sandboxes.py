@@ -10,10 +10,12 @@ from wasm_host import capi
 from wasm_host.abi import Effects
 from wasm_host.census import Census
 from wasm_host.epoch import Ticker, Turns
-from wasm_host.guest import Guest, GuestUse, Machine
+from wasm_host.guest import Guest
+from wasm_host.guest_memory import GuestMemory, Undertaker
 from wasm_host.host import open_host
 from wasm_host.javascript import Mode, Program
 from wasm_host.limits import GuestLimits
+from wasm_host.metering import GuestUse, Machine
 from wasm_host.sandbox import Sandbox
 
 QUICK = GuestLimits(cpu_ms=40)
@@ -58,7 +60,8 @@ def a_machine() -> Iterator[Machine]:
     ticker = Ticker(engine)
     ticker.start()
     try:
-        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(10))
+        memory = GuestMemory(2**30, 2**30)
+        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(10), memory, Undertaker(memory))
     finally:
         ticker.stop()
 

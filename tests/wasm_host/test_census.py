@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from tests.wasm_host.sandboxes import QUICK
 from wasm_host.census import Census
-from wasm_host.guest import GuestUse
 from wasm_host.host import open_host
 from wasm_host.javascript import Program
+from wasm_host.metering import GuestUse
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=40))

@@ -23,14 +23,21 @@ from wasm_host.errors import (
     OutputLimitExceeded,
     StackLimitExceeded,
 )
-from wasm_host.guest import BetweenSlices, Guest, GuestUse, Machine, Opened, Report
+from wasm_host.guest import Guest, Opened, Report
+from wasm_host.guest_memory import resident_bytes
 from wasm_host.javascript import Identity
 from wasm_host.limits import GuestLimits
+from wasm_host.metering import BetweenSlices, GuestUse, Machine
 
 __all__ = ["ComponentGuest", "EnclosedComponent", "Place"]
 
 _TRANSLATOR_BYTES: Final = 24 * 1024 * 1024
 """As in translator.wat: the input and output of one call."""
+
+_UNNOTICED_SECONDS: Final = 0.00005
+_WATCHED_SLICES: Final = 16
+"""In so little time a call cannot touch much memory, and looking costs 5 µs, twice. One that takes longer is
+followed by so many that are looked at."""
 
 
 class EnclosedComponent(NamedTuple):
@@ -64,6 +71,7 @@ class ComponentGuest(Guest):
         between_slices: BetweenSlices | None = None,
     ) -> None:
         super().__init__(machine, limits, use, len(place.outputs), between_slices)
+        self._watched_slices = _WATCHED_SLICES
         self._enclosed = enclosed
         self._place = place
         self._input_names = [name.encode() for name in place.inputs]
@@ -80,6 +88,19 @@ class ComponentGuest(Guest):
             self._machine.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
         )
         return self._component_store
+
+    def _slice(self, pending: capi.Pending) -> bool:
+        """Counts what the process has grown by meanwhile: nothing says how large a component's memories are."""
+        before = self._use.cpu_seconds
+        resident = resident_bytes() if self._watched_slices else -1
+        done = super()._slice(pending)
+        if resident >= 0:
+            self._watched_slices -= 1
+            grown = self._seen_bytes + resident_bytes() - resident
+            self._count_memory(min(max(0, grown), 2 * self._most_memory_bytes + _TRANSLATOR_BYTES))
+        if not done or self._use.cpu_seconds - before > _UNNOTICED_SECONDS:
+            self._watched_slices = _WATCHED_SLICES
+        return done
 
     async def instantiate(self) -> None:
         """Instantiates the component, start functions included.

@@ -21,7 +21,7 @@ import trio
 from wasm_host import capi
 from wasm_host.capi_module import ModuleStore
 from wasm_host.errors import CpuLimitExceeded, HostError, MemoryLimitExceeded
-from wasm_host.guest import Machine
+from wasm_host.metering import Machine
 from wasm_host.modules import ModuleCache
 
 __all__ = ["MEMORY_BYTES", "Stripper", "TypeScriptError"]

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import trio
 
 from wasm_host.errors import GuestError, LimitExceeded, ProgramError
-from wasm_host.guest import Machine
 from wasm_host.limits import GuestLimits
+from wasm_host.metering import Machine
 from wasm_host.modules import ModuleCache
 from wasm_host.typescript.layout import Printed, lay_out
 from wasm_host.typescript.location import culprit_of
