@@ -20,6 +20,7 @@ from engine import (
 from engine.builtin import (
     exact_arithmetic,
     fields,
+    json_path,
     keyed_state,
     logic,
     platform_io,
@@ -64,7 +65,7 @@ SCHEMA_LIMITS = {
 }
 """All bounds of port schemas."""
 
-_MODULES = (exact_arithmetic, fields, keyed_state, logic, platform_io, sinks, source_timer)
+_MODULES = (exact_arithmetic, fields, json_path, keyed_state, logic, platform_io, sinks, source_timer)
 _MODULES_OF_STATE = (state_join, state_rollup, state_window, transform_map)
 _MODULES_OF_DOCUMENTS = (bindings, declaration, hints, ingress, report, validation)
 PLATFORM_LIMITS = {

@@ -16,7 +16,9 @@ from engine.builtin.exact_arithmetic import (
     parse,
 )
 from engine.builtin.fields import Field, quoted
-from engine.builtin.one_by_one import OneByOne, RefusedError
+from engine.builtin.json_path import Document
+from engine.builtin.one_by_one import OneByOne
+from engine.builtin.refusal import RefusedError
 from engine.component import Builtin
 from engine.handler import Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
@@ -75,10 +77,11 @@ class Arithmetic(OneByOne):
         self._text = text
         self._expression = parse(text)
         self._fields = [Field(name) for name in self._expression.fields]
+        super().__init__(self._fields)
         self.batch_messages = max(1, STEPS_AT_ONCE // len(self._expression.steps))
 
-    def take(self, message: Message) -> Outcome:
-        texts = self._texts_in(message.value)
+    def take(self, message: Message, document: Document) -> Outcome:
+        texts = self._texts_in(message.value, document)
         filled = self._expression.filled(texts)
         try:
             value = self._expression.compute([exact_number(text) for text in texts])
@@ -88,9 +91,9 @@ class Arithmetic(OneByOne):
         payload = {"result": msgspec.Raw(result.encode()), "method": "arithmetic"}
         return Outcome(((0, encode({**payload, "expression": filled, "exact": is_exact})),))
 
-    def _texts_in(self, message: bytes) -> list[str]:
+    def _texts_in(self, message: bytes, document: Document) -> list[str]:
         """The numbers of the fields, as texts in the order of the expression."""
-        found = {field.name: self._find(field, message) for field in self._fields}
+        found = {field.name: self._find(field, message, document) for field in self._fields}
         missing = [name for name, text in found.items() if text is None or text == b"null"]
         if missing:
             present = [name for name in found if name not in missing]
@@ -99,10 +102,10 @@ class Arithmetic(OneByOne):
         return [self._number(name, text) for name, text in found.items() if text is not None]
 
     @staticmethod
-    def _find(field: Field, message: bytes) -> bytes | None:
+    def _find(field: Field, message: bytes, document: Document) -> bytes | None:
         if field.name == WHOLE and message.lstrip()[:1] not in (b"{", b"["):
             return message.strip()
-        return field.find(message)
+        return field.find(document)
 
     def _number(self, name: str, text: bytes) -> str:
         """The text of a number; one in a string counts."""

@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|\{(?P<field>[^{}]*)\}|(?P<sign>[-+*/()]))",
     re.ASCII,
 )
-_NUMBER = re.compile(r"(?P<whole>\d*)\.?(?P<part>\d*)(?:[eE](?P<exponent>[+-]?\d+))?", re.ASCII)
+_NUMBER = re.compile(r"(?P<whole>\d*+)(?:\.(?P<part>\d*+))?(?:[eE](?P<exponent>[+-]?\d++))?", re.ASCII)
 _EXPONENT_DIGITS = 5
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3}
 _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {"+": add, "-": sub, "*": mul, "/": truediv}
@@ -111,12 +111,13 @@ def exact_number(text: str) -> Fraction:
         ValueError: it is no number.
     """
     match = _NUMBER.fullmatch(text.removeprefix("-"))
-    if match is None or not (match["whole"] or match["part"]):
+    part = match["part"] or "" if match else ""
+    if match is None or not (match["whole"] or part):
         raise ValueError(f"{text[:50]} is no number")
     exponent = match["exponent"] or "0"
     if len(text) > FRACTION_LIMIT_BITS or len(exponent) > _EXPONENT_DIGITS:
         raise ComputationError("NumberTooLarge", "a number has more digits than can be computed with")
-    digits, shift = int(match["whole"] + match["part"]), int(exponent) - len(match["part"])
+    digits, shift = int(match["whole"] + part), int(exponent) - len(part)
     if not digits:
         return Fraction(0)
     if abs(shift) > FRACTION_LIMIT_BITS:

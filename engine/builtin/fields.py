@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from engine.builtin import json_path
-from engine.builtin.one_by_one import RefusedError
+from engine.builtin.json_path import Document, Names
+from engine.builtin.refusal import RefusedError
 from proto.codec import encode
+from proto.json_text import MAX_DEPTH
 
 KEY_LIMIT_CHARACTERS = 1_000
 """A key of a keyed stream. Keys are kept as long as the execution lives; a longer one is no name."""
@@ -29,33 +30,39 @@ class Field:
     def __init__(self, name: str) -> None:
         self.name = name
         self._exact = (name,)
-        self._path = tuple(name.split(".")) if "." in name else None
+        self._path = tuple(name.split(".", MAX_DEPTH)) if "." in name else None
 
-    def find(self, text: bytes) -> bytes | None:
+    @property
+    def paths(self) -> tuple[Names, ...]:
+        """What is looked for, in this order."""
+        return (self._exact,) if self._path is None else (self._exact, self._path)
+
+    def find(self, message: Document) -> bytes | None:
         """The field's JSON text; None where the message is no object or has no such field.
 
         Raises:
             msgspec.DecodeError: the message cannot be read.
+            TooMuchToScanError: that would take too long.
         """
-        found = json_path.find(text, self._exact)
-        return json_path.find(text, self._path) if found is None and self._path else found
+        found = message.find(self._exact)
+        return message.find(self._path) if found is None and self._path else found
 
-    def key(self, text: bytes) -> str | None:
+    def key(self, message: Document) -> str | None:
         """The field as a key: a string as it is, any other scalar as JSON says it; None where it is absent.
 
         Raises:
             RefusedError: it is an object or an array, or too long.
         """
-        found = self.find(text)
+        found = self.find(message)
         return None if found is None else key_text(found, self.name)
 
-    def number(self, text: bytes) -> float | int:
+    def number(self, message: Document) -> float | int:
         """The field as a number; a string that says one counts.
 
         Raises:
             RefusedError: it is absent, not numeric, or beyond ``NUMBER_LIMIT``.
         """
-        found = self.find(text)
+        found = self.find(message)
         number = None if found is None else number_of(found)
         if number is None:
             shown = None if found is None else quoted(found)
@@ -73,8 +80,9 @@ def key_text(text: bytes, name: str) -> str:
     """
     if text[:1] in (b"{", b"["):
         raise RefusedError("InvalidKey", f'field "{name}" is no key: it holds an object or an array')
-    key: str = msgspec.json.decode(text, type=str) if text[:1] == b'"' else text.decode()
-    if len(key) > KEY_LIMIT_CHARACTERS:
+    is_long = len(text) > 6 * KEY_LIMIT_CHARACTERS + 2  # a character has six bytes where it is escaped
+    key: str = "" if is_long else msgspec.json.decode(text, type=str) if text[:1] == b'"' else text.decode()
+    if is_long or len(key) > KEY_LIMIT_CHARACTERS:
         raise RefusedError("InvalidKey", f'field "{name}" is longer than {KEY_LIMIT_CHARACTERS} characters')
     return key
 

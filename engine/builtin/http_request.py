@@ -27,6 +27,7 @@ from engine.builtin.http_answer import (
     public_url,
     read_answer,
 )
+from engine.builtin.json_path import TooMuchToScanError
 from engine.builtin.redirects import BodilessRedirects, open_following
 from engine.builtin.url_template import UrlError, UrlTemplate
 from engine.component import Builtin
@@ -179,8 +180,8 @@ class HttpRequester(Handler):
 
     async def _request(self, value: bytes) -> Outcome:
         try:
-            url = self._template.fill(value, self._query)
-        except (UrlError, msgspec.DecodeError) as error:
+            url = await self._template.fill(value, self._query)
+        except (UrlError, TooMuchToScanError, msgspec.DecodeError) as error:
             return Outcome(error=HandlerError("HttpInvalidUrl", str(error)))
         what = f"{self._method} {url.copy_with(userinfo=b'', query=None, fragment=None)}"  # queries hold keys
         try:

@@ -21,6 +21,7 @@ from engine.builtin import json_path
 from engine.builtin.declaration import declare, error_port, port
 from engine.builtin.jmespath_meter import PATH_LIMIT_CHARACTERS, BudgetSpentError, Path, PathSyntaxError
 from engine.builtin.jmespath_search import SEARCH, Found, answered, request, search
+from engine.builtin.one_by_one import in_turns
 from engine.component import Builtin
 from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
 from proto.component import ConfigField
@@ -87,14 +88,19 @@ class DottedTransform(Handler):
         self._default = default
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._transform(message.value) for message in batch]
+        return await in_turns(batch, self._transform)
 
-    def _transform(self, text: bytes) -> Outcome:
+    async def _transform(self, message: Message) -> tuple[Outcome, int]:
+        document = json_path.Document(message.value)
         try:
-            found = json_path.find(text, self._names)
+            await document.reach((self._names,))
+            found = document.find(self._names)
         except msgspec.DecodeError as error:  # of this message, and not of all that came with it
-            return _refused("MalformedJson", f"This is not JSON: {error}")
-        return Outcome(((0, self._default if found is None or found == b"null" else found),))
+            return _refused("MalformedJson", f"This is not JSON: {error}"), len(message.value)
+        except json_path.TooMuchToScanError as error:
+            return _refused("TooMuchToScan", str(error)), document.scanned_bytes
+        emission = self._default if found is None or found == b"null" else found
+        return Outcome(((0, emission),)), document.scanned_bytes
 
 
 class ExpressionTransform(Handler):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from engine.builtin.one_by_one import RefusedError
+from engine.builtin.refusal import RefusedError
 from engine.lanes import APOCRYPHAL, CANONICAL, NAMES
 from proto.codec import encode
 
@@ -13,6 +13,9 @@ STATE_KEYS = 1_000
 
 STATE_BYTES = 1024 * 1024
 """Keys and JSON text of one node's state: as much as a guest's instance keeps (``stateBytes``)."""
+
+OBJECT_BYTES = 10 * 1024 * 1024
+"""JSON text of an object that is made of several values: as large as a value may be that is injected."""
 
 
 class KeyedState:
@@ -76,5 +79,16 @@ class KeyedState:
 
 
 def object_of(items: Iterator[tuple[str, bytes]]) -> bytes:
-    """The JSON text of an object, from its keys and the JSON texts of its values."""
-    return b"{" + b",".join(b"%b:%b" % (encode(key), text) for key, text in items) + b"}"
+    """The JSON text of an object, from its keys and the JSON texts of its values.
+
+    Raises:
+        RefusedError: it would be longer than ``OBJECT_BYTES``; one value may be asked for under many names.
+    """
+    parts = []
+    room = OBJECT_BYTES
+    for key, text in items:
+        parts.append(b"%b:%b" % (encode(key), text))
+        room -= len(parts[-1]) + 1
+        if room < 0:
+            raise RefusedError("ValueTooLarge", f"The object would have more than {OBJECT_BYTES} bytes")
+    return b"{" + b",".join(parts) + b"}"

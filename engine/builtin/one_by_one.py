@@ -1,66 +1,87 @@
 """The common ground of components that look into each message by itself: a refusal of one is no other's."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 import trio
 
-from engine.handler import Handler, HandlerError, Message, Outcome
-from proto.codec import encode
+from engine.builtin.fields import Field
+from engine.builtin.json_path import LARGE_BYTES, Document, TooMuchToScanError, Wanted
+from engine.builtin.refusal import RefusedError
+from engine.handler import Handler, Message, Outcome
 
 BYTES_AT_ONCE = 256 * 1024
-"""Bytes of messages after which other tasks may run: one to two milliseconds of looking for fields."""
+"""Bytes after which other tasks may run: one to two milliseconds of looking for fields."""
 
 
-class RefusedError(Exception):
-    """A message that a component cannot take.
+async def in_turns(
+    batch: Sequence[Message], attempt: Callable[[Message], Awaitable[tuple[Outcome, int]]]
+) -> list[Outcome]:
+    """The outcomes of a batch, one after another, with turns for others in between.
 
     Args:
-        name: the kind of error, such as ``NotNumeric``.
-        message: one sentence for people.
-        details: further fields of the error value. ``error`` says the message again, because the platform's
-            graphs read it under that name.
+        batch: the messages.
+        attempt: the outcome of one, and the bytes that it took to look through.
     """
-
-    def __init__(self, name: str, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.name = name
-        self.details = encode({"error": message, **details})
-
-    def as_error(self) -> HandlerError:
-        """What leaves the ``error`` port."""
-        return HandlerError(self.name, str(self), details=self.details)
+    outcomes = []
+    room = BYTES_AT_ONCE
+    for message in batch:
+        outcome, work_bytes = await attempt(message)
+        outcomes.append(outcome)
+        room -= work_bytes
+        if room < 0:
+            room = BYTES_AT_ONCE
+            await trio.lowlevel.cancel_shielded_checkpoint()  # what was taken must be told of
+    return outcomes
 
 
 class OneByOne(Handler):
-    """Handles each message of a batch by ``take``, which may raise ``RefusedError`` before it changes anything."""
+    """Handles each message of a batch by ``take``, which may raise ``RefusedError`` before it changes anything.
+
+    Args:
+        fields: what is looked for in each message.
+        beside_bytes: what a message costs beside looking through it, as so many bytes to look through.
+    """
+
+    def __init__(self, fields: Iterable[Field] = (), beside_bytes: int = 0) -> None:
+        self._paths = [names for field in fields for names in field.paths]
+        self._wanted = Wanted(self._paths)
+        self._beside_bytes = beside_bytes
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        outcomes = []
-        room = BYTES_AT_ONCE
-        for message in batch:
-            outcomes.append(self._attempt(message))
-            room -= len(message.value)
-            if room < 0:
-                room = BYTES_AT_ONCE
-                await trio.lowlevel.cancel_shielded_checkpoint()  # what was taken must be told of
-        return outcomes
+        return await in_turns(batch, self._attempt)
 
-    def take(self, message: Message) -> Outcome:
+    def take(self, message: Message, document: Document) -> Outcome:
         """What one message leads to.
+
+        Args:
+            message: the message.
+            document: its value, to be looked into.
 
         Raises:
             RefusedError: it cannot be taken.
             msgspec.DecodeError: its text cannot be read, such as a number beyond all bounds.
+            TooMuchToScanError: the fields are too many and too deep for so large a message.
         """
         raise NotImplementedError
 
-    def _attempt(self, message: Message) -> Outcome:
+    async def _attempt(self, message: Message) -> tuple[Outcome, int]:
+        size_bytes = len(message.value)
+        document = Document(message.value, self._wanted)
+        if size_bytes > LARGE_BYTES:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, TooMuchToScanError):  # it will be told below
+                await document.reach(self._paths)
+        outcome = self._outcome(message, document)
+        return outcome, max(size_bytes, document.scanned_bytes) + self._beside_bytes
+
+    def _outcome(self, message: Message, document: Document) -> Outcome:
         try:
-            return self.take(message)
+            return self.take(message, document)
         except RefusedError as error:
             return Outcome(error=error.as_error())
+        except TooMuchToScanError as error:
+            return Outcome(error=RefusedError("TooMuchToScan", str(error)).as_error())
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refusal = RefusedError("MalformedJson", f"The message cannot be read: {error}")
             return Outcome(error=refusal.as_error())

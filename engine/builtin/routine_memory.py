@@ -7,9 +7,10 @@ import msgspec
 
 from engine.builtin import json_path
 from engine.builtin.declaration import port
-from engine.builtin.routine_message import RoutineMessage, VariablesLimitError, read_message
-from engine.builtin.routine_step import declare_step, defaults_of, model_missing, passing, refused
-from engine.builtin.routine_template import FilledTooLongError, Template
+from engine.builtin.one_by_one import in_turns
+from engine.builtin.routine_message import RoutineMessage, read_message
+from engine.builtin.routine_step import REFUSALS, declare_step, defaults_of, model_missing, passing, refusal_of
+from engine.builtin.routine_template import Template
 from engine.component import Builtin
 from engine.handler import Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
@@ -63,27 +64,27 @@ class Remember(Handler):
         self._names = names
         self._given = given
         self._defaults = defaults
+        self._work_bytes = given.work_bytes if isinstance(given, Template) else len(given or b"")
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._remember(message.value) for message in batch]
+        return await in_turns(batch, self._remember)
 
-    def _remember(self, text: bytes) -> Outcome:
+    async def _remember(self, message: Message) -> tuple[Outcome, int]:
+        work_bytes = len(message.value) + self._work_bytes
         try:
-            message = read_message(text)
-            return Outcome(((0, message.remembering(self._key, self._wanted(message)).encoded()),))
-        except msgspec.DecodeError as error:
-            return refused("MalformedJson", f"This is not JSON: {error}")
-        except FilledTooLongError as error:
-            return refused("ContentTooLong", str(error))
-        except VariablesLimitError as error:
-            return refused("TooManyVariables", str(error))
+            read = read_message(message.value)
+            return Outcome(((0, read.remembering(self._key, await self._wanted(read)).encoded()),)), work_bytes
+        except REFUSALS as error:
+            return refusal_of(error), work_bytes
 
-    def _wanted(self, message: RoutineMessage) -> bytes:
+    async def _wanted(self, message: RoutineMessage) -> bytes:
         if isinstance(self._given, bytes):
             return self._given
         if self._given is not None:
-            return encode(self._given.fill(message, self._defaults).text)
-        found = json_path.find(bytes(message.value), self._names)
+            return encode((await self._given.fill(message, self._defaults)).text)
+        document = json_path.Document(bytes(message.value))
+        await document.reach((self._names,))
+        found = document.find(self._names)
         return b"null" if found is None else found
 
 
@@ -100,13 +101,16 @@ class Recall(Handler):
         self._default = default
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._recall(message.value) for message in batch]
+        return await in_turns(batch, self._recall)
 
-    def _recall(self, text: bytes) -> Outcome:
+    async def _recall(self, message: Message) -> tuple[Outcome, int]:
         try:
-            message = read_message(text)
-        except msgspec.DecodeError as error:
-            return refused("MalformedJson", f"This is not JSON: {error}")
+            return self._recalled(message.value), len(message.value) + len(self._default or b"")
+        except REFUSALS as error:
+            return refusal_of(error), len(message.value)
+
+    def _recalled(self, text: bytes) -> Outcome:
+        message = read_message(text)
         held = message.variables.get(self._key)
         if held is None and self._default is None:
             return Outcome(((_MISSING, text),))

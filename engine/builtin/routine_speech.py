@@ -10,9 +10,18 @@ from typing import Any
 import msgspec
 
 from engine.builtin.declaration import port
+from engine.builtin.one_by_one import in_turns
 from engine.builtin.routine_message import read_message
-from engine.builtin.routine_step import LLM, declare_step, defaults_of, model_missing, passing, refused
-from engine.builtin.routine_template import FilledTooLongError, Template
+from engine.builtin.routine_step import (
+    LLM,
+    REFUSALS,
+    declare_step,
+    defaults_of,
+    model_missing,
+    passing,
+    refusal_of,
+)
+from engine.builtin.routine_template import Template
 from engine.component import Builtin
 from engine.handler import Handler, InstanceContext, LogLine, Message, Outcome
 from proto.codec import encode
@@ -62,15 +71,17 @@ class Say(Handler):
         self._defaults = defaults
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._say(message.value) for message in batch]
+        return await in_turns(batch, self._say)
 
-    def _say(self, text: bytes) -> Outcome:
+    async def _say(self, message: Message) -> tuple[Outcome, int]:
+        work_bytes = len(message.value) + self._template.work_bytes
         try:
-            filled = self._template.fill(read_message(text), self._defaults)
-        except msgspec.DecodeError as error:
-            return refused("MalformedJson", f"This is not JSON: {error}")
-        except FilledTooLongError as error:
-            return refused("ContentTooLong", str(error))
+            return await self._said(message.value), work_bytes
+        except REFUSALS as error:
+            return refusal_of(error), work_bytes
+
+    async def _said(self, text: bytes) -> Outcome:
+        filled = await self._template.fill(read_message(text), self._defaults)
         said = encode({"type": "say", "content": filled.text})
         logs = [LogLine("warn", f"Nothing fills {{{name}}}") for name in filled.missing]
         return Outcome(((_SAID, said), (0, text)), logs)

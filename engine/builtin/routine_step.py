@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 
 from engine.builtin.declaration import declare, error_port, port
+from engine.builtin.json_path import TooMuchToScanError
+from engine.builtin.routine_message import VariablesLimitError
+from engine.builtin.routine_template import FilledTooLongError
 from engine.handler import Handler, HandlerError, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ComponentDefinition, ConfigField, Port
@@ -65,6 +68,22 @@ def defaults_of(context: InstanceContext) -> dict[str, msgspec.Raw]:
 def refused(name: str, message: str) -> Outcome:
     """The outcome of a message that a step does not take."""
     return Outcome(error=HandlerError(name, message))
+
+
+REFUSALS = (msgspec.DecodeError, FilledTooLongError, VariablesLimitError, TooMuchToScanError)
+"""What is wrong with a message that a step looks into."""
+
+_NAMES = {
+    FilledTooLongError: "ContentTooLong",
+    VariablesLimitError: "TooManyVariables",
+    TooMuchToScanError: "TooMuchToScan",
+}
+
+
+def refusal_of(error: Exception) -> Outcome:
+    """The outcome of a message with which one of ``REFUSALS`` is wrong."""
+    name = _NAMES.get(type(error))
+    return refused(name, str(error)) if name else refused("MalformedJson", f"This is not JSON: {error}")
 
 
 class Refusing(Handler):

@@ -18,6 +18,9 @@ FILLED_LIMIT_BYTES = 64 * 1024
 PLACEHOLDERS_LIMIT = 200
 """Placeholders of one template. Each is looked for in each message, and many messages may come at once."""
 
+_PLACEHOLDER_BYTES = 512
+"""What a placeholder costs beside looking through the message, as bytes of it."""
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -50,6 +53,12 @@ class Template:
                 self._paths.append(names)
                 end = match.end()
         self._pieces.append(text[end:])
+        self._wanted = Lookup.wanted(self._paths)
+
+    @property
+    def work_bytes(self) -> int:
+        """What a filling costs beside looking through the message, as bytes of it."""
+        return _PLACEHOLDER_BYTES * len(self._paths)
 
     def problems(self, key: str) -> list[Problem]:
         """Why a graph whose node is configured with this text under ``key`` is refused."""
@@ -62,24 +71,25 @@ class Template:
             return [Problem("config.too_many_placeholders", key, message)]
         return []
 
-    def fill(self, message: RoutineMessage, defaults: dict[str, msgspec.Raw]) -> Filled:
+    async def fill(self, message: RoutineMessage, defaults: dict[str, msgspec.Raw]) -> Filled:
         """The text for one message: strings as they are, everything else as JSON.
 
         Raises:
             FilledTooLongError: it is longer than ``FILLED_LIMIT_BYTES``.
             msgspec.DecodeError: the message is no JSON.
+            TooMuchToScanError: the placeholders are too many and too deep for so large a message.
         """
         parts: list[str] = []
         missing: list[str] = []
         size_bytes = 0
-        lookup = Lookup(message, defaults)
+        lookup = Lookup(message, defaults, self._wanted)
         found: dict[tuple[str, ...], bytes | None] = {}
         for piece, names in zip(self._pieces, [*self._paths, None], strict=True):
             parts.append(piece)
             if names is None:
                 continue
             if names not in found:
-                found[names] = lookup.find(names)
+                found[names] = await lookup.find(names)
             text = found[names]
             if text is None:
                 missing.append(".".join(names))

@@ -9,9 +9,11 @@ from typing import Any
 
 from engine.builtin.declaration import declare, error_port, port
 from engine.builtin.fields import Field
+from engine.builtin.json_path import Document
 from engine.builtin.logger import LOGGED_PREFIX_LIMIT_CHARACTERS, shown
-from engine.builtin.one_by_one import OneByOne, RefusedError
+from engine.builtin.one_by_one import OneByOne
 from engine.builtin.platform_io import LEVELS
+from engine.builtin.refusal import RefusedError
 from engine.component import Builtin, Component
 from engine.handler import Handler, InstanceContext, LogLine, Message, Outcome
 from engine.lanes import NAMES
@@ -107,9 +109,10 @@ class MetricSink(OneByOne):
         self._name = context.config["name"]
         self._labels = context.config["labels"]
         self._field = Field(context.config["valueField"])
+        super().__init__((self._field,))
 
-    def take(self, message: Message) -> Outcome:
-        number = self._field.number(message.value)
+    def take(self, message: Message, document: Document) -> Outcome:
+        number = self._field.number(document)
         point = MetricPoint(self._place, self._name, float(number), self._labels, message.lane)
         if not self._sink.metric(point):
             raise RefusedError("SinkUnavailable", f"the metric {self._name} could not be written")
@@ -126,8 +129,9 @@ class LogSink(OneByOne):
         self._level = context.config["level"]
         prefix = context.config["message"][:LOGGED_PREFIX_LIMIT_CHARACTERS]
         self._prefix = f"{prefix} " if prefix else ""
+        super().__init__()
 
-    def take(self, message: Message) -> Outcome:
+    def take(self, message: Message, _document: Document) -> Outcome:
         text = self._prefix + shown(message.value)
         if not self._sink.line(SinkLine(self._place, self._level, text, message.lane)):
             raise RefusedError("SinkUnavailable", "the line could not be written")

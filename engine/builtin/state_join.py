@@ -5,8 +5,10 @@ from typing import Any
 
 from engine.builtin.declaration import declare, error_port, port
 from engine.builtin.fields import Field
+from engine.builtin.json_path import Document
 from engine.builtin.keyed_state import KeyedState, object_of
-from engine.builtin.one_by_one import OneByOne, RefusedError
+from engine.builtin.one_by_one import OneByOne
+from engine.builtin.refusal import RefusedError
 from engine.component import Builtin
 from engine.handler import NOTHING, InstanceContext, Message, Outcome
 from proto.codec import encode
@@ -77,12 +79,13 @@ class Join(OneByOne):
         self._key_field = Field(key_field)
         self._value_field = Field(value_field)
         self._values = KeyedState()
+        super().__init__((self._key_field, self._value_field))
 
-    def take(self, message: Message) -> Outcome:
-        key = self._key_field.key(message.value)
+    def take(self, message: Message, document: Document) -> Outcome:
+        key = self._key_field.key(document)
         fields = self._fields_of.get(key, ()) if key is not None else ()
         if fields:
-            value = self._value_field.find(message.value)
+            value = self._value_field.find(document)
             if value is None:
                 text = f'the message of key {key} has no field "{self._value_field.name}"'
                 raise RefusedError("MissingValue", text)

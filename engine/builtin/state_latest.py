@@ -2,6 +2,7 @@
 
 from engine.builtin.declaration import declare, port
 from engine.builtin.fields import Field
+from engine.builtin.json_path import Document
 from engine.builtin.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState, object_of
 from engine.builtin.one_by_one import OneByOne
 from engine.component import Builtin
@@ -45,9 +46,10 @@ class Latest(OneByOne):
     def __init__(self, key_field: str) -> None:
         self._field = Field(key_field)
         self._messages = KeyedState()
+        super().__init__((self._field,))
 
-    def take(self, message: Message) -> Outcome:
-        key = self._field.key(message.value)
+    def take(self, message: Message, document: Document) -> Outcome:
+        key = self._field.key(document)
         if key is not None:
             self._messages.put(key, message.value, message.lane)
         snapshot = object_of(self._messages.items())

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.builtin.declaration import declare, error_port, port
 from engine.builtin.fields import Field, number_json
+from engine.builtin.json_path import Document
 from engine.builtin.one_by_one import OneByOne
 from engine.component import Builtin
 from engine.handler import InstanceContext, Message, Outcome
@@ -90,11 +91,12 @@ class Rollup(OneByOne):
         self._op = op
         self._key_field = Field(key_field)
         self._value_field = Field(value_field)
+        super().__init__((self._key_field, self._value_field))
 
-    def take(self, message: Message) -> Outcome:
-        key = self._key_field.key(message.value)
+    def take(self, message: Message, document: Document) -> Outcome:
+        key = self._key_field.key(document)
         if key is not None and key in self._numbers:
-            self._numbers[key] = (self._value_field.number(message.value), message.lane)
+            self._numbers[key] = (self._value_field.number(document), message.lane)
         present = [entry for entry in self._numbers.values() if entry is not None]
         missing = [name for name, entry in self._numbers.items() if entry is None]
         lane = APOCRYPHAL if missing else max([message.lane, *(lane for _, lane in present)])

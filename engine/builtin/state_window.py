@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.builtin.declaration import declare, error_port, port
 from engine.builtin.fields import Field, number_json
+from engine.builtin.json_path import Document
 from engine.builtin.one_by_one import OneByOne
 from engine.component import Builtin
 from engine.handler import InstanceContext, Message, Outcome
@@ -120,9 +121,10 @@ class WindowHandler(OneByOne):
     def __init__(self, size: int, field: str) -> None:
         self._field = Field(field)
         self._window = Window(size)
+        super().__init__((self._field,))
 
-    def take(self, message: Message) -> Outcome:
-        self._window.push(self._field.number(message.value), message.lane)
+    def take(self, message: Message, document: Document) -> Outcome:
+        self._window.push(self._field.number(document), message.lane)
         return Outcome(((0, encode(self._window.summary())),), lanes=(self._window.lane,))
 
     def state(self) -> Mapping[str, bytes]:

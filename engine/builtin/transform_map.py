@@ -5,8 +5,10 @@ from typing import Any
 
 from engine.builtin.declaration import declare, error_port, port
 from engine.builtin.fields import Field
+from engine.builtin.json_path import Document
 from engine.builtin.keyed_state import object_of
-from engine.builtin.one_by_one import OneByOne, RefusedError
+from engine.builtin.one_by_one import OneByOne
+from engine.builtin.refusal import RefusedError
 from engine.component import Builtin
 from engine.handler import Handler, InstanceContext, Message, Outcome
 from proto.component import ConfigField
@@ -14,6 +16,9 @@ from proto.problem import Problem
 
 MAPPED_FIELDS = 1_000
 """Fields of one mapping: each is looked for in every message."""
+
+_FIELD_BYTES = 256
+"""What a field of the mapping costs beside looking through the message, as bytes of it."""
 
 DEFINITION = declare(
     "symbia.transform.map",
@@ -55,14 +60,15 @@ class MapFields(OneByOne):
 
     def __init__(self, mapping: Mapping[str, str]) -> None:
         self._fields = [(new, Field(old)) for new, old in mapping.items()]
+        super().__init__((field for _, field in self._fields), _FIELD_BYTES * len(mapping))
 
-    def take(self, message: Message) -> Outcome:
+    def take(self, message: Message, document: Document) -> Outcome:
         text = message.value
         if text.lstrip()[:1] != b"{":
             raise RefusedError("NotAnObject", "map expects an object")
         if not self._fields:
             return Outcome(((0, text),))
-        found = ((new, field.find(text)) for new, field in self._fields)
+        found = ((new, field.find(document)) for new, field in self._fields)
         return Outcome(((0, object_of((new, old) for new, old in found if old is not None)),))
 
 

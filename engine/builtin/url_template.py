@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from engine.builtin import json_path
+from engine.builtin.json_path import Document, Wanted, fields
 
 URL_LIMIT_CHARACTERS = 8_000
 """Length of a URL. Many servers refuse longer ones."""
@@ -43,7 +43,7 @@ class UrlTemplate:
         self._names: list[tuple[str, ...]] = []
         end = 0
         for match in _PLACEHOLDER.finditer(text):
-            names = json_path.fields(match[1])
+            names = fields(match[1])
             if names is None:
                 raise UrlError(f"The placeholder {match[0]} is no dotted path, such as {{user.id}}")
             self._pieces.append(text[end : match.start()])
@@ -53,21 +53,26 @@ class UrlTemplate:
         if any(brace in piece for piece in self._pieces for brace in "{}"):
             raise UrlError("It has a brace without its partner; write %7B for { and %7D for }")
         _parsed("x".join(self._pieces))
+        self._wanted = Wanted(self._names)
 
-    def fill(self, value: bytes, query: Mapping[str, str | list[str]]) -> httpx.URL:
+    async def fill(self, value: bytes, query: Mapping[str, str | list[str]]) -> httpx.URL:
         """The URL for one message, with ``query`` added to its own.
 
         Raises:
             UrlError: the message lacks a field, a field fits no URL, or the URL becomes too long.
             msgspec.DecodeError: the value is no JSON.
+            TooMuchToScanError: the fields are too many and too deep for so large a message.
         """
+        document = Document(value, self._wanted)
+        await document.reach(self._names)
         text = self._pieces[0]
         for names, piece in zip(self._names, self._pieces[1:], strict=True):
-            content = _plain(names, json_path.find(value, names))
+            content = _plain(names, document.find(names))
             if not _in_query(text) and (not content or _DOT_SEGMENT.search("/" + content)):
                 shown = content[:100]
                 raise UrlError(f"{_braced(names)} cannot be filled with {shown!r}: it would name another path")
             text += quote(content, safe="") + piece
+            _check_length(text)
         url = _parsed(text)
         return url.copy_merge_params(query) if query else url
 
@@ -85,12 +90,17 @@ def _plain(names: Sequence[str], found: bytes | None) -> str:
     if found is None or found[:1] in (b"{", b"[", b"n"):
         kind = "nothing" if found is None else {b"{": "an object", b"[": "an array"}.get(found[:1], "null")
         raise UrlError(f"{_braced(names)} needs a string, a number or a boolean; the message has {kind} there")
+    _check_length(found)
     return msgspec.json.decode(found, type=str) if found[:1] == b'"' else found.decode()
 
 
-def _parsed(text: str) -> httpx.URL:
+def _check_length(text: str | bytes) -> None:
     if len(text) > URL_LIMIT_CHARACTERS:
         raise UrlError(f"It has {len(text)} characters; {URL_LIMIT_CHARACTERS} are allowed")
+
+
+def _parsed(text: str) -> httpx.URL:
+    _check_length(text)
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError) as error:

@@ -8,6 +8,8 @@ import msgspec
 import trio
 from hypothesis import strategies as st
 
+from engine.builtin.json_path import Document
+from engine.builtin.one_by_one import OneByOne
 from engine.component import Component, input_names, outputs_of
 from engine.handler import Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
@@ -18,6 +20,11 @@ JSON_VALUES = st.recursive(
     max_leaves=12,
 )
 """Values as JSON can say them."""
+
+
+def taken(handler: OneByOne, message: Message) -> Outcome:
+    """What one message leads to."""
+    return handler.take(message, Document(message.value))
 
 
 class Driver:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin.fields import Field, number_json, number_of, quoted
-from engine.builtin.one_by_one import RefusedError
+from engine.builtin.json_path import Document
+from engine.builtin.refusal import RefusedError
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from engine.builtin.one_by_one import RefusedError
 )
 def test_a_field_is_found_by_its_name_or_its_path(name: str, message: bytes, found: bytes | None) -> None:
     """The exact name goes before the dotted path, and the text is kept as it stands."""
-    assert Field(name).find(message) == found
+    assert Field(name).find(Document(message)) == found
 
 
 @pytest.mark.parametrize(
@@ -45,14 +46,14 @@ def test_a_field_is_found_by_its_name_or_its_path(name: str, message: bytes, fou
 )
 def test_scalars_are_keys(message: Any, key: str | None) -> None:
     """A string is a key as it is, any other scalar as JSON spells it."""
-    assert Field("k").key(msgspec.json.encode(message)) == key
+    assert Field("k").key(Document(msgspec.json.encode(message))) == key
 
 
 @pytest.mark.parametrize("value", [{}, [], "k" * 1001])
 def test_what_is_no_name_is_no_key(value: Any) -> None:
     """Objects, arrays and endless texts are refused."""
     with pytest.raises(RefusedError):
-        Field("k").key(msgspec.json.encode({"k": value}))
+        Field("k").key(Document(msgspec.json.encode({"k": value})))
 
 
 @given(st.floats(-1e300, 1e300) | st.integers(-(2**63), 2**63 - 1))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState, object_of
-from engine.builtin.one_by_one import RefusedError
+from engine.builtin.refusal import RefusedError
 from engine.lanes import APOCRYPHAL, CANONICAL
 
 KEYS = st.text(max_size=4)

@@ -99,7 +99,9 @@ def test_variables_are_bounded_in_number_and_size() -> None:
         ("value.name.first", None),
     ],
 )
-def test_a_path_leads_to_variables_first(path: str, found: bytes | None) -> None:
+async def test_a_path_leads_to_variables_first(path: str, found: bytes | None) -> None:
     """A bare name is a variable if there is one, set or by default, and else a field of the value."""
     message = read_message(b'{"value":{"name":"in the value","only":1.10},"variables":{"name":{"first":"Ann"}}}')
-    assert Lookup(message, {"default": msgspec.Raw(b"0")}).find(tuple(path.split("."))) == found
+    names = tuple(path.split("."))
+    lookup = Lookup(message, {"default": msgspec.Raw(b"0")}, Lookup.wanted([names]))
+    assert await lookup.find(names) == found

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +20,13 @@ from proto.codec import encode
 from tests.engine.builtin.harness import JSON_VALUES
 
 
+def filled_by(text: str, message: RoutineMessage) -> Filled:
+    filled: Filled = trio.run(Template(text).fill, message, {})
+    return filled
+
+
 def fill(text: str, value: Any) -> Filled:
-    return Template(text).fill(read_message(encode(value)), {})
+    return filled_by(text, read_message(encode(value)))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,6 @@ def test_any_text_is_filled_with_any_value(text: str, value: Any) -> None:
 def test_a_value_that_is_no_json_is_refused() -> None:
     """Broken JSON text raises the documented error, and only where the text looks inside."""
     message = RoutineMessage(msgspec.Raw(b'{"a"'), {})
-    assert Template("plain").fill(message, {}).text == "plain"
+    assert filled_by("plain", message).text == "plain"
     with pytest.raises(msgspec.DecodeError):
-        Template("{a}").fill(message, {})
+        filled_by("{a}", message)

@@ -14,7 +14,7 @@ from engine.builtin.state_latest import LATEST, Latest
 from engine.builtin.state_rollup import EXPECTED_KEYS, ROLLUP, Rollup
 from engine.handler import Message, Outcome
 from engine.lanes import APOCRYPHAL, CANONICAL
-from tests.engine.builtin.harness import driven, places
+from tests.engine.builtin.harness import driven, places, taken
 
 KEYED = st.tuples(st.sampled_from("abcd"), st.integers(-1000, 1000) | st.floats(-1e6, 1e6), st.integers(0, 1))
 
@@ -40,7 +40,7 @@ def test_latest_is_a_dictionary(stream: list[tuple[str, float, int]]) -> None:
         model[key] = (sent, lane)
         snapshot = {name: kept for name, (kept, _) in model.items()}
         tightest = max(kept for _, kept in model.values())
-        assert emitted(handler.take(message(sent, lane))) == [(0, sent, lane), (1, snapshot, tightest)]
+        assert emitted(taken(handler, message(sent, lane))) == [(0, sent, lane), (1, snapshot, tightest)]
 
 
 async def test_what_has_no_key_passes_and_is_not_remembered() -> None:
@@ -77,7 +77,7 @@ def test_join_is_a_dictionary(stream: list[tuple[str, float, int]], select: dict
     """It is pending until every field has its value, then leaves on every update, as canonical as the least."""
     handler, model = Join(select, "key", "value"), dict[str, tuple[float, int]]()
     for key, value, lane in stream:
-        outcome = handler.take(message({"key": key, "value": value}, lane))
+        outcome = taken(handler, message({"key": key, "value": value}, lane))
         if key in select.values():
             model[key] = (value, lane)
         missing = [name for name, wanted in select.items() if wanted not in model]
@@ -119,7 +119,7 @@ def test_rollup_is_an_aggregate_of_a_dictionary(stream: list[tuple[str, float, i
     expected = ["a", "b", "c"]
     handler, model = Rollup(expected, op, "key", "value"), dict[str, tuple[float, int]]()
     for key, value, lane in stream:
-        outcome = handler.take(message({"key": key, "value": value}, lane))
+        outcome = taken(handler, message({"key": key, "value": value}, lane))
         if key in expected:
             model[key] = (value, lane)
         ((port, found, found_lane),) = emitted(outcome)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.builtin.transform_map import FIELD_MAP, MAPPED_FIELDS, MapFields
 from engine.handler import Message
-from tests.engine.builtin.harness import JSON_VALUES, driven, places
+from tests.engine.builtin.harness import JSON_VALUES, driven, places, taken
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_it_is_a_dictionary_comprehension(message: dict[str, Any], mapping: dict
     paths = {new: old for new, old in mapping.items() if "." not in old}
     if not paths:
         return
-    (emission,) = MapFields(paths).take(Message(0, msgspec.json.encode(message))).emissions
+    (emission,) = taken(MapFields(paths), Message(0, msgspec.json.encode(message))).emissions
     expected = {new: message[old] for new, old in paths.items() if old in message}
     assert msgspec.json.decode(emission[1]) == expected
 
