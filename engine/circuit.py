@@ -180,19 +180,27 @@ class Circuit:
         for lost in dropped:
             edge = self.edges[lost.edge]
             edge.dropped += 1
-            edge.taken += 1
+            edge.take(1)
         if dropped:
             for observer in self._observers:
                 observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
             self.in_flight.finish(len(dropped))
 
-    def note_taken(self, node: CompiledNode, batch: Sequence[Message]) -> None:
-        """Count messages that a node has just taken from its inbox, by the edges that they came along."""
-        came_along = [message.edge for message in batch]
-        for index in node.incoming:
-            edge = self.edges[index]
-            edge.peak = max(edge.peak, edge.sent - edge.taken)
-            edge.taken += came_along.count(index)
+    def note_taken(self, batch: Sequence[Message]) -> None:
+        """Count messages that a node has just taken from its inbox, by the edges that they came along.
+
+        No other edge is looked at: a node may have thousands, and the queue of one only grows until its own next
+        message is taken, so its peak is seen then.
+        """
+        edges = self.edges
+        if len(batch) == 1:
+            edges[batch[0].edge].take(1)
+            return
+        came_along: dict[int, int] = {}
+        for message in batch:
+            came_along[message.edge] = came_along.get(message.edge, 0) + 1
+        for index, number in came_along.items():
+            edges[index].take(number)
 
     def log(self, node: CompiledNode, line: LogLine) -> None:
         """Keep a handler's log line for inspection, and report it."""

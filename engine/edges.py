@@ -20,6 +20,12 @@ class EdgeCounters:
         """Messages waiting in the target's inbox, or before it."""
         return self.sent - self.taken
 
+    def take(self, count: int) -> None:
+        """Messages leave the target's inbox."""
+        queued = self.sent - self.taken
+        self.peak = max(self.peak, queued)
+        self.taken += count
+
     def begin_wait(self, now: float) -> None:
         """A worker of the source begins to wait for room."""
         if not self._blocked_workers:

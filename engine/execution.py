@@ -11,6 +11,7 @@ import math
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
 import trio
 
 from engine.assembly import assemble
@@ -23,20 +24,27 @@ from engine.ledger import Account
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
 from engine.measurement import measure
-from engine.metrics import summarise
+from engine.metrics import Sums
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.routing import LoadedGraph
+from engine.slices import Steps, at_once, in_slices
+from engine.snapshots import Remains, metrics_of, read_instances, read_metrics, read_sums
 from engine.wallclock import WallClock
 from proto.execution import (
     Completion,
     ExecutionError,
+    ExecutionMetrics,
     ExecutionSnapshot,
     ExecutionState,
     InjectionReceipt,
+    InstanceSnapshot,
+    ListedExecution,
     LogEntry,
 )
 from proto.statistics import ExecutionStatistics
 from workers.pool import Pool
+
+_NO_METRICS = ExecutionMetrics()
 
 
 class Execution:
@@ -87,13 +95,15 @@ class Execution:
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
-        self._created_at = clock.timestamp()
+        self.created_at = clock.timestamp()
+        self.graph_id = graph.id
         self._started_at: str | None = None
         self._completed_at: str | None = None
         self._error: ExecutionError | None = None
         self._is_drained = False
         self._input = self._circuit.input
         self._is_pause_told = False
+        self._remains: Remains | None = None
         self.started = trio.Event()
         self.finished = trio.Event()
 
@@ -110,35 +120,68 @@ class Execution:
             scopes.append(self._nursery.cancel_scope)
         return any(scope.cancel_called for scope in scopes)
 
-    def snapshot(self) -> ExecutionSnapshot:
-        """The execution at this moment."""
+    def head(self) -> ExecutionSnapshot:
+        """The execution at this moment; while it lives, without its instances and its metrics."""
+        remains = self._remains
         return ExecutionSnapshot(
             id=self.id,
             graph_id=self.graph.id,
             state=self.state,
-            instances=tuple(instance.snapshot() for instance in self._instances),
-            metrics=summarise(
-                (instance.counters for instance in self._instances),
-                self._circuit.counters,
-                queued=sum(len(inbox) for inbox in self._circuit.inboxes),
-                now=trio.current_time(),
-                epoch_ms=self._clock.milliseconds_at,
-            ),
-            created_at=self._created_at,
+            instances=() if remains is None else remains.instances,
+            metrics=_NO_METRICS if remains is None else remains.metrics,
+            created_at=self.created_at,
             started_at=self._started_at,
             completed_at=self._completed_at,
             error=self._error,
             unprocessed=self._circuit.in_flight.count if self._lifecycle.is_terminal else 0,
         )
 
-    def statistics(self) -> ExecutionStatistics:
+    def read_snapshot(self) -> Steps[ExecutionSnapshot]:
+        """The execution at this moment; its counters may go on while they are read."""
+        return self._read(self.head(), with_instances=True)
+
+    def read_metrics(self) -> Steps[ExecutionSnapshot]:
+        """The same without its instances."""
+        return self._read(self.head(), with_instances=False)
+
+    def _read(self, head: ExecutionSnapshot, *, with_instances: bool) -> Steps[ExecutionSnapshot]:
+        if self._remains is not None:
+            return head
+        instances: tuple[InstanceSnapshot, ...] = ()
+        if with_instances:
+            instances = yield from read_instances(self._instances)
+        metrics = yield from read_metrics(self._instances, self._circuit, self._clock.milliseconds_at)
+        return msgspec.structs.replace(head, instances=instances, metrics=metrics)
+
+    def read_listed(self) -> Steps[ListedExecution]:
+        """The same for a list."""
+        snapshot = yield from self.read_metrics()
+        return snapshot.listed(len(self.graph.nodes))
+
+    def snapshot(self) -> ExecutionSnapshot:
+        """The execution at this moment, read at once."""
+        return at_once(self.read_snapshot())
+
+    def read_statistics(self) -> Steps[ExecutionStatistics]:
         """Where its messages are at this moment, and what holds them up."""
-        return measure(self.id, self.state, self._circuit, self._instances, self._entrance.held)
+        if self._remains is not None:
+            return msgspec.structs.replace(self._remains.statistics, state=self.state)
+        return (yield from measure(self.id, self.state, self._circuit, self._instances, self._entrance.held))
+
+    def statistics(self) -> ExecutionStatistics:
+        """The same, read at once."""
+        return at_once(self.read_statistics())
 
     @property
     def messages_processed(self) -> int:
         """Messages whose invocation has ended."""
-        return sum(each.counters.invocations - each.counters.retries for each in self._instances)
+        return self._circuit.counters.processed
+
+    @property
+    def sums(self) -> Sums:
+        """What its instances have done together; of an execution that has ended."""
+        assert self._remains is not None  # noqa: S101 - whoever closes the books waits for the end
+        return self._remains.sums
 
     def logs(self) -> list[LogEntry]:
         """The latest log lines of its handlers, oldest first."""
@@ -314,7 +357,17 @@ class Execution:
             self._scope.cancel()  # whatever the end is, no command is taken any more
             self._entrance.end()
             await self._clean_up()
+            with trio.CancelScope(shield=True):
+                self._remains = await in_slices(self._read_remains())
             self._end()
+
+    def _read_remains(self) -> Steps[Remains]:
+        """What is left of the instances, while nobody is shown an end yet."""
+        instances = yield from read_instances(self._instances)
+        sums = yield from read_sums(self._instances)
+        statistics = yield from self.read_statistics()
+        metrics = metrics_of(sums, self._circuit, self._clock.milliseconds_at)
+        return Remains(instances, metrics, sums, statistics)
 
     async def _live(self) -> None:
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
@@ -385,5 +438,6 @@ class Execution:
         self._tell()
 
     def _tell(self) -> None:
+        head = self.head()
         for observer in self._observers:
-            observer.state_changed(self.snapshot())
+            observer.state_changed(head)

@@ -123,7 +123,7 @@ class Instance:
         (handler,) = self._handlers
         while stage.is_whole:
             batch = await self._inbox.take(self._batch_messages)
-            self._circuit.note_taken(self.node, batch)
+            self._circuit.note_taken(batch)
             own = await stage.process(self._place, batch)
             if own:
                 await self._process(handler, own)
@@ -132,7 +132,7 @@ class Instance:
         while True:
             batch = await self._next_batch(handler)
             if batch:
-                self._circuit.note_taken(self.node, batch)
+                self._circuit.note_taken(batch)
                 outcomes = await self._invoke(handler, batch)
                 await self._finish(handler, batch, outcomes)
                 if len(outcomes) < len(batch):
@@ -152,7 +152,7 @@ class Instance:
         while True:
             batch = await self._inbox.take(1)
             number = self._turns.take()
-            self._circuit.note_taken(self.node, batch)
+            self._circuit.note_taken(batch)
             outcomes = await self._invoke(handler, batch)
             if self.node.definition.ordered:
                 await self._turns.wait(number)
@@ -260,8 +260,9 @@ class Instance:
             self._state = "ready"
             circuit.gate.leave()
         ended = trio.current_time()
-        self.counters.count_batch(len(batch), ended - started, ended)
+        self.counters.count_batch(len(outcomes), ended - started, ended)
         circuit.counters.last_activity_seconds = ended
+        circuit.counters.processed += len(outcomes)
         if circuit.call_observers:
             circuit.report_call(self.node, batch, outcomes, started, ended)
         return outcomes
@@ -338,6 +339,7 @@ class Instance:
             await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
             (outcome,) = await self._invoke(handler, [message])
             self.counters.retries += 1
+            self._circuit.counters.processed -= 1
             self.log(outcome.logs)
             if outcome.error is None:
                 await self.outlet.emit_all(outcome, message)

@@ -4,37 +4,54 @@ from collections.abc import Sequence
 
 import trio
 
-from engine.bottleneck import find_bottleneck
+from engine.bottleneck import look_for_bottleneck
 from engine.circuit import Circuit
+from engine.edges import EdgeCounters
 from engine.instance import Instance
-from engine.metrics import percentile_ms
+from engine.metrics import percentiles_ms
+from engine.slices import Steps, paced
 from proto.execution import ExecutionState
+from proto.graph import Edge
 from proto.statistics import EdgeStatistics, ExecutionStatistics, NodeStatistics
+
+_BETWEEN_YIELDS = 25
+"""Nodes or edges that are measured between two yields: a tenth of a millisecond."""
 
 
 def measure(
     execution_id: str, state: ExecutionState, circuit: Circuit, instances: Sequence[Instance], held: int
-) -> ExecutionStatistics:
+) -> Steps[ExecutionStatistics]:
     """All nodes and edges at this moment, and the bottleneck among them."""
     now = trio.current_time()
     started = circuit.counters.started_seconds
     age_seconds = 0.0 if started is None else now - started
-    nodes = tuple(_measure_node(instance, circuit, age_seconds, now) for instance in instances)
-    edges = _measure_edges(circuit, now)
+    nodes = []
+    for instance, is_due in paced(instances, _BETWEEN_YIELDS):
+        nodes.append(_measure_node(instance, circuit, age_seconds, now))
+        if is_due:
+            yield
+    edges = []
+    pairs = enumerate(zip(circuit.graph.definition.edges, circuit.edges, strict=False))
+    for (index, (edge, counters)), is_due in paced(pairs, _BETWEEN_YIELDS):
+        edges.append(_measure_edge(index, edge, counters, now))
+        if is_due:
+            yield
+    bottleneck = yield from look_for_bottleneck(nodes, edges)
     return ExecutionStatistics(
         execution_id=execution_id,
         state=state,
         in_flight=circuit.in_flight.count,
         held=held,
-        nodes=nodes,
-        edges=edges,
-        bottleneck=find_bottleneck(nodes, edges),
+        nodes=tuple(nodes),
+        edges=tuple(edges),
+        bottleneck=bottleneck,
     )
 
 
 def _measure_node(instance: Instance, circuit: Circuit, age_seconds: float, now: float) -> NodeStatistics:
     counters = instance.counters
     inbox = circuit.inboxes[instance.node.index].statistics()
+    p50_ms, p95_ms, p99_ms = percentiles_ms(counters.latencies)
     return NodeStatistics(
         node_id=instance.node.id,
         invocations=counters.invocations,
@@ -42,9 +59,9 @@ def _measure_node(instance: Instance, circuit: Circuit, age_seconds: float, now:
         busy_seconds=round(counters.total_latency_seconds, 6),
         busy_share=round(counters.total_latency_seconds / age_seconds, 4) if age_seconds else 0.0,
         throughput_per_second=round(counters.throughput.per_second(now), 1),
-        p50_latency_ms=percentile_ms(counters.latencies, 50),
-        p95_latency_ms=percentile_ms(counters.latencies, 95),
-        p99_latency_ms=percentile_ms(counters.latencies, 99),
+        p50_latency_ms=p50_ms,
+        p95_latency_ms=p95_ms,
+        p99_latency_ms=p99_ms,
         queued_messages=inbox.waiting_messages,
         queued_bytes=inbox.waiting_bytes,
         peak_messages=inbox.peak_messages,
@@ -53,17 +70,14 @@ def _measure_node(instance: Instance, circuit: Circuit, age_seconds: float, now:
     )
 
 
-def _measure_edges(circuit: Circuit, now: float) -> tuple[EdgeStatistics, ...]:
-    return tuple(
-        EdgeStatistics(
-            index=index,
-            source=str(edge.source),
-            target=str(edge.target),
-            sent=counters.sent,
-            queued=counters.queued,
-            peak=max(counters.peak, counters.queued),
-            dropped=counters.dropped,
-            blocked_seconds=round(counters.blocked_until(now), 6),
-        )
-        for index, (edge, counters) in enumerate(zip(circuit.graph.definition.edges, circuit.edges, strict=False))
+def _measure_edge(index: int, edge: Edge, counters: EdgeCounters, now: float) -> EdgeStatistics:
+    return EdgeStatistics(
+        index=index,
+        source=str(edge.source),
+        target=str(edge.target),
+        sent=counters.sent,
+        queued=counters.queued,
+        peak=max(counters.peak, counters.queued),
+        dropped=counters.dropped,
+        blocked_seconds=round(counters.blocked_until(now), 6),
     )

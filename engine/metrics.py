@@ -1,10 +1,12 @@
 """Counters of instances and executions. Only ``engine.instance`` counts; everybody else reads snapshots."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from engine.latency import LatencyHistogram
 from engine.throughput import Throughput
 from proto.execution import ExecutionMetrics, InstanceMetrics
+
+_UNCALLED = InstanceMetrics()
 
 
 class InstanceCounters:
@@ -46,83 +48,107 @@ class InstanceCounters:
 
     def snapshot(self) -> InstanceMetrics:
         """The counters of now, in the wire's units."""
+        if not self.invocations:
+            return (
+                _UNCALLED
+                if not self.emitted and not self.errors
+                else InstanceMetrics(messages_emitted=self.emitted, error_count=self.errors)
+            )
+        p50_ms, p95_ms, p99_ms = percentiles_ms(self.latencies)
         return InstanceMetrics(
             invocations=self.invocations,
             messages_emitted=self.emitted,
             total_latency_ms=_ms(self.total_latency_seconds),
             avg_latency_ms=_mean_ms(self.total_latency_seconds, self.invocations),
             max_latency_ms=_ms(self.max_latency_seconds),
-            p50_latency_ms=percentile_ms(self.latencies, 50),
-            p95_latency_ms=percentile_ms(self.latencies, 95),
-            p99_latency_ms=percentile_ms(self.latencies, 99),
+            p50_latency_ms=p50_ms,
+            p95_latency_ms=p95_ms,
+            p99_latency_ms=p99_ms,
             error_count=self.errors,
         )
 
 
 class ExecutionCounters:
-    """What an execution counts beside its instances. Times are seconds of Trio's clock, None for never."""
+    """What an execution counts beside its instances. Times are seconds of Trio's clock, None for never.
 
-    __slots__ = ("backpressure_events", "last_activity_seconds", "started_seconds")
+    ``processed`` are messages whose invocation has ended: the sum over its instances, always at hand.
+    """
+
+    __slots__ = ("backpressure_events", "last_activity_seconds", "processed", "started_seconds")
 
     def __init__(self) -> None:
         self.backpressure_events = 0
+        self.processed = 0
         self.started_seconds: float | None = None
         self.last_activity_seconds: float | None = None
 
 
+class Sums:
+    """What the instances of an execution have done together. Latencies are seconds spent in handlers."""
+
+    def __init__(self) -> None:
+        self.latencies = LatencyHistogram()
+        self.invocations = 0
+        self.emitted = 0
+        self.errors = 0
+        self.retries = 0
+        self.total_latency_seconds = 0.0
+        self.max_latency_seconds = 0.0
+        self.per_second = 0.0
+
+    @property
+    def processed(self) -> int:
+        """Messages whose invocation has ended."""
+        return self.invocations - self.retries
+
+    def add(self, counters: InstanceCounters, now: float) -> None:
+        """Add one instance, as it is at ``now``, seconds of Trio's clock."""
+        self.emitted += counters.emitted
+        self.errors += counters.errors
+        if counters.invocations:
+            self.invocations += counters.invocations
+            self.retries += counters.retries
+            self.total_latency_seconds += counters.total_latency_seconds
+            self.max_latency_seconds = max(self.max_latency_seconds, counters.max_latency_seconds)
+            self.per_second += counters.throughput.per_second(now)
+            self.latencies.merge(counters.latencies)
+
+
 def summarise(
-    instances: Iterable[InstanceCounters],
-    execution: ExecutionCounters,
-    *,
-    queued: int,
-    now: float,
-    epoch_ms: Callable[[float | None], int],
+    sums: Sums, execution: ExecutionCounters, *, queued: int, epoch_ms: Callable[[float | None], int]
 ) -> ExecutionMetrics:
     """The metrics of a whole execution.
 
     Args:
-        instances: the counters of each.
-        execution: its own.
+        sums: over its instances.
+        execution: its own counters.
         queued: messages that wait in its inboxes.
-        now: seconds of Trio's clock.
         epoch_ms: turns Trio's time into milliseconds since the epoch.
     """
-    invocations = retries = emitted = errors = 0
-    total = longest = rate = 0.0
-    latencies = LatencyHistogram()
-    for counters in instances:
-        invocations += counters.invocations
-        retries += counters.retries
-        emitted += counters.emitted
-        errors += counters.errors
-        total += counters.total_latency_seconds
-        longest = max(longest, counters.max_latency_seconds)
-        rate += counters.throughput.per_second(now)
-        if counters.invocations:
-            latencies.merge(counters.latencies)
+    p50_ms, p95_ms, p99_ms = percentiles_ms(sums.latencies)
     return ExecutionMetrics(
-        messages_processed=invocations - retries,
-        messages_emitted=emitted,
-        node_invocations=invocations,
-        component_invocations=invocations,
-        total_latency_ms=_ms(total),
-        avg_latency_ms=_mean_ms(total, invocations),
-        max_latency_ms=_ms(longest),
-        p50_latency_ms=percentile_ms(latencies, 50),
-        p95_latency_ms=percentile_ms(latencies, 95),
-        p99_latency_ms=percentile_ms(latencies, 99),
-        error_count=errors,
+        messages_processed=sums.processed,
+        messages_emitted=sums.emitted,
+        node_invocations=sums.invocations,
+        component_invocations=sums.invocations,
+        total_latency_ms=_ms(sums.total_latency_seconds),
+        avg_latency_ms=_mean_ms(sums.total_latency_seconds, sums.invocations),
+        max_latency_ms=_ms(sums.max_latency_seconds),
+        p50_latency_ms=p50_ms,
+        p95_latency_ms=p95_ms,
+        p99_latency_ms=p99_ms,
+        error_count=sums.errors,
         backpressure_events=execution.backpressure_events,
         queued_messages=queued,
-        throughput_per_second=round(rate, 1),
+        throughput_per_second=round(sums.per_second, 1),
         start_time=epoch_ms(execution.started_seconds),
         last_activity_time=epoch_ms(execution.last_activity_seconds),
     )
 
 
-def percentile_ms(latencies: LatencyHistogram, percent: float) -> float:
-    """A percentile in the wire's unit."""
-    return _ms(latencies.percentile_seconds(percent))
+def percentiles_ms(latencies: LatencyHistogram) -> list[float]:
+    """The median and the percentiles 95 and 99, in the wire's unit."""
+    return [_ms(seconds) for seconds in latencies.percentiles_seconds((50, 95, 99))]
 
 
 def _ms(seconds: float) -> float:

@@ -28,11 +28,19 @@ from engine.registry import Registry
 from engine.routing import LoadedGraph
 from engine.sandboxed import open_sandboxes
 from engine.sinks import Sink
+from engine.slices import in_slices
 from engine.source import FetchSource, no_source
 from engine.tally import Figures, Tally, measure_runtime
 from engine.wallclock import WallClock
 from proto.component import ExecutionLimits
-from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState, InjectionReceipt, LogEntry
+from proto.execution import (
+    ExecuteOptions,
+    ExecutionSnapshot,
+    ExecutionState,
+    InjectionReceipt,
+    ListedExecution,
+    LogEntry,
+)
 from proto.message import Injection
 from proto.statistics import ExecutionStatistics, RuntimeTotals
 from workers.bounds import PoolBounds
@@ -210,7 +218,7 @@ class Runtime(Library):
             raise
         if options.inputs is not None:
             execution.begin_with(inputs)
-        return execution.snapshot()
+        return await in_slices(execution.read_snapshot())
 
     def _open_account(self, graph: LoadedGraph, inputs: Sequence[Located]) -> Account:
         """An account that is charged with a new execution and what it begins with.
@@ -247,18 +255,83 @@ class Runtime(Library):
         return self._known(execution_id).owner
 
     def executions(self, *, owner: str | None = None) -> list[ExecutionSnapshot]:
-        """All executions that are under way or kept for inspection, or those of one owner; oldest first."""
+        """All executions that are under way or kept for inspection, or those of one owner; oldest first.
+
+        They are read at once, and large ones take long: a service asks for ``list_executions``.
+        """
+        return [execution.snapshot() for execution in self._all(owner)]
+
+    async def list_executions(
+        self,
+        *,
+        owner: str | None = None,
+        state: ExecutionState | None = None,
+        graph_id: str | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> tuple[list[ListedExecution], int]:
+        """A page of the executions that are under way or kept for inspection, oldest first.
+
+        Only what is on the page is read.
+
+        Args:
+            owner: whose; everybody's when absent.
+            state: only those in it.
+            graph_id: only those of it.
+            offset: how many to leave out.
+            limit: how many to list at most.
+
+        Returns:
+            The page, and how many there are in all.
+        """
+        found = [
+            execution
+            for execution in self._all(owner)
+            if (state is None or execution.state is state) and (graph_id is None or execution.graph_id == graph_id)
+        ]
+        page = found[offset:] if limit is None else found[offset : offset + limit]
+        return [await in_slices(execution.read_listed()) for execution in page], len(found)
+
+    def _all(self, owner: str | None) -> list[Execution | Finished]:
         known: list[Execution | Finished] = [*self._history.records(), *self._executions.values()]
-        wanted = [execution.snapshot() for execution in known if owner in (None, execution.owner)]
-        return sorted(wanted, key=lambda snapshot: snapshot.created_at)
+        wanted = [execution for execution in known if owner in (None, execution.owner)]
+        return sorted(wanted, key=_created_at)
+
+    def underway(self) -> list[str]:
+        """Ids of the executions that have not ended."""
+        return list(self._executions)
 
     def execution(self, execution_id: str) -> ExecutionSnapshot:
-        """One execution at this moment.
+        """One execution at this moment; read at once, as ``executions``.
 
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
         return self._known(execution_id).snapshot()
+
+    def execution_head(self, execution_id: str) -> ExecutionSnapshot:
+        """One execution at this moment; while it lives, without its instances and its metrics.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        return self._known(execution_id).head()
+
+    async def read_execution(self, execution_id: str) -> ExecutionSnapshot:
+        """One execution at this moment, with its instances and its metrics.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        return await in_slices(self._known(execution_id).read_snapshot())
+
+    async def read_metrics(self, execution_id: str) -> ExecutionSnapshot:
+        """One execution at this moment, with its metrics; while it lives, without its instances.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        return await in_slices(self._known(execution_id).read_metrics())
 
     def newest_running(self, graph_id: str) -> str | None:
         """The id of the execution of a graph that was started last, of those that run; None where none does."""
@@ -267,12 +340,20 @@ class Runtime(Library):
         return next((execution.id for execution in running if execution.graph.id == graph_id), None)
 
     def statistics(self, execution_id: str) -> ExecutionStatistics:
-        """Where the messages of an execution are, and what holds them up.
+        """Where the messages of an execution are, and what holds them up; read at once, as ``executions``.
 
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
         return self._known(execution_id).statistics()
+
+    async def read_statistics(self, execution_id: str) -> ExecutionStatistics:
+        """The same, read in slices.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        return await in_slices(self._known(execution_id).read_statistics())
 
     def logs(self, execution_id: str) -> list[LogEntry]:
         """The latest log lines of an execution's handlers, oldest first.
@@ -311,7 +392,7 @@ class Runtime(Library):
         """
         execution = self._underway(execution_id, "pause")
         await execution.pause()
-        return execution.snapshot()
+        return await in_slices(execution.read_snapshot())
 
     async def resume(self, execution_id: str) -> ExecutionSnapshot:
         """Let a paused execution go on, with what it holds first.
@@ -322,7 +403,7 @@ class Runtime(Library):
         """
         execution = self._underway(execution_id, "resume")
         await execution.resume()
-        return execution.snapshot()
+        return await in_slices(execution.read_snapshot())
 
     async def complete(self, execution_id: str) -> ExecutionSnapshot:
         """Tell an execution that no more input is coming; it ends when it has processed what it has.
@@ -333,7 +414,7 @@ class Runtime(Library):
         """
         execution = self._underway(execution_id, "complete")
         execution.complete()
-        return execution.snapshot()
+        return await in_slices(execution.read_snapshot())
 
     async def stop(self, execution_id: str, *, drain: bool = False) -> ExecutionSnapshot:
         """End an execution, at once or after it has drained; return when it has left nothing behind.
@@ -344,7 +425,7 @@ class Runtime(Library):
         """
         execution = self._underway(execution_id, "stop")
         await execution.stop(drain=drain)
-        return execution.snapshot()
+        return await in_slices(execution.read_snapshot())
 
     async def wait_finished(self, execution_id: str) -> ExecutionSnapshot:
         """Wait for the end of an execution, whatever it is.
@@ -355,7 +436,7 @@ class Runtime(Library):
         execution = self._known(execution_id)
         if isinstance(execution, Execution):
             await execution.finished.wait()
-        return execution.snapshot()
+        return await in_slices(execution.read_snapshot())
 
     async def wait_quiescent(self, execution_id: str) -> ExecutionSnapshot:
         """Wait until nothing is in flight in an execution, or it has ended.
@@ -365,7 +446,7 @@ class Runtime(Library):
         """
         execution = self._known(execution_id)
         await execution.wait_quiescent()
-        return execution.snapshot()
+        return await in_slices(execution.read_snapshot())
 
     async def forget_execution(self, execution_id: str) -> None:
         """Stop an execution if it has not ended, and keep nothing of it.
@@ -400,7 +481,7 @@ class Runtime(Library):
     def _underway(self, execution_id: str, command: str) -> Execution:
         execution = self._known(execution_id)
         if isinstance(execution, Finished):
-            raise IllegalTransitionError(execution_id, command, execution.snapshot().state)
+            raise IllegalTransitionError(execution_id, command, execution.state)
         return execution
 
 
@@ -409,3 +490,7 @@ async def _stop_if_running(execution: Execution, *, drain: bool = False) -> None
         await execution.stop(drain=drain)
     except IllegalTransitionError:
         return  # it ended by itself in the same moment
+
+
+def _created_at(execution: Execution | Finished) -> str:
+    return execution.created_at

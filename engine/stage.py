@@ -166,6 +166,7 @@ class Stage:
             if invocations:
                 member.counters.count_batch(invocations, each * invocations, ended)
                 member.counters.emitted += emitted
+                self._circuit.counters.processed += invocations
         self._circuit.counters.last_activity_seconds = ended
         fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * passage.begun)
         self._most = min(max(fitting, 1), self._circuit.limits.batch_messages)

@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from typing import Self
 
 import msgspec
-import trio
 
 from engine.execution import Execution
 from engine.latency import LatencyHistogram
+from engine.metrics import Sums
 from engine.sandboxed import HostStatistics
+from engine.slices import Steps, in_slices
+from engine.snapshots import read_sums
 from proto.execution import ExecutionState
-
-_INSTANCES_AT_ONCE = 100
-"""Instances added up between two looks at other tasks: about a millisecond."""
 
 OWNERS_COUNTED = 10_000
 """Owners whose messages are counted apart. Beyond it those with fewest are forgotten; the sum over all is not."""
@@ -71,29 +70,27 @@ class Tally:
             self.processed_by = Counter(dict(self.processed_by.most_common(OWNERS_COUNTED * 9 // 10)))
         self.unprocessed += execution.circuit.in_flight.count
         self._add_queues(execution)
-        self._add_instances(execution, 0, len(execution.instances))
+        self._add_sums(execution.sums)
 
-    async def add(self, execution: Execution) -> None:
-        """Add what an execution has done so far. Lets other tasks go on in between."""
+    def add(self, execution: Execution) -> Steps[None]:
+        """Add what an execution has done so far."""
         self._add_queues(execution)
-        for start in range(0, len(execution.instances), _INSTANCES_AT_ONCE):
-            self._add_instances(execution, start, start + _INSTANCES_AT_ONCE)
-            await trio.lowlevel.checkpoint()
+        if execution.finished.is_set():  # since the asking began: its books are closed
+            self._add_sums(execution.sums)
+        else:
+            self._add_sums((yield from read_sums(execution.instances)))
 
     def _add_queues(self, execution: Execution) -> None:
         self.backpressure_events += execution.circuit.counters.backpressure_events
         self.dropped += sum(inbox.statistics().dropped_messages for inbox in execution.circuit.inboxes)
 
-    def _add_instances(self, execution: Execution, start: int, end: int) -> None:
-        for instance in execution.instances[start:end]:
-            counters = instance.counters
-            if counters.invocations:
-                self.processed += counters.invocations - counters.retries
-                self.invocations += counters.invocations
-                self.busy_seconds += counters.total_latency_seconds
-                self.latencies.merge(counters.latencies)
-            self.emitted += counters.emitted
-            self.errors += counters.errors
+    def _add_sums(self, sums: Sums) -> None:
+        self.processed += sums.processed
+        self.invocations += sums.invocations
+        self.busy_seconds += sums.total_latency_seconds
+        self.emitted += sums.emitted
+        self.errors += sums.errors
+        self.latencies.merge(sums.latencies)
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -120,16 +117,17 @@ class Load(msgspec.Struct, frozen=True):
     in_flight: int = 0
 
 
-def load_of(executions: Sequence[Execution]) -> Load:
+def load_of(executions: Sequence[Execution]) -> Steps[Load]:
     """What lies in these executions now."""
     states: Counter[ExecutionState] = Counter()
     messages = size = longest = blocked = held = in_flight = 0
     share = 0.0
     for execution in executions:
+        yield
         states[execution.state] += 1
         held += execution.entrance.held
         in_flight += execution.circuit.in_flight.count
-        for node, inbox in zip(execution.graph.nodes, execution.circuit.inboxes, strict=True):
+        for node, inbox in zip(execution.graph.nodes, execution.circuit.inboxes, strict=False):
             if not inbox:
                 continue
             queue = inbox.statistics()
@@ -172,7 +170,7 @@ async def measure_runtime(
         graphs: that are loaded.
     """
     tally = closed.copy()
-    load = load_of(underway)
+    load = await in_slices(load_of(underway))
     for execution in underway:
-        await tally.add(execution)
+        await in_slices(tally.add(execution))
     return Figures(tally, load, sandbox, graphs)

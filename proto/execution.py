@@ -119,6 +119,36 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     error: ExecutionError | None = None
     unprocessed: int = 0
 
+    def listed(self, instance_count: int) -> "ListedExecution":
+        """The same for a list."""
+        return ListedExecution(
+            id=self.id,
+            graph_id=self.graph_id,
+            state=self.state,
+            instance_count=instance_count,
+            metrics=self.metrics,
+            created_at=self.created_at,
+            started_at=self.started_at,
+            completed_at=self.completed_at,
+            error=self.error,
+            unprocessed=self.unprocessed,
+        )
+
+
+class ListedExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One execution in a list; ``instanceCount`` stands in place of the instances."""
+
+    id: str
+    graph_id: str
+    state: ExecutionState
+    instance_count: int
+    metrics: ExecutionMetrics
+    created_at: str
+    started_at: str | None = None
+    completed_at: str | None = None
+    error: ExecutionError | None = None
+    unprocessed: int = 0
+
 
 class LogEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One line that a handler logged. ``timestamp`` is ISO 8601 in UTC, ``meta`` whatever the author added."""

@@ -15,7 +15,14 @@ from engine.routing import LoadedGraph
 from engine.runtime import Runtime
 from engine.tally import Figures
 from proto.component import ComponentDefinition
-from proto.execution import ExecuteOptions, ExecutionSnapshot, InjectionReceipt, LogEntry
+from proto.execution import (
+    ExecuteOptions,
+    ExecutionSnapshot,
+    ExecutionState,
+    InjectionReceipt,
+    ListedExecution,
+    LogEntry,
+)
 from proto.message import Injection
 from proto.problem import Problem
 from proto.statistics import ExecutionStatistics, RuntimeTotals
@@ -134,6 +141,28 @@ class CallersRuntime(Runtime):
             return []
         return self._runtime.executions(owner=caller.org)
 
+    async def list_executions(
+        self,
+        *,
+        owner: str | None = None,
+        state: ExecutionState | None = None,
+        graph_id: str | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> tuple[list[ListedExecution], int]:
+        caller = self._caller()
+        if not caller.sees_all:
+            if caller.org is None or owner not in (None, caller.org):
+                return [], 0
+            owner = caller.org
+        return await self._runtime.list_executions(
+            owner=owner, state=state, graph_id=graph_id, offset=offset, limit=limit
+        )
+
+    def underway(self) -> list[str]:
+        caller = self._caller()
+        return [each for each in self._runtime.underway() if caller.sees(self._runtime.owner_of(each))]
+
     def owner_of(self, execution_id: str) -> str:
         return self._see_execution(execution_id)
 
@@ -145,9 +174,25 @@ class CallersRuntime(Runtime):
         self.graph(graph_id)
         return self._runtime.newest_running(graph_id)
 
+    def execution_head(self, execution_id: str) -> ExecutionSnapshot:
+        self._see_execution(execution_id)
+        return self._runtime.execution_head(execution_id)
+
     def statistics(self, execution_id: str) -> ExecutionStatistics:
         self._see_execution(execution_id)
         return self._runtime.statistics(execution_id)
+
+    async def read_execution(self, execution_id: str) -> ExecutionSnapshot:
+        self._see_execution(execution_id)
+        return await self._runtime.read_execution(execution_id)
+
+    async def read_metrics(self, execution_id: str) -> ExecutionSnapshot:
+        self._see_execution(execution_id)
+        return await self._runtime.read_metrics(execution_id)
+
+    async def read_statistics(self, execution_id: str) -> ExecutionStatistics:
+        self._see_execution(execution_id)
+        return await self._runtime.read_statistics(execution_id)
 
     def logs(self, execution_id: str) -> list[LogEntry]:
         self._see_execution(execution_id)

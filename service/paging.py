@@ -21,7 +21,7 @@ MAX_OFFSET = 2**53 - 1
 PAGE = (
     Query(
         "limit",
-        "At most so many entries; all of them when absent.",
+        "At most so many entries; all of them when absent. No page is longer than 4 MiB: the rest is on the next.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
     ),
     Query(
@@ -37,14 +37,23 @@ STATE = Query(
 )
 
 
+def page_bounds() -> tuple[int, int | None]:
+    """Offset and limit of the page that the request asks for; no limit where it names none.
+
+    Raises:
+        UnreadableBodyError: ``limit`` or ``offset`` is no whole number in its bounds.
+    """
+    offset = whole_number("offset", least=0, most=MAX_OFFSET) or 0
+    return offset, whole_number("limit", least=1, most=MAX_LIMIT)
+
+
 def page_of(entries: Sequence[T]) -> Sequence[T]:
     """The page that the request asks for.
 
     Raises:
         UnreadableBodyError: ``limit`` or ``offset`` is no whole number in its bounds.
     """
-    offset = whole_number("offset", least=0, most=MAX_OFFSET) or 0
-    limit = whole_number("limit", least=1, most=MAX_LIMIT)
+    offset, limit = page_bounds()
     return entries[offset:] if limit is None else entries[offset : offset + limit]
 
 

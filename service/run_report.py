@@ -46,7 +46,7 @@ class Report(Notes):
         with Progress(*columns, console=self._console, transient=True, auto_refresh=False) as progress:
             task = progress.add_task("", total=_input_bytes() if lines is not None else None)
             while True:
-                metrics = runtime.execution(execution_id).metrics
+                metrics = (await runtime.read_metrics(execution_id)).metrics
                 text = f"{metrics.messages_processed:,} processed, {metrics.error_count:,} errors"
                 progress.update(task, description=text, completed=lines.bytes_read if lines is not None else 0)
                 progress.refresh()

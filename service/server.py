@@ -34,7 +34,6 @@ from service.metrics import Metrics
 from service.network.opening import open_network
 from service.outbound import open_outside
 from service.request_observer import RequestObserver
-from service.routes.graphs import ENDED
 from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
@@ -228,7 +227,7 @@ async def _serve_http(
 
 async def _drain(runtime: Runtime, seconds: float) -> None:
     """Let what runs come to its end; whatever still runs after the deadline, the closing runtime ends."""
-    running = [execution.id for execution in runtime.executions() if execution.state not in ENDED]
+    running = runtime.underway()
     if running:
         log.info("draining", executions=len(running), seconds=seconds)
     with trio.move_on_after(seconds):

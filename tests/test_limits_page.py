@@ -37,6 +37,7 @@ from engine.builtin import (
 from engine.limits import EngineLimits
 from engine.routine import limits
 from proto.component import ExecutionLimits
+from service import sliced_replies
 from service.guest_settings import GUEST_ROWS
 from wasm_host import bulk_instructions, capi, chain_abi, chain_guest
 from wasm_host.compiler import COMPILING
@@ -67,7 +68,7 @@ SCHEMA_LIMITS = {
 
 _MODULES = (exact_arithmetic, fields, json_path, keyed_state, logic, platform_io, sinks, source_timer)
 _MODULES_OF_STATE = (state_join, state_rollup, state_window, transform_map)
-_MODULES_OF_DOCUMENTS = (bindings, declaration, hints, ingress, report, validation)
+_MODULES_OF_DOCUMENTS = (bindings, declaration, hints, ingress, report, sliced_replies, validation)
 PLATFORM_LIMITS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": value
     for module in (*_MODULES, *_MODULES_OF_STATE, *_MODULES_OF_DOCUMENTS)

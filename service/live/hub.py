@@ -139,8 +139,8 @@ class Hub(ExecutionObserver):
             if not (wants_statistics or watch.wants(MetricsUpdate.name)):
                 continue
             try:
-                metrics = self._runtime.execution(watch.execution_id).metrics
-                statistics = self._runtime.statistics(watch.execution_id) if wants_statistics else None
+                metrics = (await self._runtime.read_metrics(watch.execution_id)).metrics
+                statistics = await self._runtime.read_statistics(watch.execution_id) if wants_statistics else None
             except ExecutionNotFoundError:
                 return  # it has ended, and was forgotten at once
             if told is not None and not watch.has_newcomer and not _has_changed(told, metrics):

@@ -147,7 +147,10 @@ class LiveSession:
         return Refusal(error=body.error, code=body.code, problems=body.problems, accepted=accepted, **ids)
 
     async def _subscribe(self, wanted: Subscribe) -> Answer:
-        execution = self._runtime.execution(wanted.execution_id)
+        execution = await self._runtime.read_metrics(wanted.execution_id)
+        # It may have gone on while its metrics were read; nothing is awaited from here on.
+        now = self._runtime.execution_head(wanted.execution_id)
+        execution = now if now.state in TERMINAL else msgspec.structs.replace(now, metrics=execution.metrics)
         if execution.state in TERMINAL:
             self._tell_state(execution)
             self._tell_end(execution)
@@ -165,7 +168,7 @@ class LiveSession:
         self._select(wanted, command.graph_id)  # what is wrong with it is said before anything is started
 
         def watch(execution_id: str) -> None:
-            self._open(self._runtime.execution(execution_id), wanted)
+            self._open(self._runtime.execution_head(execution_id), wanted)
 
         if len(self._readings) >= SUBSCRIPTIONS:
             raise _too_many()

@@ -12,6 +12,7 @@ from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Po
 from service.exchange import nothing, read_document, reply
 from service.operation import Body, Reply, operation
 from service.paging import PAGE, page_of
+from service.sliced_replies import page_reply
 
 
 class ShownLane(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -126,8 +127,8 @@ def component_routes(runtime: Runtime) -> Blueprint:
     )
     async def list_all() -> Response:
         components = runtime.components()
-        shown = [_shown(definition, with_source=False) for definition in page_of(components)]
-        return reply(ComponentList(shown, len(shown), len(components)))
+        shown = (_shown(definition, with_source=False) for definition in page_of(components))
+        return await page_reply("components", shown, {"total": len(components)}, count_as="count")
 
     @routes.get("/<component_id>")
     @operation(

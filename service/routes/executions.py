@@ -7,27 +7,13 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from engine.runtime import Runtime
-from proto.execution import ExecutionError, ExecutionMetrics, ExecutionSnapshot, ExecutionState, LogEntry
+from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics
 from service.exchange import nothing, reply
 from service.operation import Query, Reply, operation
-from service.paging import PAGE, STATE, page_of, switch, wanted_state
+from service.paging import PAGE, STATE, page_bounds, switch, wanted_state
 from service.problems import MetricsDisabledError
-
-
-class ListedExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One execution in a list; ``instanceCount`` stands in place of the instances."""
-
-    id: str
-    graph_id: str
-    state: ExecutionState
-    instance_count: int
-    metrics: ExecutionMetrics
-    created_at: str
-    started_at: str | None = None
-    completed_at: str | None = None
-    error: ExecutionError | None = None
-    unprocessed: int = 0
+from service.sliced_replies import page_reply, sliced_reply
 
 
 class ExecutionList(msgspec.Struct, frozen=True):
@@ -78,13 +64,11 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         query=(*PAGE, STATE, Query("graphId", "Only executions of this graph.", {"type": "string"})),
     )
     async def list_all() -> Response:
-        state, graph_id = wanted_state(), request.args.get("graphId")
-        found = [
-            execution
-            for execution in runtime.executions()
-            if (state is None or execution.state is state) and (graph_id is None or execution.graph_id == graph_id)
-        ]
-        return reply(ExecutionList([_listed(execution) for execution in page_of(found)], len(found)))
+        offset, limit = page_bounds()
+        page, total = await runtime.list_executions(
+            state=wanted_state(), graph_id=request.args.get("graphId"), offset=offset, limit=limit
+        )
+        return await page_reply("executions", page, {"total": total})
 
     @routes.get("/<execution_id>")
     @operation(
@@ -94,7 +78,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         summary="Show an execution with its instances",
     )
     async def show(execution_id: str) -> Response:
-        return reply(runtime.execution(execution_id))
+        return await sliced_reply(await runtime.read_execution(execution_id))
 
     @routes.delete("/<execution_id>")
     @operation(
@@ -118,7 +102,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
     async def metrics(execution_id: str) -> Response:
         if not metrics_enabled:
             raise MetricsDisabledError("Metrics are switched off by ENABLE_METRICS=false")
-        execution = runtime.execution(execution_id)
+        execution = await runtime.read_metrics(execution_id)
         counters = msgspec.structs.asdict(execution.metrics)
         uptime_ms = _uptime_ms(execution)
         return reply(
@@ -133,7 +117,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         summary="Where the messages of an execution are, and what holds them up",
     )
     async def statistics(execution_id: str) -> Response:
-        return reply(runtime.statistics(execution_id))
+        return await sliced_reply(await runtime.read_statistics(execution_id))
 
     @routes.get("/<execution_id>/logs")
     @operation(
@@ -192,11 +176,6 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         return reply(_state(await runtime.stop(execution_id, drain=switch("drain"))))
 
     return routes
-
-
-def _listed(execution: ExecutionSnapshot) -> ListedExecution:
-    fields = {name: getattr(execution, name) for name in execution.__struct_fields__ if name != "instances"}
-    return ListedExecution(**fields, instance_count=len(execution.instances))
 
 
 def _state(execution: ExecutionSnapshot) -> StateReply:

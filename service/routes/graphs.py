@@ -16,6 +16,7 @@ from service.operation import Body, Reply, operation
 from service.paging import PAGE, page_of
 from service.problems import CompilationBody
 from service.routes.routines import GREETING, LoadedRoutineReply, load_routine
+from service.sliced_replies import page_reply, sliced_reply
 
 ENDED = frozenset({ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED})
 
@@ -157,8 +158,12 @@ def graph_routes(runtime: Runtime) -> Blueprint:
     @operation("listGraphs", Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)
     async def list_all() -> Response:
         graphs = runtime.graphs()
-        active = sum(1 for execution in runtime.executions() if execution.state not in ENDED)
-        return reply(GraphList(len(graphs), active, len(graphs), [_listed(graph) for graph in page_of(graphs)]))
+        counts = {
+            "loadedGraphs": len(graphs),
+            "activeExecutions": len(runtime.underway()),
+            "total": len(graphs),
+        }
+        return await page_reply("graphs", map(_listed, page_of(graphs)), counts)
 
     @routes.get("/<graph_id>")
     @operation(
@@ -168,7 +173,7 @@ def graph_routes(runtime: Runtime) -> Blueprint:
         summary="Show a graph as it was written, with its topology",
     )
     async def show(graph_id: str) -> Response:
-        return reply(_shown(runtime.graph(graph_id)))
+        return await sliced_reply(_shown(runtime.graph(graph_id)))
 
     @routes.delete("/<graph_id>")
     @operation("unloadGraph", Reply(204), tag="graphs", summary="Unload a graph and stop its executions")

@@ -149,7 +149,7 @@ def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
                 return await take_body(runtime, execution_id, await read_json(), is_final=is_final)
 
             return reply(await injected(runtime, execution_id, take, wait_ms))
-        runtime.execution(execution_id)  # an unknown one is refused before anything is read
+        runtime.execution_head(execution_id)  # an unknown one is refused before anything is read
         receipt = Receipt()
 
         async def take_stream() -> Taken:
@@ -212,7 +212,7 @@ async def injected(
         is_drained = not taken.receipt.queued and await _drained(
             runtime, execution_id, wait_ms, is_final=taken.is_final
         )
-    snapshot = runtime.execution(execution_id)
+    snapshot = runtime.execution_head(execution_id)
     return msgspec.structs.replace(
         _acceptance(execution_id, taken),
         state=snapshot.state,
@@ -238,7 +238,7 @@ def _acceptance(execution_id: str, taken: Taken) -> InjectedReply:
 @contextmanager
 def _watching(runtime: Runtime, execution_id: str, trace: FlowTrace) -> Iterator[None]:
     """Watch an execution if it has not ended; otherwise let the injection itself be refused."""
-    if runtime.execution(execution_id).completed_at is not None:
+    if runtime.execution_head(execution_id).completed_at is not None:
         yield
         return
     with runtime.watch(execution_id, trace):
