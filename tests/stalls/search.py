@@ -27,9 +27,6 @@ GROWTH_BOUND = 40.0
 GROWTH_FROM_BYTES = 48 * 1024 * 1024
 """Less growth than this is nothing: buffers, and memory that Python has not given back yet."""
 
-GUEST_BYTES = 300 * 1024 * 1024
-"""What guests may take is bounded elsewhere: MAX_GUEST_MEMORY_BYTES, and the memory of all of them."""
-
 GROWN_BOUND_BYTES = 300 * 1024 * 1024
 """No case may take more, however much it sends; a service at rest takes 80 MB, and 400 MB is its promise."""
 
@@ -39,7 +36,9 @@ SILENT_MS = 5000.0
 RENEW_BYTES = 400 * 1024 * 1024
 """A service that is larger than this is started anew."""
 
-GUEST_KINDS = frozenset({"program", "module"})
+BY_COUNT = frozenset({"program", "module", "life"})
+"""Kinds whose memory does not come of what is sent: guests and executions are bounded by their number."""
+
 SETTLE_SECONDS = 0.05
 KEPT_OF_A_KIND = 6
 EXPONENT_FROM_MS = 15.0
@@ -56,7 +55,7 @@ class Verdict(msgspec.Struct, frozen=True):
         sent_bytes: what was sent.
         grown_bytes: by how much resident memory grew at its peak.
         died: whether the service was gone afterwards.
-        has_guests: whether foreign programs were part of it.
+        by_count: whether its memory is bounded by the number of guests and executions.
     """
 
     step: LongStep | None
@@ -65,7 +64,7 @@ class Verdict(msgspec.Struct, frozen=True):
     sent_bytes: int
     grown_bytes: int
     died: bool
-    has_guests: bool = False
+    by_count: bool = False
 
     @property
     def step_ms(self) -> float:
@@ -76,7 +75,7 @@ class Verdict(msgspec.Struct, frozen=True):
     @property
     def growth(self) -> float:
         """Bytes of memory for each byte sent; 0 where little was taken."""
-        if self.grown_bytes <= (GUEST_BYTES if self.has_guests else GROWTH_FROM_BYTES):
+        if self.by_count or self.grown_bytes <= GROWTH_FROM_BYTES:
             return 0.0
         return self.grown_bytes / max(self.sent_bytes, 4096)
 
@@ -149,7 +148,7 @@ class Laboratory:
             sent_bytes=played.sent_bytes,
             grown_bytes=target.peak_bytes() - before,
             died=not target.is_alive,
-            has_guests=case.kind in GUEST_KINDS,
+            by_count=case.kind in BY_COUNT,
         )
         if verdict.health_ms > SILENT_MS:
             target.process.kill()
