@@ -30,7 +30,7 @@ from engine.sinks import Sink
 from engine.slices import in_slices
 from engine.source import FetchSource, no_source, obtain_source
 from proto.component import ComponentDefinition
-from workers.pool import Pool
+from workers.pool import Pool, PoolStatistics
 
 
 class Registry:
@@ -68,6 +68,10 @@ class Registry:
     def sandbox_statistics(self) -> HostStatistics:
         """What all guests of the sandbox host have used so far."""
         return self._host.statistics()
+
+    def compiler_statistics(self) -> PoolStatistics:
+        """What the processes that compile modules do now and have done."""
+        return self._host.compiler_statistics()
 
     def of(self, owner: str) -> dict[str, Component]:
         """The components that an owner may use by id, the built-in ones first; a copy, which stays as it is."""

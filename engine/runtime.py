@@ -66,6 +66,7 @@ async def open_runtime(
     maximum_guest_limits: ExecutionLimits | None = None,
     chaining: bool = True,
     worker_bounds: PoolBounds | None = None,
+    compiler_processes: int | None = None,
 ) -> AsyncIterator["Runtime"]:
     """A runtime; at the end of the block all its executions are stopped and cleaned up.
 
@@ -79,11 +80,12 @@ async def open_runtime(
         maximum_guest_limits: what a component may ask for; the runtime's own maximum where absent.
         chaining: whether linear runs of nodes with foreign code run as one, where they may (docs/decisions/0070).
         worker_bounds: of the processes for work that cannot be sliced; the defaults when absent.
+        compiler_processes: modules that are compiled at once; the default when absent.
     """
     limits = limits or EngineLimits()
     async with (
         open_pool(worker_bounds) as workers,
-        open_sandboxes(cache_folder, maximum_guest_limits, limits) as host,
+        open_sandboxes(cache_folder, maximum_guest_limits, limits, compiler_processes) as host,
         trio.open_nursery() as nursery,
     ):
         registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)
@@ -472,7 +474,9 @@ class Runtime(Library):
     async def figures(self) -> Figures:
         """What all executions have done since the start, and what lies in those that are under way."""
         underway = tuple(self._executions.values())
-        return await measure_runtime(self._tally, underway, self._registry.sandbox_statistics(), len(self._graphs))
+        workers = {"evaluate": self.workers.statistics(), "compile": self._registry.compiler_statistics()}
+        sandbox = self._registry.sandbox_statistics()
+        return await measure_runtime(self._tally, underway, sandbox, len(self._graphs), workers)
 
     def _known(self, execution_id: str) -> Execution | Finished:
         """An execution that is under way, or else what is kept of it."""

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
+
 from engine.builtin.expressions import ExpressionComponent
 from engine.chain import Chain, Item, Link, Passage
 from engine.component import input_names, output_names
@@ -23,6 +25,7 @@ from wasm_host.abi import Effects
 from wasm_host.abi import LogLine as GuestLine
 from wasm_host.census import HostStatistics
 from wasm_host.chain import Chain as SandboxChain
+from wasm_host.compiler import COMPILING
 from wasm_host.errors import GuestError, ProgramError, SandboxError
 from wasm_host.foundry import WasmProgram
 from wasm_host.host import SandboxHost, open_host
@@ -53,7 +56,10 @@ _SUFFIXES = {"javascript": "js", "typescript": "ts"}
 
 @asynccontextmanager
 async def open_sandboxes(
-    cache_folder: Path | None, maximum: ExecutionLimits | None = None, limits: EngineLimits | None = None
+    cache_folder: Path | None,
+    maximum: ExecutionLimits | None = None,
+    limits: EngineLimits | None = None,
+    compiler_processes: int | None = None,
 ) -> AsyncIterator[SandboxHost]:
     """The sandbox host, which the components below are made with; closed at the end.
 
@@ -61,6 +67,7 @@ async def open_sandboxes(
         cache_folder: where compiled guests are kept.
         maximum: what a component may ask for.
         limits: those of all guests together, and of one owner's.
+        compiler_processes: modules that are compiled at once; the default when absent.
     """
     limits = limits or EngineLimits()
     async with open_host(
@@ -68,6 +75,7 @@ async def open_sandboxes(
         maximum_limits=maximum_limits(maximum),
         memory_bytes=limits.sandbox_memory_bytes or _NO_BOUND,
         owner_memory_bytes=limits.owner_sandbox_memory_bytes or _NO_BOUND,
+        compiling=msgspec.structs.replace(COMPILING, processes=compiler_processes or COMPILING.processes),
     ) as host:
         yield host
 

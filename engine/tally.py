@@ -5,7 +5,7 @@ execution ends, and when somebody asks. So a message costs nothing more for bein
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import msgspec
@@ -17,6 +17,7 @@ from engine.sandboxed import HostStatistics
 from engine.slices import Steps, in_slices
 from engine.snapshots import read_sums
 from proto.execution import ExecutionState
+from workers.pool import PoolStatistics
 
 OWNERS_COUNTED = 10_000
 """Owners whose messages are counted apart. Beyond it those with fewest are forgotten; the sum over all is not."""
@@ -147,16 +148,22 @@ class Figures(msgspec.Struct, frozen=True):
         load: what lies in the executions that are under way.
         sandbox: what guests used since the start.
         graphs: that are loaded.
+        workers: what worker processes do and have done, by what they are for.
     """
 
     tally: Tally
     load: Load
     sandbox: HostStatistics
     graphs: int
+    workers: Mapping[str, PoolStatistics]
 
 
 async def measure_runtime(
-    closed: Tally, underway: Sequence[Execution], sandbox: HostStatistics, graphs: int
+    closed: Tally,
+    underway: Sequence[Execution],
+    sandbox: HostStatistics,
+    graphs: int,
+    workers: Mapping[str, PoolStatistics],
 ) -> Figures:
     """The figures of a runtime.
 
@@ -168,9 +175,10 @@ async def measure_runtime(
         underway: all others.
         sandbox: of the runtime's host.
         graphs: that are loaded.
+        workers: statistics of the pools of worker processes.
     """
     tally = closed.copy()
     load = await in_slices(load_of(underway))
     for execution in underway:
         await in_slices(tally.add(execution))
-    return Figures(tally, load, sandbox, graphs)
+    return Figures(tally, load, sandbox, graphs, workers)

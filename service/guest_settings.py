@@ -5,14 +5,14 @@ A part of the one table in ``service.settings``, apart for its length.
 
 from engine.guest_limits import maximum_limits
 from proto.component import ExecutionLimits
-from service.memory_settings import MemorySettings
 from service.setting_kinds import Kind, whole_number
+from service.worker_settings import WorkerSettings
 
 _MAXIMUM = maximum_limits(None)
 _GIB = 1024**3
 
 
-class GuestSettings(MemorySettings, frozen=True, kw_only=True):
+class GuestSettings(WorkerSettings, frozen=True, kw_only=True):
     """The maximum of each limit of a guest, which is also the most that it gets by default."""
 
     max_guest_memory_bytes: int = _MAXIMUM.memory_bytes

@@ -41,7 +41,7 @@ class IdentitySettings(GuestSettings, frozen=True, kw_only=True):
     cors_origins: Origins = Origins()
     org_max_graphs: int = 1_000
     org_max_components: int = 1_000
-    org_max_executions: int = 0
+    org_max_executions: int | None = None
     org_max_bytes_per_second: int = 0
 
     @property
@@ -181,7 +181,10 @@ IDENTITY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
         "org_max_executions",
         ("ORG_MAX_EXECUTIONS",),
         _COUNT,
-        "Executions that one organisation may have under way, within MAX_CONCURRENT_EXECUTIONS.",
+        (
+            "Executions that one organisation may have under way, within MAX_CONCURRENT_EXECUTIONS; unset, half "
+            "of them where callers are recognised."
+        ),
     ),
     (
         "org_max_bytes_per_second",

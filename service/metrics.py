@@ -5,7 +5,7 @@ that they need anyway. There is one registry for each application and no global 
 strangers could fill: neither executions, nor graphs, nor paths.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
@@ -31,6 +31,7 @@ from service.routes.graphs import ENDED
 from service.routes.health import Readiness
 from service.siblings.status import SiblingReport
 from service.version import version
+from workers.pool import PoolStatistics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -38,6 +39,20 @@ LATENCY_DOUBLINGS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
 """Bounds of the latencies' buckets, as doublings of a microsecond: 4 µs to 17 s, ends of the engine's own."""
 
 _UNDERWAY = [state for state in ExecutionState if state not in ENDED]
+
+
+_WORKER_METRICS = (
+    (GaugeMetricFamily, "symbia_worker_tasks_waiting", "Tasks that wait for a worker process.", "waiting"),
+    (GaugeMetricFamily, "symbia_worker_tasks_running", "Tasks that run in worker processes.", "running"),
+    (GaugeMetricFamily, "symbia_worker_processes", "Worker processes that are there.", "processes"),
+    (CounterMetricFamily, "symbia_worker_processes_started", "Worker processes started.", "started"),
+    (CounterMetricFamily, "symbia_worker_tasks", "Tasks that came to their end by themselves.", "done"),
+    (CounterMetricFamily, "symbia_worker_tasks_overdue", "Tasks killed because their time was over.", "overdue"),
+    (CounterMetricFamily, "symbia_worker_tasks_abandoned", "Tasks killed because nobody waited.", "abandoned"),
+    (CounterMetricFamily, "symbia_worker_tasks_died", "Tasks that ended with their process.", "died"),
+    (CounterMetricFamily, "symbia_worker_tasks_refused", "Tasks refused because too many waited.", "refused"),
+)
+"""What is told of each pool of worker processes, and in which field of its statistics it stands."""
 
 
 class Metrics:
@@ -77,6 +92,7 @@ class Metrics:
         yield from _load_families(figures.load)
         yield from _tally_families(figures.tally)
         yield from _sandbox_families(figures)
+        yield from _worker_families(figures.workers)
         yield from _ledger_families(self._runtime.ledger.statistics())
         lag = "How much later than asked for the event loop woke a task that looks four times a second."
         yield _histogram("symbia_event_loop_lag_seconds", lag, self.lags)
@@ -177,6 +193,22 @@ def _ledger_families(ledger: LedgerStatistics) -> Iterator[Metric]:
     refused.add_metric(["owner"], ledger.refused_by_owner)
     refused.add_metric(["process"], ledger.refused_by_process)
     yield refused
+
+
+def _worker_families(pools: Mapping[str, PoolStatistics]) -> Iterator[Metric]:
+    yield from (
+        _by_pool(kind, name, help_text, {pool: getattr(statistics, field) for pool, statistics in pools.items()})
+        for kind, name, help_text, field in _WORKER_METRICS
+    )
+
+
+def _by_pool(
+    kind: type[GaugeMetricFamily | CounterMetricFamily], name: str, help_text: str, values: Mapping[str, int]
+) -> Metric:
+    family = kind(name, help_text, labels=["pool"])
+    for pool, value in values.items():
+        family.add_metric([pool], value)
+    return family
 
 
 def _http_families(http: HttpMetrics) -> Iterator[Metric]:

@@ -154,6 +154,8 @@ async def open_configured_runtime(
         maximum_guest_limits=settings.guest_limits(),
         sink=reports,
         chaining=settings.chaining,
+        worker_bounds=settings.worker_bounds(),
+        compiler_processes=settings.compiler_processes,
     ) as runtime:
         yield runtime
 

@@ -31,6 +31,7 @@ from service.outbound_rules import (
 )
 from service.setting_kinds import FOLDER, HOST, PORT, SWITCH, URL, Kind, choice, whole_number
 from service.telemetry_settings import TELEMETRY_ROWS
+from service.worker_settings import WORKER_ROWS
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -75,13 +76,19 @@ class Settings(NetworkSettings, frozen=True, kw_only=True):
             stop_seconds=self.drain_seconds,
             owner_graphs=self.org_max_graphs,
             owner_components=self.org_max_components,
-            owner_executions=self.org_max_executions,
+            owner_executions=self._share(self.org_max_executions, self.max_concurrent_executions),
             owner_bytes_per_second=self.org_max_bytes_per_second,
             memory_bytes=self.max_memory_bytes,
             owner_memory_bytes=self.org_max_memory_bytes,
             sandbox_memory_bytes=self.sandbox_memory_bytes,
             owner_sandbox_memory_bytes=self.org_sandbox_memory_bytes,
         )
+
+    def _share(self, given: int | None, whole: int) -> int:
+        """What one organisation may have of a whole: what is given, or else half where there are organisations."""
+        if given is not None:
+            return given
+        return max(1, whole // 2) if self.effective_auth == "identity" else 0
 
     def outbound_rules(self) -> OutboundRules:
         """Where outgoing requests may go."""
@@ -213,6 +220,7 @@ TABLE = (
         "Where compiled sandbox code is kept between starts; the user's own cache folder when unset.",
     ),
     *(Row(*row) for row in MEMORY_ROWS),
+    *(Row(*row) for row in WORKER_ROWS),
     *(Row(*row) for row in GUEST_ROWS),
     Row("log_level", ("LOG_LEVEL",), choice("debug", "info", "warning", "error"), "The least that is logged."),
     Row(

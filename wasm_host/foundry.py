@@ -30,7 +30,7 @@ from wasm_host.limits import GuestLimits
 from wasm_host.module_validation import Kind, check_size
 from wasm_host.modules import private_folder
 from workers.errors import PoolBusyError, TaskCrashError, TaskDeadlineError, TaskMemoryError, WorkerError
-from workers.pool import Pool
+from workers.pool import Pool, PoolStatistics
 
 __all__ = ["Foundry", "WasmProgram"]
 
@@ -87,6 +87,10 @@ class Foundry:
                 code = await trio.to_thread.run_sync(self._from_disk, key, kind)  # another may have compiled it
                 code = code or await self._compiled(content, limits, key, owner)
         return WasmProgram(code, name)
+
+    def statistics(self) -> PoolStatistics:
+        """What its workers do now and have done."""
+        return self._workers.statistics()
 
     @asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[None]:

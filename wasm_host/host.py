@@ -33,7 +33,7 @@ from wasm_host.modules import ModuleCache, default_cache_folder
 from wasm_host.sandbox import Sandbox
 from wasm_host.typescript.translation import Translator
 from workers.bounds import PoolBounds
-from workers.pool import open_pool
+from workers.pool import PoolStatistics, open_pool
 
 __all__ = ["SandboxHost", "open_host"]
 
@@ -73,6 +73,10 @@ class SandboxHost:
     def statistics(self) -> HostStatistics:
         """What all guests of this host have used until now."""
         return self._machine.census.statistics()
+
+    def compiler_statistics(self) -> PoolStatistics:
+        """What the compiler's processes do now and have done."""
+        return self._foundry.statistics()
 
     def sandbox(
         self,

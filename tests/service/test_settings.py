@@ -145,3 +145,26 @@ def test_the_catalogs_token_does_not_show_itself() -> None:
     with pytest.raises(SettingsError) as caught:
         read_settings({"CATALOG_INTERNAL_SERVICE_TOKEN": "s3cret with spaces"})
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "executions"),
+    [
+        ({}, 0),
+        ({"AUTH": "none"}, 0),
+        ({"AUTH": "identity"}, 50),
+        ({"AUTH": "identity", "MAX_CONCURRENT_EXECUTIONS": "1"}, 1),
+        ({"AUTH": "identity", "ORG_MAX_EXECUTIONS": "80"}, 80),
+        ({"AUTH": "identity", "ORG_MAX_EXECUTIONS": "0"}, 0),
+        ({"ORG_MAX_EXECUTIONS": "7"}, 7),
+    ],
+)
+def test_an_organisation_gets_half_unless_told_otherwise(environment: dict[str, str], executions: int) -> None:
+    """Where callers are recognised, nobody alone can take all executions; without owners everything is for one."""
+    assert read_settings(environment).engine_limits().owner_executions == executions
+
+
+def test_worker_processes_are_set() -> None:
+    """The variables reach the bounds of the pool."""
+    settings = read_settings({"WORKER_PROCESSES": "5", "WORKER_MEMORY_BYTES": "1000000000"})
+    assert (settings.worker_bounds().processes, settings.worker_bounds().memory_bytes) == (5, 1_000_000_000)
