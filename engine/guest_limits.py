@@ -7,9 +7,9 @@ import msgspec
 
 from proto.component import ExecutionLimits
 from proto.problem import Problem
-from wasm_host.limits import MAXIMUM_LIMITS, GuestLimits
+from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 
-__all__ = ["check_limits", "limits_for", "maximum_limits"]
+__all__ = ["MAX_INSTANCES", "check_limits", "limits_for", "maximum_limits"]
 
 _WIRE_NAMES = {field.name: field.encode_name for field in msgspec.structs.fields(ExecutionLimits)}
 """Every limit that a component may ask for: its name here, and in a definition."""

@@ -96,6 +96,9 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     owner_executions: int = 0
     """Executions that one owner may have under way; 0 for as many as there may be at all."""
 
+    owner_instances: int = 0
+    """Instances of sandboxed code that one owner may have alive; 0 for as many as there may be at all."""
+
     owner_bytes_per_second: int = 0
     """Bytes of values that one owner may inject in a second; 0 for no bound."""
 

@@ -73,6 +73,7 @@ async def open_sandboxes(
     async with open_host(
         cache_folder,
         maximum_limits=maximum_limits(maximum),
+        owner_instances=limits.owner_instances,
         memory_bytes=limits.sandbox_memory_bytes or _NO_BOUND,
         owner_memory_bytes=limits.owner_sandbox_memory_bytes or _NO_BOUND,
         compiling=msgspec.structs.replace(COMPILING, processes=compiler_processes or COMPILING.processes),

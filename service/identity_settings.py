@@ -42,6 +42,7 @@ class IdentitySettings(GuestSettings, frozen=True, kw_only=True):
     org_max_graphs: int = 1_000
     org_max_components: int = 1_000
     org_max_executions: int | None = None
+    org_max_instances: int | None = None
     org_max_bytes_per_second: int = 0
 
     @property
@@ -184,6 +185,15 @@ IDENTITY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
         (
             "Executions that one organisation may have under way, within MAX_CONCURRENT_EXECUTIONS; unset, half "
             "of them where callers are recognised."
+        ),
+    ),
+    (
+        "org_max_instances",
+        ("ORG_MAX_INSTANCES",),
+        _COUNT,
+        (
+            "Instances of sandboxed code that one organisation may have alive, within those that there may be at "
+            "all; unset, half of them where callers are recognised."
         ),
     ),
     (

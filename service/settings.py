@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.guest_limits import MAX_INSTANCES
 from engine.limits import EngineLimits
 from service.catalog_settings import CATALOG_ROWS
 from service.guest_settings import GUEST_ROWS
@@ -77,6 +78,7 @@ class Settings(NetworkSettings, frozen=True, kw_only=True):
             owner_graphs=self.org_max_graphs,
             owner_components=self.org_max_components,
             owner_executions=self._share(self.org_max_executions, self.max_concurrent_executions),
+            owner_instances=self._share(self.org_max_instances, MAX_INSTANCES),
             owner_bytes_per_second=self.org_max_bytes_per_second,
             memory_bytes=self.max_memory_bytes,
             owner_memory_bytes=self.org_max_memory_bytes,

@@ -10,8 +10,9 @@ __all__ = ["Census", "HostStatistics", "Use"]
 
 
 class Use(Protocol):
-    """What one sandbox has used; it only grows."""
+    """Whose a sandbox is, and what it has used, which only grows."""
 
+    owner: str
     calls: int
     slices: int
     cpu_seconds: float
@@ -37,10 +38,16 @@ class Census:
 
     Calls are counted where they are made, in the sandbox's own counters; here they are only added up, when a
     guest goes and when somebody asks, so that a call costs nothing more.
+
+    Args:
+        most: instances of all owners
+        owner_most: instances of one owner; 0 for no bound
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, owner_most: int = 0) -> None:
         self._most = most
+        self._owner_most = owner_most
+        self._alive_of: dict[str, int] = {}
         self._living: dict[Use, tuple[int, int, float, int]] = {}
         self._calls = 0
         self._slices = 0
@@ -52,13 +59,20 @@ class Census:
         """Counts one guest more, whose calls are counted in `use`; a chain's is several instances.
 
         Raises:
-            TooManyInstances: as many are alive as may be.
+            TooManyInstances: as many are alive as may be, of all or of its owner.
         """
+        own = self._alive_of.get(use.owner, 0)
+        if self._owner_most and own + instances > self._owner_most:
+            raise TooManyInstances(
+                f"{own:,} instances of this owner are alive, and {self._owner_most:,} are allowed; "
+                "stop an execution first"
+            )
         if self.alive + instances > self._most:
             raise TooManyInstances(
                 f"{self._most:,} instances are alive, as many as this host may have; stop an execution first"
             )
         self.alive += instances
+        self._alive_of[use.owner] = own + instances
         # A sandbox has one guest at a time.
         self._living[use] = (use.calls, use.slices, use.cpu_seconds, instances)
 
@@ -66,6 +80,9 @@ class Census:
         """Counts it no more, and keeps what it used."""
         calls, slices, cpu_seconds, instances = self._living.pop(use)
         self.alive -= instances
+        left = self._alive_of.pop(use.owner) - instances
+        if left:
+            self._alive_of[use.owner] = left
         self._calls += use.calls - calls
         self._slices += use.slices - slices
         self._cpu_seconds += use.cpu_seconds - cpu_seconds

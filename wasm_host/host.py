@@ -190,6 +190,7 @@ async def open_host(
     *,
     maximum_limits: GuestLimits = MAXIMUM_LIMITS,
     max_instances: int = MAX_INSTANCES,
+    owner_instances: int = 0,
     compiling: PoolBounds = COMPILING,
     memory_bytes: int = PROCESS_MEMORY_BYTES,
     owner_memory_bytes: int = OWNER_MEMORY_BYTES,
@@ -201,6 +202,7 @@ async def open_host(
         now_ms: the clock that guests see, milliseconds since 1970
         maximum_limits: what a component may ask for
         max_instances: guests alive at once
+        owner_instances: guests of one owner alive at once; 0 for no bound
         compiling: bounds of the compiler's processes
         memory_bytes: linear memory of all guests together, but for the first 2 MiB of each
         owner_memory_bytes: the same for the guests of one owner
@@ -216,7 +218,7 @@ async def open_host(
     ticker.start()
     memory = GuestMemory(memory_bytes, owner_memory_bytes)
     undertaker = Undertaker(memory)
-    census = Census(max_instances)
+    census = Census(max_instances, owner_instances)
     machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), census, memory, undertaker)
     problem: Exception | None = None
     try:

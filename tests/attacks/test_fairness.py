@@ -1,8 +1,18 @@
 """Can one organisation take everything, so that nothing is left for another?"""
 
+from typing import Any
+
 from service.settings import Settings
 from tests.service.identified import MANUAL, PASS, open_world
-from tests.service.serving import open_service
+from tests.service.serving import SQUARE, open_service
+
+KEPT = "return { process: (ctx, port, value) => ctx.emit('out', value) }"
+
+
+def beside(component: str, count: int) -> dict[str, Any]:
+    """A graph of so many nodes without an edge."""
+    nodes = [{"id": f"n{index}", "component": component} for index in range(count)]
+    return {"symbia": "1.0", "name": "Beside", "version": "1.0.0", "nodes": nodes, "edges": []}
 
 
 async def test_one_organisation_cannot_take_all_executions() -> None:
@@ -23,3 +33,19 @@ async def test_the_only_owner_gets_everything() -> None:
     async with open_service(Settings(port=0, max_concurrent_executions=6)) as service:
         for _ in range(6):
             await service.start(PASS, **MANUAL)
+
+
+async def test_one_organisation_cannot_take_all_instances() -> None:
+    """An execution with an instance too many of its organisation fails and says so; another's runs."""
+    async with open_world(org_max_instances=3) as world:
+        spun = {"id": "custom.kept", "execution": {"type": "javascript", "source": KEPT}}
+        for person in (world.alice, world.bob):
+            reply = await person.call("POST", "/api/components", json={**SQUARE, **spun})
+            assert reply.status_code == 201, reply.text
+        await world.alice.start(beside("custom.kept", 2))
+        _, failed = await world.alice.start(beside("custom.kept", 2))
+        shown = (await world.alice.call("GET", f"/api/executions/{failed}")).json()
+        assert shown["state"] == "failed"
+        assert "3 instances of this owner are alive, and 3 are allowed" in shown["error"]["message"]
+        _, running = await world.bob.start(beside("custom.kept", 3))
+        assert (await world.bob.call("GET", f"/api/executions/{running}")).json()["state"] == "running"

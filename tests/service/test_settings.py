@@ -148,20 +148,23 @@ def test_the_catalogs_token_does_not_show_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "executions"),
+    ("environment", "executions", "instances"),
     [
-        ({}, 0),
-        ({"AUTH": "none"}, 0),
-        ({"AUTH": "identity"}, 50),
-        ({"AUTH": "identity", "MAX_CONCURRENT_EXECUTIONS": "1"}, 1),
-        ({"AUTH": "identity", "ORG_MAX_EXECUTIONS": "80"}, 80),
-        ({"AUTH": "identity", "ORG_MAX_EXECUTIONS": "0"}, 0),
-        ({"ORG_MAX_EXECUTIONS": "7"}, 7),
+        ({}, 0, 0),
+        ({"AUTH": "none"}, 0, 0),
+        ({"AUTH": "identity"}, 50, 1_000),
+        ({"AUTH": "identity", "MAX_CONCURRENT_EXECUTIONS": "1"}, 1, 1_000),
+        ({"AUTH": "identity", "ORG_MAX_EXECUTIONS": "80", "ORG_MAX_INSTANCES": "30"}, 80, 30),
+        ({"AUTH": "identity", "ORG_MAX_EXECUTIONS": "0", "ORG_MAX_INSTANCES": "0"}, 0, 0),
+        ({"ORG_MAX_EXECUTIONS": "7"}, 7, 0),
     ],
 )
-def test_an_organisation_gets_half_unless_told_otherwise(environment: dict[str, str], executions: int) -> None:
-    """Where callers are recognised, nobody alone can take all executions; without owners everything is for one."""
-    assert read_settings(environment).engine_limits().owner_executions == executions
+def test_an_organisation_gets_half_unless_told_otherwise(
+    environment: dict[str, str], executions: int, instances: int
+) -> None:
+    """Where callers are recognised, nobody alone can take everything; without owners everything is for one."""
+    limits = read_settings(environment).engine_limits()
+    assert (limits.owner_executions, limits.owner_instances) == (executions, instances)
 
 
 def test_worker_processes_are_set() -> None:

@@ -1,10 +1,12 @@
 """What all guests of a host used, added up without counting anything twice or losing it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.wasm_host.sandboxes import QUICK
 from wasm_host.census import Census
+from wasm_host.errors import TooManyInstances
 from wasm_host.host import open_host
 from wasm_host.javascript import Program
 from wasm_host.metering import GuestUse
@@ -50,3 +52,42 @@ async def test_a_host_adds_up_what_its_guests_used() -> None:
         after = host.statistics()
         assert after.alive == 0
         assert (after.calls, after.slices, after.restarts) == (before.calls, before.slices, 1)
+
+
+def test_an_owner_has_a_bound_of_its_own() -> None:
+    """One owner's guests are refused at its bound, another's are not; what goes makes room."""
+    census = Census(10, owner_most=3)
+    first, second, third = (GuestUse("many") for _ in range(3))
+    census.admit(first, instances=2)
+    census.admit(second)
+    with pytest.raises(TooManyInstances, match="3 instances of this owner are alive, and 3 are allowed"):
+        census.admit(third)
+    census.admit(GuestUse("few"), instances=3)
+    census.dismiss(second)
+    census.admit(third)
+    assert census.alive == 6
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab")), max_size=40))
+def test_whoever_comes_and_goes_the_bounds_hold(steps: list[tuple[int, str]]) -> None:
+    """No owner ever has more than its bound, all together never more than theirs, and all can go."""
+    census = Census(5, owner_most=3)
+    uses = {(index, owner): GuestUse(owner) for index in range(6) for owner in "ab"}
+    living: set[tuple[int, str]] = set()
+    for step in steps:
+        if step in living:
+            census.dismiss(uses[step])
+            living.remove(step)
+            continue
+        own = sum(owner == step[1] for _, owner in living)
+        try:
+            census.admit(uses[step])
+        except TooManyInstances:
+            assert own == 3 or len(living) == 5
+        else:
+            living.add(step)
+            assert own < 3
+            assert len(living) <= 5
+    for step in living:
+        census.dismiss(uses[step])
+    assert census.alive == 0
