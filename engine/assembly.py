@@ -71,6 +71,8 @@ def _make_handlers(
             between_slices=circuit.gate.stand_aside,
             owner=graph.owner,
             timestamp=timestamp,
+            value_bytes=circuit.limits.value_bytes,
+            account=circuit.account,
         )
         handler = node.component.create(context)
         if node.schemas is not None:

@@ -1,14 +1,13 @@
 """What the instances of one execution share, and the sending of values along its edges."""
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count, groupby
 from operator import itemgetter
 
-import msgspec
 import trio
 
-from engine.burden import Burden
+from engine.burden import LIGHT_BYTES, Burden
 from engine.edges import EdgeCounters
 from engine.errors import MemoryBoundError
 from engine.gate import Gate
@@ -19,11 +18,12 @@ from engine.input import Input
 from engine.lanes import CANONICAL
 from engine.ledger import Account
 from engine.limits import EngineLimits
+from engine.log_book import LogBook, bounded
 from engine.metrics import ExecutionCounters
 from engine.observer import ExecutionObserver, FlowObserver, HandlerCall
 from engine.routing import CompiledNode, LoadedGraph, Target
 from engine.starvation import Spawn, Starvation
-from proto.execution import ExecutionError, LogEntry
+from proto.execution import ExecutionError
 
 _port_of = itemgetter(0)
 
@@ -64,9 +64,9 @@ class Circuit:
         self.has_lanes = graph.has_lanes
         self.counters = ExecutionCounters()
         self.account = account
-        self._starvation = Starvation(spawn, lambda: not self.gate.is_open)
+        self.starvation = Starvation(spawn, lambda: not self.gate.is_open)
         self.inboxes = [
-            Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes, account, self._starvation)
+            Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes, account, self.starvation)
             for node in graph.nodes
         ]
         # Injected messages travel on no edge: their Message.edge is -1, and what the last of these counts is shown
@@ -74,7 +74,7 @@ class Circuit:
         self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
         self.flow_observers: tuple[FlowObserver, ...] = ()
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
-        self.log_entries: deque[LogEntry] = deque(maxlen=limits.log_lines)
+        self.log_book = LogBook(limits.log_lines, limits.log_bytes, account)
         self._observers = observers
         self._timestamp = timestamp
         self._sequence = count(1)
@@ -115,7 +115,7 @@ class Circuit:
             sent += len(values)
 
     def _burden(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> Burden:
-        return Burden(self.account, self._starvation, self.inboxes[node.index], emissions, sent)
+        return Burden(self.account, self.starvation, self.inboxes[node.index], emissions, sent)
 
     def _offer_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
         """Send values along one edge that nobody watches, as far as there is room; return the messages left."""
@@ -174,6 +174,19 @@ class Circuit:
         finally:
             edge.end_wait(trio.current_time())
 
+    @contextmanager
+    def carrying(self, message: Message) -> Iterator[None]:
+        """Charge a large message for as long as a worker works on it."""
+        size = len(message.value)
+        if self.account is None or size <= LIGHT_BYTES:
+            yield
+            return
+        self.account.note(size, "requests")
+        try:
+            yield
+        finally:
+            self.account.release(size, "requests")
+
     def drop(self, node_index: int, message: Message) -> None:
         """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""
         dropped = self.inboxes[node_index].put_dropping(message)
@@ -204,8 +217,8 @@ class Circuit:
 
     def log(self, node: CompiledNode, line: LogLine) -> None:
         """Keep a handler's log line for inspection, and report it."""
-        meta = msgspec.UNSET if line.meta is None else msgspec.Raw(line.meta)
-        self.log_entries.append(LogEntry(self._timestamp(), node.id, line.level, line.message, meta))
+        line = bounded(line)
+        self.log_book.add(self._timestamp(), node.id, line)
         for observer in self._observers:
             observer.logged(self.execution_id, node.id, line)
 

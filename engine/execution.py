@@ -185,7 +185,7 @@ class Execution:
 
     def logs(self) -> list[LogEntry]:
         """The latest log lines of its handlers, oldest first."""
-        return list(self._circuit.log_entries)
+        return self._circuit.log_book.entries()
 
     async def wait_quiescent(self) -> None:
         """Return when nothing is in flight, or when it has ended."""

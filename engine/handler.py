@@ -6,10 +6,12 @@ is all that an invocation did. If it carries an error its emissions are ignored:
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from engine.ledger import Account
+from engine.limits import EngineLimits
 from engine.wallclock import WallClock
 
 Emission = tuple[int, bytes]
@@ -77,6 +79,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     lanes: Sequence[int] = ()
 
 
+MADE_BYTES = 1024 * 1024
+"""Values made of one batch after which a handler returns: what it makes of the rest comes when these have left."""
+
 NOTHING = Outcome()
 """The outcome of an invocation that did nothing."""
 
@@ -96,6 +101,8 @@ class InstanceContext(msgspec.Struct, frozen=True):
             execution is paused.
         owner: whose graph it is; "" where nobody asks.
         timestamp: the present time of day, ISO 8601 in UTC.
+        value_bytes: the most that an emitted value may have; who makes a larger one gets an error in its place.
+        account: charged with what the execution keeps in memory; nothing is when absent.
     """
 
     execution_id: str
@@ -108,6 +115,8 @@ class InstanceContext(msgspec.Struct, frozen=True):
     between_slices: Callable[[], Awaitable[None]]
     owner: str = ""
     timestamp: Callable[[], str] = WallClock().timestamp
+    value_bytes: int = EngineLimits().value_bytes
+    account: Account | None = None
 
 
 class Handler:
@@ -122,12 +131,15 @@ class Handler:
         holds_in_flight: whether what waits for ``due`` is still on its way (a delay), so that the execution is
             not quiescent before it has come out. What merely waits for more (an accumulator) is not: it comes
             out at the end of input by ``flush``.
+        keeps: what it keeps between messages, if anything, and tells the size of by ``held_bytes``: ``messages``
+            are at most as large as what it was handed; a ``state`` may become larger by itself.
         is_source: whether ``due`` and ``release`` make new values of nothing; they are not asked any more once no
             further input is coming, so that the execution can end.
     """
 
     batch_messages: int | None = None
     holds_in_flight: bool = False
+    keeps: Literal["", "messages", "state"] = ""
     is_source: bool = False
 
     async def initialize(self) -> Outcome:
@@ -135,7 +147,11 @@ class Handler:
         return NOTHING
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Handle the messages in order; return exactly one outcome for each."""
+        """Handle the messages in order; return exactly one outcome for each.
+
+        Or for the first ones only, one at least, where more would make too much at once (``MADE_BYTES``): the
+        others are handed over again when these outcomes have left.
+        """
         raise NotImplementedError
 
     async def cleanup(self) -> Outcome:
@@ -163,6 +179,23 @@ class Handler:
         """What the instance keeps between invocations, as JSON texts by key (specification, ``setState``)."""
         return {}
 
+    def held_bytes(self) -> int:
+        """What it keeps between messages, in bytes, with what Python needs around it."""
+        return 0
+
     def is_full(self) -> bool:
         """Whether so much is held that no further message should be handed over before a release."""
         return False
+
+
+def made_of(batch: Sequence[Message], take: Callable[[Message], Outcome]) -> Sequence[Outcome]:
+    """The outcomes of the messages, one after another, until they have made ``MADE_BYTES``."""
+    outcomes = []
+    made = 0
+    for message in batch:
+        outcome = take(message)
+        outcomes.append(outcome)
+        made += sum([len(value) for _, value in outcome.emissions])
+        if made > MADE_BYTES:
+            break
+    return outcomes

@@ -12,9 +12,11 @@ import trio
 from engine.circuit import Circuit
 from engine.failure import UnsentError, bounded, error_value, handler_error, unsent_error
 from engine.handler import NOTHING, Emission, Handler, HandlerError, LogLine, Message, Outcome
+from engine.keeping import Keeping
 from engine.metrics import InstanceCounters
 from engine.outlet import CAUSELESS, Outlet
 from engine.routing import CompiledNode
+from engine.starvation import LOOK_SECONDS, PATIENCE_SECONDS
 from engine.turns import Turns
 from proto.execution import ExecutionError, InstanceSnapshot
 from proto.graph import OnError
@@ -65,6 +67,9 @@ class Instance:
         self._stage: Stage | None = None
         self._place = 0
         self._is_holding = False
+        self.keeping: Keeping | None = None
+        if handlers[0].keeps and circuit.account is not None:  # those that keep something are alone
+            self.keeping = Keeping(handlers[0], circuit, self._inbox, node.id)
 
     def join(self, stage: "Stage", place: int) -> None:
         """Let messages go through a stage as long as there is one. Called before ``initialize``."""
@@ -133,19 +138,41 @@ class Instance:
             batch = await self._next_batch(handler)
             if batch:
                 self._circuit.note_taken(batch)
-                outcomes = await self._invoke(handler, batch)
-                await self._finish(handler, batch, outcomes)
-                if len(outcomes) < len(batch):
-                    await self._process(handler, batch[len(outcomes) :])
+                await self._process(handler, batch)
             else:
                 await self._release(handler)
 
     async def _process(self, handler: Handler, batch: Sequence[Message]) -> None:
         """Let a handler process a batch, in several parts where its outcomes would be too much at once."""
+        if self.keeping is not None and not await self._make_room(self.keeping, handler, batch):
+            return
         while batch:
             outcomes = await self._invoke(handler, batch)
+            if self.keeping is not None:
+                self.keeping.lend()
             await self._finish(handler, batch, outcomes)
             batch = batch[len(outcomes) :]
+
+    async def _make_room(self, keeping: Keeping, handler: Handler, batch: Sequence[Message]) -> bool:
+        """Whether there is memory for what the handler might keep of a batch; else its messages have failed.
+
+        Where something is due that it keeps, memory will come free here, and is waited for as long as it takes.
+        """
+        waited_seconds = 0.0
+        while not keeping.try_room(batch):
+            due = self._due(handler)
+            if due is not None and due <= trio.current_time():
+                await self._release(handler)
+            elif due is None and waited_seconds >= PATIENCE_SECONDS:
+                error = HandlerError("MemoryBoundError", keeping.refusal(batch))
+                for message in batch:
+                    await self.handle_failure(message, error)
+                self._circuit.in_flight.finish(len(batch))
+                return False
+            else:
+                await trio.sleep(LOOK_SECONDS)
+                waited_seconds += LOOK_SECONDS if due is None and self._circuit.gate.is_open else 0
+        return True
 
     async def _run_beside_others(self, handler: Handler) -> None:
         """One of several workers of a stateless component, each with one message at a time."""
@@ -153,10 +180,11 @@ class Instance:
             batch = await self._inbox.take(1)
             number = self._turns.take()
             self._circuit.note_taken(batch)
-            outcomes = await self._invoke(handler, batch)
-            if self.node.definition.ordered:
-                await self._turns.wait(number)
-            await self._finish(handler, batch, outcomes)
+            with self._circuit.carrying(batch[0]):  # another worker may come to the inbox meanwhile
+                outcomes = await self._invoke(handler, batch)
+                if self.node.definition.ordered:
+                    await self._turns.wait(number)
+                await self._finish(handler, batch, outcomes)
             self._turns.done(number)
 
     async def flush(self) -> None:
@@ -285,10 +313,14 @@ class Instance:
     async def _give_out(self, outcome: Outcome) -> None:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
         self.log(outcome.logs)
+        if self.keeping is not None:
+            self.keeping.lend()
         if outcome.error is None:
             await self.outlet.emit_all(outcome, CAUSELESS)
         else:
             await self.handle_failure(CAUSELESS, outcome.error)
+        if self.keeping is not None:
+            self.keeping.settle()
 
     def _settle(self, handler: Handler, finished: int) -> None:
         """Release finished messages, but count one as in flight for as long as something held is on its way."""
@@ -299,6 +331,8 @@ class Instance:
         elif self._is_holding and not is_holding:
             finished += 1
         self._is_holding = is_holding
+        if self.keeping is not None:
+            self.keeping.settle()
         in_flight.finish(finished)
 
     async def _handle_error(self, handler: Handler, message: Message, error: HandlerError) -> None:

@@ -84,6 +84,9 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     log_lines: int = 200
     """Log lines kept per execution for inspection; the oldest goes first."""
 
+    log_bytes: int = 256 * 1024
+    """Bytes of the log lines kept per execution; the oldest goes first."""
+
     owner_graphs: int = 1_000
     """Graphs that one owner may have loaded; 0 for no bound. Each may be as large as a request body."""
 

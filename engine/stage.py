@@ -119,6 +119,9 @@ class Stage:
                 self._chain = None
                 work.extendleft(reversed(part))
                 return
+            for member in self._members:
+                if member.keeping is not None:
+                    member.keeping.settle()
             begun = passage.begun
             pending = await (self._conclude_traced if traced else self._conclude)(part, passage)
             if begun < len(part) or pending:

@@ -53,6 +53,7 @@ class ValidatingHandler(Handler):
         self.batch_messages = inner.batch_messages
         self.holds_in_flight = inner.holds_in_flight
         self.is_source = inner.is_source
+        self.keeps = inner.keeps
         self._inner = inner
         self._schemas = schemas
         self._inputs = inputs
@@ -78,9 +79,13 @@ class ValidatingHandler(Handler):
         admitted = [message for message, refusal in zip(batch, refusals, strict=True) if refusal is None]
         outcomes = iter(await self._inner.process(admitted) if admitted else ())
         self._turn_began = time.perf_counter()
-        return [
-            await self.vet(next(outcomes)) if refusal is None else Outcome(error=refusal) for refusal in refusals
-        ]
+        vetted = []
+        for refusal in refusals:
+            outcome = next(outcomes, None) if refusal is None else Outcome(error=refusal)
+            if outcome is None:  # the rest is to be handed over again
+                break
+            vetted.append(await self.vet(outcome) if refusal is None else outcome)
+        return vetted
 
     async def cleanup(self) -> Outcome:
         return await self._inner.cleanup()
@@ -99,6 +104,9 @@ class ValidatingHandler(Handler):
 
     def is_full(self) -> bool:
         return self._inner.is_full()
+
+    def held_bytes(self) -> int:
+        return self._inner.held_bytes()
 
     async def vet(self, outcome: Outcome) -> Outcome:
         """The outcome, or the error of the first emission that does not fit."""

@@ -87,6 +87,11 @@ class Sandbox:
         self._use = GuestUse(owner)
 
     @property
+    def state_bytes(self) -> int:
+        """Keys and JSON text of that."""
+        return self._state.size_bytes
+
+    @property
     def state(self) -> Mapping[str, bytes]:
         """The host's copy of the instance's state: JSON text by key."""
         return self._state.values

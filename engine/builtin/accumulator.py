@@ -11,8 +11,9 @@ import trio
 
 from engine.builtin.declaration import declare, port
 from engine.component import Builtin
-from engine.handler import NOTHING, Emission, Handler, InstanceContext, Message, Outcome
+from engine.handler import NOTHING, Emission, Handler, InstanceContext, Message, Outcome, made_of
 from engine.lanes import CANONICAL
+from engine.lease import MESSAGE_BYTES
 from proto.component import ConfigField
 
 COUNT_LIMIT = 100_000
@@ -61,6 +62,8 @@ DEFINITION = declare(
 class Accumulator(Handler):
     """The values of the array to come, the tightest of their lanes, and the size that its text would have."""
 
+    keeps = "messages"
+
     def __init__(self, count: int, limit_bytes: int, timeout_seconds: float) -> None:
         self._count = count
         self._limit_bytes = limit_bytes or ARRAY_LIMIT_BYTES
@@ -71,9 +74,10 @@ class Accumulator(Handler):
         self._due = 0.0
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._take(message.value, message.lane) for message in batch]
+        return made_of(batch, self._take)
 
-    def _take(self, value: bytes, lane: int) -> Outcome:
+    def _take(self, message: Message) -> Outcome:
+        value, lane = message.value, message.lane
         emissions: list[Emission] = []
         lanes: list[int] = []
         if self._held and self._text_bytes + len(value) + 1 > self._limit_bytes:
@@ -95,6 +99,9 @@ class Accumulator(Handler):
         self._lane = CANONICAL
         self._text_bytes = 1
         return text
+
+    def held_bytes(self) -> int:
+        return self._text_bytes + MESSAGE_BYTES * len(self._held)
 
     def due(self) -> float | None:
         return self._due if self._timeout_seconds and self._held else None

@@ -12,6 +12,7 @@ import trio
 from engine.builtin.declaration import declare, port
 from engine.component import Builtin
 from engine.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.lease import MESSAGE_BYTES
 from proto.component import ConfigField
 
 DELAY_LIMIT_MS = 3_600_000
@@ -45,6 +46,7 @@ class Delay(Handler):
     """Held values, each with the moment when it is due (seconds of Trio's clock) and its lane; earliest first."""
 
     holds_in_flight = True
+    keeps = "messages"
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -75,6 +77,9 @@ class Delay(Handler):
 
     def flush(self) -> Outcome:
         return self.release(float("inf"))
+
+    def held_bytes(self) -> int:
+        return self._held_bytes + MESSAGE_BYTES * len(self._held)
 
     def is_full(self) -> bool:
         return len(self._held) >= HELD_LIMIT_MESSAGES or self._held_bytes >= HELD_LIMIT_BYTES

@@ -18,6 +18,10 @@ OBJECT_BYTES = 10 * 1024 * 1024
 """JSON text of an object that is made of several values: as large as a value may be that is injected."""
 
 
+KEY_BYTES = 250
+"""What a key takes beside its text and its value's: 240 were measured."""
+
+
 class KeyedState:
     """The latest value of each key, in the order in which the keys were first seen."""
 
@@ -43,6 +47,11 @@ class KeyedState:
     def lane(self) -> int:
         """The tightest lane of all that is kept."""
         return APOCRYPHAL if self._apocryphal else CANONICAL
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept, with what Python needs around it."""
+        return self._bytes + KEY_BYTES * len(self._values)
 
     def put(self, key: str, text: bytes, lane: int) -> None:
         """Keep a value in the place of the key's former one.

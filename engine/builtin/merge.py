@@ -17,7 +17,8 @@ from typing import Any
 
 from engine.builtin.declaration import declare, port
 from engine.component import Builtin
-from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
+from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, LogLine, Message, Outcome, made_of
+from engine.lease import MESSAGE_BYTES
 from engine.report import shown
 from proto.component import ConfigField
 from proto.problem import Problem
@@ -71,15 +72,19 @@ class AnyMerge(Handler):
 class ZipMerge(Handler):
     """One queue for each awaited input; when none is empty, one value of each leaves."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    keeps = "messages"
+
+    def __init__(self, names: Sequence[str], value_bytes: int) -> None:
+        self._value_bytes = value_bytes
         self._names = tuple(names)
         self._waiting: dict[str, deque[tuple[bytes, int]]] = {name: deque() for name in names}
         self._waiting_bytes = 0
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._take(PORTS[message.port], message.value, message.lane) for message in batch]
+        return made_of(batch, self._take)
 
-    def _take(self, name: str, value: bytes, lane: int) -> Outcome:
+    def _take(self, message: Message) -> Outcome:
+        name, value, lane = PORTS[message.port], message.value, message.lane
         queue = self._waiting.get(name)
         if queue is None:
             return _unexpected(name, self._names)
@@ -91,7 +96,10 @@ class ZipMerge(Handler):
             return NOTHING
         pairs = [self._waiting[other].popleft() for other in self._names]
         self._waiting_bytes -= sum(len(text) for text, _ in pairs)
-        return _set_of(self._names, pairs)
+        return _set_of(self._names, pairs, self._value_bytes)
+
+    def held_bytes(self) -> int:
+        return self._waiting_bytes + MESSAGE_BYTES * sum(map(len, self._waiting.values()))
 
     def _overflow(self, name: str) -> Outcome:
         missing = ", ".join(other for other, queue in self._waiting.items() if not queue)
@@ -117,22 +125,29 @@ class ZipMerge(Handler):
 class LatestMerge(Handler):
     """The latest value of each awaited input; a set leaves with every value once all have come."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    keeps = "messages"
+
+    def __init__(self, names: Sequence[str], value_bytes: int) -> None:
+        self._value_bytes = value_bytes
         self._names = tuple(names)
         self._latest: dict[str, tuple[bytes, int]] = {}
         self._complete = False
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return [self._take(PORTS[message.port], message.value, message.lane) for message in batch]
+        return made_of(batch, self._take)
 
-    def _take(self, name: str, value: bytes, lane: int) -> Outcome:
+    def _take(self, message: Message) -> Outcome:
+        name, value, lane = PORTS[message.port], message.value, message.lane
         if name not in self._names:
             return _unexpected(name, self._names)
         self._latest[name] = (value, lane)
         self._complete = self._complete or len(self._latest) == len(self._names)
         if not self._complete:
             return NOTHING
-        return _set_of(self._names, [self._latest[other] for other in self._names])
+        return _set_of(self._names, [self._latest[other] for other in self._names], self._value_bytes)
+
+    def held_bytes(self) -> int:
+        return sum(len(value) + MESSAGE_BYTES for value, _ in self._latest.values())
 
     def flush(self) -> Outcome:
         if self._complete or not self._latest:
@@ -142,8 +157,12 @@ class LatestMerge(Handler):
         return Outcome(logs=(LogLine("warn", f"No set was complete; nothing ever came on {silent}"),))
 
 
-def _set_of(names: Sequence[str], pairs: Sequence[tuple[bytes, int]]) -> Outcome:
-    """A set of values, in the tightest of their lanes."""
+def _set_of(names: Sequence[str], pairs: Sequence[tuple[bytes, int]], value_bytes: int) -> Outcome:
+    """A set of values, in the tightest of their lanes; an error where it would be larger than a value may be."""
+    size = 1 + sum(len(name) + 4 + len(value) for name, (value, _) in zip(names, pairs, strict=True))
+    if size > value_bytes:
+        message = f"The set of {', '.join(names)} would have {size} bytes; {value_bytes} are allowed (value_bytes)"
+        return Outcome(error=HandlerError("ValueTooLarge", message))
     text = object_text(names, [value for value, _ in pairs])
     return Outcome(((0, text),), lanes=(max(lane for _, lane in pairs),))
 
@@ -185,7 +204,8 @@ def _make(context: InstanceContext) -> Handler:
     mode, names = context.config["mode"], context.config["inputs"]
     if mode == "any":
         return AnyMerge()
-    return ZipMerge(names) if mode == "zip" else LatestMerge(names)
+    kind = ZipMerge if mode == "zip" else LatestMerge
+    return kind(names, context.value_bytes)
 
 
 MERGE = Merge(DEFINITION, _make)

@@ -9,7 +9,7 @@ import trio
 from engine.builtin.fields import Field
 from engine.builtin.json_path import LARGE_BYTES, Document, TooMuchToScanError, Wanted
 from engine.builtin.refusal import RefusedError
-from engine.handler import Handler, Message, Outcome
+from engine.handler import MADE_BYTES, Handler, Message, Outcome
 
 BYTES_AT_ONCE = 256 * 1024
 """Bytes after which other tasks may run: one to two milliseconds of looking for fields."""
@@ -18,13 +18,14 @@ BYTES_AT_ONCE = 256 * 1024
 async def in_turns(
     batch: Sequence[Message], attempt: Callable[[Message], Awaitable[tuple[Outcome, int]]]
 ) -> list[Outcome]:
-    """The outcomes of a batch, one after another, with turns for others in between.
+    """The outcomes of a batch, one after another, with turns for others in between, until they have made much.
 
     Args:
         batch: the messages.
         attempt: the outcome of one, and the bytes that it took to look through.
     """
     outcomes = []
+    made = 0
     room = BYTES_AT_ONCE
     for message in batch:
         outcome, work_bytes = await attempt(message)
@@ -33,6 +34,9 @@ async def in_turns(
         if room < 0:
             room = BYTES_AT_ONCE
             await trio.lowlevel.cancel_shielded_checkpoint()  # what was taken must be told of
+        made += sum([len(value) for _, value in outcome.emissions])
+        if made > MADE_BYTES:
+            break
     return outcomes
 
 

@@ -68,6 +68,7 @@ class JoinBuiltin(Builtin):
 class Join(OneByOne):
     """The latest value of each field of the joined object."""
 
+    keeps = "state"
     batch_messages = JOINS_AT_ONCE
 
     def __init__(self, select: Mapping[str, str | float], key_field: str, value_field: str) -> None:
@@ -98,6 +99,9 @@ class Join(OneByOne):
             return NOTHING
         joined = object_of((name, self._values[name]) for name in self._names)
         return Outcome(((_OUT, joined),), lanes=(self._values.lane,))
+
+    def held_bytes(self) -> int:
+        return self._values.held_bytes
 
     def state(self) -> dict[str, bytes]:
         return dict(self._values.texts())

@@ -41,6 +41,7 @@ DEFINITION = declare(
 class Latest(OneByOne):
     """The messages by key."""
 
+    keeps = "state"
     batch_messages = SNAPSHOTS_AT_ONCE
 
     def __init__(self, key_field: str) -> None:
@@ -55,6 +56,9 @@ class Latest(OneByOne):
         snapshot = object_of(self._messages.items())
         emissions = ((0, message.value), (1, snapshot))
         return Outcome(emissions, lanes=(message.lane, max(message.lane, self._messages.lane)))
+
+    def held_bytes(self) -> int:
+        return self._messages.held_bytes
 
     def state(self) -> dict[str, bytes]:
         return dict(self._messages.texts())

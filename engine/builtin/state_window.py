@@ -52,6 +52,10 @@ DEFINITION = declare(
 )
 
 
+NUMBER_BYTES = 400
+"""What a number takes in a window: it is in up to three queues."""
+
+
 class Window:
     """The last numbers, each with its lane and its place in the stream. Pure."""
 
@@ -69,6 +73,11 @@ class Window:
     def lane(self) -> int:
         """The tightest lane of what is in the window."""
         return APOCRYPHAL if self._apocryphal else CANONICAL
+
+    @property
+    def held_bytes(self) -> int:
+        """What its numbers take."""
+        return NUMBER_BYTES * len(self._numbers)
 
     def push(self, number: Number, lane: int) -> None:
         """Take in a number, and let the oldest go if there are too many."""
@@ -118,6 +127,8 @@ class Window:
 class WindowHandler(OneByOne):
     """A window over one field."""
 
+    keeps = "state"
+
     def __init__(self, size: int, field: str) -> None:
         self._field = Field(field)
         self._window = Window(size)
@@ -126,6 +137,9 @@ class WindowHandler(OneByOne):
     def take(self, message: Message, document: Document) -> Outcome:
         self._window.push(self._field.number(document), message.lane)
         return Outcome(((0, encode(self._window.summary())),), lanes=(self._window.lane,))
+
+    def held_bytes(self) -> int:
+        return self._window.held_bytes
 
     def state(self) -> Mapping[str, bytes]:
         return self._window.texts()

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
 
 from engine.errors import MemoryBoundError, OwnerMemoryError
@@ -261,3 +262,115 @@ async def test_an_injection_that_finds_no_memory_is_refused_at_once() -> None:
             await runtime.inject(execution, messages(100_000, 3))
         assert caught.value.accepted == 0
         assert trio.current_time() == began
+
+
+KEEPERS: dict[str, dict[str, Any]] = {
+    "a delay": {"component": "symbia.core.delay", "config": {"ms": 3_600_000}},
+    "an accumulator": {"component": "symbia.core.accumulator", "config": {"count": 1_000}},
+    "half of a zip": {"component": "symbia.core.merge", "config": {"mode": "zip", "inputs": ["in", "b"]}},
+}
+
+
+@pytest.mark.parametrize("keeper", KEEPERS)
+async def test_what_a_node_keeps_is_charged_and_bounded(keeper: str) -> None:
+    """Delayed values, gathered values and halves of pairs count; what finds no memory waits, or is an error."""
+    async with open_runtime(limits=bounded(1_000_000, 1)) as runtime:
+        execution = await started(runtime, document({"a": {**KEEPERS[keeper]}}, role="pipeline"))
+        taken = 0
+        while taken < 40 and runtime.execution(execution).metrics.error_count == 0:
+            try:
+                with trio.move_on_after(60) as patience:
+                    await runtime.inject(execution, messages(100_000))
+            except MemoryBoundError:
+                break
+            if patience.cancelled_caught:
+                break
+            taken += 1
+            await trio.lowlevel.checkpoint()
+        await trio.sleep(10)
+        held = runtime.ledger.statistics()
+        assert 400_000 <= held.kinds["handlers"] <= 1_000_000
+        assert taken < 12
+        assert held.held_bytes <= runtime.ledger.owner_bytes + 100_200
+        await runtime.stop(execution)
+        assert "handlers" not in runtime.ledger.statistics().kinds
+
+
+async def test_a_state_that_grows_beyond_the_bound_ends_its_execution() -> None:
+    """What a guest has written is there; so its execution fails, by the bound's name, and all is released."""
+    source = "return { process(ctx, port, value) { ctx.setState('k' + value, 'x'.repeat(200000)) } }"
+    component = {
+        "id": "custom.keeps",
+        "name": "Keeps",
+        "version": "1.0.0",
+        "ports": {"inputs": ["in"], "outputs": ["out"]},
+        "execution": {"type": "javascript", "source": source},
+    }
+    async with open_runtime(limits=bounded(600_000, 1)) as runtime:
+        await runtime.register_component(component)
+        execution = await started(runtime, document({"a": "custom.keeps"}, role="pipeline"))
+        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in range(2)])
+        await runtime.wait_quiescent(execution)
+        assert runtime.ledger.statistics().kinds["handlers"] > 400_000
+        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in (2, 3)])
+        error = (await runtime.wait_finished(execution)).error
+        assert error is not None
+        assert "Node a keeps too much" in error.message
+        assert "ORG_MAX_MEMORY_BYTES" in error.message
+        assert "handlers" not in runtime.ledger.statistics().kinds
+
+
+async def test_a_merge_knows_how_large_its_set_will_be_before_it_joins_it() -> None:
+    """Sets of sets double: the first that would be too large is an error by the name of the bound."""
+    nodes: dict[str, Any] = {"first": "symbia.core.passthrough"}
+    edges = []
+    before = "first"
+    for number in range(20):
+        merge = f"m{number}"
+        nodes[merge] = {"component": "symbia.core.merge", "config": {"mode": "all", "inputs": ["a", "b"]}}
+        edges += [f"{before}:out > {merge}:a", f"{before}:out > {merge}:b"]
+        before = merge
+    async with open_runtime(limits=EngineLimits(value_bytes=10_000)) as runtime:
+        execution = await started(runtime, document(nodes, edges, role="pipeline"))
+        await runtime.inject(execution, [Injection("first", "in", msgspec.Raw(b"1"))])
+        await runtime.wait_quiescent(execution)
+        assert runtime.execution(execution).metrics.error_count > 0
+        assert runtime.ledger.statistics().peak_bytes < 2_000_000
+
+
+async def test_a_handler_that_makes_much_hands_it_over_in_parts() -> None:
+    """A batch of small messages that make large values does not make them all before the first has left."""
+    merge = {"component": "symbia.core.merge", "config": {"mode": "all", "inputs": ["a", "b"]}}
+    graph = document({"m": merge, "end": "symbia.core.passthrough"}, ["m:out > end:in"], role="pipeline")
+    async with open_runtime(limits=EngineLimits()) as runtime:
+        execution = await started(runtime, graph)
+        await runtime.inject(execution, [Injection("m", "a", of(600_000))])
+        await runtime.inject(execution, [Injection("m", "b", msgspec.Raw(b"%d" % n)) for n in range(200)])
+        await runtime.wait_quiescent(execution)
+        metrics = runtime.execution(execution).metrics
+        assert (metrics.messages_processed, metrics.error_count) == (401, 0)
+        assert runtime.ledger.statistics().peak_bytes < 30_000_000
+
+
+async def test_log_lines_are_cut_and_kept_within_bytes() -> None:
+    """Lines of any length are shown from their beginning; the oldest go where there is too much of them."""
+    source = (
+        "return { process(ctx, port, value) { ctx.log('info', 'x'.repeat(200000), { a: 'y'.repeat(100000) }) } }"
+    )
+    component = {
+        "id": "custom.talks",
+        "name": "Talks",
+        "version": "1.0.0",
+        "ports": {"inputs": ["in"], "outputs": ["out"]},
+        "execution": {"type": "javascript", "source": source, "limits": {"logBytes": 4_000_000}},
+    }
+    async with open_runtime(limits=EngineLimits(log_bytes=50_000)) as runtime:
+        await runtime.register_component(component)
+        execution = await started(runtime, document({"a": "custom.talks"}))
+        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))] * 20)
+        await runtime.wait_quiescent(execution)
+        lines = runtime.logs(execution)
+        assert 2 <= len(lines) <= 3
+        assert all(line.message.endswith("… (cut: 200000 characters in all)") for line in lines)
+        assert all(bytes(line.meta) == b'{"cut":100008}' for line in lines if isinstance(line.meta, msgspec.Raw))
+        assert runtime.ledger.statistics().kinds["logs"] <= 70_000

@@ -54,8 +54,11 @@ class Driver:
         texts = [value if isinstance(value, bytes) else encode(value) for value in values]
         batch = [Message(index, text, self._sequence + place) for place, text in enumerate(texts)]
         self._sequence += len(batch)
-        outcomes = await self.handler.process(batch)
-        assert len(outcomes) == len(batch)
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(batch):  # a handler may return after the first ones
+            part = await self.handler.process(batch[len(outcomes) :])
+            assert 0 < len(part) <= len(batch) - len(outcomes)
+            outcomes += part
         return outcomes
 
     def texts(self, *outcomes: Outcome) -> list[tuple[str, bytes]]:
