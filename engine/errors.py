@@ -240,16 +240,17 @@ class MemoryBoundError(OverloadedError):
         size_bytes: what was asked for.
         bound_bytes: the bound.
         setting: what sets it.
+        whose: what is at the bound, where that is only a part of what is held.
     """
 
     code = "memory.bound"
     whose = "What tenants hold"
     remedy = "try again later"
 
-    def __init__(self, size_bytes: int, bound_bytes: int, setting: str) -> None:
+    def __init__(self, size_bytes: int, bound_bytes: int, setting: str, *, whose: str = "") -> None:
         super().__init__(
-            f"{self.whose} is at its bound of {bound_bytes} bytes of memory ({setting}), and {size_bytes} more "
-            f"were asked for; {self.remedy}"
+            f"{whose or self.whose} is at its bound of {bound_bytes} bytes of memory ({setting}), and "
+            f"{size_bytes} more were asked for; {self.remedy}"
         )
 
 

@@ -13,6 +13,7 @@ from service.ingress_delivery import IngressDelivery
 from service.metrics import Metrics
 from service.network.opening import Network
 from service.prompt.routes import NOT_KEPT, PromptRoutes
+from service.request_memory import note_owner
 from service.routes.components import component_routes
 from service.routes.discovery import discovery_routes
 from service.routes.documentation import Publication, documentation_routes
@@ -93,6 +94,7 @@ def create_app(
         await callers.admit(
             request.headers, request.cookies, scheme=request.scheme, method=request.method, rule=rule
         )
+        note_owner(request.scope, PRESENT.get().owner)
         return None
 
     @app.after_request

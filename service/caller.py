@@ -43,6 +43,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     changes_all: bool = False
     changes_own: bool = True
 
+    @property
+    def owner(self) -> str:
+        """Whom what the request holds is charged to."""
+        return self.org or NOBODYS
+
     def sees(self, owner: str) -> bool:
         """Whether what belongs to an owner exists for this caller."""
         return self.sees_all or owner == self.org

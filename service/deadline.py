@@ -18,13 +18,12 @@ from hypercorn.typing import (
     ASGIReceiveEvent,
     ASGISendCallable,
     ASGISendEvent,
-    HTTPScope,
     Scope,
 )
 
 from proto.codec import encode
 from service.problems import SlowRequestError, answer_to
-from service.streaming import STREAMED_TYPES
+from service.streaming import is_streamed
 
 log = structlog.get_logger("service")
 
@@ -62,7 +61,7 @@ class BoundedRequests:
                 bound.deadline = math.inf  # the kernel cuts replies that nobody reads (UNREAD_SECONDS)
             await send(event)
 
-        if not _is_stream(scope):
+        if not is_streamed(scope):
             bound.deadline = trio.current_time() + self._seconds
         with bound:
             await self._application(scope, receive_noting_end, send_in_time)
@@ -79,11 +78,3 @@ class BoundedRequests:
         encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": encoded, "trailers": False})
         await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _is_stream(scope: HTTPScope) -> bool:
-    """Whether the body is read as a stream of lines."""
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            return value.partition(b";")[0].strip().decode("latin-1").lower() in STREAMED_TYPES
-    return False

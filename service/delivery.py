@@ -22,11 +22,11 @@ from hypercorn.typing import (
     ASGIReceiveEvent,
     ASGISendCallable,
     ASGISendEvent,
-    HTTPScope,
     Scope,
 )
 
-from service.guarded_connections import WHOLE_BODY
+from service.request_tasks import WHOLE_BODY
+from service.streaming import announces_body
 
 PATIENCE_SECONDS = 5.0
 """How long a request whose caller says no more may still work on its reply: as long as an injection may wait."""
@@ -48,7 +48,7 @@ class WholeReplies:
             return
         come_whole = trio.Event()
         replying_last = trio.Event()
-        has_body = WHOLE_BODY not in scope and _announces_body(scope)
+        has_body = WHOLE_BODY not in scope and announces_body(scope)
 
         async def receive_patiently() -> ASGIReceiveEvent:
             event = await receive()
@@ -75,13 +75,3 @@ class WholeReplies:
                 await send(event)
 
         await self._application(scope, receive_patiently, send_whole)
-
-
-def _announces_body(scope: HTTPScope) -> bool:
-    """Whether a body follows the head of a request over HTTP/1, whose connections can be told to end."""
-    if scope["http_version"] not in {"1.0", "1.1"}:
-        return False
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-        for name, value in scope["headers"]
-    )

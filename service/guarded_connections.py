@@ -1,71 +1,47 @@
-"""A connection that Hypercorn trips over ends alone, and ends; and it answers without going round.
+"""A connection that Hypercorn trips over ends alone, and ends; and nobody holds one without end.
 
 Hypercorn runs every connection in one nursery, and some bytes make it raise there: a WebSocket frame that follows
 the upgrade request before the upgrade was answered is enough, from anybody, at any path. An exception there ends
-the server. And what a caller sends goes to the application through a short queue; when the application has ended
-and the caller goes on sending, the queue is full, and the connection waits for room in it for ever.
+the server. So whatever goes wrong with a connection stays with it.
 
-Each request costs a task, a queue, a second task that waits for the next one, and three writes. Where that can be
-seen to be needless, it is left away (docs/decisions/0085):
+What is written is written in pieces, each without a copy, and within a time that depends on its length: a caller
+who reads a large reply by single bytes would hold it for days. One task waits for the end of a connection's
+idleness, however many requests there are (``service.idle_watch``). There are only so many connections
+(``service.connections``).
 
-- A request that the application asked for (:class:`PromptConfig`) and that came whole in one piece is answered in
-  the task that read it, with its body in the scope. Nothing can come after it but the next request.
-- The head of a reply goes out together with the first piece of its body, as the ASGI specification asks.
-- One task waits for the end of a connection's idleness, however many requests there are (``service.idle_watch``).
-
-Hypercorn has no place to put something around a connection, so the classes that serve one are replaced.
-What is spoken on it is ``service.http_protocol``.
+Hypercorn has no place to put something around a connection, so the classes that serve one are replaced. What is
+spoken on it is ``service.http_protocol``; the tasks that it needs are ``service.request_tasks``.
 """
 
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import hypercorn.trio.run
 import hypercorn.trio.tcp_server
 import structlog
 import trio
-from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
-from hypercorn.trio.task_group import TaskGroup, _handle
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
-from hypercorn.typing import (
-    AppWrapper,
-    ASGIReceiveCallable,
-    ASGIReceiveEvent,
-    ASGISendCallable,
-    ASGISendEvent,
-    HTTPScope,
-    Scope,
-)
 
+from proto.codec import encode
+from proto.problem import ErrorBody
+from service.connections import Connections
 from service.http_protocol import HttpProtocol
 from service.idle_watch import IdleWatch
-
-Put = Callable[[ASGIReceiveEvent], Awaitable[None]]
-Send = Callable[[ASGISendEvent | None], Awaitable[None]]
-
-WHOLE_BODY = "symbia.body"
-"""Where a scope has the body, if the request came whole; nothing is to be received then."""
+from service.request_tasks import GuardedTaskGroup
 
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1024 * 1024
 """How long, and how far, a refused connection is still read."""
 
+PIECE_BYTES = 256 * 1024
+"""What is written at once; smaller pieces are put together, larger ones divided without a copy."""
+
+WRITE_SECONDS = 60.0
+WRITE_BYTES_PER_SECOND = 64 * 1024
+"""What is written may take so long, and longer by its length: a caller must read, and at this pace at least."""
+
 log = structlog.get_logger("service")
-
-
-class PromptConfig(Config):
-    """Hypercorn's configuration, and one question more.
-
-    Attributes:
-        is_prompt: whether the application takes a request, of which the head has come, whole; it may note in the
-            scope what it found out. A request that does not come in one piece is passed on in the ordinary way.
-        reading_turns: the turn of connections that have much to read (``service.http_protocol``).
-    """
-
-    def __init__(self, is_prompt: Callable[[HTTPScope], bool]) -> None:
-        self.is_prompt = is_prompt
-        self.reading_turns = trio.Lock()
 
 
 class GuardedTCPServer(TCPServer):
@@ -79,24 +55,60 @@ class GuardedTCPServer(TCPServer):
         super().__init__(*arguments)
         self.idle_task: Any = IdleWatch(self.config.keep_alive_timeout, self.context, self._initiate_server_close)
         self.keeps = False
-        self._kept = b""
+        self._kept: list[bytes] = []
+        self._connections: Connections = getattr(self.config, "connections", None) or Connections(0)
+        self._life = trio.CancelScope()
 
     async def run(self) -> None:
         """Serve it until it ends; it is closed in any case."""
+        if not self._connections.enter():
+            await self._refuse()
+            return
         try:
-            await super().run()
+            self._connections.wait(self, self._life.cancel)
+            with self._life:
+                await super().run()
         except* Exception as group:  # noqa: BLE001  whatever it is; and what is cancelled goes on being so
             log.warning("connection ended by an error", errors=[repr(error) for error in group.exceptions])
+        finally:
+            self._connections.leave(self)
 
     async def protocol_send(self, event: Event) -> None:
         """Do what the protocol asks for: write, close, or note that the connection is idle or is not."""
         if isinstance(event, RawData):
-            self._kept += event.data
-        if self._kept and not self.keeps:  # a reply of known length has nothing to say at its end
-            data, self._kept = self._kept, b""
-            await super().protocol_send(RawData(data))
-        if not isinstance(event, RawData):
-            await super().protocol_send(event)
+            if event.data:
+                self._kept.append(event.data)
+            if not self.keeps:
+                await self._flush()
+            return
+        await self._flush()  # a reply of known length has nothing to say at its end
+        if isinstance(event, Updated):
+            if event.idle:
+                self._connections.wait(self, self._life.cancel)
+            else:
+                self._connections.work(self)
+        await super().protocol_send(event)
+
+    async def _flush(self) -> None:
+        """Write what was kept; the connection is closed where that takes too long."""
+        if not self._kept:
+            return
+        pieces, self._kept = _in_pieces(self._kept), []
+        seconds = WRITE_SECONDS + sum(map(len, pieces)) / WRITE_BYTES_PER_SECOND
+        has_failed = False
+        async with self.send_lock:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + seconds) as patience:
+                try:
+                    for piece in pieces:
+                        await self.stream.send_all(piece)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    has_failed = True
+            if patience.cancelled_caught:
+                has_failed = True
+                log.warning("connection cut: its reply is not read", seconds=round(seconds))
+                await trio.aclose_forcefully(self.stream)
+        if has_failed:
+            await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
         group = cast("GuardedTaskGroup", self._task_group)
@@ -118,6 +130,20 @@ class GuardedTCPServer(TCPServer):
         finally:
             self.idle_task.end()
 
+    async def _refuse(self) -> None:
+        """Say that there are too many connections, and end this one."""
+        bound = self._connections.bound
+        text = (
+            f"{bound} connections are open and at work, and no more are served (MAX_CONNECTIONS); try again later"
+        )
+        body = encode(ErrorBody(error=text, code="connections.limit"))
+        head = f"HTTP/1.1 503 \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        with trio.move_on_after(LINGER_SECONDS):
+            with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
+                await self.stream.send_all(f"{head}Retry-After: 5\r\nConnection: close\r\n\r\n".encode() + body)
+        await self._linger()
+        await trio.aclose_forcefully(self.stream)
+
     async def _linger(self) -> None:
         """Read what is still on its way to a connection that was refused, for a while.
 
@@ -134,124 +160,15 @@ class GuardedTCPServer(TCPServer):
                 pass
 
 
-class GuardedTaskGroup(TaskGroup):
-    """The tasks of one connection. What comes for an application that has ended is dropped.
-
-    Attributes:
-        connection: that the tasks work for; set before the first of them.
-    """
-
-    connection: GuardedTCPServer
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._gathering: _Gathered | None = None
-
-    async def spawn_app(self, app: AppWrapper, config: Config, scope: Scope, send: Send) -> Put:
-        """Start an application for a request, now or when it has come; what is returned passes it what comes."""
-        if scope["type"] == "http" and scope["http_version"] != "2":
-            send = _with_head(send, self.connection)
-            if isinstance(config, PromptConfig) and config.is_prompt(scope):
-                self._gathering = _Gathered(self, app, config, scope, send)
-                return self._gathering.put
-        return self.start_app(app, config, scope, send)
-
-    def start_app(self, app: AppWrapper, config: Config, scope: Scope, send: Send) -> Put:
-        """Start an application in a task of its own."""
-        putting, taking = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
-
-        async def ending_app(
-            scope: Scope,
-            receive: ASGIReceiveCallable,
-            send: ASGISendCallable,
-            sync_spawn: Callable[..., Any],
-            call_soon: Callable[..., Any],
-        ) -> None:
-            with taking:
-                await app(scope, receive, send, sync_spawn, call_soon)
-
-        async def put(event: ASGIReceiveEvent) -> None:
-            try:
-                await putting.send(event)
-            except trio.BrokenResourceError:
-                await trio.lowlevel.checkpoint()
-
-        self.spawn(_handle, ending_app, config, scope, taking.receive, send, _no_threads, _no_threads)
-        return put
-
-    async def release(self) -> None:
-        """Pass on what has come of a request that has not come whole: the rest may be long in coming."""
-        gathering, self._gathering = self._gathering, None
-        if gathering is not None:
-            await gathering.pass_on()
-
-
-class _Gathered:
-    """A request that is answered at once if it comes whole."""
-
-    def __init__(
-        self, group: GuardedTaskGroup, app: AppWrapper, config: Config, scope: HTTPScope, send: Send
-    ) -> None:
-        self._group = group
-        self._app = app
-        self._config = config
-        self._scope = scope
-        self._send = send
-        self._events: list[ASGIReceiveEvent] = []
-        self._put: Put | None = None
-        self._is_whole = False
-
-    async def put(self, event: ASGIReceiveEvent) -> None:
-        """Take in what comes, and answer when that was all."""
-        if self._put is not None:
-            await self._put(event)
-        elif not self._is_whole:
-            self._events.append(event)
-            if event["type"] == "http.request" and not event["more_body"]:
-                self._is_whole = True
-                await self._answer()
-
-    async def pass_on(self) -> None:
-        """Let an ordinary task have it, unless it was answered."""
-        if not self._is_whole:
-            self._put = self._group.start_app(self._app, self._config, self._scope, self._send)
-            for event in self._events:
-                await self._put(event)
-
-    async def _answer(self) -> None:
-        bodies = [event["body"] for event in self._events if event["type"] == "http.request"]
-        cast("dict[str, Any]", self._scope)[WHOLE_BODY] = b"".join(bodies)
-        await _handle(self._app, self._config, self._scope, _nothing_more, self._send, _no_threads, _no_threads)
-
-
-def _with_head(send: Send, connection: GuardedTCPServer) -> Send:
-    """Send the head of a reply when its body begins, and with it; not at all if the application fails before."""
-    head: ASGISendEvent | None = None
-
-    async def send_with_head(event: ASGISendEvent | None) -> None:
-        nonlocal head
-        if event is not None and event["type"] == "http.response.start" and head is None:
-            head = event
-            return
-        if head is not None and event is not None:
-            began, head = head, None
-            connection.keeps = True
-            try:
-                await send(began)
-            finally:
-                connection.keeps = False
-        await send(event)
-
-    return send_with_head
-
-
-async def _nothing_more() -> ASGIReceiveEvent:
-    raise RuntimeError("The request came whole, and its body is in the scope")
-
-
-def _no_threads(*_: object) -> None:
-    """What Hypercorn would run WSGI applications with; nobody serves one here."""
-    raise NotImplementedError
+def _in_pieces(written: list[bytes]) -> list[bytes | memoryview]:
+    """The same bytes in pieces of a good size: what is small is put together, what is large is not copied."""
+    if sum(map(len, written)) <= PIECE_BYTES:
+        return [b"".join(written)]
+    pieces: list[bytes | memoryview] = []
+    for each in written:
+        view = memoryview(each)
+        pieces += [view[start : start + PIECE_BYTES] for start in range(0, len(view), PIECE_BYTES)]
+    return pieces
 
 
 def guard_connections() -> None:

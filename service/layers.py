@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from hypercorn.typing import ASGIFramework
 
+from engine.ledger import Ledger
 from service.app import Application
 from service.deadline import BoundedRequests
 from service.delivery import WholeReplies
 from service.http_metrics import HttpMetrics
+from service.request_memory import ChargedRequests
 from service.request_observer import RequestObserver
 from service.request_watch import WatchedRequests, note_routes
 from service.spans import Spans
@@ -15,6 +17,7 @@ from service.spans import Spans
 
 def layered(
     app: Application,
+    ledger: Ledger,
     http: HttpMetrics,
     spans: Spans | None = None,
     *,
@@ -25,11 +28,13 @@ def layered(
 
     Args:
         app: with all its routes; must not have answered anything yet.
+        ledger: is charged what requests hold.
         http: counts every request.
         spans: trace every request, where somebody collects spans.
         timeout_seconds: that a reply may take; 0 for no bound.
         observers: hear of every request.
     """
     note_routes(app)
-    bounded = BoundedRequests(app.prompt.before(app), timeout_seconds)
+    charged = ChargedRequests(app.prompt.before(app), ledger)
+    bounded = BoundedRequests(charged, timeout_seconds)
     return WholeReplies(WatchedRequests(bounded, http, spans, observers))

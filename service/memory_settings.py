@@ -3,17 +3,16 @@
 A part of the one table in ``service.settings``, apart for its length.
 """
 
-import msgspec
-
 from engine.ledger import OWNER_SETTING, PROCESS_SETTING
 from engine.limits import EngineLimits
+from service.http_settings import HttpSettings
 from service.setting_kinds import Kind, whole_number
 
 _DEFAULTS = EngineLimits()
 _BYTES = whole_number(0, 2**46, "bytes, 0 for no bound")
 
 
-class MemorySettings(msgspec.Struct, frozen=True, kw_only=True):
+class MemorySettings(HttpSettings, frozen=True, kw_only=True):
     """How much memory callers may cause. ``MEMORY_ROWS`` says what each field means."""
 
     max_memory_bytes: int = _DEFAULTS.memory_bytes

@@ -1,5 +1,6 @@
 """A stream of messages on its way into an execution: as fast as the graph takes it, and refused with a place."""
 
+import math
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -13,12 +14,19 @@ from proto.problem import ErrorBody, Problem
 from service.exchange import reply
 from service.ndjson import BadLineError, LineTooLongError, MessageLines, NumberedMessage
 from service.problems import answer_to
+from service.transit import Load
 
 IDLE_SECONDS = 300.0
 """How long a stream may be silent: messages may come rarely, but nobody may hold a connection for ever."""
 
 TURN_BYTES = 16 * 1024
 """How much of a stream is read before others have their turn: half a millisecond's work, where lines are short."""
+
+LINE_SECONDS = 60.0
+"""How long a line of more than ``LONG_LINE_BYTES`` may take to come whole: as long as an ordinary body."""
+
+LONG_LINE_BYTES = 64 * 1024
+"""Shorter ones may come as slowly as they like: what the stream itself is charged covers them."""
 
 LINGER_SECONDS = 2.0
 """How long the rest of a refused stream is still read, so that a caller who is writing comes to read the reply."""
@@ -45,21 +53,42 @@ class Receipt(msgspec.Struct):
 
 
 async def inject_stream(
-    runtime: Runtime, execution_id: str, stream: AsyncIterator[bytes], receipt: Receipt, max_line_bytes: int
+    runtime: Runtime,
+    execution_id: str,
+    stream: AsyncIterator[bytes],
+    receipt: Receipt,
+    max_line_bytes: int,
+    load: Load | None = None,
 ) -> None:
     """Take in a stream of lines as it comes; ``receipt`` is kept up to date, also where this raises.
 
+    Args:
+        runtime: as the caller may see it.
+        execution_id: the execution.
+        stream: pieces of any length.
+        receipt: of what was taken in.
+        max_line_bytes: the longest line.
+        load: is charged the line whose end has not come.
+
     Raises:
         BadLineError: a line is no message.
-        RequestTimeout: nothing came for ``IDLE_SECONDS``.
-        EngineError: a message is refused.
+        RequestTimeout: nothing came for ``IDLE_SECONDS``, or a long line not whole in ``LINE_SECONDS``.
+        EngineError: a message is refused, or the line is more than may be held.
     """
     lines = MessageLines(max_line_bytes)
+    long_since = math.inf
+    base_bytes = load.held_bytes if load is not None else 0
     try:
         pieces = aiter(stream)
-        while (piece := await _next(pieces)) is not None:
+        while (piece := await _next(pieces, long_since + LINE_SECONDS)) is not None:
             for start in range(0, len(piece), TURN_BYTES):
                 messages = lines.feed(piece[start : start + TURN_BYTES])
+                if messages or lines.kept_bytes <= LONG_LINE_BYTES:
+                    long_since = math.inf
+                if lines.kept_bytes > LONG_LINE_BYTES:
+                    long_since = min(long_since, trio.current_time())
+                if load is not None:
+                    load.hold(base_bytes + lines.kept_bytes)
                 await _inject_numbered(runtime, execution_id, messages, receipt)
         await _inject_numbered(runtime, execution_id, lines.end(), receipt)
     except BadLineError as error:
@@ -68,9 +97,9 @@ async def inject_stream(
         raise
 
 
-async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+async def _next(pieces: AsyncIterator[bytes], deadline: float) -> bytes | None:
     """The next piece of a stream that keeps coming; None at its end."""
-    with trio.move_on_after(IDLE_SECONDS) as scope:
+    with trio.move_on_at(min(deadline, trio.current_time() + IDLE_SECONDS)) as scope:
         piece = await anext(pieces, None)
     if scope.cancelled_caught:
         raise RequestTimeout

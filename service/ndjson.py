@@ -43,6 +43,11 @@ class MessageLines:
         self._begun_bytes = 0
         self._number = 0
 
+    @property
+    def kept_bytes(self) -> int:
+        """What is kept of a line whose end has not come."""
+        return self._begun_bytes
+
     def feed(self, data: bytes) -> list[NumberedMessage]:
         """The messages whose lines are complete with these bytes.
 

@@ -23,7 +23,7 @@ from engine.runtime import Runtime, open_runtime
 from service.app import create_app
 from service.authentication import open_authenticator
 from service.catalog.opening import open_catalog
-from service.guarded_connections import PromptConfig, guard_connections
+from service.guarded_connections import guard_connections
 from service.guarded_network import Resolve
 from service.last_resort import open_last_resort
 from service.layers import layered
@@ -34,6 +34,7 @@ from service.metrics import Metrics
 from service.network.opening import open_network
 from service.outbound import open_outside
 from service.request_observer import RequestObserver
+from service.request_tasks import PromptConfig
 from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
@@ -189,10 +190,12 @@ async def serve_runtime(
         observers: list[RequestObserver] = [] if telemetry is None else [telemetry.requests]
         observers += [] if network.requests is None else [network.requests]
         timeout_seconds = settings.request_timeout_seconds
-        served = layered(app, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers)
+        served = layered(
+            app, runtime.ledger, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers
+        )
         measuring.start_soon(measure_lag, metrics.lags)
         async with trio.open_nursery() as nursery:
-            config = PromptConfig(app.prompt.is_prompt)
+            config = PromptConfig(app.prompt.is_prompt, settings.max_connections)
             config.websocket_max_message_size = settings.live_max_frame_bytes
             await nursery.start(_serve_http, live.beside(served), listener, closing, config)
             async with open_catalog(runtime, settings, readiness.siblings):

@@ -15,6 +15,7 @@ from engine.guest_limits import MAX_INSTANCES
 from engine.limits import EngineLimits
 from service.catalog_settings import CATALOG_ROWS
 from service.guest_settings import GUEST_ROWS
+from service.http_settings import HTTP_ROWS
 from service.identity_settings import IDENTITY_ROWS
 from service.live_settings import LIVE_ROWS
 from service.memory_settings import MEMORY_ROWS
@@ -50,8 +51,6 @@ class Settings(NetworkSettings, frozen=True, kw_only=True):
     completion_grace_ms: float = 2_000
     chaining: bool = True
     drain_seconds: float = 5
-    max_body_bytes: int = 12 * 1024 * 1024
-    request_timeout_seconds: float = 120
     outbound: OutboundMode = "guarded"
     outbound_allow: AllowList = AllowList()
     outbound_ports: PortSet = DEFAULT_PORTS
@@ -183,19 +182,7 @@ TABLE = (
         whole_number(1, 3600, "seconds"),
         "How long the service, or one execution, may take to come to its end when it is told to stop.",
     ),
-    Row(
-        "max_body_bytes",
-        ("MAX_BODY_BYTES",),
-        whole_number(1024, 1024**3, "bytes"),
-        "The largest request body; a larger one is refused with status 413.",
-    ),
-    Row(
-        "request_timeout_seconds",
-        ("REQUEST_TIMEOUT_SECONDS",),
-        whole_number(0, 86_400, "seconds, 0 for no limit"),
-        "How long a request may take until its reply begins; then status 503. The time of a streamed body is not "
-        "counted.",
-    ),
+    *(Row(*row) for row in HTTP_ROWS),
     Row(
         "outbound",
         ("OUTBOUND",),

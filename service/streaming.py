@@ -9,7 +9,7 @@ and the caller waits. All other bodies are as they were.
 from typing import Any
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable
+from hypercorn.typing import ASGIReceiveCallable, HTTPScope
 from quart.wrappers import Request
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -20,6 +20,22 @@ STREAMED_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "appli
 
 BUFFER_BYTES = 64 * 1024
 """Bytes of a streamed body that wait for its reader before no more is taken; what is just coming adds to it."""
+
+
+def is_streamed(scope: HTTPScope) -> bool:
+    """Whether the body of a request is read as a stream of lines."""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            return value.partition(b";")[0].strip().decode("latin-1").lower() in STREAMED_TYPES
+    return False
+
+
+def announces_body(scope: HTTPScope) -> bool:
+    """Whether a body follows the head of a request."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )
 
 
 class StreamedBody(TrioBody):

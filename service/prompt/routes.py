@@ -10,11 +10,12 @@ from proto.codec import encode
 from service.caller import PRESENT
 from service.callers import Callers
 from service.cors import Cors
-from service.guarded_connections import WHOLE_BODY
 from service.ingress_delivery import IngressDelivery
 from service.problems import answer_to
 from service.prompt.headers import Headers
 from service.prompt.recognition import PromptRequest, recognise
+from service.request_memory import note_owner
+from service.request_tasks import WHOLE_BODY
 from service.request_watch import note_rule
 from service.routes.health import Readiness, health_of, liveness_of, readiness_of
 from service.routes.ingress import delivered
@@ -100,6 +101,7 @@ class PromptRoutes:
         )
         note_rule(scope, request.rule)
         try:
+            note_owner(scope, PRESENT.get().owner)
             if request.kind == "inject":
                 return await self._injected(request, body), 200
             if request.kind == "ingress":

@@ -17,6 +17,7 @@ from service.message_stream import Receipt, inject_stream, read_on, refusal_of_s
 from service.operation import Body, Query, Reply, operation
 from service.paging import switch, whole_number
 from service.problems import UnreadableBodyError
+from service.request_memory import load_of
 from service.streaming import STREAMED_TYPES
 
 MAX_WAIT_MS = 60_000
@@ -153,7 +154,8 @@ def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
         receipt = Receipt()
 
         async def take_stream() -> Taken:
-            await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes)
+            load = load_of(request.scope)
+            await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes, load)
             if is_final:
                 await runtime.inject(execution_id, (), final=True)
             return Taken(receipt, None, is_final)

@@ -1,5 +1,6 @@
 """What one caller sends ends his own connection at most, and what he is sent goes out without detours."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,13 +13,9 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from service.guarded_connections import (
-    WHOLE_BODY,
-    GuardedTaskGroup,
-    GuardedTCPServer,
-    PromptConfig,
-    guard_connections,
-)
+from service.connections import Connections
+from service.guarded_connections import GuardedTCPServer, guard_connections
+from service.request_tasks import WHOLE_BODY, GuardedTaskGroup, PromptConfig
 from tests.service.serving import start_process
 
 UPGRADE = (
@@ -61,7 +58,8 @@ async def test_what_is_cancelled_stays_cancelled() -> None:
 
     class Raising(GuardedTCPServer):
         def __init__(self) -> None:
-            pass
+            self._connections = Connections(0)
+            self._life = trio.CancelScope()
 
     async def run(_: object) -> None:
         raise error
@@ -243,3 +241,68 @@ def test_hypercorn_is_as_we_know_it() -> None:
     for name in ("run", "protocol_send", "_read_data", "_initiate_server_close", "_idle_timeout"):
         assert callable(getattr(server, name))
     assert callable(getattr(GuardedTaskGroup.__mro__[1], "spawn_app", None))
+
+
+class _Silent:
+    """A caller's end of a stream that takes so many bytes a second."""
+
+    def __init__(self, far: Any, bytes_per_second: float) -> None:
+        self.taken = 0
+        self._seconds_per_byte = 1 / bytes_per_second if bytes_per_second else math.inf
+        far.send_all = self.take
+
+    async def take(self, content: Any) -> None:
+        await trio.sleep(len(content) * self._seconds_per_byte)
+        self.taken += len(content)
+
+
+@pytest.mark.usefixtures("autojump_clock")
+@pytest.mark.parametrize(
+    ("bytes_per_second", "size_bytes", "is_whole"),
+    [(0, 1000, False), (1000, 10_000_000, False), (100_000, 10_000_000, True), (100, 5_000, True)],
+)
+async def test_whoever_reads_too_slowly_is_cut(bytes_per_second: int, size_bytes: int, is_whole: bool) -> None:
+    """A caller must read his reply, at a pace that a bad line has; otherwise he would hold it for hours."""
+
+    async def large(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": False})
+        await send({"type": "http.response.body", "body": b"x" * size_bytes, "more_body": False})
+
+    guard_connections()
+    near, far = trio.testing.memory_stream_pair()
+    caller = _Silent(far, bytes_per_second)
+    far.socket = _NamedSocket()  # type: ignore[attr-defined]  # Hypercorn asks it for addresses
+    config = PromptConfig(lambda _: True)
+    config.keep_alive_timeout = 1e9
+    with trio.move_on_after(3600) as patience:
+        async with trio.open_nursery() as nursery:
+            server = GuardedTCPServer(ASGIWrapper(large), config, WorkerContext(None), {}, far)
+            nursery.start_soon(server.run)
+            await near.send_all(HEAD + b"abc")
+            if is_whole:
+                await trio.sleep(1000)
+                assert caller.taken > size_bytes
+                await near.aclose()
+    assert not patience.cancelled_caught
+    assert (caller.taken > size_bytes) == is_whole
+    assert trio.current_time() < 2000
+
+
+async def test_an_application_that_does_not_receive_holds_nobody() -> None:
+    """Whatever a caller sends while the application answers without looking, the connection ends after it."""
+    go_on = trio.Event()
+
+    async def deaf(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        del scope, receive
+        await go_on.wait()
+        await send({"type": "http.response.start", "status": 413, "headers": [], "trailers": False})
+        await send({"type": "http.response.body", "body": b"no", "more_body": False})
+
+    async with serving(deaf, prompt=False) as peer:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
+        await peer.send(head + b"x" * 600_000)  # more pieces than may wait for the application
+        go_on.set()
+        with trio.fail_after(5):
+            received = b"".join([chunk async for chunk in peer.stream])
+    assert received.startswith(b"HTTP/1.1 413")

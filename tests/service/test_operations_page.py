@@ -7,7 +7,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
-from service import delivery, descriptors, message_stream, server, watchdog
+from service import (
+    delivery,
+    descriptors,
+    guarded_connections,
+    message_stream,
+    request_memory,
+    server,
+    transit,
+    watchdog,
+)
 from service.metrics import Metrics
 from service.problems import SlowRequestError
 from service.routes.health import Readiness
@@ -54,8 +63,14 @@ def test_the_bounds_are_those_of_the_program() -> None:
     """Numbers of seconds and files on the page are the constants of the code."""
     assert f"| {server.KEEP_ALIVE_SECONDS} s; 16 KB and" in PAGE
     assert f"{message_stream.IDLE_SECONDS:g} s of silence" in PAGE
-    assert f"| {server.UNREAD_SECONDS} s, then the connection is cut |" in PAGE
+    assert server.UNREAD_SECONDS == guarded_connections.WRITE_SECONDS
+    assert f"| {server.UNREAD_SECONDS} s for what is written at once, and 1 s more for each 64 KB;" in PAGE
+    assert guarded_connections.WRITE_BYTES_PER_SECOND == 64 * 1024
+    assert f"or {message_stream.LINE_SECONDS:g} s for one line of more than 64 KB" in PAGE
     assert f"at most {descriptors.ENOUGH:,} |" in PAGE
+    assert f"{request_memory.REQUEST_BYTES // 1024} KB for each request added" in PAGE
+    assert f"larger than {request_memory.REPLY_BYTES // 1024} KB" in PAGE
+    assert transit.TRANSIT_SHARE == 0.5
     assert f"at most {delivery.PATIENCE_SECONDS:g} s more" in PAGE
     assert f"`DRAIN_SECONDS` and {4 * server.CLOSING_SECONDS:g} s more" in PAGE
     assert f"`DRAIN_SECONDS` + {4 * server.CLOSING_SECONDS + watchdog.MARGIN_SECONDS:g} s after the first" in PAGE

@@ -1,0 +1,56 @@
+"""How many connections there are, and which of them gives way to a new one. Pure.
+
+Whoever opens connections and says nothing on them, or never comes to the end of a request's head, holds a place as
+long as the service is patient. So where all places are taken, the connection that has waited longest for a whole
+head is closed: its client, if it is an honest one, opens another. Those on which a request or a WebSocket is under
+way stay, and where there are only such, the new one is refused.
+
+There is no bound for one address: behind a proxy all callers have the proxy's.
+"""
+
+from collections.abc import Callable
+
+
+class Connections:
+    """All open connections.
+
+    Args:
+        bound: how many there may be; 0 for no bound.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self._count = 0
+        self._idle: dict[object, Callable[[], None]] = {}
+
+    @property
+    def count(self) -> int:
+        """How many are open, those that are being closed included."""
+        return self._count
+
+    def enter(self) -> bool:
+        """Count a new connection, if it may be served; whether it may.
+
+        One that waits is closed for it where all places are taken.
+        """
+        if self.bound and self._count >= self.bound:
+            if not self._idle:
+                return False
+            longest = next(iter(self._idle))
+            self._idle.pop(longest)()
+        self._count += 1
+        return True
+
+    def leave(self, connection: object) -> None:
+        """Count a connection no more."""
+        self._idle.pop(connection, None)
+        self._count -= 1
+
+    def wait(self, connection: object, close: Callable[[], None]) -> None:
+        """From now on a connection waits for a head; ``close`` ends it."""
+        self._idle.pop(connection, None)
+        self._idle[connection] = close
+
+    def work(self, connection: object) -> None:
+        """From now on a connection is at work."""
+        self._idle.pop(connection, None)
