@@ -14,6 +14,7 @@ from typing import Final
 import trio
 
 from wasm_host import capi
+from wasm_host.fair_lock import FairLock
 
 __all__ = ["SHORT_CALLS", "TICK_SECONDS", "Ticker", "Turns"]
 
@@ -92,8 +93,35 @@ SHORT_CALLS: Final = 16
 six."""
 
 
+class _Turn:
+    """One turn, from the wait for it to its end."""
+
+    __slots__ = ("_lock", "_owner")
+
+    def __init__(self, lock: FairLock, owner: str) -> None:
+        self._lock = lock
+        self._owner = owner
+
+    async def __aenter__(self) -> None:
+        """Return when it is the caller's turn."""
+        await self._lock.acquire(self._owner)
+        try:
+            for _ in range(_PASSES_BETWEEN_SLICES):
+                await trio.lowlevel.checkpoint()
+                if not trio.lowlevel.current_statistics().tasks_runnable:
+                    return
+        except BaseException:
+            self._lock.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Hand the turn on."""
+        self._lock.release()
+
+
 class Turns:
-    """Guests that outlive their first slice take every further slice in turn, first come, first served.
+    """Guests that outlive their first slice take every further slice in turn: owner by owner, and among the guests
+    of one owner first come, first served.
 
     Without turns, N spinning guests cost the event loop N slices per pass, and everybody waits N milliseconds;
     with them they cost one. And whoever has the turn first lets the other tasks go some steps ahead, as long as
@@ -105,27 +133,15 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._lock = trio.StrictFIFOLock()
+        self._lock = FairLock()
         self._spent_seconds = 0.0
         self._awaits_pass = False
         self._debt_seconds = 0.0
         self._debt_at = 0.0
 
-    async def __aenter__(self) -> None:
-        """Return when it is the caller's turn."""
-        await self._lock.acquire()
-        try:
-            for _ in range(_PASSES_BETWEEN_SLICES):
-                await trio.lowlevel.checkpoint()
-                if not trio.lowlevel.current_statistics().tasks_runnable:
-                    return
-        except BaseException:
-            self._lock.release()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        """Hand the turn to whoever has waited longest."""
-        self._lock.release()
+    def of(self, owner: str) -> _Turn:
+        """A turn of one of an owner's guests: for the length of an ``async with`` block."""
+        return _Turn(self._lock, owner)
 
     def lets_begin(self, short_calls: int) -> bool:
         """Whether a call may take its first slice now, out of turn.

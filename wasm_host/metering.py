@@ -240,7 +240,7 @@ class MeteredStore:
                 before = trio.current_time()
                 await self._between_slices()
                 frozen += trio.current_time() - before
-            async with machine.turns:
+            async with machine.turns.of(use.owner):
                 if machine.memory.used_bytes + self._most_memory_bytes > machine.memory.least_bytes:
                     self._limit_memory()
                 began = time.thread_time()

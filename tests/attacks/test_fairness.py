@@ -2,9 +2,14 @@
 
 from typing import Any
 
+import trio
+
 from service.settings import Settings
 from tests.service.identified import MANUAL, PASS, open_world
 from tests.service.serving import SQUARE, open_service
+from wasm_host.host import open_host
+from wasm_host.javascript import Program
+from wasm_host.limits import GuestLimits
 
 KEPT = "return { process: (ctx, port, value) => ctx.emit('out', value) }"
 
@@ -49,3 +54,26 @@ async def test_one_organisation_cannot_take_all_instances() -> None:
         assert "3 instances of this owner are alive, and 3 are allowed" in shown["error"]["message"]
         _, running = await world.bob.start(beside("custom.kept", 3))
         assert (await world.bob.call("GET", f"/api/executions/{running}")).json()["state"] == "running"
+
+
+COMPUTES = "return { process(ctx, port, value) { for (let i = 0; i < value; i++); ctx.emit('out', value) } }"
+
+
+async def test_one_owner_s_guests_do_not_take_the_turns_of_another_s() -> None:
+    """Beside thirty computing guests of one owner, another's single one gets every second slice."""
+    limits = GuestLimits(cpu_ms=30_000)
+    async with open_host() as host, trio.open_nursery() as nursery:
+        many = [host.sandbox(Program("handler", COMPUTES), limits=limits, owner="many") for _ in range(30)]
+        single = host.sandbox(Program("handler", COMPUTES), limits=limits, owner="one")
+        for sandbox in (*many, single):
+            await sandbox.open()
+        for sandbox in many:
+            nursery.start_soon(sandbox.process, [(0, b"1e12")])
+        await trio.sleep(0.05)
+        before = sum(sandbox.statistics().slices for sandbox in many)
+        own_before = single.statistics().slices
+        await single.process([(0, b"3e6")])
+        own = single.statistics().slices - own_before
+        assert own >= 10
+        assert sum(sandbox.statistics().slices for sandbox in many) - before < 3 * own
+        nursery.cancel_scope.cancel()

@@ -146,7 +146,7 @@ class _Run:
                 raise CpuLimitExceeded(
                     f"reading the TypeScript took longer than {limit} ms", "translate_ms", limit
                 )
-            async with self._machine.turns:
+            async with self._machine.turns.of(""):
                 done = self._slice(pending)
         return pending.result()
 
