@@ -83,6 +83,7 @@ class BoundedWebSocket(WSStream):
         self._finished = trio.Event()  # the client has nothing more to say
         self._pong: bytes | None = None
         self._said = trio.Event()  # the Close frame was written
+        self._writes = 0  # under way
         self._is_out_of_step = False  # where a frame begins is not known any more
 
     @property
@@ -93,7 +94,14 @@ class BoundedWebSocket(WSStream):
     async def write(self, frames: bytes) -> None:
         """Write whole frames; nothing where it is not open."""
         if self.is_open:
+            await self._write(frames)
+
+    async def _write(self, frames: bytes) -> None:
+        self._writes += 1
+        try:
             await self.send(Data(stream_id=self.stream_id, data=frames))
+        finally:
+            self._writes -= 1
 
     # What Hypercorn's connection tells
 
@@ -148,7 +156,7 @@ class BoundedWebSocket(WSStream):
 
     async def _ended(self) -> None:
         """The connection has ended, or what comes over it."""
-        if self.is_open:  # the client may still read, and then it reads why
+        if self.is_open and not self._writes:  # the client may still read, and then it reads why
             reason = "" if self._frames.is_between_messages else "The connection ended within a message"
             await self.close(1002, reason or "The connection ended without a Close frame", told=ABNORMAL)
         self.closed = True
@@ -242,7 +250,7 @@ class BoundedWebSocket(WSStream):
         elif self.state is _OPEN:
             await self.close(INTERNAL_ERROR, "The service has made a mistake")
         elif self.state is not _CLOSED:
-            await self._end_connection()
+            self._end_connection()
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         opening = cast("OpeningHandshake", self._opening)
@@ -264,7 +272,7 @@ class BoundedWebSocket(WSStream):
         await self.send(Response(stream_id=self.stream_id, status_code=error.status, headers=headers))
         await self.send(Body(stream_id=self.stream_id, data=body))
         await self.send(EndBody(stream_id=self.stream_id))
-        await self._end_connection()
+        self._end_connection()
 
     async def _answer_instead(self, message: WebsocketResponseBodyEvent) -> None:
         """Answer with the application's own HTTP response."""
@@ -276,7 +284,7 @@ class BoundedWebSocket(WSStream):
         if not message.get("more_body", False):
             self.state = _REFUSED
             await self.send(EndBody(stream_id=self.stream_id))
-            await self._end_connection()
+            self._end_connection()
 
     # The end
 
@@ -294,7 +302,7 @@ class BoundedWebSocket(WSStream):
         self._inlet.end(code if told is None else told, drop=told == NORMAL)
         self._frames.skip()
         self.task_group.spawn(self._linger)
-        await self.send(Data(stream_id=self.stream_id, data=close_frame(code, reason)))
+        await self._write(close_frame(code, reason))
         self._said.set()
 
     async def _linger(self) -> None:
@@ -302,13 +310,14 @@ class BoundedWebSocket(WSStream):
         with trio.move_on_after(CLOSING_SECONDS):
             await self._finished.wait()
             await self._said.wait()
-        await self._end_connection()
+        self._end_connection()
 
-    async def _end_connection(self) -> None:
+    def _end_connection(self) -> None:
+        """Let the connection end, in a task of its own: an application that is told of it may be cancelled."""
         self._inlet.end(NORMAL)
         self._decided.set()
         if not self.closed:
-            await self.send(StreamClosed(stream_id=self.stream_id))
+            self.task_group.spawn(self.send, StreamClosed(stream_id=self.stream_id))
 
 
 def _text(text: object) -> bytes:

@@ -33,7 +33,11 @@ def frame(first: int, payload: bytes = b"", *, mask: bytes | None = MASK, width:
     if width is None:
         width = 0 if size < 126 else 2 if size < 1 << 16 else 8
     second = {0: size, 2: 126, 8: 127}[width] | (0x80 if mask is not None else 0)
-    masked = payload if mask is None else bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    masked = (
+        payload
+        if not mask or not any(mask)
+        else bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    )
     return bytes((first, second)) + (size.to_bytes(width) if width else b"") + (mask or b"") + masked
 
 

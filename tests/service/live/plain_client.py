@@ -66,7 +66,8 @@ async def open_plain(url: str, headers: Headers = ()) -> AsyncIterator[PlainClie
     if not address.partition("://")[2].partition("/")[2]:
         address += "/ws"
     encoded = [(name.encode(), value.encode()) for name, value in headers]
-    async with open_websocket_url(address, extra_headers=encoded) as connection:
+    # A message that nobody reads must not keep trio-websocket from reading that the connection has ended.
+    async with open_websocket_url(address, extra_headers=encoded, message_queue_size=10_000) as connection:
         try:
             yield PlainClient(connection)
         finally:
