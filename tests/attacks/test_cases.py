@@ -24,4 +24,4 @@ def laboratory() -> Iterator[Laboratory]:
 def test_a_case_neither_holds_nor_fills_the_service(laboratory: Laboratory, name: str) -> None:
     """No step of it is long, and memory does not grow out of proportion."""
     verdict = laboratory.try_case(CASES[name])
-    assert not verdict.is_bad, f"{verdict}\n{verdict.step or ''}"
+    assert not verdict.is_bad, f"{verdict}\n{verdict.step or ''}\n{verdict.turn or ''}"

@@ -28,7 +28,7 @@ def main() -> int:
             case = msgspec.json.decode(chosen.case.read_bytes(), type=Case)
             found = [Found(case, laboratory.try_case(case))]
             tried = 1
-            _tell(f"{case.kind}, {case.note}: {found[0].verdict}\n{found[0].verdict.step or ''}")
+            _tell(f"{case.kind}, {case.note}: {found[0].verdict}\n{_details(found[0])}")
         else:
             search = Search(laboratory, chosen.seed, _tell)
             search.run(chosen.minutes * 60)
@@ -36,11 +36,15 @@ def main() -> int:
             for number, each in enumerate(found):
                 path = chosen.folder / f"{chosen.seed}-{number}.json"
                 save_case(each.case, path)
-                _tell(f"{path}: {each.case.kind}, {each.case.note}: {each.verdict}\n{each.verdict.step or ''}")
+                _tell(f"{path}: {each.case.kind}, {each.case.note}: {each.verdict}\n{_details(each)}")
     bad = [each for each in found if each.verdict.is_bad]
     bounds = f"bounds: {BOUND_MS:g} ms a step, {GROWTH_BOUND:g} bytes of memory a byte sent"
     _tell(f"{tried} cases, seed {chosen.seed}, {bounds}: {f'{len(bad)} BROKE THEM' if bad else 'clean'}")
     return 1 if bad else 0
+
+
+def _details(found: Found) -> str:
+    return "\n".join(str(each) for each in (found.verdict.step, found.verdict.turn) if each is not None)
 
 
 def _tell(line: str) -> None:

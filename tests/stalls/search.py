@@ -17,10 +17,13 @@ from tests.stalls.cases import Case, load_cases, recipes_of, with_recipe
 from tests.stalls.conversation import Client
 from tests.stalls.recipes import RecipeTooLargeError, changed, grown, size_of
 from tests.stalls.seeds import seeds
-from tests.stalls.stopwatch import LongStep
+from tests.stalls.stopwatch import LongPass, LongStep
 from tests.stalls.target import Target, probing
 
 BOUND_MS = 50.0
+TURN_BOUND_MS = 100.0
+"""A pass has the steps of everybody who is ready; pauses of the collector count here."""
+
 GROWTH_BOUND = 40.0
 """Bytes of resident memory for each byte sent; a decoded JSON text takes up to thirty times its size."""
 
@@ -50,6 +53,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     Attributes:
         step: its longest step, if one was long enough to be seen.
+        turn: its longest pass of the loop, likewise: nobody is heard before its end.
         garbage_ms: the longest pause of the garbage collector.
         health_ms: the longest answer to another process that asked how the service is.
         sent_bytes: what was sent.
@@ -59,6 +63,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """
 
     step: LongStep | None
+    turn: LongPass | None
     garbage_ms: float
     health_ms: float
     sent_bytes: int
@@ -71,6 +76,11 @@ class Verdict(msgspec.Struct, frozen=True):
         """The longest step without the collector's pauses; the silence where it has not ended."""
         ended = 0.0 if self.step is None else self.step.cpu_ms
         return max(ended, self.health_ms if self.health_ms > SILENT_MS else 0.0)
+
+    @property
+    def turn_ms(self) -> float:
+        """The longest pass of the loop."""
+        return 0.0 if self.turn is None else self.turn.cpu_ms
 
     @property
     def growth(self) -> float:
@@ -89,10 +99,15 @@ class Verdict(msgspec.Struct, frozen=True):
         """For comparing: 1 is at a bound."""
         if self.died:
             return math.inf
-        return max(self.step_ms / BOUND_MS, self.growth / GROWTH_BOUND, self.grown_bytes / GROWN_BOUND_BYTES)
+        return max(
+            self.step_ms / BOUND_MS,
+            self.turn_ms / TURN_BOUND_MS,
+            self.growth / GROWTH_BOUND,
+            self.grown_bytes / GROWN_BOUND_BYTES,
+        )
 
     def __str__(self) -> str:
-        text = f"step {self.step_ms:6.0f} ms, health {self.health_ms:6.0f} ms, "
+        text = f"step {self.step_ms:6.0f} ms, pass {self.turn_ms:6.0f} ms, health {self.health_ms:6.0f} ms, "
         text += f"{self.grown_bytes / 1e6:6.1f} MB for {self.sent_bytes / 1e6:7.3f} MB"
         return text + (", and the service DIED" if self.died else "")
 
@@ -140,9 +155,10 @@ class Laboratory:
         with probing(target) as measured:
             played = Client(target.url).play(case)
             time.sleep(SETTLE_SECONDS)
-        steps = target.steps()
+        steps, turns = target.noted()
         verdict = Verdict(
             step=max(steps, key=lambda step: step.cpu_ms, default=None),
+            turn=max(turns, key=lambda turn: turn.cpu_ms, default=None),
             garbage_ms=max((step.garbage_ms for step in steps), default=0.0),
             health_ms=measured.get("health", {}).get("longest_ms", math.inf),
             sent_bytes=played.sent_bytes,
@@ -218,6 +234,8 @@ class Search:
             self._tell(f"[{self.tried}] {case.kind}, {case.note}: {verdict}{_shown(found.exponent)}")
             if verdict.step is not None:
                 self._tell("\n".join(f"      {frame}" for frame in verdict.step.stack[:6]))
+            if verdict.turn is not None:
+                self._tell(f"      {verdict.turn}")
         else:
             found = Found(case, verdict)
             if self.tried % 25 == 0:

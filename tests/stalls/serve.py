@@ -1,7 +1,8 @@
 """The real service under the stopwatch: ``STALLS_REPORT=file python -m tests.stalls.serve``.
 
 The arguments and settings are those of ``symbia-runtime serve``; nothing in the service knows of this. Each step
-of STALLS_BOUND_MS (10) or more becomes one JSON object in a line of the file, with its task, times and stack.
+of STALLS_BOUND_MS (10) or more, and each such pass of the loop, becomes one JSON object in a line of the file,
+with its task, times and stack.
 """
 
 import functools
@@ -13,7 +14,7 @@ import pytest
 import trio
 
 from service.cli import main
-from tests.stalls.stopwatch import LongStep, Stopwatch
+from tests.stalls.stopwatch import LongPass, LongStep, Stopwatch
 
 BOUND_MS = 10.0
 
@@ -24,10 +25,12 @@ def serve() -> None:
     report = os.open(os.environ.pop("STALLS_REPORT"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     bound_ms = float(os.environ.pop("STALLS_BOUND_MS", BOUND_MS))
 
-    def tell(step: LongStep) -> None:
-        os.write(report, encoder.encode(step) + b"\n")
+    def tell(found: LongStep | LongPass) -> None:
+        os.write(report, encoder.encode(found) + b"\n")
 
-    stopwatch = Stopwatch(tell, bound_ms=bound_ms, first_sample_seconds=bound_ms / 2000, everything=True)
+    stopwatch = Stopwatch(
+        tell, bound_ms=bound_ms, first_sample_seconds=bound_ms / 2000, everything=True, tell_pass=tell
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trio, "run", functools.partial(trio.run, instruments=[stopwatch]))
         main()

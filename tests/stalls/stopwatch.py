@@ -18,6 +18,7 @@ import gc
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import CodeType, FrameType
@@ -37,6 +38,8 @@ BOUND_MS = 50.0
 FIRST_SAMPLE_SECONDS = 0.02
 SAMPLE_SECONDS = 0.01
 """The kernel counts CPU time in ticks of 1 to 10 ms; sampling more often than that brings nothing."""
+
+COMMONEST_TASKS = 4
 
 Place = tuple[str, str]
 """Where code stands: the file, relative to this checkout or to site-packages, and the qualified name."""
@@ -58,7 +61,7 @@ class Frame(msgspec.Struct, frozen=True):
         return f"{self.file}:{self.line} {self.function}"
 
 
-class LongStep(msgspec.Struct, frozen=True):
+class LongStep(msgspec.Struct, frozen=True, tag="step"):
     """A step that took long.
 
     Attributes:
@@ -82,6 +85,24 @@ class LongStep(msgspec.Struct, frozen=True):
         return "\n".join([*lines, *(f"    {frame}" for frame in self.stack)])
 
 
+class LongPass(msgspec.Struct, frozen=True, tag="pass"):
+    """A pass of the loop that took long: all steps that ran between two looks at what came from outside.
+
+    Attributes:
+        cpu_ms: CPU time of the thread in all of them.
+        steps: how many there were.
+        tasks: the commonest names among their tasks, with how many steps each had.
+    """
+
+    cpu_ms: float
+    steps: int
+    tasks: dict[str, int]
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{count} of {name}" for name, count in self.tasks.items())
+        return f"{self.cpu_ms:.0f} ms in one pass of {self.steps} steps: {names}"
+
+
 class Stopwatch(trio.abc.Instrument):
     """Calls back with each step whose counted time is over a bound.
 
@@ -91,6 +112,7 @@ class Stopwatch(trio.abc.Instrument):
         excused: places whose time does not count, and why.
         first_sample_seconds: the CPU time after which a step is sampled.
         everything: count the time of every task and stack, also where it seems to be the tests' own.
+        tell_pass: is called with each pass of the loop that is longer than a step may be; nothing when absent.
     """
 
     def __init__(
@@ -101,6 +123,7 @@ class Stopwatch(trio.abc.Instrument):
         excused: Mapping[Place, str] | None = None,
         first_sample_seconds: float = FIRST_SAMPLE_SECONDS,
         everything: bool = False,
+        tell_pass: Callable[[LongPass], object] | None = None,
     ) -> None:
         self._tell = tell
         self._bound_ms = bound_ms
@@ -108,7 +131,9 @@ class Stopwatch(trio.abc.Instrument):
         self._everything = everything
         self._first_sample_seconds = first_sample_seconds
         self._foreign: dict[CodeType, bool] = {}
-        self._runs = 0
+        self._tell_pass = tell_pass
+        self._pass_began = 0.0
+        self._steps_of: Counter[str] = Counter()
         self._task: Task | None = None
         self._began = self._sampled = 0.0
         self._garbage = self._garbage_sampled = 0.0
@@ -125,9 +150,26 @@ class Stopwatch(trio.abc.Instrument):
         signal.setitimer(signal.ITIMER_PROF, 0)
         gc.callbacks.remove(self._collecting)
 
+    def after_io_wait(self, timeout: float) -> None:
+        """A pass begins."""
+        del timeout
+        self._pass_began = time.thread_time()
+        self._steps_of.clear()
+
+    def before_io_wait(self, timeout: float) -> None:
+        """A pass has ended."""
+        del timeout
+        if self._tell_pass is not None and self._steps_of:
+            cpu_ms = (time.thread_time() - self._pass_began) * 1000
+            if cpu_ms > self._bound_ms:
+                tasks = dict(self._steps_of.most_common(COMMONEST_TASKS))
+                self._tell_pass(LongPass(cpu_ms, self._steps_of.total(), tasks))
+
     def before_task_step(self, task: Task) -> None:
         """A step begins."""
         self._task = task
+        if self._tell_pass is not None:
+            self._steps_of[task.name] += 1
         self._garbage = self._garbage_sampled = 0.0
         signal.setitimer(signal.ITIMER_PROF, self._first_sample_seconds, SAMPLE_SECONDS)
         self._began = self._sampled = time.thread_time()

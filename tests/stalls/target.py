@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from tests.service.serving import ROOT, clean_environment, single
-from tests.stalls.stopwatch import LongStep
+from tests.stalls.stopwatch import LongPass, LongStep
 
 START_SECONDS = 60
 END_SECONDS = 20
@@ -64,13 +64,19 @@ class Target:
         return self.process.poll() is None
 
     def steps(self) -> list[LongStep]:
-        """The long steps since the last call."""
+        """The long steps since the last call of one of the two."""
+        return self.noted()[0]
+
+    def noted(self) -> tuple[list[LongStep], list[LongPass]]:
+        """The long steps, and the long passes of the loop, since the last call of one of the two."""
         with self._report.open("rb") as report:
             report.seek(self._read_bytes)
             text = report.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._read_bytes += len(whole)
-        return [msgspec.json.decode(line, type=LongStep) for line in whole.splitlines()]
+        lines = [msgspec.json.decode(line, type=LongStep | LongPass) for line in whole.splitlines()]
+        steps = [line for line in lines if isinstance(line, LongStep)]
+        return steps, [line for line in lines if isinstance(line, LongPass)]
 
     def resident_bytes(self) -> int:
         """Resident memory now, of the process alone."""

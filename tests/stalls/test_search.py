@@ -19,7 +19,7 @@ SMALL = Case("message", (Http("GET", "/health/live", times=3),), "small")
 def verdict(step_ms: float) -> Verdict:
     """A verdict on a case with a step of some length."""
     step = LongStep("task", step_ms, 0.0, step_ms, ())
-    return Verdict(step=step, garbage_ms=0, health_ms=1, sent_bytes=10, grown_bytes=0, died=False)
+    return Verdict(step=step, turn=None, garbage_ms=0, health_ms=1, sent_bytes=10, grown_bytes=0, died=False)
 
 
 class Worse(Laboratory):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from tests.stalls.stopwatch import ROOT, LongStep, Stopwatch
+from tests.stalls.stopwatch import ROOT, LongPass, LongStep, Stopwatch
 
 PLACE = ("tests/stalls/test_stopwatch.py", "holds")
 
@@ -71,6 +71,28 @@ def test_many_short_steps_are_no_long_one() -> None:
     found: list[LongStep] = []
     measured(Stopwatch(found.append, everything=True), yields, yields)
     assert found == []
+
+
+def test_a_pass_of_many_steps_is_told() -> None:
+    """Whoever comes from outside waits for everybody who is ready: many short steps at once are a long pass."""
+
+    async def one_of_many() -> None:
+        await trio.lowlevel.checkpoint()
+        spin(0.01)
+
+    async def many() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(one_of_many)
+
+    steps: list[LongStep] = []
+    passes: list[LongPass] = []
+    measured(Stopwatch(steps.append, everything=True, tell_pass=passes.append), many)
+    assert steps == []
+    assert passes[0].cpu_ms > 150
+    ((name, count),) = passes[0].tasks.items()
+    assert (name.endswith("one_of_many"), count, passes[0].steps) == (True, 20, 20)
+    assert "in one pass of 20 steps: 20 of" in str(passes[0])
 
 
 def test_waiting_is_not_counted() -> None:
