@@ -13,6 +13,7 @@ from engine.registry import Registry
 from engine.report import Report, numbered
 from engine.resolution import ComponentSource, Resolver
 from engine.routing import LoadedGraph
+from engine.sayable import check_sayable
 from engine.slices import in_slices
 from engine.wallclock import WallClock
 from proto.component import ComponentDefinition
@@ -93,6 +94,8 @@ class Library:
 
     async def check_graph(self, document: Any, *, owner: str = "") -> tuple[Problem, ...]:
         """Everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
+        if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
+            return tuple(unsayable)
         found = await self._resolver.resolve(document, owner)
         _, problems = await find_problems(document, found.components, self.limits, found)
         return tuple(problems)
@@ -137,6 +140,8 @@ class Library:
         return graphs
 
     async def _compiled(self, document: Any, owner: str) -> LoadedGraph:
+        if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
+            raise InvalidGraphError(unsayable)
         found = await self._resolver.resolve(document, owner)
         return await compile_graph(
             document, found.components, self.limits, self._clock.timestamp, owner, found=found

@@ -25,6 +25,7 @@ from engine.limits import EngineLimits
 from engine.module import obtain_module
 from engine.quota import Quotas
 from engine.sandboxed import OWNER, ExpressionRunner, HostStatistics, ModuleComponent, SandboxHost, SourceComponent
+from engine.sayable import check_sayable
 from engine.schema import check_opaque_schemas
 from engine.sinks import Sink
 from engine.slices import in_slices
@@ -116,6 +117,8 @@ class Registry:
         return await self._made(await self._parsed(document), owner)
 
     async def _parsed(self, document: Any) -> ComponentDefinition:
+        if unsayable := await in_slices(check_sayable(document, "component.unsayable")):
+            raise InvalidComponentError(unsayable)
         definition, problems = await in_slices(read_component(document, self._limits))
         if definition is None or problems:
             raise InvalidComponentError(problems)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from proto.codec import decode
+
 if TYPE_CHECKING:
     from service.jwt_keys import VerificationKey
 
@@ -141,7 +143,9 @@ def parse(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _object(part: str) -> dict[str, Any]:
     try:
-        found = json.loads(_decode(part), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        text = _decode(part)
+        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        decode(text)  # which refuses what could not be said again, such as half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise TokenError(f"a part of the token is no JSON: {error}") from error
     if not isinstance(found, dict):

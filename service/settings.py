@@ -13,6 +13,7 @@ import msgspec
 
 from engine.guest_limits import MAX_INSTANCES
 from engine.limits import EngineLimits
+from engine.sayable import is_sayable
 from service.catalog_settings import CATALOG_ROWS
 from service.guest_settings import GUEST_ROWS
 from service.http_settings import HTTP_ROWS
@@ -255,6 +256,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         if variable is None:
             continue
         text = environment[variable].strip()
+        if not is_sayable(text):
+            complaints.append(f"{variable} is not UTF-8.")
+            continue
         try:
             values[row.field] = row.kind.read(text)
         except ValueError:

@@ -14,6 +14,8 @@ from engine.routine.calls import check_calls
 from engine.routine.compiler import graph_name
 from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
 from engine.routine.steps import CALL_TARGET, NEVER_WITHOUT_MODEL, STEP_KINDS
+from engine.sayable import check_sayable
+from engine.slices import at_once
 from proto import codec
 from proto.problem import Problem
 from proto.routine import LlmConfig, Routine, RoutineDefinition, RoutineStep, VariableDefinition
@@ -85,6 +87,10 @@ def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
     found = Findings()
     if not isinstance(document, dict):
         found.error("WRONG_TYPE", "", "A routine definition is a JSON object")
+        return None, found
+    if unsayable := at_once(check_sayable(document, "UNSAYABLE")):
+        (problem,) = unsayable
+        found.error(problem.code, problem.path, problem.message)
         return None, found
     size_bytes = len(codec.encode(document))
     if size_bytes > DEFINITION_LIMIT_BYTES:
