@@ -25,7 +25,8 @@
         ├── InjectionRateError
         └── MemoryBoundError       memory that tenants cause is bounded (engine.ledger)
             ├── OwnerMemoryError       what belongs to one owner holds as much as it may
-            └── ProcessMemoryError     what belongs to all of them together does
+            ├── ProcessMemoryError     what belongs to all of them together does
+            └── ResidentMemoryError    the process takes so much of the machine that it takes in nothing new
 
 Errors inside handlers are not here: they are values (:class:`engine.handler.HandlerError`).
 """
@@ -268,3 +269,13 @@ class ProcessMemoryError(MemoryBoundError):
     code = "memory.process_bound"
     whose = "What all callers hold here"
     retry_after_seconds = 5
+
+
+class ResidentMemoryError(MemoryBoundError):
+    """The process takes so much of the machine's memory that it takes in nothing new."""
+
+    code = "memory.resident"
+    retry_after_seconds = 5
+
+    def __init__(self, reason: str) -> None:
+        OverloadedError.__init__(self, f"{reason}; nothing new is taken in until it has less, try again later")

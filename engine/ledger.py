@@ -18,7 +18,7 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from engine.errors import MemoryBoundError, OwnerMemoryError, ProcessMemoryError
+from engine.errors import MemoryBoundError, OwnerMemoryError, ProcessMemoryError, ResidentMemoryError
 
 Kind = Literal[
     "executions",
@@ -56,7 +56,8 @@ class LedgerStatistics(msgspec.Struct, frozen=True):
         kinds: the same by what it is used for.
         owners: who hold anything.
         refused_by_owner: charges refused because of an owner's bound.
-        refused_by_process: charges refused because of the bound of the process.
+        refused_by_process: charges refused because of the bound of the process, or of its resident memory.
+        shut_for: why nothing new is taken in; empty where it is.
     """
 
     held_bytes: int
@@ -65,6 +66,7 @@ class LedgerStatistics(msgspec.Struct, frozen=True):
     owners: int
     refused_by_owner: int
     refused_by_process: int
+    shut_for: str
 
 
 class Ledger:
@@ -87,6 +89,7 @@ class Ledger:
         self._kinds: Counter[Kind] = Counter()
         self._refused_by_owner = 0
         self._refused_by_process = 0
+        self._shut_for = ""
 
     @property
     def held_bytes(self) -> int:
@@ -110,10 +113,26 @@ class Ledger:
             owners=len(self._owners),
             refused_by_owner=self._refused_by_owner,
             refused_by_process=self._refused_by_process,
+            shut_for=self._shut_for,
         )
+
+    @property
+    def shut_for(self) -> str:
+        """Why nothing new is taken in, whatever was charged; empty where it is."""
+        return self._shut_for
+
+    def shut(self, reason: str) -> None:
+        """Take in nothing new from now on, whatever was charged; what is under way goes on within its bounds."""
+        self._shut_for = reason
+
+    def open(self) -> None:
+        """Take in again what is within the bounds."""
+        self._shut_for = ""
 
     def refusal(self, owner: str, size_bytes: int, *, is_under_way: bool = False) -> MemoryBoundError | None:
         """Why so much more could not be charged to an owner now; None where it could."""
+        if self._shut_for and not is_under_way:
+            return ResidentMemoryError(self._shut_for)
         bound = self.owner_bytes if is_under_way else self._open_owner_bytes
         if bound and self._owners.get(owner, 0) + size_bytes > bound:
             return OwnerMemoryError(size_bytes, self.owner_bytes, OWNER_SETTING)

@@ -19,6 +19,16 @@ class MemorySettings(HttpSettings, frozen=True, kw_only=True):
     org_max_memory_bytes: int = _DEFAULTS.owner_memory_bytes
     sandbox_memory_bytes: int = _DEFAULTS.sandbox_memory_bytes
     org_sandbox_memory_bytes: int = _DEFAULTS.owner_sandbox_memory_bytes
+    memory_limit_bytes: int = 0
+    memory_guard_percent: int = 80
+
+    def most_resident_bytes(self, available_bytes: int) -> int:
+        """What the process may take before it takes in nothing new; 0 for no bound.
+
+        Args:
+            available_bytes: what the machine or its control group has for it; 0 where that is not known.
+        """
+        return (self.memory_limit_bytes or available_bytes) * self.memory_guard_percent // 100
 
 
 MEMORY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
@@ -51,5 +61,20 @@ MEMORY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
         ("ORG_SANDBOX_MEMORY_BYTES",),
         _BYTES,
         "The same for the instances of one organisation.",
+    ),
+    (
+        "memory_limit_bytes",
+        ("MEMORY_LIMIT_BYTES",),
+        whole_number(0, 2**46, "bytes, 0 for what the control group or the machine has"),
+        "Memory that the whole process may take.",
+    ),
+    (
+        "memory_guard_percent",
+        ("MEMORY_GUARD_PERCENT",),
+        whole_number(0, 100, "per cent, 0 for no guard"),
+        (
+            "The share of it beyond which nothing new is taken in: status 503, until it is less. What runs goes "
+            "on, and reading, stopping and deleting are answered."
+        ),
     ),
 )

@@ -187,6 +187,8 @@ def _ledger_families(ledger: LedgerStatistics) -> Iterator[Metric]:
     yield kinds
     peak = "The most memory that callers have caused at once."
     yield _gauge("symbia_tenant_memory_peak_bytes", peak, ledger.peak_bytes)
+    shut = "Whether nothing new is taken in, because the process takes more than its share of memory."
+    yield _gauge("symbia_memory_guard_shut", shut, bool(ledger.shut_for))
     refused = CounterMetricFamily(
         "symbia_tenant_memory_refused", "What was refused for want of memory, by the bound.", labels=["bound"]
     )

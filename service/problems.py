@@ -165,6 +165,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.InvalidError, HTTPStatus.BAD_REQUEST),
     (errors.InvalidRoutineError, HTTPStatus.BAD_REQUEST),
     (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.ResidentMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.ProcessMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),  # the caller may have nothing to do with it
     (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),
     (UnreadableBodyError, HTTPStatus.BAD_REQUEST),

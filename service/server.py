@@ -30,11 +30,13 @@ from service.layers import layered
 from service.live.opening import open_live
 from service.logs import LoggingObserver
 from service.loop_lag import measure_lag
+from service.memory_guard import MemoryGuard
 from service.metrics import Metrics
 from service.network.opening import open_network
 from service.outbound import open_outside
 from service.request_observer import RequestObserver
 from service.request_tasks import PromptConfig
+from service.resident_memory import available_bytes
 from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
@@ -174,7 +176,7 @@ async def serve_runtime(
     runtime.observe(LoggingObserver())
     if spans is not None:
         runtime.observe(spans.observer(settings.otel_calls_per_second))
-    readiness = Readiness()
+    readiness = Readiness(ledger=runtime.ledger)
     metrics = Metrics(runtime, readiness)
     url = url_of(listener)
     closing = trio.Event()
@@ -194,6 +196,9 @@ async def serve_runtime(
             app, runtime.ledger, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers
         )
         measuring.start_soon(measure_lag, metrics.lags)
+        most_bytes = settings.most_resident_bytes(available_bytes())
+        if most_bytes:
+            measuring.start_soon(MemoryGuard(runtime.ledger, most_bytes).run)
         async with trio.open_nursery() as nursery:
             config = PromptConfig(app.prompt.is_prompt, settings.max_connections)
             config.websocket_max_message_size = settings.live_max_frame_bytes

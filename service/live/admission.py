@@ -15,6 +15,7 @@ from hypercorn.typing import HTTPScope, WebsocketScope
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_cookie
 
+from engine.errors import ResidentMemoryError
 from service.access import check_caller
 from service.auth import Authenticator, Credential, credentials_of, is_plausible, named_org
 from service.caller import EVERYBODY, Caller, acting
@@ -86,10 +87,13 @@ class Admission:
         Raises:
             ForeignCallerError: ``Host`` or ``Origin`` are not served.
             StoppingError: the service takes nobody in any more.
+            ResidentMemoryError: it takes in nothing new at present.
         """
         self.check_page(handshake)
         if not self._readiness.ready:
             raise StoppingError("The service is stopping and takes no more work")
+        if self._readiness.memory_complaint:
+            raise ResidentMemoryError(self._readiness.memory_complaint)
 
     def check_page(self, handshake: Handshake) -> None:
         """Refuse hosts and pages that are not served.

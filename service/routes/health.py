@@ -6,6 +6,7 @@ import msgspec
 import trio
 from quart import Blueprint, Response
 
+from engine.ledger import Ledger
 from service.exchange import reply
 from service.operation import Reply, operation
 from service.problems import StoppingError
@@ -18,16 +19,23 @@ class Readiness:
 
     Args:
         siblings: what is known of the services beside this one; none where it runs alone.
+        ledger: of the memory that callers cause; where it is shut, nothing new is taken in.
     """
 
-    def __init__(self, siblings: Siblings | None = None) -> None:
+    def __init__(self, siblings: Siblings | None = None, ledger: Ledger | None = None) -> None:
         self.ready = True
+        self._ledger = ledger
         self.siblings = siblings or Siblings()
         self._began = trio.current_time()
 
     def withdraw(self) -> None:
         """From now on the service is coming to its end."""
         self.ready = False
+
+    @property
+    def memory_complaint(self) -> str:
+        """Why there is no memory for anything new; empty where there is."""
+        return "" if self._ledger is None else self._ledger.shut_for
 
     def check(self) -> None:
         """See that the service takes work.
@@ -86,7 +94,8 @@ class ReadyReply(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         status: ``ok`` or ``unhealthy``.
         timestamp: of now, ISO 8601 in UTC.
-        checks: ``server`` where the service stops, and each sibling that is configured, by its name.
+        checks: ``server`` where the service stops, ``memory`` where there is none for anything new, and each
+            sibling that is configured, by its name.
     """
 
     status: str
@@ -128,7 +137,11 @@ def health_routes(readiness: Readiness) -> Blueprint:
     @operation(
         "getReadiness",
         Reply(200, ReadyReply),
-        Reply(503, ReadyReply, description="The service is stopping, or misses a sibling that it must have."),
+        Reply(
+            503,
+            ReadyReply,
+            description="The service stops, has no memory for anything new, or misses a sibling that it needs.",
+        ),
         tag="service",
         summary="Whether work should be sent here",
         is_public=True,
@@ -166,6 +179,8 @@ def readiness_of(readiness: Readiness) -> tuple[ReadyReply, int]:
 
 def _checks(readiness: Readiness) -> dict[str, Check]:
     checks = {} if readiness.ready else {"server": Check("unhealthy", "The service is stopping")}
+    if readiness.memory_complaint:
+        checks["memory"] = Check("unhealthy", readiness.memory_complaint)
     missing = {report.name for report in readiness.siblings.missing()}
     for report in readiness.siblings.reports():
         if report.state == "up":

@@ -34,6 +34,7 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.QuotaError: (errors.QuotaError("Too many"), 409),
     errors.InjectionRateError: (errors.InjectionRateError(100, 3), 429),
     errors.OwnerMemoryError: (errors.OwnerMemoryError(1, 100, "ORG_MAX_MEMORY_BYTES"), 429),
+    errors.ResidentMemoryError: (errors.ResidentMemoryError("Too much"), 503),
     errors.ProcessMemoryError: (errors.ProcessMemoryError(1, 100, "MAX_MEMORY_BYTES"), 503),
 }
 
