@@ -137,10 +137,12 @@ def test_measuring_is_linear() -> None:
 
     def seconds(count: int) -> float:
         schema = {"properties": {f"p{number}": {"type": "string"} for number in range(count)}}
-        began = time.thread_time()
+        rounds = []
         for _ in range(20):
+            began = time.thread_time()
             measure(schema).steps(Weight(1_000, 10, 100))
-        return time.thread_time() - began
+            rounds.append(time.thread_time() - began)
+        return min(rounds)  # without what the collector of garbage takes
 
     seconds(200)
     assert seconds(800) < 8 * seconds(200)
