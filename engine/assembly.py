@@ -9,6 +9,7 @@ from engine.circuit import Circuit
 from engine.handler import Handler, InstanceContext
 from engine.instance import Instance
 from engine.routing import CompiledNode, LoadedGraph
+from engine.slices import Steps
 from engine.stage import Stage
 from engine.validating import ValidatingHandler
 from proto.graph import OnError
@@ -16,6 +17,7 @@ from workers.pool import Pool
 
 
 def assemble(
+    instances: list[Instance],
     execution_id: str,
     graph: LoadedGraph,
     circuit: Circuit,
@@ -23,10 +25,11 @@ def assemble(
     workers: Pool | None,
     *,
     chaining: bool,
-) -> list[Instance]:
-    """The instances of an execution, in the order of the graph's nodes. Nothing runs yet.
+) -> Steps[None]:
+    """Make the instances of an execution, in the order of the graph's nodes. Nothing runs yet.
 
     Args:
+        instances: takes them; empty.
         execution_id: whose they are.
         graph: what it runs.
         circuit: what they share.
@@ -35,18 +38,19 @@ def assemble(
         chaining: whether nodes that may run as one do.
     """
     on_error: OnError = "continue" if graph.is_long_lived else "fail"
-    handlers = [_make_handlers(execution_id, graph, node, circuit, timestamp, workers) for node in graph.nodes]
-    instances = [
-        Instance(node, f"{execution_id}/{node.id}", made, circuit, on_error)
-        for node, made in zip(graph.nodes, handlers, strict=True)
-    ]
+    handlers = []
+    for node in graph.nodes:
+        made = _make_handlers(execution_id, graph, node, circuit, timestamp, workers)
+        handlers.append(made)
+        instances.append(Instance(node, f"{execution_id}/{node.id}", made, circuit, on_error))
+        yield
     for nodes in graph.chains if chaining else ():
         component = graph.nodes[nodes[0]].component
         assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
         links = links_of(graph.nodes, nodes)
         chain = component.join([handlers[index][0] for index in nodes], links)
         Stage([instances[index] for index in nodes], chain, links, circuit)
-    return instances
+        yield
 
 
 def _make_handlers(

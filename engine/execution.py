@@ -1,7 +1,7 @@
 """One running graph: a nursery with a task for each node, and the one who decides when it ends.
 
-    initialize all -> running -> (paused <-> running) -> quiescent and no more input -> flush -> completed
-                         └── fail(), timeout, stop ──────────────────────────────────> failed / cancelled
+    assemble, initialize -> running -> (paused <-> running) -> quiescent and no more input -> flush -> completed
+                       └── fail(), timeout, stop ──────────────────────────────────> failed / cancelled
 
 Whatever the end, every initialised instance is cleaned up, shielded and within a deadline, before the final
 state is shown. So whoever sees a terminal state sees an execution that has left nothing behind.
@@ -16,10 +16,12 @@ import trio
 
 from engine.assembly import assemble
 from engine.circuit import Circuit
+from engine.crew import Crew, clean_up
 from engine.entrance import Entrance
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.handler import Message
 from engine.injection import Located
+from engine.instance import Instance
 from engine.ledger import Account
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
@@ -27,7 +29,7 @@ from engine.measurement import measure
 from engine.metrics import Sums
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.routing import LoadedGraph
-from engine.slices import Steps, at_once, in_slices
+from engine.slices import Breaks, Steps, at_once, in_slices
 from engine.snapshots import Remains, metrics_of, read_instances, read_metrics, read_sums
 from engine.wallclock import WallClock
 from proto.execution import (
@@ -90,7 +92,9 @@ class Execution:
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
         )
         self._entrance = Entrance(self._circuit)
-        self._instances = assemble(execution_id, graph, self._circuit, clock.timestamp, workers, chaining=chaining)
+        self._instances: list[Instance] = []  # assembled by its own task: there may be a thousand
+        self._workers = workers
+        self._chaining = chaining
         self.circuit, self.instances, self.entrance = self._circuit, self._instances, self._entrance  # to be read
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
@@ -373,6 +377,17 @@ class Execution:
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
         self._timeout.deadline = trio.current_time() + seconds
         with self._timeout:
+            await in_slices(
+                assemble(
+                    self._instances,
+                    self.id,
+                    self.graph,
+                    self._circuit,
+                    self._clock.timestamp,
+                    self._workers,
+                    chaining=self._chaining,
+                )
+            )
             if not await self._initialize():
                 return
             self._started_at = self._clock.timestamp()
@@ -381,16 +396,20 @@ class Execution:
                 self._note_injection()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                for instance in self._instances:
-                    nursery.start_soon(instance.run)
+                crew = Crew(self._instances, nursery)
                 self._apply("run")
                 self.started.set()
-                await self._input.wait_end(when_quiet=self._completion == "auto")
-                await self._flush()
-                await self._circuit.gate.enter()  # what is paused does not end
-                self._circuit.gate.leave()
-                self._is_drained = True
-                nursery.cancel_scope.cancel()
+                try:
+                    await crew.begin()
+                    await self._input.wait_end(when_quiet=self._completion == "auto")
+                    await self._flush()
+                    await self._circuit.gate.enter()  # what is paused does not end
+                    self._circuit.gate.leave()
+                    self._is_drained = True
+                    nursery.cancel_scope.cancel()
+                finally:
+                    self._circuit.gate.bar()
+                    await crew.dismiss()
         if self._timeout.cancelled_caught:
             limit = f"{self._timeout_ms:g} ms"
             self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
@@ -398,9 +417,11 @@ class Execution:
     async def _initialize(self) -> bool:
         """Initialise all instances, in topological order; False if one failed."""
         self._apply("initialize")
+        breaks = Breaks()
         for index in self.graph.order:
             instance = self._instances[index]
             error = await instance.initialize()
+            await breaks.offer()
             if error is not None:
                 text = f"Node {instance.node.id} failed to initialize: {error.name}: {error.message}"
                 self._error = ExecutionError(text, instance.node.id, error.stack or None)
@@ -414,13 +435,9 @@ class Execution:
             await self._circuit.in_flight.wait_quiescent()
 
     async def _clean_up(self) -> None:
-        """Clean up every initialised instance, all at once, whatever happens to this task meanwhile."""
+        """Clean up every initialised instance, whatever happens to this task meanwhile."""
         self._circuit.gate.open()  # a paused handler must be able to end
-        with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as nursery:
-                nursery.cancel_scope.deadline = trio.current_time() + self._limits.cleanup_seconds
-                for instance in self._instances:
-                    nursery.start_soon(instance.cleanup)
+        await clean_up(self._instances, self._limits.cleanup_seconds, trio.current_time)
 
     def _end(self) -> None:
         self._completed_at = self._clock.timestamp()

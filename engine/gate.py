@@ -51,6 +51,10 @@ class Gate:
         while self._running and not self._open:
             await self._at_rest.park()
 
+    def bar(self) -> None:
+        """Let nobody start from now on, and do not wait for those who run: the execution is ending."""
+        self._open = False
+
     def open(self) -> None:
         """Let everybody through who waits, in the order of their coming."""
         self._open = True

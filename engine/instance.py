@@ -4,7 +4,7 @@ This is the only place that counts, times and reports what handlers do, so that 
 all kinds of components are observed alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import trio
@@ -70,6 +70,7 @@ class Instance:
         self.keeping: Keeping | None = None
         if handlers[0].keeps and circuit.account is not None:  # those that keep something are alone
             self.keeping = Keeping(handlers[0], circuit, self._inbox, node.id)
+        self._idle_workers = 0
 
     def join(self, stage: "Stage", place: int) -> None:
         """Let messages go through a stage as long as there is one. Called before ``initialize``."""
@@ -118,8 +119,13 @@ class Instance:
         if len(self._handlers) == 1:
             await self._run_one(self._handlers[0])
         async with trio.open_nursery() as nursery:
-            for handler in self._handlers:
-                nursery.start_soon(self._run_beside_others, handler)
+            self._start_worker(iter(self._handlers), nursery)
+
+    def _start_worker(self, handlers: Iterator[Handler], nursery: trio.Nursery) -> None:
+        """Start one more worker, if there is a handler left for it."""
+        handler = next(handlers, None)
+        if handler is not None:
+            nursery.start_soon(self._run_beside_others, handler, handlers, nursery)
 
     async def _run_in_stage(self, stage: "Stage") -> None:
         """Process messages as one of a chain, until that is no more."""
@@ -174,10 +180,18 @@ class Instance:
                 waited_seconds += LOOK_SECONDS if due is None and self._circuit.gate.is_open else 0
         return True
 
-    async def _run_beside_others(self, handler: Handler) -> None:
-        """One of several workers of a stateless component, each with one message at a time."""
+    async def _run_beside_others(self, handler: Handler, others: Iterator[Handler], nursery: trio.Nursery) -> None:
+        """One of several workers of a stateless component, each with one message at a time.
+
+        Where the last idle one finds work it starts another: a node that may do a hundred things at once seldom
+        does, and a hundred tasks that only wait would all have to be ended.
+        """
         while True:
+            self._idle_workers += 1
             batch = await self._inbox.take(1)
+            self._idle_workers -= 1
+            if not self._idle_workers:
+                self._start_worker(others, nursery)
             number = self._turns.take()
             self._circuit.note_taken(batch)
             with self._circuit.carrying(batch[0]):  # another worker may come to the inbox meanwhile
@@ -197,12 +211,16 @@ class Instance:
                 self._circuit.gate.leave()
             await self._give_out(outcome)
 
+    def retire(self) -> bool:
+        """Be stopped; say whether there is anything to clean up."""
+        self._state = "stopped"
+        return any(type(handler).cleanup is not Handler.cleanup for handler in self._initialized)
+
     async def cleanup(self) -> None:
         """Let the initialised handlers free what they have, all at once, so that none waits for another.
 
         Their errors are reported and change nothing.
         """
-        self._state = "stopped"
         async with trio.open_nursery() as nursery:
             for handler in self._initialized:
                 nursery.start_soon(self._clean_up, handler)
