@@ -9,18 +9,22 @@ That a group is not ended with the others means that it is shielded from whateve
 ``dismiss`` ends it, and whoever lets a crew begin calls that in any case.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import trio
 
+from engine.failure import handler_error
+from engine.handler import Handler, HandlerError, Outcome
 from engine.instance import Instance
 
 T = TypeVar("T")
 
 GROUP = 25
 """Instances that begin or end together: about a millisecond."""
+
+_CUT_OFF = Outcome(error=HandlerError("CleanupCutOff", "cleanup did not end within its deadline"))
 
 _turns: trio.lowlevel.RunVar[trio.StrictFIFOLock] = trio.lowlevel.RunVar("crews")
 
@@ -64,26 +68,36 @@ class Crew:
                     await trio.lowlevel.checkpoint()  # the pass in which they go
 
 
-async def clean_up(instances: Sequence[Instance], seconds: float, now: Callable[[], float]) -> None:
-    """Clean up after every instance, whatever happens to the calling task meanwhile.
+async def clean_up(instances: Sequence[Instance], seconds: float) -> None:
+    """Let the handlers of all instances free what they have, whatever happens to the calling task meanwhile.
 
-    None waits for another; each group has so many seconds of Trio's clock from its beginning.
+    None waits for another, and each group has so many seconds. Errors are reported and change nothing.
     """
     with trio.CancelScope(shield=True):
         async with trio.open_nursery() as nursery:
             for group in in_groups(instances):
-                needing = [instance for instance in group if instance.retire()]
+                busy = [(instance, handler) for instance in group for handler in instance.retire()]
                 async with turn():
-                    if needing:
-                        nursery.start_soon(_clean_up_group, needing, now() + seconds)
+                    if busy:
+                        nursery.start_soon(_clean_up_group, busy, trio.current_time() + seconds)
                     await trio.lowlevel.checkpoint()
 
 
-async def _clean_up_group(group: Sequence[Instance], deadline: float) -> None:
+async def _clean_up_group(group: Sequence[tuple[Instance, Handler]], deadline: float) -> None:
     async with trio.open_nursery() as nursery:
         nursery.cancel_scope.deadline = deadline
-        for instance in group:
-            nursery.start_soon(instance.cleanup)
+        for instance, handler in group:
+            nursery.start_soon(_clean_up, instance, handler)
+
+
+async def _clean_up(instance: Instance, handler: Handler) -> None:
+    outcome = _CUT_OFF
+    try:
+        outcome = await handler.cleanup()
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
+        outcome = Outcome(error=handler_error(error))
+    finally:
+        instance.report_cleanup(outcome)
 
 
 def in_groups(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -11,7 +11,6 @@ import math
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
 import trio
 
 from engine.assembly import assemble
@@ -25,12 +24,10 @@ from engine.instance import Instance
 from engine.ledger import Account
 from engine.lifecycle import Command, Lifecycle
 from engine.limits import EngineLimits
-from engine.measurement import measure
-from engine.metrics import Sums
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.routing import LoadedGraph
-from engine.slices import Breaks, Steps, at_once, in_slices
-from engine.snapshots import Remains, metrics_of, read_instances, read_metrics, read_sums
+from engine.slices import Breaks, in_slices
+from engine.snapshots import ReadableExecution
 from engine.wallclock import WallClock
 from proto.execution import (
     Completion,
@@ -39,17 +36,13 @@ from proto.execution import (
     ExecutionSnapshot,
     ExecutionState,
     InjectionReceipt,
-    InstanceSnapshot,
-    ListedExecution,
-    LogEntry,
 )
-from proto.statistics import ExecutionStatistics
 from workers.pool import Pool
 
 _NO_METRICS = ExecutionMetrics()
 
 
-class Execution:
+class Execution(ReadableExecution):
     """One execution. Its task calls ``run`` once; everybody else uses the commands.
 
     Args:
@@ -107,7 +100,7 @@ class Execution:
         self._is_drained = False
         self._input = self._circuit.input
         self._is_pause_told = False
-        self._remains: Remains | None = None
+        self._remains = None
         self.started = trio.Event()
         self.finished = trio.Event()
 
@@ -139,57 +132,6 @@ class Execution:
             error=self._error,
             unprocessed=self._circuit.in_flight.count if self._lifecycle.is_terminal else 0,
         )
-
-    def read_snapshot(self) -> Steps[ExecutionSnapshot]:
-        """The execution at this moment; its counters may go on while they are read."""
-        return self._read(self.head(), with_instances=True)
-
-    def read_metrics(self) -> Steps[ExecutionSnapshot]:
-        """The same without its instances."""
-        return self._read(self.head(), with_instances=False)
-
-    def _read(self, head: ExecutionSnapshot, *, with_instances: bool) -> Steps[ExecutionSnapshot]:
-        if self._remains is not None:
-            return head
-        instances: tuple[InstanceSnapshot, ...] = ()
-        if with_instances:
-            instances = yield from read_instances(self._instances)
-        metrics = yield from read_metrics(self._instances, self._circuit, self._clock.milliseconds_at)
-        return msgspec.structs.replace(head, instances=instances, metrics=metrics)
-
-    def read_listed(self) -> Steps[ListedExecution]:
-        """The same for a list."""
-        snapshot = yield from self.read_metrics()
-        return snapshot.listed(len(self.graph.nodes))
-
-    def snapshot(self) -> ExecutionSnapshot:
-        """The execution at this moment, read at once."""
-        return at_once(self.read_snapshot())
-
-    def read_statistics(self) -> Steps[ExecutionStatistics]:
-        """Where its messages are at this moment, and what holds them up."""
-        if self._remains is not None:
-            return msgspec.structs.replace(self._remains.statistics, state=self.state)
-        return (yield from measure(self.id, self.state, self._circuit, self._instances, self._entrance.held))
-
-    def statistics(self) -> ExecutionStatistics:
-        """The same, read at once."""
-        return at_once(self.read_statistics())
-
-    @property
-    def messages_processed(self) -> int:
-        """Messages whose invocation has ended."""
-        return self._circuit.counters.processed
-
-    @property
-    def sums(self) -> Sums:
-        """What its instances have done together; of an execution that has ended."""
-        assert self._remains is not None  # noqa: S101 - whoever closes the books waits for the end
-        return self._remains.sums
-
-    def logs(self) -> list[LogEntry]:
-        """The latest log lines of its handlers, oldest first."""
-        return self._circuit.log_book.entries()
 
     async def wait_quiescent(self) -> None:
         """Return when nothing is in flight, or when it has ended."""
@@ -362,16 +304,8 @@ class Execution:
             self._entrance.end()
             await self._clean_up()
             with trio.CancelScope(shield=True):
-                self._remains = await in_slices(self._read_remains())
+                self._remains = await in_slices(self.read_remains())
             self._end()
-
-    def _read_remains(self) -> Steps[Remains]:
-        """What is left of the instances, while nobody is shown an end yet."""
-        instances = yield from read_instances(self._instances)
-        sums = yield from read_sums(self._instances)
-        statistics = yield from self.read_statistics()
-        metrics = metrics_of(sums, self._circuit, self._clock.milliseconds_at)
-        return Remains(instances, metrics, sums, statistics)
 
     async def _live(self) -> None:
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
@@ -437,7 +371,7 @@ class Execution:
     async def _clean_up(self) -> None:
         """Clean up every initialised instance, whatever happens to this task meanwhile."""
         self._circuit.gate.open()  # a paused handler must be able to end
-        await clean_up(self._instances, self._limits.cleanup_seconds, trio.current_time)
+        await clean_up(self._instances, self._limits.cleanup_seconds)
 
     def _end(self) -> None:
         self._completed_at = self._clock.timestamp()

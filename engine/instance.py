@@ -27,11 +27,9 @@ if TYPE_CHECKING:
 _EFFECTS_AT_ONCE = 500
 """Emissions and log lines that are seen to without a look at other tasks: a batch may cause half a million."""
 
-_CUT_OFF = Outcome(error=HandlerError("CleanupCutOff", "cleanup did not end within its deadline"))
-
 
 class Instance:
-    """A component instance. ``initialize``, ``run`` and ``cleanup`` are called in this order, by one task each.
+    """A component instance. ``initialize`` and ``run`` are called in this order, by one task each.
 
     Args:
         node: what it is an instance of.
@@ -211,30 +209,13 @@ class Instance:
                 self._circuit.gate.leave()
             await self._give_out(outcome)
 
-    def retire(self) -> bool:
-        """Be stopped; say whether there is anything to clean up."""
+    def retire(self) -> Sequence[Handler]:
+        """Be stopped; the initialised handlers that have something to clean up."""
         self._state = "stopped"
-        return any(type(handler).cleanup is not Handler.cleanup for handler in self._initialized)
+        return [handler for handler in self._initialized if type(handler).cleanup is not Handler.cleanup]
 
-    async def cleanup(self) -> None:
-        """Let the initialised handlers free what they have, all at once, so that none waits for another.
-
-        Their errors are reported and change nothing.
-        """
-        async with trio.open_nursery() as nursery:
-            for handler in self._initialized:
-                nursery.start_soon(self._clean_up, handler)
-
-    async def _clean_up(self, handler: Handler) -> None:
-        outcome = _CUT_OFF
-        try:
-            outcome = await handler.cleanup()
-        except Exception as error:  # noqa: BLE001 - as in initialize
-            outcome = Outcome(error=handler_error(error))
-        finally:
-            self._report_cleanup(outcome)
-
-    def _report_cleanup(self, outcome: Outcome) -> None:
+    def report_cleanup(self, outcome: Outcome) -> None:
+        """Report what came of a handler's cleanup; an error changes nothing."""
         self.log(outcome.logs)
         if outcome.error is not None:
             self._circuit.report_failure(self.node, outcome.error)
