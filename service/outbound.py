@@ -6,7 +6,6 @@ rules on URLs and answers, and the choice that the setting ``OUTBOUND`` makes.
 """
 
 import functools
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -15,7 +14,7 @@ import httpx
 import msgspec
 
 from engine.builtin.http_request import open_client as open_unguarded_client
-from engine.builtin.redirects import open_following, without_body
+from engine.builtin.redirects import open_following, trusted_authorities, without_body
 from service.guarded_network import GuardedBackend, OutboundRefusedError, Resolve, SystemResolver
 from service.outbound_rules import OutboundMode, OutboundRules
 
@@ -162,17 +161,18 @@ UNGUARDED = Outside(open_unguarded_client, open_unguarded_client)
 
 
 def open_outside(mode: OutboundMode, rules: OutboundRules, resolve: Resolve | None = None) -> Outside:
-    """What ``OUTBOUND`` asks for.
+    """What ``OUTBOUND`` asks for. The trusted authorities are read here, before anybody waits for them.
 
     Args:
         mode: the setting.
         rules: what the other settings say; ``mode`` decides on the public Internet.
         resolve: finds the addresses of names; the machine's resolver when absent.
     """
-    if mode == "open":
-        return UNGUARDED
     if mode == "off":
         return Outside(*(functools.partial(_client, ClosedTransport()),) * 2)
+    trusted_authorities()
+    if mode == "open":
+        return UNGUARDED
     resolve = resolve or SystemResolver()
     rules = msgspec.structs.replace(rules, public=mode == "guarded")
     listed = msgspec.structs.replace(rules, public=False)
@@ -183,15 +183,9 @@ def open_outside(mode: OutboundMode, rules: OutboundRules, resolve: Resolve | No
     return Outside(opener({"http": rules, "https": rules}), opener({"http": listed, "https": rules}))
 
 
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Trusted authorities, read once: it takes tens of milliseconds."""
-    return httpx.create_ssl_context()
-
-
 def _open_pool(backend: GuardedBackend) -> httpcore.AsyncConnectionPool:
     return httpcore.AsyncConnectionPool(
-        ssl_context=_tls(),
+        ssl_context=trusted_authorities(),
         max_connections=MAX_CONNECTIONS,
         max_keepalive_connections=MAX_IDLE_CONNECTIONS,
         keepalive_expiry=IDLE_SECONDS,

@@ -8,9 +8,7 @@ Where requests may go is not decided here: the client comes from outside, and a 
 passes one that refuses its own network. Such a client refuses by raising an ``httpx.HTTPError``.
 """
 
-import functools
 import re
-import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +26,7 @@ from engine.builtin.http_answer import (
     read_answer,
 )
 from engine.builtin.json_path import TooMuchToScanError
-from engine.builtin.redirects import BodilessRedirects, open_following
+from engine.builtin.redirects import BodilessRedirects, open_following, trusted_authorities
 from engine.builtin.url_template import UrlError, UrlTemplate
 from engine.component import Builtin
 from engine.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
@@ -115,15 +113,9 @@ DEFINITION = declare(
 )
 
 
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Trusted authorities, read once: it takes tens of milliseconds."""
-    return httpx.create_ssl_context()
-
-
 def open_client() -> httpx.AsyncClient:
     """A client that may go anywhere, for graphs of people who run them themselves."""
-    return open_following(BodilessRedirects(verify=_tls(), trust_env=False))
+    return open_following(BodilessRedirects(verify=trusted_authorities(), trust_env=False))
 
 
 class HttpRequest(Builtin):

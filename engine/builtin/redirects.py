@@ -9,6 +9,8 @@ Methods and bodies follow RFC 9110, section 15.4, as `httpx` does it: 303 become
 methods and 301 for POST, each without its body; HEAD stays HEAD; 307 and 308 repeat the request.
 """
 
+import functools
+import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,6 +34,12 @@ _BODY_FRAMING = frozenset({b"content-length", b"content-encoding", b"transfer-en
 _LAST = "symbia.last_url"
 
 Origin = tuple[str, str, int | None]
+
+
+@functools.cache
+def trusted_authorities() -> ssl.SSLContext:
+    """For TLS; read once, which takes tens of milliseconds: a service does it before it serves."""
+    return httpx.create_ssl_context()
 
 
 def origin(url: httpx.URL) -> Origin:

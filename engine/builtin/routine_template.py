@@ -52,6 +52,8 @@ class Template:
                 self._pieces.append(text[end : match.start()])
                 self._paths.append(names)
                 end = match.end()
+            if len(self._paths) > PLACEHOLDERS_LIMIT or match.end() - end > FILLED_LIMIT_BYTES:
+                break  # it is refused, however it goes on: a megabyte may have a third of a million of them
         self._pieces.append(text[end:])
         self._wanted = Lookup.wanted(self._paths)
 
@@ -62,13 +64,13 @@ class Template:
 
     def problems(self, key: str) -> list[Problem]:
         """Why a graph whose node is configured with this text under ``key`` is refused."""
+        if len(self._paths) > PLACEHOLDERS_LIMIT:
+            message = f"{key} has more than {PLACEHOLDERS_LIMIT} placeholders"
+            return [Problem("config.too_many_placeholders", key, message)]
         size_bytes = sum(len(piece.encode()) for piece in self._pieces)
         if size_bytes > FILLED_LIMIT_BYTES:
             message = f"{key} has {size_bytes} bytes beside its placeholders; {FILLED_LIMIT_BYTES} are allowed"
             return [Problem("config.template_too_long", key, message)]
-        if len(self._paths) > PLACEHOLDERS_LIMIT:
-            message = f"{key} has {len(self._paths)} placeholders; {PLACEHOLDERS_LIMIT} are allowed"
-            return [Problem("config.too_many_placeholders", key, message)]
         return []
 
     async def fill(self, message: RoutineMessage, defaults: dict[str, msgspec.Raw]) -> Filled:

@@ -13,6 +13,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.builtin.redirects import trusted_authorities
 from service.guarded_network import OutboundRefusedError
 from service.outbound import ANSWER_LIMIT_BYTES, open_outside, translated_errors
 from service.outbound_rules import OutboundMode, OutboundRules, read_allow_list
@@ -218,6 +219,14 @@ async def test_a_name_that_turns_inside_between_two_hops_is_refused() -> None:
             with pytest.raises(OutboundRefusedError, match=r"10\.0\.0\.1 is private"):
                 await opened.get(f"http://a.example:{port_of(server)}/")
         assert [request.target for request in server.requests] == ["/"]
+
+
+@pytest.mark.parametrize("mode", ["guarded", "listed", "open"])
+def test_authorities_are_read_before_anybody_waits(mode: OutboundMode) -> None:
+    """It takes tens of milliseconds, in which the first request of a graph would hold up all others."""
+    trusted_authorities.cache_clear()
+    open_outside(mode, OutboundRules())
+    assert trusted_authorities.cache_info().currsize == 1
 
 
 async def test_redirects_come_to_an_end() -> None:

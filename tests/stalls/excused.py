@@ -3,13 +3,9 @@
 from tests.stalls.stopwatch import Place
 
 _AT_START = "once, before anything is served"
-_WRONG = "known to be wrong; to be mended"
 
 EXCUSED: dict[Place, str] = {
     ("httpx/_config.py", "create_ssl_context"): _AT_START,
     ("structlog/dev.py", "RichTracebackFormatter.__call__"): "the log of the tests; the service's is plain",
-    ("engine/builtin/state_join.py", "Join.take"): _WRONG,
-    ("engine/builtin/keyed_state.py", "object_of"): _WRONG,
-    ("engine/builtin/routine_template.py", "Template.__init__"): _WRONG,
 }
 """Code whose time does not count, wherever it is on the stack."""

@@ -89,6 +89,7 @@ async def test_a_batch_of_large_messages_lets_others_run() -> None:
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.long_steps("its thousand messages are one step of this test")
 async def test_a_batch_of_a_large_join_is_small() -> None:
     """Each message may emit the whole state, so few of them are handled in one go."""
     async with driven(JOIN, select={f"field {number}": f"key {number}" for number in range(1_000)}) as driver:

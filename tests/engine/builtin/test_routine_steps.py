@@ -222,6 +222,6 @@ async def test_a_condition_that_is_no_expression_refuses_the_graph(condition: st
 )
 async def test_words_beyond_all_bounds_refuse_the_graph(component: Component, key: str) -> None:
     """A megabyte of placeholders would keep every other graph waiting at each message; it is not loaded."""
-    for text in ("{a}" * 300_000, "x" * 100_000):
+    for text in ("{a}" * 300_000, "{ }" * 300_000, "x" * 100_000):
         assert [problem.path for problem in await component.check({key: text})] == [key]
     assert not await component.check({key: "{a}" * 200})

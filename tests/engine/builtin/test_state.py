@@ -60,6 +60,7 @@ async def test_what_has_no_key_passes_and_is_not_remembered() -> None:
         }
 
 
+@pytest.mark.long_steps("its thousand messages are one step of this test")
 async def test_what_is_remembered_is_bounded() -> None:
     """One key too many is an error that says the bound; what is known is still updated."""
     async with driven(LATEST) as driver:
