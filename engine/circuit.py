@@ -79,6 +79,13 @@ class Circuit:
         self._timestamp = timestamp
         self._sequence = count(1)
 
+    def empty(self) -> None:
+        """Let go of what it held, once the execution has ended; its counters stay."""
+        for inbox in self.inboxes:
+            inbox.empty()
+        self.log_book.empty()
+        self.flow_observers = ()
+
     def next_sequence(self) -> int:
         """A number greater than all before it in this execution."""
         return next(self._sequence)

@@ -74,6 +74,13 @@ class Instance:
         """Let messages go through a stage as long as there is one. Called before ``initialize``."""
         self._stage, self._place = stage, place
 
+    def empty(self) -> None:
+        """Let go of the handlers and of what they keep, once the execution has ended; the counters stay."""
+        if self._stage is not None:
+            self._stage.empty()
+        self._handlers, self._initialized, self.first = (), [], []
+        self._stage = self.keeping = None
+
     @property
     def begins_by_itself(self) -> bool:
         """Whether it emitted something when it was initialised."""

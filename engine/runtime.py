@@ -238,6 +238,7 @@ class Runtime(Overview):
                 Finished(execution.owner, execution.snapshot(), execution.logs(), execution.statistics())
             )
             account.close()
+            execution.empty()
 
     async def inject(
         self, execution_id: str, messages: Sequence[Injection], *, final: bool = False, cause: str = ""

@@ -71,6 +71,11 @@ class Stage:
         """Whether messages still go through the chain."""
         return self._chain is not None
 
+    def empty(self) -> None:
+        """Let go of the chain and of what it has in hand, once the execution has ended."""
+        self._chain = None
+        self._members, self._passed = (), []
+
     async def begin(self, place: int) -> None:
         """Return when what the members emitted in ``initialize`` has left; the first member sees to that.
 

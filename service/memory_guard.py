@@ -10,6 +10,7 @@ import structlog
 import trio
 
 from engine.ledger import Ledger
+from service.allocator import give_back
 from service.resident_memory import resident_bytes
 
 LOOK_SECONDS = 0.1
@@ -17,6 +18,10 @@ LOOK_SECONDS = 0.1
 
 REOPENING_SHARE = 0.95
 """Of what it was shut at, it must come down to: otherwise it would open and shut ten times a second."""
+
+GIVING_BACK_SECONDS = 10.0
+"""Between two requests to the allocator to give back what it keeps: that takes up to a millisecond for each
+megabyte, in which nothing else goes on. So it is asked only where all new work would be refused otherwise."""
 
 COMPLAINT_SECONDS = 10.0
 """Between two lines in the log."""
@@ -43,6 +48,7 @@ class MemoryGuard:
         self._read_bytes = read_bytes
         self._told_seconds = -COMPLAINT_SECONDS
         self._is_told = False
+        self._gave_back_seconds = -GIVING_BACK_SECONDS
         self.resident_bytes = 0
         self.shut = 0
 
@@ -55,6 +61,8 @@ class MemoryGuard:
     def look(self) -> None:
         """Shut or open the ledger as the memory of this moment asks for."""
         self.resident_bytes = self._read_bytes()
+        if self.resident_bytes > self._most_bytes:
+            self._give_back()
         is_shut = bool(self._ledger.shut_for)
         if self.resident_bytes > self._most_bytes:
             reason = (
@@ -69,6 +77,14 @@ class MemoryGuard:
             self._ledger.open()
             if self._is_told:
                 log.warning("memory guard open", resident_bytes=self.resident_bytes)
+
+    def _give_back(self) -> None:
+        """See whether it is only the allocator that keeps so much."""
+        now = trio.current_time()
+        if now - self._gave_back_seconds >= GIVING_BACK_SECONDS:
+            self._gave_back_seconds = now
+            give_back()
+            self.resident_bytes = self._read_bytes()
 
     def _tell_of_shutting(self) -> None:
         now = trio.current_time()

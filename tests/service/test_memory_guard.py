@@ -38,7 +38,9 @@ async def test_nothing_new_is_charged_while_too_much_is_resident() -> None:
 async def test_it_complains_now_and_then(autojump_clock: object) -> None:
     """A service that swings around its share does not fill the log."""
     del autojump_clock
-    readings: Iterator[int] = iter([600, 600, 100, 600, 100, 600])
+    readings: Iterator[int] = iter(
+        [600, 600, 600, 100, 600, 100, 600, 600]
+    )  # the second of a pair: after giving back
     guard = MemoryGuard(Ledger(0, 0), 500, lambda: next(readings))
     with structlog.testing.capture_logs() as lines:
         for _ in range(4):
