@@ -5,6 +5,7 @@ resident memory grew for each byte that was sent. A service that grew large, fel
 """
 
 import contextlib
+import itertools
 import math
 import random
 import time
@@ -44,6 +45,9 @@ BY_COUNT = frozenset({"program", "module", "life"})
 
 SETTLE_SECONDS = 0.05
 KEPT_OF_A_KIND = 6
+FIRST_GIVEN = 15
+"""Cases before the first is changed."""
+
 EXPONENT_FROM_MS = 15.0
 """Shorter steps are noise: how they grow is not asked."""
 
@@ -189,7 +193,7 @@ class Search:
         self.tried = 0
 
     def run(self, seconds: float) -> None:
-        """Search for so long; every kept case and every seed first, as far as the time allows."""
+        """Search for so long; among the changed cases come all seeds and all that are known, as time allows."""
         until = time.monotonic() + seconds
         for case in self._cases():
             if time.monotonic() > until:
@@ -202,12 +206,13 @@ class Search:
         return sorted(found, key=lambda each: -each.verdict.badness)
 
     def _cases(self) -> Iterator[Case]:
-        yield from load_cases().values()
-        first = seeds()
-        self._draw.shuffle(first)
-        yield from first
-        while True:
-            yield self._change()
+        given = [*load_cases().values(), *seeds()]
+        self._draw.shuffle(given)
+        for number in itertools.count():
+            if given and (number < FIRST_GIVEN or number % 3 == 0):
+                yield given.pop()
+            else:
+                yield self._change()
 
     def _change(self) -> Case:
         """A kept case with one of its texts changed, and sometimes two."""
