@@ -32,7 +32,12 @@ async def page_reply(
 
 async def sliced_reply(body: msgspec.Struct) -> Response:
     """A JSON reply whose long lists are encoded in slices."""
-    return json_response(await in_slices(_encoded(body)))
+    return json_response(await encoded_in_slices(body))
+
+
+async def encoded_in_slices(body: msgspec.Struct) -> bytes:
+    """The JSON text of a struct whose long lists are encoded in slices."""
+    return await in_slices(_encoded(body))
 
 
 def _page(key: str, entries: Iterable[object], counts: Mapping[str, int], count_as: str | None) -> Steps[bytes]:

@@ -9,8 +9,23 @@ Lifecycle events are kept.
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from engine.ledger import Account
 from service.live.encoding import Encoded
 from service.live.limits import FEED_BYTES, FEED_EVENTS, FEED_LIFECYCLE_EVENTS
+
+OTHERS_SHARE = 8
+"""The part of an owner's memory, one of so many, that feeds leave free for what would be refused without it."""
+
+BASE_BYTES = 4 * 1024 * 1024
+"""What the feeds of one execution keep all the same: an owner without memory still sees what it is used for."""
+
+
+def is_short(account: Account | None, size_bytes: int = 0) -> bool:
+    """Whether an owner has too little memory left for so much more of what he is shown."""
+    if account is None or account.held("feeds") + size_bytes <= BASE_BYTES:
+        return False
+    ledger = account.ledger
+    return ledger.refusal(account.owner, size_bytes + ledger.owner_bytes // OTHERS_SHARE) is not None
 
 
 class FeedMemory:
@@ -30,12 +45,28 @@ class FeedMemory:
         self.used_bytes = 0
         self.feeds: set[Feed] = set()
 
+    def has_room(self, account: Account | None, size_bytes: int) -> bool:
+        """Whether so much more may be kept, at somebody's expense."""
+        return self.used_bytes + size_bytes <= self.limit_bytes and not is_short(account, size_bytes)
+
+    def hold(self, account: Account | None, size_bytes: int) -> None:
+        """Keep so much more, at somebody's expense."""
+        self.used_bytes += size_bytes
+        if account is not None:
+            account.note(size_bytes, "feeds")
+
+    def release(self, account: Account | None, size_bytes: int) -> None:
+        """Keep so much less."""
+        self.used_bytes -= size_bytes
+        if account is not None:
+            account.release(size_bytes, "feeds")
+
     def make_room(self) -> None:
         """Let the largest feeds give up until there is room for a while, for it takes a look at all of them."""
         if self.used_bytes <= self.limit_bytes:
             return
         enough = self.limit_bytes * 7 // 8
-        while self.used_bytes > enough:
+        while self.used_bytes > enough and self.feeds:
             for feed in sorted(self.feeds, key=lambda each: each.size_bytes, reverse=True):
                 feed.give_up_half()
                 if self.used_bytes <= enough:
@@ -48,12 +79,13 @@ class Chunk:
     Attributes:
         events: in order; empty where they were given up.
         size: bytes of their payloads.
+        form_bytes: of the forms that were made of them.
         is_lifecycle: whether they are never given up.
         lost: events that stood here, or came here, and were given up.
         is_last: whether nothing follows, because the execution has ended.
     """
 
-    __slots__ = ("events", "forms", "is_last", "is_lifecycle", "lost", "size")
+    __slots__ = ("events", "form_bytes", "forms", "is_last", "is_lifecycle", "lost", "size")
 
     def __init__(self, events: Sequence[Encoded], *, is_lifecycle: bool = False, is_last: bool = False) -> None:
         self.events = events
@@ -61,13 +93,14 @@ class Chunk:
         self.is_lifecycle = is_lifecycle
         self.is_last = is_last
         self.lost = 0
+        self.form_bytes = 0
         self.forms: dict[Hashable, Any] = {}
 
     def give_up(self) -> None:
         """Keep only how many events there were."""
         self.lost += len(self.events)
         self.events = ()
-        self.size = 0
+        self.size = self.form_bytes = 0
         self.forms.clear()
 
 
@@ -87,6 +120,7 @@ class Feed:
 
     Args:
         memory: shared by all feeds.
+        account: of the owner of the execution, whose memory it is.
         max_events: flow events that are kept.
         max_bytes: bytes of those.
         max_lifecycle_events: lifecycle events that are kept for the slowest reader.
@@ -95,11 +129,13 @@ class Feed:
     def __init__(
         self,
         memory: FeedMemory,
+        account: Account | None = None,
         max_events: int = FEED_EVENTS,
         max_bytes: int = FEED_BYTES,
         max_lifecycle_events: int = FEED_LIFECYCLE_EVENTS,
     ) -> None:
         self._memory = memory
+        self._account = account
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._max_lifecycle_events = max_lifecycle_events
@@ -154,18 +190,23 @@ class Feed:
             self._lifecycle_events += len(chunk.events)
         else:
             self._events += len(chunk.events)
-            self._bytes += chunk.size
-            self._memory.used_bytes += chunk.size
-            if chunk.size:
-                self._memory.feeds.add(self)
+            self._hold(chunk.size)
         self.let_go()
         while self._is_over():
             self._give_up_oldest()
+        if is_short(self._account):
+            self.give_up_half()  # what is shown of its executions is the first that an owner does without
         self._memory.make_room()
         if self._lifecycle_events <= self._max_lifecycle_events:
             return []
         slowest = self._slowest()
         return [reader for reader in self.readers if reader.place == slowest]
+
+    def note_form(self, chunk: Chunk, size_bytes: int) -> None:
+        """Another form was made of a chunk that was just read; it is kept with it."""
+        if not chunk.is_lifecycle:
+            chunk.form_bytes += size_bytes
+            self._hold(size_bytes)
 
     def read(self, reader: Reader, max_bytes: int) -> list[Chunk]:
         """The next chunks of a reader, of at most so many bytes, but one; its place moves behind them."""
@@ -217,9 +258,16 @@ class Feed:
         """The place of the reader that is furthest behind."""
         return min((reader.place for reader in self.readers if reader.place is not None), default=self.end)
 
+    def _hold(self, size_bytes: int) -> None:
+        self._bytes += size_bytes
+        self._memory.hold(self._account, size_bytes)
+        if size_bytes:
+            self._memory.feeds.add(self)
+
     def _forget(self, chunk: Chunk) -> None:
         self._events -= len(chunk.events)
-        self._bytes -= chunk.size
-        self._memory.used_bytes -= chunk.size
+        held = chunk.size + chunk.form_bytes
+        self._bytes -= held
+        self._memory.release(self._account, held)
         if not self._bytes:
             self._memory.feeds.discard(self)

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from proto.codec import encode
 from service.live.encoding import Encoded
-from service.live.feed import Chunk
+from service.live.feed import Chunk, Feed
 
 BATCH = "events:batch"
 """The event that carries others, for whoever asked for it: a list of ``{"event", "data"}``."""
@@ -22,6 +22,9 @@ class Form(Protocol):
 
     def of(self, events: Sequence[Encoded]) -> Any:
         """Events, one after the other, in whatever this transport sends."""
+
+    def size_of(self, made: Any) -> int:
+        """Bytes that such a thing takes."""
 
 
 class FrameForm(Form):
@@ -49,6 +52,9 @@ class FrameForm(Form):
 
     def of(self, events: Sequence[Encoded]) -> bytes:
         return b"".join([text_frame(self.text(event)) for event in events])
+
+    def size_of(self, made: bytes) -> int:
+        return len(made)
 
 
 PLAIN = FrameForm(b'{"event":', b',"data":', b"}")
@@ -84,11 +90,12 @@ def batched(events: Sequence[Encoded]) -> Encoded:
     return BATCH, b"[" + parts + b"]"
 
 
-def chunk_in(form: Form, chunk: Chunk, *, is_batch: bool) -> Any:
-    """A chunk in a form, made once for all who read it."""
+def chunk_in(form: Form, chunk: Chunk, feed: Feed, *, is_batch: bool) -> Any:
+    """A chunk of a feed in a form, made once for all who read it."""
     key = (form, is_batch)
     made = chunk.forms.get(key)
     if made is None:
         is_together = is_batch and len(chunk.events) > 0 and not chunk.is_lifecycle
         made = chunk.forms[key] = form.of([batched(chunk.events)] if is_together else chunk.events)
+        feed.note_form(chunk, form.size_of(made))
     return made

@@ -11,19 +11,22 @@ import msgspec
 import structlog
 import trio
 
-from engine.errors import ExecutionNotFoundError
+from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.handler import HandlerError, LogLine
 from engine.observer import ExecutionObserver
 from engine.runtime import Runtime
+from proto.codec import encode
 from proto.events import ComponentFailed, ComponentLogged, MetricsUpdate, StatisticsUpdate
 from proto.execution import ExecutionMetrics, ExecutionSnapshot
 from service.live.counters import LiveCounters
 from service.live.feed import FeedMemory, Reader
-from service.live.limits import ALL_FEEDS_BYTES
-from service.live.notes import NodeEvent, Whole
+from service.live.limits import ALL_FEEDS_BYTES, MEASURED_AT_ONCE, MEASURED_PER_SECOND, NODES_PER_UNIT
+from service.live.notes import NodeEvent, Ready, Whole
+from service.live.ration import Ration
 from service.live.selection import Selection
 from service.live.watch import ExecutionWatch, Subscriber, View
 from service.rounds import Rounds
+from service.sliced_replies import encoded_in_slices
 
 log = structlog.get_logger("live")
 
@@ -61,6 +64,7 @@ class Hub(ExecutionObserver):
         self.max_value_bytes = max_value_bytes
         self.memory = FeedMemory(ALL_FEEDS_BYTES)
         self.rounds = Rounds()
+        self._ration = Ration(MEASURED_PER_SECOND, MEASURED_AT_ONCE)
         self._runtime = runtime
         self._nursery = nursery
         self._metrics_seconds = metrics_seconds
@@ -98,10 +102,19 @@ class Hub(ExecutionObserver):
         watch = self._watches.get(execution.id)
         if watch is None:
             watch = self._watches[execution.id] = ExecutionWatch(execution, self._runtime, self.memory)
+            watch.nodes, watch.edges = self._size_of(execution.graph_id)
             self._nursery.start_soon(self._run, watch)
         view, reader = watch.subscribe(selection, subscriber)
         self.counters.subscriptions += 1
         return Subscription(watch, view, reader)
+
+    def _size_of(self, graph_id: str) -> tuple[int, int]:
+        """Nodes and edges of a graph; the most that there may be where it was unloaded."""
+        try:
+            graph = self._runtime.graph(graph_id)
+        except GraphNotFoundError:
+            return self._runtime.limits.graph_nodes, self._runtime.limits.graph_edges
+        return len(graph.nodes), len(graph.definition.edges)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Let somebody hear no more."""
@@ -139,16 +152,23 @@ class Hub(ExecutionObserver):
             if not (wants_statistics or watch.wants(MetricsUpdate.name)):
                 continue
             try:
+                await self._ration.take(watch.owner, watch.nodes / NODES_PER_UNIT)
                 metrics = (await self._runtime.read_metrics(watch.execution_id)).metrics
-                statistics = await self._runtime.read_statistics(watch.execution_id) if wants_statistics else None
+                if told is not None and not watch.has_newcomer and not _has_changed(told, metrics):
+                    continue
+                watch.note_whole(Whole(MetricsUpdate(watch.execution_id, metrics)))
+                if wants_statistics:
+                    await self._ration.take(watch.owner, watch.nodes + watch.edges)
+                    watch.note_whole(await self._statistics(watch.execution_id))
             except ExecutionNotFoundError:
                 return  # it has ended, and was forgotten at once
-            if told is not None and not watch.has_newcomer and not _has_changed(told, metrics):
-                continue
             told, watch.has_newcomer = metrics, False
-            watch.note_whole(Whole(MetricsUpdate(watch.execution_id, metrics)))
-            if statistics is not None:
-                watch.note_whole(Whole(StatisticsUpdate(watch.execution_id, statistics)))
+
+    async def _statistics(self, execution_id: str) -> Ready:
+        """The event of all figures, read and encoded in slices, once for everybody."""
+        statistics = await encoded_in_slices(await self._runtime.read_statistics(execution_id))
+        payload = b'{"executionId":%b,"statistics":%b}' % (encode(execution_id), statistics)
+        return Ready(StatisticsUpdate.name, payload)
 
     async def flush(self) -> None:
         """Encode everything that waits for it."""

@@ -142,4 +142,30 @@ class Whole(msgspec.Struct, frozen=True):
         return self.event.name, encode(self.event)
 
 
-Note = Hop | Output | Invocation | NodeEvent | Whole
+class Ready(msgspec.Struct, frozen=True):
+    """An event of the execution itself that was encoded beforehand, because it is large.
+
+    Attributes:
+        name: of the event.
+        payload: its JSON text.
+    """
+
+    name: str
+    payload: bytes
+
+    @property
+    def size(self) -> int:
+        """As of ``Hop``."""
+        return len(self.payload)
+
+    def is_wanted(self, selection: Selection) -> bool:
+        """As of ``Hop``."""
+        return self.name in selection.events
+
+    def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
+        """As of ``Hop``; never left out."""
+        del encoder, selection, sampler
+        return self.name, self.payload
+
+
+Note = Hop | Output | Invocation | NodeEvent | Whole | Ready

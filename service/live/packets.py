@@ -39,5 +39,8 @@ class SocketForm(Form):
     def of(self, events: Sequence[Encoded]) -> EncodedEvent:
         return EncodedEvent(events[0][0], MAIN, parcel(Packets.of(events)))
 
+    def size_of(self, made: EncodedEvent) -> int:
+        return sum(len(frame) + len(frame.frames) for frame in made.parcel.frames if isinstance(frame, Packets))
+
 
 SOCKET = SocketForm()

@@ -340,7 +340,7 @@ class LiveSession:
                 parts.append(form.of([(skipped.name, encode(skipped))]))
                 self._hub.counters.skipped += chunk.lost
             if chunk.events:
-                parts.append(chunk_in(form, chunk, is_batch=reading.is_batch))
+                parts.append(chunk_in(form, chunk, subscription.view.feed, is_batch=reading.is_batch))
                 self._hub.counters.sent += len(chunk.events)
         if chunks[-1].is_last:
             self._close(execution_id)

@@ -38,9 +38,10 @@ from service.live.limits import (
     PATIENCE_SECONDS,
     SELECTIONS,
     SLICE_BYTES,
+    SLICE_NOTE_BYTES,
     SLICE_NOTES,
 )
-from service.live.notes import Hop, Invocation, Note, Output, Whole
+from service.live.notes import Hop, Invocation, Note, Output, Ready, Whole
 from service.live.sampling import Sampler
 from service.live.selection import Selection
 from service.problems import SubscriptionLimitError
@@ -88,6 +89,11 @@ class _Lost:
 class ExecutionWatch(FlowObserver):
     """The watch over one execution. ``run`` is its task; it ends with the execution.
 
+    Attributes:
+        owner: whose the execution is.
+        nodes: of its graph.
+        edges: likewise.
+
     Args:
         execution: as it is now.
         runtime: the real one, to watch the flow where somebody wants it.
@@ -96,12 +102,17 @@ class ExecutionWatch(FlowObserver):
 
     def __init__(self, execution: ExecutionSnapshot, runtime: Runtime, memory: FeedMemory) -> None:
         self.execution_id = execution.id
+        self.owner = runtime.owner_of(execution.id)
+        self.nodes = self.edges = 0
         self.is_ended = False
         self.has_newcomer = False
         self.views: dict[Selection, View] = {}
         self.busy = trio.CancelScope()
         self._runtime = runtime
         self._memory = memory
+        self._account = runtime.ledger.account(self.owner)
+        self._flushing = trio.Lock()
+        self._is_encoding = False
         self._state = execution.state
         self._encoder = FlowEncoder(execution.id)
         self._notes: deque[Note | _Lost | _Joined] = deque()
@@ -127,12 +138,12 @@ class ExecutionWatch(FlowObserver):
                     f"Execution {self.execution_id} is watched with {SELECTIONS} different selections already; "
                     "choose what another subscriber has chosen, or come back later"
                 )
-            view = self.views[selection] = View(selection, Feed(self._memory))
+            view = self.views[selection] = View(selection, Feed(self._memory, self._account))
         reader = view.feed.open_reader()
         view.subscribers[reader] = subscriber
         self.has_newcomer = True
         joined = _Joined(view, reader)
-        if self._notes:
+        if self._notes or self._is_encoding:
             self._notes.append(joined)
         else:
             self._begin(joined)
@@ -186,20 +197,24 @@ class ExecutionWatch(FlowObserver):
 
     def note_flow(self, note: Note) -> None:
         """Take a note, or only count it where too many wait."""
-        if self._waiting_notes >= NOTES or self._note_bytes > NOTE_BYTES:
+        size = note.size
+        is_full = self._waiting_notes >= NOTES or self._note_bytes > NOTE_BYTES
+        if is_full or not self._memory.has_room(self._account, size):
             self._lose(note)
             return
         self._waiting_notes += 1
-        self._note_bytes += note.size
+        self._note_bytes += size
+        self._memory.hold(self._account, size)
         self._notes.append(note)
         if self._waiting_notes == 1:
             self._something.set()
 
     def _lose(self, note: Note) -> None:
-        last = self._notes[-1]
+        last = self._notes[-1] if self._notes else None
         if not isinstance(last, _Lost):
             last = _Lost()
             self._notes.append(last)
+            self._something.set()
         for view in self.views.values():
             if note.is_wanted(view.selection):
                 last.counts[view] = last.counts.get(view, 0) + 1
@@ -215,7 +230,7 @@ class ExecutionWatch(FlowObserver):
         if self.is_ended:
             self._attach()
 
-    def note_whole(self, note: Whole) -> None:
+    def note_whole(self, note: Whole | Ready) -> None:
         """An event of the whole execution, of those that come at a bounded rate."""
         if not self.is_ended:
             self._notes.append(note)
@@ -231,6 +246,14 @@ class ExecutionWatch(FlowObserver):
 
     async def run(self) -> None:
         """Make chunks of the notes, until the execution has ended and all of them are made."""
+        try:
+            await self._run()
+        finally:
+            self._memory.release(self._account, self._note_bytes)
+            self._note_bytes = 0
+            self._notes.clear()
+
+    async def _run(self) -> None:
         with self.busy, self._flow:
             while not (self.is_ended and not self._notes):
                 await self._something.wait()
@@ -241,11 +264,11 @@ class ExecutionWatch(FlowObserver):
 
     async def flush(self) -> None:
         """Encode what waits, in slices, not faster than those read who do read."""
-        while self._notes:
-            self._encode_some()
-            await trio.lowlevel.checkpoint()
-            for view in tuple(self.views.values()):
-                await self._wait_read(view)
+        async with self._flushing:
+            while self._notes:
+                await self._encode_some()
+                for view in tuple(self.views.values()):
+                    await self._wait_read(view)
 
     @staticmethod
     async def _wait_read(view: View) -> None:
@@ -258,15 +281,29 @@ class ExecutionWatch(FlowObserver):
                     await trio.sleep(PATIENCE_SECONDS / 20)
             view.is_behind = patience.cancelled_caught
 
-    def _encode_some(self) -> None:
-        """Make a chunk of the next notes, for every view."""
-        notes = self._next_slice()
+    async def _encode_some(self) -> None:
+        """Make a chunk of the next notes, for one view after the other; who comes meanwhile is not shown it."""
+        self._is_encoding = True
+        try:
+            notes = self._next_slice()
+            await self._show_all(notes)
+        finally:
+            self._is_encoding = False
+        await trio.lowlevel.checkpoint()
+
+    async def _show_all(self, notes: "list[Note | _Lost]") -> None:
+        work = len(notes) + sum(0 if isinstance(note, _Lost) else note.size for note in notes) // SLICE_NOTE_BYTES
         first = notes[0] if notes else None
         is_lifecycle = isinstance(first, Whole) and first.is_lifecycle
         is_last = isinstance(first, Whole) and first.is_last
-        for view in self.views.values():
-            if view.is_open:
+        done = 0
+        for view in tuple(self.views.values()):
+            if view.is_open and view.subscribers:
                 self._show(view, notes, is_lifecycle=is_lifecycle, is_last=is_last)
+                done += work
+                if done >= SLICE_NOTES:
+                    done = 0
+                    await trio.lowlevel.checkpoint()
 
     def _next_slice(self) -> list[Note | _Lost]:
         """The notes that go into one chunk: some of the flow, or one lifecycle event alone."""
@@ -285,8 +322,9 @@ class ExecutionWatch(FlowObserver):
             notes.append(note)
             if is_lifecycle:
                 break
-            if not isinstance(note, _Lost | Whole):
+            if not isinstance(note, _Lost | Whole | Ready):
                 self._note_bytes -= note.size
+                self._memory.release(self._account, note.size)
                 self._waiting_notes -= 1
         return notes
 

@@ -119,6 +119,7 @@ async def test_after_unsubscribing_nothing_more_comes() -> None:
     """The client hears no more, and the engine is not watched any more."""
     async with open_office() as office:
         desk, execution_id = await running(office, "a", "b")
+        await desk.wait_for("execution:started")
         await desk.say("execution:unsubscribe", executionId=execution_id)
         count = len(desk.names)
         await desk.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=1)
