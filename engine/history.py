@@ -1,9 +1,22 @@
 """What is kept of executions after their end, within a bound that no owner can use up for others."""
 
+import sys
+
+import msgspec
+
 from engine.errors import ExecutionNotFoundError
+from engine.ledger import Account, Ledger
 from engine.slices import Steps
 from proto.execution import ExecutionSnapshot, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics
+
+RECORD_BYTES = 4 * 1024
+NODE_BYTES = 1536
+EDGE_BYTES = 640
+"""What is kept of an execution, of each node and of each edge: 1,350 were measured for a node with its edge."""
+
+_MANY = 2**60
+"""No bound."""
 
 
 class Finished:
@@ -14,10 +27,19 @@ class Finished:
         snapshot: its last one.
         logs: its latest log lines, oldest first.
         statistics: its last ones.
+        log_bytes: what the lines take.
+
+    Attributes:
+        size_bytes: what all of it takes, roughly.
     """
 
     def __init__(
-        self, owner: str, snapshot: ExecutionSnapshot, logs: list[LogEntry], statistics: ExecutionStatistics
+        self,
+        owner: str,
+        snapshot: ExecutionSnapshot,
+        logs: list[LogEntry],
+        statistics: ExecutionStatistics,
+        log_bytes: int = 0,
     ) -> None:
         self.owner = owner
         self.id = snapshot.id
@@ -27,6 +49,20 @@ class Finished:
         self._snapshot = snapshot
         self._logs = logs
         self._statistics = statistics
+        nodes = len(snapshot.instances)
+        self._nodes = nodes
+        error = snapshot.error
+        self._least_bytes = RECORD_BYTES
+        if error is not None:
+            self._least_bytes += sys.getsizeof(error.message) + sys.getsizeof(error.stack or "")
+        self.size_bytes = self._least_bytes + log_bytes + NODE_BYTES * nodes + EDGE_BYTES * len(statistics.edges)
+
+    def reduce(self) -> None:
+        """Keep of it only how it ended: not its nodes, its edges and its lines."""
+        self._snapshot = msgspec.structs.replace(self._snapshot, instances=())
+        self._statistics = msgspec.structs.replace(self._statistics, nodes=(), edges=())
+        self._logs = []
+        self.size_bytes = self._least_bytes
 
     def snapshot(self) -> ExecutionSnapshot:
         """The execution as it ended."""
@@ -48,7 +84,7 @@ class Finished:
     def read_listed(self) -> Steps[ListedExecution]:
         """The same for a list."""
         yield
-        return self._snapshot.listed(len(self._snapshot.instances))
+        return self._snapshot.listed(self._nodes)
 
     def statistics(self) -> ExecutionStatistics:
         """Where its messages were then."""
@@ -72,10 +108,20 @@ class History:
 
     Args:
         capacity: how many are kept.
+        ledger: charged with them, by owner; nothing is when absent.
+        most_bytes: what is kept of all of them.
+        owner_bytes: what is kept of one owner's.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(
+        self, capacity: int, ledger: Ledger | None = None, *, most_bytes: int = _MANY, owner_bytes: int = _MANY
+    ) -> None:
         self._capacity = capacity
+        self._ledger = ledger or Ledger(0, 0)
+        self._most_bytes = most_bytes
+        self._owner_bytes = owner_bytes
+        self._bytes = 0
+        self._accounts: dict[str, Account] = {}
         self._records: dict[str, Finished] = {}
         self._by_owner: dict[str, dict[str, None]] = {}
         # Owners by how many records they have, so that the one with most is found without counting.
@@ -83,7 +129,11 @@ class History:
         self._most = 0
 
     def add(self, record: Finished) -> None:
-        """Keep an execution that has just ended, and forget what has become too much."""
+        """Keep an execution that has just ended, and forget what has become too much.
+
+        Where there is no memory for all of it, how it ended is kept.
+        """
+        self._charge(record)
         self._records[record.id] = record
         own = self._by_owner.setdefault(record.owner, {})
         own[record.id] = None
@@ -91,10 +141,34 @@ class History:
         while len(self._records) > self._capacity:
             self._forget_one()
 
+    def _charge(self, record: Finished) -> None:
+        """Make room for a record, and charge it."""
+        owner = record.owner
+        account = self._accounts.get(owner) or self._ledger.account(owner)
+        if record.size_bytes > min(self._most_bytes, self._owner_bytes):
+            record.reduce()
+        while account.held_bytes and account.held_bytes + record.size_bytes > self._owner_bytes:
+            self._forget_oldest(owner)
+        while self._bytes and self._bytes + record.size_bytes > self._most_bytes:
+            self._forget_oldest(max(self._accounts, key=self._bytes_of))
+        while not account.try_charge(record.size_bytes, "history"):
+            if not account.held_bytes:
+                record.reduce()
+                account.note(record.size_bytes, "history")
+                break
+            self._forget_oldest(owner)
+        self._accounts[owner] = account
+        self._bytes += record.size_bytes
+
+    def _bytes_of(self, owner: str) -> int:
+        return self._accounts[owner].held_bytes
+
+    def _forget_oldest(self, owner: str) -> None:
+        self.forget(next(iter(self._by_owner[owner])))
+
     def _forget_one(self) -> None:
         """Forget the oldest execution of whoever has most of them, so that nobody crowds others out."""
-        owner = next(iter(self._by_count[self._most]))
-        self.forget(next(iter(self._by_owner[owner])))
+        self._forget_oldest(next(iter(self._by_count[self._most])))
 
     def _recount(self, owner: str, before: int, after: int) -> None:
         """An owner has one record more, or less."""
@@ -129,10 +203,13 @@ class History:
         Raises:
             ExecutionNotFoundError: it is not kept.
         """
-        owner = self.record(execution_id).owner
+        record = self.record(execution_id)
+        owner = record.owner
+        self._bytes -= record.size_bytes
+        self._accounts[owner].release(record.size_bytes, "history")
         del self._records[execution_id]
         own = self._by_owner[owner]
         del own[execution_id]
         self._recount(owner, len(own) + 1, len(own))
         if not own:
-            del self._by_owner[owner]
+            del self._by_owner[owner], self._accounts[owner]

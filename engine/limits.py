@@ -87,6 +87,12 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     log_bytes: int = 256 * 1024
     """Bytes of the log lines kept per execution; the oldest goes first."""
 
+    finished_bytes: int = 32 * 1024 * 1024
+    """What is kept of executions after their end, of all owners; the oldest of whoever has most goes first."""
+
+    owner_finished_bytes: int = 16 * 1024 * 1024
+    """The same of one owner."""
+
     owner_graphs: int = 1_000
     """Graphs that one owner may have loaded; 0 for no bound. Each may be as large as a request body."""
 

@@ -31,7 +31,12 @@ class Overview(Library):
         super().__init__(registry, limits, clock)
         self.workers = workers
         self._executions: dict[str, Execution] = {}
-        self._history = History(limits.finished_executions)
+        self._history = History(
+            limits.finished_executions,
+            self.ledger,
+            most_bytes=limits.finished_bytes,
+            owner_bytes=limits.owner_finished_bytes,
+        )
         self._tally = Tally()
 
     def owner_of(self, execution_id: str) -> str:

@@ -235,7 +235,13 @@ class Runtime(Overview):
             del self._executions[execution.id]
             self._tally.close(execution)
             self._history.add(
-                Finished(execution.owner, execution.snapshot(), execution.logs(), execution.statistics())
+                Finished(
+                    execution.owner,
+                    execution.snapshot(),
+                    execution.logs(),
+                    execution.statistics(),
+                    execution.circuit.log_book.size_bytes,
+                )
             )
             account.close()
             execution.empty()

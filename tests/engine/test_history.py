@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from engine.errors import ExecutionNotFoundError
 from engine.history import Finished, History
-from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState
+from engine.ledger import Ledger
+from proto.execution import (
+    ExecutionMetrics,
+    ExecutionSnapshot,
+    ExecutionState,
+    InstanceMetrics,
+    InstanceSnapshot,
+)
 from proto.statistics import ExecutionStatistics
 
 
@@ -58,3 +65,46 @@ def test_forgetting_one_takes_as_long_however_many_there_are() -> None:
             history.add(each)
         seconds.append(time.thread_time() - began)
     assert seconds[1] < 3 * seconds[0] + 0.005
+
+
+def sized(number: int, owner: str, nodes: int) -> Finished:
+    """A record of an execution with so many nodes."""
+    instance = InstanceSnapshot("n", "e/n", "c", "stopped", 0, InstanceMetrics())
+    state = ExecutionState.COMPLETED
+    snapshot = ExecutionSnapshot(
+        str(number), "g", state, (instance,) * nodes, ExecutionMetrics(), "2026-01-01", unprocessed=3
+    )
+    return Finished(owner, snapshot, [], ExecutionStatistics(str(number), state, 0, 0, (), (), None))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 60)), max_size=60))
+def test_what_is_kept_is_bounded_in_bytes(steps: list[tuple[str, int]]) -> None:
+    """By owner, in all and by the ledger; whatever is kept says how its execution ended."""
+    ledger = Ledger(process_bytes=200_000, owner_bytes=120_000)
+    history = History(20, ledger, most_bytes=150_000, owner_bytes=80_000)
+    for number, (owner, nodes) in enumerate(steps):
+        history.add(sized(number, owner, nodes))
+        records = history.records()
+        assert int(records[-1].id) == number
+        assert records[-1].snapshot().unprocessed == 3
+        assert sum(each.size_bytes for each in records) == ledger.held_bytes <= 150_000
+        for whose in "abc":
+            own = sum(each.size_bytes for each in records if each.owner == whose)
+            assert own == ledger.held_by(whose) <= 80_000
+    for each in history.records():
+        history.forget(each.id)
+    assert ledger.held_bytes == 0
+
+
+def test_how_an_execution_ended_is_kept_where_there_is_no_memory_for_more() -> None:
+    """Its nodes, edges and lines are left out; its owner's older records go first."""
+    ledger = Ledger(process_bytes=100_000, owner_bytes=0)
+    ledger.account("other").charge(70_000, "inboxes")
+    history = History(20, ledger)
+    history.add(sized(1, "a", 10))
+    history.add(sized(2, "a", 15))
+    assert [each.id for each in history.records()] == ["2"]
+    ledger.account("other").charge(2_000, "inboxes")
+    history.add(sized(3, "a", 40))
+    (left,) = history.records()
+    assert (left.id, left.snapshot().instances, left.snapshot().unprocessed) == ("3", (), 3)
