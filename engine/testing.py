@@ -86,7 +86,7 @@ class Unit:
 
     def state(self) -> dict[str, Any]:
         """What the instance keeps between invocations, decoded."""
-        return {key: codec.decode(text) for key, text in self._handler.state().items()}
+        return {key: codec.decode(text, len(text)) for key, text in self._handler.state().items()}
 
     async def cleanup(self) -> Reply:
         """Call the handler's ``cleanup``; called at the end of :meth:`Workbench.open`."""
@@ -96,7 +96,7 @@ class Unit:
         emissions: dict[str, list[Any]] = {}
         if outcome.error is None:
             for port, text in outcome.emissions:
-                emissions.setdefault(self._outputs[port], []).append(codec.decode(text))
+                emissions.setdefault(self._outputs[port], []).append(codec.decode(text, len(text)))
         return Reply(emissions, [(line.level, line.message) for line in outcome.logs], outcome.error)
 
 

@@ -105,7 +105,7 @@ class FieldFilter(OneByOne):
         if len(text) > COMPARED_TEXT_BYTES:
             raise RefusedError("TooLarge", f"Of a text at most {COMPARED_TEXT_BYTES} bytes are compared")
         try:
-            actual = codec.decode(text)
+            actual = codec.decode(text, COMPARED_BYTES)
         except codec.MalformedJsonError as error:
             raise RefusedError("MalformedJson", f"The field cannot be read: {error}") from error
         return compare(actual, self._op, self._value)

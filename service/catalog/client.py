@@ -30,6 +30,9 @@ CONNECTIONS = 4
 ANSWER_BYTES = 32 * 1024 * 1024
 """A list of everything, sources included; a larger one is not read to its end."""
 
+ANSWER_ELEMENTS = 200_000
+"""Of an answer that is decoded whole, and tells of one resource; decoding more would keep everybody waiting."""
+
 ERROR_CHARACTERS = 300
 """Of the catalog's own words that are passed on."""
 
@@ -51,7 +54,7 @@ class Answer(msgspec.Struct, frozen=True):
         Raises:
             MalformedJsonError: it is no JSON.
         """
-        return decode(self.body)
+        return decode(self.body, ANSWER_ELEMENTS)
 
 
 class CatalogClient:

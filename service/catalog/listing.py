@@ -155,7 +155,7 @@ async def _decoded(item: bytes) -> Any:
     text = bytes(item)
     if sum(map(text.count, (b",", b"[", b"{"))) <= VALUES:
         try:
-            return decode(text)
+            return decode(text, VALUES)
         except MalformedJsonError:
             pass
     head: dict[str, Any] = {}

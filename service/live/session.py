@@ -377,12 +377,14 @@ def _ids_in(data: bytes) -> dict[str, str]:
     """The ids that a refused payload names, as far as it can be read."""
     try:
         found = msgspec.json.decode(data, type=_Ids)
+        named = {"execution_id": bytes(found.execution_id), "graph_id": bytes(found.graph_id)}
+        texts = {name: text for name, text in named.items() if text[:1] == b'"' and len(text) <= 6 * ID_CHARACTERS}
+        ids = {name: msgspec.json.decode(text, type=str) for name, text in texts.items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    named = {"execution_id": found.execution_id, "graph_id": found.graph_id}
-    return {name: value for name, value in named.items() if isinstance(value, str) and len(value) <= ID_CHARACTERS}
+    return {name: value for name, value in ids.items() if len(value) <= ID_CHARACTERS}
 
 
 class _Ids(msgspec.Struct, rename="camel"):
-    execution_id: Any = None
-    graph_id: Any = None
+    execution_id: msgspec.Raw = msgspec.Raw()
+    graph_id: msgspec.Raw = msgspec.Raw()

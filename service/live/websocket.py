@@ -18,7 +18,7 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
-from proto.codec import MalformedJsonError, check_depth, encode
+from proto.codec import MalformedJsonError, check_depth, decode, encode
 from service.live.admission import Entry, Handshake, handshake_of
 from service.live.clients import LiveClients, refusal_of
 from service.live.commands import ErrorEvent
@@ -181,8 +181,8 @@ class PlainWebSockets:
             if message is None or message.event != AUTHENTICATE:
                 raise AuthenticationError("Authentication required")
             try:
-                auth = msgspec.json.decode(message.data)
-            except (msgspec.DecodeError, RecursionError) as error:
+                auth = decode(bytes(message.data))
+            except MalformedJsonError as error:
                 raise MessageError(INVALID, "The data of authenticate cannot be read") from error
             handshake = msgspec.structs.replace(handshake, auth=auth if isinstance(auth, dict) else {})
             entry = await self._clients.admission.admit(handshake)

@@ -20,7 +20,7 @@ import trio
 
 from service.network.complaints import Complaints
 from service.network.dispatcher import Dispatcher
-from service.network.events import event_of
+from service.network.events import read_event
 from service.network.outbox import Outbox, Waiting
 from service.network.session import NetworkError, Session, hold_session
 from service.siblings.backoff import Backoff
@@ -236,7 +236,8 @@ class Relay:
     def _on_event(self, name: str, args: list[Any]) -> Any:
         if name != "event:received":
             return None  # nodes that come and go, and contracts that are made, are no concern of ours
-        event = event_of(args[0] if args else None)
+        is_text = bool(args) and isinstance(args[0], msgspec.Raw)  # and none that has attachments
+        event = read_event(bytes(args[0])) if is_text else None
         self._dispatcher.accept(event)
         return {"ok": event is not None}
 

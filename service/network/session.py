@@ -62,7 +62,7 @@ class Session:
         self.max_payload_bytes = 1_000_000
         self._socket = socket
         self._on_event = on_event
-        self._protocol = ClientProtocol(FRAME_BYTES)
+        self._protocol = ClientProtocol(FRAME_BYTES, leaves_raw=True)
         self._silence_seconds = CONNECT_SECONDS
         self._acks: dict[int, trio.Event] = {}
         self._answers: dict[int, list[Any]] = {}
@@ -196,7 +196,8 @@ async def hold_session(
 
     Args:
         url: of the Network, http or https.
-        on_event: called with the name and the arguments of each event; what it returns acknowledges the event.
+        on_event: called with the name and the arguments of each event, as ``msgspec.Raw``; what it returns
+            acknowledges the event.
         live: what is to be done with the session. One of its tasks must read.
 
     Raises:

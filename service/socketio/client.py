@@ -99,11 +99,16 @@ ClientEvent = Opened | Connected | Refused | EventReceived | AckReceived | Disco
 
 
 class ClientProtocol:
-    """One session from the client's side. Its sending methods return frames; nothing is sent by itself."""
+    """One session from the client's side. Its sending methods return frames; nothing is sent by itself.
 
-    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+    Args:
+        max_message_bytes: of the attachments of one packet together.
+        leaves_raw: whether the arguments of events are left as ``msgspec.Raw``, unless there are attachments.
+    """
+
+    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES, *, leaves_raw: bool = False) -> None:
         self._opened = False
-        self._decoder = PacketDecoder(max_message_bytes)
+        self._decoder = PacketDecoder(max_message_bytes, lambda _: leaves_raw)
 
     def receive(self, frame: Frame) -> list[ClientEvent]:
         """What a frame from the server means.

@@ -11,8 +11,10 @@ import httpx
 import msgspec
 import pytest
 
+from service.settings import Settings
 from tests.attacks.steps import Steps, measured_steps
 from tests.service.live.plain_client import open_plain
+from tests.service.minting import SECRET
 from tests.service.serving import Service, open_service, single
 
 PASS = "symbia.core.passthrough"
@@ -35,9 +37,9 @@ VALUES = {
 
 
 @asynccontextmanager
-async def watched_service() -> AsyncIterator[tuple[Service, Steps]]:
+async def watched_service(settings: Settings | None = None) -> AsyncIterator[tuple[Service, Steps]]:
     """A service, and how long its steps are."""
-    async with open_service() as service:
+    async with open_service(settings) as service:
         await service.client.get("/health/live")
         with measured_steps() as steps:
             yield service, steps
@@ -143,3 +145,47 @@ async def test_thousands_of_wrong_messages_are_told_by_the_first_of_them() -> No
         assert reply.status_code == 400
         assert len(reply.json()["problems"]) == 100
         assert len(reply.content) < 100_000
+
+
+LISTS_OF_A_MEGABYTE = b"[" + b"[]," * 320_000 + b"[]]"
+
+
+async def test_a_credential_that_is_a_million_lists_is_none() -> None:
+    """What a plain WebSocket says before anybody knows who it is is bounded before it is decoded."""
+    settings = Settings(port=0, jwt_secret=SECRET)
+    async with watched_service(settings) as (service, _), open_plain(service.url) as client:
+        await client.connection.send_message(f'{{"event":"authenticate","data":{LISTS_OF_A_MEGABYTE.decode()}}}')
+        code, _ = await client.closed()
+        assert code == 1009
+
+
+async def test_an_id_that_is_a_million_lists_is_none() -> None:
+    """A refusal names the execution that was meant, and makes nothing of what is no name."""
+    async with watched_service() as (service, _), open_plain(service.url) as client:
+        data = f'{{"executionId":{LISTS_OF_A_MEGABYTE.decode()},"graphId":"g"}}'
+        await client.connection.send_message(f'{{"event":"execution:stop","id":1,"data":{data}}}')
+        while not (answer := await client._next()).get("ack"):
+            pass
+        assert answer["data"]["graphId"] == "g"
+        assert "executionId" not in answer["data"]
+
+
+async def test_a_packet_of_a_million_values_is_none() -> None:
+    """An event of Socket.IO has few values, however small they are; its session ends."""
+    async with watched_service() as (service, _):
+        opened = await service.client.get("/socket.io/?EIO=4&transport=polling")
+        sid = msgspec.json.decode(opened.content[1:])["sid"]
+        path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
+        await service.client.post(path, content=b"40")
+        await service.client.post(path, content=b'42["execution:stop",' + b"0," * 450_000 + b"0]")
+        assert (await service.client.get(path)).status_code == 400
+
+
+async def test_an_organisation_that_is_a_million_lists_is_none() -> None:
+    """An event says in its data whose it is, if it says so by a name."""
+    data = b'{"orgId":' + b"[" + b"[]," * 3_000_000 + b"[]]" + b"}"
+    body = b'{"payload":{"type":"x","data":%s},"wrapper":{"id":"1","runId":"r","source":"s"}}' % data
+    async with watched_service() as (service, _):
+        headers = {**JSON, "X-Symbia-Event-Id": "1", "X-Symbia-Run-Id": "r"}
+        reply = await service.client.post("/api/network/receive", content=body, headers=headers)
+        assert reply.status_code in {200, 404}, reply.text

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
+from proto.codec import encode
 from proto.execution import ExecuteOptions
 from service.network.bound import BoundExecutions
 from service.network.delivery import SEEN_EVENTS, SeenEvents, Target
 from service.network.dispatcher import LANE_EVENTS, WAITING_BYTES, Dispatcher
-from service.network.events import REFUSED, event_of, org_of
+from service.network.events import REFUSED, org_of, read_event
 from service.network.outbox import Outbox
 from service.network_settings import UnownedEvents
 from tests.service.network.world import bound
@@ -38,7 +39,7 @@ class Stand(msgspec.Struct, frozen=True):
         payload = {"type": event_type, "data": data} | ({} if org is None else {"orgId": org})
         number = self.dispatcher.counts["received"] + self.dispatcher.counts["malformed"]
         whole = {"id": event_id or f"event-{number}", "runId": "run-1", "source": "shop", **wrapper}
-        self.dispatcher.accept(event_of({"payload": payload, "wrapper": whole}))
+        self.dispatcher.accept(read_event(encode({"payload": payload, "wrapper": whole})))
 
     def processed(self, execution_id: str) -> int:
         return int(self.runtime.execution(execution_id).metrics.messages_processed)
@@ -230,7 +231,7 @@ async def test_events_enter_in_the_order_of_their_coming() -> None:
 )
 def test_what_is_no_event_is_none(value: Any) -> None:
     """Whatever the Network sends, only events are taken for events."""
-    assert event_of(value) is None
+    assert read_event(encode(value)) is None
 
 
 JSON = st.recursive(
@@ -248,9 +249,10 @@ JSON = st.recursive(
 @given(JSON, JSON, st.text(max_size=4), JSON)
 def test_whatever_comes_is_an_event_or_none(value: Any, data: Any, name: str, extra: Any) -> None:
     """No value makes the reader fail; what is read has its names, and says whose it is without failing either."""
-    event_of(value)
+    read_event(encode(value))
     payload = {"type": name, "data": data, "orgId": extra}
-    event = event_of({"payload": payload, "wrapper": {"id": name, "runId": name, "source": name, "path": extra}})
+    wrapper = {"id": name, "runId": name, "source": name, "path": extra}
+    event = read_event(encode({"payload": payload, "wrapper": wrapper}))
     if event is not None:
         assert event.payload.type == event.wrapper.id == name != ""
         assert isinstance(org_of(event), str)
