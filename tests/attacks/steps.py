@@ -1,7 +1,7 @@
 """How long the steps of tasks take, by the processor's time: what one step costs, everybody else waits.
 
-Pauses of the garbage collector fall into whatever step happens to allocate, and look through all that the tests have
-kept; they are not counted.
+Pauses of the garbage collector fall into whatever step happens to allocate, and look through all that the tests
+have kept; they are not counted.
 """
 
 import gc
