@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from hypercorn.typing import ASGIFramework
 
-from engine.ledger import Ledger
 from service.app import Application
 from service.deadline import BoundedRequests
 from service.delivery import WholeReplies
 from service.http_metrics import HttpMetrics
-from service.request_memory import ChargedRequests
+from service.request_memory import ChargedRequests, UnderWay
 from service.request_observer import RequestObserver
 from service.request_watch import WatchedRequests, note_routes
 from service.spans import Spans
@@ -17,7 +16,7 @@ from service.spans import Spans
 
 def layered(
     app: Application,
-    ledger: Ledger,
+    under_way: UnderWay,
     http: HttpMetrics,
     spans: Spans | None = None,
     *,
@@ -28,13 +27,13 @@ def layered(
 
     Args:
         app: with all its routes; must not have answered anything yet.
-        ledger: is charged what requests hold.
+        under_way: is charged what requests hold.
         http: counts every request.
         spans: trace every request, where somebody collects spans.
         timeout_seconds: that a reply may take; 0 for no bound.
         observers: hear of every request.
     """
     note_routes(app)
-    charged = ChargedRequests(app.prompt.before(app), ledger)
+    charged = ChargedRequests(app.prompt.before(app), under_way)
     bounded = BoundedRequests(charged, timeout_seconds)
     return WholeReplies(WatchedRequests(bounded, http, spans, observers))

@@ -60,29 +60,48 @@ def note_owner(scope: Scope, owner: str) -> None:
         load.belong_to(owner)
 
 
+class UnderWay:
+    """All requests of one service that are under way.
+
+    Args:
+        ledger: the runtime's.
+
+    Attributes:
+        bodies: what they hold until they are answered.
+        replies: what they hold until they are read.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.bodies = Transit(ledger, "bodies")
+        self.replies = Transit(ledger, "replies")
+        self._coming: dict[_Request, None] = {}
+
+    def request(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> "_Request":
+        """One more; it holds nothing yet."""
+        return _Request(self.bodies.load(NOBODYS), self._coming, scope, receive)
+
+
 class ChargedRequests:
     """An ASGI application that charges what requests to another one hold.
 
     Args:
         application: that answers them.
-        ledger: the runtime's.
+        under_way: all requests, those to other applications included.
     """
 
-    def __init__(self, application: ASGIFramework, ledger: Ledger) -> None:
+    def __init__(self, application: ASGIFramework, under_way: UnderWay) -> None:
         self._application = application
-        self._bodies = Transit(ledger, "bodies")
-        self._replies = Transit(ledger, "replies")
-        self._coming: dict[_Request, None] = {}
+        self._under_way = under_way
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        replying = _Replying(self._replies, scope, send)
+        replying = _Replying(self._under_way.replies, scope, send)
         if WHOLE_BODY in scope:
             await self._application(scope, receive, replying.send)
             return
-        request = _Request(self._bodies.load(NOBODYS), self._coming, scope, receive)
+        request = self._under_way.request(scope, receive)
         try:
             with request.life:
                 request.begin()

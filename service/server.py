@@ -34,6 +34,7 @@ from service.memory_guard import MemoryGuard
 from service.metrics import Metrics
 from service.network.opening import open_network
 from service.outbound import open_outside
+from service.request_memory import UnderWay
 from service.request_observer import RequestObserver
 from service.request_tasks import PromptConfig
 from service.resident_memory import available_bytes
@@ -192,9 +193,8 @@ async def serve_runtime(
         observers: list[RequestObserver] = [] if telemetry is None else [telemetry.requests]
         observers += [] if network.requests is None else [network.requests]
         timeout_seconds = settings.request_timeout_seconds
-        served = layered(
-            app, runtime.ledger, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers
-        )
+        under_way = UnderWay(runtime.ledger)
+        served = layered(app, under_way, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers)
         measuring.start_soon(measure_lag, metrics.lags)
         most_bytes = settings.most_resident_bytes(available_bytes())
         if most_bytes:
@@ -202,7 +202,7 @@ async def serve_runtime(
         async with trio.open_nursery() as nursery:
             config = PromptConfig(app.prompt.is_prompt, settings.max_connections)
             config.websocket_max_message_size = settings.live_max_frame_bytes
-            await nursery.start(_serve_http, live.beside(served), listener, closing, config)
+            await nursery.start(_serve_http, live.beside(served, under_way), listener, closing, config)
             async with open_catalog(runtime, settings, readiness.siblings):
                 announce(url)
                 if telemetry is not None:

@@ -18,9 +18,11 @@ from service.live.socketio_clients import serve_namespace
 from service.live.websocket import PlainWebSockets, refuse_websocket
 from service.live.wire import Wire
 from service.problems import RefusalError, answer_to
+from service.request_memory import ChargedRequests, UnderWay
 from service.routes.health import Readiness
 from service.settings import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
+from service.streaming import announces_body
 from service.websockets.stream import UNADMITTED_BYTES
 
 WEBSOCKET_PATH = "/ws"
@@ -49,15 +51,22 @@ class Live:
         self._socketio = socketio
         self._plain = PlainWebSockets(clients)
 
-    def beside(self, application: ASGIFramework) -> ASGIFramework:
-        """An application that serves live clients at their paths, and everybody else by another one."""
+    def beside(self, application: ASGIFramework, under_way: UnderWay) -> ASGIFramework:
+        """An application that serves live clients at their paths, and everybody else by another one.
+
+        Args:
+            application: the other one.
+            under_way: is charged what clients post by long-polling; what they wait for is no request at work.
+        """
+        posted = ChargedRequests(self._serve_socketio, under_way)
 
         async def serve(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
             path = "" if scope["type"] == "lifespan" else scope["path"].rstrip("/")
             if path == WEBSOCKET_PATH:
                 await self._plain(scope, receive, send)
             elif path == SOCKETIO_PATH:
-                await self._serve_socketio(scope, receive, send)
+                has_body = scope["type"] == "http" and announces_body(scope)
+                await (posted if has_body else self._serve_socketio)(scope, receive, send)
             else:
                 await application(scope, receive, send)
 

@@ -116,6 +116,30 @@ def test_lines_that_do_not_end_take_bounded_memory() -> None:
             assert codes == {"memory.owner_bound"}
 
 
+def test_posts_of_socket_io_that_do_not_end_take_bounded_memory() -> None:
+    """Three hundred sessions that post a megabyte each by long-polling, but for its end."""
+    with (
+        start_process() as process,
+        connections(process, 300) as opened,
+        httpx.Client(base_url=process.url, timeout=30) as client,
+    ):
+        for connection in opened:
+            session = _admitted_session(client)
+            head = f"POST {session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n".encode()
+            send(connection, head + b"4" * 990_000)
+        assert resident_mb(process) < 250
+        serves_another(process)
+
+
+def _admitted_session(client: httpx.Client) -> str:
+    """The path of a new session that has been let into the main namespace."""
+    path = "/socket.io/?EIO=4&transport=polling"
+    path += f"&sid={json.loads(client.get(path).text[1:])['sid']}"
+    assert client.post(path, content="40").text == "ok"
+    assert client.get(path).text.startswith("40")
+    return path
+
+
 def test_replies_that_nobody_reads_take_bounded_memory() -> None:
     """A hundred of 7 MB: what is not yet on its way is refused, and small replies still go out."""
     document = {**single("symbia.core.passthrough"), "metadata": {"text": "a" * 7 * MB}}
