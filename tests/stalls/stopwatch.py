@@ -89,18 +89,21 @@ class LongPass(msgspec.Struct, frozen=True, tag="pass"):
     """A pass of the loop that took long: all steps that ran between two looks at what came from outside.
 
     Attributes:
-        cpu_ms: CPU time of the thread in all of them.
+        cpu_ms: CPU time of the thread in all of them, without pauses of the garbage collector.
+        garbage_ms: the time of those pauses.
         steps: how many there were.
         tasks: the commonest names among their tasks, with how many steps each had.
     """
 
     cpu_ms: float
+    garbage_ms: float
     steps: int
     tasks: dict[str, int]
 
     def __str__(self) -> str:
         names = ", ".join(f"{count} of {name}" for name, count in self.tasks.items())
-        return f"{self.cpu_ms:.0f} ms in one pass of {self.steps} steps: {names}"
+        garbage = f" (and {self.garbage_ms:.0f} ms of garbage collection)" if self.garbage_ms >= 1 else ""
+        return f"{self.cpu_ms:.0f} ms in one pass of {self.steps} steps{garbage}: {names}"
 
 
 class Stopwatch(trio.abc.Instrument):
@@ -132,7 +135,7 @@ class Stopwatch(trio.abc.Instrument):
         self._first_sample_seconds = first_sample_seconds
         self._foreign: dict[CodeType, bool] = {}
         self._tell_pass = tell_pass
-        self._pass_began = 0.0
+        self._pass_began = self._pass_garbage = 0.0
         self._steps_of: Counter[str] = Counter()
         self._task: Task | None = None
         self._began = self._sampled = 0.0
@@ -154,6 +157,7 @@ class Stopwatch(trio.abc.Instrument):
         """A pass begins."""
         del timeout
         self._pass_began = time.thread_time()
+        self._pass_garbage = 0.0
         self._steps_of.clear()
 
     def before_io_wait(self, timeout: float) -> None:
@@ -162,8 +166,9 @@ class Stopwatch(trio.abc.Instrument):
         if self._tell_pass is not None and self._steps_of:
             cpu_ms = (time.thread_time() - self._pass_began) * 1000
             if cpu_ms > self._bound_ms:
+                garbage_ms = self._pass_garbage * 1000
                 tasks = dict(self._steps_of.most_common(COMMONEST_TASKS))
-                self._tell_pass(LongPass(cpu_ms, self._steps_of.total(), tasks))
+                self._tell_pass(LongPass(cpu_ms - garbage_ms, garbage_ms, self._steps_of.total(), tasks))
 
     def before_task_step(self, task: Task) -> None:
         """A step begins."""
@@ -179,6 +184,7 @@ class Stopwatch(trio.abc.Instrument):
         now = time.thread_time()
         signal.setitimer(signal.ITIMER_PROF, 0)
         self._task = None
+        self._pass_garbage += self._garbage
         if self._samples or (now - self._began) * 1000 > self._bound_ms:
             samples, self._samples = self._samples, []
             self._judge(task, (now - self._began - self._garbage) * 1000, samples)
