@@ -22,7 +22,7 @@ class LiveSettings(TelemetrySettings, frozen=True, kw_only=True):
     live_unread_seconds: int = 30
     socketio_ping_interval_ms: int = 25_000
     socketio_ping_timeout_ms: int = 20_000
-    socketio_connect_timeout_ms: int = 45_000
+    socketio_connect_timeout_ms: int = 10_000
 
 
 LIVE_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (

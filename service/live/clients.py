@@ -11,7 +11,13 @@ from service.caller import Caller
 from service.live.admission import Admission, Entry, Handshake
 from service.live.counters import TransportName
 from service.live.hub import Hub, open_hub
-from service.live.limits import CLOSING_SECONDS, RETRY_SECONDS, UNADMITTED_CLIENTS, UNANSWERED_SECONDS
+from service.live.limits import (
+    CLOSING_SECONDS,
+    CONNECTION_BYTES,
+    RETRY_SECONDS,
+    UNADMITTED_CLIENTS,
+    UNANSWERED_SECONDS,
+)
 from service.live.session import LiveSession, Transport
 from service.live.wire import Wire
 from service.problems import (
@@ -51,7 +57,7 @@ class LiveClients:
         self._hub = hub
         self._readiness = readiness
         self._sessions: dict[LiveSession, trio.Event] = {}
-        self._unadmitted = 0
+        self._unadmitted: dict[trio.CancelScope, None] = {}
         self._wires: set[Wire] = set()
 
     def check_room(self) -> None:
@@ -65,20 +71,35 @@ class LiveClients:
                 f"{self.settings.live_max_connections} clients are connected already (LIVE_MAX_CONNECTIONS)"
             )
 
+    def check_memory(self, caller: Caller) -> None:
+        """Refuse one more client of an owner than there is memory for.
+
+        Raises:
+            TooManyClientsError: there is none.
+        """
+        refusal = self._runtime.ledger.refusal(caller.owner, CONNECTION_BYTES)
+        if refusal is not None:
+            raise TooManyClientsError(str(refusal))
+
     @contextmanager
     def unadmitted(self) -> Iterator[None]:
         """A client that must still say who it is, for the length of the block.
 
         Raises:
-            TooManyClientsError: there are as many already.
+            TooManyClientsError: there are too many, and none has taken longer than this one.
         """
-        if self._unadmitted >= UNADMITTED_CLIENTS:
-            raise TooManyClientsError(f"{UNADMITTED_CLIENTS} clients have not said yet who they are")
-        self._unadmitted += 1
-        try:
-            yield
-        finally:
-            self._unadmitted -= 1
+        if len(self._unadmitted) >= UNADMITTED_CLIENTS:
+            oldest = next(iter(self._unadmitted))
+            del self._unadmitted[oldest]
+            oldest.cancel()
+        with trio.CancelScope() as scope:
+            self._unadmitted[scope] = None
+            try:
+                yield
+            finally:
+                self._unadmitted.pop(scope, None)
+        if scope.cancelled_caught:
+            raise TooManyClientsError(f"{UNADMITTED_CLIENTS} others have not said yet who they are")
 
     @contextmanager
     def session(self, transport: Transport, caller: Caller, name: TransportName) -> Iterator[LiveSession]:
@@ -93,9 +114,12 @@ class LiveClients:
         )
         gone = self._sessions[session] = trio.Event()
         self.counters.connections[name] += 1
+        account = self._runtime.ledger.account(caller.owner)
+        account.note(CONNECTION_BYTES, "sockets")
         try:
             yield session
         finally:
+            account.close()
             self.counters.connections[name] -= 1
             del self._sessions[session]
             session.close()

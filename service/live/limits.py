@@ -71,7 +71,11 @@ AUTHENTICATE_SECONDS = 10.0
 """How long a plain WebSocket that brought no credential may take to send one."""
 
 UNADMITTED_CLIENTS = 1_000
-"""Plain WebSockets at once that have not said yet who they are; anybody can open one, and holds it so long."""
+"""Clients at once, over either way, that have not said yet who they are: anybody can come so far. One more takes
+the place of the one that has taken longest, so that nobody can keep others out by saying nothing."""
+
+CONNECTION_BYTES = 80 * 1024
+"""What a connected client holds that neither sends nor is sent anything: tasks, sockets, buffers; as measured."""
 
 UNANSWERED_SECONDS = 60.0
 """How long a client stays while Identity cannot say whether his credential still holds."""

@@ -13,6 +13,7 @@ from service.auth import Authenticator
 from service.live.admission import Admission, handshake_of
 from service.live.clients import LiveClients, open_live_clients
 from service.live.form import text_frame
+from service.live.limits import UNADMITTED_CLIENTS
 from service.live.packets import Packets
 from service.live.socketio_clients import serve_namespace
 from service.live.websocket import PlainWebSockets, refuse_websocket
@@ -136,6 +137,7 @@ async def open_live(
         max_decoded_bytes=SOCKETIO_DECODED_BYTES,
         buffer_bytes=SOCKETIO_BUFFER_BYTES,
         slow_client_seconds=settings.live_unread_seconds + PATIENCE_SECONDS,
+        max_unadmitted_sessions=UNADMITTED_CLIENTS,
         max_sessions=settings.live_max_connections,
         admit_origin=admission.admits_origin,
     )

@@ -57,6 +57,7 @@ def serve_namespace(namespace: Namespace, clients: LiveClients, nursery: trio.Nu
             clients.check_room()
             clients.admission.check(handshake)
             entry = await clients.admission.admit(handshake)
+            clients.check_memory(entry.caller)
         except RefusalError as error:
             clients.counters.refused += 1
             message, code = refusal_of(error)

@@ -113,7 +113,9 @@ class PlainWebSockets:
         clients.admission.check(handshake)
         if clients.admission.asks and not clients.admission.brings_credentials(handshake):
             return handshake, None
-        return handshake, await clients.admission.admit(handshake)
+        entry = await clients.admission.admit(handshake)
+        clients.check_memory(entry.caller)
+        return handshake, entry
 
     async def _serve(
         self,
@@ -127,6 +129,7 @@ class PlainWebSockets:
             try:
                 with self._clients.unadmitted():
                     handshake, entry = await self._authenticate(handshake, wire, receive)
+                self._clients.check_memory(entry.caller)
             except RefusalError as error:
                 self._clients.counters.refused += 1
                 raise MessageError(POLICY, str(error)) from error

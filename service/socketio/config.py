@@ -78,6 +78,9 @@ class SocketioConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_sessions_per_address: int = 5_000
     """Clients at once from one address, which may be that of a proxy."""
 
+    max_unadmitted_sessions: int = 1_000
+    """Those that no namespace has let in yet; one more ends the one of them that has taken longest."""
+
     closing_seconds: float = 2
     """How long clients may take to fetch what waits for them when the server ends, and handlers to end then."""
 

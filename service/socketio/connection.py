@@ -33,6 +33,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     timetable: Timetable
     rounds: Rounds
     forget: Callable[["Connection"], None]
+    admitted: Callable[["Connection"], None]
 
 
 class Connection:
@@ -71,6 +72,7 @@ class Connection:
         """A namespace has let the client in: from now on it may send as much as clients may."""
         if not self._is_admitted:
             self._is_admitted = True
+            self._around.admitted(self)
             self._decoder.max_bytes = self._around.config.max_attachments_bytes
             if self._when_admitted is not None:
                 self._when_admitted()

@@ -64,6 +64,7 @@ class SocketioServer:
         self._config = config
         self._namespaces: dict[str, Namespace] = {}
         self._connections: dict[str, Connection] = {}
+        self._unadmitted: dict[Connection, None] = {}
         self._addresses: Counter[str] = Counter()
         self._opened = 0
         self._refused = 0
@@ -72,7 +73,9 @@ class SocketioServer:
         self._emptied = trio.Event()
         self._timetable = Timetable(self._wake)
         self._rounds = Rounds()
-        self._around = Surroundings(config, self._namespaces, nursery, self._timetable, self._rounds, self._forget)
+        self._around = Surroundings(
+            config, self._namespaces, nursery, self._timetable, self._rounds, self._forget, self._admitted
+        )
 
     @property
     def closing_seconds(self) -> float:
@@ -214,14 +217,21 @@ class SocketioServer:
             or self._addresses[handshake.client] >= self._config.max_sessions_per_address
         ):
             raise SessionRefusedError(BAD_REQUEST[0], "Too many sessions; try again later", status=503)
+        if len(self._unadmitted) >= self._config.max_unadmitted_sessions:
+            next(iter(self._unadmitted)).end("connect timeout")
         session = Session(secrets.token_urlsafe(SID_BYTES), transport, self._config, trio.current_time())
         connection = Connection(session, handshake, self._around)
         self._connections[session.sid] = connection
+        self._unadmitted[connection] = None
         self._addresses[handshake.client] += 1
         self._opened += 1
         return connection
 
+    def _admitted(self, connection: Connection) -> None:
+        self._unadmitted.pop(connection, None)
+
     def _forget(self, connection: Connection) -> None:
+        self._unadmitted.pop(connection, None)
         if self._connections.pop(connection.session.sid, None) is None:
             return
         self._ended[connection.session.ended or ""] += 1

@@ -189,17 +189,53 @@ async def test_attachments_of_whom_nobody_knows_are_not_kept() -> None:
             assert (await websocket.wait_end())[0] == 1008
 
 
-async def test_clients_that_say_nothing_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more than there may be is let go, and a client that brings its credential with the request comes in."""
-    monkeypatch.setattr("service.live.clients.UNADMITTED_CLIENTS", 1)
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_says_nothing_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """One more than there may be takes the place of the one that has taken longest, and may come in itself."""
+    monkeypatch.setattr("service.live.clients.UNADMITTED_CLIENTS", 2)
+    monkeypatch.setattr("service.live.opening.UNADMITTED_CLIENTS", 2)
     async with open_world() as world:
+        url = world.service.url
         token = world.identity.add_user("carol", "org-a")
-        async with opened(world.service.url), opened(world.service.url) as second:
+        async with opened(url, path) as first, opened(url, path):
+            await trio.sleep(0.1)
+            async with opened(url, path) as third:
+                with trio.fail_after(5):
+                    assert (await first.wait_end())[0] in {1000, 1008}
+                admit = f'{{"event":"authenticate","data":{{"token":"{token}"}},"id":1}}'
+                await third.send(text(admit if path == "/ws" else f'40{{"token":"{token}"}}'))
+                with trio.fail_after(5):
+                    while not (came := (await third.next_frame())[1]).startswith((b'{"ack":1', b"40")):
+                        assert came
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_connection_is_charged_to_whom_it_belongs(path: str) -> None:
+    """Whoever has no memory left opens none; what was charged is released when the client goes."""
+    async with open_service() as service:
+        ledger = service.runtime.ledger
+        async with opened(service.url, path) as websocket:
+            await websocket.send(text("40"))
             with trio.fail_after(5):
-                code, reason = await second.wait_end()
-            assert (code, "1 clients" in reason) == (1008, True)
-            async with open_plain(world.service.url, [("Authorization", f"Bearer {token}")]) as client:
-                assert (await client.say("execution:pause", executionId="x"))["code"] == "execution.not_found"
+                while not ledger.statistics().kinds.get("sockets"):  # noqa: ASYNC110  a ledger tells nobody
+                    await trio.sleep(0.01)
+        with trio.fail_after(5):
+            while ledger.statistics().kinds.get("sockets"):  # noqa: ASYNC110  likewise
+                await trio.sleep(0.01)
+        account = ledger.account("")
+        account.note(ledger.owner_bytes, "held")
+        async with connect(service.url) as websocket:
+            await websocket.send(request(path))
+            await websocket.read_head()
+            if path == "/ws":
+                assert websocket.status == 503
+            else:
+                await websocket.send(text("40"))
+                with trio.fail_after(5):
+                    while not (came := (await websocket.next_frame())[1]).startswith(b"44"):
+                        assert came.startswith((b"0{", b"2"))
+                assert b"ORG_MAX_MEMORY_BYTES" in came
+        account.close()
 
 
 # Packets that are dear to read

@@ -147,6 +147,23 @@ async def test_values_that_wait_for_encoding_are_bounded_for_all_executions_toge
         assert office.hub.memory.used_bytes == 0
 
 
+@pytest.mark.parametrize("name", ["inputs", "messages"])
+async def test_a_command_with_many_messages_is_obeyed_in_short_steps(name: str) -> None:
+    """As many as a frame holds: taken in or refused, while others go on (every test measures the steps)."""
+    async with open_office() as office:
+        desk = office.open_desk()
+        graph_id = await office.load(chain("a", "b", "c"))
+        many = [{"nodeId": "a", "port": "in", "value": 1}] * 22_000
+        for _ in range(3):
+            if name == "inputs":
+                answer = await desk.say("execution:start", graphId=graph_id, inputs=many)
+            else:
+                execution_id = await desk.start(graph_id, completion="manual")
+                answer = await desk.say("execution:inject", executionId=execution_id, messages=many)
+            assert "code" not in answer
+            await trio.sleep(5)
+
+
 async def burst(office: Office, execution_id: str) -> None:
     """Ten large values at once."""
     desk = office.open_desk()
