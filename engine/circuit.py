@@ -21,6 +21,7 @@ from engine.limits import EngineLimits
 from engine.log_book import LogBook, bounded
 from engine.metrics import ExecutionCounters
 from engine.observer import ExecutionObserver, FlowObserver, HandlerCall
+from engine.pace import pace
 from engine.routing import CompiledNode, LoadedGraph, Target
 from engine.starvation import Spawn, Starvation
 from proto.execution import ExecutionError
@@ -58,6 +59,7 @@ class Circuit:
         self.limits = limits
         self.fail = fail
         self.gate = Gate()
+        self.pace = pace()
         self.in_flight = InFlight()
         self.input = Input(self.in_flight, limits.completion_grace_ms / 1000)
         # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each.

@@ -281,6 +281,8 @@ class Instance:
     async def _invoke(self, handler: Handler, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Call the handler, counted and timed; one outcome a message, whatever it does."""
         circuit = self._circuit
+        if circuit.pace.is_over():
+            await circuit.pace.wait()
         await circuit.gate.enter()
         started = trio.current_time()
         self._state = "processing"

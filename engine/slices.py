@@ -7,7 +7,7 @@ at the same time cost the event loop one slice a pass, and not a hundred.
 """
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeAlias, TypeVar
 
 import trio
@@ -23,7 +23,18 @@ SLICE_SECONDS = 0.002
 ITEMS_BETWEEN_YIELDS = 16
 """Items of a list between two yields of :func:`paced`: a yield costs as much as a small item does."""
 
+_computing_clock: trio.lowlevel.RunVar[Callable[[], float]] = trio.lowlevel.RunVar("computing clock")
 _turns: trio.lowlevel.RunVar[trio.StrictFIFOLock] = trio.lowlevel.RunVar("slices")
+
+
+def computing_clock() -> Callable[[], float]:
+    """What tells the seconds that this run of Trio has been computing: real time, unless somebody has said so."""
+    return _computing_clock.get(time.perf_counter)
+
+
+def use_computing_clock(clock: Callable[[], float]) -> None:
+    """Go by another clock in this run of Trio: where real time must not decide what happens in which order."""
+    _computing_clock.set(clock)
 
 
 async def in_slices(steps: Steps[T]) -> T:
@@ -33,13 +44,14 @@ async def in_slices(steps: Steps[T]) -> T:
     except LookupError:
         turns = trio.StrictFIFOLock()
         _turns.set(turns)
+    now = computing_clock()
     try:
         while True:
             async with turns:  # a checkpoint, with the turn in hand: one slice a pass, whoever is waiting
-                end = time.perf_counter() + SLICE_SECONDS
+                end = now() + SLICE_SECONDS
                 try:
                     next(steps)
-                    while time.perf_counter() < end:
+                    while now() < end:
                         next(steps)
                 except StopIteration as stop:
                     result: T = stop.value
@@ -52,13 +64,14 @@ class Breaks:
     """For computations that must await something themselves: offers others a look when a slice is over."""
 
     def __init__(self) -> None:
-        self._end = time.perf_counter() + SLICE_SECONDS
+        self._now = computing_clock()
+        self._end = self._now() + SLICE_SECONDS
 
     async def offer(self) -> None:
         """Wait for another slice, if this one is used up."""
-        if time.perf_counter() > self._end:
+        if self._now() > self._end:
             await in_slices(_nothing())
-            self._end = time.perf_counter() + SLICE_SECONDS
+            self._end = self._now() + SLICE_SECONDS
 
 
 def _nothing() -> Steps[None]:

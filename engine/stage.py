@@ -150,6 +150,8 @@ class Stage:
     async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[Passage | None, bool]:
         """What came of a call, and whether it was traced: whoever watches when the gate opens is told."""
         circuit = self._circuit
+        if circuit.pace.is_over():
+            await circuit.pace.wait()
         await circuit.gate.enter()
         traced = bool(circuit.flow_observers or circuit.call_observers)
         started = trio.current_time()

@@ -4,10 +4,13 @@ The test suite's stopwatch fails a test in which a step takes more than 50 ms. A
 the steps of all tasks that can run, and only after it is the network looked at: how many there are is counted.
 """
 
+import statistics
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import trio
 import trio.abc
 import trio.testing
@@ -16,12 +19,14 @@ from engine.crew import GROUP
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionState
-from tests.attacks.test_documents import asked_for_health, graph_of
+from proto.message import Injection
+from tests.attacks.test_documents import asked_for_health, edge, graph_of
 from tests.service.serving import open_service
 
 NODES = 1_000
 LARGE = graph_of([{"id": str(number), "component": "symbia.core.passthrough"} for number in range(NODES)])
 NO_MEMORY_BOUND = EngineLimits(memory_bytes=0, owner_memory_bytes=0)
+CHAIN = {**LARGE, "edges": [edge(f"{number}:out", f"{number + 1}:in") for number in range(NODES - 1)]}
 UNTIL_STOPPED = ExecuteOptions(completion="manual", timeout_ms=0)
 
 
@@ -40,6 +45,22 @@ class Passes(trio.abc.Instrument):
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         del task
         self._steps += 1
+
+
+class PassTimes(trio.abc.Instrument):
+    """The computing time of each pass, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.milliseconds: list[float] = []
+        self._began = time.thread_time()
+
+    def before_io_wait(self, timeout: float) -> None:
+        del timeout
+        self.milliseconds.append((time.thread_time() - self._began) * 1000)
+
+    def after_io_wait(self, timeout: float) -> None:
+        del timeout
+        self._began = time.thread_time()
 
 
 @asynccontextmanager
@@ -129,3 +150,20 @@ async def test_others_are_served_while_large_executions_come_and_go() -> None:
             assert (await service.client.delete(f"/api/graphs/{graph_id}")).status_code == 204
         stats = (await service.client.get("/api/stats")).json()
         assert (stats["loadedGraphs"], stats["activeExecutions"]) == (0, 0)
+
+
+async def test_a_thousand_busy_nodes_leave_time_for_the_network() -> None:
+    """Each has full batches before it, all the while; the passes of the loop stay short all the same."""
+    times = PassTimes()
+    async with open_runtime(limits=NO_MEMORY_BOUND) as runtime:
+        _, (execution_id,) = await start(runtime, CHAIN, 1)
+        value = msgspec.Raw(b"1")
+        messages = [Injection(str(node), "in", value) for node in range(NODES) for _ in range(40)]
+        trio.lowlevel.add_instrument(times)
+        await runtime.inject(execution_id, messages)
+        await trio.sleep(1)
+        trio.lowlevel.remove_instrument(times)
+        await runtime.stop(execution_id)
+    busy = sorted(each for each in times.milliseconds if each > 1)
+    assert len(busy) > 20, "they were busy for many passes"
+    assert statistics.quantiles(busy, n=10)[-1] < 16

@@ -2,8 +2,6 @@
 
 import time
 
-import trio
-
 from engine.circuit import Circuit
 from engine.compilation import compile_graph
 from engine.handler import Message
@@ -14,16 +12,16 @@ from tests.engine.stage import document
 LIMITS = EngineLimits()
 
 
-def circuit_of(sources: int) -> Circuit:
+async def circuit_of(sources: int) -> Circuit:
     nodes = {"sink": "forward", **{f"s{number}": "forward" for number in range(sources)}}
     drawn = document(nodes, [f"s{number}:out > sink:in" for number in range(sources)])
-    graph = trio.run(compile_graph, drawn, components(Journal()), LIMITS, lambda: "now")
+    graph = await compile_graph(drawn, components(Journal()), LIMITS, lambda: "now")
     return Circuit("e", graph, LIMITS, (), lambda _: None, lambda: "now", spawn=lambda _: None)
 
 
-def test_messages_are_counted_by_their_edges() -> None:
+async def test_messages_are_counted_by_their_edges() -> None:
     """In batches and alone; injected ones travel on none."""
-    circuit = circuit_of(3)
+    circuit = await circuit_of(3)
     for edge, sent in ((0, 3), (1, 2), (2, 1)):
         circuit.edges[edge].sent = sent
     circuit.note_taken([Message(0, b"1", 1, edge) for edge in (0, 1, -1, 0)])
@@ -32,12 +30,12 @@ def test_messages_are_counted_by_their_edges() -> None:
     assert [edge.peak for edge in circuit.edges[:3]] == [3, 2, 1]
 
 
-def test_a_message_costs_the_same_however_many_edges_there_are() -> None:
+async def test_a_message_costs_the_same_however_many_edges_there_are() -> None:
     """Before, every edge of the node was looked at for each batch, and the batch for every edge."""
     seconds = []
     batch = [Message(0, b"1", 1, edge) for edge in range(64)]
     for sources in (200, 800):
-        circuit = circuit_of(sources)
+        circuit = await circuit_of(sources)
         began = time.thread_time()
         for _ in range(2_000):
             circuit.note_taken(batch)
