@@ -103,7 +103,8 @@ class Service:
         # kernel, for a process that has used up its time, it does hear.
         import resource  # noqa: PLC0415  for this case alone
 
-        resource.prlimit(self._process_id, resource.RLIMIT_CPU, (1, 1))
+        with suppress(AttributeError, OSError):  # only Linux has it, and there are containers only there
+            resource.prlimit(self._process_id, resource.RLIMIT_CPU, (1, 1))
         return self._is_gone()
 
     def _has_ended(self, ready: set[int]) -> bool:
