@@ -5,6 +5,7 @@ placeholder that nothing can fill stays as it is: whoever reads it sees what was
 """
 
 import re
+from functools import cached_property
 
 import msgspec
 
@@ -55,7 +56,10 @@ class Template:
             if len(self._paths) > PLACEHOLDERS_LIMIT or match.end() - end > FILLED_LIMIT_BYTES:
                 break  # it is refused, however it goes on: a megabyte may have a third of a million of them
         self._pieces.append(text[end:])
-        self._wanted = Lookup.wanted(self._paths)
+
+    @cached_property
+    def _wanted(self) -> json_path.Wanted:
+        return Lookup.wanted(self._paths)
 
     @property
     def work_bytes(self) -> int:

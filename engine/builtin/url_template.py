@@ -18,6 +18,9 @@ from engine.builtin.json_path import Document, Wanted, fields
 URL_LIMIT_CHARACTERS = 8_000
 """Length of a URL. Many servers refuse longer ones."""
 
+TEMPLATE_LIMIT_CHARACTERS = 32_000
+"""Length of a URL with its placeholders, whose names may be longer than what fills them."""
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DOT_SEGMENT = re.compile(r"[/\\](?:\.|%2e){1,2}(?=[/\\]|$)", re.IGNORECASE)
 _FRONT = re.compile(r"https?://[^/?#{}\\\s]+(?=[/?#]|$)", re.IGNORECASE)
@@ -36,6 +39,8 @@ class UrlTemplate:
         Raises:
             UrlError: it is no absolute HTTP URL, or a placeholder is malformed or stands in the host.
         """
+        if len(text) > TEMPLATE_LIMIT_CHARACTERS:
+            raise UrlError(f"It has {len(text)} characters; {TEMPLATE_LIMIT_CHARACTERS} are allowed")
         front = _FRONT.match(text)
         if front is None:
             raise UrlError("It must begin with http:// or https:// and a host; placeholders stand behind the host")
