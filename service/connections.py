@@ -8,7 +8,11 @@ way stay, and where there are only such, the new one is refused.
 There is no bound for one address: behind a proxy all callers have the proxy's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+REFUSED_AT_ONCE = 50
+"""Connections that are told why they are refused, which takes a moment; more are closed without a word."""
 
 
 class Connections:
@@ -21,6 +25,7 @@ class Connections:
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self._count = 0
+        self._refused = 0
         self._idle: dict[object, Callable[[], None]] = {}
 
     @property
@@ -54,3 +59,12 @@ class Connections:
     def work(self, connection: object) -> None:
         """From now on a connection is at work."""
         self._idle.pop(connection, None)
+
+    @contextmanager
+    def refusing(self) -> Iterator[bool]:
+        """While the block refuses a connection; whether it has the time to say why."""
+        self._refused += 1
+        try:
+            yield self._refused <= REFUSED_AT_ONCE
+        finally:
+            self._refused -= 1

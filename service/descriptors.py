@@ -5,6 +5,19 @@ import resource
 ENOUGH = 65_536
 """More connections than one event loop will hold; asking for endless ones costs some systems memory."""
 
+CONNECTIONS_SHARE = 0.75
+"""The part of the open files that connections may take; requests to others, worker processes and the memory of
+sandboxes need the rest. Without it, accepting fails, and with it everything else that opens a file."""
+
+
+def room_for_connections(wanted: int) -> int:
+    """How many connections may be open, at the most ``wanted`` (0 for as many as there is room for)."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    room = int(soft * CONNECTIONS_SHARE)
+    return min(wanted, room) if wanted else room
+
 
 def raise_descriptor_limit() -> int:
     """Ask for as many open files as this user may have, up to ``ENOUGH``; the number that holds now.

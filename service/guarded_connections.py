@@ -132,16 +132,19 @@ class GuardedTCPServer(TCPServer):
 
     async def _refuse(self) -> None:
         """Say that there are too many connections, and end this one."""
-        bound = self._connections.bound
-        text = (
-            f"{bound} connections are open and at work, and no more are served (MAX_CONNECTIONS); try again later"
-        )
-        body = encode(ErrorBody(error=text, code="connections.limit"))
-        head = f"HTTP/1.1 503 \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        with trio.move_on_after(LINGER_SECONDS):
-            with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
-                await self.stream.send_all(f"{head}Retry-After: 5\r\nConnection: close\r\n\r\n".encode() + body)
-        await self._linger()
+        with self._connections.refusing() as has_time:
+            if has_time:
+                bound = self._connections.bound
+                text = (
+                    f"{bound} connections are at work, and no more are served (MAX_CONNECTIONS); try again later"
+                )
+                body = encode(ErrorBody(error=text, code="connections.limit"))
+                head = f"HTTP/1.1 503 \r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+                head += "Retry-After: 5\r\nConnection: close\r\n\r\n"
+                with trio.move_on_after(LINGER_SECONDS):
+                    with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
+                        await self.stream.send_all(head.encode() + body)
+                    await self._linger()
         await trio.aclose_forcefully(self.stream)
 
     async def _linger(self) -> None:

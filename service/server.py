@@ -23,6 +23,7 @@ from engine.runtime import Runtime, open_runtime
 from service.app import create_app
 from service.authentication import open_authenticator
 from service.catalog.opening import open_catalog
+from service.descriptors import room_for_connections
 from service.guarded_connections import guard_connections
 from service.guarded_network import Resolve
 from service.last_resort import open_last_resort
@@ -200,7 +201,7 @@ async def serve_runtime(
         if most_bytes:
             measuring.start_soon(MemoryGuard(runtime.ledger, most_bytes).run)
         async with trio.open_nursery() as nursery:
-            config = PromptConfig(app.prompt.is_prompt, settings.max_connections)
+            config = PromptConfig(app.prompt.is_prompt, room_for_connections(settings.max_connections))
             config.websocket_max_message_size = settings.live_max_frame_bytes
             await nursery.start(_serve_http, live.beside(served, under_way), listener, closing, config)
             async with open_catalog(runtime, settings, readiness.siblings):

@@ -204,3 +204,12 @@ def test_connections_at_work_stay_and_new_ones_are_refused() -> None:
             send(opened[0], b"{x")
             assert opened[0].recv(12) == b"HTTP/1.1 400"
         serves_another(process)
+
+
+def test_more_connections_than_files_keep_nobody_out() -> None:
+    """Where the system gives few files, connections take a part of them, and the rest is left for the work."""
+    with start_process(open_files=200) as process:
+        with connections(process, 400):
+            serves_another(process)
+        status, log = process.end()
+    assert (status, "Traceback" in log) == (0, False)

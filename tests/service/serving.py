@@ -151,10 +151,16 @@ class Process:
             self.process.communicate()
 
 
-def start_process(environment: Mapping[str, str] | None = None) -> Process:
-    """``symbia-runtime serve`` on a free port, ready to answer; to be used as a context manager."""
+def start_process(environment: Mapping[str, str] | None = None, *, open_files: int = 0) -> Process:
+    """``symbia-runtime serve`` on a free port, ready to answer; to be used as a context manager.
+
+    Args:
+        environment: its settings.
+        open_files: that it may have; as many as this process where 0.
+    """
+    limited = [] if not open_files else ["prlimit", f"--nofile={open_files}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "service", "serve"],
+        [*limited, sys.executable, "-m", "service", "serve"],
         cwd=ROOT,
         env=clean_environment({"PORT": "0", **(environment or {})}),
         stdout=subprocess.PIPE,

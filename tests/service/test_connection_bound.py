@@ -1,6 +1,8 @@
 """Where all places are taken, whoever has waited longest gives way, and nobody who is at work."""
 
-from service.connections import Connections
+from contextlib import ExitStack
+
+from service.connections import REFUSED_AT_ONCE, Connections
 
 
 def test_whoever_has_waited_longest_gives_way() -> None:
@@ -34,3 +36,13 @@ def test_without_a_bound_all_are_served() -> None:
     connections = Connections(0)
     assert all(connections.enter() for _ in range(1000))
     assert connections.count == 1000
+
+
+def test_only_so_many_are_told_why_they_are_refused() -> None:
+    """Refused connections are no way around the bound: beyond a few they are closed without a word."""
+    connections = Connections(1)
+    with ExitStack() as stack:
+        told = [stack.enter_context(connections.refusing()) for _ in range(2 * REFUSED_AT_ONCE)]
+    assert told.count(True) == REFUSED_AT_ONCE
+    with connections.refusing() as has_time:
+        assert has_time
