@@ -6,6 +6,7 @@ graphs are small and for what costs next to nothing.
 
 from engine.execution import Execution
 from engine.history import Finished, History
+from engine.ledger import Account
 from engine.library import Library
 from engine.limits import EngineLimits
 from engine.registry import Registry
@@ -147,6 +148,14 @@ class Overview(Library):
             ExecutionNotFoundError: there is none with this id.
         """
         return await in_slices(self._known(execution_id).read_statistics())
+
+    def open_account(self, execution_id: str) -> Account:
+        """A new account of memory of whoever owns an execution, for what is kept on its behalf outside of it.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+        """
+        return self.ledger.account(self._known(execution_id).owner)
 
     def logs(self, execution_id: str) -> list[LogEntry]:
         """The latest log lines of an execution's handlers, oldest first.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
+from engine.ledger import Account
 from engine.observer import ExecutionObserver, FlowObserver
 from engine.resolution import ComponentSource
 from engine.routing import LoadedGraph
@@ -203,6 +204,10 @@ class CallersRuntime(Runtime):
     ) -> InjectionReceipt:
         self._change_execution(execution_id)
         return await self._runtime.inject(execution_id, messages, final=final, cause=cause)
+
+    def open_account(self, execution_id: str) -> Account:
+        self._see_execution(execution_id)
+        return self._runtime.open_account(execution_id)
 
     async def pause(self, execution_id: str) -> ExecutionSnapshot:
         self._change_execution(execution_id)

@@ -6,7 +6,7 @@ not had his turn when his time is over has his messages delivered all the same, 
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import msgspec
 import structlog
@@ -154,9 +154,9 @@ class IngressDelivery:
         """Deliver one after another, each when nothing of the one before is on its way, while there is time."""
         async with self._turn(execution_id, deadline) as has_turn:
             while has_turn and delivered.count < len(messages) and trio.current_time() < deadline:
-                trace = FlowTrace()
+                trace = FlowTrace(self._runtime.open_account(execution_id))
                 try:
-                    with self._runtime.watch(execution_id, trace):
+                    with closing(trace), self._runtime.watch(execution_id, trace):
                         is_done = await self._deliver_one(
                             execution_id, messages[delivered.count], delivered, deadline
                         )

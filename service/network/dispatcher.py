@@ -8,6 +8,7 @@ there.
 """
 
 from collections import Counter, deque
+from itertools import islice
 
 import structlog
 import trio
@@ -34,6 +35,13 @@ from service.network_settings import UnownedEvents
 
 LANE_EVENTS = 100
 """Events of the Network that wait for one execution, beside those in its inboxes."""
+
+EVENT_PLACES = 1_000
+"""Places that one event enters; in all others it is missed, which is told to its source. One event must not become
+millions."""
+
+TARGETS_AT_ONCE = 20
+"""Injections of one event that are begun without a look at other tasks."""
 
 WAITING_BYTES = 16 * 1024 * 1024
 """JSON text of all events of the Network that wait for executions."""
@@ -122,8 +130,10 @@ class Dispatcher:
                 refusals.append(refusal)
 
         async with trio.open_nursery() as nursery:
-            for target in targets:
+            for number, target in enumerate(targets, 1):
                 nursery.start_soon(give, target)
+                if not number % TARGETS_AT_ONCE:
+                    await trio.lowlevel.checkpoint()
         if refusals and len(refusals) == len(targets) and not duplicates:
             raise EventOverloadError(f"No execution took the event: {refusals[0].reason}")
         delivered = len(targets) - len(refusals)
@@ -132,9 +142,12 @@ class Dispatcher:
     def _new_targets(self, event: Event, admits: Admits) -> tuple[list[Target], int]:
         """The places that an event goes to, and how many had it already."""
         self.counts["received"] += 1
-        found = list(find_targets(event, self._bound.taking, admits, self._node_id))
+        found = list(islice(find_targets(event, self._bound.taking, admits, self._node_id), EVENT_PLACES + 1))
         if not found:
             self.counts["unmatched"] += 1
+        if len(found) > EVENT_PLACES:
+            refusal = Refusal("network.too_many_places", f"An event enters at most {EVENT_PLACES} places")
+            self._refuse(event, found.pop(), refusal)
         targets = [target for target in found if self._seen.note(event.wrapper.id, target)]
         self.counts["duplicates"] += len(found) - len(targets)
         return targets, len(found) - len(targets)

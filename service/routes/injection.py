@@ -1,7 +1,7 @@
 """The route that pushes messages into an execution: one, several, or a stream of lines."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import msgspec
 import trio
@@ -208,8 +208,8 @@ async def injected(
     """
     if wait_ms is None:
         return _acceptance(execution_id, await take())
-    trace = FlowTrace()
-    with _watching(runtime, execution_id, trace):
+    trace = FlowTrace(runtime.open_account(execution_id))
+    with closing(trace), _watching(runtime, execution_id, trace):
         taken = await take()
         is_drained = not taken.receipt.queued and await _drained(
             runtime, execution_id, wait_ms, is_final=taken.is_final
