@@ -40,8 +40,11 @@ EVENT_PLACES = 1_000
 """Places that one event enters; in all others it is missed, which is told to its source. One event must not become
 millions."""
 
-TARGETS_AT_ONCE = 20
-"""Injections of one event that are begun without a look at other tasks."""
+TARGETS_AT_ONCE = 100
+"""Injections of one event that are under way together: some may wait for room."""
+
+COPIES_BYTES = 4 * 1024 * 1024
+"""JSON text of one event that is being injected in several places at once; one place in any case."""
 
 WAITING_BYTES = 16 * 1024 * 1024
 """JSON text of all events of the Network that wait for executions."""
@@ -124,16 +127,20 @@ class Dispatcher:
         targets, duplicates = self._new_targets(event, admission_of_caller(caller, self._unowned))
         refusals: list[Refusal] = []
 
-        async def give(target: Target) -> None:
-            refusal = await self._inject(event, target)
-            if refusal is not None:
-                refusals.append(refusal)
+        left = deque(targets)
 
+        async def give() -> None:
+            while left:
+                refusal = await self._inject(event, left.popleft())
+                if refusal is not None:
+                    refusals.append(refusal)
+                await trio.lowlevel.checkpoint()
+
+        # Each injection checks a copy of its own before it is charged for it.
+        size_bytes = len(event.payload.data)
         async with trio.open_nursery() as nursery:
-            for number, target in enumerate(targets, 1):
-                nursery.start_soon(give, target)
-                if not number % TARGETS_AT_ONCE:
-                    await trio.lowlevel.checkpoint()
+            for _ in range(max(1, min(TARGETS_AT_ONCE, len(targets), COPIES_BYTES // max(1, size_bytes)))):
+                nursery.start_soon(give)
         if refusals and len(refusals) == len(targets) and not duplicates:
             raise EventOverloadError(f"No execution took the event: {refusals[0].reason}")
         delivered = len(targets) - len(refusals)
