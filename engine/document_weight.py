@@ -52,7 +52,7 @@ def weigh(value: Any, bound: Weight) -> Steps[Weight]:
             if isinstance(item, dict):
                 left.extend(item.values())
         else:
-            size_bytes += _scalar_bytes(item)
+            size_bytes += _scalar_bytes(item, bound)
         if size_bytes > bound.size_bytes:
             return Weight(size_bytes, values)
         if not values % _VALUES_BETWEEN_YIELDS:
@@ -60,10 +60,11 @@ def weigh(value: Any, bound: Weight) -> Steps[Weight]:
     return Weight(size_bytes, values)
 
 
-def _scalar_bytes(item: object) -> int:
-    """Bytes of a text, number, truth value or null; of text that is not ASCII the most that it may take."""
+def _scalar_bytes(item: object, bound: Weight) -> int:
+    """Bytes of a text, number, truth value or null; of a text that is too long anyway, its characters."""
     if isinstance(item, str):
-        return 2 + (len(item) if item.isascii() else 3 * len(item))
+        is_counted = item.isascii() or len(item) > bound.size_bytes
+        return 2 + (len(item) if is_counted else len(item.encode("utf-8", "surrogatepass")))
     if isinstance(item, bool) or item is None:
         return 4
     return item.bit_length() // 3 + 1 if isinstance(item, int) else 8

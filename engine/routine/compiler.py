@@ -13,6 +13,7 @@ import msgspec
 
 from engine.routine.calls import target_of
 from engine.routine.steps import STEP_KINDS
+from engine.slices import Steps, at_once
 from proto.routine import LlmConfig, Routine, RoutineDefinition, RoutineStep
 
 COMPILER_VERSION = "1.0.0"
@@ -40,16 +41,22 @@ class CompiledRoutine(msgspec.Struct, frozen=True):
 
 
 def compile_definition(definition: RoutineDefinition, *, debug: bool = False) -> list[CompiledRoutine]:
+    """As :func:`compile_in_steps`, at once."""
+    return at_once(compile_in_steps(definition, debug=debug))
+
+
+def compile_in_steps(definition: RoutineDefinition, *, debug: bool = False) -> Steps[list[CompiledRoutine]]:
     """The graphs of a definition that :func:`engine.routine.validation.validate` has passed.
 
     Args:
         definition: has no errors, so that its calls end.
         debug: whether each step's node says in ``config._debug`` which step it is.
     """
-    return [
-        _Chain(definition, index, routine, debug=debug).compiled()
-        for index, routine in enumerate(definition.routines)
-    ]
+    compiled = []
+    for index, routine in enumerate(definition.routines):
+        compiled.append(_Chain(definition, index, routine, debug=debug).compiled())
+        yield
+    return compiled
 
 
 def graph_name(assistant_id: str, routine_name: str) -> str:

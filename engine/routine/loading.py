@@ -10,10 +10,11 @@ import trio
 from engine.errors import InvalidGraphError, InvalidRoutineError
 from engine.library import Library
 from engine.report import Report, numbered
-from engine.routine.compiler import CompiledRoutine, compile_definition
+from engine.routine.compiler import CompiledRoutine, compile_in_steps
 from engine.routine.source_hash import SourceHash, javascript_text
-from engine.routine.validation import validate
+from engine.routine.validation import examine
 from engine.routing import LoadedGraph
+from engine.slices import in_slices
 from proto.problem import Problem
 from proto.routine import RoutineDefinition, RoutineVerdict
 
@@ -56,11 +57,10 @@ async def judge(library: Library, document: Any, *, owner: str = "") -> RoutineV
 
     What is valid here can be loaded, unless the owner has as many graphs as he may.
     """
-    definition, found = validate(document)
-    await trio.lowlevel.checkpoint()
+    definition, found = await in_slices(examine(document))
     errors = found.errors
     if definition is not None:
-        errors = await _graph_problems(library, compile_definition(definition), owner)
+        errors = await _graph_problems(library, await in_slices(compile_in_steps(definition)), owner)
     return RoutineVerdict(not errors, tuple(errors), tuple(found.warnings))
 
 
@@ -74,12 +74,10 @@ async def compile_document(document: Any, *, debug: bool = False) -> Compilation
     Raises:
         InvalidRoutineError: carries every problem that can be seen without a runtime.
     """
-    definition, found = validate(document)
+    definition, found = await in_slices(examine(document))
     if definition is None:
         raise InvalidRoutineError(found.errors)
-    await trio.lowlevel.checkpoint()
-    routines = tuple(compile_definition(definition, debug=debug))
-    await trio.lowlevel.checkpoint()
+    routines = tuple(await in_slices(compile_in_steps(definition, debug=debug)))
     return Compilation(definition, routines, tuple(found.warnings), await _hash_of(document))
 
 

@@ -4,10 +4,12 @@ The codes and, where it has them, the sentences are the platform's. What it does
 arise twice, calls without end) has codes of ours in the same spelling.
 """
 
+import sys
 from typing import Any, TypeVar
 
 import msgspec
 
+from engine.document_weight import Weight, weigh
 from engine.hints import Hints
 from engine.report import Report
 from engine.routine.calls import check_calls
@@ -15,7 +17,7 @@ from engine.routine.compiler import graph_name
 from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
 from engine.routine.steps import CALL_TARGET, NEVER_WITHOUT_MODEL, STEP_KINDS
 from engine.sayable import check_sayable
-from engine.slices import at_once
+from engine.slices import Steps, at_once
 from proto import codec
 from proto.problem import Problem
 from proto.routine import LlmConfig, Routine, RoutineDefinition, RoutineStep, VariableDefinition
@@ -79,6 +81,11 @@ class Findings:
 
 
 def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
+    """As :func:`examine`, at once."""
+    return at_once(examine(document))
+
+
+def examine(document: Any) -> Steps[tuple[RoutineDefinition | None, Findings]]:
     """A decoded JSON document as a routine definition, and all that is to be said of it.
 
     Returns:
@@ -88,11 +95,18 @@ def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
     if not isinstance(document, dict):
         found.error("WRONG_TYPE", "", "A routine definition is a JSON object")
         return None, found
-    if unsayable := at_once(check_sayable(document, "UNSAYABLE")):
+    weight = yield from weigh(document, Weight(DEFINITION_LIMIT_BYTES, sys.maxsize))
+    if weight.size_bytes > DEFINITION_LIMIT_BYTES:
+        message = f"The definition has more than {DEFINITION_LIMIT_BYTES} bytes, which are allowed"
+        found.error("DEFINITION_TOO_LARGE", "", message)
+        return None, found
+    if unsayable := (yield from check_sayable(document, "UNSAYABLE")):
         (problem,) = unsayable
         found.error(problem.code, problem.path, problem.message)
         return None, found
+    yield
     size_bytes = len(codec.encode(document))
+    yield
     if size_bytes > DEFINITION_LIMIT_BYTES:
         message = f"The definition has {size_bytes} bytes; {DEFINITION_LIMIT_BYTES} are allowed"
         found.error("DEFINITION_TOO_LARGE", "", message)
@@ -103,7 +117,7 @@ def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
     version = _text(document, "version", "MISSING_VERSION", "Routine definition must have a version", found)
     message = "Routine definition must specify an assistantId"
     assistant_id = _text(document, "assistantId", "MISSING_ASSISTANT_ID", message, found)
-    routines = _routines(document.get("routines"), found)
+    routines = yield from _routines(document.get("routines"), found)
     definition = RoutineDefinition(
         symbia="routine/1.0",
         name=name,
@@ -116,6 +130,7 @@ def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
         capabilities=found.converted(document.get("capabilities"), tuple[str, ...], "capabilities"),
         llm=found.converted(document.get("llm"), LlmConfig, "llm"),
     )
+    yield
     if not any(routine.is_main for routine in routines.values()):
         message = "No main routine defined. First routine will be used as entry point."
         found.warn("NO_MAIN_ROUTINE", "routines", message)
@@ -157,7 +172,7 @@ def _kind(value: object) -> str:
     return {dict: "object", list: "array", bool: "bool", int: "int", float: "float"}.get(type(value), "null")
 
 
-def _routines(items: Any, found: Findings) -> dict[int, Routine]:
+def _routines(items: Any, found: Findings) -> Steps[dict[int, Routine]]:
     """The routines that have the right shape, by their index."""
     if not isinstance(items, list) or not items:
         found.error("NO_ROUTINES", "routines", "Routine definition must have at least one routine")
@@ -173,15 +188,19 @@ def _routines(items: Any, found: Findings) -> dict[int, Routine]:
         return {}
     names = {item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)}
     taken: set[str] = set()
-    parsed = {index: _routine(item, f"routines[{index}]", names, taken, found) for index, item in enumerate(items)}
-    return {index: routine for index, routine in parsed.items() if routine is not None}
+    parsed: dict[int, Routine] = {}
+    for index, item in enumerate(items):
+        routine = yield from _routine(item, f"routines[{index}]", names, taken, found)
+        if routine is not None:
+            parsed[index] = routine
+    return parsed
 
 
 def _has_steps(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("steps"), list)
 
 
-def _routine(item: Any, path: str, names: set[str], taken: set[str], found: Findings) -> Routine | None:
+def _routine(item: Any, path: str, names: set[str], taken: set[str], found: Findings) -> Steps[Routine | None]:
     if not isinstance(item, dict):
         found.error("WRONG_TYPE", path, "A routine is a JSON object")
         return None
@@ -196,9 +215,9 @@ def _routine(item: Any, path: str, names: set[str], taken: set[str], found: Find
         found.warn("EMPTY_ROUTINE", f"{path}.steps", "Routine has no steps")
     elif isinstance(given, list):
         ids: set[str] = set()
-        steps = {
-            place: _step(step, f"{path}.steps[{place}]", names, ids, found) for place, step in enumerate(given)
-        }
+        for place, step in enumerate(given):
+            steps[place] = _step(step, f"{path}.steps[{place}]", names, ids, found)
+            yield
     else:
         found.error("WRONG_TYPE", f"{path}.steps", "The steps of a routine are an array")
     return Routine(

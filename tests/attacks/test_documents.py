@@ -202,3 +202,33 @@ async def test_the_largest_graph_is_loaded_in_slices() -> None:
         reply = await send(service, "/api/graphs", graph)
         assert reply.status_code == 201
         assert reply.json()["edgeCount"] == 10_000
+
+
+def routine(params: dict[str, Any], steps: int) -> dict[str, Any]:
+    made = [{"id": f"s{number}", "type": "say", "description": "-", "params": params} for number in range(steps)]
+    return {
+        "symbia": "routine/1.0",
+        "name": "r",
+        "version": "1",
+        "assistantId": "a",
+        "routines": [{"id": "m", "name": "Main", "isMain": True, "steps": made}],
+    }
+
+
+ROUTINES = {
+    "unknown params": routine({f"param{number}": number for number in range(40)}, 1_000),
+    "empty lists": routine({"content": [[]] * 20_000}, 1),
+    "more than may be": routine({"content": "x" * 2_000_000}, 1),
+}
+
+
+@pytest.mark.parametrize("name", ROUTINES)
+async def test_routines_are_judged_in_slices(name: str) -> None:
+    """However many steps and params a definition has, and whether it is refused or only warned of."""
+    async with open_service() as service:
+        reply = await send(service, "/api/routines/validate", ROUTINES[name])
+        assert reply.status_code == 200, reply.text[:200]
+        verdict = reply.json()
+        assert len(verdict["errors"]) <= 101
+        assert len(verdict["warnings"]) <= 101
+        assert len(reply.content) < REPLY_BYTES
