@@ -18,7 +18,7 @@ ROWS = [
     for line in SECTION.splitlines()
     if line.startswith("| ") and not line.startswith("| Engine")
 ]
-BOUNDS = re.findall(r"`([\w/]+)\.py:([\w.]+)` = ([\d,.]+\d)", SECTION)
+BOUNDS = re.findall(r"`([\w/]+)\.py:([\w.]+)` = (\d[\d,.]*)", PAGE)
 ENGINES = (
     *(
         "HTTP",

@@ -12,11 +12,19 @@ import httpx
 import msgspec
 import trio
 
+from engine.errors import MemoryBoundError
 from engine.json_slices import check_in_slices, check_utf8
+from engine.ledger import Account
 from proto.codec import MalformedJsonError, decode_raw_values, encode
 
 DATA_LIMIT_BYTES = 8 * 1024 * 1024
-"""Body of a response, and its JSON text in the emitted value: below the largest value that the engine carries."""
+"""Body of a response."""
+
+TEXT_LIMIT_BYTES = 5_000_000
+"""Its JSON text: the emitted value carries it twice, and is as large as the engine carries values at most."""
+
+COPIES = 4
+"""Of a body, while it is read: as it came, inflated, as JSON text, and in the value."""
 
 ACCEPTED_ENCODING = "gzip"
 """The one compression that can be bounded with the standard library alone; all servers know it."""
@@ -66,25 +74,40 @@ class Answer(msgspec.Struct, frozen=True, rename="camel"):
     url: str
 
 
-async def read_answer(response: httpx.Response, limit_bytes: int) -> Answer:
+async def read_answer(response: httpx.Response, limit_bytes: int, account: Account | None = None) -> Answer:
     """Read a streamed response to its end.
 
+    Args:
+        response: its head has come.
+        limit_bytes: of its body, before and after it is inflated.
+        account: charged with what is read, and closed by the caller; nothing is when absent.
+
     Raises:
-        AnswerError: the body is larger than ``limit_bytes``, or is not what its headers say.
+        AnswerError: the body is larger than ``limit_bytes``, there is no memory for it, or it is not what its
+            headers say.
         httpx.HTTPError: the connection failed midway.
     """
     body = bytearray()
+    refusal: MemoryBoundError | None = None
     with trio.CancelScope() as scope:
         async for chunk in response.aiter_raw():
             body += chunk
-            if len(body) > limit_bytes:
+            refusal = _charge(account, len(body))
+            if len(body) > limit_bytes or refusal is not None:
                 scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
+    if refusal is not None:
+        raise AnswerError("MemoryBoundError", str(refusal))
     if len(body) > limit_bytes:
         raise _too_large(limit_bytes)
+    if response.headers.get("content-encoding"):
+        refusal = _charge(account, limit_bytes)  # that much may come of it
+        if refusal is not None:
+            raise AnswerError("MemoryBoundError", str(refusal))
     plain = await _inflated(bytes(body), response, limit_bytes)
     data = await _data_text(plain, response.headers.get("content-type", ""))
-    if len(data) > DATA_LIMIT_BYTES:
-        raise _too_large(DATA_LIMIT_BYTES)
+    if len(data) > TEXT_LIMIT_BYTES:
+        text = f"it is larger than {TEXT_LIMIT_BYTES} bytes as JSON text, which the value has twice"
+        raise AnswerError("HttpResponseTooLarge", text)
     return Answer(
         status=response.status_code,
         status_text=response.reason_phrase,
@@ -93,6 +116,16 @@ async def read_answer(response: httpx.Response, limit_bytes: int) -> Answer:
         body=msgspec.Raw(data),
         url=public_url(response.url),
     )
+
+
+def _charge(account: Account | None, size_bytes: int) -> MemoryBoundError | None:
+    """Charge a body of this size with its copies; why it could not be charged, if so."""
+    if account is not None:
+        try:
+            account.adjust(COPIES * size_bytes, "requests")
+        except MemoryBoundError as error:
+            return error
+    return None
 
 
 def public_url(url: httpx.URL) -> str:

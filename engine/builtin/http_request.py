@@ -10,6 +10,7 @@ passes one that refuses its own network. Such a client refuses by raising an ``h
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -138,6 +139,7 @@ class HttpRequester(Handler):
     def __init__(self, context: InstanceContext, open_client: Callable[[], httpx.AsyncClient]) -> None:
         config = context.config
         self._between_requests = context.between_slices
+        self._account = context.account
         self._open_client = open_client
         self._client: httpx.AsyncClient | None = None
         self._template = UrlTemplate(config["url"])
@@ -200,7 +202,10 @@ class HttpRequester(Handler):
             content=value if self._sends_value else self._body,
             timeout=None,  # the scope around bounds the whole exchange; the client would bound each read
         ) as response:
-            return await read_answer(response, self._limit_bytes)
+            if self._account is None:
+                return await read_answer(response, self._limit_bytes)
+            with closing(self._account.ledger.account(self._account.owner)) as account:
+                return await read_answer(response, self._limit_bytes, account)
 
 
 def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:

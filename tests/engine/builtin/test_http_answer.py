@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.http_answer import DATA_LIMIT_BYTES, AnswerError, read_answer
+from engine.builtin.http_answer import COPIES, DATA_LIMIT_BYTES, AnswerError, read_answer
+from engine.ledger import Account, Ledger
 from proto.codec import encode
 from tests.attacks.steps import measured_steps
 from tests.engine.builtin.harness import JSON_VALUES, run
@@ -177,3 +178,25 @@ async def test_a_large_answer_keeps_nobody_waiting(kind: str) -> None:
     with measured_steps() as steps, contextlib.suppress(AnswerError):
         await read(body, limit=8_000_000, **headers)
     assert steps.longest_seconds < 0.045
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_an_answer_is_charged_while_it_is_read(encoding: str) -> None:
+    """With all its copies, and before it is inflated; where there is no memory, the request is an error."""
+    ledger = Ledger(process_bytes=0, owner_bytes=100_000)
+    roomy = Ledger(process_bytes=0, owner_bytes=0)
+    body = b'"' + b"x" * 30_000 + b'"'
+    sent = gzip.compress(body) if encoding == "gzip" else body
+
+    async def read_charged(account: Account) -> None:
+        headers = {"content-type": "application/json", "content-encoding": encoding}
+        request = httpx.Request("GET", "http://host/x")
+        response = httpx.Response(200, headers=headers, stream=httpx.ByteStream(sent), request=request)
+        await read_answer(response, 50_000, account)
+
+    with pytest.raises(AnswerError, match="ORG_MAX_MEMORY_BYTES") as caught:
+        await read_charged(ledger.account("a"))
+    assert caught.value.name == "MemoryBoundError"
+    account = roomy.account("a")
+    await read_charged(account)
+    assert account.held("requests") >= COPIES * 30_000
