@@ -23,5 +23,5 @@ def laboratory() -> Iterator[Laboratory]:
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_neither_holds_nor_fills_the_service(laboratory: Laboratory, name: str) -> None:
     """No step of it is long, and memory does not grow out of proportion."""
-    verdict = laboratory.try_case(CASES[name])
+    verdict = laboratory.confirm(CASES[name])
     assert not verdict.is_bad, f"{verdict}\n{verdict.step or ''}\n{verdict.turn or ''}"

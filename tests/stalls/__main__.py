@@ -26,7 +26,7 @@ def main() -> int:
     with Laboratory() as laboratory:
         if chosen.case is not None:
             case = msgspec.json.decode(chosen.case.read_bytes(), type=Case)
-            found = [Found(case, laboratory.try_case(case))]
+            found = [Found(case, laboratory.confirm(case))]
             tried = 1
             _tell(f"{case.kind}, {case.note}: {found[0].verdict}\n{_details(found[0])}")
         else:

@@ -219,6 +219,7 @@ async def test_a_full_queue_keeps_the_newest() -> None:
     assert exporter.sent == QUEUE_RECORDS
 
 
+@pytest.mark.long_steps("the fake service answers without a pause, so that all requests are one step")
 async def test_graphs_cannot_name_metrics_without_end() -> None:
     """Beyond the bound of series values are dropped and counted; the known ones go on."""
     logging = FakeLogging()
