@@ -6,8 +6,16 @@ from typing import Any
 import msgspec
 import trio
 
-from proto.codec import check_depth, check_elements, check_weight, decode, decode_checked, decode_raw_values
-from proto.json_text import CHUNK_BYTES, Scanner, Weight, weigh
+from proto.codec import (
+    MalformedJsonError,
+    check_depth,
+    check_elements,
+    check_weight,
+    decode,
+    decode_checked,
+    decode_raw_values,
+)
+from proto.json_text import CHUNK_BYTES, LONG_NUMBER_DIGITS, Scanner, Weight
 
 SLICE_BYTES = 2 * CHUNK_BYTES
 """What is scanned between two checkpoints: some 0.6 ms on ordinary text, under 3 ms on the worst."""
@@ -15,15 +23,22 @@ SLICE_BYTES = 2 * CHUNK_BYTES
 SLICE_ELEMENTS = 20_000
 """What is decoded between two checkpoints: one to five milliseconds."""
 
+PART_BYTES = 1024 * 1024
+"""What is decoded in one go, however few elements it has: 5 ms for numbers of many digits, 2 for escapes."""
+
+_PART_WORK_BYTES = 50
+"""What a part costs beside its bytes, as so many of them."""
+
 _PART_LEVELS = 2
 """Levels that are taken apart to be decoded in slices: a document, and the lists in it."""
 
+_LARGE_PART_LEVELS = 8
+"""Levels that are taken apart where a part is larger than that; each is one more look at all of it."""
 
-async def weigh_in_slices(text: bytes) -> Weight:
+
+async def weigh_in_slices(text: bytes, *, measures_numbers: bool = False) -> Weight:
     """The weight of a JSON text. Others have their turn after every ``SLICE_BYTES``, if there are more."""
-    if len(text) <= SLICE_BYTES:
-        return weigh(text)
-    scanner = Scanner()
+    scanner = Scanner(measures_numbers=measures_numbers)
     for start in range(0, len(text), SLICE_BYTES):
         scanner.feed(text[start : start + SLICE_BYTES])
         await trio.lowlevel.checkpoint()
@@ -51,16 +66,19 @@ async def decode_in_slices(text: bytes, max_elements: int) -> Any:
     Raises:
         TooManyElementsError: it holds more elements than ``max_elements``, or one of its parts (what stands in the
             document itself, or in a list or object there) more than ``DECODED_ELEMENTS``.
-        MalformedJsonError: it is no JSON, or nested deeper than ``MAX_DEPTH``.
+        MalformedJsonError: it is no JSON, nested deeper than ``MAX_DEPTH``, or it is large and has a number of
+            more than ``LONG_NUMBER_DIGITS``, or a part of more than ``PART_BYTES`` deep inside.
     """
     if len(text) <= SLICE_ELEMENTS:
         check_elements(text, max_elements)
         return decode_checked(text)
-    weight = await weigh_in_slices(text)
+    weight = await weigh_in_slices(text, measures_numbers=True)
     check_weight(weight, max_elements)
-    if weight.elements <= SLICE_ELEMENTS:
+    if weight.has_long_numbers:
+        raise MalformedJsonError(f"A number has more than {LONG_NUMBER_DIGITS} digits; send it as text")
+    if weight.elements <= SLICE_ELEMENTS and len(text) <= PART_BYTES:
         return decode_checked(text)
-    return await _Parts().decode(text.strip(), _PART_LEVELS)
+    return await _Parts().decode(text.strip())
 
 
 class _Parts:
@@ -69,18 +87,22 @@ class _Parts:
     def __init__(self) -> None:
         self._bytes = 0
 
-    async def decode(self, text: bytes, levels: int) -> Any:
-        self._bytes += len(text)
+    async def decode(self, text: bytes, level: int = 0) -> Any:
+        self._bytes += len(text) + _PART_WORK_BYTES
         if self._bytes > SLICE_ELEMENTS:
             self._bytes = 0
             await trio.lowlevel.checkpoint()
-        kind = text[:1] if levels and len(text) > SLICE_ELEMENTS else b""
+        is_taken_apart = len(text) > PART_BYTES or (level < _PART_LEVELS and len(text) > SLICE_ELEMENTS)
+        kind = text[:1] if is_taken_apart and level < _LARGE_PART_LEVELS else b""
         if kind == b"[":
             items = decode_raw_values(text, list[msgspec.Raw])
-            return [await self.decode(bytes(item), levels - 1) for item in items]
+            return [await self.decode(bytes(item), level + 1) for item in items]
         if kind == b"{":
             parts = decode_raw_values(text, dict[str, msgspec.Raw])
-            return {key: await self.decode(bytes(part), levels - 1) for key, part in parts.items()}
+            return {key: await self.decode(bytes(part), level + 1) for key, part in parts.items()}
+        if len(text) > PART_BYTES and text[:1] in (b"[", b"{"):
+            message = f"A list or object {level} levels down has more than {PART_BYTES} bytes"
+            raise MalformedJsonError(f"{message}; keep large ones nearer to the top")
         return decode(text)
 
 

@@ -14,9 +14,9 @@ Format = Literal["json", "yaml"]
 MAX_YAML_BYTES = 1024 * 1024
 """YAML is read a hundred times more slowly than JSON, so less of it is taken."""
 
-DOCUMENT_ELEMENTS = 250_000
-"""Elements of a document, as ``proto.json_text`` counts them: three graphs of a thousand nodes and ten thousand
-edges. Decoded they take some 20 MB and 30 ms, in slices."""
+DOCUMENT_ELEMENTS = 100_000
+"""Elements of a document, as ``proto.json_text`` counts them: a graph of a thousand nodes and ten thousand
+edges has 90,000. Decoded they take some 8 MB and 10 ms, in slices where they are not all names of one object."""
 
 
 class DocumentError(ValueError):

@@ -124,6 +124,8 @@ async def decoded(
         await check_utf8(body)  # decoding skips over msgspec.Raw without a look at its encoding
         if max_elements is not None:
             await check_in_slices(body, max_elements)
+        if len(body) > SLICE_BYTES:
+            await trio.lowlevel.checkpoint()
         found = decode_raw_values(body, shape)
     except msgspec.ValidationError as error:
         problem = shape_problem(error, code="body.shape", path=place)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import trio
 
+from engine.json_slices import decode_in_slices
 from proto.codec import MalformedJsonError, decode, decode_raw_values
 from service.catalog.client import NOT_MODIFIED, Answer, CatalogClient
 from service.catalog.deep_json import members
@@ -153,11 +154,8 @@ async def _take(items: Sequence[bytes], found: dict[str, Resource], kind: str, s
 async def _decoded(item: bytes) -> Any:
     """A resource; of one that lies too deep or is all values its head, so that it is known and of no use."""
     text = bytes(item)
-    if sum(map(text.count, (b",", b"[", b"{"))) <= VALUES:
-        try:
-            return decode(text, VALUES)
-        except MalformedJsonError:
-            pass
+    with suppress(MalformedJsonError):
+        return await decode_in_slices(text, VALUES)
     head: dict[str, Any] = {}
     for part in await _members(text):
         if len(part) <= HEAD_BYTES:

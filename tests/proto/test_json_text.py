@@ -192,3 +192,21 @@ def test_a_text_full_of_escapes_takes_no_memory_to_check() -> None:
     tracemalloc.stop()
     assert peak_bytes < 5_000_000
     assert spent < 0.5
+
+
+NUMBERS = st.integers(380, 420).flatmap(lambda digits: st.sampled_from([10**digits, -(10**digits), "9" * digits]))
+
+
+@given(st.lists(NUMBERS | st.floats(allow_nan=False, allow_infinity=False), max_size=4), CUTS)
+def test_long_numbers_are_found_outside_of_strings(values: list[Any], lengths: list[int]) -> None:
+    """A number of 400 digits is noted, also where it comes in pieces; the rest of the weight is as ever."""
+    text = json.dumps({"a": values, "9" * 500: 1}).encode()
+    scanner = Scanner(measures_numbers=True)
+    start = turn = 0
+    while start < len(text):
+        scanner.feed(text[start : start + lengths[turn % len(lengths)]])
+        start += lengths[turn % len(lengths)]
+        turn += 1
+    is_long = any(isinstance(value, int) and len(str(abs(value))) >= 400 for value in values)
+    plain = read_slowly(text)
+    assert scanner.weight == Weight(plain.bytes, plain.depth, plain.elements, is_long)
