@@ -6,9 +6,10 @@ import msgspec
 import trio
 
 from engine.errors import InvalidInjectionError
-from engine.json_slices import check_in_slices, check_utf8
+from engine.json_slices import SLICE_BYTES, check_in_slices, check_utf8
 from engine.lanes import NUMBERS
 from engine.limits import EngineLimits
+from engine.report import MAX_PROBLEMS, shown
 from engine.routing import CompiledNode, LoadedGraph
 from proto.codec import MalformedJsonError
 from proto.json_text import MAX_DEPTH
@@ -18,13 +19,9 @@ from proto.problem import Problem
 Located = tuple[int, int, bytes, int]
 """A node's index, the index of an input port there, JSON text, and a lane's number (``engine.lanes``)."""
 
-LOCATED_TOGETHER = 1_000
-"""Messages that are looked up between two checkpoints: half a millisecond."""
+_LOCATED_TOGETHER = 1_023
+"""All ones in binary: others have their turn after each 1,024 messages, which take half a millisecond."""
 
-MAX_PROBLEMS = 100
-"""Problems told of one injection. Whoever sends thousands of wrong messages sees the kind of mistake in these."""
-
-_QUOTED_CHARACTERS = 200
 _NAMED_PORTS = 50
 
 
@@ -44,20 +41,23 @@ async def locate(
         InvalidInjectionError: one of them names no node or port of the graph, or its value is too large, too
             deeply nested or no UTF-8; carries the first ``MAX_PROBLEMS`` problems.
     """
-    plain_bytes = min(MAX_DEPTH, limits.value_bytes)  # too short to be too large, or nested too deeply
+    small_bytes = min(SLICE_BYTES, limits.value_bytes)
     places: dict[tuple[str, str], tuple[int, int]] = {}
     located: list[Located] = []
     problems: list[Problem] = []
     for index, message in enumerate(messages):
-        if index % LOCATED_TOGETHER == LOCATED_TOGETHER - 1:
-            await trio.lowlevel.checkpoint()
         text = bytes(message.value)
+        is_plain = len(text) <= small_bytes and text.isascii() and _is_shallow(text)  # as most values are
         place = places.get((message.node_id, message.port))
-        if place is not None and len(text) <= plain_bytes and text.isascii():
-            located.append((*place, text, NUMBERS[message.lane]))  # most messages come by the table of places
+        if is_plain and place is not None:
+            located.append((*place, text, NUMBERS[message.lane]))
+            if index & _LOCATED_TOGETHER == _LOCATED_TOGETHER:
+                await trio.lowlevel.checkpoint()
             continue
         node = graph.node(message.node_id)
-        problem = _find_problem(message, node, text, limits) or await _find_problem_inside(text)
+        problem = _find_problem(message, node, text, limits)
+        if problem is None and not is_plain:
+            problem = await _find_problem_inside(text)
         if problem is not None:
             prefix = f"{key}[{index}]." if len(messages) > 1 or key != "messages" else ""
             problems.append(msgspec.structs.replace(problem, path=prefix + problem.path))
@@ -71,15 +71,20 @@ async def locate(
     return located
 
 
+def _is_shallow(text: bytes) -> bool:
+    """Whether a text has too few brackets to be nested too deeply."""
+    return len(text) <= MAX_DEPTH or text.count(b"[") + text.count(b"{") <= MAX_DEPTH
+
+
 def _find_problem(
     message: Injection, node: CompiledNode | None, text: bytes, limits: EngineLimits
 ) -> Problem | None:
     if node is None:
-        return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {_quoted(message.node_id)}")
+        return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}")
     if message.port not in node.inputs:
         known = ", ".join(node.inputs[:_NAMED_PORTS]) or "none"
         more = f" and {len(node.inputs) - _NAMED_PORTS} more" if len(node.inputs) > _NAMED_PORTS else ""
-        complaint = f"Node {node.id} has no input port {_quoted(message.port)}; it has {known}{more}"
+        complaint = f"Node {node.id} has no input port {shown(message.port)}; it has {known}{more}"
         return Problem("injection.unknown_port", "port", complaint)
     if len(text) > limits.value_bytes:
         complaint = f"The value has {len(text)} bytes; {limits.value_bytes} are allowed"
@@ -97,7 +102,3 @@ async def _find_problem_inside(text: bytes) -> Problem | None:
     except MalformedJsonError as error:
         return Problem("injection.value_too_deep", "value", str(error))
     return None
-
-
-def _quoted(name: str) -> str:
-    return name if len(name) <= _QUOTED_CHARACTERS else f"{name[:_QUOTED_CHARACTERS]}…"

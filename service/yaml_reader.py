@@ -21,6 +21,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TURN_EVENTS = 500
 """Events that are read in one go: two milliseconds with the parser in C."""
 
+MAX_EVENTS = 200_000
+"""Events of one document: names, values, and beginnings and ends of lists and objects; half a second in all."""
+
 _CORE = "tag:yaml.org,2002:"
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -62,6 +65,8 @@ def reading(text: bytes) -> Generator[None, None, Any]:
     try:
         for count, event in enumerate(yaml.parse(source, Loader=_LOADER), 1):
             builder.take(event)
+            if count > MAX_EVENTS:
+                raise YamlError(f"This YAML has more than {MAX_EVENTS} names, values and ends of lists; send JSON")
             if count % TURN_EVENTS == 0:
                 yield
     except yaml.MarkedYAMLError as error:

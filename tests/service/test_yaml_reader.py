@@ -1,6 +1,7 @@
 """YAML as JSON with fewer brackets: what is read, and what is refused."""
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -142,3 +143,18 @@ def test_any_bytes_are_read_or_refused(text: bytes | str) -> None:
 def test_a_files_name_says_its_format(name: str, form: str) -> None:
     """YAML by its two endings, JSON otherwise."""
     assert format_of_file(name) == form
+
+
+def test_yaml_of_very_many_values_is_refused() -> None:
+    """A megabyte of the smallest values is half a million objects; fewer are taken."""
+    with pytest.raises(YamlError, match="more than 200000 names"):
+        read_yaml(b"[" + b"1," * 200_000 + b"1]")
+    assert len(read_yaml(b"[" + b"1," * 1_000 + b"1]")) == 1_001
+
+
+def test_a_number_with_endless_digits_is_read_in_no_time() -> None:
+    """A plain scalar that only looks like a number is text, and each of its digits is looked at once."""
+    text = b"1" * 500_000 + b"x"
+    started = time.thread_time()
+    assert read_yaml(text) == text.decode()
+    assert time.thread_time() - started < 0.1
