@@ -83,7 +83,7 @@ class BoundedWebSocket(WSStream):
         self._finished = trio.Event()  # the client has nothing more to say
         self._pong: bytes | None = None
         self._said = trio.Event()  # the Close frame was written
-        self._writes = 0  # under way
+        self._writers: set[trio.lowlevel.Task] = set()  # in the midst of a write
         self._is_out_of_step = False  # where a frame begins is not known any more
 
     @property
@@ -97,11 +97,12 @@ class BoundedWebSocket(WSStream):
             await self._write(frames)
 
     async def _write(self, frames: bytes) -> None:
-        self._writes += 1
+        task = trio.lowlevel.current_task()
+        self._writers.add(task)
         try:
             await self.send(Data(stream_id=self.stream_id, data=frames))
         finally:
-            self._writes -= 1
+            self._writers.discard(task)
 
     # What Hypercorn's connection tells
 
@@ -156,7 +157,8 @@ class BoundedWebSocket(WSStream):
 
     async def _ended(self) -> None:
         """The connection has ended, or what comes over it."""
-        if self.is_open and not self._writes:  # the client may still read, and then it reads why
+        has_failed = trio.lowlevel.current_task() in self._writers  # this is what a write that fails comes to
+        if self.is_open and not has_failed:  # the client may still read, and then it reads why
             reason = "" if self._frames.is_between_messages else "The connection ended within a message"
             await self.close(1002, reason or "The connection ended without a Close frame", told=ABNORMAL)
         self.closed = True
