@@ -6,12 +6,17 @@ emitted it, and of no other of its batch.
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import trio
+
 from engine.circuit import Circuit
 from engine.failure import UnsentError, find_oversize, unsent_error
 from engine.handler import Emission, HandlerError, Message, Outcome
 from engine.lanes import CANONICAL, runs
 from engine.metrics import InstanceCounters
 from engine.routing import CompiledNode
+
+_AT_ONCE = 1_000
+"""Emissions that are sent without a look at other tasks: a millisecond. More than a batch of small ones has."""
 
 CAUSELESS = Message(0, b"null")
 """What stands for the message where an instance gives something out by itself."""
@@ -45,13 +50,24 @@ class Outlet:
         Raises:
             UnsentError: there was no memory for one of them.
         """
-        if emissions:
+        if len(emissions) > _AT_ONCE:
+            await self._emit_many(emissions, lane)
+        elif emissions:
             self._counters.emitted += len(emissions)
             try:
                 await self._circuit.send(self._node, emissions, lane, size)
             except UnsentError as error:
                 self._counters.emitted -= len(emissions) - error.sent
                 raise
+
+    async def _emit_many(self, emissions: Sequence[Emission], lane: int) -> None:
+        """One invocation may emit a hundred thousand values: with a look at other tasks now and then."""
+        for start in range(0, len(emissions), _AT_ONCE):
+            try:
+                await self.emit(emissions[start : start + _AT_ONCE], lane)
+            except UnsentError as error:
+                raise UnsentError(start + error.sent, str(error)) from None
+            await trio.lowlevel.checkpoint()
 
     async def emit_several(
         self, emissions: Sequence[Emission], batch: Sequence[Message], outcomes: Sequence[Outcome]

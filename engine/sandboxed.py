@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+import trio
 
 from engine.builtin.expressions import ExpressionComponent
 from engine.chain import Chain, Item, Link, Passage
@@ -49,6 +50,9 @@ OWNER = "owner"
 
 _NO_BOUND = 2**62
 """More bytes than there are."""
+
+_LINES_AT_ONCE = 2_000
+"""Log lines that are made without a look at other tasks: a millisecond."""
 
 _SUFFIXES = {"javascript": "js", "typescript": "ts"}
 """Of the names that stand in stack traces."""
@@ -272,7 +276,15 @@ class SandboxedHandler(Handler):
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         effects = await self._sandbox.process([(message.port, message.value) for message in batch])
-        return [_outcome(effect) for effect in effects]
+        outcomes = []
+        lines = 0
+        for effect in effects:
+            outcomes.append(_outcome(effect))
+            lines += len(effect.logs)
+            if lines > _LINES_AT_ONCE:
+                lines = 0
+                await trio.lowlevel.checkpoint()
+        return outcomes
 
     def state(self) -> Mapping[str, bytes]:
         return self._sandbox.state

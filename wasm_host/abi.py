@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -17,16 +17,23 @@ from wasm_host.limits import GuestLimits
 
 __all__ = [
     "ABI_VERSION",
+    "EMIT",
     "FAULT_MEMORY",
+    "INPUT",
+    "KEY_LENGTH",
     "OPEN_INITIALIZE_FAILED",
     "OPEN_PROGRAM_REFUSED",
+    "PENDING",
     "RECORD",
+    "STATE",
     "STATUS",
     "Effects",
     "LogLine",
     "Output",
     "OutputReader",
+    "Record",
     "encode_batch",
+    "encode_head",
     "encode_open",
     "parse_output",
 ]
@@ -45,10 +52,20 @@ STATUS_CLEARED_OFFSET, STATUS_CLEARED = 4, bytes(12)
 _OPEN = struct.Struct("<Qd")
 RECORD = struct.Struct("<BBHI")
 """kind, flags, port, length of the payload"""
-_KEY_LENGTH = struct.Struct("<I")
+KEY_LENGTH = struct.Struct("<I")
 _CLOSES = 1
-_NOTHING, _EMIT, _FORWARD, _LOG, _STATE, _ERROR = range(6)
+_NOTHING, EMIT, _FORWARD, _LOG, STATE, _ERROR, INPUT, PENDING = range(8)
+_EMIT, _STATE = EMIT, STATE
 _ONE = struct.Struct("<IdII")
+
+
+class Record(NamedTuple):
+    """The head of a record."""
+
+    kind: int
+    flags: int
+    port: int
+    length: int
 
 
 Level = Literal["debug", "info", "warn", "error"]
@@ -113,9 +130,13 @@ def encode_batch(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
     if count == 1:
         port, value = batch[0]
         return _ONE.pack(1, now_ms, port, len(value)) + value
+    return encode_head(batch, now_ms) + b"".join([value for _, value in batch])
+
+
+def encode_head(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
+    """The same up to the values."""
     ports, values = zip(*batch, strict=True)
-    head = struct.pack(f"<Id{2 * count}I", count, now_ms, *ports, *map(len, values))
-    return head + b"".join(values)
+    return struct.pack(f"<Id{2 * len(batch)}I", len(batch), now_ms, *ports, *map(len, values))
 
 
 _REPORT_BYTES = 256
@@ -123,6 +144,8 @@ _REPORT_BYTES = 256
 
 _ERROR_CHARACTERS = 16 * 1024
 """An error's name, message and stack: people read them, and the engine keeps them with its executions."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error)
 
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 _log_record = msgspec.json.Decoder(_LogRecord).decode
@@ -139,24 +162,32 @@ def parse_output(data: bytes, inputs: Sequence[bytes], output_count: int, limits
 class OutputReader:
     """Reads a record stream, in parts: a guest may write two million records in the bytes that it may write.
 
+    Of a long stream it is given a window at a time, and the checked payload of a record longer than that.
+
     What was closed survives a violation. A message beyond a limit is a violation too, and not merely an error
     of that message: the guest believes that it succeeded, and what it remembers is wrong from there on.
 
     Args:
-        data: what the status block pointed at
+        data: what the status block pointed at, or its beginning
         inputs: the values of the batch, in order, for FORWARD
         output_count: how many output ports are declared
         limits: bounds per invocation
+        length: of the whole stream, where `data` is only its beginning
     """
 
     __slots__ = (
-        *("_at", "_closed", "_data", "_dropped", "_emissions", "_emitted_bytes", "_error"),
-        *("_inputs", "_limits", "_log_bytes", "_logs", "_output_count", "_state", "_violation"),
+        *("_at", "_base", "_closed", "_data", "_length", "_dropped", "_emissions", "_emitted_bytes", "_error"),
+        *("_inputs", "_is_cut", "_limits", "_log_bytes", "_logs", "_output_count", "_state", "_violation"),
     )
 
-    def __init__(self, data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> None:
+    def __init__(
+        self, data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits, length: int = 0
+    ) -> None:
         self._data = data
+        self._base = 0
+        self._length = length or len(data)
         self._at = 0
+        self._is_cut = False
         self._inputs = inputs
         self._output_count = output_count
         self._limits = limits
@@ -171,14 +202,42 @@ class OutputReader:
         self._violation: GuestFault | None = None
 
     def read(self, bytes_at_least: int = 2**32) -> bool:
-        """Reads so much more, to the end of a record; True when there is nothing more to read."""
+        """Reads so much more of what it was given, to the end of a record; True when that is all."""
+        whole = self._whole_bytes()
         try:
-            self._read(min(len(self._data), self._at + bytes_at_least))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error) as wrong:
+            self._read(min(whole, self._at + bytes_at_least))
+        except _UNREADABLE as wrong:
             self._violation = ProtocolViolation(f"the guest wrote a record that cannot be read: {wrong}")
         except GuestFault as wrong:
             self._violation = wrong
-        return self._violation is not None or self._at >= len(self._data)
+        return self._violation is not None or self._at >= whole or self._is_cut
+
+    def _whole_bytes(self) -> int:
+        """Up to where records may begin: not where even the head of one would be cut off by the window."""
+        size = len(self._data)
+        return size if self._base + size >= self._length else max(0, size - RECORD.size + 1)
+
+    @property
+    def next_at(self) -> int:
+        """Where in the stream the next record begins; its length, where nothing more is to be read."""
+        return self._length if self._violation is not None else self._base + self._at
+
+    def go_on(self, base: int, data: bytes) -> None:
+        """Takes the next window, which begins with a record, at `base` in the stream."""
+        self._base, self._data, self._at, self._is_cut = base, data, 0, False
+
+    def take_long(self, record: Record, payload: bytes) -> None:
+        """Takes a record that is longer than a window, and whose JSON was checked: the next one."""
+        try:
+            self._take_long(record, payload)
+        except _UNREADABLE as wrong:
+            self._violation = ProtocolViolation(f"the guest wrote a record that cannot be read: {wrong}")
+        except GuestFault as wrong:
+            self._violation = wrong
+
+    def refuse(self, violation: GuestFault) -> None:
+        """Says that something is wrong with the next record."""
+        self._violation = violation
 
     def output(self) -> Output:
         """What was read."""
@@ -195,7 +254,8 @@ class OutputReader:
             start = at + 8
             at = start + length
             if at > end:
-                raise ProtocolViolation("the guest wrote a record that is longer than its output")
+                at = self._cut(at, start - 8)
+                break
             if len(closed) == message_count:
                 raise ProtocolViolation("the guest answered more messages than it was given")
             if kind == _EMIT or kind == _FORWARD:  # noqa: PLR1714, SIM109 - a tuple costs twice as much
@@ -213,6 +273,38 @@ class OutputReader:
                 closed.append(self._effects(emissions))
                 emissions = self._emissions = []
         self._at = at
+
+    def _cut(self, after: int, start: int) -> int:
+        """Where to go on, when a record does not end within the window."""
+        if self._base + after > self._length:
+            raise ProtocolViolation("the guest wrote a record that is longer than its output")
+        self._is_cut = True
+        return start
+
+    def _take_long(self, record: Record, payload: bytes) -> None:
+        if len(self._closed) == len(self._inputs):
+            raise ProtocolViolation("the guest answered more messages than it was given")
+        if record.kind == _EMIT:
+            if record.port >= self._output_count:
+                raise ProtocolViolation(f"the guest emitted on output {record.port} of {self._output_count}")
+            self._emissions.append((record.port, payload))
+            if len(self._emissions) > self._limits.emissions:
+                raise _too_much("one invocation emitted too many values", "emissions", self._limits.emissions)
+            self._emitted_bytes += len(payload)
+        else:
+            self._take_other(record.kind, payload)
+        if record.flags & _CLOSES:
+            self._closed.append(self._effects(self._emissions))
+            self._emissions = []
+
+    def _take_other(self, kind: int, payload: bytes) -> None:
+        """A long record that is no emission."""
+        if kind == _STATE:
+            self._take_state(payload, is_checked=True)
+        elif kind == _LOG:
+            self._take_log(payload)
+        else:
+            raise ProtocolViolation(f"the guest wrote a record of kind {kind} with {len(payload):,} bytes")
 
     def _value(self, value: bytes) -> bytes:
         try:
@@ -244,12 +336,12 @@ class OutputReader:
         else:
             self._dropped += 1
 
-    def _take_state(self, payload: bytes) -> None:
+    def _take_state(self, payload: bytes, *, is_checked: bool = False) -> None:
         keys = self._limits.state_keys
         if len(self._state) >= 2 * keys:  # all that there may have been deleted, and all that there may be written
             raise _too_much("one invocation wrote too many state keys", "state_keys", keys)
         try:
-            self._state.append(_state_write(payload))
+            self._state.append(_state_write(payload, is_checked=is_checked))
         except RecursionError:
             raise _too_deep("a state was set that", self._limits) from None
 
@@ -289,16 +381,17 @@ def _too_deep(what: str, limits: GuestLimits) -> OutputLimitExceeded:
     return OutputLimitExceeded(f"{what} is nested too deeply to be read", "output_bytes", limits.output_bytes)
 
 
-def _state_write(payload: bytes) -> tuple[str, bytes | None]:
-    (key_length,) = _KEY_LENGTH.unpack_from(payload, 0)
+def _state_write(payload: bytes, *, is_checked: bool) -> tuple[str, bytes | None]:
+    (key_length,) = KEY_LENGTH.unpack_from(payload, 0)
     if 4 + key_length > len(payload):
         raise ProtocolViolation("the guest wrote a state key that is longer than its record")
     key = payload[4 : 4 + key_length].decode()
     value = payload[4 + key_length :]
     if not value:
         return key, None
-    _is_json(value)
-    value.decode()
+    if not is_checked:
+        _is_json(value)
+        value.decode()
     return key, value
 
 

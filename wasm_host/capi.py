@@ -28,6 +28,7 @@ __all__ = [
     "Trap",
     "increment_epoch",
     "new_engine",
+    "unwritten_bytes",
 ]
 
 Engine = wasmtime.Engine
@@ -71,6 +72,8 @@ _memory_data_size = _quick("wasmtime_memory_data_size", _SIZE, _ADDRESS, _ADDRES
 _trap_code = _quick("wasmtime_trap_code", ctypes.c_bool, _ADDRESS, ctypes.POINTER(ctypes.c_uint8))
 _madvise = ctypes.CDLL(None).madvise
 _madvise.argtypes = (_ADDRESS, _SIZE, ctypes.c_int)
+_new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
+_new_bytes.restype, _new_bytes.argtypes = ctypes.py_object, (_ADDRESS, ctypes.c_ssize_t)
 _increment_epoch = _quick("wasmtime_engine_increment_epoch", None, _ADDRESS)
 
 
@@ -107,6 +110,16 @@ def new_engine() -> Engine:
 
 def _address(pointer: Any) -> int:
     return ctypes.cast(pointer, _ADDRESS).value or 0
+
+
+def unwritten_bytes(length: int) -> bytes:
+    """Bytes that hold nothing yet. Until they are full (`Instance.copy`), nobody else may be given them."""
+    made: bytes = _new_bytes(None, length)
+    return made
+
+
+def _at(data: bytes) -> int:
+    return ctypes.cast(ctypes.c_char_p(data), _ADDRESS).value or 0
 
 
 def increment_epoch(engine: Engine) -> None:
@@ -336,6 +349,13 @@ class Instance:
         """Lets the kernel have so much of the memory, which nobody will read any more; part of freeing it."""
         if self._context:
             _madvise(_memory_data(self._context, self._memory_address) + offset, length, mmap.MADV_DONTNEED)
+
+    def copy(self, address: int, target: bytes, at: int, length: int) -> bool:
+        """Copies guest memory into `unwritten_bytes`; False, with nothing written, when any of it lies outside."""
+        if address < 0 or length < 0 or address + length > self.memory_bytes() or at + length > len(target):
+            return False
+        ctypes.memmove(_at(target) + at, _memory_data(self._context, self._memory_address) + address, length)
+        return True
 
     def read(self, address: int, length: int) -> bytes | None:
         """A copy of guest memory; None when any of it lies outside.

@@ -92,7 +92,7 @@ class Chain:
                 for sandbox, link in zip(self._sandboxes, self._links, strict=True)
             ]
             self._guest = ChainGuest(self._machine, places, self._use, self._between_slices)
-        return sandbox.accept(await self._guest.open_program(index, self._module, document))
+        return await sandbox.accept(await self._guest.open_program(index, self._module, document))
 
     async def process(self, batch: Sequence[Message], *, traced: bool) -> Passage | None:
         """Takes messages through the chain; None when it came to nothing, and the chain is no more.
@@ -114,24 +114,32 @@ class Chain:
         except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
             self.dissolve()
             raise
-        if not self._keep(passage):
+        if not await self._keep(passage):
             self.dissolve()
             return None
         return passage
 
-    def _keep(self, passage: Passage) -> bool:
+    async def _keep(self, passage: Passage) -> bool:
         """Takes over what the invocations wrote: all of it, or nothing."""
         done: list[tuple[Sandbox, list[tuple[str, bytes | None]]]] = []
-        for step in passage.steps:
-            if not step.state:
-                continue
-            sandbox = self._sandboxes[step.program]
-            undoing = sandbox.take_over(step.state)
-            if undoing is None:
+        is_kept = False
+        try:
+            for step in passage.steps:
+                if not step.state:
+                    continue
+                sandbox = self._sandboxes[step.program]
+                undoing = await sandbox.take_over(step.state)
+                if undoing is None:
+                    return False
+                done.append((sandbox, undoing))
+            is_kept = True
+        except BaseException:  # Cancelled: the call counts as never made
+            self.dissolve()
+            raise
+        finally:
+            if not is_kept:
                 for written, writes in reversed(done):
                     written.restore(writes)
-                return False
-            done.append((sandbox, undoing))
         return True
 
     async def close(self, index: int) -> Effects:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wasm_host.abi import RECORD, LogLine, OutputReader
+from wasm_host.abi import RECORD, LogLine, OutputReader, Record
 from wasm_host.errors import GuestError, OutputLimitExceeded, ProtocolViolation
 from wasm_host.limits import GuestLimits
 
@@ -49,6 +49,7 @@ _PLAIN_BYTES = 32 * 1024
 
 _NOTHING, _EMIT = 0, 1
 _INPUT, _PENDING = 6, 7
+_VALUES = frozenset((_EMIT, _INPUT, _PENDING))
 _CLOSES = 1
 
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
@@ -184,14 +185,21 @@ class ChainReader(OutputReader):
         places: of the programs.
         traced: whether the guest was to tell everything.
         begun: what `read_plain` has read of it.
+        length: as with `OutputReader`.
     """
 
     __slots__ = ("_cause", "_pending", "_places", "_program", "_run", "_steps", "_traced")
 
     def __init__(
-        self, data: bytes, places: Sequence[Place], begun: tuple[list[Step], int] = NOTHING_READ, *, traced: bool
+        self,
+        data: bytes,
+        places: Sequence[Place],
+        begun: tuple[list[Step], int] = NOTHING_READ,
+        *,
+        traced: bool,
+        length: int = 0,
     ) -> None:
-        super().__init__(data, (), 0, places[0].limits)
+        super().__init__(data, (), 0, places[0].limits, length)
         steps, self._at = begun
         self._places = places
         self._traced = traced
@@ -210,11 +218,19 @@ class ChainReader(OutputReader):
             start = at + 8
             at = start + length
             if at > end:
-                raise ProtocolViolation("the guest wrote a record that is longer than its output")
-            self._take_record(kind, flags, port, data[start:at])
+                at = self._cut(at, start - 8)
+                break
+            payload = data[start:at]
+            if kind in _VALUES:
+                payload = self._value(payload)
+            self._take_record(kind, flags, port, payload)
         self._at = at
 
-    def _take_record(self, kind: int, flags: int, port: int, payload: bytes) -> None:
+    def _take_long(self, record: Record, payload: bytes) -> None:
+        self._take_record(record.kind, record.flags, record.port, payload, is_long=True)
+
+    def _take_record(self, kind: int, flags: int, port: int, payload: bytes, *, is_long: bool = False) -> None:
+        """A record, whose value was checked, if it is one."""
         program = flags >> 1
         if program >= len(self._places):
             raise ProtocolViolation(f"the guest named program {program} of {len(self._places)}")
@@ -230,16 +246,16 @@ class ChainReader(OutputReader):
         if kind == _EMIT:
             self._take_emission(port, payload)
         elif kind == _INPUT:
-            self._cause = (port, self._value(payload))
+            self._cause = (port, payload)
         elif kind != _NOTHING:
-            self._take(kind, payload)
+            (self._take_other if is_long else self._take)(kind, payload)
         if flags & _CLOSES:
             self._close()
 
     def _take_emission(self, port: int, payload: bytes) -> None:
         if port >= self._output_count:
             raise ProtocolViolation(f"the guest emitted on output {port} of {self._output_count}")
-        self._emissions.append((port, self._value(payload)))
+        self._emissions.append((port, payload))
         if len(self._emissions) > self._limits.emissions:
             most = self._limits.emissions
             raise OutputLimitExceeded("one invocation emitted too many values", "emissions", most)
@@ -248,7 +264,7 @@ class ChainReader(OutputReader):
     def _take_pending(self, program: int, port: int, payload: bytes) -> None:
         if self._program >= 0:
             raise ProtocolViolation("the guest handed values over within an invocation")
-        self._pending.append((program, port, self._value(payload)))
+        self._pending.append((program, port, payload))
         if len(self._pending) > MOST_PENDING:
             raise OutputLimitExceeded("one call left too many values on their way", "emissions", MOST_PENDING)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-import trio
 
 from wasm_host import capi, chain_abi
 from wasm_host.abi import Effects
 from wasm_host.chain_abi import ChainReader, Message, Passage, Place
 from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
-from wasm_host.guest import KEPT_INPUT_BYTES, READ_AT_ONCE_BYTES, Guest, Opened
+from wasm_host.guest import KEPT_INPUT_BYTES, Guest, Opened
+from wasm_host.guest_output import read_rest, window
 from wasm_host.limits import GuestLimits
 from wasm_host.metering import BetweenSlices, GuestUse, Machine
 
@@ -56,8 +56,8 @@ class ChainGuest(Guest):
         """Opens the next program. Raises as `Guest.open` does."""
         self._hold_to(index)
         if self._is_ready:
-            return await self._begin(document)
-        opened = await self.open(module, document)
+            return await self._begin([document])
+        opened = await self.open(module, [document])
         self._chain = self._export("symbia_chain")
         self._select = self._export("symbia_select")
         self._is_ready = True
@@ -75,7 +75,10 @@ class ChainGuest(Guest):
         at = self._input_at
         if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
             at = await self._input(length)
-        self._write(at, data)
+        if length > KEPT_INPUT_BYTES:
+            await self._write_all(at, [data])
+        else:
+            self._write(at, data)
         self._clear_status()
         pending = self._living().start(self._chain, length)
         code = await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
@@ -105,15 +108,12 @@ class ChainGuest(Guest):
         if length > self._output_bytes_at_most:
             most = self._output_bytes_at_most
             raise OutputLimitExceeded(f"one call wrote {length:,} bytes", "output_bytes", most)
-        data = self._instance.read(address, length)
-        if data is None:
-            raise ProtocolViolation(f"the guest's output, {length} bytes at {address}, lies outside its memory")
+        data = window(self._instance, address, length)
         steps, at = begun = chain_abi.read_plain(data, self._places, traced=traced)
         pending: list[Message] = []
         if at < length:
-            reader = ChainReader(data, self._places, begun, traced=traced)
-            while not reader.read(READ_AT_ONCE_BYTES):
-                await trio.lowlevel.checkpoint()
+            reader = ChainReader(data, self._places, begun, traced=traced, length=length)
+            await read_rest(self._machine.checker, self._instance, address, length, reader)
             steps, pending = reader.rest()
         passage = Passage(steps, block.begun, pending, block.shares)
         chain_abi.judge(passage, block.closed, batch, self._places, traced=traced)

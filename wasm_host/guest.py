@@ -13,6 +13,7 @@ import trio
 from wasm_host import abi, capi
 from wasm_host.abi import Effects, LogLine
 from wasm_host.errors import GuestFault, GuestTrapped, ModuleError, OutputLimitExceeded, ProtocolViolation
+from wasm_host.guest_output import READ_AT_ONCE_BYTES, read_rest, window
 from wasm_host.limits import GuestLimits
 from wasm_host.metering import BetweenSlices, GuestUse, Machine, MeteredStore
 
@@ -20,11 +21,11 @@ __all__ = ["Guest", "Opened", "Report"]
 
 _FIRST_INPUT_BYTES: Final = 16 * 1024
 KEPT_INPUT_BYTES: Final = 1024 * 1024
+_WRITTEN_BYTES: Final = 256 * 1024
+"""Copied into a guest without a look at other tasks."""
+
 _BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
-
-READ_AT_ONCE_BYTES: Final = 32 * 1024
-"""Output that is read without a look at other tasks: at most four thousand records, a few milliseconds."""
 
 
 class Opened(NamedTuple):
@@ -62,6 +63,8 @@ class Guest(MeteredStore):
     ) -> None:
         super().__init__(machine, limits, use, between_slices, instances, is_ours=is_ours)
         self._output_count = output_count
+        self.output_bytes = 0
+        """What the last call has written."""
         self._input_at = 0
         self._input_capacity = 0
         self._output_bytes_at_most = (
@@ -81,12 +84,12 @@ class Guest(MeteredStore):
         """Instantiates the module and asks which ABI it speaks; its program does not begin. Raises as `open`."""
         await self._instantiate(module)
 
-    async def open(self, module: capi.Module, document: bytes) -> Opened:
+    async def open(self, module: capi.Module, document: Sequence[bytes]) -> Opened:
         """Instantiates the module and opens the program.
 
         Args:
             module: a compiled module
-            document: the input of symbia_open, framed
+            document: the input of symbia_open, framed, in pieces
 
         Raises:
             ModuleError: the module is not a guest.
@@ -98,12 +101,13 @@ class Guest(MeteredStore):
             raise self._explained(fault) from None
         return await self._begin(document)
 
-    async def _begin(self, document: bytes) -> Opened:
+    async def _begin(self, document: Sequence[bytes]) -> Opened:
         """Opens a program in the instance."""
+        length = sum(map(len, document))
         try:
-            self._write(await self._input(len(document)), document)
+            await self._write_all(await self._input(length), document)
             self._clear_status()
-            code = await self._call(self._open, len(document))
+            code = await self._call(self._open, length)
         except GuestFault as fault:
             raise self._explained(fault) from None
         output = await self._output([b""])
@@ -121,12 +125,15 @@ class Guest(MeteredStore):
         values = [value for _, value in batch]
         fault: GuestFault | None = None
         try:
-            data = abi.encode_batch(batch, now_ms)
-            length = len(data)
-            at = self._input_at
-            if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
-                at = await self._input(length)
-            self._write(at, data)
+            if len(values[0]) > KEPT_INPUT_BYTES:
+                length = await self._write_long(batch, now_ms)
+            else:
+                data = abi.encode_batch(batch, now_ms)
+                length = len(data)
+                at = self._input_at
+                if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
+                    at = await self._input(length)
+                self._write(at, data)
             self._clear_status()
             code = await self._call(self._process, length, len(batch))
             if code:
@@ -194,6 +201,22 @@ class Guest(MeteredStore):
         if not self._instance.write(address, data):
             raise ProtocolViolation(f"the guest's input buffer at {address} does not hold {len(data)} bytes")
 
+    async def _write_all(self, address: int, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            for start in range(0, len(piece), _WRITTEN_BYTES):
+                part = piece if len(piece) <= _WRITTEN_BYTES else piece[start : start + _WRITTEN_BYTES]
+                self._write(address + start, part)
+                if len(part) == _WRITTEN_BYTES:
+                    await trio.lowlevel.checkpoint()
+            address += len(piece)
+
+    async def _write_long(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> int:
+        """Writes a batch, whose values are long, without making one text of it first; answers its length."""
+        head, values = abi.encode_head(batch, now_ms), [value for _, value in batch]
+        length = len(head) + sum(map(len, values))
+        await self._write_all(await self._input(length), [head, *values])
+        return length
+
     def _clear_status(self) -> None:
         """Nothing of an earlier call may be taken for this one's, which may be stopped before its first step."""
         if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
@@ -207,12 +230,11 @@ class Guest(MeteredStore):
                 "output_bytes",
                 self._limits.output_bytes,
             )
-        data = self._instance.read(address, length)
-        if data is None:
-            raise ProtocolViolation(f"the guest's output, {length} bytes at {address}, lies outside its memory")
-        reader = abi.OutputReader(data, values, self._output_count, self._limits)
-        while not reader.read(READ_AT_ONCE_BYTES):
-            await trio.lowlevel.checkpoint()
+        self.output_bytes = length
+        data = window(self._instance, address, length)
+        reader = abi.OutputReader(data, values, self._output_count, self._limits, length)
+        if not reader.read(READ_AT_ONCE_BYTES) or reader.next_at < length:
+            await read_rest(self._machine.checker, self._instance, address, length, reader)
         output = reader.output()
         if not output.violation and closed != len(output.closed):
             output.violation = ProtocolViolation(

@@ -12,13 +12,14 @@ import msgspec
 import trio
 import wasmtime
 
-from wasm_host import capi, javascript
+from wasm_host import capi, javascript, json_check
 from wasm_host.census import Census, HostStatistics
 from wasm_host.chain import Chain
 from wasm_host.compiler import COMPILING
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.foundry import Foundry, WasmProgram
 from wasm_host.guest_memory import GuestMemory, Undertaker
+from wasm_host.guest_output import JsonChecker
 from wasm_host.javascript import Identity, Link, Program
 from wasm_host.limits import (
     MAX_INSTANCES,
@@ -214,12 +215,13 @@ async def open_host(
     folder = cache_folder or default_cache_folder()
     modules = ModuleCache(engine, folder)
     guest = await modules.load(javascript.read_guest())
+    checker = JsonChecker(engine, await modules.load(bytes(wasmtime.wat2wasm(json_check.MODULE_TEXT))))
     ticker = Ticker(engine)
     ticker.start()
     memory = GuestMemory(memory_bytes, owner_memory_bytes)
     undertaker = Undertaker(memory)
     census = Census(max_instances, owner_instances)
-    machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), census, memory, undertaker)
+    machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), census, memory, undertaker, checker)
     problem: Exception | None = None
     try:
         async with open_pool(compiling) as workers, trio.open_nursery() as nursery:

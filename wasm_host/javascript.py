@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -64,7 +65,7 @@ class _Limits(msgspec.Struct, rename="camel"):
     state_bytes: int
 
 
-class _Document(msgspec.Struct, rename="camel"):
+class _Document(msgspec.Struct, rename="camel"):  # and its state, which may be large
     mode: Mode
     source: str
     entrypoint: str
@@ -75,11 +76,14 @@ class _Document(msgspec.Struct, rename="camel"):
     config: msgspec.Raw
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    state: dict[str, msgspec.Raw]
     limits: _Limits
     restored: int
     check: int
 
+
+_PIECE_BYTES = 256 * 1024
+_PIECE_PARTS = 8_000
+"""Of the open document, made in one go: half a millisecond."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
 _POSITION = re.compile(r":(\d{1,9}):(\d{1,9})\)?$", re.MULTILINE | re.ASCII)
@@ -99,7 +103,7 @@ def open_document(
     config: bytes,
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
-    state: dict[str, bytes],
+    state: Mapping[str, bytes],
     limits: GuestLimits,
     *,
     seed: int,
@@ -107,8 +111,8 @@ def open_document(
     restored: bool = False,
     check: bool = False,
     link: Link | None = None,
-) -> bytes:
-    """The input of symbia_open.
+) -> Iterator[bytes]:
+    """The input of symbia_open, in pieces of moderate size; all are one text.
 
     With `restored`, the guest replaces another: `state` is the instance's, and initialize must not change it.
     With `check`, the source is compiled only, and initialize is not run.
@@ -133,7 +137,6 @@ def open_document(
         config=msgspec.Raw(config),
         inputs=inputs,
         outputs=outputs,
-        state={key: msgspec.Raw(value) for key, value in state.items()},
         limits=_Limits(
             emissions=limits.emissions,
             output_bytes=limits.output_bytes,
@@ -151,7 +154,29 @@ def open_document(
             text = text[:-1] + b"," + msgspec.json.encode(link)[1:]
     except UnicodeEncodeError:
         raise _refused("the source is not well-formed text: it holds half of a surrogate pair") from None
-    return abi.encode_open(text, seed=seed, now_ms=now_ms)
+    yield abi.encode_open(text[:-1] + b',"state":{', seed=seed, now_ms=now_ms)
+    yield from _members(state)
+    yield b"}}"
+
+
+def _members(state: Mapping[str, bytes]) -> Iterator[bytes]:
+    """The members of an object: small ones together, large ones by themselves."""
+    before, parts, size = b"", [], 0
+    for key, value in state.items():
+        parts += [before, msgspec.json.encode(key), b":"]
+        before = b","
+        size += len(key) + len(value)
+        if len(value) > _PIECE_BYTES:
+            yield b"".join(parts)
+            for at in range(0, len(value), _PIECE_BYTES):
+                yield value[at : at + _PIECE_BYTES]
+            parts, size = [], 0
+            continue
+        parts.append(value)
+        if size > _PIECE_BYTES or len(parts) > _PIECE_PARTS:
+            yield b"".join(parts)
+            parts, size = [], 0
+    yield b"".join(parts)
 
 
 def _refuse_invalid(config: bytes) -> None:

@@ -27,6 +27,7 @@ from wasm_host.errors import (
     WallTimeExceeded,
 )
 from wasm_host.guest_memory import FREE_BYTES, GuestMemory, Undertaker
+from wasm_host.guest_output import JsonChecker
 from wasm_host.limits import GuestLimits
 
 __all__ = ["BetweenSlices", "GuestUse", "Machine", "MeteredStore"]
@@ -47,6 +48,7 @@ class Machine(NamedTuple):
     census: Census
     memory: GuestMemory
     undertaker: Undertaker
+    checker: JsonChecker
 
 
 class GuestUse:

@@ -7,7 +7,7 @@ complete invocation ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import trio.lowlevel
@@ -25,6 +25,12 @@ __all__ = ["Sandbox", "SandboxStatistics"]
 
 _BATCH_BYTES = 1024 * 1024
 """Values of one guest call: batches beyond it are split, so that no input buffer crowds the guest's memory."""
+
+_PIECE_BYTES = 64 * 1024
+"""Of an open document, made without a look at other tasks."""
+
+_HANDED_OVER_BYTES = 1024 * 1024
+"""Output of a batch after which what is done is answered, and the rest is not begun."""
 
 
 class SandboxStatistics(msgspec.Struct, frozen=True):
@@ -109,7 +115,7 @@ class Sandbox:
             return Effects([])
         self._guest, effects = await self._started(restored=self._was_open, check=False)
         if not self._was_open:
-            self._keep(effects)
+            await self._keep(effects)
         self._was_open = True
         return effects
 
@@ -136,19 +142,19 @@ class Sandbox:
     def document(self, link: Link) -> bytes:
         """The input of symbia_open, for the guest of a chain. Raises ProgramError."""
         self._refuse_closed()
-        return self._document(restored=False, check=False, link=link)
+        return b"".join(self._document(restored=False, check=False, link=link))
 
-    def accept(self, opened: Opened) -> Effects:
+    async def accept(self, opened: Opened) -> Effects:
         """Takes over how its program began in the guest of a chain; raises as `open` does."""
         effects = self._accepted(opened)
-        self._keep(effects)
+        await self._keep(effects)
         self._was_open = True
         return effects
 
-    def take_over(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]] | None:
+    async def take_over(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]] | None:
         """Takes over what an invocation in a chain wrote; answers what undoes it, or None where it is too much."""
         undoing = self._state.undoing(writes)
-        return None if self._state.apply(writes) is not None else undoing
+        return None if await self._state.take(writes) is not None else undoing
 
     def restore(self, writes: Sequence[tuple[str, bytes | None]]) -> None:
         """Undoes what was taken over."""
@@ -167,7 +173,10 @@ class Sandbox:
             self.discard()
 
     async def process(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
-        """Processes messages in order; answers the effects of each, always as many as the batch has.
+        """Processes messages in order; answers the effects of each, or of the first of them where they are large.
+
+        So that what a whole batch causes never has to wait in memory: whoever calls lets what he was answered go
+        its way, and calls again with the others. At least one message is processed.
 
         Args:
             batch: (input port index, JSON text) for each message
@@ -181,12 +190,12 @@ class Sandbox:
                 report = await guest.process(batch, self._now_ms())
                 if report.fault is None:
                     effects = report.closed[0]
-                    if effects.state and not self._keep(effects):
+                    if effects.state and not await self._keep(effects):
                         self._drop_guest()
                     return report.closed
                 self._drop_guest()
                 if report.closed:  # it finished the message, and broke afterwards
-                    self._keep(report.closed[0])
+                    await self._keep(report.closed[0])
                 return report.closed or [abi.failed(report.fault, report.unfinished_logs)]
             return await self._process_all(batch)
         except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
@@ -227,7 +236,10 @@ class Sandbox:
         results: list[Effects] = []
         alone = 0  # how far messages go one by one, to find the one that a guest did not survive
         reopened_logs: Sequence[LogLine] = ()
+        written = 0
         while len(results) < len(batch):
+            if written > _HANDED_OVER_BYTES and len(results) >= alone:
+                break
             guest = self._guest
             if guest is None:
                 try:
@@ -240,7 +252,8 @@ class Sandbox:
             if len(results) < alone:
                 part = part[:1]
             report = await guest.process(part, self._now_ms())
-            closed, agrees = self._kept(report.closed)
+            written += guest.output_bytes
+            closed, agrees = await self._kept(report.closed)
             if not agrees:
                 self._drop_guest()
             elif report.fault is not None:
@@ -268,7 +281,7 @@ class Sandbox:
             raise SandboxClosed("open this sandbox before its first message")
         return await self.open()
 
-    def _document(self, *, restored: bool, check: bool, link: Link | None = None) -> bytes:
+    def _document(self, *, restored: bool, check: bool, link: Link | None = None) -> Iterator[bytes]:
         # The number of restarts, or a replacement would repeat the random numbers of its predecessor.
         seed = self._seed + self._restarts
         return javascript.open_document(
@@ -287,8 +300,11 @@ class Sandbox:
         )
 
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
-        document = self._document(restored=restored, check=check)
-        await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
+        document: list[bytes] = []
+        for piece in self._document(restored=restored, check=check):
+            if not document or len(piece) > _PIECE_BYTES:
+                await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
+            document.append(piece)
         await self._machine.undertaker.settled()  # what its predecessor had is free again
         guest = Guest(
             self._machine,
@@ -315,20 +331,20 @@ class Sandbox:
             raise javascript.program_error(error, self._program.source)
         raise InitializeError(error)
 
-    def _kept(self, closed: list[Effects]) -> tuple[list[Effects], bool]:
+    async def _kept(self, closed: list[Effects]) -> tuple[list[Effects], bool]:
         """Takes over writes until one is too much; answers the messages so far, and whether the guest agrees.
 
         One whose write was refused believes otherwise, so what it did afterwards is void, and goes to another.
         """
         for index, effects in enumerate(closed):
-            if not self._keep(effects):
+            if not await self._keep(effects):
                 return closed[: index + 1], False
         return closed, True
 
-    def _keep(self, effects: Effects) -> bool:
+    async def _keep(self, effects: Effects) -> bool:
         """Takes over what an invocation wrote; one that wrote too much has failed, and has emitted nothing."""
         if effects.state:
-            too_much = self._state.apply(effects.state)
+            too_much = await self._state.take(effects.state)
             if too_much is not None:
                 effects.emissions, effects.error = [], too_much
                 return False

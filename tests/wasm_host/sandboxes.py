@@ -6,12 +6,13 @@ from typing import Any
 
 import wasmtime
 
-from wasm_host import capi
+from wasm_host import capi, json_check
 from wasm_host.abi import Effects
 from wasm_host.census import Census
 from wasm_host.epoch import Ticker, Turns
 from wasm_host.guest import Guest
 from wasm_host.guest_memory import GuestMemory, Undertaker
+from wasm_host.guest_output import JsonChecker
 from wasm_host.host import open_host
 from wasm_host.javascript import Mode, Program
 from wasm_host.limits import GuestLimits
@@ -61,7 +62,9 @@ def a_machine() -> Iterator[Machine]:
     ticker.start()
     try:
         memory = GuestMemory(2**30, 2**30)
-        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(10), memory, Undertaker(memory))
+        checker = JsonChecker(engine, capi.Module(engine, json_check.MODULE_TEXT))
+        undertaker = Undertaker(memory)
+        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(10), memory, undertaker, checker)
     finally:
         ticker.stop()
 
@@ -99,7 +102,7 @@ async def a_guest(limits: GuestLimits = QUICK, **parts: str) -> AsyncIterator[Gu
         module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm(module_text(**parts))))
         guest = Guest(machine, limits, GuestUse(), output_count=2)
         try:
-            await guest.open(module, b"{}")
+            await guest.open(module, [b"{}"])
             yield guest
         finally:
             guest.discard()

@@ -179,6 +179,7 @@ class ComponentGuest(Guest):
                 missing -= len(pieces[-1])
         except GuestTrapped as trap:
             raise self._named(trap) from None
+        self.output_bytes = sum(map(len, pieces))
         return image.Answer(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
 
     async def _put(self, data: bytes) -> bytes:
