@@ -12,7 +12,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["align"]
+from wasm_host.typescript.steps import Steps, at_once
+
+__all__ = ["align", "alignment_steps"]
 
 _DEEPEST: Final = 24
 """Levels of looking between anchors; a text made to need more gets fewer matches, and no more time."""
@@ -20,19 +22,34 @@ _DEEPEST: Final = 24
 _SMALL: Final = 2_500
 """Cells of the table of the longest common sequence; a cell costs 0.1 µs."""
 
+_LOOKED_AT_ONCE: Final = 4_000
+"""Tokens looked at in one step: a millisecond."""
+
 _Range = tuple[int, int, int, int, int]
 """From and to in the original, from and to in what was made of it, level."""
 
 
 def align(original: Sequence[str], made: Sequence[str]) -> list[int]:
     """For each token that was made, the index of the original it was made from, or -1. Indices only rise."""
+    return at_once(alignment_steps(original, made))
+
+
+def alignment_steps(original: Sequence[str], made: Sequence[str]) -> Steps[list[int]]:
+    """The same in steps."""
     matches = [-1] * len(made)
+    looked_at = 0
     open_ranges: list[_Range] = [(0, len(original), 0, len(made), 0)]
     while open_ranges:
         low, high, made_low, made_high, level = open_ranges.pop()
-        anchors = _anchors(original, made, (low, high, made_low, made_high)) if level < _DEEPEST else []
+        looked_at += high - low + made_high - made_low
+        if looked_at > _LOOKED_AT_ONCE:
+            looked_at = 0
+            yield
+        anchors = []
+        if level < _DEEPEST:
+            anchors = yield from _anchors(original, made, (low, high, made_low, made_high))
         if not anchors:
-            _match_ends(original, made, matches, (low, high, made_low, made_high))
+            yield from _match_ends(original, made, matches, (low, high, made_low, made_high))
             continue
         for at, made_at in [*anchors, (high, made_high)]:
             while low < at and made_low < made_at and original[low] == made[made_low]:
@@ -48,29 +65,34 @@ def align(original: Sequence[str], made: Sequence[str]) -> list[int]:
 
 def _anchors(
     original: Sequence[str], made: Sequence[str], part: tuple[int, int, int, int]
-) -> list[tuple[int, int]]:
+) -> Steps[list[tuple[int, int]]]:
     """Tokens that are unique on both sides, as a sequence that rises on both."""
     low, high, made_low, made_high = part
-    once = _occurring_once(original, low, high)
-    made_once = _occurring_once(made, made_low, made_high)
+    once = yield from _occurring_once(original, low, high)
+    made_once = yield from _occurring_once(made, made_low, made_high)
     pairs = [(at, made_at) for text, made_at in made_once.items() if (at := once.get(text, -1)) >= 0]
-    return _longest_rising(pairs)
+    return (yield from _longest_rising(pairs))
 
 
-def _occurring_once(tokens: Sequence[str], low: int, high: int) -> dict[str, int]:
+def _occurring_once(tokens: Sequence[str], low: int, high: int) -> Steps[dict[str, int]]:
     places: dict[str, int] = {}
-    for at in range(low, high):
-        text = tokens[at]
-        places[text] = -1 if text in places else at
+    for start in range(low, high, _LOOKED_AT_ONCE):
+        if start > low:
+            yield
+        for at in range(start, min(high, start + _LOOKED_AT_ONCE)):
+            text = tokens[at]
+            places[text] = -1 if text in places else at
     return {text: at for text, at in places.items() if at >= 0}
 
 
-def _longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _longest_rising(pairs: list[tuple[int, int]]) -> Steps[list[tuple[int, int]]]:
     """The longest part of the pairs, in their order, whose first numbers rise (patience sorting)."""
     tops: list[int] = []  # smallest first number that ends a rising sequence of each length
     ends: list[int] = []  # and the pair it belongs to
     previous = [-1] * len(pairs)
     for index, (at, _) in enumerate(pairs):
+        if index % _LOOKED_AT_ONCE == _LOOKED_AT_ONCE - 1:
+            yield
         length = bisect_left(tops, at)
         previous[index] = ends[length - 1] if length else -1
         if length == len(tops):
@@ -88,7 +110,7 @@ def _longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _match_ends(
     original: Sequence[str], made: Sequence[str], matches: list[int], part: tuple[int, int, int, int]
-) -> None:
+) -> Steps[None]:
     """Takes equal tokens from the left, then from the right; compares the middle whole, if it is small."""
     low, high, made_low, made_high = part
     while low < high and made_low < made_high and original[low] == made[made_low]:
@@ -97,7 +119,8 @@ def _match_ends(
     while low < high and made_low < made_high and original[high - 1] == made[made_high - 1]:
         high, made_high = high - 1, made_high - 1
         matches[made_high] = high
-    if (high - low) * (made_high - made_low) <= _SMALL:
+    if 0 < (high - low) * (made_high - made_low) <= _SMALL:
+        yield
         for at, made_at in _longest_common(original[low:high], made[made_low:made_high]):
             matches[made_low + made_at] = low + at
 

@@ -17,10 +17,11 @@ import re
 from bisect import bisect_right
 from typing import Final
 
-from wasm_host.typescript.alignment import align
-from wasm_host.typescript.tokens import Token, tokens_of
+from wasm_host.typescript.alignment import alignment_steps
+from wasm_host.typescript.steps import Steps, at_once
+from wasm_host.typescript.tokens import TOKENS_AT_ONCE, Token, token_steps, tokens_of
 
-__all__ = ["Printed", "lay_out"]
+__all__ = ["Printed", "lay_out", "layout_steps"]
 
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 _NO_NEW_LINE_AFTER: Final = frozenset(("return", "throw", "break", "continue", "yield", "async"))
@@ -32,9 +33,9 @@ _HTML_COMMENTS: Final = ("<!--", "-->")
 class Printed:
     """What the transformer printed: tokens, without comments and without what was wrapped around the program."""
 
-    def __init__(self, text: str, head: int, tail: int) -> None:
-        """Takes `head` tokens off at the beginning, `tail` at the end."""
-        tokens = tokens_of(text)
+    def __init__(self, text: str, head: int, tail: int, tokens: list[Token] | None = None) -> None:
+        """Takes `head` tokens off at the beginning, `tail` at the end; `tokens` are the text's, if known."""
+        tokens = tokens_of(text) if tokens is None else tokens
         self.tokens = tokens[head : len(tokens) - tail]
         self._text = text
 
@@ -47,7 +48,16 @@ class Printed:
 
     def plain(self) -> str:
         """The program as it was printed, without comments."""
-        return "".join(self.gap(index) + token.text for index, token in enumerate(self.tokens)) + "\n"
+        return at_once(self.plain_steps())
+
+    def plain_steps(self) -> Steps[str]:
+        """The same in steps."""
+        parts = []
+        for index, token in enumerate(self.tokens):
+            parts.append(self.gap(index) + token.text)
+            if index % TOKENS_AT_ONCE == TOKENS_AT_ONCE - 1:
+                yield
+        return "".join(parts) + "\n"
 
 
 class _Page:
@@ -80,12 +90,21 @@ class _Page:
 
 def lay_out(source: str, printed: Printed) -> str:
     """The printed program, its tokens where they stand in the source that it was made from."""
-    original = tokens_of(source)
-    matches = align([token.key for token in original], [token.key for token in printed.tokens])
+    return at_once(layout_steps(source, printed))
+
+
+def layout_steps(source: str, printed: Printed) -> Steps[str]:
+    """The same in steps."""
+    original = yield from token_steps(source)
+    keys = yield from _keys(original)
+    printed_keys = yield from _keys(printed.tokens)
+    matches = yield from alignment_steps(keys, printed_keys)
     line_starts = [0, *(end.end() for end in _LINE_END.finditer(source))]
     page = _Page()
     before = -1
     for index, (token, match) in enumerate(zip(printed.tokens, matches, strict=True)):
+        if index % TOKENS_AT_ONCE == TOKENS_AT_ONCE - 1:
+            yield
         spaces = 1 if printed.gap(index) and not _touch(original, before, match) else 0
         if match >= 0:
             start = original[match].start
@@ -99,6 +118,15 @@ def lay_out(source: str, printed: Printed) -> str:
         page.put(spaces, token.text)
         before = match
     return page.text() + "\n"
+
+
+def _keys(tokens: list[Token]) -> Steps[list[str]]:
+    keys = []
+    for token in tokens:
+        keys.append(token.key)
+        if len(keys) % TOKENS_AT_ONCE == 0:
+            yield
+    return keys
 
 
 def _touch(original: list[Token], before: int, match: int) -> bool:

@@ -11,10 +11,11 @@ function), the culprit is the token that rules out the reading which the parser 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from wasm_host.typescript.stripper import Stripper, TypeScriptError
-from wasm_host.typescript.tokens import tokens_of
+from wasm_host.typescript.tokens import start_after
 
 __all__ = ["culprit_of"]
 
@@ -22,7 +23,9 @@ _CONTINUATIONS: Final = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
 """What may follow a healthy beginning: the end, an operand, the end of a statement or a bracket, and so on."""
 
 
-async def culprit_of(stripper: Stripper, head: str, text: str, tail: str, cpu_ms: int) -> tuple[str, int]:
+async def culprit_of(
+    stripper: Stripper, head: str, text: str, tail: str, ends: Sequence[int], cpu_ms: int
+) -> tuple[str, int]:
     """What is wrong with a text that the stripper refuses, and the offset in `text` of the token that is.
 
     Args:
@@ -30,6 +33,7 @@ async def culprit_of(stripper: Stripper, head: str, text: str, tail: str, cpu_ms
         head: what is wrapped around the text, so that it can be read in the form that is meant
         text: the author's
         tail: as head
+        ends: of its tokens
         cpu_ms: for all of it together
 
     Returns:
@@ -40,15 +44,16 @@ async def culprit_of(stripper: Stripper, head: str, text: str, tail: str, cpu_ms
     """
     search = _Search(stripper, head, cpu_ms)
     verdict = await search.verdict(text + tail)
-    tokens = tokens_of(text)
-    healthy, broken = 0, len(tokens) + 1
+    healthy, broken = 0, len(ends) + 1
     while broken - healthy > 1:
         middle = (healthy + broken) // 2
-        if await search.is_broken(text[: tokens[middle - 1].end], verdict):
+        if await search.is_broken(text[: ends[middle - 1]], verdict):
             broken = middle
         else:
             healthy = middle
-    return verdict, tokens[broken - 1].start if broken <= len(tokens) else len(text)
+    if broken > len(ends):
+        return verdict, len(text)
+    return verdict, start_after(text, ends[broken - 2] if broken > 1 else 0)
 
 
 class _Search:

@@ -10,12 +10,18 @@ always for an author's: a mistake costs him columns, see layout.py.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-__all__ = ["Token", "tokens_of"]
+from wasm_host.typescript.steps import Steps
+
+__all__ = ["TOKENS_AT_ONCE", "Token", "end_steps", "start_after", "token_steps", "tokens_of"]
+
+TOKENS_AT_ONCE: Final = 400
+"""Looked at in one step: a millisecond."""
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
@@ -38,12 +44,14 @@ class Token(msgspec.Struct, frozen=True, gc=False):
         return "0" if first.isdigit() or (first == "." and self.text[1:2].isdigit()) else self.text
 
 
-_BETWEEN: Final = re.compile(r"(?:[\s\ufeff]|//[^\n\r\u2028\u2029]*|/\*(?:.*?\*/|.*))*", re.DOTALL)
-_TEMPLATE: Final = r"(?:[^`\\$]|\\.|\$(?!\{))*+(?:`|\$\{)?"
+_BETWEEN: Final = re.compile(
+    r"(?:[\s\ufeff]++|//[^\n\r\u2028\u2029]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+", re.DOTALL
+)
+_TEMPLATE: Final = r"[^`\\$]*+(?:(?:\\.|\$(?!\{))[^`\\$]*+)*+(?:`|\$\{)?"
 _TOKEN: Final = re.compile(
     r"""
-      (?P<word> \#?(?:[\w$\u200c\u200d]|\\u(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]+\}))+ )
-    | (?P<string> "(?:[^"\\\n]|\\.)*+"? | '(?:[^'\\\n]|\\.)*+'? )
+      (?P<word> \#?(?:[\w$\u200c\u200d]++|\\u(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]++\}))++ )
+    | (?P<string> "[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"? | '[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'? )
     | (?P<template> `"""
     + _TEMPLATE
     + r""" )
@@ -57,7 +65,7 @@ _NUMBER: Final = re.compile(
     r"0[xXbBoO][\da-fA-F_]*n?|(?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:[eE][+-]?\d[\d_]*+)?n?"
 )
 _MIDDLE_OF_TEMPLATE: Final = re.compile(r"\}" + _TEMPLATE, re.DOTALL)
-_REGULAR_EXPRESSION: Final = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*+\]?)++(?:/\w*)?")
+_REGULAR_EXPRESSION: Final = re.compile(r"/(?:[^/\\\[\n]++|\\.|\[[^\]\\\n]*+(?:\\.[^\]\\\n]*+)*+\]?)++(?:/\w*+)?")
 
 _BEFORE_A_VALUE: Final = frozenset(
     re.findall(
@@ -74,6 +82,31 @@ _BEFORE_AN_OPERANDLESS: Final = {
 def tokens_of(text: str) -> list[Token]:
     """All tokens in order."""
     return list(_scan(text))
+
+
+def token_steps(text: str) -> Steps[list[Token]]:
+    """The same in steps."""
+    tokens = []
+    for token in _scan(text):
+        tokens.append(token)
+        if len(tokens) % TOKENS_AT_ONCE == 0:
+            yield
+    return tokens
+
+
+def end_steps(text: str) -> Steps[array[int]]:
+    """Where each token ends, in steps: a token for each character takes 4 MB for a megabyte, and no hundred."""
+    ends = array("I")
+    for token in _scan(text):
+        ends.append(token.end)
+        if len(ends) % TOKENS_AT_ONCE == 0:
+            yield
+    return ends
+
+
+def start_after(text: str, at: int) -> int:
+    """Where the next token begins, behind one that ends at `at`."""
+    return _end(_BETWEEN, text, at)
 
 
 def _scan(text: str) -> Iterator[Token]:
@@ -113,7 +146,7 @@ def _token_end(text: str, at: int, value_may_follow: bool, innermost: str) -> tu
     """Where the token at `at` ends, and whether it is an operand."""
     first = text[at]
     if first == "/" and value_may_follow:
-        return _end(_REGULAR_EXPRESSION, text, at) if text[at + 1 : at + 2] not in {"", "\n"} else at + 1, True
+        return max(at + 1, _end(_REGULAR_EXPRESSION, text, at)), True  # one that ends at once is a slash
     if first == "}" and innermost == "`":
         return _end(_MIDDLE_OF_TEMPLATE, text, at), True
     if first.isdecimal() or (first == "." and text[at + 1 : at + 2].isdecimal()):

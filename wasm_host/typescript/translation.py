@@ -17,14 +17,16 @@ from wasm_host.errors import GuestError, LimitExceeded, ProgramError
 from wasm_host.limits import GuestLimits
 from wasm_host.metering import Machine
 from wasm_host.modules import ModuleCache
-from wasm_host.typescript.layout import Printed, lay_out
+from wasm_host.typescript.layout import Printed, layout_steps
 from wasm_host.typescript.location import culprit_of
+from wasm_host.typescript.steps import Steps, in_turns
 from wasm_host.typescript.stripper import Stripper, TypeScriptError
+from wasm_host.typescript.tokens import end_steps, token_steps
 
 __all__ = ["Translation", "Translator"]
 
 _LAID_OUT_CHARACTERS: Final = 128 * 1024
-"""Longer programs run as they were printed: laying out takes Python 4 µs a character, in a thread."""
+"""Longer programs run as they were printed: laying out takes Python 4 µs a character."""
 
 _CACHED_CHARACTERS: Final = 8 * 1024 * 1024
 """Of all translations that are kept; the one used longest ago goes first."""
@@ -62,7 +64,8 @@ class Translator:
 
     def __init__(self, machine: Machine, modules: ModuleCache) -> None:
         self._stripper = Stripper(machine, modules)
-        self._one_at_a_time = trio.CapacityLimiter(1)  # a busy thread costs the event loop 5 ms a turn
+        self._turns = machine.turns
+        self._one_at_a_time = trio.Lock()
         self._cache: OrderedDict[bytes, Translation] = OrderedDict()
         self._cached_characters = 0
 
@@ -105,12 +108,12 @@ class Translator:
         raise await self._refusal(source, cpu_ms)
 
     async def _in_place(self, source: str, text: str, form: _Form, cpu_ms: int) -> Translation:
-        if len(source) > _LAID_OUT_CHARACTERS:
-            plain = await trio.to_thread.run_sync(
-                lambda: _printed(text, form).plain(), limiter=self._one_at_a_time
-            )
-            return Translation(plain, is_in_place=False)
-        laid_out, plain = await trio.to_thread.run_sync(_both, source, text, form, limiter=self._one_at_a_time)
+        async with self._one_at_a_time:  # its tokens take a hundred times the memory of a text
+            printed = await in_turns(_printed_steps(text, form), self._turns)
+            plain = await in_turns(printed.plain_steps(), self._turns)
+            if len(source) > _LAID_OUT_CHARACTERS:
+                return Translation(plain, is_in_place=False)
+            laid_out = await in_turns(layout_steps(source, printed), self._turns)
         try:
             once_more, _ = await self._stripper.strip(form.head + laid_out + form.tail, cpu_ms)
             expected, _ = await self._stripper.strip(form.head + plain + form.tail, cpu_ms)
@@ -122,9 +125,11 @@ class Translator:
     async def _refusal(self, source: str, cpu_ms: int) -> ProgramError:
         """The error that lies furthest in the text: it belongs to the form that understood most of it."""
         verdict, furthest = "not TypeScript in any form of a handler", -1
+        ends = await in_turns(end_steps(source), self._turns)
+        share_ms = cpu_ms // len(_FORMS)
         for form in _FORMS:
             try:
-                message, offset = await culprit_of(self._stripper, form.head, source, form.tail, cpu_ms)
+                message, offset = await culprit_of(self._stripper, form.head, source, form.tail, ends, share_ms)
             except LimitExceeded:
                 continue  # it has no place then, and that is said by saying none
             if offset > furthest:
@@ -138,18 +143,14 @@ class Translator:
         return ProgramError(GuestError("SyntaxError", verdict), line, column)
 
 
-def _printed(text: str, form: _Form) -> Printed:
-    printed = Printed(text, form.head_tokens, form.tail_tokens)
+def _printed_steps(text: str, form: _Form) -> Steps[Printed]:
+    all_tokens = yield from token_steps(text)
+    printed = Printed(text, form.head_tokens, form.tail_tokens, all_tokens)
     tokens = [token.text for token in printed.tokens]
     is_script = (
         tokens[-4:] == [*_ONLY_A_MODULE_BY_ITS_TYPES] and tokens.count("export") == 1 and "import" not in tokens
     )
-    return Printed(text, 0, 4) if is_script else printed
-
-
-def _both(source: str, text: str, form: _Form) -> tuple[str, str]:
-    printed = _printed(text, form)
-    return lay_out(source, printed), printed.plain()
+    return Printed(text, 0, 4, all_tokens) if is_script else printed
 
 
 def _refused(message: str) -> ProgramError:

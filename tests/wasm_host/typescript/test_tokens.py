@@ -1,10 +1,13 @@
 """Tokens of JavaScript and TypeScript."""
 
+import time
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wasm_host.typescript.tokens import tokens_of
+from wasm_host.typescript.steps import at_once
+from wasm_host.typescript.tokens import TOKENS_AT_ONCE, end_steps, start_after, token_steps, tokens_of
 
 CASES = {
     "let a=1": ["let", "a", "=", "1"],
@@ -39,6 +42,8 @@ def test_a_text_is_cut_into_its_tokens(text: str) -> None:
     assert [token.text for token in tokens_of(text)] == CASES[text]
 
 
+@example("/\\")
+@example("a = /[")
 @given(st.text(alphabet="ab1.+-*/=<>!?'\"`$\\{}()[];, \n\t#é変\u2028\ufeff\x00"))
 def test_any_text_is_its_tokens_and_what_lies_between(text: str) -> None:
     """Tokens stand where they say, in order, and only spaces and comments lie between them."""
@@ -64,3 +69,34 @@ def test_time_grows_with_the_length_only(piece: str) -> None:
     """A quarter of a megabyte of any opening, never closed, is cut within the test's time."""
     text = piece * (250_000 // len(piece))
     assert sum(token.end - token.start for token in tokens_of(text)) <= len(text)
+
+
+@given(st.text(alphabet="ab1.+-*/=<>!?'\"`$\\{}()[];, \n\t#"))
+def test_ends_alone_tell_where_tokens_are(text: str) -> None:
+    """Whoever keeps the ends only finds each beginning again."""
+    tokens = tokens_of(text)
+    ends = at_once(end_steps(text))
+    assert list(ends) == [token.end for token in tokens]
+    starts = [start_after(text, end) for end in [0, *ends[:-1]]] if tokens else []
+    assert starts == [token.start for token in tokens]
+
+
+def test_tokens_are_cut_in_steps() -> None:
+    """A long text is so many steps, and each is short."""
+    text = ";" * (10 * TOKENS_AT_ONCE)
+    assert sum(1 for _ in token_steps(text)) == sum(1 for _ in end_steps(text)) == 10
+    assert at_once(token_steps(text)) == tokens_of(text)
+
+
+@pytest.mark.parametrize("piece", ["'", '"', "`", "/* ", "// ", "a", "/", "   ", "/["])
+@pytest.mark.parametrize("inner", ["x", "\\'", "*", "$"])
+def test_one_long_token_takes_no_long_step(piece: str, inner: str) -> None:
+    """A megabyte that is one token, or one space, is passed over in a few milliseconds."""
+    text = f"a = {piece}{inner * (1_000_000 // len(inner))}"
+    began = time.thread_time()
+    steps, taken = end_steps(text), []
+    for _ in steps:
+        taken.append(time.thread_time() - began)
+        began = time.thread_time()
+    taken.append(time.thread_time() - began)
+    assert max(taken) < 0.08
