@@ -106,7 +106,7 @@ class Instance:
                 outcome = await handler.initialize()
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
                 outcome = Outcome(error=handler_error(error))
-            await self.log_all(outcome.logs)
+            await self.outlet.log_all(outcome.logs)
             if outcome.error is not None:
                 self._count_error(outcome.error)
                 self._state = "failed"
@@ -258,7 +258,7 @@ class Instance:
         lane = batch[0].lane
         for index, message, outcome in zip(range(len(outcomes)), batch, outcomes, strict=False):
             if outcome.logs or len(waiting) > _EFFECTS_AT_ONCE:
-                await self.log_all(outcome.logs)
+                await self.outlet.log_all(outcome.logs)
                 if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
                     await self.outlet.emit_several(waiting, batch[first:index], outcomes[first:index])
                     waiting, first = [], index
@@ -320,7 +320,7 @@ class Instance:
 
     async def _give_out(self, outcome: Outcome) -> None:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
-        await self.log_all(outcome.logs)
+        await self.outlet.log_all(outcome.logs)
         if self.keeping is not None:
             self.keeping.lend()
         if outcome.error is None:
@@ -382,7 +382,7 @@ class Instance:
             (outcome,) = await self._invoke(handler, [message])
             self.counters.retries += 1
             self._circuit.counters.processed -= 1
-            await self.log_all(outcome.logs)
+            await self.outlet.log_all(outcome.logs)
             if outcome.error is None:
                 await self.outlet.emit_all(outcome, message)
                 return None
@@ -393,13 +393,6 @@ class Instance:
     def _count_error(self, error: HandlerError) -> None:
         self.counters.errors += 1
         self._circuit.report_failure(self.node, error)
-
-    async def log_all(self, lines: Sequence[LogLine]) -> None:
-        """Report what the handler has logged, with a look at other tasks where that is much."""
-        for start in range(0, len(lines), _EFFECTS_AT_ONCE):
-            if start:
-                await trio.lowlevel.checkpoint()
-            self.log(lines[start : start + _EFFECTS_AT_ONCE])
 
     def log(self, lines: Sequence[LogLine]) -> None:
         """Report what the handler has logged."""

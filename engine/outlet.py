@@ -10,13 +10,14 @@ import trio
 
 from engine.circuit import Circuit
 from engine.failure import UnsentError, find_oversize, unsent_error
-from engine.handler import Emission, HandlerError, Message, Outcome
+from engine.handler import Emission, HandlerError, LogLine, Message, Outcome
 from engine.lanes import CANONICAL, runs
 from engine.metrics import InstanceCounters
 from engine.routing import CompiledNode
 
 _AT_ONCE = 1_000
-"""Emissions that are sent without a look at other tasks: a millisecond. More than a batch of small ones has."""
+"""Emissions that are sent, and lines that are logged, without a look at other tasks: a millisecond or two. More than
+a batch of small ones has."""
 
 CAUSELESS = Message(0, b"null")
 """What stands for the message where an instance gives something out by itself."""
@@ -105,6 +106,13 @@ class Outlet:
         """Let emissions leave that were counted elsewhere, in the lane of the message that they derive from."""
         await self.emit_all(Outcome(emissions), message)
         self._counters.emitted -= len(emissions)
+
+    async def log_all(self, lines: Sequence[LogLine]) -> None:
+        """Report what the node has logged, with a look at other tasks where that is much."""
+        for index, line in enumerate(lines):
+            self._circuit.log(self._node, line)
+            if index % _AT_ONCE == _AT_ONCE - 1:
+                await trio.lowlevel.checkpoint()
 
 
 def _find_sender(outcomes: Sequence[Outcome], sent: int) -> tuple[int, int]:

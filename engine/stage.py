@@ -200,7 +200,7 @@ class Stage:
         seen = 0
         for step in passage.steps:
             member, lane = self._members[step.program], lanes[step.program]
-            await member.log_all(step.logs)
+            await member.outlet.log_all(step.logs)
             if step.error is None:
                 await member.outlet.emit_alone(step.emissions, Message(0, b"null", lane=lane))
             else:
@@ -233,7 +233,7 @@ class Stage:
                 if circuit.call_observers:
                     heard.setdefault(at, []).append((message, Outcome(step.emissions, step.logs, step.error)))
                 circuit.report_invocations(member.node, (message,))
-                await member.log_all(step.logs)
+                await member.outlet.log_all(step.logs)
                 if step.error is not None:
                     await member.handle_failure(message, step.error)
                 for port, value in step.emissions:

@@ -30,7 +30,7 @@ def at_once(steps: Steps[T]) -> T:
 async def in_turns(steps: Steps[T], turns: Turns) -> T:
     """The result; each step is taken in turn with all guests that run for long."""
     while True:
-        async with turns:
+        async with turns.of(""):
             try:
                 next(steps)
             except StopIteration as end:
