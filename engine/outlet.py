@@ -16,8 +16,8 @@ from engine.metrics import InstanceCounters
 from engine.routing import CompiledNode
 
 _AT_ONCE = 1_000
-"""Emissions that are sent, and lines that are logged, without a look at other tasks: a millisecond or two. More than
-a batch of small ones has."""
+"""Emissions that are sent, and lines that are logged, without a look at other tasks: a millisecond or two. More
+than a batch of small ones has."""
 
 CAUSELESS = Message(0, b"null")
 """What stands for the message where an instance gives something out by itself."""

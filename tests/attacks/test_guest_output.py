@@ -2,11 +2,13 @@
 
 import pytest
 
+from tests.attacks.modules import attacker, hostile_text, record, status
 from tests.attacks.steps import measured_steps
 from tests.wasm_host.sandboxes import opened, process
+from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 
-LONG_STEP_SECONDS = 0.02
+LONG_STEP_SECONDS = 0.05
 """Of the processor's time. What is done here in one step takes a millisecond or two on an idle machine."""
 
 ROOMY = GuestLimits(
@@ -28,7 +30,7 @@ LARGE = {
     "100,000 values": "for (let i = 0; i < 1e5; i++) ctx.emit('out', i)",
     "10,000 log lines": "for (let i = 0; i < 1e4; i++) ctx.log('info', 'a line', {i})",
     "a state of 12 MB": "ctx.setState('a', 'x'.repeat(12e6))",
-    "a state of 50,000 keys": "for (let i = 0; i < 5e4; i++) ctx.setState('key' + i, i)",
+    "a state of 30,000 keys": "for (let i = 0; i < 3e4; i++) ctx.setState('key' + i, i)",
 }
 
 
@@ -94,3 +96,56 @@ async def test_a_state_of_12_mb_comes_back_in_many_steps() -> None:
         assert spun.error is not None
         assert effects.emissions == [(0, b"12000000")]
         assert steps.longest_seconds < LONG_STEP_SECONDS, steps.where
+
+
+async def test_a_value_of_33_mb_is_copied_and_checked_in_many_steps() -> None:
+    """One text of sixteen million numbers, of a module that has nothing else to do."""
+    at, numbers = 65_536, 1 << 25
+    length = 1 + numbers + 2
+    head = int.from_bytes(record(1)[:4] + length.to_bytes(4, "little"), "little")
+    body = f"""(drop (memory.grow (i32.const 600)))
+        (i64.store (i32.const {at - 8}) (i64.const {head}))
+        (i32.store8 (i32.const {at}) (i32.const {ord("[")}))
+        (i32.store16 (i32.const {at + 1}) (i32.const {int.from_bytes(b"1,", "little")}))
+        (local.set $i (i32.const 2))
+        (loop (memory.copy (i32.add (i32.const {at + 1}) (local.get $i)) (i32.const {at + 1}) (local.get $i))
+            (local.set $i (i32.shl (local.get $i) (i32.const 1)))
+            (br_if 0 (i32.lt_u (local.get $i) (i32.const {numbers}))))
+        (i32.store16 (i32.const {at + 1 + numbers}) (i32.const {int.from_bytes(b"1]", "little")}))
+        {status(at - 8, length + 8, 1)}"""
+    async with open_host() as host:
+        sandbox = attacker(hostile_text(body), ROOMY)(host)
+        await sandbox.open()
+        with measured_steps() as steps:
+            (effects,) = await sandbox.process([(0, b"1")])
+        assert effects.error is None
+        ((_, value),) = effects.emissions
+        assert len(value) == length
+        assert value[:5] + value[-5:] == b"[1,1,1,1]"[:5] + b",1,1]"
+        sandbox.discard()
+    assert steps.longest_seconds < LONG_STEP_SECONDS, steps.where
+
+
+WRONG = {
+    "no JSON, at its end": (b"x", "not JSON"),
+    "nested too deeply": (b"[", "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("byte", "says"), WRONG.values(), ids=WRONG)
+async def test_a_long_value_that_is_wrong_is_refused(byte: bytes, says: str) -> None:
+    """A value that is too long for a window is checked as any other; the guest that wrote it is destroyed."""
+    at, length = 65_536, 3_000_000
+    head = int.from_bytes(record(1)[:4] + length.to_bytes(4, "little"), "little")
+    body = f"""(drop (memory.grow (i32.const 100)))
+        (memory.fill (i32.const {at}) (i32.const {byte[0]}) (i32.const {length}))
+        (i64.store (i32.const {at - 8}) (i64.const {head}))
+        {status(at - 8, length + 8, 1)}"""
+    async with open_host() as host:
+        sandbox = attacker(hostile_text(body), ROOMY)(host)
+        await sandbox.open()
+        (effects,) = await sandbox.process([(0, b"1")])
+        assert effects.error is not None
+        assert says in effects.error.message
+        assert sandbox.statistics().restarts == 1
+        sandbox.discard()

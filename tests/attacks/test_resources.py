@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from tests.attacks.arena import SMALL, STILL_HERE, Attack, Fails, assault
+from tests.wasm_host.sandboxes import process_all
 from wasm_host.host import open_host
 from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
@@ -157,7 +158,7 @@ async def test_a_batch_of_floods_leaves_the_event_loop_to_others() -> None:
         sandbox = host.sandbox(Program("handler", source))
         await sandbox.open()
         nursery.start_soon(count_passes)
-        results = await sandbox.process([(0, STILL_HERE)] * 64)
+        results = await process_all(sandbox, [(0, STILL_HERE)] * 64)
         nursery.cancel_scope.cancel()
         assert sum(len(effects.emissions) for effects in results) == 640_000
         assert sandbox.statistics().calls >= 64 + 6, "the batch came back in one piece"

@@ -1,6 +1,6 @@
 """Ways to have a sandbox, or a guest of one's own making, in a test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -38,7 +38,15 @@ async def opened(source: str, mode: Mode = "handler", **options: Any) -> AsyncIt
 async def run(source: str, *values: bytes, mode: Mode = "handler", **options: Any) -> list[Effects]:
     """The effects of values that arrive in one batch on the first input."""
     async with opened(source, mode, **options) as sandbox:
-        return await sandbox.process([(0, value) for value in values])
+        return await process_all(sandbox, [(0, value) for value in values])
+
+
+async def process_all(sandbox: Sandbox, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
+    """The effects of all messages, in however many parts they are handed over."""
+    results: list[Effects] = []
+    while len(results) < len(batch):
+        results += await sandbox.process(batch[len(results) :])
+    return results
 
 
 async def process(body: str, *values: bytes, **options: Any) -> list[Effects]:
