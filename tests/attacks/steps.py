@@ -58,5 +58,6 @@ def measured_steps() -> Iterator[Steps]:
     try:
         yield steps
     finally:
+        steps.after_task_step(trio.lowlevel.current_task())  # as far as the present one has come
         gc.callbacks.remove(steps.collected)
         trio.lowlevel.remove_instrument(steps)
