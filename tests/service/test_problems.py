@@ -28,6 +28,7 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.ComponentBuiltInError: (errors.ComponentBuiltInError("c"), 409),
     errors.ComponentInUseError: (errors.ComponentInUseError("c", ["g"]), 409),
     errors.TooManyExecutionsError: (errors.TooManyExecutionsError(100), 409),
+    errors.WorkersBusyError: (errors.WorkersBusyError("Too much waits"), 429),
     errors.InboxFullError: (errors.InboxFullError("n", 5.0), 429),
     errors.HeldQueueFullError: (errors.HeldQueueFullError("e", 10_000), 429),
     EventOverloadError: (EventOverloadError("No room"), 429),
