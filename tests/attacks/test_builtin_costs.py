@@ -29,6 +29,7 @@ from engine.handler import Outcome
 from proto.codec import encode
 from tests.attacks.steps import measured_steps
 from tests.engine.builtin.harness import driven
+from tests.service.serving import open_service, single
 
 WORK_SECONDS = 3.0
 """Of one message or batch, on a slow machine; before the bounds were there it was 40 s and more."""
@@ -183,3 +184,28 @@ async def test_a_batch_of_expensive_messages_is_handled_in_turns(
             await trio.lowlevel.checkpoint()
         assert all(isinstance(outcome, Outcome) for outcome in outcomes)
         assert steps.longest_seconds < STEP_SECONDS
+
+
+WIRED: dict[str, tuple[str, dict[str, Any], bytes]] = {
+    "map": ("symbia.transform.map", {"mapping": JOINED}, BROAD),
+    "arithmetic": ("symbia.compute.arithmetic", {"expression": SUM}, VERY_BROAD),
+    "filter": ("symbia.logic.filter", {"field": LONG_PATH, "op": "exists"}, DEEP),
+    "say": ("symbia.routine.say", {"content": placeholders(*NAMES[:200])}, VERY_BROAD),
+}
+
+
+@pytest.mark.parametrize(("component", "config", "value"), WIRED.values(), ids=WIRED)
+async def test_nobody_waits_for_a_message_that_came_over_the_wire(
+    component: str, config: dict[str, Any], value: bytes
+) -> None:
+    """From the socket to the error port or the output, through a real service, no step is long."""
+    async with open_service() as service:
+        execution_id = await service.start(single(component, config=config, onError="continue"))
+        port = "input" if "routine" in component else "in"
+        body = b'{"nodeId":"only","port":"%s","value":%s}' % (port.encode(), value)
+        with measured_steps() as steps:
+            path = f"/api/executions/{execution_id}/inject?wait=20000"
+            reply = await service.client.post(path, content=body, headers={"content-type": "application/json"})
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["drained"] is True
+        assert steps.longest_seconds < STEP_SECONDS, steps.where
