@@ -27,9 +27,9 @@ from typing import Any
 import msgspec
 import trio
 
-from wasm_host.guest import Guest
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.javascript import Program
+from wasm_host.metering import MeteredStore
 from wasm_host.sandbox import Sandbox
 
 MESSAGES = 64
@@ -69,14 +69,14 @@ _WORKERS = trio.CapacityLimiter(1)
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Long calls in so many worker threads; none is how the product is."""
-    before = Guest._run_in_turns  # noqa: SLF001  the very seam that is in question, here and below
+    before = MeteredStore._run_in_turns  # noqa: SLF001  the very seam that is in question, here and below
     if count:
         _WORKERS.total_tokens = count
-        Guest._run_in_turns = in_thread  # type: ignore[method-assign] # noqa: SLF001
+        MeteredStore._run_in_turns = in_thread  # type: ignore[method-assign] # noqa: SLF001
     try:
         yield
     finally:
-        Guest._run_in_turns = before  # type: ignore[method-assign] # noqa: SLF001
+        MeteredStore._run_in_turns = before  # type: ignore[method-assign] # noqa: SLF001
 
 
 async def measure(host: SandboxHost, guests: int, loops: int, seconds: float) -> Figures:
