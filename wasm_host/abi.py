@@ -178,16 +178,14 @@ class OutputReader:
     __slots__ = (
         *("_at", "_base", "_closed", "_data", "_length", "_dropped", "_emissions", "_emitted_bytes", "_error"),
         *("_inputs", "_is_cut", "_limits", "_log_bytes", "_logs", "_output_count", "_state", "_violation"),
+        "_whole",
     )
 
     def __init__(
         self, data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits, length: int = 0
     ) -> None:
-        self._data = data
-        self._base = 0
         self._length = length or len(data)
-        self._at = 0
-        self._is_cut = False
+        self.go_on(0, data)
         self._inputs = inputs
         self._output_count = output_count
         self._limits = limits
@@ -203,7 +201,7 @@ class OutputReader:
 
     def read(self, bytes_at_least: int = 2**32) -> bool:
         """Reads so much more of what it was given, to the end of a record; True when that is all."""
-        whole = self._whole_bytes()
+        whole = self._whole
         try:
             self._read(min(whole, self._at + bytes_at_least))
         except _UNREADABLE as wrong:
@@ -211,11 +209,6 @@ class OutputReader:
         except GuestFault as wrong:
             self._violation = wrong
         return self._violation is not None or self._at >= whole or self._is_cut
-
-    def _whole_bytes(self) -> int:
-        """Up to where records may begin: not where even the head of one would be cut off by the window."""
-        size = len(self._data)
-        return size if self._base + size >= self._length else max(0, size - RECORD.size + 1)
 
     @property
     def next_at(self) -> int:
@@ -225,6 +218,9 @@ class OutputReader:
     def go_on(self, base: int, data: bytes) -> None:
         """Takes the next window, which begins with a record, at `base` in the stream."""
         self._base, self._data, self._at, self._is_cut = base, data, 0, False
+        # Up to where records may begin: not where even the head of one would be cut off by the window.
+        is_last = base + len(data) >= self._length
+        self._whole = len(data) if is_last else max(0, len(data) - RECORD.size + 1)
 
     def take_long(self, record: Record, payload: bytes) -> None:
         """Takes a record that is longer than a window, and whose JSON was checked: the next one."""

@@ -114,9 +114,12 @@ class Chain:
         except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
             self.dissolve()
             raise
-        if not await self._keep(passage):
-            self.dissolve()
-            return None
+        for step in passage.steps:
+            if step.state:
+                if await self._keep(passage):
+                    break
+                self.dissolve()
+                return None
         return passage
 
     async def _keep(self, passage: Passage) -> bool:

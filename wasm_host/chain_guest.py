@@ -12,7 +12,7 @@ from wasm_host.abi import Effects
 from wasm_host.chain_abi import ChainReader, Message, Passage, Place
 from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
 from wasm_host.guest import KEPT_INPUT_BYTES, Guest, Opened
-from wasm_host.guest_output import read_rest, window
+from wasm_host.guest_output import READ_AT_ONCE_BYTES, read_rest, window
 from wasm_host.limits import GuestLimits
 from wasm_host.metering import BetweenSlices, GuestUse, Machine
 
@@ -108,7 +108,9 @@ class ChainGuest(Guest):
         if length > self._output_bytes_at_most:
             most = self._output_bytes_at_most
             raise OutputLimitExceeded(f"one call wrote {length:,} bytes", "output_bytes", most)
-        data = window(self._instance, address, length)
+        data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
+        if data is None:
+            data = window(self._instance, address, length)
         steps, at = begun = chain_abi.read_plain(data, self._places, traced=traced)
         pending: list[Message] = []
         if at < length:

@@ -231,9 +231,11 @@ class Guest(MeteredStore):
                 self._limits.output_bytes,
             )
         self.output_bytes = length
-        data = window(self._instance, address, length)
+        data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
+        if data is None:
+            data = window(self._instance, address, length)
         reader = abi.OutputReader(data, values, self._output_count, self._limits, length)
-        if not reader.read(READ_AT_ONCE_BYTES) or reader.next_at < length:
+        if not reader.read(READ_AT_ONCE_BYTES) or length > READ_AT_ONCE_BYTES:
             await read_rest(self._machine.checker, self._instance, address, length, reader)
         output = reader.output()
         if not output.violation and closed != len(output.closed):

@@ -21,7 +21,7 @@ from wasm_host import capi
 __all__ = ["FREE_BYTES", "GuestMemory", "Undertaker", "resident_bytes"]
 
 FREE_BYTES: Final = 2 * 1024 * 1024
-"""Of each guest, and not counted: an idle one of JavaScript has 1.2 MB, of which 0.3 MB are resident. How many
+"""Of each guest, and not counted: an idle one of JavaScript has 1.7 MB, of which 0.3 MB are resident. How many
 there may be is bounded by itself."""
 
 _AT_ONCE_BYTES: Final = 4 * 1024 * 1024

@@ -26,7 +26,7 @@ from wasm_host.errors import (
     StackLimitExceeded,
     WallTimeExceeded,
 )
-from wasm_host.guest_memory import FREE_BYTES, GuestMemory, Undertaker
+from wasm_host.guest_memory import FREE_BYTES, GuestMemory, Undertaker, resident_bytes
 from wasm_host.guest_output import JsonChecker
 from wasm_host.limits import GuestLimits
 
@@ -36,6 +36,12 @@ BetweenSlices = Callable[[], Awaitable[None]]
 
 _SLICE_COSTS_AT_LEAST_MS: Final = 0.5
 """However little of it a guest got: a budget must come to an end on the busiest machine."""
+
+_UNCOUNTED_SECONDS: Final = 0.00002
+"""A call that is this short costs the event loop less than what is around it."""
+
+_DEEP_STACK_BYTES: Final = 512 * 1024
+"""A call with more stack than that is not merely what happens to run when there is no memory left."""
 
 
 class Machine(NamedTuple):
@@ -105,6 +111,8 @@ class MeteredStore:
         self._status_at = 0
         self._counted_bytes = 0  # of its memory, by the host's GuestMemory
         self._seen_bytes = 0
+        self._limited_at = -1
+        self._touched_bytes = 0  # by the call under way, of any memory; looked at where that may be much
         self._most_memory_bytes = self._memory_limit_bytes = limits.memory_bytes
         self._store: capi.Store | None = None
         machine.census.admit(use, instances)
@@ -152,7 +160,7 @@ class MeteredStore:
 
     def _out_of_memory(self) -> MemoryLimitExceeded:
         memory, limit = self._machine.memory, self._limits.memory_bytes
-        if self._memory_limit_bytes == self._most_memory_bytes:
+        if self._memory_limit_bytes == self._most_memory_bytes and memory.room_bytes(self._use.owner):
             return MemoryLimitExceeded(
                 f"more memory than a guest may have: {limit:,} bytes", "memory_bytes", limit
             )
@@ -174,9 +182,11 @@ class MeteredStore:
         """Runs a call to its end. Raises GuestFault; on any exception the call is gone and the guest unusable."""
         use, memory = self._use, self._machine.memory
         use.calls += 1
-        if memory.used_bytes + self._most_memory_bytes > memory.least_bytes:
+        used = memory.used_bytes
+        if used != self._limited_at and used + self._most_memory_bytes > memory.least_bytes:
             self._limit_memory()
         try:
+            self._touched_bytes = 0
             if (use.is_slow and not is_short) or not self._is_done_at_once(pending, is_short=is_short):
                 await self._run_in_turns(pending, count, cpu_ms or self._limits.cpu_ms)
             return pending.result()
@@ -196,26 +206,47 @@ class MeteredStore:
         if not turns.lets_begin(SHORT_CALLS if is_short else use.short_calls):
             return False
         before = use.cpu_seconds
+        resident = 0 if use.short_calls >= SHORT_CALLS or is_short else resident_bytes()
         done = self._slice(pending)
-        turns.note(use.cpu_seconds - before, is_over=done)
+        took = use.cpu_seconds - before
+        self._touched_bytes = resident_bytes() - resident if resident and not done else 0
+        if took > _UNCOUNTED_SECONDS:
+            turns.note(took, is_over=done)
         use.short_calls = use.short_calls + 1 if done else 0
         return done
 
     def _limit_memory(self) -> None:
         """Lowers the memory's limit to what is left for the guests of its owner, or raises it again."""
-        room = self._machine.memory.room_bytes(self._use.owner)
+        memory = self._machine.memory
+        self._limited_at = memory.used_bytes
+        room = memory.room_bytes(self._use.owner)
         limit = min(self._most_memory_bytes, max(self._seen_bytes, FREE_BYTES) + room)
         if limit != self._memory_limit_bytes and self._store is not None:
             self._memory_limit_bytes = limit
             self._store.limit_memory(limit)
 
-    def _count_memory(self, size_bytes: int) -> None:
-        """Counts what the memory has grown to."""
+    def _count_memory(self, size_bytes: int, stack_bytes: int = 0) -> None:
+        """Counts what the memory has grown to, and the stack of a call that has not ended."""
         self._seen_bytes = size_bytes
-        counted = max(0, size_bytes - FREE_BYTES)
+        counted = max(0, size_bytes - FREE_BYTES) + stack_bytes
         if counted != self._counted_bytes:
             self._machine.memory.add(self._use.owner, counted - self._counted_bytes)
             self._counted_bytes = counted
+
+    def _count_running(self) -> None:
+        """Counts what a guest has whose call has not ended, its stack included: what the process has grown by
+        while the call ran, and is not in the guest's memory. Raises MemoryLimitExceeded.
+        """
+        size = self._instance.memory_bytes()
+        stack = min(max(0, self._touched_bytes - max(0, size - FREE_BYTES)), capi.WASM_STACK_BYTES)
+        self._count_memory(size, stack)
+        memory = self._machine.memory
+        if (
+            stack > FREE_BYTES
+            and memory.used_bytes > memory.least_bytes
+            and not memory.room_bytes(self._use.owner)
+        ):
+            raise self._out_of_memory()
 
     def _slice(self, pending: capi.Pending) -> bool:
         """Lets the guest run until it is done (True) or its slice is over (False)."""
@@ -245,14 +276,17 @@ class MeteredStore:
             async with machine.turns.of(use.owner):
                 if machine.memory.used_bytes + self._most_memory_bytes > machine.memory.least_bytes:
                     self._limit_memory()
-                began = time.thread_time()
+                began, resident = time.thread_time(), resident_bytes()
                 done = self._slice(pending)
+                self._touched_bytes += resident_bytes() - resident
                 spent_ms += max(_SLICE_COSTS_AT_LEAST_MS, (time.thread_time() - began) * 1000)
             if done:
+                if self._status_at:
+                    self._count_memory(self._instance.memory_bytes())
                 return
             use.is_slow = True
             if self._status_at:
-                self._count_memory(self._instance.memory_bytes())
+                self._count_running()
             closed_now = self._closed_messages(closed, count)
             if closed_now != closed:
                 closed, spent_ms, started, frozen = closed_now, 0.0, trio.current_time(), 0.0

@@ -337,7 +337,7 @@ class Sandbox:
         One whose write was refused believes otherwise, so what it did afterwards is void, and goes to another.
         """
         for index, effects in enumerate(closed):
-            if not await self._keep(effects):
+            if effects.state and not await self._keep(effects):
                 return closed[: index + 1], False
         return closed, True
 

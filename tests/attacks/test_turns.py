@@ -175,3 +175,33 @@ async def test_a_large_guest_is_freed_in_many_steps() -> None:
     assert steps.longest_seconds < LONG_STEP_SECONDS, steps.where
     assert steps.taken > 40
     assert host._machine.memory.used_bytes == 0
+
+
+DEEP = """
+    const deeper = (n) => JSON.stringify({ toJSON() { return n > 0 ? deeper(n - 1) : hold() } });
+    const hold = () => { for (;;) {} };
+    const reach = (n) => { try { deeper(n) } catch (error) { reach(n - 5) } };
+    reach(1000);"""
+
+
+async def test_the_stacks_of_calls_under_way_count_too() -> None:
+    """Guests that recurse deeply and then compute without end have megabytes of stack each, which count."""
+    limits = GuestLimits(cpu_ms=300)
+    async with open_host(memory_bytes=4 * MEBIBYTE, owner_memory_bytes=4 * MEBIBYTE) as host:
+        sandboxes = await _opened(host, DEEP, 10, limits)
+        errors = []
+
+        async def attack(sandbox: Sandbox) -> None:
+            (effects,) = await sandbox.process([(0, b"1")])
+            assert effects.error is not None
+            errors.append(effects.error.name)
+
+        async with trio.open_nursery() as nursery:
+            for sandbox in sandboxes:
+                nursery.start_soon(attack, sandbox)
+        assert set(errors) == {"MemoryLimitExceeded", "CpuLimitExceeded"}
+        for sandbox in sandboxes:
+            assert (await sandbox.process([(0, STILL_HERE)]))[0].emissions == YES
+        assert host._machine.memory.used_bytes == 0
+        for sandbox in sandboxes:
+            sandbox.discard()

@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+import trio.testing
 import wasmtime
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,7 +111,7 @@ async def test_the_undertaker_frees_what_is_large_later() -> None:
     with a_machine() as machine:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(undertaker.run)
-            await trio.lowlevel.checkpoint()
+            await trio.testing.wait_all_tasks_blocked()
             memory.add("me", 12 * MEBIBYTE)
             undertaker.take(_store(machine), "me", 11 * MEBIBYTE)
             undertaker.take(_store(machine), "me", MEBIBYTE)
