@@ -44,7 +44,7 @@ from workers.pool import Pool, open_pool
 EXECUTION_BYTES = 32 * 1024
 """What an execution takes beside its nodes."""
 
-NODE_BYTES = 16 * 1024
+NODE_BYTES = 11 * 1024
 """What each of its nodes takes, whatever it does: 8 kB were measured; the rest pays for the small messages that
 may always wait before it, and for what it may have in hand."""
 

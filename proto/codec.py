@@ -33,6 +33,13 @@ class TooManyElementsError(MalformedJsonError):
         )
 
 
+class TooManyItemsError(MalformedJsonError):
+    """The JSON lists more values than are taken at once; the message names both numbers."""
+
+    def __init__(self, items: int, max_items: int) -> None:
+        super().__init__(f"This list has {items} values; {max_items} are allowed here")
+
+
 def encode(value: object) -> bytes:
     """JSON text of any value made of structs, builtins and ``msgspec.Raw``."""
     return _encoder.encode(value)

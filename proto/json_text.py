@@ -20,6 +20,8 @@ On text that is no JSON, the figures hold for what comes before its first mistak
 goes; they may be too high for the rest, never too low.
 """
 
+import re
+
 import msgspec
 
 MAX_DEPTH = 200
@@ -43,6 +45,12 @@ _COMMA = b","
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 _AS_SQUARE_AND_ZERO = bytes.maketrans(b"{}" + _DIGITS, b"[]" + b"0" * len(_DIGITS))
 _LONG_NUMBER = b"0" * LONG_NUMBER_DIGITS
+_INNERMOST = re.compile(rb"\[,*\]")
+_RUNS = re.compile(rb"\[+|\]+|,+")
+_COMMA_BYTE = _COMMA[0]
+_OPENING_BYTE = b"["[0]
+_COUNTED_BRACKETS = 1_000
+"""Brackets without a partner in their chunk that are looked at one by one; JSON as people send it leaves a few."""
 
 
 class Weight(msgspec.Struct, frozen=True):
@@ -60,6 +68,34 @@ class Weight(msgspec.Struct, frozen=True):
     has_long_numbers: bool = False
 
 
+class _Outside:
+    """Takes out of a text, chunk by chunk, the brackets and commas that stand outside of strings.
+
+    Args:
+        keeps_digits: whether digits are taken, too; all of them become zeros.
+    """
+
+    def __init__(self, *, keeps_digits: bool = False) -> None:
+        self._keeps_digits = keeps_digits
+        self._in_string = False
+        self._escape = b""
+
+    def take(self, chunk: bytes) -> bytes:
+        """The brackets of the next chunk, as square ones, and its commas."""
+        if self._escape or b"\\" in chunk:
+            chunk = (self._escape + chunk).replace(b"\\\\", b"")
+            self._escape = b"\\" if chunk.endswith(b"\\") else b""
+            chunk = chunk.replace(b'\\"', b"")
+        if self._keeps_digits:
+            chunk = chunk.translate(_AS_SQUARE_AND_ZERO, _REST_BUT_DIGITS)
+        else:
+            chunk = chunk.translate(_AS_SQUARE, _REST)
+        pieces = chunk.replace(b'""', b"").split(b'"')
+        outside = b"".join(pieces[self._in_string :: 2])
+        self._in_string ^= not len(pieces) % 2
+        return outside
+
+
 class Scanner:
     """Weighs a text that comes in pieces. However they are cut, the weight is that of the whole.
 
@@ -75,8 +111,7 @@ class Scanner:
         self._elements = 0
         self._open = 0
         self._deepest = 0
-        self._in_string = False
-        self._escape = b""
+        self._outside = _Outside(keeps_digits=measures_numbers)
 
     @property
     def weight(self) -> Weight:
@@ -93,7 +128,7 @@ class Scanner:
 
     def _take(self, chunk: bytes) -> None:
         self._bytes += len(chunk)
-        outside = self._outside(chunk)
+        outside = self._outside.take(chunk)
         if self._measures_numbers:
             outside = self._without_numbers(outside)
         commas = outside.count(_COMMA)
@@ -101,21 +136,6 @@ class Scanner:
         openings = brackets.count(b"[")
         self._elements += commas + openings
         self._descend(brackets, openings)
-
-    def _outside(self, chunk: bytes) -> bytes:
-        """The brackets, as square ones, and commas of a chunk that stand outside of strings."""
-        if self._escape or b"\\" in chunk:
-            chunk = (self._escape + chunk).replace(b"\\\\", b"")
-            self._escape = b"\\" if chunk.endswith(b"\\") else b""
-            chunk = chunk.replace(b'\\"', b"")
-        if self._measures_numbers:
-            chunk = chunk.translate(_AS_SQUARE_AND_ZERO, _REST_BUT_DIGITS)
-        else:
-            chunk = chunk.translate(_AS_SQUARE, _REST)
-        pieces = chunk.replace(b'""', b"").split(b'"')
-        outside = b"".join(pieces[self._in_string :: 2])
-        self._in_string ^= not len(pieces) % 2
-        return outside
 
     def _without_numbers(self, outside: bytes) -> bytes:
         """The same without digits, of which long runs are noted; all digits are zeros here."""
@@ -135,11 +155,55 @@ class Scanner:
             self._deepest = max(self._deepest, _depth(b"[" * before + brackets + b"]" * after))
 
 
+class ItemScanner:
+    """Counts the values that stand directly in the list, or object, that a text is; the text comes in pieces.
+
+    They are what a decoder makes objects of that skips what is inside of them (``msgspec.Raw``). The count is
+    never too low. It may be too high where values are nested too narrowly to tell commas apart soon.
+
+    Attributes:
+        items: that have come so far.
+    """
+
+    def __init__(self) -> None:
+        self._outside = _Outside()
+        self._open = 0
+        self.items = 0
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece of the text, of ``CHUNK_BYTES`` at the most."""
+        outside = self._outside.take(piece)
+        if not self._open and outside:  # its own bracket closes no pair here, or the whole would be an inner value
+            self._open = self.items = 1
+            outside = outside[1:]
+        outside = _without_inner(outside)
+        commas = outside.count(_COMMA)
+        if len(outside) - commas > _COUNTED_BRACKETS:
+            self.items += commas
+            self._open = max(1, self._open + outside.count(b"[") - outside.count(b"]"))
+            return
+        for run in _RUNS.findall(outside):
+            if run[0] != _COMMA_BYTE:
+                self._open = max(1, self._open + (len(run) if run[0] == _OPENING_BYTE else -len(run)))
+            elif self._open == 1:
+                self.items += len(run)
+
+
 def weigh(text: bytes) -> Weight:
     """The weight of a whole text, in one go: some 200 MB/s on ordinary text, 50 at the worst."""
     scanner = Scanner()
     scanner.feed(text)
     return scanner.weight
+
+
+def _without_inner(outside: bytes) -> bytes:
+    """Brackets and commas without pairs of brackets and all that is in them, as far as that is quick."""
+    while outside:
+        shorter = _INNERMOST.sub(b"", outside.replace(b"[]", b""))
+        if (len(outside) - len(shorter)) * _SHRINKING_SHARE < len(outside):
+            return shorter
+        outside = shorter
+    return outside
 
 
 def _depth(brackets: bytes) -> int:

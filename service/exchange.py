@@ -6,11 +6,12 @@ import msgspec
 import trio
 from quart import Response, request
 
-from engine.json_slices import SLICE_BYTES, check_in_slices, check_utf8
+from engine.json_slices import SLICE_BYTES, check_in_slices, check_items_in_slices, check_utf8
 from proto.codec import (
     DECODED_ELEMENTS,
     MalformedJsonError,
     TooManyElementsError,
+    TooManyItemsError,
     decode_raw_values,
     encode,
     shape_problem,
@@ -21,9 +22,9 @@ from service.problems import UnreadableBodyError, UnsupportedTypeError, answer_t
 
 T = TypeVar("T")
 
-LISTED_ELEMENTS = 100_000
-"""Elements of a body that lists messages: 25,000 of the smallest, in 10 ms. For more there are streams, and a
-single message may hold as many as it likes."""
+LISTED_MESSAGES = 25_000
+"""Messages that one body lists: in 10 ms, whatever their values hold, for those stay text. For more there are
+streams."""
 
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
@@ -99,14 +100,19 @@ async def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
     if not body.startswith(b"["):
         await decoded(body, msgspec.Raw, max_elements=None)
         return [msgspec.Raw(body)], False
-    values = await decoded(body, list[msgspec.Raw], max_elements=LISTED_ELEMENTS)
+    values = await decoded(body, list[msgspec.Raw], max_items=LISTED_MESSAGES)
     if len(values) > most:
         raise UnreadableBodyError(f"The array has {len(values)} messages, and at most {most} are taken at once")
     return values, True
 
 
 async def decoded(
-    body: bytes, shape: type[T], *, max_elements: int | None = DECODED_ELEMENTS, place: str = ""
+    body: bytes,
+    shape: type[T],
+    *,
+    max_elements: int | None = DECODED_ELEMENTS,
+    max_items: int | None = None,
+    place: str = "",
 ) -> T:
     """A JSON body as a struct. Others have their turn while a large one is looked at.
 
@@ -115,6 +121,7 @@ async def decoded(
         shape: of the body.
         max_elements: that it may hold; None where whatever is large in it is ``msgspec.Raw``, whose depth is
             checked by the engine.
+        max_items: of a list whose values stay text, in the place of ``max_elements``: how many there may be.
         place: where it stood in the request, for the paths of problems.
 
     Raises:
@@ -122,7 +129,9 @@ async def decoded(
     """
     try:
         await check_utf8(body)  # decoding skips over msgspec.Raw without a look at its encoding
-        if max_elements is not None:
+        if max_items is not None:
+            await check_items_in_slices(body, max_items)
+        elif max_elements is not None:
             await check_in_slices(body, max_elements)
         if len(body) > SLICE_BYTES:
             await trio.lowlevel.checkpoint()
@@ -130,7 +139,7 @@ async def decoded(
     except msgspec.ValidationError as error:
         problem = shape_problem(error, code="body.shape", path=place)
         raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
-    except TooManyElementsError as error:
+    except (TooManyElementsError, TooManyItemsError) as error:
         message = f"{error}; send messages as a stream of JSON lines (application/x-ndjson), or one at a time"
         raise UnreadableBodyError(message, [Problem("body.too_many_elements", place, message)]) from error
     except (MalformedJsonError, UnicodeDecodeError) as error:

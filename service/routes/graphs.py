@@ -1,6 +1,6 @@
 """Routes of graphs: load, list, show, unload, execute."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from quart import Blueprint, Response
@@ -8,10 +8,11 @@ from quart import Blueprint, Response
 from engine.routine.validation import is_routine
 from engine.routing import LoadedGraph
 from engine.runtime import Runtime
-from proto.execution import ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
+from proto.execution import Completion, ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
 from proto.graph import Edge, GraphDefinition, Node, TopologySummary
+from proto.message import Injection
 from proto.routine import RoutineDefinition
-from service.exchange import LISTED_ELEMENTS, nothing, read_document, read_struct, reply
+from service.exchange import LISTED_MESSAGES, decoded, nothing, read_document, read_struct, reply
 from service.operation import Body, Reply, operation
 from service.paging import PAGE, page_of
 from service.problems import CompilationBody
@@ -56,6 +57,14 @@ class StartedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     state: ExecutionState
     started_at: str | None = None
     error: ExecutionError | None = None
+
+
+class ExecuteBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``ExecuteOptions`` as they are decoded; the inputs are decoded when they have been counted."""
+
+    completion: Completion | None = None
+    timeout_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    inputs: msgspec.Raw = msgspec.Raw()
 
 
 class GraphList(msgspec.Struct, frozen=True, rename="camel"):
@@ -199,10 +208,19 @@ def graph_routes(runtime: Runtime) -> Blueprint:
         refusals={409: "As many executions are under way as may be.", 429: "Too much is injected at once."},
     )
     async def execute(graph_id: str) -> Response:
-        options = await read_struct(ExecuteOptions, empty=ExecuteOptions(), max_elements=LISTED_ELEMENTS)
-        return reply(_started(await runtime.execute(graph_id, options)), 201)
+        body = await read_struct(ExecuteBody, empty=ExecuteBody(), max_elements=None)
+        return reply(_started(await runtime.execute(graph_id, await _options(body))), 201)
 
     return routes
+
+
+async def _options(body: ExecuteBody) -> ExecuteOptions:
+    inputs = None
+    if bytes(body.inputs) not in (b"", b"null"):
+        inputs = await decoded(
+            bytes(body.inputs), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="inputs"
+        )
+    return ExecuteOptions(body.completion, body.timeout_ms, inputs)
 
 
 def _loaded(graph: LoadedGraph) -> LoadedReply:

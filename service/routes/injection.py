@@ -11,7 +11,7 @@ from engine.runtime import Runtime
 from proto.execution import ExecutionError, ExecutionState
 from proto.message import Injection, Lane
 from proto.problem import Problem
-from service.exchange import LISTED_ELEMENTS, decoded, read_json, reply
+from service.exchange import LISTED_MESSAGES, decoded, read_json, reply
 from service.flow_trace import FlowTrace, Output, Step
 from service.message_stream import Receipt, inject_stream, read_on, refusal_of_stream
 from service.operation import Body, Query, Reply, operation
@@ -261,7 +261,7 @@ async def _messages(body: InjectBody) -> tuple[Injection, ...]:
     if several is not msgspec.UNSET:
         if alone:
             raise _missing("Send either nodeId, port and value, or messages, not both", "messages")
-        return await decoded(bytes(several), tuple[Injection, ...], max_elements=LISTED_ELEMENTS, place="messages")
+        return await decoded(bytes(several), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="messages")
     if body.node_id is msgspec.UNSET or body.port is msgspec.UNSET:
         raise _missing("nodeId and port are required", "port" if body.port is msgspec.UNSET else "nodeId")
     if not body.value:

@@ -75,14 +75,14 @@ async def test_brackets_and_escapes_are_no_socketio_packet() -> None:
         await service.client.post(f"/socket.io/?EIO=4&transport=polling&sid={sid}", content=body)
 
 
-async def test_a_crowd_of_messages_in_one_body_is_refused_by_its_elements() -> None:
+async def test_a_crowd_of_messages_in_one_body_is_refused_by_its_number() -> None:
     """The refusal says how many there are, how many may be, and how more can be sent; nothing was taken in."""
     async with watched_service() as (service, _):
         execution_id = await service.start(single(PASS))
         reply = await post(service, f"/api/executions/{execution_id}/inject", b'{"messages":%s}' % CROWD)
         told = reply.json()
         assert (reply.status_code, told["problems"][0]["code"]) == (400, "body.too_many_elements")
-        assert "100000 are allowed" in told["error"]
+        assert "250000 values; 25000 are allowed" in told["error"]
         assert "application/x-ndjson" in told["error"]
         metrics = (await service.client.get(f"/api/executions/{execution_id}/metrics")).json()
         assert metrics["messagesProcessed"] == 0
@@ -98,7 +98,22 @@ async def test_as_many_messages_as_may_be_are_taken_in_slices() -> None:
         await service.processed(execution_id, 10_000)
 
 
-async def test_a_crowd_of_inputs_is_refused_by_its_elements() -> None:
+async def test_what_is_in_the_messages_of_a_body_is_not_counted() -> None:
+    """A list of messages holds as many as it may, also where the values of few of them have many elements."""
+    value = b"[" + b'{"sku":"a","qty":[1,2]},' * 30 + b"0]"
+    large = b"[" + b"1," * 150_000 + b"1]"
+    messages = [b'{"nodeId":"only","port":"in","value":%s}' % each for each in [large, *[value] * 3_000]]
+    body = b"[" + b",".join(messages) + b"]"
+    async with watched_service() as (service, _):
+        graph_id = await service.load(single(PASS))
+        reply = await post(service, f"/api/graphs/{graph_id}/execute", b'{"inputs":%s}' % body)
+        await service.processed(reply.json()["executionId"], 3_001)
+        execution_id = await service.start(single(PASS))
+        reply = await post(service, f"/api/executions/{execution_id}/inject", b'{"messages":%s}' % body)
+        assert reply.json()["accepted"] == 3_001
+
+
+async def test_a_crowd_of_inputs_is_refused_by_its_number() -> None:
     """The inputs with which an execution starts are messages like others."""
     async with watched_service() as (service, _):
         graph_id = await service.load(single(PASS))
@@ -106,7 +121,7 @@ async def test_a_crowd_of_inputs_is_refused_by_its_elements() -> None:
         assert reply.json()["problems"][0]["code"] == "body.too_many_elements"
 
 
-async def test_a_crowd_of_deliveries_is_refused_by_its_elements() -> None:
+async def test_a_crowd_of_deliveries_is_refused_by_its_number() -> None:
     """An array that is delivered to a graph by its name is counted before it becomes a list."""
     graph = {**single(PASS), "name": "door", "metadata": {"ingress": {"node": "only", "port": "in"}}}
     async with watched_service() as (service, _):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proto import json_text
 from proto.codec import MalformedJsonError, TooManyElementsError, check_depth, check_elements, decode
-from proto.json_text import MAX_DEPTH, Scanner, Weight, weigh
+from proto.json_text import MAX_DEPTH, ItemScanner, Scanner, Weight, weigh
 
 TRICKY = st.text(alphabet='[]{}",\\:a1 ', max_size=30)
 LEAVES = st.none() | st.integers() | TRICKY
@@ -210,3 +210,30 @@ def test_long_numbers_are_found_outside_of_strings(values: list[Any], lengths: l
     is_long = any(isinstance(value, int) and len(str(abs(value))) >= 400 for value in values)
     plain = read_slowly(text)
     assert scanner.weight == Weight(plain.bytes, plain.depth, plain.elements, is_long)
+
+
+def count_items(text: bytes, lengths: list[int]) -> int:
+    """The items of a list that comes in pieces of these lengths, over and over."""
+    scanner = ItemScanner()
+    start = turn = 0
+    while start < len(text):
+        scanner.feed(text[start : start + lengths[turn % len(lengths)]])
+        start += lengths[turn % len(lengths)]
+        turn += 1
+    return scanner.items
+
+
+@given(st.lists(VALUES, min_size=1, max_size=30), CUTS | st.just([json_text.CHUNK_BYTES]))
+def test_the_items_of_a_list_are_counted_whatever_is_in_them(values: list[Any], lengths: list[int]) -> None:
+    """What stands directly in it counts, what stands deeper does not, however the text is cut."""
+    text = json.dumps(values).encode()
+    items = count_items(text, lengths)
+    assert items == len(values) or (items > len(values) and text.count(b"[") + text.count(b"{") > 500)
+
+
+def test_oddly_nested_values_count_rather_too_high() -> None:
+    """Where telling commas apart would take long, all of them count: never is one left out."""
+    zigzag = b"[" * 150 + b",".join([b"[[[[],0],0],0]"] * 3) + b"]" * 150
+    text = b"[" + b",".join([zigzag] * 200) + b"]"
+    assert count_items(text, [json_text.CHUNK_BYTES]) >= 200
+    assert count_items(b"[" + b"[" * 60_000 + b"]" * 60_000 + b",1,2]", [json_text.CHUNK_BYTES]) >= 3
