@@ -101,7 +101,8 @@ class Inbox:
     def offer(self, message: Message) -> bool:
         """Take the message in if there is room and nobody waits for room; say whether it was taken."""
         size = len(message.value)
-        if self._blocked or not self._has_room(size):
+        is_roomy = len(self._queue) < self._room_messages and self._bytes + size <= self._room_bytes
+        if self._blocked or not (is_roomy or self._make_room(size)):
             return False
         self._append(message, size)
         return True
@@ -205,8 +206,9 @@ class Inbox:
         if self._in_hand_bytes:  # what was taken last has been processed: it is in memory no more
             self._room_bytes = min(self._room_bytes + self._in_hand_bytes, self._capacity_bytes)
             self._in_hand_bytes = 0
-            if self._lease is not None and self._lease.charged_bytes > self._bytes + SLACK_BYTES:
-                self._lease.shrink(len(self._queue), self._bytes)
+            lease, waiting = self._lease, len(self._queue)
+            if lease is not None and lease.charged_bytes > self._bytes + MESSAGE_BYTES * waiting + SLACK_BYTES:
+                lease.shrink(waiting, self._bytes)
                 self._set_room()
         if self._queue:
             await trio.lowlevel.checkpoint()

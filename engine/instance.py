@@ -149,7 +149,13 @@ class Instance:
             batch = await self._next_batch(handler)
             if batch:
                 self._circuit.note_taken(batch)
-                await self._process(handler, batch)
+                if self.keeping is not None:
+                    await self._process(handler, batch)
+                    continue
+                outcomes = await self._invoke(handler, batch)
+                await self._finish(handler, batch, outcomes)
+                if len(outcomes) < len(batch):
+                    await self._process(handler, batch[len(outcomes) :])
             else:
                 await self._release(handler)
 

@@ -20,7 +20,7 @@ _STEP_BYTES = 4 * 1024
 _LARGE_STEP_BYTES = 64 * 1024
 """How far beyond the need of the moment is charged."""
 
-SLACK_BYTES = 16 * 1024
+SLACK_BYTES = 32 * 1024
 """What may be charged and not used: so that a busy node keeps what it needs from batch to batch."""
 
 

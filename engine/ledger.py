@@ -167,6 +167,27 @@ class Ledger:
             self._kinds[kind] += size_bytes
             self._peak_bytes = max(self._peak_bytes, self._held_bytes)
 
+    def _try_add(self, owner: str, size_bytes: int, kind: Kind, *, is_under_way: bool) -> bool:
+        """As ``refusal`` and ``_add``, in one go: inboxes call it for each batch of large messages."""
+        of_owner = self._owners.get(owner, 0) + size_bytes
+        in_all = self._held_bytes + size_bytes
+        if is_under_way:
+            owner_bound, process_bound = self.owner_bytes, self.process_bytes
+        else:
+            owner_bound, process_bound = self._open_owner_bytes, self._open_process_bytes
+            if self._shut_for:
+                return False
+        if (owner_bound and of_owner > owner_bound) or (process_bound and in_all > process_bound):
+            return False
+        if size_bytes > 0:
+            self._owners[owner] = of_owner
+            self._held_bytes = in_all
+            self._kinds[kind] += size_bytes
+            self._peak_bytes = max(self._peak_bytes, in_all)
+        elif size_bytes:
+            raise AssertionError(f"a charge of {size_bytes} bytes")
+        return True
+
     def _release(self, owner: str, size_bytes: int, kind: Kind) -> None:
         left = self._owners.get(owner, 0) - size_bytes
         if left:
@@ -226,9 +247,9 @@ class Account:
 
     def try_charge(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> bool:
         """As ``charge``; say whether it was charged, and count no refusal where it was not."""
-        if self._ledger.refusal(self.owner, size_bytes, is_under_way=is_under_way) is not None:
+        if not self._ledger._try_add(self.owner, size_bytes, kind, is_under_way=is_under_way):  # noqa: SLF001
             return False
-        self.note(size_bytes, kind)
+        self._kinds[kind] = self._kinds.get(kind, 0) + size_bytes
         return True
 
     def note(self, size_bytes: int, kind: Kind) -> None:

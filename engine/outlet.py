@@ -11,7 +11,7 @@ import trio
 from engine.circuit import Circuit
 from engine.failure import UnsentError, find_oversize, unsent_error
 from engine.handler import Emission, HandlerError, LogLine, Message, Outcome
-from engine.lanes import CANONICAL, runs
+from engine.lanes import runs
 from engine.metrics import InstanceCounters
 from engine.routing import CompiledNode
 
@@ -77,8 +77,10 @@ class Outlet:
         left = 0
         size = sum([len(value) for _, value in emissions])
         if size <= self._circuit.limits.value_bytes:
+            if not emissions:
+                return
             try:
-                await self.emit(emissions, batch[0].lane if batch else CANONICAL, size)
+                await self.emit(emissions, batch[0].lane, size)
             except UnsentError as error:
                 left, own = _find_sender(outcomes, error.sent)
                 await self._fail(batch[left], unsent_error(UnsentError(own, str(error))))
