@@ -36,6 +36,13 @@ async def _drain_backwards(self: Entrance) -> None:
             self._held.remove((node_index, message))
 
 
+async def _drain_without_release(self: Entrance) -> None:
+    while self._held and self._is_open and not self._has_ended:
+        node_index, message = self._held[0]
+        if await self._put(node_index, message, may_refuse=False):
+            self._held.popleft()
+
+
 def _has_room_for_one_more(self: Inbox, size: int) -> bool:
     del size
     return len(self._queue) <= self._capacity_messages
@@ -91,6 +98,7 @@ def _replacing(owner: type, name: str, broken: Callable[..., Any]) -> Callable[[
 MUTATIONS: dict[str, Callable[[], Any]] = {
     "the in-flight count is off by one": _replacing(InFlight, "wait_quiescent", _wait_almost_quiescent),
     "resume drains what is held backwards": _replacing(Entrance, "_drain_held", _drain_backwards),
+    "what was held stays charged": _replacing(Entrance, "_drain_held", _drain_without_release),
     "an inbox takes one message too many": _replacing(Inbox, "_has_room", _has_room_for_one_more),
     "failed executions are not cleaned up": _replacing(Execution, "_clean_up", _clean_up_successes_only),
     "a completed execution can be paused": lambda: patch.dict(
