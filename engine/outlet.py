@@ -15,7 +15,7 @@ from engine.lanes import runs
 from engine.metrics import InstanceCounters
 from engine.routing import CompiledNode
 
-_AT_ONCE = 1_000
+_AT_ONCE = 500
 """Emissions that are sent, and lines that are logged, without a look at other tasks: a millisecond or two. More
 than a batch of small ones has."""
 
@@ -68,7 +68,7 @@ class Outlet:
                 await self.emit(emissions[start : start + _AT_ONCE], lane)
             except UnsentError as error:
                 raise UnsentError(start + error.sent, str(error)) from None
-            await trio.lowlevel.checkpoint()
+            await self._rest()
 
     async def emit_several(
         self, emissions: Sequence[Emission], batch: Sequence[Message], outcomes: Sequence[Outcome]
@@ -114,7 +114,13 @@ class Outlet:
         for index, line in enumerate(lines):
             self._circuit.log(self._node, line)
             if index % _AT_ONCE == _AT_ONCE - 1:
-                await trio.lowlevel.checkpoint()
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Let others have their turn; all of them, where this pass of the event loop is long already."""
+        await trio.lowlevel.checkpoint()
+        if self._circuit.pace.is_over():
+            await self._circuit.pace.wait()
 
 
 def _find_sender(outcomes: Sequence[Outcome], sent: int) -> tuple[int, int]:

@@ -115,7 +115,7 @@ class ChainGuest(Guest):
         pending: list[Message] = []
         if at < length:
             reader = ChainReader(data, self._places, begun, traced=traced, length=length)
-            await read_rest(self._machine.checker, self._instance, address, length, reader)
+            await read_rest(self._machine.checker, self._turn, self._instance, address, length, reader)
             steps, pending = reader.rest()
         passage = Passage(steps, block.begun, pending, block.shares)
         chain_abi.judge(passage, block.closed, batch, self._places, traced=traced)

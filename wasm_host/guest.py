@@ -5,6 +5,7 @@ What is between the calls: the document of its program, batches and their answer
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -23,6 +24,9 @@ _FIRST_INPUT_BYTES: Final = 16 * 1024
 KEPT_INPUT_BYTES: Final = 1024 * 1024
 _WRITTEN_BYTES: Final = 256 * 1024
 """Copied into a guest without a look at other tasks."""
+
+_NOTED_BYTES: Final = 1024
+"""Output that takes so long to be read that the time counts."""
 
 _BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
@@ -170,6 +174,7 @@ class Guest(MeteredStore):
         self._instance = store.instance(raw_instance)
         if not self._instance.use_memory():
             raise ModuleError("the module does not export its memory as 'memory'")
+        self._count_memory(self._instance.memory_bytes())
         initialize = self._instance.function("_initialize")
         if initialize is not None:
             await self._run(store.start(initialize, None, results=0), is_short=self._is_ours)
@@ -235,8 +240,11 @@ class Guest(MeteredStore):
         if data is None:
             data = window(self._instance, address, length)
         reader = abi.OutputReader(data, values, self._output_count, self._limits, length)
+        began = time.perf_counter() if length > _NOTED_BYTES else 0.0
         if not reader.read(READ_AT_ONCE_BYTES) or length > READ_AT_ONCE_BYTES:
-            await read_rest(self._machine.checker, self._instance, address, length, reader)
+            await read_rest(self._machine.checker, self._turn, self._instance, address, length, reader)
+        elif began:
+            self._machine.turns.note(time.perf_counter() - began, is_over=True)
         output = reader.output()
         if not output.violation and closed != len(output.closed):
             output.violation = ProtocolViolation(

@@ -7,6 +7,9 @@ with a record; a record that is longer than a window is copied by itself, its JS
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import trio
@@ -17,10 +20,15 @@ from wasm_host.abi import EMIT, INPUT, KEY_LENGTH, PENDING, RECORD, STATE, Outpu
 from wasm_host.errors import GuestFault, OutputLimitExceeded, ProtocolViolation
 from wasm_host.json_check import PIECE_BYTES, Verdicts
 
-__all__ = ["READ_AT_ONCE_BYTES", "WINDOW_BYTES", "JsonChecker", "read_rest", "window"]
+__all__ = ["READ_AT_ONCE_BYTES", "WINDOW_BYTES", "JsonChecker", "Turn", "read_rest", "window"]
 
-READ_AT_ONCE_BYTES: Final = 32 * 1024
-"""Output that is read without a look at other tasks: at most four thousand records, a few milliseconds."""
+READ_AT_ONCE_BYTES: Final = 16 * 1024
+_STEP_SECONDS: Final = 0.001
+"""Output that is read without a look at the clock, at most two thousand records in a millisecond or two; and for
+how long this goes on without a look at other tasks."""
+
+Turn = Callable[[], AbstractAsyncContextManager[None]]
+"""The guest's next turn."""
 
 WINDOW_BYTES: Final = 512 * 1024
 """Output that is copied in one go, and the longest value that is checked in one go. The error of a program in
@@ -45,7 +53,7 @@ class JsonChecker:
         self._module = module
         self._linker = wasmtime.Linker(engine)
 
-    async def verdict(self, text: bytes, start: int = 0) -> int:
+    async def verdict(self, text: bytes, turn: Turn, start: int = 0) -> int:
         """One of `Verdicts` for the text from `start` on."""
         store = capi.Store(self._engine, memory_bytes=4 * PIECE_BYTES, table_elements=1)
         try:
@@ -57,12 +65,12 @@ class JsonChecker:
             assert feed is not None  # noqa: S101 - the module is ours
             assert end is not None  # noqa: S101
             for at in range(start, len(text), PIECE_BYTES):
-                piece = text[at : at + PIECE_BYTES]
-                instance.write(0, piece)
-                verdict = await _finished(store.start(feed, len(piece)))
+                async with turn():
+                    piece = text[at : at + PIECE_BYTES]
+                    instance.write(0, piece)
+                    verdict = await _finished(store.start(feed, len(piece)))
                 if verdict != _VERDICTS.fine:
                     return verdict
-                await trio.lowlevel.checkpoint()
             return await _finished(store.start(end, None))
         finally:
             store.close()
@@ -83,16 +91,33 @@ def window(instance: capi.Instance, address: int, length: int, at: int = 0) -> b
 
 
 async def read_rest(
-    checker: JsonChecker, instance: capi.Instance, address: int, length: int, reader: OutputReader
+    checker: JsonChecker,
+    turn: Turn,
+    instance: capi.Instance,
+    address: int,
+    length: int,
+    reader: OutputReader,
 ) -> None:
     """Lets a reader, which was given the first window, read a stream of so many bytes to its end.
+
+    Each step is taken in turn with the guests that run for long: it is their work, too.
+
+    Args:
+        checker: of long values
+        turn: makes the guest's next turn
+        instance: where the stream lies
+        address: of its first byte
+        length: of the stream
+        reader: has read what is in the first window, or a part of it
 
     Raises:
         ProtocolViolation: the stream is gone.
     """
     while True:
-        while not reader.read(READ_AT_ONCE_BYTES):
-            await trio.lowlevel.checkpoint()
+        is_read = _is_read(reader)
+        while not is_read:
+            async with turn():
+                is_read = _is_read(reader)
         at = reader.next_at
         if at >= length:
             return
@@ -105,20 +130,29 @@ async def read_rest(
                 reader.refuse(ProtocolViolation("the guest wrote a record that is longer than its output"))
                 return
             if end - at > WINDOW_BYTES:
-                await _read_long(checker, instance, address + at, record, reader)
+                await _read_long(checker, turn, instance, address + at, record, reader)
                 at = end
                 data = window(instance, address, length, at)
         reader.go_on(at, data)
 
 
+def _is_read(reader: OutputReader) -> bool:
+    """Reads for a millisecond; whether all is read."""
+    began = time.perf_counter()
+    while not reader.read(READ_AT_ONCE_BYTES):
+        if time.perf_counter() - began > _STEP_SECONDS:
+            return False
+    return True
+
+
 async def _read_long(
-    checker: JsonChecker, instance: capi.Instance, address: int, record: Record, reader: OutputReader
+    checker: JsonChecker, turn: Turn, instance: capi.Instance, address: int, record: Record, reader: OutputReader
 ) -> None:
     try:
-        payload = await _payload(instance, address + RECORD.size, record.length)
+        payload = await _payload(turn, instance, address + RECORD.size, record.length)
         start = _json_at(record, payload)
         if start >= 0:
-            verdict = await checker.verdict(payload, start)
+            verdict = await checker.verdict(payload, turn, start)
             if verdict == _VERDICTS.deep:
                 raise OutputLimitExceeded("a value is nested too deeply to be read", "output_bytes", len(payload))
             if verdict != _VERDICTS.fine:
@@ -139,10 +173,11 @@ def _json_at(record: Record, payload: bytes) -> int:
     return -1
 
 
-async def _payload(instance: capi.Instance, address: int, length: int) -> bytes:
+async def _payload(turn: Turn, instance: capi.Instance, address: int, length: int) -> bytes:
     payload = capi.unwritten_bytes(length)
     for at in range(0, length, _COPIED_BYTES):
-        if not instance.copy(address + at, payload, at, min(_COPIED_BYTES, length - at)):
+        async with turn():
+            is_copied = instance.copy(address + at, payload, at, min(_COPIED_BYTES, length - at))
+        if not is_copied:
             raise ProtocolViolation("the guest's output is gone, or lies outside its memory")
-        await trio.lowlevel.checkpoint()
     return payload

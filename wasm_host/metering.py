@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final, NamedTuple
 
 import trio
@@ -140,6 +141,10 @@ class MeteredStore:
             self._machine.census.dismiss(self._use)
             self._machine.undertaker.take(store, self._use.owner, self._counted_bytes)
 
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        """The next turn of this guest, for what is done for it."""
+        return self._machine.turns.of(self._use.owner)
+
     def _living(self) -> capi.Store:
         if self._store is None:
             raise GuestTrapped("the guest was discarded during a call")
@@ -213,6 +218,8 @@ class MeteredStore:
         if took > _UNCOUNTED_SECONDS:
             turns.note(took, is_over=done)
         use.short_calls = use.short_calls + 1 if done else 0
+        if not done and self._status_at:
+            self._count_running()  # before others begin
         return done
 
     def _limit_memory(self) -> None:

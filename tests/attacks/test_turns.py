@@ -9,6 +9,7 @@ from tests.attacks.arena import ANSWERS, STILL_HERE, YES
 from tests.attacks.modules import OUTPUT_AT, attacker, hostile_text, record, status
 from tests.attacks.steps import measured_steps
 from tests.wasm_host.sandboxes import run
+from wasm_host.guest_memory import FREE_BYTES
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
@@ -157,6 +158,30 @@ async def test_guests_share_what_memory_there_is() -> None:
             sandbox.discard()
         await host._machine.undertaker.settled()
         assert memory.used_bytes == 0
+
+
+async def test_guests_that_grow_at_once_share_it_too() -> None:
+    """Guests that take their memory in their first slices, before any of them has ended, have no more together."""
+    body = "const held = new Uint8Array(28 << 20).fill(1); for (;;) {}"
+    async with open_host(memory_bytes=100 * MEBIBYTE, owner_memory_bytes=100 * MEBIBYTE) as host:
+        sandboxes = await _opened(host, body, 8, GuestLimits(cpu_ms=200))
+        most = 0
+
+        async def watch() -> None:
+            nonlocal most
+            while True:
+                await trio.lowlevel.checkpoint()
+                most = max(most, sum(sandbox.statistics().memory_bytes for sandbox in sandboxes))
+
+        async with trio.open_nursery() as watching:
+            watching.start_soon(watch)
+            async with trio.open_nursery() as nursery:
+                for sandbox in sandboxes:
+                    nursery.start_soon(sandbox.process, [(0, b"1")])
+            watching.cancel_scope.cancel()
+        assert 50 * MEBIBYTE < most < 100 * MEBIBYTE + len(sandboxes) * FREE_BYTES
+        for sandbox in sandboxes:
+            sandbox.discard()
 
 
 async def test_a_large_guest_is_freed_in_many_steps() -> None:
