@@ -1,14 +1,15 @@
 """Sieges: one attack at full rate, from clients in processes of their own, and what everybody else sees meanwhile.
 
 ``python -m tests.attacks.siege [--seconds 10] [--clients 2] [CASE ...]`` lays siege to a fresh service with
-default settings, once for each case of `tests/attacks/cases` (or those that are named), and prints a table. The
-exit status is 1 where one of the promises below was not kept.
+default settings and two organisations, once for each case of `tests/attacks/cases` (or those that are named), and
+prints a table. The exit status is 1 where one of the promises below was not kept.
 
 A test that has its own clients uses `besieged`, and says its attack in the block.
 """
 
 import argparse
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from tests.service.minting import SECRET, claims, hs
 from tests.service.serving import ROOT
 from tests.stalls.cases import FOLDER, Case, load_cases
 from tests.stalls.conversation import Client
@@ -30,12 +32,15 @@ STOP_SECONDS = 15.0
 """DRAIN_SECONDS is 5 by default, 8 more are for closing, and one for the watchdog."""
 
 SAMPLE_SECONDS = 0.05
+READY = b"r"
+SAID = b"s"
 
 
 class Outcome(msgspec.Struct):
     """What others saw of a siege.
 
     Attributes:
+        said: how often the case was said in the time, by all clients together.
         health: how `GET /health/live` was answered to another process; count, failures, p50_ms, p99_ms,
             longest_ms.
         others: the same for the messages of one who has nothing to do with it.
@@ -46,6 +51,7 @@ class Outcome(msgspec.Struct):
         status: its exit status.
     """
 
+    said: int = 0
     health: dict[str, float] = {}
     others: dict[str, float] = {}
     step_ms: float = 0.0
@@ -70,9 +76,13 @@ class Outcome(msgspec.Struct):
 
 @contextlib.contextmanager
 def besieged(outcome: Outcome) -> Iterator[Target]:
-    """A fresh service, watched while the block attacks it and told to end when the block is left."""
-    with Target() as target:
-        with probing(target, target.bystander()) as measured:
+    """A fresh service, watched while the block attacks it and told to end when the block is left.
+
+    It knows two organisations: whoever attacks may use `attacker_token`; the other one only wants to be served.
+    """
+    with Target({"AUTH": "identity", "JWT_SECRET": SECRET}) as target:
+        other = _token("org-b")
+        with probing(target, target.bystander(other), other) as measured:
             target.forget_peak()
             yield target
             outcome.resident_bytes = target.peak_bytes()
@@ -83,6 +93,15 @@ def besieged(outcome: Outcome) -> Iterator[Target]:
         outcome.step_ms = max((step.cpu_ms for step in target.steps()), default=0.0)
 
 
+def attacker_token() -> str:
+    """Who attacks."""
+    return _token("org-a")
+
+
+def _token(organisation: str) -> str:
+    return hs(SECRET, body=claims(sub=organisation, orgId=organisation))
+
+
 def lay_siege(case: Path, seconds: float, clients: int) -> Outcome:
     """Say one case again and again, by several clients at once; they go on while the service is told to end."""
     outcome = Outcome()
@@ -90,21 +109,30 @@ def lay_siege(case: Path, seconds: float, clients: int) -> Outcome:
     try:
         with besieged(outcome) as target:
             command = [sys.executable, "-m", "tests.attacks.siege", "--attack", target.url, str(case)]
-            attackers += [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) for _ in range(clients)]
+            attackers += [
+                subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                for _ in range(clients)
+            ]
+            for attacker in attackers:
+                assert attacker.stdout is not None
+                assert attacker.stdout.read(1) == READY
+            target.steps()
             time.sleep(seconds)
     finally:
         for attacker in attackers:
             attacker.kill()
-            attacker.wait()
+            outcome.said += attacker.communicate()[0].count(SAID)
     return outcome
 
 
 def attack(url: str, case: Case) -> None:
     """Say a case until nobody listens."""
     failures = 0
-    client = Client(url)
+    client = Client(url, attacker_token())
+    os.write(sys.stdout.fileno(), READY)
     while failures < 20:
         played = client.play(case)
+        os.write(sys.stdout.fileno(), SAID if played.sent_bytes else b"")
         failures = 0 if played.sent_bytes else failures + 1
         time.sleep(0 if played.sent_bytes else SAMPLE_SECONDS)
 
@@ -121,17 +149,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.attack:
         attack(chosen.attack, msgspec.json.decode(paths[0].read_bytes(), type=Case))
         return 0
-    _tell(
-        f"{'case':<32}{'health p99':>11}{'longest':>9}{'others p99':>11}{'step':>9}{'resident':>10}{'SIGTERM':>9}"
-    )
+    columns = f"{'case':<26}{'said':>6}{'health p99':>11}{'longest':>8}{'others p99':>11}"
+    _tell(f"{columns}{'step':>7}{'resident':>9}{'end':>7}")
     broken = 0
     for path in paths:
         outcome = lay_siege(path, chosen.seconds, chosen.clients)
         words = outcome.broken()
         broken += bool(words)
-        times = f"{outcome.health.get('p99_ms', 0):>8.1f} ms{outcome.health.get('longest_ms', 0):>6.0f} ms"
-        times += f"{outcome.others.get('p99_ms', 0):>8.1f} ms{outcome.step_ms:>6.0f} ms"
-        row = f"{path.stem:<32}{times}{outcome.resident_bytes / 1e6:>7.0f} MB{outcome.stop_seconds:>7.1f} s"
+        times = f"{outcome.health.get('p99_ms', 0):>8.1f} ms{outcome.health.get('longest_ms', 0):>5.0f} ms"
+        times += f"{outcome.others.get('p99_ms', 0):>8.1f} ms{outcome.step_ms:>4.0f} ms"
+        row = f"{path.stem:<26}{outcome.said:>6}{times}{outcome.resident_bytes / 1e6:>6.0f} MB"
+        row += f"{outcome.stop_seconds:>5.1f} s"
         _tell(f"{row}  {'; '.join(words)}")
     _tell(f"{len(paths)} cases: {f'{broken} BROKE A PROMISE' if broken else 'every promise kept'}")
     return 1 if broken else 0

@@ -11,6 +11,7 @@ def test_a_siege_says_what_others_saw(tmp_path: Path) -> None:
     path = tmp_path / "graphs.json"
     save_case(Case("document", (Http("POST", "/api/graphs", '{"nodes":[]}'),)), path)
     outcome = lay_siege(path, seconds=1, clients=1)
+    assert outcome.said > 3
     assert min(outcome.health["count"], outcome.others["count"]) > 5
     assert outcome.health["p50_ms"] <= outcome.health["p99_ms"] <= outcome.health["longest_ms"]
     assert 20_000_000 < outcome.left_bytes <= outcome.resident_bytes

@@ -35,9 +35,10 @@ class Played(msgspec.Struct):
 
 
 class Client:
-    """One client of one service."""
+    """One client of one service; `token` says who it is, where that matters."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
+        self._who = f"Authorization: Bearer {token}\r\n" if token else ""
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._saved: dict[str, str] = {}
@@ -64,7 +65,7 @@ class Client:
         body = _SAVED.sub(lambda found: self._saved.get(found[1].decode(), "none").encode(), render(said.body))
         path = re.sub(r"\{(\w+)\}", lambda found: self._saved.get(found[1], "none"), said.path)
         head = f"{said.method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
-        head += f"Content-Type: {said.type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        head += f"Content-Type: {said.type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{self._who}\r\n"
         connection = self._connect()
         played.sent_bytes += self._send(connection, head.encode() + body)
         if not said.wait:
@@ -92,7 +93,7 @@ class Client:
     def _websocket(self, said: WebSocket, played: Played) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         head = f"GET {said.path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nUpgrade: websocket\r\n"
-        head += f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+        head += f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{self._who}\r\n"
         with self._connect() as connection:
             self._send(connection, head.encode())
             answer = connection.recv(1 << 16)

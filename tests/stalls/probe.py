@@ -1,7 +1,7 @@
 """Asks a service how it is, again and again, from a process of its own: ``python -m tests.stalls.probe URL``.
 
-It ends at the end of its standard input, and then prints what it measured as one JSON object. Where a graph is
-named (``URL EXECUTION``), it also sends that execution messages, as one who has nothing to do with it all.
+It ends at the end of its standard input, and then prints what it measured as one JSON object. Where an execution
+is named (``URL EXECUTION [TOKEN]``), it also sends that messages, as one who has nothing to do with it all.
 """
 
 import json
@@ -61,14 +61,15 @@ class Asker:
         }
 
 
-def main(url: str, execution_id: str = "") -> None:
+def main(url: str, execution_id: str = "", token: str = "") -> None:
     """Ask until standard input ends."""
     askers = {"health": Asker(url, "GET /health/live HTTP/1.1\r\nHost: {host}\r\n\r\n")}
     if execution_id:
         body = '{{"nodeId":"only","port":"in","value":1}}'
         length = len(body.format())
         head = f"POST /api/executions/{execution_id}/inject HTTP/1.1\r\nHost: {{host}}\r\n"
-        head += f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
+        head += f"Authorization: Bearer {token}\r\n\r\n" if token else "\r\n"
         askers["others"] = Asker(url, head + body)
     while not select.select([sys.stdin], [], [], PERIOD_SECONDS)[0]:
         for asker in askers.values():

@@ -101,9 +101,10 @@ class Target:
         with contextlib.suppress(OSError):
             Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", encoding="ascii")
 
-    def bystander(self) -> str:
+    def bystander(self, token: str = "") -> str:
         """Start a small execution, as one who has nothing to do with it all; its id."""
-        with httpx.Client(base_url=self.url, timeout=20) as client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with httpx.Client(base_url=self.url, timeout=20, headers=headers) as client:
             graph = client.post("/api/graphs", json=single("symbia.core.passthrough")).json()["id"]
             return str(client.post(f"/api/graphs/{graph}/execute").json()["executionId"])
 
@@ -146,9 +147,10 @@ class Target:
 
 
 @contextlib.contextmanager
-def probing(target: Target, bystander: str = "") -> Iterator[dict[str, Any]]:
+def probing(target: Target, bystander: str = "", token: str = "") -> Iterator[dict[str, Any]]:
     """Ask a service how it is while a block runs; afterwards the dictionary holds what was measured."""
-    command = [sys.executable, "-m", "tests.stalls.probe", target.url, *([bystander] if bystander else [])]
+    arguments = [each for each in (bystander, token) if each]
+    command = [sys.executable, "-m", "tests.stalls.probe", target.url, *arguments]
     measured: dict[str, Any] = {}
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
