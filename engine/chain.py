@@ -66,6 +66,7 @@ class Passage(Protocol):
         begun: how many messages of the batch were begun, from the first; all that follows from them is done, but
             for what is pending.
         pending: values passed on and not taken, the last handler's first.
+        size_bytes: what all of this takes, at least the bytes of its values; 0 where it is little.
         shares: what each handler did.
     """
 
@@ -75,6 +76,8 @@ class Passage(Protocol):
     def begun(self) -> int: ...
     @property
     def pending(self) -> Sequence[Item]: ...
+    @property
+    def size_bytes(self) -> int: ...
     @property
     def shares(self) -> Sequence[Share]: ...
 

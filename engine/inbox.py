@@ -195,6 +195,9 @@ class Inbox:
         else:
             self._queue.extendleft(reversed(messages))
         self._bytes += sum([len(message.value) for message in messages])
+        if self._lease is not None:
+            self._lease.cover(len(self._queue), self._bytes + self._in_hand_bytes)
+            self._set_room()
         if messages and self._receivers:
             self._wake_receiver()
 
@@ -296,7 +299,7 @@ class Inbox:
         """Take in what is paid for elsewhere, where only memory is missing and nothing waits."""
         if self._lease is None or self._queue or not self._is_starved or task not in self._paid:
             return False
-        self._lease.overdraw(self._in_hand_bytes + size)
+        self._lease.cover(1, self._in_hand_bytes + size)
         self._set_room()
         return True
 

@@ -11,12 +11,12 @@ import trio
 
 from engine.circuit import Circuit
 from engine.failure import UnsentError, bounded, error_value, handler_error, unsent_error
+from engine.first_emissions import FirstEmissions
 from engine.handler import NOTHING, Emission, Handler, HandlerError, LogLine, Message, Outcome
 from engine.keeping import Keeping
 from engine.metrics import InstanceCounters
 from engine.outlet import CAUSELESS, Outlet
 from engine.routing import CompiledNode
-from engine.starvation import LOOK_SECONDS, PATIENCE_SECONDS
 from engine.turns import Turns
 from proto.execution import ExecutionError, InstanceSnapshot
 from proto.graph import OnError
@@ -61,7 +61,7 @@ class Instance:
         self._inbox = circuit.inboxes[node.index]
         self.outlet = Outlet(node, circuit, self.counters, self.handle_failure)
         self._state = "created"
-        self.first: list[Outcome] = []
+        self.first = FirstEmissions(circuit.account)
         self._stage: Stage | None = None
         self._place = 0
         self._is_holding = False
@@ -78,13 +78,14 @@ class Instance:
         """Let go of the handlers and of what they keep, once the execution has ended; the counters stay."""
         if self._stage is not None:
             self._stage.empty()
-        self._handlers, self._initialized, self.first = (), [], []
+        self.first.forget()
+        self._handlers, self._initialized = (), []
         self._stage = self.keeping = None
 
     @property
     def begins_by_itself(self) -> bool:
         """Whether it emitted something when it was initialised."""
-        return any(outcome.emissions for outcome in self.first)
+        return any(outcome.emissions for outcome in self.first.outcomes)
 
     def snapshot(self) -> InstanceSnapshot:
         """This instance at this moment."""
@@ -107,11 +108,11 @@ class Instance:
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
                 outcome = Outcome(error=handler_error(error))
             await self.outlet.log_all(outcome.logs)
-            if outcome.error is not None:
-                self._count_error(outcome.error)
+            refusal = self.first.add(outcome)
+            if refusal is not None:
+                self._count_error(refusal)
                 self._state = "failed"
-                return outcome.error
-            self.first.append(outcome)
+                return refusal
         self._state = "ready"
         return None
 
@@ -119,8 +120,9 @@ class Instance:
         """Process messages until cancelled."""
         if self._stage is not None:
             await self._run_in_stage(self._stage)
-        for outcome in self.first:
+        for outcome in self.first.outcomes:
             await self.outlet.emit_all(outcome, CAUSELESS)
+        self.first.forget()
         if len(self._handlers) == 1:
             await self._run_one(self._handlers[0])
         async with trio.open_nursery() as nursery:
@@ -135,7 +137,7 @@ class Instance:
     async def _run_in_stage(self, stage: "Stage") -> None:
         """Process messages as one of a chain, until that is no more."""
         await stage.begin(self._place)
-        self.first = []
+        self.first.forget()
         (handler,) = self._handlers
         while stage.is_whole:
             batch = await self._inbox.take(self._batch_messages)
@@ -161,35 +163,24 @@ class Instance:
 
     async def _process(self, handler: Handler, batch: Sequence[Message]) -> None:
         """Let a handler process a batch, in several parts where its outcomes would be too much at once."""
-        if self.keeping is not None and not await self._make_room(self.keeping, handler, batch):
-            return
+        if self.keeping is not None:
+            refusal = await self.keeping.make_room(
+                batch, lambda: self._due(handler), lambda: self._release(handler)
+            )
+            if refusal is not None:
+                for message in batch:
+                    await self.handle_failure(message, refusal)
+                self._circuit.in_flight.finish(len(batch))
+                return
         while batch:
             outcomes = await self._invoke(handler, batch)
             if self.keeping is not None:
+                outcomes = await self.keeping.take_up(outcomes)
                 self.keeping.lend()
             await self._finish(handler, batch, outcomes)
+            if self.keeping is not None:
+                self.keeping.put_down()
             batch = batch[len(outcomes) :]
-
-    async def _make_room(self, keeping: Keeping, handler: Handler, batch: Sequence[Message]) -> bool:
-        """Whether there is memory for what the handler might keep of a batch; else its messages have failed.
-
-        Where something is due that it keeps, memory will come free here, and is waited for as long as it takes.
-        """
-        waited_seconds = 0.0
-        while not keeping.try_room(batch):
-            due = self._due(handler)
-            if due is not None and due <= trio.current_time():
-                await self._release(handler)
-            elif due is None and waited_seconds >= PATIENCE_SECONDS:
-                error = HandlerError("MemoryBoundError", keeping.refusal(batch))
-                for message in batch:
-                    await self.handle_failure(message, error)
-                self._circuit.in_flight.finish(len(batch))
-                return False
-            else:
-                await trio.sleep(LOOK_SECONDS)
-                waited_seconds += LOOK_SECONDS if due is None and self._circuit.gate.is_open else 0
-        return True
 
     async def _run_beside_others(self, handler: Handler, others: Iterator[Handler], nursery: trio.Nursery) -> None:
         """One of several workers of a stateless component, each with one message at a time.

@@ -65,9 +65,9 @@ class Lease:
             more_messages, more_bytes, is_first=is_first
         )
 
-    def overdraw(self, size_bytes: int) -> None:
-        """Be so large for one message at least, whatever the bounds."""
-        more_messages = max(0, 1 - self.messages)
+    def cover(self, messages: int, size_bytes: int) -> None:
+        """Be so large at least, whatever the bounds: it is there already."""
+        more_messages = max(0, messages - self.messages)
         more_bytes = max(0, size_bytes - self.size_bytes)
         self._account.note(more_messages * MESSAGE_BYTES + more_bytes, "inboxes")
         self._add(more_messages, more_bytes)

@@ -243,8 +243,8 @@ class Runtime(Overview):
                     execution.circuit.log_book.size_bytes,
                 )
             )
-            account.close()
             execution.empty()
+            account.close()
 
     async def inject(
         self, execution_id: str, messages: Sequence[Injection], *, final: bool = False, cause: str = ""

@@ -24,6 +24,7 @@ from engine.edges import EdgeCounters
 from engine.handler import Emission, Message, Outcome
 from engine.instance import Instance
 from engine.lanes import CANONICAL
+from proto.execution import ExecutionError
 
 _CALL_SECONDS = 0.001
 """How long a call should take, by the time of the one before it: a time slice. While it lasts, none of its effects
@@ -34,6 +35,9 @@ _CALL_BYTES = 1024 * 1024
 
 _EFFECTS_AT_ONCE = 500
 """Steps, log lines and values that are seen to without a look at other tasks, but for those of one step."""
+
+_LIGHT_BYTES = 16 * 1024
+"""What a call may make without its being charged."""
 
 _Work = tuple[int, Message, bool]
 """The place of an instance, a message that is counted as in flight, and whether it is counted as taken."""
@@ -62,6 +66,7 @@ class Stage:
         self.state = "ready"
         self._times = 0.0, 0.0
         self._passed: list[deque[Message]] = [deque() for _ in members]  # within one call; kept for its memory
+        self._held_bytes = 0
         self._most = circuit.limits.batch_messages
         for place, member in enumerate(members):
             member.join(self, place)
@@ -87,7 +92,7 @@ class Stage:
         await self._take_turn()
         try:
             for at in reversed(range(len(self._members))):
-                for outcome in self._members[at].first:
+                for outcome in self._members[at].first.outcomes:
                     await self._emit_first(at, outcome.emissions)
             self._has_begun.set()
         finally:
@@ -127,12 +132,34 @@ class Stage:
             for member in self._members:
                 if member.keeping is not None:
                     member.keeping.settle()
+            if passage.size_bytes > _LIGHT_BYTES:
+                self._hold(self._held_bytes + passage.size_bytes)
             begun = passage.begun
             pending = await (self._conclude_traced if traced else self._conclude)(part, passage)
             if begun < len(part) or pending:
                 work.extendleft(reversed(part[begun:]))
                 work.extendleft(reversed(pending))
+            if self._held_bytes:
+                self._hold(sum([len(message.value) for _, message, _ in work]))
             self._circuit.in_flight.finish(begun)
+
+    def _hold(self, size_bytes: int) -> None:
+        """Charge what the chain has made and is not rid of; where there is no memory for it, the execution fails.
+
+        A call takes effect as a whole, so nothing of it could be taken back.
+        """
+        account = self._circuit.account
+        if account is None:
+            return
+        more, self._held_bytes = size_bytes - self._held_bytes, size_bytes
+        if more <= 0:
+            account.release(-more, "outcomes")
+            return
+        refusal = account.refusal(more)
+        account.note(more, "outcomes")
+        if refusal is not None:
+            node = self._members[0].node.id
+            self._circuit.fail(ExecutionError(f"The nodes that run as one from {node} made too much: {refusal}"))
 
     def _next_part(self, work: deque[_Work]) -> list[_Work]:
         """The messages of one call: they go to one member, and are in one lane, so all that follows is too."""

@@ -87,3 +87,14 @@ class Starvation:
             await trio.sleep(LOOK_SECONDS)
             if not self._is_resting():
                 waited_seconds += LOOK_SECONDS
+
+    async def wait_within(self, account: Account) -> bool:
+        """Wait a bounded time until what is charged is within the bounds again; whether it is."""
+        waited_seconds = 0.0
+        while account.refusal(0) is not None:
+            if waited_seconds >= PATIENCE_SECONDS:
+                return False
+            await trio.sleep(LOOK_SECONDS)
+            if not self._is_resting():
+                waited_seconds += LOOK_SECONDS
+        return True

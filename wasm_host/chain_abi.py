@@ -99,13 +99,15 @@ class Passage(msgspec.Struct, frozen=True, gc=False):
     """What came of a call.
 
     `steps` are in the order in which things happened. Of the batch, `begun` messages were begun, and with them
-    all that followed is done but for `pending`, which comes before the rest of the batch.
+    all that followed is done but for `pending`, which comes before the rest of the batch. `size_bytes` is what all
+    of it took in the guest.
     """
 
     steps: list[Step]
     begun: int
     pending: list[Message]
     shares: Sequence[Share]
+    size_bytes: int = 0
 
 
 def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool) -> bytes:

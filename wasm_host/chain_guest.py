@@ -117,7 +117,7 @@ class ChainGuest(Guest):
             reader = ChainReader(data, self._places, begun, traced=traced, length=length)
             await read_rest(self._machine.checker, self._turn, self._instance, address, length, reader)
             steps, pending = reader.rest()
-        passage = Passage(steps, block.begun, pending, block.shares)
+        passage = Passage(steps, block.begun, pending, block.shares, length)
         chain_abi.judge(passage, block.closed, batch, self._places, traced=traced)
         return passage
 

@@ -127,7 +127,7 @@ async def test_an_emission_waits_for_memory_and_gets_it_when_others_let_go() -> 
         holder = await filled(runtime)
         await runtime.inject(execution, messages(3))
         await trio.sleep(PATIENCE_SECONDS / 2)
-        assert runtime.statistics(execution).in_flight == 2  # the message, and what it led to
+        assert runtime.statistics(execution).in_flight == 1
         await runtime.stop(holder)
         await runtime.wait_quiescent(execution)
         assert runtime.statistics(execution).edges[0].sent == 1
@@ -201,7 +201,7 @@ async def test_who_waits_for_memory_can_be_stopped() -> None:
         began = trio.current_time()
         stopped = await runtime.stop(execution)
         assert trio.current_time() - began < 1.5
-        assert stopped.unprocessed == 6  # the messages, and what waited for memory
+        assert stopped.unprocessed == 5
 
 
 async def test_values_larger_than_a_value_may_be_are_not_emitted() -> None:
@@ -374,3 +374,83 @@ async def test_log_lines_are_cut_and_kept_within_bytes() -> None:
         assert all(line.message.endswith("… (cut: 200000 characters in all)") for line in lines)
         assert all(bytes(line.meta) == b'{"cut":100008}' for line in lines if isinstance(line.meta, msgspec.Raw))
         assert runtime.ledger.statistics().kinds["logs"] <= 70_000
+
+
+def shouter(where: str, size: int) -> dict[str, Any]:
+    """A component that emits a value of so many bytes, on its beginning or for each message."""
+    begin = f"initialize(ctx) {{ ctx.emit('out', 'x'.repeat({size})) }}," if where == "initialize" else ""
+    emitted = "value" if where == "initialize" else f"'x'.repeat({size})"
+    return {
+        "id": "custom.shouter",
+        "name": "Shouter",
+        "version": "1.0.0",
+        "ports": {"inputs": ["in"], "outputs": ["out", "error"]},
+        "execution": {
+            "type": "javascript",
+            "source": f"return {{ {begin} process(ctx, port, value) {{ ctx.emit('out', {emitted}) }} }}",
+        },
+    }
+
+
+async def test_what_guests_make_of_a_batch_is_charged_before_it_leaves() -> None:
+    """A batch whose values find no memory is an error of those messages at once: it does not wait uncharged."""
+    graph = document(
+        {"a": "custom.shouter", "b": {"component": "symbia.core.delay", "config": {"ms": 3_600_000}}},
+        ["a:out > b:in"],
+        role="pipeline",
+    )
+    async with open_runtime(limits=bounded(2_000_000, 3), chaining=False) as runtime:
+        await runtime.register_component(shouter("process", 300_000))
+        execution = await started(runtime, graph)
+        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))] * 30)
+        await trio.sleep(300)
+        metrics = runtime.execution(execution).metrics
+        assert metrics.error_count >= 20
+        # What has been made is charged until all of it has left, and in the place where it has come besides.
+        assert runtime.ledger.statistics().peak_bytes <= 2 * runtime.ledger.owner_bytes
+
+
+async def test_what_instances_emit_before_they_run_is_charged() -> None:
+    """A hundred nodes that each emit a megabyte in initialize do not hold a hundred megabytes."""
+    nodes = {f"n{number}": "custom.shouter" for number in range(20)}
+    async with open_runtime(limits=bounded(3_000_000, 20), chaining=False) as runtime:
+        await runtime.register_component(shouter("initialize", 400_000))
+        graph = await runtime.load_graph(document(nodes, [f"n{n}:out > n{n + 1}:in" for n in range(19)]))
+        snapshot = await runtime.execute(graph.id, MANUAL)
+        assert snapshot.error is not None
+        assert "MemoryBoundError" in snapshot.error.message
+        assert runtime.ledger.statistics().peak_bytes <= runtime.ledger.owner_bytes
+        assert "outcomes" not in runtime.ledger.statistics().kinds
+
+
+async def test_what_a_chain_makes_is_charged() -> None:
+    """Nodes that run as one, and make more in one call than there is memory for, fail by the bound's name."""
+    nodes = {**dict.fromkeys("ab", "custom.shouter"), "c": "symbia.core.passthrough"}
+    graph = document(nodes, ["a:out > b:in", "b:out > c:in"], role="pipeline")
+    async with open_runtime(limits=bounded(1_000_000, 4)) as runtime:
+        await runtime.register_component(shouter("process", 300_000))
+        execution = await started(runtime, graph)
+        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))])
+        await runtime.wait_quiescent(execution)
+        assert runtime.execution(execution).metrics.messages_processed == 3
+        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))] * 30)
+        error = (await runtime.wait_finished(execution)).error
+        assert error is not None
+        assert "ORG_MAX_MEMORY_BYTES" in error.message
+        assert "outcomes" not in runtime.ledger.statistics().kinds
+
+
+async def test_an_execution_that_never_ran_leaves_nothing_charged() -> None:
+    """Also where some of its nodes had emitted in initialize when another one failed."""
+    source = "return { initialize() { throw new Error('no') }, process() {} }"
+    failing = {**shouter("initialize", 1), "id": "custom.failing"}
+    failing["execution"] = {"type": "javascript", "source": source}
+    async with open_runtime(chaining=False) as runtime:
+        await runtime.register_component(shouter("initialize", 400_000))
+        await runtime.register_component(failing)
+        graph = await runtime.load_graph(
+            document({"a": "custom.shouter", "b": "custom.failing"}, ["a:out > b:in"])
+        )
+        snapshot = await runtime.execute(graph.id, MANUAL)
+        assert snapshot.state == "failed"
+        assert set(runtime.ledger.statistics().kinds) == {"graphs", "components", "history"}

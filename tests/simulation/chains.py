@@ -56,7 +56,9 @@ class SimulatedChain:
             begun += 1
             await call.pass_through(place, port, value, most)
         self._is_behind_early = bool(call.pending())
-        return Passed(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.shares])
+        values = [value for step in call.steps for _, value in step.emissions]
+        size_bytes = sum(map(len, values)) + sum(len(value) for _, _, value in call.pending())
+        return Passed(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.shares], size_bytes)
 
 
 class Done(msgspec.Struct):
@@ -76,6 +78,7 @@ class Passed(msgspec.Struct):
     begun: int
     pending: Sequence[Item]
     shares: Sequence[Share]
+    size_bytes: int
 
 
 class _Call:

@@ -259,6 +259,7 @@ class Run:
         leased = sum(inbox.leased_bytes for inbox in self._execution.circuit.inboxes)
         if account.held("inboxes") != leased:
             self._ledger.violate(f"{account.held('inboxes')} bytes are charged for inboxes that lease {leased}")
+        self._execution.empty()
         left = {kind: account.held(kind) for kind in ("outcomes", *(("held",) if state == "completed" else ()))}
         if any(left.values()):
             self._ledger.violate(f"after the end, {left} bytes are still charged")
