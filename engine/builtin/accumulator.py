@@ -101,7 +101,8 @@ class Accumulator(Handler):
         return text
 
     def held_bytes(self) -> int:
-        return self._text_bytes + MESSAGE_BYTES * len(self._held)
+        # Brackets and commas are not there yet: each value counts as the message did that brought it.
+        return self._text_bytes - 1 - len(self._held) + MESSAGE_BYTES * len(self._held)
 
     def due(self) -> float | None:
         return self._due if self._timeout_seconds and self._held else None

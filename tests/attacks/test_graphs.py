@@ -162,4 +162,4 @@ async def test_a_flood_of_effects_is_seen_to_in_parts() -> None:
         nursery.cancel_scope.cancel()
     assert ended.state is ExecutionState.COMPLETED, ended.error
     assert ended.metrics.messages_emitted == 64 * 600 * 2
-    assert 1000 <= observer.most <= 2000
+    assert 0 < observer.most <= 1000

@@ -6,6 +6,7 @@ _AT_START = "once, before anything is served"
 
 EXCUSED: dict[Place, str] = {
     ("httpx/_config.py", "create_ssl_context"): _AT_START,
+    ("service/app.py", "create_app"): _AT_START,
     ("structlog/dev.py", "RichTracebackFormatter.__call__"): "the log of the tests; the service's is plain",
 }
 """Code whose time does not count, wherever it is on the stack."""
