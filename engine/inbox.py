@@ -115,6 +115,9 @@ class Inbox:
         """
         if self._blocked:
             return 0
+        most = self._capacity_messages - len(self._queue)
+        if len(messages) > most:  # those that cannot fit need not be added up
+            messages, size = messages[: max(0, most)], -1
         if size < 0:
             size = sum([len(message.value) for message in messages])
         room = self._room_messages - len(self._queue)

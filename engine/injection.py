@@ -47,7 +47,8 @@ async def locate(
     problems: list[Problem] = []
     for index, message in enumerate(messages):
         text = bytes(message.value)
-        is_plain = len(text) <= small_bytes and text.isascii() and _is_shallow(text)  # as most values are
+        size = len(text)  # most values are plain: looking at each of them must cost next to nothing
+        is_plain = size <= small_bytes and text.isascii() and (size <= MAX_DEPTH or _is_shallow(text))
         place = places.get((message.node_id, message.port))
         if is_plain and place is not None:
             located.append((*place, text, NUMBERS[message.lane]))
@@ -73,7 +74,7 @@ async def locate(
 
 def _is_shallow(text: bytes) -> bool:
     """Whether a text has too few brackets to be nested too deeply."""
-    return len(text) <= MAX_DEPTH or text.count(b"[") + text.count(b"{") <= MAX_DEPTH
+    return text.count(b"[") + text.count(b"{") <= MAX_DEPTH
 
 
 def _find_problem(
