@@ -3,6 +3,7 @@
 import json
 import time
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,14 +48,20 @@ def read_slowly(text: bytes) -> Weight:
     return Weight(len(text), deepest, elements)
 
 
+def pieces(text: bytes, lengths: list[int]) -> Iterator[bytes]:
+    """The text in pieces of these lengths, over and over."""
+    start = turn = 0
+    while start < len(text):
+        yield text[start : start + lengths[turn % len(lengths)]]
+        start += lengths[turn % len(lengths)]
+        turn += 1
+
+
 def feed_in_pieces(text: bytes, lengths: list[int]) -> Weight:
     """The weight of a text that comes in pieces of these lengths, over and over."""
     scanner = Scanner()
-    start = turn = 0
-    while start < len(text):
-        scanner.feed(text[start : start + lengths[turn % len(lengths)]])
-        start += lengths[turn % len(lengths)]
-        turn += 1
+    for piece in pieces(text, lengths):
+        scanner.feed(piece)
     return scanner.weight
 
 
@@ -202,11 +209,8 @@ def test_long_numbers_are_found_outside_of_strings(values: list[Any], lengths: l
     """A number of 400 digits is noted, also where it comes in pieces; the rest of the weight is as ever."""
     text = json.dumps({"a": values, "9" * 500: 1}).encode()
     scanner = Scanner(measures_numbers=True)
-    start = turn = 0
-    while start < len(text):
-        scanner.feed(text[start : start + lengths[turn % len(lengths)]])
-        start += lengths[turn % len(lengths)]
-        turn += 1
+    for piece in pieces(text, lengths):
+        scanner.feed(piece)
     is_long = any(isinstance(value, int) and len(str(abs(value))) >= 400 for value in values)
     plain = read_slowly(text)
     assert scanner.weight == Weight(plain.bytes, plain.depth, plain.elements, is_long)
@@ -215,11 +219,8 @@ def test_long_numbers_are_found_outside_of_strings(values: list[Any], lengths: l
 def count_items(text: bytes, lengths: list[int]) -> int:
     """The items of a list that comes in pieces of these lengths, over and over."""
     scanner = ItemScanner()
-    start = turn = 0
-    while start < len(text):
-        scanner.feed(text[start : start + lengths[turn % len(lengths)]])
-        start += lengths[turn % len(lengths)]
-        turn += 1
+    for piece in pieces(text, lengths):
+        scanner.feed(piece)
     return scanner.items
 
 
