@@ -130,7 +130,9 @@ def encode_batch(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
     if count == 1:
         port, value = batch[0]
         return _ONE.pack(1, now_ms, port, len(value)) + value
-    return encode_head(batch, now_ms) + b"".join([value for _, value in batch])
+    ports, values = zip(*batch, strict=True)
+    head = struct.pack(f"<Id{2 * count}I", count, now_ms, *ports, *map(len, values))
+    return head + b"".join(values)
 
 
 def encode_head(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
