@@ -29,6 +29,9 @@ from proto.execution import ExecutionError
 
 _port_of = itemgetter(0)
 
+_WORTH_TOGETHER = 3
+"""Values that are sent along several edges together, at least: of fewer, the asking costs more than the taking."""
+
 
 class Circuit:
     """The inboxes of one execution, its gate, its count of messages in flight, and its watchers.
@@ -81,6 +84,8 @@ class Circuit:
         self._observers = observers
         self._timestamp = timestamp
         self._sequence = count(1)
+        # Calling it returns a number greater than all before it in this execution.
+        self.next_sequence: Callable[[], int] = self._sequence.__next__
 
     def empty(self) -> None:
         """Let go of what it held, once the execution has ended; its counters stay."""
@@ -88,10 +93,6 @@ class Circuit:
             inbox.empty()
         self.log_book.empty()
         self.flow_observers = ()
-
-    def next_sequence(self) -> int:
-        """A number greater than all before it in this execution."""
-        return next(self._sequence)
 
     async def send(
         self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL, size: int = -1
@@ -120,8 +121,10 @@ class Circuit:
                     burden = self._burden(node, emissions, sent + len(values) - len(left))
                     await burden.carry(self._send_run, targets[0], left)
             else:
-                burden = self._burden(node, emissions, sent)
-                await burden.carry(self._send_each, node, port, values, lane)
+                gone = self._offer_to_all(targets, values, 0, lane)
+                if gone < len(values):
+                    burden = self._burden(node, emissions, sent + gone)
+                    await burden.carry(self._send_each, node, port, values, lane, gone)
             sent += len(values)
 
     def _burden(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> Burden:
@@ -146,12 +149,33 @@ class Circuit:
                 await self._send_to_full(target.node, inbox, message, burden)
             burden.sent += 1
 
+    def _offer_to_all(self, targets: Sequence[Target], values: Sequence[bytes], start: int, lane: int) -> int:
+        """Send values along several edges that nobody watches; return how many from ``start`` on have left.
+
+        They leave together only where all of them have room in all inboxes, so none of them waits at one edge
+        after it has left by another: what cannot leave whole is sent value by value (``_send_each``).
+        """
+        inboxes = [self.inboxes[target.node] for target in targets]
+        most = min([len(values) - start, *[inbox.room_messages for inbox in inboxes]])
+        if self.flow_observers or most < _WORTH_TOGETHER or len(set(inboxes)) < len(inboxes):
+            return 0
+        together = values if most == len(values) else values[start : start + most]
+        size = sum([len(value) for value in together])
+        if not all(inbox.has_room(most, size) for inbox in inboxes):
+            return 0
+        for target in targets:
+            self._offer_run(target, together, lane, size)
+        return most
+
     async def _send_each(
-        self, burden: Burden, node: CompiledNode, port: int, values: Sequence[bytes], lane: int
+        self, burden: Burden, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, at: int
     ) -> None:
-        for value in values:
-            await self._send_one(node, port, value, lane, burden)
-            burden.sent += 1
+        targets = node.routes[port]
+        while at < len(values):
+            await self._send_one(node, port, values[at], lane, burden)
+            gone = 1 + self._offer_to_all(targets, values, at + 1, lane)
+            burden.sent += gone
+            at += gone
 
     async def _send_one(self, node: CompiledNode, port: int, value: bytes, lane: int, burden: Burden) -> None:
         targets = node.routes[port]

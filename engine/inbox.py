@@ -98,6 +98,20 @@ class Inbox:
             dropped_messages=self._dropped,
         )
 
+    @property
+    def room_messages(self) -> int:
+        """Messages that may come before its capacity is reached; none where senders wait already."""
+        return 0 if self._blocked else self._capacity_messages - len(self._queue)
+
+    def has_room(self, messages: int, size: int) -> bool:
+        """Whether ``offer_many`` would take in all of so many messages, of so many bytes together."""
+        if self._blocked:
+            return False
+        waiting = len(self._queue) + messages
+        if waiting > self._room_messages or self._bytes + size > self._room_bytes:
+            self._lease_for(messages, size)
+        return waiting <= self._room_messages and self._bytes + size <= self._room_bytes
+
     def offer(self, message: Message) -> bool:
         """Take the message in if there is room and nobody waits for room; say whether it was taken."""
         size = len(message.value)

@@ -283,3 +283,26 @@ async def test_many_do_not_overtake_blocked_senders() -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert inbox.offer_many([message(2, 1), message(3, 1)]) == 2
         assert numbers(await inbox.take(5)) == [1, 2, 3]
+
+
+async def test_room_for_several_messages_is_room_for_all_of_them() -> None:
+    """Whoever is told that there is room may offer them together, and all are taken."""
+    inbox = Inbox(4, 10)
+    inbox.offer(message(0, 4))
+    assert inbox.has_room(3, 6)
+    assert not inbox.has_room(4, 4), "messages"
+    assert not inbox.has_room(2, 7), "bytes"
+    assert inbox.offer_many([message(number, 2) for number in (1, 2, 3)]) == 3
+    assert inbox.room_messages == 0
+
+
+async def test_there_is_no_room_while_others_wait_for_it() -> None:
+    """Who came first is served first."""
+    inbox = Inbox(10, 10)
+    inbox.offer(message(0, 8))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.put, message(1, 5))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not inbox.has_room(1, 1)
+        assert inbox.room_messages == 0
+        inbox.take_nowait(1)
