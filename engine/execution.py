@@ -187,7 +187,7 @@ class Execution(ReadableExecution):
 
     def _number(self, messages: Sequence[Located], cause: str = "") -> list[tuple[int, Message]]:
         circuit, sequence = self._circuit, self._circuit.next_sequence
-        circuit.has_lanes = circuit.has_lanes or any(lane for _, _, _, lane in messages)
+        circuit.has_lanes = circuit.has_lanes or max([lane for _, _, _, lane in messages], default=0) > 0
         made = [(node, Message(port, value, sequence(), -1, lane)) for node, port, value, lane in messages]
         for observer in circuit.flow_observers:
             observer.injected([message for _, message in made], cause)

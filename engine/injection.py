@@ -43,15 +43,23 @@ async def locate(
     """
     small_bytes = min(SLICE_BYTES, limits.value_bytes)
     places: dict[tuple[str, str], tuple[int, int]] = {}
+    node_id: str | None = None
+    port_name = ""
+    node_index = port = 0  # where the message before this one went: most of them go the same way
     located: list[Located] = []
     problems: list[Problem] = []
     for index, message in enumerate(messages):
         text = bytes(message.value)
         size = len(text)  # most values are plain: looking at each of them must cost next to nothing
         is_plain = size <= small_bytes and text.isascii() and (size <= MAX_DEPTH or _is_shallow(text))
-        place = places.get((message.node_id, message.port))
-        if is_plain and place is not None:
-            located.append((*place, text, NUMBERS[message.lane]))
+        is_known = message.node_id == node_id and message.port == port_name
+        if not is_known:
+            place = places.get((message.node_id, message.port))
+            if place is not None:
+                is_known, node_id, port_name = True, message.node_id, message.port
+                node_index, port = place
+        if is_plain and is_known:
+            located.append((node_index, port, text, NUMBERS[message.lane]))
             if index & _LOCATED_TOGETHER == _LOCATED_TOGETHER:
                 await trio.lowlevel.checkpoint()
             continue
@@ -65,8 +73,9 @@ async def locate(
             if len(problems) == MAX_PROBLEMS:
                 break
         elif node is not None:
-            place = places[message.node_id, message.port] = (node.index, node.inputs.index(message.port))
-            located.append((*place, text, NUMBERS[message.lane]))
+            node_id, port_name = message.node_id, message.port
+            node_index, port = places[node_id, port_name] = node.index, node.inputs.index(port_name)
+            located.append((node_index, port, text, NUMBERS[message.lane]))
     if problems:
         raise InvalidInjectionError(problems)
     return located

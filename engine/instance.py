@@ -174,10 +174,12 @@ class Instance:
                 return
         while batch:
             outcomes = await self._invoke(handler, batch)
+            size = -1
             if self.keeping is not None:
                 outcomes = await self.keeping.take_up(outcomes)
+                size = self.keeping.emitted_bytes
                 self.keeping.lend()
-            await self._finish(handler, batch, outcomes)
+            await self._finish(handler, batch, outcomes, size)
             if self.keeping is not None:
                 self.keeping.put_down()
             batch = batch[len(outcomes) :]
@@ -236,8 +238,13 @@ class Instance:
             return await self._inbox.take(limit)
         return ()
 
-    async def _finish(self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
-        """Let the emissions of a batch leave in order, see to its errors, and release its messages."""
+    async def _finish(
+        self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome], size: int = -1
+    ) -> None:
+        """Let the emissions of a batch leave in order, see to its errors, and release its messages.
+
+        ``size`` is the sum of the emissions' bytes, where it is known.
+        """
         waiting: list[Emission] = []
         has_lanes = self._circuit.has_lanes
         if not has_lanes:  # most batches only emit
@@ -247,7 +254,7 @@ class Instance:
                 waiting += outcome.emissions
             else:
                 if len(waiting) <= _EFFECTS_AT_ONCE:
-                    await self.outlet.emit_several(waiting, batch, outcomes)
+                    await self.outlet.emit_several(waiting, batch, outcomes, size)
                     self._settle(handler, len(outcomes))
                     return
             waiting = []

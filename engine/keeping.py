@@ -43,6 +43,7 @@ class Keeping:
         self._node_id = node_id
         self._charged_bytes = 0
         self._made_bytes = 0
+        self.emitted_bytes = -1  # of what was taken up last, where that was added up
 
     async def make_room(
         self,
@@ -104,14 +105,16 @@ class Keeping:
         Where there is no memory for it, one outcome may wait for some all the same, for a bounded time. Others
         become errors: nothing of them has left yet, and what a thousand nodes would wait with is not bounded.
         """
+        self.emitted_bytes = -1
         if self._handler.keeps != "state":  # what others make is bounded by ``MADE_BYTES``
             return outcomes
-        size = sum([len(value) for outcome in outcomes for _, value in outcome.emissions])
+        size = self.emitted_bytes = sum([len(value) for each in outcomes for _, value in each.emissions])
         if size <= _LIGHT_BYTES:
             return outcomes
         if self._account.try_charge(size, "outcomes", is_under_way=True):
             self._lend_made(size)
             return outcomes
+        self.emitted_bytes = -1
         return [await self._take_up_one(outcome) for outcome in outcomes]
 
     async def _take_up_one(self, outcome: Outcome) -> Outcome:

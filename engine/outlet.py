@@ -73,11 +73,19 @@ class Outlet:
             await self._rest()
 
     async def emit_several(
-        self, emissions: Sequence[Emission], batch: Sequence[Message], outcomes: Sequence[Outcome]
+        self,
+        emissions: Sequence[Emission],
+        batch: Sequence[Message],
+        outcomes: Sequence[Outcome],
+        size: int = -1,
     ) -> None:
-        """Let what several messages of one lane have led to leave together, as far as all of it may leave."""
+        """Let what several messages of one lane have led to leave together, as far as all of it may leave.
+
+        ``size`` is the sum of the emissions' bytes, where it is known.
+        """
         left = 0
-        size = sum([len(value) for _, value in emissions])
+        if size < 0:
+            size = sum([len(value) for _, value in emissions])
         if size <= self._circuit.limits.value_bytes:
             if not emissions:
                 return

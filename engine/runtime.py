@@ -261,7 +261,8 @@ class Runtime(Overview):
             OverloadedError: a bound was met; ``accepted`` says how many had been taken in.
         """
         execution = self._underway(execution_id, "inject into")
-        self.ledger.require(execution.owner, max([len(message.value) for message in messages], default=0))
+        if self.ledger.refusal(execution.owner, self.limits.value_bytes) is not None:  # seldom
+            self.ledger.require(execution.owner, max([len(message.value) for message in messages], default=0))
         located = await locate(execution.graph, messages, self.limits)
         self._quotas.spend(execution.owner, (len(text) for _, _, text, _ in located))
         return await execution.inject(located, final=final, cause=cause)
