@@ -35,6 +35,11 @@ SMOKE = Scale(rounds=1, seconds=0.002, samples=10, is_smoke=True)
 
 _MOST_MESSAGES = 200_000
 
+LIMITS = EngineLimits(
+    max_concurrent_executions=1_000, memory_bytes=1024 * 1024 * 1024, owner_memory_bytes=1024 * 1024 * 1024
+)
+"""One owner has all that runs here: a hundred executions of fifty nodes hold more than one may have by default."""
+
 Measured = Callable[[], Awaitable[float]]
 
 
@@ -120,7 +125,7 @@ class Bench:
 async def open_bench(scale: Scale, peer_names: Sequence[str], tell: Callable[[str], None]) -> AsyncIterator[Bench]:
     """A run with those of the named peers that can be had here."""
     with open_peers(peer_names) as (peers, missing):
-        async with open_runtime(limits=EngineLimits(max_concurrent_executions=1_000)) as runtime:
+        async with open_runtime(limits=LIMITS) as runtime:
             bench = Bench(runtime, peers, scale, tell)
             bench.left_out += missing
             yield bench
