@@ -10,12 +10,13 @@ How many are woken for a pass follows from how long the passes are.
 """
 
 import trio
-import trio.abc
 
 from engine.slices import computing_clock
 
 PASS_SECONDS = 0.005
 """Work of nodes in one pass, before the others wait for the next one."""
+
+_HALF_PASS_SECONDS = PASS_SECONDS / 2
 
 FIRST_SHARE = 32
 """Nodes that are woken for one pass, at first."""
@@ -23,19 +24,37 @@ FIRST_SHARE = 32
 LEAST_SHARE, LARGEST_SHARE = 4, 256
 
 
-class Pace(trio.abc.Instrument):
-    """Of one run of Trio; :func:`pace` finds it."""
+class Pace:
+    """Of one run of Trio; :func:`pace` finds it.
+
+    An instrument would know when a pass begins, and would cost each of them, the idle ones too, as much as a node
+    does. So the beginning is only asked for when there seems to be much to do: who looks half a pass after the
+    last known beginning has a note made of the next one, and has the other half until then.
+    """
 
     def __init__(self) -> None:
         self._now = computing_clock()
-        self._began = self._now()
+        self._began = self._looked = self._now()
+        self._awaits_note = False
         self._waiting = trio.lowlevel.ParkingLot()
         self._is_led = False
         self._share = FIRST_SHARE
 
     def is_over(self) -> bool:
         """Whether there is no more time in this pass, or others wait for theirs."""
-        return self._now() - self._began > PASS_SECONDS or bool(self._waiting)
+        if self._waiting:
+            return True
+        now = self._now()
+        looked, self._looked = self._looked, now
+        if now - self._began <= _HALF_PASS_SECONDS:
+            return False
+        if self._awaits_note:  # and this is still the pass in which it was asked for
+            return True
+        self._began = now
+        if now - looked <= _HALF_PASS_SECONDS:  # otherwise nobody has worked in between: the pass is another one
+            self._awaits_note = True
+            trio.lowlevel.current_trio_token().run_sync_soon(self._note_beginning)
+        return False
 
     async def wait(self) -> None:
         """Wait for a pass with time in it, behind those who wait already."""
@@ -48,25 +67,24 @@ class Pace(trio.abc.Instrument):
             await trio.lowlevel.checkpoint()
         finally:
             self._is_led = False
+            self._begin_pass()
             self._waiting.unpark(count=self._share)
 
     def _lacks_leader(self) -> bool:
         """Whether whoever has just been woken must lead, because others wait still and the last one has gone."""
         return bool(self._waiting) and not self._is_led
 
-    def before_io_wait(self, timeout: float) -> None:
-        """A pass has ended: wake more nodes for the next ones, or fewer."""
-        del timeout
-        if self._waiting:
-            spent_seconds = self._now() - self._began
-            if spent_seconds > 2 * PASS_SECONDS:
-                self._share = max(self._share // 2, LEAST_SHARE)
-            elif spent_seconds < PASS_SECONDS:  # more by little: twice as many may take three times as long
-                self._share = min(self._share + self._share // 4, LARGEST_SHARE)
+    def _begin_pass(self) -> None:
+        """A pass begins, and some wait for it: wake more of them than for the last one, or fewer."""
+        now = self._now()
+        spent_seconds, self._began = now - self._began, now
+        if spent_seconds > 2 * PASS_SECONDS:
+            self._share = max(self._share // 2, LEAST_SHARE)
+        elif spent_seconds < PASS_SECONDS:  # more by little: twice as many may take three times as long
+            self._share = min(self._share + self._share // 4, LARGEST_SHARE)
 
-    def after_io_wait(self, timeout: float) -> None:
-        """A pass begins."""
-        del timeout
+    def _note_beginning(self) -> None:
+        self._awaits_note = False
         self._began = self._now()
 
 
@@ -80,5 +98,4 @@ def pace() -> Pace:
     except LookupError:
         made = Pace()
         _pace.set(made)
-        trio.lowlevel.add_instrument(made)
         return made
