@@ -29,13 +29,13 @@ async def to_base64(content: bytes) -> str:
 
 
 async def from_base64(text: str) -> bytes:
-    """The bytes that are in base64.
+    """The bytes that are in base64 (RFC 4648, section 4): in groups of four characters, the last one padded.
 
     Raises:
         ValueError: they are not.
     """
-    if "=" in text[:-2]:  # a piece might end there, and would pass by itself
-        raise binascii.Error("Excess data after padding")
+    if len(text) % 4 or "=" in text[:-2]:  # Python takes padding after a whole group, and in the midst of pieces
+        raise binascii.Error("Incorrect padding")
     pieces = []
     for start in range(0, len(text), PIECE_BYTES):
         pieces.append(base64.b64decode(text[start : start + PIECE_BYTES], validate=True))

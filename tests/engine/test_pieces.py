@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 
 import pytest
 import trio
@@ -25,7 +26,18 @@ async def test_pieces_come_to_the_whole(length: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A", "AA=", "A===", "AA==AA==", "AAAA=AAA", "AA A", "é", "AAAA" * (PIECE_BYTES // 4 - 1) + "AA==" + "AAAA"],
+    [
+        "A",
+        "AA=",
+        "A===",
+        "AAAA=",
+        "AAAA==",
+        "AA==AA==",
+        "AAAA=AAA",
+        "AA A",
+        "é",
+        "AAAA" * (PIECE_BYTES // 4 - 1) + "AA==" + "AAAA",
+    ],
 )
 async def test_what_is_no_base64_is_refused(text: str) -> None:
     """Also where each piece by itself would pass."""
@@ -35,7 +47,7 @@ async def test_what_is_no_base64_is_refused(text: str) -> None:
 
 @given(st.text(max_size=12) | st.text(alphabet="AB=", max_size=12))
 def test_it_is_base64_or_refused(text: str) -> None:
-    """What Python takes strictly is taken, and gives the same; nothing else is."""
+    """What RFC 4648 says is taken, and gives what Python makes of it; nothing else is."""
 
     async def taken() -> bytes | None:
         try:
@@ -43,10 +55,8 @@ def test_it_is_base64_or_refused(text: str) -> None:
         except ValueError:
             return None
 
-    try:
-        expected: bytes | None = base64.b64decode(text, validate=True)
-    except ValueError:
-        expected = None
+    is_right = re.fullmatch(r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", text)
+    expected = base64.b64decode(text) if is_right else None
     assert trio.run(taken) == expected
 
 

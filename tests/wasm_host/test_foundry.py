@@ -154,7 +154,7 @@ async def test_owners_take_turns(tmp_path: Path) -> None:
         for number in range(6):
             nursery.start_soon(compile_one, opened, "many", number)
         nursery.start_soon(compile_one, opened, "one", 6)
-    assert "one" in done[:3]
+    assert "one" in done[:4]  # in the order of coming it would be the last of seven
 
 
 async def test_too_much_waiting_is_refused(tmp_path: Path) -> None:
