@@ -68,6 +68,7 @@ class Passage(Protocol):
         pending: values passed on and not taken, the last handler's first.
         size_bytes: what all of this takes, at least the bytes of its values; 0 where it is little.
         shares: what each handler did.
+        has_written: whether one of them has changed what it keeps.
     """
 
     @property
@@ -80,6 +81,8 @@ class Passage(Protocol):
     def size_bytes(self) -> int: ...
     @property
     def shares(self) -> Sequence[Share]: ...
+    @property
+    def has_written(self) -> bool: ...
 
 
 class Chain(Protocol):

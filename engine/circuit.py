@@ -121,7 +121,7 @@ class Circuit:
                     burden = self._burden(node, emissions, sent + len(values) - len(left))
                     await burden.carry(self._send_run, targets[0], left)
             else:
-                gone = self._offer_to_all(targets, values, 0, lane)
+                gone = self._offer_several(node, port, values, lane)
                 if gone < len(values):
                     burden = self._burden(node, emissions, sent + gone)
                     await burden.carry(self._send_each, node, port, values, lane, gone)
@@ -149,15 +149,34 @@ class Circuit:
                 await self._send_to_full(target.node, inbox, message, burden)
             burden.sent += 1
 
-    def _offer_to_all(self, targets: Sequence[Target], values: Sequence[bytes], start: int, lane: int) -> int:
-        """Send values along several edges that nobody watches; return how many from ``start`` on have left.
+    def _offer_several(
+        self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, start: int = 0
+    ) -> int:
+        """Send values along several edges, or watched ones; return how many from ``start`` on have left.
 
-        They leave together only where all of them have room in all inboxes, so none of them waits at one edge
-        after it has left by another: what cannot leave whole is sent value by value (``_send_each``).
+        A value leaves by all its edges at once or stays, so none waits at one edge after it has left by another.
         """
+        targets = node.routes[port]
         inboxes = [self.inboxes[target.node] for target in targets]
+        if len(set(inboxes)) < len(inboxes):
+            return 0  # two edges lead to one inbox: what one of them takes the other one lacks
+        gone = 0
+        if len(values) - start >= _WORTH_TOGETHER and not self.flow_observers:
+            gone = self._offer_together(targets, inboxes, values, start, lane)
+        for value in values[start + gone :] if start or gone else values:
+            size = len(value)
+            for inbox in inboxes:
+                if not inbox.has_room(1, size):
+                    return gone
+            self._deliver(node, port, value, lane)
+            gone += 1
+        return gone
+
+    def _offer_together(
+        self, targets: Sequence[Target], inboxes: Sequence[Inbox], values: Sequence[bytes], start: int, lane: int
+    ) -> int:
         most = min([len(values) - start, *[inbox.room_messages for inbox in inboxes]])
-        if self.flow_observers or most < _WORTH_TOGETHER or len(set(inboxes)) < len(inboxes):
+        if most < _WORTH_TOGETHER:
             return 0
         together = values if most == len(values) else values[start : start + most]
         size = sum([len(value) for value in together])
@@ -167,13 +186,26 @@ class Circuit:
             self._offer_run(target, together, lane, size)
         return most
 
+    def _deliver(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
+        """Send one value along edges that all have room for it."""
+        targets = node.routes[port]
+        if self.flow_observers and not targets:
+            for observer in self.flow_observers:
+                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
+        for target in targets:
+            message = Message(target.port, value, next(self._sequence), target.edge, lane)
+            if self.flow_observers:
+                self.report_hop(node, port, target, message)
+            self.in_flight.add(1)
+            self.edges[target.edge].sent += 1
+            self.inboxes[target.node].offer(message)
+
     async def _send_each(
         self, burden: Burden, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, at: int
     ) -> None:
-        targets = node.routes[port]
         while at < len(values):
             await self._send_one(node, port, values[at], lane, burden)
-            gone = 1 + self._offer_to_all(targets, values, at + 1, lane)
+            gone = 1 + self._offer_several(node, port, values, lane, at + 1)
             burden.sent += gone
             at += gone
 

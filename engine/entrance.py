@@ -102,9 +102,11 @@ class Entrance:
             HeldQueueFullError: too many are held already; likewise.
             IllegalTransitionError: the execution ended while they were waiting; likewise.
         """
-        deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
         held = 0
         accepted = self._offer_together(messages, 0)
+        if accepted == len(messages):  # as nearly always
+            return 0
+        deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
         while accepted < len(messages):
             node_index, message = messages[accepted]
             self._circuit.in_flight.add(1)

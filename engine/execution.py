@@ -194,8 +194,8 @@ class Execution(ReadableExecution):
         return made
 
     def _note_injection(self) -> None:
-        self._circuit.counters.last_activity_seconds = trio.current_time()
-        self._input.note_injection()
+        now = self._circuit.counters.last_activity_seconds = trio.current_time()
+        self._input.note_injection(now)
 
     async def pause(self) -> None:
         """Hold all messages. When this returns, no handler is running and none will start.

@@ -227,7 +227,11 @@ class Inbox:
             self._room_bytes = min(self._room_bytes + self._in_hand_bytes, self._capacity_bytes)
             self._in_hand_bytes = 0
             lease, waiting = self._lease, len(self._queue)
-            if lease is not None and lease.charged_bytes > self._bytes + MESSAGE_BYTES * waiting + SLACK_BYTES:
+            if (
+                lease is not None
+                and lease.charged_bytes > SLACK_BYTES  # seldom, so it is asked first
+                and lease.charged_bytes > self._bytes + MESSAGE_BYTES * waiting + SLACK_BYTES
+            ):
                 lease.shrink(waiting, self._bytes)
                 self._set_room()
         if self._queue:

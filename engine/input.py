@@ -31,9 +31,9 @@ class Input:
         """No more input is coming."""
         self._closed.set()
 
-    def note_injection(self) -> None:
-        """Something has come in just now."""
-        self._last_seconds = trio.current_time()
+    def note_injection(self, now: float) -> None:
+        """Something has come in, at ``now`` in seconds of Trio's clock."""
+        self._last_seconds = now
         self._begun.set()
 
     def pause(self) -> None:

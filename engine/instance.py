@@ -138,6 +138,8 @@ class Instance:
         """Process messages as one of a chain, until that is no more."""
         await stage.begin(self._place)
         self.first.forget()
+        if self.keeping is not None:
+            self.keeping.settle()  # what it has set when it was initialised
         (handler,) = self._handlers
         while stage.is_whole:
             batch = await self._inbox.take(self._batch_messages)

@@ -24,6 +24,7 @@ from engine.edges import EdgeCounters
 from engine.handler import Emission, Message, Outcome
 from engine.instance import Instance
 from engine.lanes import CANONICAL
+from engine.outlet import CAUSELESS
 from proto.execution import ExecutionError
 
 _CALL_SECONDS = 0.001
@@ -129,9 +130,10 @@ class Stage:
                 self._chain = None
                 work.extendleft(reversed(part))
                 return
-            for member in self._members:
-                if member.keeping is not None:
-                    member.keeping.settle()
+            if passage.has_written:
+                for member in self._members:
+                    if member.keeping is not None:
+                        member.keeping.settle()
             if passage.size_bytes > _LIGHT_BYTES:
                 self._hold(self._held_bytes + passage.size_bytes)
             begun = passage.begun
@@ -227,9 +229,11 @@ class Stage:
         seen = 0
         for step in passage.steps:
             member, lane = self._members[step.program], lanes[step.program]
-            await member.outlet.log_all(step.logs)
+            if step.logs:
+                await member.outlet.log_all(step.logs)
             if step.error is None:
-                await member.outlet.emit_alone(step.emissions, Message(0, b"null", lane=lane))
+                cause = Message(0, b"null", lane=lane) if lane else CAUSELESS
+                await member.outlet.emit_alone(step.emissions, cause)
             else:
                 port, value = step.cause or (0, b"null")
                 await member.handle_failure(Message(port, value, lane=lane), step.error)

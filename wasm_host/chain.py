@@ -114,12 +114,9 @@ class Chain:
         except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
             self.dissolve()
             raise
-        for step in passage.steps:
-            if step.state:
-                if await self._keep(passage):
-                    break
-                self.dissolve()
-                return None
+        if passage.has_written and not await self._keep(passage):
+            self.dissolve()
+            return None
         return passage
 
     async def _keep(self, passage: Passage) -> bool:

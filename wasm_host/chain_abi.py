@@ -109,6 +109,14 @@ class Passage(msgspec.Struct, frozen=True, gc=False):
     shares: Sequence[Share]
     size_bytes: int = 0
 
+    @property
+    def has_written(self) -> bool:
+        """Whether a program has changed its state."""
+        for step in self.steps:  # noqa: SIM110 - nearly always one step; making a generator costs more
+            if step.state:
+                return True
+        return False
+
 
 def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool) -> bytes:
     """The input of symbia_chain."""

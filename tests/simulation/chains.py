@@ -79,6 +79,7 @@ class Passed(msgspec.Struct):
     pending: Sequence[Item]
     shares: Sequence[Share]
     size_bytes: int
+    has_written: bool = True
 
 
 class _Call:
