@@ -158,7 +158,7 @@ class Circuit:
         """
         targets = node.routes[port]
         inboxes = [self.inboxes[target.node] for target in targets]
-        if len(set(inboxes)) < len(inboxes):
+        if len(inboxes) > 1 and len(set(inboxes)) < len(inboxes):
             return 0  # two edges lead to one inbox: what one of them takes the other one lacks
         gone = 0
         if len(values) - start >= _WORTH_TOGETHER and not self.flow_observers:

@@ -56,12 +56,15 @@ class Outlet:
         if len(emissions) > _AT_ONCE:
             await self._emit_many(emissions, lane)
         elif emissions:
-            self._counters.emitted += len(emissions)
-            try:
-                await self._circuit.send(self._node, emissions, lane, size)
-            except UnsentError as error:
-                self._counters.emitted -= len(emissions) - error.sent
-                raise
+            await self._emit_few(emissions, lane, size)
+
+    async def _emit_few(self, emissions: Sequence[Emission], lane: int, size: int) -> None:
+        self._counters.emitted += len(emissions)
+        try:
+            await self._circuit.send(self._node, emissions, lane, size)
+        except UnsentError as error:
+            self._counters.emitted -= len(emissions) - error.sent
+            raise
 
     async def _emit_many(self, emissions: Sequence[Emission], lane: int) -> None:
         """One invocation may emit a hundred thousand values: with a look at other tasks now and then."""
@@ -90,7 +93,10 @@ class Outlet:
             if not emissions:
                 return
             try:
-                await self.emit(emissions, batch[0].lane, size)
+                if len(emissions) <= _AT_ONCE:
+                    await self._emit_few(emissions, batch[0].lane, size)
+                else:
+                    await self._emit_many(emissions, batch[0].lane)
             except UnsentError as error:
                 left, own = _find_sender(outcomes, error.sent)
                 await self._fail(batch[left], unsent_error(UnsentError(own, str(error))))
