@@ -15,6 +15,9 @@ import trio
 from engine.errors import InjectionRateError, QuotaError
 from engine.limits import EngineLimits
 
+UNOWNED = ""
+"""The owner of what was made while nobody was asked who they are."""
+
 BUCKETS_KEPT = 10_000
 """Owners whose rate is remembered at once; beyond it those with full credit are forgotten: nothing changes."""
 

@@ -30,7 +30,8 @@ from wasm_host.compiler import COMPILING
 from wasm_host.errors import GuestError, ProgramError, SandboxError
 from wasm_host.foundry import WasmProgram
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Identity, Program
+from wasm_host.identity import Identity
+from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 from workers.errors import PoolBusyError

@@ -8,9 +8,9 @@ its own name (``Origin``) or by pointing its own name at 127.0.0.1 (``Host``). S
 from functools import lru_cache
 from typing import Any
 
+from service.addresses import is_loopback
 from service.origins import Origins, host_of
 from service.problems import ForeignCallerError
-from service.settings import is_loopback
 
 HOSTS_REMEMBERED = 64
 """Values of ``Host`` whose verdict is remembered; programs of one machine use a handful."""

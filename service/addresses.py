@@ -135,3 +135,14 @@ def is_name(text: str) -> bool:
         return parse_host(text) is None
     except SpellingError:
         return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name can only mean this machine. Brackets around an IPv6 address are allowed."""
+    bare = host.removeprefix("[").removesuffix("]")
+    if bare.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False

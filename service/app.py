@@ -13,13 +13,14 @@ from service.ingress_delivery import IngressDelivery
 from service.metrics import Metrics
 from service.network.opening import Network
 from service.prompt.routes import NOT_KEPT, PromptRoutes
+from service.readiness import Readiness
 from service.request_memory import note_owner
 from service.routes.components import component_routes
 from service.routes.discovery import discovery_routes
 from service.routes.documentation import Publication, documentation_routes
 from service.routes.executions import execution_routes
 from service.routes.graphs import graph_routes
-from service.routes.health import Readiness, health_routes
+from service.routes.health import health_routes
 from service.routes.ingress import ingress_routes
 from service.routes.injection import injection_routes
 from service.routes.metrics import metrics_routes

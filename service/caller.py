@@ -9,6 +9,7 @@ from contextvars import ContextVar
 
 import msgspec
 
+from engine.quota import UNOWNED
 from service.principal import Principal
 from service.problems import ForeignOrganizationError, OrganizationRequiredError
 
@@ -17,9 +18,6 @@ ADMIN_ENTITLEMENTS = frozenset({"cap:runtime.admin", "cap:global.admin"})
 
 READER_ENTITLEMENTS = frozenset({"cap:runtime.global-read", "cap:global.read"})
 """Above organisations in reading."""
-
-NOBODYS = ""
-"""The owner of what was made while nobody was asked who he is."""
 
 ORGANIZATION_REQUIRED = (
     "Organization context required. Provide X-Org-Id header or ensure token includes org membership."
@@ -46,7 +44,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def owner(self) -> str:
         """Whom what the request holds is charged to."""
-        return self.org or NOBODYS
+        return self.org or UNOWNED
 
     def sees(self, owner: str) -> bool:
         """Whether what belongs to an owner exists for this caller."""
@@ -57,7 +55,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.changes_all or (owner == self.org and self.changes_own)
 
 
-EVERYBODY = Caller(org=NOBODYS, sees_all=True, changes_all=True)
+EVERYBODY = Caller(org=UNOWNED, sees_all=True, changes_all=True)
 """Whoever calls while nobody is asked who he is."""
 
 ANONYMOUS = Caller(changes_own=False)

@@ -7,7 +7,7 @@ from typing import Any
 from service.access import check_caller
 from service.auth import METRICS, Authenticator, access_to, credentials_of, named_org
 from service.caller import ANONYMOUS, EVERYBODY, PRESENT, Caller
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.settings import Settings
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

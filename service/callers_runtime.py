@@ -11,6 +11,7 @@ from typing import Any
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.ledger import Account
 from engine.observer import ExecutionObserver, FlowObserver
+from engine.quota import UNOWNED
 from engine.resolution import ComponentSource
 from engine.routing import LoadedGraph
 from engine.runtime import Runtime
@@ -27,7 +28,7 @@ from proto.execution import (
 from proto.message import Injection
 from proto.problem import Problem
 from proto.statistics import ExecutionStatistics, RuntimeTotals
-from service.caller import NOBODYS, ORGANIZATION_REQUIRED, Caller
+from service.caller import ORGANIZATION_REQUIRED, Caller
 from service.problems import OrganizationRequiredError, ReadOnlyCallerError
 
 
@@ -255,7 +256,7 @@ class CallersRuntime(Runtime):
 
     def _namespace(self) -> str:
         """Whose components the caller uses, besides the built-in ones."""
-        return self._caller().org or NOBODYS
+        return self._caller().org or UNOWNED
 
     def _maker(self) -> str:
         """The owner of what the caller makes."""

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from quart import Request, Response
 
+from service.addresses import is_loopback
 from service.origins import Origins, host_of
 from service.problems import ForeignCallerError
-from service.settings import is_loopback
 
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (

@@ -6,12 +6,12 @@ A part of the one table in ``service.settings``, apart for its length.
 from typing import Literal
 
 from service.guest_settings import GuestSettings
-from service.ingress import Enforcement
 from service.origins import RULES_EXPECTED, Origins, read_origins
 from service.setting_kinds import URL, Kind, choice, whole_number
 
 Auth = Literal["unset", "none", "identity"]
 MetricsAccess = Literal["authenticated", "open"]
+IngressEnforcement = Literal["strict", "warn", "off"]
 
 DEFAULT_IDENTITY_URL = "http://localhost:5001"
 
@@ -36,7 +36,7 @@ class IdentitySettings(GuestSettings, frozen=True, kw_only=True):
     jwt_secret: str = Secret()
     jwt_audience: str = ""
     jwt_issuer: str = ""
-    ingress_enforcement: Enforcement = "strict"
+    ingress_enforcement: IngressEnforcement = "strict"
     metrics_access: MetricsAccess = "authenticated"
     cors_origins: Origins = Origins()
     org_max_graphs: int = 1_000

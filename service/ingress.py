@@ -14,13 +14,11 @@ no ingress does not exist for the caller, as everywhere else. One that does has 
 """
 
 from collections.abc import Iterable
-from typing import Literal
 
 from engine.ingress import Ingress, is_declared
+from engine.quota import UNOWNED
 from engine.routing import LoadedGraph
-from service.caller import NOBODYS, Caller
-
-Enforcement = Literal["strict", "warn", "off"]
+from service.caller import Caller
 
 
 def graph_named(graphs: Iterable[LoadedGraph], name: str, caller: Caller) -> LoadedGraph | None:
@@ -44,7 +42,7 @@ def reason_against(ingress: Ingress, owner: str, caller: Caller) -> str | None:
         return None
     if ingress.capability is not None and ingress.capability not in principal.entitlements:
         return f"the capability {ingress.capability} is required"
-    if owner != NOBODYS:
+    if owner != UNOWNED:
         return (
             None
             if _is_member(caller, owner)
@@ -70,4 +68,4 @@ def _distance(graph: LoadedGraph, caller: Caller) -> int:
         return 0
     if _is_member(caller, graph.owner):
         return 1
-    return 2 if graph.owner == NOBODYS else 3
+    return 2 if graph.owner == UNOWNED else 3

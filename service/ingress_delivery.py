@@ -21,7 +21,8 @@ from proto.message import Injection
 from proto.problem import Problem
 from service.caller import Caller
 from service.flow_trace import FlowTrace, Output
-from service.ingress import Enforcement, graph_named, reason_against
+from service.identity_settings import IngressEnforcement
+from service.ingress import graph_named, reason_against
 from service.problems import IngressIdleError, IngressNotFoundError, IngressRefusedError
 
 log = structlog.get_logger("ingress")
@@ -62,7 +63,7 @@ class IngressDelivery:
         enforcement: whether the gate refuses, only warns, or stands open.
     """
 
-    def __init__(self, runtime: Runtime, caller: Callable[[], Caller], enforcement: Enforcement) -> None:
+    def __init__(self, runtime: Runtime, caller: Callable[[], Caller], enforcement: IngressEnforcement) -> None:
         self._runtime = runtime
         self._caller = caller
         self._enforcement = enforcement

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from engine.latency import LatencyHistogram
 from engine.ledger import Kind, LedgerStatistics
+from engine.lifecycle import TERMINAL
 from engine.runtime import Runtime
 from engine.tally import Figures, Load, Tally
 from proto.execution import ExecutionState
@@ -27,8 +28,7 @@ from service.histogram import INFINITY, Histogram
 from service.http_metrics import HttpMetrics
 from service.live.counters import LiveCounters
 from service.loop_lag import LAG_SECONDS
-from service.routes.graphs import ENDED
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.siblings.status import SiblingReport
 from service.version import version
 from workers.pool import PoolStatistics
@@ -38,7 +38,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LATENCY_DOUBLINGS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
 """Bounds of the latencies' buckets, as doublings of a microsecond: 4 µs to 17 s, ends of the engine's own."""
 
-_UNDERWAY = [state for state in ExecutionState if state not in ENDED]
+_UNDERWAY = [state for state in ExecutionState if state not in TERMINAL]
 
 
 _WORKER_METRICS = (
@@ -145,7 +145,7 @@ def _tally_families(tally: Tally) -> Iterator[Metric]:
     ended = CounterMetricFamily(
         "symbia_executions_ended", "Executions that have ended, by their last state.", labels=["state"]
     )
-    for state in sorted(ENDED):
+    for state in sorted(TERMINAL):
         ended.add_metric([state.value], tally.ended[state])
     yield ended
     yield _counter("symbia_messages_processed", "Messages whose invocation has ended.", tally.processed)

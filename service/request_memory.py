@@ -23,8 +23,8 @@ from hypercorn.typing import (
 
 from engine.errors import MemoryBoundError, OwnerMemoryError
 from engine.ledger import Ledger
+from engine.quota import UNOWNED
 from proto.codec import encode
-from service.caller import NOBODYS
 from service.problems import answer_to
 from service.request_tasks import WHOLE_BODY
 from service.streaming import announces_body, is_streamed
@@ -78,7 +78,7 @@ class UnderWay:
 
     def request(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> "_Request":
         """One more; it holds nothing yet."""
-        return _Request(self.bodies.load(NOBODYS), self._coming, scope, receive)
+        return _Request(self.bodies.load(UNOWNED), self._coming, scope, receive)
 
 
 class ChargedRequests:
@@ -215,7 +215,7 @@ class _Replying:
             await self._begin()
             await self._send(event)
             return
-        load = self._replies.load(self._scope.get(_OWNER, NOBODYS))
+        load = self._replies.load(self._scope.get(_OWNER, UNOWNED))
         try:
             try:
                 load.hold(size_bytes)

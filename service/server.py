@@ -35,11 +35,11 @@ from service.memory_guard import MemoryGuard
 from service.metrics import Metrics
 from service.network.opening import open_network
 from service.outbound import open_outside
+from service.readiness import Readiness
 from service.request_memory import UnderWay
 from service.request_observer import RequestObserver
 from service.request_tasks import PromptConfig
 from service.resident_memory import available_bytes
-from service.routes.health import Readiness
 from service.settings import Settings
 from service.source_fetcher import SourceFetcher
 from service.spans import Spans, open_spans

@@ -4,7 +4,6 @@ Each row of ``TABLE`` is one environment variable. A variable that is absent or 
 values are reported together, each with its name, its value and what is expected.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ import msgspec
 from engine.guest_limits import MAX_INSTANCES
 from engine.limits import EngineLimits
 from engine.sayable import is_sayable
+from service.addresses import is_loopback
 from service.catalog_settings import CATALOG_ROWS
 from service.guest_settings import GUEST_ROWS
 from service.http_settings import HTTP_ROWS
@@ -279,17 +279,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if complaints:
         raise SettingsError(complaints)
     return settings
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name can only mean this machine. Brackets around an IPv6 address are allowed."""
-    bare = host.removeprefix("[").removesuffix("]")
-    if bare.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(bare).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(text: str) -> str:

@@ -1,76 +1,21 @@
-"""Long replies, encoded in slices: lists by pages of bounded size, and structs that hold long lists."""
+"""Replies that may be long, encoded in slices: pages of lists, and structs that hold long lists."""
 
 from collections.abc import Iterable, Mapping
 
 import msgspec
 from quart import Response
 
-from engine.slices import Steps, in_slices
-from proto.codec import encode
+from engine.encoding import encoded_in_slices, encoded_page
 from service.exchange import json_response
-
-PAGE_BYTES = 4 * 1024 * 1024
-"""Of the entries of one page. Whoever wants to see more asks for the next one."""
-
-_LONG = 50
-"""Items of a list that are encoded between two looks at other tasks; a list of fewer is encoded as it is."""
 
 
 async def page_reply(
     key: str, entries: Iterable[object], counts: Mapping[str, int], *, count_as: str | None = None
 ) -> Response:
-    """A page of a list: as many of the entries as fit into ``PAGE_BYTES``, but one in any case.
-
-    Args:
-        key: the name of the list in the reply.
-        entries: of the page, made when they are taken.
-        counts: what else is said.
-        count_as: the name of the number of the entries on this page, where it is said.
-    """
-    return json_response(await in_slices(_page(key, entries, counts, count_as)))
+    """Reply with one page of a list; the arguments are those of :func:`engine.encoding.encoded_page`."""
+    return json_response(await encoded_page(key, entries, counts, count_as=count_as))
 
 
 async def sliced_reply(body: msgspec.Struct) -> Response:
-    """A JSON reply whose long lists are encoded in slices."""
+    """Reply with a struct whose long lists are encoded in slices."""
     return json_response(await encoded_in_slices(body))
-
-
-async def encoded_in_slices(body: msgspec.Struct) -> bytes:
-    """The JSON text of a struct whose long lists are encoded in slices."""
-    return await in_slices(_encoded(body))
-
-
-def _page(key: str, entries: Iterable[object], counts: Mapping[str, int], count_as: str | None) -> Steps[bytes]:
-    texts: list[bytes] = []
-    size_bytes = 0
-    for entry in entries:
-        text = encode(entry)
-        size_bytes += len(text)
-        if texts and size_bytes > PAGE_BYTES:
-            break
-        texts.append(text)
-        yield
-    numbers = {**counts, **({count_as: len(texts)} if count_as else {})}
-    return encode({**numbers, key: msgspec.Raw(b"[" + b",".join(texts) + b"]")})
-
-
-def _encoded(body: msgspec.Struct) -> Steps[bytes]:
-    fields: dict[str, object] = {}
-    for field in msgspec.structs.fields(body):
-        value = getattr(body, field.name)
-        is_left_out = type(body).__struct_config__.omit_defaults and value == field.default
-        if not is_left_out:
-            fields[field.encode_name] = value
-            if isinstance(value, tuple | list) and len(value) > _LONG:
-                fields[field.encode_name] = yield from _list(value)
-    yield
-    return encode(fields)
-
-
-def _list(items: tuple[object, ...] | list[object]) -> Steps[msgspec.Raw]:
-    """The text of a list: that of its parts without their brackets."""
-    parts = []
-    for start in range(0, len(items), _LONG):
-        parts.append(encode(items[start : start + _LONG])[1:-1])
-        yield
-    return msgspec.Raw(b"[" + b",".join(parts) + b"]")

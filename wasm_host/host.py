@@ -20,7 +20,8 @@ from wasm_host.epoch import Ticker, Turns
 from wasm_host.foundry import Foundry, WasmProgram
 from wasm_host.guest_memory import GuestMemory, Undertaker
 from wasm_host.guest_output import JsonChecker
-from wasm_host.javascript import Identity, Link, Program
+from wasm_host.identity import Identity
+from wasm_host.javascript import Link, Program
 from wasm_host.limits import (
     MAX_INSTANCES,
     MAXIMUM_LIMITS,

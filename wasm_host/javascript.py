@@ -11,9 +11,10 @@ import msgspec
 
 from wasm_host import abi
 from wasm_host.errors import GuestError, HostError, ProgramError
+from wasm_host.identity import Identity
 from wasm_host.limits import GuestLimits
 
-__all__ = ["GUEST_PATH", "Identity", "Link", "Program", "open_document", "program_error", "read_guest"]
+__all__ = ["GUEST_PATH", "Link", "Program", "open_document", "program_error", "read_guest"]
 
 GUEST_PATH: Final = Path(__file__).parent / "quickjs" / "guest.wasm"
 
@@ -33,14 +34,6 @@ class Program(msgspec.Struct, frozen=True):
     source: str
     entrypoint: str = "handler"
     filename: str = "component.js"
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """Who a component instance is; it can read this from its context."""
-
-    execution_id: str = ""
-    node_id: str = ""
-    instance_id: str = ""
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

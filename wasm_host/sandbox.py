@@ -16,7 +16,8 @@ from wasm_host import abi, capi, javascript
 from wasm_host.abi import Effects, LogLine
 from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
 from wasm_host.guest import Guest, Opened
-from wasm_host.javascript import Identity, Link, Program
+from wasm_host.identity import Identity
+from wasm_host.javascript import Link, Program
 from wasm_host.limits import GuestLimits
 from wasm_host.metering import BetweenSlices, GuestUse, Machine
 from wasm_host.state import InstanceState

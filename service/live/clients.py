@@ -27,7 +27,7 @@ from service.problems import (
     TooManyClientsError,
     answer_to,
 )
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.settings import Settings
 
 LOOK_SECONDS = 1.0

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 import trio
 
+from engine.encoding import encoded_in_slices
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.handler import HandlerError, LogLine
 from engine.observer import ExecutionObserver
@@ -26,7 +27,6 @@ from service.live.ration import Ration
 from service.live.selection import Selection
 from service.live.watch import ExecutionWatch, Subscriber, View
 from service.rounds import Rounds
-from service.sliced_replies import encoded_in_slices
 
 log = structlog.get_logger("live")
 

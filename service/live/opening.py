@@ -19,8 +19,8 @@ from service.live.socketio_clients import serve_namespace
 from service.live.websocket import PlainWebSockets, refuse_websocket
 from service.live.wire import Wire
 from service.problems import RefusalError, answer_to
+from service.readiness import Readiness
 from service.request_memory import ChargedRequests, UnderWay
-from service.routes.health import Readiness
 from service.settings import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
 from service.streaming import announces_body

@@ -38,7 +38,7 @@ from service.live.limits import ID_CHARACTERS, PERSONAL_BYTES, PERSONAL_EVENTS, 
 from service.live.selection import Subscribe, select
 from service.live.watch import lifecycle_event
 from service.problems import StoppingError, SubscriptionLimitError, UnknownEventError, answer_to
-from service.routes.health import Readiness
+from service.readiness import Readiness
 
 log = structlog.get_logger("live")
 

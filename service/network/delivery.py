@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from engine.quota import UNOWNED
 from engine.routing import LoadedGraph
-from service.caller import NOBODYS, Caller
+from service.caller import Caller
 from service.network.events import REQUEST_EVENTS, Event, org_of
 from service.network_settings import UnownedEvents
 
@@ -58,7 +59,7 @@ def admission_of_network(unowned: UnownedEvents) -> Admits:
     """The rule for events that the Network brings."""
 
     def admits(event: Event, owner: str) -> bool:
-        if owner == NOBODYS:
+        if owner == UNOWNED:
             return True
         org = org_of(event)
         return org == owner if org else unowned == "admit"

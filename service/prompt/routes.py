@@ -14,10 +14,11 @@ from service.ingress_delivery import IngressDelivery
 from service.problems import answer_to
 from service.prompt.headers import Headers
 from service.prompt.recognition import PromptRequest, recognise
+from service.readiness import Readiness
 from service.request_memory import note_owner
 from service.request_tasks import WHOLE_BODY
 from service.request_watch import note_rule
-from service.routes.health import Readiness, health_of, liveness_of, readiness_of
+from service.routes.health import health_of, liveness_of, readiness_of
 from service.routes.ingress import delivered
 from service.routes.injection import Taken, injected, take_body
 

@@ -8,7 +8,7 @@ from proto.statistics import RuntimeTotals
 from service.exchange import reply
 from service.live_events import CLIENT_EVENTS, SERVER_EVENTS
 from service.operation import Reply, operation
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.settings import Settings
 from service.siblings.status import SiblingReport
 from service.version import version

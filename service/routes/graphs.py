@@ -19,8 +19,6 @@ from service.problems import CompilationBody
 from service.routes.routines import GREETING, LoadedRoutineReply, load_routine
 from service.sliced_replies import page_reply, sliced_reply
 
-ENDED = frozenset({ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED})
-
 
 class LoadedReply(msgspec.Struct, frozen=True, rename="camel", tag_field="type", tag="graph"):
     """Reply of ``POST /api/graphs``."""

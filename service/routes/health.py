@@ -3,52 +3,12 @@
 from datetime import UTC, datetime
 
 import msgspec
-import trio
 from quart import Blueprint, Response
 
-from engine.ledger import Ledger
 from service.exchange import reply
 from service.operation import Reply, operation
-from service.problems import StoppingError
-from service.siblings.status import Siblings
+from service.readiness import Readiness
 from service.version import version
-
-
-class Readiness:
-    """Whether the service takes work. It does from its making until ``withdraw``.
-
-    Args:
-        siblings: what is known of the services beside this one; none where it runs alone.
-        ledger: of the memory that callers cause; where it is shut, nothing new is taken in.
-    """
-
-    def __init__(self, siblings: Siblings | None = None, ledger: Ledger | None = None) -> None:
-        self.ready = True
-        self._ledger = ledger
-        self.siblings = siblings or Siblings()
-        self._began = trio.current_time()
-
-    def withdraw(self) -> None:
-        """From now on the service is coming to its end."""
-        self.ready = False
-
-    @property
-    def memory_complaint(self) -> str:
-        """Why there is no memory for anything new; empty where there is."""
-        return "" if self._ledger is None else self._ledger.shut_for
-
-    def check(self) -> None:
-        """See that the service takes work.
-
-        Raises:
-            StoppingError: it takes no more.
-        """
-        if not self.ready:
-            raise StoppingError("The service is stopping and takes no more work")
-
-    def uptime_seconds(self) -> float:
-        """Seconds since the service began."""
-        return round(trio.current_time() - self._began, 3)
 
 
 class HealthReply(msgspec.Struct, frozen=True):

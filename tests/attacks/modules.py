@@ -13,7 +13,8 @@ from tests.wasm_host.sandboxes import module_text
 from wasm_host import capi
 from wasm_host.bulk_instructions import interruptible
 from wasm_host.host import SandboxHost
-from wasm_host.javascript import Identity, Program
+from wasm_host.identity import Identity
+from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 

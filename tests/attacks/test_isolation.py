@@ -7,7 +7,8 @@ from tests.wasm_host.sandboxes import opened
 from wasm_host import capi
 from wasm_host.abi import Effects
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Identity, Program
+from wasm_host.identity import Identity
+from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 

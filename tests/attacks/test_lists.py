@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.encoding import PAGE_BYTES
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
 from proto.message import Injection
-from service.sliced_replies import PAGE_BYTES
 from tests.attacks.test_documents import asked_for_health, component, edge, graph_of
 from tests.service.serving import Service, open_service
 

@@ -10,7 +10,7 @@ from examples.wasm.build import EXAMPLES, HERE, MissingToolError, build
 from tests.wasm_host.component_model.components import a_host
 from wasm_host.abi import Effects
 from wasm_host.host import SandboxHost
-from wasm_host.javascript import Identity
+from wasm_host.identity import Identity
 from wasm_host.sandbox import Sandbox
 
 

@@ -7,8 +7,8 @@ from engine.runtime import open_runtime
 from service.app import create_app
 from service.openapi import routes_of
 from service.problems import STATUSES
+from service.readiness import Readiness
 from service.routes.documentation import ALIASES
-from service.routes.health import Readiness
 from service.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()

@@ -11,7 +11,7 @@ from engine.runtime import Runtime, open_runtime
 from service.app import create_app
 from service.auth import access_to
 from service.callers_runtime import CallersRuntime
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.settings import Settings
 from tests.service.identified import PASS, Person, World, open_world
 from tests.service.serving import single

@@ -10,8 +10,9 @@ import trio
 from engine.errors import ResidentMemoryError
 from engine.ledger import Ledger
 from service.memory_guard import COMPLAINT_SECONDS, MemoryGuard
+from service.readiness import Readiness
 from service.resident_memory import available_bytes, resident_bytes
-from service.routes.health import Readiness, liveness_of, readiness_of
+from service.routes.health import liveness_of, readiness_of
 from service.settings import Settings
 from tests.service.serving import open_service, single
 

@@ -17,8 +17,8 @@ from service.auth import access_to
 from service.openapi import openapi_document, routes_of
 from service.openapi_schemas import docstring_of
 from service.operation import operation_of
+from service.readiness import Readiness
 from service.routes.documentation import ALIASES
-from service.routes.health import Readiness
 from service.routes.routines import GREETING
 from service.settings import Settings
 from tests.service.serving import QUICK_REFERENCE, SQUARE, open_service

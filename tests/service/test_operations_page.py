@@ -19,7 +19,7 @@ from service import (
 )
 from service.metrics import Metrics
 from service.problems import SlowRequestError
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.siblings.status import Siblings
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from service.cli import COMMANDS, cli
 from service.metrics import Metrics
 from service.openapi import openapi_document
 from service.problems import RefusalError
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.settings import TABLE, Settings
 from service.siblings.status import Siblings
 from tests.service.live.desk import open_office

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.settings import TABLE, Settings, SettingsError, is_loopback, read_settings
+from service.addresses import is_loopback
+from service.settings import TABLE, Settings, SettingsError, read_settings
 from service.settings_page import settings_table
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"

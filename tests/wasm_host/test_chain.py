@@ -12,7 +12,8 @@ from wasm_host.chain import Chain
 from wasm_host.chain_abi import Message, Passage
 from wasm_host.errors import InitializeError, ProgramError, TooManyInstances
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Identity, Link, Program
+from wasm_host.identity import Identity
+from wasm_host.javascript import Link, Program
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import Sandbox
 

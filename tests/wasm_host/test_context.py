@@ -6,7 +6,7 @@ import pytest
 
 from tests.wasm_host.sandboxes import opened, process, run, value_of
 from wasm_host.abi import LogLine
-from wasm_host.javascript import Identity
+from wasm_host.identity import Identity
 
 
 async def test_the_context_says_who_the_component_is() -> None:

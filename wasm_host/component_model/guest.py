@@ -25,7 +25,7 @@ from wasm_host.errors import (
 )
 from wasm_host.guest import Guest, Opened, Report
 from wasm_host.guest_memory import resident_bytes
-from wasm_host.javascript import Identity
+from wasm_host.identity import Identity
 from wasm_host.limits import GuestLimits
 from wasm_host.metering import BetweenSlices, GuestUse, Machine
 

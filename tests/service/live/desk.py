@@ -14,7 +14,7 @@ from service.caller import EVERYBODY
 from service.live.form import PLAIN, texts_in
 from service.live.hub import Hub, open_hub
 from service.live.session import LiveSession
-from service.routes.health import Readiness
+from service.readiness import Readiness
 
 PASS = "symbia.core.passthrough"
 

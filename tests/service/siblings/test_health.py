@@ -6,7 +6,7 @@ import pytest
 
 from engine.runtime import open_runtime
 from service.app import create_app
-from service.routes.health import Readiness
+from service.readiness import Readiness
 from service.settings import Settings
 from service.siblings.status import Siblings
 
