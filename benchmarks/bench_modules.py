@@ -16,7 +16,7 @@ import trio
 
 from benchmarks.measure import Figure, figure
 from examples.wasm.build import EXAMPLES, MissingToolError, build
-from wasm_host.foundry import WasmProgram
+from wasm_host.compile.compiler import WasmProgram
 from wasm_host.host import SandboxHost, open_host
 
 BATCH = 100

@@ -8,7 +8,7 @@ import msgspec
 import trio
 
 from benchmarks.workloads import Workload
-from engine.observer import FlowObserver
+from engine.contracts.observer import FlowObserver
 from engine.runtime import Runtime
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection

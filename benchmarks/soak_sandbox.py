@@ -20,9 +20,9 @@ import msgspec
 import trio
 
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
 
 SOURCE = """return { async process(ctx, port, value) {
     switch (value) {

@@ -23,12 +23,12 @@
         ├── InboxFullError
         ├── HeldQueueFullError
         ├── InjectionRateError
-        └── MemoryBoundError       memory that tenants cause is bounded (engine.ledger)
+        └── MemoryBoundError       memory that tenants cause is bounded (engine.memory.ledger)
             ├── OwnerMemoryError       what belongs to one owner holds as much as it may
             ├── ProcessMemoryError     what belongs to all of them together does
             └── ResidentMemoryError    the process takes so much of the machine that it takes in nothing new
 
-Errors inside handlers are not here: they are values (:class:`engine.handler.HandlerError`).
+Errors inside handlers are not here: they are values (:class:`engine.contracts.handler.HandlerError`).
 """
 
 from collections.abc import Sequence

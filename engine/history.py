@@ -4,9 +4,9 @@ import sys
 
 import msgspec
 
+from engine.cooperative.slices import Steps
 from engine.errors import ExecutionNotFoundError
-from engine.ledger import Account, Ledger
-from engine.slices import Steps
+from engine.memory.ledger import Account, Ledger
 from proto.execution import ExecutionSnapshot, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics
 

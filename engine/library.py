@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from engine.compilation import compile_graph, find_problems
-from engine.declaration import memory_of
+from engine.compile.compiler import compile_graph, find_problems
+from engine.compile.loaded_graph import LoadedGraph
+from engine.components.definition import memory_of
+from engine.components.lookup import ComponentSource, Resolver
+from engine.components.registry import Registry
+from engine.cooperative.slices import in_slices
+from engine.documents.encodable import check_sayable
+from engine.documents.problem_report import Report, numbered
 from engine.errors import GraphNotFoundError, InvalidGraphError
-from engine.ledger import RESERVED_SHARE, Account, Kind, Ledger
 from engine.limits import EngineLimits
+from engine.memory.ledger import RESERVED_SHARE, Account, Kind, Ledger
 from engine.quota import Quotas
-from engine.registry import Registry
-from engine.report import Report, numbered
-from engine.resolution import ComponentSource, Resolver
-from engine.routing import LoadedGraph
-from engine.sayable import check_sayable
-from engine.slices import in_slices
-from engine.wallclock import WallClock
+from engine.wall_clock import WallClock
 from proto.component import ComponentDefinition
 from proto.problem import Problem
 

@@ -112,8 +112,8 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of values that one owner may inject in a second; 0 for no bound."""
 
     memory_bytes: int = 192 * 1024 * 1024
-    """Memory that all owners together may cause (``engine.ledger``); 0 for no bound. With what the program itself
-    takes, a machine of 2 GB has most of its memory left for the sandbox and for others."""
+    """Memory that all owners together may cause (``engine.memory.ledger``); 0 for no bound. With what the program
+    itself takes, a machine of 2 GB has most of its memory left for the sandbox and for others."""
 
     owner_memory_bytes: int = 96 * 1024 * 1024
     """The same for one owner; 0 for no bound. Half of the whole, so that nobody alone can fill it."""

@@ -4,15 +4,15 @@ What may be large is read in slices by the methods that are ``async``; the other
 graphs are small and for what costs next to nothing.
 """
 
-from engine.execution import Execution
+from engine.components.registry import Registry
+from engine.cooperative.slices import in_slices
+from engine.execution.execution import Execution
 from engine.history import Finished, History
-from engine.ledger import Account
 from engine.library import Library
 from engine.limits import EngineLimits
-from engine.registry import Registry
-from engine.slices import in_slices
-from engine.tally import Figures, Tally, measure_runtime
-from engine.wallclock import WallClock
+from engine.memory.ledger import Account
+from engine.totals import Figures, Tally, measure_runtime
+from engine.wall_clock import WallClock
 from proto.execution import ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics, RuntimeTotals
 from workers.pool import Pool

@@ -9,28 +9,28 @@ from uuid import uuid4
 import httpx
 import trio
 
-from engine.builtin.http_request import open_client
+from engine.builtin.io_http_request import open_client
+from engine.compile.loaded_graph import LoadedGraph
+from engine.components.registry import Registry
+from engine.components.sandboxed import open_sandboxes
+from engine.components.source import FetchSource, no_source
+from engine.contracts.observer import ExecutionObserver, FlowObserver
+from engine.contracts.reports import Sink
+from engine.cooperative.slices import in_slices
 from engine.errors import (
     ExecutionNotFoundError,
     IllegalTransitionError,
     MemoryBoundError,
     TooManyExecutionsError,
 )
-from engine.execution import Execution
+from engine.execution.execution import Execution
+from engine.execution.injection import Located, locate
 from engine.history import Finished
-from engine.injection import Located, locate
-from engine.lease import MESSAGE_BYTES
-from engine.ledger import Account
 from engine.limits import EngineLimits
-from engine.observer import ExecutionObserver, FlowObserver
+from engine.memory.lease import MESSAGE_BYTES
+from engine.memory.ledger import Account
 from engine.overview import Overview
-from engine.registry import Registry
-from engine.routing import LoadedGraph
-from engine.sandboxed import open_sandboxes
-from engine.sinks import Sink
-from engine.slices import in_slices
-from engine.source import FetchSource, no_source
-from engine.wallclock import WallClock
+from engine.wall_clock import WallClock
 from proto.component import ExecutionLimits
 from proto.execution import (
     ExecuteOptions,

@@ -11,7 +11,9 @@ Completion = Literal["auto", "manual"]
 
 
 class ExecutionState(enum.StrEnum):
-    """Where an execution is in its life; ``engine.lifecycle`` holds the table of what may follow what."""
+    """Where an execution is in its life; ``engine.execution.lifecycle`` holds the table of what may follow
+    what.
+    """
 
     PENDING = "pending"
     INITIALIZING = "initializing"

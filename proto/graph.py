@@ -95,7 +95,7 @@ class GraphDefinition(msgspec.Struct, frozen=True):
         version: the graph's own version.
         description: for people.
         metadata: ``role``, ``ingress`` and the author's own.
-        bindings: as their author writes them (``engine.bindings``).
+        bindings: as their author writes them (``engine.compile.bindings``).
     """
 
     symbia: str

@@ -1,5 +1,5 @@
 """``python -m service`` is ``symbia-runtime``."""
 
-from service.cli import main
+from service.cli.main import main
 
 main()

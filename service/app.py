@@ -3,31 +3,31 @@
 from quart import Response, request
 
 from engine.runtime import Runtime
-from service.auth import Authenticator
-from service.caller import PRESENT
-from service.callers import Callers
-from service.callers_runtime import CallersRuntime
-from service.cors import Cors
-from service.exchange import refusal
-from service.ingress_delivery import IngressDelivery
-from service.metrics import Metrics
+from service.asgi.streamed_body import StreamingApp
+from service.auth.admission import Callers
+from service.auth.authenticator import Authenticator
+from service.auth.caller import PRESENT
+from service.auth.cors import Cors
+from service.auth.scoped_runtime import CallersRuntime
+from service.http.bodies import refusal
+from service.http.fast_path.routes import NOT_KEPT, PromptRoutes
+from service.http.routes.components import component_routes
+from service.http.routes.discovery import discovery_routes
+from service.http.routes.documentation import Publication, documentation_routes
+from service.http.routes.executions import execution_routes
+from service.http.routes.graphs import graph_routes
+from service.http.routes.health import health_routes
+from service.http.routes.ingress import ingress_routes
+from service.http.routes.injection import injection_routes
+from service.http.routes.metrics import metrics_routes
+from service.http.routes.network import network_routes
+from service.http.routes.routines import routine_routes
+from service.ingress.delivery import IngressDelivery
+from service.memory.request_memory import note_owner
+from service.metrics_page import Metrics
 from service.network.opening import Network
-from service.prompt.routes import NOT_KEPT, PromptRoutes
 from service.readiness import Readiness
-from service.request_memory import note_owner
-from service.routes.components import component_routes
-from service.routes.discovery import discovery_routes
-from service.routes.documentation import Publication, documentation_routes
-from service.routes.executions import execution_routes
-from service.routes.graphs import graph_routes
-from service.routes.health import health_routes
-from service.routes.ingress import ingress_routes
-from service.routes.injection import injection_routes
-from service.routes.metrics import metrics_routes
-from service.routes.network import network_routes
-from service.routes.routines import routine_routes
-from service.settings import Settings
-from service.streaming import StreamingApp
+from service.settings.table import Settings
 
 
 class Application(StreamingApp):

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from hypercorn.typing import ASGIFramework
 
 from service.app import Application
-from service.deadline import BoundedRequests
-from service.delivery import WholeReplies
-from service.http_metrics import HttpMetrics
-from service.request_memory import ChargedRequests, UnderWay
-from service.request_observer import RequestObserver
-from service.request_watch import WatchedRequests, note_routes
-from service.spans import Spans
+from service.asgi.access_log import WatchedRequests, note_routes
+from service.asgi.half_close import WholeReplies
+from service.asgi.request_timeout import BoundedRequests
+from service.memory.request_memory import ChargedRequests, UnderWay
+from service.observability.http_metrics import HttpMetrics
+from service.observability.request_observer import RequestObserver
+from service.observability.spans import Spans
 
 
 def layered(

@@ -2,9 +2,9 @@
 
 import trio
 
-from engine.ledger import Ledger
+from engine.memory.ledger import Ledger
+from service.dependencies.status import Siblings
 from service.problems import StoppingError
-from service.siblings.status import Siblings
 
 
 class Readiness:

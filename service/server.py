@@ -21,34 +21,34 @@ from hypercorn.typing import ASGIFramework
 from engine.errors import EngineError
 from engine.runtime import Runtime, open_runtime
 from service.app import create_app
-from service.authentication import open_authenticator
+from service.asgi.hypercorn_server import guard_connections
+from service.asgi.open_files import room_for_connections
+from service.asgi.request_tasks import PromptConfig
+from service.auth.opening import open_authenticator
 from service.catalog.opening import open_catalog
-from service.descriptors import room_for_connections
-from service.guarded_connections import guard_connections
-from service.guarded_network import Resolve
-from service.last_resort import open_last_resort
 from service.layers import layered
 from service.live.opening import open_live
-from service.logs import LoggingObserver
-from service.loop_lag import measure_lag
-from service.memory_guard import MemoryGuard
-from service.metrics import Metrics
+from service.memory.guard import MemoryGuard
+from service.memory.request_memory import UnderWay
+from service.memory.resident import available_bytes
+from service.metrics_page import Metrics
 from service.network.opening import open_network
-from service.outbound import open_outside
+from service.observability.logs import LoggingObserver
+from service.observability.loop_lag import measure_lag
+from service.observability.request_observer import RequestObserver
+from service.observability.spans import Spans, open_spans
+from service.outbound.backend import Resolve
+from service.outbound.clients import open_outside
+from service.outbound.source_fetcher import SourceFetcher
+from service.outbound.trace_header import traced
 from service.readiness import Readiness
-from service.request_memory import UnderWay
-from service.request_observer import RequestObserver
-from service.request_tasks import PromptConfig
-from service.resident_memory import available_bytes
-from service.settings import Settings
-from service.source_fetcher import SourceFetcher
-from service.spans import Spans, open_spans
-from service.stall_log import log_stalls
+from service.settings.table import Settings
 from service.telemetry.graph_reports import GraphReports
 from service.telemetry.opening import open_telemetry
-from service.traced_client import traced
 from service.version import version
-from service.watchdog import open_watchdog
+from service.watchdog.exit_watchdog import open_last_resort
+from service.watchdog.stall_log import log_stalls
+from service.watchdog.watchdog import open_watchdog
 from service.websockets.stream import bound_websockets
 
 BACKLOG = 1024

@@ -1,7 +1,7 @@
 """What holds for every handler, and for every program in every language. Data, and the few functions that run it.
 
 A `Case` is one program in JavaScript and the same in TypeScript, what is sent to it, and what comes back.
-`check_contract` asks of any handler, ours or a stranger's, what `engine/handler.py` demands of all.
+`check_contract` asks of any handler, ours or a stranger's, what `engine/contracts/handler.py` demands of all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.handler import Handler, Message, Outcome
-from engine.testing import Workbench
+from engine.contracts.handler import Handler, Message, Outcome
+from engine.testing.workbench import Workbench
 
 Language = Literal["javascript", "typescript"]
 LANGUAGES: tuple[Language, ...] = ("javascript", "typescript")
@@ -210,7 +210,8 @@ async def check_case(workbench: Workbench, case: Case, language: Language) -> No
 
 
 async def check_contract(handler: Handler, values: Sequence[bytes], outputs: int) -> list[Outcome]:
-    """What `engine/handler.py` demands: as many outcomes as messages, JSON on declared ports, nothing for nothing.
+    """What `engine/contracts/handler.py` demands: as many outcomes as messages, JSON on declared ports, nothing
+    for nothing.
 
     Args:
         handler: fresh.

@@ -58,4 +58,4 @@ def test_the_wheel_holds_every_module(wheel: zipfile.ZipFile) -> None:
 def test_the_wheel_brings_the_command(wheel: zipfile.ZipFile) -> None:
     """Installing it puts `symbia-runtime` on the path."""
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "symbia-runtime = service.cli:main" in wheel.read(entry_points).decode()
+    assert "symbia-runtime = service.cli.main:main" in wheel.read(entry_points).decode()

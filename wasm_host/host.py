@@ -12,16 +12,16 @@ import msgspec
 import trio
 import wasmtime
 
-from wasm_host import capi, javascript, json_check
-from wasm_host.census import Census, HostStatistics
-from wasm_host.chain import Chain
-from wasm_host.compiler import COMPILING
-from wasm_host.epoch import Ticker, Turns
-from wasm_host.foundry import Foundry, WasmProgram
-from wasm_host.guest_memory import GuestMemory, Undertaker
-from wasm_host.guest_output import JsonChecker
-from wasm_host.identity import Identity
-from wasm_host.javascript import Link, Program
+from wasm_host.compile.compiler import Foundry, WasmProgram
+from wasm_host.compile.own_modules import ModuleCache, default_cache_folder
+from wasm_host.compile.tasks import COMPILING
+from wasm_host.guest import json_check
+from wasm_host.guest.identity import Identity
+from wasm_host.guest.memory import GuestMemory, Undertaker
+from wasm_host.guest.metering import BetweenSlices, Machine
+from wasm_host.guest.output import JsonChecker
+from wasm_host.guest.slices import Ticker, Turns
+from wasm_host.guest.usage import Census, HostStatistics
 from wasm_host.limits import (
     MAX_INSTANCES,
     MAXIMUM_LIMITS,
@@ -29,11 +29,13 @@ from wasm_host.limits import (
     PROCESS_MEMORY_BYTES,
     GuestLimits,
 )
-from wasm_host.metering import BetweenSlices, Machine
-from wasm_host.module_sandbox import wasm_sandbox
-from wasm_host.modules import ModuleCache, default_cache_folder
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox import javascript
+from wasm_host.sandbox.chain import Chain
+from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.sandbox import Sandbox
+from wasm_host.sandbox.wasm_sandboxes import wasm_sandbox
 from wasm_host.typescript.translation import Translator
+from wasm_host.wasmtime_c import core as capi
 from workers.bounds import PoolBounds
 from workers.pool import PoolStatistics, open_pool
 

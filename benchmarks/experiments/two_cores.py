@@ -27,10 +27,10 @@ from typing import Any
 import msgspec
 import trio
 
+from wasm_host.guest.metering import MeteredStore
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Program
-from wasm_host.metering import MeteredStore
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
 
 MESSAGES = 64
 """Of one batch: as many as a node takes at once."""

@@ -17,7 +17,7 @@ from benchmarks.results import Result
 from benchmarks.serving import Served, serve, serving_fake_identity
 from benchmarks.stream import Streamed, stream
 from benchmarks.workloads import Workload, chain
-from tests.service.minting import SECRET, hs
+from tests.service.tokens import SECRET, hs
 
 NODES = 3
 BATCH = 500

@@ -13,9 +13,9 @@ from benchmarks.bench import Bench, Measured
 from benchmarks.measure import percentile
 from benchmarks.results import Result
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
 
 NUMBER = b"21"
 OBJECT = (

@@ -11,7 +11,9 @@ from benchmarks.plain_http import Connection
 from benchmarks.results import Result
 from benchmarks.serving import serve
 
-_IMPORTING = "import time, service.cli; service.cli.cli.get_command(None, 'serve'); print(time.process_time())"
+_IMPORTING = (
+    "import time, service.cli.main; service.cli.main.cli.get_command(None, 'serve'); print(time.process_time())"
+)
 
 
 async def measure(bench: Bench) -> AsyncIterator[Result]:

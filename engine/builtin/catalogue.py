@@ -4,27 +4,27 @@ from collections.abc import Callable
 
 import httpx
 
-from engine.builtin.accumulator import ACCUMULATOR
-from engine.builtin.arithmetic import ARITHMETIC
-from engine.builtin.delay import DELAY
-from engine.builtin.expressions import FILTER, MAP, SPLIT, ExpressionComponent
-from engine.builtin.http_request import http_request, open_client
-from engine.builtin.json_transform import json_transform
-from engine.builtin.logger import LOGGER
-from engine.builtin.logic import FIELD_FILTER, SWITCH
-from engine.builtin.merge import MERGE
-from engine.builtin.passthrough import PASSTHROUGH
-from engine.builtin.platform_io import COLLECT, IO_DELAY, IO_LOG, IO_PASSTHROUGH
-from engine.builtin.routine import ROUTINE_STEPS
-from engine.builtin.sinks import sinks
+from engine.builtin.compute_arithmetic import ARITHMETIC
+from engine.builtin.core_accumulator import ACCUMULATOR
+from engine.builtin.core_delay import DELAY
+from engine.builtin.core_expressions import FILTER, MAP, SPLIT, ExpressionComponent
+from engine.builtin.core_logger import LOGGER
+from engine.builtin.core_merge import MERGE
+from engine.builtin.core_passthrough import PASSTHROUGH
+from engine.builtin.data_json_transform import json_transform
+from engine.builtin.io_http_request import http_request, open_client
+from engine.builtin.io_plain import COLLECT, IO_DELAY, IO_LOG, IO_PASSTHROUGH
+from engine.builtin.logic_filter_switch import FIELD_FILTER, SWITCH
+from engine.builtin.routine_steps import ROUTINE_STEPS
+from engine.builtin.sink_metric_log import sinks
 from engine.builtin.source_timer import TIMER
 from engine.builtin.state_join import JOIN
 from engine.builtin.state_latest import LATEST
 from engine.builtin.state_rollup import ROLLUP
 from engine.builtin.state_window import WINDOW
 from engine.builtin.transform_map import FIELD_MAP
-from engine.component import Component
-from engine.sinks import KeptSink, Sink
+from engine.contracts.component import Component
+from engine.contracts.reports import KeptSink, Sink
 from workers.pool import Pool
 
 

@@ -4,9 +4,9 @@ Both run in the sandbox: the expression because it is a stranger's, the comparis
 JavaScript does. A message is taken apart into ``value`` and ``variables`` as ``routine_message`` does.
 """
 
-from engine.builtin.declaration import port
-from engine.builtin.expressions import ExpressionComponent
-from engine.builtin.routine_step import LLM, MODEL_MISSING, declare_step
+from engine.builtin.core_expressions import ExpressionComponent
+from engine.builtin.declare import port
+from engine.builtin.parts.routine_step import LLM, MODEL_MISSING, declare_step
 from proto.component import ConfigField
 
 OPERATORS = ("eq", "neq", "gt", "lt", "contains", "exists")

@@ -8,11 +8,11 @@ message, and not the execution, in which others may be on theirs.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.builtin.declaration import port
-from engine.builtin.delay import DELAY_LIMIT_MS, Delay
-from engine.builtin.routine_step import Refusing, declare_step, model_missing, passing
-from engine.component import Builtin
-from engine.handler import Handler, InstanceContext, Message, Outcome
+from engine.builtin.core_delay import DELAY_LIMIT_MS, Delay
+from engine.builtin.declare import port
+from engine.builtin.parts.routine_step import Refusing, declare_step, model_missing, passing
+from engine.contracts.component import Builtin
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto.component import ConfigField
 from proto.problem import Problem
 

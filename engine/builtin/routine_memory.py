@@ -5,14 +5,21 @@ from typing import Any
 
 import msgspec
 
-from engine.builtin import json_path
-from engine.builtin.declaration import port
-from engine.builtin.one_by_one import in_turns
-from engine.builtin.routine_message import RoutineMessage, read_message
-from engine.builtin.routine_step import REFUSALS, declare_step, defaults_of, model_missing, passing, refusal_of
-from engine.builtin.routine_template import Template
-from engine.component import Builtin
-from engine.handler import Handler, InstanceContext, Message, Outcome
+from engine.builtin.declare import port
+from engine.builtin.parts import json_path
+from engine.builtin.parts.one_by_one import in_turns
+from engine.builtin.parts.routine_message import RoutineMessage, read_message
+from engine.builtin.parts.routine_step import (
+    REFUSALS,
+    declare_step,
+    defaults_of,
+    model_missing,
+    passing,
+    refusal_of,
+)
+from engine.builtin.parts.routine_template import Template
+from engine.contracts.component import Builtin
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem

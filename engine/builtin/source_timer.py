@@ -10,9 +10,9 @@ from typing import Any
 
 import trio
 
-from engine.builtin.declaration import declare, port
-from engine.component import Builtin
-from engine.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.builtin.declare import declare, port
+from engine.contracts.component import Builtin
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
 

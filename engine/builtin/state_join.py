@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.builtin.declaration import declare, error_port, port
-from engine.builtin.fields import Field
-from engine.builtin.json_path import Document
-from engine.builtin.keyed_state import KeyedState, object_of
-from engine.builtin.one_by_one import OneByOne
-from engine.builtin.refusal import RefusedError
-from engine.component import Builtin
-from engine.handler import NOTHING, InstanceContext, Message, Outcome
+from engine.builtin.declare import declare, error_port, port
+from engine.builtin.parts.fields import Field
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.keyed_state import KeyedState, object_of
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.refusal import RefusedError
+from engine.contracts.component import Builtin
+from engine.contracts.handler import NOTHING, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem

@@ -1,12 +1,12 @@
 """``symbia.state.latest`` remembers the latest message of each key, and shows all of them at any time."""
 
-from engine.builtin.declaration import declare, port
-from engine.builtin.fields import Field
-from engine.builtin.json_path import Document
-from engine.builtin.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState, object_of
-from engine.builtin.one_by_one import OneByOne
-from engine.component import Builtin
-from engine.handler import InstanceContext, Message, Outcome
+from engine.builtin.declare import declare, port
+from engine.builtin.parts.fields import Field
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState, object_of
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.contracts.component import Builtin
+from engine.contracts.handler import InstanceContext, Message, Outcome
 from proto.component import ConfigField
 
 SNAPSHOTS_AT_ONCE = 4

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from engine.builtin.declaration import declare, error_port, port
-from engine.builtin.fields import Field, number_json
-from engine.builtin.json_path import Document
-from engine.builtin.one_by_one import OneByOne
-from engine.component import Builtin
-from engine.handler import InstanceContext, Message, Outcome
-from engine.lanes import APOCRYPHAL, CANONICAL, NAMES
+from engine.builtin.declare import declare, error_port, port
+from engine.builtin.parts.fields import Field, number_json
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.contracts.component import Builtin
+from engine.contracts.handler import InstanceContext, Message, Outcome
+from engine.contracts.lanes import APOCRYPHAL, CANONICAL, NAMES
 from proto.codec import encode
 from proto.component import ConfigField
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from engine.cooperative.slices import Steps, at_once
 from engine.routine.calls import target_of
 from engine.routine.steps import STEP_KINDS
-from engine.slices import Steps, at_once
 from proto.routine import LlmConfig, Routine, RoutineDefinition, RoutineStep
 
 COMPILER_VERSION = "1.0.0"

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import trio
 
+from engine.compile.loaded_graph import LoadedGraph
+from engine.cooperative.slices import in_slices
+from engine.documents.problem_report import Report, numbered
 from engine.errors import InvalidGraphError, InvalidRoutineError
 from engine.library import Library
-from engine.report import Report, numbered
 from engine.routine.compiler import CompiledRoutine, compile_in_steps
 from engine.routine.source_hash import SourceHash, javascript_text
 from engine.routine.validation import examine
-from engine.routing import LoadedGraph
-from engine.slices import in_slices
 from proto.problem import Problem
 from proto.routine import RoutineDefinition, RoutineVerdict
 

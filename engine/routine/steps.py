@@ -2,8 +2,8 @@
 
 import msgspec
 
-from engine.builtin.routine import ROUTINE_STEPS
-from engine.component import output_names
+from engine.builtin.routine_steps import ROUTINE_STEPS
+from engine.contracts.component import output_names
 
 CALL_TARGET = "routineName"
 """The param in which a ``call`` names a routine."""

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.document_weight import Weight, weigh
-from engine.hints import Hints
-from engine.report import Report
+from engine.cooperative.slices import Steps, at_once
+from engine.documents.encodable import check_sayable
+from engine.documents.hints import Hints
+from engine.documents.problem_report import Report
+from engine.documents.weight import Weight, weigh
 from engine.routine.calls import check_calls
 from engine.routine.compiler import graph_name
 from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
 from engine.routine.steps import CALL_TARGET, NEVER_WITHOUT_MODEL, STEP_KINDS
-from engine.sayable import check_sayable
-from engine.slices import Steps, at_once
 from proto import codec
 from proto.problem import Problem
 from proto.routine import LlmConfig, Routine, RoutineDefinition, RoutineStep, VariableDefinition

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.source import is_sha256
+from engine.components.source import is_sha256
 from service.catalog.resource import Resource, component_id_of
 
 Language = Literal["javascript", "typescript", "wasm"]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import trio
 
-from engine.json_slices import decode_in_slices
+from engine.cooperative.json_checks import decode_in_slices
 from proto.codec import MalformedJsonError, decode, decode_raw_values
 from service.catalog.client import NOT_MODIFIED, Answer, CatalogClient
 from service.catalog.deep_json import members

@@ -10,13 +10,13 @@ import trio
 
 from engine.runtime import Runtime
 from service.catalog.client import open_catalog_client
+from service.catalog.component_source import Shelf
 from service.catalog.hydration import Hydration
 from service.catalog.manifests import wanted_component
 from service.catalog.publication import Publication
 from service.catalog.reconciliation import Reconciler
-from service.catalog.shelf import Shelf
-from service.catalog_settings import CatalogSettings
-from service.siblings.status import Siblings
+from service.dependencies.status import Siblings
+from service.settings.catalog import CatalogSettings
 
 log = structlog.get_logger("catalog")
 

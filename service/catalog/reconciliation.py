@@ -12,15 +12,15 @@ import structlog
 import trio
 
 from service.catalog.client import CatalogClient
+from service.catalog.component_source import Shelf
 from service.catalog.errors import CatalogUnavailableError
 from service.catalog.graphs import published_graph, wanted_ingress
 from service.catalog.hydration import Hydration
 from service.catalog.listing import Listing, read_listing
 from service.catalog.manifests import Wanted
 from service.catalog.publication import Publication
-from service.catalog.shelf import Shelf
-from service.siblings.status import SiblingStatus
-from service.trace import bind_trace, trace_id_of
+from service.dependencies.status import SiblingStatus
+from service.observability.trace import bind_trace, trace_id_of
 
 SHORTEST_SECONDS = 0.05
 """Between two rounds, whatever the settings say."""

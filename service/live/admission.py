@@ -16,14 +16,14 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import parse_cookie
 
 from engine.errors import ResidentMemoryError
-from service.access import check_caller
-from service.addresses import is_loopback
-from service.auth import Authenticator, Credential, credentials_of, is_plausible, named_org
-from service.caller import EVERYBODY, Caller, acting
-from service.origins import host_of, is_same
+from service.auth.authenticator import Authenticator, Credential, credentials_of, is_plausible, named_org
+from service.auth.caller import EVERYBODY, Caller, acting
+from service.auth.loopback import check_caller
+from service.hosts.addresses import is_loopback
+from service.hosts.origins import host_of, is_same
 from service.problems import AuthenticationError, ForeignCallerError, OrganizationRequiredError, StoppingError
 from service.readiness import Readiness
-from service.settings import Settings
+from service.settings.table import Settings
 
 _SCHEMES = {"ws": "http", "wss": "https"}
 

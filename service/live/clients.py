@@ -7,10 +7,11 @@ import structlog
 import trio
 
 from engine.runtime import Runtime
-from service.caller import Caller
+from service.auth.caller import Caller
 from service.live.admission import Admission, Entry, Handshake
 from service.live.counters import TransportName
 from service.live.hub import Hub, open_hub
+from service.live.hypercorn_websocket import Wire
 from service.live.limits import (
     CLOSING_SECONDS,
     CONNECTION_BYTES,
@@ -19,7 +20,6 @@ from service.live.limits import (
     UNANSWERED_SECONDS,
 )
 from service.live.session import LiveSession, Transport
-from service.live.wire import Wire
 from service.problems import (
     AuthenticationError,
     IdentityUnavailableError,
@@ -28,7 +28,7 @@ from service.problems import (
     answer_to,
 )
 from service.readiness import Readiness
-from service.settings import Settings
+from service.settings.table import Settings
 
 LOOK_SECONDS = 1.0
 """Between two looks for clients that read nothing."""

@@ -9,7 +9,7 @@ Lifecycle events are kept.
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from engine.ledger import Account
+from engine.memory.ledger import Account
 from service.live.encoding import Encoded
 from service.live.limits import FEED_BYTES, FEED_EVENTS, FEED_LIFECYCLE_EVENTS
 

@@ -11,22 +11,22 @@ import msgspec
 import structlog
 import trio
 
-from engine.encoding import encoded_in_slices
+from engine.contracts.handler import HandlerError, LogLine
+from engine.contracts.observer import ExecutionObserver
+from engine.cooperative.encoding import encoded_in_slices
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
-from engine.handler import HandlerError, LogLine
-from engine.observer import ExecutionObserver
 from engine.runtime import Runtime
 from proto.codec import encode
 from proto.events import ComponentFailed, ComponentLogged, MetricsUpdate, StatisticsUpdate
 from proto.execution import ExecutionMetrics, ExecutionSnapshot
 from service.live.counters import LiveCounters
+from service.live.execution_watch import ExecutionWatch, Subscriber, View
 from service.live.feed import FeedMemory, Reader
 from service.live.limits import ALL_FEEDS_BYTES, MEASURED_AT_ONCE, MEASURED_PER_SECOND, NODES_PER_UNIT
-from service.live.notes import NodeEvent, Ready, Whole
+from service.live.pending_events import NodeEvent, Ready, Whole
 from service.live.ration import Ration
 from service.live.selection import Selection
-from service.live.watch import ExecutionWatch, Subscriber, View
-from service.rounds import Rounds
+from service.socketio.wakeups import Rounds
 
 log = structlog.get_logger("live")
 

@@ -9,21 +9,21 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallabl
 
 from engine.runtime import Runtime
 from proto.codec import encode
-from service.auth import Authenticator
+from service.asgi.streamed_body import announces_body
+from service.auth.authenticator import Authenticator
 from service.live.admission import Admission, handshake_of
 from service.live.clients import LiveClients, open_live_clients
-from service.live.form import text_frame
+from service.live.framing import text_frame
+from service.live.hypercorn_websocket import Wire
 from service.live.limits import UNADMITTED_CLIENTS
-from service.live.packets import Packets
 from service.live.socketio_clients import serve_namespace
+from service.live.socketio_framing import Packets
 from service.live.websocket import PlainWebSockets, refuse_websocket
-from service.live.wire import Wire
+from service.memory.request_memory import ChargedRequests, UnderWay
 from service.problems import RefusalError, answer_to
 from service.readiness import Readiness
-from service.request_memory import ChargedRequests, UnderWay
-from service.settings import Settings
+from service.settings.table import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
-from service.streaming import announces_body
 from service.websockets.stream import UNADMITTED_BYTES
 
 WEBSOCKET_PATH = "/ws"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from engine.routing import LoadedGraph
+from engine.compile.loaded_graph import LoadedGraph
 from proto.events import (
     ComponentFailed,
     ComponentInvoked,

@@ -14,13 +14,13 @@ import structlog
 import trio
 
 from engine.errors import GraphNotFoundError
-from engine.lifecycle import TERMINAL
+from engine.execution.lifecycle import TERMINAL
 from engine.runtime import Runtime
 from proto.codec import encode
 from proto.events import EventsSkipped, ExecutionInjected, ExecutionSeen
 from proto.execution import ExecuteOptions, ExecutionSnapshot
-from service.caller import Caller
-from service.callers_runtime import CallersRuntime
+from service.auth.caller import Caller
+from service.auth.scoped_runtime import CallersRuntime
 from service.live.commands import (
     Answer,
     ErrorEvent,
@@ -32,11 +32,11 @@ from service.live.commands import (
     read_payload,
 )
 from service.live.encoding import Encoded
-from service.live.form import Form, chunk_in
+from service.live.execution_watch import lifecycle_event
+from service.live.framing import Form, chunk_in
 from service.live.hub import Hub, Subscription
 from service.live.limits import ID_CHARACTERS, PERSONAL_BYTES, PERSONAL_EVENTS, SENDING_BYTES, SUBSCRIPTIONS
 from service.live.selection import Subscribe, select
-from service.live.watch import lifecycle_event
 from service.problems import StoppingError, SubscriptionLimitError, UnknownEventError, answer_to
 from service.readiness import Readiness
 

@@ -12,8 +12,8 @@ from werkzeug.datastructures import Headers
 from proto.codec import encode
 from service.live.admission import Entry, Handshake
 from service.live.clients import LiveClients, refusal_of
-from service.live.packets import SOCKET
 from service.live.session import LiveSession
+from service.live.socketio_framing import SOCKET
 from service.problems import RefusalError
 from service.socketio import ConnectRefusedError, EncodedEvent, Namespace, Socket, SocketClosedError
 

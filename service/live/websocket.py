@@ -22,10 +22,10 @@ from proto.codec import MalformedJsonError, check_depth, decode, encode
 from service.live.admission import Entry, Handshake, handshake_of
 from service.live.clients import LiveClients, refusal_of
 from service.live.commands import ErrorEvent
-from service.live.form import PLAIN, text_frame
+from service.live.framing import PLAIN, text_frame
+from service.live.hypercorn_websocket import Wire
 from service.live.limits import AUTHENTICATE_SECONDS, ID_CHARACTERS, PING_SECONDS
 from service.live.session import LiveSession
-from service.live.wire import Wire
 from service.problems import AuthenticationError, RefusalError, answer_to
 from service.websockets.stream import ADMIT
 

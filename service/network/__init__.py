@@ -11,6 +11,7 @@
     relay.py          the task that keeps one: registers, sends, receives, comes back
     opening.py        all of it put together
 
-Graphs say in ``bindings`` which events they want, and which of their values are events (``engine.bindings``).
-Events also come by HTTP (``POST /api/network/receive``), and for them no connection is needed.
+Graphs say in ``bindings`` which events they want, and which of their values are events
+(``engine.compile.bindings``). Events also come by HTTP (``POST /api/network/receive``), and for them no connection
+is needed.
 """

@@ -11,9 +11,9 @@ there the message in hand is the trigger, whatever else the component may rememb
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from engine.component import Builtin
-from engine.handler import Message
-from engine.routing import LoadedGraph
+from engine.compile.loaded_graph import LoadedGraph
+from engine.contracts.component import Builtin
+from engine.contracts.handler import Message
 
 KNOWN_MESSAGES = 20_000
 """Messages whose cause is known and that have not been processed. Beyond it the oldest are forgotten."""

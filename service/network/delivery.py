@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from engine.compile.loaded_graph import LoadedGraph
 from engine.quota import UNOWNED
-from engine.routing import LoadedGraph
-from service.caller import Caller
+from service.auth.caller import Caller
 from service.network.events import REQUEST_EVENTS, Event, org_of
-from service.network_settings import UnownedEvents
+from service.settings.network import UnownedEvents
 
 SEEN_EVENTS = 10_000
 """Events that are remembered, so that one that comes by two ways enters once. Minutes of a busy Network."""

@@ -16,9 +16,8 @@ import trio
 from engine.errors import EngineError, OverloadedError
 from engine.runtime import Runtime
 from proto.message import Injection
-from service.caller import Caller
-from service.network.bound import BoundExecutions
-from service.network.complaints import Complaints
+from service.auth.caller import Caller
+from service.network.bound_executions import BoundExecutions
 from service.network.delivery import (
     Admits,
     Receipt,
@@ -31,7 +30,8 @@ from service.network.delivery import (
 )
 from service.network.events import REFUSED, Event, Sending, SentPayload, org_of
 from service.network.outbox import Outbox
-from service.network_settings import UnownedEvents
+from service.network.throttled_log import Complaints
+from service.settings.network import UnownedEvents
 
 LANE_EVENTS = 100
 """Events of the Network that wait for one execution, beside those in its inboxes."""

@@ -9,12 +9,12 @@ import structlog
 import trio
 
 from engine.runtime import Runtime
-from service.network.bound import BoundExecutions
+from service.dependencies.status import Siblings, SiblingStatus
+from service.network.bound_executions import BoundExecutions
 from service.network.dispatcher import Dispatcher
 from service.network.outbox import Outbox
 from service.network.requests import RECEIVE_PATH, RequestEvents
-from service.settings import Settings
-from service.siblings.status import Siblings, SiblingStatus
+from service.settings.table import Settings
 from service.version import version
 
 if TYPE_CHECKING:

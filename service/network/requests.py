@@ -8,7 +8,7 @@ from typing import Any
 
 from service.network.events import Sending, SentPayload
 from service.network.outbox import Outbox
-from service.request_observer import SeenReply, SeenRequest, is_probe
+from service.observability.request_observer import SeenReply, SeenRequest, is_probe
 
 RECEIVE_PATH = "/api/network/receive"
 

@@ -7,8 +7,8 @@ import structlog
 import trio
 from trio.lowlevel import ParkingLot
 
-from service.rounds import Rounds
 from service.socketio.config import STALLED_SECONDS, SocketioConfig
+from service.socketio.deadlines import Timetable
 from service.socketio.errors import ProtocolError, SocketClosedError
 from service.socketio.frames import Frame
 from service.socketio.handshake import Handshake
@@ -17,7 +17,7 @@ from service.socketio.outbox import Parcel, parcel
 from service.socketio.packets import Packet, PacketDecoder, PacketType, write_packet
 from service.socketio.session import Session
 from service.socketio.socket import Socket
-from service.socketio.timetable import Timetable
+from service.socketio.wakeups import Rounds
 from service.websockets.frames import ViolationError
 from service.websockets.meter import FrameMeter
 

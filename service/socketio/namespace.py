@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from service.socketio.config import MAX_ROOMS_PER_SOCKET
 from service.socketio.errors import SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
-from service.socketio.failures import FailureLog
 from service.socketio.packets import MAX_NAMESPACE_CHARACTERS, RESERVED_EVENTS
+from service.socketio.throttled_log import FailureLog
 
 if TYPE_CHECKING:
     from service.socketio.socket import Socket

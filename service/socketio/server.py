@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 import msgspec
 import trio
 
-from service.rounds import Rounds
 from service.socketio.asgi import (
     JSON,
     Receive,
@@ -23,6 +22,7 @@ from service.socketio.asgi import (
 )
 from service.socketio.config import SocketioConfig
 from service.socketio.connection import Connection, Surroundings
+from service.socketio.deadlines import Timetable
 from service.socketio.errors import SessionRefusedError
 from service.socketio.handshake import read_handshake, read_query
 from service.socketio.namespace import Namespace
@@ -41,7 +41,7 @@ from service.socketio.session import (
     Transport,
 )
 from service.socketio.socket import SID_BYTES
-from service.socketio.timetable import Timetable
+from service.socketio.wakeups import Rounds
 from service.socketio.websocket import serve_upgrade, serve_websocket
 from service.websockets.stream import ADMIT
 

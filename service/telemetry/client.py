@@ -8,11 +8,11 @@ import httpx
 import trio
 
 from proto.codec import MalformedJsonError, decode, encode
-from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
-from service.siblings.retry_after import retry_after_seconds
+from service.dependencies.retry_after import retry_after_seconds
+from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
+from service.outbound.request_body import open_answer
 from service.telemetry.credentials import Credentials
 from service.telemetry.refusal import OWN_HEADERS, LoggingError
-from service.whole_body import open_answer
 
 ANSWER_BYTES = 4 * 1024 * 1024
 """An answer is an id, or the list of an organisation's metrics; nothing larger is read."""

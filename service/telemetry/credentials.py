@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from proto.codec import MalformedJsonError, decode_as
-from service.bounded_answer import PLAIN, UnreadableAnswerError, read_bounded
+from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.telemetry.refusal import OWN_HEADERS, LoggingError
 
 BOOTSTRAP_BYTES = 64 * 1024

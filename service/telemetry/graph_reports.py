@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import trio
 
-from engine.lanes import NAMES
-from engine.sinks import KeptSink, MetricPoint, SinkLine
-from engine.wallclock import WallClock
+from engine.contracts.lanes import NAMES
+from engine.contracts.reports import KeptSink, MetricPoint, SinkLine
+from engine.wall_clock import WallClock
 from service.telemetry.exporter import Exporter
 from service.telemetry.records import DataPoint, Level, LogRecord, MetricRecord, timestamp_of
 

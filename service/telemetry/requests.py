@@ -8,8 +8,8 @@ import secrets
 
 import trio
 
-from engine.wallclock import WallClock
-from service.request_observer import SeenReply, SeenRequest, is_probe
+from engine.wall_clock import WallClock
+from service.observability.request_observer import SeenReply, SeenRequest, is_probe
 from service.telemetry.exporter import Exporter
 from service.telemetry.records import DataPoint, Level, LogRecord, MetricRecord, SpanRecord, timestamp_of
 

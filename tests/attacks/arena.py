@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 import trio
 
-from wasm_host.abi import Effects
+from wasm_host.guest.abi import Effects
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
 
 STILL_HERE = b'"still here?"'
 YES = [(0, b'"yes"')]

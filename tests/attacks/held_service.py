@@ -14,8 +14,8 @@ import pytest
 import trio
 
 from service import server
-from service.cli import main
-from service.commands import serve as command
+from service.cli import serve as command
+from service.cli.main import main
 
 
 def hold() -> None:

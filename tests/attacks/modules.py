@@ -10,13 +10,13 @@ import wasmtime
 
 from tests.attacks.arena import STILL_HERE
 from tests.wasm_host.sandboxes import module_text
-from wasm_host import capi
-from wasm_host.bulk_instructions import interruptible
+from wasm_host.compile.bulk_instructions import interruptible
+from wasm_host.guest.identity import Identity
 from wasm_host.host import SandboxHost
-from wasm_host.identity import Identity
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
+from wasm_host.wasmtime_c import core as capi
 
 INPUT_AT, OUTPUT_AT, STATUS_AT = 1024, 4096, 16
 _ANSWER_AT = 3072

@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 
-from tests.service.minting import SECRET, claims, hs
 from tests.service.serving import ROOT
+from tests.service.tokens import SECRET, claims, hs
 from tests.stalls.cases import FOLDER, Case, load_cases
 from tests.stalls.conversation import Client
 from tests.stalls.target import Target, probing

@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 import trio
 
-from engine.builtin.arithmetic import ARITHMETIC
-from engine.builtin.expressions import ExpressionComponent
-from engine.builtin.http_request import http_request, open_client
-from engine.builtin.json_transform import json_transform
-from engine.builtin.logic import FIELD_FILTER, SWITCH
-from engine.builtin.routine import ROUTINE_STEPS
+from engine.builtin.compute_arithmetic import ARITHMETIC
+from engine.builtin.core_expressions import ExpressionComponent
+from engine.builtin.data_json_transform import json_transform
+from engine.builtin.io_http_request import http_request, open_client
+from engine.builtin.logic_filter_switch import FIELD_FILTER, SWITCH
+from engine.builtin.routine_steps import ROUTINE_STEPS
 from engine.builtin.state_join import JOIN
 from engine.builtin.state_latest import LATEST
 from engine.builtin.state_rollup import ROLLUP
 from engine.builtin.state_window import WINDOW
 from engine.builtin.transform_map import FIELD_MAP
-from engine.component import Component
-from engine.handler import Outcome
+from engine.contracts.component import Component
+from engine.contracts.handler import Outcome
 from proto.codec import encode
 from tests.attacks.steps import measured_steps
 from tests.engine.builtin.harness import driven

@@ -11,11 +11,11 @@ import pytest
 import trio
 
 from tests.attacks.arena import resources
-from wasm_host.chain import Chain
 from wasm_host.host import open_host
-from wasm_host.javascript import Link, Program
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.chain import Chain
+from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.sandbox import Sandbox
 
 BYSTANDER = """
 let seen = 0;

@@ -4,12 +4,12 @@ from typing import Any
 
 import trio
 
-from service.settings import Settings
+from service.settings.table import Settings
 from tests.service.identified import MANUAL, PASS, open_world
 from tests.service.serving import SQUARE, open_service
 from wasm_host.host import open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
+from wasm_host.sandbox.javascript import Program
 
 KEPT = "return { process: (ctx, port, value) => ctx.emit('out', value) }"
 

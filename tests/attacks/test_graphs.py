@@ -8,12 +8,12 @@ import pytest
 import trio
 import trio.testing
 
-from engine.handler import LogLine
-from engine.observer import ExecutionObserver
+from engine.contracts.handler import LogLine
+from engine.contracts.observer import ExecutionObserver
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState
 from proto.message import Injection
-from tests.engine.stage import Tap, document
+from tests.engine.executions import Tap, document
 
 ATTACKER, VICTIM = "custom.attacker", "custom.victim"
 

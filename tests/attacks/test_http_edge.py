@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.strict_buffer import CHUNK_EXTENSION_BYTES, HEAD_BYTES, HEADER_LINES
+from service.asgi.strict_buffer import CHUNK_EXTENSION_BYTES, HEAD_BYTES, HEADER_LINES
 from tests.service.serving import Process, start_process
 
 SECRET = b"GET /docs/llms.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from tests.wasm_host.sandboxes import opened
-from wasm_host import capi
-from wasm_host.abi import Effects
+from wasm_host.guest.abi import Effects
+from wasm_host.guest.identity import Identity
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.identity import Identity
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
+from wasm_host.wasmtime_c import core as capi
 
 HOARDER = """
 globalThis.hoard ??= []; let closure = 0;

@@ -11,11 +11,11 @@ import httpx
 import msgspec
 import pytest
 
-from service.settings import Settings
+from service.settings.table import Settings
 from tests.attacks.steps import Steps, measured_steps
 from tests.service.live.plain_client import open_plain
-from tests.service.minting import SECRET
 from tests.service.serving import Service, open_service, single
+from tests.service.tokens import SECRET
 
 PASS = "symbia.core.passthrough"
 BRACKETS_AND_ESCAPES = b"[" * 201 + b'\\"' * 40_000

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from service.settings import Settings
-from tests.service.minting import SECRET, claims, hs
+from service.settings.table import Settings
 from tests.service.serving import Service, open_service
+from tests.service.tokens import SECRET, claims, hs
 
 DOCUMENT = {
     "symbia": "1.0",

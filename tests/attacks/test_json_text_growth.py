@@ -14,11 +14,17 @@ from contextlib import suppress
 
 import pytest
 
-from engine import bindings, declaration
-from engine.builtin import exact_arithmetic, jmespath_meter, json_path, routine_template, url_template
-from service import addresses, injections, jwt_verification, ndjson, origins, request_observer, trace, yaml_reader
+from engine.builtin.parts import exact_arithmetic, jmespath_meter, json_path, routine_template, url_template
+from engine.compile import bindings
+from engine.components import definition as declaration
 from service.catalog import deep_json
+from service.cli import inject_syntax as injections
+from service.documents import yaml as yaml_reader
+from service.hosts import addresses, origins
+from service.http import ndjson
+from service.jwt import verification as jwt_verification
 from service.live import commands, selection
+from service.observability import request_observer, trace
 from service.socketio import frames, packets
 
 CHARACTERS = 12_000

@@ -15,7 +15,7 @@ import trio
 import trio.abc
 import trio.testing
 
-from engine.crew import GROUP
+from engine.execution.node_tasks import GROUP
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionState

@@ -7,7 +7,7 @@ import pytest
 from tests.attacks.arena import ANSWERS, SMALL, Attack, Fails, assault
 from wasm_host.errors import GuestFault, InitializeError, ProgramError, SandboxError
 from wasm_host.host import open_host
-from wasm_host.javascript import Program
+from wasm_host.sandbox.javascript import Program
 
 TWO = (b"1", b"2")
 CPU = Fails("CpuLimitExceeded", "60 ms")

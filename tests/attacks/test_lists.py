@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.encoding import PAGE_BYTES
+from engine.cooperative.encoding import PAGE_BYTES
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
 from proto.message import Injection

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.attacks.test_http_edge_memory import MOST_RESIDENT_MB, resident_mb
-from tests.engine.stage import document
+from tests.engine.executions import document
 from tests.service.serving import Process, single, start_process
 
 MB = 1024 * 1024

@@ -11,10 +11,10 @@ import wasmtime
 from tests.attacks.arena import Fails, Gets, arena, examine
 from tests.attacks.modules import OUTPUT_AT, STATUS_AT, answers_with, attacker, hostile_text, record, status
 from tests.wasm_host.sandboxes import a_guest, module_text
+from wasm_host.compile.validation import check_exports
 from wasm_host.errors import GuestFault, ModuleError, SandboxError
-from wasm_host.guest import Guest
+from wasm_host.guest.guest import Guest
 from wasm_host.limits import GuestLimits
-from wasm_host.module_validation import check_exports
 
 TIGHT = GuestLimits(cpu_ms=60, memory_bytes=4 * 1024 * 1024)
 PAGE = 65536
@@ -281,7 +281,7 @@ async def _fault(guest: Guest) -> GuestFault | None:
 
 async def test_the_guest_of_javascript_itself_has_no_rights() -> None:
     """Our own module imports nothing, not one function of WASI, and exports the ABI and nothing else."""
-    from wasm_host import javascript  # noqa: PLC0415 - the only test here about JavaScript
+    from wasm_host.sandbox import javascript  # noqa: PLC0415 - the only test here about JavaScript
 
     module = wasmtime.Module(wasmtime.Engine(), javascript.read_guest())
     assert [f"{each.module}.{each.name}" for each in module.imports] == []

@@ -8,9 +8,9 @@ import httpx
 import pytest
 import trio
 
-from engine.builtin.http_request import open_client
-from engine.builtin.redirects import KEPT_HEADERS, REDIRECT_LIMIT, open_following, origin
-from service.settings import read_settings
+from engine.builtin.io_http_request import open_client
+from engine.builtin.parts.redirects import KEPT_HEADERS, REDIRECT_LIMIT, open_following, origin
+from service.settings.table import read_settings
 from tests.engine.builtin.http_server import Request, Server, answer, endless, serving
 from tests.service.serving import ROOT, open_service, single
 
@@ -194,4 +194,4 @@ def test_no_other_client_follows_redirects() -> None:
         for path in (Path(ROOT) / package).rglob("*.py")
         if follows.search(path.read_text(encoding="utf-8"))
     }
-    assert found == {"engine/builtin/redirects.py"}
+    assert found == {"engine/builtin/parts/redirects.py"}

@@ -8,8 +8,8 @@ import trio
 from tests.attacks.arena import SMALL, STILL_HERE, Attack, Fails, assault
 from tests.wasm_host.sandboxes import process_all
 from wasm_host.host import open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
+from wasm_host.sandbox.javascript import Program
 
 CPU = Fails("CpuLimitExceeded", "60 ms")
 MEMORY = Fails("MemoryLimitExceeded", "8,388,608 bytes")

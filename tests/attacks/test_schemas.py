@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from engine import validating
+from engine.schemas import validating_handler as validating
 from tests.service.serving import Service, open_service
 
 PATIENCE_SECONDS = 40.0

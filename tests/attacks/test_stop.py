@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from service.server import CLOSING_SECONDS
-from service.watchdog import MARGIN_SECONDS, RENEW_SECONDS
-from service.watchdog_process import Patience
+from service.watchdog.process import Patience
+from service.watchdog.watchdog import MARGIN_SECONDS, RENEW_SECONDS
 from tests.service.serving import ROOT, clean_environment, log_lines
 
 AGAIN_SECONDS = CLOSING_SECONDS + MARGIN_SECONDS

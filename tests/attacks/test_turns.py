@@ -9,11 +9,11 @@ from tests.attacks.arena import ANSWERS, STILL_HERE, YES
 from tests.attacks.modules import OUTPUT_AT, attacker, hostile_text, record, status
 from tests.attacks.steps import measured_steps
 from tests.wasm_host.sandboxes import run
-from wasm_host.guest_memory import FREE_BYTES
+from wasm_host.guest.memory import FREE_BYTES
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
 
 LONG_STEP_SECONDS = 0.025
 """Of the processor's time: a slice is a millisecond, and a busy machine adds a few."""

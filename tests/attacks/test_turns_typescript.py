@@ -5,8 +5,8 @@ import pytest
 from tests.attacks.steps import measured_steps
 from wasm_host.errors import ProgramError
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
+from wasm_host.sandbox.javascript import Program
 
 LONG_STEP_SECONDS = 0.04
 """Of the processor's time; it was a second."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.attacks.arena import SMALL, Attack, Fails, assault
 from tests.wasm_host.sandboxes import opened
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.sandbox import Sandbox
 
 WIDE = GuestLimits(memory_bytes=128 * 1024 * 1024, output_bytes=32 * 1024 * 1024, cpu_ms=10_000)
 BIG = json.dumps("x" * 10_000_000).encode()

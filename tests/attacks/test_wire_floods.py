@@ -8,7 +8,7 @@ import httpx
 import pytest
 import trio
 
-from service.settings import Settings
+from service.settings.table import Settings
 from service.websockets.stream import CLOSING_SECONDS, UNADMITTED_BYTES
 from tests.attacks.raw_websocket import RawWebSocket, connect, frame, opened, request, text
 from tests.service.identified import open_world

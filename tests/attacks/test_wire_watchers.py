@@ -7,7 +7,7 @@ import trio
 
 from service.live.feed import BASE_BYTES
 from service.live.limits import FEED_BYTES, MEASURED_AT_ONCE, MEASURED_PER_SECOND
-from tests.service.live.desk import Desk, Office, chain, open_office
+from tests.service.live.live_clients import Desk, Office, chain, open_office
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

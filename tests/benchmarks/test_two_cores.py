@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.experiments.two_cores import measure, threads
+from wasm_host.guest.metering import MeteredStore
 from wasm_host.host import open_host
-from wasm_host.metering import MeteredStore
 
 
 @pytest.mark.parametrize("count", [0, 2])

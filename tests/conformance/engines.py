@@ -12,9 +12,9 @@ import msgspec
 from tests.conformance.case import Scenario
 from tests.conformance.verdict import EVALUATE, Verdict, judged
 from wasm_host.host import SandboxHost
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
 from wasm_host.quickjs.build import SOURCE_REQUIREMENT
+from wasm_host.sandbox.javascript import Program
 
 __all__ = ["GuestEngine", "NativeEngine", "NativeMissing"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import trio
 
-from engine.component import Builtin, Component
-from engine.handler import Emission, Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
+from engine.contracts.component import Builtin, Component
+from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
 from proto.component import Code, ComponentDefinition, Port, Ports
 
 

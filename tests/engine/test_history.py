@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ExecutionNotFoundError
 from engine.history import Finished, History
-from engine.ledger import Ledger
+from engine.memory.ledger import Ledger
 from proto.execution import (
     ExecutionMetrics,
     ExecutionSnapshot,

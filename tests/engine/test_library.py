@@ -6,7 +6,7 @@ import trio
 from engine.errors import InvalidGraphError, MemoryBoundError, QuotaError
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
-from tests.engine.stage import document, node
+from tests.engine.executions import document, node
 from tests.service.serving import SQUARE
 
 PASS = document({"a": "symbia.core.passthrough"})

@@ -22,7 +22,7 @@ from engine.quota import BUCKETS_KEPT, Quotas
 from engine.runtime import open_runtime
 from proto.execution import ExecuteOptions
 from proto.message import Injection
-from tests.engine.stage import document
+from tests.engine.executions import document
 
 PASS = document({"a": "symbia.core.passthrough"})
 ONE_MESSAGE = ExecuteOptions(inputs=(Injection("a", "in", msgspec.Raw(b"1")),))

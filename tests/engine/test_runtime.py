@@ -23,10 +23,10 @@ from engine.errors import (
 )
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
-from engine.wallclock import WallClock
+from engine.wall_clock import WallClock
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from proto.message import Injection
-from tests.engine.stage import Listener, Tap, document, node
+from tests.engine.executions import Listener, Tap, document, node
 
 PASS = "symbia.core.passthrough"
 LOGGER = "symbia.core.logger"

@@ -8,10 +8,10 @@ import pytest
 
 from examples.wasm.build import EXAMPLES, HERE, MissingToolError, build
 from tests.wasm_host.component_model.components import a_host
-from wasm_host.abi import Effects
+from wasm_host.guest.abi import Effects
+from wasm_host.guest.identity import Identity
 from wasm_host.host import SandboxHost
-from wasm_host.identity import Identity
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.sandbox import Sandbox
 
 
 async def _opened(host: SandboxHost, name: str, config: bytes = b"{}") -> Sandbox:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.service.minting import SECRET, hs
 from tests.service.serving import ROOT, start_process
+from tests.service.tokens import SECRET, hs
 
 FOLDER = Path(__file__).parent
 PHASES = "examples,coverage,fuzzing,stateful"

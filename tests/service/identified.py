@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from service.settings import Settings
+from service.settings.table import Settings
 from tests.fakes.identity import FakeIdentity, serving_identity
 from tests.service.serving import SQUARE, Service, open_service, single
 

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-from service.addresses import IPAddress
+from service.hosts.addresses import IPAddress
 
 
 class Names:

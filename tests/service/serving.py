@@ -16,9 +16,9 @@ import msgspec
 import trio
 
 from engine.runtime import Runtime
-from service.guarded_network import Resolve
+from service.outbound.backend import Resolve
 from service.server import listen, open_configured_runtime, serve_runtime
-from service.settings import TABLE, Settings
+from service.settings.table import TABLE, Settings
 from service.telemetry.graph_reports import GraphReports
 
 ROOT = Path(__file__).parents[2]

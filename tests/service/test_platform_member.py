@@ -17,9 +17,9 @@ from tests.fakes.identity import FakeIdentity, serving_identity
 from tests.fakes.logging_service import FakeLogging, serving_logging
 from tests.fakes.network import FakeNetwork, serving_network
 from tests.service.catalog.test_service import until
-from tests.service.minting import SECRET as JWT_SECRET
-from tests.service.minting import hs
 from tests.service.serving import QUICK_REFERENCE, SQUARE, single, start_process
+from tests.service.tokens import SECRET as JWT_SECRET
+from tests.service.tokens import hs
 
 SYSTEM = {"secret": "system-secret", "orgId": "org-system", "serviceId": "system"}
 MARGIN = (

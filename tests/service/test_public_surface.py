@@ -18,14 +18,14 @@ from engine.runtime import open_runtime
 from proto import events
 from service import problems
 from service.app import create_app
-from service.cli import COMMANDS, cli
-from service.metrics import Metrics
-from service.openapi import openapi_document
+from service.cli.main import COMMANDS, cli
+from service.dependencies.status import Siblings
+from service.http.openapi.document import openapi_document
+from service.metrics_page import Metrics
 from service.problems import RefusalError
 from service.readiness import Readiness
-from service.settings import TABLE, Settings
-from service.siblings.status import Siblings
-from tests.service.live.desk import open_office
+from service.settings.table import TABLE, Settings
+from tests.service.live.live_clients import open_office
 
 T = TypeVar("T", EngineError, RefusalError)
 

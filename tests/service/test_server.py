@@ -14,9 +14,9 @@ import httpx
 import pytest
 import trio
 
-from service.first_graph import shell_lines
+from service.cli.greeting import shell_lines
 from service.server import ListenError, listen
-from service.settings import Settings
+from service.settings.table import Settings
 from tests.service.serving import (
     ROOT,
     SPIN,

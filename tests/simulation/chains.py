@@ -10,8 +10,8 @@ from random import Random
 
 import msgspec
 
-from engine.chain import Item, Link, Passage, Share
-from engine.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
+from engine.contracts.chain import Item, Link, Passage, Share
+from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
 from tests.simulation.ledger import UNTOLD
 
 ENDS = 0.01
@@ -25,7 +25,7 @@ RETURNS_EARLY = 0.5
 
 
 class SimulatedChain:
-    """As :class:`engine.chain.Chain` says.
+    """As :class:`engine.contracts.chain.Chain` says.
 
     Args:
         handlers: in the order of the flow.

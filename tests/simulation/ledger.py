@@ -10,9 +10,9 @@ from itertools import count, pairwise
 
 import msgspec
 
-from engine.handler import Emission, Handler, HandlerError, Message
-from engine.lanes import APOCRYPHAL, CANONICAL
-from engine.observer import ExecutionObserver, FlowObserver
+from engine.contracts.handler import Emission, Handler, HandlerError, Message
+from engine.contracts.lanes import APOCRYPHAL, CANONICAL
+from engine.contracts.observer import ExecutionObserver, FlowObserver
 from proto.execution import ExecutionSnapshot
 
 MAX_VALUES = 1200

@@ -10,16 +10,16 @@ from unittest.mock import patch
 
 import trio
 
-from engine.circuit import Circuit
-from engine.entrance import Entrance
-from engine.execution import Execution
-from engine.gate import Gate
-from engine.handler import Message
-from engine.inbox import Inbox
-from engine.inflight import InFlight
-from engine.instance import Instance
-from engine.lifecycle import TRANSITIONS
-from engine.stage import Stage
+from engine.contracts.handler import Message
+from engine.execution.chained import Stage
+from engine.execution.execution import Execution
+from engine.execution.gate import Gate
+from engine.execution.in_flight import InFlight
+from engine.execution.inbox import Inbox
+from engine.execution.injector import Entrance
+from engine.execution.instance import Instance
+from engine.execution.lifecycle import TRANSITIONS
+from engine.execution.shared import Circuit
 from proto.execution import ExecutionState
 
 

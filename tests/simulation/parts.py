@@ -6,9 +6,9 @@ from random import Random
 import msgspec
 import trio
 
-from engine.chain import Chain, Link
-from engine.component import Builtin, Component
-from engine.handler import Emission, Handler, HandlerError, InstanceContext, Message, Outcome
+from engine.contracts.chain import Chain, Link
+from engine.contracts.component import Builtin, Component
+from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, Message, Outcome
 from proto.component import Code, ComponentDefinition, Port, Ports
 from tests.simulation.chains import SimulatedChain
 from tests.simulation.ledger import Ledger

@@ -13,14 +13,14 @@ import trio.abc
 import trio.testing
 from trio._core import _run as scheduler
 
-from engine import ledger as memory
-from engine.compilation import compile_graph
+from engine.compile.compiler import compile_graph
+from engine.contracts.lanes import NUMBERS
+from engine.cooperative.slices import use_computing_clock
 from engine.errors import ConflictError, IllegalTransitionError, OverloadedError
-from engine.execution import Execution
-from engine.injection import locate
-from engine.lanes import NUMBERS
-from engine.slices import use_computing_clock
-from engine.wallclock import WallClock
+from engine.execution.execution import Execution
+from engine.execution.injection import locate
+from engine.memory import ledger as memory
+from engine.wall_clock import WallClock
 from proto.execution import ExecutionState
 from proto.message import Injection
 from tests.simulation.ledger import FOLLOWING, Ledger

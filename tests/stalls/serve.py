@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import trio
 
-from service.cli import main
+from service.cli.main import main
 from tests.stalls.stopwatch import LongPass, LongStep, Stopwatch
 
 BOUND_MS = 10.0

@@ -6,18 +6,19 @@ from typing import Any
 
 import wasmtime
 
-from wasm_host import capi, json_check
-from wasm_host.abi import Effects
-from wasm_host.census import Census
-from wasm_host.epoch import Ticker, Turns
-from wasm_host.guest import Guest
-from wasm_host.guest_memory import GuestMemory, Undertaker
-from wasm_host.guest_output import JsonChecker
+from wasm_host.guest import json_check
+from wasm_host.guest.abi import Effects
+from wasm_host.guest.guest import Guest
+from wasm_host.guest.memory import GuestMemory, Undertaker
+from wasm_host.guest.metering import GuestUse, Machine
+from wasm_host.guest.output import JsonChecker
+from wasm_host.guest.slices import Ticker, Turns
+from wasm_host.guest.usage import Census
 from wasm_host.host import open_host
-from wasm_host.javascript import Mode, Program
 from wasm_host.limits import GuestLimits
-from wasm_host.metering import GuestUse, Machine
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.javascript import Mode, Program
+from wasm_host.sandbox.sandbox import Sandbox
+from wasm_host.wasmtime_c import core as capi
 
 QUICK = GuestLimits(cpu_ms=40)
 """For what shall meet its limit; everything else has the default's two seconds."""

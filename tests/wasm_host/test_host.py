@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from wasm_host import javascript
 from wasm_host.errors import HostError, ProgramError
 from wasm_host.host import open_host
-from wasm_host.javascript import Program
+from wasm_host.sandbox import javascript
+from wasm_host.sandbox.javascript import Program
 
 
 async def test_a_closed_host_leaves_no_thread() -> None:

@@ -5,8 +5,8 @@ import pytest
 from tests.wasm_host.sandboxes import QUICK, opened, process, run
 from wasm_host.errors import CpuLimitExceeded, ProgramError
 from wasm_host.host import open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
+from wasm_host.sandbox.javascript import Program
 
 TOO_MUCH_MEMORY = {
     "arrays": "const a = []; while (true) a.push([1])",

@@ -12,10 +12,9 @@ from typing import Final, NamedTuple
 
 import trio
 
-from wasm_host import capi, capi_component
-from wasm_host.abi import OPEN_INITIALIZE_FAILED, Effects
-from wasm_host.component_model import image, wasi
-from wasm_host.component_model.enclosure import TRANSLATED
+from wasm_host.component_model import canonical_abi as image
+from wasm_host.component_model import wasi
+from wasm_host.component_model.wrapper import TRANSLATED
 from wasm_host.errors import (
     GuestFault,
     GuestTrapped,
@@ -23,11 +22,14 @@ from wasm_host.errors import (
     OutputLimitExceeded,
     StackLimitExceeded,
 )
-from wasm_host.guest import Guest, Opened, Report
-from wasm_host.guest_memory import resident_bytes
-from wasm_host.identity import Identity
+from wasm_host.guest.abi import OPEN_INITIALIZE_FAILED, Effects
+from wasm_host.guest.guest import Guest, Opened, Report
+from wasm_host.guest.identity import Identity
+from wasm_host.guest.memory import resident_bytes
+from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
 from wasm_host.limits import GuestLimits
-from wasm_host.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.wasmtime_c import component as capi_component
+from wasm_host.wasmtime_c import core as capi
 
 __all__ = ["ComponentGuest", "EnclosedComponent", "Place"]
 

@@ -21,8 +21,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from wasm_host.compile.own_modules import default_cache_folder, private_folder
 from wasm_host.errors import HostError
-from wasm_host.modules import default_cache_folder, private_folder
 
 __all__ = ["EXPECTED_SHA256", "build", "main"]
 

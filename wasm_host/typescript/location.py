@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from wasm_host.typescript.stripper import Stripper, TypeScriptError
+from wasm_host.typescript.strip_types import Stripper, TypeScriptError
 from wasm_host.typescript.tokens import start_after
 
 __all__ = ["culprit_of"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
-from wasm_host.epoch import Turns
+from wasm_host.guest.slices import Turns
 
 __all__ = ["Steps", "at_once", "in_turns"]
 

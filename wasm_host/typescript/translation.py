@@ -13,14 +13,14 @@ from typing import Final, NamedTuple
 
 import trio
 
+from wasm_host.compile.own_modules import ModuleCache
 from wasm_host.errors import GuestError, LimitExceeded, ProgramError
+from wasm_host.guest.metering import Machine
 from wasm_host.limits import GuestLimits
-from wasm_host.metering import Machine
-from wasm_host.modules import ModuleCache
-from wasm_host.typescript.layout import Printed, layout_steps
 from wasm_host.typescript.location import culprit_of
+from wasm_host.typescript.reposition import Printed, layout_steps
 from wasm_host.typescript.steps import Steps, in_turns
-from wasm_host.typescript.stripper import Stripper, TypeScriptError
+from wasm_host.typescript.strip_types import Stripper, TypeScriptError
 from wasm_host.typescript.tokens import end_steps, token_steps
 
 __all__ = ["Translation", "Translator"]

@@ -8,10 +8,10 @@ import msgspec
 import trio
 from hypothesis import strategies as st
 
-from engine.builtin.json_path import Document
-from engine.builtin.one_by_one import OneByOne
-from engine.component import Component, input_names, outputs_of
-from engine.handler import Handler, InstanceContext, Message, Outcome
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.contracts.component import Component, input_names, outputs_of
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
 
 JSON_VALUES = st.recursive(

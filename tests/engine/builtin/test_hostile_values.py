@@ -6,8 +6,8 @@ import msgspec
 import pytest
 import trio
 
-from engine.builtin.keyed_state import STATE_BYTES
-from engine.builtin.one_by_one import BYTES_AT_ONCE
+from engine.builtin.parts.keyed_state import STATE_BYTES
+from engine.builtin.parts.one_by_one import BYTES_AT_ONCE
 from engine.builtin.state_join import JOIN
 from engine.builtin.state_window import WINDOW
 from engine.runtime import open_runtime

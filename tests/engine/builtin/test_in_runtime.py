@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from engine.builtin.catalogue import builtins
-from engine.builtin.http_request import open_client
+from engine.builtin.io_http_request import open_client
+from engine.contracts.observer import FlowObserver
 from engine.errors import InvalidGraphError
-from engine.observer import FlowObserver
 from engine.runtime import open_runtime
 from proto.codec import encode
 from proto.execution import ExecuteOptions, ExecutionState

@@ -6,15 +6,15 @@ import pytest
 import trio
 import trio.testing
 
-from engine import config as configuration
-from engine.builtin.routine import ROUTINE_STEPS
+from engine.builtin.parts.routine_step import MODEL_MISSING
 from engine.builtin.routine_check import CHECK
 from engine.builtin.routine_flow import CALL, REPEAT, REPEAT_LIMIT, STOP, WAIT
 from engine.builtin.routine_memory import RECALL, REMEMBER
 from engine.builtin.routine_speech import ASK, SAY, THINK
-from engine.builtin.routine_step import MODEL_MISSING
-from engine.component import Component
-from engine.sandboxed import ExpressionRunner, open_sandboxes
+from engine.builtin.routine_steps import ROUTINE_STEPS
+from engine.components import config as configuration
+from engine.components.sandboxed import ExpressionRunner, open_sandboxes
+from engine.contracts.component import Component
 from proto.codec import decode
 from proto.routine import StepType
 from tests.engine.builtin.harness import driven, places

@@ -10,14 +10,14 @@ import trio
 import trio.testing
 
 from engine.builtin.source_timer import TIMER
+from engine.contracts.observer import FlowObserver
 from engine.errors import InvalidGraphError
-from engine.observer import FlowObserver
 from engine.runtime import Runtime, open_runtime
-from engine.wallclock import WallClock
+from engine.wall_clock import WallClock
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection
+from tests.engine.executions import document, node, open_execution
 from tests.engine.handlers import Journal
-from tests.engine.stage import document, node, open_execution
 
 
 class Ticks(FlowObserver):

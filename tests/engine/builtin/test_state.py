@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.keyed_state import STATE_KEYS
+from engine.builtin.parts.keyed_state import STATE_KEYS
 from engine.builtin.state_join import JOIN, SELECTED_FIELDS, Join
 from engine.builtin.state_latest import LATEST, Latest
 from engine.builtin.state_rollup import EXPECTED_KEYS, ROLLUP, Rollup
-from engine.handler import Message, Outcome
-from engine.lanes import APOCRYPHAL, CANONICAL
+from engine.contracts.handler import Message, Outcome
+from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from tests.engine.builtin.harness import driven, places, taken
 
 KEYED = st.tuples(st.sampled_from("abcd"), st.integers(-1000, 1000) | st.floats(-1e6, 1e6), st.integers(0, 1))

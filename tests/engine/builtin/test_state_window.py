@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin.state_window import SIZE_LIMIT, WINDOW, Window
-from engine.lanes import APOCRYPHAL, CANONICAL
+from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from tests.engine.builtin.harness import driven
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(-1e300, 1e300)

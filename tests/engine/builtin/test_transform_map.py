@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin.transform_map import FIELD_MAP, MAPPED_FIELDS, MapFields
-from engine.handler import Message
+from engine.contracts.handler import Message
 from tests.engine.builtin.harness import JSON_VALUES, driven, places, taken
 
 

@@ -8,9 +8,9 @@ import trio
 import trio.testing
 from hypothesis import given, settings
 
+from engine.contracts.observer import FlowObserver
 from engine.errors import InvalidRoutineError, QuotaError
 from engine.limits import EngineLimits
-from engine.observer import FlowObserver
 from engine.routine.loading import judge, load, preview
 from engine.runtime import Runtime, open_runtime
 from proto.codec import decode, encode

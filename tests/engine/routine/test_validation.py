@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from engine.hints import MAX_HINTS
+from engine.documents.hints import MAX_HINTS
 from engine.routine.limits import DEFINITION_LIMIT_BYTES, NAME_LIMIT_CHARACTERS, ROUTINES_LIMIT, STEPS_LIMIT
 from engine.routine.validation import MAX_UNKNOWN_PARAMS, is_routine, validate
 from tests.engine.routine.definitions import DOCUMENTS, STEP_TYPES, definition, routine, step

@@ -18,11 +18,11 @@ from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecutionState
 from proto.message import Injection
 from service.catalog.client import open_catalog_client
+from service.catalog.component_source import MISSED_SECONDS, Shelf
 from service.catalog.opening import open_catalog
-from service.catalog.shelf import MISSED_SECONDS, Shelf
-from service.catalog_settings import CatalogSettings
-from service.siblings.backoff import LONGEST_SECONDS
-from service.siblings.status import Siblings, SiblingStatus
+from service.dependencies.backoff import LONGEST_SECONDS
+from service.dependencies.status import Siblings, SiblingStatus
+from service.settings.catalog import CatalogSettings
 from tests.fakes.catalog import Behaviour, FakeCatalog
 from tests.service.catalog.test_service import until
 from tests.service.serving import single

@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin.catalogue import builtins
-from engine.declaration import parse_component
+from engine.components.definition import parse_component
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
 from proto.codec import decode, encode
 from proto.component import Code, ComponentDefinition, ConfigField, Port, Ports
 from service.catalog.definitions import artifact_of, document_of, execution_of, execution_of_artifact
-from service.catalog.gate import judge, obstacles_of, problems_of
 from service.catalog.graphs import plan, published_graph, wanted_ingress
+from service.catalog.manifest_policy import judge, obstacles_of, problems_of
 from service.catalog.manifests import manifest_of, patch_of, wanted_component
 from service.catalog.resource import Resource, component_id_of, is_visible, read_resource
-from service.catalog_settings import Enforcement
+from service.settings.catalog import Enforcement
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 import trio
 
-from service.settings import Settings
+from service.settings.table import Settings
 from tests.fakes.catalog import FakeCatalog, serving_catalog
 from tests.fakes.identity import serving_identity
 from tests.service.identified import Person
 from tests.service.serving import QUICK_REFERENCE, SQUARE, Service, open_service, single
-from tests.service.test_metrics import _scrape
+from tests.service.test_metrics_page import _scrape
 
 TWICE = {"type": "javascript", "source": "return { process: (ctx, p, v) => ctx.emit('out', v * 2) }"}
 PIPELINE = {**single("symbia.core.passthrough"), "name": "Pipe", "metadata": {"role": "pipeline"}}

@@ -8,12 +8,12 @@ import pytest
 import trio
 
 from proto.codec import decode
-from service.origins import read_origins
+from service.hosts.origins import read_origins
 from tests.service.identified import PASS, World, open_world
 from tests.service.live.plain_client import Headers, PlainClient, open_plain
 from tests.service.live.test_websocket import upgrade
-from tests.service.minting import SECRET, claims, hs
 from tests.service.serving import Service
+from tests.service.tokens import SECRET, claims, hs
 
 
 @asynccontextmanager
@@ -142,7 +142,7 @@ async def test_a_token_that_expires_ends_its_connection() -> None:
 
 async def test_a_revoked_token_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection lives no longer on a credential than requests would: it is looked at again as often."""
-    monkeypatch.setattr("service.credential_cache.RECOGNISED_SECONDS", 0.1)
+    monkeypatch.setattr("service.auth.credential_cache.RECOGNISED_SECONDS", 0.1)
     async with open_world() as world, client_of(world, [("Authorization", "Bearer token-of-alice")]) as client:
         assert await is_in(client)
         await trio.sleep(0.2)
@@ -153,7 +153,7 @@ async def test_a_revoked_token_ends_its_connection(monkeypatch: pytest.MonkeyPat
 
 async def test_who_leaves_an_organisation_hears_no_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the credential is looked at again, what it may not see any more is not told any more."""
-    monkeypatch.setattr("service.credential_cache.RECOGNISED_SECONDS", 0.1)
+    monkeypatch.setattr("service.auth.credential_cache.RECOGNISED_SECONDS", 0.1)
     async with open_world() as world, client_of(world, [("Authorization", "Bearer token-of-alice")]) as client:
         _, execution_id = await world.alice.start(PASS)
         await client.say("execution:subscribe", executionId=execution_id)
@@ -165,7 +165,7 @@ async def test_who_leaves_an_organisation_hears_no_more_of_it(monkeypatch: pytes
 
 async def test_an_identity_that_is_away_for_a_moment_ends_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """While nobody can say, connections stay for a while; then they end, with a reason."""
-    monkeypatch.setattr("service.credential_cache.RECOGNISED_SECONDS", 0.05)
+    monkeypatch.setattr("service.auth.credential_cache.RECOGNISED_SECONDS", 0.05)
     monkeypatch.setattr("service.live.clients.RETRY_SECONDS", 0.05)
     monkeypatch.setattr("service.live.clients.UNANSWERED_SECONDS", 0.4)
     async with open_world() as world, client_of(world, [("Authorization", "Bearer token-of-alice")]) as client:

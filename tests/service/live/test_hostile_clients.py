@@ -7,8 +7,8 @@ import trio
 
 from proto.codec import encode
 from service.live.limits import FEED_BYTES, NAMES, PERSONAL_BYTES
-from service.rounds import TASKS_PER_ROUND
-from tests.service.live.desk import chain, open_office
+from service.socketio.wakeups import TASKS_PER_ROUND
+from tests.service.live.live_clients import chain, open_office
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 

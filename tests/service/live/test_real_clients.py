@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from service.origins import read_origins
-from service.settings import Settings
+from service.hosts.origins import read_origins
+from service.settings.table import Settings
 from tests.service.live.page_server import serving_page
 from tests.service.live.real_clients import CLIENTS, PRINTED, chromium, monitor, node, socketio_client
 from tests.service.serving import QUICK_REFERENCE, ROOT, Service, open_service

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from service.live.limits import FEED_EVENTS
-from tests.service.live.desk import Desk, Office, chain, open_office
+from tests.service.live.live_clients import Desk, Office, chain, open_office
 from tests.service.serving import single
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -238,7 +238,7 @@ async def test_a_slow_client_misses_flow_is_told_how_much_and_misses_no_lifecycl
 
 async def test_notes_beyond_their_bound_are_only_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """An execution that is faster than the encoding loses events of its watchers, and each hears how many."""
-    monkeypatch.setattr("service.live.watch.NOTES", 100)
+    monkeypatch.setattr("service.live.execution_watch.NOTES", 100)
     async with open_office() as office:
         desk, execution_id = await watching(office, edges=["e0"], events=["port:emit"])
         await push(desk, execution_id, *range(400))
@@ -268,7 +268,7 @@ async def test_a_client_too_far_behind_in_lifecycle_events_is_cut() -> None:
 
 async def test_an_execution_is_watched_in_a_bounded_number_of_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each distinct selection costs work of its own; one too many is refused, one that exists is not."""
-    monkeypatch.setattr("service.live.watch.SELECTIONS", 2)
+    monkeypatch.setattr("service.live.execution_watch.SELECTIONS", 2)
     async with open_office() as office:
         _, execution_id = await watching(office)
         second, third = office.open_desk(), office.open_desk()

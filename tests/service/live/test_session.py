@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from service.live.limits import PERSONAL_EVENTS, SUBSCRIPTIONS
-from tests.service.live.desk import Desk, Office, chain, open_office
+from tests.service.live.live_clients import Desk, Office, chain, open_office
 from tests.service.serving import single
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")

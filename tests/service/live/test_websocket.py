@@ -10,9 +10,9 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.hosts.origins import read_origins
 from service.live import clients as live_clients
-from service.origins import read_origins
-from service.settings import Settings
+from service.settings.table import Settings
 from tests.service.live.plain_client import PlainClient, open_plain
 from tests.service.serving import QUICK_REFERENCE, Service, open_service, single
 

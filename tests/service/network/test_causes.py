@@ -8,13 +8,13 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compilation import compile_graph
-from engine.handler import Message
+from engine.compile.compiler import compile_graph
+from engine.contracts.handler import Message
 from engine.limits import EngineLimits
 from proto.message import Injection
 from service.network.causes import KNOWN_MESSAGES, Causes
+from tests.engine.executions import document, node
 from tests.engine.handlers import Journal, components
-from tests.engine.stage import document, node
 from tests.service.network.test_dispatcher import Stand, standing
 from tests.service.network.world import bound
 

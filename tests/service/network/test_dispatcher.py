@@ -15,12 +15,12 @@ from engine.limits import EngineLimits
 from engine.runtime import open_runtime
 from proto.codec import encode
 from proto.execution import ExecuteOptions
-from service.network.bound import BoundExecutions
+from service.network.bound_executions import BoundExecutions
 from service.network.delivery import SEEN_EVENTS, SeenEvents, Target
 from service.network.dispatcher import LANE_EVENTS, WAITING_BYTES, Dispatcher
 from service.network.events import REFUSED, org_of, read_event
 from service.network.outbox import Outbox
-from service.network_settings import UnownedEvents
+from service.settings.network import UnownedEvents
 from tests.service.network.world import bound
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.settings import Settings
+from service.settings.table import Settings
 from tests.fakes.network import serving_network
 from tests.service.identified import Person, open_world
 from tests.service.network.world import bound

@@ -8,9 +8,9 @@ import msgspec
 
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
+from service.dependencies.status import SiblingReport, Siblings
 from service.network.opening import Network, open_network
-from service.settings import Settings
-from service.siblings.status import SiblingReport, Siblings
+from service.settings.table import Settings
 
 
 class World(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from trio_websocket import WebSocketConnection, open_websocket_url
 
-from service.guarded_connections import guard_connections
+from service.asgi.hypercorn_server import guard_connections
 from service.socketio import Socket, SocketioConfig, SocketioServer, open_socketio_server
 from service.websockets.stream import bound_websockets
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from proto.message import Injection
-from service.settings import Settings, read_settings
+from service.settings.table import Settings, read_settings
 from service.telemetry.opening import LAST_SECONDS
 from tests.fakes.identity import FakeIdentity, serving_identity
 from tests.fakes.logging_service import FakeLogging, serving_logging

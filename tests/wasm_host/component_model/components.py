@@ -8,10 +8,10 @@ from typing import Any
 
 import wasmtime
 
-from wasm_host.abi import Effects
+from wasm_host.guest.abi import Effects
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox import Sandbox
+from wasm_host.sandbox.sandbox import Sandbox
 
 QUICK = GuestLimits(cpu_ms=60, memory_bytes=32 * 1024 * 1024)
 """For what shall meet its limit."""

@@ -4,8 +4,8 @@ import pytest
 import trio
 
 from tests.wasm_host.component_model.components import NOTHING, REALLOC, a_host, component, opened, run
-from wasm_host.component_model.image import PIECE_BYTES
-from wasm_host.identity import Identity
+from wasm_host.component_model.canonical_abi import PIECE_BYTES
+from wasm_host.guest.identity import Identity
 
 # Effects at 64 with one field set; strings lie at 512 ("out") and from 1024 on.
 _STRINGS = r'(data (i32.const 1024) "key42{\"a\":1}Oopsbecauseline 1noise")'

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from wasm_host.errors import CpuLimitExceeded, ProgramError
 from wasm_host.host import SandboxHost, open_host
-from wasm_host.javascript import Program
 from wasm_host.limits import GuestLimits
+from wasm_host.sandbox.javascript import Program
 
 REFUSED = [
     ("let a: number = 1;\nlet b = a +;\n", "Unexpected token", 2, 12),

@@ -1,0 +1,127 @@
+"""``symbia.compute.arithmetic`` computes an expression from fields of each message, exactly."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from engine.builtin.declare import declare, error_port, port
+from engine.builtin.parts.exact_arithmetic import (
+    ACCEPTED,
+    EXPRESSION_LIMIT_CHARACTERS,
+    ComputationError,
+    ExpressionError,
+    exact_number,
+    number_text,
+    parse,
+)
+from engine.builtin.parts.fields import Field, quoted
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.refusal import RefusedError
+from engine.contracts.component import Builtin
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
+from proto.codec import encode
+from proto.component import ConfigField
+from proto.problem import Problem
+
+STEPS_AT_ONCE = 2_000
+"""Operations of one batch: some milliseconds, where every number is as large as it may be."""
+
+WHOLE = "value"
+"""The placeholder that stands for a message which is a number itself."""
+
+DEFINITION = declare(
+    "symbia.compute.arithmetic",
+    "Arithmetic",
+    "Computes an expression from fields of the message, in exact fractions.",
+    inputs=(port("in", "An object with the fields that the expression names, or a number for `{value}`."),),
+    outputs=(
+        port(
+            "out",
+            "`{result, method, expression, exact}`: the expression with its numbers filled in; `exact` is false "
+            "where the result had to be rounded to a 64-bit float.",
+            {"type": "object"},
+            lane="canonical",
+            lane_note="whoever has the expression and its numbers computes the same",
+        ),
+        error_port("Absent or non-numeric fields, a division by zero, a number too large, with the value."),
+    ),
+    config={
+        "expression": ConfigField(
+            type="string",
+            description="Numbers, `+ - * / ( )`, and fields of the message as `{name}` or `{a.b}`; at most "
+            f"{EXPRESSION_LIMIT_CHARACTERS} characters.",
+            required=True,
+        )
+    },
+    stateless=True,
+)
+
+
+class ArithmeticBuiltin(Builtin):
+    """Checks the expression's syntax."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        try:
+            parse(config["expression"])
+        except ExpressionError as error:
+            return [Problem("config.invalid", "expression", f"The expression is refused: {error}")]
+        return ()
+
+
+class Arithmetic(OneByOne):
+    """A parsed expression, and the fields that it reads."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._expression = parse(text)
+        self._fields = [Field(name) for name in self._expression.fields]
+        super().__init__(self._fields)
+        self.batch_messages = max(1, STEPS_AT_ONCE // len(self._expression.steps))
+
+    def take(self, message: Message, document: Document) -> Outcome:
+        texts = self._texts_in(message.value, document)
+        filled = self._expression.filled(texts)
+        try:
+            value = self._expression.compute([exact_number(text) for text in texts])
+            result, is_exact = number_text(value)
+        except ComputationError as error:
+            raise RefusedError(error.name, f"expression refused: {error}", expression=filled) from None
+        payload = {"result": msgspec.Raw(result.encode()), "method": "arithmetic"}
+        return Outcome(((0, encode({**payload, "expression": filled, "exact": is_exact})),))
+
+    def _texts_in(self, message: bytes, document: Document) -> list[str]:
+        """The numbers of the fields, as texts in the order of the expression."""
+        found = {field.name: self._find(field, message, document) for field in self._fields}
+        missing = [name for name, text in found.items() if text is None or text == b"null"]
+        if missing:
+            present = [name for name in found if name not in missing]
+            text = f"expression refused: inputs absent: {', '.join(missing)}"
+            raise RefusedError("InputsAbsent", text, missing=missing, present=present, expression=self._text)
+        return [self._number(name, text) for name, text in found.items() if text is not None]
+
+    @staticmethod
+    def _find(field: Field, message: bytes, document: Document) -> bytes | None:
+        if field.name == WHOLE and message.lstrip()[:1] not in (b"{", b"["):
+            return message.strip()
+        return field.find(document)
+
+    def _number(self, name: str, text: bytes) -> str:
+        """The text of a number; one in a string counts."""
+        plain = msgspec.json.decode(text, type=str).strip() if text[:1] == b'"' else text.decode()
+        try:
+            exact_number(plain)
+        except ComputationError as error:
+            raise RefusedError(error.name, f"expression refused: {name}: {error}", expression=self._text) from None
+        except ValueError:
+            message = f"expression refused: field {name} is not numeric; {ACCEPTED}"
+            raise RefusedError("NotNumeric", message, got=quoted(text), expression=self._text) from None
+        return plain
+
+
+def _make(context: InstanceContext) -> Handler:
+    return Arithmetic(context.config["expression"])
+
+
+ARITHMETIC = ArithmeticBuiltin(DEFINITION, _make)

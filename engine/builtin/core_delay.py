@@ -1,0 +1,92 @@
+"""``symbia.core.delay`` holds every value for a fixed time, counted from its own arrival.
+
+It is a pipeline, not a queue of sleeps: a thousand messages that arrive together leave together. All wait equally
+long, so the order of departure is the order of arrival. It starts no timer; the engine asks when the first is due.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+import trio
+
+from engine.builtin.declare import declare, port
+from engine.contracts.component import Builtin
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.memory.lease import MESSAGE_BYTES
+from proto.component import ConfigField
+
+DELAY_LIMIT_MS = 3_600_000
+"""One hour. Executions live in memory; who waits longer wants a scheduler."""
+
+HELD_LIMIT_MESSAGES = 10_000
+"""Messages on their way through one delay; beyond it, the senders wait. As many as a paused execution holds."""
+
+HELD_LIMIT_BYTES = 16 * 1024 * 1024
+"""Bytes on their way through one delay, for the same reason; as many as an inbox holds."""
+
+DEFINITION = declare(
+    "symbia.core.delay",
+    "Delay",
+    "Holds every value for a fixed time and keeps the order.",
+    inputs=(port("in", "Any value."),),
+    outputs=(port("out", "The same value, later."),),
+    config={
+        "ms": ConfigField(
+            type="number",
+            description="How long each value is held, in milliseconds from its arrival; 0 forwards at once.",
+            default=1000,
+            minimum=0,
+            maximum=DELAY_LIMIT_MS,
+        ),
+    },
+)
+
+
+class Delay(Handler):
+    """Held values, each with the moment when it is due (seconds of Trio's clock) and its lane; earliest first."""
+
+    holds_in_flight = True
+    keeps = "messages"
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._held: deque[tuple[float, bytes, int]] = deque()
+        self._held_bytes = 0
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        if not self._seconds:
+            return [Outcome(((0, message.value),)) for message in batch]
+        due = trio.current_time() + self._seconds
+        for message in batch:
+            self._held.append((due, message.value, message.lane))
+            self._held_bytes += len(message.value)
+        return [NOTHING] * len(batch)
+
+    def due(self) -> float | None:
+        return self._held[0][0] if self._held else None
+
+    def release(self, now: float) -> Outcome:
+        ready: list[tuple[int, bytes]] = []
+        lanes: list[int] = []
+        while self._held and self._held[0][0] <= now:
+            _, value, lane = self._held.popleft()
+            self._held_bytes -= len(value)
+            ready.append((0, value))
+            lanes.append(lane)
+        return Outcome(ready, lanes=lanes) if ready else NOTHING
+
+    def flush(self) -> Outcome:
+        return self.release(float("inf"))
+
+    def held_bytes(self) -> int:
+        return self._held_bytes + MESSAGE_BYTES * len(self._held)
+
+    def is_full(self) -> bool:
+        return len(self._held) >= HELD_LIMIT_MESSAGES or self._held_bytes >= HELD_LIMIT_BYTES
+
+
+def _make(context: InstanceContext) -> Handler:
+    return Delay(context.config["ms"] / 1000)
+
+
+DELAY = Builtin(DEFINITION, _make)

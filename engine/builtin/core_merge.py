@@ -1,0 +1,220 @@
+"""``symbia.core.merge`` combines several inputs into one stream.
+
+``any`` forwards whatever comes, in the order of arrival. ``zip`` pairs the first value of each input, then the
+second, and so on. ``all`` keeps the latest value of each input and, once all have come, gives out the whole set
+whenever one of them changes. Sets are objects ``{port: value}`` built from the values' texts: nothing is decoded.
+
+A handler does not know which of its ports have edges, so ``zip`` and ``all`` are told by ``inputs`` what to wait
+for. A value on another port is an error that says so, rather than a value that silently waits for ever.
+
+What waits in ``zip`` is bounded by errors, not by ``is_full``: a merge that takes no more messages would never be
+handed the partner for which the others wait.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.builtin.declare import declare, port
+from engine.contracts.component import Builtin
+from engine.contracts.handler import (
+    NOTHING,
+    Handler,
+    HandlerError,
+    InstanceContext,
+    LogLine,
+    Message,
+    Outcome,
+    made_of,
+)
+from engine.documents.problem_report import shown
+from engine.memory.lease import MESSAGE_BYTES
+from proto.component import ConfigField
+from proto.problem import Problem
+
+PORTS = ("in", "a", "b", "c", "d")
+"""``in`` for streams that are merely joined; letters for those that are told apart."""
+
+WAITING_LIMIT_MESSAGES = 10_000
+"""Values of one input that may wait for partners. As many as a paused execution holds."""
+
+WAITING_LIMIT_BYTES = 64 * 1024 * 1024
+"""Bytes that may wait in one merge: a few of the largest values that the engine carries."""
+
+DEFINITION = declare(
+    "symbia.core.merge",
+    "Merge",
+    "Combines several inputs: as they come, pairwise, or as the latest of each.",
+    inputs=tuple(port(name, "Any value.") for name in PORTS),
+    outputs=(port("out", "The value as it came (`any`), or an object with one key for each input."),),
+    config={
+        "mode": ConfigField(
+            type="string",
+            description="`any` forwards whatever comes; `zip` pairs the n-th values of all inputs; `all` gives "
+            "out the latest of each whenever one comes, once all have come.",
+            default="any",
+            enum=("any", "zip", "all"),
+        ),
+        "inputs": ConfigField(
+            type="array",
+            description=f"The ports that `zip` and `all` wait for, of {', '.join(PORTS)}; `any` takes all.",
+            default=["a", "b"],
+        ),
+    },
+)
+
+
+class Merge(Builtin):
+    """Checks that the awaited inputs exist, which a schema cannot say."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        return tuple(_input_problems(config["inputs"]))
+
+
+class AnyMerge(Handler):
+    """Forwards whatever comes."""
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return [Outcome(((0, message.value),)) for message in batch]
+
+
+class ZipMerge(Handler):
+    """One queue for each awaited input; when none is empty, one value of each leaves."""
+
+    keeps = "messages"
+
+    def __init__(self, names: Sequence[str], value_bytes: int) -> None:
+        self._value_bytes = value_bytes
+        self._names = tuple(names)
+        self._waiting: dict[str, deque[tuple[bytes, int]]] = {name: deque() for name in names}
+        self._waiting_bytes = 0
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return made_of(batch, self._take)
+
+    def _take(self, message: Message) -> Outcome:
+        name, value, lane = PORTS[message.port], message.value, message.lane
+        queue = self._waiting.get(name)
+        if queue is None:
+            return _unexpected(name, self._names)
+        if len(queue) >= WAITING_LIMIT_MESSAGES or self._waiting_bytes + len(value) > WAITING_LIMIT_BYTES:
+            return self._overflow(name)
+        queue.append((value, lane))
+        self._waiting_bytes += len(value)
+        if not all(self._waiting.values()):
+            return NOTHING
+        pairs = [self._waiting[other].popleft() for other in self._names]
+        self._waiting_bytes -= sum(len(text) for text, _ in pairs)
+        return _set_of(self._names, pairs, self._value_bytes)
+
+    def held_bytes(self) -> int:
+        return self._waiting_bytes + MESSAGE_BYTES * sum(map(len, self._waiting.values()))
+
+    def _overflow(self, name: str) -> Outcome:
+        missing = ", ".join(other for other, queue in self._waiting.items() if not queue)
+        return Outcome(
+            error=HandlerError(
+                "MergeOverflow",
+                f"The value on port {name} cannot wait for a partner on {missing or 'the other ports'}: "
+                f"{len(self._waiting[name])} values of this port and {self._waiting_bytes} bytes in all wait "
+                f"already (limits: {WAITING_LIMIT_MESSAGES} and {WAITING_LIMIT_BYTES})",
+            )
+        )
+
+    def flush(self) -> Outcome:
+        left = [f"{len(queue)} on {name}" for name, queue in self._waiting.items() if queue]
+        for queue in self._waiting.values():
+            queue.clear()
+        self._waiting_bytes = 0
+        if not left:
+            return NOTHING
+        return Outcome(logs=(LogLine("warn", f"Values that found no partner are dropped: {', '.join(left)}"),))
+
+
+class LatestMerge(Handler):
+    """The latest value of each awaited input; a set leaves with every value once all have come."""
+
+    keeps = "messages"
+
+    def __init__(self, names: Sequence[str], value_bytes: int) -> None:
+        self._value_bytes = value_bytes
+        self._names = tuple(names)
+        self._latest: dict[str, tuple[bytes, int]] = {}
+        self._complete = False
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return made_of(batch, self._take)
+
+    def _take(self, message: Message) -> Outcome:
+        name, value, lane = PORTS[message.port], message.value, message.lane
+        if name not in self._names:
+            return _unexpected(name, self._names)
+        self._latest[name] = (value, lane)
+        self._complete = self._complete or len(self._latest) == len(self._names)
+        if not self._complete:
+            return NOTHING
+        return _set_of(self._names, [self._latest[other] for other in self._names], self._value_bytes)
+
+    def held_bytes(self) -> int:
+        return sum(len(value) + MESSAGE_BYTES for value, _ in self._latest.values())
+
+    def flush(self) -> Outcome:
+        if self._complete or not self._latest:
+            return NOTHING
+        silent = ", ".join(name for name in self._names if name not in self._latest)
+        self._latest.clear()
+        return Outcome(logs=(LogLine("warn", f"No set was complete; nothing ever came on {silent}"),))
+
+
+def _set_of(names: Sequence[str], pairs: Sequence[tuple[bytes, int]], value_bytes: int) -> Outcome:
+    """A set of values, in the tightest of their lanes; an error where it would be larger than a value may be."""
+    size = 1 + sum(len(name) + 4 + len(value) for name, (value, _) in zip(names, pairs, strict=True))
+    if size > value_bytes:
+        message = f"The set of {', '.join(names)} would have {size} bytes; {value_bytes} are allowed (value_bytes)"
+        return Outcome(error=HandlerError("ValueTooLarge", message))
+    text = object_text(names, [value for value, _ in pairs])
+    return Outcome(((0, text),), lanes=(max(lane for _, lane in pairs),))
+
+
+def object_text(names: Sequence[str], values: Sequence[bytes]) -> bytes:
+    """The JSON text of an object from port names and JSON texts, in the order given."""
+    pairs = (b'"%b":%b' % (name.encode(), value) for name, value in zip(names, values, strict=True))
+    return b"{" + b",".join(pairs) + b"}"
+
+
+def _unexpected(name: str, names: Sequence[str]) -> Outcome:
+    return Outcome(
+        error=HandlerError(
+            "UnexpectedInput",
+            f"Port {name} is not one of the awaited inputs ({', '.join(names)}); "
+            "name it in the configuration key inputs, or connect another port",
+        )
+    )
+
+
+def _input_problems(inputs: Sequence[Any]) -> list[Problem]:
+    if not inputs:
+        return [Problem("config.invalid", "inputs", "Name at least one port to wait for")]
+    if len(inputs) > len(PORTS):
+        message = f"A merge has {len(PORTS)} ports, and {len(inputs)} are named; use {', '.join(PORTS)}"
+        return [Problem("config.invalid", "inputs", message)]
+    problems = []
+    for index, name in enumerate(inputs):
+        path = f"inputs[{index}]"
+        if name not in PORTS:
+            message = f"There is no port {shown(name)}; use {', '.join(PORTS)}"
+            problems.append(Problem("config.invalid", path, message))
+        elif name in inputs[:index]:
+            problems.append(Problem("config.invalid", path, f"Port {name} is named twice"))
+    return problems
+
+
+def _make(context: InstanceContext) -> Handler:
+    mode, names = context.config["mode"], context.config["inputs"]
+    if mode == "any":
+        return AnyMerge()
+    kind = ZipMerge if mode == "zip" else LatestMerge
+    return kind(names, context.value_bytes)
+
+
+MERGE = Merge(DEFINITION, _make)

@@ -1,0 +1,251 @@
+"""``symbia.io.http-request`` makes one HTTP request for each message and emits the answer.
+
+Whatever is not a 2xx answer is an error: it leaves by the ``error`` port with the answer, as far as there is one,
+beside the message. An instance requests one message after another, so answers keep the order of the messages; a
+node that asks for concurrency has several instances.
+
+Where requests may go is not decided here: the client comes from outside, and a service that runs strangers' graphs
+passes one that refuses its own network. Such a client refuses by raising an ``httpx.HTTPError``.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import httpx
+import msgspec
+import trio
+
+from engine.builtin.declare import declare, error_port, port
+from engine.builtin.parts.http_response import (
+    ACCEPTED_ENCODING,
+    DATA_LIMIT_BYTES,
+    Answer,
+    AnswerError,
+    public_url,
+    read_answer,
+)
+from engine.builtin.parts.json_path import TooMuchToScanError
+from engine.builtin.parts.redirects import BodilessRedirects, open_following, trusted_authorities
+from engine.builtin.parts.url_template import UrlError, UrlTemplate
+from engine.contracts.component import Builtin
+from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
+from proto.codec import encode
+from proto.component import ConfigField
+from proto.problem import Problem
+
+TIMEOUT_LIMIT_MS = 300_000
+"""Five minutes: as long as an execution lasts by default."""
+
+HEADERS_LIMIT = 100
+"""Headers that a node's author gives a request; what servers take is about as much."""
+
+QUERY_LIMIT_VALUES = 1_000
+"""Values of a query; each is encoded for each message."""
+
+SET_HERE = frozenset(
+    {
+        *("accept-encoding", "connection", "content-length", "host", "keep-alive"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+"""Headers that say how the message is framed and where it goes. They follow from the request; a second opinion on
+them is how requests are smuggled."""
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_JSON = "application/json"
+
+DEFINITION = declare(
+    "symbia.io.http-request",
+    "HTTP request",
+    "Makes an HTTP request for each message and emits the answer.",
+    inputs=(port("in", "Any value: it triggers a request, fills placeholders, and may be the body."),),
+    outputs=(
+        port(
+            "out",
+            "`{status, statusText, headers, data, body, url}` of a 2xx answer; `body` is `data` by another name.",
+            {"type": "object"},
+            lane="apocryphal",
+            lane_note="what a server says cannot be computed from the graph",
+        ),
+        error_port("Other answers (with the same fields), failures and timeouts."),
+    ),
+    config={
+        "url": ConfigField(
+            type="string",
+            description="An http or https URL. `{field}` or `{field.inner}` behind the host stands for a field of "
+            "the message, percent-encoded.",
+            required=True,
+        ),
+        "method": ConfigField(type="string", description="The HTTP method.", default="GET", enum=_METHODS),
+        "headers": ConfigField(
+            type="object", description="Request headers: names, and strings for values.", default={}
+        ),
+        "query": ConfigField(
+            type="object",
+            description="Added to the query of the URL: names, and strings, numbers, booleans or arrays of them.",
+            default={},
+        ),
+        "body": ConfigField(
+            type="any",
+            description="A string is sent as text, null sends nothing, anything else is sent as JSON. Without "
+            "this key, POST, PUT and PATCH send the message's value as JSON, and the others nothing.",
+        ),
+        "timeoutMs": ConfigField(
+            type="number",
+            description="Milliseconds for the whole exchange.",
+            default=10_000,
+            minimum=1,
+            maximum=TIMEOUT_LIMIT_MS,
+        ),
+        "maxResponseBytes": ConfigField(
+            type="integer",
+            description="Bytes of a body, after decompression, beyond which an answer is refused.",
+            default=1024 * 1024,
+            minimum=0,
+            maximum=DATA_LIMIT_BYTES,
+        ),
+    },
+    stateless=True,
+)
+
+
+def open_client() -> httpx.AsyncClient:
+    """A client that may go anywhere, for graphs of people who run them themselves."""
+    return open_following(BodilessRedirects(verify=trusted_authorities(), trust_env=False))
+
+
+class HttpRequest(Builtin):
+    """Checks URL, headers and query when a graph is loaded, beyond what a schema can say."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        problems = []
+        try:
+            UrlTemplate(config["url"])
+        except UrlError as error:
+            problems.append(Problem("config.invalid_url", "url", f"This URL cannot be requested. {error}"))
+        return (*problems, *_header_problems(config["headers"]), *_query_problems(config["query"]))
+
+
+class HttpRequester(Handler):
+    """One client, with its connections, from ``initialize`` to ``cleanup``."""
+
+    batch_messages = 1  # an answer does not wait for the requests of later messages
+
+    def __init__(self, context: InstanceContext, open_client: Callable[[], httpx.AsyncClient]) -> None:
+        config = context.config
+        self._between_requests = context.between_slices
+        self._account = context.account
+        self._open_client = open_client
+        self._client: httpx.AsyncClient | None = None
+        self._template = UrlTemplate(config["url"])
+        self._method: str = config["method"]
+        self._query = {name: _query_text(value) for name, value in config["query"].items()}
+        self._timeout_seconds: float = config["timeoutMs"] / 1000
+        self._limit_bytes = int(config["maxResponseBytes"])  # JSON has one kind of number: 1e6 is an integer, too
+        self._sends_value = "body" not in config and self._method in _METHODS_WITH_BODY
+        body = config.get("body")
+        self._body = body.encode() if isinstance(body, str) else None if body is None else encode(body)
+        self._headers = httpx.Headers({"accept": f"{_JSON}, */*;q=0.5", "user-agent": "symbia-runtime"})
+        if self._sends_value or self._body is not None:
+            self._headers["content-type"] = "text/plain; charset=utf-8" if isinstance(body, str) else _JSON
+        self._headers.update(config["headers"])
+        self._headers["accept-encoding"] = ACCEPTED_ENCODING
+
+    async def initialize(self) -> Outcome:
+        self._client = self._open_client()
+        return NOTHING
+
+    async def cleanup(self) -> Outcome:
+        if self._client is not None:
+            await self._client.aclose()
+        return NOTHING
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        outcomes = []
+        for message in batch:
+            await self._between_requests()
+            outcomes.append(await self._request(message.value))
+        return outcomes
+
+    async def _request(self, value: bytes) -> Outcome:
+        try:
+            url = await self._template.fill(value, self._query)
+        except (UrlError, TooMuchToScanError, msgspec.DecodeError) as error:
+            return Outcome(error=HandlerError("HttpInvalidUrl", str(error)))
+        what = f"{self._method} {url.copy_with(userinfo=b'', query=None, fragment=None)}"  # queries hold keys
+        try:
+            with trio.fail_after(self._timeout_seconds):
+                answer = await self._exchange(url, value)
+        except trio.TooSlowError:
+            return _failure("HttpTimeout", f"{what} took longer than {self._timeout_seconds:g} s", url)
+        except AnswerError as error:
+            return _failure(error.name, f"The answer to {what} is refused: {error}", url)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return _failure("HttpRequestFailed", f"{what} failed: {type(error).__name__}: {error}", url)
+        if 200 <= answer.status < 300:
+            return Outcome(((0, encode(answer)),))
+        message = f"{what} was answered by {answer.status} {answer.status_text}".rstrip()
+        return Outcome(error=HandlerError("HttpStatusError", message, details=encode(answer)))
+
+    async def _exchange(self, url: httpx.URL, value: bytes) -> Answer:
+        assert self._client is not None, "initialize comes first"  # noqa: S101 - the engine's contract
+        self._client.cookies.clear()  # messages know nothing of each other
+        async with self._client.stream(
+            self._method,
+            url,
+            headers=self._headers,
+            content=value if self._sends_value else self._body,
+            timeout=None,  # the scope around bounds the whole exchange; the client would bound each read
+        ) as response:
+            if self._account is None:
+                return await read_answer(response, self._limit_bytes)
+            with closing(self._account.ledger.account(self._account.owner)) as account:
+                return await read_answer(response, self._limit_bytes, account)
+
+
+def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:
+    """The component, with the client that its instances open."""
+    return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client))
+
+
+def _failure(name: str, message: str, url: httpx.URL) -> Outcome:
+    return Outcome(error=HandlerError(name, message, details=encode({"url": public_url(url)})))
+
+
+def _query_text(value: Any) -> str | list[str]:
+    if isinstance(value, list):
+        return [item if isinstance(item, str) else encode(item).decode() for item in value]
+    return value if isinstance(value, str) else encode(value).decode()
+
+
+def _header_problems(headers: Mapping[str, Any]) -> Iterator[Problem]:
+    if len(headers) > HEADERS_LIMIT:
+        yield Problem(
+            "config.invalid_header", "headers", f"A request has at most {HEADERS_LIMIT} headers of its own"
+        )
+        return
+    for name, value in headers.items():
+        path = f"headers.{name}"
+        if not _HEADER_NAME.fullmatch(name):
+            yield Problem("config.invalid_header", path, "This is no name of an HTTP header")
+        elif name.lower() in SET_HERE:
+            yield Problem("config.invalid_header", path, f"The header {name} is set by the runtime; leave it out")
+        elif not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            yield Problem("config.invalid_header", path, "A header's value is a string of printable ASCII")
+
+
+def _query_problems(query: Mapping[str, Any]) -> Iterator[Problem]:
+    values = sum(len(value) if isinstance(value, list) else 1 for value in query.values())
+    if values > QUERY_LIMIT_VALUES:
+        yield Problem("config.invalid_query", "query", f"A query has at most {QUERY_LIMIT_VALUES} values")
+        return
+    for name, value in query.items():
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, str | int | float) for item in items):
+            message = "A query's value is a string, a number, a boolean or an array of them"
+            yield Problem("config.invalid_query", f"query.{name}", message)

@@ -1,0 +1,224 @@
+"""``symbia.logic.filter`` and ``symbia.logic.switch``: routing by a field, without a program."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from engine.builtin.declare import declare, port
+from engine.builtin.parts.fields import Field, key_text
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.refusal import RefusedError
+from engine.contracts.component import Builtin
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
+from proto import codec
+from proto.component import ERROR_PORT, ConfigField
+from proto.problem import Problem
+
+SWITCH_PORTS = 100
+"""Ports of one switch, as many as a component may declare."""
+
+COMPARED_BYTES = 128 * 1024
+"""JSON text of an array or object that is compared: each of its values is looked at, and all in one go."""
+
+COMPARED_TEXT_BYTES = 4 * 1024 * 1024
+"""JSON text of a string that is compared: it is made a string, and may be searched, in one go of 20 ms."""
+
+_PORT_NAME = re.compile(r"[A-Za-z_$][\w$.-]{0,63}")
+_DEFAULT = "default"
+_NAMING_BYTES = 500  # of a JSON text that could name a port
+_TO_PASS, _TO_FAIL = 0, 1
+
+FILTER_DEFINITION = declare(
+    "symbia.logic.filter",
+    "Filter by Field",
+    "Sends every value one of two ways, by comparing a field.",
+    inputs=(port("in", "Any value."),),
+    outputs=(
+        port("pass", "Values for which the comparison holds, unchanged."),
+        port("fail", "All others, unchanged."),
+    ),
+    config={
+        "field": ConfigField(
+            type="string",
+            description="The field to compare; a dotted path such as `a.b` reaches inside. Without it the whole "
+            "value is compared.",
+            default="",
+        ),
+        "op": ConfigField(
+            type="string",
+            description="How: `eq` and `neq` compare values of the same type; `gt` and `lt` compare numbers; "
+            "`contains` looks for a text in a text or an element in an array; `exists` asks whether there is "
+            "anything but null.",
+            default="exists",
+            enum=("eq", "neq", "gt", "lt", "contains", "exists"),
+        ),
+        "value": ConfigField(description="What to compare with; `exists` needs none."),
+    },
+    stateless=True,
+)
+
+SWITCH_DEFINITION = declare(
+    "symbia.logic.switch",
+    "Switch by Field",
+    "Sends every value to the port that a field of it names.",
+    inputs=(port("in", "Any value."),),
+    outputs=(port(_DEFAULT, "Values whose field names no listed port, unchanged."),),
+    config={
+        "field": ConfigField(
+            type="string",
+            description="The field that names the port; a dotted path such as `a.b` reaches inside.",
+            default="type",
+        ),
+        "ports": ConfigField(
+            type="array",
+            description=f"Names of further output ports, at most {SWITCH_PORTS}; a message can name no others.",
+            default=[],
+        ),
+    },
+    stateless=True,
+)
+
+
+class FieldFilter(OneByOne):
+    """One comparison; what is compared is decoded, the message is not."""
+
+    def __init__(self, field: str, op: str, value: Any) -> None:
+        self._field = Field(field) if field else None
+        self._op = op
+        self._value = value
+        super().__init__(() if self._field is None else (self._field,), len(codec.encode(value)))
+
+    def take(self, message: Message, document: Document) -> Outcome:
+        text = message.value if self._field is None else self._field.find(document)
+        return Outcome(((_TO_PASS if self._holds(text) else _TO_FAIL, message.value),))
+
+    def _holds(self, text: bytes | None) -> bool:
+        if self._op == "exists":
+            return text is not None and text.strip() != b"null"
+        if text is None:
+            return self._op == "neq"
+        if len(text) > COMPARED_BYTES and text.lstrip()[:1] in (b"{", b"["):
+            raise RefusedError("TooLarge", f"Of arrays and objects at most {COMPARED_BYTES} bytes are compared")
+        if len(text) > COMPARED_TEXT_BYTES:
+            raise RefusedError("TooLarge", f"Of a text at most {COMPARED_TEXT_BYTES} bytes are compared")
+        try:
+            actual = codec.decode(text, COMPARED_BYTES)
+        except codec.MalformedJsonError as error:
+            raise RefusedError("MalformedJson", f"The field cannot be read: {error}") from error
+        return compare(actual, self._op, self._value)
+
+
+def compare(actual: Any, op: str, wanted: Any) -> bool:
+    """Whether a comparison holds: ``eq``, ``neq``, ``gt``, ``lt`` or ``contains``."""
+    if op in ("eq", "neq"):
+        return _is_same(actual, wanted) == (op == "eq")
+    if op == "contains":
+        if isinstance(actual, list):
+            if not isinstance(wanted, dict | list | tuple) and wanted not in actual:
+                return False  # quickly; where it seems to be there, true may stand for 1
+            return any(_is_same(item, wanted) for item in actual)
+        return actual is not None and not isinstance(actual, dict) and _text_of(wanted) in _text_of(actual)
+    left, right = _number(actual), _number(wanted)
+    if left is None or right is None:
+        return False
+    return left > right if op == "gt" else left < right
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    """Equal as JSON values are: true is not 1, but 1 is 1.0."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_is_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(_is_same(*pair) for pair in zip(left, right, strict=True))
+    return bool(left == right)
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else codec.encode(value).decode()
+
+
+def _number(value: Any) -> float | int | None:
+    if isinstance(value, str):
+        try:
+            return msgspec.convert(value, float, strict=False)
+        except msgspec.ValidationError:
+            return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+class FilterBuiltin(Builtin):
+    """Checks that there is something to compare with."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        op = config["op"]
+        if op != "exists" and "value" not in config:
+            return [Problem("config.missing_key", "value", f"{op} needs a value to compare with")]
+        if op in ("gt", "lt") and _number(config["value"]) is None:
+            return [Problem("config.invalid", "value", f"{op} compares numbers, and this is none")]
+        return ()
+
+
+class Switch(OneByOne):
+    """Port names by their text; the first is for everything else."""
+
+    def __init__(self, field: str, outputs: Sequence[str]) -> None:
+        self._field = Field(field)
+        self._ports = {name: index for index, name in enumerate(outputs) if name not in (_DEFAULT, ERROR_PORT)}
+        super().__init__((self._field,))
+
+    def take(self, message: Message, document: Document) -> Outcome:
+        found = self._field.find(document)
+        index = 0
+        if found is not None and len(found) <= _NAMING_BYTES and found[:1] not in (b"{", b"["):
+            index = self._ports.get(key_text(found, self._field.name), 0)
+        return Outcome(((index, message.value),))
+
+
+class SwitchBuiltin(Builtin):
+    """Its nodes have the ports that their configuration lists."""
+
+    def outputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        listed = config.get("ports")
+        # More of them refuse the graph; that is no reason to look at all of them before.
+        first = listed[:SWITCH_PORTS] if isinstance(listed, list | tuple) else []
+        names = [name for name in first if isinstance(name, str)]
+        own = dict.fromkeys(name for name in names if name not in (_DEFAULT, ERROR_PORT))
+        return (_DEFAULT, *own, ERROR_PORT)
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        names = config["ports"]
+        if len(names) > SWITCH_PORTS:
+            return [Problem("config.invalid", "ports", f"A switch has at most {SWITCH_PORTS} ports")]
+        problems = []
+        before: set[str] = set()
+        for index, name in enumerate(names):
+            path = f"ports[{index}]"
+            if not isinstance(name, str) or not _PORT_NAME.fullmatch(name):
+                message = "A port is named by at most 64 letters, digits, _ $ . or -"
+                problems.append(Problem("config.invalid", path, message))
+            elif name == ERROR_PORT:
+                message = f"{ERROR_PORT} is the port of errors, and cannot be switched to"
+                problems.append(Problem("config.invalid", path, message))
+            elif name in before:
+                problems.append(Problem("config.invalid", path, f"Port {name} is listed twice"))
+            else:
+                before.add(name)
+        return problems
+
+
+def _make_filter(context: InstanceContext) -> Handler:
+    config = context.config
+    return FieldFilter(config["field"], config["op"], config.get("value"))
+
+
+def _make_switch(context: InstanceContext) -> Handler:
+    return Switch(context.config["field"], context.outputs)
+
+
+FIELD_FILTER = FilterBuiltin(FILTER_DEFINITION, _make_filter)
+SWITCH = SwitchBuiltin(SWITCH_DEFINITION, _make_switch)

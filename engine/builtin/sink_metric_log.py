@@ -1,0 +1,155 @@
+"""``symbia.sink.metric`` and ``symbia.sink.log`` report what they are sent, and let it go on.
+
+Where the reports go is the service's business: it gives the engine a sink (``engine.contracts.reports``). Each
+report is a line of the execution's log as well, so that whoever looks at the execution sees the latest values.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.builtin.core_logger import LOGGED_PREFIX_LIMIT_CHARACTERS, shown
+from engine.builtin.declare import declare, error_port, port
+from engine.builtin.io_plain import LEVELS
+from engine.builtin.parts.fields import Field
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.refusal import RefusedError
+from engine.contracts.component import Builtin, Component
+from engine.contracts.handler import Handler, InstanceContext, LogLine, Message, Outcome
+from engine.contracts.lanes import NAMES
+from engine.contracts.reports import MetricPoint, Place, Sink, SinkLine
+from engine.documents.problem_report import shown as cited
+from proto.codec import encode
+from proto.component import ConfigField
+from proto.problem import Problem
+
+LABELS = 20
+"""Labels of one series. Each value of each multiplies the series."""
+
+NAME_LIMIT_CHARACTERS = 200
+"""Of a series, a label and its value."""
+
+METRIC_DEFINITION = declare(
+    "symbia.sink.metric",
+    "Metric Sink",
+    "Reports a number of every message as a metric, and forwards the message.",
+    inputs=(port("in", "An object with a number."),),
+    outputs=(
+        port("out", "The same value, once its number was taken."),
+        error_port("A message without a number, or one that could not be taken, with the message."),
+    ),
+    config={
+        "name": ConfigField(
+            type="string",
+            description=f"Name of the series, at most {NAME_LIMIT_CHARACTERS} characters.",
+            required=True,
+        ),
+        "valueField": ConfigField(
+            type="string",
+            description="The field that holds the number; a dotted path such as `out.result` reaches inside.",
+            default="value",
+        ),
+        "labels": ConfigField(
+            type="object",
+            description=f"Labels of the series, at most {LABELS}, with strings, numbers or booleans for values.",
+            default={},
+        ),
+    },
+    stateless=True,
+)
+
+LOG_DEFINITION = declare(
+    "symbia.sink.log",
+    "Log Sink",
+    "Writes every value to the log of the service that keeps logs, and forwards it unchanged.",
+    inputs=(port("in", "Any value."),),
+    outputs=(
+        port("out", "The same value, once its line was taken."),
+        error_port("A value whose line could not be taken."),
+    ),
+    config={
+        "level": ConfigField(type="string", description="Severity of the lines.", default="info", enum=LEVELS),
+        "message": ConfigField(
+            type="string",
+            description=f"Text before each value; at most {LOGGED_PREFIX_LIMIT_CHARACTERS} characters are shown.",
+            default="",
+        ),
+    },
+    stateless=True,
+)
+
+
+class MetricBuiltin(Builtin):
+    """Checks the names, which a schema cannot."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        name, labels = config["name"], config["labels"]
+        problems = []
+        if not 1 <= len(name) <= NAME_LIMIT_CHARACTERS:
+            message = f"A series is named by 1 to {NAME_LIMIT_CHARACTERS} characters"
+            problems.append(Problem("config.invalid", "name", message))
+        if len(labels) > LABELS:
+            message = f"A series has at most {LABELS} labels, and {len(labels)} are given"
+            return [*problems, Problem("config.invalid", "labels", message)]
+        for label, value in labels.items():
+            is_scalar = isinstance(value, str | int | float)
+            text = cited(value, NAME_LIMIT_CHARACTERS + 1) if is_scalar else ""
+            if not is_scalar or max(len(label), len(text)) > NAME_LIMIT_CHARACTERS:
+                message = f"A label is a string, number or boolean of at most {NAME_LIMIT_CHARACTERS} characters"
+                problems.append(Problem("config.invalid", f"labels.{label}", message))
+        return problems
+
+
+class MetricSink(OneByOne):
+    """One series, and the field that its numbers stand in."""
+
+    def __init__(self, sink: Sink, context: InstanceContext) -> None:
+        self._sink = sink
+        self._place = _place(context)
+        self._name = context.config["name"]
+        self._labels = context.config["labels"]
+        self._field = Field(context.config["valueField"])
+        super().__init__((self._field,))
+
+    def take(self, message: Message, document: Document) -> Outcome:
+        number = self._field.number(document)
+        point = MetricPoint(self._place, self._name, float(number), self._labels, message.lane)
+        if not self._sink.metric(point):
+            raise RefusedError("SinkUnavailable", f"the metric {self._name} could not be written")
+        meta = encode({"metric": self._name, "value": number, "labels": self._labels})
+        return Outcome(((0, message.value),), (LogLine("info", f"{self._name} = {number}", meta),))
+
+
+class LogSink(OneByOne):
+    """A level, and a text before each value."""
+
+    def __init__(self, sink: Sink, context: InstanceContext) -> None:
+        self._sink = sink
+        self._place = _place(context)
+        self._level = context.config["level"]
+        prefix = context.config["message"][:LOGGED_PREFIX_LIMIT_CHARACTERS]
+        self._prefix = f"{prefix} " if prefix else ""
+        super().__init__()
+
+    def take(self, message: Message, _document: Document) -> Outcome:
+        text = self._prefix + shown(message.value)
+        if not self._sink.line(SinkLine(self._place, self._level, text, message.lane)):
+            raise RefusedError("SinkUnavailable", "the line could not be written")
+        meta = encode({"lane": NAMES[message.lane]})
+        return Outcome(((0, message.value),), (LogLine(self._level, text, meta),))
+
+
+def _place(context: InstanceContext) -> Place:
+    return Place(context.owner, context.execution_id, context.node_id)
+
+
+def sinks(sink: Sink) -> tuple[Component, ...]:
+    """The components that report to ``sink``."""
+
+    def make_metric(context: InstanceContext) -> Handler:
+        return MetricSink(sink, context)
+
+    def make_log(context: InstanceContext) -> Handler:
+        return LogSink(sink, context)
+
+    return MetricBuiltin(METRIC_DEFINITION, make_metric), Builtin(LOG_DEFINITION, make_log)

@@ -1,0 +1,234 @@
+"""From a document to a graph that can run: parse, check, resolve, look every edge up once.
+
+What is computed here is computed in slices (``engine.cooperative.slices``); what is awaited is what components say
+themselves.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from engine.compile.bindings import read_bindings
+from engine.compile.chains import find_chains
+from engine.compile.draft import GraphDraft, parse_graph
+from engine.compile.ingress import check_ingress, is_declared
+from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
+from engine.compile.validation import CheckedGraph, check_graph
+from engine.components.lookup import Resolution
+from engine.contracts.component import Builtin, Component, PortIndex
+from engine.contracts.lanes import port_lanes
+from engine.cooperative.slices import Breaks, Steps, in_slices, paced
+from engine.documents.problem_report import Report, shown
+from engine.errors import InvalidGraphError
+from engine.limits import EngineLimits
+from engine.schemas.port_schemas import PortSchemas, compile_schemas
+from proto.binding import Bindings
+from proto.component import ERROR_PORT
+from proto.graph import GraphDefinition, Node
+from proto.problem import Problem
+
+NODE_BYTES = 2_500
+"""Memory of a node beside its configuration: as its author wrote it, compiled, and its tables."""
+
+EDGE_BYTES = 900
+"""Memory of an edge beside its names: its ends, and where it leads."""
+
+
+class _Examined(msgspec.Struct, frozen=True):
+    """A graph that has been looked at, and what was looked up."""
+
+    draft: GraphDraft
+    checked: CheckedGraph
+    bindings: Bindings
+
+
+async def find_problems(
+    document: Any,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    found: Resolution | None = None,
+) -> tuple[GraphDefinition | None, list[Problem]]:
+    """The graph that a document describes, and what is wrong with it.
+
+    Args:
+        document: decoded JSON.
+        components: those that its nodes may name, by id.
+        limits: bounds of definitions.
+        found: what speaks against the use of its components, if anything does.
+    """
+    draft, _, report = await _examine(document, components, limits, found)
+    return None if draft is None else draft.definition, report.problems()
+
+
+async def _examine(
+    document: Any, components: Mapping[str, Component], limits: EngineLimits, found: Resolution | None
+) -> tuple[GraphDraft | None, _Examined | None, Report]:
+    draft, report = await in_slices(parse_graph(document, limits))
+    if draft is None:
+        return None, None, report
+    checked = await in_slices(check_graph(draft, components, limits, report))
+    report.extend(check_ingress(draft, components))
+    bindings = await in_slices(read_bindings(draft, components, report))
+    if checked is not None:
+        await _check_components(draft, checked, components, report)
+    if found is not None:
+        await in_slices(_note_obstacles(draft, found, report))
+        report.extend(found.problems)
+    if checked is None or report:
+        return draft, None, report
+    return draft, _Examined(draft, checked, bindings), report
+
+
+def _note_obstacles(draft: GraphDraft, found: Resolution, report: Report) -> Steps[None]:
+    """What speaks against components, at each node that uses one of them."""
+    nodes = zip(draft.node_places, draft.definition.nodes, strict=True)
+    for (place, node), is_due in paced(nodes):
+        if is_due:
+            yield
+        obstacle = found.obstacles.get(node.component)
+        if obstacle is not None:
+            report.note(obstacle.code, f"nodes[{place}].component", obstacle.message)
+
+
+async def compile_graph(
+    document: Any,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    timestamp: Callable[[], str],
+    owner: str = "",
+    *,
+    found: Resolution | None = None,
+) -> LoadedGraph:
+    """A decoded JSON document as a graph that can run. ``components`` are those that ``owner`` may use.
+
+    ``found`` is as for :func:`find_problems`.
+
+    Raises:
+        InvalidGraphError: it cannot; carries its problems.
+    """
+    _, examined, report = await _examine(document, components, limits, found)
+    if examined is None:
+        raise InvalidGraphError(report.problems())
+    graph = await in_slices(_compile(examined, components, limits))
+    return msgspec.structs.replace(graph, id=str(uuid4()), loaded_at=timestamp(), owner=owner)
+
+
+def _compile(examined: _Examined, components: Mapping[str, Component], limits: EngineLimits) -> Steps[LoadedGraph]:
+    """A graph without problems, as yet without an id."""
+    definition, checked = examined.draft.definition, examined.checked
+    index_of = {node.id: index for index, node in enumerate(definition.nodes)}
+    nodes = [_NodeTables(components[node.component], checked.ports[node.id]) for node in definition.nodes]
+    yield
+    for (index, edge), is_due in paced(enumerate(definition.edges)):
+        if is_due:
+            yield
+        target_index = index_of[edge.target.node]
+        source, target = nodes[index_of[edge.source.node]], nodes[target_index]
+        port = target.ports.inputs[edge.target.port]
+        source.routes[source.ports.outputs[edge.source.port]].append(Target(index, target_index, port))
+        target.incoming.append(index)
+    schemas: dict[tuple[int, tuple[str, ...]], PortSchemas] = {}
+    compiled = []
+    for index, (node, tables) in enumerate(zip(definition.nodes, nodes, strict=True)):
+        tables.join_twins()
+        compiled.append(_compile_node(index, node, tables, checked, schemas, limits))
+        yield
+    chains = find_chains(compiled)
+    yield
+    return LoadedGraph(
+        id="",
+        definition=definition,
+        topology=checked.topology,
+        nodes=tuple(compiled),
+        order=tuple(index_of[node_id] for node_id in checked.topology.sorted),
+        loaded_at="",
+        bindings=examined.bindings,
+        chains=chains,
+        index_of=index_of,
+        component_ids=frozenset(node.component for node in definition.nodes),
+        has_lanes=any(map(_has_lanes, compiled)),
+        size_bytes=examined.draft.weight.memory_bytes
+        + NODE_BYTES * len(definition.nodes)
+        + EDGE_BYTES * len(definition.edges),
+        is_long_lived=_is_long_lived(definition, examined.bindings, compiled),
+    )
+
+
+def _has_lanes(node: CompiledNode) -> bool:
+    return any(lane and targets for lane, targets in zip(node.lanes, node.routes, strict=True)) or any(
+        port.lane == "conditional" for port in node.component.definition.ports.outputs
+    )
+
+
+def _is_long_lived(definition: GraphDefinition, bindings: Bindings, nodes: Sequence[CompiledNode]) -> bool:
+    metadata = definition.metadata
+    if bindings.exist or metadata.get("role") in ("pipeline", "service") or is_declared(metadata):
+        return True
+    return any(isinstance(node.component, Builtin) and node.component.is_source for node in nodes)
+
+
+async def _check_components(
+    draft: GraphDraft, checked: CheckedGraph, components: Mapping[str, Component], report: Report
+) -> None:
+    """What the components themselves say of their nodes' configurations, such as an expression's syntax."""
+    breaks = Breaks()
+    for index, (place, node) in enumerate(zip(draft.node_places, draft.definition.nodes, strict=True)):
+        if index not in checked.sound:
+            continue
+        component = components[node.component]
+        for problem in await component.check(checked.completed(node, component)):
+            path = f"nodes[{place}].config.{problem.path}".rstrip(".")
+            report.note(problem.code, path, f"Node {shown(node.id)}: {problem.message}")
+        await breaks.offer()
+
+
+class _NodeTables:
+    """What edges lead to and from a node, by the indices of its ports."""
+
+    def __init__(self, component: Component, ports: PortIndex) -> None:
+        self.component = component
+        self.ports = ports
+        self.routes: list[list[Target]] = [[] for _ in ports.outputs]
+        self.incoming: list[int] = []
+
+    def join_twins(self) -> None:
+        """Let a port without edges share those of its other name."""
+        component = self.component
+        if isinstance(component, Builtin) and component.twins is not None:
+            first, second = (self.ports.outputs[name] for name in component.twins)
+            self.routes[first] = self.routes[first] or self.routes[second]
+            self.routes[second] = self.routes[second] or self.routes[first]
+
+
+def _compile_node(
+    index: int,
+    node: Node,
+    tables: _NodeTables,
+    checked: CheckedGraph,
+    schemas: dict[tuple[int, tuple[str, ...]], PortSchemas],
+    limits: EngineLimits,
+) -> CompiledNode:
+    """One node; ``schemas`` keeps those that have been compiled, for further nodes with the same ports."""
+    definition = tables.component.definition
+    outputs = tuple(tables.ports.outputs)
+    own_schemas: PortSchemas | None = None
+    if node.validate or definition.validate:
+        key = id(tables.component), outputs
+        own_schemas = schemas[key] = schemas.get(key) or compile_schemas(definition, outputs)
+    return CompiledNode(
+        index=index,
+        definition=node,
+        component=tables.component,
+        config=checked.completed(node, tables.component),
+        inputs=tuple(tables.ports.inputs),
+        outputs=outputs,
+        routes=tuple(tuple(targets) for targets in tables.routes),
+        schemas=own_schemas,
+        incoming=tuple(tables.incoming),
+        error_port=tables.ports.outputs[ERROR_PORT],
+        lanes=port_lanes(definition, outputs),
+        capacity=node.inbox.capacity or limits.inbox_messages,
+        overflow=node.inbox.overflow,
+    )

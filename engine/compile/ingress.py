@@ -1,0 +1,100 @@
+"""The ingress that a graph declares in ``metadata.ingress``: where messages enter that name the graph alone.
+
+    {"node": "entry", "port": "in", "capability": "cap:orders.write", "description": "Orders, one a message"}
+
+All of it may be absent. The engine sees that the place exists; who may deliver there is the service's business.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from engine.compile.draft import GraphDraft
+from engine.contracts.component import Component, input_names
+from engine.cooperative.slices import at_once
+from engine.documents.problem_report import listed, shown
+from engine.documents.weight import Weight, weigh
+from proto import codec
+from proto.graph import Node
+from proto.problem import Problem
+
+KEY = "ingress"
+PLACE = f"metadata.{KEY}"
+ROLE = "role"
+
+LISTED_BYTES = 4 * 1024
+"""Of ``metadata.ingress``, and of ``metadata.role``, as JSON text: every list of graphs repeats them."""
+
+LISTED_VALUES = 100
+"""Names and values in each of them."""
+
+_LISTED = Weight(LISTED_BYTES, LISTED_VALUES)
+
+
+class Ingress(msgspec.Struct, frozen=True):
+    """What a graph says of its ingress; further fields are the author's own.
+
+    Attributes:
+        node: where messages enter.
+        port: the input port of that node.
+        capability: what a caller must hold to deliver.
+        description: for people.
+    """
+
+    node: str = "entry"
+    port: str = "in"
+    capability: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    description: str | None = None
+
+
+def is_declared(metadata: Mapping[str, Any]) -> bool:
+    """Whether a graph with this metadata declares an ingress; null says that it does not."""
+    return metadata.get(KEY) is not None
+
+
+def ingress_of(metadata: Mapping[str, Any]) -> Ingress:
+    """The ingress of a loaded graph: as declared, or the default one that every graph may have."""
+    return msgspec.convert(metadata[KEY], Ingress) if is_declared(metadata) else Ingress()
+
+
+def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> list[Problem]:
+    """What is wrong with what a graph declares for the outside: its role and its ingress.
+
+    Args:
+        draft: as ``parse_graph`` made it.
+        components: the known components that the graph's nodes may name, by id.
+    """
+    metadata = draft.definition.metadata
+    for key in (KEY, ROLE):
+        if at_once(weigh(metadata.get(key), _LISTED)).exceeds(_LISTED):
+            most = f"{LISTED_BYTES} bytes and {LISTED_VALUES} names and values"
+            return [Problem(f"{key}.too_large", f"metadata.{key}", f"A graph's {key} has at most {most}")]
+    if not is_declared(metadata) or not draft.has_nodes:
+        return []
+    try:
+        ingress = ingress_of(metadata)
+    except msgspec.ValidationError as error:
+        return [codec.shape_problem(error, code="ingress.wrong_type", path=PLACE)]
+    if ingress.node in draft.misshapen_ids:
+        return []  # its own problem has been reported
+    node = next((node for node in draft.definition.nodes if node.id == ingress.node), None)
+    if node is not None:
+        return _check_port(node, ingress.port, components.get(node.component))
+    said = "" if "node" in metadata[KEY] else f", the default where {PLACE} names no node"
+    return [
+        Problem(
+            "ingress.unknown_node", f"{PLACE}.node", f"Ingress at an unknown node: {shown(ingress.node)}{said}"
+        )
+    ]
+
+
+def _check_port(node: Node, port: str, component: Component | None) -> list[Problem]:
+    if component is None:
+        return []  # reported at the node
+    names = input_names(component.definition)
+    if port in names:
+        return []
+    known = listed(names) or "none"
+    message = f"Node {shown(node.id)} has no input port {shown(port)} for the ingress; it has {known}"
+    return [Problem("ingress.unknown_port", f"{PLACE}.port", message)]

@@ -1,0 +1,99 @@
+"""Compiled graphs: frozen tables of indices, so that routing a value is a lookup and never a search."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from engine.contracts.component import Component
+from engine.schemas.port_schemas import PortSchemas
+from proto.binding import Bindings
+from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """Where an edge leads: indices of the edge, its target node, and the input port there."""
+
+    edge: int
+    node: int
+    port: int
+
+
+class CompiledNode(msgspec.Struct, frozen=True):
+    """A node, its component resolved and its edges looked up.
+
+    Attributes:
+        index: its place in ``LoadedGraph.nodes``.
+        definition: as the author wrote it.
+        component: resolved when the graph was loaded; later registrations change nothing here.
+        config: the node's configuration with the component's defaults filled in.
+        inputs: names of the input ports.
+        outputs: names of the output ports, the ``error`` port among them.
+        routes: the targets of each output port, by its index.
+        schemas: of its ports, where values are to be checked against them.
+        incoming: indices of the edges that lead to it.
+        error_port: index of the ``error`` port.
+        lanes: the lane that each output port holds its values to at least, by its index.
+        capacity: messages that its inbox holds.
+        overflow: what a full inbox does.
+    """
+
+    index: int
+    definition: Node
+    component: Component
+    config: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    routes: tuple[tuple[Target, ...], ...]
+    schemas: PortSchemas | None
+    incoming: tuple[int, ...]
+    error_port: int
+    lanes: tuple[int, ...]
+    capacity: int
+    overflow: Overflow
+
+    @property
+    def id(self) -> str:
+        """The node's id in its graph."""
+        return self.definition.id
+
+
+class LoadedGraph(msgspec.Struct, frozen=True):
+    """A validated, compiled graph; immutable, and shared by all its executions.
+
+    Attributes:
+        id: unique among all graphs.
+        definition: as the author wrote it.
+        topology: what its shape implies.
+        nodes: in the author's order.
+        order: indices of the nodes, every node after all that feed it.
+        chains: runs of nodes that may run as one, by index (``engine.compile.chains``).
+        loaded_at: ISO 8601 in UTC.
+        owner: whose it is, and therefore whose its executions are; "" where nobody asks.
+        bindings: where events enter it, and which of its values leave as events.
+        index_of: the index of each node, by its id.
+        component_ids: of all components that it uses.
+        has_lanes: whether its nodes may be handed, or make, apocryphal values although no injected one is.
+        is_long_lived: whether executions live until stopped: of a role, or with an ingress, bindings or a source.
+        size_bytes: of memory that it takes, roughly; its owner is charged for it.
+    """
+
+    id: str
+    definition: GraphDefinition
+    topology: TopologySummary
+    nodes: tuple[CompiledNode, ...]
+    order: tuple[int, ...]
+    loaded_at: str
+    owner: str = ""
+    bindings: Bindings = Bindings()
+    chains: tuple[tuple[int, ...], ...] = ()
+    index_of: Mapping[str, int] = {}
+    component_ids: frozenset[str] = frozenset()
+    has_lanes: bool = False
+    is_long_lived: bool = False
+    size_bytes: int = 0
+
+    def node(self, node_id: str) -> CompiledNode | None:
+        """The node with this id, if there is one."""
+        index = self.index_of.get(node_id)
+        return None if index is None else self.nodes[index]

@@ -1,0 +1,1 @@
+"""Where components come from; only these know the sandbox."""

@@ -1,0 +1,164 @@
+"""Components that are neither built in nor registered here: found elsewhere when a graph names them.
+
+The order is the specification's ("Component resolution"): built in, registered, then the source, if the service
+has given one. Where the source looks, and who may see what there, is not known here. What it offers passes the
+checks of a registration and runs in the sandbox only, like anything of a stranger's. It is not stored under its
+owner, so it is in the way of nothing that is registered later; the graph that named it keeps what it was loaded
+with.
+
+What was made of an offer is kept by its revision: a hundred graphs that name one component compile it once.
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import msgspec
+import trio
+
+from engine.components.registry import Registry
+from engine.contracts.component import Component
+from engine.errors import InvalidComponentError
+from engine.limits import EngineLimits
+from proto.problem import Problem
+
+TOLD_PROBLEMS = 3
+"""Problems named of a component that was found and cannot be used; registering it names them all."""
+
+_PASSING = frozenset({"component.source_unavailable"})
+"""Problems that may be gone at the next attempt, so that they are not remembered."""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A component definition that a source offers.
+
+    Attributes:
+        document: decoded JSON, as ``POST /api/components`` takes it.
+        revision: differs whenever the document does.
+    """
+
+    document: Any
+    revision: str
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """What a source knows of the components of one graph.
+
+    Attributes:
+        offers: definitions of missing components, by id.
+        obstacles: why a graph may not use a component, by its id; paths are filled in for each node.
+        problems: what speaks against the graph as a whole.
+    """
+
+    offers: Mapping[str, Offer] = {}
+    obstacles: Mapping[str, Problem] = {}
+    problems: tuple[Problem, ...] = ()
+
+
+class ComponentSource(Protocol):
+    """Where further components come from."""
+
+    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> Findings:
+        """What is known of the components that a graph uses.
+
+        Never raises for what is wrong outside: that is an obstacle.
+
+        Args:
+            used: ids of all components of the graph, each once.
+            missing: those of them that ``owner`` has neither built in nor registered.
+            owner: whose graph it is.
+        """
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """The components that a graph may name, by id, and what speaks against their use."""
+
+    components: Mapping[str, Component]
+    obstacles: Mapping[str, Problem] = {}
+    problems: tuple[Problem, ...] = ()
+
+
+class Resolver:
+    """Finds the components of graphs.
+
+    Args:
+        registry: those that are here.
+        limits: how many graphs name, and how many found ones are kept.
+
+    Attributes:
+        source: where to look for others; None to look nowhere.
+    """
+
+    def __init__(self, registry: Registry, limits: EngineLimits) -> None:
+        self.source: ComponentSource | None = None
+        self._registry = registry
+        self._limits = limits
+        self._kept: OrderedDict[tuple[str, str], Component | Problem] = OrderedDict()
+        self._making: dict[tuple[str, str], trio.Lock] = {}
+
+    async def resolve(self, document: Any, owner: str) -> Resolution:
+        """The components that a graph may name. Never raises for what is wrong with the document."""
+        here = self._registry.of(owner)
+        used = _used(document, self._limits)
+        if self.source is None or not used:
+            return Resolution(here)
+        findings = await self.source.look_up(used, [name for name in used if name not in here], owner)
+        found: dict[str, Component] = {}
+        obstacles = dict(findings.obstacles)
+        for component_id, offer in findings.offers.items():
+            made = await self._made(component_id, offer, owner)
+            if isinstance(made, Problem):
+                obstacles[component_id] = made
+            else:
+                found[component_id] = made
+        return Resolution({**found, **self._registry.of(owner)}, obstacles, findings.problems)
+
+    async def _made(self, component_id: str, offer: Offer, owner: str) -> Component | Problem:
+        key = (component_id, offer.revision)
+        async with self._alone(key):
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+                return kept
+            made, is_passing = await self._make(component_id, offer, owner)
+            if not is_passing:
+                self._kept[key] = made
+                while len(self._kept) > self._limits.found_components:
+                    self._kept.popitem(last=False)
+            return made
+
+    async def _make(self, component_id: str, offer: Offer, owner: str) -> tuple[Component | Problem, bool]:
+        """The component, or why it cannot be used, and whether that may be over soon."""
+        try:
+            component = await self._registry.make(offer.document, owner)
+        except InvalidComponentError as error:
+            told = "; ".join(problem.message for problem in error.problems[:TOLD_PROBLEMS])
+            message = f"Component {component_id} was found, and cannot be used: {told}"
+            is_passing = any(problem.code in _PASSING for problem in error.problems)
+            return Problem("node.unusable_component", "", message), is_passing
+        if component.definition.id != component_id:
+            message = f"Component {component_id} was found, and says that it is {component.definition.id}"
+            return Problem("node.unusable_component", "", message), False
+        return component, False
+
+    @asynccontextmanager
+    async def _alone(self, key: tuple[str, str]) -> AsyncIterator[None]:
+        """Whoever wants the same at the same time waits for the first one, and finds what he has made."""
+        lock = self._making.setdefault(key, trio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.statistics().tasks_waiting and not lock.locked():
+                self._making.pop(key, None)
+
+
+def _used(document: Any, limits: EngineLimits) -> list[str]:
+    """Ids of the components that the nodes of a document name, each once, in their order; never hostile ones."""
+    nodes = document.get("nodes") if isinstance(document, dict) else None
+    if not isinstance(nodes, list) or len(nodes) > limits.graph_nodes:
+        return []  # refused for that
+    names = [node.get("component") for node in nodes if isinstance(node, dict)]
+    fitting = [name for name in names if isinstance(name, str) and 0 < len(name) <= limits.name_characters]
+    return list(dict.fromkeys(fitting))

@@ -1,0 +1,183 @@
+"""The components that graphs may name: built in first, then registered (specification, "Catalog Service").
+
+The built-in ones are everybody's. What is registered belongs to an owner and exists for him alone: two owners may
+use the same id for different code, and neither can learn of the other's (docs/decisions/0035).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+import msgspec
+
+from engine.builtin.catalogue import builtins
+from engine.builtin.core_expressions import ExpressionComponent
+from engine.components.definition import read_component
+from engine.components.module import obtain_module
+from engine.components.sandboxed import (
+    OWNER,
+    ExpressionRunner,
+    HostStatistics,
+    ModuleComponent,
+    SandboxHost,
+    SourceComponent,
+)
+from engine.components.source import FetchSource, no_source, obtain_source
+from engine.contracts.component import Component
+from engine.contracts.reports import Sink
+from engine.cooperative.slices import in_slices
+from engine.documents.encodable import check_sayable
+from engine.errors import (
+    ComponentBuiltInError,
+    ComponentExistsError,
+    ComponentInUseError,
+    ComponentNotFoundError,
+    InvalidComponentError,
+)
+from engine.limits import EngineLimits
+from engine.quota import Quotas
+from engine.schemas.port_schemas import check_opaque_schemas
+from proto.component import ComponentDefinition
+from workers.pool import Pool, PoolStatistics
+
+
+class Registry:
+    """All components by owner and id. A graph resolves its components when it is loaded, once.
+
+    Args:
+        host: runs what is not ours.
+        limits: bounds of definitions.
+        open_http_client: makes the client that a node uses for outgoing HTTP.
+        fetch_source: fetches the source of a component that names a URL in its place.
+        sink: takes what graphs report as metrics and log lines.
+        workers: where work runs that cannot be sliced; without them it is refused.
+    """
+
+    def __init__(
+        self,
+        host: SandboxHost,
+        limits: EngineLimits,
+        open_http_client: Callable[[], httpx.AsyncClient],
+        fetch_source: FetchSource = no_source,
+        sink: Sink | None = None,
+        workers: Pool | None = None,
+    ) -> None:
+        self._host = host
+        self._limits = limits
+        self._fetch_source = fetch_source
+        self._quotas = Quotas(limits)
+        self._workers = workers
+        self._owned: dict[str, dict[str, Component]] = {}
+        self._builtins: dict[str, Component] = {}
+        for item in builtins(open_http_client, sink, workers):
+            component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
+            self._builtins[component.definition.id] = component
+
+    def sandbox_statistics(self) -> HostStatistics:
+        """What all guests of the sandbox host have used so far."""
+        return self._host.statistics()
+
+    def compiler_statistics(self) -> PoolStatistics:
+        """What the processes that compile modules do now and have done."""
+        return self._host.compiler_statistics()
+
+    def of(self, owner: str) -> dict[str, Component]:
+        """The components that an owner may use by id, the built-in ones first; a copy, which stays as it is."""
+        return {**self._builtins, **self._owned.get(owner, {})}
+
+    def definition(self, component_id: str, owner: str = "") -> ComponentDefinition:
+        """What a component says of itself.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+        """
+        component = self._builtins.get(component_id) or self._owned.get(owner, {}).get(component_id)
+        if component is None:
+            raise ComponentNotFoundError(component_id)
+        return component.definition
+
+    async def register(self, document: Any, owner: str = "") -> ComponentDefinition:
+        """Take in a stranger's component, given as a decoded JSON document.
+
+        Raises:
+            InvalidComponentError: its shape, names or source are wrong, or the source cannot be fetched; carries
+                every problem.
+            ComponentExistsError: its id is a built-in one's, or the owner has used it.
+            QuotaError: the owner has as many components as he may.
+            WorkersBusyError: too much of the owner's work waits for worker processes already.
+        """
+        definition = await self._parsed(document)
+        self._check_place(definition.id, owner)
+        component = await self._made(definition, owner)
+        self._check_place(definition.id, owner)  # others may have come while this one was being checked
+        if isinstance(component, SourceComponent):
+            component.chain_domain = OWNER
+        self._owned.setdefault(owner, {})[definition.id] = component
+        return component.definition
+
+    async def make(self, document: Any, owner: str = "") -> Component:
+        """An untrusted component, given as a decoded JSON document, for an owner; it is not stored.
+
+        Raises:
+            InvalidComponentError: as ``register`` does.
+        """
+        return await self._made(await self._parsed(document), owner)
+
+    async def _parsed(self, document: Any) -> ComponentDefinition:
+        if unsayable := await in_slices(check_sayable(document, "component.unsayable")):
+            raise InvalidComponentError(unsayable)
+        definition, problems = await in_slices(read_component(document, self._limits))
+        if definition is None or problems:
+            raise InvalidComponentError(problems)
+        return definition
+
+    async def _made(self, definition: ComponentDefinition, owner: str) -> Component:
+        """The component, its code at hand and compiled."""
+        if problems := await check_opaque_schemas(definition, self._workers, owner):
+            raise InvalidComponentError(problems)
+        component = await self._with_code(definition)
+        problems = list(await component.check_source(owner))
+        if problems:
+            raise InvalidComponentError(problems)
+        return component
+
+    async def _with_code(self, definition: ComponentDefinition) -> SourceComponent | ModuleComponent:
+        """The component, with its code at hand and not yet looked at."""
+        content = b""
+        if definition.execution.type == "wasm":
+            limit_bytes = self._host.maximum_limits.module_bytes
+            code, content, problems = await obtain_module(definition.execution, self._fetch_source, limit_bytes)
+        else:
+            code, problems = await obtain_source(definition.execution, self._fetch_source, self._limits)
+        if problems:
+            raise InvalidComponentError(problems)
+        definition = msgspec.structs.replace(definition, execution=code)
+        if definition.execution.type == "wasm":
+            return ModuleComponent(definition, content, self._host)
+        return SourceComponent(definition, self._host)
+
+    def unregister(self, component_id: str, users: Sequence[str], owner: str = "") -> None:
+        """Forget a stranger's component.
+
+        Args:
+            component_id: which.
+            users: ids of the graphs that use it.
+            owner: whose it is.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+            ComponentBuiltInError: it is a built-in one.
+            ComponentInUseError: there are users.
+        """
+        self.definition(component_id, owner)
+        if component_id in self._builtins:
+            raise ComponentBuiltInError(component_id)
+        if users:
+            raise ComponentInUseError(component_id, users)
+        del self._owned[owner][component_id]
+
+    def _check_place(self, component_id: str, owner: str) -> None:
+        owned = self._owned.get(owner, {})
+        if component_id in self._builtins or component_id in owned:
+            raise ComponentExistsError(component_id)
+        self._quotas.check_components(len(owned))

@@ -1,0 +1,400 @@
+"""Components whose code is a stranger's, run in the sandbox.
+
+The only file that knows ``wasm_host``, but for its table of limits (:mod:`engine.components.guest_limits`).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import trio
+
+from engine.builtin.core_expressions import ExpressionComponent
+from engine.components.guest_limits import check_limits, limits_for, maximum_limits
+from engine.contracts.chain import Chain, Item, Link, Passage
+from engine.contracts.component import input_names, output_names
+from engine.contracts.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
+from engine.errors import WorkersBusyError
+from engine.limits import EngineLimits
+from proto import codec
+from proto.component import ComponentDefinition, ExecutionLimits
+from proto.problem import Problem
+from wasm_host.compile.compiler import WasmProgram
+from wasm_host.compile.tasks import COMPILING
+from wasm_host.errors import GuestError, ProgramError, SandboxError
+from wasm_host.guest.abi import Effects
+from wasm_host.guest.abi import LogLine as GuestLine
+from wasm_host.guest.identity import Identity
+from wasm_host.guest.usage import HostStatistics
+from wasm_host.host import SandboxHost, open_host
+from wasm_host.limits import GuestLimits
+from wasm_host.sandbox import javascript
+from wasm_host.sandbox.chain import Chain as SandboxChain
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
+from workers.errors import PoolBusyError
+
+__all__ = [
+    "OWNER",
+    "ExpressionRunner",
+    "HostStatistics",
+    "ModuleComponent",
+    "SandboxHost",
+    "SourceComponent",
+    "open_sandboxes",
+]
+
+OWNER = "owner"
+"""The domain of what the graph's owner has written himself: his registered components, and his expressions."""
+
+_NO_BOUND = 2**62
+"""More bytes than there are."""
+
+_LINES_AT_ONCE = 2_000
+"""Log lines that are made without a look at other tasks: a millisecond."""
+
+_SUFFIXES = {"javascript": "js", "typescript": "ts"}
+"""Of the names that stand in stack traces."""
+
+
+@asynccontextmanager
+async def open_sandboxes(
+    cache_folder: Path | None,
+    maximum: ExecutionLimits | None = None,
+    limits: EngineLimits | None = None,
+    compiler_processes: int | None = None,
+) -> AsyncIterator[SandboxHost]:
+    """The sandbox host, which the components below are made with; closed at the end.
+
+    Args:
+        cache_folder: where compiled guests are kept.
+        maximum: what a component may ask for.
+        limits: those of all guests together, and of one owner's.
+        compiler_processes: modules that are compiled at once; the default when absent.
+    """
+    limits = limits or EngineLimits()
+    async with open_host(
+        cache_folder,
+        maximum_limits=maximum_limits(maximum),
+        owner_instances=limits.owner_instances,
+        memory_bytes=limits.sandbox_memory_bytes or _NO_BOUND,
+        owner_memory_bytes=limits.owner_sandbox_memory_bytes or _NO_BOUND,
+        compiling=msgspec.structs.replace(COMPILING, processes=compiler_processes or COMPILING.processes),
+    ) as host:
+        yield host
+
+
+class Joining:
+    """What components have in common whose handlers are QuickJS programs."""
+
+    _host: SandboxHost
+    chain_domain: str = ""
+
+    def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
+        """The handlers as programs of one guest."""
+        joined = [handler for handler in handlers if isinstance(handler, SandboxedHandler)]
+        assert len(joined) == len(handlers)  # noqa: S101 - components of one domain make no others
+        return SandboxedChain(self._host, joined, links)
+
+
+class SourceComponent(Joining):
+    """A component registered with its source, in JavaScript or TypeScript.
+
+    Args:
+        definition: with the source in ``execution``.
+        host: runs it.
+    """
+
+    def __init__(self, definition: ComponentDefinition, host: SandboxHost) -> None:
+        self.definition = definition
+        self._host = host
+        self._limits = limits_for(definition.execution.limits, host.maximum_limits, stateless=definition.stateless)
+        self._program = Program(
+            mode="handler",
+            source=definition.execution.source,
+            entrypoint=definition.execution.entrypoint,
+            filename=f"{definition.id}.{_SUFFIXES[definition.execution.type]}",
+        )
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        """Nothing: the source was checked when it was registered, and ``initialize`` sees the configuration."""
+        del config
+        return ()
+
+    async def check_source(self, owner: str = "") -> Sequence[Problem]:
+        """What is wrong with an owner's code: limits beyond the maximum, its syntax, or that it yields no handler.
+
+        Must be called once before ``create``: it is here that TypeScript becomes JavaScript.
+        """
+        del owner
+        problems = check_limits(self.definition.execution.limits, self._host.maximum_limits)
+        try:
+            if self.definition.execution.type == "typescript":
+                self._program = await self._host.translate(self._program, self._limits)
+        except SandboxError as error:
+            return [*problems, _refusal(error, "execution.source")]
+        names = input_names(self.definition), output_names(self.definition)
+        return [
+            *problems,
+            *await _check(self._host, self._program, names, b"{}", "execution.source", self._limits),
+        ]
+
+    def create(self, context: InstanceContext) -> Handler:
+        return SandboxedHandler(self._host, self._program, context, self._limits)
+
+
+class ModuleComponent:
+    """A component registered with a WebAssembly module: a component of the Component Model, or a plain module.
+
+    Args:
+        definition: whose ``execution`` needs no module any more.
+        content: the module's bytes.
+        host: runs it.
+    """
+
+    def __init__(self, definition: ComponentDefinition, content: bytes, host: SandboxHost) -> None:
+        self.definition = definition
+        self._content = content
+        self._host = host
+        self._limits = limits_for(definition.execution.limits, host.maximum_limits, stateless=definition.stateless)
+        self._program: WasmProgram | None = None
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        """Nothing: the module was checked when it was registered, and its ``open`` sees the configuration."""
+        del config
+        return ()
+
+    async def check_source(self, owner: str = "") -> Sequence[Problem]:
+        """What is wrong with the module: limits beyond the maximum, or why it cannot be compiled or instantiated.
+
+        Must be called once before ``create``: it is here that the module is compiled, when it is its owner's turn.
+
+        Raises:
+            WorkersBusyError: as much of the owner waits for the compiler as may.
+        """
+        problems = check_limits(self.definition.execution.limits, self._host.maximum_limits)
+        try:
+            name = f"{self.definition.id}.wasm"
+            self._program = await self._host.program(self._content, name, self._limits, owner)
+        except PoolBusyError as error:
+            raise WorkersBusyError(f"The module was not compiled: {error}") from error
+        except SandboxError as error:
+            return [*problems, _refusal(error, "execution.module")]
+        self._content = b""
+        names = input_names(self.definition), output_names(self.definition)
+        path = "execution.module"
+        return [*problems, *await _check(self._host, self._program, names, b"{}", path, self._limits)]
+
+    def create(self, context: InstanceContext) -> Handler:
+        assert self._program is not None  # noqa: S101 - nobody gets a component that was not checked
+        return SandboxedHandler(self._host, self._program, context, self._limits)
+
+
+class ExpressionRunner(Joining):
+    """A component made of one expression, which each node gives in its configuration.
+
+    Args:
+        declared: its definition, and where the expression stands.
+        host: runs it.
+    """
+
+    def __init__(self, declared: ExpressionComponent, host: SandboxHost) -> None:
+        self.definition = declared.definition
+        self._mode = declared.mode
+        self._keys = declared.keys
+        self._frame = declared.before, declared.after
+        self._otherwise = declared.otherwise
+        self._host = host
+        self.chain_domain = OWNER
+        self._limits = limits_for(None, host.maximum_limits)
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        """That exactly one expression is given, and that it parses."""
+        given = [key for key in self._keys if key in config]
+        if not given and self._otherwise:
+            return ()
+        if len(given) != 1:
+            wanted = " or ".join(self._keys)
+            message = f"exactly one of {wanted} is required, {len(given)} are given"
+            return [Problem("config.expression_count", given[-1] if given else self._keys[0], message)]
+        program = Program(mode=self._mode, source=config[given[0]], filename=given[0])  # without what frames it
+        names = input_names(self.definition), output_names(self.definition)
+        return await _check(self._host, program, names, codec.encode(config), given[0], self._limits)
+
+    def create(self, context: InstanceContext) -> Handler:
+        return SandboxedHandler(self._host, self._program(context.config), context, self._limits)
+
+    def _program(self, config: Mapping[str, Any]) -> Program:
+        key = next((key for key in self._keys if key in config), self._keys[0])
+        before, after = self._frame
+        return Program(mode=self._mode, source=f"{before}{config.get(key, self._otherwise)}{after}", filename=key)
+
+
+STATE_KEY_BYTES = 200
+"""What the host's copy of a state takes for each key beside its text: 190 were measured."""
+
+
+class SandboxedHandler(Handler):
+    """A handler whose work is done by a guest.
+
+    Args:
+        host: runs it.
+        program: the stranger's code.
+        context: its place in the execution.
+        limits: what it may use.
+    """
+
+    keeps = "state"
+
+    def __init__(
+        self, host: SandboxHost, program: Program | WasmProgram, context: InstanceContext, limits: GuestLimits
+    ) -> None:
+        self._limits = limits
+        self._between_slices = context.between_slices
+        self._chain: SandboxChain | None = None
+        self._place = 0
+        self._sandbox: Sandbox = host.sandbox(
+            program,
+            identity=Identity(context.execution_id, context.node_id, context.instance_id),
+            config=codec.encode(context.config),
+            inputs=tuple(context.inputs),
+            outputs=tuple(context.outputs),
+            limits=limits,
+            seed=context.seed,
+            between_slices=context.between_slices,
+            owner=context.owner,
+        )
+
+    async def initialize(self) -> Outcome:
+        try:
+            if self._chain is not None:
+                return _outcome(await self._chain.open(self._place))
+            return _outcome(await self._sandbox.open())
+        except SandboxError as error:
+            return Outcome(error=_handler_error(error.error))
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        effects = await self._sandbox.process([(message.port, message.value) for message in batch])
+        outcomes = [Outcome(effect.emissions) for effect in effects if effect.error is None and not effect.logs]
+        if len(outcomes) == len(effects):  # most batches only emit
+            return outcomes
+        outcomes.clear()
+        lines = 0
+        for effect in effects:
+            outcomes.append(_outcome(effect))
+            lines += len(effect.logs)
+            if lines > _LINES_AT_ONCE:
+                lines = 0
+                await trio.lowlevel.checkpoint()
+        return outcomes
+
+    def state(self) -> Mapping[str, bytes]:
+        return self._sandbox.state
+
+    def held_bytes(self) -> int:
+        return self._sandbox.state_bytes + STATE_KEY_BYTES * len(self._sandbox.state)
+
+    async def cleanup(self) -> Outcome:
+        if self._chain is not None:
+            return _outcome(await self._chain.close(self._place))
+        try:
+            return _outcome(await self._sandbox.close())
+        finally:
+            self._sandbox.discard()
+
+    def enter(self, chain: SandboxChain, place: int) -> None:
+        """Live in a chain from now on, which opens and closes what this handler has."""
+        self._chain, self._place = chain, place
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where its program runs when it runs alone."""
+        return self._sandbox
+
+    @property
+    def limits(self) -> GuestLimits:
+        """What its program may use."""
+        return self._limits
+
+    @property
+    def between_slices(self) -> Callable[[], Awaitable[None]]:
+        """As in its context."""
+        return self._between_slices
+
+
+class SandboxedChain:
+    """Handlers whose programs share a guest. They have not been initialised yet.
+
+    Args:
+        host: runs them.
+        handlers: in the order of the flow.
+        links: each one's place.
+    """
+
+    def __init__(self, host: SandboxHost, handlers: Sequence[SandboxedHandler], links: Sequence[Link]) -> None:
+        entries = [0, *(link.entry for link in links[:-1])]
+        places = [
+            javascript.Link(
+                link=link.port, entry=entry, unheard=link.unheard, memory_bytes=handler.limits.memory_bytes
+            )
+            for handler, link, entry in zip(handlers, links, entries, strict=True)
+        ]
+        sandboxes = [handler.sandbox for handler in handlers]
+        self._chain = host.chain(sandboxes, places, handlers[0].between_slices)
+        for place, handler in enumerate(handlers):
+            handler.enter(self._chain, place)
+
+    async def process(self, batch: Sequence[Item], *, traced: bool) -> Passage | None:
+        """As :class:`engine.contracts.chain.Chain` says."""
+        passage = await self._chain.process(batch, traced=traced)
+        if passage is None:
+            return None
+        steps: list[Any] = passage.steps
+        for step in steps:  # in place: most of them have neither
+            if step.logs:
+                step.logs = _log_lines(step.logs)
+            if step.error is not None:
+                step.error = _handler_error(step.error)
+        return cast("Passage", passage)
+
+
+async def _check(
+    host: SandboxHost,
+    program: Program | WasmProgram,
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+    config: bytes,
+    path: str,
+    limits: GuestLimits,
+) -> Sequence[Problem]:
+    """What the guest says against a program; ``names`` are those of the input and the output ports."""
+    inputs, outputs = names
+    try:
+        await host.check(program, config=config, inputs=inputs, outputs=outputs, limits=limits)
+    except SandboxError as error:
+        return [_refusal(error, path)]
+    return ()
+
+
+def _refusal(error: SandboxError, path: str) -> Problem:
+    place = ""
+    if isinstance(error, ProgramError) and error.line is not None:
+        place = f" (line {error.line}, column {error.column})"
+    return Problem("program.invalid", path, f"{error.error.name}: {error}{place}")
+
+
+def _outcome(effects: Effects) -> Outcome:
+    return Outcome(
+        emissions=effects.emissions,
+        logs=_log_lines(effects.logs) if effects.logs else (),
+        error=None if effects.error is None else _handler_error(effects.error),
+    )
+
+
+def _log_lines(lines: Iterable[GuestLine]) -> list[LogLine]:
+    return [LogLine(line.level, line.message, line.meta) for line in lines]
+
+
+def _handler_error(error: GuestError) -> HandlerError:
+    return HandlerError(error.name, error.message, error.stack)

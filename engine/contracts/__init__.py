@@ -1,0 +1,1 @@
+"""What components and observers implement, and what they are given. Imports nothing that runs."""

@@ -1,0 +1,100 @@
+"""Components as the engine runs them: a definition, and the making of handlers from it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.contracts.handler import Handler, InstanceContext
+from proto.component import ERROR_PORT, ComponentDefinition
+from proto.problem import Problem
+
+
+class Component(Protocol):
+    """One resolved component: built in, or from a stranger and therefore sandboxed."""
+
+    @property
+    def definition(self) -> ComponentDefinition:
+        """What it says of itself."""
+
+    def check(self, config: Mapping[str, Any]) -> Awaitable[Sequence[Problem]]:
+        """What is wrong with a node's configuration beyond its schema, such as an expression's syntax.
+
+        Called once when a graph is loaded, with the defaults filled in; ``path`` of a problem is relative to
+        the configuration.
+        """
+
+    def create(self, context: InstanceContext) -> Handler:
+        """A new handler for one node of one execution. Neither awaits nor fails; ``initialize`` does."""
+
+
+def input_names(definition: ComponentDefinition) -> tuple[str, ...]:
+    """Names of the input ports, in order."""
+    return tuple(port.name for port in definition.ports.inputs)
+
+
+def output_names(definition: ComponentDefinition) -> tuple[str, ...]:
+    """Names of the output ports, in order; the implicit ``error`` port last unless it is declared."""
+    names = tuple(port.name for port in definition.ports.outputs)
+    return names if ERROR_PORT in names else (*names, ERROR_PORT)
+
+
+class Builtin:
+    """A component that the runtime ships and runs in this process; its code is ours, never a stranger's.
+
+    Args:
+        definition: what it says of itself.
+        make: a new handler for a place.
+        is_source: whether it emits by itself, so that the executions of its graphs live until they are stopped.
+        twins: two output ports that are one port by two names: where edges leave by one of them only, what is
+            emitted on the other takes them too.
+    """
+
+    def __init__(
+        self,
+        definition: ComponentDefinition,
+        make: Callable[[InstanceContext], Handler],
+        *,
+        is_source: bool = False,
+        twins: tuple[str, str] | None = None,
+    ) -> None:
+        self._definition = definition
+        self._make = make
+        self.is_source = is_source
+        self.twins = twins
+
+    @property
+    def definition(self) -> ComponentDefinition:
+        return self._definition
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        del config  # the schema has said all there is to say
+        return ()
+
+    def outputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of a node's output ports, in order; a subclass may take further ones from the configuration."""
+        del config
+        return output_names(self.definition)
+
+    def create(self, context: InstanceContext) -> Handler:
+        return self._make(context)
+
+
+def outputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the output ports of a node with this configuration, which need not be a good one."""
+    return component.outputs(config) if isinstance(component, Builtin) else output_names(component.definition)
+
+
+class PortIndex(msgspec.Struct, frozen=True):
+    """The ports of one node, each name with its index. Made once for a node, however many edges it has."""
+
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+
+
+def ports_of(component: Component, config: Mapping[str, Any]) -> PortIndex:
+    """The ports of a node with this configuration, which need not be a good one."""
+    return PortIndex(
+        {name: index for index, name in enumerate(input_names(component.definition))},
+        {name: index for index, name in enumerate(outputs_of(component, config))},
+    )

@@ -1,0 +1,202 @@
+"""The seam between the engine and what handlers do.
+
+A handler takes a batch of messages and returns one outcome for each, in order. It neither routes, counts, times
+nor reports: ``engine.execution.instance`` alone does, so built-in, JavaScript and WASM components behave alike. An
+outcome is all that an invocation did. If it carries an error its emissions are ignored: an invocation is a
+transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from engine.limits import EngineLimits
+from engine.memory.ledger import Account
+from engine.wall_clock import WallClock
+
+Emission = tuple[int, bytes]
+"""The index of an output port, and a value as JSON text."""
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One value on its way to one node.
+
+    Attributes:
+        port: index of the input port.
+        value: JSON text.
+        sequence: strictly increasing within the execution.
+        edge: index of the edge that it travels along; -1 for an injected message.
+        lane: 0 for canonical, 1 for apocryphal (``engine.contracts.lanes``).
+    """
+
+    port: int
+    value: bytes
+    sequence: int = 0
+    edge: int = -1
+    lane: int = 0
+
+
+class LogLine(msgspec.Struct, frozen=True, gc=False):
+    """One line that a handler logged.
+
+    Attributes:
+        level: ``debug``, ``info``, ``warn`` or ``error``.
+        message: for people.
+        meta: JSON text, or nothing.
+    """
+
+    level: str
+    message: str
+    meta: bytes | None = None
+
+
+class HandlerError(msgspec.Struct, frozen=True, gc=False):
+    """Why an invocation failed.
+
+    Attributes:
+        name: the kind of error, such as ``TypeError`` or ``CpuLimitExceeded``.
+        message: one sentence for people.
+        stack: the author's stack trace, or empty.
+        details: further fields of the error value as the JSON text of an object, or nothing.
+    """
+
+    name: str
+    message: str
+    stack: str = ""
+    details: bytes | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """All that one invocation did: emissions in order, log lines in order, or an error.
+
+    ``lanes`` is empty where everything emitted derives from the message alone. Whoever keeps values, and emits
+    what derives from several, says the lane of each emission: the tightest of what it was made of.
+    """
+
+    emissions: Sequence[Emission] = ()
+    logs: Sequence[LogLine] = ()
+    error: HandlerError | None = None
+    lanes: Sequence[int] = ()
+
+
+MADE_BYTES = 1024 * 1024
+"""Values made of one batch after which a handler returns: what it makes of the rest comes when these have left."""
+
+NOTHING = Outcome()
+"""The outcome of an invocation that did nothing."""
+
+
+class InstanceContext(msgspec.Struct, frozen=True):
+    """What a handler knows of its place.
+
+    Attributes:
+        execution_id: the execution it lives in.
+        node_id: its node in the graph.
+        instance_id: unique among all instances.
+        config: the node's configuration, with the component's defaults filled in.
+        inputs: names of the input ports; messages carry indices into it.
+        outputs: names of the output ports; emissions carry indices into it.
+        seed: where its randomness comes from, so that a run can be repeated.
+        between_slices: awaited by handlers that run for long, between two slices; it waits while the
+            execution is paused.
+        owner: whose graph it is; "" where nobody asks.
+        timestamp: the present time of day, ISO 8601 in UTC.
+        value_bytes: the most that an emitted value may have; who makes a larger one gets an error in its place.
+        account: charged with what the execution keeps in memory; nothing is when absent.
+    """
+
+    execution_id: str
+    node_id: str
+    instance_id: str
+    config: Mapping[str, Any]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    seed: int
+    between_slices: Callable[[], Awaitable[None]]
+    owner: str = ""
+    timestamp: Callable[[], str] = WallClock().timestamp
+    value_bytes: int = EngineLimits().value_bytes
+    account: Account | None = None
+
+
+class Handler:
+    """One instance of a component. Only ``process`` must be written.
+
+    A handler that keeps messages back (delay, accumulator, merge) says so through ``due``, ``release``,
+    ``flush`` and ``is_full``; it starts no task and no timer of its own.
+
+    Attributes:
+        batch_messages: the most messages to hand over at once, where the engine's own bound is too many:
+            outcomes leave only when the whole batch is done.
+        holds_in_flight: whether what waits for ``due`` is still on its way (a delay), so that the execution is
+            not quiescent before it has come out. What merely waits for more (an accumulator) is not: it comes
+            out at the end of input by ``flush``.
+        keeps: what it keeps between messages, if anything, and tells the size of by ``held_bytes``: ``messages``
+            are at most as large as what it was handed; a ``state`` may become larger by itself.
+        is_source: whether ``due`` and ``release`` make new values of nothing; they are not asked any more once no
+            further input is coming, so that the execution can end.
+    """
+
+    batch_messages: int | None = None
+    holds_in_flight: bool = False
+    keeps: Literal["", "messages", "state"] = ""
+    is_source: bool = False
+
+    async def initialize(self) -> Outcome:
+        """Called once, before any message. An error fails the execution; emissions leave when it runs."""
+        return NOTHING
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Handle the messages in order; return exactly one outcome for each.
+
+        Or for the first ones only, one at least, where more would make too much at once (``MADE_BYTES``): the
+        others are handed over again when these outcomes have left.
+        """
+        raise NotImplementedError
+
+    async def cleanup(self) -> Outcome:
+        """Called once at the end, whatever the end; emissions are ignored."""
+        return NOTHING
+
+    def due(self) -> float | None:
+        """When ``release`` wants to be called, in seconds of Trio's clock; None when nothing waits for time."""
+        return None
+
+    def release(self, now: float) -> Outcome:
+        """Give out what is due at ``now`` (seconds of Trio's clock)."""
+        del now
+        return NOTHING
+
+    def flush(self) -> Outcome:
+        """Give out all that is held, because no further message will come."""
+        return NOTHING
+
+    async def vet(self, outcome: Outcome) -> Outcome:
+        """Look at what ``release`` or ``flush`` has given out before it leaves: does it fit its ports?"""
+        return outcome
+
+    def state(self) -> Mapping[str, bytes]:
+        """What the instance keeps between invocations, as JSON texts by key (specification, ``setState``)."""
+        return {}
+
+    def held_bytes(self) -> int:
+        """What it keeps between messages, in bytes, with what Python needs around it."""
+        return 0
+
+    def is_full(self) -> bool:
+        """Whether so much is held that no further message should be handed over before a release."""
+        return False
+
+
+def made_of(batch: Sequence[Message], take: Callable[[Message], Outcome]) -> Sequence[Outcome]:
+    """The outcomes of the messages, one after another, until they have made ``MADE_BYTES``."""
+    outcomes = []
+    made = 0
+    for message in batch:
+        outcome = take(message)
+        outcomes.append(outcome)
+        made += sum([len(value) for _, value in outcome.emissions])
+        if made > MADE_BYTES:
+            break
+    return outcomes

@@ -1,0 +1,88 @@
+"""The seam between the engine and whoever watches it.
+
+``ExecutionObserver`` hears the rare things of all executions. ``FlowObserver`` hears every hop of the executions
+that it asked for; where nobody asked, nothing is built and nothing is called. Observers are called in the midst
+of the engine's work: they take note and return at once, and never raise.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from engine.contracts.handler import HandlerError, LogLine, Message, Outcome
+from proto.execution import ExecutionSnapshot
+
+
+class HandlerCall(msgspec.Struct, frozen=True):
+    """One call of a handler that has ended: the invocations of a batch, which are timed together.
+
+    Attributes:
+        node_id: the node.
+        component_id: what it is a use of.
+        messages: the batch; one alone where nothing else waited.
+        outcomes: of each message, in the same order.
+        began_seconds: on Trio's clock.
+        ended_seconds: likewise.
+    """
+
+    node_id: str
+    component_id: str
+    messages: Sequence[Message]
+    outcomes: Sequence[Outcome]
+    began_seconds: float
+    ended_seconds: float
+
+
+class ExecutionObserver:
+    """Hears state changes, log lines, failed invocations and drops of all executions.
+
+    Where ``hears_calls`` is true it hears of every call of a handler, too, in executions that begin after it was
+    made known; messages travel as fast as without it.
+    """
+
+    hears_calls: ClassVar[bool] = False
+
+    def called(self, execution_id: str, call: HandlerCall) -> None:
+        """A call of a handler has ended; one that was cancelled never does."""
+
+    def state_changed(self, execution: ExecutionSnapshot) -> None:
+        """The execution entered ``execution.state``."""
+
+    def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
+        """A handler logged a line."""
+
+    def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
+        """An invocation ended in an error."""
+
+    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
+        """A node's inbox was full, and its overflow policy dropped messages."""
+
+
+class FlowObserver:
+    """Hears every invocation and every emission of one execution."""
+
+    def injected(self, messages: Sequence[Message], cause: str) -> None:
+        """Messages are about to enter; ``cause`` is what their sender gives as such. They may yet be refused."""
+
+    def invoked_together(self, node_id: str, ports: Sequence[str], batch: Sequence[Message]) -> None:
+        """A handler is about to be called with a batch; ``ports`` are the names of the node's input ports.
+
+        Whoever does not ask for batches hears of each message (``invoked``).
+        """
+        for message in batch:
+            self.invoked(node_id, ports[message.port], message)
+
+    def invoked(self, node_id: str, port: str, message: Message) -> None:
+        """A handler is about to be called with a message."""
+
+    def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
+        """An emitted value began its way along one edge."""
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        """A value was emitted on a port that no edge leaves: it is an output of the graph."""
+
+    def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
+        """As ``emitted``, which those hear who do not ask for the lane (``engine.contracts.lanes``)."""
+        del lane
+        self.emitted(node_id, port, value)

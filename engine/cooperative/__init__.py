@@ -1,0 +1,1 @@
+"""Long work in slices, so that everybody else has their turn meanwhile."""

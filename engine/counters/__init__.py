@@ -1,0 +1,1 @@
+"""What is counted: of instances, of edges, of executions."""

@@ -1,0 +1,1 @@
+"""One running graph: its tasks, its queues, its end."""

@@ -1,0 +1,93 @@
+"""What an execution is made of: every node's handlers and instance, and the stages that join some of them."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from engine.compile.chains import links_of
+from engine.compile.loaded_graph import CompiledNode, LoadedGraph
+from engine.contracts.chain import Chainable
+from engine.contracts.handler import Handler, InstanceContext
+from engine.cooperative.slices import Steps
+from engine.execution.chained import Stage
+from engine.execution.instance import Instance
+from engine.execution.shared import Circuit
+from engine.schemas.validating_handler import ValidatingHandler
+from proto.graph import OnError
+from workers.pool import Pool
+
+
+def assemble(
+    instances: list[Instance],
+    execution_id: str,
+    graph: LoadedGraph,
+    circuit: Circuit,
+    timestamp: Callable[[], str],
+    workers: Pool | None,
+    *,
+    chaining: bool,
+) -> Steps[None]:
+    """Make the instances of an execution, in the order of the graph's nodes. Nothing runs yet.
+
+    Args:
+        instances: takes them; empty.
+        execution_id: whose they are.
+        graph: what it runs.
+        circuit: what they share.
+        timestamp: the present wall time, ISO 8601 in UTC.
+        workers: where work runs that cannot be sliced; without them it is refused.
+        chaining: whether nodes that may run as one do.
+    """
+    on_error: OnError = "continue" if graph.is_long_lived else "fail"
+    handlers = []
+    for node in graph.nodes:
+        made = _make_handlers(execution_id, graph, node, circuit, timestamp, workers)
+        handlers.append(made)
+        instances.append(Instance(node, f"{execution_id}/{node.id}", made, circuit, on_error))
+        yield
+    for nodes in graph.chains if chaining else ():
+        component = graph.nodes[nodes[0]].component
+        assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
+        links = links_of(graph.nodes, nodes)
+        chain = component.join([handlers[index][0] for index in nodes], links)
+        Stage([instances[index] for index in nodes], chain, links, circuit)
+        yield
+
+
+def _make_handlers(
+    execution_id: str,
+    graph: LoadedGraph,
+    node: CompiledNode,
+    circuit: Circuit,
+    timestamp: Callable[[], str],
+    workers: Pool | None,
+) -> Sequence[Handler]:
+    """One handler, or as many as the node asks for."""
+    handlers = []
+    for _ in range(node.definition.concurrency):
+        context = InstanceContext(
+            execution_id=execution_id,
+            node_id=node.id,
+            instance_id=f"{execution_id}/{node.id}",
+            config=node.config,
+            inputs=node.inputs,
+            outputs=node.outputs,
+            seed=secrets.randbits(63),
+            between_slices=circuit.gate.stand_aside,
+            owner=graph.owner,
+            timestamp=timestamp,
+            value_bytes=circuit.limits.value_bytes,
+            account=circuit.account,
+        )
+        handler = node.component.create(context)
+        if node.schemas is not None:
+            handler = ValidatingHandler(
+                handler,
+                node.schemas,
+                node.inputs,
+                node.outputs,
+                workers=workers,
+                owner=graph.owner,
+                between_turns=circuit.gate.stand_aside,
+            )
+        handlers.append(handler)
+    return handlers

@@ -1,0 +1,155 @@
+"""How what a node emits leaves it: together where it may, and never half of the values of one size too large.
+
+Values are checked here and nowhere else, whoever made them. What meets a bound is an error of the invocation that
+emitted it, and of no other of its batch.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import trio
+
+from engine.compile.loaded_graph import CompiledNode
+from engine.contracts.handler import Emission, HandlerError, LogLine, Message, Outcome
+from engine.contracts.lanes import runs
+from engine.counters.counters import InstanceCounters
+from engine.execution.failure import UnsentError, find_oversize, unsent_error
+from engine.execution.shared import Circuit
+
+_AT_ONCE = 500
+"""Emissions that are sent without a look at other tasks: a millisecond. More than a batch of small ones has."""
+
+_LINES_AT_ONCE = 50
+"""The same for log lines, each of which is written somewhere: 20 µs."""
+
+CAUSELESS = Message(0, b"null")
+"""What stands for the message where an instance gives something out by itself."""
+
+
+class Outlet:
+    """The way out of one instance.
+
+    Args:
+        node: whose.
+        circuit: where its edges lead.
+        counters: count what it emits.
+        fail: sees to an invocation that ended in an error and is not tried again.
+    """
+
+    def __init__(
+        self,
+        node: CompiledNode,
+        circuit: Circuit,
+        counters: InstanceCounters,
+        fail: Callable[[Message, HandlerError], Awaitable[None]],
+    ) -> None:
+        self._node = node
+        self._circuit = circuit
+        self._counters = counters
+        self._fail = fail
+
+    async def emit(self, emissions: Sequence[Emission], lane: int, size: int = -1) -> None:
+        """Let emissions leave in a lane; ``size`` is the sum of their bytes, where it is known.
+
+        Raises:
+            UnsentError: there was no memory for one of them.
+        """
+        if len(emissions) > _AT_ONCE:
+            await self._emit_many(emissions, lane)
+        elif emissions:
+            await self._emit_few(emissions, lane, size)
+
+    async def _emit_few(self, emissions: Sequence[Emission], lane: int, size: int) -> None:
+        self._counters.emitted += len(emissions)
+        try:
+            await self._circuit.send(self._node, emissions, lane, size)
+        except UnsentError as error:
+            self._counters.emitted -= len(emissions) - error.sent
+            raise
+
+    async def _emit_many(self, emissions: Sequence[Emission], lane: int) -> None:
+        """One invocation may emit a hundred thousand values: with a look at other tasks now and then."""
+        for start in range(0, len(emissions), _AT_ONCE):
+            try:
+                await self.emit(emissions[start : start + _AT_ONCE], lane)
+            except UnsentError as error:
+                raise UnsentError(start + error.sent, str(error)) from None
+            await self._rest()
+
+    async def emit_several(
+        self,
+        emissions: Sequence[Emission],
+        batch: Sequence[Message],
+        outcomes: Sequence[Outcome],
+        size: int = -1,
+    ) -> None:
+        """Let what several messages of one lane have led to leave together, as far as all of it may leave.
+
+        ``size`` is the sum of the emissions' bytes, where it is known.
+        """
+        left = 0
+        if size < 0:
+            size = sum([len(value) for _, value in emissions])
+        if size <= self._circuit.limits.value_bytes:
+            if not emissions:
+                return
+            try:
+                if len(emissions) <= _AT_ONCE:
+                    await self._emit_few(emissions, batch[0].lane, size)
+                else:
+                    await self._emit_many(emissions, batch[0].lane)
+            except UnsentError as error:
+                left, own = _find_sender(outcomes, error.sent)
+                await self._fail(batch[left], unsent_error(UnsentError(own, str(error))))
+                left += 1
+            else:
+                return
+        for message, outcome in zip(batch[left:], outcomes[left:], strict=False):
+            await self.emit_all(outcome, message)
+
+    async def emit_all(self, outcome: Outcome, message: Message) -> None:
+        """Let what a message has led to leave: in its lane, unless its handler knows better; or fail with it."""
+        error = find_oversize(outcome, self._circuit.limits.value_bytes)
+        if error is None:
+            try:
+                for lane, emissions in runs(outcome.emissions, outcome.lanes) if outcome.lanes else ():
+                    await self.emit(emissions, lane)
+                if not outcome.lanes:
+                    await self.emit(outcome.emissions, message.lane)
+            except UnsentError as unsent:
+                error = unsent_error(unsent)
+        if error is not None:
+            await self._fail(message, error)
+
+    async def emit_alone(self, emissions: Sequence[Emission], message: Message) -> None:
+        """Let emissions leave that were counted elsewhere, in the lane of the message that they derive from."""
+        if len(emissions) == 1 and len(emissions[0][1]) <= self._circuit.limits.value_bytes:  # mostly
+            try:
+                await self._circuit.send(self._node, emissions, message.lane)
+            except UnsentError as unsent:
+                self._counters.emitted -= 1
+                await self._fail(message, unsent_error(unsent))
+            return
+        await self.emit_all(Outcome(emissions), message)
+        self._counters.emitted -= len(emissions)
+
+    async def log_all(self, lines: Sequence[LogLine]) -> None:
+        """Report what the node has logged, with a look at other tasks where that is much."""
+        for index, line in enumerate(lines):
+            self._circuit.log(self._node, line)
+            if index % _LINES_AT_ONCE == _LINES_AT_ONCE - 1:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Let others have their turn; all of them, where this pass of the event loop is long already."""
+        await trio.lowlevel.checkpoint()
+        if self._circuit.pace.is_over():
+            await self._circuit.pace.wait()
+
+
+def _find_sender(outcomes: Sequence[Outcome], sent: int) -> tuple[int, int]:
+    """Whose emission could not leave, when ``sent`` had left; and how many of its own had."""
+    for index, outcome in enumerate(outcomes):
+        if sent < len(outcome.emissions):
+            return index, sent
+        sent -= len(outcome.emissions)
+    raise AssertionError("more emissions had left than there are")

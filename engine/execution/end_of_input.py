@@ -1,0 +1,82 @@
+"""How an execution learns that no more input is coming: it is told so, or has gone quiet."""
+
+import trio
+
+from engine.execution.in_flight import InFlight
+
+
+class Input:
+    """The input of one execution, open until ``close``.
+
+    Args:
+        in_flight: the execution's messages.
+        grace_seconds: how long no injection must have come before the input counts as quiet.
+    """
+
+    def __init__(self, in_flight: InFlight, grace_seconds: float) -> None:
+        self._in_flight = in_flight
+        self._grace_seconds = grace_seconds
+        self._closed = trio.Event()
+        self._begun = trio.Event()
+        self._last_seconds = 0.0
+        self._is_paused = False
+        self._resumed = trio.Event()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is known that no more input is coming."""
+        return self._closed.is_set()
+
+    def close(self) -> None:
+        """No more input is coming."""
+        self._closed.set()
+
+    def note_injection(self, now: float) -> None:
+        """Something has come in, at ``now`` in seconds of Trio's clock."""
+        self._last_seconds = now
+        self._begun.set()
+
+    def pause(self) -> None:
+        """Quiet does not close the input before ``resume``."""
+        self._is_paused = True
+        self._resumed = trio.Event()
+
+    def resume(self) -> None:
+        """Quiet counts again, from now on."""
+        self._is_paused = False
+        self._last_seconds = trio.current_time()
+        self._resumed.set()
+
+    async def wait_end(self, *, when_quiet: bool) -> None:
+        """Return when no more input is coming and everything has been processed.
+
+        Args:
+            when_quiet: close the input when something has been processed, nothing is in flight, and nothing was
+                injected for the grace time (design, "Completion").
+        """
+        if when_quiet:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._close_when_quiet)
+                await self._closed.wait()
+                nursery.cancel_scope.cancel()
+        await self._closed.wait()
+        await self._in_flight.wait_quiescent()
+
+    async def _close_when_quiet(self) -> None:
+        await self._begun.wait()
+        while True:
+            await self._wait_quiet()
+            if not self._is_paused:
+                self._closed.set()
+                return
+            await self._resumed.wait()  # nothing that is paused ends
+
+    async def _wait_quiet(self) -> None:
+        """Return when nothing is in flight, and nothing was injected for the grace time."""
+        in_flight = self._in_flight
+        while True:
+            await in_flight.wait_quiescent()
+            generation = in_flight.generation
+            await trio.sleep_until(self._last_seconds + self._grace_seconds)
+            if not in_flight.count and in_flight.generation == generation:
+                return

@@ -1,0 +1,407 @@
+"""One running graph: a nursery with a task for each node, and the one who decides when it ends.
+
+    assemble, initialize -> running -> (paused <-> running) -> quiescent and no more input -> flush -> completed
+                       └── fail(), timeout, stop ──────────────────────────────────> failed / cancelled
+
+Whatever the end, every initialised instance is cleaned up, shielded and within a deadline, before the final
+state is shown. So whoever sees a terminal state sees an execution that has left nothing behind.
+"""
+
+import math
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+
+import trio
+
+from engine.compile.loaded_graph import LoadedGraph
+from engine.contracts.handler import Message
+from engine.contracts.observer import ExecutionObserver, FlowObserver
+from engine.cooperative.slices import Breaks, in_slices
+from engine.errors import IllegalTransitionError, InputsClosedError
+from engine.execution.build import assemble
+from engine.execution.injection import Located
+from engine.execution.injector import Entrance
+from engine.execution.instance import Instance
+from engine.execution.lifecycle import Command, Lifecycle
+from engine.execution.node_tasks import Crew, clean_up
+from engine.execution.shared import Circuit
+from engine.execution.snapshots import ReadableExecution
+from engine.limits import EngineLimits
+from engine.memory.ledger import Account
+from engine.wall_clock import WallClock
+from proto.execution import (
+    Completion,
+    ExecutionError,
+    ExecutionMetrics,
+    ExecutionSnapshot,
+    ExecutionState,
+    InjectionReceipt,
+)
+from workers.pool import Pool
+
+_NO_METRICS = ExecutionMetrics()
+
+
+class Execution(ReadableExecution):
+    """One execution. Its task calls ``run`` once; everybody else uses the commands.
+
+    Args:
+        execution_id: unique among all executions.
+        graph: what to run.
+        limits: the runtime's bounds.
+        completion: whether it ends by itself when it has gone quiet.
+        timeout_ms: wall time that it may take; 0 for no limit.
+        observers: told of state changes, log lines and failures.
+        clock: for the times that people see; everything that waits goes by Trio's clock.
+        chaining: whether nodes that may run as one do.
+        workers: where work runs that cannot be sliced; without them it is refused.
+        account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
+    """
+
+    def __init__(
+        self,
+        *,
+        execution_id: str,
+        graph: LoadedGraph,
+        limits: EngineLimits,
+        completion: Completion,
+        timeout_ms: float,
+        observers: Sequence[ExecutionObserver],
+        clock: WallClock,
+        chaining: bool = True,
+        workers: Pool | None = None,
+        account: Account | None = None,
+    ) -> None:
+        self.id = execution_id
+        self.owner = graph.owner
+        self.graph = graph
+        self._limits = limits
+        self._completion = completion
+        self._timeout_ms = timeout_ms
+        self._observers = observers
+        self._clock = clock
+        self._lifecycle = Lifecycle(execution_id)
+        self._circuit = Circuit(
+            execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
+        )
+        self._entrance = Entrance(self._circuit)
+        self._instances: list[Instance] = []  # assembled by its own task: there may be a thousand
+        self._workers = workers
+        self._chaining = chaining
+        self.circuit, self.instances, self.entrance = self._circuit, self._instances, self._entrance  # to be read
+        self._scope = trio.CancelScope()
+        self._timeout = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
+        self.created_at = clock.timestamp()
+        self.graph_id = graph.id
+        self._started_at: str | None = None
+        self._completed_at: str | None = None
+        self._error: ExecutionError | None = None
+        self._is_drained = False
+        self._input = self._circuit.input
+        self._is_pause_told = False
+        self._remains = None
+        self.started = trio.Event()
+        self.finished = trio.Event()
+
+    @property
+    def state(self) -> ExecutionState:
+        """Where the execution is in its life."""
+        return self._lifecycle.state
+
+    @property
+    def _is_ending(self) -> bool:
+        """Whether its tasks are being cancelled, or have been: nothing but the cleanup and the end is to come."""
+        scopes = [self._scope, self._timeout]
+        if self._nursery is not None:
+            scopes.append(self._nursery.cancel_scope)
+        return any(scope.cancel_called for scope in scopes)
+
+    def head(self) -> ExecutionSnapshot:
+        """The execution at this moment; while it lives, without its instances and its metrics."""
+        remains = self._remains
+        return ExecutionSnapshot(
+            id=self.id,
+            graph_id=self.graph.id,
+            state=self.state,
+            instances=() if remains is None else remains.instances,
+            metrics=_NO_METRICS if remains is None else remains.metrics,
+            created_at=self.created_at,
+            started_at=self._started_at,
+            completed_at=self._completed_at,
+            error=self._error,
+            unprocessed=self._circuit.in_flight.count if self._lifecycle.is_terminal else 0,
+        )
+
+    async def wait_quiescent(self) -> None:
+        """Return when nothing is in flight, or when it has ended."""
+        async with trio.open_nursery() as nursery:
+
+            async def wait_end() -> None:
+                await self.finished.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(wait_end)
+            await self._circuit.in_flight.wait_quiescent()
+            nursery.cancel_scope.cancel()
+
+    def add_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell ``observer`` of every hop from now on."""
+        self._circuit.flow_observers = (*self._circuit.flow_observers, observer)
+
+    def remove_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell it no more."""
+        self._circuit.flow_observers = tuple(
+            other for other in self._circuit.flow_observers if other is not observer
+        )
+
+    # Commands
+
+    async def inject(self, messages: Sequence[Located], *, final: bool, cause: str = "") -> InjectionReceipt:
+        """Accept messages; with ``final``, the last ones. ``cause`` is what those who watch are told of them.
+
+        Raises:
+            IllegalTransitionError: the execution is neither running nor paused.
+            InputsClosedError: it has been told that no more input is coming.
+            OverloadedError: a bound was met.
+        """
+        self._require_living("inject into")
+        if self._input.is_closed:
+            raise InputsClosedError(self.id)
+        try:
+            held = await self._entrance.inject(self._number(messages, cause))
+        finally:  # also where it was refused: some of it may have been accepted
+            if messages:
+                self._note_injection()
+        if final:
+            self._input.close()
+        return InjectionReceipt(accepted=len(messages), queued=held > 0)
+
+    def begin_with(self, messages: Sequence[Located]) -> None:
+        """Take these messages, as many as they are, and no others after them; unless it has ended already."""
+        if self._nursery is not None and not self._is_ending:
+            self._entrance.preload(self._number(messages))
+            self._nursery.start_soon(self._entrance.drain)
+            self._note_injection()
+            self._input.close()
+
+    def _number(self, messages: Sequence[Located], cause: str = "") -> list[tuple[int, Message]]:
+        circuit, sequence = self._circuit, self._circuit.next_sequence
+        circuit.has_lanes = circuit.has_lanes or max([lane for _, _, _, lane in messages], default=0) > 0
+        made = [(node, Message(port, value, sequence(), -1, lane)) for node, port, value, lane in messages]
+        for observer in circuit.flow_observers:
+            observer.injected([message for _, message in made], cause)
+        return made
+
+    def _note_injection(self) -> None:
+        now = self._circuit.counters.last_activity_seconds = trio.current_time()
+        self._input.note_injection(now)
+
+    async def pause(self) -> None:
+        """Hold all messages. When this returns, no handler is running and none will start.
+
+        Watchers hear of it then, and not where a resume came in between.
+
+        Raises:
+            IllegalTransitionError: the execution is not running.
+        """
+        self._refuse_while_ending("pause")
+        self._lifecycle.apply("pause")
+        self._input.pause()
+        self._entrance.close()
+        try:
+            await self._circuit.gate.close()
+        finally:
+            if self.state is ExecutionState.PAUSED and not self._is_pause_told:
+                self._is_pause_told = True
+                self._tell()
+
+    async def resume(self) -> None:
+        """Go on, with what is held first.
+
+        Raises:
+            IllegalTransitionError: the execution is not paused.
+        """
+        self._refuse_while_ending("resume")
+        self._lifecycle.apply("resume")
+        self._input.resume()
+        self._entrance.open()
+        if self._nursery is not None:
+            self._nursery.start_soon(self._entrance.drain)
+        self._circuit.gate.open()
+        if self._is_pause_told:
+            self._is_pause_told = False
+            self._tell()
+
+    def complete(self) -> None:
+        """Take no more input, and end when everything that was accepted has been processed.
+
+        Raises:
+            IllegalTransitionError: the execution is neither running nor paused.
+        """
+        self._require_living("complete")
+        self._input.close()
+
+    async def stop(self, *, drain: bool) -> None:
+        """End: at once, or with ``drain`` after what was accepted has been processed, within the deadline.
+
+        Returns when the execution has left nothing behind.
+
+        Raises:
+            IllegalTransitionError: it has ended already.
+        """
+        if self._lifecycle.is_terminal:
+            raise IllegalTransitionError(self.id, "stop", self.state)
+        if drain and not self._is_ending:
+            # The deadline is the execution's own: it holds also when nobody waits for the answer any more.
+            deadline = trio.current_time() + self._limits.stop_seconds * 0.75
+            self._scope.deadline = min(self._scope.deadline, deadline)
+            if not self.started.is_set():
+                await self.started.wait()  # what has just begun may have been given its inputs
+            if self.state is ExecutionState.PAUSED and not self._is_ending:
+                await self.resume()
+            self._input.close()
+        else:
+            self._scope.cancel()
+        await self.finished.wait()
+
+    def abandon(self) -> None:
+        """End at once, without waiting for it."""
+        self._scope.cancel()
+
+    def fail(self, error: ExecutionError) -> None:
+        """End because of an error; the first one is kept."""
+        if self._error is None:
+            self._error = error
+        self._scope.cancel()
+
+    def _require_living(self, command: str) -> None:
+        if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
+            raise IllegalTransitionError(self.id, command, self.state)
+        self._refuse_while_ending(command)
+
+    def _refuse_while_ending(self, command: str) -> None:
+        if self._is_ending and not self._lifecycle.is_terminal:
+            raise IllegalTransitionError(self.id, command, "ending")
+
+    # The task
+
+    def empty(self) -> None:
+        """Let go of everything that it held, once it has ended and its books are closed.
+
+        An execution, its circuit, its instances and its handlers know each other, and memory that such a circle
+        holds is free only when a full collection comes by, which may take hundreds of megabytes' worth of new
+        objects. So the circle is emptied; what is left of it is small.
+        """
+        self._entrance.empty()
+        self._circuit.empty()
+        for instance in self._instances:
+            instance.empty()
+        self._nursery = None
+
+    def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Start a task that ends with this execution at the latest."""
+        assert self._nursery is not None  # noqa: S101 - nothing is sent before there is one
+        self._nursery.start_soon(task)
+
+    async def run(self) -> None:
+        """Live the execution's whole life. Raises nothing but Trio's ``Cancelled``."""
+        try:
+            with self._scope:
+                await self._live()
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends this execution and no other
+            stack = "".join(traceback.format_exception(error))
+            self.fail(ExecutionError(f"Internal error: {error!r}", stack=stack))
+        finally:
+            self._scope.cancel()  # whatever the end is, no command is taken any more
+            self._entrance.end()
+            await self._clean_up()
+            with trio.CancelScope(shield=True):
+                self._remains = await in_slices(self.read_remains())
+            self._end()
+
+    async def _live(self) -> None:
+        seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
+        self._timeout.deadline = trio.current_time() + seconds
+        with self._timeout:
+            await in_slices(
+                assemble(
+                    self._instances,
+                    self.id,
+                    self.graph,
+                    self._circuit,
+                    self._clock.timestamp,
+                    self._workers,
+                    chaining=self._chaining,
+                )
+            )
+            if not await self._initialize():
+                return
+            self._started_at = self._clock.timestamp()
+            self._circuit.counters.started_seconds = trio.current_time()
+            if any(instance.begins_by_itself for instance in self._instances):
+                self._note_injection()
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                crew = Crew(self._instances, nursery)
+                self._apply("run")
+                self.started.set()
+                try:
+                    await crew.begin()
+                    await self._input.wait_end(when_quiet=self._completion == "auto")
+                    await self._flush()
+                    await self._circuit.gate.enter()  # what is paused does not end
+                    self._circuit.gate.leave()
+                    self._is_drained = True
+                    nursery.cancel_scope.cancel()
+                finally:
+                    self._circuit.gate.bar()
+                    await crew.dismiss()
+        if self._timeout.cancelled_caught:
+            limit = f"{self._timeout_ms:g} ms"
+            self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
+
+    async def _initialize(self) -> bool:
+        """Initialise all instances, in topological order; False if one failed."""
+        self._apply("initialize")
+        breaks = Breaks()
+        for index in self.graph.order:
+            instance = self._instances[index]
+            error = await instance.initialize()
+            await breaks.offer()
+            if error is not None:
+                text = f"Node {instance.node.id} failed to initialize: {error.name}: {error.message}"
+                self._error = ExecutionError(text, instance.node.id, error.stack or None)
+                return False
+        return True
+
+    async def _flush(self) -> None:
+        """Let every instance give out what it holds, those that feed others first."""
+        for index in self.graph.order:
+            await self._instances[index].flush()
+            await self._circuit.in_flight.wait_quiescent()
+
+    async def _clean_up(self) -> None:
+        """Clean up every initialised instance, whatever happens to this task meanwhile."""
+        self._circuit.gate.open()  # a paused handler must be able to end
+        await clean_up(self._instances, self._limits.cleanup_seconds)
+
+    def _end(self) -> None:
+        self._completed_at = self._clock.timestamp()
+        if self._error is not None:
+            self._apply("fail")
+        elif self._is_drained and self._lifecycle.allows("complete"):
+            self._apply("complete")
+        else:
+            self._apply("cancel")
+        self.started.set()  # whoever waits for the start sees how it ended
+        self.finished.set()
+
+    def _apply(self, command: Command) -> None:
+        self._lifecycle.apply(command)
+        self._tell()
+
+    def _tell(self) -> None:
+        head = self.head()
+        for observer in self._observers:
+            observer.state_changed(head)

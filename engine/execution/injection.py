@@ -1,0 +1,115 @@
+"""Injected messages against the graph they are meant for, in turns: they may be many, and large."""
+
+from collections.abc import Sequence
+
+import msgspec
+import trio
+
+from engine.compile.loaded_graph import CompiledNode, LoadedGraph
+from engine.contracts.lanes import NUMBERS
+from engine.cooperative.json_checks import SLICE_BYTES, check_in_slices, check_utf8
+from engine.documents.problem_report import MAX_PROBLEMS, shown
+from engine.errors import InvalidInjectionError
+from engine.limits import EngineLimits
+from proto.codec import MalformedJsonError
+from proto.json_text import MAX_DEPTH
+from proto.message import Injection
+from proto.problem import Problem
+
+Located = tuple[int, int, bytes, int]
+"""A node's index, the index of an input port there, JSON text, and a lane's number
+(``engine.contracts.lanes``)."""
+
+_LOCATED_TOGETHER = 1_023
+"""All ones in binary: others have their turn after each 1,024 messages, which take half a millisecond."""
+
+_NAMED_PORTS = 50
+
+
+async def locate(
+    graph: LoadedGraph, messages: Sequence[Injection], limits: EngineLimits, *, key: str = "messages"
+) -> list[Located]:
+    """The messages, looked up in the tables of a graph.
+
+    Args:
+        graph: what they are meant for.
+        messages: from outside.
+        limits: bounds of a value.
+        key: where they stood in the request, for the paths of problems; a single one of ``messages`` is the
+            request itself.
+
+    Raises:
+        InvalidInjectionError: one of them names no node or port of the graph, or its value is too large, too
+            deeply nested or no UTF-8; carries the first ``MAX_PROBLEMS`` problems.
+    """
+    small_bytes = min(SLICE_BYTES, limits.value_bytes)
+    places: dict[tuple[str, str], tuple[int, int]] = {}
+    node_id: str | None = None
+    port_name = ""
+    node_index = port = 0  # where the message before this one went: most of them go the same way
+    located: list[Located] = []
+    problems: list[Problem] = []
+    for index, message in enumerate(messages):
+        text = bytes(message.value)
+        size = len(text)  # most values are plain: looking at each of them must cost next to nothing
+        is_plain = size <= small_bytes and text.isascii() and (size <= MAX_DEPTH or _is_shallow(text))
+        is_known = message.node_id == node_id and message.port == port_name
+        if not is_known:
+            place = places.get((message.node_id, message.port))
+            if place is not None:
+                is_known, node_id, port_name = True, message.node_id, message.port
+                node_index, port = place
+        if is_plain and is_known:
+            located.append((node_index, port, text, NUMBERS[message.lane]))
+            if index & _LOCATED_TOGETHER == _LOCATED_TOGETHER:
+                await trio.lowlevel.checkpoint()
+            continue
+        node = graph.node(message.node_id)
+        problem = _find_problem(message, node, text, limits)
+        if problem is None and not is_plain:
+            problem = await _find_problem_inside(text)
+        if problem is not None:
+            prefix = f"{key}[{index}]." if len(messages) > 1 or key != "messages" else ""
+            problems.append(msgspec.structs.replace(problem, path=prefix + problem.path))
+            if len(problems) == MAX_PROBLEMS:
+                break
+        elif node is not None:
+            node_id, port_name = message.node_id, message.port
+            node_index, port = places[node_id, port_name] = node.index, node.inputs.index(port_name)
+            located.append((node_index, port, text, NUMBERS[message.lane]))
+    if problems:
+        raise InvalidInjectionError(problems)
+    return located
+
+
+def _is_shallow(text: bytes) -> bool:
+    """Whether a text has too few brackets to be nested too deeply."""
+    return text.count(b"[") + text.count(b"{") <= MAX_DEPTH
+
+
+def _find_problem(
+    message: Injection, node: CompiledNode | None, text: bytes, limits: EngineLimits
+) -> Problem | None:
+    if node is None:
+        return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}")
+    if message.port not in node.inputs:
+        known = ", ".join(node.inputs[:_NAMED_PORTS]) or "none"
+        more = f" and {len(node.inputs) - _NAMED_PORTS} more" if len(node.inputs) > _NAMED_PORTS else ""
+        complaint = f"Node {node.id} has no input port {shown(message.port)}; it has {known}{more}"
+        return Problem("injection.unknown_port", "port", complaint)
+    if len(text) > limits.value_bytes:
+        complaint = f"The value has {len(text)} bytes; {limits.value_bytes} are allowed"
+        return Problem("injection.value_too_large", "value", complaint)
+    return None
+
+
+async def _find_problem_inside(text: bytes) -> Problem | None:
+    try:
+        await check_utf8(text)  # the JSON parser skips over a raw value without a look at its strings
+    except UnicodeDecodeError as error:
+        return Problem("injection.value_not_utf8", "value", f"The value is not UTF-8: {error.reason}")
+    try:
+        await check_in_slices(text)
+    except MalformedJsonError as error:
+        return Problem("injection.value_too_deep", "value", str(error))
+    return None

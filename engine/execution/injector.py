@@ -1,0 +1,210 @@
+"""Where injected messages enter an execution: one at a time, in the order of their coming, within bounds.
+
+While the execution is paused they are held, up to a bound; on resume the held ones go in first, and newer
+injections wait behind them. A full inbox makes an injection wait for a bounded time, then it is refused. So a
+message is either accepted, and then nothing but the end of the execution or a policy of the graph's author can
+drop it, or it is refused and its sender knows.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+
+import trio
+
+from engine.contracts.handler import Message
+from engine.errors import (
+    HeldQueueFullError,
+    IllegalTransitionError,
+    InboxFullError,
+    MemoryBoundError,
+    OverloadedError,
+)
+from engine.execution.shared import Circuit
+from engine.memory.lease import MESSAGE_BYTES
+
+_node_of = itemgetter(0)
+_TOGETHER = 256
+"""Messages offered in one go: enough to be cheap, few enough that little is repeated where they do not all fit."""
+
+
+class Entrance:
+    """The way in. Its callers have checked that the execution takes messages at all."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._circuit = circuit
+        self._turn = trio.Lock()  # Trio's lock is fair: first come, first served
+        self._held: deque[tuple[int, Message]] = deque()
+        self._is_open = True
+        self._has_ended = False
+        self._waiting: set[trio.CancelScope] = set()
+
+    @property
+    def held(self) -> int:
+        """Messages that wait for ``open``."""
+        return len(self._held)
+
+    def close(self) -> None:
+        """From now on hold what comes; also what is waiting at a full inbox at this moment."""
+        self._is_open = False
+        self._release_waiting()
+
+    def open(self) -> None:
+        """Let new messages through again, behind those that are held; ``drain`` must follow."""
+        self._is_open = True
+
+    def end(self) -> None:
+        """Turn everybody away from now on; also those who are waiting at this moment."""
+        self._has_ended = True
+        self._release_waiting()
+
+    def empty(self) -> None:
+        """Drop what is held, at the end of the execution; its account is closed as a whole."""
+        self._held.clear()
+
+    def _release_waiting(self) -> None:
+        for scope in self._waiting:
+            scope.cancel()
+
+    def _holds(self) -> bool:
+        return not self._is_open
+
+    def preload(self, messages: Sequence[tuple[int, Message]]) -> None:
+        """Accept messages without waiting, ahead of all others; ``drain`` must follow. They are charged."""
+        self._circuit.in_flight.add(len(messages))
+        self._held.extend(messages)
+
+    async def drain(self) -> None:
+        """Put the held messages into their inboxes, in order, until none is left or the entrance closes."""
+        async with self._turn:
+            await self._drain_held()
+
+    async def _drain_held(self) -> None:
+        """Called by whoever has the turn. A message leaves the queue only when its inbox has it."""
+        while self._held and not self._holds() and not self._has_ended:
+            node_index, message = self._held[0]
+            try:
+                is_in = await self._put(node_index, message, may_refuse=False)
+            except MemoryBoundError:
+                continue  # it was accepted, so it waits for memory as long as it takes
+            if is_in:
+                self._held.popleft()
+                if self._circuit.account is not None:
+                    self._circuit.account.release(len(message.value) + MESSAGE_BYTES, "held")
+
+    async def inject(self, messages: Sequence[tuple[int, Message]]) -> int:
+        """Accept messages for nodes, given by index; return how many of them are held.
+
+        Raises:
+            InboxFullError: an inbox stayed full for too long; ``accepted`` says how many were taken before.
+            MemoryBoundError: there is no memory for them; likewise.
+            HeldQueueFullError: too many are held already; likewise.
+            IllegalTransitionError: the execution ended while they were waiting; likewise.
+        """
+        held = 0
+        accepted = self._offer_together(messages, 0)
+        if accepted == len(messages):  # as nearly always
+            return 0
+        deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
+        while accepted < len(messages):
+            node_index, message = messages[accepted]
+            self._circuit.in_flight.add(1)
+            try:
+                held += await self._accept(node_index, message, deadline)
+            except BaseException as error:
+                self._circuit.in_flight.finish(1)
+                if isinstance(error, OverloadedError):
+                    self._circuit.counters.backpressure_events += 1
+                if isinstance(error, OverloadedError | IllegalTransitionError):
+                    error.accepted = accepted
+                raise
+            accepted = self._offer_together(messages, accepted + 1)
+        return held
+
+    def _offer_together(self, messages: Sequence[tuple[int, Message]], start: int) -> int:
+        """Take in what there is room for at once, from ``start``; return the index of the first that was not.
+
+        A way for many messages: one by one, the asking costs more than the taking.
+        """
+        while start < len(messages) and not self._is_blocked():
+            together = messages[start : start + _TOGETHER]
+            fitting = self._offer_runs(together)
+            self._circuit.in_flight.add(fitting)
+            start += fitting
+            if fitting < len(together):
+                break
+        return start
+
+    def _is_blocked(self) -> bool:
+        """Whether a message must not go in at once, because it is to be held or refused, or others come first."""
+        return not self._is_open or bool(self._held) or self._has_ended or self._turn.locked()
+
+    def _offer_runs(self, messages: Sequence[tuple[int, Message]]) -> int:
+        taken = 0
+        for node_index, run in groupby(messages, _node_of):
+            offered = [message for _, message in run]
+            fitting = self._circuit.inboxes[node_index].offer_many(offered)
+            taken += fitting
+            if fitting < len(offered):
+                break
+        return taken
+
+    async def _accept(self, node_index: int, message: Message, deadline: float) -> bool:
+        """Take one message in; whether it is held."""
+        self._refuse_after_end()
+        if not self._turn.locked():  # nobody is before us
+            if self._holds():
+                return self._hold(node_index, message)
+            if not self._held and self._circuit.inboxes[node_index].offer(message):
+                return False
+        with trio.CancelScope(deadline=deadline) as scope:
+            async with self._turn:
+                # Right after resume we may be here before the task that drains: held messages go first.
+                await self._drain_held()
+                self._refuse_after_end()
+                while not self._holds():  # again where a pause was over before we noticed it
+                    if await self._put(node_index, message, may_refuse=True):
+                        return False
+                    self._refuse_after_end()
+        if scope.cancelled_caught:
+            raise self._full(node_index, self._circuit.limits.injection_wait_seconds)
+        return self._hold(node_index, message)
+
+    def _refuse_after_end(self) -> None:
+        if self._has_ended:
+            raise IllegalTransitionError(self._circuit.execution_id, "inject into", "ending")
+
+    async def _put(self, node_index: int, message: Message, *, may_refuse: bool) -> bool:
+        """Put a message into its inbox, by its policy; False when the entrance closed while it waited for room.
+
+        One that may not be refused is charged as held, until it is in.
+        """
+        inbox = self._circuit.inboxes[node_index]
+        if inbox.offer(message):
+            return True
+        if inbox.overflow == "reject" and may_refuse:
+            raise self._full(node_index, 0.0)
+        self._circuit.counters.backpressure_events += 1
+        if inbox.overflow in ("drop-oldest", "drop-newest"):
+            self._circuit.drop(node_index, message)
+            return True
+        with trio.CancelScope() as scope:
+            self._waiting.add(scope)
+            try:
+                await inbox.put(message, is_paid=not may_refuse)
+            finally:
+                self._waiting.discard(scope)
+        return not scope.cancelled_caught
+
+    def _hold(self, node_index: int, message: Message) -> bool:
+        limit = self._circuit.limits.max_held_messages
+        if len(self._held) >= limit:
+            raise HeldQueueFullError(self._circuit.execution_id, limit)
+        if self._circuit.account is not None:
+            self._circuit.account.charge(len(message.value) + MESSAGE_BYTES, "held")
+        self._held.append((node_index, message))
+        return True
+
+    def _full(self, node_index: int, waited_seconds: float) -> InboxFullError:
+        return InboxFullError(self._circuit.graph.nodes[node_index].id, waited_seconds)

@@ -1,0 +1,314 @@
+"""What the instances of one execution share, and the sending of values along its edges."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count, groupby
+from operator import itemgetter
+
+import trio
+
+from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
+from engine.contracts.handler import Emission, HandlerError, LogLine, Message, Outcome
+from engine.contracts.lanes import CANONICAL
+from engine.contracts.observer import ExecutionObserver, FlowObserver, HandlerCall
+from engine.cooperative.pace import pace
+from engine.counters.counters import ExecutionCounters
+from engine.counters.edge_counters import EdgeCounters
+from engine.errors import MemoryBoundError
+from engine.execution.burden import LIGHT_BYTES, Burden
+from engine.execution.end_of_input import Input
+from engine.execution.gate import Gate
+from engine.execution.in_flight import InFlight
+from engine.execution.inbox import Inbox
+from engine.execution.log_buffer import LogBook, bounded
+from engine.limits import EngineLimits
+from engine.memory.ledger import Account
+from engine.memory.starvation import Spawn, Starvation
+from proto.execution import ExecutionError
+
+_port_of = itemgetter(0)
+
+_WORTH_TOGETHER = 3
+"""Values that are sent along several edges together, at least: of fewer, the asking costs more than the taking."""
+
+
+class Circuit:
+    """The inboxes of one execution, its gate, its count of messages in flight, and its watchers.
+
+    Args:
+        execution_id: for reports.
+        graph: whose nodes the inboxes belong to, by index.
+        limits: bounds of inboxes and logs.
+        observers: told of log lines, failed invocations and drops; shared with the runtime.
+        fail: called when an unconnected error must end the execution.
+        timestamp: the present wall time, ISO 8601 in UTC.
+        spawn: starts a task that the execution owns.
+        account: charged with what the execution keeps in memory; nothing is when absent.
+    """
+
+    def __init__(
+        self,
+        execution_id: str,
+        graph: LoadedGraph,
+        limits: EngineLimits,
+        observers: Sequence[ExecutionObserver],
+        fail: Callable[[ExecutionError], None],
+        timestamp: Callable[[], str],
+        spawn: Spawn,
+        account: Account | None = None,
+    ) -> None:
+        self.execution_id = execution_id
+        self.graph = graph
+        self.limits = limits
+        self.fail = fail
+        self.gate = Gate()
+        self.pace = pace()
+        self.in_flight = InFlight()
+        self.input = Input(self.in_flight, limits.completion_grace_ms / 1000)
+        # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each.
+        self.has_lanes = graph.has_lanes
+        self.counters = ExecutionCounters()
+        self.account = account
+        self.starvation = Starvation(spawn, lambda: not self.gate.is_open)
+        self.inboxes = [
+            Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes, account, self.starvation)
+            for node in graph.nodes
+        ]
+        # Injected messages travel on no edge: their Message.edge is -1, and what the last of these counts is shown
+        # to nobody.
+        self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
+        self.flow_observers: tuple[FlowObserver, ...] = ()
+        self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
+        self.log_book = LogBook(limits.log_lines, limits.log_bytes, account)
+        self._observers = observers
+        self._timestamp = timestamp
+        self._sequence = count(1)
+        # Calling it returns a number greater than all before it in this execution.
+        self.next_sequence: Callable[[], int] = self._sequence.__next__
+
+    def empty(self) -> None:
+        """Let go of what it held, once the execution has ended; its counters stay."""
+        for inbox in self.inboxes:
+            inbox.empty()
+        self.log_book.empty()
+        self.flow_observers = ()
+
+    async def send(
+        self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL, size: int = -1
+    ) -> None:
+        """Send a node's emissions to where its edges lead, in order; wait wherever an inbox is full.
+
+        Their lane is the tightest of what they derive from and of the port that they leave by. ``size`` is the
+        sum of their bytes where the caller knows it.
+
+        Every message is counted as in flight before it is on its way. Not a checkpoint where nothing is full.
+
+        Raises:
+            UnsentError: there was no memory for one of them; says how many had left, and why.
+        """
+        sent = 0
+        for port, run in groupby(emissions, _port_of):
+            targets = node.routes[port]
+            if not targets and not self.flow_observers:
+                sent += len(list(run))
+                continue
+            values = [value for _, value in run]
+            lane = derived_lane or node.lanes[port]
+            if len(targets) == 1 and not self.flow_observers:
+                left = self._offer_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
+                if left:
+                    burden = self._burden(node, emissions, sent + len(values) - len(left))
+                    await burden.carry(self._send_run, targets[0], left)
+            else:
+                gone = self._offer_several(node, port, values, lane)
+                if gone < len(values):
+                    burden = self._burden(node, emissions, sent + gone)
+                    await burden.carry(self._send_each, node, port, values, lane, gone)
+            sent += len(values)
+
+    def _burden(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> Burden:
+        return Burden(self.account, self.starvation, self.inboxes[node.index], emissions, sent)
+
+    def _offer_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
+        """Send values along one edge that nobody watches, as far as there is room; return the messages left."""
+        sequence = self._sequence
+        messages = [Message(target.port, value, next(sequence), target.edge, lane) for value in values]
+        fitting = self.inboxes[target.node].offer_many(messages, size)
+        self.in_flight.add(fitting)
+        self.edges[target.edge].sent += fitting
+        return messages[fitting:]
+
+    async def _send_run(self, burden: Burden, target: Target, messages: Sequence[Message]) -> None:
+        inbox = self.inboxes[target.node]
+        edge = self.edges[target.edge]
+        for message in messages:
+            self.in_flight.add(1)
+            edge.sent += 1
+            if not inbox.offer(message):
+                await self._send_to_full(target.node, inbox, message, burden)
+            burden.sent += 1
+
+    def _offer_several(
+        self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, start: int = 0
+    ) -> int:
+        """Send values along several edges, or watched ones; return how many from ``start`` on have left.
+
+        A value leaves by all its edges at once or stays, so none waits at one edge after it has left by another.
+        """
+        targets = node.routes[port]
+        inboxes = [self.inboxes[target.node] for target in targets]
+        if len(inboxes) > 1 and len(set(inboxes)) < len(inboxes):
+            return 0  # two edges lead to one inbox: what one of them takes the other one lacks
+        gone = 0
+        if len(values) - start >= _WORTH_TOGETHER and not self.flow_observers:
+            gone = self._offer_together(targets, inboxes, values, start, lane)
+        for value in values[start + gone :] if start or gone else values:
+            size = len(value)
+            for inbox in inboxes:
+                if not inbox.has_room(1, size):
+                    return gone
+            self._deliver(node, port, value, lane)
+            gone += 1
+        return gone
+
+    def _offer_together(
+        self, targets: Sequence[Target], inboxes: Sequence[Inbox], values: Sequence[bytes], start: int, lane: int
+    ) -> int:
+        most = min([len(values) - start, *[inbox.room_messages for inbox in inboxes]])
+        if most < _WORTH_TOGETHER:
+            return 0
+        together = values if most == len(values) else values[start : start + most]
+        size = sum([len(value) for value in together])
+        if not all(inbox.has_room(most, size) for inbox in inboxes):
+            return 0
+        for target in targets:
+            self._offer_run(target, together, lane, size)
+        return most
+
+    def _deliver(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
+        """Send one value along edges that all have room for it."""
+        targets = node.routes[port]
+        if self.flow_observers and not targets:
+            for observer in self.flow_observers:
+                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
+        for target in targets:
+            message = Message(target.port, value, next(self._sequence), target.edge, lane)
+            if self.flow_observers:
+                self.report_hop(node, port, target, message)
+            self.in_flight.add(1)
+            self.edges[target.edge].sent += 1
+            self.inboxes[target.node].offer(message)
+
+    async def _send_each(
+        self, burden: Burden, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, at: int
+    ) -> None:
+        while at < len(values):
+            await self._send_one(node, port, values[at], lane, burden)
+            gone = 1 + self._offer_several(node, port, values, lane, at + 1)
+            burden.sent += gone
+            at += gone
+
+    async def _send_one(self, node: CompiledNode, port: int, value: bytes, lane: int, burden: Burden) -> None:
+        targets = node.routes[port]
+        if self.flow_observers and not targets:
+            for observer in self.flow_observers:
+                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
+        for target in targets:
+            message = Message(target.port, value, next(self._sequence), target.edge, lane)
+            if self.flow_observers:
+                self.report_hop(node, port, target, message)
+            self.in_flight.add(1)
+            self.edges[target.edge].sent += 1
+            inbox = self.inboxes[target.node]
+            if not inbox.offer(message):
+                await self._send_to_full(target.node, inbox, message, burden)
+
+    async def _send_to_full(self, node_index: int, inbox: Inbox, message: Message, burden: Burden) -> None:
+        self.counters.backpressure_events += 1
+        if inbox.overflow in ("drop-oldest", "drop-newest"):
+            self.drop(node_index, message)
+            return
+        edge = self.edges[message.edge]
+        edge.begin_wait(trio.current_time())
+        try:
+            await burden.put(inbox, message)
+        except MemoryBoundError:
+            self.in_flight.finish(1)
+            edge.sent -= 1
+            raise
+        finally:
+            edge.end_wait(trio.current_time())
+
+    @contextmanager
+    def carrying(self, message: Message) -> Iterator[None]:
+        """Charge a large message for as long as a worker works on it."""
+        size = len(message.value)
+        if self.account is None or size <= LIGHT_BYTES:
+            yield
+            return
+        self.account.note(size, "requests")
+        try:
+            yield
+        finally:
+            self.account.release(size, "requests")
+
+    def drop(self, node_index: int, message: Message) -> None:
+        """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""
+        dropped = self.inboxes[node_index].put_dropping(message)
+        for lost in dropped:
+            edge = self.edges[lost.edge]
+            edge.dropped += 1
+            edge.take(1)
+        if dropped:
+            for observer in self._observers:
+                observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
+            self.in_flight.finish(len(dropped))
+
+    def note_taken(self, batch: Sequence[Message]) -> None:
+        """Count messages that a node has just taken from its inbox, by the edges that they came along.
+
+        No other edge is looked at: a node may have thousands, and the queue of one only grows until its own next
+        message is taken, so its peak is seen then.
+        """
+        edges = self.edges
+        if len(batch) == 1:
+            edges[batch[0].edge].take(1)
+            return
+        came_along = [message.edge for message in batch]
+        if came_along.count(came_along[0]) == len(came_along):  # as in most batches
+            edges[came_along[0]].take(len(came_along))
+            return
+        for index, number in Counter(came_along).items():
+            edges[index].take(number)
+
+    def log(self, node: CompiledNode, line: LogLine) -> None:
+        """Keep a handler's log line for inspection, and report it."""
+        line = bounded(line)
+        self.log_book.add(self._timestamp(), node.id, line)
+        for observer in self._observers:
+            observer.logged(self.execution_id, node.id, line)
+
+    def report_failure(self, node: CompiledNode, error: HandlerError) -> None:
+        """Report an invocation that ended in an error."""
+        for observer in self._observers:
+            observer.invocation_failed(self.execution_id, node.id, error)
+
+    def report_call(
+        self, node: CompiledNode, batch: Sequence[Message], outcomes: Sequence[Outcome], began: float, ended: float
+    ) -> None:
+        """Report to those who hear of calls that a handler's has ended."""
+        call = HandlerCall(node.id, node.definition.component, batch, outcomes, began, ended)
+        for observer in self.call_observers:
+            observer.called(self.execution_id, call)
+
+    def report_invocations(self, node: CompiledNode, batch: Sequence[Message]) -> None:
+        """Report to those who watch that a handler is about to be called."""
+        for observer in self.flow_observers:
+            observer.invoked_together(node.id, node.inputs, batch)
+
+    def report_hop(self, node: CompiledNode, port: int, target: Target, message: Message) -> None:
+        """Report to those who watch that a value begins its way along an edge."""
+        target_node = self.graph.nodes[target.node]
+        for observer in self.flow_observers:
+            observer.sent(node.id, node.outputs[port], target_node.id, target_node.inputs[target.port], message)

@@ -1,0 +1,135 @@
+"""The snapshots of an execution, read off its instances in steps: it may have a thousand of them."""
+
+from collections.abc import Sequence
+
+import msgspec
+import trio
+
+from engine.compile.loaded_graph import LoadedGraph
+from engine.cooperative.slices import Steps, at_once, paced
+from engine.counters.counters import Sums, summarise
+from engine.execution.injector import Entrance
+from engine.execution.instance import Instance
+from engine.execution.shared import Circuit
+from engine.execution.statistics import measure
+from engine.wall_clock import WallClock
+from proto.execution import (
+    ExecutionMetrics,
+    ExecutionSnapshot,
+    InstanceSnapshot,
+    ListedExecution,
+    LogEntry,
+)
+from proto.statistics import ExecutionStatistics
+
+_BETWEEN_YIELDS = 25
+"""Instances that are read between two yields: a quarter of a millisecond where all of them have worked."""
+
+
+class Remains(msgspec.Struct, frozen=True):
+    """What an execution's instances have come to, read once when none of them will do anything any more."""
+
+    instances: tuple[InstanceSnapshot, ...]
+    metrics: ExecutionMetrics
+    sums: Sums
+    statistics: ExecutionStatistics
+
+
+def read_instances(instances: Sequence[Instance]) -> Steps[tuple[InstanceSnapshot, ...]]:
+    """A snapshot of each instance."""
+    read = []
+    for instance, is_due in paced(instances, _BETWEEN_YIELDS):
+        read.append(instance.snapshot())
+        if is_due:
+            yield
+    return tuple(read)
+
+
+def read_sums(instances: Sequence[Instance]) -> Steps[Sums]:
+    """What the instances have done together."""
+    sums = Sums()
+    now = trio.current_time()
+    for instance, is_due in paced(instances, _BETWEEN_YIELDS):
+        sums.add(instance.counters, now)
+        if is_due:
+            yield
+    return sums
+
+
+class ReadableExecution:
+    """What can be read of an execution, alive or ended; the rest of it is in ``engine.execution.execution``."""
+
+    id: str
+    graph: LoadedGraph
+    _circuit: Circuit
+    _instances: list[Instance]
+    _entrance: Entrance
+    _clock: WallClock
+    _remains: Remains | None
+
+    def head(self) -> ExecutionSnapshot:
+        """The execution at this moment; while it lives, without its instances and its metrics."""
+        raise NotImplementedError
+
+    def read_snapshot(self) -> Steps[ExecutionSnapshot]:
+        """The execution at this moment; its counters may go on while they are read."""
+        return self._read(self.head(), with_instances=True)
+
+    def read_metrics(self) -> Steps[ExecutionSnapshot]:
+        """The same without its instances."""
+        return self._read(self.head(), with_instances=False)
+
+    def _read(self, head: ExecutionSnapshot, *, with_instances: bool) -> Steps[ExecutionSnapshot]:
+        if self._remains is not None:
+            return head
+        instances: tuple[InstanceSnapshot, ...] = ()
+        if with_instances:
+            instances = yield from read_instances(self._instances)
+        metrics = self._metrics_of((yield from read_sums(self._instances)))
+        return msgspec.structs.replace(head, instances=instances, metrics=metrics)
+
+    def _metrics_of(self, sums: Sums) -> ExecutionMetrics:
+        queued = sum(map(len, self._circuit.inboxes))
+        return summarise(sums, self._circuit.counters, queued=queued, epoch_ms=self._clock.milliseconds_at)
+
+    def read_listed(self) -> Steps[ListedExecution]:
+        """The same for a list."""
+        snapshot = yield from self.read_metrics()
+        return snapshot.listed(len(self.graph.nodes))
+
+    def snapshot(self) -> ExecutionSnapshot:
+        """The execution at this moment, read at once."""
+        return at_once(self.read_snapshot())
+
+    def read_statistics(self) -> Steps[ExecutionStatistics]:
+        """Where its messages are at this moment, and what holds them up."""
+        state = self.head().state
+        if self._remains is not None:
+            return msgspec.structs.replace(self._remains.statistics, state=state)
+        return (yield from measure(self.id, state, self._circuit, self._instances, self._entrance.held))
+
+    def statistics(self) -> ExecutionStatistics:
+        """The same, read at once."""
+        return at_once(self.read_statistics())
+
+    def read_remains(self) -> Steps[Remains]:
+        """What is left of the instances when nothing runs any more, before an end is shown."""
+        instances = yield from read_instances(self._instances)
+        sums = yield from read_sums(self._instances)
+        statistics = yield from self.read_statistics()
+        return Remains(instances, self._metrics_of(sums), sums, statistics)
+
+    @property
+    def messages_processed(self) -> int:
+        """Messages whose invocation has ended."""
+        return self._circuit.counters.processed
+
+    @property
+    def sums(self) -> Sums:
+        """What its instances have done together; of an execution that has ended."""
+        assert self._remains is not None  # noqa: S101 - whoever closes the books waits for the end
+        return self._remains.sums
+
+    def logs(self) -> list[LogEntry]:
+        """The latest log lines of its handlers, oldest first."""
+        return self._circuit.log_book.entries()

@@ -1,0 +1,1 @@
+"""JSON Schemas of ports: what they cost, how they are compiled, and values held against them."""

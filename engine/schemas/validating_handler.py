@@ -1,0 +1,183 @@
+"""The handler that stands before another one and holds what goes in and out against the schemas of its ports."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+import trio
+
+from engine.contracts.handler import Handler, HandlerError, Message, Outcome
+from engine.schemas.port_schemas import PortSchema, PortSchemas
+from engine.schemas.tasks import EXPLAIN, JUDGE, Complaint, Judgement
+from proto import codec
+from workers.errors import PoolBusyError, WorkerError
+from workers.pool import Pool
+
+JUDGE_SECONDS = 5.0
+"""Wall time of checking one value in a worker."""
+
+EXPLAIN_SECONDS = 1.0
+"""Wall time of finding out what does not fit. It is a courtesy: without it, the value does not fit either."""
+
+TURN_SECONDS = 0.003
+"""How long the values of one batch keep the event loop, before the others have their turn."""
+
+
+class ValidatingHandler(Handler):
+    """Stands before another handler, and lets through what fits the schemas.
+
+    A message that does not fit is an error of its invocation, and the handler never sees it; an invocation one
+    of whose emissions does not fit is an error as a whole.
+
+    Args:
+        inner: the handler.
+        schemas: of its ports.
+        inputs: names of its input ports.
+        outputs: names of its output ports.
+        workers: where values are checked that take long; without them, such are errors.
+        owner: whose turn with the workers it takes.
+        between_turns: awaited where a batch takes long.
+    """
+
+    def __init__(
+        self,
+        inner: Handler,
+        schemas: PortSchemas,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        *,
+        workers: Pool | None = None,
+        owner: str = "",
+        between_turns: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+    ) -> None:
+        self.batch_messages = inner.batch_messages
+        self.holds_in_flight = inner.holds_in_flight
+        self.is_source = inner.is_source
+        self.keeps = inner.keeps
+        self._inner = inner
+        self._schemas = schemas
+        self._inputs = inputs
+        self._outputs = outputs
+        self._workers = workers
+        self._owner = owner
+        self._between_turns = between_turns
+        self._turn_began = 0.0
+
+    async def initialize(self) -> Outcome:
+        self._turn_began = time.perf_counter()
+        return await self.vet(await self._inner.initialize())
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        self._turn_began = time.perf_counter()
+        schemas = self._schemas.inputs
+        refusals = [
+            None
+            if (schema := schemas[message.port]) is None or self._fits_at_once(schema, message.value)
+            else await self._mismatch(schema, message.value, self._inputs[message.port])
+            for message in batch
+        ]
+        admitted = [message for message, refusal in zip(batch, refusals, strict=True) if refusal is None]
+        outcomes = iter(await self._inner.process(admitted) if admitted else ())
+        self._turn_began = time.perf_counter()
+        vetted = []
+        for refusal in refusals:
+            outcome = next(outcomes, None) if refusal is None else Outcome(error=refusal)
+            if outcome is None:  # the rest is to be handed over again
+                break
+            vetted.append(await self.vet(outcome) if refusal is None else outcome)
+        return vetted
+
+    async def cleanup(self) -> Outcome:
+        return await self._inner.cleanup()
+
+    def due(self) -> float | None:
+        return self._inner.due()
+
+    def release(self, now: float) -> Outcome:
+        return self._inner.release(now)
+
+    def flush(self) -> Outcome:
+        return self._inner.flush()
+
+    def state(self) -> Mapping[str, bytes]:
+        return self._inner.state()
+
+    def is_full(self) -> bool:
+        return self._inner.is_full()
+
+    def held_bytes(self) -> int:
+        return self._inner.held_bytes()
+
+    async def vet(self, outcome: Outcome) -> Outcome:
+        """The outcome, or the error of the first emission that does not fit."""
+        if outcome.error is None:
+            for port, value in outcome.emissions:
+                schema = self._schemas.outputs[port]
+                if schema is None or self._fits_at_once(schema, value):
+                    continue
+                error = await self._mismatch(schema, value, self._outputs[port])
+                if error is not None:
+                    return Outcome(logs=outcome.logs, error=error)
+        return outcome
+
+    def _fits_at_once(self, schema: PortSchema, text: bytes) -> bool:
+        """Whether a small value fits, where the turn is not over: the way of most, without any await."""
+        if len(text) > schema.quick_bytes or time.perf_counter() - self._turn_began > TURN_SECONDS:
+            return False
+        try:
+            return schema.validator.is_valid(codec.decode(text))
+        except codec.MalformedJsonError:
+            return False
+
+    async def _mismatch(self, schema: PortSchema, text: bytes, port: str) -> HandlerError | None:
+        """What speaks against a value at a port."""
+        if not schema.is_for_here(text):
+            return await self._mismatch_aside(schema, text, port)
+        if time.perf_counter() - self._turn_began > TURN_SECONDS:
+            await trio.lowlevel.checkpoint()
+            await self._between_turns()
+            self._turn_began = time.perf_counter()
+        try:
+            value = codec.decode(text)
+        except codec.MalformedJsonError as error:  # such as 1e999, which other nodes let pass: nobody else's fault
+            return _unreadable(port, str(error))
+        if schema.validator.is_valid(value):
+            return None
+        return _misfit(port, schema.explain_here(text, value) or await self._complaint_aside(schema, text))
+
+    async def _mismatch_aside(self, schema: PortSchema, text: bytes, port: str) -> HandlerError | None:
+        if self._workers is None:
+            return _costly(port, "it takes too long to be checked at once")
+        try:
+            answer = await self._workers.run(self._owner, JUDGE, schema.request(text), seconds=JUDGE_SECONDS)
+        except PoolBusyError as error:
+            return HandlerError("WorkersBusy", f"The value at port {port} was not checked: {error}")
+        except WorkerError as error:
+            return _costly(port, str(error))
+        judgement = msgspec.json.decode(answer, type=Judgement)
+        if judgement.malformed:
+            return _unreadable(port, judgement.malformed)
+        return None if judgement.fits else _misfit(port, await self._complaint_aside(schema, text))
+
+    async def _complaint_aside(self, schema: PortSchema, text: bytes) -> Complaint | None:
+        """What does not fit first; None where nobody could tell in time."""
+        if self._workers is None:
+            return None
+        try:
+            answer = await self._workers.run(self._owner, EXPLAIN, schema.request(text), seconds=EXPLAIN_SECONDS)
+        except WorkerError:
+            return None
+        return msgspec.json.decode(answer, type=Complaint | None)
+
+
+def _misfit(port: str, complaint: Complaint | None) -> HandlerError:
+    why = f": {complaint.text} {complaint.place}".rstrip() if complaint else "; to say where takes too long"
+    return HandlerError("SchemaMismatch", f"The value at port {port} does not fit its schema{why}")
+
+
+def _unreadable(port: str, why: str) -> HandlerError:
+    return HandlerError("MalformedJson", f"The value at port {port} cannot be checked: {why}")
+
+
+def _costly(port: str, why: str) -> HandlerError:
+    return HandlerError("SchemaTooCostly", f"The value at port {port} was not checked against its schema: {why}")

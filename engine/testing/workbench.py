@@ -1,0 +1,181 @@
+"""One component alone, without a graph: for its author's tests, and for anybody who wants to see what it does.
+
+    async with open_workbench() as workbench:
+        await workbench.register(definition)
+        async with workbench.open("custom.math.square") as unit:
+            reply = await unit.send("in", 12)
+            assert reply.emissions == {"out": [144]}
+
+The component runs as it would in a graph: built-in or sandboxed, with its defaults filled in, its ports validated
+where it asks for it. Time is Trio's; under a mock clock, a delay takes none.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import trio
+
+from engine.builtin.io_http_request import open_client
+from engine.components import config as configuration
+from engine.components.registry import Registry
+from engine.components.sandboxed import open_sandboxes
+from engine.components.source import FetchSource, no_source
+from engine.contracts.component import Component, input_names, outputs_of
+from engine.contracts.handler import Handler, HandlerError, InstanceContext, Message, Outcome
+from engine.errors import InvalidGraphError
+from engine.limits import EngineLimits
+from engine.schemas.port_schemas import compile_schemas
+from engine.schemas.validating_handler import ValidatingHandler
+from proto import codec
+from workers.pool import Pool, open_pool
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What one invocation did.
+
+    Attributes:
+        emissions: decoded values by output port, in order; ports without emissions are absent.
+        logs: (level, message) of each line.
+        error: why it failed, or nothing; then there are no emissions.
+    """
+
+    emissions: Mapping[str, Sequence[Any]]
+    logs: Sequence[tuple[str, str]] = ()
+    error: HandlerError | None = None
+
+
+class Unit:
+    """One instance of a component on the workbench."""
+
+    def __init__(self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        self._handler = handler
+        self._inputs = list(inputs)
+        self._outputs = outputs
+
+    async def initialize(self) -> Reply:
+        """Call the handler's ``initialize``; called by :meth:`Workbench.open`."""
+        return self._reply(await self._handler.initialize())
+
+    async def send(self, port: str, value: Any) -> Reply:
+        """Invoke the handler with one value, as built-in types or as JSON text (``bytes``).
+
+        Raises:
+            ValueError: the component has no such input port.
+        """
+        if port not in self._inputs:
+            raise ValueError(f"No input port {port}; there are {', '.join(self._inputs) or 'none'}")
+        text = value if isinstance(value, bytes) else codec.encode(value)
+        (outcome,) = await self._handler.process([Message(self._inputs.index(port), text)])
+        return self._reply(outcome)
+
+    async def wait_released(self) -> Reply:
+        """Wait until what the handler holds back is due, and give it out; at once where nothing waits for time."""
+        due = self._handler.due()
+        if due is None:
+            return Reply({})
+        await trio.sleep_until(due)
+        return self._reply(await self._handler.vet(self._handler.release(trio.current_time())))
+
+    def flush(self) -> Reply:
+        """Tell the handler that no further message will come."""
+        return self._reply(self._handler.flush())
+
+    def state(self) -> dict[str, Any]:
+        """What the instance keeps between invocations, decoded."""
+        return {key: codec.decode(text, len(text)) for key, text in self._handler.state().items()}
+
+    async def cleanup(self) -> Reply:
+        """Call the handler's ``cleanup``; called at the end of :meth:`Workbench.open`."""
+        return self._reply(await self._handler.cleanup())
+
+    def _reply(self, outcome: Outcome) -> Reply:
+        emissions: dict[str, list[Any]] = {}
+        if outcome.error is None:
+            for port, text in outcome.emissions:
+                emissions.setdefault(self._outputs[port], []).append(codec.decode(text, len(text)))
+        return Reply(emissions, [(line.level, line.message) for line in outcome.logs], outcome.error)
+
+
+class Workbench:
+    """Opens units. Made by :func:`open_workbench`."""
+
+    def __init__(self, registry: Registry, workers: Pool) -> None:
+        self._registry = registry
+        self._workers = workers
+
+    async def register(self, document: Any) -> str:
+        """Register a component given as a decoded JSON document; return its id.
+
+        Raises:
+            InvalidComponentError: carries every problem.
+            ComponentExistsError: its id is taken.
+        """
+        return (await self._registry.register(document)).id
+
+    @asynccontextmanager
+    async def open(self, component_id: str, config: Mapping[str, Any] | None = None) -> AsyncIterator[Unit]:
+        """An initialised instance of a known component; cleaned up at the end of the block.
+
+        Args:
+            component_id: built in, or registered before.
+            config: as a graph's node would give it.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id.
+            InvalidGraphError: the configuration is wrong; carries every problem.
+            RuntimeError: ``initialize`` failed.
+        """
+        self._registry.definition(component_id)  # raises for an unknown one
+        component = self._registry.of("")[component_id]
+        unit = self._make(component, await self._complete(component, config or {}))
+        try:
+            started = await unit.initialize()
+            if started.error is not None:
+                raise RuntimeError(f"initialize failed: {started.error.name}: {started.error.message}")
+            yield unit
+        finally:
+            await unit.cleanup()
+
+    async def _complete(self, component: Component, config: Mapping[str, Any]) -> dict[str, Any]:
+        fields = component.definition.config
+        complete = configuration.complete(config, fields)
+        problems = configuration.check(config, fields) or list(await component.check(complete))
+        if problems:
+            raise InvalidGraphError(problems)
+        return complete
+
+    def _make(self, component: Component, config: Mapping[str, Any]) -> Unit:
+        definition = component.definition
+        inputs, outputs = input_names(definition), outputs_of(component, config)
+        context = InstanceContext(
+            execution_id="workbench",
+            node_id=definition.id,
+            instance_id=str(uuid4()),
+            config=config,
+            inputs=inputs,
+            outputs=outputs,
+            seed=0,
+            between_slices=trio.lowlevel.checkpoint,
+        )
+        handler = component.create(context)
+        if definition.validate:
+            schemas = compile_schemas(definition, outputs)
+            handler = ValidatingHandler(handler, schemas, inputs, outputs, workers=self._workers)
+        return Unit(handler, inputs, outputs)
+
+
+@asynccontextmanager
+async def open_workbench(
+    *,
+    limits: EngineLimits | None = None,
+    cache_folder: Path | None = None,
+    fetch_source: FetchSource = no_source,
+) -> AsyncIterator[Workbench]:
+    """A workbench with all built-in components; everything on it is gone at the end of the block."""
+    async with open_pool() as workers, open_sandboxes(cache_folder) as host:
+        limits = limits or EngineLimits()
+        yield Workbench(Registry(host, limits, open_client, fetch_source, workers=workers), workers)

@@ -1,0 +1,70 @@
+"""Who may come in over HTTP, and for whom he acts: the same questions, whichever way a request is answered."""
+
+from collections.abc import Mapping
+from contextvars import Token
+from typing import Any
+
+from service.auth.authenticator import METRICS, Authenticator, access_to, credentials_of, named_org
+from service.auth.caller import ANONYMOUS, EVERYBODY, PRESENT, Caller
+from service.auth.loopback import check_caller
+from service.readiness import Readiness
+from service.settings.table import Settings
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Callers:
+    """The door.
+
+    Args:
+        settings: who is served.
+        readiness: whether the service takes work.
+        authenticator: recognises callers; None where nobody is asked who he is.
+    """
+
+    def __init__(self, settings: Settings, readiness: Readiness, authenticator: Authenticator | None) -> None:
+        self._settings = settings
+        self._readiness = readiness
+        self._authenticator = authenticator
+
+    def check_origin(self, headers: Any) -> None:
+        """Refuse what comes from elsewhere, where only this machine is served; ``headers`` have ``get(name)``.
+
+        Raises:
+            ForeignCallerError: it does.
+        """
+        if self._settings.loopback_only:
+            check_caller(headers, self._settings.cors_origins)
+
+    async def admit(
+        self, headers: Any, cookies: Mapping[str, str], *, scheme: str, method: str, rule: str | None
+    ) -> Token[Caller]:
+        """Let the present task act for the caller of a request; what is returned ends that.
+
+        Args:
+            headers: with ``getlist(name)``.
+            cookies: by name.
+            scheme: http or https.
+            method: of the request.
+            rule: the pattern of its route; None where there is no such route, which is all that anybody hears.
+
+        Raises:
+            StoppingError: he wants work to be done, and none is taken any more.
+            RefusalError: he is not recognised, or may not act for the organisation that he names.
+        """
+        if method not in _READING:
+            self._readiness.check()
+        return PRESENT.set(await self._recognise(headers, cookies, scheme, method, rule))
+
+    async def _recognise(
+        self, headers: Any, cookies: Mapping[str, str], scheme: str, method: str, rule: str | None
+    ) -> Caller:
+        if self._authenticator is None:
+            return EVERYBODY
+        if rule is None:
+            return ANONYMOUS
+        access = access_to(rule, method)
+        if access == "open" or (rule == METRICS and self._settings.metrics_access == "open"):
+            return ANONYMOUS
+        credentials = credentials_of(headers, cookies, scheme, self._settings.cors_origins)
+        return await self._authenticator.caller(access, credentials, named_org(headers))

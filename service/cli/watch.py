@@ -1,0 +1,105 @@
+"""``symbia-runtime watch``: a running execution, live, in the terminal."""
+
+import sys
+from collections.abc import Callable
+
+import click
+import trio
+from rich.console import Console
+from rich.live import Live
+
+from proto.execution import ExecutionState
+from service.cli.live_client import LiveClient, LiveClientError, open_live_client
+from service.cli.watch_table import WatchView, tell
+
+COMPLETED, FAILED, UNWATCHED, CANCELLED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses: how the execution ended, or that nobody could say."""
+
+EVENTS = ("metrics:update", "statistics:update", "component:failed")
+REDRAW_PER_SECOND = 8
+
+
+@click.command(name="watch")
+@click.argument("execution")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:5006",
+    show_default=True,
+    envvar="SYMBIA_URL",
+    help="Where the service is; or SYMBIA_URL.",
+)
+@click.option("--token", envvar="SYMBIA_TOKEN", help="A bearer token; better in SYMBIA_TOKEN, which nobody sees.")
+@click.option("--api-key", envvar="SYMBIA_API_KEY", help="An API key; likewise SYMBIA_API_KEY.")
+@click.option("--org", envvar="SYMBIA_ORG_ID", help="The organisation to act for; or SYMBIA_ORG_ID.")
+def command(execution: str, url: str, token: str | None, api_key: str | None, org: str | None) -> None:
+    """Watch EXECUTION, an id, until it ends: its nodes, rates, queues and errors.
+
+    Where the output is no terminal, what happens is told in lines.
+
+    The exit status is 0 when it completed, 1 when it failed, 3 when it was cancelled, and 2 when it could not be
+    watched to its end.
+    """
+    named = {"X-API-Key": api_key, "X-Org-Id": org, "Authorization": f"Bearer {token}" if token else None}
+    headers = [(name, value) for name, value in named.items() if value]
+    console = Console()
+    try:
+        status = trio.run(_watch, execution, url, headers, console)
+    except LiveClientError as error:
+        click.echo(f"Error: {error}", err=True)
+        status = UNWATCHED
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], console: Console) -> int:
+    """Watch to the end; the exit status.
+
+    Raises:
+        LiveClientError: it cannot be watched, or not any longer.
+    """
+    view = WatchView(execution_id)
+    async with open_live_client(url, headers) as client:
+        await client.send("execution:subscribe", {"executionId": execution_id, "events": EVENTS}, 1)
+        if console.is_terminal:
+            with Live(view, console=console, auto_refresh=False, vertical_overflow="crop") as live:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_redraw, live)
+                    status = await _follow(client, view, _say_nothing)
+                    nursery.cancel_scope.cancel()
+                live.refresh()
+            return status
+        return await _follow(client, view, lambda line: tell(console, line))
+
+
+def _say_nothing(line: str) -> None:
+    """The table shows it."""
+    del line
+
+
+async def _redraw(live: Live) -> None:
+    while True:
+        live.refresh()
+        await trio.sleep(1 / REDRAW_PER_SECOND)
+
+
+async def _follow(client: LiveClient, view: WatchView, say: Callable[[str], None]) -> int:
+    """Take events until the final one.
+
+    Raises:
+        LiveClientError: the execution is not there, or the service goes away.
+    """
+    told = ""
+    while not view.is_over:
+        message = await client.receive()
+        if message.ack is not None and isinstance(message.data, dict) and "error" in message.data:
+            raise LiveClientError(message.data["error"])
+        if message.event == "error" and isinstance(message.data, dict):
+            raise LiveClientError(str(message.data.get("message")))
+        for line in view.take(message.event, message.data):
+            if line != told:
+                say(line)
+            told = line
+    return {ExecutionState.COMPLETED: COMPLETED, ExecutionState.FAILED: FAILED}.get(
+        view.state or ExecutionState.CANCELLED, CANCELLED
+    )

@@ -1,0 +1,1 @@
+"""Documents from outside, JSON or YAML, decoded within bounds."""

@@ -1,0 +1,1 @@
+"""Pure rules of addresses, origins and where requests may go."""

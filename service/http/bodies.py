@@ -1,0 +1,198 @@
+"""What enters and leaves over HTTP: bodies become structs or documents, structs become JSON replies."""
+
+from typing import Any, TypeVar
+
+import msgspec
+import trio
+from quart import Response, request
+
+from engine.cooperative.json_checks import SLICE_BYTES, check_in_slices, check_items_in_slices, check_utf8
+from proto.codec import (
+    DECODED_ELEMENTS,
+    MalformedJsonError,
+    TooManyElementsError,
+    TooManyItemsError,
+    decode_raw_values,
+    encode,
+    shape_problem,
+)
+from proto.problem import Problem
+from service.documents.reading import MAX_YAML_BYTES, DocumentError, Format, decode_document_in_slices
+from service.problems import UnreadableBodyError, UnsupportedTypeError, answer_to
+
+T = TypeVar("T")
+
+LISTED_MESSAGES = 25_000
+"""Messages that one body lists: in 10 ms, whatever their values hold, for those stay text. For more there are
+streams."""
+
+_YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+
+def reply(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON reply. ``body`` is made of structs, builtins and ``msgspec.Raw``."""
+    response = json_response(encode(body), status)
+    if headers:
+        response.headers.update(headers)
+    return response
+
+
+def json_response(text: bytes, status: int = 200) -> Response:
+    """A reply whose JSON text is there already."""
+    return Response(text, status=status, content_type="application/json")
+
+
+def refusal(error: BaseException) -> Response:
+    """The JSON reply to an error."""
+    answer = answer_to(error)
+    return reply(answer.body, answer.status, answer.headers)
+
+
+def nothing() -> Response:
+    """The reply of a deed that has nothing to say: 204."""
+    return Response(b"", status=204)
+
+
+async def read_struct(shape: type[T], *, empty: T | None = None, max_elements: int | None = DECODED_ELEMENTS) -> T:
+    """The request's JSON body as a struct.
+
+    Args:
+        shape: of the body.
+        empty: what an empty body stands for, if it may be empty.
+        max_elements: as of ``decoded``.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type than JSON.
+        UnreadableBodyError: it is no JSON, of another shape, or holds more than it may.
+    """
+    if empty is not None and not _has_body():
+        return empty
+    body = await read_json()
+    if not body and empty is not None:
+        return empty
+    return await decoded(body, shape, max_elements=max_elements)
+
+
+async def read_json() -> bytes:
+    """The request's JSON body, as it came.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type than JSON.
+    """
+    if _format() != "json":  # before anything is read: a stream would never come to its end
+        raise UnsupportedTypeError(f"Content-Type {request.mimetype} is not taken here; send application/json")
+    return await _body()
+
+
+async def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
+    """The values in a JSON body: the items of an array, or the body itself; whether it is an array.
+
+    How deep they are nested is not looked at: the engine does.
+
+    Args:
+        body: as it came.
+        most: how many values may be in it.
+
+    Raises:
+        UnreadableBodyError: it is no JSON, or has too many values.
+    """
+    body = body.strip()
+    if not body.startswith(b"["):
+        await decoded(body, msgspec.Raw, max_elements=None)
+        return [msgspec.Raw(body)], False
+    values = await decoded(body, list[msgspec.Raw], max_items=LISTED_MESSAGES)
+    if len(values) > most:
+        raise UnreadableBodyError(f"The array has {len(values)} messages, and at most {most} are taken at once")
+    return values, True
+
+
+async def decoded(
+    body: bytes,
+    shape: type[T],
+    *,
+    max_elements: int | None = DECODED_ELEMENTS,
+    max_items: int | None = None,
+    place: str = "",
+) -> T:
+    """A JSON body as a struct. Others have their turn while a large one is looked at.
+
+    Args:
+        body: as it came.
+        shape: of the body.
+        max_elements: that it may hold; None where whatever is large in it is ``msgspec.Raw``, whose depth is
+            checked by the engine.
+        max_items: of a list whose values stay text, in the place of ``max_elements``: how many there may be.
+        place: where it stood in the request, for the paths of problems.
+
+    Raises:
+        UnreadableBodyError: it is no JSON, of another shape, or holds more than it may.
+    """
+    try:
+        await check_utf8(body)  # decoding skips over msgspec.Raw without a look at its encoding
+        if max_items is not None:
+            await check_items_in_slices(body, max_items)
+        elif max_elements is not None:
+            await check_in_slices(body, max_elements)
+        if len(body) > SLICE_BYTES:
+            await trio.lowlevel.checkpoint()
+        found = decode_raw_values(body, shape)
+    except msgspec.ValidationError as error:
+        problem = shape_problem(error, code="body.shape", path=place)
+        raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
+    except (TooManyElementsError, TooManyItemsError) as error:
+        message = f"{error}; send messages as a stream of JSON lines (application/x-ndjson), or one at a time"
+        raise UnreadableBodyError(message, [Problem("body.too_many_elements", place, message)]) from error
+    except (MalformedJsonError, UnicodeDecodeError) as error:
+        raise UnreadableBodyError(_malformed(body, error)) from error
+    if len(body) > SLICE_BYTES:
+        await trio.lowlevel.checkpoint()  # a large value has been skipped: up to 20 ms for 10 MB
+    return found
+
+
+async def read_document() -> Any:
+    """The request's body, JSON or YAML, as a value made of builtins.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type.
+        UnreadableBodyError: it cannot be read.
+    """
+    form = _format()
+    body = await _body()
+    try:
+        return await decode_document_in_slices(body, form)
+    except DocumentError as error:
+        raise UnreadableBodyError(_malformed(body, error)) from error
+
+
+def _at(message: str, path: str) -> str:
+    return f"{message} at {path}" if path else message
+
+
+def _malformed(body: bytes, error: Exception) -> str:
+    if not body:
+        return "The body is empty; send JSON"
+    return f"This is not UTF-8: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def _has_body() -> bool:
+    """Whether the request announces a body; without one its content type means nothing."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+async def _body() -> bytes:
+    return await request.get_data(cache=False, as_text=False, parse_form_data=False)
+
+
+def _format() -> Format:
+    """The format that the content type names; JSON when there is none."""
+    mimetype = request.mimetype
+    if mimetype in {"", "application/json"} or (
+        mimetype.startswith("application/") and mimetype.endswith("+json")
+    ):
+        return "json"
+    if mimetype in _YAML_TYPES:
+        return "yaml"
+    raise UnsupportedTypeError(
+        f"Content-Type {mimetype} is not taken; send application/json, or application/yaml for a graph "
+        f"of at most {MAX_YAML_BYTES} bytes"
+    )

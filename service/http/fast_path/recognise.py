@@ -1,0 +1,102 @@
+"""Which requests are answered at once, judged by their heads. Pure.
+
+The judgement errs on one side only: what is not sure to be plain is left to the framework. So no page of a browser
+(``Origin``, ``Cookie``), no stream, no encoded path and no query but a short ``wait`` is looked at here.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+from hypercorn.typing import HTTPScope
+
+from service.asgi.half_close import PATIENCE_SECONDS
+
+Kind = Literal["inject", "ingress", "health", "live", "ready"]
+
+RULES: dict[Kind, str] = {
+    "inject": "/api/executions/<execution_id>/inject",
+    "ingress": "/api/ingress/<path:graph_name>",
+}
+"""The patterns of the routes that have a name in them, as the framework has them."""
+
+MAX_WAIT_MS = int(PATIENCE_SECONDS * 1000)
+"""While a request is answered at once, nobody notices that its caller goes away; so long it would not be noticed
+in the ordinary way either."""
+
+_INJECT = re.compile(rb"/api/executions/([A-Za-z0-9_-]{1,100})/inject")
+_INGRESS = re.compile(rb"/api/ingress/([A-Za-z0-9_-][A-Za-z0-9_.-]{0,199})")
+_PROBES: dict[bytes, Kind] = {b"/health": "health", b"/health/live": "live", b"/health/ready": "ready"}
+_HEALTH = {prefix + path: kind for prefix in (b"", b"/api") for path, kind in _PROBES.items()}
+_WAIT = re.compile(rb"wait=([0-9]{1,4})")
+_UNUSUAL = frozenset({b"origin", b"cookie", b"transfer-encoding", b"content-encoding"})
+
+
+class PromptRequest(msgspec.Struct, frozen=True):
+    """A request that is answered at once.
+
+    Attributes:
+        kind: which.
+        rule: the pattern of its route.
+        name: of the execution or graph; empty where the route has none.
+        wait_ms: for which the caller asks; None where he does not say.
+    """
+
+    kind: Kind
+    rule: str
+    name: str = ""
+    wait_ms: int | None = None
+
+
+def recognise(scope: HTTPScope, max_body_bytes: int) -> PromptRequest | None:
+    """The request that a head announces, if it is one of these.
+
+    Args:
+        scope: of the request.
+        max_body_bytes: that a body may have.
+    """
+    method = scope["method"]
+    if method == "POST":
+        return _delivery(scope, max_body_bytes)
+    if method == "GET" and not scope["query_string"]:
+        kind = _HEALTH.get(scope["raw_path"])
+        if kind is not None and _body_bytes(scope) == 0:
+            return PromptRequest(kind, scope["path"])
+    return None
+
+
+def _delivery(scope: HTTPScope, max_body_bytes: int) -> PromptRequest | None:
+    kind: Kind = "inject"
+    place = _INJECT.fullmatch(scope["raw_path"])
+    if place is None:
+        kind, place = "ingress", _INGRESS.fullmatch(scope["raw_path"])
+    wait_ms = _wait_ms(scope["query_string"])
+    if place is None or wait_ms is None:
+        return None
+    length = _body_bytes(scope)
+    if length is None or length > max_body_bytes:
+        return None
+    return PromptRequest(kind, RULES[kind], place[1].decode(), None if wait_ms < 0 else wait_ms)
+
+
+def _wait_ms(query: bytes) -> int | None:
+    """The wait that a query asks for; -1 where there is no query, None where it asks for more than that."""
+    if not query:
+        return -1
+    wait = _WAIT.fullmatch(query)
+    return int(wait[1]) if wait is not None and int(wait[1]) <= MAX_WAIT_MS else None
+
+
+def _body_bytes(scope: HTTPScope) -> int | None:
+    """The length of the body; None where there is anything unusual about the request."""
+    length = 0
+    for name, value in scope["headers"]:
+        if name in _UNUSUAL:
+            return None
+        if name == b"content-length":
+            if not value.isdigit():
+                return None
+            length = int(value)
+        elif name == b"content-type" and value.partition(b";")[0].strip().lower() != b"application/json":
+            return None
+    return length

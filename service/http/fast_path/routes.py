@@ -1,0 +1,123 @@
+"""The layer that answers at once what can be answered at once, and lets the framework answer the rest."""
+
+from typing import Any, cast
+
+import msgspec
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+from engine.runtime import Runtime
+from proto.codec import encode
+from service.asgi.access_log import note_rule
+from service.asgi.request_tasks import WHOLE_BODY
+from service.auth.admission import Callers
+from service.auth.caller import PRESENT
+from service.auth.cors import Cors
+from service.http.fast_path.headers import Headers
+from service.http.fast_path.recognise import PromptRequest, recognise
+from service.http.routes.health import health_of, liveness_of, readiness_of
+from service.http.routes.ingress import delivered
+from service.http.routes.injection import Taken, injected, take_body
+from service.ingress.delivery import IngressDelivery
+from service.memory.request_memory import note_owner
+from service.problems import answer_to
+from service.readiness import Readiness
+
+NOT_KEPT = "no-cache, no-store, must-revalidate"
+"""``Cache-Control`` of what is true only at the moment."""
+
+_REQUEST = "symbia.prompt"
+_HEALTH = {"health": health_of, "live": liveness_of, "ready": readiness_of}
+
+
+class PromptRoutes:
+    """The routes whose requests are answered at once.
+
+    Args:
+        runtime: as the present caller may see it.
+        delivery: to graphs by their names, likewise.
+        readiness: whether the service takes work.
+        callers: who may come in.
+        cors: which pages may read the answers.
+        max_body_bytes: that a body may have.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        delivery: IngressDelivery,
+        readiness: Readiness,
+        callers: Callers,
+        cors: Cors,
+        *,
+        max_body_bytes: int,
+    ) -> None:
+        self._runtime = runtime
+        self._delivery = delivery
+        self._readiness = readiness
+        self._callers = callers
+        self._max_body_bytes = max_body_bytes
+        marks = [("Content-Type", "application/json"), *cors.marks(None, "/api/health", "GET")]
+        self._probe_headers = _encoded(marks)
+        self._headers = _encoded([*marks, ("Cache-Control", NOT_KEPT)])
+
+    def is_prompt(self, scope: HTTPScope) -> bool:
+        """Whether a request will be answered at once if it comes whole; notes in the scope what it is."""
+        found = recognise(scope, self._max_body_bytes)
+        cast("dict[str, Any]", scope)[_REQUEST] = found
+        return found is not None
+
+    def before(self, application: ASGIFramework) -> ASGIFramework:
+        """An application that answers these requests where they came whole; another one answers the rest."""
+
+        async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            noted = cast("dict[str, Any]", scope)
+            body = noted.get(WHOLE_BODY)
+            if body is None or scope["type"] != "http":
+                await application(scope, receive, send)
+            else:
+                await self._answer(scope, noted[_REQUEST], body, send)
+
+        return answer
+
+    async def _answer(self, scope: HTTPScope, request: PromptRequest, body: bytes, send: ASGISendCallable) -> None:
+        headers: list[tuple[bytes, bytes]] = []
+        try:
+            reply, status = await self._reply(scope, request, body)
+        except Exception as error:  # noqa: BLE001  the table of problems knows them all
+            refusal = answer_to(error)
+            reply, status = refusal.body, int(refusal.status)
+            headers = _encoded(list(refusal.headers.items()))
+        content = encode(reply)
+        headers += self._probe_headers if request.rule.startswith("/health") else self._headers
+        headers.append((b"content-length", str(len(content)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
+        await send({"type": "http.response.body", "body": content, "more_body": False})
+
+    async def _reply(self, scope: HTTPScope, request: PromptRequest, body: bytes) -> tuple[msgspec.Struct, int]:
+        """The body of the reply, and its status."""
+        headers = Headers(scope["headers"])
+        self._callers.check_origin(headers)
+        admitted = await self._callers.admit(
+            headers, {}, scheme=scope["scheme"], method=scope["method"], rule=request.rule
+        )
+        note_rule(scope, request.rule)
+        try:
+            note_owner(scope, PRESENT.get().owner)
+            if request.kind == "inject":
+                return await self._injected(request, body), 200
+            if request.kind == "ingress":
+                door = self._delivery.door(request.name)
+                return await delivered(self._delivery, door, body, request.wait_ms), 200
+            return _HEALTH[request.kind](self._readiness)
+        finally:
+            PRESENT.reset(admitted)  # the task is the connection's, and works for others after this one
+
+    async def _injected(self, request: PromptRequest, body: bytes) -> msgspec.Struct:
+        async def take() -> Taken:
+            return await take_body(self._runtime, request.name, body, is_final=False)
+
+        return await injected(self._runtime, request.name, take, request.wait_ms)
+
+
+def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers]

@@ -1,0 +1,136 @@
+"""What a route says of itself, beside its handler: the one source of the OpenAPI document and of the pages.
+
+    @routes.post("/<graph_id>/execute")
+    @operation("executeGraph", tag="graphs", summary="Start an execution", reply=Reply(201, StartedReply), ...)
+    async def execute(graph_id: str) -> Response: ...
+
+What every route of its kind may answer (a body that cannot be read, an id that does not exist) is not said here:
+``service.http.openapi.document`` adds it.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+Tag = Literal["graphs", "routines", "executions", "components", "service", "documentation"]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+JSON = "application/json"
+YAML = "application/yaml"
+NDJSON = "application/x-ndjson"
+
+_ATTRIBUTE = "operation"
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A query parameter: its name, what it does, and the JSON Schema of its value."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What a route reads.
+
+    Attributes:
+        shapes: one type, or several of which a body has exactly one.
+        examples: by a title for people.
+        required: whether it may not be left away.
+        yaml: whether YAML is read as well as JSON.
+        lines: the type of one line, where a stream of JSON lines is read as well.
+        nullable: fields of the first shape for which null says the same as leaving them away.
+    """
+
+    shapes: tuple[Any, ...]
+    examples: dict[str, Any] = {}
+    required: bool = True
+    yaml: bool = False
+    lines: Any = None
+    nullable: tuple[str, ...] = ()
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a route answers when all went well.
+
+    Attributes:
+        status: an HTTP status below 400.
+        shape: the type of its JSON body; None where there is no body, or none of JSON.
+        example: a body as it really comes, or nothing.
+        description: where the summary of the operation is not enough.
+        content_type: of the body.
+    """
+
+    status: int
+    shape: Any = None
+    example: Any = None
+    description: str = ""
+    content_type: str = JSON
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One route and method.
+
+    Attributes:
+        id: stable name for generated clients.
+        tag: the chapter that it belongs to.
+        summary: one line.
+        replies: what it answers when all went well; also a 503 with a body of its own.
+        description: what one line does not say.
+        body: what it reads, if it does.
+        query: its query parameters.
+        refusals: statuses of its own, with the reason; beside those of every route of its kind.
+        refusal_shapes: the types of their bodies, where they say more than others of their status.
+        is_public: whether nobody asks who calls.
+    """
+
+    id: str
+    tag: Tag
+    summary: str
+    replies: tuple[Reply, ...]
+    description: str = ""
+    body: Body | None = None
+    query: tuple[Query, ...] = ()
+    refusals: dict[int, str] = {}
+    refusal_shapes: dict[int, Any] = {}
+    is_public: bool = False
+
+
+def operation(
+    name: str,
+    *replies: Reply,
+    tag: Tag,
+    summary: str,
+    description: str = "",
+    body: Body | None = None,
+    query: tuple[Query, ...] = (),
+    refusals: dict[int, str] | None = None,
+    refusal_shapes: dict[int, Any] | None = None,
+    is_public: bool = False,
+) -> Callable[[Handler], Handler]:
+    """Say what a handler does; see :class:`Operation`."""
+    said = Operation(
+        id=name,
+        tag=tag,
+        summary=summary,
+        replies=replies,
+        description=description,
+        body=body,
+        query=query,
+        refusals=refusals or {},
+        refusal_shapes=refusal_shapes or {},
+        is_public=is_public,
+    )
+
+    def attach(handler: Handler) -> Handler:
+        setattr(handler, _ATTRIBUTE, said)
+        return handler
+
+    return attach
+
+
+def operation_of(handler: Callable[..., Any]) -> Operation | None:
+    """What a handler says of itself, if it does."""
+    said = getattr(handler, _ATTRIBUTE, None)
+    return said if isinstance(said, Operation) else None

@@ -1,0 +1,106 @@
+"""Pages of lists: ``limit``, ``offset`` and the filters of a query."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from quart import request
+
+from proto.execution import ExecutionState
+from proto.problem import Problem
+from service.http.operation import Query
+from service.problems import UnreadableBodyError
+
+T = TypeVar("T")
+
+MAX_LIMIT = 10_000
+"""Entries of one page: more than any list holds by default, and few enough for one reply."""
+
+MAX_OFFSET = 2**53 - 1
+"""The largest integer that every JSON reader knows; no list is as long."""
+
+PAGE = (
+    Query(
+        "limit",
+        "At most so many entries; all of them when absent. No page is longer than 4 MiB: the rest is on the next.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    ),
+    Query(
+        "offset",
+        "Leave out so many entries, the oldest first.",
+        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
+    ),
+)
+STATE = Query(
+    "state",
+    "Only executions in this state.",
+    {"type": "string", "enum": [state.value for state in ExecutionState]},
+)
+
+
+def page_bounds() -> tuple[int, int | None]:
+    """Offset and limit of the page that the request asks for; no limit where it names none.
+
+    Raises:
+        UnreadableBodyError: ``limit`` or ``offset`` is no whole number in its bounds.
+    """
+    offset = whole_number("offset", least=0, most=MAX_OFFSET) or 0
+    return offset, whole_number("limit", least=1, most=MAX_LIMIT)
+
+
+def page_of(entries: Sequence[T]) -> Sequence[T]:
+    """The page that the request asks for.
+
+    Raises:
+        UnreadableBodyError: ``limit`` or ``offset`` is no whole number in its bounds.
+    """
+    offset, limit = page_bounds()
+    return entries[offset:] if limit is None else entries[offset : offset + limit]
+
+
+def wanted_state() -> ExecutionState | None:
+    """The state that the request filters by, if it does.
+
+    Raises:
+        UnreadableBodyError: there is no such state.
+    """
+    text = request.args.get("state")
+    if text is None:
+        return None
+    try:
+        return ExecutionState(text)
+    except ValueError:
+        known = ", ".join(ExecutionState)
+        raise bad_query("state", f"one of {known}", text) from None
+
+
+def whole_number(name: str, *, least: int, most: int) -> int | None:
+    """A query parameter that is a whole number in its bounds; None when absent.
+
+    Raises:
+        UnreadableBodyError: it is something else.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return None
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_number or not least <= int(text) <= most:
+        raise bad_query(name, f"a whole number from {least} to {most}", text)
+    return int(text)
+
+
+def switch(name: str) -> bool:
+    """A query parameter that is true or false; false when absent.
+
+    Raises:
+        UnreadableBodyError: it is something else.
+    """
+    text = request.args.get(name, "false")
+    if text.lower() not in {"true", "false", "1", "0"}:
+        raise bad_query(name, "true or false", text)
+    return text.lower() in {"true", "1"}
+
+
+def bad_query(name: str, expected: str, text: str) -> UnreadableBodyError:
+    """The refusal of a query parameter."""
+    message = f"The query parameter {name} must be {expected}, got {text[:40]!r}"
+    return UnreadableBodyError(message, [Problem(code="query.invalid", path=name, message=message)])

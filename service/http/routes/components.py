@@ -1,0 +1,186 @@
+"""Routes of components: register, list, show, remove."""
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+from quart import Blueprint, Response
+
+from engine.contracts.lanes import emits_apocryphal, shown_lanes
+from engine.runtime import Runtime
+from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports
+from service.http.bodies import nothing, read_document, reply
+from service.http.operation import Body, Reply, operation
+from service.http.query import PAGE, page_of
+from service.http.sliced_replies import page_reply
+
+
+class ShownLane(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The lane of an output port (docs/lanes.md), and why, where that is to be said."""
+
+    lane: PortLane
+    note: str = ""
+
+
+class ShownConfigField(ConfigField, frozen=True, kw_only=True, omit_defaults=True):
+    """A key of a configuration; its type is always said, as the platform's clients read it."""
+
+    type: str
+
+
+class ShownComponent(msgspec.Struct, frozen=True):
+    """A component as it is listed.
+
+    ``inputs`` and ``outputs`` are names, as the platform's clients read them; ``ports`` says all of them.
+    ``lanes`` are those of the outputs; ``emitsApocryphal`` says that nothing it makes is ever canonical.
+    """
+
+    id: str
+    name: str
+    version: str
+    category: str
+    description: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    ports: Ports
+    config: dict[str, ShownConfigField]
+    lanes: dict[str, ShownLane]
+    emits_apocryphal: bool = msgspec.field(name="emitsApocryphal")
+    execution: dict[str, Any]
+
+
+class WrittenPorts(msgspec.Struct, frozen=True):
+    """The ports of a component as its author may write them: in full, or as bare names.
+
+    Attributes:
+        inputs: where values come in.
+        outputs: where values leave; ``error`` need not be listed.
+    """
+
+    inputs: tuple[Port | str, ...] = ()
+    outputs: tuple[Port | str, ...] = ()
+
+
+class WrittenComponent(ComponentDefinition, frozen=True, kw_only=True):
+    """A component as its author may write it."""
+
+    ports: WrittenPorts  # type: ignore[assignment]  # read by nobody: it says what the engine takes
+
+
+class ComponentList(msgspec.Struct, frozen=True):
+    """Components, the built-in ones first; ``count`` are on this page, ``total`` there are."""
+
+    components: list[ShownComponent]
+    count: int
+    total: int
+
+
+class RegisteredReply(msgspec.Struct, frozen=True):
+    """The id of a component that has been taken in."""
+
+    registered: str
+
+
+SQUARE = {
+    "id": "custom.math.square",
+    "name": "Square",
+    "version": "1.0.0",
+    "ports": {
+        "inputs": [{"name": "in", "schema": {"type": "number"}}],
+        "outputs": [{"name": "out", "schema": {"type": "number"}}],
+    },
+    "execution": {
+        "type": "javascript",
+        "entrypoint": "handler",
+        "source": "return { process: async (ctx, port, value) => ctx.emit('out', value * value) }",
+    },
+}
+
+
+def component_routes(runtime: Runtime) -> Blueprint:
+    """The routes under ``/api/components``."""
+    routes = Blueprint("components", __name__, url_prefix="/api/components")
+
+    @routes.post("")
+    @operation(
+        "registerComponent",
+        Reply(201, RegisteredReply, {"registered": "custom.math.square"}),
+        tag="components",
+        summary="Register a component",
+        description="Its code runs in the sandbox only. Source that cannot be compiled is refused with its line.",
+        body=Body((WrittenComponent,), {"squares numbers": SQUARE}, yaml=True),
+        refusals={409: "The id is taken, or there are as many components as there may be."},
+    )
+    async def register() -> Response:
+        definition = await runtime.register_component(await read_document())
+        return reply(RegisteredReply(definition.id), 201)
+
+    @routes.get("")
+    @operation(
+        "listComponents",
+        Reply(200, ComponentList),
+        tag="components",
+        summary="List all components",
+        description="Without their sources, which may be long.",
+        query=PAGE,
+        is_public=True,
+    )
+    async def list_all() -> Response:
+        components = runtime.components()
+        shown = (_shown(definition, with_source=False) for definition in page_of(components))
+        return await page_reply("components", shown, {"total": len(components)}, count_as="count")
+
+    @routes.get("/<component_id>")
+    @operation(
+        "getComponent",
+        Reply(200, ShownComponent),
+        tag="components",
+        summary="Show a component with its source",
+        is_public=True,
+    )
+    async def show(component_id: str) -> Response:
+        return reply(_shown(runtime.component(component_id), with_source=True))
+
+    @routes.delete("/<component_id>")
+    @operation(
+        "removeComponent",
+        Reply(204),
+        tag="components",
+        summary="Remove a registered component that no loaded graph uses",
+        refusals={409: "It is built in, or a loaded graph uses it."},
+    )
+    async def remove(component_id: str) -> Response:
+        runtime.unregister_component(component_id)
+        return nothing()
+
+    return routes
+
+
+def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownComponent:
+    """The component; its source only where a single one was asked for, because sources are long."""
+    code = definition.execution
+    execution = {"type": code.type, "entrypoint": code.entrypoint}
+    if with_source and code.source:
+        execution["source"] = code.source
+    if code.source_url:
+        execution["sourceUrl"] = code.source_url
+    if code.source_hash:
+        execution["sourceHash"] = code.source_hash
+    return ShownComponent(
+        id=definition.id,
+        name=definition.name,
+        version=definition.version,
+        category=definition.category,
+        description=definition.description,
+        inputs=_names(definition.ports.inputs),
+        outputs=_names(definition.ports.outputs),
+        ports=definition.ports,
+        config={key: ShownConfigField(**asdict(field)) for key, field in definition.config.items()},
+        lanes={name: ShownLane(lane, note) for name, (lane, note) in shown_lanes(definition).items()},
+        emits_apocryphal=emits_apocryphal(definition),
+        execution=execution,
+    )
+
+
+def _names(ports: tuple[Port, ...]) -> tuple[str, ...]:
+    return tuple(port.name for port in ports)

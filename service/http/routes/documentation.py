@@ -1,0 +1,127 @@
+"""Routes of the documentation, all of it made of the application's own routes, and its other names."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from quart import Blueprint, Quart, Response, redirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from proto.codec import encode
+from service.http.openapi.document import openapi_document
+from service.http.openapi.llms_txt import full_text, short_text
+from service.http.openapi.reference_page import reference_page
+from service.http.operation import Reply, operation
+
+ALIASES = {
+    "/": "/docs/llms.txt",
+    "/openapi.json": "/docs/openapi.json",
+    "/api/openapi.json": "/docs/openapi.json",
+    "/api/docs": "/docs/openapi.json",
+    "/api/docs/openapi.json": "/docs/openapi.json",
+    "/llms.txt": "/docs/llms.txt",
+    "/llm.txt": "/docs/llms.txt",
+    "/api/docs/llms.txt": "/docs/llms.txt",
+    "/llms-full.txt": "/docs/llms-full.txt",
+    "/api/docs/llms-full.txt": "/docs/llms-full.txt",
+}
+"""Where clients of the platform look, and where it is; answered with 302."""
+
+MARKDOWN = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+
+CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+"""The page fetches nothing from anywhere; its style and script stand in it."""
+
+
+class Publication:
+    """The documentation of one application, made when it is first asked for; by then all routes are registered."""
+
+    def __init__(self, app: Quart, *, authenticated: bool) -> None:
+        self._app = app
+        self._authenticated = authenticated
+
+    @cached_property
+    def openapi(self) -> bytes:
+        """The OpenAPI document as JSON."""
+        return encode(self._document)
+
+    @cached_property
+    def page(self) -> str:
+        """The page for people."""
+        return reference_page(self._document)
+
+    @cached_property
+    def llms(self) -> str:
+        """The short text for language models."""
+        return short_text(self._document)
+
+    @cached_property
+    def llms_full(self) -> str:
+        """The full one."""
+        return full_text(self._document)
+
+    @cached_property
+    def _document(self) -> dict[str, object]:
+        return openapi_document(self._app, authenticated=self._authenticated)
+
+
+def documentation_routes(publication: Publication) -> Blueprint:
+    """``/docs`` and what lies under it, and the redirects of ``ALIASES``."""
+    routes = Blueprint("documentation", __name__)
+
+    @routes.get("/docs/openapi.json")
+    @operation(
+        "getOpenapi",
+        Reply(200, dict),
+        tag="documentation",
+        summary="This document",
+        is_public=True,
+    )
+    async def openapi() -> Response:
+        return Response(publication.openapi, content_type="application/json")
+
+    @routes.get("/docs")
+    @operation(
+        "getReferencePage",
+        Reply(200, content_type=HTML),
+        Reply(200, dict, description="The page, or under `/api` the document."),
+        tag="documentation",
+        summary="The reference as a page for people",
+        is_public=True,
+    )
+    async def page() -> Response:
+        headers = {"Content-Security-Policy": CONTENT_POLICY}
+        return Response(publication.page, content_type=HTML, headers=headers)
+
+    @routes.get("/docs/llms.txt")
+    @operation(
+        "getLlmsText",
+        Reply(200, content_type=MARKDOWN),
+        tag="documentation",
+        summary="The reference in short, for language models",
+        is_public=True,
+    )
+    async def llms() -> Response:
+        return Response(publication.llms, content_type=MARKDOWN)
+
+    @routes.get("/docs/llms-full.txt")
+    @operation(
+        "getLlmsFullText",
+        Reply(200, content_type=MARKDOWN),
+        tag="documentation",
+        summary="The whole reference, for language models",
+        is_public=True,
+    )
+    async def llms_full() -> Response:
+        return Response(publication.llms_full, content_type=MARKDOWN)
+
+    for number, (alias, target) in enumerate(ALIASES.items()):
+        routes.add_url_rule(alias, f"alias_{number}", _redirect_to(target), methods=["GET"])
+    return routes
+
+
+def _redirect_to(target: str) -> Callable[[], AnyResponse]:
+    async def answer() -> AnyResponse:
+        return redirect(target, 302)
+
+    return answer  # type: ignore[return-value]  # Quart takes coroutine functions, which its types do not say here

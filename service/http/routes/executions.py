@@ -1,0 +1,192 @@
+"""Routes of executions: list, show, metrics, statistics, logs; pause, resume, complete, stop, forget."""
+
+import time
+from datetime import datetime
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from engine.runtime import Runtime
+from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
+from proto.statistics import ExecutionStatistics
+from service.http.bodies import nothing, reply
+from service.http.operation import Query, Reply, operation
+from service.http.query import PAGE, STATE, page_bounds, switch, wanted_state
+from service.http.sliced_replies import page_reply, sliced_reply
+from service.problems import MetricsDisabledError
+
+
+class ExecutionList(msgspec.Struct, frozen=True):
+    """Executions, oldest first; ``total`` counts all that fit the filters, on this page or not."""
+
+    executions: list[ListedExecution]
+    total: int
+
+
+class MetricsReply(ExecutionMetrics, frozen=True, kw_only=True, rename="camel"):
+    """The counters of an execution, with its state and the milliseconds that it has run."""
+
+    execution_id: str
+    state: ExecutionState
+    uptime_ms: int
+
+
+class LogList(msgspec.Struct, frozen=True, rename="camel"):
+    """The latest lines that the components of an execution logged, oldest first."""
+
+    execution_id: str
+    logs: list[LogEntry]
+    total: int
+
+
+class StateReply(msgspec.Struct, frozen=True, rename="camel"):
+    """The state of an execution after a command."""
+
+    execution_id: str
+    state: ExecutionState
+
+
+_ID = "9d2c6f0e-5a41-4a55-8f6b-0f4a2f7d1c11"
+_RUNNING = {"executionId": _ID, "state": "running"}
+_COMMAND = {409: "The command does not fit the state; the message names it."}
+
+
+def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
+    """The routes under ``/api/executions``, apart from the injection."""
+    routes = Blueprint("executions", __name__, url_prefix="/api/executions")
+
+    @routes.get("")
+    @operation(
+        "listExecutions",
+        Reply(200, ExecutionList),
+        tag="executions",
+        summary="List executions, those that have ended included",
+        query=(*PAGE, STATE, Query("graphId", "Only executions of this graph.", {"type": "string"})),
+    )
+    async def list_all() -> Response:
+        offset, limit = page_bounds()
+        page, total = await runtime.list_executions(
+            state=wanted_state(), graph_id=request.args.get("graphId"), offset=offset, limit=limit
+        )
+        return await page_reply("executions", page, {"total": total})
+
+    @routes.get("/<execution_id>")
+    @operation(
+        "getExecution",
+        Reply(200, ExecutionSnapshot),
+        tag="executions",
+        summary="Show an execution with its instances",
+    )
+    async def show(execution_id: str) -> Response:
+        return await sliced_reply(await runtime.read_execution(execution_id))
+
+    @routes.delete("/<execution_id>")
+    @operation(
+        "deleteExecution",
+        Reply(204),
+        tag="executions",
+        summary="Stop an execution, if it has not ended, and forget it",
+    )
+    async def forget(execution_id: str) -> Response:
+        await runtime.forget_execution(execution_id)
+        return nothing()
+
+    @routes.get("/<execution_id>/metrics")
+    @operation(
+        "getExecutionMetrics",
+        Reply(200, MetricsReply),
+        tag="executions",
+        summary="The counters of an execution, its state and its time",
+        description="404 also where the operator has switched metrics off.",
+    )
+    async def metrics(execution_id: str) -> Response:
+        if not metrics_enabled:
+            raise MetricsDisabledError("Metrics are switched off by ENABLE_METRICS=false")
+        execution = await runtime.read_metrics(execution_id)
+        counters = msgspec.structs.asdict(execution.metrics)
+        uptime_ms = _uptime_ms(execution)
+        return reply(
+            MetricsReply(**counters, execution_id=execution.id, state=execution.state, uptime_ms=uptime_ms)
+        )
+
+    @routes.get("/<execution_id>/statistics")
+    @operation(
+        "getExecutionStatistics",
+        Reply(200, ExecutionStatistics),
+        tag="executions",
+        summary="Where the messages of an execution are, and what holds them up",
+    )
+    async def statistics(execution_id: str) -> Response:
+        return await sliced_reply(await runtime.read_statistics(execution_id))
+
+    @routes.get("/<execution_id>/logs")
+    @operation(
+        "getExecutionLogs",
+        Reply(200, LogList),
+        tag="executions",
+        summary="The latest lines that its components logged",
+    )
+    async def logs(execution_id: str) -> Response:
+        entries = runtime.logs(execution_id)
+        return reply(LogList(execution_id, entries, len(entries)))
+
+    @routes.post("/<execution_id>/pause")
+    @operation(
+        "pauseExecution",
+        Reply(200, StateReply, {"executionId": _ID, "state": "paused"}),
+        tag="executions",
+        summary="Hold its messages; when this answers no handler runs",
+        refusals=_COMMAND,
+    )
+    async def pause(execution_id: str) -> Response:
+        return reply(_state(await runtime.pause(execution_id)))
+
+    @routes.post("/<execution_id>/resume")
+    @operation(
+        "resumeExecution",
+        Reply(200, StateReply, _RUNNING),
+        tag="executions",
+        summary="Let it go on, with what it holds first",
+        refusals=_COMMAND,
+    )
+    async def resume(execution_id: str) -> Response:
+        return reply(_state(await runtime.resume(execution_id)))
+
+    @routes.post("/<execution_id>/complete")
+    @operation(
+        "completeExecution",
+        Reply(200, StateReply, _RUNNING),
+        tag="executions",
+        summary="Say that no more input comes; it ends when it has drained",
+        refusals=_COMMAND,
+    )
+    async def complete(execution_id: str) -> Response:
+        return reply(_state(await runtime.complete(execution_id)))
+
+    @routes.post("/<execution_id>/stop")
+    @operation(
+        "stopExecution",
+        Reply(200, StateReply, {"executionId": _ID, "state": "cancelled"}),
+        tag="executions",
+        summary="End it at once, or after it has drained",
+        query=(Query("drain", "Whether to process first what it holds.", {"type": "boolean", "default": False}),),
+        refusals=_COMMAND,
+    )
+    async def stop(execution_id: str) -> Response:
+        return reply(_state(await runtime.stop(execution_id, drain=switch("drain"))))
+
+    return routes
+
+
+def _state(execution: ExecutionSnapshot) -> StateReply:
+    return StateReply(execution.id, execution.state)
+
+
+def _uptime_ms(execution: ExecutionSnapshot) -> int:
+    """Milliseconds since the execution began to run, up to its end; 0 before."""
+    if not execution.metrics.start_time:
+        return 0
+    end = time.time()
+    if execution.completed_at is not None:
+        end = datetime.fromisoformat(execution.completed_at).timestamp()
+    return max(0, round(end * 1000) - execution.metrics.start_time)

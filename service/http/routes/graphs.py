@@ -1,0 +1,266 @@
+"""Routes of graphs: load, list, show, unload, execute."""
+
+from typing import Annotated, Any
+
+import msgspec
+from quart import Blueprint, Response
+
+from engine.compile.loaded_graph import LoadedGraph
+from engine.routine.validation import is_routine
+from engine.runtime import Runtime
+from proto.execution import Completion, ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
+from proto.graph import Edge, GraphDefinition, Node, TopologySummary
+from proto.message import Injection
+from proto.routine import RoutineDefinition
+from service.http.bodies import LISTED_MESSAGES, decoded, nothing, read_document, read_struct, reply
+from service.http.operation import Body, Reply, operation
+from service.http.query import PAGE, page_of
+from service.http.routes.routines import GREETING, LoadedRoutineReply, load_routine
+from service.http.sliced_replies import page_reply, sliced_reply
+from service.problems import CompilationBody
+
+
+class LoadedReply(msgspec.Struct, frozen=True, rename="camel", tag_field="type", tag="graph"):
+    """Reply of ``POST /api/graphs``."""
+
+    id: str
+    name: str
+    version: str
+    node_count: int
+    edge_count: int
+    topology: TopologySummary
+    loaded_at: str
+
+
+class ListedGraph(msgspec.Struct, frozen=True, rename="camel"):
+    """One graph in the reply of ``GET /api/graphs``. ``role`` and ``ingress`` come from its metadata."""
+
+    id: str
+    name: str
+    version: str
+    description: str
+    node_count: int
+    edge_count: int
+    org_id: str | None
+    role: Any
+    ingress: Any
+    loaded_at: str
+
+
+class StartedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Reply of ``POST /api/graphs/<id>/execute``; ``error`` says why an execution failed to start."""
+
+    execution_id: str
+    graph_id: str
+    state: ExecutionState
+    started_at: str | None = None
+    error: ExecutionError | None = None
+
+
+class ExecuteBody(msgspec.Struct, frozen=True, rename="camel"):
+    """``ExecuteOptions`` as they are decoded; the inputs are decoded when they have been counted."""
+
+    completion: Completion | None = None
+    timeout_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    inputs: msgspec.Raw = msgspec.Raw()
+
+
+class GraphList(msgspec.Struct, frozen=True, rename="camel"):
+    """Loaded graphs, oldest first.
+
+    Attributes:
+        loaded_graphs: all of them, on this page or not.
+        active_executions: executions that have not ended.
+        total: as ``loadedGraphs``; the name that all lists have.
+        graphs: this page.
+    """
+
+    loaded_graphs: int
+    active_executions: int
+    total: int
+    graphs: list[ListedGraph]
+
+
+class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
+    """A graph as its author wrote it, with its topology."""
+
+    id: str
+    symbia: str
+    name: str
+    version: str
+    description: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    metadata: dict[str, Any]
+    bindings: dict[str, Any]
+    topology: TopologySummary
+    loaded_at: str
+
+
+QUICK_REFERENCE = {
+    "symbia": "1.0",
+    "name": "Simple Pipeline",
+    "version": "1.0.0",
+    "nodes": [
+        {"id": "input", "component": "symbia.core.passthrough"},
+        {"id": "double", "component": "symbia.core.map", "config": {"expression": "value * 2"}},
+        {"id": "output", "component": "symbia.core.logger"},
+    ],
+    "edges": [
+        {"id": "e1", "source": {"node": "input", "port": "out"}, "target": {"node": "double", "port": "in"}},
+        {"id": "e2", "source": {"node": "double", "port": "out"}, "target": {"node": "output", "port": "in"}},
+    ],
+}
+_LOADED = {
+    "type": "graph",
+    "id": "0b8d3ad4-6fb0-4f3c-a6d1-6a1e0a4c9a55",
+    "name": "Simple Pipeline",
+    "version": "1.0.0",
+    "nodeCount": 3,
+    "edgeCount": 2,
+    "topology": {
+        "sorted": ["input", "double", "output"],
+        "levels": [["input"], ["double"], ["output"]],
+        "inputNodes": ["input"],
+        "outputNodes": ["output"],
+    },
+    "loadedAt": "2026-03-01T09:30:00.000Z",
+}
+_STARTED = {
+    "executionId": "9d2c6f0e-5a41-4a55-8f6b-0f4a2f7d1c11",
+    "graphId": "0b8d3ad4-6fb0-4f3c-a6d1-6a1e0a4c9a55",
+    "state": "running",
+    "startedAt": "2026-03-01T09:30:01.000Z",
+}
+
+
+def graph_routes(runtime: Runtime) -> Blueprint:
+    """The routes under ``/api/graphs``."""
+    routes = Blueprint("graphs", __name__, url_prefix="/api/graphs")
+
+    @routes.post("")
+    @operation(
+        "loadGraph",
+        Reply(201, LoadedReply | LoadedRoutineReply, _LOADED),
+        tag="graphs",
+        summary="Load a graph",
+        description="A graph that is wrong is refused with every problem and its place, and nothing is stored. "
+        "A routine definition is taken, too: all its graphs are loaded, or none.",
+        body=Body(
+            (GraphDefinition, RoutineDefinition),
+            {"the Quick Reference": QUICK_REFERENCE, "a routine that greets": GREETING},
+            yaml=True,
+            nullable=("version", "description", "metadata", "bindings"),
+        ),
+        refusals={409: "There are as many graphs as there may be."},
+        refusal_shapes={400: CompilationBody},
+    )
+    async def load() -> Response:
+        document = await read_document()
+        if is_routine(document):
+            return reply(await load_routine(runtime, document), 201)
+        return reply(_loaded(await runtime.load_graph(document)), 201)
+
+    @routes.get("")
+    @operation("listGraphs", Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)
+    async def list_all() -> Response:
+        graphs = runtime.graphs()
+        counts = {
+            "loadedGraphs": len(graphs),
+            "activeExecutions": len(runtime.underway()),
+            "total": len(graphs),
+        }
+        return await page_reply("graphs", map(_listed, page_of(graphs)), counts)
+
+    @routes.get("/<graph_id>")
+    @operation(
+        "getGraph",
+        Reply(200, ShownGraph),
+        tag="graphs",
+        summary="Show a graph as it was written, with its topology",
+    )
+    async def show(graph_id: str) -> Response:
+        return await sliced_reply(_shown(runtime.graph(graph_id)))
+
+    @routes.delete("/<graph_id>")
+    @operation("unloadGraph", Reply(204), tag="graphs", summary="Unload a graph and stop its executions")
+    async def unload(graph_id: str) -> Response:
+        await runtime.unload_graph(graph_id)
+        return nothing()
+
+    @routes.post("/<graph_id>/execute")
+    @operation(
+        "executeGraph",
+        Reply(201, StartedReply, _STARTED),
+        tag="graphs",
+        summary="Start an execution of a graph",
+        description="The body may be left away; fields that it may hold beside these are ignored.",
+        body=Body(
+            (ExecuteOptions,),
+            {
+                "one message, and no more": {"inputs": [{"nodeId": "input", "port": "in", "value": 21}]},
+                "until it is stopped": {"completion": "manual", "timeoutMs": 0},
+            },
+            required=False,
+        ),
+        refusals={409: "As many executions are under way as may be.", 429: "Too much is injected at once."},
+    )
+    async def execute(graph_id: str) -> Response:
+        body = await read_struct(ExecuteBody, empty=ExecuteBody(), max_elements=None)
+        return reply(_started(await runtime.execute(graph_id, await _options(body))), 201)
+
+    return routes
+
+
+async def _options(body: ExecuteBody) -> ExecuteOptions:
+    inputs = None
+    if bytes(body.inputs) not in (b"", b"null"):
+        inputs = await decoded(
+            bytes(body.inputs), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="inputs"
+        )
+    return ExecuteOptions(body.completion, body.timeout_ms, inputs)
+
+
+def _loaded(graph: LoadedGraph) -> LoadedReply:
+    definition = graph.definition
+    return LoadedReply(
+        id=graph.id,
+        name=definition.name,
+        version=definition.version,
+        node_count=len(definition.nodes),
+        edge_count=len(definition.edges),
+        topology=graph.topology,
+        loaded_at=graph.loaded_at,
+    )
+
+
+def _listed(graph: LoadedGraph) -> ListedGraph:
+    definition = graph.definition
+    return ListedGraph(
+        id=graph.id,
+        name=definition.name,
+        version=definition.version,
+        description=definition.description,
+        node_count=len(definition.nodes),
+        edge_count=len(definition.edges),
+        org_id=graph.owner or None,
+        role=definition.metadata.get("role"),
+        ingress=definition.metadata.get("ingress"),
+        loaded_at=graph.loaded_at,
+    )
+
+
+def _shown(graph: LoadedGraph) -> ShownGraph:
+    definition = graph.definition
+    fields = {name: getattr(definition, name) for name in definition.__struct_fields__}
+    return ShownGraph(**fields, id=graph.id, topology=graph.topology, loaded_at=graph.loaded_at)
+
+
+def _started(execution: ExecutionSnapshot) -> StartedReply:
+    return StartedReply(
+        execution_id=execution.id,
+        graph_id=execution.graph_id,
+        state=execution.state,
+        started_at=execution.started_at,
+        error=execution.error,
+    )

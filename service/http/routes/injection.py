@@ -1,0 +1,273 @@
+"""The route that pushes messages into an execution: one, several, or a stream of lines."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+
+import msgspec
+import trio
+from quart import Blueprint, Response, request
+
+from engine.runtime import Runtime
+from proto.execution import ExecutionError, ExecutionState
+from proto.message import Injection, Lane
+from proto.problem import Problem
+from service.asgi.streamed_body import STREAMED_TYPES
+from service.http.bodies import LISTED_MESSAGES, decoded, read_json, reply
+from service.http.message_stream import Receipt, inject_stream, read_on, refusal_of_stream
+from service.http.operation import Body, Query, Reply, operation
+from service.http.query import switch, whole_number
+from service.ingress.flow_trace import FlowTrace, Output, Step
+from service.memory.request_memory import load_of
+from service.problems import UnreadableBodyError
+
+MAX_WAIT_MS = 60_000
+"""How long a caller may ask to wait: as long as common proxies keep a silent request."""
+
+
+class OneMessage(Injection, frozen=True, rename="camel"):
+    """One message for a node.
+
+    Attributes:
+        node_id: the node.
+        port: its input port.
+        value: any JSON value; it travels as the text that was sent.
+        lane: `apocryphal` where its sender does not vouch for it; what follows from it is so too.
+        final: whether no further input will come.
+    """
+
+    final: bool = False
+
+
+class SeveralMessages(msgspec.Struct, frozen=True):
+    """Several messages, taken in order.
+
+    Attributes:
+        messages: in the order in which they are to be processed.
+        final: whether no further input will come.
+    """
+
+    messages: tuple[Injection, ...]
+    final: bool = False
+
+
+class InjectBody(msgspec.Struct, frozen=True, rename="camel"):
+    """Either of the two, as it is decoded; the messages of several are decoded when they have been counted."""
+
+    node_id: str | msgspec.UnsetType = msgspec.UNSET
+    port: str | msgspec.UnsetType = msgspec.UNSET
+    value: msgspec.Raw = msgspec.Raw()
+    lane: Lane = "canonical"
+    messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    final: bool = False
+
+
+class InjectedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What became of an injection. The fields from ``state`` on come with ``?wait`` only.
+
+    Attributes:
+        success: true.
+        accepted: messages that were taken in.
+        execution_id: the execution.
+        queued: whether it is paused and holds some of them until it is resumed.
+        node_id: the node, where one message was sent.
+        port: its port, likewise.
+        state: the execution's state after the wait.
+        drained: whether everything was processed before the wait was over.
+        outputs: the last value of each port that no edge leaves, by ``node:port``.
+        trace: the values that were emitted, in order, the first 1,000 of them.
+        hops: values that travelled along edges.
+        error: why the execution failed, if it did.
+    """
+
+    success: bool
+    accepted: int
+    execution_id: str
+    queued: bool
+    node_id: str | None = None
+    port: str | None = None
+    state: ExecutionState | None = None
+    drained: bool | None = None
+    outputs: dict[str, Output] | None = None
+    trace: list[Step] | None = None
+    hops: int | None = None
+    error: ExecutionError | None = None
+
+
+INJECTED = {
+    "success": True,
+    "accepted": 1,
+    "executionId": "3f0c…",
+    "queued": False,
+    "nodeId": "input",
+    "port": "in",
+}
+_MESSAGE = {"nodeId": "input", "port": "in", "value": 21}
+
+
+def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
+    """``POST /api/executions/<id>/inject``."""
+    routes = Blueprint("injection", __name__, url_prefix="/api/executions")
+
+    @routes.post("/<execution_id>/inject")
+    @operation(
+        "injectMessages",
+        Reply(200, InjectedReply, INJECTED),
+        tag="executions",
+        summary="Push messages into an execution",
+        description=(
+            "One message, several, or a stream of JSON lines of any length, which is read only as fast as the "
+            "graph takes it. Of a stream that is refused, `accepted` says how many messages were taken in, and "
+            "`line` which line was refused. With `wait` the reply comes when everything has been processed, or "
+            "when the time is over, and shows what left the graph; what others inject meanwhile is seen as well."
+        ),
+        body=Body(
+            (OneMessage, SeveralMessages),
+            {
+                "one message": _MESSAGE,
+                "several": {"messages": [_MESSAGE, {**_MESSAGE, "value": 22}], "final": True},
+            },
+            lines=Injection,
+        ),
+        query=(
+            Query(
+                "wait",
+                "Milliseconds to wait until everything is processed; the reply then has outputs, trace and hops.",
+                {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_MS},
+            ),
+            Query("final", "Whether no further input will come.", {"type": "boolean", "default": False}),
+        ),
+        refusals={
+            409: "The execution takes no messages in its present state.",
+            429: "A queue stayed full; `accepted` says how many messages were taken in.",
+        },
+    )
+    async def inject(execution_id: str) -> Response:
+        wait_ms = whole_number("wait", least=0, most=MAX_WAIT_MS)
+        is_final = switch("final")
+        if request.mimetype not in STREAMED_TYPES:
+
+            async def take() -> Taken:
+                return await take_body(runtime, execution_id, await read_json(), is_final=is_final)
+
+            return reply(await injected(runtime, execution_id, take, wait_ms))
+        runtime.execution_head(execution_id)  # an unknown one is refused before anything is read
+        receipt = Receipt()
+
+        async def take_stream() -> Taken:
+            load = load_of(request.scope)
+            await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes, load)
+            if is_final:
+                await runtime.inject(execution_id, (), final=True)
+            return Taken(receipt, None, is_final)
+
+        try:
+            return reply(await injected(runtime, execution_id, take_stream, wait_ms))
+        except Exception as error:  # noqa: BLE001 - every refusal has to say what was taken in before
+            await read_on(request.body)
+            return refusal_of_stream(error, receipt)
+
+    return routes
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What was taken in: how much, the one message where it was alone, and whether no more comes."""
+
+    receipt: Receipt
+    single: Injection | None
+    is_final: bool
+
+
+async def take_body(runtime: Runtime, execution_id: str, body: bytes, *, is_final: bool) -> Taken:
+    """Take in the messages of a JSON body.
+
+    Raises:
+        UnreadableBodyError: it has none.
+        EngineError: they are refused.
+    """
+    content = await decoded(body, InjectBody, max_elements=None)
+    messages = await _messages(content)
+    is_final = is_final or content.final
+    taken = await runtime.inject(execution_id, messages, final=is_final)
+    single = messages[0] if content.messages is msgspec.UNSET else None
+    return Taken(Receipt(taken.accepted, taken.queued), single, is_final)
+
+
+async def injected(
+    runtime: Runtime, execution_id: str, take: Callable[[], Awaitable[Taken]], wait_ms: int | None
+) -> InjectedReply:
+    """Take messages in, and wait for what they cause if the caller asks for it.
+
+    Args:
+        runtime: as the caller may see it.
+        execution_id: the execution.
+        take: takes them in.
+        wait_ms: how long to wait; None for not at all, and then nothing is said of what they cause.
+
+    Raises:
+        EngineError: the execution is unknown, or refuses them.
+    """
+    if wait_ms is None:
+        return _acceptance(execution_id, await take())
+    trace = FlowTrace(runtime.open_account(execution_id))
+    with closing(trace), _watching(runtime, execution_id, trace):
+        taken = await take()
+        is_drained = not taken.receipt.queued and await _drained(
+            runtime, execution_id, wait_ms, is_final=taken.is_final
+        )
+    snapshot = runtime.execution_head(execution_id)
+    return msgspec.structs.replace(
+        _acceptance(execution_id, taken),
+        state=snapshot.state,
+        drained=is_drained and not snapshot.unprocessed,
+        outputs=trace.outputs,
+        trace=trace.steps,
+        hops=trace.hops,
+        error=snapshot.error,
+    )
+
+
+def _acceptance(execution_id: str, taken: Taken) -> InjectedReply:
+    return InjectedReply(
+        success=True,
+        accepted=taken.receipt.accepted,
+        execution_id=execution_id,
+        queued=taken.receipt.queued,
+        node_id=taken.single.node_id if taken.single else None,
+        port=taken.single.port if taken.single else None,
+    )
+
+
+@contextmanager
+def _watching(runtime: Runtime, execution_id: str, trace: FlowTrace) -> Iterator[None]:
+    """Watch an execution if it has not ended; otherwise let the injection itself be refused."""
+    if runtime.execution_head(execution_id).completed_at is not None:
+        yield
+        return
+    with runtime.watch(execution_id, trace):
+        yield
+
+
+async def _drained(runtime: Runtime, execution_id: str, wait_ms: int, *, is_final: bool) -> bool:
+    """Whether all was processed in time. After the last input that is the end, which gives out what was held."""
+    with trio.move_on_after(wait_ms / 1000) as scope:
+        await (runtime.wait_finished if is_final else runtime.wait_quiescent)(execution_id)
+    return not scope.cancelled_caught
+
+
+async def _messages(body: InjectBody) -> tuple[Injection, ...]:
+    """The messages of a body, which must be one of the two forms."""
+    several = body.messages
+    alone = body.node_id is not msgspec.UNSET or body.port is not msgspec.UNSET or len(body.value) > 0
+    if several is not msgspec.UNSET:
+        if alone:
+            raise _missing("Send either nodeId, port and value, or messages, not both", "messages")
+        return await decoded(bytes(several), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="messages")
+    if body.node_id is msgspec.UNSET or body.port is msgspec.UNSET:
+        raise _missing("nodeId and port are required", "port" if body.port is msgspec.UNSET else "nodeId")
+    if not body.value:
+        raise _missing("value is required; send null for none", "value")
+    return (Injection(node_id=body.node_id, port=body.port, value=body.value, lane=body.lane),)
+
+
+def _missing(message: str, path: str) -> UnreadableBodyError:
+    return UnreadableBodyError(message, [Problem(code="body.shape", path=path, message=message)])

@@ -1,0 +1,1 @@
+"""Events from outside that are delivered to a graph by its name."""

@@ -1,0 +1,199 @@
+"""Delivery to a graph by its name: through the gate, into its newest running execution, back with what came out.
+
+A caller who waits hears what his own message caused, and nothing that another's did. So those who wait take turns,
+first come, first served, and within one request each message is seen through before the next begins. Whoever has
+not had his turn when his time is over has his messages delivered all the same, and hears of no outputs.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+
+import msgspec
+import structlog
+import trio
+
+from engine.compile.ingress import PLACE, Ingress, ingress_of, is_declared
+from engine.compile.loaded_graph import LoadedGraph
+from engine.errors import EngineError, ExecutionNotFoundError, InvalidInjectionError
+from engine.execution.injection import locate
+from engine.runtime import Runtime
+from proto.message import Injection
+from proto.problem import Problem
+from service.auth.caller import Caller
+from service.ingress.flow_trace import FlowTrace, Output
+from service.ingress.gate import graph_named, reason_against
+from service.problems import IngressIdleError, IngressNotFoundError, IngressRefusedError
+from service.settings.identity import IngressEnforcement
+
+log = structlog.get_logger("ingress")
+
+
+class Door(msgspec.Struct, frozen=True):
+    """An ingress that a caller may deliver to: where his messages enter, and which execution gets them."""
+
+    graph: LoadedGraph
+    ingress: Ingress
+    execution_id: str
+
+
+class Delivered(msgspec.Struct):
+    """What became of the messages of one request so far.
+
+    Attributes:
+        count: messages that were taken in.
+        queued: whether the execution was paused meanwhile, and holds some of them.
+        drained: whether each was seen through to its end.
+        outputs: what the last message that caused any output left at each, by ``node:port``.
+        hops: values that travelled along edges, of all messages.
+    """
+
+    count: int = 0
+    queued: bool = False
+    drained: bool = False
+    outputs: dict[str, Output] = {}
+    hops: int = 0
+
+
+class IngressDelivery:
+    """The way to the ingresses of all graphs. It reaches past organisations, and the gate is its own rule for it.
+
+    Args:
+        runtime: the real one.
+        caller: tells who calls, at the moment of the call.
+        enforcement: whether the gate refuses, only warns, or stands open.
+    """
+
+    def __init__(self, runtime: Runtime, caller: Callable[[], Caller], enforcement: IngressEnforcement) -> None:
+        self._runtime = runtime
+        self._caller = caller
+        self._enforcement = enforcement
+        self._turns: dict[str, trio.Lock] = {}
+
+    def door(self, graph_name: str) -> Door:
+        """The ingress of the graph that a name means for the caller.
+
+        Raises:
+            IngressNotFoundError: no graph of this name is loaded.
+            IngressRefusedError: the caller may not deliver to it.
+            IngressIdleError: it has no running execution.
+        """
+        caller = self._caller()
+        graph = graph_named(self._runtime.graphs_named(graph_name), graph_name, caller)
+        if graph is None:
+            raise IngressNotFoundError(f"No loaded graph named: {graph_name}")
+        ingress = ingress_of(graph.definition.metadata)
+        self._pass_gate(graph, ingress, caller)
+        execution_id = self._runtime.newest_running(graph.id)
+        if execution_id is None:
+            raise IngressIdleError(f'Graph "{graph_name}" has no running execution')
+        return Door(graph, ingress, execution_id)
+
+    def _pass_gate(self, graph: LoadedGraph, ingress: Ingress, caller: Caller) -> None:
+        if self._enforcement == "off":
+            return
+        reason = reason_against(ingress, graph.owner, caller)
+        if reason is None:
+            return
+        name = graph.definition.name
+        who = caller.principal.id if caller.principal else ""
+        log.warning(
+            "delivery refused", graph=name, caller=who, reason=reason, enforced=self._enforcement == "strict"
+        )
+        if self._enforcement == "strict":
+            raise IngressRefusedError(
+                f'Delivery to ingress "{name}" refused: {reason}', graph=name, capability=ingress.capability
+            )
+
+    async def deliver(
+        self, door: Door, values: Sequence[msgspec.Raw], *, is_batch: bool, wait_ms: int
+    ) -> Delivered:
+        """Deliver messages in order, and wait for what they cause, for a bounded time.
+
+        Args:
+            door: from :meth:`door`.
+            values: of the messages.
+            is_batch: whether they came as an array, for the paths of problems.
+            wait_ms: how long to wait in all; 0 for not at all.
+
+        Raises:
+            InvalidInjectionError: one of them is refused, or the graph has no such entry; none was taken in.
+            EngineError: the execution takes no more of them; ``accepted`` says how many were taken in.
+        """
+        messages = [Injection(door.ingress.node, door.ingress.port, value) for value in values]
+        await self._check(door, messages, is_batch=is_batch)
+        delivered = Delivered()
+        try:
+            if wait_ms:
+                await self._see_through(
+                    door.execution_id, messages, delivered, trio.current_time() + wait_ms / 1000
+                )
+            rest = messages[delivered.count :]
+            if rest:
+                receipt = await self._runtime.inject(door.execution_id, rest)
+                delivered.count += receipt.accepted
+                delivered.queued = receipt.queued
+        except EngineError as error:
+            error.accepted += delivered.count
+            raise
+        return delivered
+
+    async def _check(self, door: Door, messages: Sequence[Injection], *, is_batch: bool) -> None:
+        """Refuse all messages where one is wrong, before any is delivered."""
+        graph, ingress = door.graph, door.ingress
+        node = graph.node(ingress.node)
+        if not is_declared(graph.definition.metadata) and (node is None or ingress.port not in node.inputs):
+            message = (
+                f'Graph "{graph.definition.name}" declares no ingress, and has no node {ingress.node} with an '
+                f"input port {ingress.port}; {PLACE} says where messages enter"
+            )
+            raise InvalidInjectionError([Problem("ingress.undeclared", "", message)])
+        await locate(graph, messages, self._runtime.limits, key="" if is_batch else "messages")
+
+    async def _see_through(
+        self, execution_id: str, messages: Sequence[Injection], delivered: Delivered, deadline: float
+    ) -> None:
+        """Deliver one after another, each when nothing of the one before is on its way, while there is time."""
+        async with self._turn(execution_id, deadline) as has_turn:
+            while has_turn and delivered.count < len(messages) and trio.current_time() < deadline:
+                trace = FlowTrace(self._runtime.open_account(execution_id))
+                try:
+                    with closing(trace), self._runtime.watch(execution_id, trace):
+                        is_done = await self._deliver_one(
+                            execution_id, messages[delivered.count], delivered, deadline
+                        )
+                except ExecutionNotFoundError:
+                    return  # it has ended; the injection of the rest says so
+                delivered.hops += trace.hops
+                delivered.outputs = trace.outputs or delivered.outputs
+                delivered.drained = is_done and delivered.count == len(messages)
+                if not is_done:
+                    return
+
+    async def _deliver_one(
+        self, execution_id: str, message: Injection, delivered: Delivered, deadline: float
+    ) -> bool:
+        """Deliver one message; whether all that it caused has been processed in time."""
+        receipt = await self._runtime.inject(execution_id, [message])
+        delivered.count += 1
+        delivered.queued = receipt.queued
+        if receipt.queued:
+            return False
+        with trio.move_on_at(deadline) as patience:
+            await self._runtime.wait_quiescent(execution_id)
+        return not patience.cancelled_caught
+
+    @asynccontextmanager
+    async def _turn(self, execution_id: str, deadline: float) -> AsyncIterator[bool]:
+        """The caller's turn at an execution, for the length of the block; whether it came in time."""
+        lock = self._turns.setdefault(execution_id, trio.Lock())
+        has_turn = False
+        try:
+            with trio.move_on_at(deadline):
+                await lock.acquire()
+                has_turn = True
+            yield has_turn
+        finally:
+            if has_turn:
+                lock.release()
+            if not lock.locked():
+                self._turns.pop(execution_id, None)

@@ -1,0 +1,1 @@
+"""Keys and the verification of tokens. Pure."""

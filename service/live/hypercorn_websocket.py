@@ -1,0 +1,89 @@
+"""The seam to Hypercorn: many WebSocket frames in one write, and an end to those who do not read.
+
+ASGI sends one message at a time. Each costs Hypercorn some 50 µs and a system call, which a hundred watchers of a
+busy execution would multiply into more than a processor has. Frames of a server are not masked, so the same bytes
+are right for every client; they are made once, many of them together, and handed to the connection in one write.
+Compression would make them different for each client again; ``service.websockets`` agrees on none. And ASGI
+cannot end a connection whose client does not read: the closing would wait behind what is unread.
+
+So this reaches behind ASGI, into the objects of Hypercorn that a connection is made of. Where it does not find
+what it looks for, as under another server, everything goes through ASGI, more slowly.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.typing import ASGISendCallable
+
+from service.live.framing import PING_FRAME, texts_in
+from service.websockets.stream import BoundedWebSocket
+
+
+class Wire:
+    """A WebSocket connection, below ASGI.
+
+    Args:
+        send: of the ASGI application.
+
+    Attributes:
+        writing_since: since when a write waits for the client to read, on Trio's clock; None where none does.
+    """
+
+    def __init__(self, send: ASGISendCallable) -> None:
+        self._send = send
+        owner = getattr(send, "__self__", None)
+        self._stream = owner if isinstance(owner, BoundedWebSocket) else None
+        self.writing_since: float | None = None
+        self._writers = 0
+
+    async def write(self, frames: bytes) -> None:
+        """Write whole text frames; return when the kernel has taken them. Nothing while the connection closes."""
+        stream = self._stream
+        with self._writing():
+            if stream is None:
+                for text in texts_in(frames):
+                    await self._send({"type": "websocket.send", "bytes": None, "text": text})
+            else:
+                await stream.write(frames)
+        await trio.lowlevel.checkpoint()
+
+    async def send(self, event: Any) -> None:
+        """Send anything else by ASGI, such as the end of the connection; that waits for the client likewise."""
+        with self._writing():
+            await self._send(event)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The client is waited for since the first of several writes began, or since one of them was done."""
+        if not self._writers:
+            self.writing_since = trio.current_time()
+        self._writers += 1
+        try:
+            yield
+        finally:
+            self._writers -= 1
+            self.writing_since = trio.current_time() if self._writers else None
+
+    async def ping(self) -> None:
+        """Ask whether the client is still there; its system answers. Some other servers ask by themselves."""
+        if self._stream is not None:
+            await self.write(PING_FRAME)
+
+    def cut(self) -> None:
+        """End the connection at once, whatever is under way on it: who waits for it is told that it is closed."""
+        server = self._server()
+        if server is not None:
+            stream: Any = server.stream
+            getattr(stream, "transport_stream", stream).socket.close()
+
+    def _server(self) -> TCPServer | None:
+        """What holds the socket: two steps below the stream."""
+        owner: Any = self._stream
+        for _ in range(3):
+            owner = getattr(getattr(owner, "send", None), "__self__", None)
+            if isinstance(owner, TCPServer):
+                return owner
+        return None

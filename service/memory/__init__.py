@@ -1,0 +1,1 @@
+"""Memory of the process and of requests: charged, watched, given back."""

@@ -1,0 +1,1 @@
+"""Requests that leave the service, held to the rules."""

@@ -1,0 +1,1 @@
+"""Settings: one table, a file for each group."""

@@ -1,0 +1,202 @@
+import contextlib
+import gzip
+import zlib
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.builtin.parts.http_response import COPIES, DATA_LIMIT_BYTES, AnswerError, read_answer
+from engine.memory.ledger import Account, Ledger
+from proto.codec import encode
+from tests.attacks.steps import measured_steps
+from tests.engine.builtin.harness import JSON_VALUES, run
+
+
+async def read(body: bytes, *, limit: int = 10_000, status: int = 200, **headers: str) -> Any:
+    """The data of a response with this body."""
+    response = httpx.Response(
+        status,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        stream=httpx.ByteStream(body),
+        request=httpx.Request("GET", "http://user:secret@host/x#y"),
+    )
+    answer = await read_answer(response, limit)
+    assert answer.url == "http://host/x"
+    return msgspec.json.decode(encode(answer))["data"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [
+        ("application/json", {"a": 1}),
+        ("APPLICATION/JSON; charset=utf-8", {"a": 1}),
+        ("text/json", {"a": 1}),
+        ("application/problem+json", {"a": 1}),
+        ("text/plain", '{"a":1}'),
+        ("application/jsonlines", '{"a":1}'),
+        ("", '{"a":1}'),
+    ],
+)
+async def test_json_types_are_parsed(content_type: str, data: Any) -> None:
+    """A body is JSON where its type says so, and a string otherwise."""
+    assert await read(b'{"a":1}', content_type=content_type) == data
+
+
+async def test_no_body_is_null() -> None:
+    """An answer without a body has null for data, whatever its type."""
+    assert await read(b"", content_type="application/json", content_encoding="gzip") is None
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b'"\xff"', b"[" * 500 + b"]" * 500, b"{} {}", b'"\\ud800"'])
+async def test_false_json_is_refused(body: bytes) -> None:
+    """What says it is JSON and is not, or is nested too deeply, is refused."""
+    with pytest.raises(AnswerError, match="says it is JSON but is not") as caught:
+        await read(body, content_type="application/json")
+    assert caught.value.name == "HttpInvalidResponse"
+
+
+async def test_byte_order_mark_is_tolerated() -> None:
+    """A mark before JSON, which some servers send, is skipped."""
+    assert await read(b"\xef\xbb\xbf[1]", content_type="application/json") == [1]
+
+
+@pytest.mark.parametrize(
+    ("charset", "body"),
+    [
+        ("iso-8859-1", b"\xe9"),
+        ('"windows-1252"', b"\xe9"),
+        ("UTF-16", "\u00e9".encode("utf-16")),
+        ("unheard-of", b"\xc3\xa9"),
+        ("punycode", b"\xc3\xa9"),
+        ("\x00", b"\xc3\xa9"),
+    ],
+)
+async def test_common_charsets_are_decoded(charset: str, body: bytes) -> None:
+    """Text is decoded by its common character set, and by UTF-8 where the set is unknown or costly."""
+    assert await read(body, content_type=f"text/plain; format=flowed; charset={charset}") == "\u00e9"
+
+
+async def test_wrong_text_is_marked() -> None:
+    """Bytes that are no text become replacement characters rather than errors."""
+    assert await read(b"a\xffb") == "a\ufffdb"
+
+
+async def test_gzip_is_inflated() -> None:
+    """A compressed body is read as if it were not."""
+    body = gzip.compress(b'{"a":1}', mtime=0)
+    assert await read(body, content_type="application/json", content_encoding="GZip") == {"a": 1}
+
+
+async def test_inflation_is_bounded() -> None:
+    """A small body that inflates beyond the limit is refused."""
+    with pytest.raises(AnswerError, match="larger than 10000 bytes") as caught:
+        await read(gzip.compress(bytes(1_000_000)), content_encoding="gzip")
+    assert caught.value.name == "HttpResponseTooLarge"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (b"plain", "gzip"),
+        (gzip.compress(b"x" * 100, mtime=0)[:-9], "gzip"),
+        (gzip.compress(b"one", mtime=0) + gzip.compress(b"two", mtime=0), "gzip"),
+        (zlib.compress(b"x"), "deflate"),
+        (b"x", "br"),
+    ],
+)
+async def test_other_encodings_are_refused(body: bytes, encoding: str) -> None:
+    """What is not one whole gzip stream is refused rather than read in part."""
+    with pytest.raises(AnswerError) as caught:
+        await read(body, content_encoding=encoding)
+    assert caught.value.name == "HttpInvalidResponse"
+
+
+async def test_text_that_grows_as_json_is_bounded() -> None:
+    """A body whose JSON text would be larger than the engine carries is refused."""
+    with pytest.raises(AnswerError, match="larger than"):
+        await read(b"\x01" * (DATA_LIMIT_BYTES // 5), limit=DATA_LIMIT_BYTES)
+
+
+async def test_repeated_headers_are_joined() -> None:
+    """Headers that come twice are one, separated by a comma."""
+    response = httpx.Response(
+        200,
+        headers=[("X-A", "1"), ("x-a", "2")],
+        stream=httpx.ByteStream(b""),
+        request=httpx.Request("GET", "http://host"),
+    )
+    assert (await read_answer(response, 0)).headers == {"x-a": "1, 2"}
+
+
+@given(st.binary(max_size=200), st.sampled_from(["application/json", "text/plain; charset=shift_jis", ""]))
+def test_any_body_is_read_or_refused(body: bytes, content_type: str) -> None:
+    """Whatever comes, the emitted value is JSON, or the one documented error is raised."""
+
+    async def attempt() -> bool:
+        try:
+            await read(body, content_type=content_type)
+        except AnswerError:
+            return content_type == "application/json"
+        return True
+
+    assert run(attempt)
+
+
+@given(JSON_VALUES)
+def test_json_arrives_as_sent(value: Any) -> None:
+    """A JSON body is what the emitted value holds."""
+
+    async def body() -> Any:
+        return await read(encode(value), content_type="application/json")
+
+    assert encode(run(body)) == encode(value)
+
+
+async def test_what_inflates_much_is_read_in_full() -> None:
+    """A body that is far larger than what came is inflated piece by piece, to its last byte."""
+    plain = b"x" * 3_000_001
+    assert await read(gzip.compress(plain), limit=4_000_000, content_encoding="gzip") == plain.decode()
+
+
+@pytest.mark.parametrize("kind", ["brackets", "text", "gzip"])
+async def test_a_large_answer_keeps_nobody_waiting(kind: str) -> None:
+    """Whatever a server sends, it is looked at in slices."""
+    body = {
+        "brackets": b"[" * 201 + b'\\"' * 6_000,
+        "text": "大".encode("gb18030") * 3_000_000,
+        "gzip": gzip.compress(b"[" + b"[]," * 2_000_000 + b"[]]"),
+    }[kind]
+    headers: dict[str, Any] = {
+        "brackets": {"content_type": "application/json"},
+        "text": {"content_type": "text/plain; charset=gb18030"},
+        "gzip": {"content_type": "application/json", "content_encoding": "gzip"},
+    }[kind]
+    with measured_steps() as steps, contextlib.suppress(AnswerError):
+        await read(body, limit=8_000_000, **headers)
+    assert steps.longest_seconds < 0.045
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_an_answer_is_charged_while_it_is_read(encoding: str) -> None:
+    """With all its copies, and before it is inflated; where there is no memory, the request is an error."""
+    ledger = Ledger(process_bytes=0, owner_bytes=100_000)
+    roomy = Ledger(process_bytes=0, owner_bytes=0)
+    body = b'"' + b"x" * 30_000 + b'"'
+    sent = gzip.compress(body) if encoding == "gzip" else body
+
+    async def read_charged(account: Account) -> None:
+        headers = {"content-type": "application/json", "content-encoding": encoding}
+        request = httpx.Request("GET", "http://host/x")
+        response = httpx.Response(200, headers=headers, stream=httpx.ByteStream(sent), request=request)
+        await read_answer(response, 50_000, account)
+
+    with pytest.raises(AnswerError, match="ORG_MAX_MEMORY_BYTES") as caught:
+        await read_charged(ledger.account("a"))
+    assert caught.value.name == "MemoryBoundError"
+    account = roomy.account("a")
+    await read_charged(account)
+    assert account.held("requests") >= COPIES * 30_000

@@ -1,0 +1,259 @@
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+import trio
+import trio.testing
+
+from engine.builtin.io_http_request import DEFINITION, SET_HERE, http_request, open_client
+from engine.contracts.handler import HandlerError
+from tests.engine.builtin.harness import driven, places
+from tests.engine.builtin.http_server import Answer, Server, answer, endless, raw, serving, silence
+
+HTTP_REQUEST = http_request(open_client)
+JSON = "application/json; charset=utf-8"
+
+
+async def asked(server: Server, value: Any = None, *, path: str = "/", **config: Any) -> Any:
+    """The emitted value of one message."""
+    async with driven(HTTP_REQUEST, url=server.url + path, **config) as driver:
+        (outcome,) = await driver.send(value)
+    assert outcome.error is None, outcome.error
+    (found,) = driver.values(outcome)
+    return found
+
+
+async def failure(*answers: Answer, **config: Any) -> tuple[HandlerError, dict[str, Any]]:
+    """The error of one message, and its details."""
+    async with serving(*answers) as server, driven(HTTP_REQUEST, url=server.url, **config) as driver:
+        (outcome,) = await driver.send(None)
+    assert outcome.error is not None
+    assert outcome.error.details is not None
+    assert not outcome.emissions
+    return outcome.error, msgspec.json.decode(outcome.error.details)
+
+
+async def test_emits_the_answer() -> None:
+    """A message becomes {status, statusText, headers, data, url}, with a JSON body as data."""
+    async with serving(answer(b'{"items": [1, 2]}', content_type=JSON, x_a="b")) as server:
+        found = await asked(server, path="/data?key=1#part")
+        assert found == {
+            "status": 200,
+            "statusText": "OK",
+            "headers": {"content-length": "17", "connection": "close", "content-type": JSON, "x-a": "b"},
+            "data": {"items": [1, 2]},
+            "body": {"items": [1, 2]},
+            "url": f"{server.url}/data?key=1",
+        }
+        (request,) = server.requests
+    assert (request.method, request.target, request.body) == ("GET", "/data?key=1", b"")
+    assert "content-type" not in request.headers
+
+
+async def test_json_is_not_rewritten() -> None:
+    """The text of a JSON body stands in the emitted value, digit by digit."""
+    body = b'{"big": 12345678901234567890123, "price": 1.10}'
+    answered = answer(body, content_type="application/hal+json")
+    async with serving(answered) as server, driven(HTTP_REQUEST, url=server.url) as driver:
+        ((_, text),) = driver.texts(*await driver.send(1))
+    assert b'"data":' + body in text
+
+
+async def test_redirects_are_followed() -> None:
+    """The answer is the last one, and its URL says where it came from."""
+    async with serving(answer(status="302 Found", location="/there"), answer(b"here")) as server:
+        found = await asked(server)
+        assert (found["data"], found["url"]) == ("here", f"{server.url}/there")
+
+
+async def test_messages_fill_the_url_in_order() -> None:
+    """Each message of a batch makes its own request, one after another."""
+    async with serving(answer(b"a"), answer(b"b")) as server:
+        async with driven(
+            HTTP_REQUEST, url=server.url + "/users/{id}", query={"full": True, "tag": ["x", 1]}
+        ) as driver:
+            outcomes = await driver.send({"id": 1}, {"id": "two/2"})
+        assert [found["data"] for found in driver.values(*outcomes)] == ["a", "b"]
+        assert [request.target for request in server.requests] == [
+            "/users/1?full=true&tag=x&tag=1",
+            "/users/two%2F2?full=true&tag=x&tag=1",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("config", "body", "content_type"),
+    [
+        ({"method": "POST"}, b'{"a": 1.10}', "application/json"),
+        ({"method": "PUT", "headers": {"Content-Type": "application/x"}}, b'{"a": 1.10}', "application/x"),
+        ({"method": "POST", "body": {"b": [1]}}, b'{"b":[1]}', "application/json"),
+        ({"method": "PATCH", "body": "text: \u00e9"}, "text: \u00e9".encode(), "text/plain; charset=utf-8"),
+        ({"method": "POST", "body": None}, b"", None),
+        ({"method": "DELETE"}, b"", None),
+        ({"method": "DELETE", "body": False}, b"false", "application/json"),
+    ],
+)
+async def test_sends_a_body(config: dict[str, Any], body: bytes, content_type: str | None) -> None:
+    """What is sent is the configured body, or the message's own text where the method expects one."""
+    async with serving(answer()) as server:
+        await asked(server, b'{"a": 1.10}', **config)
+        (request,) = server.requests
+    assert (request.method, request.body) == (config["method"], body)
+    assert request.headers.get("content-type") == content_type
+
+
+async def test_sends_headers() -> None:
+    """Configured headers are sent, and stand above the defaults."""
+    async with serving(answer()) as server:
+        await asked(server, headers={"X-Key": "k\t1", "Accept": "text/csv"})
+        headers = server.requests[0].headers
+    assert (headers["x-key"], headers["accept"]) == ("k\t1", "text/csv")
+    assert (headers["user-agent"], headers["accept-encoding"]) == ("symbia-runtime", "gzip")
+
+
+async def test_messages_share_no_cookies() -> None:
+    """A cookie of one answer is not sent with the next message."""
+    async with serving(answer(set_cookie="a=1"), answer()) as server:
+        async with driven(HTTP_REQUEST, url=server.url) as driver:
+            await driver.send(1, 2)
+        assert "cookie" not in server.requests[1].headers
+
+
+async def test_other_answers_are_errors_with_the_answer() -> None:
+    """A non-2xx answer leaves as an error whose details are the answer."""
+    error, details = await failure(answer(b'{"why": "gone"}', status="404 Not Found", content_type=JSON))
+    assert error.name == "HttpStatusError"
+    assert error.message.endswith("was answered by 404 Not Found")
+    assert (details["status"], details["statusText"], details["data"]) == (404, "Not Found", {"why": "gone"})
+
+
+async def test_errors_show_no_secrets() -> None:
+    """Neither the message nor the details of an error repeat credentials, nor the message a query."""
+    async with serving(answer(status="500 No")) as server:
+        url = server.url.replace("://", "://user:secret@") + "?key=token"
+        async with driven(HTTP_REQUEST, url=url) as driver:
+            (outcome,) = await driver.send(1)
+    assert outcome.error is not None
+    assert "secret" not in str(outcome.error)
+    assert "token" not in outcome.error.message
+
+
+async def test_timeouts_are_errors(autojump_clock: trio.testing.MockClock) -> None:
+    """A server that says nothing is given up after the configured time, connection and all."""
+    error, details = await failure(silence, timeoutMs=2_500)
+    assert error.name == "HttpTimeout"
+    assert "longer than 2.5 s" in error.message
+    assert list(details) == ["url"]
+    assert 2.5 <= autojump_clock.current_time() < 2.6
+
+
+async def test_refused_connections_are_errors() -> None:
+    """Where nobody listens, the message fails and says what was tried."""
+    async with serving() as server:
+        url = server.url
+    async with driven(HTTP_REQUEST, url=url) as driver:
+        (outcome,) = await driver.send(1)
+    assert outcome.error is not None
+    assert outcome.error.name == "HttpRequestFailed"
+    assert f"GET {url} failed: ConnectError" in outcome.error.message
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut"])
+async def test_broken_answers_are_errors(data: bytes) -> None:
+    """What is no HTTP, or ends too soon, fails the message."""
+    error, _ = await failure(raw(data))
+    assert error.name == "HttpRequestFailed"
+    assert "ProtocolError" in error.message
+
+
+async def test_bodies_are_bounded() -> None:
+    """A body that goes beyond the limit is refused while it comes; one that just fits is taken."""
+    error, _ = await failure(endless, maxResponseBytes=100_000)
+    assert error.name == "HttpResponseTooLarge"
+    assert "100000 bytes" in error.message
+    async with serving(answer(b"x" * 1_000)) as server:
+        assert len((await asked(server, maxResponseBytes=1_000))["data"]) == 1_000
+
+
+async def test_a_client_may_refuse() -> None:
+    """The client comes from outside; what it refuses is an error of the message."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("This address is not allowed", request=request)
+
+    guarded = http_request(lambda: httpx.AsyncClient(transport=httpx.MockTransport(refuse)))
+    async with driven(guarded, url="http://host/") as driver:
+        (outcome,) = await driver.send(1)
+    assert outcome.error is not None
+    assert "This address is not allowed" in outcome.error.message
+
+
+async def test_cleanup_closes_the_client() -> None:
+    """The client of an instance is closed with it."""
+    clients = []
+
+    def open_one() -> httpx.AsyncClient:
+        clients.append(open_client())
+        return clients[-1]
+
+    async with driven(http_request(open_one), url="http://host/"):
+        assert [client.is_closed for client in clients] == [False]
+    assert [client.is_closed for client in clients] == [True]
+
+
+async def test_unfit_message_is_an_error() -> None:
+    """A message without the field for a placeholder fails, and nothing is requested."""
+    async with serving() as server:
+        async with driven(HTTP_REQUEST, url=server.url + "/{id}") as driver:
+            (outcome,) = await driver.send({"other": 1})
+        assert server.requests == []
+    assert outcome.error is not None
+    assert outcome.error.name == "HttpInvalidUrl"
+    assert "{id}" in outcome.error.message
+
+
+async def test_configuration_is_checked() -> None:
+    """A wrong URL, header or parameter is a problem at its own place, all at once."""
+    config = {
+        "url": "ftp://host/",
+        "headers": {"bad name": "x", "Host": "x", "X-Split": "a\r\nb", "X-Number": 1, "X-Good": "x"},
+        "query": {"object": {}, "list": [1, None], "good": 1.5},
+    }
+    assert await places(HTTP_REQUEST, **config) == [
+        "url",
+        *("headers.bad name", "headers.Host", "headers.X-Split", "headers.X-Number"),
+        *("query.object", "query.list"),
+    ]
+    assert await places(HTTP_REQUEST, url="http://host/", headers=dict.fromkeys(SET_HERE, "x")) == [
+        f"headers.{name}" for name in SET_HERE
+    ]
+
+
+async def test_client_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies of the host's environment do not apply to graphs."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    async with serving(answer(b"direct")) as server:
+        assert (await asked(server))["data"] == "direct"
+
+
+def test_limits_fit_together() -> None:
+    """The default timeout and size lie within their own limits."""
+    for key in ("timeoutMs", "maxResponseBytes"):
+        field = DEFINITION.config[key]
+        assert field.minimum is not None
+        assert field.maximum is not None
+        assert field.minimum <= field.default <= field.maximum
+
+
+async def test_an_instance_outlives_its_failures() -> None:
+    """After a timeout, an endless body and a broken answer, the next message is answered."""
+    answers = (silence, endless, raw(b"nonsense\r\n\r\n"), answer(b"well"))
+    async with serving(*answers) as server, driven(HTTP_REQUEST, url=server.url, timeoutMs=200) as driver:
+        outcomes = await driver.send(1, 2, 3, 4)
+    assert [outcome.error.name for outcome in outcomes if outcome.error] == [
+        "HttpTimeout",
+        "HttpResponseTooLarge",
+        "HttpRequestFailed",
+    ]
+    assert driver.values(outcomes[3])[0]["data"] == "well"

@@ -1,0 +1,36 @@
+"""docs/http.md lists the routes and statuses that exist, and no others."""
+
+import re
+from pathlib import Path
+
+from engine.runtime import open_runtime
+from service.app import create_app
+from service.http.openapi.document import routes_of
+from service.http.routes.documentation import ALIASES
+from service.problems import STATUSES
+from service.readiness import Readiness
+from service.settings.table import Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+
+
+async def test_the_page_lists_every_route() -> None:
+    """Each route of the application has its row with its own summary, and each row its route."""
+    async with open_runtime() as runtime:
+        app = create_app(runtime, Settings(), Readiness())
+    served = {
+        (method, re.sub(r"{(\w+)}", r"<\1>", path), said.summary)
+        for (method, path), said in routes_of(app).items()
+    }
+    assert set(re.findall(r"^\| (\w+) \| `(/[^`]*)` \| (.*) \|$", PAGE, re.MULTILINE)) == served
+
+
+def test_the_page_lists_every_other_name() -> None:
+    """Each redirect has its row."""
+    assert dict(re.findall(r"^\| `(/[^`]*)` \| `(/[^`]*)` \|$", PAGE, re.MULTILINE)) == ALIASES
+
+
+def test_the_page_explains_every_status_of_the_table() -> None:
+    """No status can be added without saying when it comes."""
+    explained = {int(status) for status in re.findall(r"^\| (\d{3}) \|", PAGE, re.MULTILINE)}
+    assert {int(status) for _, status in STATUSES} <= explained

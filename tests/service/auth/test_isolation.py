@@ -1,0 +1,287 @@
+"""What one organisation has does not exist for another, on whatever route.
+
+``ROUTES`` says of each route how it is kept apart; a route that is not in it fails the first test.
+"""
+
+from typing import Any, Literal
+
+import pytest
+
+from engine.runtime import Runtime, open_runtime
+from service.app import create_app
+from service.auth.authenticator import access_to
+from service.auth.scoped_runtime import CallersRuntime
+from service.readiness import Readiness
+from service.settings.table import Settings
+from tests.service.identified import PASS, Person, World, open_world
+from tests.service.serving import single
+
+Kind = Literal["open", "figures", "counts", "lists", "makes", "by id", "by name"]
+
+MESSAGE = {"nodeId": "only", "port": "in", "value": 1}
+
+ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
+    # Nothing of anybody's is in these
+    ("GET", "/"): ("open", None),
+    ("GET", "/health"): ("open", None),
+    ("GET", "/health/live"): ("open", None),
+    ("GET", "/health/ready"): ("open", None),
+    ("GET", "/api/health"): ("open", None),
+    ("GET", "/api/health/live"): ("open", None),
+    ("GET", "/api/health/ready"): ("open", None),
+    ("GET", "/docs"): ("open", None),
+    ("GET", "/docs/openapi.json"): ("open", None),
+    ("GET", "/docs/llms.txt"): ("open", None),
+    ("GET", "/docs/llms-full.txt"): ("open", None),
+    ("GET", "/api/docs"): ("open", None),
+    ("GET", "/api/docs/openapi.json"): ("open", None),
+    ("GET", "/api/docs/llms.txt"): ("open", None),
+    ("GET", "/api/docs/llms-full.txt"): ("open", None),
+    ("GET", "/openapi.json"): ("open", None),
+    ("GET", "/api/openapi.json"): ("open", None),
+    ("GET", "/llms.txt"): ("open", None),
+    ("GET", "/llm.txt"): ("open", None),
+    ("GET", "/llms-full.txt"): ("open", None),
+    # Sums over everybody, for whoever is recognised, unless METRICS_ACCESS opens them
+    ("GET", "/metrics"): ("figures", None),
+    # Through a gate of its own; tests/service/http/routes/test_ingress.py
+    ("POST", "/api/ingress/<path:graph_name>"): ("by name", MESSAGE),
+    # Into what the caller may change; tests/service/network/test_receive.py
+    ("POST", "/api/network/receive"): ("by name", {}),
+    # Each sees his own share
+    ("GET", "/api/bootstrap/service"): ("counts", None),
+    ("GET", "/api/stats"): ("counts", None),
+    ("GET", "/api/graphs"): ("lists", None),
+    ("GET", "/api/executions"): ("lists", None),
+    ("GET", "/api/components"): ("lists", None),
+    # What is made belongs to the maker's organisation
+    ("POST", "/api/graphs"): ("makes", PASS),
+    ("POST", "/api/components"): ("makes", {}),
+    ("POST", "/api/routines"): ("makes", {}),
+    # Nothing is kept; the graphs are judged with the components of the caller's organisation
+    ("POST", "/api/routines/validate"): ("lists", {}),
+    ("POST", "/api/routines/preview"): ("lists", {}),
+    # What belongs to another is not found
+    ("GET", "/api/graphs/<graph_id>"): ("by id", None),
+    ("POST", "/api/graphs/<graph_id>/execute"): ("by id", {}),
+    ("DELETE", "/api/graphs/<graph_id>"): ("by id", None),
+    ("GET", "/api/executions/<execution_id>"): ("by id", None),
+    ("GET", "/api/executions/<execution_id>/metrics"): ("by id", None),
+    ("GET", "/api/executions/<execution_id>/statistics"): ("by id", None),
+    ("GET", "/api/executions/<execution_id>/logs"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/inject"): ("by id", MESSAGE),
+    ("POST", "/api/executions/<execution_id>/pause"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/resume"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/complete"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/stop"): ("by id", None),
+    ("DELETE", "/api/executions/<execution_id>"): ("by id", None),
+    ("GET", "/api/components/<component_id>"): ("by id", None),
+    ("DELETE", "/api/components/<component_id>"): ("by id", None),
+}
+
+BY_ID = [route for route, (kind, _) in ROUTES.items() if kind == "by id"]
+CLOSED = [(method, rule) for method, rule in ROUTES if access_to(rule, method) in {"required", "recognised"}]
+
+
+async def test_every_route_is_in_the_table() -> None:
+    """A new route cannot be served before somebody has said how it keeps organisations apart."""
+    async with open_runtime() as runtime:
+        app = create_app(runtime, Settings(), Readiness())
+    served = {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert served == set(ROUTES)
+
+
+def test_only_what_is_nobodys_is_open() -> None:
+    """Anonymous are the health and documentation routes; who calls matters a little on counts and components."""
+    open_ones = {route for route, (kind, _) in ROUTES.items() if kind == "open"}
+    assert {(method, rule) for method, rule in ROUTES if access_to(rule, method) == "open"} == open_ones
+    assert {(method, rule) for method, rule in ROUTES if access_to(rule, method) == "optional"} == {
+        ("GET", "/api/bootstrap/service"),
+        ("GET", "/api/stats"),
+        ("GET", "/api/components"),
+        ("GET", "/api/components/<component_id>"),
+    }
+
+
+def test_every_method_of_the_runtime_is_guarded() -> None:
+    """Whatever routes can call on a runtime, the caller's own one says anew; nothing is inherited unguarded."""
+    public = {name for name in vars(Runtime) if not name.startswith("_")}
+    assert public <= set(vars(CallersRuntime))
+
+
+async def _ids(owner: Person) -> dict[str, str]:
+    """A graph, a running execution of it, and a component."""
+    graph_id, execution_id = await owner.start()
+    await owner.register("custom.own")
+    return {"<graph_id>": graph_id, "<execution_id>": execution_id, "<component_id>": "custom.own"}
+
+
+def _filled(rule: str, ids: dict[str, str]) -> str:
+    for name, value in ids.items():
+        rule = rule.replace(name, value)
+    return rule
+
+
+@pytest.mark.parametrize(("method", "rule"), BY_ID)
+async def test_what_belongs_to_another_organisation_is_not_found(method: str, rule: str) -> None:
+    """The same 404 as for what never was; nothing has changed by it, and the owner himself is served."""
+    async with open_world() as world:
+        ids = await _ids(world.alice)
+        unknown = dict.fromkeys(ids, "never-was")
+        body = ROUTES[method, rule][1]
+        foreign = await world.bob.call(method, _filled(rule, ids), json=body)
+        missing = await world.bob.call(method, _filled(rule, unknown), json=body)
+        assert (foreign.status_code, missing.status_code) == (404, 404)
+        own_words = foreign.text
+        for value in ids.values():
+            own_words = own_words.replace(value, "never-was")
+        assert own_words == missing.text
+        running = (await world.alice.call("GET", f"/api/executions/{ids['<execution_id>']}")).json()
+        assert (running["state"], running["metrics"]["messagesProcessed"]) == ("running", 0)
+        if rule.endswith("/resume"):
+            await world.alice.call("POST", f"/api/executions/{ids['<execution_id>']}/pause")
+        own = await world.alice.call(method, _filled(rule, ids), json=body)
+        assert own.status_code < 300, own.text
+
+
+@pytest.mark.parametrize(("method", "rule"), CLOSED)
+async def test_nobody_in_particular_is_not_served(method: str, rule: str) -> None:
+    """401, with the scheme that would do, whether the thing exists or not."""
+    async with open_world() as world:
+        ids = await _ids(world.alice)
+        for path in (_filled(rule, ids), _filled(rule, dict.fromkeys(ids, "never-was"))):
+            reply = await world.stranger.call(method, path, json=ROUTES[method, rule][1])
+            assert (reply.status_code, reply.json()["error"]) == (401, "Authentication required")
+            assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_lists_hold_what_is_ones_own() -> None:
+    """Graphs, executions and components of another are in no list, nor counted."""
+    async with open_world() as world:
+        await _ids(world.alice)
+        own = await _ids(world.bob)
+        graphs = (await world.bob.call("GET", "/api/graphs")).json()
+        executions = (await world.bob.call("GET", "/api/executions")).json()
+        components = (await world.bob.call("GET", "/api/components")).json()["components"]
+        assert [(graph["id"], graph["orgId"]) for graph in graphs["graphs"]] == [(own["<graph_id>"], "org-b")]
+        assert (graphs["loadedGraphs"], graphs["activeExecutions"]) == (1, 1)
+        assert [execution["id"] for execution in executions["executions"]] == [own["<execution_id>"]]
+        assert executions["total"] == 1
+        assert sum(component["id"] == "custom.own" for component in components) == 1
+
+
+async def test_counts_are_of_ones_own() -> None:
+    """The console sees its organisation's share; whoever is not recognised sees nothing of anybody."""
+    async with open_world() as world:
+        await _ids(world.alice)
+        counts = {}
+        for name, person in (("alice", world.alice), ("bob", world.bob), ("stranger", world.stranger)):
+            stats = (await person.call("GET", "/api/stats")).json()
+            counts[name] = (stats["loadedGraphs"], stats["activeExecutions"])
+        assert counts == {"alice": (1, 1), "bob": (0, 0), "stranger": (0, 0)}
+
+
+async def test_two_organisations_use_one_component_id() -> None:
+    """Each runs his own code under the same id, sees his own, and takes only his own away."""
+    graph = single("custom.same")
+    async with open_world() as world:
+        for person, name in ((world.alice, "a"), (world.bob, "b")):
+            await person.register("custom.same", name)
+            shown = (await person.call("GET", "/api/components/custom.same")).json()
+            assert shown["name"] == name
+        _, execution_id = await world.bob.start(graph)
+        path = f"/api/executions/{execution_id}/inject?wait=5000"
+        reply = await world.bob.call("POST", path, json=MESSAGE)
+        assert reply.json()["outputs"]["only:out"]["value"] == "b"
+        assert (await world.alice.call("DELETE", "/api/components/custom.same")).status_code == 204
+        assert (await world.bob.call("GET", "/api/components/custom.same")).status_code == 200
+
+
+async def test_a_strangers_component_cannot_be_used() -> None:
+    """A graph that names it is refused in the same words as one that names what never was."""
+    async with open_world() as world:
+        await world.alice.register("custom.hers")
+        foreign = await world.bob.call("POST", "/api/graphs", json=single("custom.hers"))
+        missing = await world.bob.call("POST", "/api/graphs", json=single("custom.none"))
+        assert (foreign.status_code, missing.status_code) == (400, 400)
+        assert foreign.text.replace("custom.hers", "custom.none") == missing.text
+
+
+async def test_bounds_count_for_one_organisation_alone() -> None:
+    """When one has used up its room, the other still has its own; injected bytes have a rate."""
+    async with open_world(org_max_graphs=1, org_max_bytes_per_second=10) as world:
+        _, execution_id = await world.alice.start()
+        refused = await world.alice.call("POST", "/api/graphs", json=PASS)
+        assert (refused.status_code, refused.json()["code"]) == (409, "quota.exceeded")
+        _, others = await world.bob.start()
+        large = {**MESSAGE, "value": "x" * 100}
+        assert (await world.alice.call("POST", f"/api/executions/{execution_id}/inject", json=large)).is_success
+        refused = await world.alice.call("POST", f"/api/executions/{execution_id}/inject", json=MESSAGE)
+        assert (refused.status_code, refused.json()["code"]) == (429, "injection.rate")
+        assert int(refused.headers["Retry-After"]) >= 9
+        assert (await world.bob.call("POST", f"/api/executions/{others}/inject", json=MESSAGE)).is_success
+
+
+def _standing(world: World, name: str) -> Person:
+    """Somebody with a standing above organisations."""
+    if name == "isSuperAdmin":
+        return world.person(world.identity.add_user("root", isSuperAdmin=True))
+    return world.person(world.identity.add_user("root", "org-c", entitlements=(name,)))
+
+
+@pytest.mark.parametrize(
+    ("standing", "changes"),
+    [
+        ("isSuperAdmin", True),
+        ("cap:runtime.admin", True),
+        ("cap:global.admin", True),
+        ("cap:runtime.global-read", False),
+        ("cap:global.read", False),
+    ],
+)
+async def test_some_stand_above_organisations(standing: str, changes: bool) -> None:
+    """They see everybody's; those who only read are told so where they would change something."""
+    async with open_world() as world:
+        ids = await _ids(world.alice)
+        root = _standing(world, standing)
+        assert (await root.call("GET", f"/api/graphs/{ids['<graph_id>']}")).status_code == 200
+        assert (await root.call("GET", "/api/executions")).json()["total"] == 1
+        assert (await root.call("GET", "/api/stats")).json()["loadedGraphs"] == 1
+        stop = await root.call("POST", f"/api/executions/{ids['<execution_id>']}/stop")
+        assert (stop.status_code, stop.json().get("code")) == ((200, None) if changes else (403, "org.read_only"))
+        named = await root.call("POST", "/api/graphs", json=PASS, x_org_id="org-a")
+        assert named.status_code == (201 if changes else 403)
+        elsewhere = await root.call("GET", f"/api/graphs/{ids['<graph_id>']}", x_org_id="org-z")
+        assert elsewhere.status_code == 404
+        components = (await root.call("GET", "/api/components", x_org_id="org-a")).json()["components"]
+        assert "custom.own" in {component["id"] for component in components}
+
+
+async def test_what_an_administrator_starts_belongs_to_the_graphs_organisation() -> None:
+    """Its people see the execution that somebody above them started."""
+    async with open_world() as world:
+        graph_id = await world.alice.load()
+        root = _standing(world, "cap:runtime.admin")
+        started = await root.call("POST", f"/api/graphs/{graph_id}/execute", json={})
+        own = await world.alice.call("GET", f"/api/executions/{started.json()['executionId']}")
+        assert own.status_code == 200
+
+
+async def test_totals_keep_what_is_forgotten() -> None:
+    """What an organisation has processed is counted on when its executions are deleted, and for it alone."""
+    async with open_world() as world:
+        _, execution_id = await world.alice.start()
+        path = f"/api/executions/{execution_id}"
+        await world.alice.call("POST", f"{path}/inject?wait=5000", json={"messages": [MESSAGE] * 3})
+        assert (await world.alice.call("GET", "/api/stats")).json()["totalMessagesProcessed"] == 3
+        assert (await world.alice.call("DELETE", path)).status_code == 204
+        root = world.person(world.identity.add_user("root", isSuperAdmin=True))
+        totals = [
+            await person.call("GET", "/api/stats") for person in (world.alice, world.bob, root, world.stranger)
+        ]
+        assert [reply.json()["totalMessagesProcessed"] for reply in totals] == [3, 0, 3, 0]
+        assert totals[0].json()["activeExecutions"] == 0

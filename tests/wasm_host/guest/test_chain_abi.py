@@ -1,0 +1,249 @@
+"""The framing of a chain's calls: whatever a guest writes is read, or refused by the documented error."""
+
+import struct
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wasm_host.errors import GuestError, GuestFault, OutputLimitExceeded, ProtocolViolation
+from wasm_host.guest import chain_abi
+from wasm_host.guest.abi import RECORD
+from wasm_host.guest.chain_abi import ChainReader, Message, Passage, Place, Share, Step
+from wasm_host.limits import GuestLimits
+
+PLACES = [Place(2, 0, GuestLimits()), Place(2, 1, GuestLimits()), Place(1, None, GuestLimits(emissions=3))]
+NOTHING, EMIT, FORWARD, LOG, STATE, ERROR, INPUT, PENDING = range(8)
+CLOSES = 1
+
+
+def record(kind: int, program: int, payload: bytes = b"", *, port: int = 0, closes: bool = True) -> bytes:
+    """One record."""
+    return RECORD.pack(kind, program * 2 + closes, port, len(payload)) + payload
+
+
+def read(data: bytes, *, traced: bool = False) -> tuple[list[Step], list[Message]]:
+    """What a stream tells. Raises GuestFault."""
+    begun = chain_abi.read_plain(data, PLACES, traced=traced)
+    reader = ChainReader(data, PLACES, begun, traced=traced)
+    while not reader.read(64):
+        pass
+    return reader.rest()
+
+
+@given(data=st.binary(max_size=300), traced=st.booleans())
+def test_any_bytes_are_read_or_refused(data: bytes, traced: bool) -> None:
+    """By GuestFault and nothing else."""
+    try:
+        read(data, traced=traced)
+    except GuestFault:
+        return
+
+
+RECORDS = st.builds(
+    record,
+    st.integers(0, 9),
+    st.integers(0, 4),
+    st.sampled_from([b"", b"1", b'"x"', b"[", b"\xff", b'{"level":"info","message":"m"}', b"\x01\x00\x00\x00k1"]),
+    port=st.integers(0, 3),
+    closes=st.booleans(),
+)
+
+
+@given(records=st.lists(RECORDS, max_size=8), traced=st.booleans())
+def test_any_records_are_read_or_refused(records: list[bytes], traced: bool) -> None:
+    """And what is read names declared programs and ports, and is JSON."""
+    try:
+        steps, pending = read(b"".join(records), traced=traced)
+    except GuestFault:
+        return
+    for step in steps:
+        assert all(port < PLACES[step.program].outputs for port, _ in step.emissions)
+        assert (step.error is None) == (step.cause is None)
+    assert all(program < len(PLACES) for program, _, _ in pending)
+
+
+@given(
+    invocations=st.lists(
+        st.tuples(st.integers(0, 2), st.lists(st.sampled_from([b"1", b'"a"', b"null"]), max_size=3)), max_size=8
+    ),
+    traced=st.booleans(),
+)
+def test_what_was_written_is_read(invocations: list[tuple[int, list[bytes]]], traced: bool) -> None:
+    """Every emission, in its order; traced, each invocation has a step of its own."""
+    data = b""
+    for program, values in invocations:
+        parts = [record(EMIT, program, value, closes=False) for value in values] or [
+            record(NOTHING, program, closes=False)
+        ]
+        parts[-1] = parts[-1][:1] + bytes([parts[-1][1] | CLOSES]) + parts[-1][2:]
+        data += b"".join(parts)
+    steps, pending = read(data, traced=traced)
+    told = [(step.program, value) for step in steps for _, value in step.emissions]
+    assert told == [(program, value) for program, values in invocations for value in values]
+    assert pending == []
+    if traced:
+        assert [step.program for step in steps] == [program for program, _ in invocations]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        record(EMIT, 3, b"1"),
+        record(EMIT, 0, b"1", port=2),
+        record(EMIT, 0, b"["),
+        record(EMIT, 0, b"1")[:-1],
+        record(EMIT, 0, b"1", closes=False),
+        record(EMIT, 0, b"1", closes=False) + record(EMIT, 1, b"1"),
+        record(EMIT, 0, b"1", closes=False) + record(PENDING, 1, b"1"),
+        record(PENDING, 1, b"1") + record(EMIT, 0, b"1"),
+        record(PENDING, 1, b""),
+        record(ERROR, 0, b'{"name":"E","message":"m"}'),
+        record(INPUT, 0, b"1"),
+        record(9, 0, b"1"),
+        b"".join(record(EMIT, 2, b"1", closes=False) for _ in range(4)) + record(NOTHING, 2),
+    ],
+)
+def test_what_no_guest_of_ours_writes_is_refused(data: bytes) -> None:
+    """Undeclared places, unfinished records, invocations within others, errors without their message."""
+    with pytest.raises(GuestFault):
+        read(data)
+
+
+def judged(
+    shares: Sequence[Share],
+    closed: int,
+    begun: int,
+    *,
+    pending: Sequence[Message] = (),
+    steps: Sequence[Step] = (),
+) -> None:
+    """Judges a call of two messages for the first program. Raises ProtocolViolation."""
+    passage = Passage(list(steps), begun, list(pending), shares)
+    batch = [(0, 0, b"1"), (0, 0, b"2")]
+    chain_abi.judge(passage, closed, batch, PLACES, traced=bool(steps))
+
+
+def test_counts_that_agree_are_believed() -> None:
+    """All that was passed on was taken, or is pending."""
+    judged([(2, 2, 2), (2, 1, 3), (1, 0, 1)], 5, 2)
+    judged([(1, 3, 3), (1, 0, 0), (0, 0, 0)], 2, 1, pending=[(1, 0, b"1"), (1, 0, b"2")])
+
+
+@pytest.mark.parametrize(
+    ("shares", "closed", "begun"),
+    [
+        ([(2, 2, 2), (2, 2, 2), (1, 0, 1)], 5, 2),
+        ([(2, 2, 2), (2, 2, 2), (2, 0, 2)], 5, 2),
+        ([(2, 2, 1), (2, 2, 2), (2, 0, 2)], 6, 2),
+        ([(1, 1, 1), (1, 1, 1), (1, 0, 1)], 3, 2),
+        ([(3, 0, 0), (0, 0, 0), (0, 0, 0)], 3, 3),
+        ([(0, 0, 0), (0, 0, 0), (0, 0, 0)], 0, 0),
+        ([(2, 0, 0), (0, 0, 0), (0, 1, 1)], 2, 2),
+        ([(1, 4095, 4095), (4095, 1, 1), (1, 0, 0)], 4097, 1),
+    ],
+)
+def test_counts_that_contradict_each_other_are_refused(shares: list[Share], closed: int, begun: int) -> None:
+    """Values taken that nobody passed on, values passed on that nobody took, more than there can be."""
+    with pytest.raises(ProtocolViolation):
+        judged(shares, closed, begun)
+
+
+@pytest.mark.parametrize("pending", [(0, 0), (1, 1), (1, 65535)])
+def test_what_is_left_waits_where_values_are_passed_on(pending: tuple[int, int]) -> None:
+    """Behind the first program, at the input to which the link before it leads; elsewhere it is a lie."""
+    program, port = pending
+    shares = [(1, 0, 0), (0, 0, 0), (0, 0, 0)] if program == 0 else [(2, 1, 1), (0, 0, 0), (0, 0, 0)]
+    with pytest.raises(ProtocolViolation):
+        judged(shares, sum([share[0] for share in shares]), 2, pending=[(program, port, b"1")])
+
+
+@pytest.mark.parametrize(("program", "port"), [(0, 1), (0, 65535), (1, 1), (2, 7)])
+def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: int) -> None:
+    """That of the batch, or the one to which a link leads; the host names the port in what it reports."""
+    shares = [(2, 2, 2), (2, 2, 2), (2, 0, 0)]
+    error = GuestError("E", "m", "")
+    wrong = Step(program, [], error=error, cause=(port, b"1"))
+    passage = Passage([wrong], 2, [], shares)
+    batch = [(0, 0, b"1"), (0, 0, b"2")]
+    with pytest.raises(ProtocolViolation):
+        chain_abi.judge(passage, 6, batch, PLACES, traced=False)
+    right = Step(program, [], error=error, cause=(0, b"1"))
+    chain_abi.judge(Passage([right], 2, [], shares), 6, batch, PLACES, traced=False)
+
+
+NUMBERS = st.integers(0, 3) | st.integers(0, 2**32 - 1)
+LEFT = st.tuples(st.integers(0, 2), st.integers(0, 2))
+
+
+@given(left=st.lists(LEFT, max_size=3), failed=st.lists(LEFT, max_size=2))
+def test_an_answer_whose_counts_agree_names_real_inputs_or_is_refused(
+    left: list[tuple[int, int]], failed: list[tuple[int, int]]
+) -> None:
+    """However well it counts: what is left waits behind the first program, and errors were of real messages."""
+    came = [2, 3, 3]
+    taken = [came[program] - [at for at, _ in left].count(program) for program in range(3)]
+    shares = [(taken[0], 3, 3), (taken[1], 3, 3), (taken[2], 0, 0)]
+    error = GuestError("E", "m", "")
+    steps = [Step(program, [], error=error, cause=(port, b"1")) for program, port in failed]
+    pending = [(program, port, b"1") for program, port in left]
+    is_real = all(program and not port for program, port in left) and not any(port for _, port in failed)
+    try:
+        batch = [(0, 0, b"1"), (0, 0, b"2")]
+        chain_abi.judge(Passage(steps, 2, pending, shares), sum(taken), batch, PLACES, traced=False)
+    except ProtocolViolation:
+        assert not is_real or not sum(taken) or min(taken) < 0
+    else:
+        assert is_real
+
+
+@given(
+    records=st.lists(RECORDS, max_size=6),
+    block=st.lists(NUMBERS, min_size=14, max_size=14),
+    ports=st.lists(st.integers(0, 1), min_size=1, max_size=3),
+    traced=st.booleans(),
+)
+def test_any_answer_is_believed_or_refused(
+    records: list[bytes], block: list[int], ports: list[int], traced: bool
+) -> None:
+    """By GuestFault and nothing else; what is believed names only inputs at which something can come in."""
+    batch = [(0, port, b"1") for port in ports]
+    said = chain_abi.read_block(struct.pack("<14I", *block), len(PLACES))
+    try:
+        steps, pending = read(b"".join(records), traced=traced)
+        chain_abi.judge(
+            Passage(steps, said.begun, pending, said.shares), said.closed, batch, PLACES, traced=traced
+        )
+    except GuestFault:
+        return
+    assert sum([share[0] for share in said.shares]) == said.closed <= chain_abi.MOST_INVOCATIONS
+    assert all(program and not port for program, port, _ in pending)
+    causes = [(step.program, step.cause[0]) for step in steps if step.cause is not None]
+    assert all(port in ports if program == 0 else port == 0 for program, port in causes)
+
+
+@pytest.mark.parametrize("programs", [[0, 1, 0], [1, 0, 0, 1], [0, 0, 1, 1, 1], [2, 0, 1, 0, 1], [0, 1, 0, 2, 1]])
+def test_a_trace_that_cannot_have_happened_is_refused(programs: list[int]) -> None:
+    """Every invocation has a message, and every message its invocation."""
+    steps = [Step(program, [(PLACES[program].link or 0, b"1")] if program == 0 else []) for program in programs]
+    counts = [programs.count(program) for program in range(3)]
+    shares = [(counts[0], counts[1], counts[0] + counts[1]), (counts[1], counts[2], counts[2]), (counts[2], 0, 0)]
+    with pytest.raises(ProtocolViolation):
+        judged(shares, len(programs), 2, steps=steps)
+
+
+def test_what_is_left_is_bounded() -> None:
+    """The host would hold it, however many programs multiply."""
+    most = b"".join(record(PENDING, 1, b"1", closes=False) for _ in range(chain_abi.MOST_PENDING))
+    assert len(read(most)[1]) == chain_abi.MOST_PENDING
+    with pytest.raises(OutputLimitExceeded):
+        read(most + record(PENDING, 1, b"1", closes=False))
+
+
+def test_a_batch_is_framed_as_the_header_says() -> None:
+    """Count, time, whether to trace; places, lengths, values; one message and several alike."""
+    one = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, traced=True)
+    assert one == struct.pack("<IdIHHI", 1, 5.0, 1, 1, 2, 3) + b"[1]"
+    two = chain_abi.encode_chain([(2, 1, b"[1]"), (0, 0, b"7")], 5.0, traced=False)
+    assert two == struct.pack("<IdIHHHHII", 2, 5.0, 0, 1, 2, 0, 0, 3, 1) + b"[1]7"

@@ -1,0 +1,299 @@
+"""Programs that share one guest: what they pass on, what they cannot reach of each other, how a chain ends."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from wasm_host.errors import InitializeError, ProgramError, TooManyInstances
+from wasm_host.guest import chain_abi
+from wasm_host.guest.chain_abi import Message, Passage
+from wasm_host.guest.identity import Identity
+from wasm_host.host import SandboxHost, open_host
+from wasm_host.limits import GuestLimits
+from wasm_host.sandbox.chain import Chain
+from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.sandbox import Sandbox
+
+OUTPUTS = ("out", "side", "error")
+
+
+def handler(body: str, extra: str = "") -> Program:
+    """A program whose process function has this body."""
+    return Program("handler", f"return {{ {extra} async process(ctx, port, value) {{ {body} }} }}")
+
+
+def doubling() -> Program:
+    """An expression."""
+    return Program("map", "value * 2")
+
+
+@asynccontextmanager
+async def linked(
+    programs: Sequence[Program],
+    *,
+    limits: GuestLimits | None = None,
+    host: SandboxHost | None = None,
+    opened: bool = True,
+    seed: int = 0,
+) -> AsyncIterator[tuple[Chain, list[Sandbox]]]:
+    """A chain of programs by their first outputs, each of whose sides somebody hears."""
+    limits = limits or GuestLimits()
+    if host is None:
+        async with open_host() as own:
+            async with linked(programs, limits=limits, host=own, opened=opened, seed=seed) as made:
+                yield made
+            assert own.statistics().alive == 0
+        return
+    sandboxes = [
+        host.sandbox(
+            program, identity=Identity("e", f"n{at}", f"i{at}"), outputs=OUTPUTS, limits=limits, seed=seed
+        )
+        for at, program in enumerate(programs)
+    ]
+    last = len(programs) - 1
+    links = [Link(link=0 if at < last else None, memory_bytes=limits.memory_bytes) for at in range(len(programs))]
+    chain = host.chain(sandboxes, links)
+    try:
+        for at in range(len(programs) if opened else 0):
+            await chain.open(at)
+        yield chain, sandboxes
+    finally:
+        for at in range(len(programs)):
+            await chain.close(at)
+
+
+async def passed(chain: Chain, *values: bytes, place: int = 0, traced: bool = False) -> Passage:
+    """What a call brings that comes to something."""
+    passage = await chain.process([(place, 0, value) for value in values], traced=traced)
+    assert passage is not None
+    return passage
+
+
+def emitted(passage: Passage) -> list[tuple[int, int, bytes]]:
+    """All emissions that were told: program, port, value."""
+    return [(step.program, port, value) for step in passage.steps for port, value in step.emissions]
+
+
+async def test_a_message_goes_through_all_programs() -> None:
+    """Only what the last one emits is told, and how much each one did."""
+    async with linked([doubling()] * 3) as (chain, _):
+        passage = await passed(chain, b"1", b"2")
+        assert emitted(passage) == [(2, 0, b"8"), (2, 0, b"16")]
+        assert passage.shares == [(2, 2, 2), (2, 2, 2), (2, 0, 2)]
+        assert (passage.begun, passage.pending) == (2, [])
+
+
+async def test_a_traced_call_tells_everything_in_the_order_of_its_happening() -> None:
+    """A message goes through the whole chain before the next one is begun."""
+    async with linked([doubling()] * 2) as (chain, _):
+        passage = await passed(chain, b"1", b"3", traced=True)
+        assert emitted(passage) == [(0, 0, b"2"), (1, 0, b"4"), (0, 0, b"6"), (1, 0, b"12")]
+
+
+async def test_a_call_may_begin_anywhere_in_the_chain() -> None:
+    """The programs before it do nothing."""
+    async with linked([doubling()] * 3) as (chain, _):
+        assert (await passed(chain, b"1", place=1)).shares == [(0, 0, 0), (1, 1, 1), (1, 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("result", "arrives"),
+    [
+        ("undefined", "null"),
+        ("NaN", "null"),
+        ("-0", "0"),
+        ("1e400", "null"),
+        ("0.1 + 0.2", "0.30000000000000004"),
+        ("'\\ud800'", '"\ufffd"'),
+        ("() => 1", "null"),
+        ("({b: 1, a: undefined, toJSON: undefined, c: [() => 1]})", '{"b":1,"c":[null]}'),
+        ("({toJSON() { return [this.constructor === Object] }})", "[true]"),
+        ("new Date(0)", '"1970-01-01T00:00:00.000Z"'),
+        ("JSON.rawJSON('12345678901234567890')", "12345678901234567000"),
+        ("new Proxy({x: 7}, {get: (target, key) => target[key]})", '{"x":7}'),
+    ],
+)  # fmt: skip
+async def test_what_is_passed_on_is_json(result: str, arrives: str) -> None:
+    """The next program gets what would have come out and gone in again, never an object of the other."""
+    async with linked([Program("map", result), Program("map", "[value, typeof value]")]) as (chain, _):
+        ((_, _, text),) = emitted(await passed(chain, b"1"))
+        assert json.loads(text)[0] == json.loads(arrives)
+
+
+async def test_an_invocation_that_fails_passes_nothing_on_and_names_its_message() -> None:
+    """Its state is undone, its logs stay, and the next message goes through."""
+    body = (
+        "ctx.setState('n', value); ctx.log('info', 'at ' + value); ctx.emit('out', value); ctx.emit('side', 1);"
+        " if (value === 2) throw new TypeError('two');"
+    )
+    async with linked([doubling(), handler(body), doubling()]) as (chain, sandboxes):
+        passage = await passed(chain, b"1", b"3")
+        failed = next(step for step in passage.steps if step.error is not None)
+        assert failed.error is not None
+        assert (failed.program, failed.error.message, failed.cause) == (1, "two", (0, b"2"))
+        assert [line.message for line in failed.logs] == ["at 2"]
+        assert emitted(passage) == [(1, 1, b"1"), (2, 0, b"12")]
+        assert passage.shares == [(2, 2, 2), (2, 1, 2), (1, 0, 1)]
+        assert dict(sandboxes[1].state) == {"n": b"6"}
+
+
+async def test_a_call_that_tells_much_returns_early() -> None:
+    """What is pending comes with it, the last program's first, and nothing is missing or doubled."""
+    fan = handler("for (let i = 0; i < 100; i++) ctx.emit('out', value * 100 + i)")
+    seen: list[bytes] = []
+    async with linked([fan, fan, Program("map", "value")]) as (chain, _):
+        work: list[Message] = [(0, 0, b"0"), (0, 0, b"1")]
+        calls = 0
+        while work:
+            count = next((at for at, item in enumerate(work) if item[0] != work[0][0]), len(work))
+            passage = await chain.process(work[:count], traced=False)
+            assert passage is not None
+            seen += [value for _, _, value in emitted(passage)]
+            work = [*passage.pending, *work[passage.begun :]]
+            calls += 1
+    assert seen == [b"%d" % number for number in range(20_000)]
+    assert calls > 4
+
+
+HOSTILE = {
+    "a loop without end": "for (;;);",
+    "memory without end": "const all = []; for (;;) all.push(new Array(1000).fill(all.length))",
+    "memory without end, caught": "try { const all = []; for (;;) all.push(new Array(50000).fill(0)) } catch {}",
+    "a value that is nested deeply": "let v = 1; for (let i = 0; i < 1500; i++) v = [v]; ctx.emit('out', v)",
+    "a loop in a promise job": "await null; for (;;);",
+    "a loop in toJSON": "ctx.emit('out', {toJSON() { for (;;); }})",
+    "a loop in a getter of what is thrown": "throw {get message() { for (;;); }}",
+    "a regular expression without end": "/(a*)*b/.test('a'.repeat(40))",
+}
+
+
+@pytest.mark.parametrize("attack", HOSTILE)
+async def test_what_is_too_much_voids_the_call_and_ends_the_chain(attack: str) -> None:
+    """Nothing of the call was ever done; each program goes on alone, and the culprit alone is charged."""
+    count = handler("ctx.setState('n', (ctx.getState('n') ?? 0) + 1); ctx.emit('out', ctx.getState('n'))")
+    bad = handler(f"if (value === 3) {{ {HOSTILE[attack]} }} ctx.emit('out', value)")
+    limits = GuestLimits(memory_bytes=8 * 1024 * 1024, cpu_ms=60)
+    async with linked([count, bad, count], limits=limits) as (chain, sandboxes):
+        await passed(chain, b"0")
+        assert await chain.process([(0, 0, b"0")] * 4, traced=False) is None
+        assert not chain.is_whole
+        assert dict(sandboxes[0].state) == dict(sandboxes[2].state) == {"n": b"1"}
+        assert [each.emissions for each in await sandboxes[0].process([(0, b"0")] * 2)] == [
+            [(0, b"2")],
+            [(0, b"3")],
+        ]
+        three, four = await sandboxes[1].process([(0, b"3"), (0, b"4")])
+        assert three.error is not None or attack.endswith("caught")
+        assert four.emissions == [(0, b"4")]
+        assert (await sandboxes[2].process([(0, b"4")]))[0].emissions == [(0, b"2")]
+
+
+async def test_a_program_has_no_more_time_in_a_chain_than_alone() -> None:
+    """Less than a chain has patience for: the call is void, and the program's own limit is what it meets then."""
+    slow = handler("let n = 0; for (let i = 0; i < 800000; i++) n += i % 7; ctx.emit('out', n)")
+    async with open_host() as host:
+        sandboxes = [
+            host.sandbox(program, outputs=OUTPUTS, limits=GuestLimits(cpu_ms=cpu_ms))
+            for program, cpu_ms in ((doubling(), 2000), (slow, 1))
+        ]
+        chain = host.chain(sandboxes, [Link(link=0, memory_bytes=10**8), Link(memory_bytes=10**8)])
+        for place in range(2):
+            await chain.open(place)
+        assert await chain.process([(0, 0, b"1")], traced=False) is None
+        (effects,) = await sandboxes[1].process([(0, b"2")])
+        assert effects.error is not None
+        assert effects.error.name == "CpuLimitExceeded"
+        for place in range(2):
+            await chain.close(place)
+
+
+async def test_a_cancelled_call_has_done_nothing() -> None:
+    """The chain is no more, and its programs go on alone with the state that they had."""
+    count = handler("ctx.setState('n', (ctx.getState('n') ?? 0) + 1); ctx.emit('out', value)")
+    async with linked([count, handler("for (;;);")]) as (chain, sandboxes):
+        with trio.move_on_after(0.005) as scope:
+            await chain.process([(0, 0, b"1")], traced=False)
+        assert scope.cancelled_caught
+        assert dict(sandboxes[0].state) == {}
+        assert (await sandboxes[0].process([(0, b"1")]))[0].error is None
+
+
+async def test_every_program_cleans_up_and_one_that_spins_keeps_none_from_it() -> None:
+    """Those that come after it do so in guests of their own."""
+    programs = [
+        handler("", f"cleanup(ctx) {{ {body} ctx.log('info', 'bye', ctx.getState('born')) }},"
+                "initialize(ctx) { ctx.setState('born', ctx.nodeId) },")
+        for body in ("", "for (;;);", "")
+    ]  # fmt: skip
+    async with linked(programs, limits=GuestLimits(close_ms=20)) as (chain, _):
+        effects = [await chain.close(at) for at in range(3)]
+        assert [[line.meta for line in each.logs] for each in effects] == [[b'"n0"'], [], [b'"n2"']]
+        assert effects[1].error is not None
+        assert effects[1].error.name == "CpuLimitExceeded"
+        assert (await chain.close(0)).logs == ()
+
+
+async def test_a_program_that_cannot_be_opened_says_why() -> None:
+    """As it would alone; those that were opened before it clean up."""
+    bye = handler("", "cleanup(ctx) { ctx.log('info', 'bye') },")
+    async with open_host() as host:
+        for bad, kind in (
+            (Program("map", "1 +"), ProgramError),
+            (handler("", "initialize() { throw 1 },"), InitializeError),
+        ):
+            async with linked([bye, bad], host=host, opened=False) as (chain, _):
+                await chain.open(0)
+                with pytest.raises(kind):
+                    await chain.open(1)
+                assert [line.message for line in (await chain.close(0)).logs] == ["bye"]
+        assert host.statistics().alive == 0
+
+
+async def test_opening_that_is_too_much_is_tried_again_alone() -> None:
+    """So that its own limit is what it meets."""
+    async with linked([doubling(), handler("", "initialize() { for (;;); },")], opened=False) as (
+        chain,
+        sandboxes,
+    ):
+        del sandboxes
+        await chain.open(0)
+        with pytest.raises(Exception, match="computed for"):
+            await chain.open(1)
+        assert not chain.is_whole
+
+
+async def test_a_chain_counts_as_many_instances_as_it_has_programs() -> None:
+    """And is refused where there is no room for all of them."""
+    async with open_host(max_instances=3) as host:
+        async with linked([doubling()] * 3, host=host):
+            assert host.statistics().alive == 3
+        async with linked([doubling()] * 4, host=host, opened=False) as (chain, _):
+            with pytest.raises(TooManyInstances):
+                await chain.open(0)
+        assert host.statistics().alive == 0
+
+
+async def test_each_program_has_its_own_chance() -> None:
+    """Random numbers depend on a program's seed and on nothing that another did."""
+    chance = Program("map", "Math.random()")
+    async with linked([chance, Program("map", "[value, Math.random()]")], seed=5) as (chain, _):
+        ((_, _, both),) = emitted(await passed(chain, b"1"))
+    async with open_host() as host:
+        alone = host.sandbox(chance, outputs=OUTPUTS, seed=5)
+        await alone.open()
+        (effects,) = await alone.process([(0, b"1")])
+        alone.discard()
+    assert json.loads(both) == [json.loads(effects.emissions[0][1])] * 2
+
+
+def test_the_guest_and_the_host_agree_on_their_constants() -> None:
+    """What quickjs/ says is what the framing says."""
+    from pathlib import Path  # noqa: PLC0415 - here only
+
+    folder = Path(chain_abi.__file__).parents[1] / "quickjs"
+    header, source = (folder / "symbia.h").read_text(), (folder / "chain.c").read_text()
+    assert f"SYMBIA_CHAIN_MOST {chain_abi.MOST_PROGRAMS} " in header
+    assert f"MOST_INVOCATIONS = {chain_abi.MOST_INVOCATIONS}," in source

@@ -1,0 +1,1 @@
+"""Tests of wasm_host/wasmtime_c."""

@@ -1,0 +1,103 @@
+"""Looks at untrusted modules and compiles them; a task for worker processes, never run by the service itself.
+
+A compiler is the largest part of the sandbox that reads untrusted bytes before any limit of the sandbox holds. It
+can be slow, it can need much memory, and it can abort: in a process of its own none of that reaches the service,
+and as each module gets a fresh process, none of it reaches the next module.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import wasmtime
+
+from wasm_host.compile.bulk_instructions import interruptible
+from wasm_host.compile.validation import Kind, check_exports, enclosed, validate_module
+from wasm_host.component_model.binary import Malformed
+from wasm_host.component_model.wrapper import HANDLER
+from wasm_host.errors import ModuleError
+from wasm_host.limits import GuestLimits
+from wasm_host.wasmtime_c import component as capi_component
+from wasm_host.wasmtime_c import core as capi
+from workers.bounds import PoolBounds
+from workers.task import Task
+
+__all__ = ["COMPILE", "COMPILING", "Verdict", "compile_aside", "order"]
+
+COMPILE: Final = Task("wasm_host.compile.tasks:compile_aside")
+
+COMPILING: Final = PoolBounds(
+    memory_bytes=1024 * 1024 * 1024,
+    tasks_per_process=1,
+    owner_waiting_tasks=16,
+    owner_waiting_bytes=64 * 1024 * 1024,
+    file_bytes=1024 * 1024 * 1024,
+    niceness=10,
+)
+"""The compiler's workers. The largest component there is, Python's 19 MB, takes 600 MB of address space."""
+
+_HEAD_LENGTH: Final = struct.Struct("!I")
+
+
+class _Order(msgspec.Struct):
+    """Where the result goes, and what the module may ask for."""
+
+    target: str
+    limits: GuestLimits
+
+
+class Verdict(msgspec.Struct):
+    """What it is, or the problem with it."""
+
+    kind: Kind | None = None
+    is_told: bool = False
+    problem: str = ""
+
+
+def order(content: bytes, target: Path, limits: GuestLimits) -> bytes:
+    """The payload of ``COMPILE``: a module, where the result goes, and what the module may ask for."""
+    head = msgspec.json.encode(_Order(str(target), limits))
+    return b"".join((_HEAD_LENGTH.pack(len(head)), head, content))
+
+
+def compile_aside(payload: bytes) -> bytes:
+    """The task: writes the machine code, and returns a ``Verdict`` as JSON text."""
+    (length,) = _HEAD_LENGTH.unpack_from(payload)
+    start = _HEAD_LENGTH.size
+    asked = msgspec.json.decode(payload[start : start + length], type=_Order)
+    try:
+        verdict = _compile(payload[start + length :], asked)
+    except ModuleError as problem:
+        verdict = Verdict(problem=str(problem))
+    except (MemoryError, RecursionError) as problem:
+        verdict = Verdict(problem=f"the module is too complex to be compiled: {type(problem).__name__}")
+    return msgspec.json.encode(verdict)
+
+
+def _compile(content: bytes, asked: _Order) -> Verdict:
+    kind = validate_module(content, asked.limits)
+    engine = capi.new_engine()
+    is_told = False
+    compiled: capi.Module | capi_component.Component
+    try:
+        if kind == "module":
+            compiled = capi.Module(engine, interruptible(content))
+            check_exports(compiled)
+        else:
+            content, is_told = enclosed(content)
+            compiled = capi_component.Component(engine, interruptible(content))
+    except (wasmtime.WasmtimeError, Malformed) as problem:
+        raise ModuleError(_explained(kind, str(problem))) from None
+    Path(asked.target).write_bytes(bytes(compiled.serialize()))
+    return Verdict(kind=kind, is_told=is_told)
+
+
+def _explained(kind: Kind, problem: str) -> str:
+    """Wasmtime's words, on one line. It says `handler` where the translator does not get what it imports."""
+    text = " ".join(problem.split())
+    if "import `handler`" in text:
+        return f"the component exports {HANDLER}, but not with the types of wit/symbia-component.wit: {text}"
+    return f"not a valid WebAssembly {kind}: {text}"

@@ -1,0 +1,1 @@
+"""One guest: its bytes in and out, its time slices, its memory."""

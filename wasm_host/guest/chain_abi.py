@@ -1,0 +1,371 @@
+"""The framing of a chain's calls: a batch of messages for its programs, and what came of them.
+
+The contract stands at the end of quickjs/symbia.h. As in `abi`, a guest is hostile, and nothing it says is trusted
+unchecked. Here a single violation voids the whole call: there is no telling which message it belongs to.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from wasm_host.errors import GuestError, OutputLimitExceeded, ProtocolViolation
+from wasm_host.guest.abi import RECORD, LogLine, OutputReader, Record
+from wasm_host.limits import GuestLimits
+
+__all__ = [
+    "MOST_INVOCATIONS",
+    "MOST_PENDING",
+    "MOST_PROGRAMS",
+    "Block",
+    "ChainReader",
+    "Message",
+    "Passage",
+    "Place",
+    "Share",
+    "Step",
+    "block_bytes",
+    "encode_chain",
+    "judge",
+    "read_block",
+    "read_plain",
+]
+
+MOST_PROGRAMS: Final = 32
+"""Of one chain: what quickjs/symbia.h has room for."""
+
+MOST_INVOCATIONS: Final = 4096
+"""Of one call (quickjs/chain.c): some milliseconds, after which others have their turn."""
+
+MOST_PENDING: Final = 16_384
+"""Values that one call may leave between its programs: room for what one invocation may emit, unless it asked for
+more. Every further program could add as much, and the host would hold all of it without backpressure."""
+
+_PLAIN_BYTES = 32 * 1024
+"""Output that is read in one go: at most four thousand records, a few milliseconds."""
+
+_NOTHING, _EMIT = 0, 1
+_INPUT, _PENDING = 6, 7
+_VALUES = frozenset((_EMIT, _INPUT, _PENDING))
+_CLOSES = 1
+
+_is_json = msgspec.json.Decoder(msgspec.Raw).decode
+
+_HEAD = struct.Struct("<IdIII")
+_BLOCKS = [struct.Struct(f"<{5 + 3 * count}I") for count in range(MOST_PROGRAMS + 1)]
+
+
+class Place(NamedTuple):
+    """What is known of a program: its output ports, the one that leads to the next program, its limits, its entry.
+
+    `entry` is the input port at which it is handed what the program before it passes on.
+    """
+
+    outputs: int
+    link: int | None
+    limits: GuestLimits
+    entry: int = 0
+
+
+Message = tuple[int, int, bytes]
+"""The index of a program, of its input port, and JSON text."""
+
+Share = tuple[int, int, int]
+"""What one program did in a call: invocations, values passed on, values emitted in all."""
+
+
+class Step(msgspec.Struct, gc=False):
+    """What an invocation of one program caused; or several in a row that only emitted, where nobody traces.
+
+    `cause` is the message of an invocation that ended in an error: the index of its input port, and its value.
+    The rest is as in `abi.Effects`.
+    """
+
+    program: int
+    emissions: list[tuple[int, bytes]]
+    logs: Sequence[LogLine] = ()
+    error: GuestError | None = None
+    state: Sequence[tuple[str, bytes | None]] = ()
+    cause: tuple[int, bytes] | None = None
+
+
+NOTHING_READ: Final[tuple[list[Step], int]] = ([], 0)
+
+
+class Passage(msgspec.Struct, frozen=True, gc=False):
+    """What came of a call.
+
+    `steps` are in the order in which things happened. Of the batch, `begun` messages were begun, and with them
+    all that followed is done but for `pending`, which comes before the rest of the batch. `size_bytes` is what all
+    of it took in the guest.
+    """
+
+    steps: list[Step]
+    begun: int
+    pending: list[Message]
+    shares: Sequence[Share]
+    size_bytes: int = 0
+
+    @property
+    def has_written(self) -> bool:
+        """Whether a program has changed its state."""
+        for step in self.steps:  # noqa: SIM110 - nearly always one step; making a generator costs more
+            if step.state:
+                return True
+        return False
+
+
+def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool) -> bytes:
+    """The input of symbia_chain."""
+    count = len(batch)
+    if count == 1:
+        program, port, value = batch[0]
+        return _HEAD.pack(1, now_ms, traced, program << 16 | port, len(value)) + value
+    places = [program << 16 | port for program, port, _ in batch]
+    values = [value for _, _, value in batch]
+    return struct.pack(f"<IdI{2 * count}I", count, now_ms, traced, *places, *map(len, values)) + b"".join(values)
+
+
+class Block(NamedTuple):
+    """A chain's status block: where the output lies, how many invocations were closed, what each program did."""
+
+    address: int
+    length: int
+    closed: int
+    begun: int
+    shares: list[Share]
+
+
+def read_block(block: bytes, programs: int) -> Block:
+    """The block of a chain of so many programs."""
+    address, length, closed, _, begun, *numbers = _BLOCKS[programs].unpack(block)
+    each = iter(numbers)
+    return Block(address, length, closed, begun, list(zip(each, each, each, strict=True)))
+
+
+def block_bytes(programs: int) -> int:
+    """How long the block of a chain of so many programs is."""
+    return _BLOCKS[programs].size
+
+
+def read_plain(data: bytes, places: Sequence[Place], *, traced: bool) -> tuple[list[Step], int]:
+    """The invocations at the head of a stream that did nothing but emit one value, and where they end.
+
+    Under load, and beside a watcher, that is nearly all of most streams; `ChainReader` reads the rest. A value is
+    looked at there too, if anything is wrong with it.
+    """
+    steps: list[Step] = []
+    at, end, run = 0, min(len(data), _PLAIN_BYTES), -1
+    unpack = RECORD.unpack_from
+    while at + 8 <= end:
+        kind, flags, port, length = unpack(data, at)
+        after = at + 8 + length
+        program = flags >> 1
+        if kind != _EMIT or not flags & _CLOSES or after > end or program >= len(places):
+            break
+        place = places[program]
+        value = data[at + 8 : after]
+        if port >= place.outputs or length > place.limits.output_bytes or not _is_good(value):
+            break
+        if program == run:
+            steps[-1].emissions.append((port, value))
+        else:
+            steps.append(Step(program, [(port, value)]))
+            run = -1 if traced else program
+        at = after
+    return steps, at
+
+
+def _is_good(value: bytes) -> bool:
+    try:
+        _is_json(value)
+        return value.isascii() or bool(value.decode())
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+class ChainReader(OutputReader):
+    """Reads the record stream of a chain's call.
+
+    Args:
+        data: what the status block pointed at.
+        places: of the programs.
+        traced: whether the guest was to tell everything.
+        begun: what `read_plain` has read of it.
+        length: as with `OutputReader`.
+    """
+
+    __slots__ = ("_cause", "_pending", "_places", "_program", "_run", "_steps", "_traced")
+
+    def __init__(
+        self,
+        data: bytes,
+        places: Sequence[Place],
+        begun: tuple[list[Step], int] = NOTHING_READ,
+        *,
+        traced: bool,
+        length: int = 0,
+    ) -> None:
+        super().__init__(data, (), 0, places[0].limits, length)
+        steps, self._at = begun
+        self._places = places
+        self._traced = traced
+        self._program = -1  # whose invocation is being read; none between two of them
+        self._cause: tuple[int, bytes] | None = None
+        self._pending: list[Message] = []
+        self._steps = list(steps)
+        self._run = -1  # the program of the last step, where that did nothing but emit
+
+    def _read(self, until: int) -> None:
+        data, at = self._data, self._at
+        end = len(data)
+        unpack = RECORD.unpack_from
+        while at < until:
+            kind, flags, port, length = unpack(data, at)
+            start = at + 8
+            at = start + length
+            if at > end:
+                at = self._cut(at, start - 8)
+                break
+            payload = data[start:at]
+            if kind in _VALUES:
+                payload = self._value(payload)
+            self._take_record(kind, flags, port, payload)
+        self._at = at
+
+    def _take_long(self, record: Record, payload: bytes) -> None:
+        self._take_record(record.kind, record.flags, record.port, payload, is_long=True)
+
+    def _take_record(self, kind: int, flags: int, port: int, payload: bytes, *, is_long: bool = False) -> None:
+        """A record, whose value was checked, if it is one."""
+        program = flags >> 1
+        if program >= len(self._places):
+            raise ProtocolViolation(f"the guest named program {program} of {len(self._places)}")
+        if kind == _PENDING:
+            self._take_pending(program, port, payload)
+            return
+        if self._program < 0:
+            self._program = program
+            self._limits = self._places[program].limits
+            self._output_count = self._places[program].outputs
+        if program != self._program or self._pending:
+            raise ProtocolViolation("the guest began an invocation within another, or after the last")
+        if kind == _EMIT:
+            self._take_emission(port, payload)
+        elif kind == _INPUT:
+            self._cause = (port, payload)
+        elif kind != _NOTHING:
+            (self._take_other if is_long else self._take)(kind, payload)
+        if flags & _CLOSES:
+            self._close()
+
+    def _take_emission(self, port: int, payload: bytes) -> None:
+        if port >= self._output_count:
+            raise ProtocolViolation(f"the guest emitted on output {port} of {self._output_count}")
+        self._emissions.append((port, payload))
+        if len(self._emissions) > self._limits.emissions:
+            most = self._limits.emissions
+            raise OutputLimitExceeded("one invocation emitted too many values", "emissions", most)
+        self._emitted_bytes += len(payload)
+
+    def _take_pending(self, program: int, port: int, payload: bytes) -> None:
+        if self._program >= 0:
+            raise ProtocolViolation("the guest handed values over within an invocation")
+        self._pending.append((program, port, payload))
+        if len(self._pending) > MOST_PENDING:
+            raise OutputLimitExceeded("one call left too many values on their way", "emissions", MOST_PENDING)
+
+    def _close(self) -> None:
+        effects, cause = self._effects(self._emissions), self._cause
+        if (effects.error is None) != (cause is None):
+            raise ProtocolViolation("an error record and an input record belong together")
+        is_plain = not (self._traced or effects.logs or effects.state or cause)
+        if is_plain and self._run == self._program:
+            self._steps[-1].emissions += effects.emissions
+        else:
+            step = Step(self._program, effects.emissions, effects.logs, effects.error, effects.state, cause)
+            self._steps.append(step)
+        self._run = self._program if is_plain else -1
+        self._emissions = []
+        self._program = -1
+        self._cause = None
+
+    def rest(self) -> tuple[list[Step], list[Message]]:
+        """Everything that was told, and what is pending.
+
+        Raises:
+            GuestFault: something was wrong.
+        """
+        if self._violation is not None:
+            raise self._violation
+        if self._program >= 0:
+            raise ProtocolViolation("the guest ended within an invocation")
+        return self._steps, self._pending
+
+
+def judge(
+    passage: Passage, closed: int, batch: Sequence[Message], places: Sequence[Place], *, traced: bool
+) -> None:
+    """Raises ProtocolViolation where what was told, what was counted and the batch do not agree."""
+    count = passage.begun
+    if not 0 < count <= len(batch) or not 0 < closed <= MOST_INVOCATIONS:
+        raise ProtocolViolation(f"the guest says that it began {count} messages of {len(batch)}")
+    begun = batch if count == len(batch) else batch[:count]
+    _check_counts(passage, closed, begun)
+    _check_inputs(passage, begun, places)
+    if traced:
+        _check_order(passage, begun, places)
+
+
+def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> None:
+    """Every value that was passed on was taken, or is pending; every message begun was taken."""
+    shares = passage.shares
+    came = [0] * (len(shares) + 1)
+    for program, _, _ in begun:
+        came[program] += 1
+    for program, _, _ in passage.pending:
+        came[program] -= 1
+    for program, (_, passed, emitted) in enumerate(shares):
+        came[program + 1] += passed
+        if passed > emitted:
+            raise ProtocolViolation("the guest says that it passed on more than it emitted")
+    if came != [*[share[0] for share in shares], 0] or sum(came) != closed:
+        raise ProtocolViolation("the guest's counts of invocations and of values contradict each other")
+
+
+def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[Place]) -> None:
+    """Whatever comes back as a message, or as an error's cause, came in at an input where something can."""
+    first = min([program for program, _, _ in begun])
+    for program, port, _ in passage.pending:
+        if program <= first or port != places[program].entry:
+            raise ProtocolViolation(f"the guest passed a value on to input {port} of program {program}")
+    for step in passage.steps:
+        if step.cause is None or (step.program > first and step.cause[0] == places[step.program].entry):
+            continue
+        if not any(step.program == program and step.cause[0] == port for program, port, _ in begun):
+            raise ProtocolViolation(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
+
+
+def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[Place]) -> None:
+    """Every invocation that was told had a message: one that was passed on before, or the next of the batch."""
+    waiting = [0] * (len(places) + 1)
+    at = 0
+    for step in passage.steps:
+        program = step.program
+        if waiting[program]:
+            waiting[program] -= 1
+        elif at < len(begun) and begun[at][0] == program:
+            at += 1
+        else:
+            raise ProtocolViolation(f"the guest tells of an invocation of program {program} without a message")
+        link = places[program].link
+        for port, _ in step.emissions:
+            if port == link:
+                waiting[program + 1] += 1
+    for program, _, _ in passage.pending:
+        waiting[program] -= 1
+    if at != len(begun) or any(waiting):
+        raise ProtocolViolation("the guest does not tell of every invocation")

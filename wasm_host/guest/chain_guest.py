@@ -1,0 +1,140 @@
+"""The guest of a chain: one instance with several programs, each with a QuickJS runtime of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
+from wasm_host.guest import chain_abi
+from wasm_host.guest.abi import Effects
+from wasm_host.guest.chain_abi import ChainReader, Message, Passage, Place
+from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, Opened
+from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
+from wasm_host.limits import GuestLimits
+from wasm_host.wasmtime_c import core as capi
+
+__all__ = ["MOST_MEMORY_BYTES", "PATIENCE_MS", "ChainGuest"]
+
+PATIENCE_MS: Final = 50
+"""Computing time of one invocation in a chain, or less where a program of it may have less: whose invocation it is
+that computes is not known here. One that takes longer gains nothing by being in a chain, and its messages go to
+guests of their own, where its own limit holds; what it has computed here is lost."""
+
+MOST_MEMORY_BYTES: Final = 1024 * 1024 * 1024
+"""Linear memory of a chain's guest, however much its programs may have together: WebAssembly addresses four times
+as much, and it is far beyond what a chain of them needs that fits."""
+
+
+class ChainGuest(Guest):
+    """One instance, from the first program's opening to `discard`. After a fault it must be discarded.
+
+    Args:
+        machine: the host's.
+        places: of the programs.
+        use: counters.
+        between_slices: awaited between the slices of a long call.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        places: Sequence[Place],
+        use: GuestUse,
+        between_slices: BetweenSlices | None,
+    ) -> None:
+        self._places = places
+        self._shared_limits = _shared([place.limits for place in places])
+        self._patience_ms = min(PATIENCE_MS, *[place.limits.cpu_ms for place in places])
+        self._is_ready = False
+        super().__init__(machine, self._shared_limits, use, 0, between_slices, len(places), is_ours=True)
+        self._block_bytes = chain_abi.block_bytes(len(places))
+
+    async def open_program(self, index: int, module: capi.Module, document: bytes) -> Opened:
+        """Opens the next program. Raises as `Guest.open` does."""
+        self._hold_to(index)
+        if self._is_ready:
+            return await self._begin([document])
+        opened = await self.open(module, [document])
+        self._chain = self._export("symbia_chain")
+        self._select = self._export("symbia_select")
+        self._is_ready = True
+        return opened
+
+    async def pass_on(self, batch: Sequence[Message], now_ms: float, *, traced: bool) -> Passage:
+        """Sends messages through the chain.
+
+        Raises:
+            GuestFault: something was wrong, and the call has done nothing that counts.
+        """
+        self._limits = self._shared_limits
+        data = chain_abi.encode_chain(batch, now_ms, traced=traced)
+        length = len(data)
+        at = self._input_at
+        if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
+            at = await self._input(length)
+        if length > KEPT_INPUT_BYTES:
+            await self._write_all(at, [data])
+        else:
+            self._write(at, data)
+        self._clear_status()
+        pending = self._living().start(self._chain, length)
+        code = await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
+        if code:
+            raise GuestTrapped(f"the guest gave up with code {code}")
+        return await self._passage(batch, traced=traced)
+
+    async def close_program(self, index: int) -> Effects:
+        """Runs one program's cleanup, within its `close_ms`. Raises GuestFault."""
+        self._hold_to(index)
+        await self._prepare(self._select, index)
+        return await self.close()
+
+    def _hold_to(self, index: int) -> None:
+        """Lets one program's limits hold for the next call."""
+        self._limits = self._places[index].limits
+        self._output_count = self._places[index].outputs
+
+    async def _passage(self, batch: Sequence[Message], *, traced: bool) -> Passage:
+        text = self._instance.read(self._status_at, self._block_bytes)
+        if text is None:
+            raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
+        if self._instance.seen_bytes != self._seen_bytes:
+            self._count_memory(self._instance.seen_bytes)
+        block = chain_abi.read_block(text, len(self._places))
+        address, length = block.address, block.length
+        if length > self._output_bytes_at_most:
+            most = self._output_bytes_at_most
+            raise OutputLimitExceeded(f"one call wrote {length:,} bytes", "output_bytes", most)
+        data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
+        if data is None:
+            data = window(self._instance, address, length)
+        steps, at = begun = chain_abi.read_plain(data, self._places, traced=traced)
+        pending: list[Message] = []
+        if at < length:
+            reader = ChainReader(data, self._places, begun, traced=traced, length=length)
+            await read_rest(self._machine.checker, self._turn, self._instance, address, length, reader)
+            steps, pending = reader.rest()
+        passage = Passage(steps, block.begun, pending, block.shares, length)
+        chain_abi.judge(passage, block.closed, batch, self._places, traced=traced)
+        return passage
+
+
+def _shared(limits: Sequence[GuestLimits]) -> GuestLimits:
+    """What holds for the guest as a whole: the memory of all, the output of the largest, and the least time.
+
+    What one invocation emits may wait within the guest, before the next program, and is told when a call returns
+    early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.
+    """
+    return msgspec.structs.replace(
+        limits[0],
+        memory_bytes=min(MOST_MEMORY_BYTES, sum(each.memory_bytes for each in limits)),
+        output_bytes=max(each.output_bytes for each in limits),
+        log_bytes=max(each.log_bytes for each in limits),
+        state_bytes=max(each.state_bytes for each in limits),
+        emissions=max(each.emissions for each in limits),
+        wall_ms=min(each.wall_ms for each in limits),
+    )

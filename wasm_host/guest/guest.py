@@ -1,0 +1,260 @@
+"""One guest: an instance of a module that speaks the ABI, called in time slices (metering.py).
+
+What is between the calls: the document of its program, batches and their answers, and what is wrong with these.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import trio
+
+from wasm_host.errors import GuestFault, GuestTrapped, ModuleError, OutputLimitExceeded, ProtocolViolation
+from wasm_host.guest import abi
+from wasm_host.guest.abi import Effects, LogLine
+from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine, MeteredStore
+from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
+from wasm_host.limits import GuestLimits
+from wasm_host.wasmtime_c import core as capi
+
+__all__ = ["Guest", "Opened", "Report"]
+
+_FIRST_INPUT_BYTES: Final = 16 * 1024
+KEPT_INPUT_BYTES: Final = 1024 * 1024
+_WRITTEN_BYTES: Final = 256 * 1024
+"""Copied into a guest without a look at other tasks."""
+
+_NOTED_BYTES: Final = 1024
+"""Output that takes so long to be read that the time counts."""
+
+_BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
+"""A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
+
+
+class Opened(NamedTuple):
+    """How opening ended: 0, abi.OPEN_PROGRAM_REFUSED or abi.OPEN_INITIALIZE_FAILED, and with what effects."""
+
+    code: int
+    effects: Effects
+
+
+class Report(NamedTuple):
+    """How a batch went: effects of the messages closed, then what ended the guest, if something did.
+
+    A fault is the doing of the first message that is not closed; or of any of them, where the culprit is unknown.
+    """
+
+    closed: list[Effects]
+    unfinished_logs: list[LogLine]
+    fault: GuestFault | None
+    is_culprit_unknown: bool = False
+
+
+class Guest(MeteredStore):
+    """One instance, from instantiation to `discard`. After a fault it must be discarded."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        limits: GuestLimits,
+        use: GuestUse,
+        output_count: int,
+        between_slices: BetweenSlices | None = None,
+        instances: int = 1,
+        *,
+        is_ours: bool = False,
+    ) -> None:
+        super().__init__(machine, limits, use, between_slices, instances, is_ours=is_ours)
+        self._output_count = output_count
+        self.output_bytes = 0
+        """What the last call has written."""
+        self._input_at = 0
+        self._input_capacity = 0
+        self._output_bytes_at_most = (
+            limits.output_bytes
+            + limits.log_bytes
+            + limits.state_bytes
+            + 16 * limits.emissions
+            + _BATCH_SLACK_BYTES
+        )
+
+    @property
+    def memory_bytes(self) -> int:
+        """The size of the guest's linear memory."""
+        return self._instance.memory_bytes() if self._store else 0
+
+    async def probe(self, module: capi.Module) -> None:
+        """Instantiates the module and asks which ABI it speaks; its program does not begin. Raises as `open`."""
+        await self._instantiate(module)
+
+    async def open(self, module: capi.Module, document: Sequence[bytes]) -> Opened:
+        """Instantiates the module and opens the program.
+
+        Args:
+            module: a compiled module
+            document: the input of symbia_open, framed, in pieces
+
+        Raises:
+            ModuleError: the module is not a guest.
+            GuestFault: it did not survive; discard it.
+        """
+        try:
+            await self._instantiate(module)
+        except GuestFault as fault:
+            raise self._explained(fault) from None
+        return await self._begin(document)
+
+    async def _begin(self, document: Sequence[bytes]) -> Opened:
+        """Opens a program in the instance."""
+        length = sum(map(len, document))
+        try:
+            await self._write_all(await self._input(length), document)
+            self._clear_status()
+            code = await self._call(self._open, length)
+        except GuestFault as fault:
+            raise self._explained(fault) from None
+        output = await self._output([b""])
+        if output.violation:
+            raise output.violation
+        if len(output.closed) != 1 or code not in (0, abi.OPEN_PROGRAM_REFUSED, abi.OPEN_INITIALIZE_FAILED):
+            raise ProtocolViolation(f"symbia_open answered {code} and closed {len(output.closed)} messages")
+        effects = output.closed[0]
+        if (code == 0) != (effects.error is None):
+            raise ProtocolViolation("symbia_open's answer and its error record contradict each other")
+        return Opened(code, effects)
+
+    async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> Report:
+        """Runs a batch. Never raises for what the guest did: see `Report`."""
+        values = [value for _, value in batch]
+        fault: GuestFault | None = None
+        try:
+            if len(values[0]) > KEPT_INPUT_BYTES:
+                length = await self._write_long(batch, now_ms)
+            else:
+                data = abi.encode_batch(batch, now_ms)
+                length = len(data)
+                at = self._input_at
+                if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
+                    at = await self._input(length)
+                self._write(at, data)
+            self._clear_status()
+            code = await self._call(self._process, length, len(batch))
+            if code:
+                fault = GuestTrapped(f"the guest gave up with code {code}")
+        except GuestFault as problem:
+            fault = problem
+        return await self._report(values, fault)
+
+    async def _report(self, values: list[bytes], fault: GuestFault | None) -> Report:
+        try:
+            if fault:
+                fault = self._explained(fault)
+            output = await self._output(values)
+        except GuestFault as problem:
+            return Report([], [], fault or problem)
+        fault = fault or output.violation
+        if fault is None and not output.closed:
+            fault = ProtocolViolation("the guest returned without closing a message")
+        return Report(output.closed, output.unfinished_logs, fault)
+
+    async def close(self) -> Effects:
+        """Runs cleanup, within `close_ms`. Raises GuestFault; discard the guest in any case."""
+        self._clear_status()
+        await self._call(self._close, None, cpu_ms=self._limits.close_ms)
+        output = await self._output([b""])
+        if output.violation:
+            raise output.violation
+        return output.closed[0] if output.closed else Effects([])
+
+    async def _instantiate(self, module: capi.Module) -> None:
+        store = self._living()
+        pending, raw_instance = store.start_instance(self._machine.linker, module)
+        await self._run(pending, is_short=self._is_ours)
+        self._instance = store.instance(raw_instance)
+        if not self._instance.use_memory():
+            raise ModuleError("the module does not export its memory as 'memory'")
+        self._count_memory(self._instance.memory_bytes())
+        initialize = self._instance.function("_initialize")
+        if initialize is not None:
+            await self._run(store.start(initialize, None, results=0), is_short=self._is_ours)
+        version = await self._prepare(self._export("symbia_abi"), None)
+        if version != abi.ABI_VERSION:
+            raise ModuleError(f"the module speaks version {version} of the guest ABI, this host {abi.ABI_VERSION}")
+        self._status_at = await self._prepare(self._export("symbia_status"), None)
+        self._take_input = self._export("symbia_input")
+        self._open = self._export("symbia_open")
+        self._process = self._export("symbia_process")
+        self._close = self._export("symbia_close")
+
+    def _export(self, name: str) -> capi.Function:
+        function = self._instance.function(name)
+        if function is None:
+            raise ModuleError(f"the module does not export the function '{name}'")
+        return function
+
+    async def _input(self, length: int) -> int:
+        capacity = max(length, _FIRST_INPUT_BYTES)
+        self._input_capacity = 0
+        self._input_at = await self._prepare(self._take_input, capacity)
+        if not self._input_at:
+            raise self._out_of_memory()
+        self._input_capacity = capacity
+        return self._input_at
+
+    def _write(self, address: int, data: bytes) -> None:
+        if not self._instance.write(address, data):
+            raise ProtocolViolation(f"the guest's input buffer at {address} does not hold {len(data)} bytes")
+
+    async def _write_all(self, address: int, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            for start in range(0, len(piece), _WRITTEN_BYTES):
+                part = piece if len(piece) <= _WRITTEN_BYTES else piece[start : start + _WRITTEN_BYTES]
+                self._write(address + start, part)
+                if len(part) == _WRITTEN_BYTES:
+                    await trio.lowlevel.checkpoint()
+            address += len(piece)
+
+    async def _write_long(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> int:
+        """Writes a batch, whose values are long, without making one text of it first; answers its length."""
+        head, values = abi.encode_head(batch, now_ms), [value for _, value in batch]
+        length = len(head) + sum(map(len, values))
+        await self._write_all(await self._input(length), [head, *values])
+        return length
+
+    def _clear_status(self) -> None:
+        """Nothing of an earlier call may be taken for this one's, which may be stopped before its first step."""
+        if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
+            raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
+
+    async def _output(self, values: list[bytes]) -> abi.Output:
+        address, length, closed, _ = self._status()
+        if length > self._output_bytes_at_most:
+            raise OutputLimitExceeded(
+                f"one call wrote {length:,} bytes; the host reads {self._output_bytes_at_most:,}",
+                "output_bytes",
+                self._limits.output_bytes,
+            )
+        self.output_bytes = length
+        data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
+        if data is None:
+            data = window(self._instance, address, length)
+        reader = abi.OutputReader(data, values, self._output_count, self._limits, length)
+        began = time.perf_counter() if length > _NOTED_BYTES else 0.0
+        if not reader.read(READ_AT_ONCE_BYTES) or length > READ_AT_ONCE_BYTES:
+            await read_rest(self._machine.checker, self._turn, self._instance, address, length, reader)
+        elif began:
+            self._machine.turns.note(time.perf_counter() - began, is_over=True)
+        output = reader.output()
+        if not output.violation and closed != len(output.closed):
+            output.violation = ProtocolViolation(
+                f"the guest says that it closed {closed} messages, and its output closes {len(output.closed)}"
+            )
+        return output
+
+    def _explained(self, fault: GuestFault) -> GuestFault:
+        """A trap says little; what the guest noted before it says why."""
+        if isinstance(fault, GuestTrapped) and self._status_at and self._status()[3] == abi.FAULT_MEMORY:
+            return self._out_of_memory()
+        return fault

@@ -1,0 +1,322 @@
+"""How a guest's calls run: in time slices, in turn, within budgets of time and of memory.
+
+A call is polled once at once, because almost every call ends within its first slice. One that does not takes
+its further slices in turn with all other long calls, and after each slice its budgets are looked at: computing
+time in slices, and time on the clock, both since the last message that the guest closed. Whatever ends a call
+early, a limit or a cancelled scope, destroys the guest: its memory is in the middle of something.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final, NamedTuple
+
+import trio
+import wasmtime
+
+from wasm_host.errors import (
+    CpuLimitExceeded,
+    GuestTrapped,
+    MemoryLimitExceeded,
+    ProtocolViolation,
+    StackLimitExceeded,
+    WallTimeExceeded,
+)
+from wasm_host.guest import abi
+from wasm_host.guest.memory import FREE_BYTES, GuestMemory, Undertaker, resident_bytes
+from wasm_host.guest.output import JsonChecker
+from wasm_host.guest.slices import SHORT_CALLS, Ticker, Turns
+from wasm_host.guest.usage import Census
+from wasm_host.limits import GuestLimits
+from wasm_host.wasmtime_c import core as capi
+
+__all__ = ["BetweenSlices", "GuestUse", "Machine", "MeteredStore"]
+
+BetweenSlices = Callable[[], Awaitable[None]]
+
+_SLICE_COSTS_AT_LEAST_MS: Final = 0.5
+"""However little of it a guest got: a budget must come to an end on the busiest machine."""
+
+_EARLY_SECONDS: Final = 0.0005
+"""A slice ends when the epoch's tick comes, which may be at once. A first one that was shorter than this goes on
+to the next tick: most calls take a tenth of a tick, and to wait in turn would cost them more than they take."""
+
+_UNCOUNTED_SECONDS: Final = 0.00002
+"""A call that is this short costs the event loop less than what is around it."""
+
+_DEEP_STACK_BYTES: Final = 512 * 1024
+"""A call with more stack than that is not merely what happens to run when there is no memory left."""
+
+
+class Machine(NamedTuple):
+    """What all guests of a host share: the engine's parts, not a single byte of any guest."""
+
+    engine: capi.Engine
+    linker: wasmtime.Linker
+    ticker: Ticker
+    turns: Turns
+    census: Census
+    memory: GuestMemory
+    undertaker: Undertaker
+    checker: JsonChecker
+
+
+class GuestUse:
+    """Counters of one sandbox, over all the guests that it had.
+
+    Args:
+        owner: whose it is, for the bound of an owner's memory
+
+    Attributes:
+        is_slow: its last long call took several slices. Its next call waits for its turn from the start: otherwise
+            many components that compute for two milliseconds each would take all their first slices out of turn.
+        short_calls: calls in a row, up to the last, that ended within their first slice.
+    """
+
+    __slots__ = ("calls", "cpu_seconds", "is_slow", "owner", "short_calls", "slices")
+
+    def __init__(self, owner: str = "") -> None:
+        self.owner = owner
+        self.calls = 0
+        self.slices = 0
+        self.cpu_seconds = 0.0
+        self.is_slow = False
+        self.short_calls = 0
+
+
+class MeteredStore:
+    """A guest's store, from its making to `discard`, and the calls that run in it.
+
+    Args:
+        machine: the host's
+        limits: what it may use
+        use: counters
+        between_slices: awaited between the slices of a long call
+        instances: as how many instances it counts
+        is_ours: its module is our own, so that what it does before it opens a program is known to be short
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        limits: GuestLimits,
+        use: GuestUse,
+        between_slices: BetweenSlices | None,
+        instances: int = 1,
+        *,
+        is_ours: bool = False,
+    ) -> None:
+        self._machine = machine
+        self._limits = limits
+        self._use = use
+        self._between_slices = between_slices
+        self._is_ours = is_ours
+        self._instance: capi.Instance
+        self._status_at = 0
+        self._counted_bytes = 0  # of its memory, by the host's GuestMemory
+        self._seen_bytes = 0
+        self._limited_at = -1
+        self._touched_bytes = 0  # by the call under way, of any memory; looked at where that may be much
+        self._most_memory_bytes = self._memory_limit_bytes = limits.memory_bytes
+        self._store: capi.Store | None = None
+        machine.census.admit(use, instances)
+        try:
+            self._store = self._new_store()
+        except BaseException:
+            machine.census.dismiss(use)
+            raise
+
+    @property
+    def is_alive(self) -> bool:
+        """False after `discard`."""
+        return self._store is not None
+
+    def _new_store(self) -> capi.Store:
+        limits = self._limits
+        return capi.Store(
+            self._machine.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
+        )
+
+    def discard(self) -> None:
+        """Frees everything at once, without cleanup. Idempotent."""
+        if self._store is not None:
+            store, self._store = self._store, None
+            self._machine.census.dismiss(self._use)
+            self._machine.undertaker.take(store, self._use.owner, self._counted_bytes)
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        """The next turn of this guest, for what is done for it."""
+        return self._machine.turns.of(self._use.owner)
+
+    def _living(self) -> capi.Store:
+        if self._store is None:
+            raise GuestTrapped("the guest was discarded during a call")
+        return self._store
+
+    def _status(self) -> tuple[int, int, int, int]:
+        block = self._instance.read(self._status_at, abi.STATUS.size)
+        if self._instance.seen_bytes != self._seen_bytes:
+            self._count_memory(self._instance.seen_bytes)
+        if block is None:
+            raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
+        return abi.STATUS.unpack(block)
+
+    async def _call(
+        self, function: capi.Function, argument: int | None, count: int = 1, cpu_ms: int | None = None
+    ) -> int:
+        return await self._run(self._living().start(function, argument), count, cpu_ms)
+
+    def _out_of_memory(self) -> MemoryLimitExceeded:
+        memory, limit = self._machine.memory, self._limits.memory_bytes
+        if self._memory_limit_bytes == self._most_memory_bytes and memory.room_bytes(self._use.owner):
+            return MemoryLimitExceeded(
+                f"more memory than a guest may have: {limit:,} bytes", "memory_bytes", limit
+            )
+        if memory.used_bytes < memory.process_bytes - memory.owner_bytes + memory.used_by(self._use.owner):
+            whose, limit, name = "one owner's guests", memory.owner_bytes, "owner_memory_bytes"
+        else:
+            whose, limit, name = "all guests", memory.process_bytes, "process_memory_bytes"
+        return MemoryLimitExceeded(
+            f"more memory than {whose} may have together: {limit:,} bytes; stop an execution first", name, limit
+        )
+
+    async def _prepare(self, function: capi.Function, argument: int | None) -> int:
+        """A call that runs nobody's program."""
+        return await self._run(self._living().start(function, argument), is_short=self._is_ours)
+
+    async def _run(
+        self, pending: capi.Pending, count: int = 1, cpu_ms: int | None = None, *, is_short: bool = False
+    ) -> int:
+        """Runs a call to its end. Raises GuestFault; on any exception the call is gone and the guest unusable."""
+        use, memory = self._use, self._machine.memory
+        use.calls += 1
+        used = memory.used_bytes
+        if used != self._limited_at and used + self._most_memory_bytes > memory.least_bytes:
+            self._limit_memory()
+        try:
+            self._touched_bytes = 0
+            if (use.is_slow and not is_short) or not self._is_done_at_once(pending, is_short=is_short):
+                await self._run_in_turns(pending, count, cpu_ms or self._limits.cpu_ms)
+            return pending.result()
+        except capi.Trap as trap:
+            if "exceeds memory limits" in str(trap) and self._memory_limit_bytes < self._most_memory_bytes:
+                raise self._out_of_memory() from None
+            if trap.stack_overflow:
+                size = capi.WASM_STACK_BYTES
+                raise StackLimitExceeded("the component recursed too deeply", "stack_bytes", size) from None
+            raise GuestTrapped(str(trap).strip().splitlines()[-1].strip()) from None
+        finally:
+            pending.delete()
+
+    def _is_done_at_once(self, pending: capi.Pending, *, is_short: bool) -> bool:
+        """Takes the first slice out of turn, if that may be; whether the call is done."""
+        use, turns = self._use, self._machine.turns
+        if not turns.lets_begin(SHORT_CALLS if is_short else use.short_calls):
+            return False
+        before = use.cpu_seconds
+        resident = 0 if use.short_calls >= SHORT_CALLS or is_short else resident_bytes()
+        done = self._slice(pending)
+        took = use.cpu_seconds - before
+        if not done and took < _EARLY_SECONDS:
+            done = self._slice(pending)
+            took = use.cpu_seconds - before
+        self._touched_bytes = resident_bytes() - resident if resident and not done else 0
+        if took > _UNCOUNTED_SECONDS:
+            turns.note(took, is_over=done)
+        use.short_calls = use.short_calls + 1 if done else 0
+        if not done and self._status_at:
+            self._count_running()  # before others begin
+        return done
+
+    def _limit_memory(self) -> None:
+        """Lowers the memory's limit to what is left for the guests of its owner, or raises it again."""
+        memory = self._machine.memory
+        self._limited_at = memory.used_bytes
+        room = memory.room_bytes(self._use.owner)
+        limit = min(self._most_memory_bytes, max(self._seen_bytes, FREE_BYTES) + room)
+        if limit != self._memory_limit_bytes and self._store is not None:
+            self._memory_limit_bytes = limit
+            self._store.limit_memory(limit)
+
+    def _count_memory(self, size_bytes: int, stack_bytes: int = 0) -> None:
+        """Counts what the memory has grown to, and the stack of a call that has not ended."""
+        self._seen_bytes = size_bytes
+        counted = max(0, size_bytes - FREE_BYTES) + stack_bytes
+        if counted != self._counted_bytes:
+            self._machine.memory.add(self._use.owner, counted - self._counted_bytes)
+            self._counted_bytes = counted
+
+    def _count_running(self) -> None:
+        """Counts what a guest has whose call has not ended, its stack included: what the process has grown by
+        while the call ran, and is not in the guest's memory. Raises MemoryLimitExceeded.
+        """
+        size = self._instance.memory_bytes()
+        stack = min(max(0, self._touched_bytes - max(0, size - FREE_BYTES)), capi.WASM_STACK_BYTES)
+        self._count_memory(size, stack)
+        memory = self._machine.memory
+        if (
+            stack > FREE_BYTES
+            and memory.used_bytes > memory.least_bytes
+            and not memory.room_bytes(self._use.owner)
+        ):
+            raise self._out_of_memory()
+
+    def _slice(self, pending: capi.Pending) -> bool:
+        """Lets the guest run until it is done (True) or its slice is over (False)."""
+        use = self._use
+        use.slices += 1
+        self._machine.ticker.touch()
+        began = time.perf_counter()
+        done = pending.poll()
+        use.cpu_seconds += time.perf_counter() - began
+        return done
+
+    async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
+        """The slices of a long call, its budgets restarted with each message that it closes.
+
+        A slice costs the processor's time that it took. That may be more than a slice's length: filling all of
+        a guest's memory is one instruction. It may be less: on a busy machine this thread does not always run.
+        """
+        use, limits, machine = self._use, self._limits, self._machine
+        spent_ms, closed, frozen = 0.0, 0, 0.0
+        started = trio.current_time()
+        use.is_slow = False
+        while True:
+            if self._between_slices is not None:
+                before = trio.current_time()
+                await self._between_slices()
+                frozen += trio.current_time() - before
+            async with machine.turns.of(use.owner):
+                if machine.memory.used_bytes + self._most_memory_bytes > machine.memory.least_bytes:
+                    self._limit_memory()
+                began, resident = time.thread_time(), resident_bytes()
+                done = self._slice(pending)
+                self._touched_bytes += resident_bytes() - resident
+                spent_ms += max(_SLICE_COSTS_AT_LEAST_MS, (time.thread_time() - began) * 1000)
+            if done:
+                if self._status_at:
+                    self._count_memory(self._instance.memory_bytes())
+                return
+            use.is_slow = True
+            if self._status_at:
+                self._count_running()
+            closed_now = self._closed_messages(closed, count)
+            if closed_now != closed:
+                closed, spent_ms, started, frozen = closed_now, 0.0, trio.current_time(), 0.0
+            if spent_ms >= cpu_ms:
+                raise CpuLimitExceeded(f"one invocation computed for {cpu_ms} ms", "cpu_ms", cpu_ms)
+            if (trio.current_time() - started - frozen) * 1000 > limits.wall_ms:
+                raise WallTimeExceeded(f"one invocation took {limits.wall_ms} ms", "wall_ms", limits.wall_ms)
+
+    def _closed_messages(self, before: int, count: int) -> int:
+        """How many messages the running guest has closed. It may only count up, and only to the end."""
+        if not self._status_at or count == 1:
+            return before
+        now = self._status()[2]
+        if now < before:
+            raise ProtocolViolation("the guest's count of closed messages went backwards")
+        if now > count:
+            raise ProtocolViolation("the guest says that it closed more messages than it was given")
+        return now

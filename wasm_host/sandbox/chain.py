@@ -1,0 +1,187 @@
+"""Sandboxes in a row that share one guest, as long as nothing goes wrong.
+
+A call of the guest takes messages through all programs of the chain, and everything that it caused is taken over
+at once, or nothing is. So whatever goes wrong in a call (a limit, a trap, a lie, a cancelled scope) voids it, and
+ends the chain for good: every sandbox goes on with a guest of its own, which begins with the state that the host
+holds, and the messages of the call that never was are processed there. What is wrong then goes wrong again, under
+the program's own limits, and is charged to it alone. The chain needs to judge nobody.
+
+Each program has a QuickJS runtime of its own within the guest: they share no object, atom, symbol or job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from wasm_host.errors import GuestFault, SandboxError
+from wasm_host.guest import abi
+from wasm_host.guest.abi import Effects
+from wasm_host.guest.chain_abi import Message, Passage, Place
+from wasm_host.guest.chain_guest import ChainGuest
+from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.sandbox.javascript import Link
+from wasm_host.sandbox.sandbox import Sandbox
+from wasm_host.wasmtime_c import core as capi
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """Made by `SandboxHost.chain`. One call at a time, but for `close`.
+
+    Args:
+        machine: the host's.
+        module: the QuickJS guest.
+        sandboxes: of the programs, in order; not opened yet, and opened, used and closed through the chain only
+            as long as it holds.
+        links: each program's place.
+        between_slices: as a sandbox has it.
+        now_ms: the guests' clock.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        module: capi.Module,
+        sandboxes: Sequence[Sandbox],
+        links: Sequence[Link],
+        between_slices: BetweenSlices | None,
+        now_ms: Callable[[], float],
+    ) -> None:
+        self._machine = machine
+        self._module = module
+        self._sandboxes = sandboxes
+        self._links = links
+        self._between_slices = between_slices
+        self._now_ms = now_ms
+        self._use = GuestUse(sandboxes[0].owner)
+        self._guest: ChainGuest | None = None
+        self._entered: set[int] = set()
+        self._is_dissolved = False
+        self._closing = trio.Lock()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all programs were opened in one guest, and nothing has gone wrong since."""
+        return not self._is_dissolved and len(self._entered) == len(self._sandboxes)
+
+    async def open(self, index: int) -> Effects:
+        """Opens a program, each after the one before it; raises as `Sandbox.open` does."""
+        sandbox = self._sandboxes[index]
+        is_next = index == len(self._entered)
+        self._entered.add(index)
+        if self._is_dissolved or not is_next:
+            self.dissolve()
+            return await sandbox.open()
+        try:
+            return await self._open_in_guest(index, sandbox)
+        except GuestFault:
+            self.dissolve()
+        except BaseException:
+            self.dissolve()
+            raise
+        return await sandbox.open()
+
+    async def _open_in_guest(self, index: int, sandbox: Sandbox) -> Effects:
+        document = sandbox.document(self._links[index])
+        await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
+        if self._guest is None:
+            places = [
+                Place(sandbox.output_count, link.link, sandbox.limits, link.entry)
+                for sandbox, link in zip(self._sandboxes, self._links, strict=True)
+            ]
+            self._guest = ChainGuest(self._machine, places, self._use, self._between_slices)
+        return await sandbox.accept(await self._guest.open_program(index, self._module, document))
+
+    async def process(self, batch: Sequence[Message], *, traced: bool) -> Passage | None:
+        """Takes messages through the chain; None when it came to nothing, and the chain is no more.
+
+        Args:
+            batch: (program, input port, JSON text) for each message; those for later programs first, where there
+                are any.
+            traced: whether every value passed on is to be told, too.
+        """
+        guest = self._guest
+        if guest is None or not self.is_whole:
+            self.dissolve()
+            return None
+        try:
+            passage = await guest.pass_on(batch, float(int(self._now_ms())), traced=traced)
+        except GuestFault:
+            self.dissolve()
+            return None
+        except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
+            self.dissolve()
+            raise
+        if passage.has_written and not await self._keep(passage):
+            self.dissolve()
+            return None
+        return passage
+
+    async def _keep(self, passage: Passage) -> bool:
+        """Takes over what the invocations wrote: all of it, or nothing."""
+        done: list[tuple[Sandbox, list[tuple[str, bytes | None]]]] = []
+        is_kept = False
+        try:
+            for step in passage.steps:
+                if not step.state:
+                    continue
+                sandbox = self._sandboxes[step.program]
+                undoing = await sandbox.take_over(step.state)
+                if undoing is None:
+                    return False
+                done.append((sandbox, undoing))
+            is_kept = True
+        except BaseException:  # Cancelled: the call counts as never made
+            self.dissolve()
+            raise
+        finally:
+            if not is_kept:
+                for written, writes in reversed(done):
+                    written.restore(writes)
+        return True
+
+    async def close(self, index: int) -> Effects:
+        """Runs one program's `cleanup`, wherever it lives now, and frees what it has. Idempotent."""
+        sandbox = self._sandboxes[index]
+        try:
+            async with self._closing:
+                if self._guest is not None:
+                    return await self._close_in_guest(index)
+            if sandbox.is_between_guests:
+                await sandbox.open()
+            return await sandbox.close()
+        except SandboxError as error:
+            return abi.failed(error)
+        finally:
+            self._leave(index)
+
+    async def _close_in_guest(self, index: int) -> Effects:
+        guest = self._guest
+        assert guest is not None  # noqa: S101 - the caller has looked
+        if not self._sandboxes[index].is_between_guests:
+            return Effects([])  # it was never opened, or is closed
+        try:
+            return await guest.close_program(index)
+        except BaseException:
+            self.dissolve()
+            raise
+
+    def _leave(self, index: int) -> None:
+        self._sandboxes[index].discard()
+        self._entered.discard(index)
+        if not self._entered and self._guest is not None:
+            self._guest.discard()
+            self._guest = None
+
+    def dissolve(self) -> None:
+        """Ends the chain; each sandbox opens a guest of its own for its next message. Idempotent."""
+        self._is_dissolved = True
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            guest.discard()
+            self._machine.census.restarts += 1
+            for sandbox in self._sandboxes:
+                sandbox.note_loss()

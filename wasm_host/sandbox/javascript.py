@@ -1,0 +1,197 @@
+"""What is peculiar to programs in JavaScript: their modes, their open document, their syntax errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from wasm_host.errors import GuestError, HostError, ProgramError
+from wasm_host.guest import abi
+from wasm_host.guest.identity import Identity
+from wasm_host.limits import GuestLimits
+
+__all__ = ["GUEST_PATH", "Link", "Program", "open_document", "program_error", "read_guest"]
+
+GUEST_PATH: Final = Path(__file__).parents[1] / "quickjs" / "guest.wasm"
+
+Mode = Literal["handler", "map", "test"]
+
+
+class Program(msgspec.Struct, frozen=True):
+    """A source text and how it is to be read.
+
+    `handler`: a component, in any of the forms of quickjs/program.c; a script defines it as `entrypoint`.
+    `map`: an expression over `value`, `port` and `config`, whose result is emitted on the first output.
+    `test`: such an expression; its truth forwards the value, unchanged, to the first output or the second.
+    `filename` stands in stack traces.
+    """
+
+    mode: Mode
+    source: str
+    entrypoint: str = "handler"
+    filename: str = "component.js"
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A program's place in a chain of them (quickjs/symbia.h, "Chains")."""
+
+    link: int | None = None
+    """The output port whose values go to the next program."""
+    entry: int = 0
+    """The input port at which the values of the one before come."""
+    unheard: tuple[int, ...] = ()
+    """Output ports whose values reach nobody."""
+    memory_bytes: int = 0
+    """What the program may hold of the memory that it shares."""
+
+
+class _Limits(msgspec.Struct, rename="camel"):
+    emissions: int
+    output_bytes: int
+    log_lines: int
+    log_bytes: int
+    state_keys: int
+    state_bytes: int
+
+
+class _Document(msgspec.Struct, rename="camel"):  # and its state, which may be large
+    mode: Mode
+    source: str
+    entrypoint: str
+    filename: str
+    execution_id: str
+    node_id: str
+    instance_id: str
+    config: msgspec.Raw
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    limits: _Limits
+    restored: int
+    check: int
+
+
+_PIECE_BYTES = 256 * 1024
+_PIECE_PARTS = 8_000
+"""Of the open document, made in one go: half a millisecond."""
+
+_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
+_POSITION = re.compile(r":(\d{1,9}):(\d{1,9})\)?$", re.MULTILINE | re.ASCII)
+
+
+def read_guest() -> bytes:
+    """The compiled QuickJS guest. Raises HostError when it was not built."""
+    try:
+        return GUEST_PATH.read_bytes()
+    except FileNotFoundError:
+        raise HostError(f"{GUEST_PATH} is missing; build it with: python -m wasm_host.quickjs.build") from None
+
+
+def open_document(
+    program: Program,
+    identity: Identity,
+    config: bytes,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    state: Mapping[str, bytes],
+    limits: GuestLimits,
+    *,
+    seed: int,
+    now_ms: float,
+    restored: bool = False,
+    check: bool = False,
+    link: Link | None = None,
+) -> Iterator[bytes]:
+    """The input of symbia_open, in pieces of moderate size; all are one text.
+
+    With `restored`, the guest replaces another: `state` is the instance's, and initialize must not change it.
+    With `check`, the source is compiled only, and initialize is not run.
+    With a `link`, it is one of a chain.
+
+    Raises:
+        ProgramError: the source is too large, the entrypoint is not a name, or the configuration is not JSON.
+    """
+    if len(program.source.encode(errors="surrogatepass")) > limits.source_bytes:
+        raise _refused(f"the source is longer than {limits.source_bytes:,} bytes")
+    if not _IDENTIFIER.match(program.entrypoint):
+        raise _refused(f"the entrypoint '{program.entrypoint}' is not a JavaScript name")
+    _refuse_invalid(config)
+    document = _Document(
+        mode=program.mode,
+        source=program.source,
+        entrypoint=program.entrypoint,
+        filename=program.filename,
+        execution_id=identity.execution_id,
+        node_id=identity.node_id,
+        instance_id=identity.instance_id,
+        config=msgspec.Raw(config),
+        inputs=inputs,
+        outputs=outputs,
+        limits=_Limits(
+            emissions=limits.emissions,
+            output_bytes=limits.output_bytes,
+            log_lines=limits.log_lines,
+            log_bytes=limits.log_bytes,
+            state_keys=limits.state_keys,
+            state_bytes=limits.state_bytes,
+        ),
+        restored=int(restored),
+        check=int(check),
+    )
+    try:
+        text = msgspec.json.encode(document)
+        if link is not None:  # further members of the same object
+            text = text[:-1] + b"," + msgspec.json.encode(link)[1:]
+    except UnicodeEncodeError:
+        raise _refused("the source is not well-formed text: it holds half of a surrogate pair") from None
+    yield abi.encode_open(text[:-1] + b',"state":{', seed=seed, now_ms=now_ms)
+    yield from _members(state)
+    yield b"}}"
+
+
+def _members(state: Mapping[str, bytes]) -> Iterator[bytes]:
+    """The members of an object: small ones together, large ones by themselves."""
+    before, parts, size = b"", [], 0
+    for key, value in state.items():
+        parts += [before, msgspec.json.encode(key), b":"]
+        before = b","
+        size += len(key) + len(value)
+        if len(value) > _PIECE_BYTES:
+            yield b"".join(parts)
+            for at in range(0, len(value), _PIECE_BYTES):
+                yield value[at : at + _PIECE_BYTES]
+            parts, size = [], 0
+            continue
+        parts.append(value)
+        if size > _PIECE_BYTES or len(parts) > _PIECE_PARTS:
+            yield b"".join(parts)
+            parts, size = [], 0
+    yield b"".join(parts)
+
+
+def _refuse_invalid(config: bytes) -> None:
+    """The configuration is spliced into the document as it stands, so it must be one whole JSON value."""
+    try:
+        msgspec.json.decode(config, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise _refused(f"the configuration is not JSON: {problem}") from None
+
+
+def _refused(message: str) -> ProgramError:
+    return ProgramError(GuestError("ProgramError", message))
+
+
+def program_error(cause: GuestError, source: str) -> ProgramError:
+    """The error of a source that the guest refused, with its place in the author's text where it has one."""
+    found = _POSITION.search(cause.stack)
+    if found is None:
+        return ProgramError(cause)
+    line, column = int(found[1]), int(found[2])
+    lines = source.split("\n")
+    if line > len(lines):  # the parser read on, into what the guest puts behind the author's text
+        cause = GuestError(cause.name, "unexpected end of the source", cause.stack)
+        line, column = len(lines), len(lines[-1]) + 1
+    return ProgramError(cause, line, column)

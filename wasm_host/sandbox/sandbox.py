@@ -1,0 +1,365 @@
+"""One sandboxed instance, as the engine sees it: it outlives its guests.
+
+The truth about the instance's state is here and not in the guest. An invocation's writes are taken over when
+its message is closed without an error; so when a guest is destroyed, its successor begins where the last
+complete invocation ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+import trio.lowlevel
+
+from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
+from wasm_host.guest import abi
+from wasm_host.guest.abi import Effects, LogLine
+from wasm_host.guest.guest import Guest, Opened
+from wasm_host.guest.identity import Identity
+from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.limits import GuestLimits
+from wasm_host.sandbox import javascript
+from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.state import InstanceState
+from wasm_host.wasmtime_c import core as capi
+
+__all__ = ["Sandbox", "SandboxStatistics"]
+
+_BATCH_BYTES = 1024 * 1024
+"""Values of one guest call: batches beyond it are split, so that no input buffer crowds the guest's memory."""
+
+_PIECE_BYTES = 64 * 1024
+"""Of an open document, made without a look at other tasks."""
+
+_HANDED_OVER_BYTES = 1024 * 1024
+"""Output of a batch after which what is done is answered, and the rest is not begun."""
+
+
+class SandboxStatistics(msgspec.Struct, frozen=True):
+    """A snapshot of what one sandbox used."""
+
+    calls: int
+    """Guest calls, of all exports."""
+    slices: int
+    """Time slices begun; a call that ends within a millisecond takes one."""
+    restarts: int
+    """Guests that had to be destroyed."""
+    memory_bytes: int
+    """Linear memory of the guest now; only what it touched is resident."""
+    cpu_seconds: float
+    """Time spent running guest code."""
+    state_bytes: int
+    """Keys and values that the host keeps."""
+
+
+class Sandbox:
+    """Runs one program, one call at a time. Made by `SandboxHost.sandbox`."""
+
+    _is_module_ours = True
+    """Whether what runs before its program is our own code, and known to be short."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        module: capi.Module,
+        program: Program,
+        *,
+        identity: Identity,
+        config: bytes,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        limits: GuestLimits,
+        seed: int,
+        between_slices: BetweenSlices | None,
+        now_ms: Callable[[], float],
+        owner: str = "",
+    ) -> None:
+        self._machine = machine
+        self._module = module
+        self._program = program
+        self._identity = identity
+        self._config = config
+        self._inputs = inputs
+        self._outputs = outputs
+        self._limits = limits
+        self._seed = seed
+        self._between_slices = between_slices
+        self._now_ms: Callable[[], float] = lambda: float(
+            int(now_ms())
+        )  # guests have no clock finer than a millisecond
+        self._guest: Guest | None = None
+        self._state = InstanceState(limits)
+        self._was_open = False
+        self._closed = False
+        self._restarts = 0
+        self._use = GuestUse(owner)
+
+    @property
+    def state_bytes(self) -> int:
+        """Keys and JSON text of that."""
+        return self._state.size_bytes
+
+    @property
+    def state(self) -> Mapping[str, bytes]:
+        """The host's copy of the instance's state: JSON text by key."""
+        return self._state.values
+
+    async def open(self) -> Effects:
+        """Opens the guest and runs `initialize`; answers what that caused.
+
+        Raises:
+            ProgramError: the source cannot be used.
+            InitializeError: `initialize` threw.
+            GuestFault: the guest did not survive opening.
+        """
+        self._refuse_closed()
+        if self._guest is not None:
+            return Effects([])
+        self._guest, effects = await self._started(restored=self._was_open, check=False)
+        if not self._was_open:
+            await self._keep(effects)
+        self._was_open = True
+        return effects
+
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return self._use.owner
+
+    @property
+    def limits(self) -> GuestLimits:
+        """What its guests may use."""
+        return self._limits
+
+    @property
+    def output_count(self) -> int:
+        """How many output ports are declared."""
+        return len(self._outputs)
+
+    @property
+    def is_between_guests(self) -> bool:
+        """Whether it was opened, and its next message opens a guest."""
+        return self._was_open and not self._closed and self._guest is None
+
+    def document(self, link: Link) -> bytes:
+        """The input of symbia_open, for the guest of a chain. Raises ProgramError."""
+        self._refuse_closed()
+        return b"".join(self._document(restored=False, check=False, link=link))
+
+    async def accept(self, opened: Opened) -> Effects:
+        """Takes over how its program began in the guest of a chain; raises as `open` does."""
+        effects = self._accepted(opened)
+        await self._keep(effects)
+        self._was_open = True
+        return effects
+
+    async def take_over(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]] | None:
+        """Takes over what an invocation in a chain wrote; answers what undoes it, or None where it is too much."""
+        undoing = self._state.undoing(writes)
+        return None if await self._state.take(writes) is not None else undoing
+
+    def restore(self, writes: Sequence[tuple[str, bytes | None]]) -> None:
+        """Undoes what was taken over."""
+        self._state.apply(writes)
+
+    def note_loss(self) -> None:
+        """Says that the guest of its chain is gone: the next one, its own, must not repeat the random numbers."""
+        if self._was_open:
+            self._restarts += 1
+
+    async def check(self) -> None:
+        """Compiles the program in a guest of its own, without `initialize`. Raises as `open` does."""
+        try:
+            self._guest, _ = await self._started(restored=False, check=True)
+        finally:
+            self.discard()
+
+    async def process(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
+        """Processes messages in order; answers the effects of each, or of the first of them where they are large.
+
+        So that what a whole batch causes never has to wait in memory: whoever calls lets what he was answered go
+        its way, and calls again with the others. At least one message is processed.
+
+        Args:
+            batch: (input port index, JSON text) for each message
+
+        Nothing raises but Cancelled: what a component does wrong is an `error` among its effects.
+        A cancelled call discards the guest and whatever the batch caused; the next call opens another guest.
+        """
+        try:
+            guest = self._guest
+            if guest is not None and len(batch) == 1:
+                report = await guest.process(batch, self._now_ms())
+                if report.fault is None:
+                    effects = report.closed[0]
+                    if effects.state and not await self._keep(effects):
+                        self._drop_guest()
+                    return report.closed
+                self._drop_guest()
+                if report.closed:  # it finished the message, and broke afterwards
+                    await self._keep(report.closed[0])
+                return report.closed or [abi.failed(report.fault, report.unfinished_logs)]
+            return await self._process_all(batch)
+        except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
+            self._drop_guest()
+            raise
+
+    async def close(self) -> Effects:
+        """Runs `cleanup` within its short budget, and frees everything. Idempotent."""
+        guest, self._closed = self._guest, True
+        if guest is None:
+            return Effects([])
+        try:
+            return await guest.close()
+        except SandboxError as error:
+            return abi.failed(error)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Frees everything at once, without `cleanup`. Idempotent."""
+        self._closed = True
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            guest.discard()
+
+    def statistics(self) -> SandboxStatistics:
+        """What this sandbox has used until now."""
+        return SandboxStatistics(
+            calls=self._use.calls,
+            slices=self._use.slices,
+            restarts=self._restarts,
+            memory_bytes=self._guest.memory_bytes if self._guest else 0,
+            cpu_seconds=self._use.cpu_seconds,
+            state_bytes=self._state.size_bytes,
+        )
+
+    async def _process_all(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
+        results: list[Effects] = []
+        alone = 0  # how far messages go one by one, to find the one that a guest did not survive
+        reopened_logs: Sequence[LogLine] = ()
+        written = 0
+        while len(results) < len(batch):
+            if written > _HANDED_OVER_BYTES and len(results) >= alone:
+                break
+            guest = self._guest
+            if guest is None:
+                try:
+                    reopened_logs = (await self._reopen()).logs
+                except SandboxError as error:
+                    results += [abi.failed(error) for _ in range(len(batch) - len(results))]
+                    break
+                continue
+            part = self._next_part(batch, len(results))
+            if len(results) < alone:
+                part = part[:1]
+            report = await guest.process(part, self._now_ms())
+            written += guest.output_bytes
+            closed, agrees = await self._kept(report.closed)
+            if not agrees:
+                self._drop_guest()
+            elif report.fault is not None:
+                self._drop_guest()
+                if report.is_culprit_unknown:
+                    alone = len(results) + len(part)
+                elif len(closed) < len(part):
+                    closed = [*closed, abi.failed(report.fault, report.unfinished_logs)]
+            if reopened_logs and closed:
+                closed[0].logs = [*reopened_logs, *closed[0].logs]
+                reopened_logs = ()
+            results += closed
+        return results
+
+    def _next_part(self, batch: Sequence[tuple[int, bytes]], done: int) -> Sequence[tuple[int, bytes]]:
+        size = 0
+        for index in range(done, len(batch)):
+            size += len(batch[index][1])
+            if size > _BATCH_BYTES and index > done:
+                return batch[done:index]
+        return batch[done:] if done else batch
+
+    async def _reopen(self) -> Effects:
+        if not self._was_open:
+            raise SandboxClosed("open this sandbox before its first message")
+        return await self.open()
+
+    def _document(self, *, restored: bool, check: bool, link: Link | None = None) -> Iterator[bytes]:
+        # The number of restarts, or a replacement would repeat the random numbers of its predecessor.
+        seed = self._seed + self._restarts
+        return javascript.open_document(
+            self._program,
+            self._identity,
+            self._config,
+            self._inputs,
+            self._outputs,
+            self._state.values,
+            self._limits,
+            seed=seed,
+            now_ms=self._now_ms(),
+            restored=restored,
+            check=check,
+            link=link,
+        )
+
+    async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
+        document: list[bytes] = []
+        for piece in self._document(restored=restored, check=check):
+            if not document or len(piece) > _PIECE_BYTES:
+                await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
+            document.append(piece)
+        await self._machine.undertaker.settled()  # what its predecessor had is free again
+        guest = Guest(
+            self._machine,
+            self._limits,
+            self._use,
+            len(self._outputs),
+            self._between_slices,
+            is_ours=self._is_module_ours,
+        )
+        try:
+            effects = self._accepted(await guest.open(self._module, document))
+        except BaseException:
+            guest.discard()
+            raise
+        if restored:
+            effects.emissions = []
+        return guest, effects
+
+    def _accepted(self, opened: Opened) -> Effects:
+        error = opened.effects.error
+        if error is None:
+            return opened.effects
+        if opened.code == abi.OPEN_PROGRAM_REFUSED:
+            raise javascript.program_error(error, self._program.source)
+        raise InitializeError(error)
+
+    async def _kept(self, closed: list[Effects]) -> tuple[list[Effects], bool]:
+        """Takes over writes until one is too much; answers the messages so far, and whether the guest agrees.
+
+        One whose write was refused believes otherwise, so what it did afterwards is void, and goes to another.
+        """
+        for index, effects in enumerate(closed):
+            if effects.state and not await self._keep(effects):
+                return closed[: index + 1], False
+        return closed, True
+
+    async def _keep(self, effects: Effects) -> bool:
+        """Takes over what an invocation wrote; one that wrote too much has failed, and has emitted nothing."""
+        if effects.state:
+            too_much = await self._state.take(effects.state)
+            if too_much is not None:
+                effects.emissions, effects.error = [], too_much
+                return False
+        return True
+
+    def _drop_guest(self) -> None:
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            self._restarts += 1
+            self._machine.census.restarts += 1
+            guest.discard()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise SandboxClosed("this sandbox was closed")

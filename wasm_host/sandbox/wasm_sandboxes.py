@@ -1,0 +1,86 @@
+"""Sandboxes for programs that come as WebAssembly: core modules with the guest ABI, and components.
+
+Whatever holds for a sandbox holds for them too: the host owns the state, and a guest that was destroyed is
+replaced.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from wasm_host.compile.compiler import WasmProgram
+from wasm_host.component_model.guest import ComponentGuest, EnclosedComponent, Place
+from wasm_host.guest.abi import Effects
+from wasm_host.guest.guest import Guest
+from wasm_host.guest.metering import Machine
+from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.sandbox import Sandbox
+from wasm_host.wasmtime_c import core as capi
+
+__all__ = ["ComponentSandbox", "ModuleSandbox", "wasm_sandbox"]
+
+
+def wasm_sandbox(machine: Machine, program: WasmProgram, **options: Any) -> Sandbox:
+    """A sandbox for the program; the options are those of `Sandbox`."""
+    if isinstance(program.code, EnclosedComponent):
+        return ComponentSandbox(machine, program.code, program.name, **options)
+    return ModuleSandbox(machine, program.code, program.name, **options)
+
+
+class ModuleSandbox(Sandbox):
+    """Runs a core module with the guest ABI."""
+
+    _is_module_ours = False
+
+    def __init__(self, machine: Machine, module: capi.Module, name: str, **options: Any) -> None:
+        super().__init__(machine, module, Program("handler", "", filename=name), **options)
+
+    async def check(self) -> None:
+        """Instantiates the module, start function included. Raises ModuleError or GuestFault."""
+        guest = Guest(self._machine, self._limits, self._use, len(self._outputs), self._between_slices)
+        try:
+            await guest.probe(self._module)
+        finally:
+            guest.discard()
+            self.discard()
+
+
+class ComponentSandbox(Sandbox):
+    """Runs a component."""
+
+    def __init__(self, machine: Machine, enclosed: EnclosedComponent, name: str, **options: Any) -> None:
+        # The module is the base class's own concern, and this class never asks it to open one.
+        super().__init__(machine, None, Program("handler", "", filename=name), **options)  # type: ignore[arg-type]
+        self._enclosed = enclosed
+
+    async def check(self) -> None:
+        """Instantiates the component, start functions included. Raises ModuleError or GuestFault."""
+        guest = self._new_guest()
+        try:
+            await guest.instantiate()
+        finally:
+            guest.discard()
+            self.discard()
+
+    def _new_guest(self) -> ComponentGuest:
+        # The number of restarts, as in the base class: a replacement draws other random numbers.
+        seed = self._seed + self._restarts
+        place = Place(self._identity, self._config, self._inputs, self._outputs, seed)
+        return ComponentGuest(self._machine, self._limits, self._use, place, self._enclosed, self._between_slices)
+
+    async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
+        del check  # `check` above does what can be done
+        await trio.lowlevel.checkpoint()  # as in the base class
+        guest = self._new_guest()
+        try:
+            await guest.instantiate()
+            opened = await guest.begin(self._state.values, restored=restored, now_ms=self._now_ms())
+            effects = self._accepted(opened)
+        except BaseException:
+            guest.discard()
+            raise
+        if restored:
+            effects.emissions, effects.state = [], ()
+        return guest, effects

@@ -1,0 +1,1 @@
+"""The only ctypes: Wasmtime's C API."""
