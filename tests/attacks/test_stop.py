@@ -71,7 +71,7 @@ def children(process_id: int) -> list[int]:
 def watchdogs(process: Service) -> list[int]:
     """The watchdogs of a service."""
     commands = {each: Path(f"/proc/{each}/cmdline") for each in children(process.pid)}
-    return [each for each, path in commands.items() if b"watchdog_process" in path.read_bytes()]
+    return [each for each, path in commands.items() if b"watchdog/process.py" in path.read_bytes()]
 
 
 def is_alive(process_id: int) -> bool:
