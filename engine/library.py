@@ -10,7 +10,7 @@ from engine.components.lookup import ComponentSource, Resolver
 from engine.components.registry import Registry
 from engine.cooperative.slices import in_slices
 from engine.documents.encodable import check_sayable
-from engine.documents.problem_report import Report, numbered
+from engine.documents.problem_report import ProblemReport, numbered
 from engine.errors import GraphNotFoundError, InvalidGraphError
 from engine.limits import EngineLimits
 from engine.memory.ledger import RESERVED_SHARE, Account, Kind, Ledger
@@ -125,7 +125,7 @@ class Library:
         """
         self._quotas.check_graphs(self._graphs_of(owner), len(documents))
         graphs: list[LoadedGraph] = []
-        report = Report()
+        report = ProblemReport()
         for index, document in enumerate(documents):
             try:
                 graphs.append(await self._compiled(document, owner))

@@ -11,7 +11,7 @@ from engine.history import Finished, History
 from engine.library import Library
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
-from engine.totals import Figures, Tally, measure_runtime
+from engine.totals import RuntimeStatistics, Totals, runtime_statistics
 from engine.wall_clock import WallClock
 from proto.execution import ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics, RuntimeTotals
@@ -38,7 +38,7 @@ class Overview(Library):
             most_bytes=limits.finished_bytes,
             owner_bytes=limits.owner_finished_bytes,
         )
-        self._tally = Tally()
+        self._totals = Totals()
 
     def owner_of(self, execution_id: str) -> str:
         """Whose an execution is: the owner of its graph.
@@ -168,19 +168,19 @@ class Overview(Library):
     def totals(self, *, owner: str | None = None) -> RuntimeTotals:
         """What there is at this moment, and how much was processed since the start; of all, or of one owner."""
         executions = [each for each in self._executions.values() if owner in (None, each.owner)]
-        ended = self._tally.processed if owner is None else self._tally.processed_by[owner]
+        ended = self._totals.processed if owner is None else self._totals.processed_by[owner]
         return RuntimeTotals(
             loaded_graphs=len(self._graphs if owner is None else self._graphs_by_owner.get(owner, ())),
             active_executions=len(executions),
             total_messages_processed=ended + sum(execution.messages_processed for execution in executions),
         )
 
-    async def figures(self) -> Figures:
+    async def figures(self) -> RuntimeStatistics:
         """What all executions have done since the start, and what lies in those that are under way."""
         underway = tuple(self._executions.values())
         workers = {"evaluate": self.workers.statistics(), "compile": self._registry.compiler_statistics()}
         sandbox = self._registry.sandbox_statistics()
-        return await measure_runtime(self._tally, underway, sandbox, len(self._graphs), workers)
+        return await runtime_statistics(self._totals, underway, sandbox, len(self._graphs), workers)
 
     def _known(self, execution_id: str) -> Execution | Finished:
         """An execution that is under way, or else what is kept of it."""

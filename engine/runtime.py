@@ -233,14 +233,14 @@ class Runtime(Overview):
             await execution.run()
         finally:
             del self._executions[execution.id]
-            self._tally.close(execution)
+            self._totals.close(execution)
             self._history.add(
                 Finished(
                     execution.owner,
                     execution.snapshot(),
                     execution.logs(),
                     execution.statistics(),
-                    execution.circuit.log_book.size_bytes,
+                    execution.shared.log_buffer.size_bytes,
                 )
             )
             execution.empty()

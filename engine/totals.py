@@ -1,7 +1,7 @@
 """What a whole runtime has done since its start: the sums over all executions, those that are forgotten included.
 
-Nothing is counted here. Instances count what they do (``engine.counters.counters``); a tally adds their counters
-up when an execution ends, and when somebody asks. So a message costs nothing more for being measured, and who asks
+Nothing is counted here. Instances count what they do (``engine.counters.counters``); these totals add that up when
+an execution ends, and when somebody asks. So a message costs nothing more for being measured, and who asks
 pays.
 """
 
@@ -24,7 +24,7 @@ OWNERS_COUNTED = 10_000
 """Owners whose messages are counted apart. Beyond it those with fewest are forgotten; the sum over all is not."""
 
 
-class Tally:
+class Totals:
     """Sums over executions. Times are seconds.
 
     Attributes:
@@ -70,7 +70,7 @@ class Tally:
         self.processed_by[execution.owner] += execution.messages_processed
         if len(self.processed_by) > OWNERS_COUNTED:
             self.processed_by = Counter(dict(self.processed_by.most_common(OWNERS_COUNTED * 9 // 10)))
-        self.unprocessed += execution.circuit.in_flight.count
+        self.unprocessed += execution.shared.in_flight.count
         self._add_queues(execution)
         self._add_sums(execution.sums)
 
@@ -83,8 +83,8 @@ class Tally:
             self._add_sums((yield from read_sums(execution.instances)))
 
     def _add_queues(self, execution: Execution) -> None:
-        self.backpressure_events += execution.circuit.counters.backpressure_events
-        self.dropped += sum(inbox.statistics().dropped_messages for inbox in execution.circuit.inboxes)
+        self.backpressure_events += execution.shared.counters.backpressure_events
+        self.dropped += sum(inbox.statistics().dropped_messages for inbox in execution.shared.inboxes)
 
     def _add_sums(self, sums: Sums) -> None:
         self.processed += sums.processed
@@ -95,7 +95,7 @@ class Tally:
         self.latencies.merge(sums.latencies)
 
 
-class Load(msgspec.Struct, frozen=True):
+class QueueLoad(msgspec.Struct, frozen=True):
     """What lies in the executions that are under way, at one moment.
 
     Attributes:
@@ -119,7 +119,7 @@ class Load(msgspec.Struct, frozen=True):
     in_flight: int = 0
 
 
-def load_of(executions: Sequence[Execution]) -> Steps[Load]:
+def load_of(executions: Sequence[Execution]) -> Steps[QueueLoad]:
     """What lies in these executions now."""
     states: Counter[ExecutionState] = Counter()
     messages = size = longest = blocked = held = in_flight = 0
@@ -127,9 +127,9 @@ def load_of(executions: Sequence[Execution]) -> Steps[Load]:
     for execution in executions:
         yield
         states[execution.state] += 1
-        held += execution.entrance.held
-        in_flight += execution.circuit.in_flight.count
-        for node, inbox in zip(execution.graph.nodes, execution.circuit.inboxes, strict=False):
+        held += execution.injector.held
+        in_flight += execution.shared.in_flight.count
+        for node, inbox in zip(execution.graph.nodes, execution.shared.inboxes, strict=False):
             if not inbox:
                 continue
             queue = inbox.statistics()
@@ -138,34 +138,34 @@ def load_of(executions: Sequence[Execution]) -> Steps[Load]:
             blocked += queue.blocked_senders
             longest = max(longest, queue.waiting_messages)
             share = max(share, min(1.0, queue.waiting_messages / node.capacity))
-    return Load(states, messages, size, longest, share, blocked, held, in_flight)
+    return QueueLoad(states, messages, size, longest, share, blocked, held, in_flight)
 
 
-class Figures(msgspec.Struct, frozen=True):
+class RuntimeStatistics(msgspec.Struct, frozen=True):
     """A whole runtime in numbers, for whoever measures it; unlike an execution's, they only grow until it ends.
 
     Attributes:
-        tally: what was done since the start.
+        totals: what was done since the start.
         load: what lies in the executions that are under way.
         sandbox: what guests used since the start.
         graphs: that are loaded.
         workers: what worker processes do and have done, by what they are for.
     """
 
-    tally: Tally
-    load: Load
+    totals: Totals
+    load: QueueLoad
     sandbox: HostStatistics
     graphs: int
     workers: Mapping[str, PoolStatistics]
 
 
-async def measure_runtime(
-    closed: Tally,
+async def runtime_statistics(
+    closed: Totals,
     underway: Sequence[Execution],
     sandbox: HostStatistics,
     graphs: int,
     workers: Mapping[str, PoolStatistics],
-) -> Figures:
+) -> RuntimeStatistics:
     """The figures of a runtime.
 
     An execution that ends meanwhile is not in the copy of ``closed`` that is made first, and it keeps its counters
@@ -178,8 +178,8 @@ async def measure_runtime(
         graphs: that are loaded.
         workers: statistics of the pools of worker processes.
     """
-    tally = closed.copy()
+    totals = closed.copy()
     load = await in_slices(load_of(underway))
     for execution in underway:
-        await in_slices(tally.add(execution))
-    return Figures(tally, load, sandbox, graphs, workers)
+        await in_slices(totals.add(execution))
+    return RuntimeStatistics(totals, load, sandbox, graphs, workers)

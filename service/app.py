@@ -4,13 +4,13 @@ from quart import Response, request
 
 from engine.runtime import Runtime
 from service.asgi.streamed_body import StreamingApp
-from service.auth.admission import Callers
+from service.auth.admission import Admission
 from service.auth.authenticator import Authenticator
-from service.auth.caller import PRESENT
+from service.auth.caller import CURRENT_CALLER
 from service.auth.cors import Cors
-from service.auth.scoped_runtime import CallersRuntime
+from service.auth.scoped_runtime import ScopedRuntime
 from service.http.bodies import refusal
-from service.http.fast_path.routes import NOT_KEPT, PromptRoutes
+from service.http.fast_path.routes import NOT_KEPT, FastPath
 from service.http.routes.components import component_routes
 from service.http.routes.discovery import discovery_routes
 from service.http.routes.documentation import Publication, documentation_routes
@@ -37,7 +37,7 @@ class Application(StreamingApp):
         prompt: answers some requests at once; a layer below this application (``service.layers``).
     """
 
-    prompt: PromptRoutes
+    prompt: FastPath
 
 
 def create_app(
@@ -62,12 +62,12 @@ def create_app(
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
     metrics = metrics or Metrics(runtime, readiness)
     network = network or Network(runtime, settings)
-    delivery = IngressDelivery(runtime, PRESENT.get, settings.ingress_enforcement)
-    runtime = CallersRuntime(runtime, PRESENT.get, readiness.check)
-    callers = Callers(settings, readiness, authenticator)
+    delivery = IngressDelivery(runtime, CURRENT_CALLER.get, settings.ingress_enforcement)
+    runtime = ScopedRuntime(runtime, CURRENT_CALLER.get, readiness.check)
+    callers = Admission(settings, readiness, authenticator)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
     app = Application("service", static_folder=None)
-    app.prompt = PromptRoutes(runtime, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
+    app.prompt = FastPath(runtime, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -76,7 +76,7 @@ def create_app(
     app.register_blueprint(execution_routes(runtime, metrics_enabled=settings.enable_metrics))
     app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
-    app.register_blueprint(network_routes(network.dispatcher, PRESENT.get))
+    app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))
     app.register_blueprint(component_routes(runtime))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(
@@ -95,7 +95,7 @@ def create_app(
         await callers.admit(
             request.headers, request.cookies, scheme=request.scheme, method=request.method, rule=rule
         )
-        note_owner(request.scope, PRESENT.get().owner)
+        note_owner(request.scope, CURRENT_CALLER.get().owner)
         return None
 
     @app.after_request

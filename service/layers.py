@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from hypercorn.typing import ASGIFramework
 
 from service.app import Application
-from service.asgi.access_log import WatchedRequests, note_routes
-from service.asgi.half_close import WholeReplies
-from service.asgi.request_timeout import BoundedRequests
-from service.memory.request_memory import ChargedRequests, UnderWay
+from service.asgi.access_log import AccessLog, note_routes
+from service.asgi.half_close import HalfCloseReplies
+from service.asgi.request_timeout import RequestTimeout
+from service.memory.request_memory import RequestMemory, UnderWay
 from service.observability.http_metrics import HttpMetrics
 from service.observability.request_observer import RequestObserver
 from service.observability.spans import Spans
@@ -34,6 +34,6 @@ def layered(
         observers: hear of every request.
     """
     note_routes(app)
-    charged = ChargedRequests(app.prompt.before(app), under_way)
-    bounded = BoundedRequests(charged, timeout_seconds)
-    return WholeReplies(WatchedRequests(bounded, http, spans, observers))
+    charged = RequestMemory(app.prompt.before(app), under_way)
+    bounded = RequestTimeout(charged, timeout_seconds)
+    return HalfCloseReplies(AccessLog(bounded, http, spans, observers))

@@ -22,7 +22,7 @@ from engine.counters.latency import LatencyHistogram
 from engine.execution.lifecycle import TERMINAL
 from engine.memory.ledger import Kind, LedgerStatistics
 from engine.runtime import Runtime
-from engine.totals import Figures, Load, Tally
+from engine.totals import QueueLoad, RuntimeStatistics, Totals
 from proto.execution import ExecutionState
 from service.dependencies.status import SiblingReport
 from service.live.counters import LiveCounters
@@ -84,13 +84,13 @@ class Metrics:
         figures = await self._runtime.figures()
         return generate_latest(_Page(self._families(figures)))
 
-    def _families(self, figures: Figures) -> Iterator[Metric]:
+    def _families(self, figures: RuntimeStatistics) -> Iterator[Metric]:
         yield InfoMetricFamily("symbia_runtime", "The program that answers.", {"version": version()})
         yield _gauge("symbia_ready", "Whether the service takes work.", self._readiness.ready)
         yield _gauge("symbia_graphs", "Loaded graphs.", figures.graphs)
         yield from _sibling_families(self._readiness.siblings.reports())
         yield from _load_families(figures.load)
-        yield from _tally_families(figures.tally)
+        yield from _tally_families(figures.totals)
         yield from _sandbox_families(figures)
         yield from _worker_families(figures.workers)
         yield from _ledger_families(self._runtime.ledger.statistics())
@@ -127,7 +127,7 @@ def _sibling_families(reports: Iterable[SiblingReport]) -> Iterator[Metric]:
     yield from (up, attempts, failures, counts)
 
 
-def _load_families(load: Load) -> Iterator[Metric]:
+def _load_families(load: QueueLoad) -> Iterator[Metric]:
     states = GaugeMetricFamily("symbia_executions", "Executions under way, by state.", labels=["state"])
     for state in _UNDERWAY:
         states.add_metric([state.value], load.states[state])
@@ -141,26 +141,26 @@ def _load_families(load: Load) -> Iterator[Metric]:
     yield _gauge("symbia_held_messages", "Messages that wait for a resume or for their turn to enter.", load.held)
 
 
-def _tally_families(tally: Tally) -> Iterator[Metric]:
+def _tally_families(totals: Totals) -> Iterator[Metric]:
     ended = CounterMetricFamily(
         "symbia_executions_ended", "Executions that have ended, by their last state.", labels=["state"]
     )
     for state in sorted(TERMINAL):
-        ended.add_metric([state.value], tally.ended[state])
+        ended.add_metric([state.value], totals.ended[state])
     yield ended
-    yield _counter("symbia_messages_processed", "Messages whose invocation has ended.", tally.processed)
-    yield _counter("symbia_messages_emitted", "Values that handlers emitted.", tally.emitted)
-    yield _counter("symbia_invocation_errors", "Invocations that ended in an error.", tally.errors)
-    yield _counter("symbia_messages_dropped", "Messages dropped because a graph asks for it.", tally.dropped)
+    yield _counter("symbia_messages_processed", "Messages whose invocation has ended.", totals.processed)
+    yield _counter("symbia_messages_emitted", "Values that handlers emitted.", totals.emitted)
+    yield _counter("symbia_invocation_errors", "Invocations that ended in an error.", totals.errors)
+    yield _counter("symbia_messages_dropped", "Messages dropped because a graph asks for it.", totals.dropped)
     unprocessed = "Messages accepted and not finished when their execution ended."
-    yield _counter("symbia_messages_unprocessed", unprocessed, tally.unprocessed)
+    yield _counter("symbia_messages_unprocessed", unprocessed, totals.unprocessed)
     waits = "Waits, refusals and drops at full queues."
-    yield _counter("symbia_backpressure_events", waits, tally.backpressure_events)
+    yield _counter("symbia_backpressure_events", waits, totals.backpressure_events)
     yield HistogramMetricFamily(
         "symbia_invocation_duration_seconds",
         "Time in handlers for one message; in a batch, its mean share.",
-        buckets=_latency_buckets(tally.latencies),
-        sum_value=tally.busy_seconds,
+        buckets=_latency_buckets(totals.latencies),
+        sum_value=totals.busy_seconds,
     )
 
 
@@ -169,7 +169,7 @@ def _latency_buckets(latencies: LatencyHistogram) -> list[tuple[str, float]]:
     return [*below, (INFINITY, latencies.count)]
 
 
-def _sandbox_families(figures: Figures) -> Iterator[Metric]:
+def _sandbox_families(figures: RuntimeStatistics) -> Iterator[Metric]:
     sandbox = figures.sandbox
     yield _gauge("symbia_guests", "Sandboxed instances alive.", sandbox.alive)
     yield _counter("symbia_guest_calls", "Calls of sandboxed code.", sandbox.calls)

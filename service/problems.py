@@ -228,7 +228,7 @@ class CompilationBody(ErrorBody, frozen=True, omit_defaults=True):
     details: tuple[Problem, ...] = ()
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ErrorReply(msgspec.Struct, frozen=True):
     """What a refused caller gets."""
 
     status: int
@@ -236,16 +236,16 @@ class Answer(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-def answer_to(error: BaseException) -> Answer:
+def error_reply(error: BaseException) -> ErrorReply:
     """The answer to an error; logs it, with its stack, when nobody foresaw it."""
     if isinstance(error, HTTPException):
         return _answer_to_http(error)
     for kind, status in STATUSES:
         if isinstance(error, kind):
-            return Answer(status=status, body=_body_of(error), headers=_headers_of(error, status))
+            return ErrorReply(status=status, body=_body_of(error), headers=_headers_of(error, status))
     log.error("unforeseen error", exc_info=error)
     body = ErrorBody(error="Something went wrong inside the service; its log says what", code="internal")
-    return Answer(status=HTTPStatus.INTERNAL_SERVER_ERROR, body=body)
+    return ErrorReply(status=HTTPStatus.INTERNAL_SERVER_ERROR, body=body)
 
 
 def _body_of(error: Exception) -> ErrorBody:
@@ -285,10 +285,10 @@ _HTTP_TEXTS = {
 }
 
 
-def _answer_to_http(error: HTTPException) -> Answer:
+def _answer_to_http(error: HTTPException) -> ErrorReply:
     """The answer to what the web framework itself refuses: unknown routes, methods, sizes."""
     status = error.code or 500
     code, text = _HTTP_TEXTS.get(status, (f"http.{status}", error.name))
     kept = {"allow", "location", "retry-after"}
     headers = {name: value for name, value in error.get_headers() if name.lower() in kept}
-    return Answer(status=status, body=ErrorBody(error=text, code=code), headers=headers)
+    return ErrorReply(status=status, body=ErrorBody(error=text, code=code), headers=headers)

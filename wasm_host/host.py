@@ -12,16 +12,16 @@ import msgspec
 import trio
 import wasmtime
 
-from wasm_host.compile.compiler import Foundry, WasmProgram
+from wasm_host.compile.compiler import ModuleCompiler, WasmProgram
 from wasm_host.compile.own_modules import ModuleCache, default_cache_folder
 from wasm_host.compile.tasks import COMPILING
 from wasm_host.guest import json_check
 from wasm_host.guest.identity import Identity
-from wasm_host.guest.memory import GuestMemory, Undertaker
-from wasm_host.guest.metering import BetweenSlices, Machine
+from wasm_host.guest.memory import GuestMemory, GuestReclaimer
+from wasm_host.guest.metering import GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import JsonChecker
-from wasm_host.guest.slices import Ticker, Turns
-from wasm_host.guest.usage import Census, HostStatistics
+from wasm_host.guest.slices import SliceQueue, Ticker
+from wasm_host.guest.usage import GuestUsage, HostStatistics
 from wasm_host.limits import (
     MAX_INSTANCES,
     MAXIMUM_LIMITS,
@@ -59,14 +59,14 @@ class SandboxHost:
 
     def __init__(
         self,
-        machine: Machine,
+        machine: GuestRuntime,
         modules: ModuleCache,
         guest: capi.Module,
         now_ms: Callable[[], float],
-        foundry: Foundry,
+        compiler: ModuleCompiler,
         maximum_limits: GuestLimits,
     ) -> None:
-        self._foundry = foundry
+        self._compiler = compiler
         self._machine = machine
         self._modules = modules
         self._guest = guest
@@ -76,11 +76,11 @@ class SandboxHost:
 
     def statistics(self) -> HostStatistics:
         """What all guests of this host have used until now."""
-        return self._machine.census.statistics()
+        return self._machine.usage.statistics()
 
     def compiler_statistics(self) -> PoolStatistics:
         """What the compiler's processes do now and have done."""
-        return self._foundry.statistics()
+        return self._compiler.statistics()
 
     def sandbox(
         self,
@@ -92,7 +92,7 @@ class SandboxHost:
         outputs: tuple[str, ...] = ("out",),
         limits: GuestLimits = _DEFAULT_LIMITS,
         seed: int = 0,
-        between_slices: BetweenSlices | None = None,
+        on_slice_end: OnSliceEnd | None = None,
         owner: str = "",
     ) -> Sandbox:
         """A sandbox for one component instance; nothing runs before its `open`.
@@ -105,7 +105,7 @@ class SandboxHost:
             outputs: names of the output ports; emissions name them by index
             limits: what a guest may use
             seed: of Math.random; the same seed, inputs and times give the same run
-            between_slices: awaited between the slices of a long call; its budgets stand still meanwhile
+            on_slice_end: awaited between the slices of a long call; its budgets stand still meanwhile
             owner: whose it is, for the bound of an owner's memory
         """
         options: dict[str, Any] = {
@@ -115,7 +115,7 @@ class SandboxHost:
             "outputs": outputs,
             "limits": limits,
             "seed": seed,
-            "between_slices": between_slices,
+            "on_slice_end": on_slice_end,
             "now_ms": self._now_ms,
             "owner": owner,
         }
@@ -127,16 +127,16 @@ class SandboxHost:
         self,
         sandboxes: Sequence[Sandbox],
         links: Sequence[Link],
-        between_slices: BetweenSlices | None = None,
+        on_slice_end: OnSliceEnd | None = None,
     ) -> Chain:
         """A chain of sandboxes that `sandbox` made of sources, and that are not open yet.
 
         Args:
             sandboxes: in their order; at most chain_abi.MOST_PROGRAMS
             links: each one's place
-            between_slices: as with `sandbox`
+            on_slice_end: as with `sandbox`
         """
-        return Chain(self._machine, self._guest, sandboxes, links, between_slices, self._now_ms)
+        return Chain(self._machine, self._guest, sandboxes, links, on_slice_end, self._now_ms)
 
     async def program(
         self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS, owner: str = ""
@@ -153,7 +153,7 @@ class SandboxHost:
             PoolBusyError: as much of the owner waits for the compiler as may.
             ModuleError: it may not run here; the message names what is wrong.
         """
-        return await self._foundry.program(module, limits, name, owner)
+        return await self._compiler.program(module, limits, name, owner)
 
     async def translate(self, program: Program, limits: GuestLimits = _DEFAULT_LIMITS) -> Program:
         """A program in TypeScript as the same one in JavaScript, with the lines and columns of its author.
@@ -222,19 +222,21 @@ async def open_host(
     ticker = Ticker(engine)
     ticker.start()
     memory = GuestMemory(memory_bytes, owner_memory_bytes)
-    undertaker = Undertaker(memory)
-    census = Census(max_instances, owner_instances)
-    machine = Machine(engine, wasmtime.Linker(engine), ticker, Turns(), census, memory, undertaker, checker)
+    reclaimer = GuestReclaimer(memory)
+    usage = GuestUsage(max_instances, owner_instances)
+    machine = GuestRuntime(
+        engine, wasmtime.Linker(engine), ticker, SliceQueue(), usage, memory, reclaimer, checker
+    )
     problem: Exception | None = None
     try:
         async with open_pool(compiling) as workers, trio.open_nursery() as nursery:
-            nursery.start_soon(undertaker.run)
-            foundry = Foundry(engine, folder, workers)
+            nursery.start_soon(reclaimer.run)
+            compiler = ModuleCompiler(engine, folder, workers)
             try:
-                yield SandboxHost(machine, modules, guest, now_ms, foundry, maximum_limits)
+                yield SandboxHost(machine, modules, guest, now_ms, compiler, maximum_limits)
             except Exception as raised:  # noqa: BLE001 - the block's own, which the nursery would wrap in a group
                 problem = raised
-            undertaker.stop()
+            reclaimer.stop()
         if problem is not None:
             raise problem
     finally:

@@ -45,7 +45,7 @@ DEFINITION = declare(
 class Delay(Handler):
     """Held values, each with the moment when it is due (seconds of Trio's clock) and its lane; earliest first."""
 
-    holds_in_flight = True
+    counts_as_in_flight = True
     keeps = "messages"
 
     def __init__(self, seconds: float) -> None:

@@ -109,7 +109,7 @@ class ExpressionTransform(Handler):
     def __init__(self, text: str, default: bytes, context: InstanceContext, workers: Pool | None) -> None:
         self._text = text
         self._default = default
-        self._between_turns = context.between_slices
+        self._between_turns = context.on_slice_end
         self._owner = context.owner
         self._workers = workers
         self._inline_bytes = INLINE_LIMIT_BYTES

@@ -21,8 +21,8 @@ from engine.builtin.declare import declare, error_port, port
 from engine.builtin.parts.http_response import (
     ACCEPTED_ENCODING,
     DATA_LIMIT_BYTES,
-    Answer,
-    AnswerError,
+    HttpResponse,
+    HttpResponseError,
     public_url,
     read_answer,
 )
@@ -138,7 +138,7 @@ class HttpRequester(Handler):
 
     def __init__(self, context: InstanceContext, open_client: Callable[[], httpx.AsyncClient]) -> None:
         config = context.config
-        self._between_requests = context.between_slices
+        self._between_requests = context.on_slice_end
         self._account = context.account
         self._open_client = open_client
         self._client: httpx.AsyncClient | None = None
@@ -183,7 +183,7 @@ class HttpRequester(Handler):
                 answer = await self._exchange(url, value)
         except trio.TooSlowError:
             return _failure("HttpTimeout", f"{what} took longer than {self._timeout_seconds:g} s", url)
-        except AnswerError as error:
+        except HttpResponseError as error:
             return _failure(error.name, f"The answer to {what} is refused: {error}", url)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return _failure("HttpRequestFailed", f"{what} failed: {type(error).__name__}: {error}", url)
@@ -192,7 +192,7 @@ class HttpRequester(Handler):
         message = f"{what} was answered by {answer.status} {answer.status_text}".rstrip()
         return Outcome(error=HandlerError("HttpStatusError", message, details=encode(answer)))
 
-    async def _exchange(self, url: httpx.URL, value: bytes) -> Answer:
+    async def _exchange(self, url: httpx.URL, value: bytes) -> HttpResponse:
         assert self._client is not None, "initialize comes first"  # noqa: S101 - the engine's contract
         self._client.cookies.clear()  # messages know nothing of each other
         async with self._client.stream(

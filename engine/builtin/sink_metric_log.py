@@ -17,7 +17,7 @@ from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin, Component
 from engine.contracts.handler import Handler, InstanceContext, LogLine, Message, Outcome
 from engine.contracts.lanes import NAMES
-from engine.contracts.reports import MetricPoint, Place, Sink, SinkLine
+from engine.contracts.reports import MetricPoint, ReportOrigin, Sink, SinkLine
 from engine.documents.problem_report import shown as cited
 from proto.codec import encode
 from proto.component import ConfigField
@@ -139,8 +139,8 @@ class LogSink(OneByOne):
         return Outcome(((0, message.value),), (LogLine(self._level, text, meta),))
 
 
-def _place(context: InstanceContext) -> Place:
-    return Place(context.owner, context.execution_id, context.node_id)
+def _place(context: InstanceContext) -> ReportOrigin:
+    return ReportOrigin(context.owner, context.execution_id, context.node_id)
 
 
 def sinks(sink: Sink) -> tuple[Component, ...]:

@@ -23,7 +23,7 @@ import msgspec
 from engine.compile.draft import GraphDraft
 from engine.contracts.component import Component, input_names, outputs_of
 from engine.cooperative.slices import Steps, paced
-from engine.documents.problem_report import Report, listed, shown
+from engine.documents.problem_report import ProblemReport, listed, shown
 from proto import codec
 from proto.binding import Bindings, Boundary, InputBinding, OutputBinding
 from proto.graph import Node
@@ -57,7 +57,7 @@ class Declared(msgspec.Struct, frozen=True):
     boundary: Boundary = "intra"
 
 
-class Place(msgspec.Struct, frozen=True):
+class BindingSite(msgspec.Struct, frozen=True):
     """A declared binding and what its place says of it.
 
     Attributes:
@@ -75,7 +75,9 @@ class Place(msgspec.Struct, frozen=True):
     direction: Direction | None
 
 
-def read_bindings(draft: GraphDraft, components: Mapping[str, Component], report: Report) -> Steps[Bindings]:
+def read_bindings(
+    draft: GraphDraft, components: Mapping[str, Component], report: ProblemReport
+) -> Steps[Bindings]:
     """The bindings that a graph declares; of no account where the report is not empty.
 
     Args:
@@ -118,7 +120,7 @@ def read_bindings(draft: GraphDraft, components: Mapping[str, Component], report
     )
 
 
-def _places(document: Mapping[str, Any], report: Report) -> Iterator[Place | None]:
+def _places(document: Mapping[str, Any], report: ProblemReport) -> Iterator[BindingSite | None]:
     """All that has the shape of a binding; None for the rest, which becomes problems."""
     for outer, ports in document.items():
         path = f"{KEY}.{shown(outer)}"
@@ -130,7 +132,7 @@ def _places(document: Mapping[str, Any], report: Report) -> Iterator[Place | Non
             yield from _entries(outer, inner, entry, f"{path}.{shown(inner)}", report)
 
 
-def _entries(outer: str, inner: str, entry: Any, path: str, report: Report) -> Iterator[Place | None]:
+def _entries(outer: str, inner: str, entry: Any, path: str, report: ProblemReport) -> Iterator[BindingSite | None]:
     if not isinstance(entry, dict):
         report.note("binding.wrong_type", path, "A binding is an object with network")
         yield None
@@ -138,7 +140,7 @@ def _entries(outer: str, inner: str, entry: Any, path: str, report: Report) -> I
     if "network" in entry:
         direction = next((each for each in DIRECTIONS if each == inner), None)
         declared = _convert(entry, path, report)
-        yield None if declared is None else Place(declared, path, outer, inner, direction)
+        yield None if declared is None else BindingSite(declared, path, outer, inner, direction)
         return
     ends = [(end, entry[end]) for end in DIRECTIONS if entry.get(end) is not None]
     if not ends:
@@ -147,10 +149,10 @@ def _entries(outer: str, inner: str, entry: Any, path: str, report: Report) -> I
         yield None
     for end, item in ends:
         declared = _convert(item, f"{path}.{end}", report)
-        yield None if declared is None else Place(declared, f"{path}.{end}", outer, inner, end)
+        yield None if declared is None else BindingSite(declared, f"{path}.{end}", outer, inner, end)
 
 
-def _convert(item: Any, path: str, report: Report) -> Declared | None:
+def _convert(item: Any, path: str, report: ProblemReport) -> Declared | None:
     try:
         return msgspec.convert(item, Declared)
     except msgspec.ValidationError as error:
@@ -159,7 +161,7 @@ def _convert(item: Any, path: str, report: Report) -> Declared | None:
 
 
 def _bind(
-    place: Place, node: Node, component: Component | None
+    place: BindingSite, node: Node, component: Component | None
 ) -> tuple[InputBinding | OutputBinding | None, list[Problem]]:
     """The binding of a known node; none where its component is unknown, which is reported at the node."""
     declared, path = place.declared, place.path
@@ -208,7 +210,7 @@ def _check_protocol(declared: Declared, path: str) -> Iterator[Problem]:
 
 
 def _direction(
-    place: Place, names: Mapping[Direction, Sequence[str]], problems: list[Problem]
+    place: BindingSite, names: Mapping[Direction, Sequence[str]], problems: list[Problem]
 ) -> Direction | None:
     """What a port's name, and the component that is named, say of the direction."""
     said = _COMPONENTS.get(place.declared.component or "")

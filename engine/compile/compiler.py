@@ -20,7 +20,7 @@ from engine.components.lookup import Resolution
 from engine.contracts.component import Builtin, Component, PortIndex
 from engine.contracts.lanes import port_lanes
 from engine.cooperative.slices import Breaks, Steps, in_slices, paced
-from engine.documents.problem_report import Report, shown
+from engine.documents.problem_report import ProblemReport, shown
 from engine.errors import InvalidGraphError
 from engine.limits import EngineLimits
 from engine.schemas.port_schemas import PortSchemas, compile_schemas
@@ -64,7 +64,7 @@ async def find_problems(
 
 async def _examine(
     document: Any, components: Mapping[str, Component], limits: EngineLimits, found: Resolution | None
-) -> tuple[GraphDraft | None, _Examined | None, Report]:
+) -> tuple[GraphDraft | None, _Examined | None, ProblemReport]:
     draft, report = await in_slices(parse_graph(document, limits))
     if draft is None:
         return None, None, report
@@ -81,7 +81,7 @@ async def _examine(
     return draft, _Examined(draft, checked, bindings), report
 
 
-def _note_obstacles(draft: GraphDraft, found: Resolution, report: Report) -> Steps[None]:
+def _note_obstacles(draft: GraphDraft, found: Resolution, report: ProblemReport) -> Steps[None]:
     """What speaks against components, at each node that uses one of them."""
     nodes = zip(draft.node_places, draft.definition.nodes, strict=True)
     for (place, node), is_due in paced(nodes):
@@ -170,7 +170,7 @@ def _is_long_lived(definition: GraphDefinition, bindings: Bindings, nodes: Seque
 
 
 async def _check_components(
-    draft: GraphDraft, checked: CheckedGraph, components: Mapping[str, Component], report: Report
+    draft: GraphDraft, checked: CheckedGraph, components: Mapping[str, Component], report: ProblemReport
 ) -> None:
     """What the components themselves say of their nodes' configurations, such as an expression's syntax."""
     breaks = Breaks()

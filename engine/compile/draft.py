@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.cooperative.slices import Steps
-from engine.documents.problem_report import Report, shown
+from engine.documents.problem_report import ProblemReport, shown
 from engine.documents.weight import Weight, weigh
 from engine.limits import EngineLimits
 from proto import codec
@@ -45,7 +45,7 @@ class GraphDraft(msgspec.Struct, frozen=True):
 class _Reader:
     """Reads the shapes of one document, and weighs what it keeps."""
 
-    def __init__(self, document: dict[str, Any], limits: EngineLimits, report: Report) -> None:
+    def __init__(self, document: dict[str, Any], limits: EngineLimits, report: ProblemReport) -> None:
         self._document = document
         self._limits = limits
         self._report = report
@@ -164,14 +164,14 @@ class _Reader:
             return None
 
 
-def parse_graph(document: Any, limits: EngineLimits) -> Steps[tuple[GraphDraft | None, Report]]:
+def parse_graph(document: Any, limits: EngineLimits) -> Steps[tuple[GraphDraft | None, ProblemReport]]:
     """A decoded JSON document as the draft of a graph definition.
 
     Returns:
         A draft of all that has the right shape, and the problems of the rest; no draft where the document as a
         whole has another shape, or holds more than a graph may.
     """
-    report = Report()
+    report = ProblemReport()
     if not isinstance(document, dict):
         report.note("graph.wrong_type", "", "A graph is a JSON object")
         return None, report

@@ -16,7 +16,7 @@ from engine.components import config as configuration
 from engine.contracts.component import Component, PortIndex, ports_of
 from engine.cooperative.slices import Steps, paced
 from engine.documents.hints import Hints
-from engine.documents.problem_report import Report, listed, shown
+from engine.documents.problem_report import ProblemReport, listed, shown
 from engine.documents.weight import Weight, weigh
 from engine.limits import EngineLimits
 from proto.graph import Endpoint, Node, TopologySummary
@@ -53,7 +53,7 @@ class _Checker:
     """Looks everything up in one graph, once."""
 
     def __init__(
-        self, draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: Report
+        self, draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
     ) -> None:
         self._draft = draft
         self._components = components
@@ -193,7 +193,7 @@ class _Checker:
 
 
 def check_graph(
-    draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: Report
+    draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
 ) -> Steps[CheckedGraph | None]:
     """Note what is wrong with the meaning of a graph: ids, components, configuration, ports, cycles.
 

@@ -9,7 +9,7 @@ from engine.components.config import CONFIG_TYPES
 from engine.components.module import check_module
 from engine.components.source import check_origin
 from engine.cooperative.slices import Steps, at_once
-from engine.documents.problem_report import Report, shown
+from engine.documents.problem_report import ProblemReport, shown
 from engine.documents.weight import Weight, weigh
 from engine.limits import EngineLimits
 from engine.schemas.port_schemas import check_schemas
@@ -67,9 +67,9 @@ def read_component(document: Any, limits: EngineLimits) -> Steps[tuple[Component
     try:
         definition = msgspec.convert(_with_port_objects(document), ComponentDefinition)
     except msgspec.ValidationError as error:
-        return None, Report([codec.shape_problem(error, code="component.wrong_type")]).problems()
+        return None, ProblemReport([codec.shape_problem(error, code="component.wrong_type")]).problems()
     yield
-    report = Report([*_check_names(definition, limits), *_check_ports(definition)])
+    report = ProblemReport([*_check_names(definition, limits), *_check_ports(definition)])
     report.extend(_check_fields(definition))
     yield
     if not report:  # schemas of ports that are refused anyway need not be looked at

@@ -42,7 +42,7 @@ class Offer(msgspec.Struct, frozen=True):
     revision: str
 
 
-class Findings(msgspec.Struct, frozen=True):
+class LookupResult(msgspec.Struct, frozen=True):
     """What a source knows of the components of one graph.
 
     Attributes:
@@ -59,7 +59,7 @@ class Findings(msgspec.Struct, frozen=True):
 class ComponentSource(Protocol):
     """Where further components come from."""
 
-    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> Findings:
+    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> LookupResult:
         """What is known of the components that a graph uses.
 
         Never raises for what is wrong outside: that is an obstacle.

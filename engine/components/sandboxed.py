@@ -252,7 +252,7 @@ class SandboxedHandler(Handler):
         self, host: SandboxHost, program: Program | WasmProgram, context: InstanceContext, limits: GuestLimits
     ) -> None:
         self._limits = limits
-        self._between_slices = context.between_slices
+        self._between_slices = context.on_slice_end
         self._chain: SandboxChain | None = None
         self._place = 0
         self._sandbox: Sandbox = host.sandbox(
@@ -263,7 +263,7 @@ class SandboxedHandler(Handler):
             outputs=tuple(context.outputs),
             limits=limits,
             seed=context.seed,
-            between_slices=context.between_slices,
+            on_slice_end=context.on_slice_end,
             owner=context.owner,
         )
 
@@ -319,7 +319,7 @@ class SandboxedHandler(Handler):
         return self._limits
 
     @property
-    def between_slices(self) -> Callable[[], Awaitable[None]]:
+    def on_slice_end(self) -> Callable[[], Awaitable[None]]:
         """As in its context."""
         return self._between_slices
 
@@ -342,7 +342,7 @@ class SandboxedChain:
             for handler, link, entry in zip(handlers, links, entries, strict=True)
         ]
         sandboxes = [handler.sandbox for handler in handlers]
-        self._chain = host.chain(sandboxes, places, handlers[0].between_slices)
+        self._chain = host.chain(sandboxes, places, handlers[0].on_slice_end)
         for place, handler in enumerate(handlers):
             handler.enter(self._chain, place)
 

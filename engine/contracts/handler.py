@@ -98,7 +98,7 @@ class InstanceContext(msgspec.Struct, frozen=True):
         inputs: names of the input ports; messages carry indices into it.
         outputs: names of the output ports; emissions carry indices into it.
         seed: where its randomness comes from, so that a run can be repeated.
-        between_slices: awaited by handlers that run for long, between two slices; it waits while the
+        on_slice_end: awaited by handlers that run for long, between two slices; it waits while the
             execution is paused.
         owner: whose graph it is; "" where nobody asks.
         timestamp: the present time of day, ISO 8601 in UTC.
@@ -113,7 +113,7 @@ class InstanceContext(msgspec.Struct, frozen=True):
     inputs: Sequence[str]
     outputs: Sequence[str]
     seed: int
-    between_slices: Callable[[], Awaitable[None]]
+    on_slice_end: Callable[[], Awaitable[None]]
     owner: str = ""
     timestamp: Callable[[], str] = WallClock().timestamp
     value_bytes: int = EngineLimits().value_bytes
@@ -129,7 +129,7 @@ class Handler:
     Attributes:
         batch_messages: the most messages to hand over at once, where the engine's own bound is too many:
             outcomes leave only when the whole batch is done.
-        holds_in_flight: whether what waits for ``due`` is still on its way (a delay), so that the execution is
+        counts_as_in_flight: whether what waits for ``due`` is still on its way (a delay), so that the execution is
             not quiescent before it has come out. What merely waits for more (an accumulator) is not: it comes
             out at the end of input by ``flush``.
         keeps: what it keeps between messages, if anything, and tells the size of by ``held_bytes``: ``messages``
@@ -139,7 +139,7 @@ class Handler:
     """
 
     batch_messages: int | None = None
-    holds_in_flight: bool = False
+    counts_as_in_flight: bool = False
     keeps: Literal["", "messages", "state"] = ""
     is_source: bool = False
 

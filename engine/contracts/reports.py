@@ -14,7 +14,7 @@ KEPT_SERIES = 1_000
 """Series whose latest value the default sink keeps; those of further names are counted only."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class ReportOrigin(msgspec.Struct, frozen=True):
     """Where a report comes from.
 
     Attributes:
@@ -39,7 +39,7 @@ class MetricPoint(msgspec.Struct, frozen=True):
         lane: of the message that it was in (``engine.contracts.lanes``).
     """
 
-    place: Place
+    place: ReportOrigin
     name: str
     value: float
     labels: Mapping[str, Any]
@@ -56,7 +56,7 @@ class SinkLine(msgspec.Struct, frozen=True):
         lane: of the message that it shows (``engine.contracts.lanes``).
     """
 
-    place: Place
+    place: ReportOrigin
     level: str
     message: str
     lane: int

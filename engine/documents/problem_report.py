@@ -25,7 +25,7 @@ SHOWN_NAMES = 20
 """Names that a problem lists, such as those of a node's ports."""
 
 
-class Report:
+class ProblemReport:
     """Collects problems in the order in which they are found."""
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:

@@ -8,19 +8,19 @@ from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.chain import Chainable
 from engine.contracts.handler import Handler, InstanceContext
 from engine.cooperative.slices import Steps
-from engine.execution.chained import Stage
+from engine.execution.chained import ChainedInstances
 from engine.execution.instance import Instance
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 from engine.schemas.validating_handler import ValidatingHandler
 from proto.graph import OnError
 from workers.pool import Pool
 
 
-def assemble(
+def build_instances(
     instances: list[Instance],
     execution_id: str,
     graph: LoadedGraph,
-    circuit: Circuit,
+    shared: ExecutionShared,
     timestamp: Callable[[], str],
     workers: Pool | None,
     *,
@@ -32,7 +32,7 @@ def assemble(
         instances: takes them; empty.
         execution_id: whose they are.
         graph: what it runs.
-        circuit: what they share.
+        shared: what they share.
         timestamp: the present wall time, ISO 8601 in UTC.
         workers: where work runs that cannot be sliced; without them it is refused.
         chaining: whether nodes that may run as one do.
@@ -40,16 +40,16 @@ def assemble(
     on_error: OnError = "continue" if graph.is_long_lived else "fail"
     handlers = []
     for node in graph.nodes:
-        made = _make_handlers(execution_id, graph, node, circuit, timestamp, workers)
+        made = _make_handlers(execution_id, graph, node, shared, timestamp, workers)
         handlers.append(made)
-        instances.append(Instance(node, f"{execution_id}/{node.id}", made, circuit, on_error))
+        instances.append(Instance(node, f"{execution_id}/{node.id}", made, shared, on_error))
         yield
     for nodes in graph.chains if chaining else ():
         component = graph.nodes[nodes[0]].component
         assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
         links = links_of(graph.nodes, nodes)
         chain = component.join([handlers[index][0] for index in nodes], links)
-        Stage([instances[index] for index in nodes], chain, links, circuit)
+        ChainedInstances([instances[index] for index in nodes], chain, links, shared)
         yield
 
 
@@ -57,7 +57,7 @@ def _make_handlers(
     execution_id: str,
     graph: LoadedGraph,
     node: CompiledNode,
-    circuit: Circuit,
+    shared: ExecutionShared,
     timestamp: Callable[[], str],
     workers: Pool | None,
 ) -> Sequence[Handler]:
@@ -72,11 +72,11 @@ def _make_handlers(
             inputs=node.inputs,
             outputs=node.outputs,
             seed=secrets.randbits(63),
-            between_slices=circuit.gate.stand_aside,
+            on_slice_end=shared.gate.yield_if_closed,
             owner=graph.owner,
             timestamp=timestamp,
-            value_bytes=circuit.limits.value_bytes,
-            account=circuit.account,
+            value_bytes=shared.limits.value_bytes,
+            account=shared.account,
         )
         handler = node.component.create(context)
         if node.schemas is not None:
@@ -87,7 +87,7 @@ def _make_handlers(
                 node.outputs,
                 workers=workers,
                 owner=graph.owner,
-                between_turns=circuit.gate.stand_aside,
+                between_turns=shared.gate.yield_if_closed,
             )
         handlers.append(handler)
     return handlers

@@ -24,7 +24,7 @@ from engine.contracts.lanes import CANONICAL
 from engine.counters.edge_counters import EdgeCounters
 from engine.execution.emitter import CAUSELESS
 from engine.execution.instance import Instance
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
 
 _CALL_SECONDS = 0.001
@@ -46,21 +46,23 @@ _Work = tuple[int, Message, bool]
 _port_of = itemgetter(0)
 
 
-class Stage:
+class ChainedInstances:
     """Made by an execution for each chain of its graph.
 
     Args:
         members: the instances, in the order of the flow.
         chain: of their handlers.
         links: each one's place.
-        circuit: of the execution.
+        shared: of the execution.
     """
 
-    def __init__(self, members: Sequence[Instance], chain: Chain, links: Sequence[Link], circuit: Circuit) -> None:
+    def __init__(
+        self, members: Sequence[Instance], chain: Chain, links: Sequence[Link], shared: ExecutionShared
+    ) -> None:
         self._members = members
         self._chain: Chain | None = chain
         self._links = links
-        self._circuit = circuit
+        self._shared = shared
         self._is_taken = False
         self._waiting = trio.lowlevel.ParkingLot()
         self._has_begun = trio.Event()
@@ -68,7 +70,7 @@ class Stage:
         self._times = 0.0, 0.0
         self._passed: list[deque[Message]] = [deque() for _ in members]  # within one call; kept for its memory
         self._held_bytes = 0
-        self._most = circuit.limits.batch_messages
+        self._most = shared.limits.batch_messages
         for place, member in enumerate(members):
             member.join(self, place)
 
@@ -132,8 +134,8 @@ class Stage:
                 return
             if passage.has_written:
                 for member in self._members:
-                    if member.keeping is not None:
-                        member.keeping.settle()
+                    if member.kept_memory is not None:
+                        member.kept_memory.settle()
             if passage.size_bytes > _LIGHT_BYTES:
                 self._hold(self._held_bytes + passage.size_bytes)
             begun = passage.begun
@@ -143,14 +145,14 @@ class Stage:
                 work.extendleft(reversed(pending))
             if self._held_bytes:
                 self._hold(sum([len(message.value) for _, message, _ in work]))
-            self._circuit.in_flight.finish(begun)
+            self._shared.in_flight.finish(begun)
 
     def _hold(self, size_bytes: int) -> None:
         """Charge what the chain has made and is not rid of; where there is no memory for it, the execution fails.
 
         A call takes effect as a whole, so nothing of it could be taken back.
         """
-        account = self._circuit.account
+        account = self._shared.account
         if account is None:
             return
         more, self._held_bytes = size_bytes - self._held_bytes, size_bytes
@@ -161,7 +163,7 @@ class Stage:
         account.note(more, "outcomes")
         if refusal is not None:
             node = self._members[0].node.id
-            self._circuit.fail(ExecutionError(f"The nodes that run as one from {node} made too much: {refusal}"))
+            self._shared.fail(ExecutionError(f"The nodes that run as one from {node} made too much: {refusal}"))
 
     def _next_part(self, work: deque[_Work]) -> list[_Work]:
         """The messages of one call: they go to one member, and are in one lane, so all that follows is too."""
@@ -178,11 +180,11 @@ class Stage:
 
     async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[Passage | None, bool]:
         """What came of a call, and whether it was traced: whoever watches when the gate opens is told."""
-        circuit = self._circuit
-        if circuit.pace.is_over():
-            await circuit.pace.wait()
-        await circuit.gate.enter()
-        traced = bool(circuit.flow_observers or circuit.call_observers)
+        shared = self._shared
+        if shared.pace.is_over():
+            await shared.pace.wait()
+        await shared.gate.enter()
+        traced = bool(shared.flow_observers or shared.call_observers)
         started = trio.current_time()
         self.state = "processing"
         try:
@@ -191,7 +193,7 @@ class Stage:
             )
         finally:
             self.state = "ready"
-            circuit.gate.leave()
+            shared.gate.leave()
         if passage is not None:
             self._times = started, trio.current_time()
             self._count(passage, *self._times)
@@ -205,10 +207,10 @@ class Stage:
             if invocations:
                 member.counters.count_batch(invocations, each * invocations, ended)
                 member.counters.emitted += emitted
-                self._circuit.counters.processed += invocations
-        self._circuit.counters.last_activity_seconds = ended
+                self._shared.counters.processed += invocations
+        self._shared.counters.last_activity_seconds = ended
         fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * passage.begun)
-        self._most = min(max(fitting, 1), self._circuit.limits.batch_messages)
+        self._most = min(max(fitting, 1), self._shared.limits.batch_messages)
 
     async def _conclude(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
         """Let a call take its effects; return the messages that it left between two members."""
@@ -225,15 +227,15 @@ class Stage:
             some = passage.pending[start : start + _EFFECTS_AT_ONCE]
             pending += [self._pending(at, port, value, lanes[at]) for at, port, value in some]
             await trio.lowlevel.checkpoint()
-        self._circuit.in_flight.add(len(pending))
+        self._shared.in_flight.add(len(pending))
         seen = 0
         for step in passage.steps:
             member, lane = self._members[step.program], lanes[step.program]
             if step.logs:
-                await member.outlet.log_all(step.logs)
+                await member.emitter.log_all(step.logs)
             if step.error is None:
                 cause = Message(0, b"null", lane=lane) if lane else CAUSELESS
-                await member.outlet.emit_alone(step.emissions, cause)
+                await member.emitter.emit_alone(step.emissions, cause)
             else:
                 port, value = step.cause or (0, b"null")
                 await member.handle_failure(Message(port, value, lane=lane), step.error)
@@ -244,11 +246,11 @@ class Stage:
         return pending
 
     def _pending(self, place: int, port: int, value: bytes, lane: int) -> _Work:
-        return place, Message(port, value, self._circuit.next_sequence(), self._links[place - 1].edge, lane), False
+        return place, Message(port, value, self._shared.next_sequence(), self._links[place - 1].edge, lane), False
 
     async def _conclude_traced(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
         """As ``_conclude``, and tell those who watch of everything, one step after the other."""
-        circuit, members, links = self._circuit, self._members, self._links
+        shared, members, links = self._shared, self._members, self._links
         passed = self._passed
         heard: dict[int, list[tuple[Message, Outcome]]] = {}
         begun = iter(part)
@@ -261,19 +263,19 @@ class Stage:
                 message, is_taken = (passed[at].popleft(), False) if is_inner else next(begun)[1:]
                 if not is_taken:
                     self._edge_to(at).taken += 1
-                if circuit.call_observers:
+                if shared.call_observers:
                     heard.setdefault(at, []).append((message, Outcome(step.emissions, step.logs, step.error)))
-                circuit.report_invocations(member.node, (message,))
-                await member.outlet.log_all(step.logs)
+                shared.report_invocations(member.node, (message,))
+                await member.emitter.log_all(step.logs)
                 if step.error is not None:
                     await member.handle_failure(message, step.error)
                 for port, value in step.emissions:
                     if port == link.port:
                         passed[at + 1].append(self._pass_on(at, value, message.lane))
                     else:
-                        await member.outlet.emit_alone(((port, value),), message)
+                        await member.emitter.emit_alone(((port, value),), message)
                 if is_inner:
-                    circuit.in_flight.finish(1)
+                    shared.in_flight.finish(1)
                 seen += 1 + len(step.logs) + len(step.emissions)
                 if seen > _EFFECTS_AT_ONCE:
                     seen = 0
@@ -291,18 +293,18 @@ class Stage:
         """Report to those who hear of calls one for each member; they all lie within the chain's own."""
         for at in sorted(heard):
             messages, outcomes = zip(*heard[at], strict=True)
-            self._circuit.report_call(self._members[at].node, messages, outcomes, *self._times)
+            self._shared.report_call(self._members[at].node, messages, outcomes, *self._times)
 
     def _pass_on(self, place: int, value: bytes, derived_lane: int) -> Message:
         """A value as a message between two members: in flight, on their edge, and told to who watches."""
-        circuit, link, node = self._circuit, self._links[place], self._members[place].node
+        shared, link, node = self._shared, self._links[place], self._members[place].node
         port = link.port
         assert port is not None  # noqa: S101 - only the last member has none
         lane = derived_lane or node.lanes[port]
-        message = Message(link.entry, value, circuit.next_sequence(), link.edge, lane)
-        circuit.report_hop(node, port, node.routes[port][0], message)
-        circuit.in_flight.add(1)
-        circuit.edges[link.edge].sent += 1
+        message = Message(link.entry, value, shared.next_sequence(), link.edge, lane)
+        shared.report_hop(node, port, node.routes[port][0], message)
+        shared.in_flight.add(1)
+        shared.edges[link.edge].sent += 1
         return message
 
     async def _emit_first(self, place: int, emissions: Sequence[Emission]) -> None:
@@ -311,7 +313,7 @@ class Stage:
         member.counters.emitted += len(emissions)
         for port, run in groupby(emissions, _port_of):
             if port != self._links[place].port:
-                await member.outlet.emit_alone(list(run), Message(0, b"null"))
+                await member.emitter.emit_alone(list(run), Message(0, b"null"))
                 continue
             messages = [self._pass_on(place, value, CANONICAL) for _, value in run]
             work = deque([(place + 1, message, False) for message in messages])
@@ -331,12 +333,12 @@ class Stage:
             else:
                 others.setdefault(place, []).append(message)
         for place, messages in others.items():
-            self._circuit.inboxes[self._members[place].node.index].give_back(messages, behind=owner is None)
+            self._shared.inboxes[self._members[place].node.index].give_back(messages, behind=owner is None)
         return own
 
     def _edge_to(self, place: int) -> EdgeCounters:
         """The edge that leads to a member from the one before it."""
-        return self._circuit.edges[self._links[place - 1].edge]
+        return self._shared.edges[self._links[place - 1].edge]
 
     def _lanes(self, place: int, lane: int) -> list[int]:
         """The lane of what each member is handed, when one is handed a message in this lane."""

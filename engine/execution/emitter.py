@@ -13,7 +13,7 @@ from engine.contracts.handler import Emission, HandlerError, LogLine, Message, O
 from engine.contracts.lanes import runs
 from engine.counters.counters import InstanceCounters
 from engine.execution.failure import UnsentError, find_oversize, unsent_error
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 
 _AT_ONCE = 500
 """Emissions that are sent without a look at other tasks: a millisecond. More than a batch of small ones has."""
@@ -25,12 +25,12 @@ CAUSELESS = Message(0, b"null")
 """What stands for the message where an instance gives something out by itself."""
 
 
-class Outlet:
+class Emitter:
     """The way out of one instance.
 
     Args:
         node: whose.
-        circuit: where its edges lead.
+        shared: where its edges lead.
         counters: count what it emits.
         fail: sees to an invocation that ended in an error and is not tried again.
     """
@@ -38,12 +38,12 @@ class Outlet:
     def __init__(
         self,
         node: CompiledNode,
-        circuit: Circuit,
+        shared: ExecutionShared,
         counters: InstanceCounters,
         fail: Callable[[Message, HandlerError], Awaitable[None]],
     ) -> None:
         self._node = node
-        self._circuit = circuit
+        self._shared = shared
         self._counters = counters
         self._fail = fail
 
@@ -61,7 +61,7 @@ class Outlet:
     async def _emit_few(self, emissions: Sequence[Emission], lane: int, size: int) -> None:
         self._counters.emitted += len(emissions)
         try:
-            await self._circuit.send(self._node, emissions, lane, size)
+            await self._shared.send(self._node, emissions, lane, size)
         except UnsentError as error:
             self._counters.emitted -= len(emissions) - error.sent
             raise
@@ -89,7 +89,7 @@ class Outlet:
         left = 0
         if size < 0:
             size = sum([len(value) for _, value in emissions])
-        if size <= self._circuit.limits.value_bytes:
+        if size <= self._shared.limits.value_bytes:
             if not emissions:
                 return
             try:
@@ -108,7 +108,7 @@ class Outlet:
 
     async def emit_all(self, outcome: Outcome, message: Message) -> None:
         """Let what a message has led to leave: in its lane, unless its handler knows better; or fail with it."""
-        error = find_oversize(outcome, self._circuit.limits.value_bytes)
+        error = find_oversize(outcome, self._shared.limits.value_bytes)
         if error is None:
             try:
                 for lane, emissions in runs(outcome.emissions, outcome.lanes) if outcome.lanes else ():
@@ -122,9 +122,9 @@ class Outlet:
 
     async def emit_alone(self, emissions: Sequence[Emission], message: Message) -> None:
         """Let emissions leave that were counted elsewhere, in the lane of the message that they derive from."""
-        if len(emissions) == 1 and len(emissions[0][1]) <= self._circuit.limits.value_bytes:  # mostly
+        if len(emissions) == 1 and len(emissions[0][1]) <= self._shared.limits.value_bytes:  # mostly
             try:
-                await self._circuit.send(self._node, emissions, message.lane)
+                await self._shared.send(self._node, emissions, message.lane)
             except UnsentError as unsent:
                 self._counters.emitted -= 1
                 await self._fail(message, unsent_error(unsent))
@@ -135,15 +135,15 @@ class Outlet:
     async def log_all(self, lines: Sequence[LogLine]) -> None:
         """Report what the node has logged, with a look at other tasks where that is much."""
         for index, line in enumerate(lines):
-            self._circuit.log(self._node, line)
+            self._shared.log(self._node, line)
             if index % _LINES_AT_ONCE == _LINES_AT_ONCE - 1:
                 await self._rest()
 
     async def _rest(self) -> None:
         """Let others have their turn; all of them, where this pass of the event loop is long already."""
         await trio.lowlevel.checkpoint()
-        if self._circuit.pace.is_over():
-            await self._circuit.pace.wait()
+        if self._shared.pace.is_over():
+            await self._shared.pace.wait()
 
 
 def _find_sender(outcomes: Sequence[Outcome], sent: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import trio
 from engine.execution.in_flight import InFlight
 
 
-class Input:
+class EndOfInput:
     """The input of one execution, open until ``close``.
 
     Args:

@@ -1,6 +1,6 @@
 """One running graph: a nursery with a task for each node, and the one who decides when it ends.
 
-    assemble, initialize -> running -> (paused <-> running) -> quiescent and no more input -> flush -> completed
+    build, initialize -> running -> (paused <-> running) -> quiescent and no more input -> flush -> completed
                        └── fail(), timeout, stop ──────────────────────────────────> failed / cancelled
 
 Whatever the end, every initialised instance is cleaned up, shielded and within a deadline, before the final
@@ -18,13 +18,13 @@ from engine.contracts.handler import Message
 from engine.contracts.observer import ExecutionObserver, FlowObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
-from engine.execution.build import assemble
+from engine.execution.build import build_instances
 from engine.execution.injection import Located
-from engine.execution.injector import Entrance
+from engine.execution.injector import Injector
 from engine.execution.instance import Instance
 from engine.execution.lifecycle import Command, Lifecycle
-from engine.execution.node_tasks import Crew, clean_up
-from engine.execution.shared import Circuit
+from engine.execution.node_tasks import NodeTasks, clean_up
+from engine.execution.shared import ExecutionShared
 from engine.execution.snapshots import ReadableExecution
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
@@ -81,14 +81,14 @@ class Execution(ReadableExecution):
         self._observers = observers
         self._clock = clock
         self._lifecycle = Lifecycle(execution_id)
-        self._circuit = Circuit(
+        self._shared = ExecutionShared(
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
         )
-        self._entrance = Entrance(self._circuit)
+        self._injector = Injector(self._shared)
         self._instances: list[Instance] = []  # assembled by its own task: there may be a thousand
         self._workers = workers
         self._chaining = chaining
-        self.circuit, self.instances, self.entrance = self._circuit, self._instances, self._entrance  # to be read
+        self.shared, self.instances, self.injector = self._shared, self._instances, self._injector  # to be read
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
@@ -98,7 +98,7 @@ class Execution(ReadableExecution):
         self._completed_at: str | None = None
         self._error: ExecutionError | None = None
         self._is_drained = False
-        self._input = self._circuit.input
+        self._input = self._shared.input
         self._is_pause_told = False
         self._remains = None
         self.started = trio.Event()
@@ -130,7 +130,7 @@ class Execution(ReadableExecution):
             started_at=self._started_at,
             completed_at=self._completed_at,
             error=self._error,
-            unprocessed=self._circuit.in_flight.count if self._lifecycle.is_terminal else 0,
+            unprocessed=self._shared.in_flight.count if self._lifecycle.is_terminal else 0,
         )
 
     async def wait_quiescent(self) -> None:
@@ -142,17 +142,17 @@ class Execution(ReadableExecution):
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(wait_end)
-            await self._circuit.in_flight.wait_quiescent()
+            await self._shared.in_flight.wait_quiescent()
             nursery.cancel_scope.cancel()
 
     def add_flow_observer(self, observer: FlowObserver) -> None:
         """Tell ``observer`` of every hop from now on."""
-        self._circuit.flow_observers = (*self._circuit.flow_observers, observer)
+        self._shared.flow_observers = (*self._shared.flow_observers, observer)
 
     def remove_flow_observer(self, observer: FlowObserver) -> None:
         """Tell it no more."""
-        self._circuit.flow_observers = tuple(
-            other for other in self._circuit.flow_observers if other is not observer
+        self._shared.flow_observers = tuple(
+            other for other in self._shared.flow_observers if other is not observer
         )
 
     # Commands
@@ -169,7 +169,7 @@ class Execution(ReadableExecution):
         if self._input.is_closed:
             raise InputsClosedError(self.id)
         try:
-            held = await self._entrance.inject(self._number(messages, cause))
+            held = await self._injector.inject(self._number(messages, cause))
         finally:  # also where it was refused: some of it may have been accepted
             if messages:
                 self._note_injection()
@@ -180,21 +180,21 @@ class Execution(ReadableExecution):
     def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, as many as they are, and no others after them; unless it has ended already."""
         if self._nursery is not None and not self._is_ending:
-            self._entrance.preload(self._number(messages))
-            self._nursery.start_soon(self._entrance.drain)
+            self._injector.preload(self._number(messages))
+            self._nursery.start_soon(self._injector.drain)
             self._note_injection()
             self._input.close()
 
     def _number(self, messages: Sequence[Located], cause: str = "") -> list[tuple[int, Message]]:
-        circuit, sequence = self._circuit, self._circuit.next_sequence
-        circuit.has_lanes = circuit.has_lanes or max([lane for _, _, _, lane in messages], default=0) > 0
+        shared, sequence = self._shared, self._shared.next_sequence
+        shared.has_lanes = shared.has_lanes or max([lane for _, _, _, lane in messages], default=0) > 0
         made = [(node, Message(port, value, sequence(), -1, lane)) for node, port, value, lane in messages]
-        for observer in circuit.flow_observers:
+        for observer in shared.flow_observers:
             observer.injected([message for _, message in made], cause)
         return made
 
     def _note_injection(self) -> None:
-        now = self._circuit.counters.last_activity_seconds = trio.current_time()
+        now = self._shared.counters.last_activity_seconds = trio.current_time()
         self._input.note_injection(now)
 
     async def pause(self) -> None:
@@ -208,9 +208,9 @@ class Execution(ReadableExecution):
         self._refuse_while_ending("pause")
         self._lifecycle.apply("pause")
         self._input.pause()
-        self._entrance.close()
+        self._injector.close()
         try:
-            await self._circuit.gate.close()
+            await self._shared.gate.close()
         finally:
             if self.state is ExecutionState.PAUSED and not self._is_pause_told:
                 self._is_pause_told = True
@@ -225,10 +225,10 @@ class Execution(ReadableExecution):
         self._refuse_while_ending("resume")
         self._lifecycle.apply("resume")
         self._input.resume()
-        self._entrance.open()
+        self._injector.open()
         if self._nursery is not None:
-            self._nursery.start_soon(self._entrance.drain)
-        self._circuit.gate.open()
+            self._nursery.start_soon(self._injector.drain)
+        self._shared.gate.open()
         if self._is_pause_told:
             self._is_pause_told = False
             self._tell()
@@ -289,12 +289,12 @@ class Execution(ReadableExecution):
     def empty(self) -> None:
         """Let go of everything that it held, once it has ended and its books are closed.
 
-        An execution, its circuit, its instances and its handlers know each other, and memory that such a circle
+        An execution, its shared, its instances and its handlers know each other, and memory that such a circle
         holds is free only when a full collection comes by, which may take hundreds of megabytes' worth of new
         objects. So the circle is emptied; what is left of it is small.
         """
-        self._entrance.empty()
-        self._circuit.empty()
+        self._injector.empty()
+        self._shared.empty()
         for instance in self._instances:
             instance.empty()
         self._nursery = None
@@ -314,7 +314,7 @@ class Execution(ReadableExecution):
             self.fail(ExecutionError(f"Internal error: {error!r}", stack=stack))
         finally:
             self._scope.cancel()  # whatever the end is, no command is taken any more
-            self._entrance.end()
+            self._injector.end()
             await self._clean_up()
             with trio.CancelScope(shield=True):
                 self._remains = await in_slices(self.read_remains())
@@ -325,11 +325,11 @@ class Execution(ReadableExecution):
         self._timeout.deadline = trio.current_time() + seconds
         with self._timeout:
             await in_slices(
-                assemble(
+                build_instances(
                     self._instances,
                     self.id,
                     self.graph,
-                    self._circuit,
+                    self._shared,
                     self._clock.timestamp,
                     self._workers,
                     chaining=self._chaining,
@@ -338,25 +338,25 @@ class Execution(ReadableExecution):
             if not await self._initialize():
                 return
             self._started_at = self._clock.timestamp()
-            self._circuit.counters.started_seconds = trio.current_time()
-            if any(instance.begins_by_itself for instance in self._instances):
+            self._shared.counters.started_seconds = trio.current_time()
+            if any(instance.has_initial_output for instance in self._instances):
                 self._note_injection()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                crew = Crew(self._instances, nursery)
+                node_tasks = NodeTasks(self._instances, nursery)
                 self._apply("run")
                 self.started.set()
                 try:
-                    await crew.begin()
+                    await node_tasks.begin()
                     await self._input.wait_end(when_quiet=self._completion == "auto")
                     await self._flush()
-                    await self._circuit.gate.enter()  # what is paused does not end
-                    self._circuit.gate.leave()
+                    await self._shared.gate.enter()  # what is paused does not end
+                    self._shared.gate.leave()
                     self._is_drained = True
                     nursery.cancel_scope.cancel()
                 finally:
-                    self._circuit.gate.bar()
-                    await crew.dismiss()
+                    self._shared.gate.bar()
+                    await node_tasks.dismiss()
         if self._timeout.cancelled_caught:
             limit = f"{self._timeout_ms:g} ms"
             self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
@@ -379,11 +379,11 @@ class Execution(ReadableExecution):
         """Let every instance give out what it holds, those that feed others first."""
         for index in self.graph.order:
             await self._instances[index].flush()
-            await self._circuit.in_flight.wait_quiescent()
+            await self._shared.in_flight.wait_quiescent()
 
     async def _clean_up(self) -> None:
         """Clean up every initialised instance, whatever happens to this task meanwhile."""
-        self._circuit.gate.open()  # a paused handler must be able to end
+        self._shared.gate.open()  # a paused handler must be able to end
         await clean_up(self._instances, self._limits.cleanup_seconds)
 
     def _end(self) -> None:

@@ -34,7 +34,7 @@ class Gate:
         if not self._running and self._at_rest:  # asking costs a tenth of waking nobody
             self._at_rest.unpark_all()
 
-    async def stand_aside(self) -> None:
+    async def yield_if_closed(self) -> None:
         """Called by a running handler between two slices: if the gate is closed, rest until it opens."""
         if self._open:
             return

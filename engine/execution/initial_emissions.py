@@ -4,7 +4,7 @@ from engine.contracts.handler import HandlerError, Outcome
 from engine.memory.ledger import Account
 
 
-class FirstEmissions:
+class InitialEmissions:
     """Outcomes that wait for the beginning, charged until they have left.
 
     Args:

@@ -21,7 +21,7 @@ from engine.errors import (
     MemoryBoundError,
     OverloadedError,
 )
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 from engine.memory.lease import MESSAGE_BYTES
 
 _node_of = itemgetter(0)
@@ -29,11 +29,11 @@ _TOGETHER = 256
 """Messages offered in one go: enough to be cheap, few enough that little is repeated where they do not all fit."""
 
 
-class Entrance:
+class Injector:
     """The way in. Its callers have checked that the execution takes messages at all."""
 
-    def __init__(self, circuit: Circuit) -> None:
-        self._circuit = circuit
+    def __init__(self, shared: ExecutionShared) -> None:
+        self._shared = shared
         self._turn = trio.Lock()  # Trio's lock is fair: first come, first served
         self._held: deque[tuple[int, Message]] = deque()
         self._is_open = True
@@ -72,11 +72,11 @@ class Entrance:
 
     def preload(self, messages: Sequence[tuple[int, Message]]) -> None:
         """Accept messages without waiting, ahead of all others; ``drain`` must follow. They are charged."""
-        self._circuit.in_flight.add(len(messages))
+        self._shared.in_flight.add(len(messages))
         self._held.extend(messages)
 
     async def drain(self) -> None:
-        """Put the held messages into their inboxes, in order, until none is left or the entrance closes."""
+        """Put the held messages into their inboxes, in order, until none is left or the injector closes."""
         async with self._turn:
             await self._drain_held()
 
@@ -90,8 +90,8 @@ class Entrance:
                 continue  # it was accepted, so it waits for memory as long as it takes
             if is_in:
                 self._held.popleft()
-                if self._circuit.account is not None:
-                    self._circuit.account.release(len(message.value) + MESSAGE_BYTES, "held")
+                if self._shared.account is not None:
+                    self._shared.account.release(len(message.value) + MESSAGE_BYTES, "held")
 
     async def inject(self, messages: Sequence[tuple[int, Message]]) -> int:
         """Accept messages for nodes, given by index; return how many of them are held.
@@ -106,16 +106,16 @@ class Entrance:
         accepted = self._offer_together(messages, 0)
         if accepted == len(messages):  # as nearly always
             return 0
-        deadline = trio.current_time() + self._circuit.limits.injection_wait_seconds
+        deadline = trio.current_time() + self._shared.limits.injection_wait_seconds
         while accepted < len(messages):
             node_index, message = messages[accepted]
-            self._circuit.in_flight.add(1)
+            self._shared.in_flight.add(1)
             try:
                 held += await self._accept(node_index, message, deadline)
             except BaseException as error:
-                self._circuit.in_flight.finish(1)
+                self._shared.in_flight.finish(1)
                 if isinstance(error, OverloadedError):
-                    self._circuit.counters.backpressure_events += 1
+                    self._shared.counters.backpressure_events += 1
                 if isinstance(error, OverloadedError | IllegalTransitionError):
                     error.accepted = accepted
                 raise
@@ -130,7 +130,7 @@ class Entrance:
         while start < len(messages) and not self._is_blocked():
             together = messages[start : start + _TOGETHER]
             fitting = self._offer_runs(together)
-            self._circuit.in_flight.add(fitting)
+            self._shared.in_flight.add(fitting)
             start += fitting
             if fitting < len(together):
                 break
@@ -144,7 +144,7 @@ class Entrance:
         taken = 0
         for node_index, run in groupby(messages, _node_of):
             offered = [message for _, message in run]
-            fitting = self._circuit.inboxes[node_index].offer_many(offered)
+            fitting = self._shared.inboxes[node_index].offer_many(offered)
             taken += fitting
             if fitting < len(offered):
                 break
@@ -156,7 +156,7 @@ class Entrance:
         if not self._turn.locked():  # nobody is before us
             if self._holds():
                 return self._hold(node_index, message)
-            if not self._held and self._circuit.inboxes[node_index].offer(message):
+            if not self._held and self._shared.inboxes[node_index].offer(message):
                 return False
         with trio.CancelScope(deadline=deadline) as scope:
             async with self._turn:
@@ -168,26 +168,26 @@ class Entrance:
                         return False
                     self._refuse_after_end()
         if scope.cancelled_caught:
-            raise self._full(node_index, self._circuit.limits.injection_wait_seconds)
+            raise self._full(node_index, self._shared.limits.injection_wait_seconds)
         return self._hold(node_index, message)
 
     def _refuse_after_end(self) -> None:
         if self._has_ended:
-            raise IllegalTransitionError(self._circuit.execution_id, "inject into", "ending")
+            raise IllegalTransitionError(self._shared.execution_id, "inject into", "ending")
 
     async def _put(self, node_index: int, message: Message, *, may_refuse: bool) -> bool:
-        """Put a message into its inbox, by its policy; False when the entrance closed while it waited for room.
+        """Put a message into its inbox, by its policy; False when the injector closed while it waited for room.
 
         One that may not be refused is charged as held, until it is in.
         """
-        inbox = self._circuit.inboxes[node_index]
+        inbox = self._shared.inboxes[node_index]
         if inbox.offer(message):
             return True
         if inbox.overflow == "reject" and may_refuse:
             raise self._full(node_index, 0.0)
-        self._circuit.counters.backpressure_events += 1
+        self._shared.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
-            self._circuit.drop(node_index, message)
+            self._shared.drop(node_index, message)
             return True
         with trio.CancelScope() as scope:
             self._waiting.add(scope)
@@ -198,13 +198,13 @@ class Entrance:
         return not scope.cancelled_caught
 
     def _hold(self, node_index: int, message: Message) -> bool:
-        limit = self._circuit.limits.max_held_messages
+        limit = self._shared.limits.max_held_messages
         if len(self._held) >= limit:
-            raise HeldQueueFullError(self._circuit.execution_id, limit)
-        if self._circuit.account is not None:
-            self._circuit.account.charge(len(message.value) + MESSAGE_BYTES, "held")
+            raise HeldQueueFullError(self._shared.execution_id, limit)
+        if self._shared.account is not None:
+            self._shared.account.charge(len(message.value) + MESSAGE_BYTES, "held")
         self._held.append((node_index, message))
         return True
 
     def _full(self, node_index: int, waited_seconds: float) -> InboxFullError:
-        return InboxFullError(self._circuit.graph.nodes[node_index].id, waited_seconds)
+        return InboxFullError(self._shared.graph.nodes[node_index].id, waited_seconds)

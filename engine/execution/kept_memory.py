@@ -12,7 +12,7 @@ import trio
 
 from engine.contracts.handler import Handler, HandlerError, Message, Outcome
 from engine.execution.inbox import Inbox
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 from engine.memory.lease import MESSAGE_BYTES
 from engine.memory.starvation import LOOK_SECONDS, PATIENCE_SECONDS
 from proto.execution import ExecutionError
@@ -24,21 +24,21 @@ _LIGHT_BYTES = 16 * 1024
 """What may be made of a batch without its being charged."""
 
 
-class Keeping:
+class KeptMemory:
     """What is charged for one handler.
 
     Args:
         handler: keeps something.
-        circuit: of its execution, which has an account.
+        shared: of its execution, which has an account.
         inbox: of its node.
         node_id: for the reason of a failure.
     """
 
-    def __init__(self, handler: Handler, circuit: Circuit, inbox: Inbox, node_id: str) -> None:
-        assert circuit.account is not None  # noqa: S101 - whoever makes it has looked
+    def __init__(self, handler: Handler, shared: ExecutionShared, inbox: Inbox, node_id: str) -> None:
+        assert shared.account is not None  # noqa: S101 - whoever makes it has looked
         self._handler = handler
-        self._circuit = circuit
-        self._account = circuit.account
+        self._shared = shared
+        self._account = shared.account
         self._inbox = inbox
         self._node_id = node_id
         self._charged_bytes = 0
@@ -72,7 +72,7 @@ class Keeping:
                 return self._refusal(batch)
             else:
                 await trio.sleep(LOOK_SECONDS)
-                waited_seconds += LOOK_SECONDS if due_seconds is None and self._circuit.gate.is_open else 0
+                waited_seconds += LOOK_SECONDS if due_seconds is None and self._shared.gate.is_open else 0
         return None
 
     def _try_room(self, batch: Sequence[Message]) -> bool:
@@ -124,7 +124,7 @@ class Keeping:
             if self._account.refusal(0) is not None:
                 return Outcome(logs=outcome.logs, error=HandlerError("MemoryBoundError", str(refusal)))
             self._account.note(size, "outcomes")
-            is_there = await self._circuit.starvation.wait_within(self._account)
+            is_there = await self._shared.starvation.wait_within(self._account)
             self._account.release(size, "outcomes")
             if not is_there:
                 return Outcome(logs=outcome.logs, error=HandlerError("MemoryBoundError", str(refusal)))
@@ -161,4 +161,4 @@ class Keeping:
         self._account.note(more, "handlers")  # also where it is too much: it is there for now
         self._charged_bytes = held
         if refusal is not None:
-            self._circuit.fail(ExecutionError(f"Node {self._node_id} keeps too much: {refusal}", self._node_id))
+            self._shared.fail(ExecutionError(f"Node {self._node_id} keeps too much: {refusal}", self._node_id))

@@ -35,7 +35,7 @@ def bounded(line: LogLine) -> LogLine:
     return LogLine(line.level, message, meta)
 
 
-class LogBook:
+class LogBuffer:
     """Lines, oldest first; the oldest goes where there are too many, too much text, or no memory for more.
 
     Args:

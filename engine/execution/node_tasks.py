@@ -6,7 +6,7 @@ executions at once are seconds. So the tasks are begun, ended and cleaned up aft
 a process take turns with their groups: one group a pass.
 
 That a group is not ended with the others means that it is shielded from whatever ends the execution. Nothing but
-``dismiss`` ends it, and whoever lets a crew begin calls that in any case.
+``dismiss`` ends it, and whoever lets them begin calls that in any case.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -29,7 +29,7 @@ _CUT_OFF = Outcome(error=HandlerError("CleanupCutOff", "cleanup did not end with
 _turns: trio.lowlevel.RunVar[trio.StrictFIFOLock] = trio.lowlevel.RunVar("crews")
 
 
-class Crew:
+class NodeTasks:
     """The instances of one execution at work.
 
     Args:

@@ -1,9 +1,9 @@
-"""Turns: work that was begun in an order, done at once, and is to be finished in that order again."""
+"""Sequencer: work that was begun in an order, done at once, and is to be finished in that order again."""
 
 import trio
 
 
-class Turns:
+class Sequencer:
     """Numbers handed out in the order of beginning, and served in the same order."""
 
     def __init__(self) -> None:

@@ -16,12 +16,12 @@ from engine.cooperative.pace import pace
 from engine.counters.counters import ExecutionCounters
 from engine.counters.edge_counters import EdgeCounters
 from engine.errors import MemoryBoundError
-from engine.execution.burden import LIGHT_BYTES, Burden
-from engine.execution.end_of_input import Input
+from engine.execution.end_of_input import EndOfInput
 from engine.execution.gate import Gate
 from engine.execution.in_flight import InFlight
 from engine.execution.inbox import Inbox
-from engine.execution.log_buffer import LogBook, bounded
+from engine.execution.log_buffer import LogBuffer, bounded
+from engine.execution.pending_emissions import LIGHT_BYTES, PendingEmissions
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn, Starvation
@@ -33,7 +33,7 @@ _WORTH_TOGETHER = 3
 """Values that are sent along several edges together, at least: of fewer, the asking costs more than the taking."""
 
 
-class Circuit:
+class ExecutionShared:
     """The inboxes of one execution, its gate, its count of messages in flight, and its watchers.
 
     Args:
@@ -65,7 +65,7 @@ class Circuit:
         self.gate = Gate()
         self.pace = pace()
         self.in_flight = InFlight()
-        self.input = Input(self.in_flight, limits.completion_grace_ms / 1000)
+        self.input = EndOfInput(self.in_flight, limits.completion_grace_ms / 1000)
         # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each.
         self.has_lanes = graph.has_lanes
         self.counters = ExecutionCounters()
@@ -80,7 +80,7 @@ class Circuit:
         self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
         self.flow_observers: tuple[FlowObserver, ...] = ()
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
-        self.log_book = LogBook(limits.log_lines, limits.log_bytes, account)
+        self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
         self._observers = observers
         self._timestamp = timestamp
         self._sequence = count(1)
@@ -91,7 +91,7 @@ class Circuit:
         """Let go of what it held, once the execution has ended; its counters stay."""
         for inbox in self.inboxes:
             inbox.empty()
-        self.log_book.empty()
+        self.log_buffer.empty()
         self.flow_observers = ()
 
     async def send(
@@ -118,17 +118,17 @@ class Circuit:
             if len(targets) == 1 and not self.flow_observers:
                 left = self._offer_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
                 if left:
-                    burden = self._burden(node, emissions, sent + len(values) - len(left))
-                    await burden.carry(self._send_run, targets[0], left)
+                    pending = self._pending_emissions(node, emissions, sent + len(values) - len(left))
+                    await pending.carry(self._send_run, targets[0], left)
             else:
                 gone = self._offer_several(node, port, values, lane)
                 if gone < len(values):
-                    burden = self._burden(node, emissions, sent + gone)
-                    await burden.carry(self._send_each, node, port, values, lane, gone)
+                    pending = self._pending_emissions(node, emissions, sent + gone)
+                    await pending.carry(self._send_each, node, port, values, lane, gone)
             sent += len(values)
 
-    def _burden(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> Burden:
-        return Burden(self.account, self.starvation, self.inboxes[node.index], emissions, sent)
+    def _pending_emissions(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> PendingEmissions:
+        return PendingEmissions(self.account, self.starvation, self.inboxes[node.index], emissions, sent)
 
     def _offer_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
         """Send values along one edge that nobody watches, as far as there is room; return the messages left."""
@@ -139,15 +139,15 @@ class Circuit:
         self.edges[target.edge].sent += fitting
         return messages[fitting:]
 
-    async def _send_run(self, burden: Burden, target: Target, messages: Sequence[Message]) -> None:
+    async def _send_run(self, pending: PendingEmissions, target: Target, messages: Sequence[Message]) -> None:
         inbox = self.inboxes[target.node]
         edge = self.edges[target.edge]
         for message in messages:
             self.in_flight.add(1)
             edge.sent += 1
             if not inbox.offer(message):
-                await self._send_to_full(target.node, inbox, message, burden)
-            burden.sent += 1
+                await self._send_to_full(target.node, inbox, message, pending)
+            pending.sent += 1
 
     def _offer_several(
         self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, start: int = 0
@@ -201,15 +201,23 @@ class Circuit:
             self.inboxes[target.node].offer(message)
 
     async def _send_each(
-        self, burden: Burden, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, at: int
+        self,
+        pending: PendingEmissions,
+        node: CompiledNode,
+        port: int,
+        values: Sequence[bytes],
+        lane: int,
+        at: int,
     ) -> None:
         while at < len(values):
-            await self._send_one(node, port, values[at], lane, burden)
+            await self._send_one(node, port, values[at], lane, pending)
             gone = 1 + self._offer_several(node, port, values, lane, at + 1)
-            burden.sent += gone
+            pending.sent += gone
             at += gone
 
-    async def _send_one(self, node: CompiledNode, port: int, value: bytes, lane: int, burden: Burden) -> None:
+    async def _send_one(
+        self, node: CompiledNode, port: int, value: bytes, lane: int, pending: PendingEmissions
+    ) -> None:
         targets = node.routes[port]
         if self.flow_observers and not targets:
             for observer in self.flow_observers:
@@ -222,9 +230,11 @@ class Circuit:
             self.edges[target.edge].sent += 1
             inbox = self.inboxes[target.node]
             if not inbox.offer(message):
-                await self._send_to_full(target.node, inbox, message, burden)
+                await self._send_to_full(target.node, inbox, message, pending)
 
-    async def _send_to_full(self, node_index: int, inbox: Inbox, message: Message, burden: Burden) -> None:
+    async def _send_to_full(
+        self, node_index: int, inbox: Inbox, message: Message, pending: PendingEmissions
+    ) -> None:
         self.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
             self.drop(node_index, message)
@@ -232,7 +242,7 @@ class Circuit:
         edge = self.edges[message.edge]
         edge.begin_wait(trio.current_time())
         try:
-            await burden.put(inbox, message)
+            await pending.put(inbox, message)
         except MemoryBoundError:
             self.in_flight.finish(1)
             edge.sent -= 1
@@ -285,7 +295,7 @@ class Circuit:
     def log(self, node: CompiledNode, line: LogLine) -> None:
         """Keep a handler's log line for inspection, and report it."""
         line = bounded(line)
-        self.log_book.add(self._timestamp(), node.id, line)
+        self.log_buffer.add(self._timestamp(), node.id, line)
         for observer in self._observers:
             observer.logged(self.execution_id, node.id, line)
 

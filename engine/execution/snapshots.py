@@ -8,10 +8,10 @@ import trio
 from engine.compile.loaded_graph import LoadedGraph
 from engine.cooperative.slices import Steps, at_once, paced
 from engine.counters.counters import Sums, summarise
-from engine.execution.injector import Entrance
+from engine.execution.injector import Injector
 from engine.execution.instance import Instance
-from engine.execution.shared import Circuit
-from engine.execution.statistics import measure
+from engine.execution.shared import ExecutionShared
+from engine.execution.statistics import execution_statistics
 from engine.wall_clock import WallClock
 from proto.execution import (
     ExecutionMetrics,
@@ -61,9 +61,9 @@ class ReadableExecution:
 
     id: str
     graph: LoadedGraph
-    _circuit: Circuit
+    _shared: ExecutionShared
     _instances: list[Instance]
-    _entrance: Entrance
+    _injector: Injector
     _clock: WallClock
     _remains: Remains | None
 
@@ -89,8 +89,8 @@ class ReadableExecution:
         return msgspec.structs.replace(head, instances=instances, metrics=metrics)
 
     def _metrics_of(self, sums: Sums) -> ExecutionMetrics:
-        queued = sum(map(len, self._circuit.inboxes))
-        return summarise(sums, self._circuit.counters, queued=queued, epoch_ms=self._clock.milliseconds_at)
+        queued = sum(map(len, self._shared.inboxes))
+        return summarise(sums, self._shared.counters, queued=queued, epoch_ms=self._clock.milliseconds_at)
 
     def read_listed(self) -> Steps[ListedExecution]:
         """The same for a list."""
@@ -106,7 +106,9 @@ class ReadableExecution:
         state = self.head().state
         if self._remains is not None:
             return msgspec.structs.replace(self._remains.statistics, state=state)
-        return (yield from measure(self.id, state, self._circuit, self._instances, self._entrance.held))
+        return (
+            yield from execution_statistics(self.id, state, self._shared, self._instances, self._injector.held)
+        )
 
     def statistics(self) -> ExecutionStatistics:
         """The same, read at once."""
@@ -122,7 +124,7 @@ class ReadableExecution:
     @property
     def messages_processed(self) -> int:
         """Messages whose invocation has ended."""
-        return self._circuit.counters.processed
+        return self._shared.counters.processed
 
     @property
     def sums(self) -> Sums:
@@ -132,4 +134,4 @@ class ReadableExecution:
 
     def logs(self) -> list[LogEntry]:
         """The latest log lines of its handlers, oldest first."""
-        return self._circuit.log_book.entries()
+        return self._shared.log_buffer.entries()

@@ -1,4 +1,4 @@
-"""The statistics of a running execution, read off its circuit and its instances."""
+"""The statistics of a running execution, read off what its instances share and its instances."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from engine.counters.counters import percentiles_ms
 from engine.counters.edge_counters import EdgeCounters
 from engine.execution.bottleneck import look_for_bottleneck
 from engine.execution.instance import Instance
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionState
 from proto.graph import Edge
 from proto.statistics import EdgeStatistics, ExecutionStatistics, NodeStatistics
@@ -18,20 +18,20 @@ _BETWEEN_YIELDS = 25
 """Nodes or edges that are measured between two yields: a tenth of a millisecond."""
 
 
-def measure(
-    execution_id: str, state: ExecutionState, circuit: Circuit, instances: Sequence[Instance], held: int
+def execution_statistics(
+    execution_id: str, state: ExecutionState, shared: ExecutionShared, instances: Sequence[Instance], held: int
 ) -> Steps[ExecutionStatistics]:
     """All nodes and edges at this moment, and the bottleneck among them."""
     now = trio.current_time()
-    started = circuit.counters.started_seconds
+    started = shared.counters.started_seconds
     age_seconds = 0.0 if started is None else now - started
     nodes = []
     for instance, is_due in paced(instances, _BETWEEN_YIELDS):
-        nodes.append(_measure_node(instance, circuit, age_seconds, now))
+        nodes.append(_measure_node(instance, shared, age_seconds, now))
         if is_due:
             yield
     edges = []
-    pairs = enumerate(zip(circuit.graph.definition.edges, circuit.edges, strict=False))
+    pairs = enumerate(zip(shared.graph.definition.edges, shared.edges, strict=False))
     for (index, (edge, counters)), is_due in paced(pairs, _BETWEEN_YIELDS):
         edges.append(_measure_edge(index, edge, counters, now))
         if is_due:
@@ -40,7 +40,7 @@ def measure(
     return ExecutionStatistics(
         execution_id=execution_id,
         state=state,
-        in_flight=circuit.in_flight.count,
+        in_flight=shared.in_flight.count,
         held=held,
         nodes=tuple(nodes),
         edges=tuple(edges),
@@ -48,9 +48,9 @@ def measure(
     )
 
 
-def _measure_node(instance: Instance, circuit: Circuit, age_seconds: float, now: float) -> NodeStatistics:
+def _measure_node(instance: Instance, shared: ExecutionShared, age_seconds: float, now: float) -> NodeStatistics:
     counters = instance.counters
-    inbox = circuit.inboxes[instance.node.index].statistics()
+    inbox = shared.inboxes[instance.node.index].statistics()
     p50_ms, p95_ms, p99_ms = percentiles_ms(counters.latencies)
     return NodeStatistics(
         node_id=instance.node.id,

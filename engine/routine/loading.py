@@ -9,7 +9,7 @@ import trio
 
 from engine.compile.loaded_graph import LoadedGraph
 from engine.cooperative.slices import in_slices
-from engine.documents.problem_report import Report, numbered
+from engine.documents.problem_report import ProblemReport, numbered
 from engine.errors import InvalidGraphError, InvalidRoutineError
 from engine.library import Library
 from engine.routine.compiler import CompiledRoutine, compile_in_steps
@@ -111,7 +111,7 @@ async def load(library: Library, document: Any, *, owner: str = "") -> tuple[Com
 
 async def _graph_problems(library: Library, routines: Sequence[CompiledRoutine], owner: str) -> list[Problem]:
     """What the graphs would be refused for, said of the steps that they were made of."""
-    report = Report()
+    report = ProblemReport()
     for index, compiled in enumerate(routines):
         report.extend(numbered(await library.check_graph(compiled.graph, owner=owner), f"graphs[{index}]"))
         await trio.lowlevel.checkpoint()

@@ -12,7 +12,7 @@ import msgspec
 from engine.cooperative.slices import Steps, at_once
 from engine.documents.encodable import check_sayable
 from engine.documents.hints import Hints
-from engine.documents.problem_report import Report
+from engine.documents.problem_report import ProblemReport
 from engine.documents.weight import Weight, weigh
 from engine.routine.calls import check_calls
 from engine.routine.compiler import graph_name
@@ -46,8 +46,8 @@ class Findings:
     """Errors and warnings, in the order in which they were found, as many as a report takes of each."""
 
     def __init__(self) -> None:
-        self._errors = Report()
-        self._warnings = Report()
+        self._errors = ProblemReport()
+        self._warnings = ProblemReport()
         self.hints = Hints()
 
     @property

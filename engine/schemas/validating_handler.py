@@ -51,7 +51,7 @@ class ValidatingHandler(Handler):
         between_turns: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
     ) -> None:
         self.batch_messages = inner.batch_messages
-        self.holds_in_flight = inner.holds_in_flight
+        self.counts_as_in_flight = inner.counts_as_in_flight
         self.is_source = inner.is_source
         self.keeps = inner.keeps
         self._inner = inner

@@ -159,7 +159,7 @@ class Workbench:
             inputs=inputs,
             outputs=outputs,
             seed=0,
-            between_slices=trio.lowlevel.checkpoint,
+            on_slice_end=trio.lowlevel.checkpoint,
         )
         handler = component.create(context)
         if definition.validate:

@@ -49,7 +49,7 @@ def note_rule(scope: Scope, rule: str) -> None:
     scope[_ROUTE] = rule  # type: ignore[literal-required]  # ours, for the layer below
 
 
-class WatchedRequests:
+class AccessLog:
     """An ASGI application that watches the requests to another one.
 
     Args:

@@ -36,7 +36,7 @@ ARRIVAL_SECONDS = 0.02
 """How long a reply that is ready waits for the rest of a body: one that is on its way spares the connection."""
 
 
-class WholeReplies:
+class HalfCloseReplies:
     """An ASGI application that lets another one finish its replies."""
 
     def __init__(self, application: ASGIFramework) -> None:

@@ -23,12 +23,12 @@ from hypercorn.typing import (
 
 from proto.codec import encode
 from service.asgi.streamed_body import is_streamed
-from service.problems import SlowRequestError, answer_to
+from service.problems import SlowRequestError, error_reply
 
 log = structlog.get_logger("service")
 
 
-class BoundedRequests:
+class RequestTimeout:
     """An ASGI application whose requests take bounded time.
 
     Args:
@@ -72,7 +72,7 @@ class BoundedRequests:
     async def _refuse(self, send: ASGISendCallable) -> None:
         late = f"No reply within {self._seconds:g} s (REQUEST_TIMEOUT_SECONDS)"
         advice = "what the request began may still be going on, so look before you send it again"
-        answer = answer_to(SlowRequestError(f"{late}; {advice}"))
+        answer = error_reply(SlowRequestError(f"{late}; {advice}"))
         body = encode(answer.body)
         headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
         encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -5,15 +5,15 @@ from contextvars import Token
 from typing import Any
 
 from service.auth.authenticator import METRICS, Authenticator, access_to, credentials_of, named_org
-from service.auth.caller import ANONYMOUS, EVERYBODY, PRESENT, Caller
-from service.auth.loopback import check_caller
+from service.auth.caller import ANONYMOUS, CURRENT_CALLER, UNRESTRICTED, Caller
+from service.auth.loopback import check_local_request
 from service.readiness import Readiness
 from service.settings.table import Settings
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class Callers:
+class Admission:
     """The door.
 
     Args:
@@ -34,7 +34,7 @@ class Callers:
             ForeignCallerError: it does.
         """
         if self._settings.loopback_only:
-            check_caller(headers, self._settings.cors_origins)
+            check_local_request(headers, self._settings.cors_origins)
 
     async def admit(
         self, headers: Any, cookies: Mapping[str, str], *, scheme: str, method: str, rule: str | None
@@ -54,13 +54,13 @@ class Callers:
         """
         if method not in _READING:
             self._readiness.check()
-        return PRESENT.set(await self._recognise(headers, cookies, scheme, method, rule))
+        return CURRENT_CALLER.set(await self._recognise(headers, cookies, scheme, method, rule))
 
     async def _recognise(
         self, headers: Any, cookies: Mapping[str, str], scheme: str, method: str, rule: str | None
     ) -> Caller:
         if self._authenticator is None:
-            return EVERYBODY
+            return UNRESTRICTED
         if rule is None:
             return ANONYMOUS
         access = access_to(rule, method)

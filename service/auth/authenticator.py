@@ -17,7 +17,7 @@ import structlog
 from service.auth.caller import ANONYMOUS, Caller, acting
 from service.auth.credential_cache import CredentialCache, Finding
 from service.auth.identity_client import IdentityClient
-from service.auth.principal import AnswerError, Principal, Recognition, of_claims
+from service.auth.principal import IdentityResponseError, Principal, Recognition, of_claims
 from service.hosts.origins import Origins, is_same
 from service.jwt.verification import TOKEN_BYTES, JwtVerifier, TokenError, is_token
 from service.problems import AuthenticationError, IdentityUnavailableError, OrganizationRequiredError
@@ -185,7 +185,7 @@ class Authenticator:
     async def _verify(self, verifier: JwtVerifier, token: str) -> Recognition | None:
         try:
             return of_claims(await verifier.verify(token))
-        except (TokenError, AnswerError) as error:
+        except (TokenError, IdentityResponseError) as error:
             log.info("token refused", reason=str(error)[:200])
             return None
 

@@ -55,7 +55,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.changes_all or (owner == self.org and self.changes_own)
 
 
-EVERYBODY = Caller(org=UNOWNED, sees_all=True, changes_all=True)
+UNRESTRICTED = Caller(org=UNOWNED, sees_all=True, changes_all=True)
 """Whoever calls while nobody is asked who he is."""
 
 ANONYMOUS = Caller(changes_own=False)
@@ -82,5 +82,5 @@ def acting(principal: Principal, named_org: str | None) -> Caller:
     return Caller(principal=principal, org=org, sees_all=reads, changes_all=administers)
 
 
-PRESENT: ContextVar[Caller] = ContextVar("caller")
+CURRENT_CALLER: ContextVar[Caller] = ContextVar("caller")
 """For whom the present task works. Nothing stands in for it: what asks where nobody was admitted fails."""

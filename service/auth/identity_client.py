@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from proto.codec import MalformedJsonError, decode, encode
-from service.auth.principal import AnswerError, Recognition, of_api_key, of_introspection, of_session
+from service.auth.principal import IdentityResponseError, Recognition, of_api_key, of_introspection, of_session
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
 from service.problems import IdentityUnavailableError
@@ -82,7 +82,7 @@ class IdentityClient:
     def _understand(self, read: Callable[[Any], Recognition | None], answer: Any) -> Recognition | None:
         try:
             return read(answer)
-        except AnswerError as error:
+        except IdentityResponseError as error:
             raise self._unavailable(f"its answer makes no sense: {error}") from error
 
     async def _ask(self, method: str, path: str, body: Any = None, *, cookie: str = "") -> tuple[int, Any]:

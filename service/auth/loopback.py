@@ -19,7 +19,7 @@ HOST_CHARACTERS = 300
 """Of a value that is remembered: longer ones are judged each time, so that strangers fill no memory."""
 
 
-def check_caller(headers: Any, origins: Origins) -> None:
+def check_local_request(headers: Any, origins: Origins) -> None:
     """Refuse a request that does not come from this machine's own programs or pages.
 
     Args:

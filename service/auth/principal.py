@@ -47,7 +47,7 @@ class Recognition(msgspec.Struct, frozen=True):
     expires_at: float | None = None
 
 
-class AnswerError(ValueError):
+class IdentityResponseError(ValueError):
     """An answer of Identity, or the claims of a token, that have another shape than promised."""
 
 
@@ -112,7 +112,7 @@ def of_introspection(answer: Any) -> Recognition | None:
     """The principal in a decoded answer to an introspection; None when the token is not active.
 
     Raises:
-        AnswerError: the answer has another shape.
+        IdentityResponseError: the answer has another shape.
     """
     kind = _convert(answer, Introspection)
     if not kind.active:
@@ -126,7 +126,7 @@ def of_session(answer: Any) -> Recognition:
     """The principal in a decoded answer to ``GET /users/me``, which may be wrapped in ``user``.
 
     Raises:
-        AnswerError: the answer has another shape.
+        IdentityResponseError: the answer has another shape.
     """
     if isinstance(answer, dict) and isinstance(answer.get("user"), dict):
         answer = answer["user"]
@@ -137,7 +137,7 @@ def of_api_key(answer: Any) -> Recognition | None:
     """The principal in a decoded answer about an API key; None when the key is not valid.
 
     Raises:
-        AnswerError: the answer has another shape.
+        IdentityResponseError: the answer has another shape.
     """
     key = _convert(answer, KeyAnswer)
     if not key.valid:
@@ -145,7 +145,7 @@ def of_api_key(answer: Any) -> Recognition | None:
     creator = key.creator
     identifier = creator and (creator.id or creator.sub)
     if not identifier and not key.key_id:
-        raise AnswerError("a valid key has neither a keyId nor a creator")
+        raise IdentityResponseError("a valid key has neither a keyId nor a creator")
     principal = Principal(
         kind="api-key",
         id=identifier or f"api:{key.key_id}",
@@ -161,7 +161,7 @@ def of_claims(claims: dict[str, Any]) -> Recognition:
     """The principal in the claims of a token whose signature has been verified here.
 
     Raises:
-        AnswerError: the claims name nobody, or have another shape than Identity's tokens.
+        IdentityResponseError: the claims name nobody, or have another shape than Identity's tokens.
     """
     token = _convert(claims, Claims)
     organizations = _ids(token.organizations)
@@ -170,7 +170,7 @@ def of_claims(claims: dict[str, Any]) -> Recognition:
     of_agent = token.agent_id if token.type == "agent" else None
     identifier = of_agent or token.sub or token.id
     if not identifier:
-        raise AnswerError("the token names nobody")
+        raise IdentityResponseError("the token names nobody")
     principal = Principal(
         kind=token.type,
         id=identifier,
@@ -186,7 +186,7 @@ def of_claims(claims: dict[str, Any]) -> Recognition:
 def _of_user(user: UserAnswer) -> Recognition:
     identifier = user.sub or user.id
     if not identifier:
-        raise AnswerError("an active user has no id")
+        raise IdentityResponseError("an active user has no id")
     principal = Principal(
         kind="user",
         id=identifier,
@@ -223,8 +223,8 @@ def _convert(answer: Any, shape: Any) -> Any:
     try:
         found = msgspec.convert(answer, shape)
     except msgspec.ValidationError as error:
-        raise AnswerError(str(error)) from error
+        raise IdentityResponseError(str(error)) from error
     for name in ("organizations", "entitlements", "roles", "capabilities", "scopes"):
         if len(getattr(found, name, None) or ()) > MAX_NAMES:
-            raise AnswerError(f"more than {MAX_NAMES} {name}")
+            raise IdentityResponseError(f"more than {MAX_NAMES} {name}")
     return found

@@ -15,7 +15,7 @@ from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.memory.ledger import Account
 from engine.quota import UNOWNED
 from engine.runtime import Runtime
-from engine.totals import Figures
+from engine.totals import RuntimeStatistics
 from proto.component import ComponentDefinition
 from proto.execution import (
     ExecuteOptions,
@@ -32,7 +32,7 @@ from service.auth.caller import ORGANIZATION_REQUIRED, Caller
 from service.problems import OrganizationRequiredError, ReadOnlyCallerError
 
 
-class CallersRuntime(Runtime):
+class ScopedRuntime(Runtime):
     """A runtime behind the rules of ``service.auth.caller``. Methods do what those of ``Runtime`` do, and besides:
 
     Whatever has an id is not found where the caller may not see it. What he may see and not change raises
@@ -246,7 +246,7 @@ class CallersRuntime(Runtime):
             return RuntimeTotals(loaded_graphs=0, active_executions=0, total_messages_processed=0)
         return self._runtime.totals(owner=caller.org)
 
-    async def figures(self) -> Figures:
+    async def figures(self) -> RuntimeStatistics:
         """Only for whoever sees everything: the figures of one organisation are not kept apart."""
         if not self._caller().sees_all:
             raise ReadOnlyCallerError("The figures of all organizations are for those who may see all of them")

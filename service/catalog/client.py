@@ -41,7 +41,7 @@ NOT_MODIFIED = 304
 """What is known still holds."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CatalogResponse(msgspec.Struct, frozen=True):
     """What came back: ``status`` is of 2xx, or 304 where that was asked for."""
 
     status: int
@@ -93,7 +93,7 @@ class CatalogClient:
         self._backoff.reset()
         self._status.succeeded()
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None, *, etag: str = "") -> Answer:
+    async def get(self, path: str, params: Mapping[str, str] | None = None, *, etag: str = "") -> CatalogResponse:
         """Read something; ``etag`` is of an earlier answer, which may still hold (status 304).
 
         Raises:
@@ -140,7 +140,7 @@ class CatalogClient:
         headers: Mapping[str, str],
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
-    ) -> Answer:
+    ) -> CatalogResponse:
         if self.quiet_seconds():
             raise CatalogUnavailableError(self._reason)
         sent = {**PLAIN, "X-Service-Auth": self._token, **headers, **_context()}
@@ -158,10 +158,10 @@ class CatalogClient:
             raise UnusableAnswerError(str(error)) from error
         return self._judge(method, response, body)
 
-    def _judge(self, method: str, response: httpx.Response, body: bytes) -> Answer:
+    def _judge(self, method: str, response: httpx.Response, body: bytes) -> CatalogResponse:
         status = response.status_code
         if response.is_success or status == NOT_MODIFIED:
-            return Answer(status, response.headers, body)
+            return CatalogResponse(status, response.headers, body)
         asked_seconds = retry_after_seconds(response.headers, datetime.now(UTC))
         if status == httpx.codes.TOO_MANY_REQUESTS:
             raise self.unavailable("it is asked too often (status 429)", asked_seconds)

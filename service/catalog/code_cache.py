@@ -22,7 +22,7 @@ class CodeError(Exception):
     """A resource has no code that could run; the message says why."""
 
 
-class CodeRoom:
+class CodeCache:
     """Fetches code, and keeps what it fetched for as long as its resource is what it was.
 
     Args:

@@ -12,7 +12,7 @@ import trio
 from proto.codec import MalformedJsonError
 from service.catalog.client import CatalogClient, segment
 from service.catalog.errors import CatalogRefusedError
-from service.catalog.rate_limit import Allowance
+from service.catalog.rate_limit import RateLimit
 from service.catalog.resource import is_visible, read_resource
 
 KEPT_SECONDS = 60.0
@@ -30,7 +30,7 @@ class PlainComponents:
 
     def __init__(self, client: CatalogClient) -> None:
         self._client = client
-        self._allowance = Allowance(ASKED_IN_A_MINUTE, 60.0)
+        self._allowance = RateLimit(ASKED_IN_A_MINUTE, 60.0)
         self._kept: OrderedDict[str, tuple[float, dict[str, Any] | None]] = OrderedDict()
 
     async def document(self, component_id: str, owner: str) -> dict[str, Any] | None:

@@ -14,12 +14,12 @@ from typing import Any
 import structlog
 import trio
 
-from engine.components.lookup import Findings, Offer
+from engine.components.lookup import LookupResult, Offer
 from engine.cooperative.digests import sha256_of
 from proto.codec import encode
 from proto.problem import Problem
 from service.catalog.client import CatalogClient
-from service.catalog.code_cache import CodeError, CodeRoom
+from service.catalog.code_cache import CodeCache, CodeError
 from service.catalog.component_routes import PlainComponents
 from service.catalog.definitions import document_of
 from service.catalog.errors import CatalogUnavailableError
@@ -42,7 +42,7 @@ _USABLE = frozenset({"published", "deprecated"})
 log = structlog.get_logger("catalog")
 
 
-class Shelf:
+class CatalogComponents:
     """The engine's source of components.
 
     Args:
@@ -56,7 +56,7 @@ class Shelf:
     def __init__(self, client: CatalogClient, enforcement: Enforcement) -> None:
         self._client = client
         self._enforcement = enforcement
-        self._code = CodeRoom(client)
+        self._code = CodeCache(client)
         self._plain = PlainComponents(client)
         self._listing: Listing | None = None
         self._read_at = -math.inf
@@ -106,7 +106,7 @@ class Shelf:
 
     # Looking up
 
-    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> Findings:
+    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> LookupResult:
         """What the catalog knows of a graph's components. Nothing that is wrong with the catalog is raised."""
         wanted = missing if self._enforcement == "off" else used
         trouble = await self._renew(wanted, owner) if wanted else ""
@@ -126,7 +126,7 @@ class Shelf:
                 )
         verdict = judge(self._enforcement, used, self._manifests(used, owner))
         self._note(verdict.noted)
-        return Findings(offers, {**obstacles_of(verdict), **obstacles}, problems_of(verdict))
+        return LookupResult(offers, {**obstacles_of(verdict), **obstacles}, problems_of(verdict))
 
     async def _renew(self, wanted: Sequence[str], owner: str) -> str:
         """Read the list where it is too old for these components; why it could not be, or nothing."""

@@ -14,7 +14,7 @@ import trio
 
 from engine.cooperative.json_checks import decode_in_slices
 from proto.codec import MalformedJsonError, decode, decode_raw_values
-from service.catalog.client import NOT_MODIFIED, Answer, CatalogClient
+from service.catalog.client import NOT_MODIFIED, CatalogClient, CatalogResponse
 from service.catalog.deep_json import members
 from service.catalog.errors import CatalogRefusedError, UnusableAnswerError
 from service.catalog.resource import Resource, read_resource
@@ -94,7 +94,7 @@ async def read_listing(
     return Listing(found, unreadable, answer.headers.get("etag", "") if page == 1 else "")
 
 
-async def _page(client: CatalogClient, wanted: Mapping[str, str], page: int, etag: str = "") -> Answer:
+async def _page(client: CatalogClient, wanted: Mapping[str, str], page: int, etag: str = "") -> CatalogResponse:
     params = {**wanted, "limit": str(PAGE), "offset": str(page * PAGE)}
     try:
         return await client.get("/api/resources", params, etag=etag)

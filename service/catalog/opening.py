@@ -10,7 +10,7 @@ import trio
 
 from engine.runtime import Runtime
 from service.catalog.client import open_catalog_client
-from service.catalog.component_source import Shelf
+from service.catalog.component_source import CatalogComponents
 from service.catalog.hydration import Hydration
 from service.catalog.manifests import wanted_component
 from service.catalog.publication import Publication
@@ -56,7 +56,7 @@ async def open_catalog(
         ) as client,
         trio.open_nursery() as nursery,
     ):
-        shelf = Shelf(client, settings.manifest_enforcement)
+        shelf = CatalogComponents(client, settings.manifest_enforcement)
         manifests = Publication(client, shelf.learn)
         shelf.is_coming = manifests.is_coming
         if settings.register_manifests:

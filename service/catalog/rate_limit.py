@@ -5,7 +5,7 @@ from collections import deque
 import trio
 
 
-class Allowance:
+class RateLimit:
     """Lets ``count`` pass in any ``seconds``, and no more."""
 
     def __init__(self, count: int, seconds: float) -> None:

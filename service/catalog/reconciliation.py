@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from service.catalog.client import CatalogClient
-from service.catalog.component_source import Shelf
+from service.catalog.component_source import CatalogComponents
 from service.catalog.errors import CatalogUnavailableError
 from service.catalog.graphs import published_graph, wanted_ingress
 from service.catalog.hydration import Hydration
@@ -45,7 +45,7 @@ class Reconciler:
     def __init__(
         self,
         client: CatalogClient,
-        shelf: Shelf,
+        shelf: CatalogComponents,
         manifests: Publication,
         hydration: Hydration | None,
         entrances: Publication | None,

@@ -10,14 +10,14 @@ class InjectionSyntaxError(ValueError):
     """A text that is no message; the message says which, and how one looks."""
 
 
-class Port(msgspec.Struct, frozen=True):
+class PortAddress(msgspec.Struct, frozen=True):
     """An input port: ``node:port``."""
 
     node: str
     port: str
 
 
-def parse_port(text: str) -> Port:
+def parse_port(text: str) -> PortAddress:
     """An input port from ``node:port``. The last colon divides, so a node's id may hold colons.
 
     Raises:
@@ -26,7 +26,7 @@ def parse_port(text: str) -> Port:
     node, colon, port = text.rpartition(":")
     if not (colon and node and port):
         raise InjectionSyntaxError(f"{text!r} names no port; write NODE:PORT, such as input:in")
-    return Port(node=node, port=port)
+    return PortAddress(node=node, port=port)
 
 
 def parse_argument(text: str) -> Injection:
@@ -67,7 +67,7 @@ def parse_message_line(line: bytes) -> Injection:
         ) from error
 
 
-def parse_value_line(line: bytes, port: Port) -> Injection:
+def parse_value_line(line: bytes, port: PortAddress) -> Injection:
     """A message for ``port`` from a line that is its value.
 
     Raises:
@@ -76,7 +76,7 @@ def parse_value_line(line: bytes, port: Port) -> Injection:
     return _injection(port, line.strip())
 
 
-def _injection(port: Port, value: bytes) -> Injection:
+def _injection(port: PortAddress, value: bytes) -> Injection:
     try:
         value.decode()
         check_depth(value)

@@ -14,7 +14,7 @@ from engine.contracts.handler import HandlerError, LogLine
 from engine.runtime import Runtime
 from proto.execution import ExecutionSnapshot
 from proto.problem import Problem
-from service.cli.runner import Notes
+from service.cli.runner import RunNotes
 from service.cli.stdin import Lines
 
 MAX_SHOWN_ERRORS = 20
@@ -25,7 +25,7 @@ REFRESH_SECONDS = 0.1
 _STYLES = {"warn": "yellow", "error": "red", "debug": "dim"}
 
 
-class Report(Notes):
+class RunReport(RunNotes):
     """Shows a run to the person who started it.
 
     Args:

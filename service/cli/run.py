@@ -20,8 +20,8 @@ from service.cli.inject_syntax import (
     parse_port,
     parse_value_line,
 )
-from service.cli.report import Report, problem_line
-from service.cli.runner import InputError, Parse, Plan, Result, run_plan
+from service.cli.report import RunReport, problem_line
+from service.cli.runner import InputError, Parse, Result, RunPlan, run_plan
 
 USAGE_STATUS = 2
 SIGNAL_STATUS = 128
@@ -57,7 +57,7 @@ def command(
 
     The exit status is 0 when the execution completed, 1 when it failed, 2 when the graph or a message is wrong.
     """
-    plan = Plan(
+    plan = RunPlan(
         graph=read_document_file(graph),
         components=[read_document_file(path) for path in components],
         injections=_injections(arguments),
@@ -65,7 +65,7 @@ def command(
         timeout_ms=timeout * 1000,
     )
     _require_streams(reads=plan.parse_line is not None)
-    report = Report(Console(stderr=True), verbose=verbose)
+    report = RunReport(Console(stderr=True), verbose=verbose)
     try:
         result = trio.run(run_plan, plan, sys.stdout.buffer, report)
     except InvalidError as error:

@@ -34,7 +34,7 @@ class InputError(Exception):
     """A message that was given cannot be taken: its text, or its port. The execution has been stopped."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be run.
 
     Attributes:
@@ -52,7 +52,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: float = 0
 
 
-class Notes:
+class RunNotes:
     """Hears how a run goes; the command shows it to people. Every method may be left as it is."""
 
     async def follow(self, runtime: Runtime, execution_id: str, lines: Lines | None) -> None:
@@ -105,7 +105,7 @@ class _Output(FlowObserver):
 class _Relay(ExecutionObserver):
     """Attaches the output before the first value can leave, and passes the rest on to the notes."""
 
-    def __init__(self, runtime: Runtime, output: _Output, notes: Notes, stack: ExitStack) -> None:
+    def __init__(self, runtime: Runtime, output: _Output, notes: RunNotes, stack: ExitStack) -> None:
         self._runtime = runtime
         self._output = output
         self._notes = notes
@@ -126,7 +126,7 @@ class _Relay(ExecutionObserver):
         self._notes.invocation_failed(node_id, error)
 
 
-async def run_plan(plan: Plan, output: BinaryIO, notes: Notes, *, input_descriptor: int = 0) -> Result:
+async def run_plan(plan: RunPlan, output: BinaryIO, notes: RunNotes, *, input_descriptor: int = 0) -> Result:
     """Run a graph to its end.
 
     Raises:
@@ -143,7 +143,9 @@ async def run_plan(plan: Plan, output: BinaryIO, notes: Notes, *, input_descript
     raise refusal
 
 
-async def _run(runtime: Runtime, plan: Plan, output: BinaryIO, notes: Notes, input_descriptor: int) -> Result:
+async def _run(
+    runtime: Runtime, plan: RunPlan, output: BinaryIO, notes: RunNotes, input_descriptor: int
+) -> Result:
     for component in plan.components:
         await runtime.register_component(component)
     graph = await runtime.load_graph(plan.graph)
@@ -159,7 +161,7 @@ async def _run(runtime: Runtime, plan: Plan, output: BinaryIO, notes: Notes, inp
 class _Run:
     """One execution from its first message to its end."""
 
-    def __init__(self, runtime: Runtime, execution_id: str, plan: Plan, notes: Notes) -> None:
+    def __init__(self, runtime: Runtime, execution_id: str, plan: RunPlan, notes: RunNotes) -> None:
         self._runtime = runtime
         self._id = execution_id
         self._plan = plan

@@ -18,7 +18,7 @@ from proto.codec import (
 )
 from proto.problem import Problem
 from service.documents.reading import MAX_YAML_BYTES, DocumentError, Format, decode_document_in_slices
-from service.problems import UnreadableBodyError, UnsupportedTypeError, answer_to
+from service.problems import UnreadableBodyError, UnsupportedTypeError, error_reply
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def json_response(text: bytes, status: int = 200) -> Response:
 
 def refusal(error: BaseException) -> Response:
     """The JSON reply to an error."""
-    answer = answer_to(error)
+    answer = error_reply(error)
     return reply(answer.body, answer.status, answer.headers)
 
 

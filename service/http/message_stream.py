@@ -13,8 +13,8 @@ from engine.runtime import Runtime
 from proto.problem import ErrorBody, Problem
 from service.http.bodies import reply
 from service.http.ndjson import BadLineError, LineTooLongError, MessageLines, NumberedMessage
-from service.memory.transit import Load
-from service.problems import answer_to
+from service.memory.transit import TransitLoad
+from service.problems import error_reply
 
 IDLE_SECONDS = 300.0
 """How long a stream may be silent: messages may come rarely, but nobody may hold a connection for ever."""
@@ -44,7 +44,7 @@ class BrokenStreamBody(ErrorBody, frozen=True, omit_defaults=True):
     line: int = 0
 
 
-class Receipt(msgspec.Struct):
+class StreamReceipt(msgspec.Struct):
     """What has been taken in so far."""
 
     accepted: int = 0
@@ -56,9 +56,9 @@ async def inject_stream(
     runtime: Runtime,
     execution_id: str,
     stream: AsyncIterator[bytes],
-    receipt: Receipt,
+    receipt: StreamReceipt,
     max_line_bytes: int,
-    load: Load | None = None,
+    load: TransitLoad | None = None,
 ) -> None:
     """Take in a stream of lines as it comes; ``receipt`` is kept up to date, also where this raises.
 
@@ -107,7 +107,7 @@ async def _next(pieces: AsyncIterator[bytes], deadline: float) -> bytes | None:
 
 
 async def _inject_numbered(
-    runtime: Runtime, execution_id: str, numbered: Sequence[NumberedMessage], receipt: Receipt
+    runtime: Runtime, execution_id: str, numbered: Sequence[NumberedMessage], receipt: StreamReceipt
 ) -> None:
     """Take in messages in order, waiting for as long as some of them are taken.
 
@@ -156,7 +156,7 @@ async def read_on(stream: AsyncIterator[bytes]) -> None:
             pass
 
 
-def refusal_of_stream(error: Exception, receipt: Receipt) -> Response:
+def refusal_of_stream(error: Exception, receipt: StreamReceipt) -> Response:
     """The reply to a stream that was refused half-way."""
     if isinstance(error, BadLineError):
         code = "body.line_too_long" if isinstance(error, LineTooLongError) else "body.unreadable"
@@ -164,7 +164,7 @@ def refusal_of_stream(error: Exception, receipt: Receipt) -> Response:
         status, headers = 400, {}
         body = BrokenStreamBody(str(error), code, (problem,), receipt.accepted, receipt.last_line)
     else:
-        answer = answer_to(error)
+        answer = error_reply(error)
         status, headers = answer.status, answer.headers
         sentence = f"Line {receipt.last_line}: {answer.body.error}" if receipt.last_line else answer.body.error
         place = f"lines[{receipt.last_line}]."

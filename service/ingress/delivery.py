@@ -20,7 +20,7 @@ from engine.runtime import Runtime
 from proto.message import Injection
 from proto.problem import Problem
 from service.auth.caller import Caller
-from service.ingress.flow_trace import FlowTrace, Output
+from service.ingress.flow_trace import FlowTrace, TracedOutput
 from service.ingress.gate import graph_named, reason_against
 from service.problems import IngressIdleError, IngressNotFoundError, IngressRefusedError
 from service.settings.identity import IngressEnforcement
@@ -50,7 +50,7 @@ class Delivered(msgspec.Struct):
     count: int = 0
     queued: bool = False
     drained: bool = False
-    outputs: dict[str, Output] = {}
+    outputs: dict[str, TracedOutput] = {}
     hops: int = 0
 
 

@@ -30,7 +30,7 @@ _STEPS_AT_ONCE = 50
 """Steps that are charged together."""
 
 
-class Output(msgspec.Struct, frozen=True, rename="camel"):
+class TracedOutput(msgspec.Struct, frozen=True, rename="camel"):
     """The last value that left the graph on one port.
 
     Attributes:
@@ -44,7 +44,7 @@ class Output(msgspec.Struct, frozen=True, rename="camel"):
     omitted_bytes: int | msgspec.UnsetType = msgspec.UNSET
 
 
-class Step(msgspec.Struct, frozen=True):
+class TracedStep(msgspec.Struct, frozen=True):
     """One value on its way.
 
     Attributes:
@@ -80,8 +80,8 @@ class FlowTrace(FlowObserver):
         self._charged_steps = 0
         self._began = trio.current_time()
         self.hops = 0
-        self.steps: list[Step] = []
-        self.outputs: dict[str, Output] = {}
+        self.steps: list[TracedStep] = []
+        self.outputs: dict[str, TracedOutput] = {}
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         """A value began its way along one edge."""
@@ -96,7 +96,7 @@ class FlowTrace(FlowObserver):
             self.outputs[place] = self._output(place, value, NAMES[lane])
         self._note(node_id, port, value, NAMES[lane])
 
-    def _output(self, place: str, value: bytes, lane: Lane) -> Output:
+    def _output(self, place: str, value: bytes, lane: Lane) -> TracedOutput:
         """A value in the place of the port's former one, as far as a reply may show it."""
         former = self.outputs.get(place)
         more = len(value) - (
@@ -109,11 +109,11 @@ class FlowTrace(FlowObserver):
             self._account.release(-more, "replies")
         if is_shown:
             self._output_bytes += more
-            return Output(msgspec.Raw(value), lane)
+            return TracedOutput(msgspec.Raw(value), lane)
         kept = len(value) - more
         self._output_bytes -= kept
         self._account.release(kept, "replies")
-        return Output(_NULL, lane, len(value))
+        return TracedOutput(_NULL, lane, len(value))
 
     def close(self) -> None:
         """What it keeps is somebody else's from now on, or nobody's."""
@@ -122,7 +122,7 @@ class FlowTrace(FlowObserver):
     def _note(self, node_id: str, port: str, value: bytes, lane: Lane) -> None:
         if len(self.steps) < TRACE_ENTRIES and self._is_step_charged():
             ms = round((trio.current_time() - self._began) * 1000, 3)
-            self.steps.append(Step(node_id, port, lane, ms, summary_of(value)))
+            self.steps.append(TracedStep(node_id, port, lane, ms, summary_of(value)))
 
     def _is_step_charged(self) -> bool:
         if len(self.steps) < self._charged_steps:

@@ -17,8 +17,8 @@ from werkzeug.http import parse_cookie
 
 from engine.errors import ResidentMemoryError
 from service.auth.authenticator import Authenticator, Credential, credentials_of, is_plausible, named_org
-from service.auth.caller import EVERYBODY, Caller, acting
-from service.auth.loopback import check_caller
+from service.auth.caller import UNRESTRICTED, Caller, acting
+from service.auth.loopback import check_local_request
 from service.hosts.addresses import is_loopback
 from service.hosts.origins import host_of, is_same
 from service.problems import AuthenticationError, ForeignCallerError, OrganizationRequiredError, StoppingError
@@ -63,7 +63,7 @@ def handshake_of(scope: HTTPScope | WebsocketScope, auth: object = None) -> Hand
     return Handshake(headers, scheme, auth if isinstance(auth, dict) else {})
 
 
-class Admission:
+class LiveAdmission:
     """The door.
 
     Args:
@@ -107,7 +107,7 @@ class Admission:
         """
         settings = self._settings
         if settings.loopback_only:
-            check_caller(handshake.headers, settings.cors_origins)
+            check_local_request(handshake.headers, settings.cors_origins)
         elif not self._is_admitted(handshake):
             origin = handshake.headers.get("Origin", "")
             raise ForeignCallerError(
@@ -144,7 +144,7 @@ class Admission:
             IdentityUnavailableError: nobody can say who it is.
         """
         if self._authenticator is None:
-            return Entry(EVERYBODY, math.inf)
+            return Entry(UNRESTRICTED, math.inf)
         finding = await self._authenticator.find_out(self._credentials(handshake))
         if finding is None or finding.principal is None:
             raise AuthenticationError("Authentication required")

@@ -8,7 +8,7 @@ import trio
 
 from engine.runtime import Runtime
 from service.auth.caller import Caller
-from service.live.admission import Admission, Entry, Handshake
+from service.live.admission import Entry, Handshake, LiveAdmission
 from service.live.counters import TransportName
 from service.live.hub import Hub, open_hub
 from service.live.hypercorn_websocket import Wire
@@ -25,7 +25,7 @@ from service.problems import (
     IdentityUnavailableError,
     RefusalError,
     TooManyClientsError,
-    answer_to,
+    error_reply,
 )
 from service.readiness import Readiness
 from service.settings.table import Settings
@@ -48,7 +48,7 @@ class LiveClients:
     """
 
     def __init__(
-        self, runtime: Runtime, hub: Hub, admission: Admission, settings: Settings, readiness: Readiness
+        self, runtime: Runtime, hub: Hub, admission: LiveAdmission, settings: Settings, readiness: Readiness
     ) -> None:
         self.admission = admission
         self.counters = hub.counters
@@ -188,13 +188,13 @@ class LiveClients:
 
 def refusal_of(error: RefusalError) -> tuple[str, str]:
     """The sentence and the code of a refusal, for those who are told over a connection."""
-    body = answer_to(error).body
+    body = error_reply(error).body
     return body.error, body.code
 
 
 @asynccontextmanager
 async def open_live_clients(
-    runtime: Runtime, settings: Settings, readiness: Readiness, admission: Admission
+    runtime: Runtime, settings: Settings, readiness: Readiness, admission: LiveAdmission
 ) -> AsyncIterator[LiveClients]:
     """The clients of a service; after the block nobody is told of anything.
 

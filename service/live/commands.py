@@ -63,7 +63,7 @@ class Inject(OfExecution, frozen=True, rename="camel"):
         return (Injection(self.node_id, self.port, self.value),)
 
 
-class Answer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What a client is answered: ids and the state, and what else the command has to say."""
 
     execution_id: str
@@ -77,7 +77,7 @@ class Answer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     queued: bool | None = None
 
 
-class Refusal(ErrorBody, frozen=True, rename="camel", omit_defaults=True):
+class RefusalReply(ErrorBody, frozen=True, rename="camel", omit_defaults=True):
     """What a client is answered where its event is refused: the shape of the HTTP interface, and the id meant."""
 
     execution_id: str | None = None

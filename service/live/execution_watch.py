@@ -41,7 +41,7 @@ from service.live.limits import (
     SLICE_NOTE_BYTES,
     SLICE_NOTES,
 )
-from service.live.pending_events import Hop, Invocation, Note, Output, Ready, Whole
+from service.live.pending_events import Hop, Invocation, Note, OutputEvent, Ready, Whole
 from service.live.sampling import Sampler
 from service.live.selection import Selection
 from service.problems import SubscriptionLimitError
@@ -188,7 +188,7 @@ class ExecutionWatch(FlowObserver):
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
         if PortOutput.name in self._wanted:
-            self.note_flow(Output((node_id, port), value, _milliseconds(), trio.current_time()))
+            self.note_flow(OutputEvent((node_id, port), value, _milliseconds(), trio.current_time()))
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
         del message

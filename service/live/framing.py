@@ -17,7 +17,7 @@ _TEXT_FRAME = 0x81
 _SHORT, _MEDIUM = 126, 1 << 16
 
 
-class Form(Protocol):
+class Framing(Protocol):
     """How events look on one transport. Equal events look the same to all of its clients."""
 
     def of(self, events: Sequence[Encoded]) -> Any:
@@ -27,7 +27,7 @@ class Form(Protocol):
         """Bytes that such a thing takes."""
 
 
-class FrameForm(Form):
+class FrameForm(Framing):
     """WebSocket text frames, one for each event: its text between a head and a tail.
 
     Args:
@@ -90,7 +90,7 @@ def batched(events: Sequence[Encoded]) -> Encoded:
     return BATCH, b"[" + parts + b"]"
 
 
-def chunk_in(form: Form, chunk: Chunk, feed: Feed, *, is_batch: bool) -> Any:
+def chunk_in(form: Framing, chunk: Chunk, feed: Feed, *, is_batch: bool) -> Any:
     """A chunk of a feed in a form, made once for all who read it."""
     key = (form, is_batch)
     made = chunk.forms.get(key)

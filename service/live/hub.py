@@ -26,7 +26,7 @@ from service.live.limits import ALL_FEEDS_BYTES, MEASURED_AT_ONCE, MEASURED_PER_
 from service.live.pending_events import NodeEvent, Ready, Whole
 from service.live.ration import Ration
 from service.live.selection import Selection
-from service.socketio.wakeups import Rounds
+from service.socketio.wakeups import WakeupBatcher
 
 log = structlog.get_logger("live")
 
@@ -63,7 +63,7 @@ class Hub(ExecutionObserver):
         self.counters = LiveCounters()
         self.max_value_bytes = max_value_bytes
         self.memory = FeedMemory(ALL_FEEDS_BYTES)
-        self.rounds = Rounds()
+        self.rounds = WakeupBatcher()
         self._ration = Ration(MEASURED_PER_SECOND, MEASURED_AT_ONCE)
         self._runtime = runtime
         self._nursery = nursery

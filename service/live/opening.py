@@ -11,7 +11,7 @@ from engine.runtime import Runtime
 from proto.codec import encode
 from service.asgi.streamed_body import announces_body
 from service.auth.authenticator import Authenticator
-from service.live.admission import Admission, handshake_of
+from service.live.admission import LiveAdmission, handshake_of
 from service.live.clients import LiveClients, open_live_clients
 from service.live.framing import text_frame
 from service.live.hypercorn_websocket import Wire
@@ -19,8 +19,8 @@ from service.live.limits import UNADMITTED_CLIENTS
 from service.live.socketio_clients import serve_namespace
 from service.live.socketio_framing import Packets
 from service.live.websocket import PlainWebSockets, refuse_websocket
-from service.memory.request_memory import ChargedRequests, UnderWay
-from service.problems import RefusalError, answer_to
+from service.memory.request_memory import RequestMemory, UnderWay
+from service.problems import RefusalError, error_reply
 from service.readiness import Readiness
 from service.settings.table import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
@@ -59,7 +59,7 @@ class Live:
             application: the other one.
             under_way: is charged what clients post by long-polling; what they wait for is no request at work.
         """
-        posted = ChargedRequests(self._serve_socketio, under_way)
+        posted = RequestMemory(self._serve_socketio, under_way)
 
         async def serve(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
             path = "" if scope["type"] == "lifespan" else scope["path"].rstrip("/")
@@ -107,7 +107,7 @@ def _writing_to(wire: Wire) -> Callable[[Any], Any]:
 
 
 async def _refuse(send: ASGISendCallable, error: RefusalError) -> None:
-    answer = answer_to(error)
+    answer = error_reply(error)
     body = encode(answer.body)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
@@ -126,7 +126,7 @@ async def open_live(
         readiness: whether the service takes work.
         authenticator: recognises callers; None where nobody is asked who he is.
     """
-    admission = Admission(settings, authenticator, readiness)
+    admission = LiveAdmission(settings, authenticator, readiness)
     config = SocketioConfig(
         path=SOCKETIO_PATH,
         ping_interval_ms=settings.socketio_ping_interval_ms,

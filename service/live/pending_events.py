@@ -1,4 +1,4 @@
-"""Notes: what an observer keeps of an event until it is encoded. Each knows who wants it, and how it looks."""
+"""What an observer keeps of an event until it is encoded. Each knows who wants it, and how it looks."""
 
 import msgspec
 
@@ -49,7 +49,7 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-class Output(msgspec.Struct, frozen=True, gc=False):
+class OutputEvent(msgspec.Struct, frozen=True, gc=False):
     """A value left the graph."""
 
     source: Place
@@ -168,4 +168,4 @@ class Ready(msgspec.Struct, frozen=True):
         return self.name, self.payload
 
 
-Note = Hop | Output | Invocation | NodeEvent | Whole | Ready
+Note = Hop | OutputEvent | Invocation | NodeEvent | Whole | Ready

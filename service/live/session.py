@@ -20,24 +20,24 @@ from proto.codec import encode
 from proto.events import EventsSkipped, ExecutionInjected, ExecutionSeen
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from service.auth.caller import Caller
-from service.auth.scoped_runtime import CallersRuntime
+from service.auth.scoped_runtime import ScopedRuntime
 from service.live.commands import (
-    Answer,
+    CommandReply,
     ErrorEvent,
     Inject,
     OfExecution,
-    Refusal,
+    RefusalReply,
     Start,
     Stop,
     read_payload,
 )
 from service.live.encoding import Encoded
 from service.live.execution_watch import lifecycle_event
-from service.live.framing import Form, chunk_in
+from service.live.framing import Framing, chunk_in
 from service.live.hub import Hub, Subscription
 from service.live.limits import ID_CHARACTERS, PERSONAL_BYTES, PERSONAL_EVENTS, SENDING_BYTES, SUBSCRIPTIONS
 from service.live.selection import Subscribe, select
-from service.problems import StoppingError, SubscriptionLimitError, UnknownEventError, answer_to
+from service.problems import StoppingError, SubscriptionLimitError, UnknownEventError, error_reply
 from service.readiness import Readiness
 
 log = structlog.get_logger("live")
@@ -47,7 +47,7 @@ class Transport(Protocol):
     """A client's connection."""
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Framing:
         """How events look on it."""
 
     async def send(self, parts: Sequence[Any]) -> None:
@@ -90,7 +90,7 @@ class LiveSession:
         self.is_expelled = False
         self._is_told_to_leave = False
         self._hub = hub
-        self._runtime = CallersRuntime(runtime, lambda: self.caller)
+        self._runtime = ScopedRuntime(runtime, lambda: self.caller)
         self._transport = transport
         self._readiness = readiness
         self._metrics_enabled = metrics_enabled
@@ -99,7 +99,7 @@ class LiveSession:
         self._personal_bytes = 0
         self._room = trio.Event()
         self._something = trio.Event()
-        self._commands: dict[str, tuple[type, Callable[[Any], Awaitable[Answer]], bool]] = {
+        self._commands: dict[str, tuple[type, Callable[[Any], Awaitable[CommandReply]], bool]] = {
             "execution:subscribe": (Subscribe, self._subscribe, False),
             "execution:unsubscribe": (OfExecution, self._unsubscribe, False),
             "execution:start": (Start, self._start, True),
@@ -112,7 +112,7 @@ class LiveSession:
 
     # What the client says
 
-    async def handle(self, name: str, data: bytes) -> Answer | Refusal:
+    async def handle(self, name: str, data: bytes) -> CommandReply | RefusalReply:
         """Obey one event of the client, given as its payload's JSON text; what it is to be answered.
 
         A refusal is told by the event ``error`` as well, because a client need not ask for an answer.
@@ -129,7 +129,7 @@ class LiveSession:
     def _is_owed_much(self) -> bool:
         return len(self._personal) >= PERSONAL_EVENTS or self._personal_bytes >= PERSONAL_BYTES
 
-    async def _obey(self, name: str, data: bytes) -> Answer:
+    async def _obey(self, name: str, data: bytes) -> CommandReply:
         known = self._commands.get(name)
         if known is None:
             names = ", ".join(self._commands)
@@ -139,14 +139,14 @@ class LiveSession:
             raise StoppingError("The service is stopping and takes no more work")
         return await obey(read_payload(data, shape))
 
-    def _refuse(self, error: Exception, data: bytes) -> Refusal:
-        body = answer_to(error).body
+    def _refuse(self, error: Exception, data: bytes) -> RefusalReply:
+        body = error_reply(error).body
         ids = _ids_in(data)
         accepted = getattr(error, "accepted", 0)
         self._tell("error", ErrorEvent(body.error, body.code, problems=body.problems, **ids))
-        return Refusal(error=body.error, code=body.code, problems=body.problems, accepted=accepted, **ids)
+        return RefusalReply(error=body.error, code=body.code, problems=body.problems, accepted=accepted, **ids)
 
-    async def _subscribe(self, wanted: Subscribe) -> Answer:
+    async def _subscribe(self, wanted: Subscribe) -> CommandReply:
         execution = await self._runtime.read_metrics(wanted.execution_id)
         # It may have gone on while its metrics were read; nothing is awaited from here on.
         now = self._runtime.execution_head(wanted.execution_id)
@@ -159,11 +159,11 @@ class LiveSession:
             self._tell_state(execution)
         return _state(execution)
 
-    async def _unsubscribe(self, command: OfExecution) -> Answer:
+    async def _unsubscribe(self, command: OfExecution) -> CommandReply:
         self._close(command.execution_id)
-        return Answer(command.execution_id)
+        return CommandReply(command.execution_id)
 
-    async def _start(self, command: Start) -> Answer:
+    async def _start(self, command: Start) -> CommandReply:
         wanted = _wanted(command)
         self._select(wanted, command.graph_id)  # what is wrong with it is said before anything is started
 
@@ -174,7 +174,7 @@ class LiveSession:
             raise _too_many()
         options = ExecuteOptions(command.completion, command.timeout_ms, command.inputs)
         execution = await self._runtime.execute(command.graph_id, options, on_created=watch)
-        return Answer(
+        return CommandReply(
             execution.id,
             graph_id=execution.graph_id,
             state=execution.state,
@@ -182,26 +182,26 @@ class LiveSession:
             error=execution.error,
         )
 
-    async def _pause(self, command: OfExecution) -> Answer:
+    async def _pause(self, command: OfExecution) -> CommandReply:
         return _state(await self._runtime.pause(command.execution_id))
 
-    async def _resume(self, command: OfExecution) -> Answer:
+    async def _resume(self, command: OfExecution) -> CommandReply:
         return _state(await self._runtime.resume(command.execution_id))
 
-    async def _complete(self, command: OfExecution) -> Answer:
+    async def _complete(self, command: OfExecution) -> CommandReply:
         return _state(await self._runtime.complete(command.execution_id))
 
-    async def _stop(self, command: Stop) -> Answer:
+    async def _stop(self, command: Stop) -> CommandReply:
         return _state(await self._runtime.stop(command.execution_id, drain=command.drain))
 
-    async def _inject(self, command: Inject) -> Answer:
+    async def _inject(self, command: Inject) -> CommandReply:
         messages = command.injections()
         receipt = await self._runtime.inject(command.execution_id, messages, final=command.final)
         single = messages[0] if command.messages is msgspec.UNSET else None
         if single is not None:
             injected = ExecutionInjected(command.execution_id, single.node_id, single.port)
             self._tell(injected.name, injected)
-        return Answer(
+        return CommandReply(
             command.execution_id,
             node_id=single.node_id if single else None,
             port=single.port if single else None,
@@ -353,8 +353,8 @@ class LiveSession:
             self._close(execution_id)
 
 
-def _state(execution: ExecutionSnapshot) -> Answer:
-    return Answer(execution.id, graph_id=execution.graph_id, state=execution.state)
+def _state(execution: ExecutionSnapshot) -> CommandReply:
+    return CommandReply(execution.id, graph_id=execution.graph_id, state=execution.state)
 
 
 def _wanted(command: Start) -> Subscribe:

@@ -8,7 +8,7 @@ one of a single packet. On a WebSocket each packet is a frame; those frames are 
 from collections.abc import Sequence
 
 from service.live.encoding import Encoded
-from service.live.framing import Form, FrameForm
+from service.live.framing import FrameForm, Framing
 from service.socketio import EncodedEvent
 from service.socketio.frames import SEPARATOR
 from service.socketio.outbox import parcel
@@ -33,7 +33,7 @@ class Packets(str):
         return made
 
 
-class SocketForm(Form):
+class SocketForm(Framing):
     """Socket.IO clients in the main namespace."""
 
     def of(self, events: Sequence[Encoded]) -> EncodedEvent:

@@ -26,7 +26,7 @@ from service.live.framing import PLAIN, text_frame
 from service.live.hypercorn_websocket import Wire
 from service.live.limits import AUTHENTICATE_SECONDS, ID_CHARACTERS, PING_SECONDS
 from service.live.session import LiveSession
-from service.problems import AuthenticationError, RefusalError, answer_to
+from service.problems import AuthenticationError, RefusalError, error_reply
 from service.websockets.stream import ADMIT
 
 GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
@@ -245,7 +245,7 @@ def _nobody() -> None:
 
 async def refuse_websocket(send: ASGISendCallable, error: RefusalError) -> None:
     """Answer the request for a WebSocket as HTTP requests are answered."""
-    answer = answer_to(error)
+    answer = error_reply(error)
     body = encode(answer.body)
     headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
     headers["Connection"] = "close"  # the server keeps no connection on which a WebSocket was refused

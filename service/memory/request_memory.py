@@ -27,8 +27,8 @@ from engine.quota import UNOWNED
 from proto.codec import encode
 from service.asgi.request_tasks import WHOLE_BODY
 from service.asgi.streamed_body import announces_body, is_streamed
-from service.memory.transit import SMALL_BYTES, Load, Transit
-from service.problems import answer_to
+from service.memory.transit import SMALL_BYTES, Transit, TransitLoad
+from service.problems import error_reply
 
 REQUEST_BYTES = 64 * 1024
 """What a request holds besides its body: two tasks, a queue and the framework's objects; 70 kB were measured."""
@@ -43,7 +43,7 @@ _LOAD = "symbia.load"
 _OWNER = "symbia.owner"
 
 
-def load_of(scope: Scope) -> Load | None:
+def load_of(scope: Scope) -> TransitLoad | None:
     """What the request of a scope holds; None where nobody charges it."""
     return cast("dict[str, Any]", scope).get(_LOAD)
 
@@ -81,7 +81,7 @@ class UnderWay:
         return _Request(self.bodies.load(UNOWNED), self._coming, scope, receive)
 
 
-class ChargedRequests:
+class RequestMemory:
     """An ASGI application that charges what requests to another one hold.
 
     Args:
@@ -126,7 +126,7 @@ class _Request:
     """
 
     def __init__(
-        self, load: Load, coming: "dict[_Request, None]", scope: HTTPScope, receive: ASGIReceiveCallable
+        self, load: TransitLoad, coming: "dict[_Request, None]", scope: HTTPScope, receive: ASGIReceiveCallable
     ) -> None:
         self.life = trio.CancelScope()
         self.refusal: MemoryBoundError | None = None
@@ -232,7 +232,7 @@ class _Replying:
         self._is_refused = True
         if self._has_begun:
             return
-        answer = answer_to(error)
+        answer = error_reply(error)
         body = encode(answer.body)
         headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
         encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

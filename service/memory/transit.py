@@ -49,12 +49,12 @@ class Transit:
         """What is under way now."""
         return self._narrow.held_bytes
 
-    def load(self, owner: str) -> "Load":
+    def load(self, owner: str) -> "TransitLoad":
         """What one request holds; nothing yet."""
-        return Load(self._kind, self._narrow.account(owner), self._ledger.account(owner))
+        return TransitLoad(self._kind, self._narrow.account(owner), self._ledger.account(owner))
 
 
-class Load:
+class TransitLoad:
     """What one request holds of one kind. Made by :meth:`Transit.load`."""
 
     __slots__ = ("_account", "_kind", "_narrow", "_size_bytes")
@@ -108,7 +108,9 @@ class Load:
             MemoryBoundError: that owner holds too much; the load is as it was.
         """
         if owner != self._account.owner:
-            other = Load(self._kind, self._narrow.ledger.account(owner), self._account.ledger.account(owner))
+            other = TransitLoad(
+                self._kind, self._narrow.ledger.account(owner), self._account.ledger.account(owner)
+            )
             size_bytes = self._size_bytes
             self.close()  # or the bounds of the process would see it twice
             try:

@@ -20,8 +20,8 @@ from proto.binding import OutputBinding
 from proto.execution import ExecutionSnapshot, ExecutionState
 from service.network.causes import Causes
 from service.network.events import Sending, SentPayload
-from service.network.outbox import Outbox
-from service.network.throttled_log import Complaints
+from service.network.outbox import NetworkOutbox
+from service.network.throttled_log import ThrottledLog
 
 log = structlog.get_logger("network")
 
@@ -39,7 +39,7 @@ class BoundExecutions(ExecutionObserver):
         taking: the graphs of the executions that take events at present, by execution id.
     """
 
-    def __init__(self, runtime: Runtime, outbox: Outbox, node_id: str, *, publishes: bool) -> None:
+    def __init__(self, runtime: Runtime, outbox: NetworkOutbox, node_id: str, *, publishes: bool) -> None:
         self.taking: dict[str, LoadedGraph] = {}
         self._runtime = runtime
         self._outbox = outbox
@@ -47,7 +47,7 @@ class BoundExecutions(ExecutionObserver):
         self._publishes = publishes
         self._known: dict[str, LoadedGraph | None] = {}
         self._watching: dict[str, ExitStack] = {}
-        self._complaints = Complaints(log, "event of a graph dropped")
+        self._complaints = ThrottledLog(log, "event of a graph dropped")
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
         """Begin with an execution when it is first heard of, and end with it when it ends."""
@@ -92,7 +92,7 @@ class Publisher(FlowObserver):
     """
 
     def __init__(
-        self, graph: LoadedGraph, execution_id: str, outbox: Outbox, node_id: str, complaints: Complaints
+        self, graph: LoadedGraph, execution_id: str, outbox: NetworkOutbox, node_id: str, complaints: ThrottledLog
     ) -> None:
         self._owner = graph.owner
         self._execution_id = execution_id

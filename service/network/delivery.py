@@ -20,7 +20,7 @@ SEEN_EVENTS = 10_000
 """Events that are remembered, so that one that comes by two ways enters once. Minutes of a busy Network."""
 
 
-class Target(msgspec.Struct, frozen=True):
+class DeliveryTarget(msgspec.Struct, frozen=True):
     """A place in an execution."""
 
     execution_id: str
@@ -28,14 +28,14 @@ class Target(msgspec.Struct, frozen=True):
     port: str
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class EventRefusal(msgspec.Struct, frozen=True):
     """Why an execution did not take an event: a stable name for programs, and a sentence for people."""
 
     code: str
     reason: str
 
 
-class Receipt(msgspec.Struct, frozen=True, rename="camel"):
+class EventReceipt(msgspec.Struct, frozen=True, rename="camel"):
     """What became of an event.
 
     Attributes:
@@ -48,7 +48,7 @@ class Receipt(msgspec.Struct, frozen=True, rename="camel"):
     event_id: str
     delivered: int = 0
     duplicates: int = 0
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[EventRefusal, ...] = ()
 
 
 Admits = Callable[[Event, str], bool]
@@ -84,7 +84,7 @@ def admission_of_caller(caller: Caller, unowned: UnownedEvents) -> Admits:
 
 def find_targets(
     event: Event, bound: Mapping[str, LoadedGraph], admits: Admits, own_node_id: str
-) -> Iterator[Target]:
+) -> Iterator[DeliveryTarget]:
     """The places that an event enters, each once however many bindings fit.
 
     An execution never gets an event that it sent itself, and nobody gets what this service tells of its own work.
@@ -104,19 +104,19 @@ def find_targets(
         places = {(each.node, each.port) for each in graph.bindings.inputs if each.fits(event.payload.type)}
         if places and admits(event, graph.owner):
             for node, port in sorted(places):
-                yield Target(execution_id, node, port)
+                yield DeliveryTarget(execution_id, node, port)
 
 
 class SeenEvents:
     """Which events have gone where; the oldest events are forgotten first."""
 
     def __init__(self) -> None:
-        self._places: dict[str, set[Target]] = {}
+        self._places: dict[str, set[DeliveryTarget]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def note(self, event_id: str, target: Target) -> bool:
+    def note(self, event_id: str, target: DeliveryTarget) -> bool:
         """Note that an event goes to a place; whether that is new."""
         places = self._places.get(event_id)
         if places is None:
@@ -128,6 +128,6 @@ class SeenEvents:
         places.add(target)
         return True
 
-    def forget(self, event_id: str, target: Target) -> None:
+    def forget(self, event_id: str, target: DeliveryTarget) -> None:
         """It was not taken there after all: another attempt is none too many."""
         self._places.get(event_id, set()).discard(target)

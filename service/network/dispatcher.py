@@ -20,17 +20,17 @@ from service.auth.caller import Caller
 from service.network.bound_executions import BoundExecutions
 from service.network.delivery import (
     Admits,
-    Receipt,
-    Refusal,
+    DeliveryTarget,
+    EventReceipt,
+    EventRefusal,
     SeenEvents,
-    Target,
     admission_of_caller,
     admission_of_network,
     find_targets,
 )
 from service.network.events import REFUSED, Event, Sending, SentPayload, org_of
-from service.network.outbox import Outbox
-from service.network.throttled_log import Complaints
+from service.network.outbox import NetworkOutbox
+from service.network.throttled_log import ThrottledLog
 from service.settings.network import UnownedEvents
 
 LANE_EVENTS = 100
@@ -74,7 +74,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, runtime: Runtime, bound: BoundExecutions, outbox: Outbox, node_id: str, unowned: UnownedEvents
+        self, runtime: Runtime, bound: BoundExecutions, outbox: NetworkOutbox, node_id: str, unowned: UnownedEvents
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._runtime = runtime
@@ -83,11 +83,11 @@ class Dispatcher:
         self._node_id = node_id
         self._unowned = unowned
         self._seen = SeenEvents()
-        self._lanes: dict[str, deque[tuple[Event, Target]]] = {}
+        self._lanes: dict[str, deque[tuple[Event, DeliveryTarget]]] = {}
         self._waiting_bytes = 0
         self._lane_begins = trio.Event()
         self._idle_lanes: deque[str] = deque()
-        self._complaints = Complaints(log, "event refused")
+        self._complaints = ThrottledLog(log, "event refused")
 
     async def run(self) -> None:
         """Inject what the Network sends, until cancelled."""
@@ -108,7 +108,7 @@ class Dispatcher:
         for target in targets:
             lane = self._lanes.get(target.execution_id)
             if self._waiting_bytes + size_bytes > WAITING_BYTES or (lane and len(lane) >= LANE_EVENTS):
-                refusal = Refusal(EventOverloadError.code, "Too many events wait for the execution")
+                refusal = EventRefusal(EventOverloadError.code, "Too many events wait for the execution")
                 self._refuse(event, target, refusal)
                 continue
             if lane is None:
@@ -118,14 +118,14 @@ class Dispatcher:
             lane.append((event, target))
             self._waiting_bytes += size_bytes
 
-    async def deliver(self, event: Event, caller: Caller) -> Receipt:
+    async def deliver(self, event: Event, caller: Caller) -> EventReceipt:
         """Give an event to the executions of somebody, and wait until they have taken it.
 
         Raises:
             EventOverloadError: it was meant for some, and none had room.
         """
         targets, duplicates = self._new_targets(event, admission_of_caller(caller, self._unowned))
-        refusals: list[Refusal] = []
+        refusals: list[EventRefusal] = []
 
         left = deque(targets)
 
@@ -144,16 +144,16 @@ class Dispatcher:
         if refusals and len(refusals) == len(targets) and not duplicates:
             raise EventOverloadError(f"No execution took the event: {refusals[0].reason}")
         delivered = len(targets) - len(refusals)
-        return Receipt(event.wrapper.id, delivered, duplicates, tuple(refusals))
+        return EventReceipt(event.wrapper.id, delivered, duplicates, tuple(refusals))
 
-    def _new_targets(self, event: Event, admits: Admits) -> tuple[list[Target], int]:
+    def _new_targets(self, event: Event, admits: Admits) -> tuple[list[DeliveryTarget], int]:
         """The places that an event goes to, and how many had it already."""
         self.counts["received"] += 1
         found = list(islice(find_targets(event, self._bound.taking, admits, self._node_id), EVENT_PLACES + 1))
         if not found:
             self.counts["unmatched"] += 1
         if len(found) > EVENT_PLACES:
-            refusal = Refusal("network.too_many_places", f"An event enters at most {EVENT_PLACES} places")
+            refusal = EventRefusal("network.too_many_places", f"An event enters at most {EVENT_PLACES} places")
             self._refuse(event, found.pop(), refusal)
         targets = [target for target in found if self._seen.note(event.wrapper.id, target)]
         self.counts["duplicates"] += len(found) - len(targets)
@@ -171,32 +171,32 @@ class Dispatcher:
                 self._tell_source(event, refusal)
         del self._lanes[execution_id]
 
-    async def _inject(self, event: Event, target: Target) -> Refusal | None:
+    async def _inject(self, event: Event, target: DeliveryTarget) -> EventRefusal | None:
         injection = Injection(target.node, target.port, event.payload.data)
         try:
             await self._runtime.inject(target.execution_id, [injection], cause=event.wrapper.id)
         except EngineError as error:
-            refusal = Refusal(error.code, str(error))
+            refusal = EventRefusal(error.code, str(error))
         except Exception:  # a fault of ours costs this event, and not the service
             log.exception("unforeseen error")
-            refusal = Refusal("internal", "an unforeseen error; the log has it")
+            refusal = EventRefusal("internal", "an unforeseen error; the log has it")
         else:
             self.counts["delivered"] += 1
             return None
         self._note_refusal(event, target, refusal)
         return refusal
 
-    def _refuse(self, event: Event, target: Target, refusal: Refusal) -> None:
+    def _refuse(self, event: Event, target: DeliveryTarget, refusal: EventRefusal) -> None:
         self._note_refusal(event, target, refusal)
         self._tell_source(event, refusal)
 
-    def _note_refusal(self, event: Event, target: Target, refusal: Refusal) -> None:
+    def _note_refusal(self, event: Event, target: DeliveryTarget, refusal: EventRefusal) -> None:
         self._seen.forget(event.wrapper.id, target)
         self.counts["refused"] += 1
         execution, kind = target.execution_id, event.payload.type
         self._complaints.tell(execution=execution, event_type=kind, code=refusal.code, reason=refusal.reason)
 
-    def _tell_source(self, event: Event, refusal: Refusal) -> None:
+    def _tell_source(self, event: Event, refusal: EventRefusal) -> None:
         """Let the source know, unless that is us, or is told of our own telling."""
         if event.wrapper.source == self._node_id or event.payload.type == REFUSED:
             return

@@ -12,7 +12,7 @@ from engine.runtime import Runtime
 from service.dependencies.status import Siblings, SiblingStatus
 from service.network.bound_executions import BoundExecutions
 from service.network.dispatcher import Dispatcher
-from service.network.outbox import Outbox
+from service.network.outbox import NetworkOutbox
 from service.network.requests import RECEIVE_PATH, RequestEvents
 from service.settings.table import Settings
 from service.version import version
@@ -50,7 +50,7 @@ class Network:
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         node_id = settings.service_id
         takes_part = settings.takes_part_in_network
-        self.outbox = Outbox(self._wake)
+        self.outbox = NetworkOutbox(self._wake)
         self._bound = BoundExecutions(runtime, self.outbox, node_id, publishes=takes_part)
         self.dispatcher = Dispatcher(runtime, self._bound, self.outbox, node_id, settings.network_unowned_events)
         self.relay: Relay | None = None

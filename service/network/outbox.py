@@ -37,7 +37,7 @@ class Waiting(msgspec.Struct, frozen=True):
     is_news: bool = False
 
 
-class Outbox:
+class NetworkOutbox:
     """Events on their way out.
 
     Args:

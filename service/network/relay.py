@@ -22,9 +22,9 @@ from service.dependencies.backoff import Backoff
 from service.dependencies.status import SiblingStatus
 from service.network.dispatcher import Dispatcher
 from service.network.events import read_event
-from service.network.outbox import Outbox, Waiting
-from service.network.session import NetworkError, Session, hold_session
-from service.network.throttled_log import Complaints
+from service.network.outbox import NetworkOutbox, Waiting
+from service.network.session import NetworkError, NetworkSession, hold_session
+from service.network.throttled_log import ThrottledLog
 
 REGISTER_SECONDS = 2.0
 """Without an acknowledgement by then, the registration is sent again; by the platform's rule."""
@@ -80,7 +80,7 @@ class Relay:
         self,
         url: str,
         registration: Registration,
-        outbox: Outbox,
+        outbox: NetworkOutbox,
         dispatcher: Dispatcher,
         status: SiblingStatus,
         chance: Callable[[], float] = random.random,
@@ -92,10 +92,10 @@ class Relay:
         self._dispatcher = dispatcher
         self._status = status
         self._backoff = Backoff(chance)
-        self._session: Session | None = None
+        self._session: NetworkSession | None = None
         self._something_waits = trio.Event()
         self._on_the_way = 0
-        self._complaints = Complaints(log, "event not sent")
+        self._complaints = ThrottledLog(log, "event not sent")
 
     def wake(self) -> None:
         """Something waits in the outbox."""
@@ -134,13 +134,13 @@ class Relay:
             self._session = None
         return "the connection is gone"
 
-    async def _live(self, session: Session) -> None:
+    async def _live(self, session: NetworkSession) -> None:
         """What is done on a connection, until one part of it fails, which ends them all."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.read)
             nursery.start_soon(self._take_part, session)
 
-    async def _take_part(self, session: Session) -> None:
+    async def _take_part(self, session: NetworkSession) -> None:
         await self._register(session)
         self._status.succeeded()
         self._session = session
@@ -148,7 +148,7 @@ class Relay:
             nursery.start_soon(self._beat, session)
             nursery.start_soon(self._send, session)
 
-    async def _register(self, session: Session) -> None:
+    async def _register(self, session: NetworkSession) -> None:
         for _ in range(REGISTER_ATTEMPTS):
             try:
                 answer = await session.call("node:register", self._registration, timeout_seconds=REGISTER_SECONDS)
@@ -159,7 +159,7 @@ class Relay:
             raise NetworkError(f"it does not register this service{_reason_of(answer)}")
         raise NetworkError(f"no answer to {REGISTER_ATTEMPTS} registrations")
 
-    async def _beat(self, session: Session) -> None:
+    async def _beat(self, session: NetworkSession) -> None:
         node = {"nodeId": self._registration.id}
         while True:
             await trio.sleep(HEARTBEAT_SECONDS)
@@ -171,7 +171,7 @@ class Relay:
                 log.info("registered again", reason="the network has forgotten this service")
                 await self._register(session)
 
-    async def _send(self, session: Session) -> None:
+    async def _send(self, session: NetworkSession) -> None:
         room = trio.Semaphore(UNACKNOWLEDGED)
         async with trio.open_nursery() as nursery:
             while True:
@@ -182,7 +182,7 @@ class Relay:
 
     async def _send_one(
         self,
-        session: Session,
+        session: NetworkSession,
         waiting: Waiting,
         room: trio.Semaphore,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
@@ -204,7 +204,9 @@ class Relay:
             self._something_waits = trio.Event()
             await self._something_waits.wait()
 
-    async def _send_event(self, session: Session, waiting: Waiting, on_the_wire: Callable[[], None]) -> None:
+    async def _send_event(
+        self, session: NetworkSession, waiting: Waiting, on_the_wire: Callable[[], None]
+    ) -> None:
         if len(waiting.text) + _AROUND_BYTES > session.max_payload_bytes:
             self._count_loss("refused", f"more than the network takes: {session.max_payload_bytes} bytes")
             return

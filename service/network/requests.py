@@ -7,7 +7,7 @@ request is not told, because secrets travel in there.
 from typing import Any
 
 from service.network.events import Sending, SentPayload
-from service.network.outbox import Outbox
+from service.network.outbox import NetworkOutbox
 from service.observability.request_observer import SeenReply, SeenRequest, is_probe
 
 RECEIVE_PATH = "/api/network/receive"
@@ -21,7 +21,7 @@ class RequestEvents:
         node_id: what this service is called on the Network.
     """
 
-    def __init__(self, outbox: Outbox, node_id: str) -> None:
+    def __init__(self, outbox: NetworkOutbox, node_id: str) -> None:
         self._outbox = outbox
         self._node_id = node_id
 

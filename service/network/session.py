@@ -49,7 +49,7 @@ class SessionProtocolError(NetworkError):
     """The Network sent what no Network sends."""
 
 
-class Session:
+class NetworkSession:
     """A connection that is open. Made by :func:`hold_session`.
 
     Attributes:
@@ -190,7 +190,7 @@ def _told_end(error: trio_websocket.ConnectionClosed) -> str:
 
 
 async def hold_session(
-    url: str, on_event: Callable[[str, list[Any]], Any], live: Callable[[Session], Awaitable[None]]
+    url: str, on_event: Callable[[str, list[Any]], Any], live: Callable[[NetworkSession], Awaitable[None]]
 ) -> None:
     """Connect to the Network at ``url`` and do something there; close the connection when that is done.
 
@@ -219,7 +219,7 @@ async def hold_session(
                     message_queue_size=8,
                     max_message_size=FRAME_BYTES,
                 )
-                session = Session(socket, on_event)
+                session = NetworkSession(socket, on_event)
                 await session.connect()
             await live(session)
             with trio.move_on_after(CLOSE_SECONDS):

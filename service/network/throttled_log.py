@@ -9,7 +9,7 @@ COMPLAINT_SECONDS = 10.0
 """Between two log lines about the same kind of thing."""
 
 
-class Complaints:
+class ThrottledLog:
     """About one kind of thing.
 
     Args:

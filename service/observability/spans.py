@@ -27,7 +27,7 @@ import trio
 from engine.contracts.handler import HandlerError
 from engine.contracts.observer import ExecutionObserver, HandlerCall
 from proto.execution import ExecutionSnapshot, ExecutionState
-from service.observability.token_bucket import Ration
+from service.observability.token_bucket import TokenBucket
 from service.observability.trace import present_trace
 from service.version import version
 
@@ -202,8 +202,8 @@ class OpenExecution:
     def __init__(self, span: Span, calls_per_second: float) -> None:
         self.span = span
         self.untold = 0
-        self._well = Ration(calls_per_second)
-        self._failed = Ration(calls_per_second)
+        self._well = TokenBucket(calls_per_second)
+        self._failed = TokenBucket(calls_per_second)
 
     def may_tell(self, call: HandlerCall) -> bool:
         """Whether the ration of the execution has room for a call."""
@@ -223,7 +223,7 @@ class SpanObserver(ExecutionObserver):
     def __init__(self, spans: Spans, calls_per_second: float) -> None:
         self._spans = spans
         self._calls_per_second = calls_per_second
-        self._all_calls = Ration(CALLS_TOLD_PER_SECOND)
+        self._all_calls = TokenBucket(CALLS_TOLD_PER_SECOND)
         self._open: dict[str, OpenExecution] = {}
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:

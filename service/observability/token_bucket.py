@@ -1,7 +1,7 @@
 """How many spans may be made: a number a second, so that tracing never costs more than it tells. Pure."""
 
 
-class Ration:
+class TokenBucket:
     """So many a second on average, and a second's worth at once.
 
     Args:

@@ -8,30 +8,30 @@ import trio
 from trio.lowlevel import ParkingLot
 
 from service.socketio.config import STALLED_SECONDS, SocketioConfig
-from service.socketio.deadlines import Timetable
+from service.socketio.deadlines import Deadlines
 from service.socketio.errors import ProtocolError, SocketClosedError
 from service.socketio.frames import Frame
 from service.socketio.handshake import Handshake
 from service.socketio.namespace import Namespace
-from service.socketio.outbox import Parcel, parcel
+from service.socketio.outbox import FrameBatch, parcel
 from service.socketio.packets import Packet, PacketDecoder, PacketType, write_packet
 from service.socketio.session import Session
 from service.socketio.socket import Socket
-from service.socketio.wakeups import Rounds
+from service.socketio.wakeups import WakeupBatcher
 from service.websockets.frames import ViolationError
 from service.websockets.meter import FrameMeter
 
 log = structlog.get_logger("socketio")
 
 
-class Surroundings(msgspec.Struct, frozen=True):
+class ServerContext(msgspec.Struct, frozen=True):
     """What a connection has of its server."""
 
     config: SocketioConfig
     namespaces: Mapping[str, Namespace]
     nursery: trio.Nursery
-    timetable: Timetable
-    rounds: Rounds
+    timetable: Deadlines
+    rounds: WakeupBatcher
     forget: Callable[["Connection"], None]
     admitted: Callable[["Connection"], None]
 
@@ -39,7 +39,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 class Connection:
     """A session with its sockets. Whatever changes the session tells so with ``changed``."""
 
-    def __init__(self, session: Session, handshake: Handshake, around: Surroundings) -> None:
+    def __init__(self, session: Session, handshake: Handshake, around: ServerContext) -> None:
         self.session = session
         self.handshake = handshake
         self.sockets: dict[str, Socket] = {}
@@ -189,7 +189,7 @@ class Connection:
         """Whether so much waits for the client that those who send should wait."""
         return self.session.outbox.full
 
-    def put(self, item: Parcel) -> None:
+    def put(self, item: FrameBatch) -> None:
         """Let something wait for the client, full or not."""
         if not self.session.ending:
             self.session.outbox.put(item)
@@ -220,7 +220,7 @@ class Connection:
                 return answer
             await self._outgoing.park()
 
-    async def next_parcel(self) -> Parcel | None:
+    async def next_parcel(self) -> FrameBatch | None:
         """What is to be sent over WebSocket next, as soon as there is anything; None at the session's end."""
         while True:
             item = self.session.outbox.take()

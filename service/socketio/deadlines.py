@@ -9,7 +9,7 @@ from collections.abc import Callable
 import trio
 
 
-class Timetable:
+class Deadlines:
     """Calls ``wake(sid)`` for each entry at its time, or soon after."""
 
     def __init__(self, wake: Callable[[str], None]) -> None:

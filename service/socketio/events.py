@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from service.socketio.outbox import Parcel, parcel
+from service.socketio.outbox import FrameBatch, parcel
 from service.socketio.packets import MAIN, event_packet, write_packet
 
 
@@ -13,7 +13,7 @@ class EncodedEvent(msgspec.Struct, frozen=True):
 
     name: str
     namespace: str
-    parcel: Parcel
+    parcel: FrameBatch
 
 
 def encode_event(event: str, *args: Any, namespace: str = MAIN) -> EncodedEvent:

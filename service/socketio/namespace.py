@@ -7,7 +7,7 @@ from service.socketio.config import MAX_ROOMS_PER_SOCKET
 from service.socketio.errors import SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
 from service.socketio.packets import MAX_NAMESPACE_CHARACTERS, RESERVED_EVENTS
-from service.socketio.throttled_log import FailureLog
+from service.socketio.throttled_log import ThrottledLog
 
 if TYPE_CHECKING:
     from service.socketio.socket import Socket
@@ -38,7 +38,7 @@ class Namespace:
         self.any_handler: AnyEventHandler | None = None
         self.connect_handler: ConnectHandler | None = None
         self.disconnect_handler: DisconnectHandler | None = None
-        self.failures = FailureLog()
+        self.failures = ThrottledLog()
         self._rooms: dict[str, dict[Socket, None]] = {}
 
     def on(self, event: str) -> Callable[[H], H]:

@@ -14,16 +14,16 @@ FRAME_OVERHEAD_BYTES = 64
 """What a frame costs beside its content, so that endlessly many empty ones do not count as nothing."""
 
 
-class Parcel(msgspec.Struct, frozen=True):
+class FrameBatch(msgspec.Struct, frozen=True):
     """Frames that belong together. One parcel may wait for many clients: it is made once and never changed."""
 
     frames: tuple[Frame, ...]
     size_bytes: int
 
 
-def parcel(*frames: Frame) -> Parcel:
+def parcel(*frames: Frame) -> FrameBatch:
     """Frames as one parcel."""
-    return Parcel(frames, sum(len(frame) + FRAME_OVERHEAD_BYTES for frame in frames))
+    return FrameBatch(frames, sum(len(frame) + FRAME_OVERHEAD_BYTES for frame in frames))
 
 
 class Outbox:
@@ -35,7 +35,7 @@ class Outbox:
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
-        self._parcels: deque[Parcel] = deque()
+        self._parcels: deque[FrameBatch] = deque()
         self._under_way = 0
         self.size_bytes = 0
 
@@ -47,12 +47,12 @@ class Outbox:
         """Whether those who send should wait."""
         return self.size_bytes >= self._limit_bytes
 
-    def put(self, item: Parcel) -> None:
+    def put(self, item: FrameBatch) -> None:
         """Append a parcel."""
         self._parcels.append(item)
         self.size_bytes += item.size_bytes
 
-    def take(self) -> Parcel | None:
+    def take(self) -> FrameBatch | None:
         """The next parcel, if there is one. Its bytes count until it is ``sent``."""
         if not self._parcels:
             return None

@@ -21,8 +21,8 @@ from service.socketio.asgi import (
     refuse_websocket,
 )
 from service.socketio.config import SocketioConfig
-from service.socketio.connection import Connection, Surroundings
-from service.socketio.deadlines import Timetable
+from service.socketio.connection import Connection, ServerContext
+from service.socketio.deadlines import Deadlines
 from service.socketio.errors import SessionRefusedError
 from service.socketio.handshake import read_handshake, read_query
 from service.socketio.namespace import Namespace
@@ -41,7 +41,7 @@ from service.socketio.session import (
     Transport,
 )
 from service.socketio.socket import SID_BYTES
-from service.socketio.wakeups import Rounds
+from service.socketio.wakeups import WakeupBatcher
 from service.socketio.websocket import serve_upgrade, serve_websocket
 from service.websockets.stream import ADMIT
 
@@ -71,9 +71,9 @@ class SocketioServer:
         self._ended: Counter[str] = Counter()
         self._closing = False
         self._emptied = trio.Event()
-        self._timetable = Timetable(self._wake)
-        self._rounds = Rounds()
-        self._around = Surroundings(
+        self._timetable = Deadlines(self._wake)
+        self._rounds = WakeupBatcher()
+        self._around = ServerContext(
             config, self._namespaces, nursery, self._timetable, self._rounds, self._forget, self._admitted
         )
 

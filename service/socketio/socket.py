@@ -18,7 +18,7 @@ from service.socketio.errors import AckTimeoutError, ConnectRefusedError, Socket
 from service.socketio.events import EncodedEvent, encode_event
 from service.socketio.handshake import Handshake
 from service.socketio.namespace import Namespace
-from service.socketio.outbox import Parcel, parcel
+from service.socketio.outbox import FrameBatch, parcel
 from service.socketio.packets import Packet, PacketType, event_packet, write_packet
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Socket:
         self._nursery = nursery
         self._stage = Stage.CONNECTING
         self._reason: str | None = None
-        self._early: list[Parcel] = []
+        self._early: list[FrameBatch] = []
         self._inbox: deque[tuple[Packet, int]] = deque()
         self._inbox_bytes = 0
         self._acks: dict[int, _PendingAck] = {}
@@ -212,7 +212,7 @@ class Socket:
             return len(self._early) >= MAX_WAITING_EVENTS
         return self._connection.full
 
-    async def _send(self, item: Parcel) -> None:
+    async def _send(self, item: FrameBatch) -> None:
         await trio.lowlevel.checkpoint()
         while self._stage is not Stage.ENDED and self._full:
             if self._stage is Stage.CONNECTING:
@@ -222,7 +222,7 @@ class Socket:
             raise SocketClosedError(self._reason)
         self._put(item)
 
-    def _put(self, item: Parcel) -> None:
+    def _put(self, item: FrameBatch) -> None:
         if self._stage is Stage.CONNECTING:
             self._early.append(item)
         else:

@@ -11,7 +11,7 @@ QUIET_SECONDS = 1.0
 log = structlog.get_logger("socketio")
 
 
-class FailureLog:
+class ThrottledLog:
     """The failures of one namespace's handlers."""
 
     def __init__(self) -> None:

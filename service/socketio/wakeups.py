@@ -13,7 +13,7 @@ TASKS_PER_ROUND = 32
 """A writer takes some 30 µs, so a round takes a millisecond."""
 
 
-class Rounds:
+class WakeupBatcher:
     """Calls what wakes a task, at once or in one of the next rounds, in the order of asking.
 
     Args:

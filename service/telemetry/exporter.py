@@ -18,7 +18,7 @@ import trio
 from service.dependencies.backoff import Backoff
 from service.dependencies.status import SiblingStatus
 from service.telemetry.client import LoggingClient
-from service.telemetry.outbox import BATCH_RECORDS, QUEUE_RECORDS, Outbox
+from service.telemetry.outbox import BATCH_RECORDS, QUEUE_RECORDS, TelemetryOutbox
 from service.telemetry.records import LogRecord, MetricRecord, SpanRecord
 from service.telemetry.refusal import LoggingError
 from service.telemetry.series import Series, TooManySeriesError
@@ -91,10 +91,10 @@ class Exporter:
         self._status = status
         self._backoff = Backoff(chance)
         self._batch_waits = trio.Event()
-        self.logs: Outbox[LogRecord] = Outbox(QUEUE_RECORDS, self._wake)
-        self.metrics: Outbox[MetricRecord] = Outbox(QUEUE_RECORDS, self._wake)
-        self.spans: Outbox[SpanRecord] = Outbox(QUEUE_RECORDS, self._wake)
-        self.graph_metrics: Outbox[MetricRecord] = Outbox(QUEUE_RECORDS)
+        self.logs: TelemetryOutbox[LogRecord] = TelemetryOutbox(QUEUE_RECORDS, self._wake)
+        self.metrics: TelemetryOutbox[MetricRecord] = TelemetryOutbox(QUEUE_RECORDS, self._wake)
+        self.spans: TelemetryOutbox[SpanRecord] = TelemetryOutbox(QUEUE_RECORDS, self._wake)
+        self.graph_metrics: TelemetryOutbox[MetricRecord] = TelemetryOutbox(QUEUE_RECORDS)
 
     @property
     def dropped(self) -> int:
@@ -111,7 +111,9 @@ class Exporter:
         """Records that wait now."""
         return sum(len(outbox) for outbox in self._outboxes())
 
-    def _outboxes(self) -> Sequence[Outbox[LogRecord] | Outbox[MetricRecord] | Outbox[SpanRecord]]:
+    def _outboxes(
+        self,
+    ) -> Sequence[TelemetryOutbox[LogRecord] | TelemetryOutbox[MetricRecord] | TelemetryOutbox[SpanRecord]]:
         return (self.logs, self.metrics, self.spans, self.graph_metrics)
 
     def _wake(self) -> None:
@@ -143,7 +145,7 @@ class Exporter:
         await self._send_from(self.spans, self._send_spans, deliver)
 
     async def _send_from(
-        self, outbox: Outbox[T], send: Callable[[Outgoing[T]], Awaitable[None]], deliver: Deliver
+        self, outbox: TelemetryOutbox[T], send: Callable[[Outgoing[T]], Awaitable[None]], deliver: Deliver
     ) -> None:
         records = outbox.take()
         if not records:

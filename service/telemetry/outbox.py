@@ -13,7 +13,7 @@ QUEUE_RECORDS = 1_000
 """Records that wait, by the platform's rule. Twenty batches outlast a short absence; more is history."""
 
 
-class Outbox(Generic[T]):
+class TelemetryOutbox(Generic[T]):
     """Records of one kind, oldest first.
 
     Args:

@@ -79,7 +79,7 @@ def attacker(text: str, limits: GuestLimits) -> Callable[[SandboxHost], Sandbox]
             outputs=("out", "other"),
             limits=limits,
             seed=0,
-            between_slices=None,
+            on_slice_end=None,
             now_ms=lambda: 1000.0,
         )
 

@@ -157,7 +157,7 @@ async def test_guests_share_what_memory_there_is() -> None:
         assert effects.error is None
         for sandbox in (*mine, yours, another):
             sandbox.discard()
-        await host._machine.undertaker.settled()
+        await host._machine.reclaimer.settled()
         assert memory.used_bytes == 0
 
 
@@ -197,7 +197,7 @@ async def test_a_large_guest_is_freed_in_many_steps() -> None:
         assert effects.error is None
         with measured_steps() as steps:
             sandbox.discard()
-            await host._machine.undertaker.settled()
+            await host._machine.reclaimer.settled()
     assert steps.longest_seconds < LONG_STEP_SECONDS, steps.where
     assert steps.taken > 40
     assert host._machine.memory.used_bytes == 0

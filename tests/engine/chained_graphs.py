@@ -161,7 +161,7 @@ def account(execution: Execution, journal: Journal, listener: Listener, tap: Tap
             each.node.id: (each.counters.invocations, each.counters.emitted, each.counters.errors)
             for each in instances
         },
-        edges=[(each.sent, each.taken) for each in execution.circuit.edges[:-1]],
+        edges=[(each.sent, each.taken) for each in execution.shared.edges[:-1]],
         unprocessed=execution.snapshot().unprocessed,
         hops=hops,
         chains=len(execution.graph.chains),

@@ -128,7 +128,7 @@ class Spinner(Witness):
         del message
         while True:
             self.journal.running -= 1
-            await self.context.between_slices()
+            await self.context.on_slice_end()
             self.journal.running += 1
             await trio.sleep(0.001)
 
@@ -149,7 +149,7 @@ class Holder(Witness):
     def __init__(self, context: InstanceContext, journal: Journal) -> None:
         super().__init__(context, journal)
         self._held: list[tuple[float, bytes]] = []
-        self.holds_in_flight = not self.config.get("gathers", False)
+        self.counts_as_in_flight = not self.config.get("gathers", False)
 
     async def handle(self, message: Message) -> Sequence[Emission]:
         self._held.append((trio.current_time() + self.config.get("seconds", 0), message.value))
@@ -205,7 +205,7 @@ class Frail(Witness):
         if how == "hang":
             await trio.sleep_forever()
         if how == "aside":
-            await self.context.between_slices()
+            await self.context.on_slice_end()
         if isinstance(how, int | float):
             await trio.sleep(how)
         return Outcome(error=HandlerError("Refusal", "not today") if how == "report" else None)

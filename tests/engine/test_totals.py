@@ -22,12 +22,12 @@ async def test_the_sums_are_those_of_all_executions() -> None:
         await runtime.inject(running, [message("input:in", 3)])
         await runtime.wait_quiescent(running)
         figures = await runtime.figures()
-        tally = figures.tally
-        assert tally.processed == tally.invocations == tally.latencies.count == 9
+        totals = figures.totals
+        assert totals.processed == totals.invocations == totals.latencies.count == 9
         assert (
-            tally.emitted == ended.metrics.messages_emitted + runtime.execution(running).metrics.messages_emitted
+            totals.emitted == ended.metrics.messages_emitted + runtime.execution(running).metrics.messages_emitted
         )
-        assert (dict(tally.ended), dict(figures.load.states)) == ({"completed": 1}, {"running": 1})
+        assert (dict(totals.ended), dict(figures.load.states)) == ({"completed": 1}, {"running": 1})
         assert figures.graphs == 1
         assert figures.sandbox.alive == 1
 
@@ -40,7 +40,7 @@ async def test_what_is_forgotten_stays_in_the_sums() -> None:
         await runtime.forget_execution(last.id)
         await runtime.unload_graph(graph_id)
         figures = await runtime.figures()
-        assert (figures.tally.processed, figures.tally.ended[ExecutionState.COMPLETED]) == (9, 3)
+        assert (figures.totals.processed, figures.totals.ended[ExecutionState.COMPLETED]) == (9, 3)
         assert runtime.totals().total_messages_processed == 9
         assert (figures.graphs, figures.load.states.total()) == (0, 0)
 
@@ -51,8 +51,8 @@ async def test_errors_and_restarts_are_summed() -> None:
         await runtime.register_component(custom(THROWS))
         graph = await runtime.load_graph(document({"a": node("custom.test")}))
         await execute(runtime, graph.id, message("a:in", 1), message("a:in", -1))
-        tally = (await runtime.figures()).tally
-        assert (tally.errors, tally.ended[ExecutionState.FAILED]) == (1, 1)
+        totals = (await runtime.figures()).totals
+        assert (totals.errors, totals.ended[ExecutionState.FAILED]) == (1, 1)
 
 
 async def test_the_load_shows_what_waits() -> None:
@@ -65,7 +65,7 @@ async def test_the_load_shows_what_waits() -> None:
         assert (load.held, load.in_flight, dict(load.states)) == (7, 7, {"paused": 1})
         await runtime.stop(execution)
         figures = await runtime.figures()
-        assert (figures.load.held, figures.load.in_flight, figures.tally.unprocessed) == (0, 0, 7)
+        assert (figures.load.held, figures.load.in_flight, figures.totals.unprocessed) == (0, 0, 7)
 
 
 async def test_full_inboxes_show_in_the_load() -> None:
@@ -81,7 +81,7 @@ async def test_full_inboxes_show_in_the_load() -> None:
         assert (load.queued_messages, load.longest_queue, load.fullest_share) == (4, 4, 1.0)
         assert load.queued_bytes == 4
         counted = runtime.execution(execution).metrics.backpressure_events
-        assert figures.tally.backpressure_events == counted > 0
+        assert figures.totals.backpressure_events == counted > 0
 
 
 async def test_sums_never_shrink_while_executions_end() -> None:
@@ -91,7 +91,7 @@ async def test_sums_never_shrink_while_executions_end() -> None:
 
         async def look() -> None:
             while True:
-                seen.append((await runtime.figures()).tally.processed)
+                seen.append((await runtime.figures()).totals.processed)
                 await trio.lowlevel.checkpoint()
 
         async with trio.open_nursery() as nursery:
@@ -101,4 +101,4 @@ async def test_sums_never_shrink_while_executions_end() -> None:
             nursery.cancel_scope.cancel()
         assert seen == sorted(seen)
         assert len(set(seen)) > 5
-        assert (await runtime.figures()).tally.processed == 30
+        assert (await runtime.figures()).totals.processed == 30

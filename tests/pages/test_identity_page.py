@@ -30,7 +30,7 @@ def test_the_page_names_the_refusals() -> None:
         problems.ReadOnlyCallerError,
         problems.IngressRefusedError,
     )
-    expected = {(str(problems.answer_to(kind("No")).status), kind.code) for kind in kinds}
+    expected = {(str(problems.error_reply(kind("No")).status), kind.code) for kind in kinds}
     assert set(re.findall(r"^\| (\d{3}) `([a-z._]+)` \|", PAGE, re.MULTILINE)) == expected
 
 

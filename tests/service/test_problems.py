@@ -9,7 +9,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarg
 from engine import errors
 from proto.problem import Problem
 from service.network.dispatcher import EventOverloadError
-from service.problems import RefusalError, answer_to
+from service.problems import RefusalError, error_reply
 
 PROBLEM = Problem(code="edge.cycle", path="edges", message="The edges form a cycle")
 
@@ -57,14 +57,14 @@ def test_every_engine_error_has_a_sample() -> None:
 def test_an_engine_error_has_its_status_code_and_sentence(kind: type[errors.EngineError]) -> None:
     """Each engine error becomes its status, its stable code and its own words."""
     error, status = SAMPLES[kind]
-    answer = answer_to(error)
+    answer = error_reply(error)
     assert (answer.status, answer.body.code, answer.body.error) == (status, kind.code, str(error))
 
 
 @pytest.mark.parametrize("kind", RefusalError.__subclasses__())
 def test_every_refusal_has_a_status_of_its_own(kind: type[RefusalError]) -> None:
     """No refusal of the service falls through the table into 500."""
-    answer = answer_to(kind("No"))
+    answer = error_reply(kind("No"))
     assert 400 <= answer.status < 500 or (answer.status == 503 and "Retry-After" in answer.headers)
     assert answer.body.code == kind.code
 
@@ -73,15 +73,15 @@ def test_an_overload_says_when_to_come_back_and_how_much_was_taken() -> None:
     """A 429 has Retry-After in seconds, and counts the messages that were accepted before the bound."""
     error = errors.InboxFullError("n", 5.0)
     error.accepted = 3
-    answer = answer_to(error)
+    answer = error_reply(error)
     assert answer.headers == {"Retry-After": "1"}
     assert getattr(answer.body, "accepted", None) == 3
 
 
 def test_a_full_memory_says_when_to_come_back() -> None:
     """Both statuses of it have Retry-After: the owner's own bound, and that of all callers together."""
-    own = answer_to(errors.OwnerMemoryError(1, 100, "ORG_MAX_MEMORY_BYTES"))
-    everybodys = answer_to(errors.ProcessMemoryError(1, 100, "MAX_MEMORY_BYTES"))
+    own = error_reply(errors.OwnerMemoryError(1, 100, "ORG_MAX_MEMORY_BYTES"))
+    everybodys = error_reply(errors.ProcessMemoryError(1, 100, "MAX_MEMORY_BYTES"))
     assert (own.status, own.headers) == (429, {"Retry-After": "1"})
     assert (everybodys.status, everybodys.headers) == (503, {"Retry-After": "5"})
 
@@ -89,7 +89,7 @@ def test_a_full_memory_says_when_to_come_back() -> None:
 def test_several_problems_make_one_sentence_and_a_list() -> None:
     """The sentence is the first problem; the list has them all."""
     other = Problem(code="node.duplicate", path="nodes[1].id", message="Duplicate node id: a")
-    body = answer_to(errors.InvalidGraphError([PROBLEM, other])).body
+    body = error_reply(errors.InvalidGraphError([PROBLEM, other])).body
     assert body.error == "The edges form a cycle"
     assert body.problems == (PROBLEM, other)
 
@@ -98,7 +98,7 @@ def test_an_unforeseen_error_is_logged_and_not_told() -> None:
     """The caller of a 500 learns nothing of the inside; the log has the error itself."""
     error = ZeroDivisionError("secret detail")
     with structlog.testing.capture_logs() as lines:
-        answer = answer_to(error)
+        answer = error_reply(error)
     assert (answer.status, answer.body.code) == (500, "internal")
     assert "secret" not in answer.body.error
     assert lines == [{"event": "unforeseen error", "exc_info": error, "log_level": "error"}]
@@ -106,7 +106,7 @@ def test_an_unforeseen_error_is_logged_and_not_told() -> None:
 
 def test_what_the_web_framework_refuses_is_told_in_the_same_shape() -> None:
     """Unknown routes, wrong methods and large bodies have codes; a wrong method says what is allowed."""
-    assert answer_to(NotFound()).body.code == "route.not_found"
-    assert answer_to(RequestEntityTooLarge()).body.code == "body.too_large"
-    wrong = answer_to(MethodNotAllowed(valid_methods=["GET"]))
+    assert error_reply(NotFound()).body.code == "route.not_found"
+    assert error_reply(RequestEntityTooLarge()).body.code == "body.too_large"
+    wrong = error_reply(MethodNotAllowed(valid_methods=["GET"]))
     assert (wrong.status, wrong.headers) == (405, {"Allow": "GET"})

@@ -11,15 +11,15 @@ from unittest.mock import patch
 import trio
 
 from engine.contracts.handler import Message
-from engine.execution.chained import Stage
+from engine.execution.chained import ChainedInstances
 from engine.execution.execution import Execution
 from engine.execution.gate import Gate
 from engine.execution.in_flight import InFlight
 from engine.execution.inbox import Inbox
-from engine.execution.injector import Entrance
+from engine.execution.injector import Injector
 from engine.execution.instance import Instance
 from engine.execution.lifecycle import TRANSITIONS
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionState
 
 
@@ -29,14 +29,14 @@ async def _wait_almost_quiescent(self: InFlight) -> None:
         await self._waiters.park()
 
 
-async def _drain_backwards(self: Entrance) -> None:
+async def _drain_backwards(self: Injector) -> None:
     while self._held and self._is_open and not self._has_ended:
         node_index, message = self._held[-1]
         if await self._put(node_index, message, may_refuse=False):
             self._held.remove((node_index, message))
 
 
-async def _drain_without_release(self: Entrance) -> None:
+async def _drain_without_release(self: Injector) -> None:
     while self._held and self._is_open and not self._has_ended:
         node_index, message = self._held[0]
         if await self._put(node_index, message, may_refuse=False):
@@ -70,7 +70,7 @@ def _admit_the_last_first(self: Inbox) -> None:
         trio.lowlevel.reschedule(task)
 
 
-def _drop_in_silence(self: Circuit, node_index: int, message: Message) -> None:
+def _drop_in_silence(self: ExecutionShared, node_index: int, message: Message) -> None:
     self.in_flight.finish(len(self.inboxes[node_index].put_dropping(message)))
 
 
@@ -79,14 +79,14 @@ _finish = Instance._finish
 
 async def _finish_twice(self: Instance, handler: Any, batch: Any, outcomes: Any) -> None:
     if len(batch) > 1:
-        await self.outlet.emit(outcomes[0].emissions, batch[0].lane)
+        await self.emitter.emit(outcomes[0].emissions, batch[0].lane)
     await _finish(self, handler, batch, outcomes)
 
 
-_send = Circuit.send
+_send = ExecutionShared.send
 
 
-async def _send_canonical(self: Circuit, node: Any, emissions: Any, derived_lane: int, size: int) -> None:
+async def _send_canonical(self: ExecutionShared, node: Any, emissions: Any, derived_lane: int, size: int) -> None:
     del derived_lane, size
     await _send(self, node, emissions)
 
@@ -97,8 +97,8 @@ def _replacing(owner: type, name: str, broken: Callable[..., Any]) -> Callable[[
 
 MUTATIONS: dict[str, Callable[[], Any]] = {
     "the in-flight count is off by one": _replacing(InFlight, "wait_quiescent", _wait_almost_quiescent),
-    "resume drains what is held backwards": _replacing(Entrance, "_drain_held", _drain_backwards),
-    "what was held stays charged": _replacing(Entrance, "_drain_held", _drain_without_release),
+    "resume drains what is held backwards": _replacing(Injector, "_drain_held", _drain_backwards),
+    "what was held stays charged": _replacing(Injector, "_drain_held", _drain_without_release),
     "an inbox takes one message too many": _replacing(Inbox, "_has_room", _has_room_for_one_more),
     "failed executions are not cleaned up": _replacing(Execution, "_clean_up", _clean_up_successes_only),
     "a completed execution can be paused": lambda: patch.dict(
@@ -106,33 +106,35 @@ MUTATIONS: dict[str, Callable[[], Any]] = {
     ),
     "pause does not wait for handlers": _replacing(Gate, "close", _close_without_waiting),
     "the last blocked sender is served first": _replacing(Inbox, "_admit_blocked", _admit_the_last_first),
-    "drops are not reported": _replacing(Circuit, "drop", _drop_in_silence),
+    "drops are not reported": _replacing(ExecutionShared, "drop", _drop_in_silence),
     "emissions leave twice": _replacing(Instance, "_finish", _finish_twice),
-    "lanes are forgotten": _replacing(Circuit, "send", _send_canonical),
+    "lanes are forgotten": _replacing(ExecutionShared, "send", _send_canonical),
 }
 
 
-def _keep_own_only(self: Stage, work: Any, owner: int) -> list[Message]:
+def _keep_own_only(self: ChainedInstances, work: Any, owner: int) -> list[Message]:
     del self
     return [message for place, message, _ in work if place == owner]
 
 
-_conclude_traced = Stage._conclude_traced
+_conclude_traced = ChainedInstances._conclude_traced
 
 
-async def _conclude_backwards(self: Stage, part: Any, passage: Any) -> Any:
+async def _conclude_backwards(self: ChainedInstances, part: Any, passage: Any) -> Any:
     return list(reversed(await _conclude_traced(self, part, passage)))
 
 
-async def _take_any_turn(self: Stage) -> None:
+async def _take_any_turn(self: ChainedInstances) -> None:
     self._is_taken = True
 
 
 CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
-    "what a chain leaves when it ends is forgotten": _replacing(Stage, "_hand_over", _keep_own_only),
-    "what a call leaves pending is taken up backwards": _replacing(Stage, "_conclude_traced", _conclude_backwards),
+    "what a chain leaves when it ends is forgotten": _replacing(ChainedInstances, "_hand_over", _keep_own_only),
+    "what a call leaves pending is taken up backwards": _replacing(
+        ChainedInstances, "_conclude_traced", _conclude_backwards
+    ),
     "a stage begins a call before the last one's effects have left": _replacing(
-        Stage, "_take_turn", _take_any_turn
+        ChainedInstances, "_take_turn", _take_any_turn
     ),
 }
 """Those that only runs of nodes show."""

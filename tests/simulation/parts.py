@@ -63,7 +63,7 @@ class Part(Handler):
         if how == "slow":
             await trio.sleep(0.1)
         if how == "aside":
-            await self.context.between_slices()
+            await self.context.on_slice_end()
 
 
 class Slow(Part):
@@ -81,7 +81,7 @@ class Aside(Part):
         for _ in range(5):
             self.ledger.leave()
             try:
-                await self.context.between_slices()
+                await self.context.on_slice_end()
             finally:
                 self.ledger.enter(self.node, is_ending=True)
             self.ledger.check_at_work(self.node)
@@ -139,7 +139,7 @@ class Holder(Part):
         super().__init__(context, ledger)
         self._held: list[tuple[float, bytes, int]] = []
         self._count = self.config.get("count", 1_000_000)
-        self.holds_in_flight = "count" not in self.config
+        self.counts_as_in_flight = "count" not in self.config
 
     async def _outcome(self, message: Message) -> Outcome:
         self.ledger.begin(self.node, message)
@@ -155,10 +155,10 @@ class Holder(Part):
         return Outcome(emissions, lanes=[lane for _, _, lane in taken] if emissions else ())
 
     def due(self) -> float | None:
-        return self._held[0][0] if self._held and (self.holds_in_flight or self.config["seconds"]) else None
+        return self._held[0][0] if self._held and (self.counts_as_in_flight or self.config["seconds"]) else None
 
     def is_full(self) -> bool:
-        return self.holds_in_flight and len(self._held) >= 20
+        return self.counts_as_in_flight and len(self._held) >= 20
 
     def release(self, now: float) -> Outcome:
         self.ledger.check_not_resting(self.node, "release")

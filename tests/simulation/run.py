@@ -256,7 +256,7 @@ class Run:
     def _check_memory(self, state: ExecutionState) -> None:
         """What has been let go is charged no more; and all that is charged is somebody's."""
         account = self._account
-        leased = sum(inbox.leased_bytes for inbox in self._execution.circuit.inboxes)
+        leased = sum(inbox.leased_bytes for inbox in self._execution.shared.inboxes)
         if account.held("inboxes") != leased:
             self._ledger.violate(f"{account.held('inboxes')} bytes are charged for inboxes that lease {leased}")
         self._execution.empty()
@@ -274,7 +274,7 @@ class Run:
             return (f"unknown node {node_id}",)
         if any(node.index in chain[1:] for chain in self._execution.graph.chains):
             return ()  # what a chain gives back to it when it ends is on no bound
-        inbox = self._execution._circuit.inboxes[node.index].statistics()
+        inbox = self._execution._shared.inboxes[node.index].statistics()
         if inbox.waiting_messages > node.capacity:
             return (f"{inbox.waiting_messages} messages wait before {node_id}, which may hold {node.capacity}",)
         if inbox.waiting_bytes > self._plan.limits.inbox_bytes and inbox.waiting_messages > 1:

@@ -9,11 +9,11 @@ import wasmtime
 from wasm_host.guest import json_check
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.guest import Guest
-from wasm_host.guest.memory import GuestMemory, Undertaker
-from wasm_host.guest.metering import GuestUse, Machine
+from wasm_host.guest.memory import GuestMemory, GuestReclaimer
+from wasm_host.guest.metering import GuestCounters, GuestRuntime
 from wasm_host.guest.output import JsonChecker
-from wasm_host.guest.slices import Ticker, Turns
-from wasm_host.guest.usage import Census
+from wasm_host.guest.slices import SliceQueue, Ticker
+from wasm_host.guest.usage import GuestUsage
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Mode, Program
@@ -64,7 +64,7 @@ async def value_of(expression: str, value: bytes = b"null", **options: Any) -> b
 
 
 @contextmanager
-def a_machine() -> Iterator[Machine]:
+def a_machine() -> Iterator[GuestRuntime]:
     """The parts that guests share, without a sandbox host around them."""
     engine = capi.new_engine()
     ticker = Ticker(engine)
@@ -72,8 +72,10 @@ def a_machine() -> Iterator[Machine]:
     try:
         memory = GuestMemory(2**30, 2**30)
         checker = JsonChecker(engine, capi.Module(engine, json_check.MODULE_TEXT))
-        undertaker = Undertaker(memory)
-        yield Machine(engine, wasmtime.Linker(engine), ticker, Turns(), Census(10), memory, undertaker, checker)
+        reclaimer = GuestReclaimer(memory)
+        yield GuestRuntime(
+            engine, wasmtime.Linker(engine), ticker, SliceQueue(), GuestUsage(10), memory, reclaimer, checker
+        )
     finally:
         ticker.stop()
 
@@ -109,7 +111,7 @@ async def a_guest(limits: GuestLimits = QUICK, **parts: str) -> AsyncIterator[Gu
     """An opened guest made of WebAssembly text."""
     with a_machine() as machine:
         module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm(module_text(**parts))))
-        guest = Guest(machine, limits, GuestUse(), output_count=2)
+        guest = Guest(machine, limits, GuestCounters(), output_count=2)
         try:
             await guest.open(module, [b"{}"])
             yield guest

@@ -34,7 +34,7 @@ from wasm_host.wasmtime_c import core as capi
 from workers.errors import PoolBusyError, TaskCrashError, TaskDeadlineError, TaskMemoryError, WorkerError
 from workers.pool import Pool, PoolStatistics
 
-__all__ = ["Foundry", "WasmProgram"]
+__all__ = ["ModuleCompiler", "WasmProgram"]
 
 _KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
 """Compiled modules on disk. A Python component takes 36 MB, most others less than 6 MB."""
@@ -49,7 +49,7 @@ class WasmProgram(NamedTuple):
     name: str
 
 
-class Foundry:
+class ModuleCompiler:
     """Compiles for one engine.
 
     Args:

@@ -1,6 +1,6 @@
 """Is this a WebAssembly module that may run here? Says what it is, or what is wrong with it. Pure.
 
-This is the part that looks; compiling and instantiating come after it (foundry.py), and the limits that are
+This is the part that looks; compiling and instantiating come after it (compiler.py), and the limits that are
 looked at here are enforced there once more. It reads a stranger's bytes, so it runs where it can be ended: in
 the compiler's process.
 """
@@ -16,7 +16,7 @@ from wasm_host.component_model.binary import COMPONENT_PREAMBLE, MODULE_PREAMBLE
 from wasm_host.component_model.contents import survey_component
 from wasm_host.component_model.core_module import GUEST_FUNCTIONS, PAGE_BYTES, CoreModule, survey_module
 from wasm_host.component_model.imports import read_prelude
-from wasm_host.component_model.wrapper import HANDLER, Enclosed, enclose
+from wasm_host.component_model.wrapper import HANDLER, WrappedComponent, enclose
 from wasm_host.errors import ModuleError
 from wasm_host.limits import GuestLimits
 
@@ -57,7 +57,7 @@ def validate_module(content: bytes, limits: GuestLimits) -> Kind:
     return kind
 
 
-def enclosed(content: bytes) -> Enclosed:
+def enclosed(content: bytes) -> WrappedComponent:
     """The component within one that gives it all that it imports. Raises ModuleError."""
     try:
         return enclose(content, read_prelude(content))

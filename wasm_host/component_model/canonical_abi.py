@@ -18,7 +18,7 @@ from wasm_host.errors import GuestError, ProtocolViolation
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.limits import GuestLimits
 
-__all__ = ["BASE", "PIECE_BYTES", "Answer", "encode_messages", "encode_place", "whole_length"]
+__all__ = ["BASE", "PIECE_BYTES", "AnswerReader", "encode_messages", "encode_place", "whole_length"]
 
 BASE: Final = 4096
 """Where the translator's memory begins to be handed out."""
@@ -127,7 +127,7 @@ def whole_length(first_piece: bytes) -> int:
     return int(_WHOLE.unpack_from(first_piece, _WHOLE_OFFSET)[0])
 
 
-class Answer:
+class AnswerReader:
     """Reads an answer into `effects`, with pauses: it may be long, and others want to run.
 
     Args:

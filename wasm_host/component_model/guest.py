@@ -23,15 +23,15 @@ from wasm_host.errors import (
     StackLimitExceeded,
 )
 from wasm_host.guest.abi import OPEN_INITIALIZE_FAILED, Effects
-from wasm_host.guest.guest import Guest, Opened, Report
+from wasm_host.guest.guest import BatchResult, Guest, OpenResult
 from wasm_host.guest.identity import Identity
 from wasm_host.guest.memory import resident_bytes
-from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import component as capi_component
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["ComponentGuest", "EnclosedComponent", "Place"]
+__all__ = ["ComponentContext", "ComponentGuest", "EnclosedComponent"]
 
 _TRANSLATOR_BYTES: Final = 24 * 1024 * 1024
 """As in translator.wat: the input and output of one call."""
@@ -50,7 +50,7 @@ class EnclosedComponent(NamedTuple):
     is_told: bool
 
 
-class Place(NamedTuple):
+class ComponentContext(NamedTuple):
     """Where a component finds itself, except for its state."""
 
     identity: Identity
@@ -65,14 +65,14 @@ class ComponentGuest(Guest):
 
     def __init__(
         self,
-        machine: Machine,
+        machine: GuestRuntime,
         limits: GuestLimits,
-        use: GuestUse,
-        place: Place,
+        use: GuestCounters,
+        place: ComponentContext,
         enclosed: EnclosedComponent,
-        between_slices: BetweenSlices | None = None,
+        on_slice_end: OnSliceEnd | None = None,
     ) -> None:
-        super().__init__(machine, limits, use, len(place.outputs), between_slices)
+        super().__init__(machine, limits, use, len(place.outputs), on_slice_end)
         self._watched_slices = _WATCHED_SLICES
         self._enclosed = enclosed
         self._place = place
@@ -122,7 +122,7 @@ class ComponentGuest(Guest):
         found = {name: store.function(component, instance, name) for name in (*TRANSLATED, "tell")}
         self._functions = {name: function for name, function in found.items() if function is not None}
 
-    async def begin(self, state: dict[str, bytes], *, restored: bool, now_ms: float) -> Opened:
+    async def begin(self, state: dict[str, bytes], *, restored: bool, now_ms: float) -> OpenResult:
         """Runs the component's `open`. Raises GuestFault; discard it then."""
         place = self._place
         await self._tell(now_ms)
@@ -137,18 +137,18 @@ class ComponentGuest(Guest):
             now_ms=now_ms,
         )
         effects = await self._one("open", data)
-        return Opened(OPEN_INITIALIZE_FAILED if effects.error else 0, effects)
+        return OpenResult(OPEN_INITIALIZE_FAILED if effects.error else 0, effects)
 
-    async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> Report:
-        """Runs a batch. Never raises for what the component did: see `Report`."""
+    async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> BatchResult:
+        """Runs a batch. Never raises for what the component did: see `BatchResult`."""
         try:
             await self._tell(now_ms)
             answer = await self._answer("process", image.encode_messages(batch, self._input_names, now_ms))
             for _ in answer.read(len(batch)):
                 await trio.lowlevel.checkpoint()
-            return Report(answer.effects, [], None)
+            return BatchResult(answer.effects, [], None)
         except GuestFault as fault:
-            return Report([], [], fault, is_culprit_unknown=len(batch) > 1)
+            return BatchResult([], [], fault, is_culprit_unknown=len(batch) > 1)
 
     async def close(self) -> Effects:
         """Runs the component's `close`, within `close_ms`. Raises GuestFault; discard it in any case."""
@@ -168,7 +168,7 @@ class ComponentGuest(Guest):
                 self._component_store.start_numbers(self._functions["tell"], max(0, int(now_ms)), seed)
             )
 
-    async def _answer(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> image.Answer:
+    async def _answer(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> image.AnswerReader:
         sent = data
         try:
             if data is not None and len(data) > image.PIECE_BYTES:
@@ -182,7 +182,7 @@ class ComponentGuest(Guest):
         except GuestTrapped as trap:
             raise self._named(trap) from None
         self.output_bytes = sum(map(len, pieces))
-        return image.Answer(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
+        return image.AnswerReader(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
 
     async def _put(self, data: bytes) -> bytes:
         """Sends all pieces of an input but the last one, which it answers."""

@@ -20,7 +20,7 @@ from wasm_host.component_model.binary import COMPONENT_PREAMBLE, name, section, 
 from wasm_host.component_model.imports import Import, Prelude
 from wasm_host.component_model.shim import Argument
 
-__all__ = ["HANDLER", "TRANSLATED", "Enclosed", "enclose"]
+__all__ = ["HANDLER", "TRANSLATED", "WrappedComponent", "enclose"]
 
 HANDLER: Final = "symbia:component/handler@1.0.0"
 
@@ -35,14 +35,14 @@ _SORT_FUNCTION, _SORT_TYPE, _SORT_INSTANCE = b"\1", b"\3", b"\5"
 _U64: Final = 0x77
 
 
-class Enclosed(NamedTuple):
+class WrappedComponent(NamedTuple):
     """A component that imports nothing, and whether it wants to be told the time (export `tell`)."""
 
     content: bytes
     is_told: bool
 
 
-def enclose(component: bytes, prelude: Prelude) -> Enclosed:
+def enclose(component: bytes, prelude: Prelude) -> WrappedComponent:
     """The enclosing component.
 
     Args:
@@ -66,7 +66,7 @@ def enclose(component: bytes, prelude: Prelude) -> Enclosed:
             _EXPORT, [_EXTERN + name(each) + _SORT_FUNCTION + unsigned(at) + b"\0" for each, at in exports]
         )
     )
-    return Enclosed(b"".join(parts), is_told)
+    return WrappedComponent(b"".join(parts), is_told)
 
 
 def _section_of(kind: int, items: list[bytes]) -> bytes:

@@ -28,8 +28,8 @@ __all__ = [
     "STATE",
     "STATUS",
     "Effects",
+    "GuestOutput",
     "LogLine",
-    "Output",
     "OutputReader",
     "Record",
     "encode_batch",
@@ -111,7 +111,7 @@ class Effects:
         return f"Effects(emissions={self.emissions!r}, logs={self.logs!r}, error={self.error!r})"
 
 
-class Output(msgspec.Struct):
+class GuestOutput(msgspec.Struct):
     """A call's output: the closed messages, the logs of the one under way, and what was wrong."""
 
     closed: list[Effects]
@@ -154,7 +154,7 @@ _log_record = msgspec.json.Decoder(_LogRecord).decode
 _guest_error = msgspec.json.Decoder(GuestError).decode
 
 
-def parse_output(data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> Output:
+def parse_output(data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> GuestOutput:
     """Reads a call's record stream in one go; the arguments are those of `OutputReader`."""
     reader = OutputReader(data, inputs, output_count, limits)
     reader.read()
@@ -237,9 +237,9 @@ class OutputReader:
         """Says that something is wrong with the next record."""
         self._violation = violation
 
-    def output(self) -> Output:
+    def output(self) -> GuestOutput:
         """What was read."""
-        return Output(self._closed, self._logs, self._violation)
+        return GuestOutput(self._closed, self._logs, self._violation)
 
     def _read(self, until: int) -> None:
         """Every message passes here: emissions are read in line, the rest elsewhere."""

@@ -24,7 +24,7 @@ __all__ = [
     "ChainReader",
     "Message",
     "Passage",
-    "Place",
+    "ProgramPorts",
     "Share",
     "Step",
     "block_bytes",
@@ -58,7 +58,7 @@ _HEAD = struct.Struct("<IdIII")
 _BLOCKS = [struct.Struct(f"<{5 + 3 * count}I") for count in range(MOST_PROGRAMS + 1)]
 
 
-class Place(NamedTuple):
+class ProgramPorts(NamedTuple):
     """What is known of a program: its output ports, the one that leads to the next program, its limits, its entry.
 
     `entry` is the input port at which it is handed what the program before it passes on.
@@ -151,7 +151,7 @@ def block_bytes(programs: int) -> int:
     return _BLOCKS[programs].size
 
 
-def read_plain(data: bytes, places: Sequence[Place], *, traced: bool) -> tuple[list[Step], int]:
+def read_plain(data: bytes, places: Sequence[ProgramPorts], *, traced: bool) -> tuple[list[Step], int]:
     """The invocations at the head of a stream that did nothing but emit one value, and where they end.
 
     Under load, and beside a watcher, that is nearly all of most streams; `ChainReader` reads the rest. A value is
@@ -203,7 +203,7 @@ class ChainReader(OutputReader):
     def __init__(
         self,
         data: bytes,
-        places: Sequence[Place],
+        places: Sequence[ProgramPorts],
         begun: tuple[list[Step], int] = NOTHING_READ,
         *,
         traced: bool,
@@ -307,7 +307,7 @@ class ChainReader(OutputReader):
 
 
 def judge(
-    passage: Passage, closed: int, batch: Sequence[Message], places: Sequence[Place], *, traced: bool
+    passage: Passage, closed: int, batch: Sequence[Message], places: Sequence[ProgramPorts], *, traced: bool
 ) -> None:
     """Raises ProtocolViolation where what was told, what was counted and the batch do not agree."""
     count = passage.begun
@@ -336,7 +336,7 @@ def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> No
         raise ProtocolViolation("the guest's counts of invocations and of values contradict each other")
 
 
-def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[Place]) -> None:
+def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[ProgramPorts]) -> None:
     """Whatever comes back as a message, or as an error's cause, came in at an input where something can."""
     first = min([program for program, _, _ in begun])
     for program, port, _ in passage.pending:
@@ -349,7 +349,7 @@ def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[P
             raise ProtocolViolation(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
 
 
-def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[Place]) -> None:
+def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[ProgramPorts]) -> None:
     """Every invocation that was told had a message: one that was passed on before, or the next of the batch."""
     waiting = [0] * (len(places) + 1)
     at = 0

@@ -10,9 +10,9 @@ import msgspec
 from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import Effects
-from wasm_host.guest.chain_abi import ChainReader, Message, Passage, Place
-from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, Opened
-from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.guest.chain_abi import ChainReader, Message, Passage, ProgramPorts
+from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult
+from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import core as capi
@@ -36,24 +36,24 @@ class ChainGuest(Guest):
         machine: the host's.
         places: of the programs.
         use: counters.
-        between_slices: awaited between the slices of a long call.
+        on_slice_end: awaited between the slices of a long call.
     """
 
     def __init__(
         self,
-        machine: Machine,
-        places: Sequence[Place],
-        use: GuestUse,
-        between_slices: BetweenSlices | None,
+        machine: GuestRuntime,
+        places: Sequence[ProgramPorts],
+        use: GuestCounters,
+        on_slice_end: OnSliceEnd | None,
     ) -> None:
         self._places = places
         self._shared_limits = _shared([place.limits for place in places])
         self._patience_ms = min(PATIENCE_MS, *[place.limits.cpu_ms for place in places])
         self._is_ready = False
-        super().__init__(machine, self._shared_limits, use, 0, between_slices, len(places), is_ours=True)
+        super().__init__(machine, self._shared_limits, use, 0, on_slice_end, len(places), is_ours=True)
         self._block_bytes = chain_abi.block_bytes(len(places))
 
-    async def open_program(self, index: int, module: capi.Module, document: bytes) -> Opened:
+    async def open_program(self, index: int, module: capi.Module, document: bytes) -> OpenResult:
         """Opens the next program. Raises as `Guest.open` does."""
         self._hold_to(index)
         if self._is_ready:

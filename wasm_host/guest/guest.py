@@ -14,12 +14,12 @@ import trio
 from wasm_host.errors import GuestFault, GuestTrapped, ModuleError, OutputLimitExceeded, ProtocolViolation
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
-from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine, MeteredStore
+from wasm_host.guest.metering import GuestCounters, GuestRuntime, MeteredStore, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["Guest", "Opened", "Report"]
+__all__ = ["BatchResult", "Guest", "OpenResult"]
 
 _FIRST_INPUT_BYTES: Final = 16 * 1024
 KEPT_INPUT_BYTES: Final = 1024 * 1024
@@ -33,14 +33,14 @@ _BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
 
 
-class Opened(NamedTuple):
+class OpenResult(NamedTuple):
     """How opening ended: 0, abi.OPEN_PROGRAM_REFUSED or abi.OPEN_INITIALIZE_FAILED, and with what effects."""
 
     code: int
     effects: Effects
 
 
-class Report(NamedTuple):
+class BatchResult(NamedTuple):
     """How a batch went: effects of the messages closed, then what ended the guest, if something did.
 
     A fault is the doing of the first message that is not closed; or of any of them, where the culprit is unknown.
@@ -57,16 +57,16 @@ class Guest(MeteredStore):
 
     def __init__(
         self,
-        machine: Machine,
+        machine: GuestRuntime,
         limits: GuestLimits,
-        use: GuestUse,
+        use: GuestCounters,
         output_count: int,
-        between_slices: BetweenSlices | None = None,
+        on_slice_end: OnSliceEnd | None = None,
         instances: int = 1,
         *,
         is_ours: bool = False,
     ) -> None:
-        super().__init__(machine, limits, use, between_slices, instances, is_ours=is_ours)
+        super().__init__(machine, limits, use, on_slice_end, instances, is_ours=is_ours)
         self._output_count = output_count
         self.output_bytes = 0
         """What the last call has written."""
@@ -89,7 +89,7 @@ class Guest(MeteredStore):
         """Instantiates the module and asks which ABI it speaks; its program does not begin. Raises as `open`."""
         await self._instantiate(module)
 
-    async def open(self, module: capi.Module, document: Sequence[bytes]) -> Opened:
+    async def open(self, module: capi.Module, document: Sequence[bytes]) -> OpenResult:
         """Instantiates the module and opens the program.
 
         Args:
@@ -106,7 +106,7 @@ class Guest(MeteredStore):
             raise self._explained(fault) from None
         return await self._begin(document)
 
-    async def _begin(self, document: Sequence[bytes]) -> Opened:
+    async def _begin(self, document: Sequence[bytes]) -> OpenResult:
         """Opens a program in the instance."""
         length = sum(map(len, document))
         try:
@@ -123,10 +123,10 @@ class Guest(MeteredStore):
         effects = output.closed[0]
         if (code == 0) != (effects.error is None):
             raise ProtocolViolation("symbia_open's answer and its error record contradict each other")
-        return Opened(code, effects)
+        return OpenResult(code, effects)
 
-    async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> Report:
-        """Runs a batch. Never raises for what the guest did: see `Report`."""
+    async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> BatchResult:
+        """Runs a batch. Never raises for what the guest did: see `BatchResult`."""
         values = [value for _, value in batch]
         fault: GuestFault | None = None
         try:
@@ -147,17 +147,17 @@ class Guest(MeteredStore):
             fault = problem
         return await self._report(values, fault)
 
-    async def _report(self, values: list[bytes], fault: GuestFault | None) -> Report:
+    async def _report(self, values: list[bytes], fault: GuestFault | None) -> BatchResult:
         try:
             if fault:
                 fault = self._explained(fault)
             output = await self._output(values)
         except GuestFault as problem:
-            return Report([], [], fault or problem)
+            return BatchResult([], [], fault or problem)
         fault = fault or output.violation
         if fault is None and not output.closed:
             fault = ProtocolViolation("the guest returned without closing a message")
-        return Report(output.closed, output.unfinished_logs, fault)
+        return BatchResult(output.closed, output.unfinished_logs, fault)
 
     async def close(self) -> Effects:
         """Runs cleanup, within `close_ms`. Raises GuestFault; discard the guest in any case."""
@@ -228,7 +228,7 @@ class Guest(MeteredStore):
         if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
             raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
 
-    async def _output(self, values: list[bytes]) -> abi.Output:
+    async def _output(self, values: list[bytes]) -> abi.GuestOutput:
         address, length, closed, _ = self._status()
         if length > self._output_bytes_at_most:
             raise OutputLimitExceeded(

@@ -18,7 +18,7 @@ import trio
 
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["FREE_BYTES", "GuestMemory", "Undertaker", "resident_bytes"]
+__all__ = ["FREE_BYTES", "GuestMemory", "GuestReclaimer", "resident_bytes"]
 
 FREE_BYTES: Final = 2 * 1024 * 1024
 """Of each guest, and not counted: an idle one of JavaScript has 1.7 MB, of which 0.3 MB are resident. How many
@@ -74,7 +74,7 @@ class GuestMemory:
         return self._by_owner.get(owner, 0)
 
 
-class Undertaker:
+class GuestReclaimer:
     """Frees large guests piece by piece: giving 256 MB back to the kernel takes it 40 ms and more."""
 
     def __init__(self, memory: GuestMemory) -> None:

@@ -25,16 +25,16 @@ from wasm_host.errors import (
     WallTimeExceeded,
 )
 from wasm_host.guest import abi
-from wasm_host.guest.memory import FREE_BYTES, GuestMemory, Undertaker, resident_bytes
+from wasm_host.guest.memory import FREE_BYTES, GuestMemory, GuestReclaimer, resident_bytes
 from wasm_host.guest.output import JsonChecker
-from wasm_host.guest.slices import SHORT_CALLS, Ticker, Turns
-from wasm_host.guest.usage import Census
+from wasm_host.guest.slices import SHORT_CALLS, SliceQueue, Ticker
+from wasm_host.guest.usage import GuestUsage
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["BetweenSlices", "GuestUse", "Machine", "MeteredStore"]
+__all__ = ["GuestCounters", "GuestRuntime", "MeteredStore", "OnSliceEnd"]
 
-BetweenSlices = Callable[[], Awaitable[None]]
+OnSliceEnd = Callable[[], Awaitable[None]]
 
 _SLICE_COSTS_AT_LEAST_MS: Final = 0.5
 """However little of it a guest got: a budget must come to an end on the busiest machine."""
@@ -50,20 +50,20 @@ _DEEP_STACK_BYTES: Final = 512 * 1024
 """A call with more stack than that is not merely what happens to run when there is no memory left."""
 
 
-class Machine(NamedTuple):
+class GuestRuntime(NamedTuple):
     """What all guests of a host share: the engine's parts, not a single byte of any guest."""
 
     engine: capi.Engine
     linker: wasmtime.Linker
     ticker: Ticker
-    turns: Turns
-    census: Census
+    turns: SliceQueue
+    usage: GuestUsage
     memory: GuestMemory
-    undertaker: Undertaker
+    reclaimer: GuestReclaimer
     checker: JsonChecker
 
 
-class GuestUse:
+class GuestCounters:
     """Counters of one sandbox, over all the guests that it had.
 
     Args:
@@ -93,17 +93,17 @@ class MeteredStore:
         machine: the host's
         limits: what it may use
         use: counters
-        between_slices: awaited between the slices of a long call
+        on_slice_end: awaited between the slices of a long call
         instances: as how many instances it counts
         is_ours: its module is our own, so that what it does before it opens a program is known to be short
     """
 
     def __init__(
         self,
-        machine: Machine,
+        machine: GuestRuntime,
         limits: GuestLimits,
-        use: GuestUse,
-        between_slices: BetweenSlices | None,
+        use: GuestCounters,
+        on_slice_end: OnSliceEnd | None,
         instances: int = 1,
         *,
         is_ours: bool = False,
@@ -111,7 +111,7 @@ class MeteredStore:
         self._machine = machine
         self._limits = limits
         self._use = use
-        self._between_slices = between_slices
+        self._between_slices = on_slice_end
         self._is_ours = is_ours
         self._instance: capi.Instance
         self._status_at = 0
@@ -121,11 +121,11 @@ class MeteredStore:
         self._touched_bytes = 0  # by the call under way, of any memory; looked at where that may be much
         self._most_memory_bytes = self._memory_limit_bytes = limits.memory_bytes
         self._store: capi.Store | None = None
-        machine.census.admit(use, instances)
+        machine.usage.admit(use, instances)
         try:
             self._store = self._new_store()
         except BaseException:
-            machine.census.dismiss(use)
+            machine.usage.dismiss(use)
             raise
 
     @property
@@ -143,8 +143,8 @@ class MeteredStore:
         """Frees everything at once, without cleanup. Idempotent."""
         if self._store is not None:
             store, self._store = self._store, None
-            self._machine.census.dismiss(self._use)
-            self._machine.undertaker.take(store, self._use.owner, self._counted_bytes)
+            self._machine.usage.dismiss(self._use)
+            self._machine.reclaimer.take(store, self._use.owner, self._counted_bytes)
 
     def _turn(self) -> AbstractAsyncContextManager[None]:
         """The next turn of this guest, for what is done for it."""

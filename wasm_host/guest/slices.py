@@ -16,7 +16,7 @@ import trio
 from wasm_host.guest.fair_lock import FairLock
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["SHORT_CALLS", "TICK_SECONDS", "Ticker", "Turns"]
+__all__ = ["SHORT_CALLS", "TICK_SECONDS", "SliceQueue", "Ticker"]
 
 TICK_SECONDS: Final = 0.001
 """The length of a slice. Long enough to amortise a switch (15 µs), short enough that 40 guests stay fair."""
@@ -119,7 +119,7 @@ class _Turn:
         self._lock.release()
 
 
-class Turns:
+class SliceQueue:
     """Guests that outlive their first slice take every further slice in turn: owner by owner, and among the guests
     of one owner first come, first served.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from wasm_host.errors import TooManyInstances
 
-__all__ = ["Census", "HostStatistics", "Use"]
+__all__ = ["GuestUsage", "HostStatistics", "Use"]
 
 
 class Use(Protocol):
@@ -33,7 +33,7 @@ class HostStatistics(NamedTuple):
     """Time spent running guest code."""
 
 
-class Census:
+class GuestUsage:
     """Counts guests, and refuses one too many. Shared by all guests of a host, on one event loop.
 
     Calls are counted where they are made, in the sandbox's own counters; here they are only added up, when a

@@ -18,9 +18,9 @@ import trio
 from wasm_host.errors import GuestFault, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects
-from wasm_host.guest.chain_abi import Message, Passage, Place
+from wasm_host.guest.chain_abi import Message, Passage, ProgramPorts
 from wasm_host.guest.chain_guest import ChainGuest
-from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.sandbox.javascript import Link
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
@@ -37,26 +37,26 @@ class Chain:
         sandboxes: of the programs, in order; not opened yet, and opened, used and closed through the chain only
             as long as it holds.
         links: each program's place.
-        between_slices: as a sandbox has it.
+        on_slice_end: as a sandbox has it.
         now_ms: the guests' clock.
     """
 
     def __init__(
         self,
-        machine: Machine,
+        machine: GuestRuntime,
         module: capi.Module,
         sandboxes: Sequence[Sandbox],
         links: Sequence[Link],
-        between_slices: BetweenSlices | None,
+        on_slice_end: OnSliceEnd | None,
         now_ms: Callable[[], float],
     ) -> None:
         self._machine = machine
         self._module = module
         self._sandboxes = sandboxes
         self._links = links
-        self._between_slices = between_slices
+        self._between_slices = on_slice_end
         self._now_ms = now_ms
-        self._use = GuestUse(sandboxes[0].owner)
+        self._use = GuestCounters(sandboxes[0].owner)
         self._guest: ChainGuest | None = None
         self._entered: set[int] = set()
         self._is_dissolved = False
@@ -89,7 +89,7 @@ class Chain:
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
         if self._guest is None:
             places = [
-                Place(sandbox.output_count, link.link, sandbox.limits, link.entry)
+                ProgramPorts(sandbox.output_count, link.link, sandbox.limits, link.entry)
                 for sandbox, link in zip(self._sandboxes, self._links, strict=True)
             ]
             self._guest = ChainGuest(self._machine, places, self._use, self._between_slices)
@@ -182,6 +182,6 @@ class Chain:
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.discard()
-            self._machine.census.restarts += 1
+            self._machine.usage.restarts += 1
             for sandbox in self._sandboxes:
                 sandbox.note_loss()

@@ -15,9 +15,9 @@ import trio.lowlevel
 from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
-from wasm_host.guest.guest import Guest, Opened
+from wasm_host.guest.guest import Guest, OpenResult
 from wasm_host.guest.identity import Identity
-from wasm_host.guest.metering import BetweenSlices, GuestUse, Machine
+from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import javascript
 from wasm_host.sandbox.javascript import Link, Program
@@ -61,7 +61,7 @@ class Sandbox:
 
     def __init__(
         self,
-        machine: Machine,
+        machine: GuestRuntime,
         module: capi.Module,
         program: Program,
         *,
@@ -71,7 +71,7 @@ class Sandbox:
         outputs: tuple[str, ...],
         limits: GuestLimits,
         seed: int,
-        between_slices: BetweenSlices | None,
+        on_slice_end: OnSliceEnd | None,
         now_ms: Callable[[], float],
         owner: str = "",
     ) -> None:
@@ -84,7 +84,7 @@ class Sandbox:
         self._outputs = outputs
         self._limits = limits
         self._seed = seed
-        self._between_slices = between_slices
+        self._between_slices = on_slice_end
         self._now_ms: Callable[[], float] = lambda: float(
             int(now_ms())
         )  # guests have no clock finer than a millisecond
@@ -93,7 +93,7 @@ class Sandbox:
         self._was_open = False
         self._closed = False
         self._restarts = 0
-        self._use = GuestUse(owner)
+        self._use = GuestCounters(owner)
 
     @property
     def state_bytes(self) -> int:
@@ -147,7 +147,7 @@ class Sandbox:
         self._refuse_closed()
         return b"".join(self._document(restored=False, check=False, link=link))
 
-    async def accept(self, opened: Opened) -> Effects:
+    async def accept(self, opened: OpenResult) -> Effects:
         """Takes over how its program began in the guest of a chain; raises as `open` does."""
         effects = self._accepted(opened)
         await self._keep(effects)
@@ -308,7 +308,7 @@ class Sandbox:
             if not document or len(piece) > _PIECE_BYTES:
                 await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
             document.append(piece)
-        await self._machine.undertaker.settled()  # what its predecessor had is free again
+        await self._machine.reclaimer.settled()  # what its predecessor had is free again
         guest = Guest(
             self._machine,
             self._limits,
@@ -326,7 +326,7 @@ class Sandbox:
             effects.emissions = []
         return guest, effects
 
-    def _accepted(self, opened: Opened) -> Effects:
+    def _accepted(self, opened: OpenResult) -> Effects:
         error = opened.effects.error
         if error is None:
             return opened.effects
@@ -357,7 +357,7 @@ class Sandbox:
         guest, self._guest = self._guest, None
         if guest is not None:
             self._restarts += 1
-            self._machine.census.restarts += 1
+            self._machine.usage.restarts += 1
             guest.discard()
 
     def _refuse_closed(self) -> None:

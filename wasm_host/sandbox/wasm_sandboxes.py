@@ -11,10 +11,10 @@ from typing import Any
 import trio
 
 from wasm_host.compile.compiler import WasmProgram
-from wasm_host.component_model.guest import ComponentGuest, EnclosedComponent, Place
+from wasm_host.component_model.guest import ComponentContext, ComponentGuest, EnclosedComponent
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.guest import Guest
-from wasm_host.guest.metering import Machine
+from wasm_host.guest.metering import GuestRuntime
 from wasm_host.sandbox.javascript import Program
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
@@ -22,7 +22,7 @@ from wasm_host.wasmtime_c import core as capi
 __all__ = ["ComponentSandbox", "ModuleSandbox", "wasm_sandbox"]
 
 
-def wasm_sandbox(machine: Machine, program: WasmProgram, **options: Any) -> Sandbox:
+def wasm_sandbox(machine: GuestRuntime, program: WasmProgram, **options: Any) -> Sandbox:
     """A sandbox for the program; the options are those of `Sandbox`."""
     if isinstance(program.code, EnclosedComponent):
         return ComponentSandbox(machine, program.code, program.name, **options)
@@ -34,7 +34,7 @@ class ModuleSandbox(Sandbox):
 
     _is_module_ours = False
 
-    def __init__(self, machine: Machine, module: capi.Module, name: str, **options: Any) -> None:
+    def __init__(self, machine: GuestRuntime, module: capi.Module, name: str, **options: Any) -> None:
         super().__init__(machine, module, Program("handler", "", filename=name), **options)
 
     async def check(self) -> None:
@@ -50,7 +50,7 @@ class ModuleSandbox(Sandbox):
 class ComponentSandbox(Sandbox):
     """Runs a component."""
 
-    def __init__(self, machine: Machine, enclosed: EnclosedComponent, name: str, **options: Any) -> None:
+    def __init__(self, machine: GuestRuntime, enclosed: EnclosedComponent, name: str, **options: Any) -> None:
         # The module is the base class's own concern, and this class never asks it to open one.
         super().__init__(machine, None, Program("handler", "", filename=name), **options)  # type: ignore[arg-type]
         self._enclosed = enclosed
@@ -67,7 +67,7 @@ class ComponentSandbox(Sandbox):
     def _new_guest(self) -> ComponentGuest:
         # The number of restarts, as in the base class: a replacement draws other random numbers.
         seed = self._seed + self._restarts
-        place = Place(self._identity, self._config, self._inputs, self._outputs, seed)
+        place = ComponentContext(self._identity, self._config, self._inputs, self._outputs, seed)
         return ComponentGuest(self._machine, self._limits, self._use, place, self._enclosed, self._between_slices)
 
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
-from wasm_host.guest.slices import Turns
+from wasm_host.guest.slices import SliceQueue
 
 __all__ = ["Steps", "at_once", "in_turns"]
 
@@ -27,7 +27,7 @@ def at_once(steps: Steps[T]) -> T:
             return result
 
 
-async def in_turns(steps: Steps[T], turns: Turns) -> T:
+async def in_turns(steps: Steps[T], turns: SliceQueue) -> T:
     """The result; each step is taken in turn with all guests that run for long."""
     while True:
         async with turns.of(""):

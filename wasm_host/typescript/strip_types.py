@@ -20,7 +20,7 @@ import trio
 
 from wasm_host.compile.own_modules import ModuleCache
 from wasm_host.errors import CpuLimitExceeded, HostError, MemoryLimitExceeded
-from wasm_host.guest.metering import Machine
+from wasm_host.guest.metering import GuestRuntime
 from wasm_host.wasmtime_c import core as capi
 from wasm_host.wasmtime_c.module import ModuleStore
 
@@ -45,7 +45,7 @@ class TypeScriptError(Exception):
 class Stripper:
     """Runs the transformer. One for a host; the module is loaded with the first text."""
 
-    def __init__(self, machine: Machine, modules: ModuleCache) -> None:
+    def __init__(self, machine: GuestRuntime, modules: ModuleCache) -> None:
         self._machine = machine
         self._modules = modules
         self._loading = trio.Lock()
@@ -92,7 +92,7 @@ def _read_transformer() -> bytes:
 class _Run:
     """One instance of the transformer, for one text."""
 
-    def __init__(self, machine: Machine, module: capi.Module, cpu_ms: int) -> None:
+    def __init__(self, machine: GuestRuntime, module: capi.Module, cpu_ms: int) -> None:
         self._machine = machine
         self._module = module
         self._cpu_ms = cpu_ms

@@ -15,7 +15,7 @@ import trio
 
 from wasm_host.compile.own_modules import ModuleCache
 from wasm_host.errors import GuestError, LimitExceeded, ProgramError
-from wasm_host.guest.metering import Machine
+from wasm_host.guest.metering import GuestRuntime
 from wasm_host.limits import GuestLimits
 from wasm_host.typescript.location import culprit_of
 from wasm_host.typescript.reposition import Printed, layout_steps
@@ -62,7 +62,7 @@ _ONLY_A_MODULE_BY_ITS_TYPES: Final = ("export", "{", "}", ";")
 class Translator:
     """Translates programs, each of them once. One for a host."""
 
-    def __init__(self, machine: Machine, modules: ModuleCache) -> None:
+    def __init__(self, machine: GuestRuntime, modules: ModuleCache) -> None:
         self._stripper = Stripper(machine, modules)
         self._turns = machine.turns
         self._one_at_a_time = trio.Lock()

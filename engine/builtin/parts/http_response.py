@@ -42,7 +42,7 @@ _CHARSETS = frozenset(
 )
 
 
-class AnswerError(Exception):
+class HttpResponseError(Exception):
     """A response that cannot be used.
 
     Attributes:
@@ -54,7 +54,7 @@ class AnswerError(Exception):
         self.name = name
 
 
-class Answer(msgspec.Struct, frozen=True, rename="camel"):
+class HttpResponse(msgspec.Struct, frozen=True, rename="camel"):
     """The emitted value: ``{status, statusText, headers, data, body, url}``.
 
     Attributes:
@@ -74,7 +74,7 @@ class Answer(msgspec.Struct, frozen=True, rename="camel"):
     url: str
 
 
-async def read_answer(response: httpx.Response, limit_bytes: int, account: Account | None = None) -> Answer:
+async def read_answer(response: httpx.Response, limit_bytes: int, account: Account | None = None) -> HttpResponse:
     """Read a streamed response to its end.
 
     Args:
@@ -83,7 +83,7 @@ async def read_answer(response: httpx.Response, limit_bytes: int, account: Accou
         account: charged with what is read, and closed by the caller; nothing is when absent.
 
     Raises:
-        AnswerError: the body is larger than ``limit_bytes``, there is no memory for it, or it is not what its
+        HttpResponseError: the body is larger than ``limit_bytes``, has no memory, or is not what its
             headers say.
         httpx.HTTPError: the connection failed midway.
     """
@@ -96,19 +96,19 @@ async def read_answer(response: httpx.Response, limit_bytes: int, account: Accou
             if len(body) > limit_bytes or refusal is not None:
                 scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
     if refusal is not None:
-        raise AnswerError("MemoryBoundError", str(refusal))
+        raise HttpResponseError("MemoryBoundError", str(refusal))
     if len(body) > limit_bytes:
         raise _too_large(limit_bytes)
     if response.headers.get("content-encoding"):
         refusal = _charge(account, limit_bytes)  # that much may come of it
         if refusal is not None:
-            raise AnswerError("MemoryBoundError", str(refusal))
+            raise HttpResponseError("MemoryBoundError", str(refusal))
     plain = await _inflated(bytes(body), response, limit_bytes)
     data = await _data_text(plain, response.headers.get("content-type", ""))
     if len(data) > TEXT_LIMIT_BYTES:
         text = f"it is larger than {TEXT_LIMIT_BYTES} bytes as JSON text, which the value has twice"
-        raise AnswerError("HttpResponseTooLarge", text)
-    return Answer(
+        raise HttpResponseError("HttpResponseTooLarge", text)
+    return HttpResponse(
         status=response.status_code,
         status_text=response.reason_phrase,
         headers=dict(response.headers.items()),
@@ -138,7 +138,7 @@ async def _inflated(body: bytes, response: httpx.Response, limit_bytes: int) -> 
     if not body or encoding in {"identity", ""}:
         return body
     if encoding not in {"gzip", "x-gzip"}:
-        raise AnswerError("HttpInvalidResponse", f"it is encoded as {encoding[:50]!r}, not as gzip")
+        raise HttpResponseError("HttpInvalidResponse", f"it is encoded as {encoding[:50]!r}, not as gzip")
     inflater = zlib.decompressobj(_ANY_GZIP)
     plain = bytearray()
     compressed = memoryview(body)
@@ -152,11 +152,11 @@ async def _inflated(body: bytes, response: httpx.Response, limit_bytes: int) -> 
             goes_on = not inflater.eof and (bool(compressed) or len(piece) == _SLICE_BYTES)
             await trio.lowlevel.checkpoint()
     except zlib.error as error:
-        raise AnswerError("HttpInvalidResponse", f"it says it is gzip but is not: {error}") from error
+        raise HttpResponseError("HttpInvalidResponse", f"it says it is gzip but is not: {error}") from error
     if len(plain) > limit_bytes:
         raise _too_large(limit_bytes)
     if not inflater.eof or compressed:
-        raise AnswerError("HttpInvalidResponse", "its gzip stream is cut off, or something follows it")
+        raise HttpResponseError("HttpInvalidResponse", "its gzip stream is cut off, or something follows it")
     return bytes(plain)
 
 
@@ -188,7 +188,7 @@ async def _json_text(body: bytes) -> bytes:
         await check_in_slices(body)
         return bytes(decode_raw_values(body.removeprefix(codecs.BOM_UTF8), msgspec.Raw))
     except (MalformedJsonError, UnicodeDecodeError) as error:
-        raise AnswerError("HttpInvalidResponse", f"it says it is JSON but is not: {error}") from error
+        raise HttpResponseError("HttpInvalidResponse", f"it says it is JSON but is not: {error}") from error
 
 
 def _charset(parameters: str) -> str:
@@ -204,5 +204,5 @@ def _charset(parameters: str) -> str:
     return "utf-8"
 
 
-def _too_large(limit_bytes: int) -> AnswerError:
-    return AnswerError("HttpResponseTooLarge", f"it is larger than {limit_bytes} bytes")
+def _too_large(limit_bytes: int) -> HttpResponseError:
+    return HttpResponseError("HttpResponseTooLarge", f"it is larger than {limit_bytes} bytes")

@@ -9,8 +9,8 @@ from engine.runtime import Runtime
 from proto.codec import encode
 from service.asgi.access_log import note_rule
 from service.asgi.request_tasks import WHOLE_BODY
-from service.auth.admission import Callers
-from service.auth.caller import PRESENT
+from service.auth.admission import Admission
+from service.auth.caller import CURRENT_CALLER
 from service.auth.cors import Cors
 from service.http.fast_path.headers import Headers
 from service.http.fast_path.recognise import PromptRequest, recognise
@@ -19,7 +19,7 @@ from service.http.routes.ingress import delivered
 from service.http.routes.injection import Taken, injected, take_body
 from service.ingress.delivery import IngressDelivery
 from service.memory.request_memory import note_owner
-from service.problems import answer_to
+from service.problems import error_reply
 from service.readiness import Readiness
 
 NOT_KEPT = "no-cache, no-store, must-revalidate"
@@ -29,7 +29,7 @@ _REQUEST = "symbia.prompt"
 _HEALTH = {"health": health_of, "live": liveness_of, "ready": readiness_of}
 
 
-class PromptRoutes:
+class FastPath:
     """The routes whose requests are answered at once.
 
     Args:
@@ -46,7 +46,7 @@ class PromptRoutes:
         runtime: Runtime,
         delivery: IngressDelivery,
         readiness: Readiness,
-        callers: Callers,
+        callers: Admission,
         cors: Cors,
         *,
         max_body_bytes: int,
@@ -84,7 +84,7 @@ class PromptRoutes:
         try:
             reply, status = await self._reply(scope, request, body)
         except Exception as error:  # noqa: BLE001  the table of problems knows them all
-            refusal = answer_to(error)
+            refusal = error_reply(error)
             reply, status = refusal.body, int(refusal.status)
             headers = _encoded(list(refusal.headers.items()))
         content = encode(reply)
@@ -102,7 +102,7 @@ class PromptRoutes:
         )
         note_rule(scope, request.rule)
         try:
-            note_owner(scope, PRESENT.get().owner)
+            note_owner(scope, CURRENT_CALLER.get().owner)
             if request.kind == "inject":
                 return await self._injected(request, body), 200
             if request.kind == "ingress":
@@ -110,7 +110,7 @@ class PromptRoutes:
                 return await delivered(self._delivery, door, body, request.wait_ms), 200
             return _HEALTH[request.kind](self._readiness)
         finally:
-            PRESENT.reset(admitted)  # the task is the connection's, and works for others after this one
+            CURRENT_CALLER.reset(admitted)  # the task is the connection's, and works for others after this one
 
     async def _injected(self, request: PromptRequest, body: bytes) -> msgspec.Struct:
         async def take() -> Taken:

@@ -8,7 +8,7 @@ from service.http.operation import Body, Query, Reply, operation
 from service.http.query import whole_number
 from service.http.routes.injection import MAX_WAIT_MS
 from service.ingress.delivery import Door, IngressDelivery
-from service.ingress.flow_trace import Output
+from service.ingress.flow_trace import TracedOutput
 from service.problems import IngressRefusedBody, PartlyAcceptedBody
 
 DEFAULT_WAIT_MS = 5_000
@@ -34,7 +34,7 @@ class DeliveredReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     success: bool
     execution_id: str
     delivered: int
-    outputs: dict[str, Output]
+    outputs: dict[str, TracedOutput]
     hops: int
     drained: bool
     queued: bool = False

@@ -13,10 +13,10 @@ from proto.message import Injection, Lane
 from proto.problem import Problem
 from service.asgi.streamed_body import STREAMED_TYPES
 from service.http.bodies import LISTED_MESSAGES, decoded, read_json, reply
-from service.http.message_stream import Receipt, inject_stream, read_on, refusal_of_stream
+from service.http.message_stream import StreamReceipt, inject_stream, read_on, refusal_of_stream
 from service.http.operation import Body, Query, Reply, operation
 from service.http.query import switch, whole_number
-from service.ingress.flow_trace import FlowTrace, Output, Step
+from service.ingress.flow_trace import FlowTrace, TracedOutput, TracedStep
 from service.memory.request_memory import load_of
 from service.problems import UnreadableBodyError
 
@@ -87,8 +87,8 @@ class InjectedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     port: str | None = None
     state: ExecutionState | None = None
     drained: bool | None = None
-    outputs: dict[str, Output] | None = None
-    trace: list[Step] | None = None
+    outputs: dict[str, TracedOutput] | None = None
+    trace: list[TracedStep] | None = None
     hops: int | None = None
     error: ExecutionError | None = None
 
@@ -151,7 +151,7 @@ def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
 
             return reply(await injected(runtime, execution_id, take, wait_ms))
         runtime.execution_head(execution_id)  # an unknown one is refused before anything is read
-        receipt = Receipt()
+        receipt = StreamReceipt()
 
         async def take_stream() -> Taken:
             load = load_of(request.scope)
@@ -172,7 +172,7 @@ def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
 class Taken(msgspec.Struct, frozen=True):
     """What was taken in: how much, the one message where it was alone, and whether no more comes."""
 
-    receipt: Receipt
+    receipt: StreamReceipt
     single: Injection | None
     is_final: bool
 
@@ -189,7 +189,7 @@ async def take_body(runtime: Runtime, execution_id: str, body: bytes, *, is_fina
     is_final = is_final or content.final
     taken = await runtime.inject(execution_id, messages, final=is_final)
     single = messages[0] if content.messages is msgspec.UNSET else None
-    return Taken(Receipt(taken.accepted, taken.queued), single, is_final)
+    return Taken(StreamReceipt(taken.accepted, taken.queued), single, is_final)
 
 
 async def injected(

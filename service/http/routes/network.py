@@ -10,7 +10,7 @@ from proto.problem import Problem
 from service.auth.caller import Caller
 from service.http.bodies import read_struct, reply
 from service.http.operation import Body, Reply, operation
-from service.network.delivery import Receipt
+from service.network.delivery import EventReceipt
 from service.network.dispatcher import Dispatcher
 from service.network.events import Event
 from service.problems import UnreadableBodyError
@@ -19,7 +19,7 @@ _REQUIRED = ("X-Symbia-Event-Id", "X-Symbia-Run-Id")
 _OPTIONAL = ("X-Symbia-Boundary", "X-Symbia-Source")
 
 
-class ReceivedReply(Receipt, frozen=True, rename="camel", kw_only=True):
+class ReceivedReply(EventReceipt, frozen=True, rename="camel", kw_only=True):
     """What became of an event.
 
     Attributes:

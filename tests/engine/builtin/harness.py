@@ -43,7 +43,7 @@ class Driver:
                 inputs=self.inputs,
                 outputs=self.outputs,
                 seed=0,
-                between_slices=trio.lowlevel.checkpoint,
+                on_slice_end=trio.lowlevel.checkpoint,
             )
         )
         self._sequence = 0

@@ -8,7 +8,7 @@ import pytest
 from engine.builtin.sink_metric_log import LABELS, sinks
 from engine.contracts.component import Component
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
-from engine.contracts.reports import KEPT_SERIES, KeptSink, MetricPoint, Place, SinkLine
+from engine.contracts.reports import KEPT_SERIES, KeptSink, MetricPoint, ReportOrigin, SinkLine
 from engine.runtime import open_runtime
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection
@@ -48,7 +48,7 @@ async def test_a_number_is_reported_and_its_message_passes() -> None:
         ("orders.total", 1.5, {"region": "north"}),
         ("orders.total", 2.0, {"region": "north"}),
     ]
-    assert recorder.points[0].place == Place("", "execution", "node")
+    assert recorder.points[0].place == ReportOrigin("", "execution", "node")
     assert driver.values(first, second) == [{"out": {"result": 1.5}}, {"out": {"result": "2"}}]
     assert [line.message for line in first.logs] == ["orders.total = 1.5"]
 
@@ -95,15 +95,17 @@ async def test_the_service_s_sink_hears_whose_graph_it_is() -> None:
         finished = await runtime.wait_finished(execution.id)
         logs = [(line.node_id, line.message) for line in runtime.logs(execution.id)]
     assert finished.state is ExecutionState.COMPLETED
-    assert recorder.points == [MetricPoint(Place("org-1", execution.id, "m"), "n", 7.0, {}, APOCRYPHAL)]
-    assert recorder.lines == [SinkLine(Place("org-1", execution.id, "l"), "info", '{"value": 7}', APOCRYPHAL)]
+    assert recorder.points == [MetricPoint(ReportOrigin("org-1", execution.id, "m"), "n", 7.0, {}, APOCRYPHAL)]
+    assert recorder.lines == [
+        SinkLine(ReportOrigin("org-1", execution.id, "l"), "info", '{"value": 7}', APOCRYPHAL)
+    ]
     assert logs == [("m", "n = 7"), ("l", '{"value": 7}')]
 
 
 def test_the_default_sink_counts_and_keeps_the_latest_within_bounds() -> None:
     """It keeps one value a series, and of no more series than it may."""
     sink = KeptSink()
-    place = Place("", "e", "n")
+    place = ReportOrigin("", "e", "n")
     for number in range(KEPT_SERIES + 5):
         assert sink.metric(MetricPoint(place, f"s{number}", 1.0, {}, CANONICAL))
     assert sink.metric(MetricPoint(place, "s0", 2.0, {}, CANONICAL))

@@ -10,7 +10,7 @@ from engine.compile.bindings import MAX_BINDINGS, read_bindings
 from engine.compile.compiler import compile_graph
 from engine.compile.draft import parse_graph
 from engine.cooperative.slices import at_once
-from engine.documents.problem_report import Report
+from engine.documents.problem_report import ProblemReport
 from engine.errors import InvalidGraphError
 from engine.limits import EngineLimits
 from proto.binding import Bindings, InputBinding, OutputBinding
@@ -21,7 +21,7 @@ KNOWN = components(Journal())
 LIMITS = EngineLimits()
 
 
-def _read(bindings: Any, nodes: dict[str, Any] | None = None) -> tuple[Bindings, Report]:
+def _read(bindings: Any, nodes: dict[str, Any] | None = None) -> tuple[Bindings, ProblemReport]:
     drawn = document(nodes or {"a": "forward", "b": "forward"})
     draft, report = at_once(parse_graph(drawn | {"bindings": bindings}, LIMITS))
     assert draft is not None

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from engine.components.lookup import Findings, Offer
+from engine.components.lookup import LookupResult, Offer
 from engine.errors import ComponentNotFoundError, InvalidGraphError
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
@@ -20,7 +20,7 @@ TWICE = custom("return { process: (ctx, port, value) => ctx.emit('out', value * 
 BROKEN = custom("return {", "far.broken")
 
 
-class Shelf:
+class CatalogComponents:
     """A source that offers what it has, and takes note of what it was asked."""
 
     def __init__(self, *documents: dict[str, Any]) -> None:
@@ -29,11 +29,11 @@ class Shelf:
         self.problems: tuple[Problem, ...] = ()
         self.asked: list[tuple[list[str], list[str], str]] = []
 
-    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> Findings:
+    async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> LookupResult:
         await trio.lowlevel.checkpoint()
         self.asked.append((list(used), list(missing), owner))
         offers = {name: self.offers[name] for name in missing if name in self.offers}
-        return Findings(offers, self.obstacles, self.problems)
+        return LookupResult(offers, self.obstacles, self.problems)
 
 
 async def _refusal(runtime: Runtime, graph: Any) -> list[tuple[str, str]]:
@@ -45,7 +45,7 @@ async def _refusal(runtime: Runtime, graph: Any) -> list[tuple[str, str]]:
 
 async def test_a_component_from_elsewhere_runs() -> None:
     """A graph that names one is loaded, runs it in the sandbox, and nothing was registered."""
-    shelf = Shelf(TWICE)
+    shelf = CatalogComponents(TWICE)
     async with open_runtime() as runtime:
         runtime.find_components_in(shelf)
         graph = await runtime.load_graph(document({"a": "far.twice", "b": "far.twice"}), owner="org-a")
@@ -61,7 +61,7 @@ async def test_a_component_from_elsewhere_runs() -> None:
 async def test_what_is_here_goes_first() -> None:
     """Built-in and registered components are not missing, whatever the source would offer."""
     passthrough = custom("return {", "symbia.core.passthrough")
-    shelf = Shelf(passthrough, {**TWICE, "version": "9.9.9"})
+    shelf = CatalogComponents(passthrough, {**TWICE, "version": "9.9.9"})
     async with open_runtime() as runtime:
         runtime.find_components_in(shelf)
         await runtime.register_component(TWICE)
@@ -72,7 +72,7 @@ async def test_what_is_here_goes_first() -> None:
 
 async def test_unusable_offers_refuse_the_graph_at_their_nodes() -> None:
     """Source that does not compile, a shape that is none, and another's id are told at the node."""
-    shelf = Shelf(BROKEN)
+    shelf = CatalogComponents(BROKEN)
     shelf.offers |= {"far.shapeless": Offer(["x"], "1"), "far.liar": Offer(TWICE, "1")}
     async with open_runtime() as runtime:
         runtime.find_components_in(shelf)
@@ -85,7 +85,7 @@ async def test_unusable_offers_refuse_the_graph_at_their_nodes() -> None:
 
 async def test_obstacles_and_problems_refuse_the_graph() -> None:
     """What the source has against a component, even a built-in one, or against all of it, is told."""
-    shelf = Shelf()
+    shelf = CatalogComponents()
     shelf.obstacles = {"symbia.core.passthrough": Problem("node.no_manifest", "", "No manifest")}
     shelf.problems = (Problem("graph.no_manifests", "nodes", "Not now"),)
     async with open_runtime() as runtime:
@@ -97,7 +97,7 @@ async def test_obstacles_and_problems_refuse_the_graph() -> None:
 
 async def test_an_offer_is_compiled_once_for_all_who_want_it() -> None:
     """Ten graphs at once share one component; a new revision is a new one."""
-    shelf = Shelf(TWICE)
+    shelf = CatalogComponents(TWICE)
     components: list[Any] = []
     async with open_runtime() as runtime:
         runtime.find_components_in(shelf)
@@ -119,7 +119,7 @@ async def test_found_components_are_kept_within_bounds() -> None:
     """The one that was unused longest is forgotten; graphs that use it go on."""
     offers = [{**TWICE, "id": f"far.twice-{number}"} for number in range(3)]
     async with open_runtime(limits=EngineLimits(found_components=2)) as runtime:
-        runtime.find_components_in(Shelf(*offers))
+        runtime.find_components_in(CatalogComponents(*offers))
         for item in offers:
             await runtime.load_graph(document({"a": item["id"]}))
         assert list(runtime._resolver._kept) == [("far.twice-1", "1"), ("far.twice-2", "1")]
@@ -129,7 +129,7 @@ async def test_found_components_are_kept_within_bounds() -> None:
 @pytest.mark.parametrize("nodes", [None, 7, ["a", None, {"component": 7}], [{"component": "x" * 1000}], []])
 async def test_documents_that_are_no_graphs_ask_nobody(nodes: Any) -> None:
     """A source is only asked for names that could be some."""
-    shelf = Shelf()
+    shelf = CatalogComponents()
     async with open_runtime() as runtime:
         runtime.find_components_in(shelf)
         assert await runtime.check_graph({**document({"a": node("x")}), "nodes": nodes})

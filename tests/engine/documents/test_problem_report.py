@@ -10,7 +10,7 @@ from engine.documents.problem_report import (
     MAX_PATH_CHARACTERS,
     MAX_PROBLEMS,
     SHOWN_CHARACTERS,
-    Report,
+    ProblemReport,
     listed,
     numbered,
     shown,
@@ -20,7 +20,7 @@ from proto.problem import Problem
 
 def test_the_first_problems_are_kept_and_the_others_counted() -> None:
     """One more problem says how many there are besides."""
-    report = Report(Problem("c", str(number), "m") for number in range(MAX_PROBLEMS + 5))
+    report = ProblemReport(Problem("c", str(number), "m") for number in range(MAX_PROBLEMS + 5))
     assert [problem.path for problem in report.problems()[:3]] == ["0", "1", "2"]
     assert len(report.problems()) == MAX_PROBLEMS + 1
     assert report.problems()[-1] == Problem(
@@ -30,7 +30,7 @@ def test_the_first_problems_are_kept_and_the_others_counted() -> None:
 
 def test_messages_and_paths_are_cut() -> None:
     """Whoever wrote them: also a decoder may quote a key of a megabyte."""
-    report = Report([Problem("c", "p" * 10_000, "m" * 10_000)])
+    report = ProblemReport([Problem("c", "p" * 10_000, "m" * 10_000)])
     (problem,) = report.problems()
     assert (len(problem.path), len(problem.message)) == (MAX_PATH_CHARACTERS, MAX_MESSAGE_CHARACTERS)
 

@@ -38,7 +38,7 @@ async def _run(graph: dict[str, Any], *values: Any) -> tuple[list[HandlerCall], 
     async with open_execution(graph, Journal(), observers=[caller, deaf]) as execution:
         await inject(execution, "a:in", *values, final=True)
         await execution.finished.wait()
-        assert not execution.circuit.flow_observers  # nobody watches the flow: it takes the fast way
+        assert not execution.shared.flow_observers  # nobody watches the flow: it takes the fast way
     return caller.calls, deaf.calls
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.compile.compiler import compile_graph
 from engine.contracts.handler import Message
-from engine.execution.shared import Circuit
+from engine.execution.shared import ExecutionShared
 from engine.limits import EngineLimits
 from tests.engine.executions import document, node
 from tests.engine.handlers import Journal, components
@@ -16,26 +16,26 @@ from tests.engine.handlers import Journal, components
 LIMITS = EngineLimits()
 
 
-async def circuit_of(capacities: Sequence[int]) -> Circuit:
+async def circuit_of(capacities: Sequence[int]) -> ExecutionShared:
     """A node ``s`` whose port leads to as many sinks, whose inboxes hold so many messages."""
     sinks = {
         f"t{number}": node("forward", inbox={"capacity": capacity}) for number, capacity in enumerate(capacities)
     }
     drawn = document({"s": "forward", **sinks}, [f"s:out > {sink}:in" for sink in sinks])
     graph = await compile_graph(drawn, components(Journal()), LIMITS, lambda: "now")
-    return Circuit("e", graph, LIMITS, (), lambda _: None, lambda: "now", spawn=lambda _: None)
+    return ExecutionShared("e", graph, LIMITS, (), lambda _: None, lambda: "now", spawn=lambda _: None)
 
 
 async def test_values_leave_together_where_all_sinks_have_room() -> None:
     """Each edge carries all of them, in order, with numbers that grow along it."""
-    circuit = await circuit_of([100, 100, 100])
-    await circuit.send(circuit.graph.nodes[0], [(0, b"%d" % number) for number in range(20)])
-    for inbox in circuit.inboxes[1:]:
+    shared = await circuit_of([100, 100, 100])
+    await shared.send(shared.graph.nodes[0], [(0, b"%d" % number) for number in range(20)])
+    for inbox in shared.inboxes[1:]:
         batch = inbox.take_nowait(100)
         assert [message.value for message in batch] == [b"%d" % number for number in range(20)]
         assert sorted(message.sequence for message in batch) == [message.sequence for message in batch]
-    assert [edge.sent for edge in circuit.edges[:3]] == [20, 20, 20]
-    assert circuit.in_flight.count == 60
+    assert [edge.sent for edge in shared.edges[:3]] == [20, 20, 20]
+    assert shared.in_flight.count == 60
 
 
 @given(
@@ -49,12 +49,12 @@ def test_what_leaves_together_leaves_by_all_edges_or_by_none(
     """Whatever the room before each sink: one with room gets nothing that another has no room for."""
 
     async def check() -> None:
-        circuit = await circuit_of(capacities)
+        shared = await circuit_of(capacities)
         for number in range(min(waiting, capacities[0])):
-            circuit.inboxes[1].offer(Message(0, b"w", number))
+            shared.inboxes[1].offer(Message(0, b"w", number))
         offered = [b"v%d" % number for number in range(values)]
-        gone = circuit._offer_several(circuit.graph.nodes[0], 0, offered, 0)
-        for inbox in circuit.inboxes[1:]:
+        gone = shared._offer_several(shared.graph.nodes[0], 0, offered, 0)
+        for inbox in shared.inboxes[1:]:
             taken = [message.value for message in inbox.take_nowait(100)]
             assert [value for value in taken if value != b"w"] == offered[:gone]
         room = min([capacities[0] - min(waiting, capacities[0]), *capacities[1:]])

@@ -64,7 +64,7 @@ async def test_who_stands_aside_does_not_run() -> None:
         nonlocal slices
         await gate.enter()
         while True:
-            await gate.stand_aside()
+            await gate.yield_if_closed()
             slices += 1
             await trio.sleep(0.1)
 
@@ -89,7 +89,7 @@ async def test_one_that_is_cancelled_while_it_stands_aside_leaves_once() -> None
         await gate.enter()
         try:
             while True:
-                await gate.stand_aside()
+                await gate.yield_if_closed()
                 await trio.sleep(0.1)
         finally:
             gate.leave()

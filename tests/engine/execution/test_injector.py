@@ -1,4 +1,4 @@
-"""The entrance: order, holding, refusal."""
+"""The injector: order, holding, refusal."""
 
 import pytest
 import trio

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from service.asgi.access_log import WatchedRequests
+from service.asgi.access_log import AccessLog
 from service.observability.http_metrics import HttpMetrics
 from service.observability.logs import start_logging
 from service.observability.trace import present_trace
@@ -120,7 +120,7 @@ async def test_nothing_of_a_request_is_left_in_its_task() -> None:
         del scope, receive, send
         seen.append(present_trace())
 
-    watched = WatchedRequests(application, HttpMetrics())
+    watched = AccessLog(application, HttpMetrics())
     scope: Any = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x-trace-id", b"mine")]}
 
     async def nothing(*_: object) -> Any:

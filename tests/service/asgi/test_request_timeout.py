@@ -8,7 +8,7 @@ import pytest
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from service.asgi.request_timeout import BoundedRequests
+from service.asgi.request_timeout import RequestTimeout
 
 Event = dict[str, Any]
 Work = Callable[[ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
@@ -40,7 +40,7 @@ async def _answer(
         await work(receive, send)
 
     scope: Any = {"type": "http", "method": "POST", "path": "/x", "headers": [(b"content-type", content_type)]}
-    await BoundedRequests(application, seconds)(scope, receive, send)
+    await RequestTimeout(application, seconds)(scope, receive, send)
     return sent
 
 

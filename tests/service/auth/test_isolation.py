@@ -10,7 +10,7 @@ import pytest
 from engine.runtime import Runtime, open_runtime
 from service.app import create_app
 from service.auth.authenticator import access_to
-from service.auth.scoped_runtime import CallersRuntime
+from service.auth.scoped_runtime import ScopedRuntime
 from service.readiness import Readiness
 from service.settings.table import Settings
 from tests.service.identified import PASS, Person, World, open_world
@@ -110,7 +110,7 @@ def test_only_what_is_nobodys_is_open() -> None:
 def test_every_method_of_the_runtime_is_guarded() -> None:
     """Whatever routes can call on a runtime, the caller's own one says anew; nothing is inherited unguarded."""
     public = {name for name in vars(Runtime) if not name.startswith("_")}
-    assert public <= set(vars(CallersRuntime))
+    assert public <= set(vars(ScopedRuntime))
 
 
 async def _ids(owner: Person) -> dict[str, str]:

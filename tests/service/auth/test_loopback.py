@@ -4,7 +4,7 @@ import pytest
 import structlog.testing
 import trio.testing
 
-from service.auth.loopback import check_caller
+from service.auth.loopback import check_local_request
 from service.hosts.origins import Origins
 from service.problems import ForeignCallerError
 from service.settings.table import Settings
@@ -22,7 +22,7 @@ from tests.service.serving import open_service, single
 )
 def test_this_machine_is_let_in(headers: dict[str, str]) -> None:
     """Programs of this machine, and pages that it serves itself, may come in."""
-    check_caller(headers, Origins())
+    check_local_request(headers, Origins())
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_this_machine_is_let_in(headers: dict[str, str]) -> None:
 def test_foreign_pages_and_names_are_not_let_in(headers: dict[str, str], culprit: str) -> None:
     """A web page from elsewhere cannot use this machine's browser to get in, under whatever name."""
     with pytest.raises(ForeignCallerError, match="AUTH=none") as caught:
-        check_caller(headers, Origins())
+        check_local_request(headers, Origins())
     assert culprit in str(caught.value)
 
 

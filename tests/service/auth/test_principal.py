@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.auth.principal import (
     MAX_NAMES,
-    AnswerError,
+    IdentityResponseError,
     Principal,
     Recognition,
     of_api_key,
@@ -138,14 +138,14 @@ WRONG: list[Any] = [
 @pytest.mark.parametrize("answer", WRONG)
 def test_an_answer_of_another_shape_is_not_believed(answer: Any) -> None:
     """Nothing is guessed: an answer is understood as a whole, or not at all."""
-    with pytest.raises(AnswerError):
+    with pytest.raises(IdentityResponseError):
         of_introspection(answer)
 
 
 @pytest.mark.parametrize("answer", [{}, {"valid": True}, {"valid": 1, "keyId": "k"}, {**KEY, "scopes": "all"}])
 def test_a_keys_answer_of_another_shape_is_not_believed(answer: Any) -> None:
     """Likewise; and a valid key must be somebody's."""
-    with pytest.raises(AnswerError):
+    with pytest.raises(IdentityResponseError):
         of_api_key(answer)
 
 
@@ -173,12 +173,12 @@ JSON = st.recursive(
     changes=st.dictionaries(st.sampled_from([*USER, *AGENT, *KEY, *CREATOR, "creator", "id"]), JSON, max_size=4),
 )
 def test_any_answer_is_a_principal_or_refused(base: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Whatever comes, AnswerError is all that is raised, and a super administrator says so with ``true``."""
+    """Nothing else than IdentityResponseError is raised; a super administrator says so with ``true``."""
     answer = {**base, **changes}
     for read in (of_introspection, of_api_key, of_session, of_claims):
         try:
             recognition = read(answer)
-        except AnswerError:
+        except IdentityResponseError:
             continue
         if recognition is not None:
             assert recognition.principal.id

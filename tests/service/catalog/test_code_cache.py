@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import trio
 
-from service.catalog.code_cache import CodeError, CodeRoom
+from service.catalog.code_cache import CodeCache, CodeError
 from service.catalog.errors import CatalogUnavailableError
 from service.catalog.resource import Resource, read_resource
 from tests.fakes.catalog import FakeCatalog
@@ -32,7 +32,7 @@ async def test_files_are_kept_within_bounds() -> None:
     small = [_component(catalog, f"custom.{name}") for name in "abc"]
     large = _component(catalog, "custom.large", b"// " + b"x" * 1_000)
     async with client_of(catalog, transport=catalog.transport) as (client, _):
-        room = CodeRoom(client, kept_bytes=80)
+        room = CodeCache(client, kept_bytes=80)
         for index, downloads in ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 4)):
             assert (await room.execution(small[index]))["source"] == SOURCE
             assert _downloads(catalog) == downloads
@@ -46,7 +46,7 @@ async def test_a_new_revision_is_fetched_and_simultaneous_wishes_are_one() -> No
     catalog = FakeCatalog()
     resource = _component(catalog, "custom.a")
     async with client_of(catalog, transport=catalog.transport) as (client, _):
-        room = CodeRoom(client)
+        room = CodeCache(client)
         async with trio.open_nursery() as nursery:
             for _ in range(10):
                 nursery.start_soon(room.execution, resource)
@@ -66,7 +66,7 @@ async def test_what_is_no_code_is_told_and_not_asked_for_again() -> None:
     gone = _component(catalog, "custom.gone")
     del catalog.contents[catalog.artifacts[gone.id][0]["id"]]
     async with client_of(catalog, transport=catalog.transport) as (client, _):
-        room = CodeRoom(client)
+        room = CodeCache(client)
         for resource, words in ((none, "no code"), (binary, "UTF-8"), (gone, "status 404")):
             assert resource is not None
             for _ in range(2):
@@ -81,7 +81,7 @@ async def test_an_outage_is_not_remembered_as_an_answer() -> None:
     catalog = FakeCatalog()
     resource = _component(catalog, "custom.a")
     async with client_of(catalog, transport=catalog.transport) as (client, _):
-        room = CodeRoom(client)
+        room = CodeCache(client)
         catalog.behaviour = "status 503"
         with pytest.raises(CatalogUnavailableError):
             await room.execution(resource)

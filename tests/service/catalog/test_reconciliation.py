@@ -1,4 +1,4 @@
-"""Rounds with a catalog over simulated time: failures, flapping, replacement, restarts, rate limits."""
+"""WakeupBatcher with a catalog over simulated time: failures, flapping, replacement, restarts, rate limits."""
 
 import gc
 import random
@@ -18,7 +18,7 @@ from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecutionState
 from proto.message import Injection
 from service.catalog.client import open_catalog_client
-from service.catalog.component_source import MISSED_SECONDS, Shelf
+from service.catalog.component_source import MISSED_SECONDS, CatalogComponents
 from service.catalog.opening import open_catalog
 from service.dependencies.backoff import LONGEST_SECONDS
 from service.dependencies.status import Siblings, SiblingStatus
@@ -323,11 +323,11 @@ async def test_the_end_leaves_nothing_behind() -> None:
 
 
 @asynccontextmanager
-async def shelf_of(catalog: FakeCatalog) -> AsyncIterator[Shelf]:
+async def shelf_of(catalog: FakeCatalog) -> AsyncIterator[CatalogComponents]:
     """A shelf that nobody fills but who looks something up."""
     status = Siblings().add("catalog")
     async with open_catalog_client(catalog.url, "", 10, status, lambda: 0.0, catalog.transport) as client:
-        yield Shelf(client, "off")
+        yield CatalogComponents(client, "off")
 
 
 async def test_many_who_look_something_up_ask_once() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from proto.codec import decode, encode
 from service.cli.inject_syntax import (
     InjectionSyntaxError,
-    Port,
+    PortAddress,
     parse_argument,
     parse_message_line,
     parse_port,
@@ -68,7 +68,7 @@ def test_what_is_written_is_read(node: str, port: str, value: object) -> None:
 @given(line=st.binary(max_size=60), text=st.text(max_size=40))
 def test_anything_is_read_or_refused(line: bytes, text: str) -> None:
     """Whatever is typed or piped in, it is a message or the one documented error."""
-    value_line = partial(parse_value_line, port=Port(node="n", port="in"))
+    value_line = partial(parse_value_line, port=PortAddress(node="n", port="in"))
     for parse in (partial(parse_message_line, line), partial(value_line, line), partial(parse_argument, text)):
         try:
             injection = parse()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.compile.ingress import Ingress
 from engine.compile.loaded_graph import LoadedGraph
 from proto.graph import GraphDefinition, TopologySummary
-from service.auth.caller import ANONYMOUS, EVERYBODY, Caller, acting
+from service.auth.caller import ANONYMOUS, UNRESTRICTED, Caller, acting
 from service.auth.principal import Principal, of_api_key, of_introspection
 from service.ingress.gate import graph_named, reason_against
 
@@ -32,7 +32,7 @@ HOLDER = user("org-b", entitlements=(CAPABILITY,))
 @pytest.mark.parametrize(
     ("caller", "ingress", "owner", "reason"),
     [
-        (EVERYBODY, GUARDED, "", None),
+        (UNRESTRICTED, GUARDED, "", None),
         (ROOT, GUARDED, "org-a", None),
         (ROOT, OPEN, "", None),
         (user("org-a"), OPEN, "org-a", None),
@@ -105,7 +105,7 @@ def test_a_callers_own_graph_counts_before_one_that_was_loaded_earlier() -> None
 def test_of_several_equally_near_the_first_loaded_counts() -> None:
     """Names are not unique within an organisation either."""
     assert meant(user("org-a"), loaded(1, "org-a", name="x"), loaded(2, "org-a"), loaded(3, "org-a")) == "2"
-    assert meant(EVERYBODY, loaded(1, ""), loaded(2, "")) == "1"
+    assert meant(UNRESTRICTED, loaded(1, ""), loaded(2, "")) == "1"
 
 
 def test_a_strangers_graph_that_declares_no_ingress_does_not_exist() -> None:

@@ -10,7 +10,7 @@ import trio
 
 from engine.runtime import Runtime, open_runtime
 from proto.codec import decode, encode
-from service.auth.caller import EVERYBODY
+from service.auth.caller import UNRESTRICTED
 from service.live.framing import PLAIN, texts_in
 from service.live.hub import Hub, open_hub
 from service.live.session import LiveSession
@@ -107,7 +107,7 @@ class Office(msgspec.Struct, frozen=True):
     def open_desk(self) -> Desk:
         """One more client."""
         memory = Memory()
-        session = LiveSession(self.hub, self.runtime, memory, EVERYBODY, self.readiness, metrics_enabled=True)
+        session = LiveSession(self.hub, self.runtime, memory, UNRESTRICTED, self.readiness, metrics_enabled=True)
         self.nursery.start_soon(session.run)
         return Desk(session, memory)
 

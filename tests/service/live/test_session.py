@@ -125,17 +125,17 @@ async def test_after_unsubscribing_nothing_more_comes() -> None:
         await desk.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=1)
         await trio.sleep(1)
         assert desk.names[count:] == ["execution:injected"]
-        assert office.runtime._executions[execution_id].circuit.flow_observers == ()
+        assert office.runtime._executions[execution_id].shared.flow_observers == ()
 
 
 async def test_who_wants_no_flow_costs_the_engine_nothing() -> None:
     """Lifecycle and metrics alone do not make the engine tell of each hop; the first who wants hops does."""
     async with open_office() as office:
         desk, execution_id = await running(office, "a", "b", events=["metrics:update"])
-        circuit = office.runtime._executions[execution_id].circuit
-        assert circuit.flow_observers == ()
+        shared = office.runtime._executions[execution_id].shared
+        assert shared.flow_observers == ()
         await desk.say("execution:subscribe", executionId=execution_id)
-        assert len(circuit.flow_observers) == 1
+        assert len(shared.flow_observers) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from engine.errors import MemoryBoundError, OwnerMemoryError, ProcessMemoryError
 from engine.memory.ledger import Ledger
-from service.memory.transit import SMALL_BYTES, Load, Transit
-from service.problems import answer_to
+from service.memory.transit import SMALL_BYTES, Transit, TransitLoad
+from service.problems import error_reply
 
 MB = 1024 * 1024
 
@@ -40,7 +40,7 @@ def test_half_of_a_bound_is_all_that_may_be_under_way(owners: int, kind: str, wh
     loads = [transit.load(f"org{number % owners}") for number in range(100)]
     with pytest.raises(MemoryBoundError) as caught:
         _hold_all(loads)
-    answer = answer_to(caught.value)
+    answer = error_reply(caught.value)
     assert answer.status == status
     assert whose in answer.body.error
     assert int(answer.headers["Retry-After"]) > 0
@@ -92,12 +92,12 @@ def test_whatever_happens_the_ledgers_agree(deeds: list[tuple[str, int]]) -> Non
     assert (ledger.held_bytes, transit.held_bytes, ledger.statistics().owners) == (0, 0, 0)
 
 
-def _hold_all(loads: list[Load]) -> None:
+def _hold_all(loads: list[TransitLoad]) -> None:
     for load in loads:
         load.hold(MB)
 
 
-def _do(load: Load, deed: str, size_bytes: int) -> None:
+def _do(load: TransitLoad, deed: str, size_bytes: int) -> None:
     if deed == "hold":
         load.hold(size_bytes)
     elif deed == "more":

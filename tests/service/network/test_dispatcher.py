@@ -16,10 +16,10 @@ from engine.runtime import open_runtime
 from proto.codec import encode
 from proto.execution import ExecuteOptions
 from service.network.bound_executions import BoundExecutions
-from service.network.delivery import SEEN_EVENTS, SeenEvents, Target
+from service.network.delivery import SEEN_EVENTS, DeliveryTarget, SeenEvents
 from service.network.dispatcher import LANE_EVENTS, WAITING_BYTES, Dispatcher
 from service.network.events import REFUSED, org_of, read_event
-from service.network.outbox import Outbox
+from service.network.outbox import NetworkOutbox
 from service.settings.network import UnownedEvents
 from tests.service.network.world import bound
 
@@ -29,7 +29,7 @@ class Stand(msgspec.Struct, frozen=True):
 
     runtime: Any
     dispatcher: Dispatcher
-    outbox: Outbox
+    outbox: NetworkOutbox
 
     async def start(self, graph: dict[str, Any], owner: str = "") -> str:
         loaded = await self.runtime.load_graph(graph, owner=owner)
@@ -58,7 +58,7 @@ async def standing(
 ) -> AsyncIterator[Stand]:
     """A dispatcher at work over a runtime."""
     async with open_runtime(limits=limits) as runtime, trio.open_nursery() as nursery:
-        outbox = Outbox()
+        outbox = NetworkOutbox()
         executions = BoundExecutions(runtime, outbox, "runtime", publishes=True)
         runtime.observe(executions)
         dispatcher = Dispatcher(runtime, executions, outbox, "runtime", unowned)
@@ -261,7 +261,7 @@ def test_whatever_comes_is_an_event_or_none(value: Any, data: Any, name: str, ex
 
 def test_the_memory_of_events_has_an_end() -> None:
     """The oldest are forgotten first."""
-    seen, target = SeenEvents(), Target("execution", "a", "in")
+    seen, target = SeenEvents(), DeliveryTarget("execution", "a", "in")
     for number in range(SEEN_EVENTS + 10):
         assert seen.note(str(number), target)
     assert len(seen) == SEEN_EVENTS

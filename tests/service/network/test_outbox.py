@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.network.events import Sending, SentPayload
-from service.network.outbox import EVENT_BYTES, OWNER_EVENTS, WAITING_BYTES, WAITING_EVENTS, WAITING_NEWS, Outbox
+from service.network.outbox import (
+    EVENT_BYTES,
+    OWNER_EVENTS,
+    WAITING_BYTES,
+    WAITING_EVENTS,
+    WAITING_NEWS,
+    NetworkOutbox,
+)
 
 
 def _event(data: Any = 1) -> Sending:
@@ -16,7 +23,7 @@ def _event(data: Any = 1) -> Sending:
 
 def test_values_go_before_news_and_each_kind_in_its_order() -> None:
     """Values of graphs are somebody's data, the rest is news."""
-    outbox = Outbox()
+    outbox = NetworkOutbox()
     outbox.put_news(_event("n"))
     for number in range(3):
         assert not outbox.put(_event(number), "")
@@ -26,7 +33,7 @@ def test_values_go_before_news_and_each_kind_in_its_order() -> None:
 
 def test_where_too_many_wait_the_next_value_is_dropped() -> None:
     """What was taken in before is not touched, so that it has no holes; the reason is told and counted."""
-    outbox = Outbox()
+    outbox = NetworkOutbox()
     owners = [f"org-{number % 2}" for number in range(WAITING_EVENTS + 1)]
     reasons = [outbox.put(_event(number), owner) for number, owner in enumerate(owners)]
     assert reasons[-2:] == ["", "too many wait"]
@@ -38,7 +45,7 @@ def test_where_too_many_wait_the_next_value_is_dropped() -> None:
 
 def test_one_owner_leaves_room_for_the_others() -> None:
     """Half of the places at most are one organisation's."""
-    outbox = Outbox()
+    outbox = NetworkOutbox()
     reasons = {outbox.put(_event(), "org-a") for _ in range(OWNER_EVENTS + 1)}
     assert reasons == {"", "too many of its owner wait"}
     assert not outbox.put(_event(), "org-b")
@@ -49,7 +56,7 @@ def test_one_owner_leaves_room_for_the_others() -> None:
 
 def test_large_values_are_bounded_alone_and_together() -> None:
     """One event has a largest size, and so have all that wait."""
-    outbox = Outbox()
+    outbox = NetworkOutbox()
     assert outbox.put(_event("x" * EVENT_BYTES), "") == "too large"
     size = 800_000
     fitting = sum(not outbox.put(_event("x" * size), "") for _ in range(40))
@@ -58,7 +65,7 @@ def test_large_values_are_bounded_alone_and_together() -> None:
 
 def test_of_news_the_newest_stay() -> None:
     """Old news is dropped first, and counted."""
-    outbox = Outbox()
+    outbox = NetworkOutbox()
     for number in range(WAITING_NEWS + 7):
         outbox.put_news(_event(number))
     first = outbox.take()
@@ -70,7 +77,7 @@ def test_of_news_the_newest_stay() -> None:
 @given(st.lists(st.one_of(st.none(), st.tuples(st.sampled_from("ab"), st.integers(1, 400_000))), max_size=60))
 def test_the_books_are_kept(steps: list[tuple[str, int] | None]) -> None:
     """After any puts and takes, what is empty counts nothing."""
-    outbox = Outbox()
+    outbox = NetworkOutbox()
     waiting = 0
     for step in steps:
         if step is None:

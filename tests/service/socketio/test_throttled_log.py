@@ -5,7 +5,7 @@ import structlog
 import trio
 
 from service.socketio import Socket, SocketioServer
-from service.socketio.throttled_log import QUIET_SECONDS, FailureLog
+from service.socketio.throttled_log import QUIET_SECONDS, ThrottledLog
 from tests.service.socketio.serving import open_served
 from tests.service.socketio.test_server_api import QUIET, connect
 
@@ -30,7 +30,7 @@ async def test_events_that_fit_no_handler_fill_no_log() -> None:
 @pytest.mark.usefixtures("autojump_clock")
 async def test_one_failure_a_second_is_logged() -> None:
     """The next line says how many were left out since the last."""
-    failures = FailureLog()
+    failures = ThrottledLog()
     with structlog.testing.capture_logs() as lines:
         for _ in range(3):
             for _ in range(100):

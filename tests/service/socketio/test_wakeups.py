@@ -1,4 +1,4 @@
-"""Rounds: a crowd of tasks is woken a few at a time, and everybody else runs in between."""
+"""WakeupBatcher: a crowd of tasks is woken a few at a time, and everybody else runs in between."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,13 +7,13 @@ import pytest
 import trio
 import trio.testing
 
-from service.socketio.wakeups import Rounds
+from service.socketio.wakeups import WakeupBatcher
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
 @asynccontextmanager
-async def running(rounds: Rounds) -> AsyncIterator[trio.Nursery]:
+async def running(rounds: WakeupBatcher) -> AsyncIterator[trio.Nursery]:
     """The task that begins the rounds."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(rounds.run)
@@ -24,7 +24,7 @@ async def running(rounds: Rounds) -> AsyncIterator[trio.Nursery]:
 
 async def test_a_crowd_is_woken_in_rounds_and_in_order() -> None:
     """Of a hundred, ten wake in each round of the loop, the first of them at once."""
-    rounds, woken = Rounds(10), list[int]()
+    rounds, woken = WakeupBatcher(10), list[int]()
     async with running(rounds):
         for number in range(100):
             rounds.call(lambda number=number: woken.append(number))  # type: ignore[misc]
@@ -38,7 +38,7 @@ async def test_a_crowd_is_woken_in_rounds_and_in_order() -> None:
 
 async def test_few_are_woken_at_once() -> None:
     """Whoever comes alone waits for nobody, however often he comes."""
-    rounds, woken = Rounds(2), list[int]()
+    rounds, woken = WakeupBatcher(2), list[int]()
     async with running(rounds):
         for number in range(20):
             rounds.call(lambda number=number: woken.append(number))  # type: ignore[misc]
@@ -48,7 +48,7 @@ async def test_few_are_woken_at_once() -> None:
 
 async def test_a_task_that_waits_for_its_turn_has_one() -> None:
     """Asked for again before its turn, a task is woken once; asked for after it, once more."""
-    rounds, woken = Rounds(1), list[str]()
+    rounds, woken = WakeupBatcher(1), list[str]()
 
     def second() -> None:
         woken.append("second")
@@ -65,7 +65,7 @@ async def test_a_task_that_waits_for_its_turn_has_one() -> None:
 
 async def test_at_the_end_nobody_is_left_waiting() -> None:
     """What waits for a round when there are no more of them is woken, and so is what comes later."""
-    rounds, woken = Rounds(1), list[int]()
+    rounds, woken = WakeupBatcher(1), list[int]()
     async with running(rounds):
         for number in range(5):
             rounds.call(lambda number=number: woken.append(number))  # type: ignore[misc]

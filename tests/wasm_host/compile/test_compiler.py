@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from tests.wasm_host.component_model.components import component
-from wasm_host.compile import compiler as foundry
-from wasm_host.compile.compiler import Foundry
+from wasm_host.compile import compiler
+from wasm_host.compile.compiler import ModuleCompiler
 from wasm_host.compile.tasks import COMPILING
 from wasm_host.component_model.guest import EnclosedComponent
 from wasm_host.errors import HostError, ModuleError
@@ -25,9 +25,9 @@ _LIMITS = GuestLimits()
 
 
 @asynccontextmanager
-async def a_foundry(folder: Path, bounds: PoolBounds = COMPILING) -> AsyncIterator[Foundry]:
+async def a_foundry(folder: Path, bounds: PoolBounds = COMPILING) -> AsyncIterator[ModuleCompiler]:
     async with open_pool(bounds) as workers:
-        yield Foundry(capi.new_engine(), folder, workers)
+        yield ModuleCompiler(capi.new_engine(), folder, workers)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -98,7 +98,7 @@ async def test_what_was_not_used_for_longest_goes_first(tmp_path: Path, monkeypa
     async with a_foundry(tmp_path) as opened:
         await opened.program(component(), _LIMITS)
         (first,) = _files(tmp_path)
-        monkeypatch.setattr(foundry, "_KEPT_BYTES", first.stat().st_size)
+        monkeypatch.setattr(compiler, "_KEPT_BYTES", first.stat().st_size)
         await opened.program(component(extra="(func)"), _LIMITS)
         (second,) = _files(tmp_path)
         assert second != first
@@ -115,7 +115,7 @@ async def test_other_limits_are_another_module(tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
-    """Machine code is only taken from where nobody else can put it."""
+    """GuestRuntime code is only taken from where nobody else can put it."""
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules").chmod(0o777)
     with pytest.raises(HostError, match="others can write"):
@@ -136,7 +136,7 @@ async def test_a_crashed_compiler_is_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, error: type[Exception], words: str
 ) -> None:
     """A signal, or too much memory, is the module's doing; an exit status is ours."""
-    monkeypatch.setattr(foundry, "COMPILE", Task(f"tests.workers.tasks:{function}"))
+    monkeypatch.setattr(compiler, "COMPILE", Task(f"tests.workers.tasks:{function}"))
     async with a_foundry(tmp_path) as opened:
         with pytest.raises(error, match=words):
             await opened.program(component(), _LIMITS)
@@ -147,7 +147,7 @@ async def test_owners_take_turns(tmp_path: Path) -> None:
     """While an owner's modules wait for each other, another's is compiled."""
     done: list[str] = []
 
-    async def compile_one(opened: Foundry, owner: str, number: int) -> None:
+    async def compile_one(opened: ModuleCompiler, owner: str, number: int) -> None:
         await opened.program(component(extra=f"(func) (global i32 (i32.const {number}))"), _LIMITS, owner=owner)
         done.append(owner)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wasm_host.component_model.canonical_abi import BASE, Answer, encode_messages, encode_place, whole_length
+from wasm_host.component_model.canonical_abi import BASE, AnswerReader, encode_messages, encode_place, whole_length
 from wasm_host.errors import ProtocolViolation
 from wasm_host.guest.abi import Effects
 from wasm_host.limits import GuestLimits
@@ -64,7 +64,7 @@ def test_a_place_lies_where_it_should(
 
 
 def _read(data: bytes, count: int = 1) -> list[Effects]:
-    answer = Answer(data, 0, {b"out": 0}, GuestLimits(emissions=5, log_lines=2, log_bytes=100))
+    answer = AnswerReader(data, 0, {b"out": 0}, GuestLimits(emissions=5, log_lines=2, log_bytes=100))
     for _ in answer.read(count):
         pass
     return answer.effects
@@ -107,7 +107,7 @@ def test_a_long_answer_is_read_with_pauses() -> None:
     emissions = struct.pack("<IIII", BASE + 60, 3, BASE + 63, 1) * count
     head = struct.pack("<II", BASE + 8, 1)
     record = struct.pack("<IIIIIIB3xIIIIII", BASE + 64, count, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    answer = Answer(head + record + b"out1" + emissions, 0, {b"out": 0}, GuestLimits())
+    answer = AnswerReader(head + record + b"out1" + emissions, 0, {b"out": 0}, GuestLimits())
     pauses = sum(1 for _ in answer.read(1))
     assert len(answer.effects[0].emissions) == count
     assert pauses >= 4

@@ -24,7 +24,7 @@ def state(key: bytes, value: bytes) -> bytes:
     return struct.pack("<I", len(key)) + key + value
 
 
-def parse(data: bytes, *inputs: bytes, limits: GuestLimits = GuestLimits()) -> abi.Output:  # noqa: B008 - frozen
+def parse(data: bytes, *inputs: bytes, limits: GuestLimits = GuestLimits()) -> abi.GuestOutput:  # noqa: B008 - frozen
     """The output of a guest with two output ports."""
     return abi.parse_output(data, inputs, 2, limits)
 

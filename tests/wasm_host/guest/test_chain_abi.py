@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 from wasm_host.errors import GuestError, GuestFault, OutputLimitExceeded, ProtocolViolation
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import RECORD
-from wasm_host.guest.chain_abi import ChainReader, Message, Passage, Place, Share, Step
+from wasm_host.guest.chain_abi import ChainReader, Message, Passage, ProgramPorts, Share, Step
 from wasm_host.limits import GuestLimits
 
-PLACES = [Place(2, 0, GuestLimits()), Place(2, 1, GuestLimits()), Place(1, None, GuestLimits(emissions=3))]
+PLACES = [
+    ProgramPorts(2, 0, GuestLimits()),
+    ProgramPorts(2, 1, GuestLimits()),
+    ProgramPorts(1, None, GuestLimits(emissions=3)),
+]
 NOTHING, EMIT, FORWARD, LOG, STATE, ERROR, INPUT, PENDING = range(8)
 CLOSES = 1
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.wasm_host.sandboxes import a_machine
-from wasm_host.guest.memory import FREE_BYTES, GuestMemory, Undertaker, resident_bytes
-from wasm_host.guest.metering import Machine
+from wasm_host.guest.memory import FREE_BYTES, GuestMemory, GuestReclaimer, resident_bytes
+from wasm_host.guest.metering import GuestRuntime
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Link, Program
@@ -52,7 +52,7 @@ async def test_growth_is_counted_when_it_has_happened() -> None:
         counted = host._machine.memory.used_by("me")
         assert counted == sandbox.statistics().memory_bytes - FREE_BYTES > 2e7
         sandbox.discard()
-        await host._machine.undertaker.settled()
+        await host._machine.reclaimer.settled()
         assert host._machine.memory.used_bytes == 0
 
 
@@ -87,7 +87,7 @@ async def test_the_bound_of_all_is_named_where_it_is_met() -> None:
             sandbox.discard()
 
 
-def _store(machine: Machine, memory_bytes: int = 100 * MEBIBYTE) -> capi.Store:
+def _store(machine: GuestRuntime, memory_bytes: int = 100 * MEBIBYTE) -> capi.Store:
     """Of a module that begins with 12.5 MiB."""
     module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm('(module (memory (export "memory") 200))')))
     store = capi.Store(machine.engine, memory_bytes=memory_bytes, table_elements=1)
@@ -107,23 +107,23 @@ def test_a_memory_that_is_too_large_from_the_beginning_is_told_apart() -> None:
 async def test_the_undertaker_frees_what_is_large_later() -> None:
     """What is large counts until it is free; whoever needs it waits for that; what is small is free at once."""
     memory = GuestMemory(2**30, 2**30)
-    undertaker = Undertaker(memory)
+    reclaimer = GuestReclaimer(memory)
     with a_machine() as machine:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(undertaker.run)
+            nursery.start_soon(reclaimer.run)
             await trio.testing.wait_all_tasks_blocked()
             memory.add("me", 12 * MEBIBYTE)
-            undertaker.take(_store(machine), "me", 11 * MEBIBYTE)
-            undertaker.take(_store(machine), "me", MEBIBYTE)
+            reclaimer.take(_store(machine), "me", 11 * MEBIBYTE)
+            reclaimer.take(_store(machine), "me", MEBIBYTE)
             assert memory.used_bytes == 11 * MEBIBYTE
-            await undertaker.settled()
+            await reclaimer.settled()
             assert memory.used_bytes == 0
             memory.add("me", 11 * MEBIBYTE)
-            undertaker.take(_store(machine), "me", 11 * MEBIBYTE)
+            reclaimer.take(_store(machine), "me", 11 * MEBIBYTE)
             nursery.cancel_scope.cancel()
         assert memory.used_bytes == 0, "what was left at the end was not freed"
         memory.add("me", 11 * MEBIBYTE)
-        undertaker.take(_store(machine), "me", 11 * MEBIBYTE)
+        reclaimer.take(_store(machine), "me", 11 * MEBIBYTE)
         assert memory.used_bytes == 0, "nobody frees it later, so it is freed at once"
 
 
@@ -144,7 +144,7 @@ async def test_the_limits_of_a_chain_are_counted_too() -> None:
         assert host._machine.memory.used_by("me") > 1e7
         for index in range(2):
             await chain.close(index)
-        await host._machine.undertaker.settled()
+        await host._machine.reclaimer.settled()
         assert host._machine.memory.used_bytes == 0
 
 

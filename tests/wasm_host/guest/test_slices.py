@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from wasm_host.guest import slices as epoch
-from wasm_host.guest.slices import Ticker, Turns
+from wasm_host.guest.slices import SliceQueue, Ticker
 from wasm_host.wasmtime_c import core as capi
 
 
@@ -57,7 +57,7 @@ def test_a_slice_is_a_millisecond() -> None:
 
 async def test_a_pass_holds_so_much_work_out_of_turn_and_the_next_one_again() -> None:
     """Whoever comes when it is spent waits in turn; with the next pass of the event loop it begins anew."""
-    turns = Turns()
+    turns = SliceQueue()
     for _ in range(8):
         assert turns.lets_begin(0)
         turns.note(0.00101, is_over=True)
@@ -70,7 +70,7 @@ async def test_a_pass_holds_so_much_work_out_of_turn_and_the_next_one_again() ->
 
 async def test_whole_slices_out_of_turn_are_a_debt_of_those_who_are_not_known_to_be_quick() -> None:
     """After eight of them within a moment, a guest without a record waits in turn; one with a record does not."""
-    turns = Turns()
+    turns = SliceQueue()
     for _ in range(9):
         turns.note(0.001, is_over=False)
     for _ in range(3):
@@ -83,7 +83,7 @@ async def test_time_repays_the_debt(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quarter of each second."""
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    turns = Turns()
+    turns = SliceQueue()
     for _ in range(16):
         turns.note(0.001, is_over=False)
     for _ in range(3):

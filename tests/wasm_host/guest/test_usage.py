@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.wasm_host.sandboxes import QUICK
 from wasm_host.errors import TooManyInstances
-from wasm_host.guest.metering import GuestUse
-from wasm_host.guest.usage import Census
+from wasm_host.guest.metering import GuestCounters
+from wasm_host.guest.usage import GuestUsage
 from wasm_host.host import open_host
 from wasm_host.sandbox.javascript import Program
 
@@ -15,20 +15,20 @@ from wasm_host.sandbox.javascript import Program
 @given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=40))
 def test_sums_are_those_of_the_sandboxes(steps: list[tuple[int, int]]) -> None:
     """Whatever guests come and go, the host's calls are the sum of the calls of all sandboxes."""
-    census = Census(4)
-    uses = [GuestUse() for _ in range(4)]
+    usage = GuestUsage(4)
+    uses = [GuestCounters() for _ in range(4)]
     living: set[int] = set()
     for index, calls in steps:
         if index in living and calls == 0:
-            census.dismiss(uses[index])
+            usage.dismiss(uses[index])
             living.remove(index)
         elif index not in living:
-            census.admit(uses[index])
+            usage.admit(uses[index])
             living.add(index)
         else:
             uses[index].calls += calls
-    assert census.statistics().calls == sum(use.calls for use in uses)
-    assert census.statistics().alive == len(living)
+    assert usage.statistics().calls == sum(use.calls for use in uses)
+    assert usage.statistics().alive == len(living)
 
 
 async def test_a_host_adds_up_what_its_guests_used() -> None:
@@ -56,32 +56,32 @@ async def test_a_host_adds_up_what_its_guests_used() -> None:
 
 def test_an_owner_has_a_bound_of_its_own() -> None:
     """One owner's guests are refused at its bound, another's are not; what goes makes room."""
-    census = Census(10, owner_most=3)
-    first, second, third = (GuestUse("many") for _ in range(3))
-    census.admit(first, instances=2)
-    census.admit(second)
+    usage = GuestUsage(10, owner_most=3)
+    first, second, third = (GuestCounters("many") for _ in range(3))
+    usage.admit(first, instances=2)
+    usage.admit(second)
     with pytest.raises(TooManyInstances, match="3 instances of this owner are alive, and 3 are allowed"):
-        census.admit(third)
-    census.admit(GuestUse("few"), instances=3)
-    census.dismiss(second)
-    census.admit(third)
-    assert census.alive == 6
+        usage.admit(third)
+    usage.admit(GuestCounters("few"), instances=3)
+    usage.dismiss(second)
+    usage.admit(third)
+    assert usage.alive == 6
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab")), max_size=40))
 def test_whoever_comes_and_goes_the_bounds_hold(steps: list[tuple[int, str]]) -> None:
     """No owner ever has more than its bound, all together never more than theirs, and all can go."""
-    census = Census(5, owner_most=3)
-    uses = {(index, owner): GuestUse(owner) for index in range(6) for owner in "ab"}
+    usage = GuestUsage(5, owner_most=3)
+    uses = {(index, owner): GuestCounters(owner) for index in range(6) for owner in "ab"}
     living: set[tuple[int, str]] = set()
     for step in steps:
         if step in living:
-            census.dismiss(uses[step])
+            usage.dismiss(uses[step])
             living.remove(step)
             continue
         own = sum(owner == step[1] for _, owner in living)
         try:
-            census.admit(uses[step])
+            usage.admit(uses[step])
         except TooManyInstances:
             assert own == 3 or len(living) == 5
         else:
@@ -89,5 +89,5 @@ def test_whoever_comes_and_goes_the_bounds_hold(steps: list[tuple[int, str]]) ->
             assert own < 3
             assert len(living) <= 5
     for step in living:
-        census.dismiss(uses[step])
-    assert census.alive == 0
+        usage.dismiss(uses[step])
+    assert usage.alive == 0

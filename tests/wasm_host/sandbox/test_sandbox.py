@@ -138,7 +138,7 @@ async def test_budgets_stand_still_while_a_guest_is_held_between_slices() -> Non
             await trio.sleep(0.1)
 
     async with opened("(() => { const n = 1500000; for (let i = 0; i < n; i++); return n })()", "map",
-                      limits=GuestLimits(wall_ms=90, cpu_ms=2000), between_slices=hold) as sandbox:  # fmt: skip
+                      limits=GuestLimits(wall_ms=90, cpu_ms=2000), on_slice_end=hold) as sandbox:  # fmt: skip
         (effects,) = await sandbox.process([(0, b"1")])
         assert held >= 1
     assert effects.error is None or effects.error.name == "WallTimeExceeded"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.parts.http_response import COPIES, DATA_LIMIT_BYTES, AnswerError, read_answer
+from engine.builtin.parts.http_response import COPIES, DATA_LIMIT_BYTES, HttpResponseError, read_answer
 from engine.memory.ledger import Account, Ledger
 from proto.codec import encode
 from tests.attacks.steps import measured_steps
@@ -54,7 +54,7 @@ async def test_no_body_is_null() -> None:
 @pytest.mark.parametrize("body", [b"{", b"\xff", b'"\xff"', b"[" * 500 + b"]" * 500, b"{} {}", b'"\\ud800"'])
 async def test_false_json_is_refused(body: bytes) -> None:
     """What says it is JSON and is not, or is nested too deeply, is refused."""
-    with pytest.raises(AnswerError, match="says it is JSON but is not") as caught:
+    with pytest.raises(HttpResponseError, match="says it is JSON but is not") as caught:
         await read(body, content_type="application/json")
     assert caught.value.name == "HttpInvalidResponse"
 
@@ -93,7 +93,7 @@ async def test_gzip_is_inflated() -> None:
 
 async def test_inflation_is_bounded() -> None:
     """A small body that inflates beyond the limit is refused."""
-    with pytest.raises(AnswerError, match="larger than 10000 bytes") as caught:
+    with pytest.raises(HttpResponseError, match="larger than 10000 bytes") as caught:
         await read(gzip.compress(bytes(1_000_000)), content_encoding="gzip")
     assert caught.value.name == "HttpResponseTooLarge"
 
@@ -110,14 +110,14 @@ async def test_inflation_is_bounded() -> None:
 )
 async def test_other_encodings_are_refused(body: bytes, encoding: str) -> None:
     """What is not one whole gzip stream is refused rather than read in part."""
-    with pytest.raises(AnswerError) as caught:
+    with pytest.raises(HttpResponseError) as caught:
         await read(body, content_encoding=encoding)
     assert caught.value.name == "HttpInvalidResponse"
 
 
 async def test_text_that_grows_as_json_is_bounded() -> None:
     """A body whose JSON text would be larger than the engine carries is refused."""
-    with pytest.raises(AnswerError, match="larger than"):
+    with pytest.raises(HttpResponseError, match="larger than"):
         await read(b"\x01" * (DATA_LIMIT_BYTES // 5), limit=DATA_LIMIT_BYTES)
 
 
@@ -139,7 +139,7 @@ def test_any_body_is_read_or_refused(body: bytes, content_type: str) -> None:
     async def attempt() -> bool:
         try:
             await read(body, content_type=content_type)
-        except AnswerError:
+        except HttpResponseError:
             return content_type == "application/json"
         return True
 
@@ -175,7 +175,7 @@ async def test_a_large_answer_keeps_nobody_waiting(kind: str) -> None:
         "text": {"content_type": "text/plain; charset=gb18030"},
         "gzip": {"content_type": "application/json", "content_encoding": "gzip"},
     }[kind]
-    with measured_steps() as steps, contextlib.suppress(AnswerError):
+    with measured_steps() as steps, contextlib.suppress(HttpResponseError):
         await read(body, limit=8_000_000, **headers)
     assert steps.longest_seconds < 0.045
 
@@ -194,7 +194,7 @@ async def test_an_answer_is_charged_while_it_is_read(encoding: str) -> None:
         response = httpx.Response(200, headers=headers, stream=httpx.ByteStream(sent), request=request)
         await read_answer(response, 50_000, account)
 
-    with pytest.raises(AnswerError, match="ORG_MAX_MEMORY_BYTES") as caught:
+    with pytest.raises(HttpResponseError, match="ORG_MAX_MEMORY_BYTES") as caught:
         await read_charged(ledger.account("a"))
     assert caught.value.name == "MemoryBoundError"
     account = roomy.account("a")

@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from service.http.fast_path.routes import PromptRoutes
+from service.http.fast_path.routes import FastPath
 from service.settings.table import Settings
 from tests.service.identified import open_world
 from tests.service.serving import Service, open_service, single
@@ -26,13 +26,13 @@ Exchange = tuple[int, dict[str, list[str]], Any]
 def prompt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The routes of what was answered at once, in order."""
     answered: list[str] = []
-    answer = PromptRoutes._answer
+    answer = FastPath._answer
 
-    async def noting(self: PromptRoutes, scope: Any, request: Any, body: bytes, send: Any) -> None:
+    async def noting(self: FastPath, scope: Any, request: Any, body: bytes, send: Any) -> None:
         answered.append(request.kind)
         await answer(self, scope, request, body, send)
 
-    monkeypatch.setattr(PromptRoutes, "_answer", noting)
+    monkeypatch.setattr(FastPath, "_answer", noting)
     monkeypatch.setattr("service.asgi.half_close.ARRIVAL_SECONDS", 5.0)  # a busy machine must not change a header
     return answered
 

@@ -19,7 +19,7 @@ LIGHT_BYTES = 4 * 1024
 """What a node may have in hand uncharged; part of what an execution is charged for each of its nodes."""
 
 
-class Burden:
+class PendingEmissions:
     """Emissions of one node, charged for as long as one of them waits.
 
     Args:
@@ -48,9 +48,12 @@ class Burden:
         self.sent = sent
 
     async def carry(
-        self, send: Callable[Concatenate["Burden", P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+        self,
+        send: Callable[Concatenate["PendingEmissions", P], Awaitable[None]],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> None:
-        """Call ``send``, which takes the burden up where it must wait; put it down afterwards.
+        """Call ``send``, which has them charged where it must wait; release that afterwards.
 
         Raises:
             UnsentError: there was no memory for an emission, or for what waits with it.
