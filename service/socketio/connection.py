@@ -185,6 +185,11 @@ class Connection:
             self._schedule()
 
     @property
+    def waiting_bytes(self) -> int:
+        """What waits for the client, all its sockets together."""
+        return self.session.outbox.size_bytes
+
+    @property
     def full(self) -> bool:
         """Whether so much waits for the client that those who send should wait."""
         return self.session.outbox.full

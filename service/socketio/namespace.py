@@ -1,21 +1,19 @@
 """A namespace: its handlers, the sockets that are in it, and their rooms."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from service.socketio.config import MAX_ROOMS_PER_SOCKET
 from service.socketio.errors import SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
 from service.socketio.packets import MAX_NAMESPACE_CHARACTERS, RESERVED_EVENTS
+from service.socketio.socket import Socket
 from service.socketio.throttled_log import ThrottledLog
 
-if TYPE_CHECKING:
-    from service.socketio.socket import Socket
-
 EventHandler = Callable[..., Awaitable[Any]]
-AnyEventHandler = Callable[["Socket", str, list[Any]], Awaitable[Any]]
-ConnectHandler = Callable[["Socket"], Awaitable[None]]
-DisconnectHandler = Callable[["Socket", str], Awaitable[None]]
+AnyEventHandler = Callable[[Socket, str, list[Any]], Awaitable[Any]]
+ConnectHandler = Callable[[Socket], Awaitable[None]]
+DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
 H = TypeVar("H", bound=EventHandler)
 
 
@@ -69,7 +67,7 @@ class Namespace:
         self.disconnect_handler = handler
         return handler
 
-    def emit_nowait(self, event: str, *args: Any, room: str | None = None) -> list["Socket"]:
+    def emit_nowait(self, event: str, *args: Any, room: str | None = None) -> list[Socket]:
         """Send an event to all sockets, or to those in a room; those that did not get it, because much waits for
         them already.
 
@@ -78,15 +76,15 @@ class Namespace:
         """
         return self.send_nowait(encode_event(event, *args, namespace=self.name), room=room)
 
-    def send_nowait(self, event: EncodedEvent, room: str | None = None) -> list["Socket"]:
+    def send_nowait(self, event: EncodedEvent, room: str | None = None) -> list[Socket]:
         """As ``emit_nowait``, of an event that has been encoded."""
         return [socket for socket in self.members(room) if not socket.send_nowait(event)]
 
-    def members(self, room: str | None = None) -> tuple["Socket", ...]:
+    def members(self, room: str | None = None) -> tuple[Socket, ...]:
         """The sockets in a room, or all; those that are still being let in are in their rooms already."""
         return tuple(self.sockets.values() if room is None else self._rooms.get(room, ()))
 
-    def join(self, socket: "Socket", room: str) -> None:
+    def join(self, socket: Socket, room: str) -> None:
         """Put a socket into a room.
 
         Raises:
@@ -99,7 +97,7 @@ class Namespace:
         socket.rooms.add(room)
         self._rooms.setdefault(room, {})[socket] = None
 
-    def leave(self, socket: "Socket", room: str) -> None:
+    def leave(self, socket: Socket, room: str) -> None:
         """Take a socket out of a room, if it is there."""
         if room not in socket.rooms:
             return
@@ -109,7 +107,7 @@ class Namespace:
         if not members:
             del self._rooms[room]
 
-    def forget(self, socket: "Socket") -> None:
+    def forget(self, socket: Socket) -> None:
         """Take a socket out of everything."""
         self.sockets.pop(socket.id, None)
         for room in list(socket.rooms):

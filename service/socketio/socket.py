@@ -7,8 +7,8 @@ there is something to do. When the client is gone, what had come before is still
 import enum
 import secrets
 from collections import deque
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import structlog
 import trio
@@ -17,12 +17,9 @@ from service.socketio.config import LAST_EVENTS_SECONDS, MAX_PENDING_ACKS, MAX_W
 from service.socketio.errors import AckTimeoutError, ConnectRefusedError, SocketClosedError, SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
 from service.socketio.handshake import Handshake
-from service.socketio.namespace import Namespace
 from service.socketio.outbox import FrameBatch, parcel
 from service.socketio.packets import Packet, PacketType, event_packet, write_packet
-
-if TYPE_CHECKING:
-    from service.socketio.connection import Connection
+from service.socketio.throttled_log import ThrottledLog
 
 SID_BYTES = 15
 """Of randomness in an id: nobody guesses it, and base64 makes 20 characters of it."""
@@ -54,11 +51,74 @@ class _PendingAck:
         self.args: list[Any] | None = None
 
 
+class ClientConnection(Protocol):
+    """What a socket needs of the connection that it shares with the client's other sockets."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits for the client."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for the client that those who send should wait."""
+
+    def put(self, item: FrameBatch) -> None:
+        """Let something wait for the client, full or not."""
+
+    async def wait_room(self) -> None:
+        """Wait while much waits for the client; raise ``SocketClosedError`` when the session has ended."""
+
+    def make_room(self) -> None:
+        """Wake whoever waits for room: an event was taken."""
+
+    def admit(self) -> None:
+        """Note that a socket was let in."""
+
+    def leave(self, socket: "Socket", reason: str) -> None:
+        """End a socket; its client may connect to the namespace again."""
+
+    def finish(self, reason: str) -> None:
+        """End the session, once what waits has been sent."""
+
+
+class Membership(Protocol):
+    """What a socket needs of its namespace: its name, its handlers, and its rooms."""
+
+    name: str
+    failures: ThrottledLog
+    handlers: dict[str, Callable[..., Awaitable[Any]]]
+
+    @property
+    def sockets(self) -> "dict[str, Socket]":
+        """The connected sockets by their ids."""
+
+    @property
+    def any_handler(self) -> "Callable[[Socket, str, list[Any]], Awaitable[Any]] | None":
+        """Handle events without a handler of their own."""
+
+    @property
+    def connect_handler(self) -> "Callable[[Socket], Awaitable[None]] | None":
+        """Decide on a client."""
+
+    @property
+    def disconnect_handler(self) -> "Callable[[Socket, str], Awaitable[None]] | None":
+        """Hear of a socket's end."""
+
+    def join(self, socket: "Socket", room: str) -> None:
+        """Put a socket into a room; raise ``SocketLimitError`` where it is in too many."""
+
+    def leave(self, socket: "Socket", room: str) -> None:
+        """Take a socket out of a room, if it is there."""
+
+    def forget(self, socket: "Socket") -> None:
+        """Take a socket out of everything."""
+
+
 class Socket:
     """A client in a namespace. ``data`` is for handlers, to keep what they like."""
 
     def __init__(
-        self, namespace: Namespace, connection: "Connection", handshake: Handshake, nursery: trio.Nursery
+        self, namespace: Membership, connection: ClientConnection, handshake: Handshake, nursery: trio.Nursery
     ) -> None:
         self.id = secrets.token_urlsafe(SID_BYTES)
         self.namespace = namespace
@@ -89,7 +149,7 @@ class Socket:
     @property
     def waiting_bytes(self) -> int:
         """What waits for this client, all its namespaces together."""
-        return self._connection.session.outbox.size_bytes
+        return self._connection.waiting_bytes
 
     def join(self, room: str) -> None:
         """Join a room, which comes to be thereby.
