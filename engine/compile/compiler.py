@@ -224,6 +224,8 @@ def _compile_node(
         config=checked.completed(node, tables.component),
         inputs=tuple(tables.ports.inputs),
         outputs=outputs,
+        input_of=tables.ports.inputs,
+        output_of=tables.ports.outputs,
         routes=tuple(tuple(targets) for targets in tables.routes),
         schemas=own_schemas,
         incoming=tuple(tables.incoming),

@@ -29,6 +29,8 @@ class CompiledNode(msgspec.Struct, frozen=True):
         config: the node's configuration with the component's defaults filled in.
         inputs: names of the input ports.
         outputs: names of the output ports, the ``error`` port among them.
+        input_of: the index of each input port, by its name.
+        output_of: the same of the output ports.
         routes: the targets of each output port, by its index.
         schemas: of its ports, where values are to be checked against them.
         incoming: indices of the edges that lead to it.
@@ -44,6 +46,8 @@ class CompiledNode(msgspec.Struct, frozen=True):
     config: Mapping[str, Any]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    input_of: Mapping[str, int]
+    output_of: Mapping[str, int]
     routes: tuple[tuple[Target, ...], ...]
     schemas: PortSchemas | None
     incoming: tuple[int, ...]

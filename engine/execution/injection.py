@@ -75,7 +75,7 @@ async def locate(
                 break
         elif node is not None:
             node_id, port_name = message.node_id, message.port
-            node_index, port = places[node_id, port_name] = node.index, node.inputs.index(port_name)
+            node_index, port = places[node_id, port_name] = node.index, node.input_of[port_name]
             located.append((node_index, port, text, NUMBERS[message.lane]))
     if problems:
         raise InvalidInjectionError(problems)
@@ -92,7 +92,7 @@ def _find_problem(
 ) -> Problem | None:
     if node is None:
         return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}")
-    if message.port not in node.inputs:
+    if message.port not in node.input_of:
         known = ", ".join(node.inputs[:_NAMED_PORTS]) or "none"
         more = f" and {len(node.inputs) - _NAMED_PORTS} more" if len(node.inputs) > _NAMED_PORTS else ""
         complaint = f"Node {node.id} has no input port {shown(message.port)}; it has {known}{more}"

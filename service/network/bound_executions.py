@@ -140,7 +140,7 @@ class Publisher(FlowObserver):
 
 def _first_target(graph: LoadedGraph, node_id: str, port: str) -> tuple[str, str] | None:
     node = graph.node(node_id)
-    targets = () if node is None else node.routes[node.outputs.index(port)]
+    targets = () if node is None else node.routes[node.output_of[port]]
     if not targets:
         return None
     target = graph.nodes[targets[0].node]
