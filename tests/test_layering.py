@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LINTER = Path(sys.executable).parent / "lint-imports"
-PACKAGES = ("service", "engine", "wasm_host", "workers", "proto")
+PACKAGES = ("symbia_runtime", "service", "engine", "wasm_host", "workers", "proto")
 
 OFFENCES = {
     "packages": ("engine/quota.py", "import service.version"),
@@ -87,5 +87,5 @@ def test_a_package_lies_in_this_repository(package: str) -> None:
 
 def test_the_wheel_holds_the_packages_that_the_contracts_name(project: dict[str, Any]) -> None:
     """No package can be added to the wheel without standing under the import contracts."""
-    packaged = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    packaged = project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
     assert sorted(packaged) == sorted(project["tool"]["importlinter"]["root_packages"])
