@@ -174,7 +174,7 @@ class ComponentInUseError(ConflictError):
 
 
 class QuotaError(ConflictError):
-    """The owner has as many graphs, components or executions as he may; waiting alone frees none."""
+    """The owner has as many graphs, components or executions as they may; waiting alone frees none."""
 
     code = "quota.exceeded"
 
@@ -222,7 +222,7 @@ class HeldQueueFullError(OverloadedError):
 
 
 class InjectionRateError(OverloadedError):
-    """The owner injects more bytes per second than he may."""
+    """The owner injects more bytes per second than they may."""
 
     code = "injection.rate"
 

@@ -59,12 +59,12 @@ class Library:
         return self._registry.definition(component_id, owner)
 
     async def register_component(self, document: Any, *, owner: str = "") -> ComponentDefinition:
-        """Take in a stranger's component, given as a decoded JSON document; only its owner can use it.
+        """Take in an owner's untrusted component, given as a decoded JSON document; only its owner can use it.
 
         Raises:
             InvalidComponentError: carries every problem; nothing was stored.
             ComponentExistsError: its id is taken.
-            QuotaError: the owner has as many components as he may.
+            QuotaError: the owner has as many components as they may.
             MemoryBoundError: memory for it is at its bound.
         """
         size_bytes = await in_slices(memory_of(document, self.limits))
@@ -105,7 +105,7 @@ class Library:
 
         Raises:
             InvalidGraphError: carries every problem; nothing was stored.
-            QuotaError: the owner has as many graphs as he may.
+            QuotaError: the owner has as many graphs as they may.
             MemoryBoundError: memory for it is at its bound.
         """
         self._quotas.check_graphs(self._graphs_of(owner))
@@ -120,7 +120,7 @@ class Library:
 
         Raises:
             InvalidGraphError: carries every problem, its path behind ``graphs[<index>].``; nothing was stored.
-            QuotaError: the owner would have more graphs than he may; nothing was stored.
+            QuotaError: the owner would have more graphs than they may; nothing was stored.
             MemoryBoundError: memory for them is at its bound; nothing was stored.
         """
         self._quotas.check_graphs(self._graphs_of(owner), len(documents))

@@ -4,7 +4,7 @@ The engine does not know who an owner is; it is a name that the service gives, a
 counted lives in the runtime and is asked for at the moment of the check, so no count can drift from the truth.
 The rate of injected bytes is a token bucket with debt: an injection passes while there is credit, whatever its
 size, and the next one waits until the debt is paid. So a message larger than a second's worth is not refused for
-ever, and over time nobody gets more than his rate.
+ever, and over time nobody gets more than their rate.
 """
 
 import math
@@ -33,7 +33,7 @@ class Quotas:
         """Whether an owner of so many graphs may load so many more.
 
         Raises:
-            QuotaError: he may not.
+            QuotaError: they may not.
         """
         limit = self._limits.owner_graphs
         if more > 1 and limit and present + more > limit:
@@ -44,7 +44,7 @@ class Quotas:
         """Whether an owner of so many components may register one more.
 
         Raises:
-            QuotaError: he may not.
+            QuotaError: they may not.
         """
         _check("components", present, self._limits.owner_components, "use one of those")
 
@@ -52,7 +52,7 @@ class Quotas:
         """Whether an owner of so many executions under way may start one more.
 
         Raises:
-            QuotaError: he may not.
+            QuotaError: they may not.
         """
         _check("executions under way", present, self._limits.owner_executions, "stop one first")
 

@@ -172,8 +172,8 @@ class Runtime(Overview):
         Raises:
             GraphNotFoundError: there is no such graph.
             TooManyExecutionsError: as many are under way as may be.
-            QuotaError: the graph's owner has as many under way as he may.
-            InjectionRateError: the owner injects more bytes per second than he may.
+            QuotaError: the graph's owner has as many under way as they may.
+            InjectionRateError: the owner injects more bytes per second than they may.
             MemoryBoundError: there is no memory for it; nothing was started.
             InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
         """

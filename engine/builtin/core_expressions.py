@@ -1,6 +1,6 @@
 """``symbia.core.filter``, ``symbia.core.map`` and ``symbia.core.split``: components made of one expression.
 
-Their expressions are JavaScript from strangers. Nothing here runs or even reads one: this file only declares the
+Their expressions are untrusted JavaScript. Nothing here runs or even reads one: this file only declares the
 components, and ``engine.components.sandboxed`` turns the declarations into handlers that evaluate inside the
 sandbox.
 """

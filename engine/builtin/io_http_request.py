@@ -4,7 +4,7 @@ Whatever is not a 2xx answer is an error: it leaves by the ``error`` port with t
 beside the message. An instance requests one message after another, so answers keep the order of the messages; a
 node that asks for concurrency has several instances.
 
-Where requests may go is not decided here: the client comes from outside, and a service that runs strangers' graphs
+Where requests may go is not decided here: the client comes from outside, and a service that runs untrusted graphs
 passes one that refuses its own network. Such a client refuses by raising an ``httpx.HTTPError``.
 """
 

@@ -1,6 +1,6 @@
 """``symbia.routine.check``: lets a message go one of two ways, by an expression or by a comparison.
 
-Both run in the sandbox: the expression because it is a stranger's, the comparison because it compares as
+Both run in the sandbox: the expression because it is untrusted, the comparison because it compares as
 JavaScript does. A message is taken apart into ``value`` and ``variables`` as ``routine_message`` does.
 """
 

@@ -2,7 +2,7 @@
 
 The order is the specification's ("Component resolution"): built in, registered, then the source, if the service
 has given one. Where the source looks, and who may see what there, is not known here. What it offers passes the
-checks of a registration and runs in the sandbox only, like anything of a stranger's. It is not stored under its
+checks of a registration and runs in the sandbox only, like any untrusted code. It is not stored under its
 owner, so it is in the way of nothing that is registered later; the graph that named it keeps what it was loaded
 with.
 
@@ -144,7 +144,7 @@ class Resolver:
 
     @asynccontextmanager
     async def _alone(self, key: tuple[str, str]) -> AsyncIterator[None]:
-        """Whoever wants the same at the same time waits for the first one, and finds what he has made."""
+        """Let one caller at a time make what has this key; those who wait find what the first has made."""
         lock = self._making.setdefault(key, trio.Lock())
         try:
             async with lock:

@@ -1,6 +1,6 @@
 """The components that graphs may name: built in first, then registered (specification, "Catalog Service").
 
-The built-in ones are everybody's. What is registered belongs to an owner and exists for him alone: two owners may
+The built-in ones are everybody's. What is registered belongs to an owner and exists for them alone: two owners may
 use the same id for different code, and neither can learn of the other's (docs/decisions/0035).
 """
 
@@ -97,13 +97,13 @@ class Registry:
         return component.definition
 
     async def register(self, document: Any, owner: str = "") -> ComponentDefinition:
-        """Take in a stranger's component, given as a decoded JSON document.
+        """Take in an owner's untrusted component, given as a decoded JSON document.
 
         Raises:
             InvalidComponentError: its shape, names or source are wrong, or the source cannot be fetched; carries
                 every problem.
             ComponentExistsError: its id is a built-in one's, or the owner has used it.
-            QuotaError: the owner has as many components as he may.
+            QuotaError: the owner has as many components as they may.
             WorkersBusyError: too much of the owner's work waits for worker processes already.
         """
         definition = await self._parsed(document)
@@ -157,7 +157,7 @@ class Registry:
         return SourceComponent(definition, self._host)
 
     def unregister(self, component_id: str, users: Sequence[str], owner: str = "") -> None:
-        """Forget a stranger's component.
+        """Forget a registered component.
 
         Args:
             component_id: which.

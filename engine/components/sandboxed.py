@@ -1,4 +1,4 @@
-"""Components whose code is a stranger's, run in the sandbox.
+"""Components whose code is untrusted, run in the sandbox.
 
 The only file that knows ``wasm_host``, but for its table of limits (:mod:`engine.components.guest_limits`).
 """
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 OWNER = "owner"
-"""The domain of what the graph's owner has written himself: his registered components, and his expressions."""
+"""The domain of what the graph's owner has written: their registered components, and their expressions."""
 
 _NO_BOUND = 2**62
 """More bytes than there are."""
@@ -241,7 +241,7 @@ class SandboxedHandler(Handler):
 
     Args:
         host: runs it.
-        program: the stranger's code.
+        program: the untrusted code.
         context: its place in the execution.
         limits: what it may use.
     """

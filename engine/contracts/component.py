@@ -11,7 +11,7 @@ from proto.problem import Problem
 
 
 class Component(Protocol):
-    """One resolved component: built in, or from a stranger and therefore sandboxed."""
+    """One resolved component: built in, or untrusted and therefore sandboxed."""
 
     @property
     def definition(self) -> ComponentDefinition:
@@ -40,7 +40,7 @@ def output_names(definition: ComponentDefinition) -> tuple[str, ...]:
 
 
 class Builtin:
-    """A component that the runtime ships and runs in this process; its code is ours, never a stranger's.
+    """A component that the runtime ships and runs in this process; its code is ours and trusted.
 
     Args:
         definition: what it says of itself.

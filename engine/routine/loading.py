@@ -55,7 +55,7 @@ class Compilation(msgspec.Struct, frozen=True):
 async def judge(library: Library, document: Any, *, owner: str = "") -> RoutineVerdict:
     """Everything that is wrong with a definition, given as a decoded JSON document; nothing is stored.
 
-    What is valid here can be loaded, unless the owner has as many graphs as he may.
+    What is valid here can be loaded, unless the owner has as many graphs as they may.
     """
     definition, found = await in_slices(examine(document))
     errors = found.errors
@@ -99,7 +99,7 @@ async def load(library: Library, document: Any, *, owner: str = "") -> tuple[Com
 
     Raises:
         InvalidRoutineError: carries every problem; nothing was stored.
-        QuotaError: the owner would have more graphs than he may; nothing was stored.
+        QuotaError: the owner would have more graphs than they may; nothing was stored.
     """
     compilation = await compile_document(document)
     try:
