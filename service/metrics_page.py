@@ -2,7 +2,7 @@
 
 All numbers are collected when somebody asks: the engine, the sandbox and the HTTP layer only keep the counters
 that they need anyway. There is one registry for each application and no global one, and nothing has a label that
-strangers could fill: neither executions, nor graphs, nor paths.
+callers could fill: neither executions, nor graphs, nor paths.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -6,7 +6,7 @@
     ├── AuthenticationError        401  no credential, or none that Identity or the keys vouch for
     ├── IdentityUnavailableError   503  nobody can say at present whom a credential belongs to
     ├── OrganizationRequiredError  400  the caller acts for no organisation
-    ├── ForeignOrganizationError   403  the caller names an organisation that is not his
+    ├── ForeignOrganizationError   403  the caller names an organisation that is not theirs
     ├── ReadOnlyCallerError        403  the caller may see this, and not change it
     ├── ForeignCallerError         403  a web page or host name that is not served
     ├── MetricsDisabledError       404  the operator switched them off
@@ -77,7 +77,7 @@ class OrganizationRequiredError(RefusalError):
 
 
 class ForeignOrganizationError(RefusalError):
-    """The caller named an organisation that he is no member of."""
+    """The caller named an organisation that they are no member of."""
 
     code = "org.forbidden"
 

@@ -54,7 +54,7 @@ from service.websockets.stream import bound_websockets
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
 UNREAD_SECONDS = 60
-"""How long a caller may leave a reply unread before the connection is cut; otherwise he holds it for ever."""
+"""How long a caller may leave a reply unread before the connection is cut; otherwise they hold it for ever."""
 
 CLOSING_SECONDS = 2.0
 """How long requests under way may take when everything else has ended."""

@@ -2,13 +2,13 @@
 
 Two things come together here. When a reply ends, Hypercorn first tells the application's receiving side that the
 caller is gone, and then, in the sending task, closes the connection if the caller asked for that (``Connection:
-close``, HTTP/1.0). And when a caller closes his sending side after the request (``nc -N``, RFC 9293 section 3.6),
-Hypercorn tells the same, though he still reads. Quart-Trio takes either as a reason to cancel the request: the
-connection of the one stayed open for ever, and the other never got his reply.
+close``, HTTP/1.0). And when a caller closes their sending side after the request (``nc -N``, RFC 9293, 3.6),
+Hypercorn tells the same, though they still read. Quart-Trio takes either as a reason to cancel the request: the
+connection of the one stayed open for ever, and the other never got their reply.
 
 So the last event of a reply is sent without being cancelled, and the news that a caller is gone is kept back for a
-while, when his request has come whole and its reply has not gone out. Whether he is really gone or only reads,
-nobody can tell before writing to him; a while of work for nobody is what that costs.
+while, when their request has come whole and its reply has not gone out. Whether they are really gone or only read,
+nobody can tell before writing to them; a while of work for nobody is what that costs.
 
 A request may also be answered before its body has come: it was too large, or its caller is not known. Hypercorn
 closes the connection then, because what follows on it is not the next request; so the reply has to say so

@@ -1,4 +1,4 @@
-"""Who may come in over HTTP, and for whom he acts: the same questions, whichever way a request is answered."""
+"""The admission of HTTP requests: who may come in, and for whom they act, whichever way a request is answered."""
 
 from collections.abc import Mapping
 from contextvars import Token
@@ -19,7 +19,7 @@ class Admission:
     Args:
         settings: who is served.
         readiness: whether the service takes work.
-        authenticator: recognises callers; None where nobody is asked who he is.
+        authenticator: recognises callers; None where callers are not asked who they are.
     """
 
     def __init__(self, settings: Settings, readiness: Readiness, authenticator: Authenticator | None) -> None:
@@ -49,8 +49,8 @@ class Admission:
             rule: the pattern of its route; None where there is no such route, which is all that anybody hears.
 
         Raises:
-            StoppingError: he wants work to be done, and none is taken any more.
-            RefusalError: he is not recognised, or may not act for the organisation that he names.
+            StoppingError: the request wants work to be done, and none is taken any more.
+            RefusalError: the caller is not recognised, or may not act for the organisation that they name.
         """
         if method not in _READING:
             self._readiness.check()

@@ -52,8 +52,8 @@ class Credential(msgspec.Struct, frozen=True):
 def access_to(rule: str, method: str) -> Access:
     """Whether a route, given as its pattern, wants to know who calls.
 
-    ``open`` serves everybody and asks nobody. ``optional`` serves everybody, and whoever is recognised his own.
-    ``recognised`` serves whoever is recognised, whether he acts for an organisation or not. Everything else is
+    ``open`` serves everybody and asks nobody. ``optional`` serves everybody, and recognised callers their own.
+    ``recognised`` serves recognised callers, whether they act for an organisation or not. Everything else is
     ``required``, so a new route is closed until somebody opens it here.
     """
     if method == "OPTIONS":
@@ -152,9 +152,9 @@ class Authenticator:
 
         Raises:
             AuthenticationError: the route wants a principal, and there is none.
-            ForeignOrganizationError: he is no member of the organisation that he names.
-            OrganizationRequiredError: he names none, and belongs to none.
-            IdentityUnavailableError: nobody can say who it is; on optional routes he is nobody then.
+            ForeignOrganizationError: the caller is no member of the organisation that they name.
+            OrganizationRequiredError: they name none, and belong to none.
+            IdentityUnavailableError: nobody can say who it is; on optional routes they are anonymous then.
         """
         if access in {"required", "recognised"}:
             principal = await self.recognise(credentials)

@@ -1,8 +1,8 @@
 """For whom a request acts, and what follows: which organisation's things it sees, changes and makes.
 
-The rules are the platform's. A caller acts for the organisation that ``X-Org-Id`` names, which must be his, and
-otherwise for his first one. What belongs to others does not exist for him. Whoever stands above organisations sees
-all of them until he names one.
+The rules are the platform's. A caller acts for the organisation that ``X-Org-Id`` names, which must be theirs, and
+otherwise for their first one. What belongs to others does not exist for them. Those who stand above organisations
+see all of them until they name one.
 """
 
 from contextvars import ContextVar
@@ -51,15 +51,15 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.sees_all or owner == self.org
 
     def changes(self, owner: str) -> bool:
-        """Whether he may change it."""
+        """Return whether the caller may change what belongs to an owner."""
         return self.changes_all or (owner == self.org and self.changes_own)
 
 
 UNRESTRICTED = Caller(org=UNOWNED, sees_all=True, changes_all=True)
-"""Whoever calls while nobody is asked who he is."""
+"""The caller of every request where callers are not asked who they are."""
 
 ANONYMOUS = Caller(changes_own=False)
-"""Whoever was not recognised, on routes that serve him all the same: only what is built in exists for him."""
+"""A caller who was not recognised, on routes that serve them all the same: they see only what is built in."""
 
 
 def acting(principal: Principal, named_org: str | None) -> Caller:

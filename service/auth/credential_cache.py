@@ -6,7 +6,7 @@ a client in a loop, short enough that a new key works soon. That Identity did no
 
 Credentials themselves are not kept, only their SHA-256: a dump of this process's memory gives none away. Requests
 that bring the same unknown credential at the same time wait for one question. If the one who asks goes away, the
-next asks in his place.
+next asks instead.
 """
 
 import math

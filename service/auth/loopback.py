@@ -16,7 +16,7 @@ HOSTS_REMEMBERED = 64
 """Values of ``Host`` whose verdict is remembered; programs of one machine use a handful."""
 
 HOST_CHARACTERS = 300
-"""Of a value that is remembered: longer ones are judged each time, so that strangers fill no memory."""
+"""Of a value that is remembered: longer ones are judged each time, so that no caller can fill the memory."""
 
 
 def check_local_request(headers: Any, origins: Origins) -> None:

@@ -16,7 +16,7 @@ log = structlog.get_logger("service")
 
 @asynccontextmanager
 async def open_authenticator(settings: Settings) -> AsyncIterator[Authenticator | None]:
-    """What recognises callers; None where nobody is asked who he is."""
+    """Yield what recognises callers; None where callers are not asked who they are."""
     log.info("callers", **describe(settings))
     if settings.effective_auth != "identity":
         yield None
@@ -34,7 +34,7 @@ async def open_authenticator(settings: Settings) -> AsyncIterator[Authenticator 
 def describe(settings: Settings) -> dict[str, str]:
     """Who is served, in words; of keys only that they are there."""
     if settings.effective_auth == "none":
-        return {"auth": "none", "served": "everybody who reaches the address, without being asked who he is"}
+        return {"auth": "none", "served": "everybody who reaches the address, without being asked who they are"}
     if settings.effective_auth == "unset":
         return {"auth": "unset", "served": "this machine only; IDENTITY_SERVICE_URL or AUTH=none serve others"}
     means = []

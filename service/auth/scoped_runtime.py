@@ -35,8 +35,8 @@ from service.problems import OrganizationRequiredError, ReadOnlyCallerError
 class ScopedRuntime(Runtime):
     """A runtime behind the rules of ``service.auth.caller``. Methods do what those of ``Runtime`` do, and besides:
 
-    Whatever has an id is not found where the caller may not see it. What he may see and not change raises
-    ReadOnlyCallerError. To make something he must act for an organisation: OrganizationRequiredError otherwise.
+    Whatever has an id is not found where the caller may not see it. What they may see and not change raises
+    ReadOnlyCallerError. To make something they must act for an organisation: OrganizationRequiredError otherwise.
 
     Args:
         runtime: the real one.

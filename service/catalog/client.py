@@ -1,8 +1,8 @@
 """The client of the catalog: one request, bounded in time and size, and what its answer means.
 
-The catalog allows so many requests in a minute, and all services of the platform share them. So whoever was told
-that it is down, or that he asks too much, is not followed by the next one who finds out the same: after a failure
-the client is quiet for the time of a backoff, and everybody who asks in that time hears at once why nobody goes.
+The catalog allows so many requests in a minute, and all services of the platform share them. So when one
+request finds that it is down, or that too much was asked of it, the next does not go to find out the same: after a
+failure the client is quiet for the time of a backoff, and whoever asks in that time hears at once why it is.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping

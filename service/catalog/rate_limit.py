@@ -1,4 +1,4 @@
-"""So many in a while: what may be done now and then, and not by whoever repeats himself often enough."""
+"""A limit on how often something happens: so many times in so many seconds, however often it is tried."""
 
 from collections import deque
 

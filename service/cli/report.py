@@ -83,7 +83,7 @@ class RunReport(RunNotes):
             self._say(f"Failed{place}: {execution.error.message}", "bold red")
 
     def _say(self, text: str, style: str) -> None:
-        """One line; control characters, which strangers' code may have put there, are made visible."""
+        """One line; control characters, which untrusted code may have put there, are made visible."""
         shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
         self._console.print(Text(shown, style=style), soft_wrap=True)
 

@@ -1,8 +1,8 @@
 """Delivery to a graph by its name: through the gate, into its newest running execution, back with what came out.
 
-A caller who waits hears what his own message caused, and nothing that another's did. So those who wait take turns,
-first come, first served, and within one request each message is seen through before the next begins. Whoever has
-not had his turn when his time is over has his messages delivered all the same, and hears of no outputs.
+A caller who waits hears what their own message caused, and nothing that another's did. So those who wait take
+turns, first come, first served, and within one request each message is seen through before the next begins. The
+messages of a caller whose time is over before their turn are delivered all the same; they hear of no outputs.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -29,7 +29,7 @@ log = structlog.get_logger("ingress")
 
 
 class Door(msgspec.Struct, frozen=True):
-    """An ingress that a caller may deliver to: where his messages enter, and which execution gets them."""
+    """An ingress that a caller may deliver to: where their messages enter, and which execution gets them."""
 
     graph: LoadedGraph
     ingress: Ingress

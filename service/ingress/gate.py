@@ -8,7 +8,7 @@ The gate is the platform's, question by question:
 4. the graph belongs to an organisation: allowed for its members, refused for all others
 5. it belongs to nobody: allowed with the capability, refused where the graph asks for none
 
-Names are not unique, and organisations are strangers to each other: a caller's own graph counts before anybody
+Names are not unique, and no organisation trusts another: a caller's own graph counts before anybody
 else's of the same name, so nobody can take a name away by loading a graph first. A graph of others that declares
 no ingress does not exist for the caller, as everywhere else. One that does has published its name.
 """
@@ -22,13 +22,13 @@ from service.auth.caller import Caller
 
 
 def graph_named(graphs: Iterable[LoadedGraph], name: str, caller: Caller) -> LoadedGraph | None:
-    """The first loaded graph of a name, of those that are nearest to the caller; None where he can reach none."""
+    """Return the first loaded graph of a name, of those nearest to the caller; None where they can reach none."""
     reachable = [graph for graph in graphs if graph.definition.name == name and _is_reachable(graph, caller)]
     return min(reachable, key=lambda graph: _distance(graph, caller), default=None)
 
 
 def reason_against(ingress: Ingress, owner: str, caller: Caller) -> str | None:
-    """Why a caller may not deliver; None where he may.
+    """Return why a caller may not deliver; None where they may.
 
     Args:
         ingress: of the graph.
@@ -36,7 +36,7 @@ def reason_against(ingress: Ingress, owner: str, caller: Caller) -> str | None:
         caller: who wants to deliver.
     """
     principal = caller.principal
-    if principal is None:  # nobody is asked who he is
+    if principal is None:  # callers are not asked who they are
         return None if caller.changes_all else "nobody was recognised"
     if principal.is_super_admin:
         return None
@@ -63,7 +63,7 @@ def _is_member(caller: Caller, owner: str) -> bool:
 
 
 def _distance(graph: LoadedGraph, caller: Caller) -> int:
-    """How far a graph is from a caller: the organisation that he acts for, his others, nobody, others."""
+    """Return a graph's distance from a caller: the organisation they act for, their others, nobody, others."""
     if graph.owner == caller.org:
         return 0
     if _is_member(caller, graph.owner):

@@ -6,6 +6,6 @@
 
 The engine's observers only take notes. A task for each watched execution makes chunks of events of them, once for
 each distinct selection, however many clients share it. A client is a position in the feeds that it subscribed to:
-whoever reads slowly falls behind, and what a feed gave up in the meantime is counted to him. Lifecycle events are
-never given up.
+one who reads slowly falls behind, and is told how much a feed gave up in the meantime. Lifecycle events are never
+given up.
 """

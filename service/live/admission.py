@@ -1,7 +1,7 @@
 """Who may come in over a live connection, as whom, and for how long.
 
-The rules are those of HTTP requests. Besides, whoever cannot set headers gives his credential in ``auth``, which
-comes after the address: ``token``, ``apiKey`` and ``orgId``. None is taken from the address itself, because
+The rules are those of HTTP requests. Besides, a client that cannot set headers gives its credential in ``auth``,
+which comes after the address: ``token``, ``apiKey`` and ``orgId``. None is taken from the address itself, because
 addresses end up in logs. A recognition holds for as long as it would hold for requests; then the same credential
 is looked at again, so that a token that has expired or was revoked ends the connection.
 """
@@ -68,7 +68,7 @@ class LiveAdmission:
 
     Args:
         settings: who is served.
-        authenticator: recognises callers; None where nobody is asked who he is.
+        authenticator: recognises callers; None where callers are not asked who they are.
         readiness: whether the service takes work.
     """
 

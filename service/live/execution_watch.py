@@ -272,7 +272,7 @@ class ExecutionWatch(FlowObserver):
 
     @staticmethod
     async def _wait_read(view: View) -> None:
-        """Let a view's readers catch up, for a moment; who does not is waited for no more until he has."""
+        """Let a view's readers catch up, for a moment; one who does not is waited for no more until they have."""
         if not view.feed.is_crowded:
             view.is_behind = False
         elif not view.is_behind:

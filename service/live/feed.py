@@ -21,7 +21,7 @@ BASE_BYTES = 4 * 1024 * 1024
 
 
 def is_short(account: Account | None, size_bytes: int = 0) -> bool:
-    """Whether an owner has too little memory left for so much more of what he is shown."""
+    """Return whether an owner has too little memory left for so much more of what they are shown."""
     if account is None or account.held("feeds") + size_bytes <= BASE_BYTES:
         return False
     ledger = account.ledger

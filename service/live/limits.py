@@ -50,7 +50,7 @@ SUBSCRIPTIONS = 200
 """Executions that one client watches at once."""
 
 PERSONAL_EVENTS = 100
-"""Answers that wait for one client before no further command of his is taken."""
+"""Answers that wait for one client before no further command of theirs is taken."""
 
 PERSONAL_BYTES = 256 * 1024
 """Bytes of those: a refusal that lists a thousand mistakes is long."""
@@ -78,7 +78,7 @@ CONNECTION_BYTES = 80 * 1024
 """What a connected client holds that neither sends nor is sent anything: tasks, sockets, buffers; as measured."""
 
 UNANSWERED_SECONDS = 60.0
-"""How long a client stays while Identity cannot say whether his credential still holds."""
+"""How long a client stays while Identity cannot say whether their credential still holds."""
 
 RETRY_SECONDS = 5.0
 """Between two such questions."""

@@ -124,7 +124,7 @@ async def open_live(
         runtime: the real one.
         settings: who is served, and the bounds.
         readiness: whether the service takes work.
-        authenticator: recognises callers; None where nobody is asked who he is.
+        authenticator: recognises callers; None where callers are not asked who they are.
     """
     admission = LiveAdmission(settings, authenticator, readiness)
     config = SocketioConfig(

@@ -26,7 +26,7 @@ class Ration:
     async def take(self, owner: str, units: float) -> None:
         """Return when something is left, and take ``units`` of it.
 
-        Each owner has one place in the queue, however much he wants: the next of his waits for the one before it.
+        Each owner has one place in the queue, however much they want: their next one waits for the one before it.
         """
         mine = self._owners.get(owner)
         if mine is None:

@@ -1,7 +1,7 @@
 """What bodies and replies under way hold, charged while they are: by owner, and in all. Pure.
 
 A body is kept until it is whole, and a reply until its caller has read it; either may be as large as a message,
-and a caller may take his time over hundreds of them. Both are charged to the runtime's ledger, and each to a
+and a caller may take their time over hundreds of them. Both are charged to the runtime's ledger, and each to a
 narrower one beside it: whatever is on its way may hold a part of what may be held at all, and never what running
 graphs need. Small requests may use the reserve of the narrower bounds: whoever fills the rest with large ones
 keeps nobody from sending messages.

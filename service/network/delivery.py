@@ -68,7 +68,7 @@ def admission_of_network(unowned: UnownedEvents) -> Admits:
 
 
 def admission_of_caller(caller: Caller, unowned: UnownedEvents) -> Admits:
-    """The rule for events that somebody brings by HTTP: only into graphs that he may change anyway.
+    """The rule for events that a caller brings by HTTP: only into graphs that they may change anyway.
 
     Whoever acts for the graph's own organisation need not name it in the event.
     """

@@ -75,13 +75,13 @@ def _console(*, colours: bool) -> Any:
 
 
 def _to_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
-    """One line of ASCII: what strangers log can neither end it nor steer a terminal that shows it."""
+    """One line of ASCII: what untrusted code logs can neither end it nor steer a terminal that shows it."""
     first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
     return json.dumps({**first, **event}, default=str).replace("\x7f", "\\u007f")
 
 
 def _escape_controls(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make what is not printable visible, so that what strangers log cannot steer an operator's terminal."""
+    """Make what is not printable visible, so that what untrusted code logs cannot steer an operator's terminal."""
     for key, value in event.items():
         if isinstance(value, str) and key != "exception" and not value.isprintable():
             event[key] = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in value)

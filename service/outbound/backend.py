@@ -1,6 +1,6 @@
 """Where outgoing connections are made, and judged: the heart of the outbound guard.
 
-Graphs and components come from strangers, and so do the URLs in them. A check of the URL before the request is not
+Graphs and components are untrusted, and so are the URLs in them. A check of the URL before the request is not
 enough: the name may have another address a moment later (DNS rebinding), and an answer may redirect anywhere. So
 the check stands where the connection is made. A name is resolved once, all its addresses are judged, and one of
 these very addresses is connected to; every hop of a redirect passes here again. The Host header and the name that
@@ -31,7 +31,7 @@ ADDRESS_LIMIT = 8
 """Addresses of one host that are tried."""
 
 RESOLVER_THREADS = 16
-"""Names looked up at once. A stranger's slow name server must not occupy the threads that others need."""
+"""Names looked up at once. One slow name server must not occupy the threads that others need."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[IPAddress]]]
 """The addresses of a name, the preferred ones first; raises OSError when there are none."""

@@ -149,8 +149,9 @@ IDENTITY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
         ("RUNTIME_INGRESS_ENFORCEMENT",),
         choice("strict", "warn", "off"),
         (
-            "What the gate of an ingress does with a caller who may not deliver: strict refuses him, warn notes "
-            "it in the log and delivers, off does not look. Where nobody is asked who he is, all may deliver."
+            "What the gate of an ingress does with a caller who may not deliver: strict refuses them, warn notes "
+            "it in the log and delivers, off does not look. Where callers are not asked who they are, all may "
+            "deliver."
         ),
     ),
     (
@@ -159,7 +160,7 @@ IDENTITY_ROWS: tuple[tuple[str, tuple[str, ...], Kind, str], ...] = (
         choice("authenticated", "open"),
         (
             "Who may read GET /metrics where callers are recognised: authenticated is whoever is, open is "
-            "everybody who reaches the address. Where nobody is asked who he is, it is open."
+            "everybody who reaches the address. Where callers are not asked who they are, it is open."
         ),
     ),
     (

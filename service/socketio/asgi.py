@@ -24,7 +24,7 @@ class BodyTooLargeError(Exception):
 
 
 class CallerGoneError(Exception):
-    """The caller has left, or was too slow, before his request was whole."""
+    """The caller has left, or was too slow, before their request was whole."""
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -36,7 +36,7 @@ class WakeupBatcher:
         self._begun.set()
 
     async def run(self) -> None:
-        """Begin one round after the other until cancelled; from then on nobody has to wait for his turn."""
+        """Begin one round after the other until cancelled; from then on nobody has to wait for their turn."""
         try:
             while True:
                 await self._begun.wait()

@@ -102,7 +102,7 @@ class FrameReader:
         return self._missing is None and self._kind is None and self._start == len(self._waiting)
 
     def feed(self, data: bytes) -> None:
-        """Take in what came. Whoever feeds takes all events before he feeds again."""
+        """Take in what came. The caller takes all events before the next feed."""
         if self._start:
             del self._waiting[: self._start]
             self._start = 0

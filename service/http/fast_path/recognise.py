@@ -39,7 +39,7 @@ class PromptRequest(msgspec.Struct, frozen=True):
         kind: which.
         rule: the pattern of its route.
         name: of the execution or graph; empty where the route has none.
-        wait_ms: for which the caller asks; None where he does not say.
+        wait_ms: for which the caller asks; None where they do not say.
     """
 
     kind: Kind
