@@ -1,7 +1,7 @@
 """What holds for every handler, and for every program in every language. Data, and the few functions that run it.
 
 A `Case` is one program in JavaScript and the same in TypeScript, what is sent to it, and what comes back.
-`check_contract` asks of any handler, ours or a stranger's, what `engine/contracts/handler.py` demands of all.
+`check_contract` asks of any handler, ours or untrusted, what `engine/contracts/handler.py` demands of all.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The arena: one attacker, one bystander in the same host, and what must be true after every attack.
 
-A case is an `Attack`: the code of a stranger, the values it is given, and what it gets for each of them. `assault`
+A case is an `Attack`: untrusted code, the values it is given, and what it gets for each of them. `assault`
 runs it, and ends with the same examination whatever the case was: the attacker's own next message is processed,
 the bystander has noticed nothing, and no thread, task or file descriptor is left.
 """

@@ -96,7 +96,7 @@ class RawWebSocket:
     async def wait_end(self) -> tuple[int, str]:
         """The code and the reason of the Close frame, when the other side has ended the connection.
 
-        Whoever hears one says no more, so that nobody has to wait for him.
+        Whoever hears one says no more, so that nobody has to wait for them.
         """
         code, reason = LOST, ""
         while True:

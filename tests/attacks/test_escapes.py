@@ -45,7 +45,7 @@ ESCAPES = {
     "Reflect.apply on a method of ctx": finds(
         "Reflect.apply(ctx.getState, {}, ['x']) === undefined ? 'undefined' : ''"
     ),
-    "callee of a stranger's frame": finds(
+    "callee of a foreign frame": finds(
         "(function f() { return typeof f.caller + typeof f.arguments })()", b'"undefinedundefined"'
     ),
     "stack frames by prepareStackTrace": Attack(
@@ -113,7 +113,7 @@ ESCAPES = {
     "timers": finds("typeof setTimeout + typeof setInterval + typeof os", b'"undefinedundefinedundefined"'),
     "the garbage collector": finds("typeof gc"),
     "the environment": finds("new Date(0).getTimezoneOffset()", b"0"),
-    "arguments of a stranger": finds("arguments.length", b"3"),
+    "arguments of a foreign frame": finds("arguments.length", b"3"),
     "another realm": finds("typeof ShadowRealm + typeof $262", b'"undefinedundefined"'),
 }
 

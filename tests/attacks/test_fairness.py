@@ -34,7 +34,7 @@ async def test_one_organisation_cannot_take_all_executions() -> None:
 
 
 async def test_the_only_owner_gets_everything() -> None:
-    """Where nobody is asked who he is, all executions are for whoever calls."""
+    """Where callers are not asked who they are, all executions are for whoever calls."""
     async with open_service(Settings(port=0, max_concurrent_executions=6)) as service:
         for _ in range(6):
             await service.start(PASS, **MANUAL)

@@ -95,7 +95,7 @@ async def flooded(service: Service, first: bytes, again: bytes) -> AsyncIterator
 
 @pytest.mark.parametrize("name", FLOODS)
 async def test_a_flood_is_read_in_turns(name: str) -> None:
-    """Somebody else is answered all the while, and it is his request that takes the time, and not the flood."""
+    """Somebody else is answered all the while, and it is their request that takes the time, and not the flood."""
     first, again = FLOODS[name]
     async with open_service() as service:
         execution = await service.start(single("symbia.core.passthrough"), completion="manual")

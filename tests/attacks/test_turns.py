@@ -53,7 +53,7 @@ BULK = {
 
 @pytest.mark.parametrize("body", BULK.values(), ids=BULK)
 async def test_no_instruction_of_a_module_is_one_long_step(body: str) -> None:
-    """Nor does it when a module's author writes the instruction himself, and grows his memory before it."""
+    """Nor does it when a module's author writes the instruction by hand, and grows the memory before it."""
     grown = f"(drop (memory.grow (i32.const 3200))) {body}"
     async with open_host(memory_bytes=2**30, owner_memory_bytes=2**30) as host:
         sandbox = attacker(hostile_text(f"{grown} {CLOSED}"), LARGE)(host)
@@ -75,7 +75,7 @@ async def _opened(host: SandboxHost, body: str, count: int, limits: GuestLimits,
 
 
 async def _most_slices(host: SandboxHost, sandboxes: Sequence[Sandbox], seconds: float) -> int:
-    """How many slices at the most were run while somebody waited who only wants his next step."""
+    """How many slices at the most were run while somebody waited who only wants their next step."""
     most = 0
 
     async def beat() -> None:

@@ -161,7 +161,7 @@ async def test_what_is_no_message_is_answered_with_its_code(process: Process, ca
     [b"", b"\x81", b"\x81\xfe\x01", b"\x81\xfe\x01\x00mas", frame(0x81, b"x" * 300)[:100], frame(0x01, b"{")],
 )
 async def test_who_ends_without_a_close_frame_is_told_so(process: Process, path: str, half: bytes) -> None:
-    """Also in the middle of a frame: whoever closes his sending side still hears a Close frame."""
+    """Also in the middle of a frame: whoever closes their sending side still hears a Close frame."""
     assert await _end_of(process, path, half, cut=True) == 1002
 
 

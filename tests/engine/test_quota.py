@@ -40,7 +40,7 @@ def custom(emitted: str) -> dict[str, Any]:
 
 
 async def test_two_owners_use_one_id_for_components_of_their_own() -> None:
-    """Each gets his own code under the id that both chose, and neither sees or overwrites the other's."""
+    """Each gets their own code under the id that both chose, and neither sees or overwrites the other's."""
     graph = document({"a": "custom.same", "log": "symbia.core.logger"}, ["a:out > log:in"])
     logged = {}
     async with open_runtime() as runtime:
@@ -69,7 +69,7 @@ async def test_a_component_exists_for_its_owner_alone() -> None:
 
 
 async def test_nobody_owns_a_built_in_id() -> None:
-    """A built-in component is everybody's, and no owner can put his own code in its place."""
+    """A built-in component is everybody's, and no owner can put their own code in its place."""
     async with open_runtime() as runtime:
         with pytest.raises(ComponentExistsError):
             await runtime.register_component({**custom("x"), "id": "symbia.core.map"}, owner="left")

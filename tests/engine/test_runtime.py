@@ -74,7 +74,7 @@ async def test_the_quick_reference_runs() -> None:
 
 
 async def test_a_registered_component_runs() -> None:
-    """A stranger's component is registered once, found, and turns 12 into 144."""
+    """An untrusted component is registered once, found, and turns 12 into 144."""
     square = custom("return { process: async (ctx, port, value) => ctx.emit('out', value * value) }")
     tap = Tap()
     async with open_runtime() as runtime:

@@ -21,7 +21,7 @@ def test_the_page_names_the_settings() -> None:
 
 
 def test_the_page_names_the_refusals() -> None:
-    """Each status and code that a caller may meet for who he is."""
+    """Each status and code that a caller may meet for who they are."""
     kinds = (
         problems.AuthenticationError,
         problems.IdentityUnavailableError,

@@ -50,13 +50,13 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """The service, its Identity, and who calls: one of each organisation, and nobody in particular."""
+    """The service, its Identity, and who calls: one of each organisation, and an anonymous one."""
 
     service: Service
     identity: FakeIdentity
     alice: Person
     bob: Person
-    stranger: Person
+    anonymous: Person
 
     def person(self, token: str) -> Person:
         """Whoever calls with a token."""
@@ -77,5 +77,5 @@ async def open_world(**settings: Any) -> AsyncIterator[World]:
                 identity=identity,
                 alice=Person(service, {"Authorization": f"Bearer {alice}"}),
                 bob=Person(service, {"Authorization": f"Bearer {bob}"}),
-                stranger=Person(service, {}),
+                anonymous=Person(service, {}),
             )

@@ -130,9 +130,9 @@ async def test_metrics_are_for_whoever_is_recognised() -> None:
     """Where callers are recognised the page is closed to anonymous ones, unless the operator opens it."""
     async with open_world() as world:
         monitor = world.person(world.identity.add_agent("prometheus", None))  # of no organisation
-        answers = [await person.call("GET", "/metrics") for person in (world.stranger, world.bob, monitor)]
+        answers = [await person.call("GET", "/metrics") for person in (world.anonymous, world.bob, monitor)]
         assert [answer.status_code for answer in answers] == [401, 200, 200]
         assert "WWW-Authenticate" in answers[0].headers
     async with open_world(metrics_access="open") as world:
-        assert (await world.stranger.call("GET", "/metrics")).status_code == 200
+        assert (await world.anonymous.call("GET", "/metrics")).status_code == 200
         assert world.identity.questions == []

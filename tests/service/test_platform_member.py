@@ -76,7 +76,7 @@ async def _as_member(
     url: str, catalog: FakeCatalog, identity: FakeIdentity, network: FakeNetwork, logging: FakeLogging
 ) -> None:
     member = {"Authorization": f"Bearer {identity.add_user('alice', 'org-a')}"}
-    stranger = {"Authorization": f"Bearer {identity.add_user('bob', 'org-b')}"}
+    outsider = {"Authorization": f"Bearer {identity.add_user('bob', 'org-b')}"}
     async with httpx.AsyncClient(base_url=url, timeout=10) as client:
         # Nobody has called yet, and both graphs run
         await network.wait_registered()
@@ -84,7 +84,7 @@ async def _as_member(
         await until(lambda: logging.events)
         running = (await client.get("/api/executions?state=running", headers=member)).json()
         assert running["total"] == 2
-        assert (await client.get("/api/executions", headers=stranger)).json()["total"] == 0
+        assert (await client.get("/api/executions", headers=outsider)).json()["total"] == 0
         assert (await client.get("/api/executions")).status_code == 401
 
         # A batch of a member flows through; nobody else's does
@@ -93,7 +93,7 @@ async def _as_member(
         assert delivered.status_code == 200, delivered.text
         assert delivered.json()["delivered"] == 2
         assert delivered.json()["outputs"]["margin:out"]["value"] == {"id": 2, "margin": 4}
-        refused = await client.post("/api/ingress/order-margin", json=batch, headers=stranger)
+        refused = await client.post("/api/ingress/order-margin", json=batch, headers=outsider)
         assert refused.status_code == 403
         assert (await client.post("/api/ingress/order-margin", json=batch)).status_code == 401
 

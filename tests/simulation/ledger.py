@@ -242,8 +242,8 @@ class Ledger(ExecutionObserver, FlowObserver):
     def check_messages(self, snapshot: ExecutionSnapshot) -> None:
         """What was accepted was handed over, dropped and counted, or left at the stop; nothing else was."""
         injected = {key for key, (edge, _) in self._arrivals.items() if edge < 0}
-        if strangers := injected & self.refused:
-            self.violate(f"refused, and handed over all the same: {sorted(strangers)}")
+        if unexpected := injected & self.refused:
+            self.violate(f"refused, and handed over all the same: {sorted(unexpected)}")
         entered = len(self.edge_of) + len(self.accepted | injected)
         left = entered - len(self._arrivals) - self.dropped_messages
         uncertain = len(self.uncertain - injected)

@@ -73,7 +73,7 @@ async def test_no_value_ends_an_execution(component: str, config: dict[str, Any]
 
 
 async def test_a_batch_of_large_messages_lets_others_run() -> None:
-    """Between two of them whoever is ready has his turn."""
+    """Between two of them whatever is ready has its turn."""
     turns = 0
 
     async def other() -> None:

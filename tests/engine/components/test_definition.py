@@ -1,4 +1,4 @@
-"""Component definitions that strangers register: every problem with its code and its place."""
+"""Component definitions that owners register: every problem with its code and its place."""
 
 from typing import Any
 

@@ -75,7 +75,7 @@ async def test_a_fetched_module_runs_and_is_pinned() -> None:
 
 
 async def test_a_fetched_module_of_another_hash_is_refused() -> None:
-    """What a sourceUrl gives must be what the author expects, if he says so; the problem names the hash."""
+    """What a sourceUrl gives must be what the author expects, if they say so; the problem names the hash."""
 
     async def fetch(url: str, limit_bytes: int) -> bytes:
         del url, limit_bytes

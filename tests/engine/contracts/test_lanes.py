@@ -98,7 +98,7 @@ async def test_an_error_is_apocryphal() -> None:
 
 @pytest.mark.parametrize("declared", ["inherit", "canonical"])
 async def test_a_registered_component_makes_apocryphal_values(declared: str) -> None:
-    """What strangers' code emits is apocryphal, whatever the stranger says of it."""
+    """What untrusted code emits is apocryphal, whatever it says of it."""
     component = {
         "id": "custom.same",
         "name": "Same",

@@ -1,4 +1,4 @@
-"""Large things in pieces: the same results, and everybody else has his turn meanwhile."""
+"""Large things in pieces: the same results, and everybody else has their turn meanwhile."""
 
 import base64
 import hashlib

@@ -177,7 +177,7 @@ async def test_small_messages_get_through_where_memory_is_full() -> None:
 
 
 async def test_a_pause_stops_the_clock_of_who_waits_for_memory() -> None:
-    """Nobody's time runs out while his execution is paused."""
+    """Nobody's time runs out while their execution is paused."""
     async with open_runtime(limits=bounded(600_000, 5, 2)) as runtime:
         execution = await started(runtime, BIG)
         holder = await filled(runtime)

@@ -90,7 +90,7 @@ async def test_a_body_that_trickles_is_refused(autojump_clock: trio.testing.Mock
 
 
 async def test_a_caller_who_says_no_more_gets_his_reply(autojump_clock: trio.testing.MockClock) -> None:
-    """Who closes his sending side after the request still reads the whole reply, and then the connection ends."""
+    """A caller who stops sending after the request still reads the whole reply; then the connection ends."""
     del autojump_clock
     async with _served() as port, await _connect(port) as stream:
         await stream.send_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -184,7 +184,7 @@ def test_as_many_files_may_be_open_as_the_user_may_have() -> None:
 
 
 async def test_a_reply_to_half_a_body_says_that_the_connection_ends() -> None:
-    """Who is refused before his body has come is told not to send his next request on this connection."""
+    """A caller refused before their body has come is told not to send the next request on this connection."""
     async with _served() as port:
         stream = await _connect(port)
         async with stream:
@@ -196,7 +196,7 @@ async def test_a_reply_to_half_a_body_says_that_the_connection_ends() -> None:
 
 
 async def test_a_reply_to_a_whole_body_keeps_the_connection() -> None:
-    """Who is refused after his whole body has come goes on with his next request."""
+    """A caller refused after their whole body has come goes on with the next request."""
     async with _served() as port:
         stream = await _connect(port)
         async with stream:

@@ -1,4 +1,4 @@
-"""What one caller sends ends his own connection at most, and what he is sent goes out without detours."""
+"""What one caller sends ends their own connection at most, and what they are sent goes out without detours."""
 
 import math
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ async def send_to(url: str, content: bytes) -> bytes:
 
 
 async def test_a_frame_before_the_upgrade_does_not_end_the_service() -> None:
-    """Whoever does not wait for the answer to his upgrade loses his connection, and nobody else notices."""
+    """A caller who does not wait for the answer to an upgrade loses the connection, and nobody else notices."""
     with start_process() as process:
         for content in (UPGRADE + TEXT_FRAME, UPGRADE + CLOSE_FRAME + TEXT_FRAME, UPGRADE + b"\xff" * 100):
             await send_to(process.url, content)
@@ -262,7 +262,7 @@ class _Silent:
     [(0, 1000, False), (1000, 10_000_000, False), (100_000, 10_000_000, True), (100, 5_000, True)],
 )
 async def test_whoever_reads_too_slowly_is_cut(bytes_per_second: int, size_bytes: int, is_whole: bool) -> None:
-    """A caller must read his reply, at a pace that a bad line has; otherwise he would hold it for hours."""
+    """A caller must read the reply, at a pace that a bad line has; otherwise they would hold it for hours."""
 
     async def large(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         del scope, receive

@@ -120,7 +120,7 @@ async def test_an_identity_that_does_not_answer_is_not_a_refusal(behaviour: Beha
         assert (reply.status_code, reply.json()["code"]) == (503, "identity.unavailable")
         assert reply.headers["Retry-After"]
         assert (await world.alice.call("GET", GRAPHS)).status_code == 200
-        assert (await world.stranger.call("GET", "/health")).status_code == 200
+        assert (await world.anonymous.call("GET", "/health")).status_code == 200
         for path in ("/api/components", "/api/stats", "/api/bootstrap/service"):
             assert (await world.bob.call("GET", path)).status_code == 200, "optional routes never refuse"
 
@@ -146,15 +146,15 @@ async def test_open_routes_ask_nobody() -> None:
 async def test_an_unknown_route_and_a_wrong_method_are_told_to_everybody() -> None:
     """What does not exist needs no credential to be told so."""
     async with open_world() as world:
-        assert (await world.stranger.call("GET", "/api/nothing")).status_code == 404
-        assert (await world.stranger.call("PUT", GRAPHS)).status_code == 405
+        assert (await world.anonymous.call("GET", "/api/nothing")).status_code == 404
+        assert (await world.anonymous.call("PUT", GRAPHS)).status_code == 405
 
 
 # Organisations
 
 
 async def test_a_member_acts_for_the_organisation_that_he_names() -> None:
-    """Otherwise for his first; what he makes is seen there, and not in his other one."""
+    """Otherwise for their first; what they make is seen there, and not in their other one."""
     async with open_world() as world:
         both = world.person(world.identity.add_user("dora", "org-a", "org-b"))
         first = await both.load()
@@ -175,7 +175,7 @@ async def test_who_is_no_member_may_not_name_an_organisation() -> None:
 
 
 async def test_who_belongs_to_no_organisation_is_told_what_is_missing() -> None:
-    """400 in the platform's words; routes that need no organisation serve him."""
+    """400 in the platform's words; routes that need no organisation serve them."""
     async with open_world() as world:
         nobody = world.person(world.identity.add_user("nobody"))
         reply = await nobody.call("GET", GRAPHS)

@@ -56,7 +56,7 @@ async def test_answers_of_every_kind_are_marked() -> None:
     async with open_world(cors_origins=NAMED) as world:
         for person, path, status in (
             (world.alice, GRAPHS, 200),
-            (world.stranger, GRAPHS, 401),
+            (world.anonymous, GRAPHS, 401),
             (world.alice, f"{GRAPHS}/none", 404),
             (world.alice, "/nothing", 404),
             (world.alice, "/api/executions/x/stop", 405),
@@ -80,7 +80,7 @@ async def test_where_anyone_may_read_every_page_is_admitted() -> None:
 async def test_documents_may_be_read_by_every_page() -> None:
     """What says nothing of anybody is public, and without credentials."""
     async with open_world(cors_origins=NAMED) as world:
-        reply = await world.stranger.call("GET", "/docs/openapi.json", Origin="https://evil.example")
+        reply = await world.anonymous.call("GET", "/docs/openapi.json", Origin="https://evil.example")
         assert (reply.status_code, reply.headers[ALLOW]) == (200, "*")
         assert "Access-Control-Allow-Credentials" not in reply.headers
 
@@ -99,6 +99,6 @@ async def test_while_only_this_machine_is_served_a_star_admits_nobody() -> None:
 async def test_a_plain_options_says_which_methods_there_are() -> None:
     """Without an Origin it is no question of a page's, and needs no credential."""
     async with open_world() as world:
-        reply = await world.stranger.call("OPTIONS", GRAPHS)
+        reply = await world.anonymous.call("OPTIONS", GRAPHS)
         assert reply.status_code == 200
         assert {"GET", "POST"} <= set(reply.headers["Allow"].replace(" ", "").split(","))

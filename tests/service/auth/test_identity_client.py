@@ -62,7 +62,7 @@ async def test_a_refusing_status_is_a_refusal(question: str) -> None:
 @pytest.mark.parametrize("question", ["bearer", "key", "session"])
 @pytest.mark.parametrize("behaviour", MISBEHAVIOURS)
 async def test_an_identity_that_misbehaves_is_unavailable(behaviour: Behaviour, question: str) -> None:
-    """Whatever comes in place of an answer, nobody is let in, and nobody is told that he is refused."""
+    """Whatever comes in place of an answer, nobody is let in, and nobody is told that they are refused."""
     async with serving_identity() as identity, open_identity(identity.url, 0.3) as client:
         _people(identity)
         identity.behaviour = behaviour

@@ -48,7 +48,7 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("POST", "/api/ingress/<path:graph_name>"): ("by name", MESSAGE),
     # Into what the caller may change; tests/service/network/test_receive.py
     ("POST", "/api/network/receive"): ("by name", {}),
-    # Each sees his own share
+    # Each sees their own share
     ("GET", "/api/bootstrap/service"): ("counts", None),
     ("GET", "/api/stats"): ("counts", None),
     ("GET", "/api/graphs"): ("lists", None),
@@ -128,7 +128,7 @@ def _filled(rule: str, ids: dict[str, str]) -> str:
 
 @pytest.mark.parametrize(("method", "rule"), BY_ID)
 async def test_what_belongs_to_another_organisation_is_not_found(method: str, rule: str) -> None:
-    """The same 404 as for what never was; nothing has changed by it, and the owner himself is served."""
+    """The same 404 as for what never was; nothing has changed by it, and the owner is still served."""
     async with open_world() as world:
         ids = await _ids(world.alice)
         unknown = dict.fromkeys(ids, "never-was")
@@ -154,7 +154,7 @@ async def test_nobody_in_particular_is_not_served(method: str, rule: str) -> Non
     async with open_world() as world:
         ids = await _ids(world.alice)
         for path in (_filled(rule, ids), _filled(rule, dict.fromkeys(ids, "never-was"))):
-            reply = await world.stranger.call(method, path, json=ROUTES[method, rule][1])
+            reply = await world.anonymous.call(method, path, json=ROUTES[method, rule][1])
             assert (reply.status_code, reply.json()["error"]) == (401, "Authentication required")
             assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
@@ -179,14 +179,14 @@ async def test_counts_are_of_ones_own() -> None:
     async with open_world() as world:
         await _ids(world.alice)
         counts = {}
-        for name, person in (("alice", world.alice), ("bob", world.bob), ("stranger", world.stranger)):
+        for name, person in (("alice", world.alice), ("bob", world.bob), ("anonymous", world.anonymous)):
             stats = (await person.call("GET", "/api/stats")).json()
             counts[name] = (stats["loadedGraphs"], stats["activeExecutions"])
-        assert counts == {"alice": (1, 1), "bob": (0, 0), "stranger": (0, 0)}
+        assert counts == {"alice": (1, 1), "bob": (0, 0), "anonymous": (0, 0)}
 
 
 async def test_two_organisations_use_one_component_id() -> None:
-    """Each runs his own code under the same id, sees his own, and takes only his own away."""
+    """Each runs their own code under the same id, sees their own, and takes only their own away."""
     graph = single("custom.same")
     async with open_world() as world:
         for person, name in ((world.alice, "a"), (world.bob, "b")):
@@ -281,7 +281,7 @@ async def test_totals_keep_what_is_forgotten() -> None:
         assert (await world.alice.call("DELETE", path)).status_code == 204
         root = world.person(world.identity.add_user("root", isSuperAdmin=True))
         totals = [
-            await person.call("GET", "/api/stats") for person in (world.alice, world.bob, root, world.stranger)
+            await person.call("GET", "/api/stats") for person in (world.alice, world.bob, root, world.anonymous)
         ]
         assert [reply.json()["totalMessagesProcessed"] for reply in totals] == [3, 0, 3, 0]
         assert totals[0].json()["activeExecutions"] == 0

@@ -82,7 +82,7 @@ def test_an_agent_is_a_member_of_its_own_organisation() -> None:
 def test_a_key_acts_for_its_organisation_alone(
     answer: dict[str, Any], expected_id: str, entitlements: set[str]
 ) -> None:
-    """Its creator's organisations and his standing above them do not pass to it; entitlements add up."""
+    """Its creator's organisations and their standing above them do not pass to it; entitlements add up."""
     recognition = of_api_key(answer)
     assert recognition is not None
     principal = recognition.principal

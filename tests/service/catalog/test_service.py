@@ -234,7 +234,7 @@ async def test_an_ingress_is_told_once() -> None:
 
 
 async def test_a_batch_flows_through_a_published_graph() -> None:
-    """Published by one organisation: its member delivers to it by name, and a stranger is refused."""
+    """Published by one organisation: its member delivers to it by name, and another organisation's is refused."""
     definition = {
         "symbia": "1.0",
         "name": "order-margin",
@@ -249,15 +249,15 @@ async def test_a_batch_flows_through_a_published_graph() -> None:
     async with serving_catalog() as catalog, serving_identity() as identity:
         catalog.add_component("shop.margin", {"type": "javascript", "source": source}, orgId="org-a")
         catalog.add_graph("graphs/order-margin", definition, orgId="org-a")
-        member, stranger = identity.add_user("alice", "org-a"), identity.add_user("bob", "org-b")
+        member, outsider = identity.add_user("alice", "org-a"), identity.add_user("bob", "org-b")
         async with beside(catalog, identity_service_url=identity.url) as service:
             await until(service.runtime.executions)
             batch = [{"price": 5, "cost": 3}, {"price": 9, "cost": 2}]
             replies = {}
-            for token in (member, stranger):
+            for token in (member, outsider):
                 person = Person(service, {"Authorization": f"Bearer {token}"})
                 replies[token] = await person.call("POST", "/api/ingress/order-margin", json=batch)
-            assert (replies[member].status_code, replies[stranger].status_code) == (200, 403)
+            assert (replies[member].status_code, replies[outsider].status_code) == (200, 403)
             assert replies[member].json()["delivered"] == 2
             assert replies[member].json()["outputs"]["margin:out"]["value"] == 7
             assert catalog.by_key("ingress/order-margin") is not None

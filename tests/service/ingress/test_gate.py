@@ -92,14 +92,14 @@ def meant(caller: Caller, *graphs: LoadedGraph, name: str = "orders") -> str | N
 
 
 def test_a_callers_own_graph_counts_before_one_that_was_loaded_earlier() -> None:
-    """Nobody can take a name away from others: the acting organisation's, his others', nobody's, a stranger's."""
-    strangers, nobodys, other, own = loaded(1, "org-z"), loaded(2, ""), loaded(3, "org-b"), loaded(4, "org-a")
+    """Nobody can take a name away: the acting organisation's, the caller's others', nobody's, a foreign one's."""
+    foreign, nobodys, other, own = loaded(1, "org-z"), loaded(2, ""), loaded(3, "org-b"), loaded(4, "org-a")
     caller = user("org-a", "org-b")
-    assert meant(caller, strangers, nobodys, other, own) == "4"
-    assert meant(user("org-a", "org-b", named="org-b"), strangers, nobodys, other, own) == "3"
-    assert meant(caller, strangers, nobodys, other) == "3"
-    assert meant(caller, strangers, nobodys) == "2"
-    assert meant(caller, strangers) == "1"
+    assert meant(caller, foreign, nobodys, other, own) == "4"
+    assert meant(user("org-a", "org-b", named="org-b"), foreign, nobodys, other, own) == "3"
+    assert meant(caller, foreign, nobodys, other) == "3"
+    assert meant(caller, foreign, nobodys) == "2"
+    assert meant(caller, foreign) == "1"
 
 
 def test_of_several_equally_near_the_first_loaded_counts() -> None:
@@ -108,7 +108,7 @@ def test_of_several_equally_near_the_first_loaded_counts() -> None:
     assert meant(UNRESTRICTED, loaded(1, ""), loaded(2, "")) == "1"
 
 
-def test_a_strangers_graph_that_declares_no_ingress_does_not_exist() -> None:
+def test_a_foreign_graph_that_declares_no_ingress_does_not_exist() -> None:
     """Its name is not published; whoever may see it, or owns it, reaches it all the same."""
     graph = loaded(1, "org-a", declares=False)
     assert meant(user("org-b"), graph) is None

@@ -186,7 +186,7 @@ async def test_the_switch_lets_everybody_in_and_only_over_sockets() -> None:
     async with open_world(socket_auth="off") as world, client_of(world) as client:
         _, execution_id = await world.alice.start(PASS)
         assert (await client.say("execution:subscribe", executionId=execution_id))["state"] == "running"
-        assert (await world.stranger.call("GET", f"/api/executions/{execution_id}")).status_code == 401
+        assert (await world.anonymous.call("GET", f"/api/executions/{execution_id}")).status_code == 401
 
 
 async def packet_of(service: Service, auth: str, headers: dict[str, str] | None = None) -> tuple[str, str]:

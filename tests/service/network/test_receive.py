@@ -137,7 +137,7 @@ async def test_an_event_only_enters_what_the_caller_may_change() -> None:
         own = await world.alice.call("POST", "/api/network/receive", json=event, **_headers(event))
         foreign = _event("event-2", orgId="org-b")
         named = await world.alice.call("POST", "/api/network/receive", json=foreign, **_headers(foreign))
-        nobody = await world.stranger.call("POST", "/api/network/receive", json=event, **_headers(event))
+        nobody = await world.anonymous.call("POST", "/api/network/receive", json=event, **_headers(event))
         while not await _processed(world.alice, alices):
             pass
         assert await _processed(world.bob, bobs) == 0
@@ -147,7 +147,7 @@ async def test_an_event_only_enters_what_the_caller_may_change() -> None:
 
 
 async def test_a_stranger_cannot_use_up_the_id_of_an_event() -> None:
-    """Whoever delivers an event into his own graphs keeps it from nobody else's."""
+    """Whoever delivers an event into their own graphs keeps it from nobody else's."""
     async with open_world() as world:
         await world.alice.start(ORDERS)
         await world.bob.start(ORDERS)

@@ -8,7 +8,7 @@ from service.observability.http_metrics import HttpMetrics
 
 @given(methods=st.lists(st.text(max_size=20), max_size=30))
 def test_no_caller_can_make_new_series(methods: list[str]) -> None:
-    """However a caller calls his method, there are at most eight of them."""
+    """However a caller spells a method, there are at most eight of them."""
     metrics = HttpMetrics()
     for method in [*methods, "GET"]:
         metrics.count(method, "/x", 200, 0.001)

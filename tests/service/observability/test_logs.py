@@ -47,7 +47,7 @@ def test_a_json_line_has_everything() -> None:
 
 @given(text=st.text(max_size=40), form=st.sampled_from(["json", "console"]))
 def test_nothing_that_is_logged_breaks_its_line_or_steers_a_terminal(text: str, form: str) -> None:
-    """Whatever a stranger's component logs is one line without control characters."""
+    """Whatever an untrusted component logs is one line without control characters."""
     output = _logged(form, text)
     assert output.endswith("\n")
     assert output[:-1].isprintable()

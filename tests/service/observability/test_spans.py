@@ -108,7 +108,7 @@ async def test_a_request_and_its_execution_are_spans_of_one_trace() -> None:
 
 
 async def test_a_failed_execution_is_an_error_without_its_value() -> None:
-    """The span says which node failed and how, and no value of a stranger leaves with it."""
+    """The span says which node failed and how, and no value of the graph's owner leaves with it."""
     node = {"id": "a", "component": "symbia.core.map", "config": {"expression": "value.secret.x()"}}
     graph = {"symbia": "1.0", "name": "Fails", "version": "1.0.0", "nodes": [node], "edges": []}
     async with serving(*[COLLECTED] * 20) as collector:
@@ -144,7 +144,7 @@ async def test_each_call_of_a_component_is_a_span_under_its_execution() -> None:
 
 
 async def test_a_failed_call_is_an_error_without_its_value() -> None:
-    """It has the kind of error, and neither its words nor the value, in which a stranger's data may be."""
+    """It has the kind of error, and neither its words nor the value, in which somebody's data may be."""
     node = {"id": "a", "component": "symbia.core.map", "config": {"expression": "value.secret.x()"}}
     graph = {"symbia": "1.0", "name": "Fails", "version": "1.0.0", "nodes": [node], "edges": []}
     async with serving(*[COLLECTED] * 20) as collector:

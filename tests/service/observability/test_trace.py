@@ -1,4 +1,4 @@
-"""Trace ids: the caller's where he sends one that can be used, and one of ours otherwise."""
+"""Trace ids: the caller's where they send one that can be used, and one of ours otherwise."""
 
 import re
 

@@ -94,7 +94,7 @@ async def test_a_name_without_addresses_is_no_refusal() -> None:
 
 @pytest.mark.usefixtures("autojump_clock")
 async def test_a_resolver_that_does_not_answer_is_given_up() -> None:
-    """A stranger's name server holds nobody for longer than CONNECT_SECONDS, whatever the client allows."""
+    """A slow name server holds nobody for longer than CONNECT_SECONDS, whatever the client allows."""
 
     async def silent(_name: str, _port: int) -> list[IPAddress]:
         await trio.sleep_forever()

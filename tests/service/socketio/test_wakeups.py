@@ -37,7 +37,7 @@ async def test_a_crowd_is_woken_in_rounds_and_in_order() -> None:
 
 
 async def test_few_are_woken_at_once() -> None:
-    """Whoever comes alone waits for nobody, however often he comes."""
+    """Whoever comes alone waits for nobody, however often they come."""
     rounds, woken = WakeupBatcher(2), list[int]()
     async with running(rounds):
         for number in range(20):

@@ -74,7 +74,7 @@ async def test_a_limit_that_was_lowered_rises_again() -> None:
 
 
 async def test_the_bound_of_all_is_named_where_it_is_met() -> None:
-    """Whoever meets what all guests together may have is told of that bound, and not of his own."""
+    """A guest that meets what all guests together may have is told of that bound, and not of its own."""
     async with open_host(memory_bytes=40 * MEBIBYTE, owner_memory_bytes=39 * MEBIBYTE) as host:
         program = Program("map", "new Uint8Array(value).fill(1).length")
         first, second = (host.sandbox(program, owner=owner) for owner in "ab")

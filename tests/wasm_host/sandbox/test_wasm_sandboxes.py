@@ -1,4 +1,4 @@
-"""Plain modules with the guest ABI, registered by strangers."""
+"""Untrusted plain modules with the guest ABI."""
 
 import pytest
 import wasmtime

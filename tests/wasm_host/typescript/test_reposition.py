@@ -55,7 +55,7 @@ class Square { side; name;
 
 
 def test_each_token_stands_on_its_line_and_in_its_column() -> None:
-    """What the author wrote is where he wrote it; what the printer added follows what stands before it."""
+    """What the author wrote is where they wrote it; what the printer added follows what stands before it."""
     assert lay_out(SOURCE, Printed(PRINTED, 0, 0)) == LAID_OUT
 
 

@@ -110,7 +110,7 @@ async def test_a_graph_without_a_declaration_is_entered_at_its_entry() -> None:
 
 
 async def test_a_wrong_declaration_does_not_load() -> None:
-    """Its author hears of it when the graph is loaded, not his callers later."""
+    """Its author hears of it when the graph is loaded, not their callers later."""
     async with open_service() as service:
         reply = await service.client.post("/api/graphs", json=orders(port="out"))
         assert (reply.status_code, reply.json()["problems"][0]["path"]) == (400, "metadata.ingress.port")
@@ -181,7 +181,7 @@ async def test_a_wait_is_bounded_and_can_be_left_away() -> None:
 
 
 async def test_callers_hear_only_what_their_own_messages_caused() -> None:
-    """Whoever waits has his turn: of many at once, each gets his own output and none gets another's."""
+    """Whoever waits has their turn: of many at once, each gets their own output and none gets another's."""
     slow = orders(component="symbia.core.delay")
     slow["nodes"][0]["config"] = {"ms": 5}
     async with open_service() as service:
@@ -245,12 +245,12 @@ async def test_a_member_delivers_and_a_stranger_is_refused() -> None:
             "code": "ingress.refused",
             "ingress": {"graph": "orders", "requiresCapability": None, "declaredIn": "metadata.ingress"},
         }
-        assert (await _post(world.stranger)).status_code == 401
+        assert (await _post(world.anonymous)).status_code == 401
         assert world.service.runtime.execution(execution).metrics.messages_processed == 2
 
 
-async def test_a_stranger_does_not_learn_whether_it_runs_or_what_is_not_declared() -> None:
-    """He hears 403 of an idle graph too, and of one without a declared ingress the 404 of what never was."""
+async def test_an_outsider_does_not_learn_whether_it_runs_or_what_is_not_declared() -> None:
+    """They hear 403 of an idle graph too, and of one without a declared ingress the 404 of what never was."""
     async with open_world() as world:
         await world.alice.load(orders())
         await world.alice.start({**single("symbia.core.passthrough"), "name": "private"})
@@ -264,10 +264,10 @@ async def test_a_stranger_does_not_learn_whether_it_runs_or_what_is_not_declared
 async def test_a_name_cannot_be_taken_away() -> None:
     """Whoever loads a graph of another organisation's name first gets none of its messages, and blocks none."""
     async with open_world() as world:
-        strangers = await _declared(world.bob)
+        foreign = await _declared(world.bob)
         own = await _declared(world.alice)
         assert (await _post(world.alice)).json()["executionId"] == own
-        assert (await _post(world.bob)).json()["executionId"] == strangers
+        assert (await _post(world.bob)).json()["executionId"] == foreign
 
 
 async def test_a_capability_is_asked_of_members_too() -> None:
@@ -294,7 +294,7 @@ async def test_the_gate_can_be_opened(enforcement: str) -> None:
         await _declared(world.alice, capability="cap:orders.write")
         await world.alice.start({**single("symbia.core.passthrough"), "name": "private"})
         assert (await _post(world.bob)).status_code == 200
-        assert (await _post(world.stranger)).status_code == 401
+        assert (await _post(world.anonymous)).status_code == 401
         assert (await world.bob.call("POST", "/api/ingress/private", json=1)).status_code == 404
 
 

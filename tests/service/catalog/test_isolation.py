@@ -55,7 +55,7 @@ async def test_an_ingress_takes_no_other_organisations_place() -> None:
     """Of graphs of one name each organisation's first is told, and whoever has the key keeps it."""
     catalog = FakeCatalog()
     catalog.add("ingress/orders", "integration", {"written": "by hand"}, orgId="org-a")
-    stranger = catalog.add_graph("graphs/stranger", entering("cap:stranger"), orgId="org-b")
+    foreign = catalog.add_graph("graphs/foreign", entering("cap:foreign"), orgId="org-b")
     async with beside(catalog) as (_, status):
         await trio.sleep(1)
         there = catalog.by_key("ingress/orders")
@@ -65,7 +65,7 @@ async def test_an_ingress_takes_no_other_organisations_place() -> None:
         catalog.add_graph("graphs/second", entering("cap:second"), orgId="org-a")
         await trio.sleep(INTERVAL_SECONDS)
         assert (there["metadata"]["graphKey"], there["metadata"]["capability"]) == ("graphs/orders", "cap:own")
-        catalog.change(stranger, metadata={"definition": entering("cap:more")})
+        catalog.change(foreign, metadata={"definition": entering("cap:more")})
         await trio.sleep(3 * INTERVAL_SECONDS)
         assert (there["metadata"]["capability"], there["currentVersion"]) == ("cap:own", 2)
         assert status.is_up
@@ -86,7 +86,7 @@ async def test_the_ingress_of_a_graph_follows_it_to_another_organisation() -> No
 
 @pytest.mark.parametrize("route", ["artifact", "plain"])
 async def test_an_oversized_file_silences_the_catalog_for_nobody(route: str) -> None:
-    """Whoever puts one there cannot use it, as often as he tries; others get theirs at the same moment."""
+    """Whoever puts one there cannot use it, as often as they try; others get theirs at the same moment."""
     catalog = FakeCatalog()
     if route == "artifact":
         catalog.add_artifact(catalog.add_component("big.one"), "executor.js", b" " * (ANSWER_BYTES + 1))
