@@ -32,22 +32,24 @@ def _graph(component: str) -> dict[str, object]:
 
 async def _start(runtime: Runtime, graph_id: str) -> str:
     execution = await runtime.execute(graph_id, ExecuteOptions(completion="manual"))
-    await runtime.inject(execution.id, [Injection("node", "in", msgspec.Raw(b"21"))])
+    await runtime.execution(execution.id).inject([Injection("node", "in", msgspec.Raw(b"21"))])
     return execution.id
 
 
 async def measure(executions: int) -> tuple[float, list[float]]:
     """Seconds until all were stopped, all told to at once; and the seconds of each."""
     async with open_runtime(limits=EngineLimits(max_concurrent_executions=executions)) as runtime:
-        await runtime.register_component(SPINNER)
-        graphs = [await runtime.load_graph(_graph(component)) for component in ("bench.spin", "symbia.core.map")]
+        await runtime.library.register_component(SPINNER)
+        graphs = [
+            await runtime.library.load_graph(_graph(component)) for component in ("bench.spin", "symbia.core.map")
+        ]
         ids = [await _start(runtime, graphs[index % 2].id) for index in range(executions)]
         await trio.sleep(0.2)  # let the spinning ones spin
         seconds: list[float] = []
         began = trio.current_time()
 
         async def stop(execution_id: str) -> None:
-            snapshot = await runtime.stop(execution_id)
+            snapshot = await runtime.execution(execution_id).stop()
             if snapshot.state is not ExecutionState.CANCELLED:
                 raise AssertionError(f"{execution_id} is {snapshot.state}: {snapshot.error}")
             seconds.append(trio.current_time() - began)

@@ -50,7 +50,7 @@ class Own:
 
     async def opening(self, workload: Workload) -> float:
         """Seconds until an execution runs, all its guests opened."""
-        graph = await self._runtime.load_graph(workload.document(self._component))
+        graph = await self._runtime.library.load_graph(workload.document(self._component))
         began = time.perf_counter()
         await self._runtime.execute(graph.id, ExecuteOptions(completion="manual", timeout_ms=0))
         seconds = time.perf_counter() - began
@@ -62,10 +62,10 @@ class Own:
         samples = []
         async with self._running(workload) as (execution_id, *_):
             arrival = Arrivals(workload.outputs)
-            with self._runtime.watch(execution_id, arrival):
+            with self._runtime.execution(execution_id).watch(arrival):
                 for index in range(messages):
                     began = time.perf_counter()
-                    await self._runtime.inject(execution_id, [_injection(workload, index)])
+                    await self._runtime.execution(execution_id).inject([_injection(workload, index)])
                     await arrival.wait()
                     samples.append(time.perf_counter() - began)
         return samples
@@ -74,18 +74,18 @@ class Own:
         """Seconds of each message from when it was due, at so many a second: waiting outside counts."""
         async with self._running(workload) as (execution_id, *_):
             arrival = Arrivals(workload.outputs, messages)
-            with self._runtime.watch(execution_id, arrival):
+            with self._runtime.execution(execution_id).watch(arrival):
                 began = time.perf_counter()
                 for index in range(messages):
                     while time.perf_counter() < began + index / rate:
                         await trio.lowlevel.checkpoint()
-                    await self._runtime.inject(execution_id, [_injection(workload, index)])
+                    await self._runtime.execution(execution_id).inject([_injection(workload, index)])
                 await arrival.all.wait()
         return [arrived - began - index / rate for index, arrived in enumerate(arrival.times)]
 
     @asynccontextmanager
     async def _running(self, workload: Workload) -> AsyncIterator[list[str]]:
-        graph = await self._runtime.load_graph(workload.document(self._component))
+        graph = await self._runtime.library.load_graph(workload.document(self._component))
         options = ExecuteOptions(completion="manual", timeout_ms=0)
         ids = [(await self._runtime.execute(graph.id, options)).id for _ in range(workload.executions)]
         try:
@@ -103,8 +103,8 @@ class Own:
         at_once = max(1, min(INJECTED, messages, INJECTED_BYTES // len(workload.value)))
         burst = [_injection(workload, index) for index in range(at_once)]
         for sent in range(0, messages, at_once):
-            await self._runtime.inject(execution_id, burst[: messages - sent])
-        quiet = await self._runtime.wait_quiescent(execution_id)
+            await self._runtime.execution(execution_id).inject(burst[: messages - sent])
+        quiet = await self._runtime.execution(execution_id).wait_quiescent()
         seconds = time.perf_counter() - began
         processed = quiet.metrics.messages_processed
         if quiet.state is not ExecutionState.RUNNING or processed != messages * workload.invocations:

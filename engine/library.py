@@ -21,7 +21,7 @@ from proto.problem import Problem
 
 
 class Library:
-    """Components and graphs, each with its owner; the half of a runtime that runs nothing.
+    """Components and graphs, each with its owner; the part of a runtime that runs nothing.
 
     Args:
         registry: the components.
@@ -30,6 +30,7 @@ class Library:
 
     Attributes:
         ledger: of all memory that owners cause, in the engine and around it.
+        quotas: of what one owner may have.
     """
 
     def __init__(self, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
@@ -41,7 +42,7 @@ class Library:
         self._graphs: dict[str, LoadedGraph] = {}
         self._graphs_by_owner: dict[str, dict[str, LoadedGraph]] = {}
         self._graphs_by_name: dict[str, dict[str, LoadedGraph]] = {}
-        self._quotas = Quotas(limits)
+        self.quotas = Quotas(limits)
         self._accounts: dict[tuple[Kind, str, str], Account] = {}
 
     # Components
@@ -108,9 +109,9 @@ class Library:
             QuotaError: the owner has as many graphs as they may.
             MemoryBoundError: memory for it is at its bound.
         """
-        self._quotas.check_graphs(self._graphs_of(owner))
+        self.quotas.check_graphs(self._graphs_of(owner))
         graph = await self._compiled(document, owner)
-        self._quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
+        self.quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
         self.ledger.require(owner, graph.size_bytes)
         self._keep(graph)
         return graph
@@ -123,7 +124,7 @@ class Library:
             QuotaError: the owner would have more graphs than they may; nothing was stored.
             MemoryBoundError: memory for them is at its bound; nothing was stored.
         """
-        self._quotas.check_graphs(self._graphs_of(owner), len(documents))
+        self.quotas.check_graphs(self._graphs_of(owner), len(documents))
         graphs: list[LoadedGraph] = []
         report = ProblemReport()
         for index, document in enumerate(documents):
@@ -133,7 +134,7 @@ class Library:
                 report.extend(numbered(error.problems, f"graphs[{index}]"))
         if report:
             raise InvalidGraphError(report.problems())
-        self._quotas.check_graphs(self._graphs_of(owner), len(documents))  # others may have come meanwhile
+        self.quotas.check_graphs(self._graphs_of(owner), len(documents))  # others may have come meanwhile
         self.ledger.require(owner, sum(graph.size_bytes for graph in graphs))
         for graph in graphs:
             self._keep(graph)
@@ -175,7 +176,12 @@ class Library:
         self._graphs_by_owner.setdefault(graph.owner, {})[graph.id] = graph
         self._graphs_by_name.setdefault(graph.definition.name, {})[graph.id] = graph
 
-    def _forget_graph(self, graph_id: str) -> LoadedGraph:
+    def forget_graph(self, graph_id: str) -> None:
+        """Forget a graph; its executions go on until the runtime stops them.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+        """
         graph = self.graph(graph_id)
         del self._graphs[graph_id]
         self._release("graphs", graph.owner, graph_id)
@@ -183,7 +189,6 @@ class Library:
             del index[key][graph_id]
             if not index[key]:
                 del index[key]
-        return graph
 
     def _charge(self, kind: Kind, owner: str, name: str, size_bytes: int) -> None:
         account = self._accounts[kind, owner, name] = self.ledger.account(owner)

@@ -1,7 +1,11 @@
-"""The only door to executions: nothing outside touches an instance, an inbox or a guest."""
+"""The only door to executions: nothing outside touches an instance, an inbox or a guest.
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+What may be large is read in slices by the methods that are ``async``; the others read at once, for programs whose
+graphs are small and for what costs next to nothing.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -14,30 +18,23 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.components.registry import Registry
 from engine.components.sandboxed import open_sandboxes
 from engine.components.source import FetchSource, no_source
-from engine.contracts.observer import ExecutionObserver, FlowObserver
+from engine.contracts.observer import ExecutionObserver
 from engine.contracts.reports import Sink
 from engine.cooperative.slices import in_slices
-from engine.errors import (
-    ExecutionNotFoundError,
-    IllegalTransitionError,
-    MemoryBoundError,
-    TooManyExecutionsError,
-)
+from engine.errors import MemoryBoundError, TooManyExecutionsError
 from engine.execution.execution import Execution
 from engine.execution.injection import Located, locate
-from engine.history import Finished
+from engine.handle import ExecutionHandle, stop_if_running
+from engine.history import Finished, History
+from engine.library import Library
 from engine.limits import EngineLimits
 from engine.memory.lease import MESSAGE_BYTES
 from engine.memory.ledger import Account
-from engine.overview import Overview
+from engine.totals import RuntimeStatistics, Totals, runtime_statistics
 from engine.wall_clock import WallClock
 from proto.component import ExecutionLimits
-from proto.execution import (
-    ExecuteOptions,
-    ExecutionSnapshot,
-    InjectionReceipt,
-)
-from proto.message import Injection
+from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState, ListedExecution
+from proto.statistics import RuntimeTotals
 from workers.bounds import PoolBounds
 from workers.pool import Pool, open_pool
 
@@ -94,10 +91,13 @@ async def open_runtime(
         raise fault
 
 
-class Runtime(Overview):
+class Runtime:
     """A library of graphs and components, and the executions that run them. Made by :func:`open_runtime`.
 
     Attributes:
+        limits: its bounds.
+        library: graphs and components.
+        ledger: of all memory that owners cause, in the engine and around it.
         workers: processes for work that cannot be sliced, shared fairly between owners.
     """
 
@@ -111,32 +111,29 @@ class Runtime(Overview):
         *,
         chaining: bool = True,
     ) -> None:
-        super().__init__(registry, limits, clock, workers)
+        self.limits = limits
+        self.library = Library(registry, limits, clock)
+        self.ledger = self.library.ledger
+        self.workers = workers
         self._nursery = nursery
+        self._registry = registry
+        self._clock = clock
         self._chaining = chaining
         self._observers: list[ExecutionObserver] = []
+        self._executions: dict[str, Execution] = {}
+        self._history = History(
+            limits.finished_executions,
+            self.ledger,
+            most_bytes=limits.finished_bytes,
+            owner_bytes=limits.owner_finished_bytes,
+        )
+        self._totals = Totals()
 
     # Watching
 
     def observe(self, observer: ExecutionObserver) -> None:
         """Tell ``observer`` of state changes, log lines and failures of all executions from now on."""
         self._observers.append(observer)
-
-    @contextmanager
-    def watch(self, execution_id: str, observer: FlowObserver) -> Iterator[None]:
-        """Tell ``observer`` of every hop of one execution, for the length of the block.
-
-        Raises:
-            ExecutionNotFoundError: no such execution is under way.
-        """
-        execution = self._executions.get(execution_id)
-        if execution is None:
-            raise ExecutionNotFoundError(execution_id)
-        execution.add_flow_observer(observer)
-        try:
-            yield
-        finally:
-            execution.remove_flow_observer(observer)
 
     # Graphs
 
@@ -146,11 +143,11 @@ class Runtime(Overview):
         Raises:
             GraphNotFoundError: there is none with this id.
         """
-        self._forget_graph(graph_id)
+        self.library.forget_graph(graph_id)
         async with trio.open_nursery() as nursery:
             for execution in self._executions.values():
                 if execution.graph.id == graph_id:
-                    nursery.start_soon(partial(_stop_if_running, execution, drain=drain))
+                    nursery.start_soon(partial(stop_if_running, execution, drain=drain))
 
     # Executions
 
@@ -178,15 +175,15 @@ class Runtime(Overview):
             InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
         """
         options = options or ExecuteOptions()
-        inputs = await locate(self.graph(graph_id), options.inputs or (), self.limits, key="inputs")
-        graph = self.graph(graph_id)  # it may have been unloaded meanwhile
+        inputs = await locate(self.library.graph(graph_id), options.inputs or (), self.limits, key="inputs")
+        graph = self.library.graph(graph_id)  # it may have been unloaded meanwhile
         underway = sum(execution.owner == graph.owner for execution in self._executions.values())
-        self._quotas.check_executions(underway)
+        self.library.quotas.check_executions(underway)
         limit = self.limits.max_concurrent_executions
         if len(self._executions) >= limit:
             raise TooManyExecutionsError(limit)
         account = self._open_account(graph, inputs)
-        self._quotas.spend(graph.owner, (len(text) for _, _, text, _ in inputs))
+        self.library.quotas.spend(graph.owner, (len(text) for _, _, text, _ in inputs))
         default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
         execution = Execution(
             execution_id=str(uuid4()),
@@ -246,112 +243,87 @@ class Runtime(Overview):
             execution.empty()
             account.close()
 
-    async def inject(
-        self, execution_id: str, messages: Sequence[Injection], *, final: bool = False, cause: str = ""
-    ) -> InjectionReceipt:
-        """Push messages into an execution, in order; with ``final`` they are the last ones.
-
-        ``cause`` is what flow observers are told of where they come from.
-
-        Raises:
-            ExecutionNotFoundError: there is none with this id.
-            InvalidInjectionError: a message names no port, or its value is too large; none was taken in.
-            IllegalTransitionError: the execution takes no messages in its present state.
-            InputsClosedError: it was told before that no more input is coming.
-            OverloadedError: a bound was met; ``accepted`` says how many had been taken in.
-        """
-        execution = self._underway(execution_id, "inject into")
-        if self.ledger.refusal(execution.owner, self.limits.value_bytes) is not None:  # seldom
-            self.ledger.require(execution.owner, max([len(message.value) for message in messages], default=0))
-        located = await locate(execution.graph, messages, self.limits)
-        self._quotas.spend(execution.owner, (len(text) for _, _, text, _ in located))
-        return await execution.inject(located, final=final, cause=cause)
-
-    async def pause(self, execution_id: str) -> ExecutionSnapshot:
-        """Hold an execution's messages; when this returns no handler is running.
-
-        Raises:
-            ExecutionNotFoundError: there is none with this id.
-            IllegalTransitionError: it is not running.
-        """
-        execution = self._underway(execution_id, "pause")
-        await execution.pause()
-        return await in_slices(execution.read_snapshot())
-
-    async def resume(self, execution_id: str) -> ExecutionSnapshot:
-        """Let a paused execution go on, with what it holds first.
-
-        Raises:
-            ExecutionNotFoundError: there is none with this id.
-            IllegalTransitionError: it is not paused.
-        """
-        execution = self._underway(execution_id, "resume")
-        await execution.resume()
-        return await in_slices(execution.read_snapshot())
-
-    async def complete(self, execution_id: str) -> ExecutionSnapshot:
-        """Tell an execution that no more input is coming; it ends when it has processed what it has.
-
-        Raises:
-            ExecutionNotFoundError: there is none with this id.
-            IllegalTransitionError: it is neither running nor paused.
-        """
-        execution = self._underway(execution_id, "complete")
-        execution.complete()
-        return await in_slices(execution.read_snapshot())
-
-    async def stop(self, execution_id: str, *, drain: bool = False) -> ExecutionSnapshot:
-        """End an execution, at once or after it has drained; return when it has left nothing behind.
-
-        Raises:
-            ExecutionNotFoundError: there is none with this id.
-            IllegalTransitionError: it has ended already.
-        """
-        execution = self._underway(execution_id, "stop")
-        await execution.stop(drain=drain)
-        return await in_slices(execution.read_snapshot())
-
-    async def wait_finished(self, execution_id: str) -> ExecutionSnapshot:
-        """Wait for the end of an execution, whatever it is.
+    def execution(self, execution_id: str) -> ExecutionHandle:
+        """Look up an execution that is under way, or what is kept of one that has ended.
 
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        execution = self._known(execution_id)
-        if isinstance(execution, Execution):
-            await execution.finished.wait()
-        return await in_slices(execution.read_snapshot())
+        record = self._executions.get(execution_id) or self._history.record(execution_id)
+        return ExecutionHandle(record, self.library, self._history)
 
-    async def wait_quiescent(self, execution_id: str) -> ExecutionSnapshot:
-        """Wait until nothing is in flight in an execution, or it has ended.
+    def newest_running(self, graph_id: str) -> str | None:
+        """The id of the execution of a graph that was started last, of those that run; None where none does."""
+        underway = reversed(self._executions.values())
+        running = (each for each in underway if each.state is ExecutionState.RUNNING)
+        return next((execution.id for execution in running if execution.graph.id == graph_id), None)
 
-        Raises:
-            ExecutionNotFoundError: there is none with this id.
+    def underway(self) -> list[str]:
+        """Ids of the executions that have not ended."""
+        return list(self._executions)
+
+    def executions(self, *, owner: str | None = None) -> list[ExecutionSnapshot]:
+        """All executions that are under way or kept for inspection, or those of one owner; oldest first.
+
+        They are read at once, and large ones take long: a service asks for ``list_executions``.
         """
-        execution = self._known(execution_id)
-        await execution.wait_quiescent()
-        return await in_slices(execution.read_snapshot())
+        return [execution.snapshot() for execution in self._all(owner)]
 
-    async def forget_execution(self, execution_id: str) -> None:
-        """Stop an execution if it has not ended, and keep nothing of it.
+    async def list_executions(
+        self,
+        *,
+        owner: str | None = None,
+        state: ExecutionState | None = None,
+        graph_id: str | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> tuple[list[ListedExecution], int]:
+        """A page of the executions that are under way or kept for inspection, oldest first.
 
-        Raises:
-            ExecutionNotFoundError: there is none with this id.
+        Only what is on the page is read.
+
+        Args:
+            owner: whose; everybody's when absent.
+            state: only those in it.
+            graph_id: only those of it.
+            offset: how many to leave out.
+            limit: how many to list at most.
+
+        Returns:
+            The page, and how many there are in all.
         """
-        execution = self._known(execution_id)
-        if isinstance(execution, Execution):
-            await _stop_if_running(execution)
-        self._history.forget(execution_id)
+        found = [
+            execution
+            for execution in self._all(owner)
+            if (state is None or execution.state is state) and (graph_id is None or execution.graph_id == graph_id)
+        ]
+        page = found[offset:] if limit is None else found[offset : offset + limit]
+        return [await in_slices(execution.read_listed()) for execution in page], len(found)
 
-    def _underway(self, execution_id: str, command: str) -> Execution:
-        execution = self._known(execution_id)
-        if isinstance(execution, Finished):
-            raise IllegalTransitionError(execution_id, command, execution.state)
-        return execution
+    def _all(self, owner: str | None) -> list[Execution | Finished]:
+        known: list[Execution | Finished] = [*self._history.records(), *self._executions.values()]
+        wanted = [execution for execution in known if owner in (None, execution.owner)]
+        return sorted(wanted, key=_created_at)
+
+    # Sums
+
+    def totals(self, *, owner: str | None = None) -> RuntimeTotals:
+        """What there is at this moment, and how much was processed since the start; of all, or of one owner."""
+        executions = [each for each in self._executions.values() if owner in (None, each.owner)]
+        ended = self._totals.processed if owner is None else self._totals.processed_by[owner]
+        return RuntimeTotals(
+            loaded_graphs=len(self.library.graphs(owner=owner)),
+            active_executions=len(executions),
+            total_messages_processed=ended + sum(execution.messages_processed for execution in executions),
+        )
+
+    async def figures(self) -> RuntimeStatistics:
+        """What all executions have done since the start, and what lies in those that are under way."""
+        underway = tuple(self._executions.values())
+        workers = {"evaluate": self.workers.statistics(), "compile": self._registry.compiler_statistics()}
+        sandbox = self._registry.sandbox_statistics()
+        return await runtime_statistics(self._totals, underway, sandbox, len(self.library.graphs()), workers)
 
 
-async def _stop_if_running(execution: Execution, *, drain: bool = False) -> None:
-    try:
-        await execution.stop(drain=drain)
-    except IllegalTransitionError:
-        return  # it ended by itself in the same moment
+def _created_at(execution: Execution | Finished) -> str:
+    return execution.created_at

@@ -63,26 +63,26 @@ def create_app(
     metrics = metrics or Metrics(runtime, readiness)
     network = network or Network(runtime, settings)
     delivery = IngressDelivery(runtime, CURRENT_CALLER.get, settings.ingress_enforcement)
-    runtime = ScopedRuntime(runtime, CURRENT_CALLER.get, readiness.check)
+    scoped = ScopedRuntime(runtime, CURRENT_CALLER.get, readiness.check)
     callers = Admission(settings, readiness, authenticator)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
     app = Application("service", static_folder=None)
-    app.prompt = FastPath(runtime, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
+    app.prompt = FastPath(scoped, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.register_blueprint(graph_routes(runtime))
-    app.register_blueprint(routine_routes(runtime))
-    app.register_blueprint(execution_routes(runtime, metrics_enabled=settings.enable_metrics))
-    app.register_blueprint(injection_routes(runtime, max_line_bytes=settings.max_body_bytes))
+    app.register_blueprint(graph_routes(scoped))
+    app.register_blueprint(routine_routes(scoped))
+    app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.enable_metrics))
+    app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))
-    app.register_blueprint(component_routes(runtime))
+    app.register_blueprint(component_routes(scoped))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(
         metrics_routes(metrics, enabled=settings.enable_metrics, is_public=settings.metrics_access == "open")
     )
-    app.register_blueprint(discovery_routes(runtime, settings, readiness))
+    app.register_blueprint(discovery_routes(scoped, settings, readiness))
     app.register_blueprint(documentation_routes(Publication(app, authenticated=authenticator is not None)))
 
     @app.before_request

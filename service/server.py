@@ -249,6 +249,6 @@ async def _drain(runtime: Runtime, seconds: float) -> None:
 
 async def _stop(runtime: Runtime, execution_id: str) -> None:
     try:
-        await runtime.stop(execution_id, drain=True)
+        await runtime.execution(execution_id).stop(drain=True)
     except EngineError as error:  # it ended by itself in the meantime
         log.debug("not drained", execution=execution_id, reason=str(error))

@@ -65,12 +65,12 @@ def _watched(bench: Bench, watchers: int) -> Measured:
 
     async def measure() -> float:
         runtime, workload, count = bench.runtime, chain(3, "same"), max(10, bench.scale.samples)
-        graph = await runtime.load_graph(workload.document("symbia.core.passthrough"))
+        graph = await runtime.library.load_graph(workload.document("symbia.core.passthrough"))
         execution = await runtime.execute(graph.id, ExecuteOptions(completion="manual", timeout_ms=0))
         try:
             with ExitStack() as stack:
                 for _ in range(watchers):
-                    stack.enter_context(runtime.watch(execution.id, Arrivals(1)))
+                    stack.enter_context(runtime.execution(execution.id).watch(Arrivals(1)))
                 return 1e6 * await bench.passthrough.push(execution.id, workload, count)
         finally:
             await runtime.unload_graph(graph.id)

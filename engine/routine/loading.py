@@ -11,10 +11,10 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.cooperative.slices import in_slices
 from engine.documents.problem_report import ProblemReport, numbered
 from engine.errors import InvalidGraphError, InvalidRoutineError
-from engine.library import Library
 from engine.routine.compiler import CompiledRoutine, compile_in_steps
 from engine.routine.source_hash import SourceHash, javascript_text
 from engine.routine.validation import examine
+from engine.views import LibraryView
 from proto.problem import Problem
 from proto.routine import RoutineDefinition, RoutineVerdict
 
@@ -52,7 +52,7 @@ class Compilation(msgspec.Struct, frozen=True):
         return sum(len(compiled.graph["edges"]) for compiled in self.routines)
 
 
-async def judge(library: Library, document: Any, *, owner: str = "") -> RoutineVerdict:
+async def judge(library: LibraryView, document: Any) -> RoutineVerdict:
     """Everything that is wrong with a definition, given as a decoded JSON document; nothing is stored.
 
     What is valid here can be loaded, unless the owner has as many graphs as they may.
@@ -60,7 +60,7 @@ async def judge(library: Library, document: Any, *, owner: str = "") -> RoutineV
     definition, found = await in_slices(examine(document))
     errors = found.errors
     if definition is not None:
-        errors = await _graph_problems(library, await in_slices(compile_in_steps(definition)), owner)
+        errors = await _graph_problems(library, await in_slices(compile_in_steps(definition)))
     return RoutineVerdict(not errors, tuple(errors), tuple(found.warnings))
 
 
@@ -81,20 +81,20 @@ async def compile_document(document: Any, *, debug: bool = False) -> Compilation
     return Compilation(definition, routines, tuple(found.warnings), await _hash_of(document))
 
 
-async def preview(library: Library, document: Any, *, owner: str = "") -> Compilation:
+async def preview(library: LibraryView, document: Any) -> Compilation:
     """The graphs that a definition would become, each node with the step that it comes from; nothing is stored.
 
     Raises:
         InvalidRoutineError: carries every problem.
     """
     compilation = await compile_document(document, debug=True)
-    problems = await _graph_problems(library, compilation.routines, owner)
+    problems = await _graph_problems(library, compilation.routines)
     if problems:
         raise InvalidRoutineError(problems)
     return compilation
 
 
-async def load(library: Library, document: Any, *, owner: str = "") -> tuple[Compilation, list[LoadedGraph]]:
+async def load(library: LibraryView, document: Any) -> tuple[Compilation, list[LoadedGraph]]:
     """Take in all graphs of a definition, or none; they are in the order of its routines.
 
     Raises:
@@ -103,17 +103,17 @@ async def load(library: Library, document: Any, *, owner: str = "") -> tuple[Com
     """
     compilation = await compile_document(document)
     try:
-        graphs = await library.load_graphs([compiled.graph for compiled in compilation.routines], owner=owner)
+        graphs = await library.load_graphs([compiled.graph for compiled in compilation.routines])
     except InvalidGraphError as error:
         raise InvalidRoutineError(_translated(error.problems, compilation.routines)) from error
     return compilation, graphs
 
 
-async def _graph_problems(library: Library, routines: Sequence[CompiledRoutine], owner: str) -> list[Problem]:
+async def _graph_problems(library: LibraryView, routines: Sequence[CompiledRoutine]) -> list[Problem]:
     """What the graphs would be refused for, said of the steps that they were made of."""
     report = ProblemReport()
     for index, compiled in enumerate(routines):
-        report.extend(numbered(await library.check_graph(compiled.graph, owner=owner), f"graphs[{index}]"))
+        report.extend(numbered(await library.check_graph(compiled.graph), f"graphs[{index}]"))
         await trio.lowlevel.checkpoint()
     return _translated(report.problems(), routines)
 

@@ -59,7 +59,7 @@ class Hydration:
 
     def loaded(self) -> list[PublishedGraph]:
         """Those that are loaded, each in the revision that is; what somebody has unloaded by hand is not."""
-        there = {graph.id for graph in self._runtime.graphs()}
+        there = {graph.id for graph in self._runtime.library.graphs()}
         return [held.loaded for held in self._held.values() if held.loaded is not None and held.graph_id in there]
 
     def refused(self) -> int:
@@ -100,7 +100,7 @@ class Hydration:
     async def _load(self, held: _Held, nursery: trio.Nursery) -> None:
         graph = held.graph
         try:
-            loaded = await self._runtime.load_graph(graph.definition, owner=graph.org_id)
+            loaded = await self._runtime.library.load_graph(graph.definition, owner=graph.org_id)
         except EngineError as error:
             is_first = held.backoff is None
             held.backoff = held.backoff or self._patience(RETRY_SECONDS, LONGEST_RETRY_SECONDS)

@@ -61,7 +61,7 @@ async def open_catalog(
         shelf.is_coming = manifests.is_coming
         if settings.register_manifests:
             version = settings.component_contract_version
-            offered = [item for item in runtime.components() if item.execution.type == "builtin"]
+            offered = [item for item in runtime.library.components() if item.execution.type == "builtin"]
             manifests.want(wanted_component(definition, version) for definition in offered)
         hydration = None
         if settings.hydrate_graphs:
@@ -76,10 +76,10 @@ async def open_catalog(
             settings.reconcile_interval_ms / 1000,
             chance,
         )
-        runtime.find_components_in(shelf)
+        runtime.library.find_components_in(shelf)
         nursery.start_soon(reconciler.run)
         try:
             yield
         finally:
-            runtime.find_components_in(None)
+            runtime.library.find_components_in(None)
             nursery.cancel_scope.cancel()

@@ -30,7 +30,7 @@ async def keep_running(runtime: Runtime, graph_id: str, key: str, backoff: Backo
         began = trio.current_time()
         try:
             execution = await runtime.execute(graph_id)
-            ended = await runtime.wait_finished(execution.id)
+            ended = await runtime.execution(execution.id).wait_finished()
         except NotFoundError:
             return
         except EngineError as error:

@@ -42,10 +42,10 @@ async def _find(document: Any, components: Sequence[tuple[Path, Any]]) -> list[s
     async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
         for path, definition in components:
             try:
-                await runtime.register_component(definition)
+                await runtime.library.register_component(definition)
             except InvalidComponentError as error:
                 lines += [f"{path}: {problem_line(problem)}" for problem in error.problems]
             except ComponentExistsError as error:
                 lines.append(f"{path}: {error}")
-        lines += [problem_line(problem) for problem in await runtime.check_graph(document)]
+        lines += [problem_line(problem) for problem in await runtime.library.check_graph(document)]
     return lines

@@ -46,7 +46,7 @@ class RunReport(RunNotes):
         with Progress(*columns, console=self._console, transient=True, auto_refresh=False) as progress:
             task = progress.add_task("", total=_input_bytes() if lines is not None else None)
             while True:
-                metrics = (await runtime.read_metrics(execution_id)).metrics
+                metrics = (await runtime.execution(execution_id).read_metrics()).metrics
                 text = f"{metrics.messages_processed:,} processed, {metrics.error_count:,} errors"
                 progress.update(task, description=text, completed=lines.bytes_read if lines is not None else 0)
                 progress.refresh()

@@ -115,7 +115,7 @@ class _Relay(ExecutionObserver):
     def state_changed(self, execution: ExecutionSnapshot) -> None:
         if not self._watching:
             self._watching = True
-            self._stack.enter_context(self._runtime.watch(execution.id, self._output))
+            self._stack.enter_context(self._runtime.execution(execution.id).watch(self._output))
 
     def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
         del execution_id
@@ -147,8 +147,8 @@ async def _run(
     runtime: Runtime, plan: RunPlan, output: BinaryIO, notes: RunNotes, input_descriptor: int
 ) -> Result:
     for component in plan.components:
-        await runtime.register_component(component)
-    graph = await runtime.load_graph(plan.graph)
+        await runtime.library.register_component(component)
+    graph = await runtime.library.load_graph(plan.graph)
     writer = _Output(graph.topology.output_nodes, output)
     with ExitStack() as stack:
         runtime.observe(_Relay(runtime, writer, notes, stack))
@@ -178,7 +178,7 @@ class _Run:
                 nursery.start_soon(self._stop_when, unread)
                 nursery.start_soon(self._feed, lines)
                 nursery.start_soon(self._notes.follow, self._runtime, self._id, lines)
-                execution = await self._runtime.wait_finished(self._id)
+                execution = await self._runtime.execution(self._id).wait_finished()
                 nursery.cancel_scope.cancel()
         if self._complaint is not None:
             raise InputError(self._complaint)
@@ -190,10 +190,10 @@ class _Run:
         """Inject all there is, then tell the execution that no more comes."""
         try:
             if self._plan.injections:
-                await self._runtime.inject(self._id, self._plan.injections)
+                await self._runtime.execution(self._id).inject(self._plan.injections)
             if lines is not None and self._plan.parse_line is not None:
                 await self._feed_lines(lines, self._plan.parse_line)
-            await self._runtime.complete(self._id)
+            await self._runtime.execution(self._id).complete()
         except (InvalidInjectionError, InjectionSyntaxError, LineTooLongError) as error:
             self._complaint = str(error)
             await self._stop()
@@ -205,7 +205,7 @@ class _Run:
             async for group in groups:
                 try:
                     messages = [_parsed(number, line, parse) for number, line in group]
-                    await self._runtime.inject(self._id, messages)
+                    await self._runtime.execution(self._id).inject(messages)
                 except InvalidInjectionError as error:
                     first, last = group[0][0], group[-1][0]
                     raise InjectionSyntaxError(f"Lines {first} to {last} of standard input: {error}") from error
@@ -221,7 +221,7 @@ class _Run:
 
     async def _stop(self) -> None:
         try:
-            await self._runtime.stop(self._id)
+            await self._runtime.execution(self._id).stop()
         except ConflictError:
             return  # it has ended by itself
 

@@ -9,7 +9,7 @@ from quart import Response
 from werkzeug.exceptions import RequestTimeout
 
 from engine.errors import InboxFullError, InvalidInjectionError
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from proto.problem import ErrorBody, Problem
 from service.http.bodies import reply
 from service.http.ndjson import BadLineError, LineTooLongError, MessageLines, NumberedMessage
@@ -53,7 +53,7 @@ class StreamReceipt(msgspec.Struct):
 
 
 async def inject_stream(
-    runtime: Runtime,
+    runtime: RuntimeView,
     execution_id: str,
     stream: AsyncIterator[bytes],
     receipt: StreamReceipt,
@@ -107,7 +107,7 @@ async def _next(pieces: AsyncIterator[bytes], deadline: float) -> bytes | None:
 
 
 async def _inject_numbered(
-    runtime: Runtime, execution_id: str, numbered: Sequence[NumberedMessage], receipt: StreamReceipt
+    runtime: RuntimeView, execution_id: str, numbered: Sequence[NumberedMessage], receipt: StreamReceipt
 ) -> None:
     """Take in messages in order, waiting for as long as some of them are taken.
 
@@ -118,7 +118,7 @@ async def _inject_numbered(
     start = 0
     while start < len(messages):
         try:
-            taken = await runtime.inject(execution_id, messages[start:])
+            taken = await runtime.execution(execution_id).inject(messages[start:])
         except InboxFullError as error:
             if not error.accepted:
                 receipt.last_line = numbered[start][0]

@@ -78,7 +78,7 @@ class IngressDelivery:
             IngressIdleError: it has no running execution.
         """
         caller = self._caller()
-        graph = graph_named(self._runtime.graphs_named(graph_name), graph_name, caller)
+        graph = graph_named(self._runtime.library.graphs_named(graph_name), graph_name, caller)
         if graph is None:
             raise IngressNotFoundError(f"No loaded graph named: {graph_name}")
         ingress = ingress_of(graph.definition.metadata)
@@ -129,7 +129,7 @@ class IngressDelivery:
                 )
             rest = messages[delivered.count :]
             if rest:
-                receipt = await self._runtime.inject(door.execution_id, rest)
+                receipt = await self._runtime.execution(door.execution_id).inject(rest)
                 delivered.count += receipt.accepted
                 delivered.queued = receipt.queued
         except EngineError as error:
@@ -155,9 +155,9 @@ class IngressDelivery:
         """Deliver one after another, each when nothing of the one before is on its way, while there is time."""
         async with self._turn(execution_id, deadline) as has_turn:
             while has_turn and delivered.count < len(messages) and trio.current_time() < deadline:
-                trace = FlowTrace(self._runtime.open_account(execution_id))
+                trace = FlowTrace(self._runtime.execution(execution_id).open_account())
                 try:
-                    with closing(trace), self._runtime.watch(execution_id, trace):
+                    with closing(trace), self._runtime.execution(execution_id).watch(trace):
                         is_done = await self._deliver_one(
                             execution_id, messages[delivered.count], delivered, deadline
                         )
@@ -173,13 +173,13 @@ class IngressDelivery:
         self, execution_id: str, message: Injection, delivered: Delivered, deadline: float
     ) -> bool:
         """Deliver one message; whether all that it caused has been processed in time."""
-        receipt = await self._runtime.inject(execution_id, [message])
+        receipt = await self._runtime.execution(execution_id).inject([message])
         delivered.count += 1
         delivered.queued = receipt.queued
         if receipt.queued:
             return False
         with trio.move_on_at(deadline) as patience:
-            await self._runtime.wait_quiescent(execution_id)
+            await self._runtime.execution(execution_id).wait_quiescent()
         return not patience.cancelled_caught
 
     @asynccontextmanager

@@ -102,7 +102,7 @@ class ExecutionWatch(FlowObserver):
 
     def __init__(self, execution: ExecutionSnapshot, runtime: Runtime, memory: FeedMemory) -> None:
         self.execution_id = execution.id
-        self.owner = runtime.owner_of(execution.id)
+        self.owner = runtime.execution(execution.id).owner
         self.nodes = self.edges = 0
         self.is_ended = False
         self.has_newcomer = False
@@ -173,7 +173,7 @@ class ExecutionWatch(FlowObserver):
         self._wanted = frozenset().union(*(selection.events for selection in self.views))
         wants_flow = not self.is_ended and any(selection.wants_flow for selection in self.views)
         if wants_flow and not self._is_flow_watched:
-            watching: AbstractContextManager[None] = self._runtime.watch(self.execution_id, self)
+            watching: AbstractContextManager[None] = self._runtime.execution(self.execution_id).watch(self)
             self._flow.enter_context(watching)
         elif self._is_flow_watched and not wants_flow:
             self._flow.close()

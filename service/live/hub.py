@@ -111,7 +111,7 @@ class Hub(ExecutionObserver):
     def _size_of(self, graph_id: str) -> tuple[int, int]:
         """Nodes and edges of a graph; the most that there may be where it was unloaded."""
         try:
-            graph = self._runtime.graph(graph_id)
+            graph = self._runtime.library.graph(graph_id)
         except GraphNotFoundError:
             return self._runtime.limits.graph_nodes, self._runtime.limits.graph_edges
         return len(graph.nodes), len(graph.definition.edges)
@@ -153,7 +153,7 @@ class Hub(ExecutionObserver):
                 continue
             try:
                 await self._ration.take(watch.owner, watch.nodes / NODES_PER_UNIT)
-                metrics = (await self._runtime.read_metrics(watch.execution_id)).metrics
+                metrics = (await self._runtime.execution(watch.execution_id).read_metrics()).metrics
                 if told is not None and not watch.has_newcomer and not _has_changed(told, metrics):
                     continue
                 watch.note_whole(Whole(MetricsUpdate(watch.execution_id, metrics)))
@@ -166,7 +166,7 @@ class Hub(ExecutionObserver):
 
     async def _statistics(self, execution_id: str) -> Ready:
         """The event of all figures, read and encoded in slices, once for everybody."""
-        statistics = await encoded_in_slices(await self._runtime.read_statistics(execution_id))
+        statistics = await encoded_in_slices(await self._runtime.execution(execution_id).read_statistics())
         payload = b'{"executionId":%b,"statistics":%b}' % (encode(execution_id), statistics)
         return Ready(StatisticsUpdate.name, payload)
 

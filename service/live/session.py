@@ -147,9 +147,9 @@ class LiveSession:
         return RefusalReply(error=body.error, code=body.code, problems=body.problems, accepted=accepted, **ids)
 
     async def _subscribe(self, wanted: Subscribe) -> CommandReply:
-        execution = await self._runtime.read_metrics(wanted.execution_id)
+        execution = await self._runtime.execution(wanted.execution_id).read_metrics()
         # It may have gone on while its metrics were read; nothing is awaited from here on.
-        now = self._runtime.execution_head(wanted.execution_id)
+        now = self._runtime.execution(wanted.execution_id).head()
         execution = now if now.state in TERMINAL else msgspec.structs.replace(now, metrics=execution.metrics)
         if execution.state in TERMINAL:
             self._tell_state(execution)
@@ -168,7 +168,7 @@ class LiveSession:
         self._select(wanted, command.graph_id)  # what is wrong with it is said before anything is started
 
         def watch(execution_id: str) -> None:
-            self._open(self._runtime.execution_head(execution_id), wanted)
+            self._open(self._runtime.execution(execution_id).head(), wanted)
 
         if len(self._readings) >= SUBSCRIPTIONS:
             raise _too_many()
@@ -183,20 +183,20 @@ class LiveSession:
         )
 
     async def _pause(self, command: OfExecution) -> CommandReply:
-        return _state(await self._runtime.pause(command.execution_id))
+        return _state(await self._runtime.execution(command.execution_id).pause())
 
     async def _resume(self, command: OfExecution) -> CommandReply:
-        return _state(await self._runtime.resume(command.execution_id))
+        return _state(await self._runtime.execution(command.execution_id).resume())
 
     async def _complete(self, command: OfExecution) -> CommandReply:
-        return _state(await self._runtime.complete(command.execution_id))
+        return _state(await self._runtime.execution(command.execution_id).complete())
 
     async def _stop(self, command: Stop) -> CommandReply:
-        return _state(await self._runtime.stop(command.execution_id, drain=command.drain))
+        return _state(await self._runtime.execution(command.execution_id).stop(drain=command.drain))
 
     async def _inject(self, command: Inject) -> CommandReply:
         messages = command.injections()
-        receipt = await self._runtime.inject(command.execution_id, messages, final=command.final)
+        receipt = await self._runtime.execution(command.execution_id).inject(messages, final=command.final)
         single = messages[0] if command.messages is msgspec.UNSET else None
         if single is not None:
             injected = ExecutionInjected(command.execution_id, single.node_id, single.port)
@@ -213,7 +213,7 @@ class LiveSession:
 
     def _select(self, wanted: Subscribe, graph_id: str) -> Any:
         try:
-            graph = self._runtime.graph(graph_id)
+            graph = self._runtime.library.graph(graph_id)
         except GraphNotFoundError:  # unloaded, while what it is about is still coming to its end
             graph = None
         return select(wanted, graph, max_value_bytes=self._hub.max_value_bytes)
@@ -240,7 +240,7 @@ class LiveSession:
         self.caller = caller
         for execution_id in tuple(self._readings):
             try:
-                self._runtime.owner_of(execution_id)
+                self._runtime.execution(execution_id)
             except Exception as error:  # noqa: BLE001 - as in handle
                 self._refuse(error, encode({"executionId": execution_id}))
                 self._close(execution_id)

@@ -66,7 +66,7 @@ class BoundExecutions(ExecutionObserver):
 
     def _begin(self, execution: ExecutionSnapshot) -> LoadedGraph | None:
         try:
-            graph = self._runtime.graph(execution.graph_id)
+            graph = self._runtime.library.graph(execution.graph_id)
         except EngineError:  # unloaded in the same moment; the execution is about to end
             return None
         if not graph.bindings.exist:
@@ -76,7 +76,7 @@ class BoundExecutions(ExecutionObserver):
         elif graph.bindings.outputs:
             publisher = Publisher(graph, execution.id, self._outbox, self._node_id, self._complaints)
             stack = self._watching[execution.id] = ExitStack()
-            stack.enter_context(self._runtime.watch(execution.id, publisher))
+            stack.enter_context(self._runtime.execution(execution.id).watch(publisher))
         return graph
 
 

@@ -174,7 +174,7 @@ class Dispatcher:
     async def _inject(self, event: Event, target: DeliveryTarget) -> EventRefusal | None:
         injection = Injection(target.node, target.port, event.payload.data)
         try:
-            await self._runtime.inject(target.execution_id, [injection], cause=event.wrapper.id)
+            await self._runtime.execution(target.execution_id).inject([injection], cause=event.wrapper.id)
         except EngineError as error:
             refusal = EventRefusal(error.code, str(error))
         except Exception:  # a fault of ours costs this event, and not the service

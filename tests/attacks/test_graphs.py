@@ -49,12 +49,14 @@ GRAPH = document({"attacker": ATTACKER, "victim": VICTIM}, ["attacker:out > vict
 
 async def executed(runtime: Runtime, attack: str, count: int = 2, **metadata: Any) -> ExecutionSnapshot:
     """Registers both components, and runs the graph with so many messages to its end."""
-    await runtime.register_component(component(ATTACKER, f"return {{ process(ctx, port, value) {{ {attack} }} }}"))
-    await runtime.register_component(component(VICTIM, VICTIM_SOURCE))
-    graph = await runtime.load_graph({**GRAPH, "metadata": metadata})
+    await runtime.library.register_component(
+        component(ATTACKER, f"return {{ process(ctx, port, value) {{ {attack} }} }}")
+    )
+    await runtime.library.register_component(component(VICTIM, VICTIM_SOURCE))
+    graph = await runtime.library.load_graph({**GRAPH, "metadata": metadata})
     inputs = (Injection("attacker", "in", msgspec.Raw(b"1")),) * count
     started = await runtime.execute(graph.id, ExecuteOptions(inputs=inputs))
-    return await runtime.wait_finished(started.id)
+    return await runtime.execution(started.id).wait_finished()
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -63,7 +65,7 @@ async def test_a_node_cannot_reach_into_another(name: str) -> None:
     async with open_runtime() as runtime:
         ended = await executed(runtime, ATTACKS[name])
         assert ended.state is ExecutionState.COMPLETED, ended.error
-        lines = [(line.node_id, line.message) for line in runtime.logs(ended.id)]
+        lines = [(line.node_id, line.message) for line in runtime.execution(ended.id).logs()]
         assert lines.count(("victim", "victim")) == 2
         assert not [line for line in lines if line[0] == "victim" and line[1] != "victim"]
 
@@ -71,13 +73,17 @@ async def test_a_node_cannot_reach_into_another(name: str) -> None:
 async def values_of_victim(runtime: Runtime, attack: str) -> Sequence[bytes]:
     """What leaves the victim while somebody watches."""
     tap = Tap()
-    await runtime.register_component(component(ATTACKER, f"return {{ process(ctx, port, value) {{ {attack} }} }}"))
-    await runtime.register_component(component(VICTIM, VICTIM_SOURCE))
-    graph = await runtime.load_graph(GRAPH)
+    await runtime.library.register_component(
+        component(ATTACKER, f"return {{ process(ctx, port, value) {{ {attack} }} }}")
+    )
+    await runtime.library.register_component(component(VICTIM, VICTIM_SOURCE))
+    graph = await runtime.library.load_graph(GRAPH)
     started = await runtime.execute(graph.id, ExecuteOptions(completion="manual"))
-    with runtime.watch(started.id, tap):
-        await runtime.inject(started.id, [Injection("attacker", "in", msgspec.Raw(b"1"))] * 2, final=True)
-        await runtime.wait_finished(started.id)
+    with runtime.execution(started.id).watch(tap):
+        await runtime.execution(started.id).inject(
+            [Injection("attacker", "in", msgspec.Raw(b"1"))] * 2, final=True
+        )
+        await runtime.execution(started.id).wait_finished()
     return [value for node, _, value in tap.outputs if node == "victim"]
 
 
@@ -108,25 +114,25 @@ async def test_an_error_belongs_to_the_node_that_made_it(attack: str, name: str)
         assert ended.error is not None
         assert ended.error.node_id == "attacker"
         assert name in ended.error.message
-        graph = await runtime.load_graph(document({"a": VICTIM}))
+        graph = await runtime.library.load_graph(document({"a": VICTIM}))
         inputs = (Injection("a", "in", msgspec.Raw(b"{}")),)
         again = await runtime.execute(graph.id, ExecuteOptions(inputs=inputs))
-        assert (await runtime.wait_finished(again.id)).state is ExecutionState.COMPLETED
+        assert (await runtime.execution(again.id).wait_finished()).state is ExecutionState.COMPLETED
 
 
 async def test_spinning_nodes_leave_nothing_behind() -> None:
     """Ten executions that spin are stopped, and no task of theirs lives on."""
     async with open_runtime() as runtime:
-        await runtime.register_component(component(ATTACKER, "return { process() { for (;;); } }"))
-        graph = await runtime.load_graph(document({"a": ATTACKER}))
+        await runtime.library.register_component(component(ATTACKER, "return { process() { for (;;); } }"))
+        graph = await runtime.library.load_graph(document({"a": ATTACKER}))
         await trio.testing.wait_all_tasks_blocked()
         before = trio.lowlevel.current_statistics().tasks_living
         inputs = (Injection("a", "in", msgspec.Raw(b"1")),)
         started = [await runtime.execute(graph.id, ExecuteOptions(inputs=inputs)) for _ in range(10)]
         for execution in started:
-            await runtime.stop(execution.id)
+            await runtime.execution(execution.id).stop()
         for execution in started:
-            assert (await runtime.wait_finished(execution.id)).state is ExecutionState.CANCELLED
+            assert (await runtime.execution(execution.id).wait_finished()).state is ExecutionState.CANCELLED
         await trio.testing.wait_all_tasks_blocked()
         assert trio.lowlevel.current_statistics().tasks_living == before
 

@@ -75,7 +75,7 @@ async def counted() -> AsyncIterator[Passes]:
 
 async def start(runtime: Runtime, graph: Any, count: int) -> tuple[str, list[str]]:
     """Executions of a graph, begun at the same time; the graph's id and theirs."""
-    loaded = await runtime.load_graph(graph)
+    loaded = await runtime.library.load_graph(graph)
     started: list[str] = []
 
     async def one() -> None:
@@ -93,7 +93,7 @@ async def test_no_pass_of_the_loop_begins_or_ends_more_than_a_group() -> None:
         async with counted() as passes:
             graph_id, started = await start(runtime, LARGE, 10)
             await runtime.unload_graph(graph_id)
-        assert {runtime.execution(each).state for each in started} == {ExecutionState.CANCELLED}
+        assert {runtime.execution(each).snapshot().state for each in started} == {ExecutionState.CANCELLED}
         assert passes.most_steps < 5 * GROUP
 
 
@@ -108,10 +108,10 @@ async def test_a_timeout_ends_an_execution_in_groups(autojump_clock: trio.testin
     """And is reported as ever."""
     del autojump_clock
     async with open_runtime(limits=NO_MEMORY_BOUND) as runtime:
-        graph = await runtime.load_graph(LARGE)
+        graph = await runtime.library.load_graph(LARGE)
         async with counted() as passes:
             execution = await runtime.execute(graph.id, ExecuteOptions(completion="manual", timeout_ms=1_000))
-            ended = await runtime.wait_finished(execution.id)
+            ended = await runtime.execution(execution.id).wait_finished()
         assert ended.state is ExecutionState.FAILED
         assert ended.error is not None
         assert "timeout" in ended.error.message
@@ -134,8 +134,8 @@ async def test_a_paused_execution_is_stopped_as_soon() -> None:
     """A closed gate keeps no task from its end."""
     async with open_runtime(limits=NO_MEMORY_BOUND) as runtime:
         _, (execution_id,) = await start(runtime, LARGE, 1)
-        await runtime.pause(execution_id)
-        assert (await runtime.stop(execution_id)).state is ExecutionState.CANCELLED
+        await runtime.execution(execution_id).pause()
+        assert (await runtime.execution(execution_id).stop()).state is ExecutionState.CANCELLED
 
 
 async def test_others_are_served_while_large_executions_come_and_go() -> None:
@@ -160,10 +160,10 @@ async def test_a_thousand_busy_nodes_leave_time_for_the_network() -> None:
         value = msgspec.Raw(b"1")
         messages = [Injection(str(node), "in", value) for node in range(NODES) for _ in range(40)]
         trio.lowlevel.add_instrument(times)
-        await runtime.inject(execution_id, messages)
+        await runtime.execution(execution_id).inject(messages)
         await trio.sleep(1)
         trio.lowlevel.remove_instrument(times)
-        await runtime.stop(execution_id)
+        await runtime.execution(execution_id).stop()
     busy = sorted(each for each in times.milliseconds if each > 1)
     assert len(busy) > 20, "they were busy for many passes"
     assert statistics.quantiles(busy, n=10)[-1] < 16

@@ -84,11 +84,11 @@ async def test_commands_and_ends_of_large_executions_hold_nobody_up() -> None:
 
 
 async def run(runtime: Runtime, graph: Any, count: int) -> None:
-    loaded = await runtime.load_graph(graph)
+    loaded = await runtime.library.load_graph(graph)
     for _ in range(count):
         execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual", timeout_ms=0))
-        await runtime.inject(execution.id, [Injection("0", "in", msgspec.Raw(b"1"))])
-        await runtime.wait_quiescent(execution.id)
+        await runtime.execution(execution.id).inject([Injection("0", "in", msgspec.Raw(b"1"))])
+        await runtime.execution(execution.id).wait_quiescent()
 
 
 async def test_a_page_costs_what_is_on_it() -> None:
@@ -133,9 +133,9 @@ async def test_a_page_of_executions_is_the_right_one(limit: int) -> None:
     async with open_runtime() as runtime:
         await run(runtime, graph_of(LARGE["nodes"][:1]), 4)
         ids = runtime.underway()
-        await runtime.stop(ids[0])
+        await runtime.execution(ids[0]).stop()
         page, total = await runtime.list_executions(offset=1, limit=limit)
         assert ([each.id for each in page], total) == (ids[1 : 1 + limit], 4)
         assert await runtime.list_executions(owner="nobody") == ([], 0)
-        (ended,), _ = await runtime.list_executions(state=runtime.execution(ids[0]).state)
+        (ended,), _ = await runtime.list_executions(state=runtime.execution(ids[0]).snapshot().state)
         assert ended.id == ids[0]

@@ -41,7 +41,7 @@ async def requested(first: Server, *others: Server, **config: Any) -> None:
         execution = await service.start(graph, completion="manual")
         await service.inject(execution, "only", {"a": 1})
         await service.client.post(f"/api/executions/{execution}/complete")
-        assert (await service.runtime.wait_finished(execution)).state == "completed"
+        assert (await service.runtime.execution(execution).wait_finished()).state == "completed"
 
 
 def secrets_in(request: Request) -> list[str]:

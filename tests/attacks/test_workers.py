@@ -27,10 +27,10 @@ def transforms(path: str, nodes: int = 1) -> dict[str, Any]:
 
 async def begun(runtime: Runtime, owner: str, document: dict[str, Any], value: bytes) -> ExecutionSnapshot:
     """An execution of a graph, one message on its way to each of its nodes."""
-    graph = await runtime.load_graph(document, owner=owner)
+    graph = await runtime.library.load_graph(document, owner=owner)
     snapshot = await runtime.execute(graph.id, ExecuteOptions(completion="manual"))
     messages = [Injection(node["id"], "in", msgspec.Raw(value)) for node in document["nodes"]]
-    await runtime.inject(snapshot.id, messages)
+    await runtime.execution(snapshot.id).inject(messages)
     return snapshot
 
 
@@ -45,10 +45,10 @@ async def test_a_small_list_does_not_wait_for_the_paths_of_another_owner() -> No
         await trio.testing.wait_all_tasks_blocked()
         light = await begun(runtime, "light", transforms("[*].{id: id}"), records)
         with trio.fail_after(PATIENCE_SECONDS):
-            await runtime.wait_quiescent(light.id)
-        assert runtime.execution(light.id).metrics.messages_processed == 1
-        assert runtime.execution(light.id).metrics.error_count == 0
-        assert runtime.execution(heavy.id).metrics.messages_processed < 10
+            await runtime.execution(light.id).wait_quiescent()
+        assert runtime.execution(light.id).snapshot().metrics.messages_processed == 1
+        assert runtime.execution(light.id).snapshot().metrics.error_count == 0
+        assert runtime.execution(heavy.id).snapshot().metrics.messages_processed < 10
 
 
 def module(name: str, functions: int) -> dict[str, Any]:
@@ -71,7 +71,7 @@ async def test_a_small_module_does_not_wait_for_the_modules_of_another_owner(tmp
     done: list[str] = []
 
     async def register(runtime: Runtime, owner: str, document: dict[str, Any]) -> None:
-        await runtime.register_component(document, owner=owner)
+        await runtime.library.register_component(document, owner=owner)
         done.append(owner)
 
     large = [module(f"large{number}", 2_000 + number) for number in range(6)]

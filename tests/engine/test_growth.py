@@ -40,32 +40,32 @@ def graph(nodes: int, edges_each: int = 10, **fields: Any) -> dict[str, Any]:
 
 async def load_nodes(runtime: Runtime, size: int) -> Work:
     document = graph(size)
-    return lambda: runtime.load_graph(document)
+    return lambda: runtime.library.load_graph(document)
 
 
 async def refuse_keys(runtime: Runtime, size: int) -> Work:
     document = graph(1, component="symbia.core.delay", config={f"key{number}": 1 for number in range(20 * size)})
-    return lambda: runtime.check_graph(document)
+    return lambda: runtime.library.check_graph(document)
 
 
 async def begin_nodes(runtime: Runtime, size: int) -> Work:
-    loaded = await runtime.load_graph(graph(size))
+    loaded = await runtime.library.load_graph(graph(size))
     return lambda: runtime.execute(loaded.id, MANUAL)
 
 
 async def stop_nodes(runtime: Runtime, size: int) -> Work:
-    loaded = await runtime.load_graph(graph(size))
+    loaded = await runtime.library.load_graph(graph(size))
     execution = await runtime.execute(loaded.id, MANUAL)
-    return lambda: runtime.stop(execution.id)
+    return lambda: runtime.execution(execution.id).stop()
 
 
 async def complete_nodes(runtime: Runtime, size: int) -> Work:
-    loaded = await runtime.load_graph(graph(size))
+    loaded = await runtime.library.load_graph(graph(size))
     execution = await runtime.execute(loaded.id, MANUAL)
 
     async def complete() -> None:
-        await runtime.complete(execution.id)
-        await runtime.wait_finished(execution.id)
+        await runtime.execution(execution.id).complete()
+        await runtime.execution(execution.id).wait_finished()
 
     return complete
 
@@ -75,13 +75,13 @@ async def load_graphs(runtime: Runtime, size: int) -> Work:
 
     async def load() -> None:
         for _ in range(size):
-            await runtime.load_graph(document)
+            await runtime.library.load_graph(document)
 
     return load
 
 
 async def begin_executions(runtime: Runtime, size: int) -> Work:
-    loaded = await runtime.load_graph(graph(3))
+    loaded = await runtime.library.load_graph(graph(3))
 
     async def begin() -> None:
         for _ in range(size):
@@ -91,14 +91,14 @@ async def begin_executions(runtime: Runtime, size: int) -> Work:
 
 
 async def delete_graph(runtime: Runtime, size: int) -> Work:
-    loaded = await runtime.load_graph(graph(3))
+    loaded = await runtime.library.load_graph(graph(3))
     for _ in range(size):
         await runtime.execute(loaded.id, MANUAL)
     return lambda: runtime.unload_graph(loaded.id)
 
 
 async def list_executions(runtime: Runtime, size: int) -> Work:
-    loaded = await runtime.load_graph(graph(3))
+    loaded = await runtime.library.load_graph(graph(3))
     for _ in range(size):
         await runtime.execute(loaded.id, MANUAL)
     return runtime.list_executions

@@ -45,48 +45,50 @@ async def test_two_owners_use_one_id_for_components_of_their_own() -> None:
     logged = {}
     async with open_runtime() as runtime:
         for owner in ("left", "right"):
-            await runtime.register_component(custom(owner), owner=owner)
+            await runtime.library.register_component(custom(owner), owner=owner)
             with pytest.raises(ComponentExistsError):
-                await runtime.register_component(custom("again"), owner=owner)
+                await runtime.library.register_component(custom("again"), owner=owner)
         for owner in ("left", "right"):
-            assert runtime.component("custom.same", owner=owner).name == owner
-            assert [each.name for each in runtime.components(owner=owner) if each.id == "custom.same"] == [owner]
-            loaded = await runtime.load_graph(graph, owner=owner)
+            assert runtime.library.component("custom.same", owner=owner).name == owner
+            assert [each.name for each in runtime.library.components(owner=owner) if each.id == "custom.same"] == [
+                owner
+            ]
+            loaded = await runtime.library.load_graph(graph, owner=owner)
             started = await runtime.execute(loaded.id, ONE_MESSAGE)
-            await runtime.wait_finished(started.id)
-            logged[owner] = [line.message for line in runtime.logs(started.id)]
+            await runtime.execution(started.id).wait_finished()
+            logged[owner] = [line.message for line in runtime.execution(started.id).logs()]
     assert logged == {"left": ['"left"'], "right": ['"right"']}
 
 
 async def test_a_component_exists_for_its_owner_alone() -> None:
     """To others it is unknown: when it is asked for, and when a graph names it."""
     async with open_runtime() as runtime:
-        await runtime.register_component(custom("mine"), owner="left")
+        await runtime.library.register_component(custom("mine"), owner="left")
         with pytest.raises(ComponentNotFoundError):
-            runtime.component("custom.same", owner="right")
+            runtime.library.component("custom.same", owner="right")
         with pytest.raises(InvalidGraphError, match=r"custom\.same"):
-            await runtime.load_graph(document({"a": "custom.same"}), owner="right")
+            await runtime.library.load_graph(document({"a": "custom.same"}), owner="right")
 
 
 async def test_nobody_owns_a_built_in_id() -> None:
     """A built-in component is everybody's, and no owner can put their own code in its place."""
     async with open_runtime() as runtime:
         with pytest.raises(ComponentExistsError):
-            await runtime.register_component({**custom("x"), "id": "symbia.core.map"}, owner="left")
-        assert runtime.component("symbia.core.map", owner="left").execution.type == "builtin"
+            await runtime.library.register_component({**custom("x"), "id": "symbia.core.map"}, owner="left")
+        assert runtime.library.component("symbia.core.map", owner="left").execution.type == "builtin"
 
 
 async def test_an_execution_belongs_to_the_owner_of_its_graph() -> None:
     """While it runs, and afterwards."""
     async with open_runtime() as runtime:
-        graph = await runtime.load_graph(PASS, owner="left")
+        graph = await runtime.library.load_graph(PASS, owner="left")
         started = await runtime.execute(graph.id)
-        assert (graph.owner, runtime.owner_of(started.id)) == ("left", "left")
-        await runtime.stop(started.id)
+        assert (graph.owner, runtime.execution(started.id).owner) == ("left", "left")
+        await runtime.execution(started.id).stop()
         await runtime.unload_graph(graph.id)
-        assert runtime.owner_of(started.id) == "left"
+        assert runtime.execution(started.id).owner == "left"
         with pytest.raises(ExecutionNotFoundError):
-            runtime.owner_of("none")
+            runtime.execution("none")
 
 
 async def test_each_owner_has_a_bound_of_graphs_components_and_executions() -> None:
@@ -94,16 +96,16 @@ async def test_each_owner_has_a_bound_of_graphs_components_and_executions() -> N
     limits = EngineLimits(owner_graphs=1, owner_components=1, owner_executions=1)
     async with open_runtime(limits=limits) as runtime:
         for owner in ("left", "right"):
-            graph = await runtime.load_graph(PASS, owner=owner)
+            graph = await runtime.library.load_graph(PASS, owner=owner)
             with pytest.raises(QuotaError, match="1 graphs"):
-                await runtime.load_graph(PASS, owner=owner)
-            await runtime.register_component(custom("one"), owner=owner)
+                await runtime.library.load_graph(PASS, owner=owner)
+            await runtime.library.register_component(custom("one"), owner=owner)
             with pytest.raises(QuotaError, match="1 components"):
-                await runtime.register_component({**custom("two"), "id": "custom.other"}, owner=owner)
+                await runtime.library.register_component({**custom("two"), "id": "custom.other"}, owner=owner)
             started = await runtime.execute(graph.id)
             with pytest.raises(QuotaError, match="1 executions"):
                 await runtime.execute(graph.id)
-            await runtime.stop(started.id)
+            await runtime.execution(started.id).stop()
             await runtime.execute(graph.id)  # the place is free again
 
 
@@ -115,25 +117,25 @@ async def test_simultaneous_loads_do_not_pass_the_bound_together() -> None:
 
         async def load() -> None:
             try:
-                await runtime.load_graph(slow)
+                await runtime.library.load_graph(slow)
             except QuotaError as error:
                 refused.append(error)
 
         async with trio.open_nursery() as nursery:
             for _ in range(3):
                 nursery.start_soon(load)
-        assert (len(runtime.graphs()), len(refused)) == (1, 2)
+        assert (len(runtime.library.graphs()), len(refused)) == (1, 2)
 
 
 async def test_one_owner_does_not_crowd_anothers_ended_executions_out() -> None:
     """Where too many are kept, the oldest of whoever has most is forgotten."""
     async with open_runtime(limits=EngineLimits(finished_executions=3)) as runtime:
-        quiet = await runtime.load_graph(PASS, owner="quiet")
-        loud = await runtime.load_graph(PASS, owner="loud")
+        quiet = await runtime.library.load_graph(PASS, owner="quiet")
+        loud = await runtime.library.load_graph(PASS, owner="loud")
         ids = []
         for graph in (quiet, loud, loud, loud, loud):
             started = await runtime.execute(graph.id, ONE_MESSAGE)
-            await runtime.wait_finished(started.id)
+            await runtime.execution(started.id).wait_finished()
             await trio.testing.wait_all_tasks_blocked()
             ids.append(started.id)
         assert {execution.id for execution in runtime.executions()} == {ids[0], *ids[3:]}
@@ -156,12 +158,12 @@ async def test_an_injection_beyond_the_rate_takes_nothing_in(autojump_clock: tri
     """The messages of a refused injection were not accepted, and no execution starts for refused inputs."""
     del autojump_clock
     async with open_runtime(limits=EngineLimits(owner_bytes_per_second=1)) as runtime:
-        graph = await runtime.load_graph(PASS)
+        graph = await runtime.library.load_graph(PASS)
         started = await runtime.execute(graph.id, ExecuteOptions(completion="manual"))
         message = Injection("a", "in", msgspec.Raw(b"123"))
-        await runtime.inject(started.id, [message])
+        await runtime.execution(started.id).inject([message])
         with pytest.raises(InjectionRateError) as caught:
-            await runtime.inject(started.id, [message])
+            await runtime.execution(started.id).inject([message])
         assert caught.value.accepted == 0
         with pytest.raises(InjectionRateError):
             await runtime.execute(graph.id, ONE_MESSAGE)

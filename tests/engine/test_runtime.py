@@ -55,13 +55,13 @@ def custom(source: str, component_id: str = "custom.test") -> dict[str, Any]:
 @asynccontextmanager
 async def runtime_with(graph: dict[str, Any], **limits: Any) -> AsyncIterator[tuple[Runtime, str]]:
     async with open_runtime(limits=EngineLimits(**limits)) as runtime:
-        yield runtime, (await runtime.load_graph(graph)).id
+        yield runtime, (await runtime.library.load_graph(graph)).id
 
 
 async def execute(runtime: Runtime, graph_id: str, *inputs: Injection) -> ExecutionSnapshot:
     """Execute with inputs, to the end."""
     started = await runtime.execute(graph_id, ExecuteOptions(inputs=inputs))
-    return await runtime.wait_finished(started.id)
+    return await runtime.execution(started.id).wait_finished()
 
 
 async def test_the_quick_reference_runs() -> None:
@@ -70,7 +70,7 @@ async def test_the_quick_reference_runs() -> None:
         snapshot = await execute(runtime, graph_id, message("input:in", 21))
         assert snapshot.state == "completed"
         assert snapshot.metrics.messages_processed == 3
-        assert "42" in str(msgspec.to_builtins(runtime.logs(snapshot.id)))
+        assert "42" in str(msgspec.to_builtins(runtime.execution(snapshot.id).logs()))
 
 
 async def test_a_registered_component_runs() -> None:
@@ -78,16 +78,16 @@ async def test_a_registered_component_runs() -> None:
     square = custom("return { process: async (ctx, port, value) => ctx.emit('out', value * value) }")
     tap = Tap()
     async with open_runtime() as runtime:
-        await runtime.register_component(square)
+        await runtime.library.register_component(square)
         with pytest.raises(ComponentExistsError, match=r"custom\.test"):
-            await runtime.register_component(square)
-        assert runtime.component("custom.test").name == "Custom"
-        assert runtime.components()[-1].id == "custom.test"
-        graph = await runtime.load_graph(document({"a": "custom.test"}))
+            await runtime.library.register_component(square)
+        assert runtime.library.component("custom.test").name == "Custom"
+        assert runtime.library.components()[-1].id == "custom.test"
+        graph = await runtime.library.load_graph(document({"a": "custom.test"}))
         started = await runtime.execute(graph.id)
-        with runtime.watch(started.id, tap):
-            await runtime.inject(started.id, [message("a:in", 12)], final=True)
-            await runtime.wait_finished(started.id)
+        with runtime.execution(started.id).watch(tap):
+            await runtime.execution(started.id).inject([message("a:in", 12)], final=True)
+            await runtime.execution(started.id).wait_finished()
     assert tap.outputs == [("a", "out", b"144")]
 
 
@@ -95,10 +95,10 @@ async def test_a_wrong_component_is_refused_and_not_stored() -> None:
     """A syntax error in the source is a problem of the registration."""
     async with open_runtime() as runtime:
         with pytest.raises(InvalidComponentError) as caught:
-            await runtime.register_component(custom("return { process( }"))
+            await runtime.library.register_component(custom("return { process( }"))
         assert [problem.path for problem in caught.value.problems] == ["execution.source"]
         with pytest.raises(ComponentNotFoundError):
-            runtime.component("custom.test")
+            runtime.library.component("custom.test")
 
 
 async def test_a_wrong_graph_is_refused_and_not_stored() -> None:
@@ -106,10 +106,10 @@ async def test_a_wrong_graph_is_refused_and_not_stored() -> None:
     graph = document({"ok": PASS, "bad": node("symbia.core.map", config={"expression": "value *"})})
     async with open_runtime() as runtime:
         with pytest.raises(InvalidGraphError) as caught:
-            await runtime.load_graph(graph)
+            await runtime.library.load_graph(graph)
         assert [problem.path for problem in caught.value.problems] == ["nodes[1].config.expression"]
-        assert await runtime.check_graph(graph) == caught.value.problems
-        assert runtime.graphs() == []
+        assert await runtime.library.check_graph(graph) == caught.value.problems
+        assert runtime.library.graphs() == []
 
 
 async def test_what_throws_in_the_sandbox_goes_the_way_of_all_errors() -> None:
@@ -127,21 +127,21 @@ async def test_a_spinning_component_is_stopped_and_hurts_nobody() -> None:
     """A component in an endless loop neither holds up another execution nor its own stop."""
     async with runtime_with(SPIN) as (runtime, graph_id):
         spinning = await runtime.execute(graph_id)
-        await runtime.inject(spinning.id, [message("a:in", 1)])
-        other = await runtime.load_graph(QUICK_REFERENCE)
+        await runtime.execution(spinning.id).inject([message("a:in", 1)])
+        other = await runtime.library.load_graph(QUICK_REFERENCE)
         with trio.fail_after(5):
             assert (await execute(runtime, other.id, message("input:in", 21))).state == "completed"
-            assert (await runtime.stop(spinning.id)).state == "cancelled"
+            assert (await runtime.execution(spinning.id).stop()).state == "cancelled"
 
 
 async def test_a_spinning_component_can_be_paused() -> None:
     """Pause answers while a component spins, because it stands aside between two slices."""
     async with runtime_with(SPIN) as (runtime, graph_id):
         spinning = await runtime.execute(graph_id)
-        await runtime.inject(spinning.id, [message("a:in", 1)])
+        await runtime.execution(spinning.id).inject([message("a:in", 1)])
         with trio.fail_after(5):
-            assert (await runtime.pause(spinning.id)).state == "paused"
-            assert (await runtime.resume(spinning.id)).state == "running"
+            assert (await runtime.execution(spinning.id).pause()).state == "paused"
+            assert (await runtime.execution(spinning.id).resume()).state == "running"
 
 
 async def test_inputs_are_checked_before_anything_starts() -> None:
@@ -179,7 +179,7 @@ async def test_executions_are_limited() -> None:
         await runtime.execute(graph_id)
         with pytest.raises(TooManyExecutionsError, match="Maximum concurrent executions reached: 2"):
             await runtime.execute(graph_id)
-        await runtime.stop(first.id)
+        await runtime.execution(first.id).stop()
         await trio.testing.wait_all_tasks_blocked()
         await runtime.execute(graph_id)
 
@@ -191,10 +191,10 @@ async def test_the_history_is_bounded() -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert {snapshot.id for snapshot in runtime.executions()} == set(ended[2:])
         with pytest.raises(ExecutionNotFoundError):
-            runtime.execution(ended[0])
-        assert runtime.execution(ended[4]).state == "completed"
-        assert (await runtime.wait_finished(ended[4])).state == "completed"
-        assert runtime.statistics(ended[4]).state == "completed"
+            runtime.execution(ended[0]).snapshot()
+        assert runtime.execution(ended[4]).snapshot().state == "completed"
+        assert (await runtime.execution(ended[4]).wait_finished()).state == "completed"
+        assert runtime.execution(ended[4]).statistics().state == "completed"
 
 
 async def test_an_ended_execution_refuses_commands_by_its_state() -> None:
@@ -202,31 +202,32 @@ async def test_an_ended_execution_refuses_commands_by_its_state() -> None:
     async with runtime_with(document({"a": PASS})) as (runtime, graph_id):
         ended = await execute(runtime, graph_id)
         await trio.testing.wait_all_tasks_blocked()
-        for command in (runtime.pause, runtime.resume, runtime.complete, runtime.stop):
+        execution = runtime.execution(ended.id)
+        for command in (execution.pause, execution.resume, execution.complete, execution.stop):
             with pytest.raises(IllegalTransitionError, match="it is completed"):
-                await command(ended.id)
-            with pytest.raises(ExecutionNotFoundError):
-                await command("nobody")
+                await command()
+        with pytest.raises(ExecutionNotFoundError):
+            runtime.execution("nobody")
         with pytest.raises(IllegalTransitionError, match="Cannot inject into"):
-            await runtime.inject(ended.id, [message("a:in", 1)])
-        with pytest.raises(ExecutionNotFoundError), runtime.watch(ended.id, Tap()):
+            await runtime.execution(ended.id).inject([message("a:in", 1)])
+        with pytest.raises(ExecutionNotFoundError), runtime.execution(ended.id).watch(Tap()):
             pass
 
 
 async def test_unloading_a_graph_stops_its_executions() -> None:
     """All executions of the graph are ended and cleaned up; those of another go on."""
     async with runtime_with(document({"a": PASS})) as (runtime, graph_id):
-        other = await runtime.load_graph(document({"a": PASS}))
+        other = await runtime.library.load_graph(document({"a": PASS}))
         mine = [(await runtime.execute(graph_id)).id for _ in range(3)]
         theirs = await runtime.execute(other.id)
         await runtime.unload_graph(graph_id)
-        assert [runtime.execution(one).state for one in mine] == ["cancelled"] * 3
-        assert runtime.execution(theirs.id).state == "running"
+        assert [runtime.execution(one).snapshot().state for one in mine] == ["cancelled"] * 3
+        assert runtime.execution(theirs.id).snapshot().state == "running"
         with pytest.raises(GraphNotFoundError):
-            runtime.graph(graph_id)
+            runtime.library.graph(graph_id)
         with pytest.raises(GraphNotFoundError):
             await runtime.execute(graph_id)
-        assert [graph.id for graph in runtime.graphs()] == [other.id]
+        assert [graph.id for graph in runtime.library.graphs()] == [other.id]
 
 
 async def test_unloading_with_drain_finishes_what_was_accepted(autojump_clock: trio.testing.MockClock) -> None:
@@ -235,12 +236,12 @@ async def test_unloading_with_drain_finishes_what_was_accepted(autojump_clock: t
     slow = document({"a": node("symbia.core.delay", config={"ms": 1000})})
     async with runtime_with(slow) as (runtime, graph_id):
         execution = await runtime.execute(graph_id)
-        await runtime.inject(execution.id, [message("a:in", 1), message("a:in", 2)])
+        await runtime.execution(execution.id).inject([message("a:in", 1), message("a:in", 2)])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(runtime.unload_graph, graph_id, drain=True))
             await trio.testing.wait_all_tasks_blocked()
-            assert runtime.graphs() == []
-        ended = runtime.execution(execution.id)
+            assert runtime.library.graphs() == []
+        ended = runtime.execution(execution.id).snapshot()
         assert (ended.state, ended.metrics.messages_emitted) == ("completed", 2)
 
 
@@ -251,11 +252,11 @@ async def test_a_crash_in_one_execution_does_not_reach_another() -> None:
         nursery = runtime._executions[broken.id]._nursery
         assert nursery is not None
         nursery.start_soon(crash)
-        snapshot = await runtime.wait_finished(broken.id)
+        snapshot = await runtime.execution(broken.id).wait_finished()
         assert snapshot.error is not None
         assert snapshot.error.message.startswith("Internal error")
-        await runtime.inject(sound.id, [message("a:in", 1)], final=True)
-        assert (await runtime.wait_finished(sound.id)).state == "completed"
+        await runtime.execution(sound.id).inject([message("a:in", 1)], final=True)
+        assert (await runtime.execution(sound.id).wait_finished()).state == "completed"
 
 
 async def crash() -> None:
@@ -269,9 +270,9 @@ async def test_shutting_down_ends_what_is_under_way() -> None:
     async with runtime_with(SPIN) as (runtime, graph_id):
         runtime.observe(listener)
         idle, paused, busy = [(await runtime.execute(graph_id)).id for _ in range(3)]
-        await runtime.pause(paused)
-        await runtime.inject(busy, [message("a:in", 1)])
-        assert {runtime.execution(one).state for one in (idle, busy)} == {"running"}
+        await runtime.execution(paused).pause()
+        await runtime.execution(busy).inject([message("a:in", 1)])
+        assert {runtime.execution(one).snapshot().state for one in (idle, busy)} == {"running"}
     assert [str(snapshot.state) for snapshot in listener.snapshots[-3:]] == ["cancelled"] * 3
     assert trio.lowlevel.current_statistics().tasks_living == before
 
@@ -282,14 +283,17 @@ async def test_long_lived_graphs_live_until_they_are_stopped(autojump_clock: tri
     graph = document({"a": PASS}, role="pipeline")
     limits = EngineLimits()
     async with open_runtime(limits=limits, clock=WallClock(trio.current_time)) as runtime:
-        long_lived, short_lived = await runtime.load_graph(graph), await runtime.load_graph(document({"a": PASS}))
+        long_lived, short_lived = (
+            await runtime.library.load_graph(graph),
+            await runtime.library.load_graph(document({"a": PASS})),
+        )
         living = await runtime.execute(long_lived.id)
         asked = await runtime.execute(long_lived.id, ExecuteOptions(completion="auto"))
         unused = await runtime.execute(short_lived.id)
         for one in (living, asked):
-            await runtime.inject(one.id, [message("a:in", 1)])
+            await runtime.execution(one.id).inject([message("a:in", 1)])
         await trio.sleep(limits.default_timeout_ms / 1000 + 1)
-        states = [runtime.execution(one.id).state for one in (living, asked, unused)]
+        states = [runtime.execution(one.id).snapshot().state for one in (living, asked, unused)]
     assert states == ["running", "completed", "failed"]
 
 
@@ -297,13 +301,13 @@ async def test_an_execution_whose_caller_went_away_before_it_ran_ends() -> None:
     """An execution whose id has reached nobody does not stay behind, for nobody could ever stop it."""
     source = "return { async initialize() { for (let i = 0; i < 3e7; i++); }, process() {} }"
     async with open_runtime() as runtime:
-        await runtime.register_component(custom(source))
-        graph = await runtime.load_graph(document({"a": "custom.test"}))
+        await runtime.library.register_component(custom(source))
+        graph = await runtime.library.load_graph(document({"a": "custom.test"}))
         with trio.move_on_after(0.02) as scope:
             await runtime.execute(graph.id)
         assert scope.cancelled_caught
         (execution,) = runtime.executions()
-        assert str((await runtime.wait_finished(execution.id)).state) == "cancelled"
+        assert str((await runtime.execution(execution.id).wait_finished()).state) == "cancelled"
 
 
 async def test_what_is_raised_inside_comes_out_as_it_is() -> None:
@@ -323,8 +327,8 @@ async def test_a_component_that_says_it_is_stateless_can_keep_no_state() -> None
     source = "return { process(ctx, port, value) { ctx.setState('n', value); ctx.emit('out', value); } }"
     graph = document({"a": {"component": "custom.test", "concurrency": 3}})
     async with open_runtime() as runtime:
-        await runtime.register_component({**custom(source), "stateless": True})
-        loaded = await runtime.load_graph(graph)
+        await runtime.library.register_component({**custom(source), "stateless": True})
+        loaded = await runtime.library.load_graph(graph)
         ended = await execute(runtime, loaded.id, message("a:in", 1))
         assert str(ended.state) == "failed"
         assert ended.error is not None
@@ -338,11 +342,11 @@ async def test_a_watcher_told_of_the_creation_misses_nothing_of_the_start() -> N
         states: list[str] = []
 
         def begin(execution_id: str) -> None:
-            states.append(str(runtime.execution(execution_id).state))
-            stack.enter_context(runtime.watch(execution_id, tap))
+            states.append(str(runtime.execution(execution_id).snapshot().state))
+            stack.enter_context(runtime.execution(execution_id).watch(tap))
 
         options = ExecuteOptions(inputs=(message("input:in", 1),))
         execution = await runtime.execute(graph_id, options, on_created=begin)
-        await runtime.wait_finished(execution.id)
+        await runtime.execution(execution.id).wait_finished()
     assert states == ["pending"]
     assert tap.hops[0][:2] == ("input", "out")

@@ -19,13 +19,14 @@ async def test_the_sums_are_those_of_all_executions() -> None:
     async with runtime_with(QUICK_REFERENCE) as (runtime, graph_id):
         ended = await execute(runtime, graph_id, message("input:in", 1), message("input:in", 2))
         running = (await runtime.execute(graph_id, ExecuteOptions(completion="manual"))).id
-        await runtime.inject(running, [message("input:in", 3)])
-        await runtime.wait_quiescent(running)
+        await runtime.execution(running).inject([message("input:in", 3)])
+        await runtime.execution(running).wait_quiescent()
         figures = await runtime.figures()
         totals = figures.totals
         assert totals.processed == totals.invocations == totals.latencies.count == 9
         assert (
-            totals.emitted == ended.metrics.messages_emitted + runtime.execution(running).metrics.messages_emitted
+            totals.emitted
+            == ended.metrics.messages_emitted + runtime.execution(running).snapshot().metrics.messages_emitted
         )
         assert (dict(totals.ended), dict(figures.load.states)) == ({"completed": 1}, {"running": 1})
         assert figures.graphs == 1
@@ -37,7 +38,7 @@ async def test_what_is_forgotten_stays_in_the_sums() -> None:
     async with runtime_with(QUICK_REFERENCE, finished_executions=1) as (runtime, graph_id):
         for _ in range(3):
             last = await execute(runtime, graph_id, message("input:in", 1))
-        await runtime.forget_execution(last.id)
+        await runtime.execution(last.id).forget()
         await runtime.unload_graph(graph_id)
         figures = await runtime.figures()
         assert (figures.totals.processed, figures.totals.ended[ExecutionState.COMPLETED]) == (9, 3)
@@ -48,8 +49,8 @@ async def test_what_is_forgotten_stays_in_the_sums() -> None:
 async def test_errors_and_restarts_are_summed() -> None:
     """An invocation that throws is one error and one message; the end of its execution is counted as failed."""
     async with open_runtime() as runtime:
-        await runtime.register_component(custom(THROWS))
-        graph = await runtime.load_graph(document({"a": node("custom.test")}))
+        await runtime.library.register_component(custom(THROWS))
+        graph = await runtime.library.load_graph(document({"a": node("custom.test")}))
         await execute(runtime, graph.id, message("a:in", 1), message("a:in", -1))
         totals = (await runtime.figures()).totals
         assert (totals.errors, totals.ended[ExecutionState.FAILED]) == (1, 1)
@@ -59,11 +60,11 @@ async def test_the_load_shows_what_waits() -> None:
     """What a paused execution holds, and what lies in its queues, is counted while it is there."""
     async with runtime_with(document({"a": PASS}), max_held_messages=10) as (runtime, graph_id):
         execution = (await runtime.execute(graph_id, ExecuteOptions(completion="manual"))).id
-        await runtime.pause(execution)
-        await runtime.inject(execution, [message("a:in", number) for number in range(7)])
+        await runtime.execution(execution).pause()
+        await runtime.execution(execution).inject([message("a:in", number) for number in range(7)])
         load = (await runtime.figures()).load
         assert (load.held, load.in_flight, dict(load.states)) == (7, 7, {"paused": 1})
-        await runtime.stop(execution)
+        await runtime.execution(execution).stop()
         figures = await runtime.figures()
         assert (figures.load.held, figures.load.in_flight, figures.totals.unprocessed) == (0, 0, 7)
 
@@ -75,12 +76,12 @@ async def test_full_inboxes_show_in_the_load() -> None:
     async with runtime_with(graph, injection_wait_seconds=0.01) as (runtime, graph_id):
         execution = (await runtime.execute(graph_id, ExecuteOptions(completion="manual"))).id
         with pytest.raises(InboxFullError):
-            await runtime.inject(execution, [message("a:in", 1)] * 100)
+            await runtime.execution(execution).inject([message("a:in", 1)] * 100)
         figures = await runtime.figures()
         load = figures.load
         assert (load.queued_messages, load.longest_queue, load.fullest_share) == (4, 4, 1.0)
         assert load.queued_bytes == 4
-        counted = runtime.execution(execution).metrics.backpressure_events
+        counted = runtime.execution(execution).snapshot().metrics.backpressure_events
         assert figures.totals.backpressure_events == counted > 0
 
 

@@ -25,11 +25,11 @@ def read(name: str) -> Any:
 
 async def run_with(runtime: Runtime, graph: Any, node: str, value: object) -> tuple[ExecutionSnapshot, list[str]]:
     """Run a graph on one value: the execution at its end, and the messages that it logged."""
-    loaded = await runtime.load_graph(graph)
+    loaded = await runtime.library.load_graph(graph)
     message = Injection(node_id=node, port="in", value=msgspec.Raw(msgspec.json.encode(value)))
     started = await runtime.execute(loaded.id, ExecuteOptions(inputs=(message,)))
-    finished = await runtime.wait_finished(started.id)
-    return finished, [entry.message for entry in runtime.logs(started.id)]
+    finished = await runtime.execution(started.id).wait_finished()
+    return finished, [entry.message for entry in runtime.execution(started.id).logs()]
 
 
 async def test_the_quick_reference_doubles_21() -> None:
@@ -49,7 +49,7 @@ def test_the_quick_reference_is_what_serve_shows() -> None:
 async def test_the_square_component_squares_12() -> None:
     """The custom component is registered, and its graph logs 144."""
     async with open_runtime() as runtime:
-        await runtime.register_component(read("square.json"))
+        await runtime.library.register_component(read("square.json"))
         finished, logged = await run_with(runtime, read("squares.json"), "square", 12)
     assert finished.state is ExecutionState.COMPLETED
     assert logged == ["144"]
@@ -93,5 +93,5 @@ async def test_the_etl_graph_logs_the_items_that_it_fetched(items_url: str) -> N
 async def test_an_example_graph_has_no_problem(name: str) -> None:
     """Validation finds nothing wrong with any of them, their placeholders included."""
     async with open_runtime() as runtime:
-        await runtime.register_component(read("square.json"))
-        assert await runtime.check_graph(read(name)) == ()
+        await runtime.library.register_component(read("square.json"))
+        assert await runtime.library.check_graph(read(name)) == ()

@@ -60,7 +60,7 @@ async def test_the_example_does_what_the_page_says() -> None:
         order = await network.send("shop", "orders.new", {"id": 7, "count": 2}, target="runtime")
         await network.wait_until(lambda: network.sent("orders.priced"))
         (priced,) = network.sent("orders.priced")
-        loaded = await world.runtime.load_graph({**graph, "bindings": second_shape})
+        loaded = await world.runtime.library.load_graph({**graph, "bindings": second_shape})
     assert priced["payload"]["data"] == {"id": 7, "total": 6}
     assert (priced["target"], priced["causedBy"]) == ("shop", order)
     assert [(each.network, each.node, each.port) for each in loaded.bindings.inputs] == [

@@ -47,7 +47,7 @@ async def surface() -> str:
         metrics = Metrics(runtime, readiness)
         metrics.http.count("GET", "/x", 200, 0.1)
         page = (await metrics.page()).decode()
-        components = sorted(definition.id for definition in runtime.components())
+        components = sorted(definition.id for definition in runtime.library.components())
     async with open_office() as office:
         commands = sorted(office.open_desk().session._commands)
     lines = [

@@ -156,7 +156,7 @@ async def test_a_stopping_service_takes_no_more_work() -> None:
         assert (ready.status_code, ready.json()["status"]) == (503, "unhealthy")
         assert (refused.status_code, refused.json()["code"]) == (503, "service.stopping")
         assert (await service.client.get("/health/live")).status_code == 200
-        assert (await service.runtime.wait_finished(execution)).metrics.messages_processed == 1
+        assert (await service.runtime.execution(execution).wait_finished()).metrics.messages_processed == 1
 
 
 async def test_what_was_begun_in_the_last_moment_drains_too() -> None:
@@ -180,7 +180,7 @@ async def test_what_was_begun_in_the_last_moment_drains_too() -> None:
             (begun,) = service.runtime.executions()
             assert begun.state in {"pending", "initializing"}
             service.told_to_stop.set()
-            ended = await service.runtime.wait_finished(begun.id)
+            ended = await service.runtime.execution(begun.id).wait_finished()
         assert (ended.state, ended.metrics.messages_processed, ended.unprocessed) == ("completed", 10, 0)
 
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 import msgspec
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from proto.codec import encode
 from service.asgi.access_log import note_rule
 from service.asgi.request_tasks import WHOLE_BODY
@@ -43,7 +43,7 @@ class FastPath:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: RuntimeView,
         delivery: IngressDelivery,
         readiness: Readiness,
         callers: Admission,

@@ -7,7 +7,7 @@ from msgspec.structs import asdict
 from quart import Blueprint, Response
 
 from engine.contracts.lanes import emits_apocryphal, shown_lanes
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports
 from service.http.bodies import nothing, read_document, reply
 from service.http.operation import Body, Reply, operation
@@ -97,7 +97,7 @@ SQUARE = {
 }
 
 
-def component_routes(runtime: Runtime) -> Blueprint:
+def component_routes(runtime: RuntimeView) -> Blueprint:
     """The routes under ``/api/components``."""
     routes = Blueprint("components", __name__, url_prefix="/api/components")
 
@@ -112,7 +112,7 @@ def component_routes(runtime: Runtime) -> Blueprint:
         refusals={409: "The id is taken, or there are as many components as there may be."},
     )
     async def register() -> Response:
-        definition = await runtime.register_component(await read_document())
+        definition = await runtime.library.register_component(await read_document())
         return reply(RegisteredReply(definition.id), 201)
 
     @routes.get("")
@@ -126,7 +126,7 @@ def component_routes(runtime: Runtime) -> Blueprint:
         is_public=True,
     )
     async def list_all() -> Response:
-        components = runtime.components()
+        components = runtime.library.components()
         shown = (_shown(definition, with_source=False) for definition in page_of(components))
         return await page_reply("components", shown, {"total": len(components)}, count_as="count")
 
@@ -139,7 +139,7 @@ def component_routes(runtime: Runtime) -> Blueprint:
         is_public=True,
     )
     async def show(component_id: str) -> Response:
-        return reply(_shown(runtime.component(component_id), with_source=True))
+        return reply(_shown(runtime.library.component(component_id), with_source=True))
 
     @routes.delete("/<component_id>")
     @operation(
@@ -150,7 +150,7 @@ def component_routes(runtime: Runtime) -> Blueprint:
         refusals={409: "It is built in, or a loaded graph uses it."},
     )
     async def remove(component_id: str) -> Response:
-        runtime.unregister_component(component_id)
+        runtime.library.unregister_component(component_id)
         return nothing()
 
     return routes

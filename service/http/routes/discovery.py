@@ -3,7 +3,7 @@
 import msgspec
 from quart import Blueprint, Response
 
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from proto.statistics import RuntimeTotals
 from service.dependencies.status import SiblingReport
 from service.http.bodies import reply
@@ -50,7 +50,7 @@ class ServiceDescription(msgspec.Struct, frozen=True, rename="camel"):
     runtime: RuntimeBounds
 
 
-def discovery_routes(runtime: Runtime, settings: Settings, readiness: Readiness) -> Blueprint:
+def discovery_routes(runtime: RuntimeView, settings: Settings, readiness: Readiness) -> Blueprint:
     """``/api/stats`` and ``/api/bootstrap/service``."""
     routes = Blueprint("discovery", __name__, url_prefix="/api")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from quart import Blueprint, Response, request
 
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics
 from service.http.bodies import nothing, reply
@@ -51,7 +51,7 @@ _RUNNING = {"executionId": _ID, "state": "running"}
 _COMMAND = {409: "The command does not fit the state; the message names it."}
 
 
-def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
+def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprint:
     """The routes under ``/api/executions``, apart from the injection."""
     routes = Blueprint("executions", __name__, url_prefix="/api/executions")
 
@@ -78,7 +78,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         summary="Show an execution with its instances",
     )
     async def show(execution_id: str) -> Response:
-        return await sliced_reply(await runtime.read_execution(execution_id))
+        return await sliced_reply(await runtime.execution(execution_id).read_snapshot())
 
     @routes.delete("/<execution_id>")
     @operation(
@@ -88,7 +88,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         summary="Stop an execution, if it has not ended, and forget it",
     )
     async def forget(execution_id: str) -> Response:
-        await runtime.forget_execution(execution_id)
+        await runtime.execution(execution_id).forget()
         return nothing()
 
     @routes.get("/<execution_id>/metrics")
@@ -102,7 +102,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
     async def metrics(execution_id: str) -> Response:
         if not metrics_enabled:
             raise MetricsDisabledError("Metrics are switched off by ENABLE_METRICS=false")
-        execution = await runtime.read_metrics(execution_id)
+        execution = await runtime.execution(execution_id).read_metrics()
         counters = msgspec.structs.asdict(execution.metrics)
         uptime_ms = _uptime_ms(execution)
         return reply(
@@ -117,7 +117,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         summary="Where the messages of an execution are, and what holds them up",
     )
     async def statistics(execution_id: str) -> Response:
-        return await sliced_reply(await runtime.read_statistics(execution_id))
+        return await sliced_reply(await runtime.execution(execution_id).read_statistics())
 
     @routes.get("/<execution_id>/logs")
     @operation(
@@ -127,7 +127,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         summary="The latest lines that its components logged",
     )
     async def logs(execution_id: str) -> Response:
-        entries = runtime.logs(execution_id)
+        entries = runtime.execution(execution_id).logs()
         return reply(LogList(execution_id, entries, len(entries)))
 
     @routes.post("/<execution_id>/pause")
@@ -139,7 +139,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         refusals=_COMMAND,
     )
     async def pause(execution_id: str) -> Response:
-        return reply(_state(await runtime.pause(execution_id)))
+        return reply(_state(await runtime.execution(execution_id).pause()))
 
     @routes.post("/<execution_id>/resume")
     @operation(
@@ -150,7 +150,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         refusals=_COMMAND,
     )
     async def resume(execution_id: str) -> Response:
-        return reply(_state(await runtime.resume(execution_id)))
+        return reply(_state(await runtime.execution(execution_id).resume()))
 
     @routes.post("/<execution_id>/complete")
     @operation(
@@ -161,7 +161,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         refusals=_COMMAND,
     )
     async def complete(execution_id: str) -> Response:
-        return reply(_state(await runtime.complete(execution_id)))
+        return reply(_state(await runtime.execution(execution_id).complete()))
 
     @routes.post("/<execution_id>/stop")
     @operation(
@@ -173,7 +173,7 @@ def execution_routes(runtime: Runtime, *, metrics_enabled: bool) -> Blueprint:
         refusals=_COMMAND,
     )
     async def stop(execution_id: str) -> Response:
-        return reply(_state(await runtime.stop(execution_id, drain=switch("drain"))))
+        return reply(_state(await runtime.execution(execution_id).stop(drain=switch("drain"))))
 
     return routes
 

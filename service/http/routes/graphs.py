@@ -7,7 +7,7 @@ from quart import Blueprint, Response
 
 from engine.compile.loaded_graph import LoadedGraph
 from engine.routine.validation import is_routine
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from proto.execution import Completion, ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
 from proto.graph import Edge, GraphDefinition, Node, TopologySummary
 from proto.message import Injection
@@ -134,7 +134,7 @@ _STARTED = {
 }
 
 
-def graph_routes(runtime: Runtime) -> Blueprint:
+def graph_routes(runtime: RuntimeView) -> Blueprint:
     """The routes under ``/api/graphs``."""
     routes = Blueprint("graphs", __name__, url_prefix="/api/graphs")
 
@@ -159,12 +159,12 @@ def graph_routes(runtime: Runtime) -> Blueprint:
         document = await read_document()
         if is_routine(document):
             return reply(await load_routine(runtime, document), 201)
-        return reply(_loaded(await runtime.load_graph(document)), 201)
+        return reply(_loaded(await runtime.library.load_graph(document)), 201)
 
     @routes.get("")
     @operation("listGraphs", Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)
     async def list_all() -> Response:
-        graphs = runtime.graphs()
+        graphs = runtime.library.graphs()
         counts = {
             "loadedGraphs": len(graphs),
             "activeExecutions": len(runtime.underway()),
@@ -180,7 +180,7 @@ def graph_routes(runtime: Runtime) -> Blueprint:
         summary="Show a graph as it was written, with its topology",
     )
     async def show(graph_id: str) -> Response:
-        return await sliced_reply(_shown(runtime.graph(graph_id)))
+        return await sliced_reply(_shown(runtime.library.graph(graph_id)))
 
     @routes.delete("/<graph_id>")
     @operation("unloadGraph", Reply(204), tag="graphs", summary="Unload a graph and stop its executions")

@@ -7,7 +7,7 @@ import msgspec
 import trio
 from quart import Blueprint, Response, request
 
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from proto.execution import ExecutionError, ExecutionState
 from proto.message import Injection, Lane
 from proto.problem import Problem
@@ -104,7 +104,7 @@ INJECTED = {
 _MESSAGE = {"nodeId": "input", "port": "in", "value": 21}
 
 
-def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
+def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
     """``POST /api/executions/<id>/inject``."""
     routes = Blueprint("injection", __name__, url_prefix="/api/executions")
 
@@ -150,14 +150,14 @@ def injection_routes(runtime: Runtime, *, max_line_bytes: int) -> Blueprint:
                 return await take_body(runtime, execution_id, await read_json(), is_final=is_final)
 
             return reply(await injected(runtime, execution_id, take, wait_ms))
-        runtime.execution_head(execution_id)  # an unknown one is refused before anything is read
+        runtime.execution(execution_id).head()  # an unknown one is refused before anything is read
         receipt = StreamReceipt()
 
         async def take_stream() -> Taken:
             load = load_of(request.scope)
             await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes, load)
             if is_final:
-                await runtime.inject(execution_id, (), final=True)
+                await runtime.execution(execution_id).inject((), final=True)
             return Taken(receipt, None, is_final)
 
         try:
@@ -177,7 +177,7 @@ class Taken(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-async def take_body(runtime: Runtime, execution_id: str, body: bytes, *, is_final: bool) -> Taken:
+async def take_body(runtime: RuntimeView, execution_id: str, body: bytes, *, is_final: bool) -> Taken:
     """Take in the messages of a JSON body.
 
     Raises:
@@ -187,13 +187,13 @@ async def take_body(runtime: Runtime, execution_id: str, body: bytes, *, is_fina
     content = await decoded(body, InjectBody, max_elements=None)
     messages = await _messages(content)
     is_final = is_final or content.final
-    taken = await runtime.inject(execution_id, messages, final=is_final)
+    taken = await runtime.execution(execution_id).inject(messages, final=is_final)
     single = messages[0] if content.messages is msgspec.UNSET else None
     return Taken(StreamReceipt(taken.accepted, taken.queued), single, is_final)
 
 
 async def injected(
-    runtime: Runtime, execution_id: str, take: Callable[[], Awaitable[Taken]], wait_ms: int | None
+    runtime: RuntimeView, execution_id: str, take: Callable[[], Awaitable[Taken]], wait_ms: int | None
 ) -> InjectedReply:
     """Take messages in, and wait for what they cause if the caller asks for it.
 
@@ -208,13 +208,13 @@ async def injected(
     """
     if wait_ms is None:
         return _acceptance(execution_id, await take())
-    trace = FlowTrace(runtime.open_account(execution_id))
+    trace = FlowTrace(runtime.execution(execution_id).open_account())
     with closing(trace), _watching(runtime, execution_id, trace):
         taken = await take()
         is_drained = not taken.receipt.queued and await _drained(
             runtime, execution_id, wait_ms, is_final=taken.is_final
         )
-    snapshot = runtime.execution_head(execution_id)
+    snapshot = runtime.execution(execution_id).head()
     return msgspec.structs.replace(
         _acceptance(execution_id, taken),
         state=snapshot.state,
@@ -238,19 +238,20 @@ def _acceptance(execution_id: str, taken: Taken) -> InjectedReply:
 
 
 @contextmanager
-def _watching(runtime: Runtime, execution_id: str, trace: FlowTrace) -> Iterator[None]:
+def _watching(runtime: RuntimeView, execution_id: str, trace: FlowTrace) -> Iterator[None]:
     """Watch an execution if it has not ended; otherwise let the injection itself be refused."""
-    if runtime.execution_head(execution_id).completed_at is not None:
+    if runtime.execution(execution_id).head().completed_at is not None:
         yield
         return
-    with runtime.watch(execution_id, trace):
+    with runtime.execution(execution_id).watch(trace):
         yield
 
 
-async def _drained(runtime: Runtime, execution_id: str, wait_ms: int, *, is_final: bool) -> bool:
+async def _drained(runtime: RuntimeView, execution_id: str, wait_ms: int, *, is_final: bool) -> bool:
     """Whether all was processed in time. After the last input that is the end, which gives out what was held."""
     with trio.move_on_after(wait_ms / 1000) as scope:
-        await (runtime.wait_finished if is_final else runtime.wait_quiescent)(execution_id)
+        execution = runtime.execution(execution_id)
+        await (execution.wait_finished() if is_final else execution.wait_quiescent())
     return not scope.cancelled_caught
 
 

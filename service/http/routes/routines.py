@@ -8,7 +8,7 @@ from quart import Blueprint, Response
 from engine.compile.loaded_graph import LoadedGraph
 from engine.routine.compiler import COMPILER_VERSION, CompiledRoutine
 from engine.routine.loading import Compilation, judge, load, preview
-from engine.runtime import Runtime
+from engine.views import RuntimeView
 from engine.wall_clock import WallClock
 from proto.graph import TopologySummary
 from proto.problem import Problem
@@ -149,7 +149,7 @@ QUOTA = "There would be more graphs than there may be."
 _BODY = Body((RoutineDefinition,), {"greets by name": GREETING}, yaml=True)
 
 
-def routine_routes(runtime: Runtime) -> Blueprint:
+def routine_routes(runtime: RuntimeView) -> Blueprint:
     """The routes under ``/api/routines``."""
     routes = Blueprint("routines", __name__, url_prefix="/api/routines")
 
@@ -165,7 +165,7 @@ def routine_routes(runtime: Runtime) -> Blueprint:
         refusal_shapes={400: CompilationBody},
     )
     async def load_all() -> Response:
-        return reply(_loaded(*await load(runtime, await read_document())), 201)
+        return reply(_loaded(*await load(runtime.library, await read_document())), 201)
 
     @routes.post("/validate")
     @operation(
@@ -178,7 +178,7 @@ def routine_routes(runtime: Runtime) -> Blueprint:
         refusals={400: "It is no document: it cannot be read, or lies too deep."},
     )
     async def validate() -> Response:
-        return reply(await judge(runtime, await read_document()))
+        return reply(await judge(runtime.library, await read_document()))
 
     @routes.post("/preview")
     @operation(
@@ -192,7 +192,7 @@ def routine_routes(runtime: Runtime) -> Blueprint:
         refusal_shapes={400: CompilationBody},
     )
     async def show() -> Response:
-        compilation = await preview(runtime, await read_document())
+        compilation = await preview(runtime.library, await read_document())
         return reply(
             PreviewReply(
                 assistant_id=compilation.definition.assistant_id,
@@ -205,9 +205,9 @@ def routine_routes(runtime: Runtime) -> Blueprint:
     return routes
 
 
-async def load_routine(runtime: Runtime, document: Any) -> LoadedRoutineReply:
+async def load_routine(runtime: RuntimeView, document: Any) -> LoadedRoutineReply:
     """Load a routine definition that was sent as a graph."""
-    compilation, graphs = await load(runtime, document)
+    compilation, graphs = await load(runtime.library, document)
     summary = _summary(compilation)
     return LoadedRoutineReply(
         assistant_id=compilation.definition.assistant_id,

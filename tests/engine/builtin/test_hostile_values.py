@@ -62,12 +62,12 @@ async def test_no_value_ends_an_execution(component: str, config: dict[str, Any]
     edge = {"id": "x", "source": {"node": "n", "port": "error"}, "target": {"node": "e", "port": "in"}}
     document = {"symbia": "1.0", "name": "Hostile", "version": "1.0.0", "nodes": nodes, "edges": [edge]}
     async with open_runtime() as runtime:
-        graph = await runtime.load_graph(document)
+        graph = await runtime.library.load_graph(document)
         execution = await runtime.execute(graph.id, ExecuteOptions(completion="manual"))
         for value in VALUES:
-            await runtime.inject(execution.id, [Injection("n", "in", msgspec.Raw(value))])
-            await runtime.wait_quiescent(execution.id)
-        after = runtime.execution(execution.id)
+            await runtime.execution(execution.id).inject([Injection("n", "in", msgspec.Raw(value))])
+            await runtime.execution(execution.id).wait_quiescent()
+        after = runtime.execution(execution.id).snapshot()
         assert (after.state, after.error) == (ExecutionState.RUNNING, None)
         assert after.metrics.messages_processed >= len(VALUES)
 

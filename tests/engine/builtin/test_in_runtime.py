@@ -39,13 +39,13 @@ async def outputs(
 ) -> list[tuple[str, Any]]:
     """What leaves a graph of one node, until it completes."""
     async with open_runtime(open_http_client=open_client) as runtime:
-        loaded = await runtime.load_graph(graph(component, config))
+        loaded = await runtime.library.load_graph(graph(component, config))
         execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
         seen = Outputs()
-        with runtime.watch(execution.id, seen):
+        with runtime.execution(execution.id).watch(seen):
             injections = [Injection("node", port, msgspec.Raw(encode(value))) for port, value in messages]
-            await runtime.inject(execution.id, injections, final=True)
-            finished = await runtime.wait_finished(execution.id)
+            await runtime.execution(execution.id).inject(injections, final=True)
+            finished = await runtime.execution(execution.id).wait_finished()
         assert finished.error is None
         assert finished.state is ExecutionState.COMPLETED
         return seen.values
@@ -120,12 +120,12 @@ async def test_both_spellings_of_a_passthrough_meet(into: str, leaving: str) -> 
     document["nodes"].append({"id": "entry", "component": "symbia.core.passthrough"})
     document["edges"] = [{"source": {"node": "entry", "port": leaving}, "target": {"node": "node", "port": "in"}}]
     async with open_runtime() as runtime:
-        loaded = await runtime.load_graph(document)
+        loaded = await runtime.library.load_graph(document)
         execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
         seen = Outputs()
-        with runtime.watch(execution.id, seen):
-            await runtime.inject(execution.id, [Injection("entry", into, msgspec.Raw(b"7"))], final=True)
-            await runtime.wait_finished(execution.id)
+        with runtime.execution(execution.id).watch(seen):
+            await runtime.execution(execution.id).inject([Injection("entry", into, msgspec.Raw(b"7"))], final=True)
+            await runtime.execution(execution.id).wait_finished()
     assert seen.values == [("out", 7)]
 
 
@@ -139,13 +139,13 @@ async def test_request_in_a_graph() -> None:
             {"source": {"node": "node", "port": port}, "target": {"node": port, "port": "in"}} for port in nodes
         ]
         async with open_runtime(open_http_client=open_client) as runtime:
-            loaded = await runtime.load_graph(document)
+            loaded = await runtime.library.load_graph(document)
             execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
             seen = _ByNode()
-            with runtime.watch(execution.id, seen):
+            with runtime.execution(execution.id).watch(seen):
                 injections = [Injection("node", "in", msgspec.Raw(b'{"id":%d}' % number)) for number in (1, 2)]
-                await runtime.inject(execution.id, injections, final=True)
-                finished = await runtime.wait_finished(execution.id)
+                await runtime.execution(execution.id).inject(injections, final=True)
+                finished = await runtime.execution(execution.id).wait_finished()
     assert finished.state is ExecutionState.COMPLETED
     assert seen.values["out"]["data"] == "well"
     wrong = seen.values["error"]
@@ -184,12 +184,12 @@ async def test_wrong_configuration_refuses_the_graph(component: str, config: dic
     """A mistake in a configuration is a problem at its key when the graph is loaded."""
     async with open_runtime() as runtime:
         with pytest.raises(InvalidGraphError) as caught:
-            await runtime.load_graph(graph(component, config))
+            await runtime.library.load_graph(graph(component, config))
     assert [problem.path for problem in caught.value.problems] == [f"nodes[0].config.{path}"]
 
 
 async def test_runtime_offers_the_catalogue() -> None:
     """The runtime's first components are the built-in ones."""
     async with open_runtime() as runtime:
-        offered = [definition.id for definition in runtime.components()]
+        offered = [definition.id for definition in runtime.library.components()]
     assert offered == [item.definition.id for item in builtins()]

@@ -89,12 +89,12 @@ async def test_edges_leave_by_the_listed_ports_and_no_others() -> None:
     """A graph may join edges to a switch's own ports; an edge at another is refused, and the ports are named."""
     nodes = {"s": node("symbia.logic.switch", config={"ports": ["order"]}), "a": "symbia.io.collect"}
     async with open_runtime() as runtime:
-        await runtime.load_graph(document(nodes, ["s:order > a:in"]))
+        await runtime.library.load_graph(document(nodes, ["s:order > a:in"]))
         with pytest.raises(InvalidGraphError) as caught:
-            await runtime.load_graph(document(nodes, ["s:refund > a:in"]))
+            await runtime.library.load_graph(document(nodes, ["s:refund > a:in"]))
         nodes["s"] = node("symbia.logic.switch", config={"ports": 5})
         with pytest.raises(InvalidGraphError) as worse:
-            await runtime.load_graph(document(nodes, ["s:order > a:in"]))
+            await runtime.library.load_graph(document(nodes, ["s:order > a:in"]))
     (problem,) = caught.value.problems
     assert problem.path == "edges[0].source.port"
     assert problem.message.endswith("it has default, order, error")

@@ -89,11 +89,11 @@ async def test_the_service_s_sink_hears_whose_graph_it_is() -> None:
     recorder = Recorder()
     nodes = {"m": node("symbia.sink.metric", config={"name": "n"}), "l": "symbia.sink.log"}
     async with open_runtime(sink=recorder) as runtime:
-        loaded = await runtime.load_graph(document(nodes, ["m:out > l:in"]), owner="org-1")
+        loaded = await runtime.library.load_graph(document(nodes, ["m:out > l:in"]), owner="org-1")
         message = Injection("m", "in", msgspec.Raw(b'{"value": 7}'), "apocryphal")
         execution = await runtime.execute(loaded.id, ExecuteOptions(inputs=(message,)))
-        finished = await runtime.wait_finished(execution.id)
-        logs = [(line.node_id, line.message) for line in runtime.logs(execution.id)]
+        finished = await runtime.execution(execution.id).wait_finished()
+        logs = [(line.node_id, line.message) for line in runtime.execution(execution.id).logs()]
     assert finished.state is ExecutionState.COMPLETED
     assert recorder.points == [MetricPoint(ReportOrigin("org-1", execution.id, "m"), "n", 7.0, {}, APOCRYPHAL)]
     assert recorder.lines == [

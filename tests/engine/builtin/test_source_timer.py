@@ -41,10 +41,10 @@ async def ticking(
 ) -> AsyncIterator[tuple[Runtime, str, Ticks]]:
     """A runtime with an execution of a graph, watched from its start; the clock begins at 0."""
     async with open_runtime(clock=WallClock(trio.current_time)) as runtime:
-        loaded = await runtime.load_graph(graph)
+        loaded = await runtime.library.load_graph(graph)
         execution = await runtime.execute(loaded.id, options)
         ticks = Ticks()
-        with runtime.watch(execution.id, ticks):
+        with runtime.execution(execution.id).watch(ticks):
             yield runtime, execution.id, ticks
 
 
@@ -69,9 +69,9 @@ async def test_its_executions_live_until_they_are_stopped(autojump_clock: trio.t
     del autojump_clock
     async with ticking(document({"t": timer(60_000)})) as (runtime, execution, _):
         await trio.sleep(3600)
-        assert runtime.execution(execution).state is ExecutionState.RUNNING
-        await runtime.stop(execution)
-        assert runtime.execution(execution).state is ExecutionState.CANCELLED
+        assert runtime.execution(execution).snapshot().state is ExecutionState.RUNNING
+        await runtime.execution(execution).stop()
+        assert runtime.execution(execution).snapshot().state is ExecutionState.CANCELLED
 
 
 async def test_a_pause_holds_the_ticks(autojump_clock: trio.testing.MockClock) -> None:
@@ -79,10 +79,10 @@ async def test_a_pause_holds_the_ticks(autojump_clock: trio.testing.MockClock) -
     del autojump_clock
     async with ticking(document({"t": timer()})) as (runtime, execution, ticks):
         await trio.sleep(1.5)
-        await runtime.pause(execution)
+        await runtime.execution(execution).pause()
         await trio.sleep(100)
         assert ticks.times == [1]
-        await runtime.resume(execution)
+        await runtime.execution(execution).resume()
         await trio.sleep(1)
     assert ticks.times == pytest.approx([1, 101.5, 102])
     assert [value.get("missed") for _, value in ticks.seen] == [None, 99, None]
@@ -111,8 +111,8 @@ async def test_it_ends_when_no_more_input_comes(autojump_clock: trio.testing.Moc
     graph = document({"t": timer(100), "d": node("symbia.core.delay", config={"ms": 1000})}, ["t:out > d:in"])
     async with ticking(graph) as (runtime, execution, ticks):
         await trio.sleep(1.05)
-        await runtime.complete(execution)
-        finished = await runtime.wait_finished(execution)
+        await runtime.execution(execution).complete()
+        finished = await runtime.execution(execution).wait_finished()
     assert finished.state is ExecutionState.COMPLETED
     assert len(ticks.seen) == 10
     assert ticks.times[-1] == pytest.approx(2.0)
@@ -122,8 +122,8 @@ async def test_an_injected_value_passes_as_a_tick(autojump_clock: trio.testing.M
     """What is injected into a timer leaves it unchanged, at once."""
     del autojump_clock
     async with ticking(document({"t": timer()})) as (runtime, execution, ticks):
-        await runtime.inject(execution, [Injection("t", "in", msgspec.Raw(b'{"by": "hand"}'))])
-        await runtime.wait_quiescent(execution)
+        await runtime.execution(execution).inject([Injection("t", "in", msgspec.Raw(b'{"by": "hand"}'))])
+        await runtime.execution(execution).wait_quiescent()
     assert [value for _, value in ticks.seen] == [{"by": "hand"}]
 
 
@@ -132,5 +132,5 @@ async def test_the_interval_is_bounded(interval: int) -> None:
     """A timer that ticks too often, or hardly ever, refuses the graph."""
     async with open_runtime() as runtime:
         with pytest.raises(InvalidGraphError) as caught:
-            await runtime.load_graph(document({"t": timer(interval)}))
+            await runtime.library.load_graph(document({"t": timer(interval)}))
     assert [problem.path for problem in caught.value.problems] == ["nodes[0].config.intervalMs"]

@@ -31,7 +31,7 @@ def component(source: str, limits: dict[str, object]) -> dict[str, object]:
 async def problems(runtime: Runtime, source: str, limits: dict[str, object]) -> tuple[Problem, ...]:
     """What a registration is refused for."""
     with pytest.raises(InvalidComponentError) as caught:
-        await runtime.register_component(component(source, limits))
+        await runtime.library.register_component(component(source, limits))
     return caught.value.problems
 
 
@@ -90,5 +90,5 @@ async def test_the_limits_hold_for_the_components_own_instances() -> None:
 async def test_a_definition_says_its_limits_again() -> None:
     """What is registered is what is shown, in the names of the wire."""
     async with open_runtime() as runtime:
-        definition = await runtime.register_component(component("(c, p, v) => 1", {"emissions": 5}))
+        definition = await runtime.library.register_component(component("(c, p, v) => 1", {"emissions": 5}))
     assert msgspec.to_builtins(definition.execution)["limits"] == {"emissions": 5}

@@ -38,8 +38,8 @@ class CatalogComponents:
 
 async def _refusal(runtime: Runtime, graph: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidGraphError) as caught:
-        await runtime.load_graph(graph)
-    assert await runtime.check_graph(graph) == caught.value.problems
+        await runtime.library.load_graph(graph)
+    assert await runtime.library.check_graph(graph) == caught.value.problems
     return [(problem.code, problem.path) for problem in caught.value.problems]
 
 
@@ -47,15 +47,15 @@ async def test_a_component_from_elsewhere_runs() -> None:
     """A graph that names one is loaded, runs it in the sandbox, and nothing was registered."""
     shelf = CatalogComponents(TWICE)
     async with open_runtime() as runtime:
-        runtime.find_components_in(shelf)
-        graph = await runtime.load_graph(document({"a": "far.twice", "b": "far.twice"}), owner="org-a")
+        runtime.library.find_components_in(shelf)
+        graph = await runtime.library.load_graph(document({"a": "far.twice", "b": "far.twice"}), owner="org-a")
         options = ExecuteOptions(inputs=(message("a:in", 21),))
         execution = await runtime.execute(graph.id, options)
-        ended = await runtime.wait_finished(execution.id)
+        ended = await runtime.execution(execution.id).wait_finished()
         assert (ended.state, ended.metrics.messages_emitted) == ("completed", 1)
         assert shelf.asked == [(["far.twice"], ["far.twice"], "org-a")]
         with pytest.raises(ComponentNotFoundError):
-            runtime.component("far.twice", owner="org-a")
+            runtime.library.component("far.twice", owner="org-a")
 
 
 async def test_what_is_here_goes_first() -> None:
@@ -63,9 +63,9 @@ async def test_what_is_here_goes_first() -> None:
     passthrough = custom("return {", "symbia.core.passthrough")
     shelf = CatalogComponents(passthrough, {**TWICE, "version": "9.9.9"})
     async with open_runtime() as runtime:
-        runtime.find_components_in(shelf)
-        await runtime.register_component(TWICE)
-        graph = await runtime.load_graph(document({"a": "far.twice", "b": "symbia.core.passthrough"}))
+        runtime.library.find_components_in(shelf)
+        await runtime.library.register_component(TWICE)
+        graph = await runtime.library.load_graph(document({"a": "far.twice", "b": "symbia.core.passthrough"}))
         assert shelf.asked == [(["far.twice", "symbia.core.passthrough"], [], "")]
         assert [item.component.definition.version for item in graph.nodes] == ["1.0.0", "1.0.0"]
 
@@ -75,7 +75,7 @@ async def test_unusable_offers_refuse_the_graph_at_their_nodes() -> None:
     shelf = CatalogComponents(BROKEN)
     shelf.offers |= {"far.shapeless": Offer(["x"], "1"), "far.liar": Offer(TWICE, "1")}
     async with open_runtime() as runtime:
-        runtime.find_components_in(shelf)
+        runtime.library.find_components_in(shelf)
         graph = document({"a": "far.broken", "b": "far.shapeless", "c": "far.liar"})
         unknown, unusable = "node.unknown_component", "node.unusable_component"
         assert sorted(await _refusal(runtime, graph)) == sorted(
@@ -89,7 +89,7 @@ async def test_obstacles_and_problems_refuse_the_graph() -> None:
     shelf.obstacles = {"symbia.core.passthrough": Problem("node.no_manifest", "", "No manifest")}
     shelf.problems = (Problem("graph.no_manifests", "nodes", "Not now"),)
     async with open_runtime() as runtime:
-        runtime.find_components_in(shelf)
+        runtime.library.find_components_in(shelf)
         graph = document({"a": "symbia.core.logger", "b": "symbia.core.passthrough"})
         expected = [("node.no_manifest", "nodes[1].component"), ("graph.no_manifests", "nodes")]
         assert await _refusal(runtime, graph) == expected
@@ -100,10 +100,10 @@ async def test_an_offer_is_compiled_once_for_all_who_want_it() -> None:
     shelf = CatalogComponents(TWICE)
     components: list[Any] = []
     async with open_runtime() as runtime:
-        runtime.find_components_in(shelf)
+        runtime.library.find_components_in(shelf)
 
         async def load() -> None:
-            components.append((await runtime.load_graph(document({"a": "far.twice"}))).nodes[0].component)
+            components.append((await runtime.library.load_graph(document({"a": "far.twice"}))).nodes[0].component)
 
         async with trio.open_nursery() as nursery:
             for _ in range(10):
@@ -112,18 +112,18 @@ async def test_an_offer_is_compiled_once_for_all_who_want_it() -> None:
         shelf.offers["far.twice"] = Offer(TWICE, "2")
         await load()
         assert len({id(component) for component in components}) == 2
-        assert runtime._resolver._making == {}
+        assert runtime.library._resolver._making == {}
 
 
 async def test_found_components_are_kept_within_bounds() -> None:
     """The one that was unused longest is forgotten; graphs that use it go on."""
     offers = [{**TWICE, "id": f"far.twice-{number}"} for number in range(3)]
     async with open_runtime(limits=EngineLimits(found_components=2)) as runtime:
-        runtime.find_components_in(CatalogComponents(*offers))
+        runtime.library.find_components_in(CatalogComponents(*offers))
         for item in offers:
-            await runtime.load_graph(document({"a": item["id"]}))
-        assert list(runtime._resolver._kept) == [("far.twice-1", "1"), ("far.twice-2", "1")]
-        assert len(runtime.graphs()) == 3
+            await runtime.library.load_graph(document({"a": item["id"]}))
+        assert list(runtime.library._resolver._kept) == [("far.twice-1", "1"), ("far.twice-2", "1")]
+        assert len(runtime.library.graphs()) == 3
 
 
 @pytest.mark.parametrize("nodes", [None, 7, ["a", None, {"component": 7}], [{"component": "x" * 1000}], []])
@@ -131,6 +131,6 @@ async def test_documents_that_are_no_graphs_ask_nobody(nodes: Any) -> None:
     """A source is only asked for names that could be some."""
     shelf = CatalogComponents()
     async with open_runtime() as runtime:
-        runtime.find_components_in(shelf)
-        assert await runtime.check_graph({**document({"a": node("x")}), "nodes": nodes})
+        runtime.library.find_components_in(shelf)
+        assert await runtime.library.check_graph({**document({"a": node("x")}), "nodes": nodes})
     assert shelf.asked == []

@@ -30,12 +30,12 @@ def _document(content: bytes, **execution: Any) -> dict[str, Any]:
 async def _outputs(content: bytes, *inputs: Injection) -> tuple[list[tuple[str, str, bytes]], str]:
     tap = Tap()
     async with open_runtime() as runtime:
-        await runtime.register_component(_document(content))
-        graph = await runtime.load_graph(document({"a": "custom.wasm"}))
+        await runtime.library.register_component(_document(content))
+        graph = await runtime.library.load_graph(document({"a": "custom.wasm"}))
         started = await runtime.execute(graph.id)
-        with runtime.watch(started.id, tap):
-            await runtime.inject(started.id, list(inputs), final=True)
-            snapshot = await runtime.wait_finished(started.id)
+        with runtime.execution(started.id).watch(tap):
+            await runtime.execution(started.id).inject(list(inputs), final=True)
+            snapshot = await runtime.execution(started.id).wait_finished()
     return tap.outputs, snapshot.state
 
 
@@ -64,11 +64,11 @@ async def test_a_fetched_module_runs_and_is_pinned() -> None:
 
     definition = _document(b"", module="", sourceUrl="https://code.example/a.wasm")
     async with open_runtime(fetch_source=fetch) as runtime:
-        registered = await runtime.register_component(definition)
-        graph = await runtime.load_graph(document({"a": "custom.wasm"}))
+        registered = await runtime.library.register_component(definition)
+        graph = await runtime.library.load_graph(document({"a": "custom.wasm"}))
         started = await runtime.execute(graph.id)
-        await runtime.inject(started.id, [message("a:in", 12)], final=True)
-        assert (await runtime.wait_finished(started.id)).state == "completed"
+        await runtime.execution(started.id).inject([message("a:in", 12)], final=True)
+        assert (await runtime.execution(started.id).wait_finished()).state == "completed"
     assert asked == [("https://code.example/a.wasm", MAXIMUM_LIMITS.module_bytes)]
     assert registered.execution.source_hash == hashlib.sha256(content).hexdigest()
     assert registered.execution.source_url == "https://code.example/a.wasm"
@@ -84,9 +84,9 @@ async def test_a_fetched_module_of_another_hash_is_refused() -> None:
     definition = _document(b"", module="", sourceUrl="https://code.example/a.wasm", sha256="0" * 64)
     async with open_runtime(fetch_source=fetch) as runtime:
         with pytest.raises(InvalidComponentError) as refused:
-            await runtime.register_component(definition)
+            await runtime.library.register_component(definition)
         assert [problem.code for problem in refused.value.problems] == ["component.source_hash_mismatch"]
-        assert {each.execution.type for each in runtime.components()} == {"builtin"}
+        assert {each.execution.type for each in runtime.library.components()} == {"builtin"}
 
 
 async def test_a_trap_fails_the_execution() -> None:
@@ -99,8 +99,10 @@ async def test_the_definition_keeps_the_hash_and_not_the_module() -> None:
     """A module is megabytes that nobody reads; its SHA-256 says which one it was."""
     content = component()
     async with open_runtime() as runtime:
-        await runtime.register_component(_document(content, sha256=hashlib.sha256(content).hexdigest().upper()))
-        execution = runtime.component("custom.wasm").execution
+        await runtime.library.register_component(
+            _document(content, sha256=hashlib.sha256(content).hexdigest().upper())
+        )
+        execution = runtime.library.component("custom.wasm").execution
     assert execution.module == ""
     assert execution.source_hash == hashlib.sha256(content).hexdigest()
 
@@ -129,9 +131,9 @@ async def test_a_wrong_module_is_refused(execution: dict[str, Any], code: str, p
     """Each thing that can be wrong has a code and a place, and nothing is stored."""
     async with open_runtime() as runtime:
         with pytest.raises(InvalidComponentError) as refused:
-            await runtime.register_component(_document(component(), **execution))
+            await runtime.library.register_component(_document(component(), **execution))
         assert (code, path) in [(problem.code, problem.path) for problem in refused.value.problems]
-        assert "custom.wasm" not in [each.id for each in runtime.components()]
+        assert "custom.wasm" not in [each.id for each in runtime.library.components()]
 
 
 async def test_a_spinning_start_function_is_refused_at_registration() -> None:
@@ -139,4 +141,4 @@ async def test_a_spinning_start_function_is_refused_at_registration() -> None:
     content = component(extra="(func $begin (loop $l (br $l))) (start $begin)")
     async with open_runtime() as runtime:
         with pytest.raises(InvalidComponentError, match="CpuLimitExceeded"):
-            await runtime.register_component(_document(content, limits={"cpuMs": 30}))
+            await runtime.library.register_component(_document(content, limits={"cpuMs": 30}))

@@ -49,19 +49,19 @@ class Library:
 async def registered(fetch: FetchSource, **execution: Any) -> ComponentDefinition:
     """What a runtime makes of a component."""
     async with open_runtime(fetch_source=fetch) as runtime:
-        return await runtime.register_component(component(**execution))
+        return await runtime.library.register_component(component(**execution))
 
 
 async def problems(fetch: FetchSource, **execution: Any) -> list[tuple[str, str, str]]:
     """Code, path and message of what a runtime finds wrong with a component; and that it did not keep it."""
     error: InvalidComponentError | None = None
     async with open_runtime(fetch_source=fetch, limits=EngineLimits(source_bytes=1000)) as runtime:
-        before = runtime.components()
+        before = runtime.library.components()
         try:
-            await runtime.register_component(component(**execution))
+            await runtime.library.register_component(component(**execution))
         except InvalidComponentError as caught:
             error = caught
-        assert runtime.components() == before
+        assert runtime.library.components() == before
     assert error is not None
     return [(problem.code, problem.path, problem.message) for problem in error.problems]
 
@@ -79,13 +79,13 @@ async def test_a_fetched_source_is_pinned() -> None:
     library = Library({URL: SOURCE})
     conflicts = 0
     async with open_runtime(fetch_source=library) as runtime:
-        await runtime.register_component(component(sourceUrl=URL, sourceHash="whatever the author says"))
+        await runtime.library.register_component(component(sourceUrl=URL, sourceHash="whatever the author says"))
         library.contents[URL] = b"return {}"
         try:
-            await runtime.register_component(component(sourceUrl=URL))
+            await runtime.library.register_component(component(sourceUrl=URL))
         except ComponentExistsError:
             conflicts += 1
-        code = runtime.component("custom.square").execution
+        code = runtime.library.component("custom.square").execution
     assert (code.source, code.source_url, code.source_hash) == (SOURCE.decode(), URL, HASH)
     assert (library.asked, conflicts) == ([URL], 1)
 

@@ -43,12 +43,12 @@ def injection(value: Any, lane: Lane = "canonical", place: str = "a:in") -> Inje
 
 async def flow(runtime: Runtime, graph: dict[str, Any], *messages: Injection) -> Lanes:
     """What a graph does with messages, until it has completed."""
-    loaded = await runtime.load_graph(graph)
+    loaded = await runtime.library.load_graph(graph)
     execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
     lanes = Lanes()
-    with runtime.watch(execution.id, lanes):
-        await runtime.inject(execution.id, messages, final=True)
-        finished = await runtime.wait_finished(execution.id)
+    with runtime.execution(execution.id).watch(lanes):
+        await runtime.execution(execution.id).inject(messages, final=True)
+        finished = await runtime.execution(execution.id).wait_finished()
     assert finished.state is ExecutionState.COMPLETED, finished.error
     return lanes
 
@@ -110,7 +110,7 @@ async def test_a_registered_component_makes_apocryphal_values(declared: str) -> 
         },
     }
     async with open_runtime() as runtime:
-        await runtime.register_component(component)
+        await runtime.library.register_component(component)
         graph = document({"a": "custom.same", "b": PASS}, ["a:out > b:in"])
         lanes = await flow(runtime, graph, injection(1))
     assert [lane for _, _, lane in lanes.hops + lanes.outputs] == ["apocryphal", "apocryphal"]

@@ -70,11 +70,11 @@ GRAPHS: dict[str, dict[str, Any]] = {
 
 async def fill(runtime: Runtime, execution: str, pause: bool) -> None:
     if pause:
-        await runtime.pause(execution)
+        await runtime.execution(execution).pause()
     for number in range(HELD_BYTES // VALUE_BYTES):
         value = msgspec.Raw(b'"' + b"%06d" % number + b"x" * VALUE_BYTES + b'"')
         try:
-            await runtime.inject(execution, [Injection("a", "in", value)])
+            await runtime.execution(execution).inject([Injection("a", "in", value)])
         except MemoryBoundError:
             return
 
@@ -84,15 +84,15 @@ async def fill(runtime: Runtime, execution: str, pause: bool) -> None:
 async def test_memory_comes_back_at_the_end_of_an_execution(what: str) -> None:
     """Whatever it held is free as soon as it has ended, cycles or not; four times in a row."""
     async with open_runtime() as runtime:
-        await runtime.register_component(KEEPER)
-        await runtime.register_component(SPINNER)
-        graph = await runtime.load_graph(GRAPHS[what])
+        await runtime.library.register_component(KEEPER)
+        await runtime.library.register_component(SPINNER)
+        graph = await runtime.library.load_graph(GRAPHS[what])
         base = 0
         for turn in range(5):
             execution = (await runtime.execute(graph.id, ExecuteOptions(completion="manual"))).id
             await fill(runtime, execution, what in ("messages that are held", "a chain of guests"))
             await trio.sleep(0.02)
-            await runtime.stop(execution)
+            await runtime.execution(execution).stop()
             held, _ = tracemalloc.get_traced_memory()
             if turn == 0:
                 base = held

@@ -41,7 +41,7 @@ def bounded(size: int, nodes: int, executions: int = 1, **more: Any) -> EngineLi
 async def started(
     runtime: Runtime, graph: dict[str, Any], options: ExecuteOptions = MANUAL, owner: str = ""
 ) -> str:
-    loaded = await runtime.load_graph(graph, owner=owner)
+    loaded = await runtime.library.load_graph(graph, owner=owner)
     return (await runtime.execute(loaded.id, options)).id
 
 
@@ -50,11 +50,11 @@ async def test_everything_comes_back_when_an_execution_ends() -> None:
     async with open_runtime() as runtime:
         before = runtime.ledger.held_bytes
         execution = await started(runtime, PAIR)
-        await runtime.inject(execution, messages(500_000, 10))
-        await runtime.pause(execution)
-        await runtime.inject(execution, messages(500_000, 10))
+        await runtime.execution(execution).inject(messages(500_000, 10))
+        await runtime.execution(execution).pause()
+        await runtime.execution(execution).inject(messages(500_000, 10))
         assert runtime.ledger.statistics().kinds["held"] > 5_000_000
-        await runtime.stop(execution)
+        await runtime.execution(execution).stop()
         assert set(runtime.ledger.statistics().kinds) <= {"graphs", "history"}
         assert runtime.ledger.held_bytes < before + 20_000
 
@@ -63,21 +63,21 @@ async def test_held_messages_are_refused_beyond_the_bound_and_what_was_held_is_k
     """A paused execution holds bytes, not only messages; ``accepted`` says how many it took."""
     async with open_runtime(limits=bounded(1_000_000, 2)) as runtime:
         execution = await started(runtime, PAIR)
-        await runtime.pause(execution)
+        await runtime.execution(execution).pause()
         with pytest.raises(OwnerMemoryError, match=r"\(ORG_MAX_MEMORY_BYTES\)") as caught:
-            await runtime.inject(execution, messages(100_000, 20))
+            await runtime.execution(execution).inject(messages(100_000, 20))
         held = caught.value.accepted
         assert 5 <= held < 10
-        await runtime.resume(execution)
-        await runtime.wait_quiescent(execution)
-        assert runtime.execution(execution).metrics.messages_processed == 2 * held
+        await runtime.execution(execution).resume()
+        await runtime.execution(execution).wait_quiescent()
+        assert runtime.execution(execution).snapshot().metrics.messages_processed == 2 * held
         assert runtime.ledger.statistics().kinds.get("held", 0) == 0
 
 
 async def test_what_an_execution_begins_with_is_refused_before_it_begins() -> None:
     """Inputs that find no memory start nothing, and leave nothing charged."""
     async with open_runtime(limits=bounded(1_000_000, 2)) as runtime:
-        graph = await runtime.load_graph(PAIR)
+        graph = await runtime.library.load_graph(PAIR)
         before = runtime.ledger.held_bytes
         with pytest.raises(OwnerMemoryError):
             await runtime.execute(graph.id, ExecuteOptions(inputs=tuple(messages(200_000, 10))))
@@ -88,7 +88,7 @@ async def test_what_an_execution_begins_with_is_refused_before_it_begins() -> No
 async def test_large_graphs_are_refused_before_they_run() -> None:
     """An execution is charged for its nodes, whatever they do."""
     async with open_runtime(limits=bounded(80_000, 2)) as runtime:
-        graph = await runtime.load_graph(document({f"n{i}": "symbia.core.passthrough" for i in range(20)}))
+        graph = await runtime.library.load_graph(document({f"n{i}": "symbia.core.passthrough" for i in range(20)}))
         with pytest.raises(MemoryBoundError):
             await runtime.execute(graph.id)
 
@@ -98,20 +98,20 @@ async def test_another_owner_is_not_concerned() -> None:
     async with open_runtime(limits=bounded(400_000, 2)) as runtime:
         full = await started(runtime, PAIR, owner="full")
         other = await started(runtime, PAIR, owner="other")
-        await runtime.pause(full)
+        await runtime.execution(full).pause()
         with pytest.raises(OwnerMemoryError):
-            await runtime.inject(full, messages(100_000, 10))
-        await runtime.inject(other, messages(100_000))
-        await runtime.wait_quiescent(other)
-        assert runtime.execution(other).metrics.messages_processed == 2
+            await runtime.execution(full).inject(messages(100_000, 10))
+        await runtime.execution(other).inject(messages(100_000))
+        await runtime.execution(other).wait_quiescent()
+        assert runtime.execution(other).snapshot().metrics.messages_processed == 2
 
 
 async def filled(runtime: Runtime) -> str:
     """A paused execution that holds all the memory that its owner has left for the time being."""
     execution = await started(runtime, PAIR)
-    await runtime.pause(execution)
+    await runtime.execution(execution).pause()
     with pytest.raises(OwnerMemoryError):
-        await runtime.inject(execution, messages(50_000, 100))
+        await runtime.execution(execution).inject(messages(50_000, 100))
     return execution
 
 
@@ -125,13 +125,13 @@ async def test_an_emission_waits_for_memory_and_gets_it_when_others_let_go() -> 
     async with open_runtime(limits=bounded(600_000, 5, 2)) as runtime:
         execution = await started(runtime, BIG)
         holder = await filled(runtime)
-        await runtime.inject(execution, messages(3))
+        await runtime.execution(execution).inject(messages(3))
         await trio.sleep(PATIENCE_SECONDS / 2)
-        assert runtime.statistics(execution).in_flight == 1
-        await runtime.stop(holder)
-        await runtime.wait_quiescent(execution)
-        assert runtime.statistics(execution).edges[0].sent == 1
-        assert runtime.execution(execution).metrics.error_count == 0
+        assert runtime.execution(execution).statistics().in_flight == 1
+        await runtime.execution(holder).stop()
+        await runtime.execution(execution).wait_quiescent()
+        assert runtime.execution(execution).statistics().edges[0].sent == 1
+        assert runtime.execution(execution).snapshot().metrics.error_count == 0
 
 
 async def test_an_emission_that_finds_no_memory_is_an_error_of_its_invocation() -> None:
@@ -140,12 +140,12 @@ async def test_an_emission_that_finds_no_memory_is_an_error_of_its_invocation() 
         execution = await started(runtime, BIG)
         await filled(runtime)
         began = trio.current_time()
-        await runtime.inject(execution, messages(3, 2))
-        await runtime.wait_quiescent(execution)
+        await runtime.execution(execution).inject(messages(3, 2))
+        await runtime.execution(execution).wait_quiescent()
         assert trio.current_time() - began >= PATIENCE_SECONDS
-        snapshot = runtime.execution(execution)
+        snapshot = runtime.execution(execution).snapshot()
         assert snapshot.metrics.error_count == 2
-        assert [edge.sent for edge in runtime.statistics(execution).edges] == [0, 2]
+        assert [edge.sent for edge in runtime.execution(execution).statistics().edges] == [0, 2]
         assert snapshot.metrics.messages_emitted == 4  # the error values, and by who hears them
 
 
@@ -155,8 +155,8 @@ async def test_without_an_error_edge_the_execution_fails_by_the_bounds_name() ->
     async with open_runtime(limits=bounded(600_000, 5, 2)) as runtime:
         execution = await started(runtime, graph)
         await filled(runtime)
-        await runtime.inject(execution, messages(3))
-        error = (await runtime.wait_finished(execution)).error
+        await runtime.execution(execution).inject(messages(3))
+        error = (await runtime.execution(execution).wait_finished()).error
         assert error is not None
         assert "MemoryBoundError" in error.message
         assert "ORG_MAX_MEMORY_BYTES" in error.message
@@ -171,9 +171,9 @@ async def test_small_messages_get_through_where_memory_is_full() -> None:
         execution = await started(runtime, chain)
         await filled(runtime)
         for _ in range(20):
-            await runtime.inject(execution, messages(20, 5, "n0"))
-            await runtime.wait_quiescent(execution)
-        assert runtime.execution(execution).metrics.messages_processed == 1000
+            await runtime.execution(execution).inject(messages(20, 5, "n0"))
+            await runtime.execution(execution).wait_quiescent()
+        assert runtime.execution(execution).snapshot().metrics.messages_processed == 1000
 
 
 async def test_a_pause_stops_the_clock_of_who_waits_for_memory() -> None:
@@ -181,14 +181,14 @@ async def test_a_pause_stops_the_clock_of_who_waits_for_memory() -> None:
     async with open_runtime(limits=bounded(600_000, 5, 2)) as runtime:
         execution = await started(runtime, BIG)
         holder = await filled(runtime)
-        await runtime.inject(execution, messages(3))
+        await runtime.execution(execution).inject(messages(3))
         await trio.sleep(PATIENCE_SECONDS / 2)
-        await runtime.pause(execution)
+        await runtime.execution(execution).pause()
         await trio.sleep(PATIENCE_SECONDS * 3)
-        await runtime.stop(holder)
-        await runtime.resume(execution)
-        await runtime.wait_quiescent(execution)
-        assert runtime.execution(execution).metrics.error_count == 0
+        await runtime.execution(holder).stop()
+        await runtime.execution(execution).resume()
+        await runtime.execution(execution).wait_quiescent()
+        assert runtime.execution(execution).snapshot().metrics.error_count == 0
 
 
 async def test_who_waits_for_memory_can_be_stopped() -> None:
@@ -196,10 +196,10 @@ async def test_who_waits_for_memory_can_be_stopped() -> None:
     async with open_runtime(limits=bounded(600_000, 5, 2)) as runtime:
         execution = await started(runtime, BIG)
         await filled(runtime)
-        await runtime.inject(execution, messages(3, 5))
+        await runtime.execution(execution).inject(messages(3, 5))
         await trio.sleep(1)
         began = trio.current_time()
-        stopped = await runtime.stop(execution)
+        stopped = await runtime.execution(execution).stop()
         assert trio.current_time() - began < 1.5
         assert stopped.unprocessed == 5
 
@@ -222,12 +222,14 @@ async def test_values_larger_than_a_value_may_be_are_not_emitted() -> None:
         ["a:out > b:in", "a:small > b:in", "a:error > c:in"],
     )
     async with open_runtime(limits=EngineLimits(value_bytes=4_000)) as runtime:
-        await runtime.register_component(component)
+        await runtime.library.register_component(component)
         execution = await started(runtime, graph)
-        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in (1, 2, 3)])
-        await runtime.wait_quiescent(execution)
-        assert [edge.sent for edge in runtime.statistics(execution).edges] == [0, 2, 1]
-        assert runtime.execution(execution).metrics.error_count == 1
+        await runtime.execution(execution).inject(
+            [Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in (1, 2, 3)]
+        )
+        await runtime.execution(execution).wait_quiescent()
+        assert [edge.sent for edge in runtime.execution(execution).statistics().edges] == [0, 2, 1]
+        assert runtime.execution(execution).snapshot().metrics.error_count == 1
 
 
 @pytest.mark.parametrize("size", [1_500, 40_000, 100_000])
@@ -242,13 +244,13 @@ async def test_values_that_only_pass_get_through_however_little_memory_there_is(
         taken = 0
         while taken < 60:
             try:
-                await runtime.inject(execution, messages(size, 1, "n0"))
+                await runtime.execution(execution).inject(messages(size, 1, "n0"))
             except MemoryBoundError:
                 await trio.sleep(0.05)
             else:
                 taken += 1
-        await runtime.wait_quiescent(execution)
-        metrics = runtime.execution(execution).metrics
+        await runtime.execution(execution).wait_quiescent()
+        metrics = runtime.execution(execution).snapshot().metrics
         assert (metrics.messages_processed, metrics.error_count) == (480, 0)
 
 
@@ -259,7 +261,7 @@ async def test_an_injection_that_finds_no_memory_is_refused_at_once() -> None:
         await filled(runtime)
         began = trio.current_time()
         with pytest.raises(OwnerMemoryError) as caught:
-            await runtime.inject(execution, messages(100_000, 3))
+            await runtime.execution(execution).inject(messages(100_000, 3))
         assert caught.value.accepted == 0
         assert trio.current_time() == began
 
@@ -277,10 +279,10 @@ async def test_what_a_node_keeps_is_charged_and_bounded(keeper: str) -> None:
     async with open_runtime(limits=bounded(1_000_000, 1)) as runtime:
         execution = await started(runtime, document({"a": {**KEEPERS[keeper]}}, role="pipeline"))
         taken = 0
-        while taken < 40 and runtime.execution(execution).metrics.error_count == 0:
+        while taken < 40 and runtime.execution(execution).snapshot().metrics.error_count == 0:
             try:
                 with trio.move_on_after(60) as patience:
-                    await runtime.inject(execution, messages(100_000))
+                    await runtime.execution(execution).inject(messages(100_000))
             except MemoryBoundError:
                 break
             if patience.cancelled_caught:
@@ -292,7 +294,7 @@ async def test_what_a_node_keeps_is_charged_and_bounded(keeper: str) -> None:
         assert 400_000 <= held.kinds["handlers"] <= 1_000_000
         assert taken < 12
         assert held.held_bytes <= runtime.ledger.owner_bytes + 100_200
-        await runtime.stop(execution)
+        await runtime.execution(execution).stop()
         assert "handlers" not in runtime.ledger.statistics().kinds
 
 
@@ -307,13 +309,13 @@ async def test_a_state_that_grows_beyond_the_bound_ends_its_execution() -> None:
         "execution": {"type": "javascript", "source": source},
     }
     async with open_runtime(limits=bounded(600_000, 1)) as runtime:
-        await runtime.register_component(component)
+        await runtime.library.register_component(component)
         execution = await started(runtime, document({"a": "custom.keeps"}, role="pipeline"))
-        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in range(2)])
-        await runtime.wait_quiescent(execution)
+        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in range(2)])
+        await runtime.execution(execution).wait_quiescent()
         assert runtime.ledger.statistics().kinds["handlers"] > 400_000
-        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in (2, 3)])
-        error = (await runtime.wait_finished(execution)).error
+        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"%d" % n)) for n in (2, 3)])
+        error = (await runtime.execution(execution).wait_finished()).error
         assert error is not None
         assert "Node a keeps too much" in error.message
         assert "ORG_MAX_MEMORY_BYTES" in error.message
@@ -332,9 +334,9 @@ async def test_a_merge_knows_how_large_its_set_will_be_before_it_joins_it() -> N
         before = merge
     async with open_runtime(limits=EngineLimits(value_bytes=10_000)) as runtime:
         execution = await started(runtime, document(nodes, edges, role="pipeline"))
-        await runtime.inject(execution, [Injection("first", "in", msgspec.Raw(b"1"))])
-        await runtime.wait_quiescent(execution)
-        assert runtime.execution(execution).metrics.error_count > 0
+        await runtime.execution(execution).inject([Injection("first", "in", msgspec.Raw(b"1"))])
+        await runtime.execution(execution).wait_quiescent()
+        assert runtime.execution(execution).snapshot().metrics.error_count > 0
         assert runtime.ledger.statistics().peak_bytes < 2_000_000
 
 
@@ -344,10 +346,12 @@ async def test_a_handler_that_makes_much_hands_it_over_in_parts() -> None:
     graph = document({"m": merge, "end": "symbia.core.passthrough"}, ["m:out > end:in"], role="pipeline")
     async with open_runtime(limits=EngineLimits()) as runtime:
         execution = await started(runtime, graph)
-        await runtime.inject(execution, [Injection("m", "a", of(600_000))])
-        await runtime.inject(execution, [Injection("m", "b", msgspec.Raw(b"%d" % n)) for n in range(200)])
-        await runtime.wait_quiescent(execution)
-        metrics = runtime.execution(execution).metrics
+        await runtime.execution(execution).inject([Injection("m", "a", of(600_000))])
+        await runtime.execution(execution).inject(
+            [Injection("m", "b", msgspec.Raw(b"%d" % n)) for n in range(200)]
+        )
+        await runtime.execution(execution).wait_quiescent()
+        metrics = runtime.execution(execution).snapshot().metrics
         assert (metrics.messages_processed, metrics.error_count) == (401, 0)
         assert runtime.ledger.statistics().peak_bytes < 30_000_000
 
@@ -365,11 +369,11 @@ async def test_log_lines_are_cut_and_kept_within_bytes() -> None:
         "execution": {"type": "javascript", "source": source, "limits": {"logBytes": 4_000_000}},
     }
     async with open_runtime(limits=EngineLimits(log_bytes=50_000)) as runtime:
-        await runtime.register_component(component)
+        await runtime.library.register_component(component)
         execution = await started(runtime, document({"a": "custom.talks"}))
-        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))] * 20)
-        await runtime.wait_quiescent(execution)
-        lines = runtime.logs(execution)
+        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"1"))] * 20)
+        await runtime.execution(execution).wait_quiescent()
+        lines = runtime.execution(execution).logs()
         assert 2 <= len(lines) <= 3
         assert all(line.message.endswith("… (cut: 200000 characters in all)") for line in lines)
         assert all(bytes(line.meta) == b'{"cut":100008}' for line in lines if isinstance(line.meta, msgspec.Raw))
@@ -400,11 +404,11 @@ async def test_what_guests_make_of_a_batch_is_charged_before_it_leaves() -> None
         role="pipeline",
     )
     async with open_runtime(limits=bounded(2_000_000, 3), chaining=False) as runtime:
-        await runtime.register_component(shouter("process", 300_000))
+        await runtime.library.register_component(shouter("process", 300_000))
         execution = await started(runtime, graph)
-        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))] * 30)
+        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"1"))] * 30)
         await trio.sleep(300)
-        metrics = runtime.execution(execution).metrics
+        metrics = runtime.execution(execution).snapshot().metrics
         assert metrics.error_count >= 20
         # What has been made is charged until all of it has left, and in the place where it has come besides.
         assert runtime.ledger.statistics().peak_bytes <= 2 * runtime.ledger.owner_bytes
@@ -414,8 +418,8 @@ async def test_what_instances_emit_before_they_run_is_charged() -> None:
     """A hundred nodes that each emit a megabyte in initialize do not hold a hundred megabytes."""
     nodes = {f"n{number}": "custom.shouter" for number in range(20)}
     async with open_runtime(limits=bounded(3_000_000, 20), chaining=False) as runtime:
-        await runtime.register_component(shouter("initialize", 400_000))
-        graph = await runtime.load_graph(document(nodes, [f"n{n}:out > n{n + 1}:in" for n in range(19)]))
+        await runtime.library.register_component(shouter("initialize", 400_000))
+        graph = await runtime.library.load_graph(document(nodes, [f"n{n}:out > n{n + 1}:in" for n in range(19)]))
         snapshot = await runtime.execute(graph.id, MANUAL)
         assert snapshot.error is not None
         assert "MemoryBoundError" in snapshot.error.message
@@ -428,13 +432,13 @@ async def test_what_a_chain_makes_is_charged() -> None:
     nodes = {**dict.fromkeys("ab", "custom.shouter"), "c": "symbia.core.passthrough"}
     graph = document(nodes, ["a:out > b:in", "b:out > c:in"], role="pipeline")
     async with open_runtime(limits=bounded(1_000_000, 4)) as runtime:
-        await runtime.register_component(shouter("process", 300_000))
+        await runtime.library.register_component(shouter("process", 300_000))
         execution = await started(runtime, graph)
-        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))])
-        await runtime.wait_quiescent(execution)
-        assert runtime.execution(execution).metrics.messages_processed == 3
-        await runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"1"))] * 30)
-        error = (await runtime.wait_finished(execution)).error
+        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"1"))])
+        await runtime.execution(execution).wait_quiescent()
+        assert runtime.execution(execution).snapshot().metrics.messages_processed == 3
+        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"1"))] * 30)
+        error = (await runtime.execution(execution).wait_finished()).error
         assert error is not None
         assert "ORG_MAX_MEMORY_BYTES" in error.message
         assert "outcomes" not in runtime.ledger.statistics().kinds
@@ -446,9 +450,9 @@ async def test_an_execution_that_never_ran_leaves_nothing_charged() -> None:
     failing = {**shouter("initialize", 1), "id": "custom.failing"}
     failing["execution"] = {"type": "javascript", "source": source}
     async with open_runtime(chaining=False) as runtime:
-        await runtime.register_component(shouter("initialize", 400_000))
-        await runtime.register_component(failing)
-        graph = await runtime.load_graph(
+        await runtime.library.register_component(shouter("initialize", 400_000))
+        await runtime.library.register_component(failing)
+        graph = await runtime.library.load_graph(
             document({"a": "custom.shouter", "b": "custom.failing"}, ["a:out > b:in"])
         )
         snapshot = await runtime.execute(graph.id, MANUAL)

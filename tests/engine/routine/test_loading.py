@@ -45,15 +45,15 @@ class Outputs(FlowObserver):
 
 async def run(runtime: Runtime, document: Any, *values: Any) -> tuple[list[tuple[str, Any]], str]:
     """What the first routine emits by ports that lead nowhere, or its error; and the state at the end."""
-    _, graphs = await load(runtime, document)
+    _, graphs = await load(runtime.library, document)
     execution = await runtime.execute(graphs[0].id, ExecuteOptions(completion="manual"))
     entry = graphs[0].definition.nodes[0].id
     joined = {str(edge.source) for edge in graphs[0].definition.edges}
     seen = Outputs()
-    with runtime.watch(execution.id, seen):
+    with runtime.execution(execution.id).watch(seen):
         messages = [Injection(entry, "input", msgspec.Raw(encode(value))) for value in values]
-        await runtime.inject(execution.id, messages, final=True)
-        finished = await runtime.wait_finished(execution.id)
+        await runtime.execution(execution.id).inject(messages, final=True)
+        finished = await runtime.execution(execution.id).wait_finished()
     left = [item for item in seen.values if item[0] not in joined]
     if finished.error is not None:
         left.append(("error", finished.error.message))
@@ -105,7 +105,7 @@ async def test_a_missing_model_fails_the_execution_and_says_so(step_type: str) -
     """A step in plain words loads, and its first message ends the execution with the reason."""
     document = definition(routine("Main", {**step(step_type), "llm": {"model": "m-1"}}))
     async with open_runtime() as runtime:
-        verdict = await judge(runtime, document)
+        verdict = await judge(runtime.library, document)
         assert (verdict.valid, [each.code for each in verdict.warnings]) == (True, ["NEEDS_LANGUAGE_MODEL"])
         left, state = await run(runtime, document, 1)
     assert state == "failed"
@@ -116,9 +116,9 @@ async def test_a_missing_model_fails_the_execution_and_says_so(step_type: str) -
 async def test_a_preview_is_what_would_be_loaded() -> None:
     """Nothing is stored; but for what says where nodes come from, the graphs are those that are loaded."""
     async with open_runtime() as runtime:
-        seen = await preview(runtime, GREETING)
-        assert runtime.graphs() == []
-        loaded, graphs = await load(runtime, GREETING)
+        seen = await preview(runtime.library, GREETING)
+        assert runtime.library.graphs() == []
+        loaded, graphs = await load(runtime.library, GREETING)
     assert (seen.source_hash, seen.node_count, seen.edge_count) == (loaded.source_hash, 14, 12)
     for before, after in zip(seen.routines, graphs, strict=True):
         nodes = [
@@ -143,13 +143,13 @@ async def test_what_a_graph_is_refused_for_is_said_of_the_step(
     """Validation, preview and loading refuse the same, once, at the step, though it stands in two graphs."""
     document = definition(routine("Main", step("call", routineName="Sub")), routine("Sub", broken))
     async with open_runtime() as runtime:
-        verdict = await judge(runtime, document)
+        verdict = await judge(runtime.library, document)
         assert not verdict.valid
         for attempt in (preview, load):
             with pytest.raises(InvalidRoutineError) as refused:
-                await attempt(runtime, document)
+                await attempt(runtime.library, document)
             assert refused.value.problems == verdict.errors
-        assert runtime.graphs() == []
+        assert runtime.library.graphs() == []
     place = {"INVALID_GRAPH": "routines[1].steps[0]"}.get(code, f"routines[1].steps[0].{path}")
     assert [(problem.code, problem.path) for problem in verdict.errors] == [(code, place)]
 
@@ -158,10 +158,10 @@ async def test_the_quota_takes_all_graphs_or_none() -> None:
     """Three routines do not fit where two graphs may be, and leave nothing behind."""
     document = definition(routine("A"), routine("B"), routine("C"))
     async with open_runtime(limits=EngineLimits(owner_graphs=2)) as runtime:
-        assert (await judge(runtime, document)).valid
+        assert (await judge(runtime.library, document)).valid
         with pytest.raises(QuotaError):
-            await load(runtime, document)
-        assert runtime.graphs() == []
+            await load(runtime.library, document)
+        assert runtime.library.graphs() == []
 
 
 async def test_a_wide_definition_lets_others_run() -> None:
@@ -177,7 +177,7 @@ async def test_a_wide_definition_lets_others_run() -> None:
 
     async with open_runtime() as runtime, trio.open_nursery() as nursery:
         nursery.start_soon(count)
-        await load(runtime, document)
+        await load(runtime.library, document)
         nursery.cancel_scope.cancel()
     assert turns > 100
 
@@ -189,14 +189,14 @@ def test_whatever_is_valid_loads(document: Any) -> None:
 
     async def attempt() -> None:
         async with open_runtime() as runtime:
-            verdict = await judge(runtime, document)
+            verdict = await judge(runtime.library, document)
             assert verdict.valid == (not verdict.errors)
             if verdict.valid:
-                _, graphs = await load(runtime, document)
+                _, graphs = await load(runtime.library, document)
                 assert len(graphs) == len(document["routines"])
                 return
             with pytest.raises(InvalidRoutineError) as refused:
-                await load(runtime, document)
+                await load(runtime.library, document)
             assert refused.value.problems == verdict.errors
 
     trio.run(attempt)

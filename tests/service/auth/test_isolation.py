@@ -3,14 +3,16 @@
 ``ROUTES`` says of each route how it is kept apart; a route that is not in it fails the first test.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import pytest
 
-from engine.runtime import Runtime, open_runtime
+from engine.runtime import open_runtime
+from engine.views import ExecutionView, LibraryView, RuntimeView
 from service.app import create_app
 from service.auth.authenticator import access_to
-from service.auth.scoped_runtime import ScopedRuntime
+from service.auth.scoped_runtime import ScopedExecution, ScopedLibrary, ScopedRuntime
 from service.readiness import Readiness
 from service.settings.table import Settings
 from tests.service.identified import PASS, Person, World, open_world
@@ -107,10 +109,18 @@ def test_only_what_is_nobodys_is_open() -> None:
     }
 
 
-def test_every_method_of_the_runtime_is_guarded() -> None:
-    """Whatever routes can call on a runtime, the caller's own one says anew; nothing is inherited unguarded."""
-    public = {name for name in vars(Runtime) if not name.startswith("_")}
-    assert public <= set(vars(ScopedRuntime))
+@pytest.mark.parametrize(
+    ("scoped", "view"),
+    [(ScopedRuntime, RuntimeView), (ScopedLibrary, LibraryView), (ScopedExecution, ExecutionView)],
+)
+def test_a_caller_can_call_nothing_but_what_the_view_says(scoped: type, view: type) -> None:
+    """What routes are given has the methods of the view alone, and inherits nothing that could reach past it."""
+    assert scoped.__bases__ == (object,)
+    assert _public(vars(scoped)) <= _public(vars(view))
+
+
+def _public(names: Iterable[str]) -> set[str]:
+    return {name for name in names if not name.startswith("_")}
 
 
 async def _ids(owner: Person) -> dict[str, str]:

@@ -113,7 +113,7 @@ async def test_a_resource_of_millions_of_values_takes_nothing_from_others() -> N
         assert (counts["graphsLoaded"], counts["graphsRefused"]) == (2, 1)
         del catalog.resources[gone["id"]]
         await trio.sleep(INTERVAL_SECONDS)
-        assert [graph.owner for graph in runtime.graphs()] == ["org-a"]
+        assert [graph.owner for graph in runtime.library.graphs()] == ["org-a"]
 
 
 @pytest.mark.parametrize("is_wrapped", [False, True])
@@ -138,4 +138,4 @@ async def test_a_resource_of_any_depth_takes_nothing_from_others(depth: int, *, 
         assert (counts["graphsLoaded"], counts["graphsRefused"]) == (2, 1)
         del catalog.resources[gone["id"]]
         await trio.sleep(INTERVAL_SECONDS)
-        assert [graph.owner for graph in runtime.graphs()] == ["org-a"]
+        assert [graph.owner for graph in runtime.library.graphs()] == ["org-a"]

@@ -89,7 +89,7 @@ async def test_ten_minutes_of_flapping() -> None:
                 catalog.behaviour = chance.choice(behaviours)
                 await trio.sleep(chance.uniform(0.5, 15))
                 with pytest.raises(InvalidGraphError):
-                    await runtime.load_graph(single(f"custom.unknown-{asked}"))
+                    await runtime.library.load_graph(single(f"custom.unknown-{asked}"))
                 asked += len(catalog.requests)
                 catalog.requests.clear()
 
@@ -118,7 +118,7 @@ async def test_a_catalog_that_comes_late_is_found() -> None:
     catalog.behaviour = "hangs up"
     async with beside(catalog, reconcile_interval_ms=0) as (runtime, status):
         await trio.sleep(100)
-        assert (len(catalog.requests), status.report().state, runtime.graphs()) == (11, "down", [])
+        assert (len(catalog.requests), status.report().state, runtime.library.graphs()) == (11, "down", [])
         catalog.behaviour = "well"
         await trio.sleep(LONGEST_SECONDS)
         assert (status.report().state, len(running(runtime))) == ("up", 1)
@@ -153,13 +153,13 @@ async def test_a_rate_limit_in_the_middle_of_publication_is_waited_for() -> None
     async with beside(catalog) as (runtime, status):
         await trio.sleep(10)
         assert (len(catalog.resources), status.report().state) == (4, "down")
-        graph = await runtime.load_graph(single("symbia.core.logger"))  # on its way there counts as there
+        graph = await runtime.library.load_graph(single("symbia.core.logger"))  # on its way there counts as there
         assert graph.id
         catalog.left = 1_000
         await trio.sleep(60)
-        assert len(catalog.resources) == len(runtime.components())
+        assert len(catalog.resources) == len(runtime.library.components())
         assert status.report().state == "up"
-        assert catalog.asked("POST", "/api/resources") == len(runtime.components()) + 1
+        assert catalog.asked("POST", "/api/resources") == len(runtime.library.components()) + 1
 
 
 @pytest.mark.parametrize("writes", ["status 500", "refused"])
@@ -174,7 +174,7 @@ async def test_publications_that_fail_stop_nothing(writes: Any) -> None:
     async with beside(catalog, manifest_enforcement="off") as (runtime, status):
         await trio.sleep(1)
         counts = status.report().counts
-        assert counts["manifestsRefused"] == (1 if writes == "refused" else len(runtime.components()))
+        assert counts["manifestsRefused"] == (1 if writes == "refused" else len(runtime.library.components()))
         assert (counts["graphsLoaded"], status.is_up) == (1, True)
 
 
@@ -187,16 +187,16 @@ async def test_an_execution_that_fails_is_started_again_with_patience() -> None:
         began = []
         for _ in range(4):
             (execution,) = running(runtime)
-            await runtime.inject(execution, [Injection("only", "in", msgspec.Raw(b"1"))])
-            await runtime.wait_finished(execution)
+            await runtime.execution(execution).inject([Injection("only", "in", msgspec.Raw(b"1"))])
+            await runtime.execution(execution).wait_finished()
             failed = trio.current_time()
             await until(lambda: running(runtime))
             began.append(trio.current_time() - failed)
         assert began == pytest.approx([0.5, 1, 2, 4], abs=0.02)
         await trio.sleep(120)
         (execution,) = running(runtime)
-        await runtime.inject(execution, [Injection("only", "in", msgspec.Raw(b"1"))])
-        await runtime.wait_finished(execution)
+        await runtime.execution(execution).inject([Injection("only", "in", msgspec.Raw(b"1"))])
+        await runtime.execution(execution).wait_finished()
         await trio.sleep(0.6)
         assert len(running(runtime)) == 1
 
@@ -208,15 +208,15 @@ async def test_what_people_stop_or_unload_rests() -> None:
     async with beside(catalog) as (runtime, status):
         await trio.sleep(1)
         first, second = running(runtime)
-        await runtime.stop(first)
-        await runtime.unload_graph(runtime.execution(second).graph_id)
+        await runtime.execution(first).stop()
+        await runtime.unload_graph(runtime.execution(second).snapshot().graph_id)
         await trio.sleep(5 * INTERVAL_SECONDS)
-        assert (running(runtime), len(runtime.graphs())) == ([], 1)
+        assert (running(runtime), len(runtime.library.graphs())) == ([], 1)
         assert status.report().counts["graphsLoaded"] == 1
         catalog.change(stopped)
         catalog.change(unloaded)
         await trio.sleep(INTERVAL_SECONDS)
-        assert (len(running(runtime)), len(runtime.graphs())) == (2, 2)
+        assert (len(running(runtime)), len(runtime.library.graphs())) == (2, 2)
 
 
 async def test_a_broken_revision_leaves_the_old_one_running() -> None:
@@ -246,7 +246,7 @@ async def test_a_graph_that_changes_hands_does_not_stay_with_its_old_owner() -> 
         await trio.sleep(1)
         catalog.change(resource, metadata={}, orgId="org-b")
         await trio.sleep(INTERVAL_SECONDS)
-        assert (runtime.graphs(), running(runtime)) == ([], [])
+        assert (runtime.library.graphs(), running(runtime)) == ([], [])
 
 
 async def test_a_refused_graph_is_tried_again_when_what_it_lacked_may_have_come() -> None:
@@ -296,7 +296,7 @@ async def test_each_part_can_be_switched_off(
     catalog.add_graph("graphs/pipe", graph)
     async with beside(catalog, **switches) as (runtime, _):
         await trio.sleep(2 * INTERVAL_SECONDS)
-        assert (len(runtime.graphs()), len(running(runtime))) == (graphs, runs)
+        assert (len(runtime.library.graphs()), len(running(runtime))) == (graphs, runs)
         kinds = {item["type"] for item in catalog.resources.values()} - {"graph"}
         assert kinds == written
 
@@ -315,7 +315,7 @@ async def test_the_end_leaves_nothing_behind() -> None:
                 await trio.testing.wait_all_tasks_blocked()
             assert trio.current_time() - began < 1
             with pytest.raises(InvalidGraphError):
-                await runtime.load_graph(single("custom.unknown"))
+                await runtime.library.load_graph(single("custom.unknown"))
         assert trio.lowlevel.current_statistics().tasks_living == before
 
 

@@ -185,7 +185,7 @@ async def test_every_built_in_component_has_a_complete_manifest() -> None:
     """Each port, and each configuration key that the engine takes; it holds what the catalog's schema knows."""
     assert builtins()
     async with open_runtime() as runtime:
-        for definition in runtime.components():
+        for definition in runtime.library.components():
             manifest = manifest_of(definition, "1.3.0")
             assert manifest["key"] == f"components/{definition.id}"
             assert [port["name"] for port in manifest["inputs"]] == [port.name for port in definition.ports.inputs]

@@ -55,7 +55,7 @@ async def test_every_component_that_is_offered_is_published_and_the_quick_refere
     async with serving_catalog() as catalog:
         async with beside(catalog, manifest_enforcement="strict") as service:
             await until(lambda: _is_up(service))
-            offered = {f"components/{item.id}" for item in service.runtime.components()}
+            offered = {f"components/{item.id}" for item in service.runtime.library.components()}
             published = {item["key"]: item for item in catalog.resources.values()}
             assert set(published) == offered
             assert {item["accessPolicy"]["visibility"] for item in published.values()} == {"public"}
@@ -82,7 +82,7 @@ async def test_the_gate_refuses_what_has_no_manifest() -> None:
         gone = catalog.by_key("components/symbia.core.logger")
         assert gone is not None
         del catalog.resources[gone["id"]]
-        await until(lambda: service.runtime._resolver.source.by_key().get(gone["key"]) is None)  # type: ignore[union-attr]
+        await until(lambda: service.runtime.library._resolver.source.by_key().get(gone["key"]) is None)  # type: ignore[union-attr]
         reply = await service.client.post("/api/graphs", json=single("symbia.core.logger"))
         assert (reply.status_code, reply.json()["problems"][0]["code"]) == (400, "node.no_manifest")
         assert "components/symbia.core.logger" in reply.json()["error"]
@@ -196,7 +196,7 @@ async def test_a_published_graph_runs_without_anybody_calling() -> None:
         async with beside(catalog) as service:
             runtime = service.runtime
             await until(runtime.executions)
-            (graph,) = runtime.graphs()
+            (graph,) = runtime.library.graphs()
             (first,) = runtime.executions()
             assert (graph.owner, graph.definition.name, first.graph_id) == ("org-a", "Pipe", graph.id)
             await until(lambda: _is_up(service))
@@ -204,10 +204,10 @@ async def test_a_published_graph_runs_without_anybody_calling() -> None:
             assert (counts["graphsLoaded"], counts["graphsRefused"]) == (1, 1)
             catalog.change(resource, metadata={"definition": {**PIPELINE, "version": "2.0.0"}})
             await until(lambda: len(runtime.executions()) == 2)
-            await until(lambda: runtime.execution(first.id).state == "completed")
-            assert [item.definition.version for item in runtime.graphs()] == ["2.0.0"]
+            await until(lambda: runtime.execution(first.id).snapshot().state == "completed")
+            assert [item.definition.version for item in runtime.library.graphs()] == ["2.0.0"]
             catalog.change(resource, status="draft")
-            await until(lambda: not runtime.graphs())
+            await until(lambda: not runtime.library.graphs())
             await until(lambda: {item.state for item in runtime.executions()} <= {"completed", "cancelled"})
 
 

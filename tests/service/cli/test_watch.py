@@ -61,7 +61,7 @@ async def test_an_execution_that_has_ended_is_told_at_once(end: str, status: int
         execution_id = await service.start(QUICK_REFERENCE, completion="manual")
         await service.client.post(f"/api/executions/{execution_id}/{end}")
         with trio.fail_after(10):
-            await service.runtime.wait_finished(execution_id)
+            await service.runtime.execution(execution_id).wait_finished()
         assert (await watch(service.url, execution_id))[0] == status
 
 
@@ -71,7 +71,7 @@ async def test_a_failed_execution_is_told_with_its_error() -> None:
         execution_id = await service.start(single("symbia.core.map", config={"expression": "value.a.b"}))
         await service.inject(execution_id, "only", None)
         with trio.fail_after(10):
-            await service.runtime.wait_finished(execution_id)
+            await service.runtime.execution(execution_id).wait_finished()
         status, printed, _ = await watch(service.url, execution_id)
         assert status == 1
         assert "failed: Node only failed: TypeError" in printed

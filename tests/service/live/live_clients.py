@@ -113,7 +113,7 @@ class Office(msgspec.Struct, frozen=True):
 
     async def load(self, graph: dict[str, Any]) -> str:
         """Load a graph; its id."""
-        return (await self.runtime.load_graph(graph)).id
+        return (await self.runtime.library.load_graph(graph)).id
 
 
 @asynccontextmanager

@@ -179,7 +179,7 @@ async def test_only_so_many_executions_are_watched_at_once() -> None:
         desk, execution_id = await running(office, "a", "b")
         (reading,) = desk.session._readings.values()
         desk.session._readings |= {str(number): reading for number in range(SUBSCRIPTIONS - 1)}
-        graph_id = office.runtime.execution(execution_id).graph_id
+        graph_id = office.runtime.execution(execution_id).snapshot().graph_id
         refused = await desk.say("execution:start", graphId=graph_id)
         assert refused["code"] == "subscription.limit"
         assert len(office.runtime.executions()) == 1
@@ -235,7 +235,7 @@ async def test_a_client_that_sends_and_does_not_read_is_not_listened_to() -> Non
 async def test_a_start_that_fails_to_initialise_is_told() -> None:
     """The answer has the state and the error, and the event execution:failed comes as well."""
     async with open_office() as office:
-        await office.runtime.register_component(
+        await office.runtime.library.register_component(
             {
                 "id": "custom.broken",
                 "name": "Broken",

@@ -66,7 +66,7 @@ async def test_an_injection_that_is_no_event_has_no_cause() -> None:
         execution = await stand.start(_through("symbia.core.passthrough"))
         stand.send("in", 1)
         await trio.testing.wait_all_tasks_blocked()
-        await stand.runtime.inject(execution, [Injection("a", "in", msgspec.Raw(b"2"))])
+        await stand.runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"2"))])
         await trio.testing.wait_all_tasks_blocked()
         assert [each.get("causedBy") for each in stand.told()] == ["event-0", None]
 

@@ -32,7 +32,7 @@ class Stand(msgspec.Struct, frozen=True):
     outbox: NetworkOutbox
 
     async def start(self, graph: dict[str, Any], owner: str = "") -> str:
-        loaded = await self.runtime.load_graph(graph, owner=owner)
+        loaded = await self.runtime.library.load_graph(graph, owner=owner)
         return str((await self.runtime.execute(loaded.id, ExecuteOptions())).id)
 
     def send(self, event_type: str, data: Any = 1, *, org: Any = None, event_id: str = "", **wrapper: Any) -> None:
@@ -42,7 +42,7 @@ class Stand(msgspec.Struct, frozen=True):
         self.dispatcher.accept(read_event(encode({"payload": payload, "wrapper": whole})))
 
     def processed(self, execution_id: str) -> int:
-        return int(self.runtime.execution(execution_id).metrics.messages_processed)
+        return int(self.runtime.execution(execution_id).snapshot().metrics.messages_processed)
 
     def told(self) -> list[Any]:
         """What waits to be sent."""
@@ -122,7 +122,7 @@ async def test_an_ended_execution_gets_nothing() -> None:
     """Stopped executions are out of the way, and of memory."""
     async with standing() as stand:
         execution = await stand.start(bound({"a": {"in": {"network": "*"}, "out": {"network": "x"}}}))
-        await stand.runtime.stop(execution)
+        await stand.runtime.execution(execution).stop()
         stand.send("orders")
         await trio.testing.wait_all_tasks_blocked()
         assert stand.dispatcher.counts["unmatched"] == 1
@@ -136,7 +136,7 @@ async def test_what_finds_no_room_is_told_to_its_source() -> None:
     """An execution that takes no more refuses an event: it is counted, and its source hears of it."""
     async with standing(limits=EngineLimits(max_held_messages=3)) as stand:
         execution = await stand.start(bound({"a": {"in": {"network": "*"}}}))
-        await stand.runtime.pause(execution)
+        await stand.runtime.execution(execution).pause()
         for number in range(5):
             stand.send("orders", number)
         await trio.testing.wait_all_tasks_blocked()

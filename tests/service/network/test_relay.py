@@ -240,4 +240,4 @@ async def test_ten_minutes_of_flapping_leave_nothing_behind(patient_clock: trio.
 
 async def _inject(world: World, execution: str, value: object) -> None:
     message = Injection("a", "in", msgspec.Raw(msgspec.json.encode(value)))
-    await world.runtime.inject(execution, [message])
+    await world.runtime.execution(execution).inject([message])

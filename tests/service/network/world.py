@@ -27,7 +27,7 @@ class World(msgspec.Struct, frozen=True):
 
     async def start(self, graph: dict[str, Any], owner: str = "") -> str:
         """Load and execute a graph; the execution's id."""
-        loaded = await self.runtime.load_graph(graph, owner=owner)
+        loaded = await self.runtime.library.load_graph(graph, owner=owner)
         return (await self.runtime.execute(loaded.id, ExecuteOptions())).id
 
 

@@ -34,7 +34,7 @@ async def requested(service: Service, url: str) -> dict[str, Any]:
     execution_id = await service.start(graph, completion="manual")
     await service.inject(execution_id, "only", None)
     await service.client.post(f"/api/executions/{execution_id}/complete")
-    await service.runtime.wait_finished(execution_id)
+    await service.runtime.execution(execution_id).wait_finished()
     found: dict[str, Any] = (await service.client.get(f"/api/executions/{execution_id}")).json()
     return found
 

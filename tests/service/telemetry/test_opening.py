@@ -156,11 +156,11 @@ async def test_graphs_report_under_their_own_organisation() -> None:
     }
     async with serving_logging() as logging:
         async with _measured(logging) as service:
-            loaded = await service.runtime.load_graph(graph, owner="org-a")
+            loaded = await service.runtime.library.load_graph(graph, owner="org-a")
             execution = await service.runtime.execute(loaded.id)
             injection = Injection("m", "in", msgspec.Raw(b'{"value": 21}'))
-            await service.runtime.inject(execution.id, [injection])
-            await service.runtime.wait_quiescent(execution.id)
+            await service.runtime.execution(execution.id).inject([injection])
+            await service.runtime.execution(execution.id).wait_quiescent()
         (point,) = logging.points["org-a", "orders"]
         assert logging.metrics("org-a")[0]["metricType"] == "gauge"
         (line,) = [each for each in logging.logs[STREAM] if each["metadata"]["eventType"] == "graph.log"]

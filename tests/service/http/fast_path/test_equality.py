@@ -228,7 +228,7 @@ async def test_a_service_that_stops_refuses_alike(prompt: list[str]) -> None:
         target = f"/api/executions/{execution}/inject"
         message = await both(service, request_of("POST", target, MESSAGE), prompt)
         health = await both(service, request_of("GET", "/api/health", None), prompt)
-        await service.runtime.stop(execution)
+        await service.runtime.execution(execution).stop()
     assert (message[0], health[0]) == (503, 503)
     assert message[1]["retry-after"] == ["5"]
 

@@ -62,7 +62,7 @@ async def test_inputs_of_execute_run_the_graph_to_its_end() -> None:
     async with open_service() as service:
         inputs = [{"nodeId": "only", "port": "in", "value": number} for number in range(3)]
         execution = await service.start(PASS, inputs=inputs)
-        snapshot = await service.runtime.wait_finished(execution)
+        snapshot = await service.runtime.execution(execution).wait_finished()
         assert (snapshot.state, snapshot.metrics.messages_processed) == ("completed", 3)
 
 
@@ -123,7 +123,7 @@ async def test_several_messages_are_taken_in_order_and_may_be_the_last() -> None
             f"/api/executions/{execution}/inject", json={"messages": messages, "final": True}
         )
         assert reply.json() == {"success": True, "accepted": 5, "executionId": execution, "queued": False}
-        assert (await service.runtime.wait_finished(execution)).state == "completed"
+        assert (await service.runtime.execution(execution).wait_finished()).state == "completed"
         logs = (await service.client.get(f"/api/executions/{execution}/logs")).json()
         assert [line["message"] for line in logs["logs"]] == ["0", "1", "2", "3", "4"]
 
@@ -196,7 +196,7 @@ async def test_complete_ends_and_further_commands_conflict() -> None:
         execution = await service.start(PASS)
         completed = await service.client.post(f"/api/executions/{execution}/complete")
         assert completed.status_code == 200
-        await service.runtime.wait_finished(execution)
+        await service.runtime.execution(execution).wait_finished()
         for command in ("pause", "resume", "complete", "stop"):
             reply = await service.client.post(f"/api/executions/{execution}/{command}")
             assert (reply.status_code, "completed" in reply.json()["error"]) == (409, True)

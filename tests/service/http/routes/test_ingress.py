@@ -163,7 +163,7 @@ async def test_a_wrong_body_delivers_nothing(content: bytes, words: str) -> None
         headers = {"Content-Type": "application/json"}
         reply = await service.client.post("/api/ingress/orders", content=content, headers=headers)
         assert (reply.status_code, words in reply.json()["error"]) == (400, True), reply.text
-        assert service.runtime.execution(execution).metrics.messages_processed == 0
+        assert service.runtime.execution(execution).snapshot().metrics.messages_processed == 0
 
 
 async def test_a_wait_is_bounded_and_can_be_left_away() -> None:
@@ -218,8 +218,8 @@ async def test_a_batch_that_is_cut_off_says_how_much_was_taken_in() -> None:
         assert (reply.status_code, body["code"]) == (429, "injection.held_queue_full")
         assert 4 <= body["accepted"] < 10
         await service.client.post(f"/api/executions/{execution}/resume")
-        await service.runtime.wait_quiescent(execution)
-        assert service.runtime.execution(execution).metrics.messages_processed == body["accepted"]
+        await service.runtime.execution(execution).wait_quiescent()
+        assert service.runtime.execution(execution).snapshot().metrics.messages_processed == body["accepted"]
 
 
 async def _declared(person: Person, **ingress: Any) -> str:
@@ -246,7 +246,7 @@ async def test_a_member_delivers_and_a_stranger_is_refused() -> None:
             "ingress": {"graph": "orders", "requiresCapability": None, "declaredIn": "metadata.ingress"},
         }
         assert (await _post(world.anonymous)).status_code == 401
-        assert world.service.runtime.execution(execution).metrics.messages_processed == 2
+        assert world.service.runtime.execution(execution).snapshot().metrics.messages_processed == 2
 
 
 async def test_an_outsider_does_not_learn_whether_it_runs_or_what_is_not_declared() -> None:

@@ -37,7 +37,7 @@ async def test_a_stream_is_taken_in_order(size: int) -> None:
         body = b"".join(line(number) for number in range(150))
         reply = await stream(service, execution, pieces(body, size), "?final=true")
         assert reply.json() == {"success": True, "accepted": 150, "executionId": execution, "queued": False}
-        assert (await service.runtime.wait_finished(execution)).state == "completed"
+        assert (await service.runtime.execution(execution).wait_finished()).state == "completed"
         logs = (await service.client.get(f"/api/executions/{execution}/logs")).json()["logs"]
         assert [entry["message"] for entry in logs] == [str(number) for number in range(150)]
 
@@ -252,12 +252,12 @@ async def test_an_injection_cut_off_by_the_end_says_how_much_was_taken_in() -> N
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(inject)
-            while not service.runtime.execution(execution).metrics.backpressure_events:
+            while not service.runtime.execution(execution).snapshot().metrics.backpressure_events:
                 await trio.lowlevel.checkpoint()
             await service.client.post(f"{path}/stop")
         (reply,) = replies
         assert (reply.status_code, reply.json()["code"]) == (409, "execution.illegal_state")
-        assert reply.json()["accepted"] == service.runtime.execution(execution).unprocessed
+        assert reply.json()["accepted"] == service.runtime.execution(execution).snapshot().unprocessed
         assert 5 <= reply.json()["accepted"] < 20
         late = await service.client.post(f"{path}/inject", json=messages[0])
         assert (late.status_code, "accepted" in late.json()) == (409, False)

@@ -1,0 +1,194 @@
+"""One execution, as those outside the engine may use it: looked up once, then commanded and read.
+
+A handle holds the execution itself, or what is kept of it after its end. It is made for one look-up and is cheap;
+whoever comes back later looks the execution up again, and hears then if it has been forgotten meanwhile.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from engine.contracts.observer import FlowObserver
+from engine.cooperative.slices import in_slices
+from engine.errors import ExecutionNotFoundError, IllegalTransitionError
+from engine.execution.execution import Execution
+from engine.execution.injection import locate
+from engine.history import Finished, History
+from engine.library import Library
+from engine.memory.ledger import Account
+from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry
+from proto.message import Injection
+from proto.statistics import ExecutionStatistics
+
+
+class ExecutionHandle:
+    """An execution that is under way or kept for inspection. Made by :meth:`engine.runtime.Runtime.execution`.
+
+    Reading never fails. A command to an execution that has ended raises IllegalTransitionError.
+
+    Args:
+        record: the execution, or what is kept of it.
+        library: has the bounds, quotas and memory that an injection is held to.
+        history: the executions that have ended.
+    """
+
+    __slots__ = ("_history", "_library", "_record")
+
+    def __init__(self, record: Execution | Finished, library: Library, history: History) -> None:
+        self._record = record
+        self._library = library
+        self._history = history
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._record.id
+
+    @property
+    def owner(self) -> str:
+        """Return the owner of its graph."""
+        return self._record.owner
+
+    # Reading
+
+    def head(self) -> ExecutionSnapshot:
+        """Return the execution at this moment; while it lives, without its instances and its metrics."""
+        return self._record.head()
+
+    def snapshot(self) -> ExecutionSnapshot:
+        """Return the execution at this moment, read at once: large ones take long."""
+        return self._record.snapshot()
+
+    async def read_snapshot(self) -> ExecutionSnapshot:
+        """Return the execution at this moment, with its instances and its metrics."""
+        return await in_slices(self._record.read_snapshot())
+
+    async def read_metrics(self) -> ExecutionSnapshot:
+        """Return the execution at this moment, with its metrics; while it lives, without its instances."""
+        return await in_slices(self._record.read_metrics())
+
+    def statistics(self) -> ExecutionStatistics:
+        """Return where its messages are, and what holds them up; read at once, as :meth:`snapshot`."""
+        return self._record.statistics()
+
+    async def read_statistics(self) -> ExecutionStatistics:
+        """Return the same, read in slices."""
+        return await in_slices(self._record.read_statistics())
+
+    def logs(self) -> list[LogEntry]:
+        """Return the latest log lines of its handlers, oldest first."""
+        return self._record.logs()
+
+    def open_account(self) -> Account:
+        """Open an account of its owner's memory, for what is kept on its behalf outside of it."""
+        return self._library.ledger.account(self._record.owner)
+
+    @contextmanager
+    def watch(self, observer: FlowObserver) -> Iterator[None]:
+        """Tell ``observer`` of every hop, for the length of the block.
+
+        Raises:
+            ExecutionNotFoundError: it is not under way.
+        """
+        record = self._record
+        if isinstance(record, Finished) or record.finished.is_set():
+            raise ExecutionNotFoundError(record.id)
+        record.add_flow_observer(observer)
+        try:
+            yield
+        finally:
+            record.remove_flow_observer(observer)
+
+    async def wait_finished(self) -> ExecutionSnapshot:
+        """Wait for its end, whatever it is."""
+        if isinstance(self._record, Execution):
+            await self._record.finished.wait()
+        return await self.read_snapshot()
+
+    async def wait_quiescent(self) -> ExecutionSnapshot:
+        """Wait until nothing is in flight in it, or it has ended."""
+        await self._record.wait_quiescent()
+        return await self.read_snapshot()
+
+    # Commands
+
+    async def inject(
+        self, messages: Sequence[Injection], *, final: bool = False, cause: str = ""
+    ) -> InjectionReceipt:
+        """Push messages into it, in order; with ``final`` they are the last ones.
+
+        ``cause`` is what flow observers are told of where they come from.
+
+        Raises:
+            InvalidInjectionError: a message names no port, or its value is too large; none was taken in.
+            IllegalTransitionError: the execution takes no messages in its present state.
+            InputsClosedError: it was told before that no more input is coming.
+            OverloadedError: a bound was met; ``accepted`` says how many had been taken in.
+        """
+        execution = self._underway("inject into")
+        library = self._library
+        limits, ledger, owner = library.limits, library.ledger, execution.owner
+        if ledger.refusal(owner, limits.value_bytes) is not None:  # seldom
+            ledger.require(owner, max([len(message.value) for message in messages], default=0))
+        located = await locate(execution.graph, messages, limits)
+        library.quotas.spend(owner, (len(text) for _, _, text, _ in located))
+        return await execution.inject(located, final=final, cause=cause)
+
+    async def pause(self) -> ExecutionSnapshot:
+        """Hold its messages; when this returns no handler is running.
+
+        Raises:
+            IllegalTransitionError: it is not running.
+        """
+        await self._underway("pause").pause()
+        return await self.read_snapshot()
+
+    async def resume(self) -> ExecutionSnapshot:
+        """Let it go on after a pause, with what it holds first.
+
+        Raises:
+            IllegalTransitionError: it is not paused.
+        """
+        await self._underway("resume").resume()
+        return await self.read_snapshot()
+
+    async def complete(self) -> ExecutionSnapshot:
+        """Tell it that no more input is coming; it ends when it has processed what it has.
+
+        Raises:
+            IllegalTransitionError: it is neither running nor paused.
+        """
+        self._underway("complete").complete()
+        return await self.read_snapshot()
+
+    async def stop(self, *, drain: bool = False) -> ExecutionSnapshot:
+        """End it, at once or after it has drained; return when it has left nothing behind.
+
+        Raises:
+            IllegalTransitionError: it has ended already.
+        """
+        await self._underway("stop").stop(drain=drain)
+        return await self.read_snapshot()
+
+    async def forget(self) -> None:
+        """Stop it if it has not ended, and keep nothing of it.
+
+        Raises:
+            ExecutionNotFoundError: nothing is kept of it any more.
+        """
+        if isinstance(self._record, Execution):
+            await stop_if_running(self._record)
+        self._history.forget(self._record.id)
+
+    def _underway(self, command: str) -> Execution:
+        record = self._record
+        if isinstance(record, Finished):
+            raise IllegalTransitionError(record.id, command, record.state)
+        return record
+
+
+async def stop_if_running(execution: Execution, *, drain: bool = False) -> None:
+    """Stop an execution that may end by itself in the same moment."""
+    try:
+        await execution.stop(drain=drain)
+    except IllegalTransitionError:
+        return
