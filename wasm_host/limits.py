@@ -1,77 +1,122 @@
 """What one guest may use. On by default; the service may lower or raise them per component."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, get_type_hints
 
 import msgspec
 
-__all__ = ["MAXIMUM_LIMITS", "MAX_INSTANCES", "OWNER_MEMORY_BYTES", "PROCESS_MEMORY_BYTES", "GuestLimits"]
+_MIB = 1024 * 1024
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a limit beside its default.
+
+    Attributes:
+        maximum: what a component may ask for where the service says nothing else; None where it cannot ask.
+        in_quickjs: whether the QuickJS guest keeps the limit itself, and so is told it.
+        in_chain: how a guest that runs several programs gets its own limit from theirs; None where each program's
+            limit holds only while that program is opened or closed.
+        output_bytes: what one unit of it may take of the output of a call.
+    """
+
+    maximum: int | None = None
+    in_quickjs: bool = False
+    in_chain: Callable[[Iterable[int]], int] | None = None
+    output_bytes: int = 0
 
 
 class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of one guest instance. Each ends the invocation that meets it, and never the service."""
+    """Bounds of one guest instance. Each ends the invocation that meets it, and never the service.
 
-    memory_bytes: int = 64 * 1024 * 1024
+    A new limit is a field here. What else is to be changed, ``tests/wasm_host/test_limits_table.py`` says: where
+    a component may ask for it, the field of ``proto.component.ExecutionLimits`` and the maximum in
+    ``service.settings.guest``; and the code that keeps it. The header of the QuickJS guest, the document that
+    tells it the limits, and the limits of a chain's guest are made from this table.
+    """
+
+    memory_bytes: Annotated[int, Limit(maximum=256 * _MIB, in_chain=sum)] = 64 * _MIB
     """Linear memory. A value lives in it up to five times: as text, parsed, changed, written, and copied."""
 
-    cpu_ms: int = 2_000
+    cpu_ms: Annotated[int, Limit(maximum=30_000)] = 2_000
     """Processor time of one invocation, looked at after each slice. A loop without end costs this much."""
 
-    wall_ms: int = 30_000
+    wall_ms: Annotated[int, Limit(maximum=300_000, in_chain=min)] = 30_000
     """Time on the clock of one invocation; longer than cpu_ms because guests wait for their turns."""
 
-    close_ms: int = 200
+    close_ms: Annotated[int, Limit(maximum=1_000)] = 200
     """Computing time of cleanup: a stop must not wait for a component that does not want to end."""
 
-    output_bytes: int = 8 * 1024 * 1024
-    """JSON text emitted by one invocation: beyond it, emit throws."""
-
-    emissions: int = 10_000
+    emissions: Annotated[int, Limit(maximum=100_000, in_quickjs=True, in_chain=max, output_bytes=16)] = 10_000
     """Values emitted by one invocation: one message may not become an avalanche unnoticed."""
 
-    log_lines: int = 1_000
+    output_bytes: Annotated[int, Limit(maximum=64 * _MIB, in_quickjs=True, in_chain=max, output_bytes=1)] = (
+        8 * _MIB
+    )
+    """JSON text emitted by one invocation: beyond it, emit throws."""
+
+    log_lines: Annotated[int, Limit(maximum=10_000, in_quickjs=True)] = 1_000
     """Log lines kept of one invocation; further ones are dropped, and their number is logged."""
 
-    log_bytes: int = 256 * 1024
+    log_bytes: Annotated[int, Limit(maximum=4 * _MIB, in_quickjs=True, in_chain=max, output_bytes=1)] = 256 * 1024
     """JSON text of the log lines kept of one invocation."""
 
-    state_keys: int = 1_000
+    state_keys: Annotated[int, Limit(maximum=100_000, in_quickjs=True)] = 1_000
     """Keys that one instance's state may hold: beyond it, setState throws."""
 
-    state_bytes: int = 1024 * 1024
+    state_bytes: Annotated[int, Limit(maximum=32 * _MIB, in_quickjs=True, in_chain=max, output_bytes=1)] = _MIB
     """Keys and JSON text that one instance's state may hold; the host keeps a copy of each."""
 
-    source_bytes: int = 1024 * 1024
+    source_bytes: Annotated[int, Limit()] = _MIB
     """UTF-8 text of one program: parsing is the guest's work, but the text travels through the host."""
 
-    module_bytes: int = 32 * 1024 * 1024
+    module_bytes: Annotated[int, Limit()] = 32 * _MIB
     """A WebAssembly module or component. One written in Python has 18 MB, nearly all of them Python's own."""
 
-    compile_ms: int = 90_000
+    compile_ms: Annotated[int, Limit()] = 90_000
     """Time on the clock to compile one, in a process of its own. One written in Python takes 10 s."""
 
-    translate_ms: int = 2_000
+    translate_ms: Annotated[int, Limit()] = 2_000
     """Computing time for reading a program in TypeScript: 1 MB takes 300 ms, unless it was made to take long."""
 
-    table_elements: int = 100_000
+    table_elements: Annotated[int, Limit()] = 100_000
     """Entries of a module's tables, which live in the host's memory and not in the guest's."""
 
 
-MAXIMUM_LIMITS = GuestLimits(
-    memory_bytes=256 * 1024 * 1024,
-    cpu_ms=30_000,
-    wall_ms=300_000,
-    close_ms=1_000,
-    output_bytes=64 * 1024 * 1024,
-    emissions=100_000,
-    log_lines=10_000,
-    log_bytes=4 * 1024 * 1024,
-    state_keys=100_000,
-    state_bytes=32 * 1024 * 1024,
-)
+LIMITS: dict[str, Limit] = {
+    name: hint.__metadata__[0] for name, hint in get_type_hints(GuestLimits, include_extras=True).items()
+}
+"""What is said of each limit, by its name."""
+
+MAXIMUM_LIMITS = GuestLimits(**{name: each.maximum for name, each in LIMITS.items() if each.maximum is not None})
 """What a component may ask for, where the service says nothing else; what it does not ask for is as above.
 
 Four to fifty times the default: room for a component that needs it, and still less than a machine has.
 """
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(each.capitalize() for each in others)
+
+
+QUICKJS_LIMITS = {name: _camel(name) for name, each in LIMITS.items() if each.in_quickjs}
+"""The limits that the QuickJS guest keeps itself: the member of its C struct, and the key in its open document."""
+
+
+def chain_limits(programs: Sequence[GuestLimits]) -> GuestLimits:
+    """Return what holds for a guest that runs several programs, as a whole."""
+    together = {
+        name: each.in_chain(getattr(limits, name) for limits in programs)
+        for name, each in LIMITS.items()
+        if each.in_chain is not None
+    }
+    return msgspec.structs.replace(programs[0], **together)
+
+
+def most_output_bytes(limits: GuestLimits) -> int:
+    """Return how many bytes of records one invocation may write within its limits."""
+    return sum(each.output_bytes * getattr(limits, name) for name, each in LIMITS.items())
+
 
 MAX_INSTANCES = 2_000
 """Guests alive at once in one host: a gigabyte when all are idle, and two graphs of the largest size."""

@@ -14,7 +14,7 @@ from wasm_host.guest.chain_abi import ChainReader, Message, Passage, ProgramPort
 from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
-from wasm_host.limits import GuestLimits
+from wasm_host.limits import GuestLimits, chain_limits
 from wasm_host.wasmtime_c import core as capi
 
 __all__ = ["MOST_MEMORY_BYTES", "PATIENCE_MS", "ChainGuest"]
@@ -47,7 +47,7 @@ class ChainGuest(Guest):
         on_slice_end: OnSliceEnd | None,
     ) -> None:
         self._places = places
-        self._shared_limits = _shared([place.limits for place in places])
+        self._shared_limits = _shared(places)
         self._patience_ms = min(PATIENCE_MS, *[place.limits.cpu_ms for place in places])
         self._is_ready = False
         super().__init__(machine, self._shared_limits, use, 0, on_slice_end, len(places), is_ours=True)
@@ -123,18 +123,11 @@ class ChainGuest(Guest):
         return passage
 
 
-def _shared(limits: Sequence[GuestLimits]) -> GuestLimits:
+def _shared(places: Sequence[ProgramPorts]) -> GuestLimits:
     """What holds for the guest as a whole: the memory of all, the output of the largest, and the least time.
 
     What one invocation emits may wait within the guest, before the next program, and is told when a call returns
     early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.
     """
-    return msgspec.structs.replace(
-        limits[0],
-        memory_bytes=min(MOST_MEMORY_BYTES, sum(each.memory_bytes for each in limits)),
-        output_bytes=max(each.output_bytes for each in limits),
-        log_bytes=max(each.log_bytes for each in limits),
-        state_bytes=max(each.state_bytes for each in limits),
-        emissions=max(each.emissions for each in limits),
-        wall_ms=min(each.wall_ms for each in limits),
-    )
+    limits = chain_limits([place.limits for place in places])
+    return msgspec.structs.replace(limits, memory_bytes=min(MOST_MEMORY_BYTES, limits.memory_bytes))

@@ -16,7 +16,7 @@ from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, MeteredStore, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
-from wasm_host.limits import GuestLimits
+from wasm_host.limits import GuestLimits, most_output_bytes
 from wasm_host.wasmtime_c import core as capi
 
 __all__ = ["BatchResult", "Guest", "OpenResult"]
@@ -72,13 +72,7 @@ class Guest(MeteredStore):
         """What the last call has written."""
         self._input_at = 0
         self._input_capacity = 0
-        self._output_bytes_at_most = (
-            limits.output_bytes
-            + limits.log_bytes
-            + limits.state_bytes
-            + 16 * limits.emissions
-            + _BATCH_SLACK_BYTES
-        )
+        self._output_bytes_at_most = most_output_bytes(limits) + _BATCH_SLACK_BYTES
 
     @property
     def memory_bytes(self) -> int:

@@ -23,6 +23,7 @@ from typing import Final
 
 from wasm_host.compile.own_modules import default_cache_folder, private_folder
 from wasm_host.errors import HostError
+from wasm_host.limits import QUICKJS_LIMITS
 
 __all__ = ["EXPECTED_SHA256", "build", "main"]
 
@@ -75,11 +76,21 @@ def _key() -> str:
     """Identifies every input of a build."""
     parts = [SOURCE_SHA256, COMPILER_VERSION, *_FLAGS]
     parts += [f"{path.name} {_sha256(path.read_bytes())}" for path in _our_sources()]
+    parts += [limits_header()]
     return _sha256("\n".join(parts).encode())
 
 
 def _our_sources() -> list[Path]:
     return sorted(path for path in _HERE.iterdir() if path.suffix in {".c", ".h"})
+
+
+def limits_header() -> str:
+    """Return the C header that names the limits that the guest keeps: one line for each, as an X macro."""
+    rows = "".join(f' \\\n    LIMIT({name}, "{key}")' for name, key in QUICKJS_LIMITS.items())
+    return (
+        "/* Made by build.py from wasm_host/limits.py: each limit's member, and its key in the open document. */\n"
+        f"#define QUICKJS_LIMITS(LIMIT){rows}\n"
+    )
 
 
 def _sha256(data: bytes) -> str:
@@ -104,6 +115,7 @@ def _compile(folder: Path, cache: Path, report: Report) -> Path:
     names = [path.name for path in _our_sources()]
     for name in names:
         shutil.copyfile(_HERE / name, folder / name)
+    (folder / "guest_limits.h").write_text(limits_header())
     sources = [name for name in names if name.endswith(".c")]
     sources += [f"upstream/{name}" for name in _UPSTREAM_FILES]
     report("compiling QuickJS to WebAssembly (about 30 seconds, once)")

@@ -11,20 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest_limits.h"   /* made by build.py from wasm_host/limits.py */
 #include "quickjs.h"
 #include "symbia.h"
 
 enum guest_phase { PHASE_SOURCE, PHASE_INITIALIZE, PHASE_PROCESS, PHASE_CLEANUP };
 enum program_mode { MODE_HANDLER, MODE_MAP, MODE_TEST };
 
-struct guest_limits {
-    uint32_t emissions;
-    uint32_t output_bytes;
-    uint32_t log_lines;
-    uint32_t log_bytes;
-    uint32_t state_keys;
-    uint32_t state_bytes;
-};
+#define LIMIT_MEMBER(name, key) uint32_t name;
+struct guest_limits { QUICKJS_LIMITS(LIMIT_MEMBER) };
 
 /* The instance's state; state.c. */
 struct state_table {
@@ -144,6 +139,7 @@ int state_set(JSValueConst key, JSValueConst value);
 int context_install(const char *execution_id, const char *node_id, const char *instance_id);
 JSValue parse_value(char *text, size_t length);         /* text[length] is overwritten for a moment */
 JSValue limit_error(const char *name, const char *what, const char *limit, uint32_t value);
+#define LIMIT_ERROR(name, what, limit) limit_error(name, what, #limit, guest->limits.limit)
 
 /* program.c */
 int program_load(char *source, size_t length, const char *entrypoint, const char *filename);

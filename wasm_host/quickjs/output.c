@@ -178,13 +178,11 @@ static bool may_emit(size_t bytes)
 {
     emitted_bytes += bytes;
     if (++emissions > guest->limits.emissions) {
-        limit_error("OutputLimitExceeded", "one invocation emitted too many values", "emissions",
-                    guest->limits.emissions);
+        LIMIT_ERROR("OutputLimitExceeded", "one invocation emitted too many values", emissions);
         return false;
     }
     if (emitted_bytes > guest->limits.output_bytes) {
-        limit_error("OutputLimitExceeded", "one invocation emitted too much", "output_bytes",
-                    guest->limits.output_bytes);
+        LIMIT_ERROR("OutputLimitExceeded", "one invocation emitted too much", output_bytes);
         return false;
     }
     return true;

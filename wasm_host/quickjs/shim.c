@@ -102,17 +102,12 @@ static void read_ports(JSValueConst document)
     memory_give(outputs);
 }
 
+#define READ_LIMIT(name, key) .name = (uint32_t)number_in(limits, key),
+
 static void read_limits(JSValueConst document)
 {
     JSValue limits = JS_GetPropertyStr(guest->js, document, "limits");
-    guest->limits = (struct guest_limits){
-        .emissions = (uint32_t)number_in(limits, "emissions"),
-        .output_bytes = (uint32_t)number_in(limits, "outputBytes"),
-        .log_lines = (uint32_t)number_in(limits, "logLines"),
-        .log_bytes = (uint32_t)number_in(limits, "logBytes"),
-        .state_keys = (uint32_t)number_in(limits, "stateKeys"),
-        .state_bytes = (uint32_t)number_in(limits, "stateBytes"),
-    };
+    guest->limits = (struct guest_limits){QUICKJS_LIMITS(READ_LIMIT)};
     JS_FreeValue(guest->js, limits);
 }
 

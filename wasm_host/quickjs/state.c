@@ -110,11 +110,11 @@ static int within_limits(const struct entry *entry, size_t key_length, size_t le
     size_t now = entry ? weight(entry) : 0;
     uint32_t keys = guest->state.present + !(entry && entry->text);
     if (keys > guest->limits.state_keys) {
-        limit_error("StateLimitExceeded", "too many state keys", "state_keys", guest->limits.state_keys);
+        LIMIT_ERROR("StateLimitExceeded", "too many state keys", state_keys);
         return -1;
     }
     if (guest->state.total_bytes - now + key_length + length > guest->limits.state_bytes) {
-        limit_error("StateLimitExceeded", "too much state", "state_bytes", guest->limits.state_bytes);
+        LIMIT_ERROR("StateLimitExceeded", "too much state", state_bytes);
         return -1;
     }
     return 0;

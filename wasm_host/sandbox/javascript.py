@@ -12,7 +12,7 @@ import msgspec
 from wasm_host.errors import GuestError, HostError, ProgramError
 from wasm_host.guest import abi
 from wasm_host.guest.identity import Identity
-from wasm_host.limits import GuestLimits
+from wasm_host.limits import QUICKJS_LIMITS, GuestLimits
 
 __all__ = ["GUEST_PATH", "Link", "Program", "open_document", "program_error", "read_guest"]
 
@@ -49,15 +49,6 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     """What the program may hold of the memory that it shares."""
 
 
-class _Limits(msgspec.Struct, rename="camel"):
-    emissions: int
-    output_bytes: int
-    log_lines: int
-    log_bytes: int
-    state_keys: int
-    state_bytes: int
-
-
 class _Document(msgspec.Struct, rename="camel"):  # and its state, which may be large
     mode: Mode
     source: str
@@ -69,7 +60,7 @@ class _Document(msgspec.Struct, rename="camel"):  # and its state, which may be 
     config: msgspec.Raw
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    limits: _Limits
+    limits: dict[str, int]
     restored: int
     check: int
 
@@ -130,14 +121,7 @@ def open_document(
         config=msgspec.Raw(config),
         inputs=inputs,
         outputs=outputs,
-        limits=_Limits(
-            emissions=limits.emissions,
-            output_bytes=limits.output_bytes,
-            log_lines=limits.log_lines,
-            log_bytes=limits.log_bytes,
-            state_keys=limits.state_keys,
-            state_bytes=limits.state_bytes,
-        ),
+        limits={key: getattr(limits, name) for name, key in QUICKJS_LIMITS.items()},
         restored=int(restored),
         check=int(check),
     )
