@@ -148,8 +148,8 @@ def test_every_other_limit_has_its_row() -> None:
         for field in msgspec.structs.fields(GuestLimits)
         if field.name not in ASKABLE.values()
     }
-    shim = (ROOT / "wasm_host/quickjs/shim.c").read_text(encoding="utf-8")
-    stack = re.search(r"SHADOW_STACK_FOR_JAVASCRIPT = (\d+) \* 1024", shim)
+    exports = (ROOT / "wasm_host/quickjs/exports.c").read_text(encoding="utf-8")
+    stack = re.search(r"SHADOW_STACK_FOR_JAVASCRIPT = (\d+) \* 1024", exports)
     assert stack is not None
     others["SHADOW_STACK_FOR_JAVASCRIPT"] = int(stack[1]) * 1024
     others["MAX_INSTANCES"] = MAX_INSTANCES

@@ -46,7 +46,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "name",
-    ["pyproject.toml", "constraints.txt", "hatch_build.py", "wasm_host/quickjs/shim.c", "scripts/installation.py"],
+    ["pyproject.toml", "constraints.txt", "hatch_build.py", "wasm_host/quickjs/wasi.c", "scripts/installation.py"],
 )
 def test_a_changed_input_runs_setup_again(checkout: Path, name: str) -> None:
     """The stamp's digest changes with each file that the result depends on."""

@@ -1,1 +1,1 @@
-"""The guest that runs JavaScript: QuickJS-ng and our shim, compiled to WebAssembly."""
+"""The guest that runs JavaScript: QuickJS-ng and our C files around it, compiled to WebAssembly."""

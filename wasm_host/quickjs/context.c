@@ -1,8 +1,10 @@
-/* The ctx object, console, and values on their way in. */
-#include <stdio.h>
+/* What a program finds in its world: the ctx object and console. */
+#include "context.h"
+
 #include <string.h>
 
-#include "guest.h"
+#include "output.h"
+#include "state.h"
 
 static bool emitting_is_allowed(void)
 {
@@ -231,47 +233,4 @@ int context_install(const char *execution_id, const char *node_id, const char *i
     JS_FreeAtom(js, shared);
     JS_FreeValue(js, global);
     return JS_HasException(js) ? -1 : 0;
-}
-
-/* Whole numbers of up to nine digits are most of what flows; anything else takes QuickJS's own parser. */
-static bool short_integer(const char *text, size_t length, int32_t *number)
-{
-    size_t at = text[0] == '-';
-    if (length - at == 0 || length - at > 9 || (text[at] == '0' && length > 1))
-        return false;
-    int32_t value = 0;
-    for (size_t i = at; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (text[i] - '0');
-    }
-    *number = at ? -value : value;
-    return true;
-}
-
-JSValue parse_value(char *text, size_t length)
-{
-    int32_t number;
-    if (length && short_integer(text, length, &number))
-        return JS_NewInt32(guest->js, number);
-    char behind = text[length];   /* the parser wants a terminated text; the next value begins here */
-    text[length] = 0;
-    JSValue value = JS_ParseJSON(guest->js, text, length, "<value>");
-    text[length] = behind;
-    return value;
-}
-
-JSValue limit_error(const char *name, const char *what, const char *limit, uint32_t value)
-{
-    JSContext *js = guest->js;
-    if (JS_IsUndefined(guest->failure)) {
-        char message[200];
-        snprintf(message, sizeof message, "%s: %s is limited to %lu", what, limit, (unsigned long)value);
-        JSValue error = JS_NewError(js);
-        /* The program gets this object too, and may not change what the host reads in it. */
-        JS_DefinePropertyValueStr(js, error, "name", JS_NewString(js, name), 0);
-        JS_DefinePropertyValueStr(js, error, "message", JS_NewString(js, message), 0);
-        guest->failure = error;
-    }
-    return JS_Throw(js, JS_DupValue(js, guest->failure));
 }

@@ -7,10 +7,10 @@
  * would have been refused alone is not known here, so it is not told: the guest ends, and the host runs the
  * messages again with a guest for each program.
  */
+#include "memory.h"
+
 #include <malloc.h>
 #include <stdlib.h>
-
-#include "guest.h"
 
 enum { HEADER = sizeof(size_t) };    /* what the C library holds beside each block */
 

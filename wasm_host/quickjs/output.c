@@ -3,13 +3,16 @@
  * The status block must be true at every instant, because the host may stop this guest anywhere:
  * a record counts only when it is whole, and a buffer that grows is published before the old one is freed.
  */
+#include "output.h"
+
 #include <string.h>
 
-#include "guest.h"
+#include "limit.h"
+#include "link.h"
+#include "memory.h"
+#include "values.h"
 
 enum { FIRST_CAPACITY = 16 * 1024, KEPT_CAPACITY = 1024 * 1024, MESSAGE_TEXT_LIMIT = 16 * 1024 };
-
-struct symbia_status status;
 
 static char *buffer;
 static size_t capacity;
@@ -73,32 +76,6 @@ uint32_t output_records(void)
     return records;
 }
 
-/* Which half of a surrogate pair is escaped here: 1, 2, or 0 for neither. */
-static int surrogate_half(const char *text, const char *end)
-{
-    if (end - text < 6 || text[0] != '\\' || text[1] != 'u' || (text[2] | 32) != 'd' || text[3] < '8')
-        return 0;
-    return (text[3] | 32) < 'c' ? 1 : 2;
-}
-
-/* Half a surrogate pair is no text, and JSON readers refuse it, ours among them. JSON.stringify writes it as an escape,
- * JSON.rawJSON as its author spelt it. It becomes U+FFFD, as where the web turns strings into UTF-8; in both
- * spellings that has the same length. */
-void mend_surrogates(char *text, size_t length)
-{
-    char *end = text + length;
-    for (char *at = text; (at = memchr(at, '\\', (size_t)(end - at))) && end - at >= 6; at += 2) {
-        int half = surrogate_half(at, end);
-        if (half == 1 && surrogate_half(at + 6, end) == 2)
-            at += 10;
-        else if (half)
-            memcpy(at + 2, "fffd", 4);
-    }
-    for (char *at = text; (at = memchr(at, 0xED, (size_t)(end - at))) && end - at >= 3; at += 3)
-        if ((unsigned char)at[1] >= 0xA0)
-            memcpy(at, "\xEF\xBF\xBD", 3);
-}
-
 uint32_t output_emissions(void)
 {
     return emissions;
@@ -150,28 +127,6 @@ void output_close_message(void)
     if (status.length != message_start)
         buffer[last_record + offsetof(struct symbia_record, flags)] |= SYMBIA_CLOSES;
     status.closed++;
-}
-
-char *json_text(JSValueConst value, size_t *length)
-{
-    JSValue text = JS_JSONStringify(guest->js, value, JS_UNDEFINED, JS_UNDEFINED);
-    if (JS_IsException(text))
-        return NULL;
-    char *copy;
-    if (JS_IsString(text)) {
-        const char *utf8 = JS_ToCStringLen(guest->js, length, text);
-        copy = utf8 ? js_malloc(guest->js, *length + 1) : NULL;
-        if (copy) {
-            memcpy(copy, utf8, *length + 1);
-            mend_surrogates(copy, *length);
-        }
-        JS_FreeCString(guest->js, utf8);
-    } else {   /* undefined, a function, a symbol: what JSON cannot say */
-        copy = js_strdup(guest->js, "null");
-        *length = 4;
-    }
-    JS_FreeValue(guest->js, text);
-    return copy;
 }
 
 static bool may_emit(size_t bytes)

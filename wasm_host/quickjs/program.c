@@ -5,10 +5,12 @@
  * of trying does not change what a source means. When nothing parses, the error that lies furthest in the text
  * is reported: it belongs to the form that understood most of it.
  */
+#include "program.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest.h"
+#include "memory.h"
 
 /* The wrappers put the author's text on a line of its own, numbered 1, so that positions are the author's. */
 enum { WRAPPED_FIRST_LINE = -1, PLAIN_FIRST_LINE = 1 };

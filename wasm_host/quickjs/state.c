@@ -4,9 +4,14 @@
  * the guest is replaced, and be gone then. An invocation is a transaction, so the first write of a key
  * keeps what stood there before.
  */
+#include "state.h"
+
 #include <string.h>
 
-#include "guest.h"
+#include "limit.h"
+#include "memory.h"
+#include "output.h"
+#include "values.h"
 
 struct entry {
     JSAtom key;

@@ -5,11 +5,11 @@
  * passed with the call. Should a later C library want one more, the module gets an import, and
  * the host refuses it.
  */
+#include "wasi.h"
+
 #include <errno.h>
 #include <unistd.h>
 #include <wasi/api.h>
-
-#include "guest.h"
 
 static uint64_t clock_ns;
 

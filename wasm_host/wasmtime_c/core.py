@@ -37,7 +37,7 @@ Module = wasmtime.Module
 WASM_STACK_BYTES: Final = 20 * 1024 * 1024
 """GuestRuntime stack of guest code; only pages that were touched are resident.
 
-QuickJS measures its shadow stack (640 KiB, quickjs/shim.c) and throws RangeError at its end. Its leanest
+QuickJS measures its shadow stack (640 KiB, quickjs/exports.c) and throws RangeError at its end. Its leanest
 recursions, like writing nested JSON, take thirty times as much machine stack: with less they would trap.
 """
 

@@ -1,7 +1,15 @@
 /* The exports of the QuickJS guest: open, process, close. The contract stands in symbia.h. */
 #include <string.h>
 
-#include "guest.h"
+#include "context.h"
+#include "document.h"
+#include "limit.h"
+#include "memory.h"
+#include "message.h"
+#include "output.h"
+#include "program.h"
+#include "state.h"
+#include "wasi.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 
@@ -9,12 +17,6 @@ enum {
     SHADOW_STACK_FOR_JAVASCRIPT = 640 * 1024,   /* of the 1 MiB that the linker lays out */
     GC_THRESHOLD = 1024 * 1024,
 };
-
-struct guest guests[SYMBIA_CHAIN_MOST];
-struct guest *guest = guests;
-uint32_t guest_count;
-
-char *input;
 
 int32_t EXPORT(symbia_abi)(void)
 {
@@ -57,116 +59,6 @@ static JSContext *new_context(JSRuntime *runtime, uint64_t seed, double now_ms)
     return js;
 }
 
-static double number_in(JSValueConst document, const char *name)
-{
-    double number = 0;
-    JSValue value = JS_GetPropertyStr(guest->js, document, name);
-    JS_ToFloat64(guest->js, &number, value);
-    JS_FreeValue(guest->js, value);
-    return number;
-}
-
-/* A string of the document; it stays allocated as long as the guest. */
-static const char *text_in(JSValueConst document, const char *name, size_t *length)
-{
-    JSValue value = JS_GetPropertyStr(guest->js, document, name);
-    const char *text = JS_ToCStringLen(guest->js, length, value);
-    JS_FreeValue(guest->js, value);
-    if (!text)
-        __builtin_trap();
-    return text;
-}
-
-static JSValue *strings_in(JSValueConst document, const char *name, uint32_t *count)
-{
-    JSValue array = JS_GetPropertyStr(guest->js, document, name);
-    int64_t length = 0;
-    JS_GetLength(guest->js, array, &length);
-    JSValue *strings = memory_take((size_t)length * sizeof *strings);
-    for (int64_t i = 0; i < length; i++)
-        strings[i] = JS_GetPropertyInt64(guest->js, array, i);
-    JS_FreeValue(guest->js, array);
-    *count = (uint32_t)length;
-    return strings;
-}
-
-static void read_ports(JSValueConst document)
-{
-    guest->inputs = strings_in(document, "inputs", &guest->input_count);
-    JSValue *outputs = strings_in(document, "outputs", &guest->output_count);
-    guest->outputs = memory_take(guest->output_count * sizeof *guest->outputs);
-    for (uint32_t i = 0; i < guest->output_count; i++) {
-        guest->outputs[i] = JS_ValueToAtom(guest->js, outputs[i]);
-        JS_FreeValue(guest->js, outputs[i]);
-    }
-    memory_give(outputs);
-}
-
-#define READ_LIMIT(name, key) .name = (uint32_t)number_in(limits, key),
-
-static void read_limits(JSValueConst document)
-{
-    JSValue limits = JS_GetPropertyStr(guest->js, document, "limits");
-    guest->limits = (struct guest_limits){QUICKJS_LIMITS(READ_LIMIT)};
-    JS_FreeValue(guest->js, limits);
-}
-
-static void begin_message(void)
-{
-    output_begin_message();
-    state_begin();
-    JS_FreeValue(guest->js, guest->failure);
-    guest->failure = JS_UNDEFINED;
-}
-
-/* Ends a transaction: one of its possible errors is written and undoes the state, or the state is committed.
- * What the program could not do for want of memory is for the host to name: this guest gives up.
- *
- * The program can still run code here: a toJSON of its result may have queued jobs, and so may a getter of what it
- * threw. They belong to this message, so they run before it is closed, and before its state is undone. */
-static bool end_message(bool threw)
-{
-    JSContext *js = guest->js;
-    JSValue error = threw ? JS_GetException(js) : JS_UNDEFINED;
-    bool failed = threw;
-    JSValue late = jobs_run();
-    if (failed || JS_IsUninitialized(late)) {
-        JS_FreeValue(js, late);
-    } else {
-        error = late;
-        failed = true;
-    }
-    if (!JS_IsUndefined(guest->failure)) {
-        JS_FreeValue(js, error);
-        error = JS_DupValue(js, guest->failure);
-        failed = true;
-    } else if (!failed && rejections_any()) {
-        error = rejections_first();
-        failed = true;
-    }
-    rejections_clear();
-    if (failed) {
-        if (status.fault == SYMBIA_FAULT_MEMORY)
-            __builtin_trap();
-        if (chain_is_under_way)
-            output_raw(SYMBIA_INPUT, chain_invocation.port, chain_invocation.text, chain_invocation.length);
-        output_error(error);
-        JS_FreeValue(js, error);
-        JS_FreeValue(js, guest->failure);
-        error = guest->failure = JS_UNDEFINED;
-        JS_FreeValue(js, jobs_run());
-        rejections_clear();
-        state_rollback();
-    } else {
-        state_commit();
-    }
-    JS_FreeValue(js, error);
-    if (chain_is_under_way)
-        chain_settle(failed);
-    output_close_message();
-    return !failed;
-}
-
 static bool call_lifecycle(JSValueConst function)
 {
     if (JS_IsUndefined(function))
@@ -198,15 +90,16 @@ static enum program_mode mode_in(JSValueConst document)
     return found;
 }
 
-/* A number that only the documents of chains have. */
-static double number_or(JSValueConst document, const char *name, double otherwise)
+static void read_ports(JSValueConst document)
 {
-    JSValue value = JS_GetPropertyStr(guest->js, document, name);
-    double number = otherwise;
-    if (!JS_IsUndefined(value))
-        JS_ToFloat64(guest->js, &number, value);
-    JS_FreeValue(guest->js, value);
-    return number;
+    guest->inputs = strings_in(document, "inputs", &guest->input_count);
+    JSValue *outputs = strings_in(document, "outputs", &guest->output_count);
+    guest->outputs = memory_take(guest->output_count * sizeof *guest->outputs);
+    for (uint32_t i = 0; i < guest->output_count; i++) {
+        guest->outputs[i] = JS_ValueToAtom(guest->js, outputs[i]);
+        JS_FreeValue(guest->js, outputs[i]);
+    }
+    memory_give(outputs);
 }
 
 static void read_place(JSValueConst document)
@@ -253,16 +146,16 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     JSContext *js = guest->js = new_context(guest->runtime, opening.seed, opening.now_ms);
     text[length] = 0;
     output_begin_call();
-    begin_message();
+    message_begin();
     JSValue document = JS_ParseJSON(js, text, length, "<open>");
     if (JS_IsException(document)) {
-        end_message(true);
+        message_end(true);
         return 1;
     }
 
     size_t unused, source_length;
     guest->mode = mode_in(document);
-    read_limits(document);
+    limits_read(document);
     read_ports(document);
     read_place(document);
     guest->config = JS_GetPropertyStr(js, document, "config");
@@ -282,47 +175,10 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     JS_FreeValue(js, document);
     JS_FreeCString(js, source);
     if (threw) {
-        end_message(true);
+        message_end(true);
         return 1;
     }
-    return end_message(check ? false : initialize(restored)) ? 0 : 2;
-}
-
-static JSValue call_process(JSValueConst value, uint32_t port)
-{
-    JSContext *js = guest->js;
-    JSValueConst name = port < guest->input_count ? guest->inputs[port] : JS_UNDEFINED;
-    if (guest->mode == MODE_HANDLER) {
-        JSValueConst arguments[] = {guest->context, name, value};
-        return settle(JS_Call(js, guest->process, guest->handler, 3, arguments));
-    }
-    JSValueConst arguments[] = {value, name, guest->config};
-    return settle(JS_Call(js, guest->process, JS_UNDEFINED, 3, arguments));
-}
-
-/* What the result of an expression means; a handler's own result means nothing. */
-static int use_result(JSValueConst result)
-{
-    if (guest->mode == MODE_MAP)
-        return output_emit(0, result);
-    if (guest->mode == MODE_TEST)
-        return output_forward(JS_ToBool(guest->js, result) ? 0 : 1);
-    return 0;
-}
-
-void process_message(char *text, uint32_t length, uint32_t port)
-{
-    JSContext *js = guest->js;
-    begin_message();
-    JSValue value = parse_value(text, length);
-    bool threw = JS_IsException(value);
-    if (!threw) {
-        JSValue result = call_process(value, port);
-        threw = JS_IsException(result) || use_result(result) < 0;
-        JS_FreeValue(js, result);
-    }
-    JS_FreeValue(js, value);
-    end_message(threw);
+    return message_end(check ? false : initialize(restored)) ? 0 : 2;
 }
 
 int32_t EXPORT(symbia_process)(uint32_t length)
@@ -342,7 +198,7 @@ int32_t EXPORT(symbia_process)(uint32_t length)
         uint32_t port, value_length;
         memcpy(&port, ports + i * sizeof port, sizeof port);
         memcpy(&value_length, lengths + i * sizeof value_length, sizeof value_length);
-        process_message(text, value_length, port);
+        message_process(text, value_length, port);
         text += value_length;
     }
     return 0;
@@ -360,7 +216,7 @@ int32_t EXPORT(symbia_close)(void)
 {
     guest->phase = PHASE_CLEANUP;
     output_begin_call();
-    begin_message();
-    end_message(call_lifecycle(guest->cleanup));
+    message_begin();
+    message_end(call_lifecycle(guest->cleanup));
     return 0;
 }

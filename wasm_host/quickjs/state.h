@@ -1,0 +1,13 @@
+#ifndef STATE_H
+#define STATE_H
+
+#include "guest.h"
+
+int state_load(JSValueConst values);
+void state_begin(void);
+void state_commit(void);                                /* writes STATE records */
+void state_rollback(void);
+JSValue state_get(JSValueConst key);
+int state_set(JSValueConst key, JSValueConst value);
+
+#endif
