@@ -1,1 +1,1 @@
-"""Who calls, and what follows from it."""
+"""The callers of requests, and the rights that follow from who they are."""

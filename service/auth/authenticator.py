@@ -1,4 +1,4 @@
-"""Which credentials a request brings, whom they belong to, and which routes want to know.
+"""The recognition of callers: a request's credentials, their bearer, and the routes that need one.
 
 The order is the platform's: a bearer token, then an API key, then the cookies ``token`` and ``symbia_session``;
 the first that is vouched for counts. A cookie is only taken where no foreign web page can have sent it, because
@@ -50,7 +50,7 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 def access_to(rule: str, method: str) -> Access:
-    """Whether a route, given as its pattern, wants to know who calls.
+    """Return whether a route, given as its pattern, needs to know who calls.
 
     ``open`` serves everybody and asks nobody. ``optional`` serves everybody, and recognised callers their own.
     ``recognised`` serves recognised callers, whether they act for an organisation or not. Everything else is
@@ -135,7 +135,7 @@ class Authenticator:
         return None if finding is None else finding.principal
 
     async def find_out(self, credentials: Iterator[Credential]) -> Finding | None:
-        """As ``recognise``, with the moment until which it holds; after it, the credential is to be judged again.
+        """Do as ``recognise``; return also until when that holds, after which the credential is judged again.
 
         Raises:
             IdentityUnavailableError: one of them can be judged by nobody at present.
@@ -197,5 +197,5 @@ def _single(headers: Any, name: str) -> str:
 
 
 def is_plausible(text: str) -> bool:
-    """Whether a text is worth asking about: not empty, not endless, of characters that credentials are made of."""
+    """Return whether a text is worth asking about: not empty, not endless, of characters of credentials."""
     return 0 < len(text) <= TOKEN_BYTES and _SECRET.fullmatch(text) is not None

@@ -25,7 +25,7 @@ ORGANIZATION_REQUIRED = (
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request may do.
+    """A caller's rights: what a request may see, change and make.
 
     Attributes:
         principal: who it is, where somebody was recognised.
@@ -47,7 +47,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.org or UNOWNED
 
     def sees(self, owner: str) -> bool:
-        """Whether what belongs to an owner exists for this caller."""
+        """Return whether what belongs to an owner exists for this caller."""
         return self.sees_all or owner == self.org
 
     def changes(self, owner: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which web pages may read the answers (Fetch standard, "CORS protocol"), as the platform's pages expect it.
+"""The web pages that may read the answers (Fetch standard, "CORS protocol"), as the platform's pages expect it.
 
 A page is told yes by its own name and with credentials allowed, so that it may send tokens; whether its cookies
 count is another question, which ``service.auth.authenticator`` answers. A page that is not admitted gets its

@@ -1,4 +1,4 @@
-"""What was found out about credentials, remembered briefly, so that not every request asks Identity.
+"""A brief memory of what was found out about credentials, so that not every request asks Identity.
 
 A recognition holds for at most ``RECOGNISED_SECONDS`` and never beyond the credential's own end; that is how long
 a revoked credential may still be honoured. A refusal holds for ``REFUSED_SECONDS``: long enough to spare Identity
@@ -31,7 +31,7 @@ Ask = Callable[[], Awaitable[Recognition | None]]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What was found out, and until when it holds, on Trio's clock; at ``ends_at`` the credential itself ends."""
+    """A verdict on a credential and its end on Trio's clock; at ``ends_at`` the credential itself ends."""
 
     principal: Principal | None
     holds_until: float
@@ -65,11 +65,11 @@ class CredentialCache:
         self._questions: dict[bytes, Question] = {}
 
     async def find(self, kind: str, credential: str, ask: Ask) -> Principal | None:
-        """Who a credential belongs to; None when it is refused. As ``find_out``, without how long that holds."""
+        """Return the credential's bearer; None when it is refused. The same as ``find_out`` without the end."""
         return (await self.find_out(kind, credential, ask)).principal
 
     async def find_out(self, kind: str, credential: str, ask: Ask) -> Finding:
-        """What is known of a credential. Asks only where nothing is.
+        """Return what is known of a credential. Ask only where nothing is.
 
         Args:
             kind: keeps apart credentials of different kinds that happen to read the same.

@@ -134,6 +134,6 @@ async def open_identity(url: str, timeout_seconds: float) -> AsyncIterator[Ident
 
 
 def api_url(url: str) -> str:
-    """Where Identity's API lies, by the platform's rule: a base that ends in ``/api`` is taken as it is."""
+    """Return the URL of Identity's API, by the platform's rule: a base that ends in ``/api`` is taken as it is."""
     bare = url.rstrip("/")
     return bare if bare.endswith("/api") else f"{bare}/api"

@@ -32,7 +32,7 @@ async def open_authenticator(settings: Settings) -> AsyncIterator[Authenticator 
 
 
 def describe(settings: Settings) -> dict[str, str]:
-    """Who is served, in words; of keys only that they are there."""
+    """Describe who is served, in words; of keys, say only that they are there."""
     if settings.effective_auth == "none":
         return {"auth": "none", "served": "everybody who reaches the address, without being asked who they are"}
     if settings.effective_auth == "unset":

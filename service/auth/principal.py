@@ -1,4 +1,4 @@
-"""Who is calling, in one shape for users, agents and API keys, whoever vouched for them.
+"""The principal who calls, in one shape for users, agents and API keys, whoever vouched for them.
 
 Identity answers in three shapes; the mapping of each follows the platform's own clients, apart from two of their
 mistakes. An agent is a member of its own organisation, although its answer lists none. A key has the entitlements
@@ -58,7 +58,7 @@ class Organization(msgspec.Struct):
 
 
 class UserAnswer(msgspec.Struct):
-    """What Identity says of a user: of a token, of a session, or of a key's creator."""
+    """Identity's answer about a user: about a token, a session, or a key's creator."""
 
     email: Text = None
     name: Text = None
@@ -72,7 +72,7 @@ class UserAnswer(msgspec.Struct):
 
 
 class AgentAnswer(msgspec.Struct, rename="camel"):
-    """What Identity says of an agent's token."""
+    """Identity's answer about an agent's token."""
 
     agent_id: str
     name: Text = None
@@ -82,7 +82,7 @@ class AgentAnswer(msgspec.Struct, rename="camel"):
 
 
 class KeyAnswer(msgspec.Struct, rename="camel"):
-    """What Identity says of an API key."""
+    """Identity's answer about an API key."""
 
     valid: bool
     key_id: Text = None
@@ -100,7 +100,7 @@ class Introspection(msgspec.Struct):
 
 
 class Claims(UserAnswer, rename="camel"):
-    """What a token that was verified here says of its bearer, in the names that Identity's own tokens use."""
+    """The claims of a token that was verified here, by the names that Identity's own tokens use."""
 
     type: Literal["user", "agent"] = "user"
     agent_id: Text = None
