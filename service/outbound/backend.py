@@ -1,4 +1,4 @@
-"""Where outgoing connections are made, and judged: the heart of the outbound guard.
+"""The place where outgoing connections are made, and judged: the heart of the outbound guard.
 
 Graphs and components are untrusted, and so are the URLs in them. A check of the URL before the request is not
 enough: the name may have another address a moment later (DNS rebinding), and an answer may redirect anywhere. So
@@ -57,7 +57,7 @@ class SystemResolver:
 
 
 def is_own(address: IPAddress) -> bool:
-    """Whether an address is one of this machine's: it would then be the sender's, too. Nothing is sent."""
+    """Return whether an address is one of this machine's, so that it would be the sender's, too. Send nothing."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

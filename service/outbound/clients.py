@@ -161,7 +161,7 @@ UNGUARDED = Outside(open_unguarded_client, open_unguarded_client)
 
 
 def open_outside(mode: OutboundMode, rules: OutboundRules, resolve: Resolve | None = None) -> Outside:
-    """What ``OUTBOUND`` asks for. The trusted authorities are read here, before anybody waits for them.
+    """Open what ``OUTBOUND`` asks for. Read the trusted authorities now, before anybody waits for them.
 
     Args:
         mode: the setting.

@@ -29,7 +29,7 @@ class SourceFetcher:
         self._open_client = open_client
 
     async def __call__(self, url: str, limit_bytes: int) -> bytes:
-        """What stands at a URL; more than ``limit_bytes`` is refused as soon as it is seen to be more.
+        """Return what stands at a URL; refuse more than ``limit_bytes`` as soon as it is seen to be more.
 
         Raises:
             SourceFetchError: it cannot be reached, or must not be; it is not there, too large, or too slow.
