@@ -1,4 +1,4 @@
-"""Which IP addresses are the public Internet, and which spellings of an address are taken. Pure.
+"""The IP addresses that are the public Internet, and the spellings of addresses that are taken. Pure.
 
 The tables follow IANA's registries of special-purpose addresses (RFC 6890 and what updates it). They stand here,
 and not in ``ipaddress.is_global``, because that verdict changes between releases of Python, and because it calls
@@ -85,7 +85,7 @@ class SpellingError(ValueError):
 
 
 def special_kind(address: IPAddress) -> str | None:
-    """What an address is, where it is not the public Internet: ``private``, ``loopback`` and so on; or None."""
+    """Return the kind of an address that is not the public Internet, such as ``private``; None of a public one."""
     if address in METADATA:
         return "a cloud's metadata service"
     if isinstance(address, ipaddress.IPv4Address):
@@ -130,7 +130,7 @@ def _parse_ipv6(host: str) -> ipaddress.IPv6Address:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is a host name, and not an address in any spelling."""
+    """Return whether a text is a host name, and not an address in any spelling."""
     try:
         return parse_host(text) is None
     except SpellingError:
@@ -138,7 +138,7 @@ def is_name(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or name can only mean this machine. Brackets around an IPv6 address are allowed."""
+    """Return whether an address or name can only mean this machine. Accept brackets around an IPv6 address."""
     bare = host.removeprefix("[").removesuffix("]")
     if bare.lower() == "localhost":
         return True

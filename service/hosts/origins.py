@@ -24,7 +24,7 @@ class Wildcard(msgspec.Struct, frozen=True):
 
 
 class Origins(msgspec.Struct, frozen=True):
-    """Which origins are admitted. ``text`` is what the rules were read from."""
+    """The origins that are admitted. ``text`` is what the rules were read from."""
 
     text: str = "*"
     anyone: bool = True
@@ -35,7 +35,7 @@ class Origins(msgspec.Struct, frozen=True):
         return self.text
 
     def names(self, origin: str) -> bool:
-        """Whether an origin is admitted by a rule of its own, and not only because anyone is."""
+        """Return whether an origin is admitted by a rule of its own, and not only because anyone is."""
         if len(origin) > ORIGIN_CHARACTERS:
             return False
         if origin.lower() in self.exact:
@@ -43,7 +43,7 @@ class Origins(msgspec.Struct, frozen=True):
         return any(_fits(origin.lower(), wildcard) for wildcard in self.wildcards)
 
     def admit(self, origin: str) -> bool:
-        """Whether pages of an origin may read the answers."""
+        """Return whether pages of an origin may read the answers."""
         return self.anyone or self.names(origin)
 
 
@@ -79,7 +79,7 @@ def host_of(origin: str) -> str:
 
 
 def is_same(origin: str, scheme: str, host_header: str) -> bool:
-    """Whether an origin is that of this service itself, as the request's ``Host`` header names it."""
+    """Return whether an origin is that of this service itself, as the request's ``Host`` header names it."""
     return bool(host_header) and origin.lower() == f"{scheme}://{host_header.lower()}"
 
 

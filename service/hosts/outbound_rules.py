@@ -1,4 +1,4 @@
-"""What may be reached from the service: ports, a list of exceptions, and the verdict on one address. Pure.
+"""The rules for outgoing requests: ports, a list of exceptions, and the verdict on one address. Pure.
 
 A name is judged by the addresses that it has at the moment of the connection, never by its looks.
 """
@@ -56,7 +56,7 @@ class Allowed(msgspec.Struct, frozen=True):
     port: int | None = None
 
     def covers(self, name: str, address: IPAddress, port: int, ports: PortSet) -> bool:
-        """Whether it lets ``name``, which has this address, be reached at this port.
+        """Return whether it lets ``name``, which has this address, be reached at this port.
 
         A metadata service is only opened by its own address: a name may be somebody else's to point, and a
         network is written without thinking of it.
@@ -82,7 +82,7 @@ class AllowList(msgspec.Struct, frozen=True):
     entries: tuple[Allowed, ...] = ()
 
     def covers(self, name: str, address: IPAddress, port: int, ports: PortSet) -> bool:
-        """Whether any exception does."""
+        """Return whether any exception lets ``name`` be reached at this address and port."""
         return any(entry.covers(name, address, port, ports) for entry in self.entries)
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class AllowList(msgspec.Struct, frozen=True):
 
 
 class OutboundRules(msgspec.Struct, frozen=True, kw_only=True):
-    """Where requests may go.
+    """The destinations that requests may go to.
 
     Attributes:
         ports: the ports at which hosts may be reached that no exception gives a port of their own.
@@ -103,7 +103,7 @@ class OutboundRules(msgspec.Struct, frozen=True, kw_only=True):
     public: bool = True
 
     def refusal(self, host: str, address: IPAddress, port: int, is_own: Callable[[IPAddress], bool]) -> str | None:
-        """Why a host must not be reached at one of its addresses, and what would allow it; None where it may be.
+        """Return why a host must not be reached at an address, and what would allow it; None where it may be.
 
         The sentence names the address: whoever operates the service must see what a name has become.
 
