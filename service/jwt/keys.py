@@ -29,7 +29,7 @@ _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
 
 class KeyMaterialError(ValueError):
-    """What was given cannot serve as a key; the message says why, without showing it."""
+    """The text that was given cannot serve as a key; the message says why, without showing it."""
 
 
 class VerificationKey(msgspec.Struct, frozen=True):

@@ -39,7 +39,7 @@ class TokenError(ValueError):
 
 
 class Expectations(msgspec.Struct, frozen=True):
-    """What tokens must say besides being signed; "" where it does not matter."""
+    """The claims that tokens must have besides being signed; "" where one does not matter."""
 
     audience: str = ""
     issuer: str = ""
@@ -114,7 +114,7 @@ class JwtVerifier:
 
 
 def is_token(text: str) -> bool:
-    """Whether a bearer's text looks like a JWS at all; others are for Identity alone."""
+    """Return whether a bearer's text looks like a JWS at all; others are for Identity alone."""
     return text.count(".") == 2 and text.startswith("eyJ")
 
 
