@@ -49,7 +49,7 @@ def decode_document(text: bytes, form: Format) -> Any:
 
 
 async def decode_document_in_slices(text: bytes, form: Format) -> Any:
-    """As ``decode_document``; others have their turn meanwhile.
+    """Decode as ``decode_document`` does, in slices; others have their turn meanwhile.
 
     Raises:
         DocumentError: it cannot be read.
