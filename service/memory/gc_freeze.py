@@ -1,4 +1,4 @@
-"""What is there when serving begins stays to the end, so the garbage collector need not look at it.
+"""The freezing of what lives as long as the process, so that the garbage collector need not look at it.
 
 Some hundred thousand objects (modules, classes, schemas) live as long as the process. A full collection goes
 through all of them, 60 ms on the machine where that was measured, and holds up every execution meanwhile. Set

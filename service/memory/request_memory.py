@@ -44,7 +44,7 @@ _OWNER = "symbia.owner"
 
 
 def load_of(scope: Scope) -> TransitLoad | None:
-    """What the request of a scope holds; None where nobody charges it."""
+    """Return what the request of a scope holds; None where nobody charges it."""
     return cast("dict[str, Any]", scope).get(_LOAD)
 
 
@@ -148,7 +148,7 @@ class _Request:
             self._coming[self] = None
 
     async def receive(self) -> ASGIReceiveEvent:
-        """What comes next, charged."""
+        """Return the next event, once it is charged."""
         event = await self._receive()
         if event["type"] == "http.request" and not self._is_stream:
             if event["body"]:
@@ -179,7 +179,7 @@ class _Request:
                 return
 
     def _oldest(self, error: MemoryBoundError) -> "_Request | None":
-        """Which request has been coming for longest, of the same owner where it is the owner's bound."""
+        """Return the request that has been coming for longest, of the same owner where it is their bound."""
         for request in self._coming:
             if request is not self and (
                 not isinstance(error, OwnerMemoryError) or request._load.owner == self._load.owner  # noqa: SLF001

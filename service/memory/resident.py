@@ -1,4 +1,4 @@
-"""How much memory this process takes, and how much there is for it. Linux; elsewhere nothing is known.
+"""The memory of this process: how much it takes and how much there is. Linux; elsewhere nothing is known.
 
 What is counted for tenants is an estimate, and the interpreter, the sandbox and the allocator come on top. So the
 truth is looked at besides, where the kernel tells it.
@@ -18,7 +18,7 @@ _UNLIMITED_BYTES = 2**60
 
 
 def resident_bytes() -> int:
-    """What the process takes now; 0 where that is not known. 10 µs."""
+    """Return the bytes that the process takes now; 0 where that is not known. Takes 10 µs."""
     try:
         return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
@@ -26,7 +26,7 @@ def resident_bytes() -> int:
 
 
 def available_bytes() -> int:
-    """What the process may take before the kernel ends it; 0 where that is not known."""
+    """Return the bytes that the process may take before the kernel ends it; 0 where that is not known."""
     return min(_limits(), default=0)
 
 
@@ -48,7 +48,7 @@ def _limits() -> Iterator[int]:
 
 
 def _limit_files() -> Iterator[Path]:
-    """Where the limits of the process's control groups may stand, in both versions of them."""
+    """Yield the files where the limits of the process's control groups may stand, in both versions of them."""
     yield _CGROUP_FOLDER / "memory.max"
     yield _CGROUP_FOLDER / "memory" / "memory.limit_in_bytes"
     try:

@@ -1,4 +1,4 @@
-"""What bodies and replies under way hold, charged while they are: by owner, and in all. Pure.
+"""The charges for bodies and replies under way, for as long as they are: by owner, and in all. Pure.
 
 A body is kept until it is whole, and a reply until its caller has read it; either may be as large as a message,
 and a caller may take their time over hundreds of them. Both are charged to the runtime's ledger, and each to a
@@ -31,7 +31,7 @@ _WHOSE: dict[tuple[Kind, bool], str] = {
 
 
 class Transit:
-    """What is under way, of bodies or of replies.
+    """The memory of what is under way, of bodies or of replies.
 
     Args:
         ledger: the runtime's.
@@ -46,16 +46,16 @@ class Transit:
 
     @property
     def held_bytes(self) -> int:
-        """What is under way now."""
+        """The bytes under way now."""
         return self._narrow.held_bytes
 
     def load(self, owner: str) -> "TransitLoad":
-        """What one request holds; nothing yet."""
+        """Return the load of a new request, which holds nothing yet."""
         return TransitLoad(self._kind, self._narrow.account(owner), self._ledger.account(owner))
 
 
 class TransitLoad:
-    """What one request holds of one kind. Made by :meth:`Transit.load`."""
+    """The memory that one request holds of one kind. Made by :meth:`Transit.load`."""
 
     __slots__ = ("_account", "_kind", "_narrow", "_size_bytes")
 
@@ -67,7 +67,7 @@ class TransitLoad:
 
     @property
     def held_bytes(self) -> int:
-        """What is held now."""
+        """The bytes held now."""
         return self._size_bytes
 
     @property
