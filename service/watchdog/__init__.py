@@ -1,1 +1,1 @@
-"""What ends the service when it does not end by itself, and says what held it."""
+"""The processes that end the service when it does not end by itself, and say what held it."""

@@ -31,7 +31,7 @@ READ_BYTES = 4096
 
 
 class Patience:
-    """How long the service is let live, from the signals on that it got.
+    """The time that the service is given to end, from the signals on that it got.
 
     Args:
         first_seconds: from the first signal on.

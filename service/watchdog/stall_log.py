@@ -20,7 +20,7 @@ log = structlog.get_logger("service")
 
 
 class _Held:
-    """What the handler saw."""
+    """The stack that the signal's handler saw."""
 
     def __init__(self) -> None:
         self.stack: list[str] = []

@@ -121,6 +121,6 @@ async def _keep(
 
 
 def _line(event: str) -> str:
-    """What a watchdog logs, with a place for the time; always JSON, since it comes from beside the log."""
+    """Return a watchdog's log line, with a place for the time; always JSON, since it comes from beside the log."""
     reason = "it was told to end and did not: the event loop was held, or clean-up took too long"
     return json.dumps({"timestamp": "%s", "level": "error", "event": event, "reason": reason})
