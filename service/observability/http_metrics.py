@@ -1,4 +1,4 @@
-"""What is counted of HTTP requests: how many, how they ended, how long they took. By route, never by path.
+"""The counts of HTTP requests: how many, how they ended, how long they took. By route, never by path.
 
 Plain dictionaries: a request costs a microsecond here, and labels come only from closed lists, so that no caller
 can make new time series.

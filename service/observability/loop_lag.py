@@ -1,4 +1,4 @@
-"""How late the event loop is: the one number that says whether anything here keeps others waiting."""
+"""The lag of the event loop: the one number that says whether anything here keeps others waiting."""
 
 import trio
 

@@ -82,7 +82,7 @@ def see_request(
     trace_id: str,
     began_ms: int,
 ) -> SeenRequest:
-    """What observers hear of a request.
+    """Return the request as observers see it.
 
     Args:
         method: as the caller wrote it.
@@ -111,5 +111,5 @@ def see_request(
 
 
 def is_probe(path: str) -> bool:
-    """Whether a path is one that machines ask for every few seconds, of which nobody wants to hear."""
+    """Return whether a path is one that machines ask for every few seconds, so that it is not reported."""
     return path == "/favicon.ico" or path.removeprefix("/api").startswith("/health")

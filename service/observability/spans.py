@@ -206,7 +206,7 @@ class OpenExecution:
         self._failed = TokenBucket(calls_per_second)
 
     def may_tell(self, call: HandlerCall) -> bool:
-        """Whether the ration of the execution has room for a call."""
+        """Return whether the execution's ration has room for a call, and take it."""
         is_failed = any(outcome.error is not None for outcome in call.outcomes)
         return (self._failed if is_failed else self._well).take(call.ended_seconds)
 

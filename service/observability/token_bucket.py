@@ -1,4 +1,4 @@
-"""How many spans may be made: a number a second, so that tracing never costs more than it tells. Pure."""
+"""A limit on spans: so many in a second, so that tracing never costs more than it tells. Pure."""
 
 
 class TokenBucket:
@@ -14,7 +14,7 @@ class TokenBucket:
         self._since = 0.0
 
     def take(self, now: float) -> bool:
-        """Whether one more may be made; ``now`` is in seconds and never goes back."""
+        """Take one if there is one, and return whether; ``now`` is in seconds and never goes back."""
         self._left = min(self._per_second, self._left + (now - self._since) * self._per_second)
         self._since = now
         if self._left < 1:
