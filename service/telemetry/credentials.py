@@ -1,4 +1,4 @@
-"""How the logging service is told who sends: a secret of the system, an API key, a bearer token, or nothing.
+"""The credentials for the logging service: a secret of the system, an API key, a bearer token, or nothing.
 
 The system's secret is Identity's: it gives it to whoever asks from a private address, and makes a new one whenever
 it starts. So it is asked for once, kept, and asked for again when the logging service does not take it any more.
@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 5.0
 
 
 class Credentials(Protocol):
-    """What is sent with every request."""
+    """The source of the headers that say who sends, for every request."""
 
     async def headers(self) -> dict[str, str]:
         """Headers that say who sends, ``X-Org-Id`` among them where it is known.
@@ -49,7 +49,7 @@ class FixedCredentials:
 
 
 class Bootstrap(msgspec.Struct, rename="camel"):
-    """What Identity tells services of the system."""
+    """Identity's answer to services of the system."""
 
     secret: str
     org_id: str = ""

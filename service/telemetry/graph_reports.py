@@ -1,4 +1,4 @@
-"""What nodes of graphs report (``symbia.sink.metric``, ``symbia.sink.log``), on its way to the logging service.
+"""The reports of graphs' nodes (``symbia.sink.metric``, ``symbia.sink.log``), on the way to the logging service.
 
 A number belongs to the organisation that owns the graph: its series is found or made under that organisation.
 Lines go to the service's own stream, marked with whose they are. Without a logging service all is only counted.

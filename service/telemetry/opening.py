@@ -28,7 +28,7 @@ log = structlog.get_logger("telemetry")
 
 
 class Telemetry:
-    """What others of this service give their news to. Opened with :func:`open_telemetry`.
+    """The reporters that the rest of this service gives its news to. Opened with :func:`open_telemetry`.
 
     Attributes:
         exporter: sends, and counts what it sent and dropped.

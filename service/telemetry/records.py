@@ -1,4 +1,4 @@
-"""What is sent to the logging service, in the shapes that it takes."""
+"""The records for the logging service, in the shapes that it takes."""
 
 from datetime import UTC, datetime
 from typing import Any, Literal

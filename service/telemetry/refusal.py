@@ -1,4 +1,4 @@
-"""What it means when the logging service does not take something, and what our requests say of themselves."""
+"""The logging service's refusals and what they mean, and what our requests say of themselves."""
 
 OWN_HEADERS = {"x-symbia-caller": "runtime", "x-symbia-origin": "internal"}
 """What every request of our own says of itself."""

@@ -1,4 +1,4 @@
-"""What the logging service is told of HTTP requests: two events, three metrics and one span for each.
+"""The reports of HTTP requests to the logging service: two events, three metrics and one span for each.
 
 Probes are left out. Labels come from closed lists only, so that no caller can make new series: the route and never
 the path.
