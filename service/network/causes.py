@@ -1,4 +1,4 @@
-"""Which event a value follows from, as far as that is known; where it is not sure, it says nothing. Pure.
+"""The events that values follow from, as far as that is known; where it is not sure, nothing is said. Pure.
 
 An injected message follows from the event that it was injected for. What a node emits follows from the message
 that it was invoked with. Nodes are invoked with batches, and nobody says which emission belongs to which message
@@ -51,7 +51,7 @@ class Causes:
             recent.append(causes.pop() if len(causes) == 1 else "")
 
     def of(self, node_id: str) -> str:
-        """What an emission of a node follows from at this moment; "" where that is not known.
+        """Return the event that a node's emission follows from at this moment; "" where that is not known.
 
         A node that works on several batches at once emits of any of them.
         """

@@ -29,14 +29,14 @@ class DeliveryTarget(msgspec.Struct, frozen=True):
 
 
 class EventRefusal(msgspec.Struct, frozen=True):
-    """Why an execution did not take an event: a stable name for programs, and a sentence for people."""
+    """The reason why an execution did not take an event: a stable name for programs, and a sentence for people."""
 
     code: str
     reason: str
 
 
 class EventReceipt(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of an event.
+    """The outcome of delivering an event.
 
     Attributes:
         event_id: of the event.
@@ -108,7 +108,7 @@ def find_targets(
 
 
 class SeenEvents:
-    """Which events have gone where; the oldest events are forgotten first."""
+    """A memory of which events have gone where; the oldest events are forgotten first."""
 
     def __init__(self) -> None:
         self._places: dict[str, set[DeliveryTarget]] = {}

@@ -1,4 +1,4 @@
-"""What an event of the Network looks like on the wire, and which organisation it names. Pure."""
+"""The shapes of the Network's events on the wire, and the organisation that one names. Pure."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ REFUSED = "runtime.event.refused"
 
 
 class Wrapper(msgspec.Struct, frozen=True, rename="camel"):
-    """What the Network says of an event; further fields are its own.
+    """The Network's envelope around an event; further fields are its own.
 
     Attributes:
         id: unique among all events.
@@ -43,7 +43,7 @@ class Wrapper(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Payload(msgspec.Struct, frozen=True, rename="camel"):
-    """What an event says.
+    """The content of an event.
 
     Attributes:
         type: such as ``events.orders``.
@@ -91,7 +91,7 @@ def read_event(text: bytes) -> Event | None:
 
 
 class SentPayload(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What an event of ours says; ``org_id`` is the owner of the graph that it comes from."""
+    """The content of an event of ours; ``org_id`` is the owner of the graph that it comes from."""
 
     type: str
     data: Any

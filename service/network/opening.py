@@ -38,7 +38,7 @@ CAPABILITIES = (
 
 
 class Network:
-    """What this service has to do with events. Opened with :func:`open_network`.
+    """This service's part in the Network. Opened with :func:`open_network`.
 
     Attributes:
         dispatcher: gives events to executions.

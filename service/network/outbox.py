@@ -1,4 +1,4 @@
-"""What waits to be sent to the Network, within bounds; every drop is counted. Pure.
+"""A queue of what waits to be sent to the Network, within bounds; every drop is counted. Pure.
 
 Two kinds wait apart. Values of graphs are somebody's data: where too many wait the next one is dropped, so that
 what is sent has no holes before its end, and no owner takes the place of all others. What is told of requests is

@@ -51,7 +51,7 @@ log = structlog.get_logger("network")
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """How a node makes itself known (``node:register``)."""
+    """A node's message that makes it known (``node:register``)."""
 
     id: str
     name: str
@@ -135,7 +135,7 @@ class Relay:
         return "the connection is gone"
 
     async def _live(self, session: NetworkSession) -> None:
-        """What is done on a connection, until one part of it fails, which ends them all."""
+        """Read and take part on one connection, until one of the two fails, which ends both."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(session.read)
             nursery.start_soon(self._take_part, session)

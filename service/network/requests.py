@@ -1,4 +1,4 @@
-"""What the Network is told of HTTP requests: ``obs.http.request`` and ``obs.http.response``, as the platform does.
+"""The events about HTTP requests: ``obs.http.request`` and ``obs.http.response``, as the platform sends them.
 
 Probes are left out, and so are deliveries of the Network itself: each of those would cause another. The query of a
 request is not told, because secrets travel in there.

@@ -269,7 +269,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 def socket_url(url: str) -> str:
-    """Where the WebSocket of a Network lies."""
+    """Return the URL of a Network's WebSocket."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss"}[parts.scheme]
     path = f"{parts.path.rstrip('/')}/socket.io/"
