@@ -42,7 +42,7 @@ NOT_MODIFIED = 304
 
 
 class CatalogResponse(msgspec.Struct, frozen=True):
-    """What came back: ``status`` is of 2xx, or 304 where that was asked for."""
+    """An answer of the catalog: ``status`` is of 2xx, or 304 where that was asked for."""
 
     status: int
     headers: Mapping[str, str]
@@ -85,7 +85,7 @@ class CatalogClient:
         self._reason = ""
 
     def quiet_seconds(self) -> float:
-        """How long nobody goes to the catalog from now; 0 where everybody may."""
+        """Return for how many seconds from now nobody goes to the catalog; 0 where everybody may."""
         return max(0.0, self._quiet_until - trio.current_time())
 
     def settled(self) -> None:
@@ -172,14 +172,14 @@ class CatalogClient:
 
 
 def _context() -> dict[str, str]:
-    """Who asks, and for which request."""
+    """Return the headers that say who asks, and for which request."""
     headers = {"x-symbia-caller": "runtime", "x-symbia-origin": "internal"}
     trace_id = present_trace()
     return {**headers, HEADER.decode(): trace_id} if trace_id else headers
 
 
 def _words(body: bytes) -> str:
-    """What the catalog says of a refusal, where it says it as it should."""
+    """Return the catalog's words about a refusal; "" where it does not say them as it should."""
     try:
         told = decode(body)
     except MalformedJsonError:
@@ -189,7 +189,7 @@ def _words(body: bytes) -> str:
 
 
 def base_url(url: str) -> str:
-    """Where the catalog lies, by the platform's rule: ``/api`` at the end is taken away, paths bring it."""
+    """Return the catalog's base URL, by the platform's rule: without ``/api`` at the end, which paths bring."""
     return url.rstrip("/").removesuffix("/api").rstrip("/")
 
 

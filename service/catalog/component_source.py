@@ -107,7 +107,7 @@ class CatalogComponents:
     # Looking up
 
     async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> LookupResult:
-        """What the catalog knows of a graph's components. Nothing that is wrong with the catalog is raised."""
+        """Return what the catalog knows of a graph's components. Raise nothing that is wrong with the catalog."""
         wanted = missing if self._enforcement == "off" else used
         trouble = await self._renew(wanted, owner) if wanted else ""
         offers: dict[str, Offer] = {}
@@ -162,7 +162,7 @@ class CatalogComponents:
         return _obstacle(component_id, f"the catalog does not answer: {trouble}") if trouble else None
 
     async def _revision(self, component_id: str, resource: Resource | None, document: dict[str, Any]) -> str:
-        """What changes with the document: its hash, found once for as long as its resource is the same."""
+        """Return the document's hash, found once for as long as its resource is the same."""
         known, revision = self._revisions.get(component_id, (None, ""))
         if resource is None:  # nobody says when that changes
             return await _hash(document)
@@ -172,7 +172,7 @@ class CatalogComponents:
         return revision
 
     def _is_hidden(self, component_id: str, owner: str) -> bool:
-        """Whether there is such a component, which does not exist for this owner."""
+        """Return whether there is such a component, though it does not exist for this owner."""
         key = COMPONENT_PREFIX + component_id
         return any(may_stand_for(item, key, owner) for item in self._by_component.get(component_id, ()))
 
@@ -187,7 +187,7 @@ class CatalogComponents:
         return min(own or found, key=lambda item: item.key != key, default=None)
 
     def _manifests(self, used: Sequence[str], owner: str) -> set[str] | None:
-        """Which of the components have a manifest that counts for an owner; None while nothing was read."""
+        """Return the components whose manifest counts for an owner; None while nothing was read."""
         if self._listing is None:
             return None
         visible = {component_id: self._visible(component_id, owner) for component_id in used}

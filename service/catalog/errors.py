@@ -1,4 +1,4 @@
-"""What can go wrong with the catalog, named by what is to be done.
+"""The catalog's errors, named by what is to be done.
 
 CatalogError
 ├── CatalogUnavailableError   it does not answer, or not sensibly: leave it alone for a while

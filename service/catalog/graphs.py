@@ -69,7 +69,7 @@ def _is_graph(value: Any) -> TypeGuard[dict[str, Any]]:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is to be done so that what is loaded is what is published.
+    """The steps that make what is loaded the same as what is published.
 
     Attributes:
         load: graphs that are new, or another than what was loaded.

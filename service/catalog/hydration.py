@@ -29,7 +29,7 @@ log = structlog.get_logger("catalog")
 
 
 class _Held(msgspec.Struct):
-    """What is known of one published graph: what was asked for last, and what is there."""
+    """The state of one published graph: what was asked for last, and what is there."""
 
     graph: PublishedGraph
     loaded: PublishedGraph | None = None
@@ -63,7 +63,7 @@ class Hydration:
         return [held.loaded for held in self._held.values() if held.loaded is not None and held.graph_id in there]
 
     def refused(self) -> int:
-        """How many could not be loaded as they are published now."""
+        """Return the number of graphs that could not be loaded as they are published now."""
         return sum(held.loaded is not held.graph for held in self._held.values())
 
     async def reconcile(self, published: Sequence[PublishedGraph], *, is_complete: bool) -> None:

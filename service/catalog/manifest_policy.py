@@ -21,7 +21,7 @@ UNREAD = (
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the gate says of a graph.
+    """The gate's verdict on a graph.
 
     Attributes:
         refused: components that may not be used.
@@ -35,7 +35,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(enforcement: Enforcement, used: Sequence[str], manifests: Collection[str] | None) -> Verdict:
-    """Whether a graph may use its components.
+    """Judge whether a graph may use its components.
 
     Args:
         enforcement: what the settings say; ``unset`` where they say nothing and there is a catalog.
@@ -58,7 +58,7 @@ def obstacles_of(verdict: Verdict) -> dict[str, Problem]:
 
 
 def problems_of(verdict: Verdict) -> tuple[Problem, ...]:
-    """What speaks against the graph as a whole."""
+    """Return what speaks against the graph as a whole."""
     return (Problem("graph.manifests_unavailable", "nodes", UNREAD),) if verdict.is_unread else ()
 
 

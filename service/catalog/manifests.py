@@ -53,7 +53,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def may_change(resource: Resource, wanted: Wanted) -> bool:
-    """Whether a published resource may be made what is wanted.
+    """Return whether a published resource may be changed into what is wanted.
 
     The catalog lets this runtime change everything. What was made of something else stays as it is, unless it
     belongs to the same organisation.
@@ -118,7 +118,7 @@ def wanted_component(definition: ComponentDefinition, version: str) -> Wanted:
 
 
 def patch_of(resource: Resource, wanted: Wanted) -> dict[str, Any] | None:
-    """What to change of a published resource; None where nothing has drifted.
+    """Return what to change of a published resource; None where nothing has drifted.
 
     What the catalog, or somebody else, has added to a part stays and is no drift. Where a part has drifted all
     metadata is sent, because a catalog may replace what it is given.
@@ -147,7 +147,7 @@ def _keys(metadata: dict[str, Any], name: str) -> set[str]:
 
 
 def _holds(published: Any, wanted: Any) -> bool:
-    """Whether all that is wanted is there; objects may have more, lists may not."""
+    """Return whether all that is wanted is there; objects may have more, lists may not."""
     if isinstance(wanted, dict):
         return isinstance(published, dict) and all(_holds(published.get(key), wanted[key]) for key in wanted)
     if isinstance(wanted, list):

@@ -1,4 +1,4 @@
-"""What this runtime tells the catalog: once for each thing, and again only when the thing is another.
+"""The publication of this runtime's things to the catalog: each once, and again only when it has changed.
 
 Manifests are not asserted again and again, as the platform has it: an operator who deletes one takes that
 component out of use, until the next start. What fails is told and left; what could not be tried stays for
@@ -39,11 +39,11 @@ class Publication:
 
     @property
     def is_pending(self) -> bool:
-        """Whether something has not been tried yet."""
+        """True while something has not been tried yet."""
         return bool(self._pending)
 
     def is_coming(self, key: str) -> bool:
-        """Whether a resource that only this runtime makes has not been tried yet."""
+        """Return whether a resource that only this runtime makes has not been tried yet."""
         return (key, "") in self._pending
 
     def want(self, wanted: Iterable[Wanted]) -> None:

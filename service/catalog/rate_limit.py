@@ -14,7 +14,7 @@ class RateLimit:
         self._passed: deque[float] = deque(maxlen=count)
 
     def take(self) -> bool:
-        """Whether one more may pass now; it has, then."""
+        """Let one more pass if it may now, and return whether it did."""
         now = trio.current_time()
         if len(self._passed) == self._count and now - self._passed[0] < self._seconds:
             return False

@@ -76,7 +76,7 @@ class Reconciler:
                 await trio.sleep(max(self._client.quiet_seconds(), SHORTEST_SECONDS))
 
     async def _tried(self) -> bool:
-        """Whether a round came to its end."""
+        """Try one round, and return whether it came to its end."""
         try:
             await self._round()
         except CatalogUnavailableError:

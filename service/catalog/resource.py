@@ -84,7 +84,7 @@ def _revision(item: dict[str, Any]) -> str:
 
 
 def is_visible(resource: Resource, owner: str) -> bool:
-    """Whether what belongs to ``owner`` may use a resource.
+    """Return whether what belongs to ``owner`` may use a resource.
 
     What is public is everybody's, unless its readers are named and everybody is not among them. Everything else is
     for the organisation that has it; what is nobody's is for those who act for nobody.
@@ -95,7 +95,7 @@ def is_visible(resource: Resource, owner: str) -> bool:
 
 
 def may_stand_for(resource: Resource, key: str, owner: str) -> bool:
-    """Whether what belongs to ``owner`` may take a resource for the one with a key.
+    """Return whether what belongs to ``owner`` may take a resource for the one with a key.
 
     A catalog gives each key once. A key that only a manifest claims may be claimed by anybody: such a claim counts
     for the organisation that makes it, and where the resource is nobody's.
