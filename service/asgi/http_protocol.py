@@ -21,6 +21,7 @@ from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 
 from proto.codec import encode
 from proto.problem import ErrorBody
+from service.asgi.json_reply import json_headers
 from service.asgi.request_head import HeadFault, check_head
 from service.asgi.strict_buffer import HEAD_BYTES, StrictBuffer
 
@@ -115,8 +116,7 @@ class HttpProtocol(H11Protocol):
         if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             body = encode(ErrorBody(error=fault.message, code=fault.code))
             headers = [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
+                *json_headers(body),
                 (b"connection", b"close"),
                 *self.config.response_headers("h11"),
             ]

@@ -21,9 +21,9 @@ from hypercorn.typing import (
     Scope,
 )
 
-from proto.codec import encode
+from service.asgi.json_reply import send_refusal
 from service.asgi.streamed_body import is_streamed
-from service.problems import SlowRequestError, error_reply
+from service.problems import SlowRequestError
 
 log = structlog.get_logger("service")
 
@@ -72,9 +72,4 @@ class RequestTimeout:
     async def _refuse(self, send: ASGISendCallable) -> None:
         late = f"No reply within {self._seconds:g} s (REQUEST_TIMEOUT_SECONDS)"
         advice = "what the request began may still be going on, so look before you send it again"
-        answer = error_reply(SlowRequestError(f"{late}; {advice}"))
-        body = encode(answer.body)
-        headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
-        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": encoded, "trailers": False})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        await send_refusal(send, SlowRequestError(f"{late}; {advice}"))

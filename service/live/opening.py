@@ -8,7 +8,7 @@ import trio
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from engine.runtime import Runtime
-from proto.codec import encode
+from service.asgi.json_reply import refuse_websocket, send_refusal
 from service.asgi.streamed_body import announces_body
 from service.auth.authenticator import Authenticator
 from service.live.admission import LiveAdmission, handshake_of
@@ -18,9 +18,9 @@ from service.live.hypercorn_websocket import Wire
 from service.live.limits import UNADMITTED_CLIENTS
 from service.live.socketio_clients import serve_namespace
 from service.live.socketio_framing import Packets
-from service.live.websocket import PlainWebSockets, refuse_websocket
+from service.live.websocket import PlainWebSockets
 from service.memory.request_memory import RequestMemory, UnderWay
-from service.problems import RefusalError, error_reply
+from service.problems import RefusalError
 from service.readiness import Readiness
 from service.settings.table import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
@@ -83,7 +83,7 @@ class Live:
             self.clients.admission.check_page(handshake_of(scope))
         except RefusalError as error:
             self.clients.counters.refused += 1
-            await (refuse_websocket if scope["type"] == "websocket" else _refuse)(send, error)
+            await (refuse_websocket if scope["type"] == "websocket" else send_refusal)(send, error)
             return
         if scope["type"] != "websocket":
             await self._socketio(scope, receive, send)
@@ -104,14 +104,6 @@ def _writing_to(wire: Wire) -> Callable[[Any], Any]:
             await wire.write(text.frames if isinstance(text, Packets) else text_frame(text.encode()))
 
     return send_by_wire
-
-
-async def _refuse(send: ASGISendCallable, error: RefusalError) -> None:
-    answer = error_reply(error)
-    body = encode(answer.body)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 @asynccontextmanager

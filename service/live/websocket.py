@@ -19,6 +19,7 @@ from hypercorn.typing import (
 )
 
 from proto.codec import MalformedJsonError, check_depth, decode, encode
+from service.asgi.json_reply import refuse_websocket, send_json
 from service.live.admission import Entry, Handshake, handshake_of
 from service.live.clients import LiveClients, refusal_of
 from service.live.commands import ErrorEvent
@@ -26,7 +27,7 @@ from service.live.framing import PLAIN, text_frame
 from service.live.hypercorn_websocket import Wire
 from service.live.limits import AUTHENTICATE_SECONDS, ID_CHARACTERS, PING_SECONDS
 from service.live.session import LiveSession
-from service.problems import AuthenticationError, RefusalError, error_reply
+from service.problems import AuthenticationError, RefusalError
 from service.websockets.stream import ADMIT
 
 GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
@@ -243,24 +244,7 @@ def _nobody() -> None:
     """Where no server bounds those who are not recognised yet, nothing is to be done when one is."""
 
 
-async def refuse_websocket(send: ASGISendCallable, error: RefusalError) -> None:
-    """Answer the request for a WebSocket as HTTP requests are answered."""
-    answer = error_reply(error)
-    body = encode(answer.body)
-    headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
-    headers["Connection"] = "close"  # the server keeps no connection on which a WebSocket was refused
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "websocket.http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
-
-
 async def _explain(send: ASGISendCallable) -> None:
     """Tell whoever sends an ordinary request what this place is for."""
-    body = encode(ErrorEvent("This is a WebSocket; docs/live.md says what it speaks", "websocket.required"))
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"upgrade", b"websocket"),
-    ]
-    await send({"type": "http.response.start", "status": 426, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    explanation = ErrorEvent("This is a WebSocket; docs/live.md says what it speaks", "websocket.required")
+    await send_json(send, 426, explanation, [(b"upgrade", b"websocket")])

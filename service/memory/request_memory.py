@@ -24,11 +24,10 @@ from hypercorn.typing import (
 from engine.errors import MemoryBoundError, OwnerMemoryError
 from engine.memory.ledger import Ledger
 from engine.quota import UNOWNED
-from proto.codec import encode
+from service.asgi.json_reply import send_refusal
 from service.asgi.request_tasks import WHOLE_BODY
 from service.asgi.streamed_body import announces_body, is_streamed
 from service.memory.transit import SMALL_BYTES, Transit, TransitLoad
-from service.problems import error_reply
 
 REQUEST_BYTES = 64 * 1024
 """What a request holds besides its body: two tasks, a queue and the framework's objects; 70 kB were measured."""
@@ -232,14 +231,7 @@ class _Replying:
         self._is_refused = True
         if self._has_begun:
             return
-        answer = error_reply(error)
-        body = encode(answer.body)
-        headers = {**answer.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
-        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await self._send(
-            {"type": "http.response.start", "status": answer.status, "headers": encoded, "trailers": False}
-        )
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        await send_refusal(self._send, error)
 
     async def _begin(self) -> None:
         self._has_begun = True

@@ -31,6 +31,7 @@ from hypercorn.typing import (
 from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, valid_server_name
 
 from proto.codec import encode
+from service.asgi.json_reply import json_headers
 from service.websockets.frames import (
     Close,
     Fragment,
@@ -265,12 +266,7 @@ class BoundedWebSocket(WSStream):
         """Answer with plain HTTP: there is no WebSocket."""
         self.state = _REFUSED
         body = encode({"error": str(error), "code": "websocket.refused"})
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-            *error.headers,
-        ]
+        headers = [*json_headers(body), (b"connection", b"close"), *error.headers]
         await self.send(Response(stream_id=self.stream_id, status_code=error.status, headers=headers))
         await self.send(Body(stream_id=self.stream_id, data=body))
         await self.send(EndBody(stream_id=self.stream_id))

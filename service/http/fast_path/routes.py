@@ -6,8 +6,8 @@ import msgspec
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from engine.views import RuntimeView
-from proto.codec import encode
 from service.asgi.access_log import note_rule
+from service.asgi.json_reply import encoded_headers, send_json
 from service.asgi.request_tasks import WHOLE_BODY
 from service.auth.admission import Admission
 from service.auth.caller import CURRENT_CALLER
@@ -56,9 +56,9 @@ class FastPath:
         self._readiness = readiness
         self._callers = callers
         self._max_body_bytes = max_body_bytes
-        marks = [("Content-Type", "application/json"), *cors.marks(None, "/api/health", "GET")]
-        self._probe_headers = _encoded(marks)
-        self._headers = _encoded([*marks, ("Cache-Control", NOT_KEPT)])
+        marks = cors.marks(None, "/api/health", "GET")
+        self._probe_headers = encoded_headers(marks)
+        self._headers = encoded_headers([*marks, ("Cache-Control", NOT_KEPT)])
 
     def is_prompt(self, scope: HTTPScope) -> bool:
         """Whether a request will be answered at once if it comes whole; notes in the scope what it is."""
@@ -86,12 +86,9 @@ class FastPath:
         except Exception as error:  # noqa: BLE001  the table of problems knows them all
             refusal = error_reply(error)
             reply, status = refusal.body, int(refusal.status)
-            headers = _encoded(list(refusal.headers.items()))
-        content = encode(reply)
+            headers = encoded_headers(refusal.headers.items())
         headers += self._probe_headers if request.rule.startswith("/health") else self._headers
-        headers.append((b"content-length", str(len(content)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
-        await send({"type": "http.response.body", "body": content, "more_body": False})
+        await send_json(send, status, reply, headers)
 
     async def _reply(self, scope: HTTPScope, request: PromptRequest, body: bytes) -> tuple[msgspec.Struct, int]:
         """The body of the reply, and its status."""
@@ -117,7 +114,3 @@ class FastPath:
             return await take_body(self._runtime, request.name, body, is_final=False)
 
         return await injected(self._runtime, request.name, take, request.wait_ms)
-
-
-def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in headers]
