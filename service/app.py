@@ -3,6 +3,7 @@
 from quart import Response, request
 
 from engine.runtime import Runtime
+from service.asgi.access_log import note_routes
 from service.asgi.streamed_body import StreamingApp
 from service.auth.admission import Admission
 from service.auth.authenticator import Authenticator
@@ -34,10 +35,10 @@ class Application(StreamingApp):
     """The application.
 
     Attributes:
-        prompt: answers some requests at once; a layer below this application (``service.layers``).
+        fast_path: answers some requests at once; a layer around this application (``service.layers``).
     """
 
-    prompt: FastPath
+    fast_path: FastPath
 
 
 def create_app(
@@ -67,7 +68,7 @@ def create_app(
     callers = Admission(settings, readiness, authenticator)
     cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
     app = Application("service", static_folder=None)
-    app.prompt = FastPath(scoped, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
+    app.fast_path = FastPath(scoped, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -97,6 +98,8 @@ def create_app(
         )
         note_owner(request.scope, CURRENT_CALLER.get().owner)
         return None
+
+    note_routes(app)
 
     @app.after_request
     async def mark(response: Response) -> Response:

@@ -6,27 +6,24 @@ at once.
 """
 
 import errno
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 import trio
-from hypercorn.config import Config
-from hypercorn.trio import serve as serve_asgi
-from hypercorn.typing import ASGIFramework
 
 from engine.errors import EngineError
 from engine.runtime import Runtime, open_runtime
 from service.app import create_app
-from service.asgi.hypercorn_server import guard_connections
 from service.asgi.open_files import room_for_connections
-from service.asgi.request_tasks import PromptConfig
+from service.asgi.request_tasks import FastPathConfig
+from service.asgi.serving import BACKLOG, serve_http
 from service.auth.opening import open_authenticator
 from service.catalog.opening import open_catalog
-from service.layers import layered
+from service.layers import layers, within
 from service.live.opening import open_live
 from service.memory.guard import MemoryGuard
 from service.memory.request_memory import UnderWay
@@ -49,10 +46,7 @@ from service.version import version
 from service.watchdog.exit_watchdog import open_last_resort
 from service.watchdog.stall_log import log_stalls
 from service.watchdog.watchdog import open_watchdog
-from service.websockets.stream import bound_websockets
 
-BACKLOG = 1024
-KEEP_ALIVE_SECONDS = 65  # longer than the minute after which common proxies give a connection up
 UNREAD_SECONDS = 60
 """How long a caller may leave a reply unread before the connection is cut; otherwise they hold it for ever."""
 
@@ -193,17 +187,24 @@ async def serve_runtime(
         app = create_app(runtime, settings, readiness, authenticator, metrics, network)
         observers: list[RequestObserver] = [] if telemetry is None else [telemetry.requests]
         observers += [] if network.requests is None else [network.requests]
-        timeout_seconds = settings.request_timeout_seconds
-        under_way = UnderWay(runtime.ledger)
-        served = layered(app, under_way, metrics.http, spans, timeout_seconds=timeout_seconds, observers=observers)
+        around = layers(
+            app,
+            live,
+            UnderWay(runtime.ledger),
+            metrics.http,
+            spans,
+            timeout_seconds=settings.request_timeout_seconds,
+            observers=observers,
+        )
         measuring.start_soon(measure_lag, metrics.lags)
         most_bytes = settings.most_resident_bytes(available_bytes())
         if most_bytes:
             measuring.start_soon(MemoryGuard(runtime.ledger, most_bytes).run)
         async with trio.open_nursery() as nursery:
-            config = PromptConfig(app.prompt.is_prompt, room_for_connections(settings.max_connections))
+            config = FastPathConfig(app.fast_path.takes, room_for_connections(settings.max_connections))
             config.websocket_max_message_size = settings.live_max_frame_bytes
-            await nursery.start(_serve_http, live.beside(served, under_way), listener, closing, config)
+            serving = partial(serve_http, closing_seconds=CLOSING_SECONDS)
+            await nursery.start(serving, within(around, app), listener, closing, config)
             async with open_catalog(runtime, settings, readiness.siblings):
                 announce(url)
                 if telemetry is not None:
@@ -215,25 +216,6 @@ async def serve_runtime(
             closing.set()
         measuring.cancel_scope.cancel()  # not before: the replies under way are inside of its scope
     log.info("stopped")
-
-
-async def _serve_http(
-    app: ASGIFramework,
-    listener: socket.socket,
-    closing: trio.Event,
-    config: Config,
-    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    config.bind = [f"fd://{listener.detach()}"]  # bound before, so that a taken port is told in our own words
-    config.backlog = BACKLOG
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.include_server_header = False
-    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
-    config.keep_alive_max_requests = 1_000_000
-    config.graceful_timeout = CLOSING_SECONDS
-    guard_connections()
-    bound_websockets()
-    await serve_asgi(app, config, shutdown_trigger=closing.wait, task_status=task_status, mode="asgi")
 
 
 async def _drain(runtime: Runtime, seconds: float) -> None:

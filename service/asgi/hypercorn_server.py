@@ -10,12 +10,14 @@ idleness, however many requests there are (``service.asgi.keep_alive``). There a
 (``service.asgi.connections``).
 
 Hypercorn has no place to put something around a connection, so the classes that serve one are replaced. What is
-spoken on it is ``service.asgi.http_protocol``; the tasks that it needs are ``service.asgi.request_tasks``.
+spoken on it is ``service.asgi.http_protocol``; the tasks that it needs are ``service.asgi.request_tasks``; a
+WebSocket on it is ``service.asgi.websocket_stream``.
 """
 
 from contextlib import suppress
 from typing import Any, cast
 
+import hypercorn.protocol.h11
 import hypercorn.trio.run
 import hypercorn.trio.tcp_server
 import structlog
@@ -29,6 +31,7 @@ from service.asgi.connections import Connections
 from service.asgi.http_protocol import HttpProtocol
 from service.asgi.keep_alive import IdleWatch
 from service.asgi.request_tasks import GuardedTaskGroup
+from service.asgi.websocket_stream import BoundedWebSocket
 
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1024 * 1024
@@ -72,6 +75,10 @@ class GuardedTCPServer(TCPServer):
             log.warning("connection ended by an error", errors=[repr(error) for error in group.exceptions])
         finally:
             self._connections.leave(self)
+
+    def cut(self) -> None:
+        """End it at once, whatever is under way on it: who waits for it learns that it is closed."""
+        cast("trio.SocketStream", self.stream).socket.close()
 
     async def protocol_send(self, event: Event) -> None:
         """Do what the protocol asks for: write, close, or note that the connection is idle or is not."""
@@ -179,3 +186,4 @@ def guard_connections() -> None:
     hypercorn.trio.run.TCPServer = GuardedTCPServer  # type: ignore[attr-defined,assignment]  # there is no other place
     hypercorn.trio.tcp_server.TaskGroup = GuardedTaskGroup  # type: ignore[attr-defined]  # likewise
     hypercorn.trio.tcp_server.ProtocolWrapper = HttpProtocol  # type: ignore[attr-defined,assignment]  # likewise
+    hypercorn.protocol.h11.WSStream = BoundedWebSocket  # type: ignore[attr-defined,assignment]  # likewise

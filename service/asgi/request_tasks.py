@@ -1,8 +1,8 @@
 """The tasks of one connection: an application for each request, in a task of its own or in the one that read it.
 
 Each request costs a task, a queue and three writes. Where that can be seen to be needless, it is left away
-(docs/decisions/0085): a request that the application asked for (:class:`PromptConfig`) and that came whole in one
-piece is answered in the task that read it, with its body in the scope; nothing can come after it but the next
+(docs/decisions/0085): a request that the application asked for (:class:`FastPathConfig`) and that came whole in
+one piece is answered in the task that read it, with its body in the scope; nothing can come after it but the next
 request. And the head of a reply goes out together with the first piece of its body, as ASGI's specification asks.
 
 What a caller sends goes to the application through a short queue. When the application has ended and the caller
@@ -37,24 +37,31 @@ WAITING_EVENTS = 3
 """Pieces of a body that wait for the application; a small body, its end and the caller's leaving fit in."""
 
 
-class KeepingConnection(Protocol):
-    """A connection that can be told to keep what is written."""
+class ServedConnection(Protocol):
+    """A connection, as those see it who work for it.
+
+    Attributes:
+        keeps: whether it keeps what is written until more is written.
+    """
 
     keeps: bool
 
+    def cut(self) -> None:
+        """End it at once."""
 
-class PromptConfig(Config):
+
+class FastPathConfig(Config):
     """Hypercorn's configuration, and one question more.
 
     Attributes:
-        is_prompt: whether the application takes a request, of which the head has come, whole; it may note in the
+        takes: whether the application takes a request, of which the head has come, whole; it may note in the
             scope what it found out. A request that does not come in one piece is passed on in the ordinary way.
         reading_turns: the turn of connections that have much to read (``service.asgi.http_protocol``).
         connections: all that are open (``service.asgi.connections``).
     """
 
-    def __init__(self, is_prompt: Callable[[HTTPScope], bool], max_connections: int = 0) -> None:
-        self.is_prompt = is_prompt
+    def __init__(self, takes: Callable[[HTTPScope], bool], max_connections: int = 0) -> None:
+        self.takes = takes
         self.reading_turns = trio.Lock()
         self.connections = Connections(max_connections)
 
@@ -66,7 +73,7 @@ class GuardedTaskGroup(TaskGroup):
         connection: that the tasks work for; set before the first of them.
     """
 
-    connection: KeepingConnection
+    connection: ServedConnection
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +83,7 @@ class GuardedTaskGroup(TaskGroup):
         """Start an application for a request, now or when it has come; what is returned passes it what comes."""
         if scope["type"] == "http" and scope["http_version"] != "2":
             send = _with_head(send, self.connection)
-            if isinstance(config, PromptConfig) and config.is_prompt(scope):
+            if isinstance(config, FastPathConfig) and config.takes(scope):
                 self._gathering = _Gathered(self, app, config, scope, send)
                 return self._gathering.put
         return self.start_app(app, config, scope, send)
@@ -159,7 +166,7 @@ class _Gathered:
         await _handle(self._app, self._config, self._scope, _nothing_more, self._send, _no_threads, _no_threads)
 
 
-def _with_head(send: Send, connection: KeepingConnection) -> Send:
+def _with_head(send: Send, connection: ServedConnection) -> Send:
     """Send the head of a reply when its body begins, and with it; not at all if the application fails before."""
     head: ASGISendEvent | None = None
 

@@ -7,11 +7,11 @@ import structlog
 import trio
 
 from engine.runtime import Runtime
+from service.asgi.websocket_wire import Wire
 from service.auth.caller import Caller
 from service.live.admission import Entry, Handshake, LiveAdmission
 from service.live.counters import TransportName
 from service.live.hub import Hub, open_hub
-from service.live.hypercorn_websocket import Wire
 from service.live.limits import (
     CLOSING_SECONDS,
     CONNECTION_BYTES,

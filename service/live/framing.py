@@ -6,15 +6,10 @@ from typing import Any, Protocol
 from proto.codec import encode
 from service.live.encoding import Encoded
 from service.live.feed import Chunk, Feed
+from service.websockets.frames import text_frame
 
 BATCH = "events:batch"
 """The event that carries others, for whoever asked for it: a list of ``{"event", "data"}``."""
-
-PING_FRAME = b"\x89\x00"
-"""A ping without content (RFC 6455, section 5.5.2)."""
-
-_TEXT_FRAME = 0x81
-_SHORT, _MEDIUM = 126, 1 << 16
 
 
 class Framing(Protocol):
@@ -59,29 +54,6 @@ class FrameForm(Framing):
 
 PLAIN = FrameForm(b'{"event":', b',"data":', b"}")
 """Plain WebSockets: ``{"event": "port:emit", "data": {...}}``."""
-
-
-def text_frame(text: bytes) -> bytes:
-    """A message of a server as one WebSocket frame (RFC 6455, section 5.2): final, text, without a mask."""
-    size = len(text)
-    if size < _SHORT:
-        return bytes((_TEXT_FRAME, size)) + text
-    if size < _MEDIUM:
-        return bytes((_TEXT_FRAME, 126)) + size.to_bytes(2, "big") + text
-    return bytes((_TEXT_FRAME, 127)) + size.to_bytes(8, "big") + text
-
-
-def texts_in(frames: bytes) -> list[str]:
-    """The texts of whole frames of ours, for servers that take them one by one."""
-    texts, start = [], 0
-    while start < len(frames):
-        size, head = frames[start + 1], start + 2
-        if size >= _SHORT:
-            width = 2 if size == _SHORT else 8
-            size, head = int.from_bytes(frames[head : head + width], "big"), head + width
-        texts.append(frames[head : head + size].decode())
-        start = head + size
-    return texts
 
 
 def batched(events: Sequence[Encoded]) -> Encoded:

@@ -10,11 +10,11 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallabl
 from engine.runtime import Runtime
 from service.asgi.json_reply import refuse_websocket, send_refusal
 from service.asgi.streamed_body import announces_body
+from service.asgi.websocket_stream import UNADMITTED_BYTES
+from service.asgi.websocket_wire import Wire
 from service.auth.authenticator import Authenticator
 from service.live.admission import LiveAdmission, handshake_of
 from service.live.clients import LiveClients, open_live_clients
-from service.live.framing import text_frame
-from service.live.hypercorn_websocket import Wire
 from service.live.limits import UNADMITTED_CLIENTS
 from service.live.socketio_clients import serve_namespace
 from service.live.socketio_framing import Packets
@@ -24,7 +24,7 @@ from service.problems import RefusalError
 from service.readiness import Readiness
 from service.settings.table import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
-from service.websockets.stream import UNADMITTED_BYTES
+from service.websockets.frames import text_frame
 
 WEBSOCKET_PATH = "/ws"
 SOCKETIO_PATH = "/socket.io"
@@ -88,7 +88,7 @@ class Live:
         if scope["type"] != "websocket":
             await self._socketio(scope, receive, send)
             return
-        wire = Wire(send)
+        wire = Wire(scope, send)
         with self.clients.watched(wire):
             await self._socketio(scope, receive, _writing_to(wire))
 

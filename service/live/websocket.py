@@ -20,15 +20,16 @@ from hypercorn.typing import (
 
 from proto.codec import MalformedJsonError, check_depth, decode, encode
 from service.asgi.json_reply import refuse_websocket, send_json
+from service.asgi.websocket_wire import Wire
 from service.live.admission import Entry, Handshake, handshake_of
 from service.live.clients import LiveClients, refusal_of
 from service.live.commands import ErrorEvent
-from service.live.framing import PLAIN, text_frame
-from service.live.hypercorn_websocket import Wire
+from service.live.framing import PLAIN
 from service.live.limits import AUTHENTICATE_SECONDS, ID_CHARACTERS, PING_SECONDS
 from service.live.session import LiveSession
 from service.problems import AuthenticationError, RefusalError
-from service.websockets.stream import ADMIT
+from service.websockets.frames import text_frame
+from service.websockets.scope import ADMIT
 
 GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
 """Codes with which a connection is closed (RFC 6455, section 7.4.1)."""
@@ -97,7 +98,7 @@ class PlainWebSockets:
             self._clients.counters.refused += 1
             await refuse_websocket(send, error)
             return
-        wire = Wire(send)
+        wire = Wire(scope, send)
         with self._clients.watched(wire):
             await send({"type": "websocket.accept", "subprotocol": None, "headers": []})
             noted: Any = scope

@@ -43,7 +43,7 @@ from service.socketio.session import (
 from service.socketio.socket import SID_BYTES
 from service.socketio.wakeups import WakeupBatcher
 from service.socketio.websocket import serve_upgrade, serve_websocket
-from service.websockets.stream import ADMIT
+from service.websockets.scope import ADMIT
 
 
 class Statistics(msgspec.Struct, frozen=True):

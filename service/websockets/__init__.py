@@ -4,5 +4,5 @@
                       (frames.py)   in slices   (inlet.py)
 
 Hypercorn's own stream buffers for ever after its first refusal, answers most violations by letting the connection
-fall, and parses whatever came in one go. ``stream.py`` takes its place.
+fall, and parses whatever came in one go. ``service.asgi.websocket_stream`` takes its place.
 """

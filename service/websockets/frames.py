@@ -5,6 +5,7 @@ bounded by the size of a message and by what was fed in one go. A violation name
 """
 
 from codecs import getincrementaldecoder
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -231,19 +232,30 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return bytes((0x80 | opcode, 127)) + size.to_bytes(8) + payload
 
 
-def text_frame(text: str) -> bytes:
-    """A message of text."""
-    return frame(_TEXT, text.encode())
+text_frame = partial(frame, _TEXT)
+"""A message of text, given in UTF-8."""
+
+binary_frame = partial(frame, _BINARY)
+"""A message of bytes."""
+
+pong_frame = partial(frame, _PONG)
+"""The answer to a ping."""
+
+PING_FRAME = frame(_PING, b"")
+"""A ping without content."""
 
 
-def binary_frame(content: bytes) -> bytes:
-    """A message of bytes."""
-    return frame(_BINARY, content)
-
-
-def pong_frame(payload: bytes) -> bytes:
-    """The answer to a ping."""
-    return frame(_PONG, payload)
+def texts_in(frames: bytes) -> list[str]:
+    """Return the texts of whole text frames of a server, for servers that take them one by one."""
+    texts, start = [], 0
+    while start < len(frames):
+        size, head = frames[start + 1], start + 2
+        if size > CONTROL_BYTES:
+            width = 2 if size == CONTROL_BYTES + 1 else 8
+            size, head = int.from_bytes(frames[head : head + width]), head + width
+        texts.append(frames[head : head + size].decode())
+        start = head + size
+    return texts
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

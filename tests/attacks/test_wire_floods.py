@@ -8,8 +8,8 @@ import httpx
 import pytest
 import trio
 
+from service.asgi.websocket_stream import CLOSING_SECONDS, UNADMITTED_BYTES
 from service.settings.table import Settings
-from service.websockets.stream import CLOSING_SECONDS, UNADMITTED_BYTES
 from tests.attacks.raw_websocket import RawWebSocket, connect, frame, opened, request, text
 from tests.service.identified import open_world
 from tests.service.live.plain_client import open_plain

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from proto import events
+from service.asgi import websocket_stream
 from service.live import hub, limits
 from service.live.framing import BATCH
 from service.live.selection import LIFECYCLE, ON_REQUEST, USUAL, Subscribe
-from service.websockets import inlet, meter, stream, turns
+from service.websockets import inlet, meter, turns
 from tests.service.live.live_clients import Desk, open_office
 from tests.service.live.real_clients import SPECIFIED
 from tests.service.live.test_real_clients import lines_of, program, run_quick_reference
@@ -80,7 +81,7 @@ def test_the_page_lists_the_fields_of_a_selection() -> None:
         ("answers that wait for one client", limits.PERSONAL_EVENTS),
         ("bytes of those answers", limits.PERSONAL_BYTES),
         ("characters of an execution's or a graph's id", limits.ID_CHARACTERS),
-        ("one message of a client that nobody has recognised yet", stream.UNADMITTED_BYTES),
+        ("one message of a client that nobody has recognised yet", websocket_stream.UNADMITTED_BYTES),
         ("clients of either way that have not said yet who they are", limits.UNADMITTED_CLIENTS),
         ("memory of a connected client, charged to its organisation", limits.CONNECTION_BYTES),
         ("messages of one client that wait for the service", inlet.WAITING_MESSAGES),
@@ -99,7 +100,7 @@ def test_the_times_are_those_of_the_program() -> None:
     """Likewise seconds."""
     assert f"| {limits.AUTHENTICATE_SECONDS:g} s |" in PAGE
     assert f"| {limits.FLUSH_SECONDS * 1000:g} ms |" in PAGE
-    assert f"| time to answer a Close frame | {stream.CLOSING_SECONDS:g} s |" in PAGE
+    assert f"| time to answer a Close frame | {websocket_stream.CLOSING_SECONDS:g} s |" in PAGE
     assert f"after {meter.SLOWED_SECONDS:g} s closed" in PAGE
     assert f"less than {meter.LITTLE_BYTES:,} bytes carry little" in PAGE
     assert limits.UNANSWERED_SECONDS == 60, "connections stay for another minute"

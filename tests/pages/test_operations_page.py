@@ -11,6 +11,7 @@ from service import server
 from service.asgi import half_close as delivery
 from service.asgi import hypercorn_server as guarded_connections
 from service.asgi import open_files as descriptors
+from service.asgi import serving
 from service.dependencies.status import Siblings
 from service.http import message_stream
 from service.memory import request_memory, transit
@@ -58,7 +59,7 @@ async def test_every_metric_that_the_page_speaks_of_exists() -> None:
 
 def test_the_bounds_are_those_of_the_program() -> None:
     """Numbers of seconds and files on the page are the constants of the code."""
-    assert f"| {server.KEEP_ALIVE_SECONDS} s; 16 KB and" in PAGE
+    assert f"| {serving.KEEP_ALIVE_SECONDS} s; 16 KB and" in PAGE
     assert f"{message_stream.IDLE_SECONDS:g} s of silence" in PAGE
     assert server.UNREAD_SECONDS == guarded_connections.WRITE_SECONDS
     assert f"| {server.UNREAD_SECONDS} s for what is written at once, and 1 s more for each 64 KB;" in PAGE

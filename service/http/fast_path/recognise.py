@@ -32,7 +32,7 @@ _WAIT = re.compile(rb"wait=([0-9]{1,4})")
 _UNUSUAL = frozenset({b"origin", b"cookie", b"transfer-encoding", b"content-encoding"})
 
 
-class PromptRequest(msgspec.Struct, frozen=True):
+class FastRequest(msgspec.Struct, frozen=True):
     """A request that is answered at once.
 
     Attributes:
@@ -48,7 +48,7 @@ class PromptRequest(msgspec.Struct, frozen=True):
     wait_ms: int | None = None
 
 
-def recognise(scope: HTTPScope, max_body_bytes: int) -> PromptRequest | None:
+def recognise(scope: HTTPScope, max_body_bytes: int) -> FastRequest | None:
     """The request that a head announces, if it is one of these.
 
     Args:
@@ -61,11 +61,11 @@ def recognise(scope: HTTPScope, max_body_bytes: int) -> PromptRequest | None:
     if method == "GET" and not scope["query_string"]:
         kind = _HEALTH.get(scope["raw_path"])
         if kind is not None and _body_bytes(scope) == 0:
-            return PromptRequest(kind, scope["path"])
+            return FastRequest(kind, scope["path"])
     return None
 
 
-def _delivery(scope: HTTPScope, max_body_bytes: int) -> PromptRequest | None:
+def _delivery(scope: HTTPScope, max_body_bytes: int) -> FastRequest | None:
     kind: Kind = "inject"
     place = _INJECT.fullmatch(scope["raw_path"])
     if place is None:
@@ -76,7 +76,7 @@ def _delivery(scope: HTTPScope, max_body_bytes: int) -> PromptRequest | None:
     length = _body_bytes(scope)
     if length is None or length > max_body_bytes:
         return None
-    return PromptRequest(kind, RULES[kind], place[1].decode(), None if wait_ms < 0 else wait_ms)
+    return FastRequest(kind, RULES[kind], place[1].decode(), None if wait_ms < 0 else wait_ms)
 
 
 def _wait_ms(query: bytes) -> int | None:

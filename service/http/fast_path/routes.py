@@ -13,7 +13,7 @@ from service.auth.admission import Admission
 from service.auth.caller import CURRENT_CALLER
 from service.auth.cors import Cors
 from service.http.fast_path.headers import Headers
-from service.http.fast_path.recognise import PromptRequest, recognise
+from service.http.fast_path.recognise import FastRequest, recognise
 from service.http.routes.health import health_of, liveness_of, readiness_of
 from service.http.routes.ingress import delivered
 from service.http.routes.injection import Taken, injected, take_body
@@ -25,7 +25,7 @@ from service.readiness import Readiness
 NOT_KEPT = "no-cache, no-store, must-revalidate"
 """``Cache-Control`` of what is true only at the moment."""
 
-_REQUEST = "symbia.prompt"
+_REQUEST = "symbia.fast_path"
 _HEALTH = {"health": health_of, "live": liveness_of, "ready": readiness_of}
 
 
@@ -60,7 +60,7 @@ class FastPath:
         self._probe_headers = encoded_headers(marks)
         self._headers = encoded_headers([*marks, ("Cache-Control", NOT_KEPT)])
 
-    def is_prompt(self, scope: HTTPScope) -> bool:
+    def takes(self, scope: HTTPScope) -> bool:
         """Whether a request will be answered at once if it comes whole; notes in the scope what it is."""
         found = recognise(scope, self._max_body_bytes)
         cast("dict[str, Any]", scope)[_REQUEST] = found
@@ -79,7 +79,7 @@ class FastPath:
 
         return answer
 
-    async def _answer(self, scope: HTTPScope, request: PromptRequest, body: bytes, send: ASGISendCallable) -> None:
+    async def _answer(self, scope: HTTPScope, request: FastRequest, body: bytes, send: ASGISendCallable) -> None:
         headers: list[tuple[bytes, bytes]] = []
         try:
             reply, status = await self._reply(scope, request, body)
@@ -90,7 +90,7 @@ class FastPath:
         headers += self._probe_headers if request.rule.startswith("/health") else self._headers
         await send_json(send, status, reply, headers)
 
-    async def _reply(self, scope: HTTPScope, request: PromptRequest, body: bytes) -> tuple[msgspec.Struct, int]:
+    async def _reply(self, scope: HTTPScope, request: FastRequest, body: bytes) -> tuple[msgspec.Struct, int]:
         """The body of the reply, and its status."""
         headers = Headers(scope["headers"])
         self._callers.check_origin(headers)
@@ -109,7 +109,7 @@ class FastPath:
         finally:
             CURRENT_CALLER.reset(admitted)  # the task is the connection's, and works for others after this one
 
-    async def _injected(self, request: PromptRequest, body: bytes) -> msgspec.Struct:
+    async def _injected(self, request: FastRequest, body: bytes) -> msgspec.Struct:
         async def take() -> Taken:
             return await take_body(self._runtime, request.name, body, is_final=False)
 

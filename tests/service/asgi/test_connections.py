@@ -12,7 +12,8 @@ import trio.testing
 
 from service.asgi.half_close import PATIENCE_SECONDS
 from service.asgi.open_files import ENOUGH, raise_descriptor_limit
-from service.server import KEEP_ALIVE_SECONDS, listen, open_configured_runtime, serve_runtime
+from service.asgi.serving import KEEP_ALIVE_SECONDS
+from service.server import listen, open_configured_runtime, serve_runtime
 from service.settings.table import Settings
 from tests.service.serving import start_process
 

@@ -15,7 +15,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from service.asgi.connections import Connections
 from service.asgi.hypercorn_server import GuardedTCPServer, guard_connections
-from service.asgi.request_tasks import WHOLE_BODY, GuardedTaskGroup, PromptConfig
+from service.asgi.request_tasks import WHOLE_BODY, FastPathConfig, GuardedTaskGroup
 from tests.service.serving import start_process
 
 UPGRADE = (
@@ -110,7 +110,7 @@ async def serving(application: Any, *, prompt: bool) -> AsyncIterator[Peer]:
 
     far.send_all = noting  # type: ignore[method-assign,assignment]  # the stream is the network here
     far.socket = _NamedSocket()  # type: ignore[attr-defined]  # Hypercorn asks it for addresses
-    config = PromptConfig(lambda _: prompt)
+    config = FastPathConfig(lambda _: prompt)
     async with trio.open_nursery() as nursery:
         server = GuardedTCPServer(ASGIWrapper(application), config, WorkerContext(None), {}, far)
         nursery.start_soon(server.run)
@@ -273,7 +273,7 @@ async def test_whoever_reads_too_slowly_is_cut(bytes_per_second: int, size_bytes
     near, far = trio.testing.memory_stream_pair()
     caller = _Silent(far, bytes_per_second)
     far.socket = _NamedSocket()  # type: ignore[attr-defined]  # Hypercorn asks it for addresses
-    config = PromptConfig(lambda _: True)
+    config = FastPathConfig(lambda _: True)
     config.keep_alive_timeout = 1e9
     with trio.move_on_after(3600) as patience:
         async with trio.open_nursery() as nursery:

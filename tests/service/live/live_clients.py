@@ -11,10 +11,11 @@ import trio
 from engine.runtime import Runtime, open_runtime
 from proto.codec import decode, encode
 from service.auth.caller import UNRESTRICTED
-from service.live.framing import PLAIN, texts_in
+from service.live.framing import PLAIN
 from service.live.hub import Hub, open_hub
 from service.live.session import LiveSession
 from service.readiness import Readiness
+from service.websockets.frames import texts_in
 
 PASS = "symbia.core.passthrough"
 

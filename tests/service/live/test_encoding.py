@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from proto.codec import decode, encode
 from proto.events import ComponentInvoked, PortEmit, PortOutput
 from service.live.encoding import FlowEncoder, shown_value
-from service.live.framing import PLAIN, batched, text_frame, texts_in
+from service.live.framing import PLAIN, batched
+from service.websockets.frames import text_frame, texts_in
 
 NAMES = st.text(max_size=20)
 VALUES = st.recursive(

@@ -14,7 +14,6 @@ from trio_websocket import WebSocketConnection, open_websocket_url
 
 from service.asgi.hypercorn_server import guard_connections
 from service.socketio import Socket, SocketioConfig, SocketioServer, open_socketio_server
-from service.websockets.stream import bound_websockets
 
 SUITE = SocketioConfig(ping_interval_ms=300, ping_timeout_ms=200, connect_timeout_ms=1000, closing_seconds=0.2)
 """The timing of the official test suites."""
@@ -108,5 +107,4 @@ async def _serve(
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     guard_connections()
-    bound_websockets()
     await serve(server, config, shutdown_trigger=stopping.wait, task_status=task_status, mode="asgi")

@@ -105,7 +105,7 @@ def test_a_message_of_the_largest_size_passes_and_a_byte_more_does_not() -> None
 def test_frames_of_ours_are_read_by_another_program(size: int) -> None:
     """Text, bytes, the answer to a ping, and the end, whose reason has the room of a control frame."""
     client = Connection(ConnectionType.CLIENT)
-    client.receive_data(text_frame("x" * size) + binary_frame(b"y" * size) + pong_frame(b"p") + close_frame(1008))
+    client.receive_data(text_frame(b"x" * size) + binary_frame(b"y" * size) + pong_frame(b"p") + close_frame(1008))
     received = list(client.events())
     assert "".join(event.data for event in received if isinstance(event, TextMessage)) == "x" * size
     assert b"".join(event.data for event in received if isinstance(event, BytesMessage)) == b"y" * size

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http.fast_path.recognise import MAX_WAIT_MS, PromptRequest, recognise
+from service.http.fast_path.recognise import MAX_WAIT_MS, FastRequest, recognise
 
 MAX_BODY_BYTES = 1000
 JSON = (b"content-type", b"application/json")
@@ -20,7 +20,7 @@ def head(method: str, path: bytes, *headers: tuple[bytes, bytes], query: bytes =
     return {"method": method, "path": decoded, "raw_path": path, "query_string": query, "headers": [*headers]}
 
 
-def found(method: str, path: bytes, *headers: tuple[bytes, bytes], query: bytes = b"") -> PromptRequest | None:
+def found(method: str, path: bytes, *headers: tuple[bytes, bytes], query: bytes = b"") -> FastRequest | None:
     """What is recognised in it."""
     return recognise(head(method, path, *headers, query=query), MAX_BODY_BYTES)
 
@@ -28,13 +28,13 @@ def found(method: str, path: bytes, *headers: tuple[bytes, bytes], query: bytes 
 @pytest.mark.parametrize(
     ("path", "query", "expected"),
     [
-        (INJECT, b"", PromptRequest("inject", "/api/executions/<execution_id>/inject", "3f0c-1")),
-        (INJECT, b"wait=250", PromptRequest("inject", "/api/executions/<execution_id>/inject", "3f0c-1", 250)),
-        (b"/api/ingress/a.b", b"", PromptRequest("ingress", "/api/ingress/<path:graph_name>", "a.b")),
-        (b"/api/ingress/a", b"wait=0", PromptRequest("ingress", "/api/ingress/<path:graph_name>", "a", 0)),
+        (INJECT, b"", FastRequest("inject", "/api/executions/<execution_id>/inject", "3f0c-1")),
+        (INJECT, b"wait=250", FastRequest("inject", "/api/executions/<execution_id>/inject", "3f0c-1", 250)),
+        (b"/api/ingress/a.b", b"", FastRequest("ingress", "/api/ingress/<path:graph_name>", "a.b")),
+        (b"/api/ingress/a", b"wait=0", FastRequest("ingress", "/api/ingress/<path:graph_name>", "a", 0)),
     ],
 )
-def test_messages_and_deliveries_are_recognised(path: bytes, query: bytes, expected: PromptRequest) -> None:
+def test_messages_and_deliveries_are_recognised(path: bytes, query: bytes, expected: FastRequest) -> None:
     """A plain POST to either route is taken, with its name and its wait."""
     assert found("POST", path, JSON, (b"content-length", b"12"), query=query) == expected
 
@@ -45,7 +45,7 @@ def test_messages_and_deliveries_are_recognised(path: bytes, query: bytes, expec
 )
 def test_probes_are_recognised(prefix: bytes, path: bytes, kind: Any) -> None:
     """All six routes of health are taken, each by its own pattern."""
-    assert found("GET", prefix + path) == PromptRequest(kind, (prefix + path).decode())
+    assert found("GET", prefix + path) == FastRequest(kind, (prefix + path).decode())
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ What holds here:
 from typing import Any, cast
 from urllib.parse import unquote
 
-import hypercorn.protocol.h11
 import trio
 from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, Response, StreamClosed
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
@@ -32,6 +31,7 @@ from hypercorn.utils import UnexpectedMessageError, build_and_validate_headers, 
 
 from proto.codec import encode
 from service.asgi.json_reply import json_headers
+from service.asgi.request_tasks import GuardedTaskGroup
 from service.websockets.frames import (
     Close,
     Fragment,
@@ -48,10 +48,8 @@ from service.websockets.frames import (
 from service.websockets.handshake import HandshakeError, OpeningHandshake, read_opening
 from service.websockets.inlet import Inlet
 from service.websockets.meter import LITTLE_BYTES, FrameMeter
+from service.websockets.scope import ADMIT, CONNECTION
 from service.websockets.turns import wait_turn
-
-ADMIT = "symbia.admit"
-"""Where a scope has a function to be called when the client was recognised; from then on its whole bounds hold."""
 
 UNADMITTED_BYTES = 16 * 1024
 """A message of a client that nobody has recognised yet: a credential, and little else."""
@@ -96,6 +94,10 @@ class BoundedWebSocket(WSStream):
         """Write whole frames; nothing where it is not open."""
         if self.is_open:
             await self._write(frames)
+
+    def cut(self) -> None:
+        """End the connection at once, whatever is under way on it: who waits for it learns that it is closed."""
+        cast("GuardedTaskGroup", self.task_group).connection.cut()
 
     async def _write(self, frames: bytes) -> None:
         task = trio.lowlevel.current_task()
@@ -143,6 +145,7 @@ class BoundedWebSocket(WSStream):
             "subprotocols": list(opening.subprotocols),
             "extensions": {"websocket.http.response": {}},
             ADMIT: self._admit,
+            CONNECTION: self,
         }
         self.scope = cast("Any", scope)
         await self.task_group.spawn_app(cast("AppWrapper", self._run), self.config, self.scope, self.app_send)
@@ -321,9 +324,4 @@ class BoundedWebSocket(WSStream):
 def _text(text: object) -> bytes:
     if not isinstance(text, str):
         raise TypeError(f"A message is a text or bytes, not {type(text).__name__}")
-    return text_frame(text)
-
-
-def bound_websockets() -> None:
-    """Let every WebSocket of Hypercorn's servers in this process be one of these."""
-    hypercorn.protocol.h11.WSStream = BoundedWebSocket  # type: ignore[attr-defined,assignment]  # no other place
+    return text_frame(text.encode())

@@ -1,4 +1,4 @@
-"""The seam to Hypercorn: many WebSocket frames in one write, and an end to those who do not read.
+"""A WebSocket below ASGI: many frames in one write, and an end to those who do not read.
 
 ASGI sends one message at a time. Each costs Hypercorn some 50 µs and a system call, which a hundred watchers of a
 busy execution would multiply into more than a processor has. Frames of a server are not masked, so the same bytes
@@ -6,48 +6,48 @@ are right for every client; they are made once, many of them together, and hande
 Compression would make them different for each client again; ``service.websockets`` agrees on none. And ASGI
 cannot end a connection whose client does not read: the closing would wait behind what is unread.
 
-So this reaches behind ASGI, into the objects of Hypercorn that a connection is made of. Where it does not find
-what it looks for, as under another server, everything goes through ASGI, more slowly.
+So the scope of a WebSocket holds its connection (``service.websockets.scope``). Where it does not, as under
+another server, everything goes through ASGI, more slowly.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import trio
-from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.typing import ASGISendCallable
+from hypercorn.typing import ASGISendCallable, Scope
 
-from service.live.framing import PING_FRAME, texts_in
-from service.websockets.stream import BoundedWebSocket
+from service.websockets.frames import PING_FRAME, texts_in
+from service.websockets.scope import CONNECTION, FrameConnection
 
 
 class Wire:
-    """A WebSocket connection, below ASGI.
+    """A WebSocket connection, below ASGI where the server lets it.
 
     Args:
-        send: of the ASGI application.
+        scope: of the ASGI application.
+        send: likewise.
 
     Attributes:
         writing_since: since when a write waits for the client to read, on Trio's clock; None where none does.
+        takes_frames: whether any frames can be written; otherwise they must be of text.
     """
 
-    def __init__(self, send: ASGISendCallable) -> None:
+    def __init__(self, scope: Scope, send: ASGISendCallable) -> None:
         self._send = send
-        owner = getattr(send, "__self__", None)
-        self._stream = owner if isinstance(owner, BoundedWebSocket) else None
+        self._connection: FrameConnection | None = cast("dict[str, Any]", scope).get(CONNECTION)
+        self.takes_frames = self._connection is not None
         self.writing_since: float | None = None
         self._writers = 0
 
     async def write(self, frames: bytes) -> None:
         """Write whole text frames; return when the kernel has taken them. Nothing while the connection closes."""
-        stream = self._stream
         with self._writing():
-            if stream is None:
+            if self._connection is None:
                 for text in texts_in(frames):
                     await self._send({"type": "websocket.send", "bytes": None, "text": text})
             else:
-                await stream.write(frames)
+                await self._connection.write(frames)
         await trio.lowlevel.checkpoint()
 
     async def send(self, event: Any) -> None:
@@ -69,21 +69,10 @@ class Wire:
 
     async def ping(self) -> None:
         """Ask whether the client is still there; its system answers. Some other servers ask by themselves."""
-        if self._stream is not None:
+        if self._connection is not None:
             await self.write(PING_FRAME)
 
     def cut(self) -> None:
-        """End the connection at once, whatever is under way on it: who waits for it is told that it is closed."""
-        server = self._server()
-        if server is not None:
-            stream: Any = server.stream
-            getattr(stream, "transport_stream", stream).socket.close()
-
-    def _server(self) -> TCPServer | None:
-        """What holds the socket: two steps below the stream."""
-        owner: Any = self._stream
-        for _ in range(3):
-            owner = getattr(getattr(owner, "send", None), "__self__", None)
-            if isinstance(owner, TCPServer):
-                return owner
-        return None
+        """End the connection at once, whatever is under way on it: who waits for it learns that it is closed."""
+        if self._connection is not None:
+            self._connection.cut()

@@ -6,10 +6,12 @@ import pytest
 import trio
 import trio.testing
 
-from service.live.framing import text_frame
-from service.live.hypercorn_websocket import Wire
+from service.asgi.websocket_wire import Wire
+from service.websockets.frames import text_frame
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
+
+SCOPE: Any = {"type": "websocket"}
 
 
 class Slow:
@@ -28,7 +30,7 @@ class Slow:
 async def test_a_client_is_waited_for_since_it_read_last() -> None:
     """A later write makes an unread one no younger, one that was read does; closing a connection counts."""
     slow = Slow()
-    wire = Wire(slow.send)
+    wire = Wire(SCOPE, slow.send)
 
     def since() -> float | None:
         return wire.writing_since

@@ -1,0 +1,19 @@
+"""What the scope of a WebSocket holds beside what ASGI says of it. Pure."""
+
+from typing import Protocol
+
+ADMIT = "symbia.admit"
+"""Where a scope has a function to be called when the client was recognised; from then on its whole bounds hold."""
+
+CONNECTION = "symbia.connection"
+"""Where a scope has the :class:`FrameConnection`, if the server has one."""
+
+
+class FrameConnection(Protocol):
+    """The connection below ASGI."""
+
+    async def write(self, frames: bytes) -> None:
+        """Write whole frames; return when the kernel has taken them. Nothing where the connection is not open."""
+
+    def cut(self) -> None:
+        """End the connection at once, whatever is under way on it: who waits for it learns that it is closed."""
