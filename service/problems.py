@@ -1,30 +1,12 @@
-"""The only table from errors to HTTP statuses, and the making of the JSON that a refused caller gets.
+"""Refusals of the service, the HTTP status of every error, and the JSON that a refused caller gets.
 
-    RefusalError                   the request itself is wrong, whatever the engine would have said
-    ├── UnreadableBodyError        400  not JSON, not UTF-8, not of the expected shape
-    ├── UnsupportedTypeError       415  a content type that is not taken
-    ├── AuthenticationError        401  no credential, or none that Identity or the keys vouch for
-    ├── IdentityUnavailableError   503  nobody can say at present whom a credential belongs to
-    ├── OrganizationRequiredError  400  the caller acts for no organisation
-    ├── ForeignOrganizationError   403  the caller names an organisation that is not theirs
-    ├── ReadOnlyCallerError        403  the caller may see this, and not change it
-    ├── ForeignCallerError         403  a web page or host name that is not served
-    ├── MetricsDisabledError       404  the operator switched them off
-    ├── InvalidSubscriptionError   400  a live client chose what does not exist
-    ├── UnknownEventError          400  a live client sent an event that nobody takes
-    ├── SubscriptionLimitError     429  a live client watches as much as it may
-    ├── TooManyClientsError        503  as many live clients are connected as may be
-    ├── IngressNotFoundError       404  no graph of this name is loaded
-    ├── IngressIdleError           409  the graph of this name has no running execution
-    ├── IngressRefusedError        403  the gate of the graph's ingress refuses the caller
-    ├── SlowRequestError           503  the reply is not ready within the time of a request
-    └── StoppingError              503  the service is coming to its end
-
-Whatever stands in no row is our own mistake: 500, without internals for the caller and with the stack in the log.
+A refusal of the service says its status itself. The engine knows no HTTP, so its errors have a table here. What
+has no status is our own mistake: 500, without internals for the caller and with the stack in the log.
 """
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import ClassVar
 
 import msgspec
 import structlog
@@ -37,9 +19,15 @@ log = structlog.get_logger("service")
 
 
 class RefusalError(Exception):
-    """A request that is refused before the engine sees it. ``code`` is a stable name for programs."""
+    """A request that is refused before the engine sees it.
 
-    code = "request.refused"
+    Attributes:
+        code: a stable name for programs.
+        status: what the caller gets; each kind says it.
+    """
+
+    code: ClassVar[str] = "request.refused"
+    status: ClassVar[HTTPStatus | None] = None
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
@@ -50,96 +38,112 @@ class UnreadableBodyError(RefusalError):
     """The body is not what the route takes."""
 
     code = "body.unreadable"
+    status = HTTPStatus.BAD_REQUEST
 
 
 class UnsupportedTypeError(RefusalError):
     """The body has a content type that is not taken."""
 
     code = "body.unsupported_type"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class AuthenticationError(RefusalError):
     """The route wants to know who calls, and nobody was recognised."""
 
     code = "auth.required"
+    status = HTTPStatus.UNAUTHORIZED
 
 
 class IdentityUnavailableError(RefusalError):
     """Identity does not answer, or not sensibly; whether the credential is good is not known."""
 
     code = "identity.unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class OrganizationRequiredError(RefusalError):
     """The caller belongs to no organisation and named none."""
 
     code = "org.required"
+    status = HTTPStatus.BAD_REQUEST
 
 
 class ForeignOrganizationError(RefusalError):
     """The caller named an organisation that they are no member of."""
 
     code = "org.forbidden"
+    status = HTTPStatus.FORBIDDEN
 
 
 class ReadOnlyCallerError(RefusalError):
     """The caller may look at what belongs to others, and nothing else."""
 
     code = "org.read_only"
+    status = HTTPStatus.FORBIDDEN
 
 
 class ForeignCallerError(RefusalError):
     """A web page of another origin, or a host name that does not mean this machine."""
 
     code = "caller.foreign"
+    status = HTTPStatus.FORBIDDEN
 
 
 class MetricsDisabledError(RefusalError):
     """The operator switched metrics off."""
 
     code = "metrics.disabled"
+    status = HTTPStatus.NOT_FOUND
 
 
 class InvalidSubscriptionError(RefusalError):
     """A subscription to live events names nodes, edges or events that do not exist."""
 
     code = "subscription.invalid"
+    status = HTTPStatus.BAD_REQUEST
 
 
 class UnknownEventError(RefusalError):
     """A live client sent an event that the service does not take."""
 
     code = "event.unknown"
+    status = HTTPStatus.BAD_REQUEST
 
 
 class SubscriptionLimitError(RefusalError):
     """A live client watches as many executions as it may, or an execution is watched in as many ways."""
 
     code = "subscription.limit"
+    status = HTTPStatus.TOO_MANY_REQUESTS
 
 
 class TooManyClientsError(RefusalError):
     """As many live clients are connected as may be."""
 
     code = "client.limit"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class IngressNotFoundError(RefusalError):
     """No graph that the caller could deliver to has this name."""
 
     code = "ingress.not_found"
+    status = HTTPStatus.NOT_FOUND
 
 
 class IngressIdleError(RefusalError):
     """The graph is loaded, and nothing runs that a message could be delivered to."""
 
     code = "ingress.no_execution"
+    status = HTTPStatus.CONFLICT
 
 
 class IngressRefusedError(RefusalError):
     """The caller may not deliver to the graph; ``capability`` is what its ingress asks for, if it does."""
 
     code = "ingress.refused"
+    status = HTTPStatus.FORBIDDEN
 
     def __init__(self, message: str, *, graph: str = "", capability: str | None = None) -> None:
         super().__init__(message)
@@ -151,15 +155,17 @@ class SlowRequestError(RefusalError):
     """The reply was not ready in time; what the request began may still be going on."""
 
     code = "request.timeout"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class StoppingError(RefusalError):
     """The service is coming to its end and takes nothing in."""
 
     code = "service.stopping"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
-STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+ENGINE_STATUSES: tuple[tuple[type[errors.EngineError], HTTPStatus], ...] = (
     (errors.TooManyExecutionsError, HTTPStatus.CONFLICT),  # the specification's limit; a wait may not free a place
     (errors.NotFoundError, HTTPStatus.NOT_FOUND),
     (errors.InvalidError, HTTPStatus.BAD_REQUEST),
@@ -168,26 +174,15 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.ResidentMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.ProcessMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),  # the caller may have nothing to do with it
     (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),
-    (UnreadableBodyError, HTTPStatus.BAD_REQUEST),
-    (UnsupportedTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
-    (AuthenticationError, HTTPStatus.UNAUTHORIZED),
-    (IdentityUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (OrganizationRequiredError, HTTPStatus.BAD_REQUEST),
-    (ForeignOrganizationError, HTTPStatus.FORBIDDEN),
-    (ReadOnlyCallerError, HTTPStatus.FORBIDDEN),
-    (ForeignCallerError, HTTPStatus.FORBIDDEN),
-    (MetricsDisabledError, HTTPStatus.NOT_FOUND),
-    (InvalidSubscriptionError, HTTPStatus.BAD_REQUEST),
-    (UnknownEventError, HTTPStatus.BAD_REQUEST),
-    (SubscriptionLimitError, HTTPStatus.TOO_MANY_REQUESTS),
-    (TooManyClientsError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (IngressNotFoundError, HTTPStatus.NOT_FOUND),
-    (IngressIdleError, HTTPStatus.CONFLICT),
-    (IngressRefusedError, HTTPStatus.FORBIDDEN),
-    (SlowRequestError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (StoppingError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The first row that fits counts."""
+
+
+def status_of(kind: type[BaseException]) -> HTTPStatus | None:
+    """Return the status of a kind of errors; None where nobody foresaw it."""
+    if issubclass(kind, RefusalError):
+        return kind.status
+    return next((status for known, status in ENGINE_STATUSES if issubclass(kind, known)), None)
 
 
 _WAITING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -240,15 +235,15 @@ def error_reply(error: BaseException) -> ErrorReply:
     """The answer to an error; logs it, with its stack, when nobody foresaw it."""
     if isinstance(error, HTTPException):
         return _answer_to_http(error)
-    for kind, status in STATUSES:
-        if isinstance(error, kind):
-            return ErrorReply(status=status, body=_body_of(error), headers=_headers_of(error, status))
+    status = status_of(type(error))
+    if status is not None:
+        return ErrorReply(status=status, body=_body_of(error), headers=_headers_of(error, status))
     log.error("unforeseen error", exc_info=error)
     body = ErrorBody(error="Something went wrong inside the service; its log says what", code="internal")
     return ErrorReply(status=HTTPStatus.INTERNAL_SERVER_ERROR, body=body)
 
 
-def _body_of(error: Exception) -> ErrorBody:
+def _body_of(error: BaseException) -> ErrorBody:
     problems: tuple[Problem, ...] = getattr(error, "problems", ())
     sentence = _sentence(error, problems)
     code: str = getattr(error, "code", "refused")
@@ -261,12 +256,12 @@ def _body_of(error: Exception) -> ErrorBody:
     return ErrorBody(error=sentence, code=code, problems=problems)
 
 
-def _sentence(error: Exception, problems: tuple[Problem, ...]) -> str:
+def _sentence(error: BaseException, problems: tuple[Problem, ...]) -> str:
     """The first problem where the engine found several: clients read this sentence, and people see the list."""
     return problems[0].message if problems and isinstance(error, errors.InvalidError) else str(error)
 
 
-def _headers_of(error: Exception, status: HTTPStatus) -> dict[str, str]:
+def _headers_of(error: BaseException, status: HTTPStatus) -> dict[str, str]:
     if status in _WAITING and isinstance(error, errors.OverloadedError):
         return {"Retry-After": str(error.retry_after_seconds)}
     if status == HTTPStatus.UNAUTHORIZED:

@@ -7,7 +7,7 @@ from engine.runtime import open_runtime
 from service.app import create_app
 from service.http.openapi.document import routes_of
 from service.http.routes.documentation import ALIASES
-from service.problems import STATUSES
+from service.problems import ENGINE_STATUSES, RefusalError
 from service.readiness import Readiness
 from service.settings.table import Settings
 
@@ -33,4 +33,5 @@ def test_the_page_lists_every_other_name() -> None:
 def test_the_page_explains_every_status_of_the_table() -> None:
     """No status can be added without saying when it comes."""
     explained = {int(status) for status in re.findall(r"^\| (\d{3}) \|", PAGE, re.MULTILINE)}
-    assert {int(status) for _, status in STATUSES} <= explained
+    refusals = {kind.status for kind in RefusalError.__subclasses__()}
+    assert {status for _, status in ENGINE_STATUSES} | refusals <= explained

@@ -13,7 +13,7 @@ from service.problems import RefusalError, error_reply
 
 PROBLEM = Problem(code="edge.cycle", path="edges", message="The edges form a cycle")
 
-# One of each kind; a new kind must be added here and to the table.
+# One of each kind; a new kind must be added here, and where its parent has no status to the table.
 SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.GraphNotFoundError: (errors.GraphNotFoundError("g"), 404),
     errors.ExecutionNotFoundError: (errors.ExecutionNotFoundError("e"), 404),
@@ -63,7 +63,8 @@ def test_an_engine_error_has_its_status_code_and_sentence(kind: type[errors.Engi
 
 @pytest.mark.parametrize("kind", RefusalError.__subclasses__())
 def test_every_refusal_has_a_status_of_its_own(kind: type[RefusalError]) -> None:
-    """No refusal of the service falls through the table into 500."""
+    """No refusal of the service becomes a 500, or has the status or the code of its parent."""
+    assert {"code", "status"} <= set(vars(kind))
     answer = error_reply(kind("No"))
     assert 400 <= answer.status < 500 or (answer.status == 503 and "Retry-After" in answer.headers)
     assert answer.body.code == kind.code

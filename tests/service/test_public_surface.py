@@ -96,7 +96,7 @@ def _refusals() -> Iterator[str]:
     """Codes for programs, with the statuses that go with them."""
     kinds: list[type[EngineError | RefusalError]] = [*_heirs(EngineError), *_heirs(RefusalError)]
     for kind in kinds:
-        status = next((status for known, status in problems.STATUSES if issubclass(kind, known)), None)
+        status = problems.status_of(kind)
         yield f"refusal {kind.code} {'none' if status is None else status.value}"
 
 
