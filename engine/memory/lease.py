@@ -1,4 +1,4 @@
-"""What an inbox may hold without asking the ledger of memory again.
+"""The messages and bytes that an inbox may hold without asking the ledger of memory again.
 
 Memory is charged in steps, so that small traffic asks once and large traffic rarely. A message counts with its
 bytes and with what Python needs around them, in each inbox that it waits in: values that fan out are shared, but
@@ -46,7 +46,7 @@ class Lease:
 
     @property
     def account(self) -> Account:
-        """What it is a part of."""
+        """The account that it is a part of."""
         return self._account
 
     def reach(self, messages: int, size_bytes: int, *, is_first: bool) -> bool:

@@ -70,7 +70,7 @@ class LedgerStatistics(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """What all owners have been charged.
+    """The charges of all owners.
 
     Args:
         process_bytes: the bound of all owners together; 0 for none.
@@ -118,7 +118,7 @@ class Ledger:
 
     @property
     def shut_for(self) -> str:
-        """Why nothing new is taken in, whatever was charged; empty where it is."""
+        """The reason why nothing new is taken in, whatever was charged; empty while the ledger is open."""
         return self._shut_for
 
     def shut(self, reason: str) -> None:
@@ -130,7 +130,7 @@ class Ledger:
         self._shut_for = ""
 
     def refusal(self, owner: str, size_bytes: int, *, is_under_way: bool = False) -> MemoryBoundError | None:
-        """Why so much more could not be charged to an owner now; None where it could."""
+        """Return why so much more could not be charged to an owner now; None where it could."""
         if self._shut_for and not is_under_way:
             return ResidentMemoryError(self._shut_for)
         bound = self.owner_bytes if is_under_way else self._open_owner_bytes
@@ -168,7 +168,7 @@ class Ledger:
             self._peak_bytes = max(self._peak_bytes, self._held_bytes)
 
     def _try_add(self, owner: str, size_bytes: int, kind: Kind, *, is_under_way: bool) -> bool:
-        """As ``refusal`` and ``_add``, in one go: inboxes call it for each batch of large messages."""
+        """Do as ``refusal`` and ``_add`` in one go: inboxes call it for each batch of large messages."""
         of_owner = self._owners.get(owner, 0) + size_bytes
         in_all = self._held_bytes + size_bytes
         if is_under_way:
@@ -213,7 +213,7 @@ class Account:
 
     @property
     def ledger(self) -> Ledger:
-        """Where it is an account of."""
+        """The ledger that it is an account of."""
         return self._ledger
 
     @property
@@ -226,7 +226,7 @@ class Account:
         return self._kinds.get(kind, 0)
 
     def refusal(self, size_bytes: int) -> MemoryBoundError | None:
-        """Why so much more could not be charged for work under way; None where it could."""
+        """Return why so much more could not be charged for work under way; None where it could."""
         return self._ledger.refusal(self.owner, size_bytes, is_under_way=True)
 
     def charge(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> None:
@@ -246,7 +246,7 @@ class Account:
         self.note(size_bytes, kind)
 
     def try_charge(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> bool:
-        """As ``charge``; say whether it was charged, and count no refusal where it was not."""
+        """Charge as ``charge`` does; return whether it was charged, and count no refusal where it was not."""
         if not self._ledger._try_add(self.owner, size_bytes, kind, is_under_way=is_under_way):  # noqa: SLF001
             return False
         self._kinds[kind] = self._kinds.get(kind, 0) + size_bytes

@@ -26,7 +26,7 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
 
 class Hungry(Protocol):
-    """What waits for memory."""
+    """A part of an execution that waits for memory."""
 
     def feed(self) -> Literal["done", "moving", "hungry"]:
         """Try again: nobody waits for memory any more; somebody does who is being served; nobody is served."""
