@@ -1,1 +1,1 @@
-"""What is true of any document from outside: its weight, its problems, whether it can be said again."""
+"""The rules for any document from outside: its weight, its problems, and that it can be encoded again."""

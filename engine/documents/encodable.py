@@ -1,4 +1,4 @@
-"""Whether a document can be said again as JSON: what is stored is shown in lists, to everybody. Pure.
+"""A check that a document can be encoded again as JSON: what is stored is shown in lists, to everybody. Pure.
 
 What comes over HTTP has been JSON or YAML and is nearly always sayable. It is not where a text holds half of a
 surrogate pair, which has no UTF-8, or where a number has more digits than Python writes; and programs that run the
@@ -59,7 +59,7 @@ def _items(container: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def is_sayable(text: str) -> bool:
-    """Whether a text has a UTF-8 form: no half of a surrogate pair is in it."""
+    """Return whether a text has a UTF-8 form: no half of a surrogate pair is in it."""
     if text.isascii():
         return True
     try:
@@ -75,7 +75,7 @@ def _complaint_of_name(name: object, around: object) -> str:
 
 
 def _complaint(value: Any, depth: int) -> str:
-    """What is wrong with a value itself; "" where nothing is."""
+    """Return what is wrong with a value itself; "" where nothing is."""
     if isinstance(value, str):
         return "" if is_sayable(value) else "The text holds half of a surrogate pair"
     if value is None or isinstance(value, bool):

@@ -40,12 +40,12 @@ class Hints:
 
 
 def _is_near(name: str, other: str) -> bool:
-    """Whether two names are of about the same length; names that are not cannot be 60 per cent alike."""
+    """Return whether two names are of about the same length; others cannot be 60 per cent alike."""
     return len(other) <= MAX_NAME_CHARACTERS and len(name) <= 3 * len(other) and len(other) <= 3 * len(name)
 
 
 def _alike(name: str, other: str) -> int:
-    """How many letters two names have in common at their beginnings and at their ends."""
+    """Return how many letters two names have in common at their beginnings and at their ends."""
     return _in_common(name, other) + _in_common(reversed(name), reversed(other))
 
 

@@ -38,7 +38,7 @@ class ProblemReport:
 
     @property
     def is_full(self) -> bool:
-        """Whether further problems are only counted, so that their messages need not be made."""
+        """True when further problems are only counted, so that their messages need not be made."""
         return len(self._problems) >= MAX_PROBLEMS
 
     def note(self, code: str, path: str, message: str) -> None:
@@ -55,7 +55,7 @@ class ProblemReport:
             self.note(problem.code, problem.path, problem.message)
 
     def problems(self) -> list[Problem]:
-        """What was found: the first problems, and one more that counts the others, if there are any."""
+        """Return the first problems, and one more that counts the others, if there are any."""
         if not self._left_out:
             return list(self._problems)
         return [*self._problems, further(self._left_out)]

@@ -1,4 +1,4 @@
-"""How much a decoded JSON value weighs: bytes of its text and values in it, counted without making the text. Pure.
+"""The weight of a decoded JSON value: its bytes of text and its values, counted without making the text. Pure.
 
 Bytes alone are no measure: a megabyte of ``[[],[],...]`` is a third of a million lists, of 60 bytes each.
 """
@@ -31,7 +31,7 @@ class Weight(msgspec.Struct, frozen=True):
         return self.size_bytes + VALUE_BYTES * self.values
 
     def exceeds(self, bound: "Weight") -> bool:
-        """Whether it is more than a bound allows, in one measure or the other."""
+        """Return whether it is more than a bound allows, in one measure or the other."""
         return self.size_bytes > bound.size_bytes or self.values > bound.values
 
 
