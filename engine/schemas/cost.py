@@ -1,4 +1,4 @@
-"""How much work a JSON Schema can make of a value, before it makes it. Pure.
+"""A bound for the work that a JSON Schema can make of a value, found before it makes any. Pure.
 
 A schema of two kilobytes can keep a validator busy for years: ``allOf`` with two references, forty levels deep,
 asks the same question of one value 2**40 times, and a recursive ``oneOf`` doubles its questions with each level of
@@ -85,7 +85,7 @@ class _Node:
 
 
 class SchemaCost:
-    """What a schema costs. Levels are reckoned when a value is first that deep.
+    """The work that a schema makes. Levels are reckoned when a value is first that deep.
 
     Args:
         nodes: all subschemas that can apply, the whole schema first; none where it is opaque.
@@ -166,7 +166,7 @@ class _Levels:
 
 
 def measure(schema: Mapping[str, Any]) -> SchemaCost:
-    """What a schema costs.
+    """Measure a schema's cost.
 
     Args:
         schema: decoded JSON; it need not be a good schema.
@@ -232,7 +232,7 @@ class _Reader:
         return self._reading <= MAX_PATTERN_WEIGHT
 
     def _target(self, reference: Any) -> Any:
-        """What a reference within the document points at; None for any other."""
+        """Return what a reference within the document points at; None for any other."""
         if not isinstance(reference, str) or not reference.startswith("#") or "%" in reference:
             return None
         found: Any = self._root
@@ -250,7 +250,7 @@ class _Reader:
 
 
 def _is_name(keyword: str, value: Any) -> bool:
-    """Whether it makes a document within the document, where references mean something else."""
+    """Return whether it makes a document within the document, where references mean something else."""
     return keyword in ("$id", "id") and isinstance(value, str)
 
 

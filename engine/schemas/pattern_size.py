@@ -1,4 +1,4 @@
-"""How large a regular expression is when its counted repetitions are written out. Pure.
+"""The size of a regular expression whose counted repetitions are written out. Pure.
 
 An engine without backtracking reads a text in a time that is linear in both, and takes memory and time to compile
 a pattern by its written-out size: ``(a{1000}){1000}`` is a million characters.

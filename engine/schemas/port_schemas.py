@@ -74,7 +74,7 @@ class PortSchema:
         return self._validator
 
     def is_for_here(self, text: bytes) -> bool:
-        """Whether a value, as JSON text, may be checked on the event loop."""
+        """Return whether a value, as JSON text, may be checked on the event loop."""
         if len(text) <= self.quick_bytes:
             return True
         return (
@@ -84,7 +84,7 @@ class PortSchema:
         )
 
     def explain_here(self, text: bytes, value: Any) -> Complaint | None:
-        """What does not fit first in a value; None where that has to be found out in a worker."""
+        """Explain what does not fit first in a value; None where that has to be found out in a worker."""
         if len(text) > self.quick_bytes or self.cost.steps(weigh(text)) > EXPLAINED_STEPS:
             return None
         return explain(self.validator, value)
@@ -107,7 +107,7 @@ class PortSchemas:
 
 
 def check_schemas(definition: ComponentDefinition) -> Steps[list[Problem]]:
-    """What is wrong with the port schemas of a definition, as far as that can be said at once."""
+    """Return what is wrong with a definition's port schemas, as far as that can be said at once."""
     size_bytes = 0
     problems: list[Problem] = []
     for path, port in _places(definition):
@@ -126,7 +126,7 @@ def check_schemas(definition: ComponentDefinition) -> Steps[list[Problem]]:
 
 
 async def check_opaque_schemas(definition: ComponentDefinition, workers: Pool | None, owner: str) -> list[Problem]:
-    """What is wrong with those port schemas that ``check_schemas`` did not compile; found in a worker.
+    """Return what is wrong with the port schemas that ``check_schemas`` did not compile; ask a worker.
 
     Args:
         definition: in which ``check_schemas`` has found no fault.
@@ -189,7 +189,7 @@ class _Kept:
         self._bytes = 0
 
     def get(self, given: Mapping[str, Any]) -> PortSchema | None:
-        """What is kept for this mapping."""
+        """Return the schema that is kept for this mapping."""
         found = self._schemas.get(id(given))
         if found is None:
             return None

@@ -34,7 +34,7 @@ _SCHEMA_LENGTH = struct.Struct("!I")
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What a worker says of a value.
+    """A worker's verdict on a value.
 
     Attributes:
         fits: whether it does.
@@ -46,7 +46,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class Complaint(msgspec.Struct, frozen=True):
-    """What does not fit first, as a sentence, and where."""
+    """The first misfit of a value, as a sentence, and its place."""
 
     text: str
     place: str = ""
@@ -64,7 +64,7 @@ def compile_schema(rules: Mapping[str, Any]) -> Validator:
 
 
 def explain(validator: Validator, value: Any) -> Complaint | None:
-    """What does not fit first. All that the library builds for it can be a thousand times the work of judging."""
+    """Explain what does not fit first. That can take a thousand times the work of judging."""
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:

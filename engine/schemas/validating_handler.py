@@ -121,7 +121,7 @@ class ValidatingHandler(Handler):
         return outcome
 
     def _fits_at_once(self, schema: PortSchema, text: bytes) -> bool:
-        """Whether a small value fits, where the turn is not over: the way of most, without any await."""
+        """Return True where a small value fits and the turn is not over: the way of most, without any await."""
         if len(text) > schema.quick_bytes or time.perf_counter() - self._turn_began > TURN_SECONDS:
             return False
         try:
@@ -130,7 +130,7 @@ class ValidatingHandler(Handler):
             return False
 
     async def _mismatch(self, schema: PortSchema, text: bytes, port: str) -> HandlerError | None:
-        """What speaks against a value at a port."""
+        """Return the error where a value does not fit a port's schema."""
         if not schema.is_for_here(text):
             return await self._mismatch_aside(schema, text, port)
         if time.perf_counter() - self._turn_began > TURN_SECONDS:
@@ -160,7 +160,7 @@ class ValidatingHandler(Handler):
         return None if judgement.fits else _misfit(port, await self._complaint_aside(schema, text))
 
     async def _complaint_aside(self, schema: PortSchema, text: bytes) -> Complaint | None:
-        """What does not fit first; None where nobody could tell in time."""
+        """Let a worker explain what does not fit first; None where it could not in time."""
         if self._workers is None:
             return None
         try:
