@@ -41,7 +41,7 @@ class Pace:
         self._share = FIRST_SHARE
 
     def is_over(self) -> bool:
-        """Whether there is no more time in this pass, or others wait for theirs."""
+        """Return whether there is no more time in this pass, or others wait for theirs."""
         if self._waiting:
             return True
         now = self._now()
@@ -71,7 +71,7 @@ class Pace:
             self._waiting.unpark(count=self._share)
 
     def _lacks_leader(self) -> bool:
-        """Whether whoever has just been woken must lead, because others wait still and the last one has gone."""
+        """Return whether a woken task must lead, because others wait still and the last leader has gone."""
         return bool(self._waiting) and not self._is_led
 
     def _begin_pass(self) -> None:

@@ -28,7 +28,7 @@ _turns: trio.lowlevel.RunVar[trio.StrictFIFOLock] = trio.lowlevel.RunVar("slices
 
 
 def computing_clock() -> Callable[[], float]:
-    """What tells the seconds that this run of Trio has been computing: real time, unless somebody has said so."""
+    """Return the clock of the seconds that this run of Trio has been computing: real time, unless replaced."""
     return _computing_clock.get(time.perf_counter)
 
 
