@@ -212,7 +212,7 @@ def _check_protocol(declared: Declared, path: str) -> Iterator[Problem]:
 def _direction(
     place: BindingSite, names: Mapping[Direction, Sequence[str]], problems: list[Problem]
 ) -> Direction | None:
-    """What a port's name, and the component that is named, say of the direction."""
+    """Return the direction that a port's name, and the component that is named, stand for."""
     said = _COMPONENTS.get(place.declared.component or "")
     if said is not None:
         return said

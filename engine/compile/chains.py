@@ -1,4 +1,4 @@
-"""Which nodes of a graph run as one: maximal linear runs of chainable ones. Pure.
+"""The nodes of a graph that run as one: maximal linear runs of chainable ones. Pure.
 
 Two nodes belong together when the one's values go to the other and nowhere else, the other gets values from
 nowhere else, and nothing that their author says of either needs the inbox between them.

@@ -82,7 +82,7 @@ async def _examine(
 
 
 def _note_obstacles(draft: GraphDraft, found: Resolution, report: ProblemReport) -> Steps[None]:
-    """What speaks against components, at each node that uses one of them."""
+    """Note what speaks against components, at each node that uses one of them."""
     nodes = zip(draft.node_places, draft.definition.nodes, strict=True)
     for (place, node), is_due in paced(nodes):
         if is_due:
@@ -172,7 +172,7 @@ def _is_long_lived(definition: GraphDefinition, bindings: Bindings, nodes: Seque
 async def _check_components(
     draft: GraphDraft, checked: CheckedGraph, components: Mapping[str, Component], report: ProblemReport
 ) -> None:
-    """What the components themselves say of their nodes' configurations, such as an expression's syntax."""
+    """Note what the components find wrong with their nodes' configurations, such as an expression's syntax."""
     breaks = Breaks()
     for index, (place, node) in enumerate(zip(draft.node_places, draft.definition.nodes, strict=True)):
         if index not in checked.sound:
@@ -185,7 +185,7 @@ async def _check_components(
 
 
 class _NodeTables:
-    """What edges lead to and from a node, by the indices of its ports."""
+    """The edges that lead to and from a node, by the indices of its ports."""
 
     def __init__(self, component: Component, ports: PortIndex) -> None:
         self.component = component

@@ -23,7 +23,7 @@ _EDGE_KEYS = 50
 
 
 class GraphDraft(msgspec.Struct, frozen=True):
-    """What could be read of a document that is meant to be a graph.
+    """The parts that could be read of a document that is meant to be a graph.
 
     Attributes:
         definition: all that has the right shape.
@@ -66,7 +66,7 @@ class _Reader:
         return ""
 
     def rest(self) -> Steps[dict[str, Any]]:
-        """What may be absent, where it has its type and its size."""
+        """Return the fields that may be absent, where they have their type and their size."""
         kept: dict[str, Any] = {}
         limits = self._limits
         for key, longest in (("version", limits.name_characters), ("description", limits.description_characters)):
@@ -86,7 +86,7 @@ class _Reader:
         return kept
 
     def is_too_heavy(self) -> bool:
-        """Whether the document holds more than a graph may."""
+        """Return whether the document holds more than a graph may."""
         return self.weight.exceeds(self._bound)
 
     def _add(self, value: Any) -> Steps[None]:

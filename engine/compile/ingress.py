@@ -33,7 +33,7 @@ _LISTED = Weight(LISTED_BYTES, LISTED_VALUES)
 
 
 class Ingress(msgspec.Struct, frozen=True):
-    """What a graph says of its ingress; further fields are the author's own.
+    """A graph's declaration of its ingress; further fields are the author's own.
 
     Attributes:
         node: where messages enter.
@@ -49,7 +49,7 @@ class Ingress(msgspec.Struct, frozen=True):
 
 
 def is_declared(metadata: Mapping[str, Any]) -> bool:
-    """Whether a graph with this metadata declares an ingress; null says that it does not."""
+    """Return whether a graph with this metadata declares an ingress; null declares none."""
     return metadata.get(KEY) is not None
 
 
@@ -59,7 +59,7 @@ def ingress_of(metadata: Mapping[str, Any]) -> Ingress:
 
 
 def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> list[Problem]:
-    """What is wrong with what a graph declares for the outside: its role and its ingress.
+    """Return what is wrong with what a graph declares for the outside: its role and its ingress.
 
     Args:
         draft: as ``parse_graph`` made it.

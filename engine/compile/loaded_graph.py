@@ -12,7 +12,7 @@ from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
-    """Where an edge leads: indices of the edge, its target node, and the input port there."""
+    """The end of an edge: indices of the edge, its target node, and the input port there."""
 
     edge: int
     node: int

@@ -15,7 +15,7 @@ _STEPS_BETWEEN_YIELDS = 200
 def analyse(
     nodes: Sequence[str], edges: Iterable[tuple[str, str]]
 ) -> tuple[TopologySummary, Iterator[tuple[str, ...]]]:
-    """As :func:`analysis`, at once."""
+    """Do as :func:`analysis`, at once."""
     return at_once(analysis(nodes, edges))
 
 

@@ -1,4 +1,4 @@
-"""What a graph means, looked up and judged: ids, components, configurations, ports, cycles. Pure.
+"""The checks of what a graph means: ids, components, configurations, ports, cycles, looked up and judged. Pure.
 
 A computation in steps (``engine.cooperative.slices``): a graph may have a thousand nodes and ten thousand edges.
 Nothing is looked up twice: ports once for each node, defaults once for each component.
@@ -29,7 +29,7 @@ MAX_CYCLE_NODES = 20
 
 
 class CheckedGraph(msgspec.Struct, frozen=True):
-    """What a check has looked up; whole where the report is empty.
+    """The facts that a check has looked up; whole where the report is empty.
 
     Attributes:
         topology: of its nodes and edges.
@@ -120,7 +120,7 @@ class _Checker:
         self._report.note("node.unknown_component", f"{path}.component", message)
 
     def _check_config(self, node: Node, component: Component, path: str) -> Steps[bool]:
-        """Whether nothing is wrong with what a node asks of its component."""
+        """Note what is wrong with a node's configuration and concurrency, and return whether nothing is."""
         definition = component.definition
         key = id(component)
         if key not in self.defaults:
@@ -180,7 +180,7 @@ class _Checker:
             self._report.note("edge.unknown_port", f"{path}.port", message)
 
     def check_cycles(self) -> Steps[TopologySummary]:
-        """What the shape implies; a graph has no cycles."""
+        """Note the graph's cycles, of which it must have none, and return its topology."""
         edges = self._draft.definition.edges
         pairs = [(edge.source.node, edge.target.node) for edge in edges]
         known = [(source, target) for source, target in pairs if source in self.nodes and target in self.nodes]
