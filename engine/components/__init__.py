@@ -1,1 +1,1 @@
-"""Where components come from; only these know the sandbox."""
+"""The sources of components: built in, registered, sandboxed. Only these know the sandbox."""

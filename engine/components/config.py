@@ -45,7 +45,7 @@ def complete(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> di
 
 
 def check(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> list[Problem]:
-    """What is wrong with a configuration, the first problems of it; paths are relative to it."""
+    """Return the first problems of a configuration; paths are relative to it."""
     return list(islice(find_problems(config, fields, Hints()), MAX_PROBLEMS))
 
 

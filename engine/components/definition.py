@@ -38,7 +38,7 @@ MAX_PORT_NAME_CHARACTERS = 64
 
 
 def parse_component(document: Any, limits: EngineLimits) -> tuple[ComponentDefinition | None, list[Problem]]:
-    """As :func:`read_component`, at once."""
+    """Read a component as :func:`read_component` does, at once."""
     return at_once(read_component(document, limits))
 
 

@@ -1,4 +1,4 @@
-"""What a component's instances may use: the default, what the component asks for, the service's maximum.
+"""The limits of a component's instances: the default, what the component asks for, the service's maximum.
 
 The names and numbers of the defaults are ``wasm_host.limits``'s; a definition says them in camelCase.
 """
@@ -21,7 +21,7 @@ def maximum_limits(allowed: ExecutionLimits | None) -> GuestLimits:
 
 
 def limits_for(asked: ExecutionLimits | None, maximum: GuestLimits, *, stateless: bool = False) -> GuestLimits:
-    """What the instances of a component get: what it asks for, and otherwise the default, within the maximum.
+    """Return the limits of a component's instances: those it asks for or the default, within the maximum.
 
     A component that says it is ``stateless`` gets no keys to keep state in: several guests of one node share its
     messages, and each would keep a state of its own.

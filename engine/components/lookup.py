@@ -43,7 +43,7 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class LookupResult(msgspec.Struct, frozen=True):
-    """What a source knows of the components of one graph.
+    """A source's answer about the components of one graph.
 
     Attributes:
         offers: definitions of missing components, by id.
@@ -57,10 +57,10 @@ class LookupResult(msgspec.Struct, frozen=True):
 
 
 class ComponentSource(Protocol):
-    """Where further components come from."""
+    """A place where further components come from."""
 
     async def look_up(self, used: Sequence[str], missing: Sequence[str], owner: str) -> LookupResult:
-        """What is known of the components that a graph uses.
+        """Return what is known of the components that a graph uses.
 
         Never raises for what is wrong outside: that is an obstacle.
 

@@ -14,7 +14,7 @@ _PLACE = "execution.module"
 
 
 def check_module(code: Code) -> list[Problem]:
-    """What is wrong with where the code is said to be, for code that is or has a module."""
+    """Return what is wrong with where the code is said to be, for code that is or has a module."""
     if code.type != "wasm":
         message = f"execution.module belongs to execution.type wasm, not {code.type}"
         return [Problem("component.unexpected_module", _PLACE, message)]

@@ -74,11 +74,11 @@ class Registry:
             self._builtins[component.definition.id] = component
 
     def sandbox_statistics(self) -> HostStatistics:
-        """What all guests of the sandbox host have used so far."""
+        """Return what all guests of the sandbox host have used so far."""
         return self._host.statistics()
 
     def compiler_statistics(self) -> PoolStatistics:
-        """What the processes that compile modules do now and have done."""
+        """Return what the processes that compile modules do now and have done."""
         return self._host.compiler_statistics()
 
     def of(self, owner: str) -> dict[str, Component]:
@@ -86,7 +86,7 @@ class Registry:
         return {**self._builtins, **self._owned.get(owner, {})}
 
     def definition(self, component_id: str, owner: str = "") -> ComponentDefinition:
-        """What a component says of itself.
+        """Return the definition of a component.
 
         Raises:
             ComponentNotFoundError: there is none with this id that the owner may use.

@@ -87,7 +87,7 @@ async def open_sandboxes(
 
 
 class Joining:
-    """What components have in common whose handlers are QuickJS programs."""
+    """The joining of handlers into a chain, for components whose handlers are QuickJS programs."""
 
     _host: SandboxHost
     chain_domain: str = ""
@@ -124,7 +124,7 @@ class SourceComponent(Joining):
         return ()
 
     async def check_source(self, owner: str = "") -> Sequence[Problem]:
-        """What is wrong with an owner's code: limits beyond the maximum, its syntax, or that it yields no handler.
+        """Return what is wrong with an owner's code: limits beyond the maximum, its syntax, or no handler.
 
         Must be called once before ``create``: it is here that TypeScript becomes JavaScript.
         """
@@ -167,7 +167,7 @@ class ModuleComponent:
         return ()
 
     async def check_source(self, owner: str = "") -> Sequence[Problem]:
-        """What is wrong with the module: limits beyond the maximum, or why it cannot be compiled or instantiated.
+        """Return what is wrong with the module: its limits, or why it cannot be compiled or instantiated.
 
         Must be called once before ``create``: it is here that the module is compiled, when it is its owner's turn.
 
@@ -310,17 +310,17 @@ class SandboxedHandler(Handler):
 
     @property
     def sandbox(self) -> Sandbox:
-        """Where its program runs when it runs alone."""
+        """The sandbox in which its program runs when it runs alone."""
         return self._sandbox
 
     @property
     def limits(self) -> GuestLimits:
-        """What its program may use."""
+        """The limits of its program."""
         return self._limits
 
     @property
     def on_slice_end(self) -> Callable[[], Awaitable[None]]:
-        """As in its context."""
+        """The function of its context that is called at the end of each slice."""
         return self._between_slices
 
 
@@ -347,7 +347,7 @@ class SandboxedChain:
             handler.enter(self._chain, place)
 
     async def process(self, batch: Sequence[Item], *, traced: bool) -> Passage | None:
-        """As :class:`engine.contracts.chain.Chain` says."""
+        """Process a batch as :class:`engine.contracts.chain.Chain` says."""
         passage = await self._chain.process(batch, traced=traced)
         if passage is None:
             return None
@@ -368,7 +368,7 @@ async def _check(
     path: str,
     limits: GuestLimits,
 ) -> Sequence[Problem]:
-    """What the guest says against a program; ``names`` are those of the input and the output ports."""
+    """Return the guest's complaints about a program; ``names`` are its input and its output ports."""
     inputs, outputs = names
     try:
         await host.check(program, config=config, inputs=inputs, outputs=outputs, limits=limits)

@@ -1,4 +1,4 @@
-"""Where a component's source comes from: its document, or a URL that is fetched once, at registration.
+"""The source of a component: its document, or a URL that is fetched once, at registration.
 
 What was fetched is pinned: the component holds the text and its SHA-256, and no later change at the URL reaches
 it. Who fetches, and from where it may be fetched, is not decided here: the function comes from outside.
@@ -40,7 +40,7 @@ async def no_source(url: str, limit_bytes: int) -> bytes:
 
 
 def check_origin(code: Code) -> list[Problem]:
-    """What is wrong with where the source is said to come from, without going there."""
+    """Return what is wrong with where the source is said to come from, without going there."""
     problems = []
     if code.source and code.source_url:
         message = "A component has either a source or a sourceUrl; leave one out"
@@ -58,7 +58,7 @@ def check_origin(code: Code) -> list[Problem]:
 
 
 def is_sha256(text: str) -> bool:
-    """Whether a text has the form of a SHA-256."""
+    """Return whether a text has the form of a SHA-256."""
     return _SHA256.fullmatch(text) is not None
 
 
@@ -97,7 +97,7 @@ async def obtain_source(code: Code, fetch: FetchSource, limits: EngineLimits) ->
 
 
 async def fetch_content(url: str, fetch: FetchSource, limit_bytes: int) -> tuple[bytes, list[Problem]]:
-    """What stands at a sourceUrl, or why it cannot be had."""
+    """Return what stands at a sourceUrl, or why it cannot be had."""
     try:
         content = await fetch(url, limit_bytes)
     except SourceFetchError as error:
