@@ -1,4 +1,4 @@
-"""How built-in components describe themselves: the fields that are the same for all of them stand here once."""
+"""The declaration of built-in components: the fields that are the same for all of them stand here once."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -112,7 +112,7 @@ class FieldFilter(OneByOne):
 
 
 def compare(actual: Any, op: str, wanted: Any) -> bool:
-    """Whether a comparison holds: ``eq``, ``neq``, ``gt``, ``lt`` or ``contains``."""
+    """Return whether a comparison holds: ``eq``, ``neq``, ``gt``, ``lt`` or ``contains``."""
     if op in ("eq", "neq"):
         return _is_same(actual, wanted) == (op == "eq")
     if op == "contains":

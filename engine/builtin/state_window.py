@@ -76,7 +76,7 @@ class Window:
 
     @property
     def held_bytes(self) -> int:
-        """What its numbers take."""
+        """The bytes that its numbers take."""
         return NUMBER_BYTES * len(self._numbers)
 
     def push(self, number: Number, lane: int) -> None:

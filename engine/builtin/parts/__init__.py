@@ -1,1 +1,1 @@
-"""What built-in components are made of; none of these is a component."""
+"""The parts that built-in components are made of; none of these is a component."""

@@ -34,7 +34,7 @@ class Field:
 
     @property
     def paths(self) -> tuple[Names, ...]:
-        """What is looked for, in this order."""
+        """The paths to look for, in this order."""
         return (self._exact,) if self._path is None else (self._exact, self._path)
 
     def find(self, message: Document) -> bytes | None:

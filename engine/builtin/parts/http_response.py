@@ -1,4 +1,4 @@
-"""What ``symbia.io.http-request`` makes of a response: a JSON document, within bounds.
+"""The JSON document that ``symbia.io.http-request`` makes of a response, within bounds.
 
 The server is as foreign as any component: it may answer without end, inflate a kilobyte to a gigabyte, or lie
 about its content. So the body is read raw and counted, inflated here with a bound (the client's own decoder has

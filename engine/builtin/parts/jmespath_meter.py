@@ -59,7 +59,7 @@ class Path:
             raise PathSyntaxError(f"There is no function {unknown[0]}(); known are {known}")
 
     def search(self, value: Any, *, steps: int) -> Any:
-        """What the expression finds in a decoded JSON value; None for nothing.
+        """Return what the expression finds in a decoded JSON value; None for nothing.
 
         Args:
             value: made of builtins; it is not changed.

@@ -27,7 +27,7 @@ _NOTHING, _VALUE, _ERROR = b"-", b"+", b"!"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """How a search ended.
+    """The end of a search.
 
     Attributes:
         value: JSON text of what was found, or nothing.
@@ -41,7 +41,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def search(path: Path, text: bytes, steps: int) -> Found:
-    """What an expression finds in a JSON text.
+    """Return what an expression finds in a JSON text.
 
     Args:
         path: the expression.
@@ -87,7 +87,7 @@ def search_aside(payload: bytes) -> bytes:
 
 
 def answered(answer: bytes) -> Found:
-    """What the answer of ``SEARCH`` says."""
+    """Read the answer of ``SEARCH``."""
     kind, text = answer[:1], answer[1:]
     if kind == _ERROR:
         return msgspec.json.decode(text, type=Found)

@@ -55,7 +55,7 @@ def fields(path: str) -> Names | None:
 
 
 class Wanted:
-    """What is looked for in every message, known beforehand: a tree of names.
+    """The paths that are looked for in every message, known beforehand: a tree of names.
 
     Args:
         paths: all that will be asked for.
@@ -70,7 +70,7 @@ class Wanted:
                 place = place.inside.setdefault(name, Wanted())
 
     def reader_of(self, name: str) -> "_FewFields":
-        """What scans an object for this name, and for others that are wanted beside it."""
+        """Return the reader that scans an object for this name, and for others that are wanted beside it."""
         if self._readers is None:
             names = list(self.inside)
             groups = [names[at : at + _NAMES_AT_ONCE] for at in range(0, len(names), _NAMES_AT_ONCE)]
@@ -163,7 +163,7 @@ class Document:
         self._root = _Place(msgspec.Raw(text), wanted)
 
     def find(self, names: Names) -> bytes | None:
-        """As :func:`find`.
+        """Find a path's JSON text as :func:`find` does.
 
         Raises:
             msgspec.DecodeError: the text is no JSON.

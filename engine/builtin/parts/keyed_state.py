@@ -1,4 +1,4 @@
-"""What a component keeps by key between invocations: JSON texts with their lanes, within bounds."""
+"""The state that a component keeps by key between invocations: JSON texts with their lanes, within bounds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -50,7 +50,7 @@ class KeyedState:
 
     @property
     def held_bytes(self) -> int:
-        """What is kept, with what Python needs around it."""
+        """The bytes that are kept, with what Python needs around them."""
         return self._bytes + KEY_BYTES * len(self._values)
 
     def put(self, key: str, text: bytes, lane: int) -> None:

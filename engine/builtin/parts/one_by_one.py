@@ -57,7 +57,7 @@ class OneByOne(Handler):
         return await in_turns(batch, self._attempt)
 
     def take(self, message: Message, document: Document) -> Outcome:
-        """What one message leads to.
+        """Return the outcome of one message.
 
         Args:
             message: the message.

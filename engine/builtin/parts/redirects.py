@@ -1,4 +1,4 @@
-"""What follows a redirect: what says how a message is to be read, and to another origin nothing else.
+"""The headers that follow a redirect: those that say how a message is read, and to another origin no others.
 
 Headers of a node are its author's: `Authorization`, `X-API-Key`, or a name that only its server knows. The author
 gave them to one origin (scheme, host and port), and an answer from there may name any other. So a request to

@@ -22,5 +22,5 @@ class RefusedError(Exception):
         self.details = encode({"error": message, **details})
 
     def as_error(self) -> HandlerError:
-        """What leaves the ``error`` port."""
+        """Return the error that leaves the ``error`` port."""
         return HandlerError(self.name, str(self), details=self.details)

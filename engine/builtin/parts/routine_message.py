@@ -1,4 +1,4 @@
-"""What travels through a routine: a value, and the variables that its steps remember.
+"""The messages of a routine: a value, and the variables that its steps remember.
 
 A value enters a routine as it is. The first step that remembers something puts it into ``{"value", "variables"}``,
 and whatever has just these two keys, with an object in ``variables``, is read as such by every later step. So the
@@ -108,7 +108,7 @@ class Lookup:
 
     @staticmethod
     def wanted(paths: Iterable[json_path.Names]) -> json_path.Wanted:
-        """What these paths look for in the value."""
+        """Return what these paths look for in the value."""
         return json_path.Wanted(names[1:] if names[0] == "value" else names for names in paths)
 
     async def find(self, names: json_path.Names) -> bytes | None:

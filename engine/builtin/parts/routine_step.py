@@ -1,4 +1,4 @@
-"""What the ``symbia.routine.*`` components have in common: their ports and configuration, and one refusal.
+"""The common part of the ``symbia.routine.*`` components: their ports and configuration, and one refusal.
 
 Steps are written for people: what ``params`` leave open is said in ``description``, in plain words, and only a
 language model could carry that out. Such a step loads, and refuses each message with an error that says what is

@@ -26,7 +26,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 class FilledTooLongError(ValueError):
-    """What was filled in makes the text longer than it may be."""
+    """A text that was filled in is longer than it may be."""
 
 
 class Filled(msgspec.Struct, frozen=True):
@@ -63,11 +63,11 @@ class Template:
 
     @property
     def work_bytes(self) -> int:
-        """What a filling costs beside looking through the message, as bytes of it."""
+        """The cost of filling it beside looking through the message, as bytes of the message."""
         return _PLACEHOLDER_BYTES * len(self._paths)
 
     def problems(self, key: str) -> list[Problem]:
-        """Why a graph whose node is configured with this text under ``key`` is refused."""
+        """Return why a graph whose node is configured with this text under ``key`` is refused."""
         if len(self._paths) > PLACEHOLDERS_LIMIT:
             message = f"{key} has more than {PLACEHOLDERS_LIMIT} placeholders"
             return [Problem("config.too_many_placeholders", key, message)]
