@@ -36,7 +36,7 @@ _OPTIONAL = frozenset(
 _RECOGNISED = frozenset({INGRESS, METRICS})
 
 _SECRET = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
-"""What a credential may be made of: what a cookie may (RFC 6265, "cookie-octet"); tokens and keys are less."""
+"""The characters of a credential: those of a cookie (RFC 6265, "cookie-octet"); tokens and keys use fewer."""
 
 log = structlog.get_logger("identity")
 

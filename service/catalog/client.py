@@ -38,7 +38,7 @@ ERROR_CHARACTERS = 300
 
 _GATEWAY = frozenset({502, 503, 504})
 NOT_MODIFIED = 304
-"""What is known still holds."""
+"""The status of an answer that says that what is known still holds."""
 
 
 class CatalogResponse(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from service.catalog.rate_limit import RateLimit
 from service.catalog.resource import is_visible, read_resource
 
 KEPT_SECONDS = 60.0
-"""How long an answer counts, a no as well as a definition."""
+"""The time that an answer counts, a no as well as a definition."""
 
 KEPT = 200
 """Answers that are kept; the oldest goes first."""

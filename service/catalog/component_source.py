@@ -29,13 +29,13 @@ from service.catalog.resource import COMPONENT_PREFIX, Resource, component_id_of
 from service.settings.catalog import Enforcement
 
 FRESH_SECONDS = 60.0
-"""How long a list counts without being asked for again; whoever reconciles reads it more often."""
+"""The time that a list counts without being asked for again; whoever reconciles reads it more often."""
 
 MISSED_SECONDS = 5.0
-"""How long a list counts that lacks what a graph names."""
+"""The time that a list counts that lacks what a graph names."""
 
 LOOK_UP_SECONDS = 20.0
-"""How long a graph may wait for all its components; somebody waits for the graph."""
+"""The time that a graph may wait for all its components; somebody waits for the graph."""
 
 _USABLE = frozenset({"published", "deprecated"})
 

@@ -13,7 +13,7 @@ AUTOMATIC_ROLES = frozenset({"pipeline", "service"})
 """Roles of graphs that are executed without anybody asking."""
 
 DEFAULT_NODE, DEFAULT_PORT = "entry", "in"
-"""Where an ingress enters that does not say so, by the platform's rule."""
+"""The place where an ingress enters that does not say so, by the platform's rule."""
 
 AUTHORIZATION = "A member of the organization that owns the graph; with a capability, whoever holds it"
 

@@ -25,7 +25,7 @@ METADATA = frozenset(
         "168.63.129.16",  # Azure's host agent, in the middle of public addresses
     )
 )
-"""Where clouds hand credentials to whoever asks from inside."""
+"""The addresses at which clouds hand credentials to whoever asks from inside."""
 
 SPECIAL_IPV4 = tuple(
     (ipaddress.IPv4Network(network), kind)

@@ -38,7 +38,7 @@ class PortSet(msgspec.Struct, frozen=True):
 
 
 DEFAULT_PORTS = PortSet(((80, 80), (443, 443), (1024, _PORT_LIMIT)))
-"""What servers of the web listen on, and what every user of a machine may open. Below 1024 live mail, remote
+"""The ports of web servers, and those that every user of a machine may open. Below 1024 live mail, remote
 shells, name and directory services, which a request in HTTP could only be sent to in order to confuse them."""
 
 

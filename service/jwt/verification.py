@@ -25,7 +25,7 @@ TOKEN_BYTES = 8 * 1024
 
 KID_CHARACTERS = 200
 LEEWAY_SECONDS = 30
-"""How far the clock of whoever makes tokens may be ahead; a token's end is its end."""
+"""The time that the clock of whoever makes tokens may be ahead; a token's end is its end."""
 
 LIFETIME_SECONDS = 366 * 24 * 3600
 """A token that is to hold longer from now on is refused: it could not be taken back within sensible time."""

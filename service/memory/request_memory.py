@@ -30,7 +30,7 @@ from service.asgi.streamed_body import announces_body, is_streamed
 from service.memory.transit import SMALL_BYTES, Transit, TransitLoad
 
 REQUEST_BYTES = 64 * 1024
-"""What a request holds besides its body: two tasks, a queue and the framework's objects; 70 kB were measured."""
+"""The bytes of a request besides its body: two tasks, a queue and the framework's objects; 70 kB were measured."""
 
 STREAM_BYTES = 384 * 1024
 """The same for a request whose body is read as a stream: the pieces that wait for their reader come on top."""

@@ -14,7 +14,7 @@ _CGROUP_FOLDER = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
 
 _UNLIMITED_BYTES = 2**60
-"""What cgroups of the first version say where there is no limit is a number of this size."""
+"""The size from which on a number in a limit file means that there is no limit."""
 
 
 def resident_bytes() -> int:

@@ -18,7 +18,7 @@ TRANSIT_SHARE = 0.5
 """The part of either bound of memory that bodies may hold, and replies as well."""
 
 SMALL_BYTES = 192 * 1024
-"""What holds no more than this may use the reserve."""
+"""The most that a request may hold and still use the reserve."""
 
 
 _WHOSE: dict[tuple[Kind, bool], str] = {
@@ -27,7 +27,7 @@ _WHOSE: dict[tuple[Kind, bool], str] = {
     ("replies", True): "What your unread replies hold",
     ("replies", False): "What all unread replies hold",
 }
-"""What is at its bound, by kind and whether it is an owner's."""
+"""The name of what is at its bound, by kind and whether it is an owner's."""
 
 
 class Transit:

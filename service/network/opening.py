@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("network")
 
 LAST_SECONDS = 1.0
-"""How long the last events and the leave-taking may take when the service ends."""
+"""The time that the last events and the leave-taking may take when the service ends."""
 
 COUNT_SECONDS = 5.0
 """Between two looks at the counters for those who watch the board."""
@@ -34,7 +34,7 @@ CAPABILITIES = (
     "runtime.routine.load",
     "runtime.execution.manage",
 )
-"""What the platform's own runtime says of itself on the Network."""
+"""The capabilities that the platform's own runtime announces on the Network."""
 
 
 class Network:

@@ -45,7 +45,7 @@ STEADY_SECONDS = 5.0
 """A connection that held for so long is no failed one: the next wait is a first one again."""
 
 _AROUND_BYTES = 100
-"""What a packet has around an event."""
+"""The bytes of a packet around an event."""
 
 log = structlog.get_logger("network")
 

@@ -10,7 +10,7 @@ import select
 from typing import TextIO
 
 _PIECE_BYTES = select.PIPE_BUF
-"""Where a descriptor says that it can be written to, so much can be without waiting (POSIX, pipe semantics)."""
+"""The bytes that a descriptor takes without waiting once it can be written to (POSIX, pipe semantics)."""
 
 
 class UnblockedStream:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 LAST_SECONDS = 2.0
-"""How long the last spans may take to be sent when the service ends."""
+"""The time that the last spans may take to be sent when the service ends."""
 
 NODES_TOLD = 100
 """Nodes whose numbers a span of an execution has as events; the SDK keeps 128 events."""

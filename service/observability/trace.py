@@ -15,7 +15,7 @@ HEADER = b"x-trace-id"
 _PARENT_HEADER = b"traceparent"
 
 _TRACE_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,128}")
-"""What a caller may say: what can stand in a log line, a header and a URL as it is."""
+"""The trace ids that a caller may give: what can stand in a log line, a header and a URL as it is."""
 
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _NO_TRACE = b"0" * 32

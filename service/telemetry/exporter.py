@@ -35,7 +35,7 @@ RETRIES = 3
 """Of one batch, by the platform's rule; then it is dropped."""
 
 Deliver = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
-"""How persistently a batch is sent."""
+"""A way to send a batch, more or less persistently; it is given what sends the batch once."""
 
 log = structlog.get_logger("telemetry")
 

@@ -19,7 +19,7 @@ from service.telemetry.requests import RequestTelemetry
 from service.telemetry.series import Series
 
 LAST_SECONDS = 1.0
-"""How long the last records may take to be sent when the service ends."""
+"""The time that the last records may take to be sent when the service ends."""
 
 CONNECTIONS = 4
 """To the logging service at once; one batch is sent after another."""

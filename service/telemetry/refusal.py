@@ -1,7 +1,7 @@
 """The logging service's refusals and what they mean, and what our requests say of themselves."""
 
 OWN_HEADERS = {"x-symbia-caller": "runtime", "x-symbia-origin": "internal"}
-"""What every request of our own says of itself."""
+"""The headers by which every request of our own says what it is."""
 
 _PASSING = frozenset({401, 403, 404, 408, 425, 429})
 """Refusals that another attempt may not meet: who sends, where to, and how often can change."""

@@ -25,7 +25,7 @@ LOOK_SECONDS = 0.1
 """Between two looks at signals that the service has not taken."""
 
 GONE_SECONDS = 1.0
-"""How long the end of a killed process may take; its memory is given back first."""
+"""The time that the end of a killed process may take; its memory is given back first."""
 
 READ_BYTES = 4096
 

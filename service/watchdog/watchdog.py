@@ -22,7 +22,7 @@ from service.watchdog import process as watchdog_process
 from service.watchdog.process import READ_BYTES, STOPS
 
 MARGIN_SECONDS = 1.0
-"""How much longer than the service itself the watchdog waits: where the loop turns, it ends in better order."""
+"""The time that the watchdog waits beyond the service: where the loop turns, the service ends in better order."""
 
 RENEW_SECONDS = 1.0
 """Between two attempts to start a watchdog, where one has ended or none can be started."""
