@@ -42,7 +42,7 @@ SEARCH_SECONDS = 10.0
 """Wall time of a search in a worker. A million steps take two on a machine that has nothing else to do."""
 
 TURN_SECONDS = 0.005
-"""How long the messages of one batch keep the event loop, before the others have their turn."""
+"""The time that the messages of one batch keep the event loop, before the others have their turn."""
 
 DEFINITION = declare(
     "symbia.data.json-transform",

@@ -17,7 +17,7 @@ from proto.component import ConfigField
 from proto.problem import Problem
 
 REPEAT_LIMIT = 100
-"""How often a message is sent on by one ``repeat``. Several of them multiply, and inboxes are bounded."""
+"""The times that a message is sent on by one ``repeat``. Several of them multiply, and inboxes are bounded."""
 
 DEFAULT_WAIT_MS = 1000
 

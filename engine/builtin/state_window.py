@@ -53,7 +53,7 @@ DEFINITION = declare(
 
 
 NUMBER_BYTES = 400
-"""What a number takes in a window: it is in up to three queues."""
+"""The bytes of a number in a window: it is in up to three queues."""
 
 
 class Window:

@@ -18,7 +18,7 @@ MAPPED_FIELDS = 1_000
 """Fields of one mapping: each is looked for in every message."""
 
 _FIELD_BYTES = 256
-"""What a field of the mapping costs beside looking through the message, as bytes of it."""
+"""The cost of a mapping's field beside looking through the message, as bytes of it."""
 
 DEFINITION = declare(
     "symbia.transform.map",

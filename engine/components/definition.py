@@ -22,7 +22,7 @@ _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_.-]*", re.IGNORECASE)
 _PORT_NAME = re.compile(r"[A-Za-z_$][\w$.-]*")
 
 LANGUAGES = ("javascript", "typescript", "wasm")
-"""What ``execution.type`` may be for a registered component."""
+"""The values of ``execution.type`` for a registered component."""
 
 MAX_PORTS = 100
 """Input, or output, ports of a component: indices of ports travel in 16 bits, and people read their names."""

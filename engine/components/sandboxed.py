@@ -233,7 +233,7 @@ class ExpressionRunner(Joining):
 
 
 STATE_KEY_BYTES = 200
-"""What the host's copy of a state takes for each key beside its text: 190 were measured."""
+"""The bytes of a key in the host's copy of a state beside its text: 190 were measured."""
 
 
 class SandboxedHandler(Handler):

@@ -19,16 +19,16 @@ from proto.codec import (
 from proto.json_text import CHUNK_BYTES, LONG_NUMBER_DIGITS, ItemScanner, Scanner, Weight
 
 SLICE_BYTES = 2 * CHUNK_BYTES
-"""What is scanned between two checkpoints: some 0.6 ms on ordinary text, under 3 ms on the worst."""
+"""The bytes scanned between two checkpoints: some 0.6 ms on ordinary text, under 3 ms on the worst."""
 
 SLICE_ELEMENTS = 20_000
-"""What is decoded between two checkpoints: one to five milliseconds."""
+"""The elements decoded between two checkpoints: one to five milliseconds."""
 
 PART_BYTES = 1024 * 1024
-"""What is decoded in one go, however few elements it has: 5 ms for numbers of many digits, 2 for escapes."""
+"""The bytes decoded in one go, however few elements: 5 ms for numbers of many digits, 2 for escapes."""
 
 _PART_WORK_BYTES = 50
-"""What a part costs beside its bytes, as so many of them."""
+"""The cost of a part beside its bytes, as so many of them."""
 
 _PART_LEVELS = 2
 """Levels that are taken apart to be decoded in slices: a document, and the lists in it."""

@@ -9,19 +9,19 @@ messages are paid for with the execution, so that they get through also where th
 from engine.memory.ledger import Account
 
 MESSAGE_BYTES = 160
-"""What a message takes beside its value's bytes: 130 were measured for it, its number and its places in queues."""
+"""The bytes of a message beside its value: 130 were measured for it, its number and its places in queues."""
 
 PREPAID_MESSAGES = 8
 PREPAID_BYTES = 1024
-"""What an inbox may always hold; part of what an execution is charged for each of its nodes."""
+"""The messages and bytes that an inbox may always hold; part of an execution's charge for each node."""
 
 _STEP_MESSAGES = 64
 _STEP_BYTES = 4 * 1024
 _LARGE_STEP_BYTES = 64 * 1024
-"""How far beyond the need of the moment is charged."""
+"""The steps in which more is charged than is needed at the moment."""
 
 SLACK_BYTES = 32 * 1024
-"""What may be charged and not used: so that a busy node keeps what it needs from batch to batch."""
+"""The bytes that may be charged and not used: so that a busy node keeps what it needs from batch to batch."""
 
 
 class Lease:

@@ -38,7 +38,7 @@ Kind = Literal[
     "sockets",
     "guests",
 ]
-"""What memory is used for; a label of the metrics, so there are few."""
+"""The use that memory is put to; a label of the metrics, so there are few."""
 
 RESERVED_SHARE = 0.125
 """The part of a runtime's bounds that only work under way may use: 12 of 96 MB hold any one value."""

@@ -14,7 +14,7 @@ import trio
 from engine.memory.ledger import Account, Kind
 
 PATIENCE_SECONDS = 5.0
-"""How long a sender waits for memory; as long as an injection waits at a full inbox."""
+"""The time that a sender waits for memory; as long as an injection waits at a full inbox."""
 
 LOOK_SECONDS = 0.05
 """Between two looks: memory that has just come free is not noticed sooner."""

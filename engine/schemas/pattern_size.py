@@ -9,7 +9,7 @@ import re
 __all__ = ["BOUNDLESS", "pattern_weight"]
 
 BOUNDLESS = 10**9
-"""As much as nobody does; reckoning goes no further."""
+"""A size that no pattern reaches; reckoning goes no further."""
 
 _CLASS_WEIGHT = 20
 """Characters for which a set, or one of the large classes, stands."""

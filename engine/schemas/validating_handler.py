@@ -20,7 +20,7 @@ EXPLAIN_SECONDS = 1.0
 """Wall time of finding out what does not fit. It is a courtesy: without it, the value does not fit either."""
 
 TURN_SECONDS = 0.003
-"""How long the values of one batch keep the event loop, before the others have their turn."""
+"""The time that the values of one batch keep the event loop, before the others have their turn."""
 
 
 class ValidatingHandler(Handler):

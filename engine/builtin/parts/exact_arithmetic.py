@@ -255,4 +255,4 @@ class _Parser:
 
 
 ACCEPTED = "use numbers, + - * / ( ) and fields of the message as {name}"
-"""What an expression may be made of, for people who have tried something else."""
+"""The words for what an expression may be made of, for people who have tried something else."""

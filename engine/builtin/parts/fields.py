@@ -17,7 +17,7 @@ NUMBER_LIMIT = 1e300
 """The largest magnitude of a measured number, so that sums of many stay finite."""
 
 QUOTED_LIMIT_BYTES = 200
-"""How much of a wrong value is quoted in an error; the whole message goes with it anyway."""
+"""The part of a wrong value that is quoted in an error; the whole message goes with it anyway."""
 
 _NUMBER_LIMIT_CHARACTERS = 400
 _FLOAT_CHARACTERS = 300

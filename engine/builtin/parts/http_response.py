@@ -30,7 +30,7 @@ ACCEPTED_ENCODING = "gzip"
 """The one compression that can be bounded with the standard library alone; all servers know it."""
 
 _SLICE_BYTES = 128 * 1024
-"""What is inflated, or decoded, between two checkpoints: a millisecond or two."""
+"""The bytes inflated, or decoded, between two checkpoints: a millisecond or two."""
 
 _ANY_GZIP = zlib.MAX_WBITS | 16
 _CHARSETS = frozenset(

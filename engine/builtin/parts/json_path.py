@@ -17,7 +17,7 @@ import msgspec
 import trio
 
 SCANNED_BYTES = 64 * 1024 * 1024
-"""What is scanned for the sake of one message, at 0.5 to 1 GB/s: six levels of the largest value, a hundred of one
+"""The bytes scanned for one message at most, at 0.5 to 1 GB/s: six levels of the largest value, a hundred of one
 of half a megabyte."""
 
 LARGE_BYTES = 16 * 1024

@@ -19,7 +19,7 @@ OBJECT_BYTES = 10 * 1024 * 1024
 
 
 KEY_BYTES = 250
-"""What a key takes beside its text and its value's: 240 were measured."""
+"""The bytes of a key beside its text and its value's: 240 were measured."""
 
 
 class KeyedState:

@@ -27,7 +27,7 @@ KEPT_HEADERS = frozenset(
         *("content-type", "content-length", "transfer-encoding", "host", "connection"),
     }
 )
-"""What a request to another origin still bears: what kind of message it is, and how it is framed."""
+"""The headers that a request to another origin still bears: its kind of message, and its framing."""
 
 _OF_THE_BODY = ("content-type", "content-encoding", "content-language", "content-location")
 _BODY_FRAMING = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})

@@ -71,7 +71,7 @@ def refused(name: str, message: str) -> Outcome:
 
 
 REFUSALS = (msgspec.DecodeError, FilledTooLongError, VariablesLimitError, TooMuchToScanError)
-"""What is wrong with a message that a step looks into."""
+"""The errors of a message that a step looks into."""
 
 _NAMES = {
     FilledTooLongError: "ContentTooLong",

@@ -20,7 +20,7 @@ PLACEHOLDERS_LIMIT = 200
 """Placeholders of one template. Each is looked for in each message, and many messages may come at once."""
 
 _PLACEHOLDER_BYTES = 512
-"""What a placeholder costs beside looking through the message, as bytes of it."""
+"""The cost of a placeholder beside looking through the message, as bytes of it."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
