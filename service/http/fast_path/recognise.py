@@ -5,6 +5,7 @@ The judgement errs on one side only: what is not sure to be plain is left to the
 """
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -29,7 +30,13 @@ _INGRESS = re.compile(rb"/api/ingress/([A-Za-z0-9_-][A-Za-z0-9_.-]{0,199})")
 _PROBES: dict[bytes, Kind] = {b"/health": "health", b"/health/live": "live", b"/health/ready": "ready"}
 _HEALTH = {prefix + path: kind for prefix in (b"", b"/api") for path, kind in _PROBES.items()}
 _WAIT = re.compile(rb"wait=([0-9]{1,4})")
-_UNUSUAL = frozenset({b"origin", b"cookie", b"transfer-encoding", b"content-encoding"})
+_UNUSUAL_HEADERS = frozenset({b"origin", b"cookie", b"transfer-encoding", b"content-encoding"})
+
+_UNUSUAL = -1
+"""In place of a number: there is something about this part of the head that is left to the framework."""
+
+_UNSAID = -2
+"""In place of a wait: the caller does not say how long, and the route has its own way with that."""
 
 
 class FastRequest(msgspec.Struct, frozen=True):
@@ -60,7 +67,7 @@ def recognise(scope: HTTPScope, max_body_bytes: int) -> FastRequest | None:
         return _delivery(scope, max_body_bytes)
     if method == "GET" and not scope["query_string"]:
         kind = _HEALTH.get(scope["raw_path"])
-        if kind is not None and _body_bytes(scope) == 0:
+        if kind is not None and _body_bytes(scope["headers"]) == 0:
             return FastRequest(kind, scope["path"])
     return None
 
@@ -71,32 +78,32 @@ def _delivery(scope: HTTPScope, max_body_bytes: int) -> FastRequest | None:
     if place is None:
         kind, place = "ingress", _INGRESS.fullmatch(scope["raw_path"])
     wait_ms = _wait_ms(scope["query_string"])
-    if place is None or wait_ms is None:
+    if place is None or wait_ms == _UNUSUAL:
         return None
-    length = _body_bytes(scope)
-    if length is None or length > max_body_bytes:
+    length = _body_bytes(scope["headers"])
+    if length == _UNUSUAL or length > max_body_bytes:
         return None
-    return FastRequest(kind, RULES[kind], place[1].decode(), None if wait_ms < 0 else wait_ms)
+    return FastRequest(kind, RULES[kind], place[1].decode(), None if wait_ms == _UNSAID else wait_ms)
 
 
-def _wait_ms(query: bytes) -> int | None:
-    """The wait that a query asks for; -1 where there is no query, None where it asks for more than that."""
+def _wait_ms(query: bytes) -> int:
+    """Return the wait that a query asks for, ``_UNSAID`` without a query, ``_UNUSUAL`` for any other query."""
     if not query:
-        return -1
+        return _UNSAID
     wait = _WAIT.fullmatch(query)
-    return int(wait[1]) if wait is not None and int(wait[1]) <= MAX_WAIT_MS else None
+    return int(wait[1]) if wait is not None and int(wait[1]) <= MAX_WAIT_MS else _UNUSUAL
 
 
-def _body_bytes(scope: HTTPScope) -> int | None:
-    """The length of the body; None where there is anything unusual about the request."""
+def _body_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Return the length of the body, ``_UNUSUAL`` where a header is."""
     length = 0
-    for name, value in scope["headers"]:
-        if name in _UNUSUAL:
-            return None
+    for name, value in headers:
+        if name in _UNUSUAL_HEADERS:
+            return _UNUSUAL
         if name == b"content-length":
             if not value.isdigit():
-                return None
+                return _UNUSUAL
             length = int(value)
         elif name == b"content-type" and value.partition(b";")[0].strip().lower() != b"application/json":
-            return None
+            return _UNUSUAL
     return length

@@ -16,7 +16,7 @@ from service.http.fast_path.headers import Headers
 from service.http.fast_path.recognise import FastRequest, recognise
 from service.http.routes.health import health_of, liveness_of, readiness_of
 from service.http.routes.ingress import delivered
-from service.http.routes.injection import Taken, injected, take_body
+from service.http.routes.injection import followed, outcome, take_body
 from service.ingress.delivery import IngressDelivery
 from service.memory.request_memory import note_owner
 from service.problems import error_reply
@@ -74,21 +74,19 @@ class FastPath:
             body = noted.get(WHOLE_BODY)
             if body is None or scope["type"] != "http":
                 await application(scope, receive, send)
-            else:
-                await self._answer(scope, noted[_REQUEST], body, send)
+                return
+            request: FastRequest = noted[_REQUEST]
+            headers: list[tuple[bytes, bytes]] = []
+            try:
+                reply, status = await self._reply(scope, request, body)
+            except Exception as error:  # noqa: BLE001  the table of problems knows them all
+                refusal = error_reply(error)
+                reply, status = refusal.body, int(refusal.status)
+                headers = encoded_headers(refusal.headers.items())
+            headers += self._probe_headers if request.rule.startswith("/health") else self._headers
+            await send_json(send, status, reply, headers)
 
         return answer
-
-    async def _answer(self, scope: HTTPScope, request: FastRequest, body: bytes, send: ASGISendCallable) -> None:
-        headers: list[tuple[bytes, bytes]] = []
-        try:
-            reply, status = await self._reply(scope, request, body)
-        except Exception as error:  # noqa: BLE001  the table of problems knows them all
-            refusal = error_reply(error)
-            reply, status = refusal.body, int(refusal.status)
-            headers = encoded_headers(refusal.headers.items())
-        headers += self._probe_headers if request.rule.startswith("/health") else self._headers
-        await send_json(send, status, reply, headers)
 
     async def _reply(self, scope: HTTPScope, request: FastRequest, body: bytes) -> tuple[msgspec.Struct, int]:
         """The body of the reply, and its status."""
@@ -101,16 +99,12 @@ class FastPath:
         try:
             note_owner(scope, CURRENT_CALLER.get().owner)
             if request.kind == "inject":
-                return await self._injected(request, body), 200
+                with followed(self._runtime, request.name, request.wait_ms) as trace:
+                    taken = await take_body(self._runtime, request.name, body, is_final=False)
+                    return await outcome(self._runtime, request.name, taken, request.wait_ms, trace), 200
             if request.kind == "ingress":
                 door = self._delivery.door(request.name)
                 return await delivered(self._delivery, door, body, request.wait_ms), 200
             return _HEALTH[request.kind](self._readiness)
         finally:
             CURRENT_CALLER.reset(admitted)  # the task is the connection's, and works for others after this one
-
-    async def _injected(self, request: FastRequest, body: bytes) -> msgspec.Struct:
-        async def take() -> Taken:
-            return await take_body(self._runtime, request.name, body, is_final=False)
-
-        return await injected(self._runtime, request.name, take, request.wait_ms)

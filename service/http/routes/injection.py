@@ -1,6 +1,6 @@
 """The route that pushes messages into an execution: one, several, or a stream of lines."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import msgspec
@@ -145,23 +145,19 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
         wait_ms = whole_number("wait", least=0, most=MAX_WAIT_MS)
         is_final = switch("final")
         if request.mimetype not in STREAMED_TYPES:
-
-            async def take() -> Taken:
-                return await take_body(runtime, execution_id, await read_json(), is_final=is_final)
-
-            return reply(await injected(runtime, execution_id, take, wait_ms))
+            with followed(runtime, execution_id, wait_ms) as trace:
+                taken = await take_body(runtime, execution_id, await read_json(), is_final=is_final)
+                return reply(await outcome(runtime, execution_id, taken, wait_ms, trace))
         runtime.execution(execution_id).head()  # an unknown one is refused before anything is read
         receipt = StreamReceipt()
-
-        async def take_stream() -> Taken:
-            load = load_of(request.scope)
-            await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes, load)
-            if is_final:
-                await runtime.execution(execution_id).inject((), final=True)
-            return Taken(receipt, None, is_final)
-
         try:
-            return reply(await injected(runtime, execution_id, take_stream, wait_ms))
+            with followed(runtime, execution_id, wait_ms) as trace:
+                load = load_of(request.scope)
+                await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes, load)
+                if is_final:
+                    await runtime.execution(execution_id).inject((), final=True)
+                taken = Taken(receipt, None, is_final)
+                return reply(await outcome(runtime, execution_id, taken, wait_ms, trace))
         except Exception as error:  # noqa: BLE001 - every refusal has to say what was taken in before
             await read_on(request.body)
             return refusal_of_stream(error, receipt)
@@ -192,42 +188,48 @@ async def take_body(runtime: RuntimeView, execution_id: str, body: bytes, *, is_
     return Taken(StreamReceipt(taken.accepted, taken.queued), single, is_final)
 
 
-async def injected(
-    runtime: RuntimeView, execution_id: str, take: Callable[[], Awaitable[Taken]], wait_ms: int | None
-) -> InjectedReply:
-    """Take messages in, and wait for what they cause if the caller asks for it.
+@contextmanager
+def followed(runtime: RuntimeView, execution_id: str, wait_ms: int | None) -> Iterator[FlowTrace | None]:
+    """Follow an execution while messages are taken in, and what they cause is waited for.
+
+    One that has ended is not followed: the injection itself is refused then.
 
     Args:
         runtime: as the caller may see it.
         execution_id: the execution.
-        take: takes them in.
-        wait_ms: how long to wait; None for not at all, and then nothing is said of what they cause.
+        wait_ms: how long the caller wants to wait; None for not at all, and then there is no trace.
 
     Raises:
-        EngineError: the execution is unknown, or refuses them.
+        EngineError: the execution is unknown.
     """
     if wait_ms is None:
-        return _acceptance(execution_id, await take())
-    trace = FlowTrace(runtime.execution(execution_id).open_account())
-    with closing(trace), _watching(runtime, execution_id, trace):
-        taken = await take()
-        is_drained = not taken.receipt.queued and await _drained(
-            runtime, execution_id, wait_ms, is_final=taken.is_final
-        )
-    snapshot = runtime.execution(execution_id).head()
-    return msgspec.structs.replace(
-        _acceptance(execution_id, taken),
-        state=snapshot.state,
-        drained=is_drained and not snapshot.unprocessed,
-        outputs=trace.outputs,
-        trace=trace.steps,
-        hops=trace.hops,
-        error=snapshot.error,
-    )
+        yield None
+        return
+    execution = runtime.execution(execution_id)
+    with closing(FlowTrace(execution.open_account())) as trace:
+        if execution.head().completed_at is not None:
+            yield trace
+            return
+        with execution.watch(trace):
+            yield trace
 
 
-def _acceptance(execution_id: str, taken: Taken) -> InjectedReply:
-    return InjectedReply(
+async def outcome(
+    runtime: RuntimeView, execution_id: str, taken: Taken, wait_ms: int | None, trace: FlowTrace | None
+) -> InjectedReply:
+    """Return what became of messages that were taken in; first wait for what they cause, if the caller wants that.
+
+    Args:
+        runtime: as the caller may see it.
+        execution_id: the execution.
+        taken: what was taken in.
+        wait_ms: how long to wait; None for not at all, and then nothing is said of what they cause.
+        trace: of the same wait (:func:`followed`).
+
+    Raises:
+        EngineError: the execution is not known any more.
+    """
+    accepted = InjectedReply(
         success=True,
         accepted=taken.receipt.accepted,
         execution_id=execution_id,
@@ -235,16 +237,21 @@ def _acceptance(execution_id: str, taken: Taken) -> InjectedReply:
         node_id=taken.single.node_id if taken.single else None,
         port=taken.single.port if taken.single else None,
     )
-
-
-@contextmanager
-def _watching(runtime: RuntimeView, execution_id: str, trace: FlowTrace) -> Iterator[None]:
-    """Watch an execution if it has not ended; otherwise let the injection itself be refused."""
-    if runtime.execution(execution_id).head().completed_at is not None:
-        yield
-        return
-    with runtime.execution(execution_id).watch(trace):
-        yield
+    if wait_ms is None or trace is None:
+        return accepted
+    is_drained = not taken.receipt.queued and await _drained(
+        runtime, execution_id, wait_ms, is_final=taken.is_final
+    )
+    snapshot = runtime.execution(execution_id).head()
+    return msgspec.structs.replace(
+        accepted,
+        state=snapshot.state,
+        drained=is_drained and not snapshot.unprocessed,
+        outputs=trace.outputs,
+        trace=trace.steps,
+        hops=trace.hops,
+        error=snapshot.error,
+    )
 
 
 async def _drained(runtime: RuntimeView, execution_id: str, wait_ms: int, *, is_final: bool) -> bool:

@@ -97,7 +97,7 @@ class Peer:
 
 
 @asynccontextmanager
-async def serving(application: Any, *, prompt: bool) -> AsyncIterator[Peer]:
+async def serving(application: Any, *, is_fast: bool) -> AsyncIterator[Peer]:
     """One guarded connection to an application that takes its requests whole, or does not."""
     guard_connections()
     near, far = trio.testing.memory_stream_pair()
@@ -110,7 +110,7 @@ async def serving(application: Any, *, prompt: bool) -> AsyncIterator[Peer]:
 
     far.send_all = noting  # type: ignore[method-assign,assignment]  # the stream is the network here
     far.socket = _NamedSocket()  # type: ignore[attr-defined]  # Hypercorn asks it for addresses
-    config = FastPathConfig(lambda _: prompt)
+    config = FastPathConfig(lambda _: is_fast)
     async with trio.open_nursery() as nursery:
         server = GuardedTCPServer(ASGIWrapper(application), config, WorkerContext(None), {}, far)
         nursery.start_soon(server.run)
@@ -157,10 +157,10 @@ class Echo:
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
 
 
-@pytest.mark.parametrize("prompt", [True, False])
-async def test_a_reply_is_one_write(*, prompt: bool) -> None:
+@pytest.mark.parametrize("is_fast", [True, False])
+async def test_a_reply_is_one_write(*, is_fast: bool) -> None:
     """Head and body leave together, whichever way the request was answered."""
-    async with serving(Echo(), prompt=prompt) as peer:
+    async with serving(Echo(), is_fast=is_fast) as peer:
         await peer.send(HEAD + b"abc")
         (reply,) = peer.writes
     assert reply.startswith(b"HTTP/1.1 200")
@@ -170,7 +170,7 @@ async def test_a_reply_is_one_write(*, prompt: bool) -> None:
 async def test_what_comes_whole_is_answered_where_it_was_read() -> None:
     """No task is started for it; one that comes in pieces has its own, and gets all of them."""
     echo = Echo()
-    async with serving(echo, prompt=True) as peer:
+    async with serving(echo, is_fast=True) as peer:
         await peer.send(HEAD + b"abc")
         await peer.send(HEAD + b"a")
         await peer.send(b"b")
@@ -184,7 +184,7 @@ async def test_what_comes_whole_is_answered_where_it_was_read() -> None:
 async def test_requests_in_one_piece_are_answered_in_order() -> None:
     """Pipelined requests, of which the last has not come whole, are answered one after the other."""
     echo = Echo()
-    async with serving(echo, prompt=True) as peer:
+    async with serving(echo, is_fast=True) as peer:
         await peer.send(b"".join(HEAD + b"%03d" % number for number in range(5)) + HEAD + b"0")
         await peer.send(b"05" + HEAD + b"006")
         assert [reply[-3:] for reply in peer.writes] == [b"%03d" % number for number in range(7)]
@@ -193,15 +193,15 @@ async def test_requests_in_one_piece_are_answered_in_order() -> None:
 
 async def test_the_last_request_of_a_connection_closes_it() -> None:
     """What asks for an end gets its reply, and then the end."""
-    async with serving(Echo(), prompt=True) as peer:
+    async with serving(Echo(), is_fast=True) as peer:
         await peer.send(b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc")
         received = b"".join([chunk async for chunk in peer.stream])
     assert received.endswith(b"abc")
 
 
-@pytest.mark.parametrize("prompt", [True, False])
+@pytest.mark.parametrize("is_fast", [True, False])
 @pytest.mark.parametrize("begins", [True, False])
-async def test_an_application_that_fails_is_a_500(*, prompt: bool, begins: bool) -> None:
+async def test_an_application_that_fails_is_a_500(*, is_fast: bool, begins: bool) -> None:
     """Also when it fails after the head of its reply, which nobody has seen yet."""
 
     async def failing(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -210,7 +210,7 @@ async def test_an_application_that_fails_is_a_500(*, prompt: bool, begins: bool)
             await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": False})
         raise ValueError("a mistake")
 
-    async with serving(failing, prompt=prompt) as peer:
+    async with serving(failing, is_fast=is_fast) as peer:
         await peer.send(HEAD + b"abc")
         assert b"".join(peer.writes).startswith(b"HTTP/1.1 500")
 
@@ -226,7 +226,7 @@ async def test_a_stream_is_not_kept_back() -> None:
         await go_on.wait()
         await send({"type": "http.response.body", "body": b"last", "more_body": False})
 
-    async with serving(streaming, prompt=False) as peer:
+    async with serving(streaming, is_fast=False) as peer:
         await peer.send(HEAD + b"abc")
         assert len(peer.writes) == 1
         assert b"first" in peer.writes[0]
@@ -299,7 +299,7 @@ async def test_an_application_that_does_not_receive_holds_nobody() -> None:
         await send({"type": "http.response.start", "status": 413, "headers": [], "trailers": False})
         await send({"type": "http.response.body", "body": b"no", "more_body": False})
 
-    async with serving(deaf, prompt=False) as peer:
+    async with serving(deaf, is_fast=False) as peer:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
         await peer.send(head + b"x" * 600_000)  # more pieces than may wait for the application
         go_on.set()

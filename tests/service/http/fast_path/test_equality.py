@@ -23,16 +23,16 @@ Exchange = tuple[int, dict[str, list[str]], Any]
 
 
 @pytest.fixture
-def prompt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def fast(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The routes of what was answered at once, in order."""
     answered: list[str] = []
-    answer = FastPath._answer
+    answer = FastPath._reply
 
-    async def noting(self: FastPath, scope: Any, request: Any, body: bytes, send: Any) -> None:
+    async def noting(self: FastPath, scope: Any, request: Any, body: bytes) -> Any:
         answered.append(request.kind)
-        await answer(self, scope, request, body, send)
+        return await answer(self, scope, request, body)
 
-    monkeypatch.setattr(FastPath, "_answer", noting)
+    monkeypatch.setattr(FastPath, "_reply", noting)
     monkeypatch.setattr("service.asgi.half_close.ARRIVAL_SECONDS", 5.0)  # a busy machine must not change a header
     return answered
 
@@ -76,18 +76,18 @@ async def exchange(service: Service, *pieces: bytes) -> Exchange:
     return response.status_code, headers, text
 
 
-async def both(service: Service, whole: bytes, prompt: list[str]) -> Exchange:
+async def both(service: Service, whole: bytes, fast: list[str]) -> Exchange:
     """The reply to a request that came whole, after seeing that the framework answers it likewise."""
-    before = len(prompt)
+    before = len(fast)
     at_once = await exchange(service, whole)
-    assert len(prompt) == before + 1, whole
+    assert len(fast) == before + 1, whole
     head, _, body = whole.partition(b"\r\n\r\n")
     assert await exchange(service, head + f"\r\n{COOKIE}\r\n\r\n".encode() + body) == at_once
     if body:
         assert await exchange(service, head + b"\r\n\r\n", body) == at_once
     if len(body) > 1:
         assert await exchange(service, head + b"\r\n\r\n" + body[:1], body[1:]) == at_once
-    assert len(prompt) == before + 1
+    assert len(fast) == before + 1
     return at_once
 
 
@@ -112,48 +112,48 @@ BODIES: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-async def test_injections_are_answered_alike(name: str, prompt: list[str]) -> None:
+async def test_injections_are_answered_alike(name: str, fast: list[str]) -> None:
     """Good messages and bad ones get the same reply, whole or in pieces, as a program's or as a page's."""
     body, status = BODIES[name]
     async with open_service() as service:
         execution = await service.start(PASS, completion="manual")
         target = f"/api/executions/{execution}/inject"
-        reply = await both(service, request_of("POST", target, body, "Content-Type: application/json"), prompt)
+        reply = await both(service, request_of("POST", target, body, "Content-Type: application/json"), fast)
         assert reply[0] == status
-        assert (await both(service, request_of("POST", target, body), prompt))[0] == status
+        assert (await both(service, request_of("POST", target, body), fast))[0] == status
         if status == 200 and name != "none":
-            waited = await both(service, request_of("POST", f"{target}?wait=2000", body), prompt)
+            waited = await both(service, request_of("POST", f"{target}?wait=2000", body), fast)
             assert json.loads(waited[2])["outputs"]["only:out"]["value"] is not None
 
 
-async def test_states_and_strangers_are_refused_alike(prompt: list[str]) -> None:
+async def test_states_and_strangers_are_refused_alike(fast: list[str]) -> None:
     """An unknown execution, one that has ended, one that is full, and a foreign host name."""
     async with open_service(Settings(port=0, max_backpressure_queue=5)) as service:
         execution = await service.start(PASS, completion="manual")
         target = f"/api/executions/{execution}/inject"
-        unknown = await both(service, request_of("POST", "/api/executions/nobody/inject", MESSAGE), prompt)
-        foreign = await both(service, request_of("POST", target, MESSAGE, host="example.org"), prompt)
-        nameless = await both(service, request_of("POST", target, MESSAGE, host="[:::]"), prompt)
+        unknown = await both(service, request_of("POST", "/api/executions/nobody/inject", MESSAGE), fast)
+        foreign = await both(service, request_of("POST", target, MESSAGE, host="example.org"), fast)
+        nameless = await both(service, request_of("POST", target, MESSAGE, host="[:::]"), fast)
         await service.client.post(f"/api/executions/{execution}/pause")
         many = b'{"messages": [' + b",".join([MESSAGE] * 5) + b"]}"
         assert (await exchange(service, request_of("POST", target, many)))[0] == 200
-        full = await both(service, request_of("POST", target, many), prompt)
+        full = await both(service, request_of("POST", target, many), fast)
         await service.client.post(f"/api/executions/{execution}/stop")
-        ended = await both(service, request_of("POST", target, MESSAGE), prompt)
+        ended = await both(service, request_of("POST", target, MESSAGE), fast)
     statuses = [reply[0] for reply in (unknown, foreign, nameless, full, ended)]
     assert statuses == [404, 403, 403, 429, 409]
     assert full[1]["retry-after"]
     assert json.loads(full[2])["code"] == "injection.held_queue_full"
 
 
-async def test_deliveries_are_answered_alike(prompt: list[str]) -> None:
+async def test_deliveries_are_answered_alike(fast: list[str]) -> None:
     """To a graph that runs, to one that does not, to none; one message, several, none, and no JSON."""
     async with open_service() as service:
         await service.load({**PASS, "name": "idle"})
         entry = {"metadata": {"ingress": {"node": "only", "port": "in"}}}
         await service.start({**PASS, **entry}, completion="manual")
         replies = [
-            await both(service, request_of("POST", f"/api/ingress/{target}", body), prompt)
+            await both(service, request_of("POST", f"/api/ingress/{target}", body), fast)
             for target, body in (
                 ("passing", b'{"a": 1}'),
                 ("passing?wait=0", b'{"a": 1}'),
@@ -172,18 +172,18 @@ async def test_deliveries_are_answered_alike(prompt: list[str]) -> None:
 @pytest.mark.parametrize(
     "settings", [Settings(port=0), Settings(port=0, auth="none")], ids=["this machine", "all"]
 )
-async def test_probes_are_answered_alike(settings: Settings, prompt: list[str]) -> None:
+async def test_probes_are_answered_alike(settings: Settings, fast: list[str]) -> None:
     """All six, where only this machine is served and where everybody is; for any page then."""
     async with open_service(settings) as service:
         for prefix in ("", "/api"):
             for path in ("/health", "/health/live", "/health/ready"):
-                status, headers, _ = await both(service, request_of("GET", prefix + path, None), prompt)
+                status, headers, _ = await both(service, request_of("GET", prefix + path, None), fast)
                 assert status == 200
                 assert ("cache-control" in headers) == bool(prefix)
                 assert ("access-control-allow-origin" in headers) == (settings.auth == "none")
 
 
-async def test_callers_are_recognised_alike(prompt: list[str]) -> None:
+async def test_callers_are_recognised_alike(fast: list[str]) -> None:
     """By a good token; and refused without one, with a wrong one, two, another organisation's, or two of them."""
     async with open_world() as world:
         _, execution = await world.alice.start(PASS)
@@ -202,23 +202,23 @@ async def test_callers_are_recognised_alike(prompt: list[str]) -> None:
             ["Authorization: Bearer wrong"],
             ["X-API-Key: wrong"],
         ):
-            reply = await both(world.service, request_of("POST", target, MESSAGE, *headers), prompt)
+            reply = await both(world.service, request_of("POST", target, MESSAGE, *headers), fast)
             statuses.append(reply[0])
     assert statuses == [200, 200, 403, 400, 404, 401, 401, 401, 401]
 
 
-async def test_slow_requests_are_cut_alike(prompt: list[str]) -> None:
+async def test_slow_requests_are_cut_alike(fast: list[str]) -> None:
     """While nobody says who the caller is, the time of a request runs out, and its reply says so."""
     async with open_world(request_timeout_seconds=0.2) as world:
         world.identity.behaviour = "silent"
         target = "/api/executions/any/inject"
-        reply = await both(world.service, request_of("POST", target, MESSAGE, "Authorization: Bearer new"), prompt)
+        reply = await both(world.service, request_of("POST", target, MESSAGE, "Authorization: Bearer new"), fast)
         world.identity.released.set()
     assert reply[0] == 503
     assert json.loads(reply[2])["code"] == "request.timeout"
 
 
-async def test_a_service_that_stops_refuses_alike(prompt: list[str]) -> None:
+async def test_a_service_that_stops_refuses_alike(fast: list[str]) -> None:
     """It takes no more messages, and says on its probes that it does not."""
     async with open_service(Settings(port=0, drain_seconds=20)) as service:
         execution = await service.start(single("symbia.core.delay", config={"ms": 15_000}), completion="manual")
@@ -226,20 +226,20 @@ async def test_a_service_that_stops_refuses_alike(prompt: list[str]) -> None:
         service.told_to_stop.set()
         await trio.testing.wait_all_tasks_blocked()
         target = f"/api/executions/{execution}/inject"
-        message = await both(service, request_of("POST", target, MESSAGE), prompt)
-        health = await both(service, request_of("GET", "/api/health", None), prompt)
+        message = await both(service, request_of("POST", target, MESSAGE), fast)
+        health = await both(service, request_of("GET", "/api/health", None), fast)
         await service.runtime.execution(execution).stop()
     assert (message[0], health[0]) == (503, 503)
     assert message[1]["retry-after"] == ["5"]
 
 
-async def test_requests_are_counted_and_traced_alike(prompt: list[str]) -> None:
+async def test_requests_are_counted_and_traced_alike(fast: list[str]) -> None:
     """Both ways are counted under one route and status, and give back the caller's trace id."""
     async with open_service() as service:
         execution = await service.start(PASS, completion="manual")
         target = f"/api/executions/{execution}/inject"
         for body in (MESSAGE, b"x"):
-            await both(service, request_of("POST", target, body), prompt)
+            await both(service, request_of("POST", target, body), fast)
         for headers in ({}, {"Cookie": "theme=dark"}):
             traced = {"x-trace-id": "mine", "content-type": "application/json", **headers}
             reply = await service.client.post(target, content=MESSAGE, headers=traced)
@@ -255,10 +255,10 @@ async def test_requests_are_counted_and_traced_alike(prompt: list[str]) -> None:
     assert sorted(counts) == [("200", 6.0), ("400", 3.0)]
 
 
-async def test_a_body_that_is_too_large_is_refused_by_the_framework(prompt: list[str]) -> None:
+async def test_a_body_that_is_too_large_is_refused_by_the_framework(fast: list[str]) -> None:
     """It is not looked at here, and its refusal is the framework's."""
     async with open_service(Settings(port=0, max_body_bytes=1024)) as service:
         execution = await service.start(PASS, completion="manual")
         target = f"/api/executions/{execution}/inject"
         assert (await exchange(service, request_of("POST", target, b" " * 1025)))[0] == 413
-    assert prompt == []
+    assert fast == []
