@@ -162,7 +162,7 @@ class SandboxHost:
 
         Raises:
             ProgramError: it is not TypeScript; it says where.
-            LimitExceeded: it takes too much time or memory to be read.
+            LimitError: it takes too much time or memory to be read.
             HostError: the package quickjs-rs is missing.
         """
         source, is_in_place = await self._translator.translate(program.source, limits)
@@ -182,7 +182,7 @@ class SandboxHost:
         Raises:
             ProgramError: the source cannot be used; it says where.
             ModuleError: the module cannot be instantiated.
-            GuestFault: the source's top level ran into a limit.
+            GuestFaultError: the source's top level ran into a limit.
         """
         await self.sandbox(program, config=config, inputs=inputs, outputs=outputs, limits=limits).check()
 

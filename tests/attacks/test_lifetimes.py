@@ -5,7 +5,7 @@
 import pytest
 
 from tests.attacks.arena import ANSWERS, SMALL, Attack, Fails, assault
-from wasm_host.errors import GuestFault, InitializeError, ProgramError, SandboxError
+from wasm_host.errors import GuestFaultError, InitializeError, ProgramError, SandboxError
 from wasm_host.host import open_host
 from wasm_host.sandbox.javascript import Program
 
@@ -129,8 +129,8 @@ async def test_every_act_belongs_to_the_message_under_way(name: str) -> None:
 
 
 OPENINGS = {
-    "a top level that spins": ("for (;;);", GuestFault),
-    "a top level that eats memory": ("const a = []; for (;;) a.push([1, 2, 3])", GuestFault),
+    "a top level that spins": ("for (;;);", GuestFaultError),
+    "a top level that eats memory": ("const a = []; for (;;) a.push([1, 2, 3])", GuestFaultError),
     "a top level that never settles": ("await new Promise(() => {}); export default 1", ProgramError),
     "a top level that throws something odd": ("throw {get name() { throw 1 }, get message() { throw 2 }}", ProgramError),
     "a position of five thousand digits": (
@@ -144,8 +144,8 @@ OPENINGS = {
     ),
     "a handler that is a revoked proxy": ("const p = Proxy.revocable({}, {}); p.revoke(); return p.proxy", ProgramError),
     "a factory that makes factories": ("(function f() { return f })", None),
-    "a factory that spins": ("() => { for (;;); }", GuestFault),
-    "an initialize that spins": ("return {initialize() { for (;;); }, process() {}}", GuestFault),
+    "a factory that spins": ("() => { for (;;); }", GuestFaultError),
+    "an initialize that spins": ("return {initialize() { for (;;); }, process() {}}", GuestFaultError),
     "an initialize that never settles": ("return {initialize: () => new Promise(() => {}), process() {}}", InitializeError),
     "an initialize that floods": (
         "return {initialize(ctx) { for (;;) ctx.emit('out', 1) }, process() {}}", InitializeError,
@@ -154,7 +154,7 @@ OPENINGS = {
         "return {initialize(ctx) { for (let i = 0;; i++) ctx.setState('k' + i, i) }, process() {}}", SandboxError,
     ),
     "a source that is another program": ("} ); throw 1; ( {", ProgramError),
-    "a source that ends its wrapper": ("})(); for (;;); (function () {", GuestFault),  # its own world
+    "a source that ends its wrapper": ("})(); for (;;); (function () {", GuestFaultError),  # its own world
     "a source that is nothing but brackets": ("[" * 100_000, SandboxError),
     "a source of NUL bytes": ("\x00" * 100, ProgramError),
     "a source with a NUL byte in a string": ("return {process() {}} // \x00", None),

@@ -12,7 +12,7 @@ from tests.attacks.arena import Fails, Gets, arena, examine
 from tests.attacks.modules import OUTPUT_AT, STATUS_AT, answers_with, attacker, hostile_text, record, status
 from tests.wasm_host.sandboxes import a_guest, module_text
 from wasm_host.compile.validation import check_exports
-from wasm_host.errors import GuestFault, ModuleError, SandboxError
+from wasm_host.errors import GuestFaultError, ModuleError, SandboxError
 from wasm_host.guest.guest import Guest
 from wasm_host.limits import GuestLimits
 
@@ -240,7 +240,8 @@ async def test_a_slice_costs_what_it_took() -> None:
     parts = {"memory": '(memory (export "memory") 1000)', "symbia_process": _process(body)}
     async with a_guest(GuestLimits(cpu_ms=200), **parts) as guest:
         report = await guest.process([(0, b"1")], 0.0)
-        assert type(report.fault).__name__ == "CpuLimitExceeded"
+        assert report.fault is not None
+        assert report.fault.error.name == "CpuLimitExceeded"
         assert guest._use.slices < 180
 
 
@@ -272,10 +273,10 @@ async def test_a_lie_about_closed_messages_ends_with_the_batch() -> None:
         assert "more messages than it was given" in str(await _fault(guest))
     down = _process(f"(i32.store (i32.const 24) (i32.const 3)) (loop $l {count.format(-1)} (br $l))")
     async with a_guest(TIGHT, symbia_process=down) as guest:
-        assert isinstance(await _fault(guest), GuestFault)
+        assert isinstance(await _fault(guest), GuestFaultError)
 
 
-async def _fault(guest: Guest) -> GuestFault | None:
+async def _fault(guest: Guest) -> GuestFaultError | None:
     return (await guest.process([(0, b"1")] * 3, 0.0)).fault
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.wasm_host.sandboxes import QUICK, opened, process, run
-from wasm_host.errors import CpuLimitExceeded, ProgramError
+from wasm_host.errors import CpuLimitError, ProgramError
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Program
@@ -169,7 +169,7 @@ async def test_opening_has_the_same_limits() -> None:
     """A source whose top level never ends is a fault of its guest."""
     async with open_host() as host:
         for source in ("(() => { while (true); })()", "return { process() {}, initialize() { while (true); } }"):
-            with pytest.raises(CpuLimitExceeded):
+            with pytest.raises(CpuLimitError):
                 await host.sandbox(Program("handler", source), limits=QUICK).open()
 
 

@@ -21,7 +21,7 @@ from wasm_host.component_model.binary import (
     COMPONENT_PREAMBLE,
     MODULE_PREAMBLE,
     Cursor,
-    Malformed,
+    MalformedError,
     section,
     sections,
     type_index,
@@ -70,13 +70,13 @@ def interruptible(content: bytes) -> bytes:
     """A module or component that does the same, and in which no memory instruction takes longer than a piece.
 
     Raises:
-        Malformed: it is neither, or holds something that cannot be read.
+        MalformedError: it is neither, or holds something that cannot be read.
     """
     if content.startswith(COMPONENT_PREAMBLE):
         return _component(content)
     if content.startswith(MODULE_PREAMBLE):
         return _module(content)
-    raise Malformed("the bytes are neither a module nor a component")
+    raise MalformedError("the bytes are neither a module nor a component")
 
 
 def _component(content: bytes) -> bytes:
@@ -95,7 +95,7 @@ def _module(content: bytes) -> bytes:
     if code is None or _BULK.search(content, code.start, code.end) is None:
         return content
     if _TYPE not in found or _FUNCTION not in found:
-        raise Malformed("the module has code without functions")
+        raise MalformedError("the module has code without functions")
     pieces = _Pieces(
         first_function=len(survey_module(content).imported_functions) + _count(content, found[_FUNCTION].start),
         types=_count(content, found[_TYPE].start),
@@ -178,7 +178,7 @@ def _special(cursor: Cursor, pieces: _Pieces) -> int:
     elif code == 0xFD:
         _vector_instruction(cursor)
     else:
-        raise Malformed(f"the instruction {code:#04x} is unknown, or needs a feature that is switched off")
+        raise MalformedError(f"the instruction {code:#04x} is unknown, or needs a feature that is switched off")
     return -1
 
 
@@ -196,7 +196,7 @@ def _memory_instruction(cursor: Cursor, pieces: _Pieces) -> int:
     for _ in range(numbers.get(code, 0)):
         cursor.unsigned()
     if code > 0x16:
-        raise Malformed(f"the instruction 0xfc {code:#04x} is unknown")
+        raise MalformedError(f"the instruction 0xfc {code:#04x} is unknown")
     return -1
 
 

@@ -19,7 +19,7 @@ import trio
 import wasmtime
 
 from wasm_host.compile.bulk_instructions import interruptible
-from wasm_host.component_model.binary import Malformed
+from wasm_host.component_model.binary import MalformedError
 from wasm_host.errors import HostError, ModuleError
 from wasm_host.wasmtime_c import core as capi
 
@@ -95,7 +95,7 @@ class ModuleCache:
     def _compile(self, content: bytes, imports: frozenset[str]) -> capi.Module:
         try:
             module = capi.Module(self._engine, interruptible(content))
-        except (wasmtime.WasmtimeError, Malformed) as problem:
+        except (wasmtime.WasmtimeError, MalformedError) as problem:
             raise ModuleError(f"not a valid WebAssembly module: {problem}") from None
         for wanted in module.imports:
             if wanted.module in imports:

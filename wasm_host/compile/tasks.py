@@ -16,7 +16,7 @@ import wasmtime
 
 from wasm_host.compile.bulk_instructions import interruptible
 from wasm_host.compile.validation import Kind, check_exports, enclosed, validate_module
-from wasm_host.component_model.binary import Malformed
+from wasm_host.component_model.binary import MalformedError
 from wasm_host.component_model.wrapper import HANDLER
 from wasm_host.errors import ModuleError
 from wasm_host.limits import GuestLimits
@@ -89,7 +89,7 @@ def _compile(content: bytes, asked: _Order) -> Verdict:
         else:
             content, is_told = enclosed(content)
             compiled = capi_component.Component(engine, interruptible(content))
-    except (wasmtime.WasmtimeError, Malformed) as problem:
+    except (wasmtime.WasmtimeError, MalformedError) as problem:
         raise ModuleError(_explained(kind, str(problem))) from None
     Path(asked.target).write_bytes(bytes(compiled.serialize()))
     return Verdict(kind=kind, is_told=is_told)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import wasmtime
 
-from wasm_host.component_model.binary import COMPONENT_PREAMBLE, MODULE_PREAMBLE, Malformed
+from wasm_host.component_model.binary import COMPONENT_PREAMBLE, MODULE_PREAMBLE, MalformedError
 from wasm_host.component_model.contents import survey_component
 from wasm_host.component_model.core_module import GUEST_FUNCTIONS, PAGE_BYTES, CoreModule, survey_module
 from wasm_host.component_model.imports import read_prelude
@@ -52,7 +52,7 @@ def validate_module(content: bytes, limits: GuestLimits) -> Kind:
             _check_module(survey_module(content), limits)
         else:
             _check_component(content, limits)
-    except Malformed as problem:
+    except MalformedError as problem:
         raise ModuleError(f"not a valid WebAssembly {kind}: {problem}") from None
     return kind
 
@@ -61,7 +61,7 @@ def enclosed(content: bytes) -> WrappedComponent:
     """The component within one that gives it all that it imports. Raises ModuleError."""
     try:
         return enclose(content, read_prelude(content))
-    except (Malformed, RecursionError) as problem:
+    except (MalformedError, RecursionError) as problem:
         raise ModuleError(f"not a valid WebAssembly component: {problem}") from None
 
 

@@ -1,7 +1,7 @@
 """The binary formats' alphabet: numbers, names, vectors and sections, read and written. Pure.
 
 What is read here comes from a stranger. `Cursor` never reads beyond its bytes and raises one error,
-`Malformed`; whether a whole component is valid is for Wasmtime to say, which sees it afterwards.
+`MalformedError`; whether a whole component is valid is for Wasmtime to say, which sees it afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = [
     "COMPONENT_PREAMBLE",
     "MODULE_PREAMBLE",
     "Cursor",
-    "Malformed",
+    "MalformedError",
     "Section",
     "name",
     "section",
@@ -27,7 +27,7 @@ MODULE_PREAMBLE: Final = b"\0asm\x01\0\0\0"
 COMPONENT_PREAMBLE: Final = b"\0asm\x0d\0\x01\0"
 
 
-class Malformed(ValueError):  # noqa: N818 - said of bytes
+class MalformedError(ValueError):
     """The bytes are not what they should be; the message says what was expected."""
 
 
@@ -52,7 +52,7 @@ class Cursor:
     def byte(self) -> int:
         """The next byte."""
         if self.at >= self.end:
-            raise Malformed("the bytes end in the middle of something")
+            raise MalformedError("the bytes end in the middle of something")
         value = self.data[self.at]
         self.at += 1
         return value
@@ -73,9 +73,9 @@ class Cursor:
                 break
             shift += 7
             if shift >= bits:
-                raise Malformed(f"a number has more than {bits} bits")
+                raise MalformedError(f"a number has more than {bits} bits")
         if value >> bits:
-            raise Malformed(f"a number has more than {bits} bits")
+            raise MalformedError(f"a number has more than {bits} bits")
         return value
 
     def type_index(self) -> int:
@@ -87,7 +87,7 @@ class Cursor:
     def raw(self, length: int) -> bytes:
         """So many bytes."""
         if length > self.end - self.at:
-            raise Malformed("the bytes end in the middle of something")
+            raise MalformedError("the bytes end in the middle of something")
         self.at += length
         return self.data[self.at - length : self.at]
 
@@ -96,20 +96,20 @@ class Cursor:
         try:
             return self.raw(self.unsigned()).decode()
         except UnicodeDecodeError:
-            raise Malformed("a name is not UTF-8") from None
+            raise MalformedError("a name is not UTF-8") from None
 
     def extern_name(self) -> str:
         """An import's or export's name, of either plain kind."""
         kind = self.byte()
         if kind > 1:
-            raise Malformed(f"a name is of the unknown kind {kind}")
+            raise MalformedError(f"a name is of the unknown kind {kind}")
         return self.name()
 
     def count(self) -> int:
         """A vector's length; never more than there are bytes left, so that looping over it is bounded."""
         length = self.unsigned()
         if length > self.end - self.at:
-            raise Malformed("a list is longer than its bytes")
+            raise MalformedError("a list is longer than its bytes")
         return length
 
     def is_at_end(self) -> bool:
@@ -118,14 +118,14 @@ class Cursor:
 
 
 def sections(data: bytes, start: int = 8, end: int | None = None) -> Iterator[Section]:
-    """The sections of the module or component whose preamble ends at `start`. Raises Malformed."""
+    """The sections of the module or component whose preamble ends at `start`. Raises MalformedError."""
     cursor = Cursor(data, start, end)
     while not cursor.is_at_end():
         kind = cursor.byte()
         size = cursor.unsigned()
         begin = cursor.at
         if size > cursor.end - begin:
-            raise Malformed(f"section {kind} is longer than what it is in")
+            raise MalformedError(f"section {kind} is longer than what it is in")
         cursor.at = begin + size
         yield Section(kind, begin, cursor.at)
 

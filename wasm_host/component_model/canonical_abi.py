@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from wasm_host.errors import GuestError, ProtocolViolation
+from wasm_host.errors import GuestError, ProtocolError
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.limits import GuestLimits
 
@@ -121,9 +121,9 @@ def encode_messages(batch: Sequence[tuple[int, bytes]], port_names: Sequence[byt
 
 
 def whole_length(first_piece: bytes) -> int:
-    """How long an answer is, all pieces together, by its first one. Raises ProtocolViolation."""
+    """How long an answer is, all pieces together, by its first one. Raises ProtocolError."""
     if len(first_piece) < _WHOLE_OFFSET + _WHOLE.size:
-        raise ProtocolViolation(f"an answer begins with {len(first_piece)} bytes, which is too few")
+        raise ProtocolError(f"an answer begins with {len(first_piece)} bytes, which is too few")
     return int(_WHOLE.unpack_from(first_piece, _WHOLE_OFFSET)[0])
 
 
@@ -153,11 +153,11 @@ class AnswerReader:
         """Reads the answer of `process`, a list of `count` records; iterate to the end.
 
         Raises:
-            ProtocolViolation: the answer cannot be what the contract says.
+            ProtocolError: the answer cannot be what the contract says.
         """
         address, length = _PAIR.unpack_from(self._data, self._at(self._base, _PAIR.size))
         if length != count:
-            raise ProtocolViolation(f"process returned {length} effects for {count} messages; return one for each")
+            raise ProtocolError(f"process returned {length} effects for {count} messages; return one for each")
         at = self._at(address, count * _EFFECTS.size)
         for index in range(count):
             yield from self._effects(at + index * _EFFECTS.size)
@@ -173,7 +173,7 @@ class AnswerReader:
     def _at(self, address: int, size: int) -> int:
         at = address - self._base
         if at < 0 or at + size > len(self._data):
-            raise ProtocolViolation(f"an answer names {size} bytes at {address}, where it has none")
+            raise ProtocolError(f"an answer names {size} bytes at {address}, where it has none")
         return at
 
     def _bytes(self, address: int, length: int) -> bytes:

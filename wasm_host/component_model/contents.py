@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wasm_host.component_model.binary import Cursor, Malformed, Section, sections
+from wasm_host.component_model.binary import Cursor, MalformedError, Section, sections
 from wasm_host.component_model.core_module import CoreModule, survey_module
 from wasm_host.errors import ModuleError
 
@@ -47,7 +47,7 @@ def survey_component(content: bytes) -> ComponentSurvey:
     """Looks through a component.
 
     Raises:
-        Malformed: it is none.
+        MalformedError: it is none.
         ModuleError: it does what components here may not do.
     """
     survey = ComponentSurvey()
@@ -121,5 +121,5 @@ def _skip_description(cursor: Cursor) -> None:
     if kind == 3 and cursor.byte():
         return
     if kind > 5 or kind == 2:
-        raise Malformed(f"an export is described as of the unknown kind {kind}")
+        raise MalformedError(f"an export is described as of the unknown kind {kind}")
     cursor.unsigned()

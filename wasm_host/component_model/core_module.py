@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from wasm_host.component_model.binary import Cursor, Malformed, sections
+from wasm_host.component_model.binary import Cursor, MalformedError, sections
 
 __all__ = ["GUEST_FUNCTIONS", "PAGE_BYTES", "CoreModule", "survey_module"]
 
@@ -40,7 +40,7 @@ class CoreModule(NamedTuple):
 
 def survey_module(content: bytes, start: int = 0, end: int | None = None) -> CoreModule:
     """Looks through the module that the bytes from `start` to `end` hold, its preamble included. Raises
-    Malformed.
+    MalformedError.
     """
     found = CoreModule([], [], [], [], [])
     read = {_IMPORT: _read_import, _TABLE: _read_table, _MEMORY: _read_memory, _EXPORT: _read_export}
@@ -69,7 +69,7 @@ def _read_import(cursor: Cursor, found: CoreModule) -> None:
         cursor.byte()
         cursor.unsigned()
     else:
-        raise Malformed(f"an import is of the unknown kind {kind}")
+        raise MalformedError(f"an import is of the unknown kind {kind}")
 
 
 def _read_limits(cursor: Cursor) -> int:
@@ -95,7 +95,7 @@ def _read_table_type(cursor: Cursor) -> int:
 
 def _read_table(cursor: Cursor, found: CoreModule) -> None:
     if cursor.peek() == _HAS_INITIALISER:
-        raise Malformed("a table has an initial value of its own, which needs a feature that is switched off")
+        raise MalformedError("a table has an initial value of its own, which needs a feature that is switched off")
     found.table_elements.append(_read_table_type(cursor))
 
 

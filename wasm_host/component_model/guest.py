@@ -16,11 +16,11 @@ from wasm_host.component_model import canonical_abi as image
 from wasm_host.component_model import wasi
 from wasm_host.component_model.wrapper import TRANSLATED
 from wasm_host.errors import (
-    GuestFault,
-    GuestTrapped,
+    GuestFaultError,
+    GuestTrapError,
     ModuleError,
-    OutputLimitExceeded,
-    StackLimitExceeded,
+    OutputLimitError,
+    StackLimitError,
 )
 from wasm_host.guest.abi import OPEN_INITIALIZE_FAILED, Effects
 from wasm_host.guest.guest import BatchResult, Guest, OpenResult
@@ -109,13 +109,13 @@ class ComponentGuest(Guest):
 
         Raises:
             ModuleError: it cannot be instantiated within the limits.
-            GuestFault: it did not survive; discard it.
+            GuestFaultError: it did not survive; discard it.
         """
         store, component = self._component_store, self._enclosed.component
         pending, instance = store.start_component(self._enclosed.linker, component)
         try:
             await self._run(pending)
-        except GuestTrapped as trap:
+        except GuestTrapError as trap:
             if "resource limit exceeded" in store.trace or "exceeds memory limits" in store.trace:
                 raise ModuleError(f"the component cannot be instantiated: {trap}") from None
             raise self._named(trap) from None
@@ -123,7 +123,7 @@ class ComponentGuest(Guest):
         self._functions = {name: function for name, function in found.items() if function is not None}
 
     async def begin(self, state: dict[str, bytes], *, restored: bool, now_ms: float) -> OpenResult:
-        """Runs the component's `open`. Raises GuestFault; discard it then."""
+        """Runs the component's `open`. Raises GuestFaultError; discard it then."""
         place = self._place
         await self._tell(now_ms)
         data = image.encode_place(
@@ -147,11 +147,11 @@ class ComponentGuest(Guest):
             for _ in answer.read(len(batch)):
                 await trio.lowlevel.checkpoint()
             return BatchResult(answer.effects, [], None)
-        except GuestFault as fault:
+        except GuestFaultError as fault:
             return BatchResult([], [], fault, is_culprit_unknown=len(batch) > 1)
 
     async def close(self) -> Effects:
-        """Runs the component's `close`, within `close_ms`. Raises GuestFault; discard it in any case."""
+        """Runs the component's `close`, within `close_ms`. Raises GuestFaultError; discard it in any case."""
         return await self._one("close", None, self._limits.close_ms)
 
     async def _one(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> Effects:
@@ -179,7 +179,7 @@ class ComponentGuest(Guest):
                 await trio.lowlevel.checkpoint()
                 pieces.append(await self._text("more", None))
                 missing -= len(pieces[-1])
-        except GuestTrapped as trap:
+        except GuestTrapError as trap:
             raise self._named(trap) from None
         self.output_bytes = sum(map(len, pieces))
         return image.AnswerReader(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
@@ -198,19 +198,21 @@ class ComponentGuest(Guest):
         await self._run(store.start_text(self._functions[name], data), cpu_ms=cpu_ms)
         return store.take_text()
 
-    def _named(self, trap: GuestTrapped) -> GuestFault:
+    def _named(self, trap: GuestTrapError) -> GuestFaultError:
         """A trap says little; where it happened says more."""
         trace, limits = self._component_store.trace, self._limits
         if "call stack exhausted" in trace:
-            return StackLimitExceeded("the component recursed too deeply", "stack_bytes", capi.WASM_STACK_BYTES)
+            return StackLimitError("the component recursed too deeply", "stack_bytes", capi.WASM_STACK_BYTES)
         if "output_limit_exceeded" in trace:
             most = min(_TRANSLATOR_BYTES, limits.memory_bytes)
-            return OutputLimitExceeded(
+            return OutputLimitError(
                 f"the input and output of one call have more than {most:,} bytes",
                 "output_bytes",
                 limits.output_bytes,
             )
         called = wasi.refused_call(trace)
         if called is not None:
-            return GuestTrapped(f"the component called {called}, which is denied: there is nothing outside of it")
+            return GuestTrapError(
+                f"the component called {called}, which is denied: there is nothing outside of it"
+            )
         return trap

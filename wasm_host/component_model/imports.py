@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from wasm_host.component_model.binary import Cursor, Malformed, Section, sections
+from wasm_host.component_model.binary import Cursor, MalformedError, Section, sections
 from wasm_host.component_model.interface import Declaration, NewType, OuterType, TypeExport, read_interface
 from wasm_host.component_model.shim import Argument, Interface, Source, shim
 from wasm_host.component_model.types import FlatFunction, Type, copy_type
@@ -69,7 +69,7 @@ def read_prelude(component: bytes) -> Prelude:
 
     Raises:
         ModuleError: one of them is not of the WASI that is answered; it is named.
-        Malformed: the bytes are no component.
+        MalformedError: the bytes are no component.
     """
     parts = list(sections(component))
     last = max((at for at, part in enumerate(parts) if part.id == _IMPORT), default=-1)
@@ -179,7 +179,7 @@ class _Walk:
         if sort not in (3, 5):
             return
         if sort == _INSTANCE_SORT or instance >= len(self._exports) or called not in self._exports[instance]:
-            raise Malformed(f"an alias names the export {called}, which is not there")
+            raise MalformedError(f"an alias names the export {called}, which is not there")
         self._origins[len(self._types)] = (instance, called)
         self._types.append(self._exports[instance][called])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from wasm_host.component_model.binary import Cursor, Malformed
+from wasm_host.component_model.binary import Cursor, MalformedError
 from wasm_host.component_model.types import Type, copy_type
 from wasm_host.errors import ModuleError
 
@@ -53,7 +53,7 @@ def read_interface(cursor: Cursor, outer: Sequence[Type | None]) -> list[Declara
     end.
 
     Raises:
-        Malformed: they are no instance type.
+        MalformedError: they are no instance type.
         ModuleError: they declare what cannot be answered, such as a value or an interface within.
     """
     return _Reader(cursor, outer).read()
@@ -78,15 +78,15 @@ class _Reader:
             return self._alias()
         if kind == 4:
             return self._export()
-        raise Malformed(f"an interface has a declaration of the unknown kind {kind}")
+        raise MalformedError(f"an interface has a declaration of the unknown kind {kind}")
 
     def _alias(self) -> OuterType:
         if (self._cursor.byte(), self._cursor.byte(), self._cursor.unsigned()) != (3, 2, 1):
-            raise Malformed("an interface has an alias to something other than a type around it")
+            raise MalformedError("an interface has an alias to something other than a type around it")
         index = self._cursor.unsigned()
         known = self._outer[index] if index < len(self._outer) else None
         if known is None:
-            raise Malformed(f"an interface has an alias to type {index}, which cannot be used so")
+            raise MalformedError(f"an interface has an alias to type {index}, which cannot be used so")
         self._types.append(known)
         return OuterType(index)
 
@@ -96,7 +96,7 @@ class _Reader:
         if kind == 1:
             index = self._cursor.unsigned()
             if self._local(index).function is None:
-                raise Malformed(f"the function {name} has a type that is no function's")
+                raise MalformedError(f"the function {name} has a type that is no function's")
             return FunctionExport(name, index)
         if kind != 3:
             raise ModuleError(f"the component imports {name}, which is neither a function nor a type")
@@ -109,5 +109,5 @@ class _Reader:
 
     def _local(self, index: int) -> Type:
         if index >= len(self._types):
-            raise Malformed(f"an interface names type {index} of {len(self._types)}")
+            raise MalformedError(f"an interface names type {index} of {len(self._types)}")
         return self._types[index]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from wasm_host.component_model.binary import Cursor, Malformed, type_index, unsigned
+from wasm_host.component_model.binary import Cursor, MalformedError, type_index, unsigned
 
 __all__ = ["FlatFunction", "Type", "copy_type"]
 
@@ -85,7 +85,7 @@ class _Copy:
 
     def _known(self, index: int) -> Type:
         if index >= len(self.space):
-            raise Malformed(f"a type names type {index} of {len(self.space)}")
+            raise MalformedError(f"a type names type {index} of {len(self.space)}")
         known = self.space[index]
         self.has_resource = self.has_resource or known.has_resource or known.is_resource
         return known
@@ -95,12 +95,12 @@ class _Copy:
         code = self.cursor.peek()
         if 0x40 <= code <= 0x7F:
             if code not in _PRIMITIVES:
-                raise Malformed(f"a value type has the unknown code {code:#x}")
+                raise MalformedError(f"a value type has the unknown code {code:#x}")
             self.out.append(self.cursor.byte())
             return _PRIMITIVES[code]
         known = self._known(self.cursor.type_index())
         if known.flat is None:
-            raise Malformed("a value type names a type that has no values")
+            raise MalformedError("a value type names a type that has no values")
         self.out += type_index(known.number)
         return known.flat
 
@@ -164,7 +164,7 @@ class _Copy:
             case 0x69 | 0x68:
                 self.out += unsigned(self._known(self.cursor.unsigned()).number)
                 return ("i32",)
-        raise Malformed(f"a type has the code {code:#x}, which components here may not use")
+        raise MalformedError(f"a type has the code {code:#x}, which components here may not use")
 
     def function(self) -> FlatFunction:
         """A function type; its code first."""
@@ -184,7 +184,7 @@ class _Copy:
 
 
 def copy_type(cursor: Cursor, space: Sequence[Type], index: int) -> tuple[bytes, Type]:
-    """A value or function type in our indices; it becomes type `index` of ours. Raises Malformed.
+    """A value or function type in our indices; it becomes type `index` of ours. Raises MalformedError.
 
     Args:
         cursor: stands at the type's code, and afterwards behind the type

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from wasm_host.errors import GuestError, GuestFault, OutputLimitExceeded, ProtocolViolation, SandboxError
+from wasm_host.errors import GuestError, GuestFaultError, OutputLimitError, ProtocolError, SandboxError
 from wasm_host.limits import GuestLimits
 
 __all__ = [
@@ -116,7 +116,7 @@ class GuestOutput(msgspec.Struct):
 
     closed: list[Effects]
     unfinished_logs: list[LogLine]
-    violation: GuestFault | None = None
+    violation: GuestFaultError | None = None
 
 
 def encode_open(document: bytes, *, seed: int, now_ms: float) -> bytes:
@@ -199,7 +199,7 @@ class OutputReader:
         self._dropped = 0
         self._state: list[tuple[str, bytes | None]] = []
         self._error: GuestError | None = None
-        self._violation: GuestFault | None = None
+        self._violation: GuestFaultError | None = None
 
     def read(self, bytes_at_least: int = 2**32) -> bool:
         """Reads so much more of what it was given, to the end of a record; True when that is all."""
@@ -207,8 +207,8 @@ class OutputReader:
         try:
             self._read(min(whole, self._at + bytes_at_least))
         except _UNREADABLE as wrong:
-            self._violation = ProtocolViolation(f"the guest wrote a record that cannot be read: {wrong}")
-        except GuestFault as wrong:
+            self._violation = ProtocolError(f"the guest wrote a record that cannot be read: {wrong}")
+        except GuestFaultError as wrong:
             self._violation = wrong
         return self._violation is not None or self._at >= whole or self._is_cut
 
@@ -229,11 +229,11 @@ class OutputReader:
         try:
             self._take_long(record, payload)
         except _UNREADABLE as wrong:
-            self._violation = ProtocolViolation(f"the guest wrote a record that cannot be read: {wrong}")
-        except GuestFault as wrong:
+            self._violation = ProtocolError(f"the guest wrote a record that cannot be read: {wrong}")
+        except GuestFaultError as wrong:
             self._violation = wrong
 
-    def refuse(self, violation: GuestFault) -> None:
+    def refuse(self, violation: GuestFaultError) -> None:
         """Says that something is wrong with the next record."""
         self._violation = violation
 
@@ -255,10 +255,10 @@ class OutputReader:
                 at = self._cut(at, start - 8)
                 break
             if len(closed) == message_count:
-                raise ProtocolViolation("the guest answered more messages than it was given")
+                raise ProtocolError("the guest answered more messages than it was given")
             if kind == _EMIT or kind == _FORWARD:  # noqa: PLR1714, SIM109 - a tuple costs twice as much
                 if port >= output_count:
-                    raise ProtocolViolation(f"the guest emitted on output {port} of {output_count}")
+                    raise ProtocolError(f"the guest emitted on output {port} of {output_count}")
                 emissions.append((port, self._value(data[start:at]) if kind == _EMIT else inputs[len(closed)]))
                 if len(emissions) > emissions_at_most:
                     raise _too_much("one invocation emitted too many values", "emissions", emissions_at_most)
@@ -266,7 +266,7 @@ class OutputReader:
             elif kind != _NOTHING:
                 self._take(kind, data[start:at])
             elif not flags & _CLOSES:
-                raise ProtocolViolation("the guest wrote an empty record that closes no message")
+                raise ProtocolError("the guest wrote an empty record that closes no message")
             if flags & _CLOSES:
                 closed.append(self._effects(emissions))
                 emissions = self._emissions = []
@@ -275,16 +275,16 @@ class OutputReader:
     def _cut(self, after: int, start: int) -> int:
         """Where to go on, when a record does not end within the window."""
         if self._base + after > self._length:
-            raise ProtocolViolation("the guest wrote a record that is longer than its output")
+            raise ProtocolError("the guest wrote a record that is longer than its output")
         self._is_cut = True
         return start
 
     def _take_long(self, record: Record, payload: bytes) -> None:
         if len(self._closed) == len(self._inputs):
-            raise ProtocolViolation("the guest answered more messages than it was given")
+            raise ProtocolError("the guest answered more messages than it was given")
         if record.kind == _EMIT:
             if record.port >= self._output_count:
-                raise ProtocolViolation(f"the guest emitted on output {record.port} of {self._output_count}")
+                raise ProtocolError(f"the guest emitted on output {record.port} of {self._output_count}")
             self._emissions.append((record.port, payload))
             if len(self._emissions) > self._limits.emissions:
                 raise _too_much("one invocation emitted too many values", "emissions", self._limits.emissions)
@@ -302,7 +302,7 @@ class OutputReader:
         elif kind == _LOG:
             self._take_log(payload)
         else:
-            raise ProtocolViolation(f"the guest wrote a record of kind {kind} with {len(payload):,} bytes")
+            raise ProtocolError(f"the guest wrote a record of kind {kind} with {len(payload):,} bytes")
 
     def _value(self, value: bytes) -> bytes:
         try:
@@ -323,7 +323,7 @@ class OutputReader:
             most = _ERROR_CHARACTERS
             self._error = GuestError(error.name[:most], error.message[:most], error.stack[:most])
         else:
-            raise ProtocolViolation(f"the guest wrote a record of unknown kind {kind}")
+            raise ProtocolError(f"the guest wrote a record of unknown kind {kind}")
 
     def _take_log(self, payload: bytes) -> None:
         """One line more than allowed is taken: in it, a guest that counts says how many it dropped."""
@@ -371,18 +371,18 @@ def _log(payload: bytes) -> LogLine:
         return LogLine("warn", "(a log line that is nested too deeply to be read)")
 
 
-def _too_much(what: str, limit: str, value: int) -> OutputLimitExceeded:
-    return OutputLimitExceeded(f"{what}: {limit} is limited to {value}", limit, value)
+def _too_much(what: str, limit: str, value: int) -> OutputLimitError:
+    return OutputLimitError(f"{what}: {limit} is limited to {value}", limit, value)
 
 
-def _too_deep(what: str, limits: GuestLimits) -> OutputLimitExceeded:
-    return OutputLimitExceeded(f"{what} is nested too deeply to be read", "output_bytes", limits.output_bytes)
+def _too_deep(what: str, limits: GuestLimits) -> OutputLimitError:
+    return OutputLimitError(f"{what} is nested too deeply to be read", "output_bytes", limits.output_bytes)
 
 
 def _state_write(payload: bytes, *, is_checked: bool) -> tuple[str, bytes | None]:
     (key_length,) = KEY_LENGTH.unpack_from(payload, 0)
     if 4 + key_length > len(payload):
-        raise ProtocolViolation("the guest wrote a state key that is longer than its record")
+        raise ProtocolError("the guest wrote a state key that is longer than its record")
     key = payload[4 : 4 + key_length].decode()
     value = payload[4 + key_length :]
     if not value:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wasm_host.errors import GuestError, OutputLimitExceeded, ProtocolViolation
+from wasm_host.errors import GuestError, OutputLimitError, ProtocolError
 from wasm_host.guest.abi import RECORD, LogLine, OutputReader, Record
 from wasm_host.limits import GuestLimits
 
@@ -243,7 +243,7 @@ class ChainReader(OutputReader):
         """A record, whose value was checked, if it is one."""
         program = flags >> 1
         if program >= len(self._places):
-            raise ProtocolViolation(f"the guest named program {program} of {len(self._places)}")
+            raise ProtocolError(f"the guest named program {program} of {len(self._places)}")
         if kind == _PENDING:
             self._take_pending(program, port, payload)
             return
@@ -252,7 +252,7 @@ class ChainReader(OutputReader):
             self._limits = self._places[program].limits
             self._output_count = self._places[program].outputs
         if program != self._program or self._pending:
-            raise ProtocolViolation("the guest began an invocation within another, or after the last")
+            raise ProtocolError("the guest began an invocation within another, or after the last")
         if kind == _EMIT:
             self._take_emission(port, payload)
         elif kind == _INPUT:
@@ -264,24 +264,24 @@ class ChainReader(OutputReader):
 
     def _take_emission(self, port: int, payload: bytes) -> None:
         if port >= self._output_count:
-            raise ProtocolViolation(f"the guest emitted on output {port} of {self._output_count}")
+            raise ProtocolError(f"the guest emitted on output {port} of {self._output_count}")
         self._emissions.append((port, payload))
         if len(self._emissions) > self._limits.emissions:
             most = self._limits.emissions
-            raise OutputLimitExceeded("one invocation emitted too many values", "emissions", most)
+            raise OutputLimitError("one invocation emitted too many values", "emissions", most)
         self._emitted_bytes += len(payload)
 
     def _take_pending(self, program: int, port: int, payload: bytes) -> None:
         if self._program >= 0:
-            raise ProtocolViolation("the guest handed values over within an invocation")
+            raise ProtocolError("the guest handed values over within an invocation")
         self._pending.append((program, port, payload))
         if len(self._pending) > MOST_PENDING:
-            raise OutputLimitExceeded("one call left too many values on their way", "emissions", MOST_PENDING)
+            raise OutputLimitError("one call left too many values on their way", "emissions", MOST_PENDING)
 
     def _close(self) -> None:
         effects, cause = self._effects(self._emissions), self._cause
         if (effects.error is None) != (cause is None):
-            raise ProtocolViolation("an error record and an input record belong together")
+            raise ProtocolError("an error record and an input record belong together")
         is_plain = not (self._traced or effects.logs or effects.state or cause)
         if is_plain and self._run == self._program:
             self._steps[-1].emissions += effects.emissions
@@ -297,22 +297,22 @@ class ChainReader(OutputReader):
         """Everything that was told, and what is pending.
 
         Raises:
-            GuestFault: something was wrong.
+            GuestFaultError: something was wrong.
         """
         if self._violation is not None:
             raise self._violation
         if self._program >= 0:
-            raise ProtocolViolation("the guest ended within an invocation")
+            raise ProtocolError("the guest ended within an invocation")
         return self._steps, self._pending
 
 
 def judge(
     passage: Passage, closed: int, batch: Sequence[Message], places: Sequence[ProgramPorts], *, traced: bool
 ) -> None:
-    """Raises ProtocolViolation where what was told, what was counted and the batch do not agree."""
+    """Raises ProtocolError where what was told, what was counted and the batch do not agree."""
     count = passage.begun
     if not 0 < count <= len(batch) or not 0 < closed <= MOST_INVOCATIONS:
-        raise ProtocolViolation(f"the guest says that it began {count} messages of {len(batch)}")
+        raise ProtocolError(f"the guest says that it began {count} messages of {len(batch)}")
     begun = batch if count == len(batch) else batch[:count]
     _check_counts(passage, closed, begun)
     _check_inputs(passage, begun, places)
@@ -331,9 +331,9 @@ def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> No
     for program, (_, passed, emitted) in enumerate(shares):
         came[program + 1] += passed
         if passed > emitted:
-            raise ProtocolViolation("the guest says that it passed on more than it emitted")
+            raise ProtocolError("the guest says that it passed on more than it emitted")
     if came != [*[share[0] for share in shares], 0] or sum(came) != closed:
-        raise ProtocolViolation("the guest's counts of invocations and of values contradict each other")
+        raise ProtocolError("the guest's counts of invocations and of values contradict each other")
 
 
 def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[ProgramPorts]) -> None:
@@ -341,12 +341,12 @@ def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[P
     first = min([program for program, _, _ in begun])
     for program, port, _ in passage.pending:
         if program <= first or port != places[program].entry:
-            raise ProtocolViolation(f"the guest passed a value on to input {port} of program {program}")
+            raise ProtocolError(f"the guest passed a value on to input {port} of program {program}")
     for step in passage.steps:
         if step.cause is None or (step.program > first and step.cause[0] == places[step.program].entry):
             continue
         if not any(step.program == program and step.cause[0] == port for program, port, _ in begun):
-            raise ProtocolViolation(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
+            raise ProtocolError(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
 
 
 def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[ProgramPorts]) -> None:
@@ -360,7 +360,7 @@ def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[Pr
         elif at < len(begun) and begun[at][0] == program:
             at += 1
         else:
-            raise ProtocolViolation(f"the guest tells of an invocation of program {program} without a message")
+            raise ProtocolError(f"the guest tells of an invocation of program {program} without a message")
         link = places[program].link
         for port, _ in step.emissions:
             if port == link:
@@ -368,4 +368,4 @@ def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[Pr
     for program, _, _ in passage.pending:
         waiting[program] -= 1
     if at != len(begun) or any(waiting):
-        raise ProtocolViolation("the guest does not tell of every invocation")
+        raise ProtocolError("the guest does not tell of every invocation")

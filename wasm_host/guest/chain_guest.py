@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from wasm_host.errors import GuestTrapped, OutputLimitExceeded, ProtocolViolation
+from wasm_host.errors import GuestTrapError, OutputLimitError, ProtocolError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.chain_abi import ChainReader, Message, Passage, ProgramPorts
@@ -68,7 +68,7 @@ class ChainGuest(Guest):
         """Sends messages through the chain.
 
         Raises:
-            GuestFault: something was wrong, and the call has done nothing that counts.
+            GuestFaultError: something was wrong, and the call has done nothing that counts.
         """
         self._limits = self._shared_limits
         data = chain_abi.encode_chain(batch, now_ms, traced=traced)
@@ -84,11 +84,11 @@ class ChainGuest(Guest):
         pending = self._living().start(self._chain, length)
         code = await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
         if code:
-            raise GuestTrapped(f"the guest gave up with code {code}")
+            raise GuestTrapError(f"the guest gave up with code {code}")
         return await self._passage(batch, traced=traced)
 
     async def close_program(self, index: int) -> Effects:
-        """Runs one program's cleanup, within its `close_ms`. Raises GuestFault."""
+        """Runs one program's cleanup, within its `close_ms`. Raises GuestFaultError."""
         self._hold_to(index)
         await self._prepare(self._select, index)
         return await self.close()
@@ -101,14 +101,14 @@ class ChainGuest(Guest):
     async def _passage(self, batch: Sequence[Message], *, traced: bool) -> Passage:
         text = self._instance.read(self._status_at, self._block_bytes)
         if text is None:
-            raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
+            raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
         if self._instance.seen_bytes != self._seen_bytes:
             self._count_memory(self._instance.seen_bytes)
         block = chain_abi.read_block(text, len(self._places))
         address, length = block.address, block.length
         if length > self._output_bytes_at_most:
             most = self._output_bytes_at_most
-            raise OutputLimitExceeded(f"one call wrote {length:,} bytes", "output_bytes", most)
+            raise OutputLimitError(f"one call wrote {length:,} bytes", "output_bytes", most)
         data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
         if data is None:
             data = window(self._instance, address, length)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import trio
 
-from wasm_host.errors import GuestFault, GuestTrapped, ModuleError, OutputLimitExceeded, ProtocolViolation
+from wasm_host.errors import GuestFaultError, GuestTrapError, ModuleError, OutputLimitError, ProtocolError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, MeteredStore, OnSliceEnd
@@ -48,7 +48,7 @@ class BatchResult(NamedTuple):
 
     closed: list[Effects]
     unfinished_logs: list[LogLine]
-    fault: GuestFault | None
+    fault: GuestFaultError | None
     is_culprit_unknown: bool = False
 
 
@@ -92,11 +92,11 @@ class Guest(MeteredStore):
 
         Raises:
             ModuleError: the module is not a guest.
-            GuestFault: it did not survive; discard it.
+            GuestFaultError: it did not survive; discard it.
         """
         try:
             await self._instantiate(module)
-        except GuestFault as fault:
+        except GuestFaultError as fault:
             raise self._explained(fault) from None
         return await self._begin(document)
 
@@ -107,22 +107,22 @@ class Guest(MeteredStore):
             await self._write_all(await self._input(length), document)
             self._clear_status()
             code = await self._call(self._open, length)
-        except GuestFault as fault:
+        except GuestFaultError as fault:
             raise self._explained(fault) from None
         output = await self._output([b""])
         if output.violation:
             raise output.violation
         if len(output.closed) != 1 or code not in (0, abi.OPEN_PROGRAM_REFUSED, abi.OPEN_INITIALIZE_FAILED):
-            raise ProtocolViolation(f"symbia_open answered {code} and closed {len(output.closed)} messages")
+            raise ProtocolError(f"symbia_open answered {code} and closed {len(output.closed)} messages")
         effects = output.closed[0]
         if (code == 0) != (effects.error is None):
-            raise ProtocolViolation("symbia_open's answer and its error record contradict each other")
+            raise ProtocolError("symbia_open's answer and its error record contradict each other")
         return OpenResult(code, effects)
 
     async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> BatchResult:
         """Runs a batch. Never raises for what the guest did: see `BatchResult`."""
         values = [value for _, value in batch]
-        fault: GuestFault | None = None
+        fault: GuestFaultError | None = None
         try:
             if len(values[0]) > KEPT_INPUT_BYTES:
                 length = await self._write_long(batch, now_ms)
@@ -136,25 +136,25 @@ class Guest(MeteredStore):
             self._clear_status()
             code = await self._call(self._process, length, len(batch))
             if code:
-                fault = GuestTrapped(f"the guest gave up with code {code}")
-        except GuestFault as problem:
+                fault = GuestTrapError(f"the guest gave up with code {code}")
+        except GuestFaultError as problem:
             fault = problem
         return await self._report(values, fault)
 
-    async def _report(self, values: list[bytes], fault: GuestFault | None) -> BatchResult:
+    async def _report(self, values: list[bytes], fault: GuestFaultError | None) -> BatchResult:
         try:
             if fault:
                 fault = self._explained(fault)
             output = await self._output(values)
-        except GuestFault as problem:
+        except GuestFaultError as problem:
             return BatchResult([], [], fault or problem)
         fault = fault or output.violation
         if fault is None and not output.closed:
-            fault = ProtocolViolation("the guest returned without closing a message")
+            fault = ProtocolError("the guest returned without closing a message")
         return BatchResult(output.closed, output.unfinished_logs, fault)
 
     async def close(self) -> Effects:
-        """Runs cleanup, within `close_ms`. Raises GuestFault; discard the guest in any case."""
+        """Runs cleanup, within `close_ms`. Raises GuestFaultError; discard the guest in any case."""
         self._clear_status()
         await self._call(self._close, None, cpu_ms=self._limits.close_ms)
         output = await self._output([b""])
@@ -199,7 +199,7 @@ class Guest(MeteredStore):
 
     def _write(self, address: int, data: bytes) -> None:
         if not self._instance.write(address, data):
-            raise ProtocolViolation(f"the guest's input buffer at {address} does not hold {len(data)} bytes")
+            raise ProtocolError(f"the guest's input buffer at {address} does not hold {len(data)} bytes")
 
     async def _write_all(self, address: int, pieces: Sequence[bytes]) -> None:
         for piece in pieces:
@@ -220,12 +220,12 @@ class Guest(MeteredStore):
     def _clear_status(self) -> None:
         """Nothing of an earlier call may be taken for this one's, which may be stopped before its first step."""
         if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
-            raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
+            raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
 
     async def _output(self, values: list[bytes]) -> abi.GuestOutput:
         address, length, closed, _ = self._status()
         if length > self._output_bytes_at_most:
-            raise OutputLimitExceeded(
+            raise OutputLimitError(
                 f"one call wrote {length:,} bytes; the host reads {self._output_bytes_at_most:,}",
                 "output_bytes",
                 self._limits.output_bytes,
@@ -242,13 +242,13 @@ class Guest(MeteredStore):
             self._machine.turns.note(time.perf_counter() - began, is_over=True)
         output = reader.output()
         if not output.violation and closed != len(output.closed):
-            output.violation = ProtocolViolation(
+            output.violation = ProtocolError(
                 f"the guest says that it closed {closed} messages, and its output closes {len(output.closed)}"
             )
         return output
 
-    def _explained(self, fault: GuestFault) -> GuestFault:
+    def _explained(self, fault: GuestFaultError) -> GuestFaultError:
         """A trap says little; what the guest noted before it says why."""
-        if isinstance(fault, GuestTrapped) and self._status_at and self._status()[3] == abi.FAULT_MEMORY:
+        if isinstance(fault, GuestTrapError) and self._status_at and self._status()[3] == abi.FAULT_MEMORY:
             return self._out_of_memory()
         return fault

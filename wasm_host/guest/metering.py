@@ -17,12 +17,12 @@ import trio
 import wasmtime
 
 from wasm_host.errors import (
-    CpuLimitExceeded,
-    GuestTrapped,
-    MemoryLimitExceeded,
-    ProtocolViolation,
-    StackLimitExceeded,
-    WallTimeExceeded,
+    CpuLimitError,
+    GuestTrapError,
+    MemoryLimitError,
+    ProtocolError,
+    StackLimitError,
+    WallTimeError,
 )
 from wasm_host.guest import abi
 from wasm_host.guest.memory import FREE_BYTES, GuestMemory, GuestReclaimer, resident_bytes
@@ -152,7 +152,7 @@ class MeteredStore:
 
     def _living(self) -> capi.Store:
         if self._store is None:
-            raise GuestTrapped("the guest was discarded during a call")
+            raise GuestTrapError("the guest was discarded during a call")
         return self._store
 
     def _status(self) -> tuple[int, int, int, int]:
@@ -160,7 +160,7 @@ class MeteredStore:
         if self._instance.seen_bytes != self._seen_bytes:
             self._count_memory(self._instance.seen_bytes)
         if block is None:
-            raise ProtocolViolation(f"the guest's status block at {self._status_at} lies outside its memory")
+            raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
         return abi.STATUS.unpack(block)
 
     async def _call(
@@ -168,17 +168,15 @@ class MeteredStore:
     ) -> int:
         return await self._run(self._living().start(function, argument), count, cpu_ms)
 
-    def _out_of_memory(self) -> MemoryLimitExceeded:
+    def _out_of_memory(self) -> MemoryLimitError:
         memory, limit = self._machine.memory, self._limits.memory_bytes
         if self._memory_limit_bytes == self._most_memory_bytes and memory.room_bytes(self._use.owner):
-            return MemoryLimitExceeded(
-                f"more memory than a guest may have: {limit:,} bytes", "memory_bytes", limit
-            )
+            return MemoryLimitError(f"more memory than a guest may have: {limit:,} bytes", "memory_bytes", limit)
         if memory.used_bytes < memory.process_bytes - memory.owner_bytes + memory.used_by(self._use.owner):
             whose, limit, name = "one owner's guests", memory.owner_bytes, "owner_memory_bytes"
         else:
             whose, limit, name = "all guests", memory.process_bytes, "process_memory_bytes"
-        return MemoryLimitExceeded(
+        return MemoryLimitError(
             f"more memory than {whose} may have together: {limit:,} bytes; stop an execution first", name, limit
         )
 
@@ -189,7 +187,10 @@ class MeteredStore:
     async def _run(
         self, pending: capi.Pending, count: int = 1, cpu_ms: int | None = None, *, is_short: bool = False
     ) -> int:
-        """Runs a call to its end. Raises GuestFault; on any exception the call is gone and the guest unusable."""
+        """Runs a call to its end. Raises GuestFaultError.
+
+        On any exception the call is gone and the guest unusable.
+        """
         use, memory = self._use, self._machine.memory
         use.calls += 1
         used = memory.used_bytes
@@ -200,13 +201,13 @@ class MeteredStore:
             if (use.is_slow and not is_short) or not self._is_done_at_once(pending, is_short=is_short):
                 await self._run_in_turns(pending, count, cpu_ms or self._limits.cpu_ms)
             return pending.result()
-        except capi.Trap as trap:
+        except capi.TrapError as trap:
             if "exceeds memory limits" in str(trap) and self._memory_limit_bytes < self._most_memory_bytes:
                 raise self._out_of_memory() from None
             if trap.stack_overflow:
                 size = capi.WASM_STACK_BYTES
-                raise StackLimitExceeded("the component recursed too deeply", "stack_bytes", size) from None
-            raise GuestTrapped(str(trap).strip().splitlines()[-1].strip()) from None
+                raise StackLimitError("the component recursed too deeply", "stack_bytes", size) from None
+            raise GuestTrapError(str(trap).strip().splitlines()[-1].strip()) from None
         finally:
             pending.delete()
 
@@ -250,7 +251,7 @@ class MeteredStore:
 
     def _count_running(self) -> None:
         """Counts what a guest has whose call has not ended, its stack included: what the process has grown by
-        while the call ran, and is not in the guest's memory. Raises MemoryLimitExceeded.
+        while the call ran, and is not in the guest's memory. Raises MemoryLimitError.
         """
         size = self._instance.memory_bytes()
         stack = min(max(0, self._touched_bytes - max(0, size - FREE_BYTES)), capi.WASM_STACK_BYTES)
@@ -306,9 +307,9 @@ class MeteredStore:
             if closed_now != closed:
                 closed, spent_ms, started, frozen = closed_now, 0.0, trio.current_time(), 0.0
             if spent_ms >= cpu_ms:
-                raise CpuLimitExceeded(f"one invocation computed for {cpu_ms} ms", "cpu_ms", cpu_ms)
+                raise CpuLimitError(f"one invocation computed for {cpu_ms} ms", "cpu_ms", cpu_ms)
             if (trio.current_time() - started - frozen) * 1000 > limits.wall_ms:
-                raise WallTimeExceeded(f"one invocation took {limits.wall_ms} ms", "wall_ms", limits.wall_ms)
+                raise WallTimeError(f"one invocation took {limits.wall_ms} ms", "wall_ms", limits.wall_ms)
 
     def _closed_messages(self, before: int, count: int) -> int:
         """How many messages the running guest has closed. It may only count up, and only to the end."""
@@ -316,7 +317,7 @@ class MeteredStore:
             return before
         now = self._status()[2]
         if now < before:
-            raise ProtocolViolation("the guest's count of closed messages went backwards")
+            raise ProtocolError("the guest's count of closed messages went backwards")
         if now > count:
-            raise ProtocolViolation("the guest says that it closed more messages than it was given")
+            raise ProtocolError("the guest says that it closed more messages than it was given")
         return now

@@ -15,7 +15,7 @@ from typing import Final
 import trio
 import wasmtime
 
-from wasm_host.errors import GuestFault, OutputLimitExceeded, ProtocolViolation
+from wasm_host.errors import GuestFaultError, OutputLimitError, ProtocolError
 from wasm_host.guest.abi import EMIT, INPUT, KEY_LENGTH, PENDING, RECORD, STATE, OutputReader, Record
 from wasm_host.guest.json_check import PIECE_BYTES, Verdicts
 from wasm_host.wasmtime_c import core as capi
@@ -83,10 +83,10 @@ async def _finished(pending: capi.Pending) -> int:
 
 
 def window(instance: capi.Instance, address: int, length: int, at: int = 0) -> bytes:
-    """The bytes of a stream from `at` on, as many as are copied in one go. Raises ProtocolViolation."""
+    """The bytes of a stream from `at` on, as many as are copied in one go. Raises ProtocolError."""
     data = instance.read(address + at, min(WINDOW_BYTES, length - at))
     if data is None or address + length > instance.seen_bytes:
-        raise ProtocolViolation(f"the guest's output, {length} bytes at {address}, lies outside its memory")
+        raise ProtocolError(f"the guest's output, {length} bytes at {address}, lies outside its memory")
     return data
 
 
@@ -111,7 +111,7 @@ async def read_rest(
         reader: has read what is in the first window, or a part of it
 
     Raises:
-        ProtocolViolation: the stream is gone.
+        ProtocolError: the stream is gone.
     """
     while True:
         is_read = _is_read(reader)
@@ -127,7 +127,7 @@ async def read_rest(
             record = Record(*RECORD.unpack_from(data))
             end = at + RECORD.size + record.length
             if end > length:
-                reader.refuse(ProtocolViolation("the guest wrote a record that is longer than its output"))
+                reader.refuse(ProtocolError("the guest wrote a record that is longer than its output"))
                 return
             if end - at > WINDOW_BYTES:
                 await _read_long(checker, turn, instance, address + at, record, reader)
@@ -154,10 +154,10 @@ async def _read_long(
         if start >= 0:
             verdict = await checker.verdict(payload, turn, start)
             if verdict == _VERDICTS.deep:
-                raise OutputLimitExceeded("a value is nested too deeply to be read", "output_bytes", len(payload))
+                raise OutputLimitError("a value is nested too deeply to be read", "output_bytes", len(payload))
             if verdict != _VERDICTS.fine:
-                raise ProtocolViolation("the guest wrote a record that cannot be read: its value is not JSON")
-    except GuestFault as wrong:
+                raise ProtocolError("the guest wrote a record that cannot be read: its value is not JSON")
+    except GuestFaultError as wrong:
         reader.refuse(wrong)
     else:
         reader.take_long(record, payload)
@@ -179,5 +179,5 @@ async def _payload(turn: Turn, instance: capi.Instance, address: int, length: in
         async with turn():
             is_copied = instance.copy(address + at, payload, at, min(_COPIED_BYTES, length - at))
         if not is_copied:
-            raise ProtocolViolation("the guest's output is gone, or lies outside its memory")
+            raise ProtocolError("the guest's output is gone, or lies outside its memory")
     return payload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from wasm_host.errors import TooManyInstances
+from wasm_host.errors import TooManyInstancesError
 
 __all__ = ["GuestUsage", "HostStatistics", "Use"]
 
@@ -59,16 +59,16 @@ class GuestUsage:
         """Counts one guest more, whose calls are counted in `use`; a chain's is several instances.
 
         Raises:
-            TooManyInstances: as many are alive as may be, of all or of its owner.
+            TooManyInstancesError: as many are alive as may be, of all or of its owner.
         """
         own = self._alive_of.get(use.owner, 0)
         if self._owner_most and own + instances > self._owner_most:
-            raise TooManyInstances(
+            raise TooManyInstancesError(
                 f"{own:,} instances of this owner are alive, and {self._owner_most:,} are allowed; "
                 "stop an execution first"
             )
         if self.alive + instances > self._most:
-            raise TooManyInstances(
+            raise TooManyInstancesError(
                 f"{self._most:,} instances are alive, as many as this host may have; stop an execution first"
             )
         self.alive += instances

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from wasm_host.errors import GuestFault, SandboxError
+from wasm_host.errors import GuestFaultError, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.chain_abi import Message, Passage, ProgramPorts
@@ -77,7 +77,7 @@ class Chain:
             return await sandbox.open()
         try:
             return await self._open_in_guest(index, sandbox)
-        except GuestFault:
+        except GuestFaultError:
             self.dissolve()
         except BaseException:
             self.dissolve()
@@ -109,7 +109,7 @@ class Chain:
             return None
         try:
             passage = await guest.pass_on(batch, float(int(self._now_ms())), traced=traced)
-        except GuestFault:
+        except GuestFaultError:
             self.dissolve()
             return None
         except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something

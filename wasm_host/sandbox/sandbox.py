@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 import trio.lowlevel
 
-from wasm_host.errors import InitializeError, SandboxClosed, SandboxError
+from wasm_host.errors import InitializeError, SandboxClosedError, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.guest.guest import Guest, OpenResult
@@ -111,7 +111,7 @@ class Sandbox:
         Raises:
             ProgramError: the source cannot be used.
             InitializeError: `initialize` threw.
-            GuestFault: the guest did not survive opening.
+            GuestFaultError: the guest did not survive opening.
         """
         self._refuse_closed()
         if self._guest is not None:
@@ -281,7 +281,7 @@ class Sandbox:
 
     async def _reopen(self) -> Effects:
         if not self._was_open:
-            raise SandboxClosed("open this sandbox before its first message")
+            raise SandboxClosedError("open this sandbox before its first message")
         return await self.open()
 
     def _document(self, *, restored: bool, check: bool, link: Link | None = None) -> Iterator[bytes]:
@@ -362,4 +362,4 @@ class Sandbox:
 
     def _refuse_closed(self) -> None:
         if self._closed:
-            raise SandboxClosed("this sandbox was closed")
+            raise SandboxClosedError("this sandbox was closed")

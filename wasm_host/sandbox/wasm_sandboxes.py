@@ -38,7 +38,7 @@ class ModuleSandbox(Sandbox):
         super().__init__(machine, module, Program("handler", "", filename=name), **options)
 
     async def check(self) -> None:
-        """Instantiates the module, start function included. Raises ModuleError or GuestFault."""
+        """Instantiates the module, start function included. Raises ModuleError or GuestFaultError."""
         guest = Guest(self._machine, self._limits, self._use, len(self._outputs), self._between_slices)
         try:
             await guest.probe(self._module)
@@ -56,7 +56,7 @@ class ComponentSandbox(Sandbox):
         self._enclosed = enclosed
 
     async def check(self) -> None:
-        """Instantiates the component, start functions included. Raises ModuleError or GuestFault."""
+        """Instantiates the component, start functions included. Raises ModuleError or GuestFaultError."""
         guest = self._new_guest()
         try:
             await guest.instantiate()

@@ -40,7 +40,7 @@ async def culprit_of(
         The message, and the offset; `len(text)` when it ends too soon.
 
     Raises:
-        LimitExceeded: it took too long, or too much memory.
+        LimitError: it took too long, or too much memory.
     """
     search = _Search(stripper, head, cpu_ms)
     verdict = await search.verdict(text + tail)

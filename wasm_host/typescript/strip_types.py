@@ -19,7 +19,7 @@ from typing import Final
 import trio
 
 from wasm_host.compile.own_modules import ModuleCache
-from wasm_host.errors import CpuLimitExceeded, HostError, MemoryLimitExceeded
+from wasm_host.errors import CpuLimitError, HostError, MemoryLimitError
 from wasm_host.guest.metering import GuestRuntime
 from wasm_host.wasmtime_c import core as capi
 from wasm_host.wasmtime_c.module import ModuleStore
@@ -60,7 +60,7 @@ class Stripper:
 
         Raises:
             TypeScriptError: it is not TypeScript.
-            CpuLimitExceeded, MemoryLimitExceeded: it is too hard to read.
+            CpuLimitError, MemoryLimitError: it is too hard to read.
             HostError: the transformer is missing.
         """
         async with self._loading:
@@ -70,10 +70,10 @@ class Stripper:
         run = _Run(self._machine, self._module, cpu_ms)
         try:
             return await run.strip(text.encode()), run.spent_ms
-        except capi.Trap as trap:
+        except capi.TrapError as trap:
             # Out of memory, too deeply nested, or a panic: Rust ends all of them in the same way.
             if run.is_out_of_memory():
-                raise MemoryLimitExceeded(
+                raise MemoryLimitError(
                     f"reading the TypeScript took more than {MEMORY_BYTES:,} bytes", "memory_bytes", MEMORY_BYTES
                 ) from None
             raise TypeScriptError("nested too deeply to be read", run.spent_ms) from trap
@@ -120,7 +120,7 @@ class _Run:
     async def _put(self, data: bytes) -> int:
         address = await self._call("qjst_alloc", len(data))
         if data and not (self._instance and address and self._instance.write(address, data)):
-            raise capi.Trap("the transformer has no memory for its input")
+            raise capi.TrapError("the transformer has no memory for its input")
         return address
 
     async def _take(self, what: str) -> bytes:
@@ -143,9 +143,7 @@ class _Run:
             self.spent_ms += 1
             if self.spent_ms > self._cpu_ms:
                 limit = self._cpu_ms
-                raise CpuLimitExceeded(
-                    f"reading the TypeScript took longer than {limit} ms", "translate_ms", limit
-                )
+                raise CpuLimitError(f"reading the TypeScript took longer than {limit} ms", "translate_ms", limit)
             async with self._machine.turns.of(""):
                 done = self._slice(pending)
         return pending.result()

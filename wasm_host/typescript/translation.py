@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import trio
 
 from wasm_host.compile.own_modules import ModuleCache
-from wasm_host.errors import GuestError, LimitExceeded, ProgramError
+from wasm_host.errors import GuestError, LimitError, ProgramError
 from wasm_host.guest.metering import GuestRuntime
 from wasm_host.limits import GuestLimits
 from wasm_host.typescript.location import culprit_of
@@ -78,7 +78,7 @@ class Translator:
 
         Raises:
             ProgramError: it is not TypeScript; line and column say where.
-            LimitExceeded: it takes too much time or memory to be read.
+            LimitError: it takes too much time or memory to be read.
             HostError: the transformer is missing.
         """
         try:
@@ -117,7 +117,7 @@ class Translator:
         try:
             once_more, _ = await self._stripper.strip(form.head + laid_out + form.tail, cpu_ms)
             expected, _ = await self._stripper.strip(form.head + plain + form.tail, cpu_ms)
-        except (TypeScriptError, LimitExceeded):
+        except (TypeScriptError, LimitError):
             return Translation(plain, is_in_place=False)
         is_in_place = once_more == expected
         return Translation(laid_out if is_in_place else plain, is_in_place)
@@ -130,7 +130,7 @@ class Translator:
         for form in _FORMS:
             try:
                 message, offset = await culprit_of(self._stripper, form.head, source, form.tail, ends, share_ms)
-            except LimitExceeded:
+            except LimitError:
                 continue  # it has no place then, and that is said by saying none
             if offset > furthest:
                 verdict, furthest = message, offset

@@ -151,11 +151,11 @@ class ComponentStore(capi.Store):
         return pending
 
     def take_result(self) -> int:
-        """Nothing, for a call that ended well. Raises Trap, after which `trace` says where it happened."""
+        """Nothing, for a call that ended well. Raises TrapError, after which `trace` says where it happened."""
         self.trace = ""
         try:
             return super().take_result()
-        except capi.Trap as trap:
+        except capi.TrapError as trap:
             self.trace = str(trap)
             raise
 

@@ -25,7 +25,7 @@ __all__ = [
     "Module",
     "Pending",
     "Store",
-    "Trap",
+    "TrapError",
     "increment_epoch",
     "new_engine",
     "unwritten_bytes",
@@ -77,7 +77,7 @@ _new_bytes.restype, _new_bytes.argtypes = ctypes.py_object, (_ADDRESS, ctypes.c_
 _increment_epoch = _quick("wasmtime_engine_increment_epoch", None, _ADDRESS)
 
 
-class Trap(Exception):  # noqa: N818 - the field's word
+class TrapError(Exception):
     """Guest code ended in a trap, or could not be instantiated."""
 
     def __init__(self, message: str, *, stack_overflow: bool = False) -> None:
@@ -147,9 +147,12 @@ class Pending:
         self._future = future
 
     def poll(self) -> bool:
-        """Runs the guest until it is done (True) or its slice is over (False). Raises Trap when it was deleted."""
+        """Runs the guest until it is done (True) or its slice is over (False).
+
+        Raises TrapError when it was deleted.
+        """
         if not self._future:
-            raise Trap("the guest was discarded during a call")
+            raise TrapError("the guest was discarded during a call")
         return bool(_poll(self._future))
 
     def delete(self) -> None:
@@ -160,7 +163,7 @@ class Pending:
             self._store.pending = None
 
     def result(self) -> int:
-        """The finished call's 32-bit result, unsigned, 0 for a function without one. Raises Trap."""
+        """The finished call's 32-bit result, unsigned, 0 for a function without one. Raises TrapError."""
         self.delete()
         return self._store.take_result()
 
@@ -232,14 +235,14 @@ class Store:
         return pending
 
     def make_ready(self) -> None:
-        """Before a call: none is under way, and its first slice begins now. Raises Trap for a freed store."""
+        """Before a call: none is under way, and its first slice begins now. Raises TrapError for a freed store."""
         self._refuse_second_call()
         _set_epoch_deadline(self._context, 1)
 
     def _refuse_second_call(self) -> None:
         """Two calls on one store would run on each other's stack; one on a freed store, on anybody's."""
         if not self._context:
-            raise Trap("the guest was discarded")
+            raise TrapError("the guest was discarded")
         if self.pending is not None:
             raise RuntimeError("a call is already under way in this guest; one call at a time")
 
@@ -266,22 +269,22 @@ class Store:
         return self._instance
 
     def take_result(self) -> int:
-        """The result of the call that finished last. Raises Trap."""
+        """The result of the call that finished last. Raises TrapError."""
         if self._trap.value:
             raise self._take_trap()
         if self._error.value:
             error = ctypes.cast(self._error, ctypes.POINTER(raw.wasmtime_error_t))
             self._error.value = None
-            raise Trap(str(wasmtime.WasmtimeError._from_ptr(error)))  # noqa: SLF001 - as above
+            raise TrapError(str(wasmtime.WasmtimeError._from_ptr(error)))  # noqa: SLF001 - as above
         return self._result_i32.value
 
-    def _take_trap(self) -> Trap:
+    def _take_trap(self) -> TrapError:
         code = ctypes.c_uint8(255)
         overflow = _trap_code(self._trap, ctypes.byref(code)) and code.value == _STACK_OVERFLOW_CODE
         pointer = ctypes.cast(self._trap, ctypes.POINTER(raw.wasm_trap_t))
         self._trap.value = None
         trap = wasmtime.Trap._from_ptr(pointer)  # noqa: SLF001 - as above
-        return Trap(trap.message, stack_overflow=bool(overflow))
+        return TrapError(trap.message, stack_overflow=bool(overflow))
 
     def abandon(self) -> None:
         """Ends the call under way, if there is one; then nothing can run any more but for what `start` begins."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.wasm_host.component_model.components import component
 from wasm_host.compile.bulk_instructions import PIECE_BYTES, interruptible
 from wasm_host.compile.validation import enclosed
-from wasm_host.component_model.binary import COMPONENT_PREAMBLE, MODULE_PREAMBLE, Malformed, section, vector
+from wasm_host.component_model.binary import COMPONENT_PREAMBLE, MODULE_PREAMBLE, MalformedError, section, vector
 from wasm_host.sandbox import javascript
 from wasm_host.wasmtime_c import core as capi
 
@@ -199,7 +199,7 @@ def test_what_is_no_module_is_refused_as_malformed(data: st.DataObject) -> None:
         content[at] = data.draw(st.integers(0, 255))
     try:
         changed = interruptible(bytes(content))
-    except Malformed:
+    except MalformedError:
         return
     try:
         wasmtime.Module(_engine(), changed)

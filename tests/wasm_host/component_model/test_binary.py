@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wasm_host.component_model.binary import (
     Cursor,
-    Malformed,
+    MalformedError,
     name,
     section,
     sections,
@@ -38,7 +38,7 @@ def test_a_type_index_is_never_taken_for_a_primitive(value: int) -> None:
 @pytest.mark.parametrize("data", [b"\xff\xff\xff\xff\x1f", b"\xff\xff\xff\xff\xff\x01", b"\x80", b""])
 def test_a_number_beyond_its_bits_is_malformed(data: bytes) -> None:
     """Neither more than 32 bits nor an end in the middle."""
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         Cursor(data).unsigned()
 
 
@@ -62,7 +62,7 @@ def test_sections_are_found_where_they_were_put(contents: list[bytes]) -> None:
 @given(st.binary())
 def test_any_bytes_are_sections_or_malformed(data: bytes) -> None:
     """Reading ends, with sections that lie within, or with the one error."""
-    with contextlib.suppress(Malformed):
+    with contextlib.suppress(MalformedError):
         for part in sections(data, 0):
             assert 0 <= part.start <= part.end <= len(data)
 
@@ -70,12 +70,12 @@ def test_any_bytes_are_sections_or_malformed(data: bytes) -> None:
 @pytest.mark.parametrize("data", [b"\x05abc", b"\x02\xff\xfe", b""])
 def test_a_short_or_wrong_name_is_malformed(data: bytes) -> None:
     """A name longer than its bytes, and one that is no UTF-8."""
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         Cursor(data).name()
 
 
 def test_a_list_longer_than_its_bytes_is_malformed() -> None:
     """A count cannot make anybody loop longer than there are bytes."""
     assert Cursor(vector([b"a", b"b"])).count() == 2
-    with pytest.raises(Malformed, match="longer"):
+    with pytest.raises(MalformedError, match="longer"):
         Cursor(unsigned(1_000_000) + b"ab").count()

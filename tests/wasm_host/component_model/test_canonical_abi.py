@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wasm_host.component_model.canonical_abi import BASE, AnswerReader, encode_messages, encode_place, whole_length
-from wasm_host.errors import ProtocolViolation
+from wasm_host.errors import ProtocolError
 from wasm_host.guest.abi import Effects
 from wasm_host.limits import GuestLimits
 
@@ -75,7 +75,7 @@ def test_any_bytes_are_effects_or_a_violation(data: bytes) -> None:
     """An answer reads as effects, or the guest is at fault; nothing else ever happens."""
     try:
         (effects,) = _read(data)
-    except ProtocolViolation:
+    except ProtocolError:
         return
     assert effects.error is None or not effects.emissions
 
@@ -86,7 +86,7 @@ def test_any_numbers_are_effects_or_a_violation(words: list[int]) -> None:
     data = struct.pack(f"<II{len(words)}I", BASE + 8, 1, *words)
     try:
         (effects,) = _read(data)
-    except ProtocolViolation:
+    except ProtocolError:
         return
     assert effects.error is None or not effects.emissions
 
@@ -115,7 +115,7 @@ def test_a_long_answer_is_read_with_pauses() -> None:
 
 def test_a_wrong_number_of_effects_is_a_violation() -> None:
     """One record of effects for each message, not fewer."""
-    with pytest.raises(ProtocolViolation, match="0 effects for 1"):
+    with pytest.raises(ProtocolError, match="0 effects for 1"):
         _read(struct.pack("<II", BASE, 0))
 
 
@@ -123,7 +123,7 @@ def test_a_wrong_number_of_effects_is_a_violation() -> None:
 def test_a_whole_length_is_read_or_a_violation(data: bytes) -> None:
     """The first piece says how long the answer is, if it is long enough to say anything."""
     if len(data) < 64:
-        with pytest.raises(ProtocolViolation, match="too few"):
+        with pytest.raises(ProtocolError, match="too few"):
             whole_length(data)
     else:
         assert whole_length(data) == int.from_bytes(data[60:64], "little")

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from tests.wasm_host.component_model.components import QUICK, a_host, component, opened, run
-from wasm_host.errors import CpuLimitExceeded, GuestTrapped, ModuleError
+from wasm_host.errors import CpuLimitError, GuestTrapError, ModuleError
 from wasm_host.limits import GuestLimits
 
 _SPIN = "(loop $l (br $l))"
@@ -125,7 +125,7 @@ async def test_a_spinning_start_function_is_stopped() -> None:
     content = component(extra=f"(func $begin {_SPIN}) (start $begin)")
     async with a_host() as host:
         program = await host.program(content, limits=QUICK)
-        with pytest.raises(CpuLimitExceeded):
+        with pytest.raises(CpuLimitError):
             await host.check(program, limits=QUICK)
 
 
@@ -133,7 +133,7 @@ async def test_a_trapping_start_function_is_reported() -> None:
     """A component that traps while it is instantiated is refused by the check."""
     async with a_host() as host:
         program = await host.program(component(extra="(func $begin unreachable) (start $begin)"), limits=QUICK)
-        with pytest.raises(GuestTrapped, match="unreachable"):
+        with pytest.raises(GuestTrapError, match="unreachable"):
             await host.check(program, limits=QUICK)
 
 
@@ -142,19 +142,19 @@ async def test_a_trapping_start_function_is_reported() -> None:
 )
 async def test_a_lying_allocator_harms_itself(answer: str, words: str) -> None:
     """A component that has its input put beside its memory, or unaligned, traps."""
-    with pytest.raises(GuestTrapped, match=words):
+    with pytest.raises(GuestTrapError, match=words):
         await run(component(realloc=f"(i32.const {answer})"), b"1")
 
 
 async def test_a_spinning_allocator_is_stopped() -> None:
     """Making room for the input is part of the call, and of its budget."""
-    with pytest.raises(CpuLimitExceeded):
+    with pytest.raises(CpuLimitError):
         await run(component(realloc=f"{_SPIN} (i32.const 0)"), b"1")
 
 
 async def test_a_trap_in_open_is_raised() -> None:
     """A component that traps in `open` never becomes an instance."""
-    with pytest.raises(GuestTrapped, match="unreachable"):
+    with pytest.raises(GuestTrapError, match="unreachable"):
         await run(component(opening="unreachable"), b"1")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wasm_host.errors import GuestError, OutputLimitExceeded, ProtocolViolation
+from wasm_host.errors import GuestError, OutputLimitError, ProtocolError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import LogLine
 from wasm_host.limits import GuestLimits
@@ -97,7 +97,7 @@ def test_limits_hold_for_guests_that_do_not_keep_them() -> None:
     for flood, limit in ((many, "emissions is limited to 2"), (large, "output_bytes is limited to 100")):
         output = parse(record(EMIT, b"1", closes=True) + flood, b"0", b"0", limits=limits)
         assert [effects.emissions for effects in output.closed] == [[(0, b"1")]]
-        assert isinstance(output.violation, OutputLimitExceeded)
+        assert isinstance(output.violation, OutputLimitError)
         assert limit in str(output.violation)
     (effects,) = parse(logs, b"0", limits=limits).closed
     assert effects.error is None
@@ -109,7 +109,7 @@ def test_limits_hold_for_guests_that_do_not_keep_them() -> None:
 )
 def test_an_emission_must_be_json_text(value: bytes) -> None:
     """Nothing that the engine could not pass on becomes an emission."""
-    assert isinstance(parse(record(EMIT, value, closes=True), b"0").violation, ProtocolViolation)
+    assert isinstance(parse(record(EMIT, value, closes=True), b"0").violation, ProtocolError)
 
 
 records = st.builds(
@@ -131,6 +131,6 @@ def test_any_bytes_parse_or_are_one_violation(data: bytes, messages: int) -> Non
     """Nothing raises, nothing is invented: never more messages than were given."""
     output = parse(data, *[b"0"] * messages)
     assert len(output.closed) <= messages
-    assert output.violation is None or isinstance(output.violation, ProtocolViolation)
+    assert output.violation is None or isinstance(output.violation, ProtocolError)
     for effects in output.closed:
         assert effects.error is None or not effects.emissions

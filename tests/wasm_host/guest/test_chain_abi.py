@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wasm_host.errors import GuestError, GuestFault, OutputLimitExceeded, ProtocolViolation
+from wasm_host.errors import GuestError, GuestFaultError, OutputLimitError, ProtocolError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import RECORD
 from wasm_host.guest.chain_abi import ChainReader, Message, Passage, ProgramPorts, Share, Step
@@ -28,7 +28,7 @@ def record(kind: int, program: int, payload: bytes = b"", *, port: int = 0, clos
 
 
 def read(data: bytes, *, traced: bool = False) -> tuple[list[Step], list[Message]]:
-    """What a stream tells. Raises GuestFault."""
+    """What a stream tells. Raises GuestFaultError."""
     begun = chain_abi.read_plain(data, PLACES, traced=traced)
     reader = ChainReader(data, PLACES, begun, traced=traced)
     while not reader.read(64):
@@ -38,10 +38,10 @@ def read(data: bytes, *, traced: bool = False) -> tuple[list[Step], list[Message
 
 @given(data=st.binary(max_size=300), traced=st.booleans())
 def test_any_bytes_are_read_or_refused(data: bytes, traced: bool) -> None:
-    """By GuestFault and nothing else."""
+    """By GuestFaultError and nothing else."""
     try:
         read(data, traced=traced)
-    except GuestFault:
+    except GuestFaultError:
         return
 
 
@@ -60,7 +60,7 @@ def test_any_records_are_read_or_refused(records: list[bytes], traced: bool) -> 
     """And what is read names declared programs and ports, and is JSON."""
     try:
         steps, pending = read(b"".join(records), traced=traced)
-    except GuestFault:
+    except GuestFaultError:
         return
     for step in steps:
         assert all(port < PLACES[step.program].outputs for port, _ in step.emissions)
@@ -111,7 +111,7 @@ def test_what_was_written_is_read(invocations: list[tuple[int, list[bytes]]], tr
 )
 def test_what_no_guest_of_ours_writes_is_refused(data: bytes) -> None:
     """Undeclared places, unfinished records, invocations within others, errors without their message."""
-    with pytest.raises(GuestFault):
+    with pytest.raises(GuestFaultError):
         read(data)
 
 
@@ -123,7 +123,7 @@ def judged(
     pending: Sequence[Message] = (),
     steps: Sequence[Step] = (),
 ) -> None:
-    """Judges a call of two messages for the first program. Raises ProtocolViolation."""
+    """Judges a call of two messages for the first program. Raises ProtocolError."""
     passage = Passage(list(steps), begun, list(pending), shares)
     batch = [(0, 0, b"1"), (0, 0, b"2")]
     chain_abi.judge(passage, closed, batch, PLACES, traced=bool(steps))
@@ -150,7 +150,7 @@ def test_counts_that_agree_are_believed() -> None:
 )
 def test_counts_that_contradict_each_other_are_refused(shares: list[Share], closed: int, begun: int) -> None:
     """Values taken that nobody passed on, values passed on that nobody took, more than there can be."""
-    with pytest.raises(ProtocolViolation):
+    with pytest.raises(ProtocolError):
         judged(shares, closed, begun)
 
 
@@ -159,7 +159,7 @@ def test_what_is_left_waits_where_values_are_passed_on(pending: tuple[int, int])
     """Behind the first program, at the input to which the link before it leads; elsewhere it is a lie."""
     program, port = pending
     shares = [(1, 0, 0), (0, 0, 0), (0, 0, 0)] if program == 0 else [(2, 1, 1), (0, 0, 0), (0, 0, 0)]
-    with pytest.raises(ProtocolViolation):
+    with pytest.raises(ProtocolError):
         judged(shares, sum([share[0] for share in shares]), 2, pending=[(program, port, b"1")])
 
 
@@ -171,7 +171,7 @@ def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: in
     wrong = Step(program, [], error=error, cause=(port, b"1"))
     passage = Passage([wrong], 2, [], shares)
     batch = [(0, 0, b"1"), (0, 0, b"2")]
-    with pytest.raises(ProtocolViolation):
+    with pytest.raises(ProtocolError):
         chain_abi.judge(passage, 6, batch, PLACES, traced=False)
     right = Step(program, [], error=error, cause=(0, b"1"))
     chain_abi.judge(Passage([right], 2, [], shares), 6, batch, PLACES, traced=False)
@@ -196,7 +196,7 @@ def test_an_answer_whose_counts_agree_names_real_inputs_or_is_refused(
     try:
         batch = [(0, 0, b"1"), (0, 0, b"2")]
         chain_abi.judge(Passage(steps, 2, pending, shares), sum(taken), batch, PLACES, traced=False)
-    except ProtocolViolation:
+    except ProtocolError:
         assert not is_real or not sum(taken) or min(taken) < 0
     else:
         assert is_real
@@ -211,7 +211,7 @@ def test_an_answer_whose_counts_agree_names_real_inputs_or_is_refused(
 def test_any_answer_is_believed_or_refused(
     records: list[bytes], block: list[int], ports: list[int], traced: bool
 ) -> None:
-    """By GuestFault and nothing else; what is believed names only inputs at which something can come in."""
+    """By GuestFaultError and nothing else; what is believed names only inputs at which something can come in."""
     batch = [(0, port, b"1") for port in ports]
     said = chain_abi.read_block(struct.pack("<14I", *block), len(PLACES))
     try:
@@ -219,7 +219,7 @@ def test_any_answer_is_believed_or_refused(
         chain_abi.judge(
             Passage(steps, said.begun, pending, said.shares), said.closed, batch, PLACES, traced=traced
         )
-    except GuestFault:
+    except GuestFaultError:
         return
     assert sum([share[0] for share in said.shares]) == said.closed <= chain_abi.MOST_INVOCATIONS
     assert all(program and not port for program, port, _ in pending)
@@ -233,7 +233,7 @@ def test_a_trace_that_cannot_have_happened_is_refused(programs: list[int]) -> No
     steps = [Step(program, [(PLACES[program].link or 0, b"1")] if program == 0 else []) for program in programs]
     counts = [programs.count(program) for program in range(3)]
     shares = [(counts[0], counts[1], counts[0] + counts[1]), (counts[1], counts[2], counts[2]), (counts[2], 0, 0)]
-    with pytest.raises(ProtocolViolation):
+    with pytest.raises(ProtocolError):
         judged(shares, len(programs), 2, steps=steps)
 
 
@@ -241,7 +241,7 @@ def test_what_is_left_is_bounded() -> None:
     """The host would hold it, however many programs multiply."""
     most = b"".join(record(PENDING, 1, b"1", closes=False) for _ in range(chain_abi.MOST_PENDING))
     assert len(read(most)[1]) == chain_abi.MOST_PENDING
-    with pytest.raises(OutputLimitExceeded):
+    with pytest.raises(OutputLimitError):
         read(most + record(PENDING, 1, b"1", closes=False))
 
 

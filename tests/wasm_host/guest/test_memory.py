@@ -100,7 +100,7 @@ def _store(machine: GuestRuntime, memory_bytes: int = 100 * MEBIBYTE) -> capi.St
 
 def test_a_memory_that_is_too_large_from_the_beginning_is_told_apart() -> None:
     """By these words of Wasmtime's, metering.py knows it."""
-    with a_machine() as machine, pytest.raises(capi.Trap, match="exceeds memory limits"):
+    with a_machine() as machine, pytest.raises(capi.TrapError, match="exceeds memory limits"):
         _store(machine, MEBIBYTE)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.wasm_host.sandboxes import QUICK
-from wasm_host.errors import TooManyInstances
+from wasm_host.errors import TooManyInstancesError
 from wasm_host.guest.metering import GuestCounters
 from wasm_host.guest.usage import GuestUsage
 from wasm_host.host import open_host
@@ -60,7 +60,7 @@ def test_an_owner_has_a_bound_of_its_own() -> None:
     first, second, third = (GuestCounters("many") for _ in range(3))
     usage.admit(first, instances=2)
     usage.admit(second)
-    with pytest.raises(TooManyInstances, match="3 instances of this owner are alive, and 3 are allowed"):
+    with pytest.raises(TooManyInstancesError, match="3 instances of this owner are alive, and 3 are allowed"):
         usage.admit(third)
     usage.admit(GuestCounters("few"), instances=3)
     usage.dismiss(second)
@@ -82,7 +82,7 @@ def test_whoever_comes_and_goes_the_bounds_hold(steps: list[tuple[int, str]]) ->
         own = sum(owner == step[1] for _, owner in living)
         try:
             usage.admit(uses[step])
-        except TooManyInstances:
+        except TooManyInstancesError:
             assert own == 3 or len(living) == 5
         else:
             living.add(step)

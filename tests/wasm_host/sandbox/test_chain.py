@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from wasm_host.errors import InitializeError, ProgramError, TooManyInstances
+from wasm_host.errors import InitializeError, ProgramError, TooManyInstancesError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.chain_abi import Message, Passage
 from wasm_host.guest.identity import Identity
@@ -271,7 +271,7 @@ async def test_a_chain_counts_as_many_instances_as_it_has_programs() -> None:
         async with linked([doubling()] * 3, host=host):
             assert host.statistics().alive == 3
         async with linked([doubling()] * 4, host=host, opened=False) as (chain, _):
-            with pytest.raises(TooManyInstances):
+            with pytest.raises(TooManyInstancesError):
                 await chain.open(0)
         assert host.statistics().alive == 0
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.wasm_host.sandboxes import opened
-from wasm_host.errors import ProgramError, TooManyInstances
+from wasm_host.errors import ProgramError, TooManyInstancesError
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Program
@@ -171,7 +171,7 @@ async def test_a_host_has_room_for_so_many_instances() -> None:
         first, second, third = (host.sandbox(program, limits=GuestLimits(cpu_ms=20)) for _ in range(3))
         await first.open()
         await second.open()
-        with pytest.raises(TooManyInstances, match="2 instances are alive"):
+        with pytest.raises(TooManyInstancesError, match="2 instances are alive"):
             await third.open()
         bad, after = await second.process([(0, b'"bad"'), (0, b"1")])
         assert bad.error is not None

@@ -7,7 +7,7 @@ import trio
 import trio.lowlevel
 
 from tests.wasm_host.sandboxes import QUICK, opened
-from wasm_host.errors import SandboxClosed
+from wasm_host.errors import SandboxClosedError
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Program
@@ -109,7 +109,7 @@ async def test_a_closed_sandbox_refuses_work() -> None:
         (effects,) = await sandbox.process([(0, b"1")])
         assert effects.error is not None
         assert effects.error.name == "SandboxClosed"
-        with pytest.raises(SandboxClosed):
+        with pytest.raises(SandboxClosedError):
             await sandbox.open()
 
 

@@ -5,7 +5,7 @@ import wasmtime
 
 from tests.wasm_host.component_model.components import QUICK, a_host, opened
 from tests.wasm_host.sandboxes import module_text
-from wasm_host.errors import CpuLimitExceeded, GuestTrapped, ModuleError
+from wasm_host.errors import CpuLimitError, GuestTrapError, ModuleError
 
 
 def _module(**parts: str) -> bytes:
@@ -36,7 +36,7 @@ async def test_checking_a_module_does_not_begin_its_program() -> None:
     async with a_host() as host:
         program = await host.program(content)
         await host.check(program)
-        with pytest.raises(GuestTrapped):
+        with pytest.raises(GuestTrapError):
             await host.sandbox(program).open()
 
 
@@ -45,7 +45,7 @@ async def test_a_spinning_start_function_is_stopped() -> None:
     content = _module(extra="(func $begin (loop $l (br $l))) (start $begin)")
     async with a_host() as host:
         program = await host.program(content, limits=QUICK)
-        with pytest.raises(CpuLimitExceeded):
+        with pytest.raises(CpuLimitError):
             await host.check(program, limits=QUICK)
 
 

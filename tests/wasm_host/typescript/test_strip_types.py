@@ -11,7 +11,7 @@ from quickjs_rs.transforms import transform_source
 
 from tests.wasm_host.sandboxes import a_machine
 from wasm_host.compile.own_modules import ModuleCache, default_cache_folder
-from wasm_host.errors import CpuLimitExceeded, HostError, MemoryLimitExceeded
+from wasm_host.errors import CpuLimitError, HostError, MemoryLimitError
 from wasm_host.typescript import strip_types as stripping
 from wasm_host.typescript.strip_types import Stripper, TypeScriptError
 
@@ -52,8 +52,8 @@ async def test_what_is_wrong_is_said_as_the_package_says_it() -> None:
 
 
 HARD = {
-    "time": ("x=" + "async<a," * 100 + "1;\n", CpuLimitExceeded, "longer than 100 ms"),
-    "memory": ("x=" + "a<" * 100 + "1;\n", MemoryLimitExceeded, "more than 33,554,432 bytes"),
+    "time": ("x=" + "async<a," * 100 + "1;\n", CpuLimitError, "longer than 100 ms"),
+    "memory": ("x=" + "a<" * 100 + "1;\n", MemoryLimitError, "more than 33,554,432 bytes"),
 }
 
 

@@ -7,7 +7,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wasm_host.errors import CpuLimitExceeded, ProgramError
+from wasm_host.errors import CpuLimitError, ProgramError
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Program
@@ -171,7 +171,7 @@ async def test_a_source_has_a_greatest_length_and_must_be_text() -> None:
 async def test_a_source_made_to_be_hard_is_refused_by_the_limit() -> None:
     """The time for reading is bounded, and the limit named."""
     async with open_host() as host:
-        with pytest.raises(CpuLimitExceeded, match="longer than 20 ms") as caught:
+        with pytest.raises(CpuLimitError, match="longer than 20 ms") as caught:
             await host.translate(
                 Program("handler", ("x=" + "async<a," * 100 + "1;\n") * 1000), GuestLimits(translate_ms=20)
             )

@@ -98,11 +98,11 @@ def test_an_unknown_function_is_none(stage: Stage) -> None:
 def test_a_trap_leaves_its_trace() -> None:
     """The trace names the function; the next call is refused by Wasmtime."""
     stage = Stage()
-    with pytest.raises(capi.Trap):
+    with pytest.raises(capi.TrapError):
         stage.text("trap", None)
     assert "named" in stage.store.trace
     assert "unreachable" in stage.store.trace
-    with pytest.raises(capi.Trap, match="cannot enter"):
+    with pytest.raises(capi.TrapError, match="cannot enter"):
         stage.text("echo", b"")
     stage.store.close()
 
@@ -117,7 +117,7 @@ def test_a_spinning_call_yields_at_the_epoch() -> None:
     assert [pending.poll() for _ in range(3)] == [False] * 3
     ticker.stop()
     stage.store.close()
-    with pytest.raises(capi.Trap, match="discarded"):
+    with pytest.raises(capi.TrapError, match="discarded"):
         pending.poll()
 
 
@@ -138,7 +138,7 @@ def test_a_memory_beyond_the_limit_is_refused() -> None:
     store = ComponentStore(engine, memory_bytes=65_536, table_elements=10)
     pending, _ = store.start_component(linker, component)
     assert pending.poll()
-    with pytest.raises(capi.Trap, match="exceeds memory limits"):
+    with pytest.raises(capi.TrapError, match="exceeds memory limits"):
         pending.result()
     store.close()
 

@@ -79,15 +79,15 @@ def test_memory_is_read_and_written_within_its_bounds_only(engine: capi.Engine) 
 
 
 def test_a_trap_is_raised_with_its_reason(engine: capi.Engine) -> None:
-    """Traps come as `Trap`; the one of the stack is marked."""
+    """Traps come as `TrapError`; the one of the stack is marked."""
     store, instance = instantiate(engine)
-    with pytest.raises(capi.Trap, match="unreachable") as caught:
+    with pytest.raises(capi.TrapError, match="unreachable") as caught:
         call(store, instance, "trap")
     assert not caught.value.stack_overflow
-    with pytest.raises(capi.Trap, match="call stack exhausted") as caught:
+    with pytest.raises(capi.TrapError, match="call stack exhausted") as caught:
         call(store, instance, "deep", results=0)
     assert caught.value.stack_overflow
-    with pytest.raises(capi.Trap, match="expected 1 arguments"):
+    with pytest.raises(capi.TrapError, match="expected 1 arguments"):
         call(store, instance, "double")
     assert call(store, instance, "answer") == 42
     store.close()
@@ -132,9 +132,9 @@ def test_a_closed_store_answers_nothing(engine: capi.Engine) -> None:
     pending = store.start(answer, None)
     store.close()
     store.close()
-    with pytest.raises(capi.Trap, match="discarded"):
+    with pytest.raises(capi.TrapError, match="discarded"):
         pending.poll()
-    with pytest.raises(capi.Trap, match="discarded"):
+    with pytest.raises(capi.TrapError, match="discarded"):
         store.start(answer, None)
     assert instance.read(8, 6) is None
     assert not instance.write(8, b"x")
