@@ -1,7 +1,5 @@
 """The sandbox host: one engine, one ticker, one cache, one order of turns, and the sandboxes made from them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -38,9 +36,6 @@ from wasm_host.typescript.translation import Translator
 from wasm_host.wasmtime_c import core as capi
 from workers.bounds import PoolBounds
 from workers.pool import PoolStatistics, open_pool
-
-__all__ = ["SandboxHost", "open_host"]
-
 
 _NOBODY = Identity()
 _DEFAULT_LIMITS = GuestLimits()

@@ -12,10 +12,8 @@ Where an instruction leads beyond the memory's end, the pieces before that are w
 difference to anybody: a guest that has trapped is destroyed.
 """
 
-from __future__ import annotations
-
 import re
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from wasm_host.component_model.binary import (
     COMPONENT_PREAMBLE,
@@ -30,22 +28,20 @@ from wasm_host.component_model.binary import (
 )
 from wasm_host.component_model.core_module import survey_module
 
-__all__ = ["PIECE_BYTES", "interruptible"]
-
-PIECE_BYTES: Final = 256 * 1024
+PIECE_BYTES = 256 * 1024
 """Written or copied without a look at the epoch: 64 pages, 0.3 ms where all of them are fresh."""
 
 _TYPE, _FUNCTION, _CODE = 1, 3, 10
 _CORE_MODULE, _COMPONENT = 1, 4
 
-_BULK: Final = re.compile(rb"\xfc(?:[\x08\x0a\x0b]|[\x88\x8a\x8b]\x80*\x00)")
+_BULK = re.compile(rb"\xfc(?:[\x08\x0a\x0b]|[\x88\x8a\x8b]\x80*\x00)")
 """What any such instruction looks like, and now and then something else."""
 
-_NUMBER: Final = rb"[\x80-\xff]*+[\x00-\x7f]"
-_ADDRESSED: Final = rb"(?:(?=[\x40-\x7f\xc0-\xff])%b)?%b%b" % ((_NUMBER,) * 3)
+_NUMBER = rb"[\x80-\xff]*+[\x00-\x7f]"
+_ADDRESSED = rb"(?:(?=[\x40-\x7f\xc0-\xff])%b)?%b%b" % ((_NUMBER,) * 3)
 """Alignment, memory where the alignment says so, offset."""
 
-_RUN: Final = re.compile(
+_RUN = re.compile(
     rb"""(?:
       [\x00\x01\x05\x0b\x0f\x1a\x1b\x45-\xc4\xd1]           # nothing behind them
     | [\x02-\x04\x0c\x0d\x10\x12\x20-\x26\x3f-\x42\xd0\xd2] NUMBER
@@ -127,7 +123,7 @@ def _longer(content: bytes, start: int, end: int, more: list[bytes]) -> bytes:
     return unsigned(cursor.unsigned() + len(more)) + content[cursor.at : end] + b"".join(more)
 
 
-def _bodies(content: bytes, start: int, end: int, pieces: _Pieces) -> list[bytes]:
+def _bodies(content: bytes, start: int, end: int, pieces: "_Pieces") -> list[bytes]:
     """The code section's functions, each with its length before it."""
     cursor = Cursor(content, start, end)
     bodies = []
@@ -144,7 +140,7 @@ def _bodies(content: bytes, start: int, end: int, pieces: _Pieces) -> list[bytes
     return bodies
 
 
-def _body(body: bytes, pieces: _Pieces) -> bytes:
+def _body(body: bytes, pieces: "_Pieces") -> bytes:
     cursor = Cursor(body)
     for _ in range(cursor.count()):  # groups of local variables
         cursor.unsigned()
@@ -164,7 +160,7 @@ def _body(body: bytes, pieces: _Pieces) -> bytes:
             kept = cursor.at
 
 
-def _special(cursor: Cursor, pieces: _Pieces) -> int:
+def _special(cursor: Cursor, pieces: "_Pieces") -> int:
     """Reads an instruction that is none of `_RUN`; the function that takes its place, or -1."""
     code = cursor.byte()
     if code == 0x0E:  # br_table
@@ -182,7 +178,7 @@ def _special(cursor: Cursor, pieces: _Pieces) -> int:
     return -1
 
 
-def _memory_instruction(cursor: Cursor, pieces: _Pieces) -> int:
+def _memory_instruction(cursor: Cursor, pieces: "_Pieces") -> int:
     code = cursor.unsigned()
     if code == 0x08:
         segment, memory = cursor.unsigned(), cursor.unsigned()
@@ -240,18 +236,18 @@ class _Pieces:
         instruction = b"\xfc\x0a" + unsigned(target) + unsigned(source)
         return self._index((0x0A, target, source), _Loop(instruction, moves_source=True, may_overlap=True))
 
-    def _index(self, key: tuple[int, int, int], loop: _Loop) -> int:
+    def _index(self, key: tuple[int, int, int], loop: "_Loop") -> int:
         if key not in self.functions:
             self.functions[key] = loop.body()
         return self._first + list(self.functions).index(key)
 
 
 _TARGET, _SOURCE, _LENGTH = b"\x20\x00", b"\x20\x01", b"\x20\x02"
-_PIECE: Final = b"\x41" + type_index(PIECE_BYTES)  # i32.const, whose number is signed too
+_PIECE = b"\x41" + type_index(PIECE_BYTES)  # i32.const, whose number is signed too
 _ADD, _SUBTRACT = b"\x6a", b"\x6b"
-_SET_LENGTH: Final = b"\x21\x02"
-_IS_MORE: Final = _LENGTH + _PIECE + b"\x4b"  # more than a piece is left
-_ALL: Final = _TARGET + _SOURCE + _LENGTH
+_SET_LENGTH = b"\x21\x02"
+_IS_MORE = _LENGTH + _PIECE + b"\x4b"  # more than a piece is left
+_ALL = _TARGET + _SOURCE + _LENGTH
 _IF, _ELSE, _LOOP, _END, _AGAIN_IF = b"\x04\x40", b"\x05", b"\x03\x40", b"\x0b", b"\x0d\x00"
 
 

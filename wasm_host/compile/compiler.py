@@ -5,8 +5,6 @@ when they take too long. What was compiled is machine code that will be run as i
 that only this user can write, as in modules.py. The folder is bounded: what was not used for longest goes first.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform
@@ -15,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import trio
@@ -34,12 +32,10 @@ from wasm_host.wasmtime_c import core as capi
 from workers.errors import PoolBusyError, TaskCrashError, TaskDeadlineError, TaskMemoryError, WorkerError
 from workers.pool import Pool, PoolStatistics
 
-__all__ = ["ModuleCompiler", "WasmProgram"]
-
-_KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
+_KEPT_BYTES = 2 * 1024 * 1024 * 1024
 """Compiled modules on disk. A Python component takes 36 MB, most others less than 6 MB."""
 
-_SUFFIXES: Final = {("module", False): "module", ("component", False): "component", ("component", True): "told"}
+_SUFFIXES = {("module", False): "module", ("component", False): "component", ("component", True): "told"}
 
 
 class WasmProgram(NamedTuple):

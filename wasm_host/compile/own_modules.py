@@ -5,8 +5,6 @@ program: the folder must belong to this user, and be writable by nobody else. An
 accept (another version, another processor, damage) is compiled again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform
@@ -22,8 +20,6 @@ from wasm_host.compile.bulk_instructions import interruptible
 from wasm_host.component_model.binary import MalformedError
 from wasm_host.errors import HostError, ModuleError
 from wasm_host.wasmtime_c import core as capi
-
-__all__ = ["ModuleCache", "default_cache_folder", "private_folder"]
 
 _SETTINGS = "3"
 """Part of every key; changes when `capi.new_engine` configures its engine differently, or what is compiled is made

@@ -5,11 +5,8 @@ can be slow, it can need much memory, and it can abort: in a process of its own 
 and as each module gets a fresh process, none of it reaches the next module.
 """
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import wasmtime
@@ -25,11 +22,9 @@ from wasm_host.wasmtime_c import core as capi
 from workers.bounds import PoolBounds
 from workers.task import Task
 
-__all__ = ["COMPILE", "COMPILING", "Verdict", "compile_aside", "order"]
+COMPILE = Task("wasm_host.compile.tasks:compile_aside")
 
-COMPILE: Final = Task("wasm_host.compile.tasks:compile_aside")
-
-COMPILING: Final = PoolBounds(
+COMPILING = PoolBounds(
     memory_bytes=1024 * 1024 * 1024,
     tasks_per_process=1,
     owner_waiting_tasks=16,
@@ -39,7 +34,7 @@ COMPILING: Final = PoolBounds(
 )
 """The compiler's workers. The largest component there is, Python's 19 MB, takes 600 MB of address space."""
 
-_HEAD_LENGTH: Final = struct.Struct("!I")
+_HEAD_LENGTH = struct.Struct("!I")
 
 
 class _Order(msgspec.Struct):

@@ -5,8 +5,6 @@ looked at here are enforced there once more. It reads a stranger's bytes, so it 
 the compiler's process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -19,8 +17,6 @@ from wasm_host.component_model.imports import read_prelude
 from wasm_host.component_model.wrapper import HANDLER, WrappedComponent, enclose
 from wasm_host.errors import ModuleError
 from wasm_host.limits import GuestLimits
-
-__all__ = ["Kind", "check_exports", "check_size", "enclosed", "validate_module"]
 
 Kind = Literal["module", "component"]
 

@@ -4,27 +4,11 @@ What is read here comes from a stranger. `Cursor` never reads beyond its bytes a
 `MalformedError`; whether a whole component is valid is for Wasmtime to say, which sees it afterwards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-__all__ = [
-    "COMPONENT_PREAMBLE",
-    "MODULE_PREAMBLE",
-    "Cursor",
-    "MalformedError",
-    "Section",
-    "name",
-    "section",
-    "sections",
-    "type_index",
-    "unsigned",
-    "vector",
-]
-
-MODULE_PREAMBLE: Final = b"\0asm\x01\0\0\0"
-COMPONENT_PREAMBLE: Final = b"\0asm\x0d\0\x01\0"
+MODULE_PREAMBLE = b"\0asm\x01\0\0\0"
+COMPONENT_PREAMBLE = b"\0asm\x0d\0\x01\0"
 
 
 class MalformedError(ValueError):

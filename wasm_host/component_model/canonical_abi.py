@@ -6,33 +6,28 @@ string or a list is an address and a length, an option or an enum begins with on
 code, not by the component; they are checked all the same.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
 
 import msgspec
 
 from wasm_host.errors import GuestError, ProtocolError
-from wasm_host.guest.abi import Effects, LogLine
+from wasm_host.guest.abi import Effects, Level, LogLine
 from wasm_host.limits import GuestLimits
 
-__all__ = ["BASE", "PIECE_BYTES", "AnswerReader", "encode_messages", "encode_place", "whole_length"]
-
-BASE: Final = 4096
+BASE = 4096
 """Where the translator's memory begins to be handed out."""
 
-PIECE_BYTES: Final = 256 * 1024
+PIECE_BYTES = 256 * 1024
 """What moves in one step, as in translator.wat: a millisecond or two. Even, so that pieces lie side by side."""
 
 _WHOLE = struct.Struct("<I")
-_WHOLE_OFFSET: Final = 60
+_WHOLE_OFFSET = 60
 
-_READ_AT_ONCE_BYTES: Final = 64 * 1024
+_READ_AT_ONCE_BYTES = 64 * 1024
 """What is read without a pause, 64 bytes counted for each item: about a millisecond."""
 
-_LEVELS: Final = ("debug", "info", "warn", "error")
+_LEVELS: tuple[Level, ...] = ("debug", "info", "warn", "error")
 
 _PAIR = struct.Struct("<II")
 _BATCH_HEAD = struct.Struct("<IIQ")
@@ -230,7 +225,7 @@ class AnswerReader:
             if self._is_time_to_pause(value_bytes):
                 yield
 
-    def _unknown_port(self, name: bytes) -> _InvocationError:
+    def _unknown_port(self, name: bytes) -> "_InvocationError":
         declared = ", ".join(each.decode() for each in self._ports)
         wrong = name.decode(errors="replace")
         return _InvocationError("PortError", f"emitted on the port '{wrong}'; the declared ones are {declared}")

@@ -5,23 +5,17 @@ memories and tables that can never fit, resources of its own (their table of han
 where no limit reaches), and functions that wait for each other.
 """
 
-from __future__ import annotations
-
-from typing import Final
-
 from wasm_host.component_model.binary import Cursor, MalformedError, Section, sections
 from wasm_host.component_model.core_module import CoreModule, survey_module
 from wasm_host.errors import ModuleError
 
-__all__ = ["ComponentSurvey", "survey_component"]
-
-MAX_DEPTH: Final = 8
+MAX_DEPTH = 8
 """Components within components; tools nest them once or twice."""
 
-MAX_MODULES: Final = 100
+MAX_MODULES = 100
 """Core modules in all; a Python component has 14."""
 
-MAX_MEMORIES: Final = 2
+MAX_MEMORIES = 2
 """Memories of the component's own, each of which may reach the limit. Some tools define a second, and leave it
 empty."""
 

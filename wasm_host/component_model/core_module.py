@@ -3,17 +3,13 @@
 `survey_module` reads the sections that say what a module wants and gives: imports, memories, tables, exports.
 """
 
-from __future__ import annotations
-
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from wasm_host.component_model.binary import Cursor, MalformedError, sections
 
-__all__ = ["GUEST_FUNCTIONS", "PAGE_BYTES", "CoreModule", "survey_module"]
+PAGE_BYTES = 65_536
 
-PAGE_BYTES: Final = 65_536
-
-GUEST_FUNCTIONS: Final = {
+GUEST_FUNCTIONS = {
     "symbia_abi": ((), ("i32",)),
     "symbia_status": ((), ("i32",)),
     "symbia_input": (("i32",), ("i32",)),

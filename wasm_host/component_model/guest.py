@@ -5,10 +5,8 @@ call breaks, nobody knows which message did it: the report says so, and the sand
 guest one by one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import trio
 
@@ -31,13 +29,11 @@ from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import component as capi_component
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["ComponentContext", "ComponentGuest", "EnclosedComponent"]
-
-_TRANSLATOR_BYTES: Final = 24 * 1024 * 1024
+_TRANSLATOR_BYTES = 24 * 1024 * 1024
 """As in translator.wat: the input and output of one call."""
 
-_UNNOTICED_SECONDS: Final = 0.00005
-_WATCHED_SLICES: Final = 16
+_UNNOTICED_SECONDS = 0.00005
+_WATCHED_SLICES = 16
 """In so little time a call cannot touch much memory, and looking costs 5 µs, twice. One that takes longer is
 followed by so many that are looked at."""
 

@@ -5,10 +5,8 @@ The types are copied on the way, in the order in which the enclosing component w
 enclosure.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from wasm_host.component_model.binary import Cursor, MalformedError, Section, sections
 from wasm_host.component_model.interface import Declaration, NewType, OuterType, TypeExport, read_interface
@@ -17,15 +15,13 @@ from wasm_host.component_model.types import FlatFunction, Type, copy_type
 from wasm_host.component_model.wasi import is_wasi, without_version
 from wasm_host.errors import ModuleError
 
-__all__ = ["Function", "Import", "Prelude", "Resource", "read_prelude"]
-
 _INSTANCE, _ALIAS, _TYPE, _IMPORT, _EXPORT = 5, 6, 7, 10, 11
-_INSTANCE_TYPE: Final = 0x42
-_INSTANCE_SORT: Final = 5
-_RESOURCE: Final = b"\x3f\x7f\x01\x00"
+_INSTANCE_TYPE = 0x42
+_INSTANCE_SORT = 5
+_RESOURCE = b"\x3f\x7f\x01\x00"
 """A resource represented by an i32, whose destructor is core function 0."""
 
-_MAX_FUNCTIONS: Final = 2_000
+_MAX_FUNCTIONS = 2_000
 """Functions that a component may import; all of WASI 0.2 has about 300."""
 
 
@@ -184,4 +180,4 @@ class _Walk:
         self._types.append(self._exports[instance][called])
 
 
-_NOTHING: Final = Type(0, None)
+_NOTHING = Type(0, None)

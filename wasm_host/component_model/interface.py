@@ -5,16 +5,12 @@ gone through three times: to find its end, to define its types in the enclosing 
 (shim.py).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from wasm_host.component_model.binary import Cursor, MalformedError
 from wasm_host.component_model.types import Type, copy_type
 from wasm_host.errors import ModuleError
-
-__all__ = ["Declaration", "FunctionExport", "NewType", "OuterType", "TypeExport", "read_interface"]
 
 
 class NewType(NamedTuple):
@@ -45,7 +41,7 @@ class FunctionExport(NamedTuple):
 
 Declaration = NewType | OuterType | TypeExport | FunctionExport
 
-_NOTHING: Final = Type(0, None)
+_NOTHING = Type(0, None)
 
 
 def read_interface(cursor: Cursor, outer: Sequence[Type | None]) -> list[Declaration]:

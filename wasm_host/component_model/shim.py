@@ -6,16 +6,12 @@ names. So for each interface there is one that imports the parts under any name 
 own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from wasm_host.component_model.binary import COMPONENT_PREAMBLE, Cursor, name, section, unsigned, vector
 from wasm_host.component_model.interface import Declaration, FunctionExport, NewType, OuterType, TypeExport
 from wasm_host.component_model.types import Type, copy_type
-
-__all__ = ["Argument", "Interface", "Source", "shim"]
 
 _TYPE, _IMPORT, _EXPORT = 7, 10, 11
 _EXTERN = b"\0"

@@ -5,24 +5,20 @@ from a stranger's component and writes it with the indices that the same types h
 out how the Canonical ABI hands such values over: as so many core values, or in memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from wasm_host.component_model.binary import Cursor, MalformedError, type_index, unsigned
 
-__all__ = ["FlatFunction", "Type", "copy_type"]
+_FUNCTION_TYPE = 0x40
 
-_FUNCTION_TYPE: Final = 0x40
-
-MAX_FLAT_PARAMETERS: Final = 16
-MAX_FLAT_RESULTS: Final = 1
-_TOO_MANY: Final = 64
+MAX_FLAT_PARAMETERS = 16
+MAX_FLAT_RESULTS = 1
+_TOO_MANY = 64
 """Flat values beyond this many are not told apart: they go through memory anyway, and a bomb of types stays
 small."""
 
-_PRIMITIVES: Final = {
+_PRIMITIVES = {
     **dict.fromkeys((0x7F, 0x7E, 0x7D, 0x7C, 0x7B, 0x7A, 0x79, 0x74), ("i32",)),
     **dict.fromkeys((0x78, 0x77), ("i64",)),
     0x76: ("f32",),
@@ -57,7 +53,7 @@ class Type(NamedTuple):
         """Whether it is a resource."""
         return self.flat is None and self.function is None
 
-    def at(self, number: int) -> Type:
+    def at(self, number: int) -> "Type":
         """The same type at another index."""
         return self._replace(number=number)
 

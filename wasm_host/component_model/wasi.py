@@ -7,25 +7,20 @@ environment, a stream that swallows, the host's coarse time, seeded random numbe
 function has one, and by a trap that carries the function's name otherwise.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
-from typing import Final
 
 from wasm_host.component_model.types import Flat, FlatFunction
-
-__all__ = ["HANDLES_MODULE", "TIME_AND_CHANCE", "is_wasi", "refused_call", "resources", "wasi_module"]
 
 _INTERFACE = re.compile(
     r"(wasi:(?:cli|clocks|filesystem|http|io|random|sockets)/[a-z0-9-]+)@0\.2\.[0-9]+(?:-[a-z0-9.-]+)?"
 )
 _CALL = re.compile(r"!(wasi:[a-z]+/[a-z0-9-]+#\S+)")
 
-TIME_AND_CHANCE: Final = ("wasi:clocks/", "wasi:random/")
+TIME_AND_CHANCE = ("wasi:clocks/", "wasi:random/")
 """A component that imports one of these is told the time before each call."""
 
-HANDLES_MODULE: Final = """(module
+HANDLES_MODULE = """(module
   (global $count (mut i32) (i32.const 0))
   (func $too_many_handles unreachable)
   (func (export "take")
@@ -37,7 +32,7 @@ end."""
 
 _ZEROS, _REFUSAL, _PERMIT, _TIME, _RESOLUTION, _LIST = 1024, 1088, 1152, 1216, 1232, 1264
 
-_FIXED: Final = f"""
+_FIXED = f"""
   (memory (export "memory") 4 4)
   (data (i32.const {_REFUSAL}) "\\01\\00\\00\\00\\01\\00\\00\\00\\01")
   (data (i32.const {_PERMIT + 8}) "\\00\\00\\01")
@@ -102,13 +97,13 @@ _FIXED: Final = f"""
       (br $more)))
     (call $list (local.get $at) (local.get $count)))"""
 
-_NONE: Final = f"(i32.const {_ZEROS})"
+_NONE = f"(i32.const {_ZEROS})"
 """The empty list, the absent option, the success without a value: all of them are zeros in memory."""
-_REFUSED: Final = f"(i32.const {_REFUSAL})"
+_REFUSED = f"(i32.const {_REFUSAL})"
 """An error whose kind is number 1: closed, for streams; access-denied, for sockets."""
-_NANOSECONDS: Final = "(i64.mul (global.get $now) (i64.const 1000000))"
+_NANOSECONDS = "(i64.mul (global.get $now) (i64.const 1000000))"
 
-_ANSWERS: Final[dict[str, tuple[Flat, Flat, str]]] = {
+_ANSWERS: dict[str, tuple[Flat, Flat, str]] = {
     "wasi:cli/environment#get-environment": ((), ("i32",), _NONE),
     "wasi:cli/environment#get-arguments": ((), ("i32",), _NONE),
     "wasi:cli/environment#initial-cwd": ((), ("i32",), _NONE),
@@ -156,7 +151,7 @@ _ANSWERS: Final[dict[str, tuple[Flat, Flat, str]]] = {
 }
 """Flat parameters, flat results, and the answer. A function that is not here, or not of this form, traps."""
 
-_MADE: Final = {
+_MADE = {
     "input-stream": "wasi:io/streams",
     "output-stream": "wasi:io/streams",
     "pollable": "wasi:io/poll",

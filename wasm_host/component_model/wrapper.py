@@ -7,11 +7,9 @@ imports nothing. Types are compared by Wasmtime when it compiles the result, so 
 here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import wasmtime
 
@@ -20,19 +18,17 @@ from wasm_host.component_model.binary import COMPONENT_PREAMBLE, name, section, 
 from wasm_host.component_model.imports import Import, Prelude
 from wasm_host.component_model.shim import Argument
 
-__all__ = ["HANDLER", "TRANSLATED", "WrappedComponent", "enclose"]
+HANDLER = "symbia:component/handler@1.0.0"
 
-HANDLER: Final = "symbia:component/handler@1.0.0"
-
-TRANSLATED: Final = ("open", "process", "close", "put", "more")
+TRANSLATED = ("open", "process", "close", "put", "more")
 """What the translator exports, and the enclosing component with it."""
 
-_TRANSLATOR: Final = Path(__file__).with_name("translator.wat")
+_TRANSLATOR = Path(__file__).with_name("translator.wat")
 _CORE_MODULE, _CORE_INSTANCE, _COMPONENT, _INSTANCE, _ALIAS, _TYPE, _CANON, _EXPORT = 1, 2, 4, 5, 6, 7, 8, 11
-_EXTERN: Final = b"\0"
+_EXTERN = b"\0"
 _SORT_CORE_FUNCTION, _SORT_CORE_MEMORY = b"\0\0", b"\0\2"
 _SORT_FUNCTION, _SORT_TYPE, _SORT_INSTANCE = b"\1", b"\3", b"\5"
-_U64: Final = 0x77
+_U64 = 0x77
 
 
 class WrappedComponent(NamedTuple):

@@ -4,8 +4,6 @@ The contract is documented in quickjs/symbia.h, for authors in any language. A g
 bytes are, reading answers effects and at most one violation, and trusts no number unchecked.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -14,29 +12,6 @@ import msgspec
 
 from wasm_host.errors import GuestError, GuestFaultError, OutputLimitError, ProtocolError, SandboxError
 from wasm_host.limits import GuestLimits
-
-__all__ = [
-    "ABI_VERSION",
-    "EMIT",
-    "FAULT_MEMORY",
-    "INPUT",
-    "KEY_LENGTH",
-    "OPEN_INITIALIZE_FAILED",
-    "OPEN_PROGRAM_REFUSED",
-    "PENDING",
-    "RECORD",
-    "STATE",
-    "STATUS",
-    "Effects",
-    "GuestOutput",
-    "LogLine",
-    "OutputReader",
-    "Record",
-    "encode_batch",
-    "encode_head",
-    "encode_open",
-    "parse_output",
-]
 
 ABI_VERSION = 1
 FAULT_MEMORY = 1

@@ -4,11 +4,9 @@ The contract stands at the end of quickjs/symbia.h. As in `abi`, a guest is host
 unchecked. Here a single violation voids the whole call: there is no telling which message it belongs to.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,31 +14,13 @@ from wasm_host.errors import GuestError, OutputLimitError, ProtocolError
 from wasm_host.guest.abi import RECORD, LogLine, OutputReader, Record
 from wasm_host.limits import GuestLimits
 
-__all__ = [
-    "MOST_INVOCATIONS",
-    "MOST_PENDING",
-    "MOST_PROGRAMS",
-    "Block",
-    "ChainReader",
-    "Message",
-    "Passage",
-    "ProgramPorts",
-    "Share",
-    "Step",
-    "block_bytes",
-    "encode_chain",
-    "judge",
-    "read_block",
-    "read_plain",
-]
-
-MOST_PROGRAMS: Final = 32
+MOST_PROGRAMS = 32
 """Of one chain: what quickjs/symbia.h has room for."""
 
-MOST_INVOCATIONS: Final = 4096
+MOST_INVOCATIONS = 4096
 """Of one call (quickjs/chain.c): some milliseconds, after which others have their turn."""
 
-MOST_PENDING: Final = 16_384
+MOST_PENDING = 16_384
 """Values that one call may leave between its programs: room for what one invocation may emit, unless it asked for
 more. Every further program could add as much, and the host would hold all of it without backpressure."""
 
@@ -92,7 +72,7 @@ class Step(msgspec.Struct, gc=False):
     cause: tuple[int, bytes] | None = None
 
 
-NOTHING_READ: Final[tuple[list[Step], int]] = ([], 0)
+NOTHING_READ: tuple[list[Step], int] = ([], 0)
 
 
 class Passage(msgspec.Struct, frozen=True, gc=False):

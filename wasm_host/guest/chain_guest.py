@@ -1,9 +1,6 @@
 """The guest of a chain: one instance with several programs, each with a QuickJS runtime of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -17,14 +14,12 @@ from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
 from wasm_host.limits import GuestLimits, chain_limits
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["MOST_MEMORY_BYTES", "PATIENCE_MS", "ChainGuest"]
-
-PATIENCE_MS: Final = 50
+PATIENCE_MS = 50
 """Computing time of one invocation in a chain, or less where a program of it may have less: whose invocation it is
 that computes is not known here. One that takes longer gains nothing by being in a chain, and its messages go to
 guests of their own, where its own limit holds; what it has computed here is lost."""
 
-MOST_MEMORY_BYTES: Final = 1024 * 1024 * 1024
+MOST_MEMORY_BYTES = 1024 * 1024 * 1024
 """Linear memory of a chain's guest, however much its programs may have together: WebAssembly addresses four times
 as much, and it is far beyond what a chain of them needs that fits."""
 

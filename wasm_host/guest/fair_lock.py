@@ -4,11 +4,7 @@ With one row for all, an owner with fifty guests that compute gets fifty turns f
 owner has a row of its own, first come, first served, and the owner whose turn it was goes behind all others.
 """
 
-from __future__ import annotations
-
 import trio
-
-__all__ = ["FairLock"]
 
 
 class FairLock:

@@ -3,11 +3,9 @@
 What is between the calls: the document of its program, batches and their answers, and what is wrong with these.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import trio
 
@@ -19,17 +17,15 @@ from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
 from wasm_host.limits import GuestLimits, most_output_bytes
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["BatchResult", "Guest", "OpenResult"]
-
-_FIRST_INPUT_BYTES: Final = 16 * 1024
-KEPT_INPUT_BYTES: Final = 1024 * 1024
-_WRITTEN_BYTES: Final = 256 * 1024
+_FIRST_INPUT_BYTES = 16 * 1024
+KEPT_INPUT_BYTES = 1024 * 1024
+_WRITTEN_BYTES = 256 * 1024
 """Copied into a guest without a look at other tasks."""
 
-_NOTED_BYTES: Final = 1024
+_NOTED_BYTES = 1024
 """Output that takes so long to be read that the time counts."""
 
-_BATCH_SLACK_BYTES: Final = 8 * 1024 * 1024
+_BATCH_SLACK_BYTES = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
 
 

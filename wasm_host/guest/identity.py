@@ -1,10 +1,6 @@
 """Who a component instance is, as its own code may read it."""
 
-from __future__ import annotations
-
 import msgspec
-
-__all__ = ["Identity"]
 
 
 class Identity(msgspec.Struct, frozen=True):

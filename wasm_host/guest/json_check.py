@@ -9,15 +9,11 @@ The table is made below, from what JSON is (RFC 8259), and walked by a loop of W
 second. Text must be UTF-8, and may hold no half of a surrogate pair, not even as an escape.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["MODULE_TEXT", "MOST_DEPTH", "PIECE_BYTES", "Verdicts", "table"]
-
-PIECE_BYTES: Final = 64 * 1024
-MOST_DEPTH: Final = 900
+PIECE_BYTES = 64 * 1024
+MOST_DEPTH = 900
 """Levels of brackets; msgspec gives up at about as many."""
 
 
@@ -32,21 +28,21 @@ class Verdicts(NamedTuple):
 _TABLE_AT, _STACK_AT = 65_536, 131_072
 _OPENS_OBJECT, _OPENS_ARRAY, _CLOSES_OBJECT, _CLOSES_ARRAY, _COMMA, _WRONG = 240, 241, 242, 243, 244, 255
 
-_SPACE: Final = b" \t\n\r"
-_DIGITS: Final = b"0123456789"
-_HEX: Final = b"0123456789abcdefABCDEF"
-_NAMES: Final = (
+_SPACE = b" \t\n\r"
+_DIGITS = b"0123456789"
+_HEX = b"0123456789abcdefABCDEF"
+_NAMES = (
     *("end", "zero", "whole", "fraction", "exponent"),  # after any of these five a text may end
     *("value", "first item", "first key", "key", "colon"),
     *("minus", "point", "e", "e sign"),
     *(word[:at] for word in ("true", "false", "null") for at in range(1, len(word))),
 )
-_IN_STRING: Final = (
+_IN_STRING = (
     *("", "escape", "u", "u.", "u..", "u...", "u d", "u high..", "u high...", "u high", "u high\\", "u high\\u"),
     *("u high\\ud", "1 more", "2 more", "3 more", "after e0", "after ed", "after f0", "after f4"),
 )
-_STRINGS: Final = tuple(f"{kind}:{name}" for kind in ("value", "key") for name in _IN_STRING)
-_STATES: Final = {name: index for index, name in enumerate((*_NAMES, *_STRINGS))}
+_STRINGS = tuple(f"{kind}:{name}" for kind in ("value", "key") for name in _IN_STRING)
+_STATES = {name: index for index, name in enumerate((*_NAMES, *_STRINGS))}
 
 
 class _Rules:
@@ -155,7 +151,7 @@ def _data() -> str:
     return "".join(f"\\{byte:02x}" for byte in table())
 
 
-MODULE_TEXT: Final = f"""(module
+MODULE_TEXT = f"""(module
     (memory (export "memory") 3)
     (data (i32.const {_TABLE_AT}) "{_data()}")
     (global $state (mut i32) (i32.const {_STATES["value"]}))

@@ -7,28 +7,23 @@ limit is lowered to what is left, if that is less. Guests run one at a time, so 
 A guest that is refused memory meets that as it would meet its own limit; only the message is another.
 """
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from pathlib import Path
-from typing import Final
 
 import trio
 
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["FREE_BYTES", "GuestMemory", "GuestReclaimer", "resident_bytes"]
-
-FREE_BYTES: Final = 2 * 1024 * 1024
+FREE_BYTES = 2 * 1024 * 1024
 """Of each guest, and not counted: an idle one of JavaScript has 1.7 MB, of which 0.3 MB are resident. How many
 there may be is bounded by itself."""
 
-_AT_ONCE_BYTES: Final = 4 * 1024 * 1024
+_AT_ONCE_BYTES = 4 * 1024 * 1024
 """Freed in one step: a thousand pages, half a millisecond."""
 
-_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
-_STATM: Final = os.open("/proc/self/statm", os.O_RDONLY) if Path("/proc/self/statm").exists() else -1
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_STATM = os.open("/proc/self/statm", os.O_RDONLY) if Path("/proc/self/statm").exists() else -1
 
 
 def resident_bytes() -> int:

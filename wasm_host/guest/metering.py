@@ -6,12 +6,10 @@ time in slices, and time on the clock, both since the last message that the gues
 early, a limit or a cancelled scope, destroys the guest: its memory is in the middle of something.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import trio
 import wasmtime
@@ -32,21 +30,19 @@ from wasm_host.guest.usage import GuestUsage
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["GuestCounters", "GuestRuntime", "MeteredStore", "OnSliceEnd"]
-
 OnSliceEnd = Callable[[], Awaitable[None]]
 
-_SLICE_COSTS_AT_LEAST_MS: Final = 0.5
+_SLICE_COSTS_AT_LEAST_MS = 0.5
 """However little of it a guest got: a budget must come to an end on the busiest machine."""
 
-_EARLY_SECONDS: Final = 0.0005
+_EARLY_SECONDS = 0.0005
 """A slice ends when the epoch's tick comes, which may be at once. A first one that was shorter than this goes on
 to the next tick: most calls take a tenth of a tick, and to wait in turn would cost them more than they take."""
 
-_UNCOUNTED_SECONDS: Final = 0.00002
+_UNCOUNTED_SECONDS = 0.00002
 """A call that is this short costs the event loop less than what is around it."""
 
-_DEEP_STACK_BYTES: Final = 512 * 1024
+_DEEP_STACK_BYTES = 512 * 1024
 """A call with more stack than that is not merely what happens to run when there is no memory left."""
 
 

@@ -5,12 +5,9 @@ with a record; a record that is longer than a window is copied by itself, its JS
 (json_check.py), and never held twice.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Final
 
 import trio
 import wasmtime
@@ -20,24 +17,22 @@ from wasm_host.guest.abi import EMIT, INPUT, KEY_LENGTH, PENDING, RECORD, STATE,
 from wasm_host.guest.json_check import PIECE_BYTES, Verdicts
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["READ_AT_ONCE_BYTES", "WINDOW_BYTES", "JsonChecker", "Turn", "read_rest", "window"]
-
-READ_AT_ONCE_BYTES: Final = 16 * 1024
-_STEP_SECONDS: Final = 0.001
+READ_AT_ONCE_BYTES = 16 * 1024
+_STEP_SECONDS = 0.001
 """Output that is read without a look at the clock, at most two thousand records in a millisecond or two; and for
 how long this goes on without a look at other tasks."""
 
 Turn = Callable[[], AbstractAsyncContextManager[None]]
 """The guest's next turn."""
 
-WINDOW_BYTES: Final = 512 * 1024
+WINDOW_BYTES = 512 * 1024
 """Output that is copied in one go, and the longest value that is checked in one go. The error of a program in
 JavaScript fits into it, whatever characters it is made of."""
 
-_COPIED_BYTES: Final = 512 * 1024
+_COPIED_BYTES = 512 * 1024
 """Of a long record, copied in one step: 128 pages, up to half a millisecond where they are fresh."""
 
-_VERDICTS: Final = Verdicts()
+_VERDICTS = Verdicts()
 
 
 class JsonChecker:

@@ -5,23 +5,18 @@ has moved. One daemon thread moves it each millisecond while guests run. It neve
 there is nothing to lock: an integer says for how many ticks nobody has run.
 """
 
-from __future__ import annotations
-
 import threading
 import time
-from typing import Final
 
 import trio
 
 from wasm_host.guest.fair_lock import FairLock
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["SHORT_CALLS", "TICK_SECONDS", "SliceQueue", "Ticker"]
-
-TICK_SECONDS: Final = 0.001
+TICK_SECONDS = 0.001
 """The length of a slice. Long enough to amortise a switch (15 µs), short enough that 40 guests stay fair."""
 
-_TICKS_BEFORE_SLEEP: Final = 25
+_TICKS_BEFORE_SLEEP = 25
 """A busy service calls guests all the time; waking a thread for each call would cost more than the call."""
 
 
@@ -71,24 +66,24 @@ class Ticker:
             return
 
 
-_PASSES_BETWEEN_SLICES: Final = 8
+_PASSES_BETWEEN_SLICES = 8
 """A request is some eight steps of as many tasks. With a slice after each step it would take eight milliseconds
 beside one spinning guest; with a slice after eight steps it takes one or two."""
 
 
-_OUT_OF_TURN_SECONDS: Final = 0.008
+_OUT_OF_TURN_SECONDS = 0.008
 """Guests' work out of turn that one pass of the event loop may hold: whoever comes later waits in turn. Eight
 nodes with full batches stay below it."""
 
-_COUNTED_SECONDS: Final = 0.002
+_COUNTED_SECONDS = 0.002
 """Out of turn, after which somebody is asked to notice the next pass; that costs 5 µs."""
 
-_DEBT_SECONDS: Final = 0.008
-_REPAID_SHARE: Final = 0.25
+_DEBT_SECONDS = 0.008
+_REPAID_SHARE = 0.25
 """First slices that were taken whole, out of turn, are a debt that time repays, a quarter of a second each second.
 Above the first number, those wait in turn who have not shown yet that they are quick."""
 
-SHORT_CALLS: Final = 16
+SHORT_CALLS = 16
 """Calls in a row that ended within their first slice, after which a guest is taken to be quick: an opening is
 six."""
 

@@ -1,12 +1,8 @@
 """How many guests of a host are alive, and what all of them have used so far."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, Protocol
 
 from wasm_host.errors import TooManyInstancesError
-
-__all__ = ["GuestUsage", "HostStatistics", "Use"]
 
 
 class Use(Protocol):

@@ -6,8 +6,6 @@ builds anywhere give the same bytes: the result's hash is pinned too, and checke
 Run as `python -m wasm_host.quickjs.build`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil
@@ -19,23 +17,20 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Final
 
 from wasm_host.compile.own_modules import default_cache_folder, private_folder
 from wasm_host.errors import HostError
 from wasm_host.limits import QUICKJS_LIMITS
 
-__all__ = ["EXPECTED_SHA256", "build", "main"]
+SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
+SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
+COMPILER_VERSION = "0.17.1"
 
-SOURCE_REQUIREMENT: Final = "quickjs-ng==0.17.0.2"
-SOURCE_SHA256: Final = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
-COMPILER_VERSION: Final = "0.17.1"
-
-EXPECTED_SHA256: Final = "2f63920b175eeb6fb66f87fe51cc16067562a71c3567e3ff6e9736638f712438"
+EXPECTED_SHA256 = "2f63920b175eeb6fb66f87fe51cc16067562a71c3567e3ff6e9736638f712438"
 """Of guest.wasm. Changes with every change to the C files here; the build prints the new value."""
 
-_UPSTREAM_FILES: Final = ("quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c")
-_FLAGS: Final = (
+_UPSTREAM_FILES = ("quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c")
+_FLAGS = (
     "-target", "wasm32-wasi",
     "-mexec-model=reactor",
     "-O3",
@@ -45,7 +40,7 @@ _FLAGS: Final = (
     "-Iupstream",
     "-Wl,-z,stack-size=1048576",
 )  # fmt: skip
-_HERE: Final = Path(__file__).parent
+_HERE = Path(__file__).parent
 
 Report = Callable[[str], None]
 

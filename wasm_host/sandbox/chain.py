@@ -9,8 +9,6 @@ the program's own limits, and is charged to it alone. The chain needs to judge n
 Each program has a QuickJS runtime of its own within the guest: they share no object, atom, symbol or job.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import trio
@@ -24,8 +22,6 @@ from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.sandbox.javascript import Link
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
-
-__all__ = ["Chain"]
 
 
 class Chain:

@@ -1,11 +1,9 @@
 """What is peculiar to programs in JavaScript: their modes, their open document, their syntax errors."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
@@ -14,9 +12,7 @@ from wasm_host.guest import abi
 from wasm_host.guest.identity import Identity
 from wasm_host.limits import QUICKJS_LIMITS, GuestLimits
 
-__all__ = ["GUEST_PATH", "Link", "Program", "open_document", "program_error", "read_guest"]
-
-GUEST_PATH: Final = Path(__file__).parents[1] / "quickjs" / "guest.wasm"
+GUEST_PATH = Path(__file__).parents[1] / "quickjs" / "guest.wasm"
 
 Mode = Literal["handler", "map", "test"]
 

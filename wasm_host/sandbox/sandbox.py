@@ -5,8 +5,6 @@ its message is closed without an error; so when a guest is destroyed, its succes
 complete invocation ended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -23,8 +21,6 @@ from wasm_host.sandbox import javascript
 from wasm_host.sandbox.javascript import Link, Program
 from wasm_host.sandbox.state import InstanceState
 from wasm_host.wasmtime_c import core as capi
-
-__all__ = ["Sandbox", "SandboxStatistics"]
 
 _BATCH_BYTES = 1024 * 1024
 """Values of one guest call: batches beyond it are split, so that no input buffer crowds the guest's memory."""

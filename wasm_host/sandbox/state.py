@@ -1,15 +1,11 @@
 """The truth about an instance's state: what its invocations wrote, kept outside every guest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import trio
 
 from wasm_host.errors import GuestError
 from wasm_host.limits import GuestLimits
-
-__all__ = ["InstanceState"]
 
 _AT_ONCE = 1_000
 """Writes that are taken over without a look at other tasks: half a millisecond."""

@@ -4,8 +4,6 @@ Whatever holds for a sandbox holds for them too: the host owns the state, and a 
 replaced.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import trio
@@ -18,8 +16,6 @@ from wasm_host.guest.metering import GuestRuntime
 from wasm_host.sandbox.javascript import Program
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
-
-__all__ = ["ComponentSandbox", "ModuleSandbox", "wasm_sandbox"]
 
 
 def wasm_sandbox(machine: GuestRuntime, program: WasmProgram, **options: Any) -> Sandbox:

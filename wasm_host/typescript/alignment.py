@@ -6,23 +6,18 @@ between two such anchors everything is looked at again on its own. Where no toke
 from both sides; from the left first, because types follow what they are the types of.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Final
 
 from wasm_host.typescript.steps import Steps, at_once
 
-__all__ = ["align", "alignment_steps"]
-
-_DEEPEST: Final = 24
+_DEEPEST = 24
 """Levels of looking between anchors; a text made to need more gets fewer matches, and no more time."""
 
-_SMALL: Final = 2_500
+_SMALL = 2_500
 """Cells of the table of the longest common sequence; a cell costs 0.1 µs."""
 
-_LOOKED_AT_ONCE: Final = 4_000
+_LOOKED_AT_ONCE = 4_000
 """Tokens looked at in one step: a millisecond."""
 
 _Range = tuple[int, int, int, int, int]

@@ -9,17 +9,12 @@ It is a guess in one case: where a text can be read in two ways for a while (`(a
 function), the culprit is the token that rules out the reading which the parser tries last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Final
 
 from wasm_host.typescript.strip_types import Stripper, TypeScriptError
 from wasm_host.typescript.tokens import start_after
 
-__all__ = ["culprit_of"]
-
-_CONTINUATIONS: Final = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
+_CONTINUATIONS = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
 """What may follow a healthy beginning: the end, an operand, the end of a statement or a bracket, and so on."""
 
 

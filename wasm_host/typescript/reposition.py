@@ -11,22 +11,17 @@ few places where the grammar forbids a new line get none. typescript/translation
 once more, it must be the same program.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
-from typing import Final
 
 from wasm_host.typescript.alignment import alignment_steps
 from wasm_host.typescript.steps import Steps, at_once
 from wasm_host.typescript.tokens import TOKENS_AT_ONCE, Token, token_steps, tokens_of
 
-__all__ = ["Printed", "lay_out", "layout_steps"]
-
-_LINE_END: Final = re.compile(r"\r\n?|\n")
-_NO_NEW_LINE_AFTER: Final = frozenset(("return", "throw", "break", "continue", "yield", "async"))
-_NO_NEW_LINE_BEFORE: Final = frozenset(("=>", "++", "--"))
-_HTML_COMMENTS: Final = ("<!--", "-->")
+_LINE_END = re.compile(r"\r\n?|\n")
+_NO_NEW_LINE_AFTER = frozenset(("return", "throw", "break", "continue", "yield", "async"))
+_NO_NEW_LINE_BEFORE = frozenset(("=>", "++", "--"))
+_HTML_COMMENTS = ("<!--", "-->")
 """Two comments that only old scripts have; tokens that touch must not become one."""
 
 

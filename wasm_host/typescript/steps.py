@@ -4,14 +4,10 @@ A function that yields now and then, and returns its result, stays a function be
 neither an event loop nor turns. `at_once` is for those who have the time, `in_turns` for the event loop.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from typing import TypeVar
 
 from wasm_host.guest.slices import SliceQueue
-
-__all__ = ["Steps", "at_once", "in_turns"]
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]

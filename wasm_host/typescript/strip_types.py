@@ -10,11 +10,8 @@ quickjs-rs is pinned, because the module's exports are its own affair; tests/was
 our results with those of its public function.
 """
 
-from __future__ import annotations
-
 from importlib import metadata
 from pathlib import Path
-from typing import Final
 
 import trio
 
@@ -24,14 +21,12 @@ from wasm_host.guest.metering import GuestRuntime
 from wasm_host.wasmtime_c import core as capi
 from wasm_host.wasmtime_c.module import ModuleStore
 
-__all__ = ["MEMORY_BYTES", "Stripper", "TypeScriptError"]
-
-MEMORY_BYTES: Final = 256 * 1024 * 1024
+MEMORY_BYTES = 256 * 1024 * 1024
 """Linear memory of the transformer: a syntax tree takes up to a hundred times the memory of its text."""
 
-_IS_TYPESCRIPT_STRIP_TYPES: Final = 1 << 0 | 1 << 8
+_IS_TYPESCRIPT_STRIP_TYPES = 1 << 0 | 1 << 8
 _OK, _UNCHANGED, _PARSE_ERROR, _TRANSFORM_ERROR = 0, 1, 3, 4
-_WASI: Final = frozenset({"wasi_snapshot_preview1"})
+_WASI = frozenset({"wasi_snapshot_preview1"})
 
 
 class TypeScriptError(Exception):

@@ -7,20 +7,15 @@ stands before the bracket that it closes. That is right for printed code (which 
 always for an author's: a mistake costs him columns, see layout.py.
 """
 
-from __future__ import annotations
-
 import re
 from array import array
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from wasm_host.typescript.steps import Steps
 
-__all__ = ["TOKENS_AT_ONCE", "Token", "end_steps", "start_after", "token_steps", "tokens_of"]
-
-TOKENS_AT_ONCE: Final = 400
+TOKENS_AT_ONCE = 400
 """Looked at in one step: a millisecond."""
 
 
@@ -44,11 +39,11 @@ class Token(msgspec.Struct, frozen=True, gc=False):
         return "0" if first.isdigit() or (first == "." and self.text[1:2].isdigit()) else self.text
 
 
-_BETWEEN: Final = re.compile(
+_BETWEEN = re.compile(
     r"(?:[\s\ufeff]++|//[^\n\r\u2028\u2029]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+", re.DOTALL
 )
-_TEMPLATE: Final = r"[^`\\$]*+(?:(?:\\.|\$(?!\{))[^`\\$]*+)*+(?:`|\$\{)?"
-_TOKEN: Final = re.compile(
+_TEMPLATE = r"[^`\\$]*+(?:(?:\\.|\$(?!\{))[^`\\$]*+)*+(?:`|\$\{)?"
+_TOKEN = re.compile(
     r"""
       (?P<word> \#?(?:[\w$\u200c\u200d]++|\\u(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]++\}))++ )
     | (?P<string> "[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"? | '[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'? )
@@ -61,18 +56,16 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_NUMBER: Final = re.compile(
-    r"0[xXbBoO][\da-fA-F_]*n?|(?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:[eE][+-]?\d[\d_]*+)?n?"
-)
-_MIDDLE_OF_TEMPLATE: Final = re.compile(r"\}" + _TEMPLATE, re.DOTALL)
-_REGULAR_EXPRESSION: Final = re.compile(r"/(?:[^/\\\[\n]++|\\.|\[[^\]\\\n]*+(?:\\.[^\]\\\n]*+)*+\]?)++(?:/\w*+)?")
+_NUMBER = re.compile(r"0[xXbBoO][\da-fA-F_]*n?|(?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:[eE][+-]?\d[\d_]*+)?n?")
+_MIDDLE_OF_TEMPLATE = re.compile(r"\}" + _TEMPLATE, re.DOTALL)
+_REGULAR_EXPRESSION = re.compile(r"/(?:[^/\\\[\n]++|\\.|\[[^\]\\\n]*+(?:\\.[^\]\\\n]*+)*+\]?)++(?:/\w*+)?")
 
-_BEFORE_A_VALUE: Final = frozenset(
+_BEFORE_A_VALUE = frozenset(
     re.findall(
         r"\w+", "await case default delete do else extends in instanceof new of return throw typeof void yield"
     )
 )
-_BEFORE_AN_OPERANDLESS: Final = {
+_BEFORE_AN_OPERANDLESS = {
     "(": frozenset(("if", "while", "for", "with")),
     "{": frozenset((")", ";", "{", "}", "=>", "else", "do", "try", "finally", "")),
 }
@@ -94,7 +87,7 @@ def token_steps(text: str) -> Steps[list[Token]]:
     return tokens
 
 
-def end_steps(text: str) -> Steps[array[int]]:
+def end_steps(text: str) -> Steps["array[int]"]:
     """Where each token ends, in steps: a token for each character takes 4 MB for a megabyte, and no hundred."""
     ends = array("I")
     for token in _scan(text):

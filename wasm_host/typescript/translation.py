@@ -5,11 +5,9 @@ itself: an expression and a function body are read inside a wrapper, which is ta
 the same form, and its author's lines and columns (layout.py).
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import trio
 
@@ -23,12 +21,10 @@ from wasm_host.typescript.steps import Steps, in_turns
 from wasm_host.typescript.strip_types import Stripper, TypeScriptError
 from wasm_host.typescript.tokens import end_steps, token_steps
 
-__all__ = ["Translation", "Translator"]
-
-_LAID_OUT_CHARACTERS: Final = 128 * 1024
+_LAID_OUT_CHARACTERS = 128 * 1024
 """Longer programs run as they were printed: laying out takes Python 4 µs a character."""
 
-_CACHED_CHARACTERS: Final = 8 * 1024 * 1024
+_CACHED_CHARACTERS = 8 * 1024 * 1024
 """Of all translations that are kept; the one used longest ago goes first."""
 
 
@@ -48,14 +44,14 @@ class _Form(NamedTuple):
     tail_tokens: int
 
 
-_FORMS: Final = (
+_FORMS = (
     _Form("[\n", "\n]", 1, 2),  # an expression: `[`, and `];`
     _Form("", "\n", 0, 0),  # a script or a module
     _Form("(function () {\n", "\n})", 5, 3),  # a function body: `(function() {`, and `});`
 )
 """In the guest's order. What is read as one of the first two never has a `return` outside of a function."""
 
-_ONLY_A_MODULE_BY_ITS_TYPES: Final = ("export", "{", "}", ";")
+_ONLY_A_MODULE_BY_ITS_TYPES = ("export", "{", "}", ";")
 """What is left of a module whose imports and exports were all types. For us it is a script then."""
 
 

@@ -5,10 +5,8 @@ A call takes one text and returns one text, because that is all that the transla
 UTF-8, so bytes from 128 on take two.
 """
 
-from __future__ import annotations
-
 import ctypes
-from typing import Any, Final
+from typing import Any
 
 from wasmtime import _bindings as raw
 from wasmtime import component
@@ -16,14 +14,12 @@ from wasmtime._ffi import dll
 
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["Component", "ComponentFunction", "ComponentStore", "Linker"]
-
 Component = component.Component
 Linker = component.Linker
 """Defines nothing: an enclosed component imports nothing."""
 
-_U64: Final = 8
-_STRING: Final = 12
+_U64 = 8
+_STRING = 12
 
 _ADDRESS = ctypes.c_void_p
 _SIZE = ctypes.c_size_t
@@ -55,13 +51,13 @@ class ComponentFunction:
 class ComponentStore(capi.Store):
     """One enclosed component's world. Freed by `close`, at once."""
 
-    INSTANCES: Final = 200
+    INSTANCES = 200
     """Core instances: one for each library that a language's tools link, and for each part around it."""
 
-    TABLES: Final = 20
+    TABLES = 20
     """Tables of functions; their size is limited too."""
 
-    MEMORIES: Final = 4
+    MEMORIES = 4
     """Two for the component, which some tools need, the translator's (24 MiB at most), the inner WASI's (256
     KiB)."""
 

@@ -8,43 +8,28 @@ function here has a test that fails loudly when a version changes beneath it.
 Nothing here judges what a guest says, but `read` and `write` never leave its memory.
 """
 
-from __future__ import annotations
-
 import ctypes
 import mmap
-from typing import Any, Final
+from typing import Any
 
 import wasmtime
 from wasmtime import _bindings as raw
 from wasmtime._ffi import dll
 
-__all__ = [
-    "Engine",
-    "Function",
-    "Instance",
-    "Module",
-    "Pending",
-    "Store",
-    "TrapError",
-    "increment_epoch",
-    "new_engine",
-    "unwritten_bytes",
-]
-
 Engine = wasmtime.Engine
 Module = wasmtime.Module
 
-WASM_STACK_BYTES: Final = 20 * 1024 * 1024
+WASM_STACK_BYTES = 20 * 1024 * 1024
 """GuestRuntime stack of guest code; only pages that were touched are resident.
 
 QuickJS measures its shadow stack (640 KiB, quickjs/exports.c) and throws RangeError at its end. Its leanest
 recursions, like writing nested JSON, take thirty times as much machine stack: with less they would trap.
 """
 
-_FIBER_STACK_BYTES: Final = WASM_STACK_BYTES + 1024 * 1024
+_FIBER_STACK_BYTES = WASM_STACK_BYTES + 1024 * 1024
 """The stack that a call runs on; what is beyond the guest's part is for Wasmtime itself. Touched pages only."""
 
-_STACK_OVERFLOW_CODE: Final = 0
+_STACK_OVERFLOW_CODE = 0
 
 _ADDRESS = ctypes.c_void_p
 _SIZE = ctypes.c_size_t
@@ -142,7 +127,7 @@ class Pending:
 
     __slots__ = ("_future", "_store")
 
-    def __init__(self, store: Store, future: int) -> None:
+    def __init__(self, store: "Store", future: int) -> None:
         self._store = store
         self._future = future
 
@@ -263,7 +248,7 @@ class Store:
         self.pending = pending = Pending(self, future)
         return pending, instance
 
-    def instance(self, instance: Any) -> Instance:
+    def instance(self, instance: Any) -> "Instance":
         """The exports of a finished instantiation."""
         self._instance = Instance(self._context, instance)
         return self._instance
@@ -300,7 +285,7 @@ class Store:
         self._store.close()
 
     @property
-    def own_instance(self) -> Instance | None:
+    def own_instance(self) -> "Instance | None":
         """What `instance` answered; none before."""
         return self._instance
 

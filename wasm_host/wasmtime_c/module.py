@@ -1,19 +1,14 @@
 """As capi.py, for a module of ours that is no guest: several arguments, and imports that do nothing."""
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Sequence
-from typing import Final
 
 import wasmtime
 from wasmtime import _bindings as raw
 
 from wasm_host.wasmtime_c import core as capi
 
-__all__ = ["ModuleStore"]
-
-_MAX_ARGUMENTS: Final = 8
+_MAX_ARGUMENTS = 8
 
 
 class ModuleStore(capi.Store):
