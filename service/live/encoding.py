@@ -33,7 +33,7 @@ class FlowEncoder:
         head = self._heads.get((source, target))
         if head is None:
             names = zip(("sourceNode", "sourcePort", "targetNode", "targetPort"), source + target, strict=True)
-            head = self._head((source, target), dict(names)) + b',"value":'
+            head = self._head(dict(names)) + b',"value":'
             self._heads[source, target] = head
         shown, cut = shown_value(value, max_value_bytes)
         tail = b',"timestamp":%d,"sequence":%d' % (timestamp, sequence)
@@ -46,7 +46,7 @@ class FlowEncoder:
         head = self._heads.get((source,))
         if head is None:
             fields = {"sourceNode": source[0], "sourcePort": source[1]}
-            head = self._heads[(source,)] = self._head((source,), fields) + b',"value":'
+            head = self._heads[(source,)] = self._head(fields) + b',"value":'
         shown, cut = shown_value(value, max_value_bytes)
         return PortOutput.name, head + shown + b',"timestamp":%d' % timestamp + cut + _skips(skipped)
 
@@ -55,11 +55,10 @@ class FlowEncoder:
         key = ("invoked", node_id, port)
         head = self._heads.get(key)
         if head is None:
-            head = self._heads[key] = self._head(key, {"nodeId": node_id, "port": port})
+            head = self._heads[key] = self._head({"nodeId": node_id, "port": port})
         return ComponentInvoked.name, head + b',"timestamp":%d' % timestamp + _skips(skipped)
 
-    def _head(self, key: tuple[object, ...], fields: dict[str, str]) -> bytes:
-        del key
+    def _head(self, fields: dict[str, str]) -> bytes:
         return self._execution + b"," + encode(fields)[1:-1]
 
 

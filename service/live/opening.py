@@ -1,6 +1,6 @@
 """Live events put together: the hub, the door, the clients, and what they come in by."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,14 +17,13 @@ from service.live.admission import LiveAdmission, handshake_of
 from service.live.clients import LiveClients, open_live_clients
 from service.live.limits import UNADMITTED_CLIENTS
 from service.live.socketio_clients import serve_namespace
-from service.live.socketio_framing import Packets
 from service.live.websocket import PlainWebSockets
 from service.memory.request_memory import RequestMemory, UnderWay
 from service.problems import RefusalError
 from service.readiness import Readiness
 from service.settings.table import Settings
 from service.socketio import SocketioConfig, SocketioServer, open_socketio_server
-from service.websockets.frames import text_frame
+from service.websockets.scope import WRITE
 
 WEBSOCKET_PATH = "/ws"
 SOCKETIO_PATH = "/socket.io"
@@ -90,20 +89,9 @@ class Live:
             return
         wire = Wire(scope, send)
         with self.clients.watched(wire):
-            await self._socketio(scope, receive, _writing_to(wire))
-
-
-def _writing_to(wire: Wire) -> Callable[[Any], Any]:
-    """An ASGI ``send`` that writes texts past ASGI; several packets in one write."""
-
-    async def send_by_wire(event: Any) -> None:
-        text = event.get("text") if event["type"] == "websocket.send" else None
-        if text is None:
-            await wire.send(event)
-        else:
-            await wire.write(text.frames if isinstance(text, Packets) else text_frame(text.encode()))
-
-    return send_by_wire
+            if wire.takes_frames:
+                scope[WRITE] = wire.write
+            await self._socketio(scope, receive, wire.send)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from service.socketio.errors import ProtocolError, SocketClosedError
 from service.socketio.frames import Frame
 from service.socketio.handshake import Handshake
 from service.socketio.namespace import Namespace
-from service.socketio.outbox import FrameBatch, parcel
+from service.socketio.outbox import Batch, FrameBatch
 from service.socketio.packets import Packet, PacketDecoder, PacketType, write_packet
 from service.socketio.session import Session
 from service.socketio.socket import Socket
@@ -152,7 +152,7 @@ class Connection:
         namespace = self._around.namespaces.get(packet.namespace)
         if namespace is None:
             refusal = Packet(PacketType.CONNECT_ERROR, packet.namespace, {"message": "Invalid namespace"})
-            self.put(parcel(*write_packet(refusal)))
+            self.put(FrameBatch(*write_packet(refusal)))
             return
         handshake = msgspec.structs.replace(self.handshake, auth=packet.data or {})
         socket = Socket(namespace, self, handshake, self._around.nursery)
@@ -194,7 +194,7 @@ class Connection:
         """Whether so much waits for the client that those who send should wait."""
         return self.session.outbox.full
 
-    def put(self, item: FrameBatch) -> None:
+    def put(self, item: Batch) -> None:
         """Let something wait for the client, full or not."""
         if not self.session.ending:
             self.session.outbox.put(item)
@@ -225,7 +225,7 @@ class Connection:
                 return answer
             await self._outgoing.park()
 
-    async def next_parcel(self) -> FrameBatch | None:
+    async def next_batch(self) -> Batch | None:
         """What is to be sent over WebSocket next, as soon as there is anything; None at the session's end."""
         while True:
             item = self.session.outbox.take()
@@ -239,8 +239,8 @@ class Connection:
                 return None
             await self._outgoing.park()
 
-    def parcel_sent(self) -> None:
-        """What ``next_parcel`` returned has been sent."""
+    def batch_sent(self) -> None:
+        """What ``next_batch`` returned has been sent."""
         self._sending_since = None
         self.session.outbox.sent()
         self.make_room()

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from service.socketio.outbox import FrameBatch, parcel
+from service.socketio.outbox import Batch, FrameBatch
 from service.socketio.packets import MAIN, event_packet, write_packet
 
 
@@ -13,7 +13,7 @@ class EncodedEvent(msgspec.Struct, frozen=True):
 
     name: str
     namespace: str
-    parcel: FrameBatch
+    batch: Batch
 
 
 def encode_event(event: str, *args: Any, namespace: str = MAIN) -> EncodedEvent:
@@ -22,4 +22,4 @@ def encode_event(event: str, *args: Any, namespace: str = MAIN) -> EncodedEvent:
     Raises:
         ValueError, TypeError: they cannot be written as JSON, or the name is one that clients keep for themselves.
     """
-    return EncodedEvent(event, namespace, parcel(*write_packet(event_packet(event, args, namespace))))
+    return EncodedEvent(event, namespace, FrameBatch(*write_packet(event_packet(event, args, namespace))))

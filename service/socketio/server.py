@@ -43,7 +43,7 @@ from service.socketio.session import (
 from service.socketio.socket import SID_BYTES
 from service.socketio.wakeups import WakeupBatcher
 from service.socketio.websocket import serve_upgrade, serve_websocket
-from service.websockets.scope import ADMIT
+from service.websockets.scope import ADMIT, WRITE
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -177,7 +177,8 @@ class SocketioServer:
         connection = self._find(query["sid"]) if is_upgrade else self._open(scope, Transport.WEBSOCKET)
         if ADMIT in scope:
             connection.tell_when_admitted(scope[ADMIT])
-        await (serve_upgrade if is_upgrade else serve_websocket)(connection, self._config, receive, send)
+        serve = serve_upgrade if is_upgrade else serve_websocket
+        await serve(connection, self._config, receive, send, scope.get(WRITE))
 
     def _check_origin(self, scope: Scope) -> None:
         if scope["path"].rstrip("/") != self._config.path.rstrip("/"):

@@ -20,7 +20,7 @@ from service.socketio.config import LINGER_SECONDS, SocketioConfig
 from service.socketio.errors import ProtocolError, SessionRefusedError
 from service.socketio.frames import CLOSE, NOOP, PING, PONG, PROBE, Frame, FrameType, read_frame, write_payload
 from service.socketio.heartbeat import Heartbeat
-from service.socketio.outbox import Outbox, parcel
+from service.socketio.outbox import FrameBatch, Outbox
 
 WEBSOCKET = "websocket"
 POLLING = "polling"
@@ -198,7 +198,7 @@ class Session:
             self.end(self._ending)
         elif not self._heartbeat.silent:
             self._heartbeat.ping()
-            self.outbox.put(parcel(PING))
+            self.outbox.put(FrameBatch(PING))
         elif unread:
             self._heartbeat.excuse(now)
         else:

@@ -17,7 +17,7 @@ from service.socketio.config import LAST_EVENTS_SECONDS, MAX_PENDING_ACKS, MAX_W
 from service.socketio.errors import AckTimeoutError, ConnectRefusedError, SocketClosedError, SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
 from service.socketio.handshake import Handshake
-from service.socketio.outbox import FrameBatch, parcel
+from service.socketio.outbox import Batch, FrameBatch
 from service.socketio.packets import Packet, PacketType, event_packet, write_packet
 from service.socketio.throttled_log import ThrottledLog
 
@@ -62,7 +62,7 @@ class ClientConnection(Protocol):
     def full(self) -> bool:
         """Whether so much waits for the client that those who send should wait."""
 
-    def put(self, item: FrameBatch) -> None:
+    def put(self, item: Batch) -> None:
         """Let something wait for the client, full or not."""
 
     async def wait_room(self) -> None:
@@ -129,7 +129,7 @@ class Socket:
         self._nursery = nursery
         self._stage = Stage.CONNECTING
         self._reason: str | None = None
-        self._early: list[FrameBatch] = []
+        self._early: list[Batch] = []
         self._inbox: deque[tuple[Packet, int]] = deque()
         self._inbox_bytes = 0
         self._acks: dict[int, _PendingAck] = {}
@@ -179,13 +179,13 @@ class Socket:
 
     async def send(self, event: EncodedEvent) -> None:
         """As ``emit``, of an event that has been encoded for this namespace."""
-        await self._send(event.parcel)
+        await self._send(event.batch)
 
     def send_nowait(self, event: EncodedEvent) -> bool:
         """As ``emit_nowait``, of an event that has been encoded for this namespace."""
         if self._stage is Stage.ENDED or self._full:
             return False
-        self._put(event.parcel)
+        self._put(event.batch)
         return True
 
     async def call(self, event: str, *args: Any, timeout_seconds: float) -> list[Any]:
@@ -205,7 +205,7 @@ class Socket:
         self._acks[ack_id] = pending
         try:
             with trio.move_on_after(timeout_seconds):
-                await self._send(parcel(*frames))
+                await self._send(FrameBatch(*frames))
                 await pending.come.wait()
         finally:
             self._acks.pop(ack_id, None)
@@ -221,7 +221,7 @@ class Socket:
         Clients do not come back by themselves after that.
         """
         if self._stage is not Stage.ENDED:
-            self._connection.put(parcel(*write_packet(Packet(PacketType.DISCONNECT, self.namespace.name))))
+            self._connection.put(FrameBatch(*write_packet(Packet(PacketType.DISCONNECT, self.namespace.name))))
             self._connection.leave(self, "server namespace disconnect")
         if close:
             self._connection.finish("forced close")
@@ -272,7 +272,7 @@ class Socket:
             return len(self._early) >= MAX_WAITING_EVENTS
         return self._connection.full
 
-    async def _send(self, item: FrameBatch) -> None:
+    async def _send(self, item: Batch) -> None:
         await trio.lowlevel.checkpoint()
         while self._stage is not Stage.ENDED and self._full:
             if self._stage is Stage.CONNECTING:
@@ -282,7 +282,7 @@ class Socket:
             raise SocketClosedError(self._reason)
         self._put(item)
 
-    def _put(self, item: FrameBatch) -> None:
+    def _put(self, item: Batch) -> None:
         if self._stage is Stage.CONNECTING:
             self._early.append(item)
         else:
@@ -329,7 +329,7 @@ class Socket:
         self.namespace.sockets[self.id] = self
         self._connection.admit()
         answer = Packet(PacketType.CONNECT, self.namespace.name, {"sid": self.id})
-        for item in (parcel(*write_packet(answer)), *self._early):
+        for item in (FrameBatch(*write_packet(answer)), *self._early):
             self._connection.put(item)
         self._early = []
 
@@ -342,7 +342,7 @@ class Socket:
         except (TypeError, ValueError) as error:
             self.namespace.failures.note("refusal without its data", error, namespace=self.namespace.name)
             frames = write_packet(Packet(PacketType.CONNECT_ERROR, self.namespace.name, {"message": str(message)}))
-        self._connection.put(parcel(*frames))
+        self._connection.put(FrameBatch(*frames))
         self._connection.leave(self, "refused")
 
     async def _handle(self, packet: Packet) -> None:
@@ -353,7 +353,7 @@ class Socket:
                 return
             result = await work
             if packet.id is not None and self._stage is Stage.CONNECTED:
-                await self._send(parcel(*write_packet(self._ack_of(packet.id, result))))
+                await self._send(FrameBatch(*write_packet(self._ack_of(packet.id, result))))
         except SocketClosedError:
             log.debug("client gone meanwhile", sid=self.id, handler=event[:LOGGED_CHARACTERS])
         except Exception as error:  # noqa: BLE001 - it is logged

@@ -10,7 +10,8 @@ from service.socketio.config import CLOSING_HANDSHAKE_SECONDS, SocketioConfig
 from service.socketio.connection import Connection
 from service.socketio.errors import ProtocolError
 from service.socketio.frames import Frame
-from service.socketio.outbox import parcel
+from service.socketio.outbox import FrameBatch
+from service.websockets.scope import WriteFrames
 
 NORMAL, GOING_AWAY, POLICY, TOO_LARGE, TRY_LATER = 1000, 1001, 1008, 1009, 1013
 """Closing codes (RFC 6455, section 7.4.1, and the registry that it founds)."""
@@ -23,18 +24,24 @@ _CODES = {
 }
 
 
-async def serve_websocket(connection: Connection, config: SocketioConfig, receive: Receive, send: Send) -> None:
-    """Serve a WebSocket with which a session begins."""
-    connection.session.outbox.put(parcel(connection.session.open_frame()))
+async def serve_websocket(
+    connection: Connection, config: SocketioConfig, receive: Receive, send: Send, write: WriteFrames | None = None
+) -> None:
+    """Serve a WebSocket with which a session begins; ``write`` writes whole frames, where the server can."""
+    connection.session.outbox.put(FrameBatch(connection.session.open_frame()))
     try:
         await send({"type": "websocket.accept"})
-        await _Pump(connection, config, receive, send).run()
+        await _Pump(connection, config, receive, send, write).run()
     finally:
         connection.end("transport close")
 
 
-async def serve_upgrade(connection: Connection, config: SocketioConfig, receive: Receive, send: Send) -> None:
+async def serve_upgrade(
+    connection: Connection, config: SocketioConfig, receive: Receive, send: Send, write: WriteFrames | None = None
+) -> None:
     """Serve a WebSocket that a polling session may move to; the session lives on where it does not.
+
+    ``write`` writes whole frames, where the server can.
 
     Raises:
         SessionRefusedError: it has one already.
@@ -49,7 +56,7 @@ async def serve_upgrade(connection: Connection, config: SocketioConfig, receive:
             connection.changed()
     if not scope.cancelled_caught and not complaint:
         try:
-            await _Pump(connection, config, receive, send).run()
+            await _Pump(connection, config, receive, send, write).run()
         finally:
             connection.end("transport close")
         return
@@ -81,11 +88,19 @@ async def _probe(connection: Connection, receive: Receive, send: Send) -> str:
 class _Pump:
     """Reads and writes until the session or the WebSocket has ended."""
 
-    def __init__(self, connection: Connection, config: SocketioConfig, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        config: SocketioConfig,
+        receive: Receive,
+        send: Send,
+        write: WriteFrames | None,
+    ) -> None:
         self._connection = connection
         self._config = config
         self._receive = receive
         self._send = send
+        self._write_frames = write
         self._gone = trio.Event()
 
     async def run(self) -> None:
@@ -99,11 +114,14 @@ class _Pump:
             nursery.cancel_scope.cancel()
 
     async def _write(self) -> None:
-        while (item := await self._connection.next_parcel()) is not None:
-            for frame in item.frames:
-                kind = "bytes" if isinstance(frame, bytes) else "text"
-                await self._send({"type": "websocket.send", kind: frame})
-            self._connection.parcel_sent()
+        while (item := await self._connection.next_batch()) is not None:
+            if self._write_frames is not None:
+                await self._write_frames(item.websocket_frames)
+            else:
+                for frame in item.frames:
+                    kind = "bytes" if isinstance(frame, bytes) else "text"
+                    await self._send({"type": "websocket.send", kind: frame})
+            self._connection.batch_sent()
 
     async def _read(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """What the scope of a WebSocket holds beside what ASGI says of it. Pure."""
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 ADMIT = "symbia.admit"
@@ -7,6 +8,12 @@ ADMIT = "symbia.admit"
 
 CONNECTION = "symbia.connection"
 """Where a scope has the :class:`FrameConnection`, if the server has one."""
+
+WRITE = "symbia.write"
+"""Where a scope has a :data:`WriteFrames`, if whole frames can be written past ASGI."""
+
+WriteFrames = Callable[[bytes], Awaitable[None]]
+"""Writes whole frames, and returns when they are on their way."""
 
 
 class FrameConnection(Protocol):

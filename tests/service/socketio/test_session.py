@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from service.socketio.config import SocketioConfig
 from service.socketio.errors import ProtocolError, SessionRefusedError
 from service.socketio.frames import read_frame, read_payload
-from service.socketio.outbox import parcel
+from service.socketio.outbox import FrameBatch
 from service.socketio.session import Session, Transport
 
 CONFIG = SocketioConfig(buffer_bytes=500, max_payload_bytes=200)
@@ -147,7 +147,7 @@ class Orders(RuleBasedStateMachine):
         if not self.session.ending:
             content = bytes([len(self.sent) % 256]) * size
             self.sent.append(content)
-            self.session.outbox.put(parcel(content))
+            self.session.outbox.put(FrameBatch(content))
 
     @precondition(lambda self: not self.session.polls)
     @rule()
@@ -211,7 +211,7 @@ def test_the_heartbeat_keeps_its_times() -> None:
 def test_a_session_that_lingers_ends_by_itself() -> None:
     """When nobody fetches what waits."""
     session = polling_session()
-    session.outbox.put(parcel("4last words"))
+    session.outbox.put(FrameBatch("4last words"))
     session.finish("forced close", 1.0)
     session.tick(5.9)
     assert session.ended is None
@@ -223,7 +223,7 @@ def test_an_outbox_counts_what_waits_and_what_is_under_way() -> None:
     """So that a client that never takes anything costs a bounded number of bytes."""
     outbox = polling_session().outbox
     while not outbox.full:
-        outbox.put(parcel("4" * 100))
+        outbox.put(FrameBatch("4" * 100))
     assert 500 <= outbox.size_bytes < 700
     before = outbox.size_bytes
     assert outbox.take() is not None
