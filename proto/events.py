@@ -1,9 +1,10 @@
-"""Events: what watchers of an execution are told (specification, "WebSocket Events").
+"""Events: what watchers of an execution hear, and what they ask for (specification, "WebSocket Events").
 
-``name`` is the event's name on the wire; the fields are its payload.
+``name`` is the event's name on the wire; the fields are its payload. Whoever needs all names takes them from here.
 """
 
-from typing import ClassVar, Literal
+from enum import StrEnum
+from typing import ClassVar, Literal, get_args
 
 import msgspec
 
@@ -222,3 +223,29 @@ Event = (
     | StatisticsUpdate
     | EventsSkipped
 )
+
+BATCH = "events:batch"
+"""The event that carries others, for whoever asked for it: a list of ``{"event", "data"}``."""
+
+ERROR = "error"
+"""The event of a refusal: what was refused, and why."""
+
+SERVER_EVENTS: tuple[str, ...] = (*(shape.name for shape in get_args(Event)), BATCH, ERROR)
+"""All names of what a client hears."""
+
+
+class Command(StrEnum):
+    """The names of what a client sends."""
+
+    SUBSCRIBE = "execution:subscribe"
+    UNSUBSCRIBE = "execution:unsubscribe"
+    START = "execution:start"
+    PAUSE = "execution:pause"
+    RESUME = "execution:resume"
+    COMPLETE = "execution:complete"
+    STOP = "execution:stop"
+    INJECT = "execution:inject"
+
+
+CLIENT_EVENTS: tuple[str, ...] = tuple(command.value for command in Command)
+"""The same as texts."""

@@ -8,6 +8,7 @@ import trio
 from rich.console import Console
 from rich.live import Live
 
+from proto.events import Command, ComponentFailed, MetricsUpdate, StatisticsUpdate
 from proto.execution import ExecutionState
 from service.cli.live_client import LiveClient, LiveClientError, open_live_client
 from service.cli.watch_table import WatchView, tell
@@ -15,7 +16,7 @@ from service.cli.watch_table import WatchView, tell
 COMPLETED, FAILED, UNWATCHED, CANCELLED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses: how the execution ended, or that nobody could say."""
 
-EVENTS = ("metrics:update", "statistics:update", "component:failed")
+EVENTS = (MetricsUpdate.name, StatisticsUpdate.name, ComponentFailed.name)
 REDRAW_PER_SECOND = 8
 
 
@@ -60,7 +61,7 @@ async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], co
     """
     view = WatchView(execution_id)
     async with open_live_client(url, headers) as client:
-        await client.send("execution:subscribe", {"executionId": execution_id, "events": EVENTS}, 1)
+        await client.send(Command.SUBSCRIBE, {"executionId": execution_id, "events": EVENTS}, 1)
         if console.is_terminal:
             with Live(view, console=console, auto_refresh=False, vertical_overflow="crop") as live:
                 async with trio.open_nursery() as nursery:

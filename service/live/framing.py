@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from proto.codec import encode
+from proto.events import BATCH
 from service.live.encoding import Encoded
 from service.live.feed import Chunk, Feed
 from service.websockets.frames import text_frame
-
-BATCH = "events:batch"
-"""The event that carries others, for whoever asked for it: a list of ``{"event", "data"}``."""
 
 
 class Framing(Protocol):

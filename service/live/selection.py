@@ -9,6 +9,11 @@ from proto.events import (
     ComponentFailed,
     ComponentInvoked,
     ComponentLogged,
+    ExecutionCompleted,
+    ExecutionFailed,
+    ExecutionPaused,
+    ExecutionResumed,
+    ExecutionStarted,
     MetricsUpdate,
     PortEmit,
     PortOutput,
@@ -25,13 +30,8 @@ ON_REQUEST = frozenset({PortOutput.name, ComponentFailed.name, ComponentLogged.n
 """What comes only where a subscriber names it."""
 
 LIFECYCLE = frozenset(
-    {
-        "execution:started",
-        "execution:paused",
-        "execution:resumed",
-        "execution:completed",
-        "execution:failed",
-    }
+    shape.name
+    for shape in (ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionCompleted, ExecutionFailed)
 )
 """What always comes; it may be named all the same."""
 

@@ -17,7 +17,7 @@ from engine.errors import GraphNotFoundError
 from engine.execution.lifecycle import TERMINAL
 from engine.runtime import Runtime
 from proto.codec import encode
-from proto.events import EventsSkipped, ExecutionInjected, ExecutionSeen
+from proto.events import ERROR, Command, EventsSkipped, ExecutionInjected, ExecutionSeen
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from service.auth.caller import Caller
 from service.auth.scoped_runtime import ScopedRuntime
@@ -100,14 +100,14 @@ class LiveSession:
         self._room = trio.Event()
         self._something = trio.Event()
         self._commands: dict[str, tuple[type, Callable[[Any], Awaitable[CommandReply]], bool]] = {
-            "execution:subscribe": (Subscribe, self._subscribe, False),
-            "execution:unsubscribe": (OfExecution, self._unsubscribe, False),
-            "execution:start": (Start, self._start, True),
-            "execution:pause": (OfExecution, self._pause, True),
-            "execution:resume": (OfExecution, self._resume, True),
-            "execution:complete": (OfExecution, self._complete, False),
-            "execution:stop": (Stop, self._stop, False),
-            "execution:inject": (Inject, self._inject, True),
+            Command.SUBSCRIBE: (Subscribe, self._subscribe, False),
+            Command.UNSUBSCRIBE: (OfExecution, self._unsubscribe, False),
+            Command.START: (Start, self._start, True),
+            Command.PAUSE: (OfExecution, self._pause, True),
+            Command.RESUME: (OfExecution, self._resume, True),
+            Command.COMPLETE: (OfExecution, self._complete, False),
+            Command.STOP: (Stop, self._stop, False),
+            Command.INJECT: (Inject, self._inject, True),
         }
 
     # What the client says
@@ -143,7 +143,7 @@ class LiveSession:
         body = error_reply(error).body
         ids = _ids_in(data)
         accepted = getattr(error, "accepted", 0)
-        self._tell("error", ErrorEvent(body.error, body.code, problems=body.problems, **ids))
+        self._tell(ERROR, ErrorEvent(body.error, body.code, problems=body.problems, **ids))
         return RefusalReply(error=body.error, code=body.code, problems=body.problems, accepted=accepted, **ids)
 
     async def _subscribe(self, wanted: Subscribe) -> CommandReply:
@@ -286,7 +286,7 @@ class LiveSession:
     def expel(self, message: str, code: str) -> None:
         """Tell the client why it may stay no longer, and nothing else any more; then let ``run`` end."""
         self.close()
-        self._tell("error", ErrorEvent(message, code))
+        self._tell(ERROR, ErrorEvent(message, code))
         self.is_expelled = True
         self.leave()
 

@@ -10,7 +10,6 @@ import pytest
 from proto import events
 from service.asgi import websocket_stream
 from service.live import hub, limits
-from service.live.framing import BATCH
 from service.live.selection import LIFECYCLE, ON_REQUEST, USUAL, Subscribe
 from service.websockets import inlet, meter, turns
 from tests.service.live.live_clients import Desk, open_office
@@ -47,7 +46,7 @@ def test_the_page_lists_the_events_that_are_told() -> None:
     """Each has its row with its fields, and each row its event."""
     told = rows(section("What a client hears"))
     shapes = {shape.name: shape for shape in events.Event.__args__}
-    assert set(told) == set(shapes) | {BATCH, "error"}
+    assert set(told) == set(events.SERVER_EVENTS)
     on_request = rows(section("What a client hears").split("These come only")[1])
     assert set(on_request) == ON_REQUEST
     assert set(told) >= LIFECYCLE | USUAL

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from service.http.openapi.live_events import CLIENT_EVENTS, SERVER_EVENTS
+from proto.events import CLIENT_EVENTS, SERVER_EVENTS
 
 Document = dict[str, Any]
 Operation = tuple[str, str, dict[str, Any]]

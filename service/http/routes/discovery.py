@@ -4,10 +4,10 @@ import msgspec
 from quart import Blueprint, Response
 
 from engine.views import RuntimeView
+from proto.events import CLIENT_EVENTS, SERVER_EVENTS
 from proto.statistics import RuntimeTotals
 from service.dependencies.status import SiblingReport
 from service.http.bodies import reply
-from service.http.openapi.live_events import CLIENT_EVENTS, SERVER_EVENTS
 from service.http.operation import Reply, operation
 from service.readiness import Readiness
 from service.settings.table import Settings

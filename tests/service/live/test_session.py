@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 
+from proto.events import Command
 from service.live.limits import PERSONAL_EVENTS, SUBSCRIPTIONS
 from tests.service.live.live_clients import Desk, Office, chain, open_office
 from tests.service.serving import single
@@ -43,6 +44,13 @@ async def test_a_client_hears_an_execution_from_its_start_to_its_end() -> None:
     (end,) = desk.heard("execution:completed")
     assert (end["state"], end["metrics"]["messagesProcessed"]) == ("completed", 3)
     assert end["completedAt"]
+
+
+async def test_the_commands_that_are_listed_are_obeyed() -> None:
+    """What documents and descriptions list is what a session takes, and the other way round."""
+    async with open_office() as office:
+        commands = office.open_desk().session._commands
+    assert list(commands) == list(Command)
 
 
 async def test_every_command_is_answered_with_ids_and_state() -> None:

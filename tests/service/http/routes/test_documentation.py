@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.http.openapi.live_events import CLIENT_EVENTS, SERVER_EVENTS
+from proto.events import CLIENT_EVENTS, SERVER_EVENTS
 from service.http.openapi.llms_txt import operations_of
 from service.http.routes.documentation import ALIASES
 from service.ingress.flow_trace import SUMMARY_CHARACTERS, summary_of
