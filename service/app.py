@@ -59,29 +59,33 @@ def create_app(
         metrics: what is measured of it; its own when absent.
         network: takes events; its own, without a connection, when absent.
     """
-    if settings.effective_auth == "identity" and authenticator is None:
+    if settings.identity.effective_auth == "identity" and authenticator is None:
         raise ValueError("The settings want callers to be recognised, and nothing is given that could")
     metrics = metrics or Metrics(runtime, readiness)
     network = network or Network(runtime, settings)
-    delivery = IngressDelivery(runtime, CURRENT_CALLER.get, settings.ingress_enforcement)
+    delivery = IngressDelivery(runtime, CURRENT_CALLER.get, settings.access.ingress_enforcement)
     scoped = ScopedRuntime(runtime, CURRENT_CALLER.get, readiness.check)
     callers = Admission(settings, readiness, authenticator)
-    cors = Cors(settings.cors_origins, loopback_only=settings.loopback_only)
+    cors = Cors(settings.access.cors_origins, loopback_only=settings.loopback_only)
     app = Application("service", static_folder=None)
-    app.fast_path = FastPath(scoped, delivery, readiness, callers, cors, max_body_bytes=settings.max_body_bytes)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.fast_path = FastPath(
+        scoped, delivery, readiness, callers, cors, max_body_bytes=settings.http.max_body_bytes
+    )
+    app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.register_blueprint(graph_routes(scoped))
     app.register_blueprint(routine_routes(scoped))
-    app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.enable_metrics))
-    app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.max_body_bytes))
+    app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.executions.enable_metrics))
+    app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))
     app.register_blueprint(component_routes(scoped))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(
-        metrics_routes(metrics, enabled=settings.enable_metrics, is_public=settings.metrics_access == "open")
+        metrics_routes(
+            metrics, enabled=settings.executions.enable_metrics, is_public=settings.access.metrics_access == "open"
+        )
     )
     app.register_blueprint(discovery_routes(scoped, settings, readiness))
     app.register_blueprint(documentation_routes(Publication(app, authenticated=authenticator is not None)))

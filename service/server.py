@@ -102,7 +102,7 @@ def url_of(listener: socket.socket) -> str:
 
 async def serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve until a signal comes; ``announce`` is called with the URL once requests are answered."""
-    ending_seconds = settings.drain_seconds + 4 * CLOSING_SECONDS
+    ending_seconds = settings.executions.drain_seconds + 4 * CLOSING_SECONDS
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with (
             open_watchdog(ending_seconds, CLOSING_SECONDS),
@@ -122,10 +122,10 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
                         told_to_stop.set()
 
             nursery.start_soon(watch_signals)
-            nursery.start_soon(log_stalls, settings.log_stall_ms / 1000)
+            nursery.start_soon(log_stalls, settings.log.stall_ms / 1000)
             reports = GraphReports()
             async with (
-                open_spans(settings.otel_endpoint) as spans,
+                open_spans(settings.tracing.endpoint) as spans,
                 open_configured_runtime(settings, reports=reports) as runtime,
             ):
                 await serve_runtime(runtime, settings, listener, announce, told_to_stop, spans, reports)
@@ -144,17 +144,17 @@ async def open_configured_runtime(
         reports: takes what graphs report; it is only counted when absent.
     """
     limits = settings.engine_limits()
-    outside = open_outside(settings.outbound, settings.outbound_rules(), resolve)
+    outside = open_outside(settings.outbound.mode, settings.outbound.rules(), resolve)
     async with open_runtime(
         limits=limits,
         cache_folder=settings.cache_folder,
         open_http_client=traced(outside.open_client),
         fetch_source=SourceFetcher(outside.open_source_client),
-        maximum_guest_limits=settings.guest_limits(),
+        maximum_guest_limits=settings.guest.limits(),
         sink=reports,
-        chaining=settings.chaining,
-        worker_bounds=settings.worker_bounds(),
-        compiler_processes=settings.compiler_processes,
+        chaining=settings.executions.chaining,
+        worker_bounds=settings.workers.bounds(),
+        compiler_processes=settings.workers.compiler_processes,
     ) as runtime:
         yield runtime
 
@@ -171,13 +171,13 @@ async def serve_runtime(
     """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
     runtime.observe(LoggingObserver())
     if spans is not None:
-        runtime.observe(spans.observer(settings.otel_calls_per_second))
+        runtime.observe(spans.observer(settings.tracing.calls_per_second))
     readiness = Readiness(ledger=runtime.ledger)
     metrics = Metrics(runtime, readiness)
     url = url_of(listener)
     closing = trio.Event()
     async with (
-        open_authenticator(settings) as authenticator,
+        open_authenticator(settings.identity) as authenticator,
         open_telemetry(settings, readiness.siblings, reports) as telemetry,
         open_network(runtime, settings, readiness.siblings, url) as network,
         open_live(runtime, settings, readiness, authenticator) as live,
@@ -193,25 +193,25 @@ async def serve_runtime(
             UnderWay(runtime.ledger),
             metrics.http,
             spans,
-            timeout_seconds=settings.request_timeout_seconds,
+            timeout_seconds=settings.http.request_timeout_seconds,
             observers=observers,
         )
         measuring.start_soon(measure_lag, metrics.lags)
-        most_bytes = settings.most_resident_bytes(available_bytes())
+        most_bytes = settings.memory.most_resident_bytes(available_bytes())
         if most_bytes:
             measuring.start_soon(MemoryGuard(runtime.ledger, most_bytes).run)
         async with trio.open_nursery() as nursery:
-            config = FastPathConfig(app.fast_path.takes, room_for_connections(settings.max_connections))
-            config.websocket_max_message_size = settings.live_max_frame_bytes
+            config = FastPathConfig(app.fast_path.takes, room_for_connections(settings.http.max_connections))
+            config.websocket_max_message_size = settings.live.max_frame_bytes
             serving = partial(serve_http, closing_seconds=CLOSING_SECONDS)
             await nursery.start(serving, within(around, app), listener, closing, config)
-            async with open_catalog(runtime, settings, readiness.siblings):
+            async with open_catalog(runtime, settings.catalog, readiness.siblings):
                 announce(url)
                 if telemetry is not None:
                     telemetry.requests.started(version(), url)
                 await told_to_stop.wait()
             readiness.withdraw()
-            await _drain(runtime, settings.drain_seconds)
+            await _drain(runtime, settings.executions.drain_seconds)
             await live.dismiss()
             closing.set()
         measuring.cancel_scope.cancel()  # not before: the replies under way are inside of its scope

@@ -34,7 +34,7 @@ class Admission:
             ForeignCallerError: it does.
         """
         if self._settings.loopback_only:
-            check_local_request(headers, self._settings.cors_origins)
+            check_local_request(headers, self._settings.access.cors_origins)
 
     async def admit(
         self, headers: Any, cookies: Mapping[str, str], *, scheme: str, method: str, rule: str | None
@@ -64,7 +64,7 @@ class Admission:
         if rule is None:
             return ANONYMOUS
         access = access_to(rule, method)
-        if access == "open" or (rule == METRICS and self._settings.metrics_access == "open"):
+        if access == "open" or (rule == METRICS and self._settings.access.metrics_access == "open"):
             return ANONYMOUS
-        credentials = credentials_of(headers, cookies, scheme, self._settings.cors_origins)
+        credentials = credentials_of(headers, cookies, scheme, self._settings.access.cors_origins)
         return await self._authenticator.caller(access, credentials, named_org(headers))

@@ -41,15 +41,15 @@ async def open_catalog(
         chance: a number from 0 up to 1 at each call.
         transport: goes to the catalog in another way than over the network.
     """
-    if not settings.catalog_service_url:
+    if not settings.url:
         yield
         return
-    status = siblings.add("catalog", is_required=settings.catalog_fail_fast)
+    status = siblings.add("catalog", is_required=settings.fail_fast)
     async with (
         open_catalog_client(
-            settings.catalog_service_url,
-            settings.catalog_internal_service_token,
-            settings.catalog_timeout_ms / 1000,
+            settings.url,
+            settings.internal_service_token,
+            settings.timeout_ms / 1000,
             status,
             chance,
             transport,
@@ -60,7 +60,7 @@ async def open_catalog(
         manifests = Publication(client, shelf.learn)
         shelf.is_coming = manifests.is_coming
         if settings.register_manifests:
-            version = settings.component_contract_version
+            version = settings.contract_version
             offered = [item for item in runtime.library.components() if item.execution.type == "builtin"]
             manifests.want(wanted_component(definition, version) for definition in offered)
         hydration = None

@@ -45,13 +45,13 @@ def command(host: str | None, port: str | None) -> None:
             click.echo(f"Error: {complaint}", err=True)
         sys.exit(2)
     try:
-        check_spans(settings.otel_endpoint)
+        check_spans(settings.tracing.endpoint)
     except SpansUnavailableError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
 
     raise_descriptor_limit()
-    start_logging(settings.log_level, settings.log_format)
+    start_logging(settings.log.level, settings.log.format)
     try:
         listener = listen(settings.host, settings.port)
     except ListenError as error:

@@ -23,7 +23,7 @@ from service.auth.caller import Caller
 from service.ingress.flow_trace import FlowTrace, TracedOutput
 from service.ingress.gate import graph_named, reason_against
 from service.problems import IngressIdleError, IngressNotFoundError, IngressRefusedError
-from service.settings.identity import IngressEnforcement
+from service.settings.access import IngressEnforcement
 
 log = structlog.get_logger("ingress")
 

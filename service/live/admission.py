@@ -74,7 +74,7 @@ class LiveAdmission:
 
     def __init__(self, settings: Settings, authenticator: Authenticator | None, readiness: Readiness) -> None:
         self._settings = settings
-        self._authenticator = None if settings.socket_auth == "off" else authenticator
+        self._authenticator = None if settings.live.socket_auth == "off" else authenticator
         self._readiness = readiness
 
     @property
@@ -107,7 +107,7 @@ class LiveAdmission:
         """
         settings = self._settings
         if settings.loopback_only:
-            check_local_request(handshake.headers, settings.cors_origins)
+            check_local_request(handshake.headers, settings.access.cors_origins)
         elif not self._is_admitted(handshake):
             origin = handshake.headers.get("Origin", "")
             raise ForeignCallerError(
@@ -116,7 +116,7 @@ class LiveAdmission:
 
     def admits_origin(self, origin: str) -> bool:
         """Whether pages of an origin, other than this service's own, may come in."""
-        origins = self._settings.cors_origins
+        origins = self._settings.access.cors_origins
         if self._settings.loopback_only:
             return origins.names(origin) or is_loopback(host_of(origin))
         return origins.admit(origin)
@@ -126,7 +126,7 @@ class LiveAdmission:
         hosts = handshake.headers.getlist("Host")
         host = hosts[0] if len(hosts) == 1 else ""
         return all(
-            self._settings.cors_origins.admit(origin) or is_same(origin, handshake.scheme, host)
+            self._settings.access.cors_origins.admit(origin) or is_same(origin, handshake.scheme, host)
             for origin in origins
         )
 
@@ -159,7 +159,7 @@ class LiveAdmission:
             yield Credential("api-key", key)
         headers = handshake.headers
         cookies = parse_cookie(headers.get("Cookie"))
-        yield from credentials_of(headers, cookies, handshake.scheme, self._settings.cors_origins)
+        yield from credentials_of(headers, cookies, handshake.scheme, self._settings.access.cors_origins)
 
 
 def _text(auth: Mapping[str, Any], name: str) -> str:

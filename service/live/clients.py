@@ -66,9 +66,9 @@ class LiveClients:
         Raises:
             TooManyClientsError: there are as many already.
         """
-        if sum(self.counters.connections.values()) >= self.settings.live_max_connections:
+        if sum(self.counters.connections.values()) >= self.settings.live.max_connections:
             raise TooManyClientsError(
-                f"{self.settings.live_max_connections} clients are connected already (LIVE_MAX_CONNECTIONS)"
+                f"{self.settings.live.max_connections} clients are connected already (LIVE_MAX_CONNECTIONS)"
             )
 
     def check_memory(self, caller: Caller) -> None:
@@ -110,7 +110,7 @@ class LiveClients:
             transport,
             caller,
             self._readiness,
-            metrics_enabled=self.settings.enable_metrics,
+            metrics_enabled=self.settings.executions.enable_metrics,
         )
         gone = self._sessions[session] = trio.Event()
         self.counters.connections[name] += 1
@@ -163,7 +163,7 @@ class LiveClients:
 
     async def cut_unread(self) -> None:
         """Disconnect those who have left unread what was sent to them, for too long."""
-        limit = self.settings.live_unread_seconds
+        limit = self.settings.live.unread_seconds
         while True:
             await trio.sleep(LOOK_SECONDS)
             now = trio.current_time()
@@ -204,9 +204,9 @@ async def open_live_clients(
         readiness: whether the service takes work.
         admission: the door.
     """
-    seconds = settings.live_metrics_interval_ms / 1000 if settings.enable_metrics else None
+    seconds = settings.live.metrics_interval_ms / 1000 if settings.executions.enable_metrics else None
     async with (
-        open_hub(runtime, metrics_seconds=seconds, max_value_bytes=settings.live_max_value_bytes) as hub,
+        open_hub(runtime, metrics_seconds=seconds, max_value_bytes=settings.live.max_value_bytes) as hub,
         trio.open_nursery() as nursery,
     ):
         clients = LiveClients(runtime, hub, admission, settings, readiness)

@@ -109,16 +109,16 @@ async def open_live(
     admission = LiveAdmission(settings, authenticator, readiness)
     config = SocketioConfig(
         path=SOCKETIO_PATH,
-        ping_interval_ms=settings.socketio_ping_interval_ms,
-        ping_timeout_ms=settings.socketio_ping_timeout_ms,
-        connect_timeout_ms=settings.socketio_connect_timeout_ms,
-        max_payload_bytes=settings.live_max_frame_bytes,
+        ping_interval_ms=settings.live.ping_interval_ms,
+        ping_timeout_ms=settings.live.ping_timeout_ms,
+        connect_timeout_ms=settings.live.connect_timeout_ms,
+        max_payload_bytes=settings.live.max_frame_bytes,
         max_unadmitted_bytes=UNADMITTED_BYTES,
         max_decoded_bytes=SOCKETIO_DECODED_BYTES,
         buffer_bytes=SOCKETIO_BUFFER_BYTES,
-        slow_client_seconds=settings.live_unread_seconds + PATIENCE_SECONDS,
+        slow_client_seconds=settings.live.unread_seconds + PATIENCE_SECONDS,
         max_unadmitted_sessions=UNADMITTED_CLIENTS,
-        max_sessions=settings.live_max_connections,
+        max_sessions=settings.live.max_connections,
         admit_origin=admission.admits_origin,
     )
     async with (

@@ -49,12 +49,12 @@ class Network:
 
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         node_id = settings.service_id
-        takes_part = settings.takes_part_in_network
+        takes_part = settings.network.is_active
         self.outbox = NetworkOutbox(self._wake)
         self._bound = BoundExecutions(runtime, self.outbox, node_id, publishes=takes_part)
-        self.dispatcher = Dispatcher(runtime, self._bound, self.outbox, node_id, settings.network_unowned_events)
+        self.dispatcher = Dispatcher(runtime, self._bound, self.outbox, node_id, settings.network.unowned_events)
         self.relay: Relay | None = None
-        tells = takes_part and settings.network_request_events
+        tells = takes_part and settings.network.request_events
         self.requests = RequestEvents(self.outbox, node_id) if tells else None
         runtime.observe(self._bound)
 
@@ -99,12 +99,12 @@ async def open_network(
     network = Network(runtime, settings)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(network.dispatcher.run)
-        if settings.takes_part_in_network:
+        if settings.network.is_active:
             from service.network.relay import Relay  # noqa: PLC0415  a client of WebSockets: few wait for it
 
             status = siblings.add("network")
             registration = _registration(settings, url)
-            network.relay = Relay(settings.network_url, registration, network.outbox, network.dispatcher, status)
+            network.relay = Relay(settings.network.url, registration, network.outbox, network.dispatcher, status)
             nursery.start_soon(network.relay.run)
             nursery.start_soon(network.tell_counts, network.relay, status)
         yield network
@@ -119,7 +119,7 @@ async def open_network(
 def _registration(settings: Settings, url: str) -> "Registration":
     from service.network.relay import Registration  # noqa: PLC0415  likewise
 
-    base = (settings.advertised_url or url).rstrip("/")
+    base = (settings.network.advertised_url or url).rstrip("/")
     return Registration(
         id=settings.service_id,
         name="Runtime",

@@ -12,7 +12,7 @@ from engine.contracts.handler import HandlerError, LogLine
 from engine.contracts.observer import ExecutionObserver
 from proto.execution import ExecutionSnapshot, ExecutionState
 from service.observability.log_stream import UnblockedStream
-from service.settings.table import LogFormat
+from service.settings.observability import LogFormat
 
 log = structlog.get_logger("executions")
 

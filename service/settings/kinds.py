@@ -22,6 +22,34 @@ class Kind(msgspec.Struct, frozen=True):
     secret: bool = False
 
 
+class Secret(str):
+    """A text that does not show itself where a struct or a list that holds it is printed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(...)" if self else "Secret('')"
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What the field that it annotates is for operators: a setting.
+
+    Attributes:
+        variable: of the environment; where there are several, they are asked in turn.
+        kind: how its text becomes the value.
+        description: what the setting does.
+    """
+
+    variable: str | tuple[str, ...]
+    kind: Kind
+    description: str
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Return the names of the variables, in the order in which they are asked."""
+        return (self.variable,) if isinstance(self.variable, str) else self.variable
+
+
 def whole_number(smallest: int, largest: int, unit: str = "") -> Kind:
     """A whole number in a range; bounded, so that no value overflows what it is used for."""
 

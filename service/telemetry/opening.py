@@ -36,8 +36,8 @@ class Telemetry:
     """
 
     def __init__(self, exporter: Exporter, settings: Settings, clock: WallClock) -> None:
-        labels = {"serviceId": settings.service_id, "env": settings.telemetry_env}
-        org = {"orgId": settings.telemetry_org_id} if settings.telemetry_org_id else {}
+        labels = {"serviceId": settings.service_id, "env": settings.telemetry.env}
+        org = {"orgId": settings.telemetry.org_id} if settings.telemetry.org_id else {}
         self.exporter = exporter
         self.requests = RequestTelemetry(exporter, settings.service_id, {**org, **labels}, clock)
 
@@ -54,11 +54,11 @@ async def open_telemetry(
         reports: what graphs report; sent for the length of the block.
         clock: the time of day.
     """
-    if not settings.sends_telemetry:
+    if not settings.telemetry.is_active:
         yield None
         return
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    base_url = api_url(settings.logging_url)
+    base_url = api_url(settings.telemetry.url)
     async with (
         httpx.AsyncClient(
             base_url=base_url, timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False, follow_redirects=False
@@ -71,7 +71,7 @@ async def open_telemetry(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exporter.run)
             if reports is not None:
-                scope = {"serviceId": settings.service_id, "env": settings.telemetry_env}
+                scope = {"serviceId": settings.service_id, "env": settings.telemetry.env}
                 reports.send_by(exporter, scope)
             yield Telemetry(exporter, settings, clock or WallClock())
             if reports is not None:
@@ -84,24 +84,24 @@ async def open_telemetry(
 
 
 def _credentials(settings: Settings, identity: httpx.AsyncClient) -> Credentials:
-    org = {"X-Org-Id": settings.telemetry_org_id} if settings.telemetry_org_id else {}
-    match settings.effective_telemetry_auth_mode:
+    org = {"X-Org-Id": settings.telemetry.org_id} if settings.telemetry.org_id else {}
+    match settings.telemetry.effective_auth_mode:
         case "apikey":
-            return FixedCredentials({"X-API-Key": str(settings.telemetry_api_key), **org})
+            return FixedCredentials({"X-API-Key": str(settings.telemetry.api_key), **org})
         case "bearer":
-            return FixedCredentials({"Authorization": f"Bearer {settings.telemetry_bearer!s}", **org})
+            return FixedCredentials({"Authorization": f"Bearer {settings.telemetry.bearer!s}", **org})
         case "none":
             return FixedCredentials(org)
         case _:
-            url = api_url(settings.bootstrap_identity_url)
-            return SystemCredentials(identity, url, settings.telemetry_org_id)
+            url = api_url(settings.identity.bootstrap_url)
+            return SystemCredentials(identity, url, settings.telemetry.org_id)
 
 
 def _scope(settings: Settings) -> dict[str, str]:
     """Headers that say on behalf of what is sent, by the platform's rule."""
     return {
         "X-Service-Id": settings.service_id,
-        "X-Env": settings.telemetry_env,
+        "X-Env": settings.telemetry.env,
         "X-Data-Class": "none",
         "X-Policy-Ref": "policy/default",
     }

@@ -4,7 +4,7 @@ from typing import Any
 
 import trio
 
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.identified import MANUAL, PASS, open_world
 from tests.service.serving import SQUARE, open_service
 from wasm_host.host import open_host
@@ -35,7 +35,7 @@ async def test_one_organisation_cannot_take_all_executions() -> None:
 
 async def test_the_only_owner_gets_everything() -> None:
     """Where callers are not asked who they are, all executions are for whoever calls."""
-    async with open_service(Settings(port=0, max_concurrent_executions=6)) as service:
+    async with open_service(settings_with(port=0, max_concurrent_executions=6)) as service:
         for _ in range(6):
             await service.start(PASS, **MANUAL)
 

@@ -13,6 +13,7 @@ import pytest
 
 from service.settings.table import Settings
 from tests.attacks.steps import Steps, measured_steps
+from tests.service.chosen import settings_with
 from tests.service.live.plain_client import open_plain
 from tests.service.serving import Service, open_service, single
 from tests.service.tokens import SECRET
@@ -189,7 +190,7 @@ LISTS_OF_A_MEGABYTE = b"[" + b"[]," * 320_000 + b"[]]"
 
 async def test_a_credential_that_is_a_million_lists_is_none() -> None:
     """What a plain WebSocket says before anybody knows who it is is bounded before it is decoded."""
-    settings = Settings(port=0, jwt_secret=SECRET)
+    settings = settings_with(port=0, jwt_secret=SECRET)
     async with watched_service(settings) as (service, _), open_plain(service.url) as client:
         await client.connection.send_message(f'{{"event":"authenticate","data":{LISTS_OF_A_MEGABYTE.decode()}}}')
         code, _ = await client.closed()

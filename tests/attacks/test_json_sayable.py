@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.serving import Service, open_service
 from tests.service.tokens import SECRET, claims, hs
 
@@ -116,7 +117,7 @@ CLAIMS: dict[str, Any] = {
 @pytest.mark.parametrize("changes", CLAIMS.values(), ids=CLAIMS)
 async def test_no_token_brings_half_of_a_surrogate_pair(changes: dict[str, Any]) -> None:
     """A token whose claims cannot be said again is no token; what its bearer would have stored is not there."""
-    settings = Settings(port=0, jwt_secret=SECRET)
+    settings = settings_with(port=0, jwt_secret=SECRET)
     sound = {"Authorization": f"Bearer {hs(SECRET)}"}
     async with listing_service(settings, **sound) as service:
         odd = {"Authorization": f"Bearer {hs(SECRET, body=claims(**changes))}"}

@@ -9,8 +9,8 @@ import pytest
 import trio
 
 from service.asgi.websocket_stream import CLOSING_SECONDS, UNADMITTED_BYTES
-from service.settings.table import Settings
 from tests.attacks.raw_websocket import RawWebSocket, connect, frame, opened, request, text
+from tests.service.chosen import settings_with
 from tests.service.identified import open_world
 from tests.service.live.plain_client import open_plain
 from tests.service.serving import Process, open_service, start_process
@@ -276,7 +276,7 @@ DEAR_PACKETS = {
 @pytest.mark.parametrize("case", DEAR_PACKETS)
 async def test_a_packet_costs_little_whatever_is_in_it(case: str) -> None:
     """A megabyte of the smallest values is answered or refused in short steps (every test measures them)."""
-    async with open_service(Settings(port=0)) as service, opened(service.url, SOCKETIO) as websocket:
+    async with open_service(settings_with(port=0)) as service, opened(service.url, SOCKETIO) as websocket:
         await websocket.send(text("40"))
         while not (await websocket.next_frame())[1].startswith(b"40"):
             pass

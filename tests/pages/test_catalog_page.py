@@ -9,7 +9,7 @@ from service.catalog import code_cache as code
 from service.catalog import component_routes as plain_components
 from service.catalog import component_source as shelf
 from service.dependencies import backoff
-from service.settings.catalog import CATALOG_ROWS
+from service.settings.table import TABLE
 from tests.fakes.catalog import serving_catalog
 from tests.service.catalog.test_service import beside, until
 
@@ -18,7 +18,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "catalog.md").read_text(encoding="u
 
 def test_the_page_names_the_settings() -> None:
     """Each variable of the catalog but for its other name, and none that does not exist."""
-    variables = {name for _, names, _, _ in CATALOG_ROWS for name in names} - {"CATALOG_ENDPOINT"}
+    variables = {name for row in TABLE if row.path[0] == "catalog" for name in row.variables} - {
+        "CATALOG_ENDPOINT"
+    }
     assert set(re.findall(r"\b(?:CATALOG|RUNTIME)(?:_[A-Z]+)+\b", PAGE)) == variables
 
 

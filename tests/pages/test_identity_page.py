@@ -9,14 +9,15 @@ from service.auth.credential_cache import RECOGNISED_SECONDS, REFUSED_SECONDS
 from service.auth.jwks import FRESH_SECONDS, REFETCH_SECONDS, USABLE_SECONDS
 from service.jwt.keys import RSA_BITS, SECRET_BYTES
 from service.jwt.verification import LEEWAY_SECONDS, LIFETIME_SECONDS
-from service.settings.identity import IDENTITY_ROWS
+from service.settings.table import TABLE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "identity.md").read_text()
 
 
 def test_the_page_names_the_settings() -> None:
     """Each variable of who is served, and none that does not exist; how long to wait is in the table alone."""
-    variables = {name for _, names, _, _ in IDENTITY_ROWS for name in names} - {"IDENTITY_TIMEOUT_MS"}
+    rows = [row for row in TABLE if row.path[0] in {"identity", "access", "quotas"}]
+    variables = {name for row in rows for name in row.variables} - {"IDENTITY_TIMEOUT_MS"}
     assert set(re.findall(r"\b(?:AUTH|[A-Z]+(?:_[A-Z]+)+)\b", PAGE)) == variables
 
 

@@ -32,7 +32,7 @@ from engine.limits import EngineLimits
 from engine.routine import limits
 from engine.schemas import cost, port_schemas, tasks, validating_handler
 from proto.component import ExecutionLimits
-from service.settings.guest import GUEST_ROWS
+from service.settings.table import TABLE
 from wasm_host.compile import bulk_instructions
 from wasm_host.compile.tasks import COMPILING
 from wasm_host.guest import chain_abi, chain_guest
@@ -138,7 +138,9 @@ def test_every_limit_of_the_compiler_has_its_row() -> None:
 
 def test_the_page_names_the_variable_of_every_maximum() -> None:
     """Whoever reads of a maximum finds how to set it."""
-    assert set(re.findall(r"`(MAX_GUEST_\w+)`", PAGE)) == {variable for _, (variable,), _, _ in GUEST_ROWS}
+    assert set(re.findall(r"`(MAX_GUEST_\w+)`", PAGE)) == {
+        row.variables[0] for row in TABLE if row.path[0] == "guest"
+    }
 
 
 def test_every_other_limit_has_its_row() -> None:

@@ -9,7 +9,7 @@ from engine.compile.bindings import MAX_BINDINGS
 from engine.limits import EngineLimits
 from service.dependencies.backoff import FIRST_SECONDS, LONGEST_SECONDS
 from service.network import delivery, dispatcher, events, outbox, relay
-from service.settings.network import NETWORK_ROWS
+from service.settings.table import TABLE
 from tests.fakes.network import serving_network
 from tests.service.network.world import open_world
 
@@ -38,7 +38,7 @@ def test_the_bounds_are_those_of_the_program() -> None:
 
 def test_the_page_names_the_settings() -> None:
     """Each variable of the Network, and no other of that name."""
-    variables = {name for _, names, _, _ in NETWORK_ROWS for name in names}
+    variables = {name for row in TABLE if row.path[0] == "network" for name in row.variables}
     assert set(re.findall(r"\b(?:NETWORK_[A-Z_]+|RUNTIME_ADVERTISED_URL)\b", PAGE)) == variables
 
 

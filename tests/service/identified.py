@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from service.settings.table import Settings
 from tests.fakes.identity import FakeIdentity, serving_identity
+from tests.service.chosen import settings_with
 from tests.service.serving import SQUARE, Service, open_service, single
 
 PASS = single("symbia.core.passthrough")
@@ -67,9 +67,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 async def open_world(**settings: Any) -> AsyncIterator[World]:
     """A service that asks a fake Identity; ``settings`` change the service's."""
     async with serving_identity() as identity:
-        chosen = Settings(port=0, identity_service_url=identity.url, identity_timeout_ms=5_000)
-        chosen = msgspec.structs.replace(chosen, **settings)
-        async with open_service(chosen) as service:
+        chosen = {"port": 0, "identity_service_url": identity.url, "identity_timeout_ms": 5_000, **settings}
+        async with open_service(settings_with(**chosen)) as service:
             alice = identity.add_user("alice", "org-a")
             bob = identity.add_user("bob", "org-b")
             yield World(

@@ -20,6 +20,7 @@ from service.outbound.backend import Resolve
 from service.server import listen, open_configured_runtime, serve_runtime
 from service.settings.table import TABLE, Settings
 from service.telemetry.graph_reports import GraphReports
+from tests.service.chosen import settings_with
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,7 +108,7 @@ class Service(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def open_service(settings: Settings | None = None, resolve: Resolve | None = None) -> AsyncIterator[Service]:
     """A service in this process, on a free port of this machine; ``resolve`` finds the hosts of its requests."""
-    settings = settings or Settings(port=0)
+    settings = settings or settings_with(port=0)
     told_to_stop = trio.Event()
     reports = GraphReports()
     async with open_configured_runtime(settings, resolve, reports) as runtime, trio.open_nursery() as nursery:

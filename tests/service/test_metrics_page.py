@@ -5,7 +5,7 @@ from typing import Any
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.identified import open_world
 from tests.service.serving import QUICK_REFERENCE, SPIN, Service, open_service, single
 
@@ -85,7 +85,7 @@ async def test_unknown_paths_are_one_series() -> None:
 
 async def test_metrics_can_be_switched_off() -> None:
     """404 with the reason."""
-    async with open_service(Settings(port=0, enable_metrics=False)) as service:
+    async with open_service(settings_with(port=0, enable_metrics=False)) as service:
         reply = await service.client.get("/metrics")
         assert (reply.status_code, reply.json()["code"]) == (404, "metrics.disabled")
 

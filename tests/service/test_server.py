@@ -16,7 +16,7 @@ import trio
 
 from service.cli.greeting import shell_lines
 from service.server import ListenError, listen
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.serving import (
     ROOT,
     SPIN,
@@ -224,7 +224,7 @@ def test_a_signal_while_the_command_is_being_imported_ends_it() -> None:
 async def test_a_reply_under_way_at_the_end_is_sent_whole() -> None:
     """Who waits for an execution to start when the service ends is told, in full, that it was cancelled."""
     code = {**SPIN["execution"], "source": "return { initialize() { while (true) {} }, process() {} }"}
-    async with open_service(Settings(port=0, drain_seconds=1)) as service:
+    async with open_service(settings_with(port=0, drain_seconds=1)) as service:
         assert (await service.client.post("/api/components", json={**SPIN, "execution": code})).status_code == 201
         graph_id = await service.load(single(SPIN["id"]))
         replies: list[httpx.Response] = []

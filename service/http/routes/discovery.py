@@ -81,7 +81,7 @@ def discovery_routes(runtime: RuntimeView, settings: Settings, readiness: Readin
 
 
 def _description(settings: Settings, *, is_ready: bool) -> ServiceDescription:
-    bounds = RuntimeBounds(settings.max_concurrent_executions, settings.default_execution_timeout_ms)
+    bounds = RuntimeBounds(settings.executions.max_concurrent, settings.executions.default_timeout_ms)
     return ServiceDescription(
         service="runtime",
         version=version(),

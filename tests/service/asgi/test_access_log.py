@@ -108,8 +108,8 @@ async def _execute(service: Service, graph: dict[str, Any], trace_id: str) -> st
 
 def test_the_time_of_a_request_is_a_setting() -> None:
     """REQUEST_TIMEOUT_SECONDS, two minutes unless somebody says otherwise."""
-    assert Settings().request_timeout_seconds == 120
-    assert read_settings({"REQUEST_TIMEOUT_SECONDS": "0"}).request_timeout_seconds == 0
+    assert Settings().http.request_timeout_seconds == 120
+    assert read_settings({"REQUEST_TIMEOUT_SECONDS": "0"}).http.request_timeout_seconds == 0
 
 
 async def test_nothing_of_a_request_is_left_in_its_task() -> None:

@@ -14,7 +14,7 @@ from service.asgi.half_close import PATIENCE_SECONDS
 from service.asgi.open_files import ENOUGH, raise_descriptor_limit
 from service.asgi.serving import KEEP_ALIVE_SECONDS
 from service.server import listen, open_configured_runtime, serve_runtime
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.serving import start_process
 
 GRAPH = (
@@ -26,7 +26,7 @@ GRAPH = (
 @asynccontextmanager
 async def _served() -> AsyncIterator[int]:
     """A service in this process; its port. Nothing here looks names up, so a clock that jumps does no harm."""
-    settings = Settings(port=0)
+    settings = settings_with(port=0)
     told_to_stop = trio.Event()
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]

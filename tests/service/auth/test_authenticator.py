@@ -11,8 +11,9 @@ from service.auth.authenticator import COOKIES, credentials_of
 from service.auth.caller import ORGANIZATION_REQUIRED
 from service.auth.opening import describe
 from service.hosts.origins import Origins, read_origins
-from service.settings.table import Settings, SettingsError, read_settings
+from service.settings.table import SettingsError, read_settings
 from tests.fakes.identity import MISBEHAVIOURS, Behaviour, serving_identity
+from tests.service.chosen import settings_with
 from tests.service.identified import PASS, Person, World, open_world
 from tests.service.serving import Service, open_service
 from tests.service.tokens import SECRET, claims, hs, jwk, pem, rs, rsa_key
@@ -129,7 +130,7 @@ async def test_an_identity_that_is_down_is_not_a_refusal() -> None:
     """Nobody listens at its port: 503 for whoever brings a credential, 401 for whoever brings none."""
     async with serving_identity() as identity:
         url = identity.url
-    async with open_service(Settings(identity_service_url=url)) as service:
+    async with open_service(settings_with(identity_service_url=url)) as service:
         assert (await _get(service, Authorization="Bearer x")).status_code == 503
         assert (await _get(service)).status_code == 401
 
@@ -246,8 +247,8 @@ def test_credentials_come_in_their_order() -> None:
 async def test_a_token_is_verified_without_anybody_being_asked() -> None:
     """With a secret or a public key alone, its claims say who it is; keys of Identity's are good for nothing."""
     for settings, token in (
-        (Settings(jwt_secret=SECRET), hs(SECRET)),
-        (Settings(jwt_public_key=pem(rsa_key("signer"))), rs(rsa_key("signer"))),
+        (settings_with(jwt_secret=SECRET), hs(SECRET)),
+        (settings_with(jwt_public_key=pem(rsa_key("signer"))), rs(rsa_key("signer"))),
     ):
         async with open_service(settings) as service:
             good = await _get(service, Authorization=f"Bearer {token}")
@@ -261,7 +262,7 @@ async def test_a_token_is_verified_without_anybody_being_asked() -> None:
 
 async def test_a_token_without_an_organisation_acts_for_none() -> None:
     """A token of somebody else's making is good for what needs no organisation."""
-    async with open_service(Settings(jwt_secret=SECRET)) as service:
+    async with open_service(settings_with(jwt_secret=SECRET)) as service:
         reply = await _get(service, Authorization=f"Bearer {hs(SECRET, body=claims(orgId=None))}")
         assert (reply.status_code, reply.json()["code"]) == (400, "org.required")
 
@@ -283,11 +284,11 @@ async def test_keys_are_fetched_from_their_url() -> None:
     async with serving_identity() as publisher:
         key = rsa_key("signer")
         publisher.documents["/jwks.json"] = {"keys": [jwk(key, kid="1")]}
-        async with open_service(Settings(jwt_jwks_url=f"{publisher.url}/jwks.json")) as service:
+        async with open_service(settings_with(jwt_jwks_url=f"{publisher.url}/jwks.json")) as service:
             token = rs(key, {"alg": "RS256", "kid": "1"})
             assert (await _get(service, Authorization=f"Bearer {token}")).status_code == 200
         publisher.behaviour = "garbage"
-        async with open_service(Settings(jwt_jwks_url=f"{publisher.url}/jwks.json")) as service:
+        async with open_service(settings_with(jwt_jwks_url=f"{publisher.url}/jwks.json")) as service:
             assert (await _get(service, Authorization=f"Bearer {token}")).status_code == 503
 
 
@@ -310,8 +311,8 @@ async def test_keys_are_fetched_from_their_url() -> None:
 def test_the_settings_say_who_is_served(environment: dict[str, str], auth: str, words: str) -> None:
     """A configured Identity or key implies authentication, unless AUTH=none says otherwise; the log says which."""
     settings = read_settings(environment)
-    said = describe(settings)
-    assert (settings.effective_auth, said["auth"]) == (auth, auth)
+    said = describe(settings.identity)
+    assert (settings.identity.effective_auth, said["auth"]) == (auth, auth)
     assert words in said["served"]
     assert SECRET not in str(said) + str(settings)
 

@@ -5,7 +5,7 @@ import pytest
 
 from service.auth.cors import MAX_AGE_SECONDS
 from service.hosts.origins import read_origins
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.identified import open_world
 from tests.service.serving import Service, open_service
 
@@ -87,7 +87,7 @@ async def test_documents_may_be_read_by_every_page() -> None:
 
 async def test_while_only_this_machine_is_served_a_star_admits_nobody() -> None:
     """Pages of this machine come in, and those that the operator named; others are refused before anything."""
-    async with open_service(Settings(cors_origins=read_origins(f"*,{CONSOLE}"))) as service:
+    async with open_service(settings_with(cors_origins=read_origins(f"*,{CONSOLE}"))) as service:
         for origin, status in ((CONSOLE, 200), ("http://localhost:3000", 200), ("https://evil.example", 403)):
             reply = await _preflight(service, origin)
             assert (reply.status_code, reply.headers.get(ALLOW)) == (status, origin if status == 200 else None)

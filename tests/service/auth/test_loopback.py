@@ -7,7 +7,7 @@ import trio.testing
 from service.auth.loopback import check_local_request
 from service.hosts.origins import Origins
 from service.problems import ForeignCallerError
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.serving import open_service, single
 
 
@@ -50,7 +50,7 @@ async def test_a_foreign_page_is_refused_until_everybody_may_come() -> None:
     async with open_service() as service:
         reply = await service.client.post("/api/graphs", json={}, headers=foreign)
         assert (reply.status_code, reply.json()["code"]) == (403, "caller.foreign")
-    async with open_service(Settings(auth="none")) as service:
+    async with open_service(settings_with(auth="none")) as service:
         reply = await service.client.get("/api/graphs", headers={**foreign, "Host": "example.org"})
         assert reply.status_code == 200
 

@@ -38,7 +38,7 @@ INTERVAL_SECONDS = 30.0
 @asynccontextmanager
 async def beside(catalog: FakeCatalog, **settings: Any) -> AsyncIterator[tuple[Runtime, SiblingStatus]]:
     """A runtime that reconciles with a catalog in simulated time; chance is nothing, so waits are the shortest."""
-    chosen = CatalogSettings(catalog_service_url=catalog.url)
+    chosen = CatalogSettings(url=catalog.url)
     siblings = Siblings()
     async with (
         open_runtime(limits=EngineLimits(stop_seconds=1)) as runtime,
@@ -310,7 +310,7 @@ async def test_the_end_leaves_nothing_behind() -> None:
         began = trio.current_time()
         async with open_runtime() as runtime:
             catalog.behaviour = behaviour
-            settings = CatalogSettings(catalog_service_url=catalog.url)
+            settings = CatalogSettings(url=catalog.url)
             async with open_catalog(runtime, settings, Siblings(), transport=catalog.transport):
                 await trio.testing.wait_all_tasks_blocked()
             assert trio.current_time() - began < 1

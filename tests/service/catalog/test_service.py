@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 
-from service.settings.table import Settings
 from tests.fakes.catalog import FakeCatalog, serving_catalog
 from tests.fakes.identity import serving_identity
+from tests.service.chosen import settings_with
 from tests.service.identified import Person
 from tests.service.serving import QUICK_REFERENCE, SQUARE, Service, open_service, single
 from tests.service.test_metrics_page import _scrape
@@ -31,8 +30,8 @@ async def until(condition: Callable[[], Any | Awaitable[Any]]) -> None:
 @asynccontextmanager
 async def beside(catalog: FakeCatalog, **settings: Any) -> AsyncIterator[Service]:
     """A service that compares itself with a catalog every 50 ms."""
-    chosen = Settings(port=0, catalog_service_url=catalog.url, reconcile_interval_ms=50)
-    async with open_service(msgspec.structs.replace(chosen, **settings)) as service:
+    chosen = {"port": 0, "catalog_service_url": catalog.url, "runtime_reconcile_interval_ms": 50, **settings}
+    async with open_service(settings_with(**chosen)) as service:
         yield service
 
 
@@ -53,7 +52,7 @@ async def _report(service: Service) -> dict[str, Any]:
 async def test_every_component_that_is_offered_is_published_and_the_quick_reference_passes_the_gate() -> None:
     """A new catalog has a public manifest of each; a second start writes nothing; what drifted is repaired."""
     async with serving_catalog() as catalog:
-        async with beside(catalog, manifest_enforcement="strict") as service:
+        async with beside(catalog, runtime_manifest_enforcement="strict") as service:
             await until(lambda: _is_up(service))
             offered = {f"components/{item.id}" for item in service.runtime.library.components()}
             published = {item["key"]: item for item in catalog.resources.values()}
@@ -97,7 +96,7 @@ async def test_a_catalog_that_is_down_at_boot(enforcement: str, status: int) -> 
     """The service serves; only where strictness was asked for, graphs wait for the catalog."""
     async with serving_catalog() as catalog:
         port = int(catalog.url.rpartition(":")[2])
-    async with beside(catalog, manifest_enforcement=enforcement) as service:
+    async with beside(catalog, runtime_manifest_enforcement=enforcement) as service:
         await until(lambda: _down(service))
         assert await _check(service) == (200, "degraded")
         reply = await service.client.post("/api/graphs", json=QUICK_REFERENCE)
@@ -115,7 +114,7 @@ async def _down(service: Service) -> bool:
 
 async def test_who_must_have_the_catalog_is_not_ready_without_it() -> None:
     """RUNTIME_CATALOG_FAIL_FAST makes it a reason for 503, at the start and later."""
-    async with serving_catalog() as catalog, beside(catalog, catalog_fail_fast=True) as service:
+    async with serving_catalog() as catalog, beside(catalog, runtime_catalog_fail_fast=True) as service:
         await until(lambda: _is_up(service))
         catalog.behaviour = "status 500"
         await until(lambda: _down(service))
@@ -159,7 +158,7 @@ async def test_the_specifications_own_route_is_the_last_resort() -> None:
     """GET /api/components/<id> is asked for what no list has, once in a while."""
     async with serving_catalog() as catalog:
         catalog.components["custom.plain"] = {**SQUARE, "id": "custom.plain"}
-        async with beside(catalog, manifest_enforcement="off") as service:
+        async with beside(catalog, runtime_manifest_enforcement="off") as service:
             await until(lambda: _is_up(service))
             await service.load(single("custom.plain"))
             for number in range(30):
@@ -178,7 +177,9 @@ async def test_a_private_component_of_another_organisation_does_not_exist() -> N
         plain = {**SQUARE, "id": "custom.plain", "orgId": "org-b", "accessPolicy": private}
         catalog.components["custom.plain"] = plain
         alice, bob = identity.add_user("alice", "org-a"), identity.add_user("bob", "org-b")
-        async with beside(catalog, identity_service_url=identity.url, manifest_enforcement="off") as service:
+        async with beside(
+            catalog, identity_service_url=identity.url, runtime_manifest_enforcement="off"
+        ) as service:
             for component_id in ("custom.secret", "custom.plain"):
                 statuses = []
                 for token in (alice, bob):

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proto.codec import encode
+from tests.service.chosen import settings_with
 from tests.service.serving import QUICK_REFERENCE, SQUARE, Service, open_service, single
 
 JSON = st.recursive(
@@ -101,13 +102,12 @@ async def test_any_depth_is_below_500(path: str, depth: int) -> None:
 
 async def test_a_body_over_the_limit_is_413() -> None:
     """A body longer than MAX_BODY_BYTES is refused, whether its length was announced or not."""
-    from service.settings.table import Settings  # noqa: PLC0415  hypothesis' settings has the name above
 
     async def chunks() -> Any:
         for _ in range(4):
             yield b" " * 1024
 
-    async with open_service(Settings(max_body_bytes=2048)) as service:
+    async with open_service(settings_with(max_body_bytes=2048)) as service:
         for content in (b" " * 4096, chunks()):
             reply = await service.client.post(
                 "/api/graphs", content=content, headers={"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from service.hosts.origins import read_origins
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.live.page_server import serving_page
 from tests.service.live.real_clients import CLIENTS, PRINTED, chromium, monitor, node, socketio_client
 from tests.service.serving import QUICK_REFERENCE, ROOT, Service, open_service
@@ -105,7 +105,7 @@ async def test_a_page_in_chromium_watches_across_origins(tmp_path: Path) -> None
     browser = chromium()
     files = {"/socket.io.min.js": ("text/javascript", bundle)}
     async with serving_page(files) as pages:
-        settings = Settings(port=0, auth="none", cors_origins=read_origins(pages.url))
+        settings = settings_with(port=0, auth="none", cors_origins=read_origins(pages.url))
         async with open_service(settings) as service:
             execution_id = await service.start(QUICK_REFERENCE, completion="manual")
             files["/"] = ("text/html; charset=utf-8", page(monitor(service.url, execution_id)))
@@ -121,7 +121,7 @@ async def test_a_page_that_is_not_named_gets_no_connection(tmp_path: Path) -> No
     bundle = (socketio_client() / "dist" / "socket.io.min.js").read_bytes()
     browser = chromium()
     files = {"/socket.io.min.js": ("text/javascript", bundle)}
-    settings = Settings(port=0, auth="none", cors_origins=read_origins("https://console.example.org"))
+    settings = settings_with(port=0, auth="none", cors_origins=read_origins("https://console.example.org"))
     async with serving_page(files) as pages, open_service(settings) as service:
         script = f"""
             const told = [];

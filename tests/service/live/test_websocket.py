@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.hosts.origins import read_origins
 from service.live import clients as live_clients
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.live.plain_client import PlainClient, open_plain
 from tests.service.serving import QUICK_REFERENCE, Service, open_service, single
 
@@ -84,7 +84,7 @@ async def test_what_is_no_message_ends_its_connection_with_a_reason(
 
 async def test_a_message_that_is_too_large_ends_its_connection() -> None:
     """Beyond LIVE_MAX_FRAME_BYTES the connection is closed with 1009."""
-    settings = Settings(port=0, live_max_frame_bytes=2_000)
+    settings = settings_with(port=0, live_max_frame_bytes=2_000)
     async with open_service(settings) as service, open_plain(service.url) as client:
         await client.connection.send_message('"' + "x" * 3_000 + '"')
         assert (await client.closed())[0] == 1009
@@ -119,7 +119,7 @@ async def test_an_ordinary_request_is_told_what_this_place_is() -> None:
 
 async def test_one_client_more_than_there_may_be_is_refused() -> None:
     """Beyond LIVE_MAX_CONNECTIONS the handshake is answered with 503; when one has gone there is room again."""
-    async with open_service(Settings(port=0, live_max_connections=1)) as service:
+    async with open_service(settings_with(port=0, live_max_connections=1)) as service:
         async with open_plain(service.url):
             refused = await upgrade(service)
             assert (refused.status_code, refused.json()["code"]) == (503, "client.limit")
@@ -146,7 +146,7 @@ async def test_only_this_machine_is_served_until_told_otherwise(headers: dict[st
 
 async def test_pages_that_may_not_read_may_not_connect_either() -> None:
     """CORS does not bind WebSockets, so what it would keep from a page is refused here."""
-    settings = Settings(port=0, auth="none", cors_origins=read_origins("https://console.example.org"))
+    settings = settings_with(port=0, auth="none", cors_origins=read_origins("https://console.example.org"))
     async with open_service(settings) as service:
         assert (await upgrade(service, Origin="https://evil.example")).status_code == 403
         for origin in ("https://console.example.org", service.url):
@@ -171,7 +171,7 @@ async def test_a_client_that_reads_nothing_is_cut_and_the_others_hear_everything
 ) -> None:
     """Its connection ends after LIVE_UNREAD_SECONDS; nobody else misses anything."""
     monkeypatch.setattr(live_clients, "LOOK_SECONDS", 0.1)
-    settings = Settings(port=0, live_unread_seconds=1)
+    settings = settings_with(port=0, live_unread_seconds=1)
     component = single("symbia.core.passthrough")
     component["nodes"].append({"id": "next", "component": "symbia.core.passthrough"})
     component["edges"] = [

@@ -13,7 +13,7 @@ from service.http.routes.health import liveness_of, readiness_of
 from service.memory.guard import COMPLAINT_SECONDS, MemoryGuard
 from service.memory.resident import available_bytes, resident_bytes
 from service.readiness import Readiness
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.serving import open_service, single
 
 
@@ -71,7 +71,7 @@ def test_the_kernel_says_how_much_it_is_and_may_be() -> None:
 
 async def test_a_service_that_has_no_memory_refuses_work_and_lets_go() -> None:
     """503 with Retry-After for what is new; reading, stopping and deleting are answered."""
-    async with open_service(Settings(auth="none", memory_guard_percent=0)) as service:
+    async with open_service(settings_with(auth="none", memory_guard_percent=0)) as service:
         loaded = (await service.client.post("/api/graphs", json=single("symbia.core.passthrough"))).json()["id"]
         started = (
             await service.client.post(f"/api/graphs/{loaded}/execute", json={"completion": "manual"})

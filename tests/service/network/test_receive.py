@@ -7,6 +7,7 @@ import pytest
 
 from service.settings.table import Settings
 from tests.fakes.network import serving_network
+from tests.service.chosen import settings_with
 from tests.service.identified import Person, open_world
 from tests.service.network.world import bound
 from tests.service.serving import open_service
@@ -174,7 +175,7 @@ async def test_an_administrator_delivers_where_the_event_names_the_owner() -> No
 
 async def test_where_no_execution_has_room_the_sender_hears_it() -> None:
     """What finds no room is status 429, and it may be sent again."""
-    async with open_service(Settings(port=0, max_backpressure_queue=2)) as service:
+    async with open_service(settings_with(port=0, max_backpressure_queue=2)) as service:
         execution = await service.start(ORDERS)
         await service.client.post(f"/api/executions/{execution}/pause")
         statuses = [(await _deliver(service.client, _event(f"event-{number}"))).status_code for number in range(3)]
@@ -188,4 +189,4 @@ async def test_where_no_execution_has_room_the_sender_hears_it() -> None:
 
 def settings_of(url: str, **more: Any) -> Settings:
     """A service's settings with a Network."""
-    return Settings(port=0, network_url=url, **more)
+    return settings_with(port=0, network_endpoint=url, **more)

@@ -24,7 +24,9 @@ def patient_clock() -> trio.testing.MockClock:
 async def test_the_service_registers_and_takes_leave() -> None:
     """It says what the platform's own runtime says of itself, and goes as it came."""
     async with serving_network() as network:
-        async with open_world(network.url, service_id="runtime-7", advertised_url="http://me:1/x/") as world:
+        async with open_world(
+            network.url, service_id="runtime-7", runtime_advertised_url="http://me:1/x/"
+        ) as world:
             await network.wait_registered("runtime-7")
             while not world.report.attempts:
                 await trio.lowlevel.checkpoint()

@@ -10,7 +10,7 @@ from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
 from service.dependencies.status import SiblingReport, Siblings
 from service.network.opening import Network, open_network
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 
 
 class World(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class World(msgspec.Struct, frozen=True):
 async def open_world(url: str = "", **settings: Any) -> AsyncIterator[World]:
     """A runtime whose Network lies at ``url``; "" for none."""
     siblings = Siblings()
-    chosen = Settings(port=0, network_url=url, **settings)
+    chosen = settings_with(port=0, network_endpoint=url, **settings)
     async with (
         open_runtime() as runtime,
         open_network(runtime, chosen, siblings, "http://127.0.0.1:5006") as network,

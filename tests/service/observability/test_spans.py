@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from service.observability.spans import LAST_SECONDS, SpansUnavailableError, check_spans, open_spans
 from service.server import listen, open_configured_runtime, serve_runtime
-from service.settings.table import Settings
 from tests.engine.builtin.http_server import Request, answer, serving, silence
+from tests.service.chosen import settings_with
 from tests.service.serving import QUICK_REFERENCE, ROOT, clean_environment, run_command
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -24,10 +24,10 @@ COLLECTED = answer(content_type="application/x-protobuf")
 @asynccontextmanager
 async def _traced_service(endpoint: str, **chosen: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service that sends its spans to an endpoint; at the end of the block all are sent."""
-    settings = Settings(port=0, otel_endpoint=endpoint, **chosen)
+    settings = settings_with(port=0, otel_exporter_otlp_endpoint=endpoint, **chosen)
     told_to_stop = trio.Event()
     async with (
-        open_spans(settings.otel_endpoint) as spans,
+        open_spans(settings.tracing.endpoint) as spans,
         open_configured_runtime(settings) as runtime,
         trio.open_nursery() as nursery,
     ):

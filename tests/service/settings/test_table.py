@@ -1,7 +1,9 @@
 """Settings: reading, complaints, and the documentation made from the same table."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,26 +17,39 @@ VARIABLES = [variable for row in TABLE for variable in row.variables]
 
 # The specification's table, copied from its section "Configuration".
 SPECIFIED = {
-    "PORT": ("port", 5006),
-    "MAX_CONCURRENT_EXECUTIONS": ("max_concurrent_executions", 100),
-    "DEFAULT_EXECUTION_TIMEOUT": ("default_execution_timeout_ms", 300_000),
-    "MAX_BACKPRESSURE_QUEUE": ("max_backpressure_queue", 10_000),
-    "ISOLATE_POOL_SIZE": ("isolate_pool_size", 10),
-    "ENABLE_METRICS": ("enable_metrics", True),
+    "PORT": 5006,
+    "MAX_CONCURRENT_EXECUTIONS": 100,
+    "DEFAULT_EXECUTION_TIMEOUT": 300_000,
+    "MAX_BACKPRESSURE_QUEUE": 10_000,
+    "ISOLATE_POOL_SIZE": 10,
+    "ENABLE_METRICS": True,
 }
+
+
+def _value(settings: Settings, variable: str) -> object:
+    return next(row.value_in(settings) for row in TABLE if variable in row.variables)
 
 
 def test_an_empty_environment_gives_the_specified_defaults() -> None:
     """Without any variable, each setting of the specification has the specification's default."""
     settings = read_settings({})
-    assert {name: getattr(settings, field) for name, (field, _) in SPECIFIED.items()} == {
-        name: default for name, (_, default) in SPECIFIED.items()
-    }
+    assert {name: _value(settings, name) for name in SPECIFIED} == SPECIFIED
 
 
-def test_every_field_has_exactly_one_row() -> None:
+def _fields(group: msgspec.Struct, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all fields of a group that are no groups."""
+    for name in group.__struct_fields__:
+        value = getattr(group, name)
+        if type(value).__name__.endswith("Settings"):
+            yield from _fields(value, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def test_every_field_is_a_setting_and_has_variables_of_its_own() -> None:
     """No setting can exist without a variable, a description and documentation."""
-    assert sorted(row.field for row in TABLE) == sorted(Settings.__struct_fields__)
+    assert [row.path for row in TABLE] == list(_fields(Settings()))
+    assert len(set(VARIABLES)) == len(VARIABLES)
 
 
 def test_every_default_can_be_written_into_its_variable() -> None:
@@ -44,22 +59,22 @@ def test_every_default_can_be_written_into_its_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "text", "field", "value"),
+    ("variable", "text", "value"),
     [
-        ("PORT", "8080", "port", 8080),
-        ("PORT", " 8080 ", "port", 8080),
-        ("MAX_CONCURRENT_EXECUTIONS", "7", "max_concurrent_executions", 7),
-        ("DEFAULT_EXECUTION_TIMEOUT", "0", "default_execution_timeout_ms", 0),
-        ("ENABLE_METRICS", "False", "enable_metrics", False),
-        ("ENABLE_METRICS", "0", "enable_metrics", False),
-        ("CACHE_FOLDER", "/var/cache/x", "cache_folder", Path("/var/cache/x")),
-        ("LOG_FORMAT", "JSON", "log_format", "json"),
-        ("HOST", "::1", "host", "::1"),
+        ("PORT", "8080", 8080),
+        ("PORT", " 8080 ", 8080),
+        ("MAX_CONCURRENT_EXECUTIONS", "7", 7),
+        ("DEFAULT_EXECUTION_TIMEOUT", "0", 0),
+        ("ENABLE_METRICS", "False", False),
+        ("ENABLE_METRICS", "0", False),
+        ("CACHE_FOLDER", "/var/cache/x", Path("/var/cache/x")),
+        ("LOG_FORMAT", "JSON", "json"),
+        ("HOST", "::1", "::1"),
     ],
 )
-def test_a_variable_sets_its_field(variable: str, text: str, field: str, value: object) -> None:
+def test_a_variable_sets_its_field(variable: str, text: str, value: object) -> None:
     """A right value reaches the field of its row."""
-    assert getattr(read_settings({variable: text}), field) == value
+    assert _value(read_settings({variable: text}), variable) == value
 
 
 def test_runtime_port_goes_before_port() -> None:
@@ -134,14 +149,14 @@ def test_a_gate_without_a_catalog_is_refused(enforcement: str) -> None:
     with pytest.raises(SettingsError, match=f"RUNTIME_MANIFEST_ENFORCEMENT={enforcement} asks for the manifests"):
         read_settings(asked)
     url = "http://localhost:5003/api"
-    assert read_settings({**asked, "CATALOG_ENDPOINT": url}).catalog_service_url == url
-    assert read_settings({"RUNTIME_MANIFEST_ENFORCEMENT": "OFF"}).manifest_enforcement == "off"
+    assert read_settings({**asked, "CATALOG_ENDPOINT": url}).catalog.url == url
+    assert read_settings({"RUNTIME_MANIFEST_ENFORCEMENT": "OFF"}).catalog.manifest_enforcement == "off"
 
 
 def test_the_catalogs_token_does_not_show_itself() -> None:
     """Neither where it is wrong nor where settings are printed."""
     settings = read_settings({"CATALOG_INTERNAL_SERVICE_TOKEN": "s3cret"})
-    assert settings.catalog_internal_service_token == "s3cret"
+    assert settings.catalog.internal_service_token == "s3cret"
     assert "s3cret" not in repr(settings)
     with pytest.raises(SettingsError) as caught:
         read_settings({"CATALOG_INTERNAL_SERVICE_TOKEN": "s3cret with spaces"})
@@ -171,4 +186,4 @@ def test_an_organisation_gets_half_unless_told_otherwise(
 def test_worker_processes_are_set() -> None:
     """The variables reach the bounds of the pool."""
     settings = read_settings({"WORKER_PROCESSES": "5", "WORKER_MEMORY_BYTES": "1000000000"})
-    assert (settings.worker_bounds().processes, settings.worker_bounds().memory_bytes) == (5, 1_000_000_000)
+    assert (settings.workers.bounds().processes, settings.workers.bounds().memory_bytes) == (5, 1_000_000_000)

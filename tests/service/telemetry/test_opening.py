@@ -9,10 +9,11 @@ import pytest
 import trio
 
 from proto.message import Injection
-from service.settings.table import Settings, read_settings
+from service.settings.table import read_settings
 from service.telemetry.opening import LAST_SECONDS
 from tests.fakes.identity import FakeIdentity, serving_identity
 from tests.fakes.logging_service import FakeLogging, serving_logging
+from tests.service.chosen import settings_with
 from tests.service.serving import Service, open_service
 
 STREAM = "service.runtime.logs"
@@ -24,7 +25,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 async def _measured(logging: FakeLogging, **settings: Any) -> AsyncIterator[Service]:
     """A service that sends its telemetry; by default without telling who it is."""
     chosen = {"telemetry_auth_mode": "none", **settings}
-    async with open_service(Settings(port=0, logging_url=logging.url, **chosen)) as service:
+    async with open_service(settings_with(port=0, telemetry_endpoint=logging.url, **chosen)) as service:
         yield service
 
 
@@ -172,9 +173,9 @@ async def test_graphs_report_under_their_own_organisation() -> None:
 
 async def test_nothing_is_sent_unless_it_is_configured() -> None:
     """Without a logging service there is no telemetry, and a switch turns it off where there is one."""
-    assert not read_settings({}).sends_telemetry
-    assert read_settings({"LOGGING_SERVICE_URL": "http://l"}).sends_telemetry
-    assert not read_settings({"LOGGING_SERVICE_URL": "http://l", "TELEMETRY_ENABLED": "false"}).sends_telemetry
+    assert not read_settings({}).telemetry.is_active
+    assert read_settings({"LOGGING_SERVICE_URL": "http://l"}).telemetry.is_active
+    assert not read_settings({"LOGGING_SERVICE_URL": "http://l", "TELEMETRY_ENABLED": "false"}).telemetry.is_active
     async with serving_logging() as logging:
         async with _measured(logging, telemetry_enabled=False) as service:
             await service.client.get("/api/graphs")
@@ -185,4 +186,4 @@ async def test_nothing_is_sent_unless_it_is_configured() -> None:
 def test_the_first_of_the_names_counts() -> None:
     """The platform's services know four names of one URL."""
     environment = {"LOGGING_SERVICE_URL": "http://third", "TELEMETRY_ENDPOINT": "http://first"}
-    assert read_settings(environment).logging_url == "http://first"
+    assert read_settings(environment).telemetry.url == "http://first"

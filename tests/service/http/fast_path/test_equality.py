@@ -11,6 +11,7 @@ import trio.testing
 
 from service.http.fast_path.routes import FastPath
 from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.identified import open_world
 from tests.service.serving import Service, open_service, single
 
@@ -128,7 +129,7 @@ async def test_injections_are_answered_alike(name: str, fast: list[str]) -> None
 
 async def test_states_and_strangers_are_refused_alike(fast: list[str]) -> None:
     """An unknown execution, one that has ended, one that is full, and a foreign host name."""
-    async with open_service(Settings(port=0, max_backpressure_queue=5)) as service:
+    async with open_service(settings_with(port=0, max_backpressure_queue=5)) as service:
         execution = await service.start(PASS, completion="manual")
         target = f"/api/executions/{execution}/inject"
         unknown = await both(service, request_of("POST", "/api/executions/nobody/inject", MESSAGE), fast)
@@ -170,7 +171,7 @@ async def test_deliveries_are_answered_alike(fast: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [Settings(port=0), Settings(port=0, auth="none")], ids=["this machine", "all"]
+    "settings", [settings_with(port=0), settings_with(port=0, auth="none")], ids=["this machine", "all"]
 )
 async def test_probes_are_answered_alike(settings: Settings, fast: list[str]) -> None:
     """All six, where only this machine is served and where everybody is; for any page then."""
@@ -180,7 +181,7 @@ async def test_probes_are_answered_alike(settings: Settings, fast: list[str]) ->
                 status, headers, _ = await both(service, request_of("GET", prefix + path, None), fast)
                 assert status == 200
                 assert ("cache-control" in headers) == bool(prefix)
-                assert ("access-control-allow-origin" in headers) == (settings.auth == "none")
+                assert ("access-control-allow-origin" in headers) == (settings.identity.auth == "none")
 
 
 async def test_callers_are_recognised_alike(fast: list[str]) -> None:
@@ -220,7 +221,7 @@ async def test_slow_requests_are_cut_alike(fast: list[str]) -> None:
 
 async def test_a_service_that_stops_refuses_alike(fast: list[str]) -> None:
     """It takes no more messages, and says on its probes that it does not."""
-    async with open_service(Settings(port=0, drain_seconds=20)) as service:
+    async with open_service(settings_with(port=0, drain_seconds=20)) as service:
         execution = await service.start(single("symbia.core.delay", config={"ms": 15_000}), completion="manual")
         await service.inject(execution, "only", 1)
         service.told_to_stop.set()
@@ -257,7 +258,7 @@ async def test_requests_are_counted_and_traced_alike(fast: list[str]) -> None:
 
 async def test_a_body_that_is_too_large_is_refused_by_the_framework(fast: list[str]) -> None:
     """It is not looked at here, and its refusal is the framework's."""
-    async with open_service(Settings(port=0, max_body_bytes=1024)) as service:
+    async with open_service(settings_with(port=0, max_body_bytes=1024)) as service:
         execution = await service.start(PASS, completion="manual")
         target = f"/api/executions/{execution}/inject"
         assert (await exchange(service, request_of("POST", target, b" " * 1025)))[0] == 413

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.serving import QUICK_REFERENCE, SPIN, open_service, single
 
 PASS = single("symbia.core.passthrough")
@@ -91,7 +91,7 @@ async def test_metrics_have_the_eleven_counters_and_the_state() -> None:
 
 async def test_metrics_can_be_switched_off() -> None:
     """ENABLE_METRICS=false hides them, and says why."""
-    async with open_service(Settings(enable_metrics=False)) as service:
+    async with open_service(settings_with(enable_metrics=False)) as service:
         execution = await service.start(PASS)
         reply = await service.client.get(f"/api/executions/{execution}/metrics")
         assert (reply.status_code, reply.json()["code"]) == (404, "metrics.disabled")
@@ -181,7 +181,7 @@ async def test_pause_holds_and_resume_lets_go() -> None:
 
 async def test_the_held_messages_are_bounded() -> None:
     """Beyond MAX_BACKPRESSURE_QUEUE a paused execution refuses with 429, when to come back, and what it took."""
-    async with open_service(Settings(max_backpressure_queue=2)) as service:
+    async with open_service(settings_with(max_backpressure_queue=2)) as service:
         execution = await service.start(PASS)
         await service.client.post(f"/api/executions/{execution}/pause")
         messages = [{"nodeId": "only", "port": "in", "value": number} for number in range(3)]
@@ -225,7 +225,7 @@ async def test_a_wrong_drain_stops_nothing() -> None:
 
 async def test_one_execution_too_many_is_refused_with_409() -> None:
     """The limit of concurrent executions is told as a conflict; after a stop there is room again."""
-    async with open_service(Settings(max_concurrent_executions=1)) as service:
+    async with open_service(settings_with(max_concurrent_executions=1)) as service:
         first = await service.start(PASS)
         graph_id = await service.load(PASS)
         refused = await service.client.post(f"/api/graphs/{graph_id}/execute")

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from service.http.routes.ingress import MAX_BATCH_MESSAGES
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.identified import MANUAL, Person, World, open_world
 from tests.service.serving import QUICK_REFERENCE, Service, open_service, single
 
@@ -200,7 +200,7 @@ async def test_callers_hear_only_what_their_own_messages_caused() -> None:
 
 async def test_a_batch_that_is_cut_off_says_how_much_was_taken_in() -> None:
     """The execution is paused meanwhile and holds what it may; the refusal counts what was delivered before."""
-    async with open_service(Settings(port=0, max_backpressure_queue=3)) as service:
+    async with open_service(settings_with(port=0, max_backpressure_queue=3)) as service:
         slow = orders(component="symbia.core.delay")
         slow["nodes"][0]["config"] = {"ms": 50}
         execution = await started(service, slow)
@@ -290,7 +290,7 @@ async def test_a_capability_is_asked_of_members_too() -> None:
 @pytest.mark.parametrize("enforcement", ["warn", "off"])
 async def test_the_gate_can_be_opened(enforcement: str) -> None:
     """With warn and off whoever is recognised may deliver; whoever is not may not, and what is hidden stays so."""
-    async with open_world(ingress_enforcement=enforcement) as world:
+    async with open_world(runtime_ingress_enforcement=enforcement) as world:
         await _declared(world.alice, capability="cap:orders.write")
         await world.alice.start({**single("symbia.core.passthrough"), "name": "private"})
         assert (await _post(world.bob)).status_code == 200

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import trio
 
-from service.settings.table import Settings
+from tests.service.chosen import settings_with
 from tests.service.serving import QUICK_REFERENCE, SPIN, SQUARE, Service, open_service, single
 
 PASS = single("symbia.core.passthrough")
@@ -66,7 +66,7 @@ async def test_a_bad_line_ends_the_stream_with_its_number(wrong: bytes, code: st
 
 async def test_a_line_longer_than_a_body_may_be_is_refused() -> None:
     """A stream may be endless, a line of it may not."""
-    async with open_service(Settings(max_body_bytes=4096)) as service:
+    async with open_service(settings_with(max_body_bytes=4096)) as service:
         execution = await service.start(PASS)
         reply = await stream(service, execution, line(1) + b'"' + b"x" * 300_000)
         assert (reply.status_code, reply.json()["code"], reply.json()["accepted"]) == (
@@ -94,7 +94,7 @@ async def test_a_stream_waits_for_a_slow_graph() -> None:
 
 async def test_a_stream_into_a_paused_execution_says_how_much_is_held() -> None:
     """Up to the bound the messages are held; then the stream is refused with 429, and the count."""
-    async with open_service(Settings(max_backpressure_queue=25)) as service:
+    async with open_service(settings_with(max_backpressure_queue=25)) as service:
         execution = await service.start(PASS)
         await service.client.post(f"/api/executions/{execution}/pause")
         reply = await stream(service, execution, line(1) * 100)

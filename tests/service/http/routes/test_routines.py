@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 
 from proto.codec import encode
 from service.http.routes.routines import GREETING
-from service.settings.table import Settings
 from tests.engine.routine.definitions import DOCUMENTS, definition, routine, step
+from tests.service.chosen import settings_with
 from tests.service.serving import Service, open_service
 
 BROKEN = {**GREETING, "assistantId": ""}
@@ -169,7 +169,7 @@ async def test_a_condition_that_cannot_be_read_has_its_step_and_column() -> None
 async def test_a_definition_that_exceeds_the_quota_leaves_nothing_behind() -> None:
     """409, as for one graph too many, and not one of its graphs is loaded."""
     document = definition(*[routine(f"R{number}") for number in range(3)])
-    async with open_service(Settings(port=0, org_max_graphs=2)) as service:
+    async with open_service(settings_with(port=0, org_max_graphs=2)) as service:
         status, body = await post(service, "/routines", document)
         assert (status, body["code"]) == (409, "quota.exceeded")
         assert (await service.client.get("/api/graphs")).json()["total"] == 0
