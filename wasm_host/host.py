@@ -54,7 +54,7 @@ class SandboxHost:
 
     def __init__(
         self,
-        machine: GuestRuntime,
+        runtime: GuestRuntime,
         modules: ModuleCache,
         guest: capi.Module,
         now_ms: Callable[[], float],
@@ -62,16 +62,16 @@ class SandboxHost:
         maximum_limits: GuestLimits,
     ) -> None:
         self._compiler = compiler
-        self._machine = machine
+        self._runtime = runtime
         self._modules = modules
         self._guest = guest
         self._now_ms = now_ms
-        self._translator = Translator(machine, modules)
+        self._translator = Translator(runtime, modules)
         self.maximum_limits = maximum_limits
 
     def statistics(self) -> HostStatistics:
         """What all guests of this host have used until now."""
-        return self._machine.usage.statistics()
+        return self._runtime.usage.statistics()
 
     def compiler_statistics(self) -> PoolStatistics:
         """What the compiler's processes do now and have done."""
@@ -115,8 +115,8 @@ class SandboxHost:
             "owner": owner,
         }
         if isinstance(program, WasmProgram):
-            return wasm_sandbox(self._machine, program, **options)
-        return Sandbox(self._machine, self._guest, program, **options)
+            return wasm_sandbox(self._runtime, program, **options)
+        return Sandbox(self._runtime, self._guest, program, **options)
 
     def chain(
         self,
@@ -131,7 +131,7 @@ class SandboxHost:
             links: each one's place
             on_slice_end: as with `sandbox`
         """
-        return Chain(self._machine, self._guest, sandboxes, links, on_slice_end, self._now_ms)
+        return Chain(self._runtime, self._guest, sandboxes, links, on_slice_end, self._now_ms)
 
     async def program(
         self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS, owner: str = ""
@@ -219,7 +219,7 @@ async def open_host(
     memory = GuestMemory(memory_bytes, owner_memory_bytes)
     reclaimer = GuestReclaimer(memory)
     usage = GuestUsage(max_instances, owner_instances)
-    machine = GuestRuntime(
+    runtime = GuestRuntime(
         engine, wasmtime.Linker(engine), ticker, SliceQueue(), usage, memory, reclaimer, checker
     )
     problem: Exception | None = None
@@ -228,7 +228,7 @@ async def open_host(
             nursery.start_soon(reclaimer.run)
             compiler = ModuleCompiler(engine, folder, workers)
             try:
-                yield SandboxHost(machine, modules, guest, now_ms, compiler, maximum_limits)
+                yield SandboxHost(runtime, modules, guest, now_ms, compiler, maximum_limits)
             except Exception as raised:  # noqa: BLE001 - the block's own, which the nursery would wrap in a group
                 problem = raised
             reclaimer.stop()

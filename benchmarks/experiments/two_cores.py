@@ -58,7 +58,7 @@ async def in_thread(self: Any, pending: Any, count: int, cpu_ms: int) -> None:
 
     def poll() -> None:
         while not pending.poll():
-            self._machine.ticker.touch()
+            self._runtime.ticker.touch()
 
     await trio.to_thread.run_sync(poll, limiter=_WORKERS)
 

@@ -334,12 +334,15 @@ class SandboxedChain:
     """
 
     def __init__(self, host: SandboxHost, handlers: Sequence[SandboxedHandler], links: Sequence[Link]) -> None:
-        entries = [0, *(link.entry for link in links[:-1])]
+        ports = [0, *(link.entry for link in links[:-1])]
         places = [
             javascript.Link(
-                link=link.port, entry=entry, unheard=link.unheard, memory_bytes=handler.limits.memory_bytes
+                link=link.port,
+                input_port=port,
+                unconnected_outputs=link.unheard,
+                memory_bytes=handler.limits.memory_bytes,
             )
-            for handler, link, entry in zip(handlers, links, entries, strict=True)
+            for handler, link, port in zip(handlers, links, ports, strict=True)
         ]
         sandboxes = [handler.sandbox for handler in handlers]
         self._chain = host.chain(sandboxes, places, handlers[0].on_slice_end)

@@ -67,10 +67,10 @@ def attacker(text: str, limits: GuestLimits) -> Callable[[SandboxHost], Sandbox]
     """Makes a sandbox of this module in the arena's host."""
 
     def made(host: SandboxHost) -> Sandbox:
-        machine = host._machine
-        module = capi.Module(machine.engine, interruptible(bytes(wasmtime.wat2wasm(text))))
+        runtime = host._runtime
+        module = capi.Module(runtime.engine, interruptible(bytes(wasmtime.wat2wasm(text))))
         return Sandbox(
-            machine,
+            runtime,
             module,
             Program("handler", ""),
             identity=Identity(),

@@ -178,11 +178,11 @@ async def test_a_replacement_does_not_repeat_its_predecessors_chances() -> None:
 async def test_guests_share_compiled_code_and_no_instance() -> None:
     """Two stores of one module have memories of their own."""
     async with open_host() as host:
-        machine, module = host._machine, host._guest
-        stores = [capi.Store(machine.engine, memory_bytes=1 << 26, table_elements=10_000) for _ in range(2)]
+        runtime, module = host._runtime, host._guest
+        stores = [capi.Store(runtime.engine, memory_bytes=1 << 26, table_elements=10_000) for _ in range(2)]
         instances = []
         for store in stores:
-            pending, raw = store.start_instance(machine.linker, module)
+            pending, raw = store.start_instance(runtime.linker, module)
             while not pending.poll():
                 pass
             pending.result()

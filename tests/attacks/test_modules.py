@@ -242,7 +242,7 @@ async def test_a_slice_costs_what_it_took() -> None:
         report = await guest.process([(0, b"1")], 0.0)
         assert report.fault is not None
         assert report.fault.error.name == "CpuLimitExceeded"
-        assert guest._use.slices < 180
+        assert guest._counters.slices < 180
 
 
 def _process(body: str) -> str:

@@ -134,7 +134,7 @@ async def test_guests_share_what_memory_there_is() -> None:
     What one has that is gone is there for others at once.
     """
     async with open_host(memory_bytes=200 * MEBIBYTE, owner_memory_bytes=120 * MEBIBYTE) as host:
-        memory = host._machine.memory
+        memory = host._runtime.memory
         mine = await _opened(host, GREEDY, 4, GuestLimits(), owner="mine")
         errors = []
         for sandbox in mine:
@@ -157,7 +157,7 @@ async def test_guests_share_what_memory_there_is() -> None:
         assert effects.error is None
         for sandbox in (*mine, yours, another):
             sandbox.discard()
-        await host._machine.reclaimer.settled()
+        await host._runtime.reclaimer.settled()
         assert memory.used_bytes == 0
 
 
@@ -197,10 +197,10 @@ async def test_a_large_guest_is_freed_in_many_steps() -> None:
         assert effects.error is None
         with measured_steps() as steps:
             sandbox.discard()
-            await host._machine.reclaimer.settled()
+            await host._runtime.reclaimer.settled()
     assert steps.longest_seconds < LONG_STEP_SECONDS, steps.where
     assert steps.taken > 40
-    assert host._machine.memory.used_bytes == 0
+    assert host._runtime.memory.used_bytes == 0
 
 
 DEEP = """
@@ -228,6 +228,6 @@ async def test_the_stacks_of_calls_under_way_count_too() -> None:
         assert set(errors) == {"MemoryLimitExceeded", "CpuLimitExceeded"}
         for sandbox in sandboxes:
             assert (await sandbox.process([(0, STILL_HERE)]))[0].emissions == YES
-        assert host._machine.memory.used_bytes == 0
+        assert host._runtime.memory.used_bytes == 0
         for sandbox in sandboxes:
             sandbox.discard()

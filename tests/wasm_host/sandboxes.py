@@ -64,7 +64,7 @@ async def value_of(expression: str, value: bytes = b"null", **options: Any) -> b
 
 
 @contextmanager
-def a_machine() -> Iterator[GuestRuntime]:
+def a_runtime() -> Iterator[GuestRuntime]:
     """The parts that guests share, without a sandbox host around them."""
     engine = capi.new_engine()
     ticker = Ticker(engine)
@@ -109,9 +109,9 @@ def on_process(body: str) -> str:
 @asynccontextmanager
 async def a_guest(limits: GuestLimits = QUICK, **parts: str) -> AsyncIterator[Guest]:
     """An opened guest made of WebAssembly text."""
-    with a_machine() as machine:
-        module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm(module_text(**parts))))
-        guest = Guest(machine, limits, GuestCounters(), output_count=2)
+    with a_runtime() as runtime:
+        module = capi.Module(runtime.engine, bytes(wasmtime.wat2wasm(module_text(**parts))))
+        guest = Guest(runtime, limits, GuestCounters(), output_count=2)
         try:
             await guest.open(module, [b"{}"])
             yield guest

@@ -1,1 +1,1 @@
-"""Strangers' modules, looked at and compiled in processes of their own; and our own modules."""
+"""Untrusted modules, looked at and compiled in processes of their own; and our own modules."""

@@ -26,7 +26,7 @@ from wasm_host.component_model.binary import (
     unsigned,
     vector,
 )
-from wasm_host.component_model.core_module import survey_module
+from wasm_host.component_model.core_module import read_module
 
 PIECE_BYTES = 256 * 1024
 """Written or copied without a look at the epoch: 64 pages, 0.3 ms where all of them are fresh."""
@@ -93,7 +93,7 @@ def _module(content: bytes) -> bytes:
     if _TYPE not in found or _FUNCTION not in found:
         raise MalformedError("the module has code without functions")
     pieces = _Pieces(
-        first_function=len(survey_module(content).imported_functions) + _count(content, found[_FUNCTION].start),
+        first_function=len(read_module(content).imported_functions) + _count(content, found[_FUNCTION].start),
         types=_count(content, found[_TYPE].start),
     )
     bodies = _bodies(content, code.start, code.end, pieces)

@@ -1,8 +1,9 @@
 """Turns untrusted modules into programs that can run: looked at, compiled, kept on disk.
 
-The work is done by processes of their own (compiler.py says why), in which owners take turns, and which are ended
+The work is done by processes of their own (tasks.py says why), in which owners take turns, and which are ended
 when they take too long. What was compiled is machine code that will be run as it stands, so it lies in a folder
-that only this user can write, as in modules.py. The folder is bounded: what was not used for longest goes first.
+that only this user can write, as in own_modules.py. The folder is bounded: what was not used for longest goes
+first.
 """
 
 import hashlib
@@ -23,8 +24,8 @@ from wasm_host.compile import bulk_instructions
 from wasm_host.compile.own_modules import private_folder
 from wasm_host.compile.tasks import COMPILE, Verdict, order
 from wasm_host.compile.validation import Kind, check_size
-from wasm_host.component_model import canonical_abi as image
-from wasm_host.component_model.guest import EnclosedComponent
+from wasm_host.component_model import canonical_abi
+from wasm_host.component_model.guest import CompiledComponent
 from wasm_host.errors import HostError, ModuleError
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import component as capi_component
@@ -35,13 +36,13 @@ from workers.pool import Pool, PoolStatistics
 _KEPT_BYTES = 2 * 1024 * 1024 * 1024
 """Compiled modules on disk. A Python component takes 36 MB, most others less than 6 MB."""
 
-_SUFFIXES = {("module", False): "module", ("component", False): "component", ("component", True): "told"}
+_SUFFIXES = {("module", False): "module", ("component", False): "component", ("component", True): "clocked"}
 
 
 class WasmProgram(NamedTuple):
     """A module that was looked at and compiled: a core module with the guest ABI, or a component."""
 
-    code: capi.Module | EnclosedComponent
+    code: capi.Module | CompiledComponent
     name: str
 
 
@@ -101,26 +102,26 @@ class ModuleCompiler:
             if not lock.locked() and not lock.statistics().tasks_waiting:
                 self._under_way.pop(key, None)
 
-    def _from_disk(self, key: str, kind: Kind) -> capi.Module | EnclosedComponent | None:
-        for (known, is_told), suffix in _SUFFIXES.items():
+    def _from_disk(self, key: str, kind: Kind) -> capi.Module | CompiledComponent | None:
+        for (known, takes_clock), suffix in _SUFFIXES.items():
             path = self._folder / f"{key}.{suffix}"
             if known == kind and path.exists():
                 with suppress(FileNotFoundError):  # another process may have swept it away
-                    return self._load(path, is_told)
+                    return self._load(path, takes_clock)
         return None
 
     async def _compiled(
         self, content: bytes, limits: GuestLimits, key: str, owner: str
-    ) -> capi.Module | EnclosedComponent:
+    ) -> capi.Module | CompiledComponent:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             target = Path(folder, "compiled")
             verdict = await self._ordered(order(content, target, limits), limits, owner)
             if verdict.kind is None:
                 raise ModuleError(verdict.problem)
-            path = self._folder / f"{key}.{_SUFFIXES[verdict.kind, verdict.is_told]}"
+            path = self._folder / f"{key}.{_SUFFIXES[verdict.kind, verdict.takes_clock]}"
             await trio.to_thread.run_sync(target.replace, path)
         await trio.to_thread.run_sync(self._sweep, path)
-        return await trio.to_thread.run_sync(self._load, path, verdict.is_told)
+        return await trio.to_thread.run_sync(self._load, path, verdict.takes_clock)
 
     async def _ordered(self, payload: bytes, limits: GuestLimits, owner: str) -> Verdict:
         try:
@@ -141,13 +142,13 @@ class ModuleCompiler:
             raise HostError(f"the compiler failed: {problem}") from None
         return msgspec.json.decode(answer, type=Verdict)
 
-    def _load(self, path: Path, is_told: bool) -> capi.Module | EnclosedComponent:
+    def _load(self, path: Path, takes_clock: bool) -> capi.Module | CompiledComponent:
         os.utime(path)
         try:
             if path.suffix == ".module":
                 return capi.Module.deserialize_file(self._engine, str(path))
             component = capi_component.Component.deserialize_file(self._engine, str(path))
-            return EnclosedComponent(component, self._linker, is_told)
+            return CompiledComponent(component, self._linker, takes_clock)
         except wasmtime.WasmtimeError as problem:
             path.unlink(missing_ok=True)
             raise HostError(
@@ -170,7 +171,7 @@ class ModuleCompiler:
 
 
 def _key(content: bytes, limits: GuestLimits) -> str:
-    """Names the result: by the content, the compiler and its settings, what encloses it, and what it may ask
+    """Names the result: by the content, the compiler and its settings, what wraps it, and what it may ask
     for.
     """
     about = hashlib.sha256()
@@ -179,7 +180,7 @@ def _key(content: bytes, limits: GuestLimits) -> str:
     for path in (
         Path(capi.__file__),
         Path(bulk_instructions.__file__),
-        *sorted(Path(image.__file__).parent.glob("*.*")),
+        *sorted(Path(canonical_abi.__file__).parent.glob("*.*")),
     ):
         about.update(path.read_bytes())
     about.update(content)

@@ -12,7 +12,7 @@ import msgspec
 import wasmtime
 
 from wasm_host.compile.bulk_instructions import interruptible
-from wasm_host.compile.validation import Kind, check_exports, enclosed, validate_module
+from wasm_host.compile.validation import Kind, check_exports, validate_module, wrapped
 from wasm_host.component_model.binary import MalformedError
 from wasm_host.component_model.wrapper import HANDLER
 from wasm_host.errors import ModuleError
@@ -48,7 +48,7 @@ class Verdict(msgspec.Struct):
     """What it is, or the problem with it."""
 
     kind: Kind | None = None
-    is_told: bool = False
+    takes_clock: bool = False
     problem: str = ""
 
 
@@ -75,19 +75,19 @@ def compile_aside(payload: bytes) -> bytes:
 def _compile(content: bytes, asked: _Order) -> Verdict:
     kind = validate_module(content, asked.limits)
     engine = capi.new_engine()
-    is_told = False
+    takes_clock = False
     compiled: capi.Module | capi_component.Component
     try:
         if kind == "module":
             compiled = capi.Module(engine, interruptible(content))
             check_exports(compiled)
         else:
-            content, is_told = enclosed(content)
+            content, takes_clock = wrapped(content)
             compiled = capi_component.Component(engine, interruptible(content))
     except (wasmtime.WasmtimeError, MalformedError) as problem:
         raise ModuleError(_explained(kind, str(problem))) from None
     Path(asked.target).write_bytes(bytes(compiled.serialize()))
-    return Verdict(kind=kind, is_told=is_told)
+    return Verdict(kind=kind, takes_clock=takes_clock)
 
 
 def _explained(kind: Kind, problem: str) -> str:

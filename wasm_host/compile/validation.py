@@ -1,7 +1,7 @@
 """Is this a WebAssembly module that may run here? Says what it is, or what is wrong with it. Pure.
 
 This is the part that looks; compiling and instantiating come after it (compiler.py), and the limits that are
-looked at here are enforced there once more. It reads a stranger's bytes, so it runs where it can be ended: in
+looked at here are enforced there once more. It reads untrusted bytes, so it runs where it can be ended: in
 the compiler's process.
 """
 
@@ -11,10 +11,10 @@ from typing import Literal
 import wasmtime
 
 from wasm_host.component_model.binary import COMPONENT_PREAMBLE, MODULE_PREAMBLE, MalformedError
-from wasm_host.component_model.contents import survey_component
-from wasm_host.component_model.core_module import GUEST_FUNCTIONS, PAGE_BYTES, CoreModule, survey_module
-from wasm_host.component_model.imports import read_prelude
-from wasm_host.component_model.wrapper import HANDLER, WrappedComponent, enclose
+from wasm_host.component_model.contents import read_component
+from wasm_host.component_model.core_module import GUEST_FUNCTIONS, PAGE_BYTES, CoreModule, read_module
+from wasm_host.component_model.imports import read_imports
+from wasm_host.component_model.wrapper import HANDLER, WrappedComponent, wrap
 from wasm_host.errors import ModuleError
 from wasm_host.limits import GuestLimits
 
@@ -45,7 +45,7 @@ def validate_module(content: bytes, limits: GuestLimits) -> Kind:
     kind = check_size(content, limits)
     try:
         if kind == "module":
-            _check_module(survey_module(content), limits)
+            _check_module(read_module(content), limits)
         else:
             _check_component(content, limits)
     except MalformedError as problem:
@@ -53,10 +53,10 @@ def validate_module(content: bytes, limits: GuestLimits) -> Kind:
     return kind
 
 
-def enclosed(content: bytes) -> WrappedComponent:
+def wrapped(content: bytes) -> WrappedComponent:
     """The component within one that gives it all that it imports. Raises ModuleError."""
     try:
-        return enclose(content, read_prelude(content))
+        return wrap(content, read_imports(content))
     except (MalformedError, RecursionError) as problem:
         raise ModuleError(f"not a valid WebAssembly component: {problem}") from None
 
@@ -97,11 +97,11 @@ def _check_module(module: CoreModule, limits: GuestLimits) -> None:
 
 
 def _check_component(content: bytes, limits: GuestLimits) -> None:
-    survey = survey_component(content)
-    for module in survey.modules:
+    contents = read_component(content)
+    for module in contents.modules:
         _check_sizes(module, limits)
-    if HANDLER not in survey.exports:
-        exports = f"it exports {_listed(survey.exports)}" if survey.exports else "it exports nothing"
+    if HANDLER not in contents.exports:
+        exports = f"it exports {_listed(contents.exports)}" if contents.exports else "it exports nothing"
         raise ModuleError(f"the component does not export {HANDLER} (wit/symbia-component.wit); {exports}")
 
 

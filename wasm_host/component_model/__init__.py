@@ -1,1 +1,1 @@
-"""Components of the Component Model, enclosed so that nothing of the host is within their reach."""
+"""Components of the Component Model, wrapped so that nothing of the host is within their reach."""

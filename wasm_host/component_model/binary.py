@@ -1,6 +1,6 @@
 """The binary formats' alphabet: numbers, names, vectors and sections, read and written. Pure.
 
-What is read here comes from a stranger. `Cursor` never reads beyond its bytes and raises one error,
+What is read here is untrusted. `Cursor` never reads beyond its bytes and raises one error,
 `MalformedError`; whether a whole component is valid is for Wasmtime to say, which sees it afterwards.
 """
 

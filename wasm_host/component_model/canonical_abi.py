@@ -40,7 +40,7 @@ _EFFECTS = struct.Struct("<IIIIIIB3xIIIIII")
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-class _Image:
+class _MemoryLayout:
     """Grows from BASE; strings and lists go behind the head whose addresses name them."""
 
     def __init__(self, head_bytes: int) -> None:
@@ -81,14 +81,14 @@ def encode_place(
     now_ms: float,
 ) -> bytes:
     """The record `place`. `names` are the ids of the execution, the node and the instance."""
-    image = _Image(7 * _PAIR.size + _PLACE_TAIL.size)
-    head = [image.text(name) for name in names]
-    head.append(image.json(config))
-    head += [image.texts(inputs), image.texts(outputs)]
-    entries = [image.text(key) + image.json(value) for key, value in state.items()]
-    head.append(_PAIR.pack(image.put(b"".join(entries), 4), len(entries)))
+    layout = _MemoryLayout(7 * _PAIR.size + _PLACE_TAIL.size)
+    head = [layout.text(name) for name in names]
+    head.append(layout.json(config))
+    head += [layout.texts(inputs), layout.texts(outputs)]
+    entries = [layout.text(key) + layout.json(value) for key, value in state.items()]
+    head.append(_PAIR.pack(layout.put(b"".join(entries), 4), len(entries)))
     head.append(_PLACE_TAIL.pack(restored, seed & 0xFFFF_FFFF_FFFF_FFFF, max(0, int(now_ms))))
-    return image.whole(b"".join(head))
+    return layout.whole(b"".join(head))
 
 
 def encode_messages(batch: Sequence[tuple[int, bytes]], port_names: Sequence[bytes], now_ms: float) -> bytes:

@@ -6,7 +6,7 @@ where no limit reaches), and functions that wait for each other.
 """
 
 from wasm_host.component_model.binary import Cursor, MalformedError, Section, sections
-from wasm_host.component_model.core_module import CoreModule, survey_module
+from wasm_host.component_model.core_module import CoreModule, read_module
 from wasm_host.errors import ModuleError
 
 MAX_DEPTH = 8
@@ -24,7 +24,7 @@ _LIFT, _LOWER, _RESOURCE_NEW, _RESOURCE_DROP, _RESOURCE_REP = range(5)
 _ENCODINGS, _WITH_INDEX = range(3), range(3, 6)
 
 
-class ComponentSurvey:
+class ComponentContents:
     """Everything in a component and in the components within it; `exports` are its own only."""
 
     def __init__(self) -> None:
@@ -37,34 +37,34 @@ class ComponentSurvey:
         return sum(len(module.memory_pages) for module in self.modules)
 
 
-def survey_component(content: bytes) -> ComponentSurvey:
+def read_component(content: bytes) -> ComponentContents:
     """Looks through a component.
 
     Raises:
         MalformedError: it is none.
         ModuleError: it does what components here may not do.
     """
-    survey = ComponentSurvey()
-    _look(content, 8, len(content), 0, survey)
-    if survey.memories > MAX_MEMORIES:
-        raise ModuleError(f"the component has {survey.memories} memories; it may have {MAX_MEMORIES}")
-    return survey
+    contents = ComponentContents()
+    _look(content, 8, len(content), 0, contents)
+    if contents.memories > MAX_MEMORIES:
+        raise ModuleError(f"the component has {contents.memories} memories; it may have {MAX_MEMORIES}")
+    return contents
 
 
-def _look(content: bytes, start: int, end: int, depth: int, survey: ComponentSurvey) -> None:
+def _look(content: bytes, start: int, end: int, depth: int, contents: ComponentContents) -> None:
     if depth > MAX_DEPTH:
         raise ModuleError(f"the component has components within it more than {MAX_DEPTH} deep")
     for part in sections(content, start, end):
         if part.id == _CORE_MODULE:
-            survey.modules.append(survey_module(content, part.start, part.end))
-            if len(survey.modules) > MAX_MODULES:
+            contents.modules.append(read_module(content, part.start, part.end))
+            if len(contents.modules) > MAX_MODULES:
                 raise ModuleError(f"the component consists of more than {MAX_MODULES} modules")
         elif part.id == _COMPONENT:
-            _look(content, part.start + 8, part.end, depth + 1, survey)
+            _look(content, part.start + 8, part.end, depth + 1, contents)
         elif part.id == _CANON:
             _look_at_functions(content, part)
         elif part.id == _EXPORT and depth == 0:
-            survey.exports += _export_names(Cursor(content, part.start, part.end))
+            contents.exports += _export_names(Cursor(content, part.start, part.end))
 
 
 def _look_at_functions(content: bytes, part: Section) -> None:

@@ -1,6 +1,6 @@
 """What a plain WebAssembly module consists of, as far as it matters before it is compiled. Pure.
 
-`survey_module` reads the sections that say what a module wants and gives: imports, memories, tables, exports.
+``read_module`` reads the sections that say what a module wants and gives: imports, memories, tables, exports.
 """
 
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class CoreModule(NamedTuple):
     exports: list[str]
 
 
-def survey_module(content: bytes, start: int = 0, end: int | None = None) -> CoreModule:
+def read_module(content: bytes, start: int = 0, end: int | None = None) -> CoreModule:
     """Looks through the module that the bytes from `start` to `end` hold, its preamble included. Raises
     MalformedError.
     """

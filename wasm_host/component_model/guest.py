@@ -1,4 +1,4 @@
-"""One component, enclosed and instantiated: called in time slices like every guest.
+"""One component, wrapped and instantiated: called in time slices like every guest.
 
 Its calls are those of wit/symbia-component.wit. A batch goes in as a whole and comes back as a whole, so when a
 call breaks, nobody knows which message did it: the report says so, and the sandbox passes them to the next
@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import trio
 
-from wasm_host.component_model import canonical_abi as image
-from wasm_host.component_model import wasi
+from wasm_host.component_model import canonical_abi, wasi
 from wasm_host.component_model.wrapper import TRANSLATED
 from wasm_host.errors import (
     GuestFaultError,
@@ -38,12 +37,12 @@ _WATCHED_SLICES = 16
 followed by so many that are looked at."""
 
 
-class EnclosedComponent(NamedTuple):
-    """A compiled component that imports nothing. `is_told` says whether it has the export `tell`."""
+class CompiledComponent(NamedTuple):
+    """A compiled component that imports nothing. ``takes_clock``: it has the export ``tell``."""
 
     component: capi_component.Component
     linker: capi_component.Linker
-    is_told: bool
+    takes_clock: bool
 
 
 class ComponentContext(NamedTuple):
@@ -61,16 +60,16 @@ class ComponentGuest(Guest):
 
     def __init__(
         self,
-        machine: GuestRuntime,
+        runtime: GuestRuntime,
         limits: GuestLimits,
-        use: GuestCounters,
+        counters: GuestCounters,
         place: ComponentContext,
-        enclosed: EnclosedComponent,
+        wrapped: CompiledComponent,
         on_slice_end: OnSliceEnd | None = None,
     ) -> None:
-        super().__init__(machine, limits, use, len(place.outputs), on_slice_end)
+        super().__init__(runtime, limits, counters, len(place.outputs), on_slice_end)
         self._watched_slices = _WATCHED_SLICES
-        self._enclosed = enclosed
+        self._component = wrapped
         self._place = place
         self._input_names = [name.encode() for name in place.inputs]
         self._outputs = {name.encode(): index for index, name in enumerate(place.outputs)}
@@ -83,20 +82,20 @@ class ComponentGuest(Guest):
     def _new_store(self) -> capi_component.ComponentStore:
         limits = self._limits
         self._component_store = capi_component.ComponentStore(
-            self._machine.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
+            self._runtime.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
         )
         return self._component_store
 
     def _slice(self, pending: capi.Pending) -> bool:
         """Counts what the process has grown by meanwhile: nothing says how large a component's memories are."""
-        before = self._use.cpu_seconds
+        before = self._counters.cpu_seconds
         resident = resident_bytes() if self._watched_slices else -1
         done = super()._slice(pending)
         if resident >= 0:
             self._watched_slices -= 1
             grown = self._seen_bytes + resident_bytes() - resident
             self._count_memory(min(max(0, grown), 2 * self._most_memory_bytes + _TRANSLATOR_BYTES))
-        if not done or self._use.cpu_seconds - before > _UNNOTICED_SECONDS:
+        if not done or self._counters.cpu_seconds - before > _UNNOTICED_SECONDS:
             self._watched_slices = _WATCHED_SLICES
         return done
 
@@ -107,8 +106,8 @@ class ComponentGuest(Guest):
             ModuleError: it cannot be instantiated within the limits.
             GuestFaultError: it did not survive; discard it.
         """
-        store, component = self._component_store, self._enclosed.component
-        pending, instance = store.start_component(self._enclosed.linker, component)
+        store, component = self._component_store, self._component.component
+        pending, instance = store.start_component(self._component.linker, component)
         try:
             await self._run(pending)
         except GuestTrapError as trap:
@@ -122,7 +121,7 @@ class ComponentGuest(Guest):
         """Runs the component's `open`. Raises GuestFaultError; discard it then."""
         place = self._place
         await self._tell(now_ms)
-        data = image.encode_place(
+        data = canonical_abi.encode_place(
             (place.identity.execution_id, place.identity.node_id, place.identity.instance_id),
             place.config,
             place.inputs,
@@ -139,7 +138,7 @@ class ComponentGuest(Guest):
         """Runs a batch. Never raises for what the component did: see `BatchResult`."""
         try:
             await self._tell(now_ms)
-            answer = await self._answer("process", image.encode_messages(batch, self._input_names, now_ms))
+            answer = await self._answer("process", canonical_abi.encode_messages(batch, self._input_names, now_ms))
             for _ in answer.read(len(batch)):
                 await trio.lowlevel.checkpoint()
             return BatchResult(answer.effects, [], None)
@@ -158,19 +157,21 @@ class ComponentGuest(Guest):
 
     async def _tell(self, now_ms: float) -> None:
         """Sets the clock of the WASI inside; its random numbers begin at the seed when they are told it first."""
-        if self._enclosed.is_told:
+        if self._component.takes_clock:
             seed = self._place.seed or 1
             await self._run(
                 self._component_store.start_numbers(self._functions["tell"], max(0, int(now_ms)), seed)
             )
 
-    async def _answer(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> image.AnswerReader:
+    async def _answer(
+        self, name: str, data: bytes | None, cpu_ms: int | None = None
+    ) -> canonical_abi.AnswerReader:
         sent = data
         try:
-            if data is not None and len(data) > image.PIECE_BYTES:
+            if data is not None and len(data) > canonical_abi.PIECE_BYTES:
                 data = await self._put(data)
             pieces = [await self._text(name, data, cpu_ms)]
-            missing = image.whole_length(pieces[0]) - len(pieces[0])
+            missing = canonical_abi.whole_length(pieces[0]) - len(pieces[0])
             while missing > 0:
                 await trio.lowlevel.checkpoint()
                 pieces.append(await self._text("more", None))
@@ -178,13 +179,13 @@ class ComponentGuest(Guest):
         except GuestTrapError as trap:
             raise self._named(trap) from None
         self.output_bytes = sum(map(len, pieces))
-        return image.AnswerReader(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
+        return canonical_abi.AnswerReader(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
 
     async def _put(self, data: bytes) -> bytes:
         """Sends all pieces of an input but the last one, which it answers."""
-        last = (len(data) - 1) // image.PIECE_BYTES * image.PIECE_BYTES
-        for at in range(0, last, image.PIECE_BYTES):
-            piece = data[at : at + image.PIECE_BYTES]
+        last = (len(data) - 1) // canonical_abi.PIECE_BYTES * canonical_abi.PIECE_BYTES
+        for at in range(0, last, canonical_abi.PIECE_BYTES):
+            piece = data[at : at + canonical_abi.PIECE_BYTES]
             await self._run(self._component_store.start_text(self._functions["put"], piece, results=0))
             await trio.lowlevel.checkpoint()
         return data[last:]

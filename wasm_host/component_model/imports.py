@@ -1,8 +1,8 @@
 """What stands at the beginning of a component: its imports, and the types that they are made of. Pure.
 
 Reading it is a walk through the component's index spaces for types and instances, as far as the last import.
-The types are copied on the way, in the order in which the enclosing component will define them; see
-enclosure.py.
+The types are copied on the way, in the order in which the wrapper will define them; see
+wrapper.py.
 """
 
 from collections.abc import Sequence
@@ -50,8 +50,8 @@ class Resource(NamedTuple):
     type_index: int
 
 
-class Prelude:
-    """What was read; `types` are definitions for the enclosing component, in order."""
+class ComponentImports:
+    """What was read; `types` are definitions for the wrapper, in order."""
 
     def __init__(self) -> None:
         self.imports: list[Import] = []
@@ -60,7 +60,7 @@ class Prelude:
         self.resources: list[Resource] = []
 
 
-def read_prelude(component: bytes) -> Prelude:
+def read_imports(component: bytes) -> ComponentImports:
     """Reads the imports.
 
     Raises:
@@ -72,7 +72,7 @@ def read_prelude(component: bytes) -> Prelude:
     walk = _Walk(component)
     for part in parts[: last + 1]:
         walk.section(part)
-    return walk.prelude
+    return walk.imported
 
 
 class _Walk:
@@ -86,7 +86,7 @@ class _Walk:
         self._exports: list[dict[str, Type]] = []
         self._origins: dict[int, tuple[int, str]] = {}
         self._source = Source(component, self._instances, self._origins)
-        self.prelude = Prelude()
+        self.imported = ComponentImports()
 
     def section(self, part: Section) -> None:
         read = {_TYPE: self._define, _IMPORT: self._import, _ALIAS: self._alias}.get(part.id)
@@ -109,8 +109,8 @@ class _Walk:
             self._types.append(self._copied(cursor, [each or _NOTHING for each in self._types]))
 
     def _copied(self, cursor: Cursor, space: Sequence[Type]) -> Type:
-        content, known = copy_type(cursor, space, len(self.prelude.types))
-        self.prelude.types.append(content)
+        content, known = copy_type(cursor, space, len(self.imported.types))
+        self.imported.types.append(content)
         return known
 
     def _import(self, cursor: Cursor) -> None:
@@ -124,13 +124,13 @@ class _Walk:
         if kind != _INSTANCE_SORT or index not in self._bodies:
             raise ModuleError(f"the component imports {called}, but not as an interface")
         declarations = self._bodies[index]
-        first = len(self.prelude.functions)
+        first = len(self.imported.functions)
         types, exported = self._provide(without_version(called), declarations)
-        functions = range(first, len(self.prelude.functions))
+        functions = range(first, len(self.imported.functions))
         self._instances.append(Interface(declarations, types))
         self._exports.append(exported)
         content, arguments = shim(self._source, len(self._instances) - 1, functions)
-        self.prelude.imports.append(Import(called, content, arguments))
+        self.imported.imports.append(Import(called, content, arguments))
 
     def _provide(self, interface: str, declarations: Sequence[Declaration]) -> tuple[list[Type], dict[str, Type]]:
         """Defines an interface's types and functions; its types by index, and the exported ones by name."""
@@ -150,15 +150,15 @@ class _Walk:
         return types, exported
 
     def _function(self, interface: str, called: str, known: Type) -> None:
-        functions = self.prelude.functions
+        functions = self.imported.functions
         if len(functions) >= _MAX_FUNCTIONS or known.function is None:
             raise ModuleError(f"the component imports more than {_MAX_FUNCTIONS:,} functions")
         functions.append(Function(interface, called, known.number, known.function))
 
     def _resource(self, interface: str, called: str) -> Type:
-        known = Type(len(self.prelude.types), None)
-        self.prelude.types.append(_RESOURCE)
-        self.prelude.resources.append(Resource(interface, called, known.number))
+        known = Type(len(self.imported.types), None)
+        self.imported.types.append(_RESOURCE)
+        self.imported.resources.append(Resource(interface, called, known.number))
         return known
 
     def _alias(self, cursor: Cursor) -> None:

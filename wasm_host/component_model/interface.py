@@ -1,7 +1,7 @@
 """An interface that a component imports, as a list of declarations. Pure.
 
 Declarations build on each other by index: each type, alias and exported type takes the next one. The list is
-gone through three times: to find its end, to define its types in the enclosing component, and to write the shim
+gone through three times: to find its end, to define its types in the wrapper, and to write the shim
 (shim.py).
 """
 

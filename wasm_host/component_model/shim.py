@@ -20,7 +20,7 @@ _EQUAL, _RESOURCE = b"\3\0", b"\3\1"
 
 
 class Argument(NamedTuple):
-    """What the shim imports: under this name, a type or function of the enclosing component, by its index
+    """What the shim imports: under this name, a type or function of the wrapper, by its index
     there.
     """
 
@@ -30,7 +30,7 @@ class Argument(NamedTuple):
 
 
 class Interface(NamedTuple):
-    """An imported interface: its declarations, and its types as types of the enclosing component."""
+    """An imported interface: its declarations, and its types as types of the wrapper."""
 
     declarations: Sequence[Declaration]
     types: Sequence[Type]
@@ -39,7 +39,7 @@ class Interface(NamedTuple):
 class Source(NamedTuple):
     """What shims are written from.
 
-    `data` is the stranger's component, `interfaces` what it imports so far, and `origins` says for a type around
+    ``data`` is the untrusted component, `interfaces` what it imports so far, and `origins` says for a type around
     the interfaces which interface exports it, and under which name.
     """
 
@@ -54,7 +54,7 @@ def shim(source: Source, number: int, functions: Sequence[int]) -> tuple[bytes, 
     Args:
         source: see there
         number: of the interface
-        functions: the interface's functions, in order, as functions of the enclosing component
+        functions: the interface's functions, in order, as functions of the wrapper
     """
     made = _Shim(source)
     inside = made.imported(number, functions)

@@ -1,12 +1,12 @@
-;; Stands between a stranger's component and the host, inside the sandbox.
+;; Stands between an untrusted component and the host, inside the sandbox.
 ;;
 ;; The host could call `handler` itself, but then Wasmtime would build every list, record and string that the component
 ;; returns on the host's heap, in one go: a component whose million list entries all name the same megabyte
 ;; would hold the event loop and the memory of everybody. Here they are copied into this component's linear memory
-;; instead, by code that is metered and interrupted like the stranger's own.
+;; instead, by code that is metered and interrupted like that component's own.
 ;;
 ;; The host sees functions from text to text. The text is a piece of this memory, one character a byte
-;; (latin1), laid out as the Canonical ABI lays it out; image.py writes and reads it.
+;; (latin1), laid out as the Canonical ABI lays it out; canonical_abi.py writes and reads it.
 ;; What the host sends always lands at the same address, so it can contain addresses, and so can the answer.
 ;;
 ;; The types are those of wit/symbia-component.wit, less its other names for string and u64; a component that exports

@@ -1,7 +1,7 @@
 """Types of the Component Model: copied from one component into another, and flattened to core types. Pure.
 
 A type names other types by their index, and every component counts its own. `copy_type` reads one
-from a stranger's component and writes it with the indices that the same types have in ours. On the way it finds
+from an untrusted component and writes it with the indices that the same types have in ours. On the way it finds
 out how the Canonical ABI hands such values over: as so many core values, or in memory.
 """
 

@@ -18,7 +18,7 @@ _INTERFACE = re.compile(
 _CALL = re.compile(r"!(wasi:[a-z]+/[a-z0-9-]+#\S+)")
 
 TIME_AND_CHANCE = ("wasi:clocks/", "wasi:random/")
-"""A component that imports one of these is told the time before each call."""
+"""A component that imports one of these is given the time before each call."""
 
 HANDLES_MODULE = """(module
   (global $count (mut i32) (i32.const 0))

@@ -1,6 +1,6 @@
-"""Puts a stranger's component into one of our own that gives it everything it may import, and speaks for it. Pure.
+"""Wraps an untrusted component in one of our own, which gives it everything it may import and speaks for it. Pure.
 
-The enclosing component is assembled byte by byte, because the stranger's is embedded as it is, megabytes of it.
+The wrapper is assembled byte by byte, because the untrusted component is embedded as it is, megabytes of it.
 In it: the WASI of wasi.py, one instance for each interface that the component imports, with exactly the types
 that it says; the component itself; and the translator, which is all that the host ever calls. The result
 imports nothing. Types are compared by Wasmtime when it compiles the result, so nothing rests on what is read
@@ -15,13 +15,13 @@ import wasmtime
 
 from wasm_host.component_model import wasi
 from wasm_host.component_model.binary import COMPONENT_PREAMBLE, name, section, unsigned, vector
-from wasm_host.component_model.imports import Import, Prelude
+from wasm_host.component_model.imports import ComponentImports, Import
 from wasm_host.component_model.shim import Argument
 
 HANDLER = "symbia:component/handler@1.0.0"
 
 TRANSLATED = ("open", "process", "close", "put", "more")
-"""What the translator exports, and the enclosing component with it."""
+"""What the translator exports, and the wrapper with it."""
 
 _TRANSLATOR = Path(__file__).with_name("translator.wat")
 _CORE_MODULE, _CORE_INSTANCE, _COMPONENT, _INSTANCE, _ALIAS, _TYPE, _CANON, _EXPORT = 1, 2, 4, 5, 6, 7, 8, 11
@@ -32,37 +32,37 @@ _U64 = 0x77
 
 
 class WrappedComponent(NamedTuple):
-    """A component that imports nothing, and whether it wants to be told the time (export `tell`)."""
+    """A component that imports nothing, and whether it takes the clock (export ``tell``)."""
 
     content: bytes
-    is_told: bool
+    takes_clock: bool
 
 
-def enclose(component: bytes, prelude: Prelude) -> WrappedComponent:
-    """The enclosing component.
+def wrap(component: bytes, imported: ComponentImports) -> WrappedComponent:
+    """Return the wrapper.
 
     Args:
-        component: the stranger's, which exports HANDLER and whose imports are all WASI
-        prelude: what was read of it
+        component: the untrusted one, which exports HANDLER and whose imports are all WASI
+        imported: what it imports
     """
     parts = [COMPONENT_PREAMBLE]
-    is_told = False
-    if prelude.imports:
-        is_told = any(each.name.startswith(wasi.TIME_AND_CHANCE) for each in prelude.imports)
-        parts += _world(prelude, is_told=is_told)
-    parts += _inside(component, prelude.imports)
-    translated = len(prelude.imports) + 2
+    takes_clock = False
+    if imported.imports:
+        takes_clock = any(each.name.startswith(wasi.TIME_AND_CHANCE) for each in imported.imports)
+        parts += _world(imported, takes_clock=takes_clock)
+    parts += _inside(component, imported.imports)
+    translated = len(imported.imports) + 2
     parts.append(_aliases([(_SORT_FUNCTION, 0, translated, each) for each in TRANSLATED]))
-    first = len(prelude.functions) + is_told
+    first = len(imported.functions) + takes_clock
     exports = [(each, first + at) for at, each in enumerate(TRANSLATED)]
-    if is_told:
+    if takes_clock:
         exports.append(("tell", first - 1))
     parts.append(
         _section_of(
             _EXPORT, [_EXTERN + name(each) + _SORT_FUNCTION + unsigned(at) + b"\0" for each, at in exports]
         )
     )
-    return WrappedComponent(b"".join(parts), is_told)
+    return WrappedComponent(b"".join(parts), takes_clock)
 
 
 def _section_of(kind: int, items: list[bytes]) -> bytes:
@@ -81,18 +81,18 @@ def _core_module(text: str) -> bytes:
     return section(_CORE_MODULE, bytes(wasmtime.wat2wasm(text)))
 
 
-def _world(prelude: Prelude, *, is_told: bool) -> list[bytes]:
+def _world(imported: ComponentImports, *, takes_clock: bool) -> list[bytes]:
     """Core instances 0: handles, 1: makers of handles, 2: the answers. Then an instance for each import."""
-    made = wasi.resources([(each.interface, each.name) for each in prelude.resources])
-    makers = {each.name: each.type_index for each in prelude.resources}
-    names = [(f"{each.interface}#{each.name}", each.flat) for each in prelude.functions]
+    made = wasi.resources([(each.interface, each.name) for each in imported.resources])
+    makers = {each.name: each.type_index for each in imported.resources}
+    names = [(f"{each.interface}#{each.name}", each.flat) for each in imported.functions]
     first = 1 + len(made) + 1
     count = len(names)
     parts = [
         _core_module(wasi.HANDLES_MODULE),
         _section_of(_CORE_INSTANCE, [b"\0\0\0"]),
         _aliases([(_SORT_CORE_FUNCTION, 1, 0, "drop")]),
-        *(section(_TYPE, vector([each])) for each in prelude.types),
+        *(section(_TYPE, vector([each])) for each in imported.types),
         _section_of(_CANON, [b"\2" + unsigned(makers[each]) for each in made]),
         _section_of(
             _CORE_INSTANCE,
@@ -106,15 +106,15 @@ def _world(prelude: Prelude, *, is_told: bool) -> list[bytes]:
     options = vector([b"\3\0", b"\4" + unsigned(first - 1)])
     lifted = [
         b"\0\0" + unsigned(first + at) + options + unsigned(each.type_index)
-        for at, each in enumerate(prelude.functions)
+        for at, each in enumerate(imported.functions)
     ]
-    if is_told:
+    if takes_clock:
         parameters = vector([name(each) + bytes([_U64]) for each in ("now", "seed")])
         parts.append(section(_TYPE, vector([b"\x40" + parameters + b"\1\0"])))
         parts.append(_aliases([(_SORT_CORE_FUNCTION, 1, 2, "tell")]))
-        lifted.append(b"\0\0" + unsigned(first + count) + options + unsigned(len(prelude.types)))
+        lifted.append(b"\0\0" + unsigned(first + count) + options + unsigned(len(imported.types)))
     parts.append(_section_of(_CANON, lifted))
-    for at, each in enumerate(prelude.imports):
+    for at, each in enumerate(imported.imports):
         parts.append(section(_COMPONENT, each.shim))
         given = vector([_given(argument) for argument in each.arguments])
         parts.append(_section_of(_INSTANCE, [b"\0" + unsigned(at) + given]))
@@ -127,7 +127,7 @@ def _given(argument: Argument) -> bytes:
 
 
 def _inside(component: bytes, imports: Sequence[Import]) -> list[bytes]:
-    """The stranger's component and the translator, instantiated."""
+    """Return the sections that instantiate the untrusted component and the translator."""
     count = len(imports)
     given = vector([name(each.name) + _SORT_INSTANCE + unsigned(at) for at, each in enumerate(imports)])
     translator = bytes(wasmtime.wat2wasm(_TRANSLATOR.read_text(encoding="utf-8")))

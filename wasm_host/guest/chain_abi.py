@@ -39,15 +39,19 @@ _BLOCKS = [struct.Struct(f"<{5 + 3 * count}I") for count in range(MOST_PROGRAMS 
 
 
 class ProgramPorts(NamedTuple):
-    """What is known of a program: its output ports, the one that leads to the next program, its limits, its entry.
+    """What is known of a program of a chain.
 
-    `entry` is the input port at which it is handed what the program before it passes on.
+    Attributes:
+        outputs: how many output ports it has.
+        link: the output port whose values go to the next program; None for the last one.
+        limits: what it may use.
+        input_port: the input port that receives what the program before it passes on.
     """
 
     outputs: int
     link: int | None
     limits: GuestLimits
-    entry: int = 0
+    input_port: int = 0
 
 
 Message = tuple[int, int, bytes]
@@ -104,9 +108,9 @@ def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool) -> by
     if count == 1:
         program, port, value = batch[0]
         return _HEAD.pack(1, now_ms, traced, program << 16 | port, len(value)) + value
-    places = [program << 16 | port for program, port, _ in batch]
+    targets = [program << 16 | port for program, port, _ in batch]
     values = [value for _, _, value in batch]
-    return struct.pack(f"<IdI{2 * count}I", count, now_ms, traced, *places, *map(len, values)) + b"".join(values)
+    return struct.pack(f"<IdI{2 * count}I", count, now_ms, traced, *targets, *map(len, values)) + b"".join(values)
 
 
 class Block(NamedTuple):
@@ -131,7 +135,7 @@ def block_bytes(programs: int) -> int:
     return _BLOCKS[programs].size
 
 
-def read_plain(data: bytes, places: Sequence[ProgramPorts], *, traced: bool) -> tuple[list[Step], int]:
+def read_plain(data: bytes, programs: Sequence[ProgramPorts], *, traced: bool) -> tuple[list[Step], int]:
     """The invocations at the head of a stream that did nothing but emit one value, and where they end.
 
     Under load, and beside a watcher, that is nearly all of most streams; `ChainReader` reads the rest. A value is
@@ -144,11 +148,11 @@ def read_plain(data: bytes, places: Sequence[ProgramPorts], *, traced: bool) -> 
         kind, flags, port, length = unpack(data, at)
         after = at + 8 + length
         program = flags >> 1
-        if kind != _EMIT or not flags & _CLOSES or after > end or program >= len(places):
+        if kind != _EMIT or not flags & _CLOSES or after > end or program >= len(programs):
             break
-        place = places[program]
+        ports = programs[program]
         value = data[at + 8 : after]
-        if port >= place.outputs or length > place.limits.output_bytes or not _is_good(value):
+        if port >= ports.outputs or length > ports.limits.output_bytes or not _is_good(value):
             break
         if program == run:
             steps[-1].emissions.append((port, value))
@@ -172,26 +176,26 @@ class ChainReader(OutputReader):
 
     Args:
         data: what the status block pointed at.
-        places: of the programs.
+        programs: the chain's, in order.
         traced: whether the guest was to tell everything.
         begun: what `read_plain` has read of it.
         length: as with `OutputReader`.
     """
 
-    __slots__ = ("_cause", "_pending", "_places", "_program", "_run", "_steps", "_traced")
+    __slots__ = ("_cause", "_pending", "_program", "_programs", "_run", "_steps", "_traced")
 
     def __init__(
         self,
         data: bytes,
-        places: Sequence[ProgramPorts],
+        programs: Sequence[ProgramPorts],
         begun: tuple[list[Step], int] = NOTHING_READ,
         *,
         traced: bool,
         length: int = 0,
     ) -> None:
-        super().__init__(data, (), 0, places[0].limits, length)
+        super().__init__(data, (), 0, programs[0].limits, length)
         steps, self._at = begun
-        self._places = places
+        self._programs = programs
         self._traced = traced
         self._program = -1  # whose invocation is being read; none between two of them
         self._cause: tuple[int, bytes] | None = None
@@ -222,15 +226,15 @@ class ChainReader(OutputReader):
     def _take_record(self, kind: int, flags: int, port: int, payload: bytes, *, is_long: bool = False) -> None:
         """A record, whose value was checked, if it is one."""
         program = flags >> 1
-        if program >= len(self._places):
-            raise ProtocolError(f"the guest named program {program} of {len(self._places)}")
+        if program >= len(self._programs):
+            raise ProtocolError(f"the guest named program {program} of {len(self._programs)}")
         if kind == _PENDING:
             self._take_pending(program, port, payload)
             return
         if self._program < 0:
             self._program = program
-            self._limits = self._places[program].limits
-            self._output_count = self._places[program].outputs
+            self._limits = self._programs[program].limits
+            self._output_count = self._programs[program].outputs
         if program != self._program or self._pending:
             raise ProtocolError("the guest began an invocation within another, or after the last")
         if kind == _EMIT:
@@ -287,7 +291,7 @@ class ChainReader(OutputReader):
 
 
 def judge(
-    passage: Passage, closed: int, batch: Sequence[Message], places: Sequence[ProgramPorts], *, traced: bool
+    passage: Passage, closed: int, batch: Sequence[Message], programs: Sequence[ProgramPorts], *, traced: bool
 ) -> None:
     """Raises ProtocolError where what was told, what was counted and the batch do not agree."""
     count = passage.begun
@@ -295,9 +299,9 @@ def judge(
         raise ProtocolError(f"the guest says that it began {count} messages of {len(batch)}")
     begun = batch if count == len(batch) else batch[:count]
     _check_counts(passage, closed, begun)
-    _check_inputs(passage, begun, places)
+    _check_inputs(passage, begun, programs)
     if traced:
-        _check_order(passage, begun, places)
+        _check_order(passage, begun, programs)
 
 
 def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> None:
@@ -316,22 +320,22 @@ def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> No
         raise ProtocolError("the guest's counts of invocations and of values contradict each other")
 
 
-def _check_inputs(passage: Passage, begun: Sequence[Message], places: Sequence[ProgramPorts]) -> None:
+def _check_inputs(passage: Passage, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
     """Whatever comes back as a message, or as an error's cause, came in at an input where something can."""
     first = min([program for program, _, _ in begun])
     for program, port, _ in passage.pending:
-        if program <= first or port != places[program].entry:
+        if program <= first or port != programs[program].input_port:
             raise ProtocolError(f"the guest passed a value on to input {port} of program {program}")
     for step in passage.steps:
-        if step.cause is None or (step.program > first and step.cause[0] == places[step.program].entry):
+        if step.cause is None or (step.program > first and step.cause[0] == programs[step.program].input_port):
             continue
         if not any(step.program == program and step.cause[0] == port for program, port, _ in begun):
             raise ProtocolError(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
 
 
-def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[ProgramPorts]) -> None:
+def _check_order(passage: Passage, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
     """Every invocation that was told had a message: one that was passed on before, or the next of the batch."""
-    waiting = [0] * (len(places) + 1)
+    waiting = [0] * (len(programs) + 1)
     at = 0
     for step in passage.steps:
         program = step.program
@@ -341,7 +345,7 @@ def _check_order(passage: Passage, begun: Sequence[Message], places: Sequence[Pr
             at += 1
         else:
             raise ProtocolError(f"the guest tells of an invocation of program {program} without a message")
-        link = places[program].link
+        link = programs[program].link
         for port, _ in step.emissions:
             if port == link:
                 waiting[program + 1] += 1

@@ -28,25 +28,25 @@ class ChainGuest(Guest):
     """One instance, from the first program's opening to `discard`. After a fault it must be discarded.
 
     Args:
-        machine: the host's.
-        places: of the programs.
-        use: counters.
+        runtime: the host's.
+        programs: their ports and limits, in order.
+        counters: of its sandbox.
         on_slice_end: awaited between the slices of a long call.
     """
 
     def __init__(
         self,
-        machine: GuestRuntime,
-        places: Sequence[ProgramPorts],
-        use: GuestCounters,
+        runtime: GuestRuntime,
+        programs: Sequence[ProgramPorts],
+        counters: GuestCounters,
         on_slice_end: OnSliceEnd | None,
     ) -> None:
-        self._places = places
-        self._shared_limits = _shared(places)
-        self._patience_ms = min(PATIENCE_MS, *[place.limits.cpu_ms for place in places])
+        self._programs = programs
+        self._shared_limits = _shared(programs)
+        self._patience_ms = min(PATIENCE_MS, *[each.limits.cpu_ms for each in programs])
         self._is_ready = False
-        super().__init__(machine, self._shared_limits, use, 0, on_slice_end, len(places), is_ours=True)
-        self._block_bytes = chain_abi.block_bytes(len(places))
+        super().__init__(runtime, self._shared_limits, counters, 0, on_slice_end, len(programs), is_ours=True)
+        self._block_bytes = chain_abi.block_bytes(len(programs))
 
     async def open_program(self, index: int, module: capi.Module, document: bytes) -> OpenResult:
         """Opens the next program. Raises as `Guest.open` does."""
@@ -90,8 +90,8 @@ class ChainGuest(Guest):
 
     def _hold_to(self, index: int) -> None:
         """Lets one program's limits hold for the next call."""
-        self._limits = self._places[index].limits
-        self._output_count = self._places[index].outputs
+        self._limits = self._programs[index].limits
+        self._output_count = self._programs[index].outputs
 
     async def _passage(self, batch: Sequence[Message], *, traced: bool) -> Passage:
         text = self._instance.read(self._status_at, self._block_bytes)
@@ -99,7 +99,7 @@ class ChainGuest(Guest):
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
         if self._instance.seen_bytes != self._seen_bytes:
             self._count_memory(self._instance.seen_bytes)
-        block = chain_abi.read_block(text, len(self._places))
+        block = chain_abi.read_block(text, len(self._programs))
         address, length = block.address, block.length
         if length > self._output_bytes_at_most:
             most = self._output_bytes_at_most
@@ -107,22 +107,22 @@ class ChainGuest(Guest):
         data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
         if data is None:
             data = window(self._instance, address, length)
-        steps, at = begun = chain_abi.read_plain(data, self._places, traced=traced)
+        steps, at = begun = chain_abi.read_plain(data, self._programs, traced=traced)
         pending: list[Message] = []
         if at < length:
-            reader = ChainReader(data, self._places, begun, traced=traced, length=length)
-            await read_rest(self._machine.checker, self._turn, self._instance, address, length, reader)
+            reader = ChainReader(data, self._programs, begun, traced=traced, length=length)
+            await read_rest(self._runtime.checker, self._turn, self._instance, address, length, reader)
             steps, pending = reader.rest()
         passage = Passage(steps, block.begun, pending, block.shares, length)
-        chain_abi.judge(passage, block.closed, batch, self._places, traced=traced)
+        chain_abi.judge(passage, block.closed, batch, self._programs, traced=traced)
         return passage
 
 
-def _shared(places: Sequence[ProgramPorts]) -> GuestLimits:
+def _shared(programs: Sequence[ProgramPorts]) -> GuestLimits:
     """What holds for the guest as a whole: the memory of all, the output of the largest, and the least time.
 
     What one invocation emits may wait within the guest, before the next program, and is told when a call returns
     early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.
     """
-    limits = chain_limits([place.limits for place in places])
+    limits = chain_limits([each.limits for each in programs])
     return msgspec.structs.replace(limits, memory_bytes=min(MOST_MEMORY_BYTES, limits.memory_bytes))

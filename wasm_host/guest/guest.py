@@ -53,16 +53,16 @@ class Guest(MeteredStore):
 
     def __init__(
         self,
-        machine: GuestRuntime,
+        runtime: GuestRuntime,
         limits: GuestLimits,
-        use: GuestCounters,
+        counters: GuestCounters,
         output_count: int,
         on_slice_end: OnSliceEnd | None = None,
         instances: int = 1,
         *,
         is_ours: bool = False,
     ) -> None:
-        super().__init__(machine, limits, use, on_slice_end, instances, is_ours=is_ours)
+        super().__init__(runtime, limits, counters, on_slice_end, instances, is_ours=is_ours)
         self._output_count = output_count
         self.output_bytes = 0
         """What the last call has written."""
@@ -160,7 +160,7 @@ class Guest(MeteredStore):
 
     async def _instantiate(self, module: capi.Module) -> None:
         store = self._living()
-        pending, raw_instance = store.start_instance(self._machine.linker, module)
+        pending, raw_instance = store.start_instance(self._runtime.linker, module)
         await self._run(pending, is_short=self._is_ours)
         self._instance = store.instance(raw_instance)
         if not self._instance.use_memory():
@@ -233,9 +233,9 @@ class Guest(MeteredStore):
         reader = abi.OutputReader(data, values, self._output_count, self._limits, length)
         began = time.perf_counter() if length > _NOTED_BYTES else 0.0
         if not reader.read(READ_AT_ONCE_BYTES) or length > READ_AT_ONCE_BYTES:
-            await read_rest(self._machine.checker, self._turn, self._instance, address, length, reader)
+            await read_rest(self._runtime.checker, self._turn, self._instance, address, length, reader)
         elif began:
-            self._machine.turns.note(time.perf_counter() - began, is_over=True)
+            self._runtime.turns.note(time.perf_counter() - began, is_over=True)
         output = reader.output()
         if not output.violation and closed != len(output.closed):
             output.violation = ProtocolError(

@@ -86,9 +86,9 @@ class MeteredStore:
     """A guest's store, from its making to `discard`, and the calls that run in it.
 
     Args:
-        machine: the host's
+        runtime: the host's
         limits: what it may use
-        use: counters
+        counters: of its sandbox
         on_slice_end: awaited between the slices of a long call
         instances: as how many instances it counts
         is_ours: its module is our own, so that what it does before it opens a program is known to be short
@@ -96,18 +96,18 @@ class MeteredStore:
 
     def __init__(
         self,
-        machine: GuestRuntime,
+        runtime: GuestRuntime,
         limits: GuestLimits,
-        use: GuestCounters,
+        counters: GuestCounters,
         on_slice_end: OnSliceEnd | None,
         instances: int = 1,
         *,
         is_ours: bool = False,
     ) -> None:
-        self._machine = machine
+        self._runtime = runtime
         self._limits = limits
-        self._use = use
-        self._between_slices = on_slice_end
+        self._counters = counters
+        self._on_slice_end = on_slice_end
         self._is_ours = is_ours
         self._instance: capi.Instance
         self._status_at = 0
@@ -117,11 +117,11 @@ class MeteredStore:
         self._touched_bytes = 0  # by the call under way, of any memory; looked at where that may be much
         self._most_memory_bytes = self._memory_limit_bytes = limits.memory_bytes
         self._store: capi.Store | None = None
-        machine.usage.admit(use, instances)
+        runtime.usage.admit(counters, instances)
         try:
             self._store = self._new_store()
         except BaseException:
-            machine.usage.dismiss(use)
+            runtime.usage.dismiss(counters)
             raise
 
     @property
@@ -132,19 +132,19 @@ class MeteredStore:
     def _new_store(self) -> capi.Store:
         limits = self._limits
         return capi.Store(
-            self._machine.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
+            self._runtime.engine, memory_bytes=limits.memory_bytes, table_elements=limits.table_elements
         )
 
     def discard(self) -> None:
         """Frees everything at once, without cleanup. Idempotent."""
         if self._store is not None:
             store, self._store = self._store, None
-            self._machine.usage.dismiss(self._use)
-            self._machine.reclaimer.take(store, self._use.owner, self._counted_bytes)
+            self._runtime.usage.dismiss(self._counters)
+            self._runtime.reclaimer.take(store, self._counters.owner, self._counted_bytes)
 
     def _turn(self) -> AbstractAsyncContextManager[None]:
         """The next turn of this guest, for what is done for it."""
-        return self._machine.turns.of(self._use.owner)
+        return self._runtime.turns.of(self._counters.owner)
 
     def _living(self) -> capi.Store:
         if self._store is None:
@@ -165,10 +165,10 @@ class MeteredStore:
         return await self._run(self._living().start(function, argument), count, cpu_ms)
 
     def _out_of_memory(self) -> MemoryLimitError:
-        memory, limit = self._machine.memory, self._limits.memory_bytes
-        if self._memory_limit_bytes == self._most_memory_bytes and memory.room_bytes(self._use.owner):
+        memory, limit = self._runtime.memory, self._limits.memory_bytes
+        if self._memory_limit_bytes == self._most_memory_bytes and memory.room_bytes(self._counters.owner):
             return MemoryLimitError(f"more memory than a guest may have: {limit:,} bytes", "memory_bytes", limit)
-        if memory.used_bytes < memory.process_bytes - memory.owner_bytes + memory.used_by(self._use.owner):
+        if memory.used_bytes < memory.process_bytes - memory.owner_bytes + memory.used_by(self._counters.owner):
             whose, limit, name = "one owner's guests", memory.owner_bytes, "owner_memory_bytes"
         else:
             whose, limit, name = "all guests", memory.process_bytes, "process_memory_bytes"
@@ -187,14 +187,14 @@ class MeteredStore:
 
         On any exception the call is gone and the guest unusable.
         """
-        use, memory = self._use, self._machine.memory
-        use.calls += 1
+        counters, memory = self._counters, self._runtime.memory
+        counters.calls += 1
         used = memory.used_bytes
         if used != self._limited_at and used + self._most_memory_bytes > memory.least_bytes:
             self._limit_memory()
         try:
             self._touched_bytes = 0
-            if (use.is_slow and not is_short) or not self._is_done_at_once(pending, is_short=is_short):
+            if (counters.is_slow and not is_short) or not self._is_done_at_once(pending, is_short=is_short):
                 await self._run_in_turns(pending, count, cpu_ms or self._limits.cpu_ms)
             return pending.result()
         except capi.TrapError as trap:
@@ -209,29 +209,29 @@ class MeteredStore:
 
     def _is_done_at_once(self, pending: capi.Pending, *, is_short: bool) -> bool:
         """Takes the first slice out of turn, if that may be; whether the call is done."""
-        use, turns = self._use, self._machine.turns
-        if not turns.lets_begin(SHORT_CALLS if is_short else use.short_calls):
+        counters, turns = self._counters, self._runtime.turns
+        if not turns.lets_begin(SHORT_CALLS if is_short else counters.short_calls):
             return False
-        before = use.cpu_seconds
-        resident = 0 if use.short_calls >= SHORT_CALLS or is_short else resident_bytes()
+        before = counters.cpu_seconds
+        resident = 0 if counters.short_calls >= SHORT_CALLS or is_short else resident_bytes()
         done = self._slice(pending)
-        took = use.cpu_seconds - before
+        took = counters.cpu_seconds - before
         if not done and took < _EARLY_SECONDS:
             done = self._slice(pending)
-            took = use.cpu_seconds - before
+            took = counters.cpu_seconds - before
         self._touched_bytes = resident_bytes() - resident if resident and not done else 0
         if took > _UNCOUNTED_SECONDS:
             turns.note(took, is_over=done)
-        use.short_calls = use.short_calls + 1 if done else 0
+        counters.short_calls = counters.short_calls + 1 if done else 0
         if not done and self._status_at:
             self._count_running()  # before others begin
         return done
 
     def _limit_memory(self) -> None:
         """Lowers the memory's limit to what is left for the guests of its owner, or raises it again."""
-        memory = self._machine.memory
+        memory = self._runtime.memory
         self._limited_at = memory.used_bytes
-        room = memory.room_bytes(self._use.owner)
+        room = memory.room_bytes(self._counters.owner)
         limit = min(self._most_memory_bytes, max(self._seen_bytes, FREE_BYTES) + room)
         if limit != self._memory_limit_bytes and self._store is not None:
             self._memory_limit_bytes = limit
@@ -242,7 +242,7 @@ class MeteredStore:
         self._seen_bytes = size_bytes
         counted = max(0, size_bytes - FREE_BYTES) + stack_bytes
         if counted != self._counted_bytes:
-            self._machine.memory.add(self._use.owner, counted - self._counted_bytes)
+            self._runtime.memory.add(self._counters.owner, counted - self._counted_bytes)
             self._counted_bytes = counted
 
     def _count_running(self) -> None:
@@ -252,22 +252,22 @@ class MeteredStore:
         size = self._instance.memory_bytes()
         stack = min(max(0, self._touched_bytes - max(0, size - FREE_BYTES)), capi.WASM_STACK_BYTES)
         self._count_memory(size, stack)
-        memory = self._machine.memory
+        memory = self._runtime.memory
         if (
             stack > FREE_BYTES
             and memory.used_bytes > memory.least_bytes
-            and not memory.room_bytes(self._use.owner)
+            and not memory.room_bytes(self._counters.owner)
         ):
             raise self._out_of_memory()
 
     def _slice(self, pending: capi.Pending) -> bool:
         """Lets the guest run until it is done (True) or its slice is over (False)."""
-        use = self._use
-        use.slices += 1
-        self._machine.ticker.touch()
+        counters = self._counters
+        counters.slices += 1
+        self._runtime.ticker.touch()
         began = time.perf_counter()
         done = pending.poll()
-        use.cpu_seconds += time.perf_counter() - began
+        counters.cpu_seconds += time.perf_counter() - began
         return done
 
     async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
@@ -276,17 +276,17 @@ class MeteredStore:
         A slice costs the processor's time that it took. That may be more than a slice's length: filling all of
         a guest's memory is one instruction. It may be less: on a busy machine this thread does not always run.
         """
-        use, limits, machine = self._use, self._limits, self._machine
+        counters, limits, runtime = self._counters, self._limits, self._runtime
         spent_ms, closed, frozen = 0.0, 0, 0.0
         started = trio.current_time()
-        use.is_slow = False
+        counters.is_slow = False
         while True:
-            if self._between_slices is not None:
+            if self._on_slice_end is not None:
                 before = trio.current_time()
-                await self._between_slices()
+                await self._on_slice_end()
                 frozen += trio.current_time() - before
-            async with machine.turns.of(use.owner):
-                if machine.memory.used_bytes + self._most_memory_bytes > machine.memory.least_bytes:
+            async with runtime.turns.of(counters.owner):
+                if runtime.memory.used_bytes + self._most_memory_bytes > runtime.memory.least_bytes:
                     self._limit_memory()
                 began, resident = time.thread_time(), resident_bytes()
                 done = self._slice(pending)
@@ -296,7 +296,7 @@ class MeteredStore:
                 if self._status_at:
                     self._count_memory(self._instance.memory_bytes())
                 return
-            use.is_slow = True
+            counters.is_slow = True
             if self._status_at:
                 self._count_running()
             closed_now = self._closed_messages(closed, count)

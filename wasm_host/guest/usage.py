@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 from wasm_host.errors import TooManyInstancesError
 
 
-class Use(Protocol):
+class Counters(Protocol):
     """Whose a sandbox is, and what it has used, which only grows."""
 
     owner: str
@@ -44,20 +44,20 @@ class GuestUsage:
         self._most = most
         self._owner_most = owner_most
         self._alive_of: dict[str, int] = {}
-        self._living: dict[Use, tuple[int, int, float, int]] = {}
+        self._living: dict[Counters, tuple[int, int, float, int]] = {}
         self._calls = 0
         self._slices = 0
         self._cpu_seconds = 0.0
         self.alive = 0
         self.restarts = 0
 
-    def admit(self, use: Use, instances: int = 1) -> None:
-        """Counts one guest more, whose calls are counted in `use`; a chain's is several instances.
+    def admit(self, counters: Counters, instances: int = 1) -> None:
+        """Counts one guest more, whose calls are counted in ``counters``; a chain's is several instances.
 
         Raises:
             TooManyInstancesError: as many are alive as may be, of all or of its owner.
         """
-        own = self._alive_of.get(use.owner, 0)
+        own = self._alive_of.get(counters.owner, 0)
         if self._owner_most and own + instances > self._owner_most:
             raise TooManyInstancesError(
                 f"{own:,} instances of this owner are alive, and {self._owner_most:,} are allowed; "
@@ -68,26 +68,26 @@ class GuestUsage:
                 f"{self._most:,} instances are alive, as many as this host may have; stop an execution first"
             )
         self.alive += instances
-        self._alive_of[use.owner] = own + instances
+        self._alive_of[counters.owner] = own + instances
         # A sandbox has one guest at a time.
-        self._living[use] = (use.calls, use.slices, use.cpu_seconds, instances)
+        self._living[counters] = (counters.calls, counters.slices, counters.cpu_seconds, instances)
 
-    def dismiss(self, use: Use) -> None:
+    def dismiss(self, counters: Counters) -> None:
         """Counts it no more, and keeps what it used."""
-        calls, slices, cpu_seconds, instances = self._living.pop(use)
+        calls, slices, cpu_seconds, instances = self._living.pop(counters)
         self.alive -= instances
-        left = self._alive_of.pop(use.owner) - instances
+        left = self._alive_of.pop(counters.owner) - instances
         if left:
-            self._alive_of[use.owner] = left
-        self._calls += use.calls - calls
-        self._slices += use.slices - slices
-        self._cpu_seconds += use.cpu_seconds - cpu_seconds
+            self._alive_of[counters.owner] = left
+        self._calls += counters.calls - calls
+        self._slices += counters.slices - slices
+        self._cpu_seconds += counters.cpu_seconds - cpu_seconds
 
     def statistics(self) -> HostStatistics:
         """What all guests have used until now."""
         calls, slices, cpu_seconds = self._calls, self._slices, self._cpu_seconds
-        for use, (calls_before, slices_before, cpu_seconds_before, _) in self._living.items():
-            calls += use.calls - calls_before
-            slices += use.slices - slices_before
-            cpu_seconds += use.cpu_seconds - cpu_seconds_before
+        for counters, (calls_before, slices_before, cpu_seconds_before, _) in self._living.items():
+            calls += counters.calls - calls_before
+            slices += counters.slices - slices_before
+            cpu_seconds += counters.cpu_seconds - cpu_seconds_before
         return HostStatistics(self.alive, calls, slices, self.restarts, cpu_seconds)

@@ -28,7 +28,7 @@ class Chain:
     """Made by `SandboxHost.chain`. One call at a time, but for `close`.
 
     Args:
-        machine: the host's.
+        runtime: the host's.
         module: the QuickJS guest.
         sandboxes: of the programs, in order; not opened yet, and opened, used and closed through the chain only
             as long as it holds.
@@ -39,20 +39,20 @@ class Chain:
 
     def __init__(
         self,
-        machine: GuestRuntime,
+        runtime: GuestRuntime,
         module: capi.Module,
         sandboxes: Sequence[Sandbox],
         links: Sequence[Link],
         on_slice_end: OnSliceEnd | None,
         now_ms: Callable[[], float],
     ) -> None:
-        self._machine = machine
+        self._runtime = runtime
         self._module = module
         self._sandboxes = sandboxes
         self._links = links
-        self._between_slices = on_slice_end
+        self._on_slice_end = on_slice_end
         self._now_ms = now_ms
-        self._use = GuestCounters(sandboxes[0].owner)
+        self._counters = GuestCounters(sandboxes[0].owner)
         self._guest: ChainGuest | None = None
         self._entered: set[int] = set()
         self._is_dissolved = False
@@ -84,11 +84,11 @@ class Chain:
         document = sandbox.document(self._links[index])
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
         if self._guest is None:
-            places = [
-                ProgramPorts(sandbox.output_count, link.link, sandbox.limits, link.entry)
+            programs = [
+                ProgramPorts(sandbox.output_count, link.link, sandbox.limits, link.input_port)
                 for sandbox, link in zip(self._sandboxes, self._links, strict=True)
             ]
-            self._guest = ChainGuest(self._machine, places, self._use, self._between_slices)
+            self._guest = ChainGuest(self._runtime, programs, self._counters, self._on_slice_end)
         return await sandbox.accept(await self._guest.open_program(index, self._module, document))
 
     async def process(self, batch: Sequence[Message], *, traced: bool) -> Passage | None:
@@ -178,6 +178,6 @@ class Chain:
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.discard()
-            self._machine.usage.restarts += 1
+            self._runtime.usage.restarts += 1
             for sandbox in self._sandboxes:
                 sandbox.note_loss()

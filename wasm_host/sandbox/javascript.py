@@ -37,9 +37,9 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
 
     link: int | None = None
     """The output port whose values go to the next program."""
-    entry: int = 0
+    input_port: int = msgspec.field(default=0, name="entry")
     """The input port at which the values of the one before come."""
-    unheard: tuple[int, ...] = ()
+    unconnected_outputs: tuple[int, ...] = msgspec.field(default=(), name="unheard")
     """Output ports whose values reach nobody."""
     memory_bytes: int = 0
     """What the program may hold of the memory that it shares."""

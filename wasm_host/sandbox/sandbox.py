@@ -57,7 +57,7 @@ class Sandbox:
 
     def __init__(
         self,
-        machine: GuestRuntime,
+        runtime: GuestRuntime,
         module: capi.Module,
         program: Program,
         *,
@@ -71,7 +71,7 @@ class Sandbox:
         now_ms: Callable[[], float],
         owner: str = "",
     ) -> None:
-        self._machine = machine
+        self._runtime = runtime
         self._module = module
         self._program = program
         self._identity = identity
@@ -80,7 +80,7 @@ class Sandbox:
         self._outputs = outputs
         self._limits = limits
         self._seed = seed
-        self._between_slices = on_slice_end
+        self._on_slice_end = on_slice_end
         self._now_ms: Callable[[], float] = lambda: float(
             int(now_ms())
         )  # guests have no clock finer than a millisecond
@@ -89,7 +89,7 @@ class Sandbox:
         self._was_open = False
         self._closed = False
         self._restarts = 0
-        self._use = GuestCounters(owner)
+        self._counters = GuestCounters(owner)
 
     @property
     def state_bytes(self) -> int:
@@ -121,7 +121,7 @@ class Sandbox:
     @property
     def owner(self) -> str:
         """Whose it is."""
-        return self._use.owner
+        return self._counters.owner
 
     @property
     def limits(self) -> GuestLimits:
@@ -223,11 +223,11 @@ class Sandbox:
     def statistics(self) -> SandboxStatistics:
         """What this sandbox has used until now."""
         return SandboxStatistics(
-            calls=self._use.calls,
-            slices=self._use.slices,
+            calls=self._counters.calls,
+            slices=self._counters.slices,
             restarts=self._restarts,
             memory_bytes=self._guest.memory_bytes if self._guest else 0,
-            cpu_seconds=self._use.cpu_seconds,
+            cpu_seconds=self._counters.cpu_seconds,
             state_bytes=self._state.size_bytes,
         )
 
@@ -304,13 +304,13 @@ class Sandbox:
             if not document or len(piece) > _PIECE_BYTES:
                 await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
             document.append(piece)
-        await self._machine.reclaimer.settled()  # what its predecessor had is free again
+        await self._runtime.reclaimer.settled()  # what its predecessor had is free again
         guest = Guest(
-            self._machine,
+            self._runtime,
             self._limits,
-            self._use,
+            self._counters,
             len(self._outputs),
-            self._between_slices,
+            self._on_slice_end,
             is_ours=self._is_module_ours,
         )
         try:
@@ -353,7 +353,7 @@ class Sandbox:
         guest, self._guest = self._guest, None
         if guest is not None:
             self._restarts += 1
-            self._machine.usage.restarts += 1
+            self._runtime.usage.restarts += 1
             guest.discard()
 
     def _refuse_closed(self) -> None:

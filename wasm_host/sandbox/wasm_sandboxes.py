@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from wasm_host.compile.compiler import WasmProgram
-from wasm_host.component_model.guest import ComponentContext, ComponentGuest, EnclosedComponent
+from wasm_host.component_model.guest import CompiledComponent, ComponentContext, ComponentGuest
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.guest import Guest
 from wasm_host.guest.metering import GuestRuntime
@@ -18,11 +18,11 @@ from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
 
 
-def wasm_sandbox(machine: GuestRuntime, program: WasmProgram, **options: Any) -> Sandbox:
+def wasm_sandbox(runtime: GuestRuntime, program: WasmProgram, **options: Any) -> Sandbox:
     """A sandbox for the program; the options are those of `Sandbox`."""
-    if isinstance(program.code, EnclosedComponent):
-        return ComponentSandbox(machine, program.code, program.name, **options)
-    return ModuleSandbox(machine, program.code, program.name, **options)
+    if isinstance(program.code, CompiledComponent):
+        return ComponentSandbox(runtime, program.code, program.name, **options)
+    return ModuleSandbox(runtime, program.code, program.name, **options)
 
 
 class ModuleSandbox(Sandbox):
@@ -30,12 +30,12 @@ class ModuleSandbox(Sandbox):
 
     _is_module_ours = False
 
-    def __init__(self, machine: GuestRuntime, module: capi.Module, name: str, **options: Any) -> None:
-        super().__init__(machine, module, Program("handler", "", filename=name), **options)
+    def __init__(self, runtime: GuestRuntime, module: capi.Module, name: str, **options: Any) -> None:
+        super().__init__(runtime, module, Program("handler", "", filename=name), **options)
 
     async def check(self) -> None:
         """Instantiates the module, start function included. Raises ModuleError or GuestFaultError."""
-        guest = Guest(self._machine, self._limits, self._use, len(self._outputs), self._between_slices)
+        guest = Guest(self._runtime, self._limits, self._counters, len(self._outputs), self._on_slice_end)
         try:
             await guest.probe(self._module)
         finally:
@@ -46,10 +46,10 @@ class ModuleSandbox(Sandbox):
 class ComponentSandbox(Sandbox):
     """Runs a component."""
 
-    def __init__(self, machine: GuestRuntime, enclosed: EnclosedComponent, name: str, **options: Any) -> None:
+    def __init__(self, runtime: GuestRuntime, wrapped: CompiledComponent, name: str, **options: Any) -> None:
         # The module is the base class's own concern, and this class never asks it to open one.
-        super().__init__(machine, None, Program("handler", "", filename=name), **options)  # type: ignore[arg-type]
-        self._enclosed = enclosed
+        super().__init__(runtime, None, Program("handler", "", filename=name), **options)  # type: ignore[arg-type]
+        self._component = wrapped
 
     async def check(self) -> None:
         """Instantiates the component, start functions included. Raises ModuleError or GuestFaultError."""
@@ -64,7 +64,9 @@ class ComponentSandbox(Sandbox):
         # The number of restarts, as in the base class: a replacement draws other random numbers.
         seed = self._seed + self._restarts
         place = ComponentContext(self._identity, self._config, self._inputs, self._outputs, seed)
-        return ComponentGuest(self._machine, self._limits, self._use, place, self._enclosed, self._between_slices)
+        return ComponentGuest(
+            self._runtime, self._limits, self._counters, place, self._component, self._on_slice_end
+        )
 
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
         del check  # `check` above does what can be done

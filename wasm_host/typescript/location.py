@@ -11,7 +11,7 @@ function), the culprit is the token that rules out the reading which the parser 
 
 from collections.abc import Sequence
 
-from wasm_host.typescript.strip_types import Stripper, TypeScriptError
+from wasm_host.typescript.strip_types import TypeScriptError, TypeStripper
 from wasm_host.typescript.tokens import start_after
 
 _CONTINUATIONS = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
@@ -19,7 +19,7 @@ _CONTINUATIONS = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
 
 
 async def culprit_of(
-    stripper: Stripper, head: str, text: str, tail: str, ends: Sequence[int], cpu_ms: int
+    stripper: TypeStripper, head: str, text: str, tail: str, ends: Sequence[int], cpu_ms: int
 ) -> tuple[str, int]:
     """What is wrong with a text that the stripper refuses, and the offset in `text` of the token that is.
 
@@ -54,7 +54,7 @@ async def culprit_of(
 class _Search:
     """Asks the stripper, within a budget."""
 
-    def __init__(self, stripper: Stripper, head: str, cpu_ms: int) -> None:
+    def __init__(self, stripper: TypeStripper, head: str, cpu_ms: int) -> None:
         self._stripper = stripper
         self._head = head
         self._left_ms = cpu_ms

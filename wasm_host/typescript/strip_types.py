@@ -1,6 +1,6 @@
 """Takes the types out of a program, with the transformer that the package quickjs-rs ships.
 
-The transformer (OXC, compiled to WebAssembly) is trusted, but the text that it reads is a stranger's, and its
+The transformer (OXC, compiled to WebAssembly) is trusted, but the text that it reads is untrusted, and its
 parser can be led astray: one megabyte of `a<a<a<...` kept the package's own `transform_source` busy for 44
 seconds and let it take 3 GB, in a thread that nobody can stop. So the very same module runs here as any guest
 does: in slices on the event loop, with bounded memory and computing time, a fresh instance for each text, its
@@ -37,11 +37,11 @@ class TypeScriptError(Exception):
         self.spent_ms = spent_ms
 
 
-class Stripper:
+class TypeStripper:
     """Runs the transformer. One for a host; the module is loaded with the first text."""
 
-    def __init__(self, machine: GuestRuntime, modules: ModuleCache) -> None:
-        self._machine = machine
+    def __init__(self, runtime: GuestRuntime, modules: ModuleCache) -> None:
+        self._runtime = runtime
         self._modules = modules
         self._loading = trio.Lock()
         self._module: capi.Module | None = None
@@ -62,7 +62,7 @@ class Stripper:
             if self._module is None:
                 content = await trio.to_thread.run_sync(_read_transformer)
                 self._module = await self._modules.load(content, imports=_WASI)
-        run = _Run(self._machine, self._module, cpu_ms)
+        run = _Run(self._runtime, self._module, cpu_ms)
         try:
             return await run.strip(text.encode()), run.spent_ms
         except capi.TrapError as trap:
@@ -87,16 +87,16 @@ def _read_transformer() -> bytes:
 class _Run:
     """One instance of the transformer, for one text."""
 
-    def __init__(self, machine: GuestRuntime, module: capi.Module, cpu_ms: int) -> None:
-        self._machine = machine
+    def __init__(self, runtime: GuestRuntime, module: capi.Module, cpu_ms: int) -> None:
+        self._runtime = runtime
         self._module = module
         self._cpu_ms = cpu_ms
-        self._store = ModuleStore(machine.engine, memory_bytes=MEMORY_BYTES)
+        self._store = ModuleStore(runtime.engine, memory_bytes=MEMORY_BYTES)
         self._instance: capi.Instance | None = None
         self.spent_ms = 0
 
     async def strip(self, text: bytes) -> str:
-        linker = self._store.deaf_linker(self._machine.engine, self._module)
+        linker = self._store.deaf_linker(self._runtime.engine, self._module)
         pending, raw_instance = self._store.start_instance(linker, self._module)
         await self._finish(pending)
         self._instance = instance = self._store.instance(raw_instance)
@@ -139,12 +139,12 @@ class _Run:
             if self.spent_ms > self._cpu_ms:
                 limit = self._cpu_ms
                 raise CpuLimitError(f"reading the TypeScript took longer than {limit} ms", "translate_ms", limit)
-            async with self._machine.turns.of(""):
+            async with self._runtime.turns.of(""):
                 done = self._slice(pending)
         return pending.result()
 
     def _slice(self, pending: capi.Pending) -> bool:
-        self._machine.ticker.touch()
+        self._runtime.ticker.touch()
         return pending.poll()
 
     def is_out_of_memory(self) -> bool:

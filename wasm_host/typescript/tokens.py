@@ -4,7 +4,7 @@ It never fails. What is no program at all, or ends in the middle of a string, st
 spaces and comments between them, are the whole text. The one thing that JavaScript does not let a scanner know
 is whether a slash divides or begins a regular expression; here it depends on the token before, and on what
 stands before the bracket that it closes. That is right for printed code (which is what must be right) and nearly
-always for an author's: a mistake costs him columns, see layout.py.
+always for an author's: a mistake costs them columns, see reposition.py.
 """
 
 import re

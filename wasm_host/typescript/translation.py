@@ -2,7 +2,7 @@
 
 A handler has one of the forms that quickjs/program.c knows, and only a whole module or script is TypeScript by
 itself: an expression and a function body are read inside a wrapper, which is taken off again. What comes out has
-the same form, and its author's lines and columns (layout.py).
+the same form, and its author's lines and columns (reposition.py).
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from wasm_host.limits import GuestLimits
 from wasm_host.typescript.location import culprit_of
 from wasm_host.typescript.reposition import Printed, layout_steps
 from wasm_host.typescript.steps import Steps, in_turns
-from wasm_host.typescript.strip_types import Stripper, TypeScriptError
+from wasm_host.typescript.strip_types import TypeScriptError, TypeStripper
 from wasm_host.typescript.tokens import end_steps, token_steps
 
 _LAID_OUT_CHARACTERS = 128 * 1024
@@ -58,9 +58,9 @@ _ONLY_A_MODULE_BY_ITS_TYPES = ("export", "{", "}", ";")
 class Translator:
     """Translates programs, each of them once. One for a host."""
 
-    def __init__(self, machine: GuestRuntime, modules: ModuleCache) -> None:
-        self._stripper = Stripper(machine, modules)
-        self._turns = machine.turns
+    def __init__(self, runtime: GuestRuntime, modules: ModuleCache) -> None:
+        self._stripper = TypeStripper(runtime, modules)
+        self._turns = runtime.turns
         self._one_at_a_time = trio.Lock()
         self._cache: OrderedDict[bytes, Translation] = OrderedDict()
         self._cached_characters = 0

@@ -1,4 +1,4 @@
-"""As capi.py, for components: the only place that calls Wasmtime's component functions directly.
+"""As core.py, for components: the only place that calls Wasmtime's component functions directly.
 
 A call takes one text and returns one text, because that is all that the translator
 (component_model/translator.wat) has. The text is a piece of memory, one character a byte; Wasmtime moves it as
@@ -10,13 +10,12 @@ from typing import Any
 
 from wasmtime import _bindings as raw
 from wasmtime import component
-from wasmtime._ffi import dll
 
 from wasm_host.wasmtime_c import core as capi
 
 Component = component.Component
 Linker = component.Linker
-"""Defines nothing: an enclosed component imports nothing."""
+"""Defines nothing: a wrapped component imports nothing."""
 
 _U64 = 8
 _STRING = 12
@@ -25,17 +24,13 @@ _ADDRESS = ctypes.c_void_p
 _SIZE = ctypes.c_size_t
 
 
-def _quick(name: str, result: Any, *arguments: Any) -> Any:
-    return ctypes.PYFUNCTYPE(result, *arguments)((name, dll))
-
-
-_call_async = _quick(
+_call_async = capi.quick_function(
     "wasmtime_component_func_call_async", _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _SIZE, _ADDRESS, _SIZE, _ADDRESS
 )
-_instantiate_async = _quick(
+_instantiate_async = capi.quick_function(
     "wasmtime_component_linker_instantiate_async", _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS
 )
-_value_delete = _quick("wasmtime_component_val_delete", None, _ADDRESS)
+_value_delete = capi.quick_function("wasmtime_component_val_delete", None, _ADDRESS)
 
 
 class ComponentFunction:
@@ -49,7 +44,7 @@ class ComponentFunction:
 
 
 class ComponentStore(capi.Store):
-    """One enclosed component's world. Freed by `close`, at once."""
+    """One wrapped component's world. Freed by `close`, at once."""
 
     INSTANCES = 200
     """Core instances: one for each library that a language's tools link, and for each part around it."""
@@ -79,20 +74,20 @@ class ComponentStore(capi.Store):
         self._kept: tuple[Any, ...] = ()  # what the call under way points at, so that it stays where it is
         self.trace = ""
 
-    def start_component(self, linker: Linker, enclosed: Component) -> tuple[capi.Pending, Any]:
+    def start_component(self, linker: Linker, wrapped: Component) -> tuple[capi.Pending, Any]:
         """Begins to instantiate; start functions run within. The second is for `function`."""
         instance = raw.wasmtime_component_instance_t()
         self.make_ready()
-        self._kept = (linker, enclosed, instance)
+        self._kept = (linker, wrapped, instance)
         future = _instantiate_async(
-            _address(linker), self._context, _address(enclosed), ctypes.addressof(instance), self._error_at
+            _address(linker), self._context, _address(wrapped), ctypes.addressof(instance), self._error_at
         )
         self.pending = pending = capi.Pending(self, future)
         return pending, instance
 
-    def function(self, enclosed: Component, instance: Any, name: str) -> ComponentFunction | None:
+    def function(self, wrapped: Component, instance: Any, name: str) -> ComponentFunction | None:
         """An exported function by its name."""
-        index = enclosed.get_export_index(name)
+        index = wrapped.get_export_index(name)
         if index is None:
             return None
         found = raw.wasmtime_component_func_t()

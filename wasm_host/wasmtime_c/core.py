@@ -20,7 +20,7 @@ Engine = wasmtime.Engine
 Module = wasmtime.Module
 
 WASM_STACK_BYTES = 20 * 1024 * 1024
-"""GuestRuntime stack of guest code; only pages that were touched are resident.
+"""Machine stack of guest code; only pages that were touched are resident.
 
 QuickJS measures its shadow stack (640 KiB, quickjs/exports.c) and throws RangeError at its end. Its leanest
 recursions, like writing nested JSON, take thirty times as much machine stack: with less they would trap.
@@ -35,31 +35,34 @@ _ADDRESS = ctypes.c_void_p
 _SIZE = ctypes.c_size_t
 
 
-def _quick(name: str, result: Any, *arguments: Any) -> Any:
+def quick_function(name: str, result: Any, *arguments: Any) -> Any:
+    """Return a C function of Wasmtime that is called without letting go of the interpreter's lock."""
     return ctypes.PYFUNCTYPE(result, *arguments)((name, dll))
 
 
-_call_async = _quick(
+_call_async = quick_function(
     "wasmtime_func_call_async",
     _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _SIZE, _ADDRESS, _SIZE, _ADDRESS, _ADDRESS,
 )  # fmt: skip
-_instantiate_async = _quick(
+_instantiate_async = quick_function(
     "wasmtime_linker_instantiate_async",
     _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS,
 )  # fmt: skip
 _poll = ctypes.CFUNCTYPE(ctypes.c_bool, _ADDRESS)(("wasmtime_call_future_poll", dll))
-_future_delete = _quick("wasmtime_call_future_delete", None, _ADDRESS)
-_set_epoch_deadline = _quick("wasmtime_context_set_epoch_deadline", None, _ADDRESS, ctypes.c_uint64)
+_future_delete = quick_function("wasmtime_call_future_delete", None, _ADDRESS)
+_set_epoch_deadline = quick_function("wasmtime_context_set_epoch_deadline", None, _ADDRESS, ctypes.c_uint64)
 # The header promises an error, but the library returns nothing: what looks like a result is garbage.
-_yield_at_epoch = _quick("wasmtime_context_epoch_deadline_async_yield_and_update", None, _ADDRESS, ctypes.c_uint64)
-_memory_data = _quick("wasmtime_memory_data", _ADDRESS, _ADDRESS, _ADDRESS)
-_memory_data_size = _quick("wasmtime_memory_data_size", _SIZE, _ADDRESS, _ADDRESS)
-_trap_code = _quick("wasmtime_trap_code", ctypes.c_bool, _ADDRESS, ctypes.POINTER(ctypes.c_uint8))
+_yield_at_epoch = quick_function(
+    "wasmtime_context_epoch_deadline_async_yield_and_update", None, _ADDRESS, ctypes.c_uint64
+)
+_memory_data = quick_function("wasmtime_memory_data", _ADDRESS, _ADDRESS, _ADDRESS)
+_memory_data_size = quick_function("wasmtime_memory_data_size", _SIZE, _ADDRESS, _ADDRESS)
+_trap_code = quick_function("wasmtime_trap_code", ctypes.c_bool, _ADDRESS, ctypes.POINTER(ctypes.c_uint8))
 _madvise = ctypes.CDLL(None).madvise
 _madvise.argtypes = (_ADDRESS, _SIZE, ctypes.c_int)
 _new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
 _new_bytes.restype, _new_bytes.argtypes = ctypes.py_object, (_ADDRESS, ctypes.c_ssize_t)
-_increment_epoch = _quick("wasmtime_engine_increment_epoch", None, _ADDRESS)
+_increment_epoch = quick_function("wasmtime_engine_increment_epoch", None, _ADDRESS)
 
 
 class TrapError(Exception):

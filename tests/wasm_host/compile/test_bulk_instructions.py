@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.wasm_host.component_model.components import component
 from wasm_host.compile.bulk_instructions import PIECE_BYTES, interruptible
-from wasm_host.compile.validation import enclosed
+from wasm_host.compile.validation import wrapped
 from wasm_host.component_model.binary import COMPONENT_PREAMBLE, MODULE_PREAMBLE, MalformedError, section, vector
 from wasm_host.sandbox import javascript
 from wasm_host.wasmtime_c import core as capi
@@ -178,7 +178,7 @@ def test_components_are_changed_within() -> None:
     changed = interruptible(content)
     assert len(changed) > len(content)
     wasmtime.component.Component(capi.new_engine(), changed)
-    whole, _ = enclosed(component())
+    whole, _ = wrapped(component())
     wasmtime.component.Component(capi.new_engine(), interruptible(whole))
 
 

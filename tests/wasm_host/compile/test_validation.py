@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.wasm_host.component_model.components import component
 from tests.wasm_host.sandboxes import module_text
-from wasm_host.compile.validation import check_exports, enclosed, validate_module
+from wasm_host.compile.validation import check_exports, validate_module, wrapped
 from wasm_host.component_model.binary import COMPONENT_PREAMBLE, section, unsigned, vector
 from wasm_host.errors import ModuleError
 from wasm_host.limits import GuestLimits
@@ -135,7 +135,7 @@ def test_an_import_is_refused_by_name(name: str) -> None:
     """Only WASI 0.2 may be imported; anything else is named."""
     content = component(imports=f'(import "{name}" (instance (export "read" (func (result u32)))))')
     with pytest.raises(ModuleError, match=SMUGGLED[name]):
-        enclosed(content)
+        wrapped(content)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_an_import_is_refused_by_name(name: str) -> None:
 def test_other_kinds_of_imports_are_refused(imports: str) -> None:
     """Components, plain functions, instances and modules within instances are no WASI interface."""
     with pytest.raises(ModuleError, match=r"import|type has the code|declaration of the unknown kind"):
-        enclosed(component(imports=imports))
+        wrapped(component(imports=imports))
 
 
 def test_functions_of_the_wrong_type_are_refused() -> None:
@@ -181,14 +181,14 @@ def test_damaged_modules_are_admitted_or_refused(data: st.DataObject) -> None:
     damaged = bytes(content[: data.draw(st.integers(8, len(content)))])
     with contextlib.suppress(ModuleError):
         if validate_module(damaged, _LIMITS) == "component":
-            assert enclosed(damaged).content.startswith(COMPONENT_PREAMBLE)
+            assert wrapped(damaged).content.startswith(COMPONENT_PREAMBLE)
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.binary(max_size=40)), max_size=8))
 def test_any_sections_are_admitted_or_refused(parts: list[tuple[int, bytes]]) -> None:
     """A component of arbitrary sections ends with an answer or with ModuleError."""
     content = COMPONENT_PREAMBLE + b"".join(section(kind, data) for kind, data in parts)
-    for look in (functools.partial(validate_module, limits=_LIMITS), enclosed):
+    for look in (functools.partial(validate_module, limits=_LIMITS), wrapped):
         with contextlib.suppress(ModuleError):
             assert look(content)
 
@@ -198,4 +198,4 @@ def test_a_long_chain_of_types_is_read_in_bounded_time() -> None:
     types = [b"\x73"] + [b"\x6f" + vector([unsigned(at), unsigned(at)]) for at in range(60)]
     content = COMPONENT_PREAMBLE + section(7, vector(types)) + section(10, vector([b"\0\1f\1\0"]))
     with pytest.raises(ModuleError, match="wants to import f"):
-        enclosed(content)
+        wrapped(content)

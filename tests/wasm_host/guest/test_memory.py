@@ -7,7 +7,7 @@ import wasmtime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wasm_host.sandboxes import a_machine
+from tests.wasm_host.sandboxes import a_runtime
 from wasm_host.guest.memory import FREE_BYTES, GuestMemory, GuestReclaimer, resident_bytes
 from wasm_host.guest.metering import GuestRuntime
 from wasm_host.host import open_host
@@ -39,7 +39,7 @@ async def test_an_idle_guest_counts_nothing() -> None:
         await sandbox.open()
         await sandbox.process([(0, b"1")])
         assert 0 < sandbox.statistics().memory_bytes < FREE_BYTES
-        assert host._machine.memory.used_bytes == 0
+        assert host._runtime.memory.used_bytes == 0
         sandbox.discard()
 
 
@@ -49,11 +49,11 @@ async def test_growth_is_counted_when_it_has_happened() -> None:
         sandbox = host.sandbox(Program("map", "new Uint8Array(3e7).length"), owner="me")
         await sandbox.open()
         await sandbox.process([(0, b"1")])
-        counted = host._machine.memory.used_by("me")
+        counted = host._runtime.memory.used_by("me")
         assert counted == sandbox.statistics().memory_bytes - FREE_BYTES > 2e7
         sandbox.discard()
-        await host._machine.reclaimer.settled()
-        assert host._machine.memory.used_bytes == 0
+        await host._runtime.reclaimer.settled()
+        assert host._runtime.memory.used_bytes == 0
 
 
 async def test_a_limit_that_was_lowered_rises_again() -> None:
@@ -87,11 +87,11 @@ async def test_the_bound_of_all_is_named_where_it_is_met() -> None:
             sandbox.discard()
 
 
-def _store(machine: GuestRuntime, memory_bytes: int = 100 * MEBIBYTE) -> capi.Store:
+def _store(runtime: GuestRuntime, memory_bytes: int = 100 * MEBIBYTE) -> capi.Store:
     """Of a module that begins with 12.5 MiB."""
-    module = capi.Module(machine.engine, bytes(wasmtime.wat2wasm('(module (memory (export "memory") 200))')))
-    store = capi.Store(machine.engine, memory_bytes=memory_bytes, table_elements=1)
-    pending, raw = store.start_instance(machine.linker, module)
+    module = capi.Module(runtime.engine, bytes(wasmtime.wat2wasm('(module (memory (export "memory") 200))')))
+    store = capi.Store(runtime.engine, memory_bytes=memory_bytes, table_elements=1)
+    pending, raw = store.start_instance(runtime.linker, module)
     assert pending.poll()
     pending.result()
     store.instance(raw).use_memory()
@@ -100,30 +100,30 @@ def _store(machine: GuestRuntime, memory_bytes: int = 100 * MEBIBYTE) -> capi.St
 
 def test_a_memory_that_is_too_large_from_the_beginning_is_told_apart() -> None:
     """By these words of Wasmtime's, metering.py knows it."""
-    with a_machine() as machine, pytest.raises(capi.TrapError, match="exceeds memory limits"):
-        _store(machine, MEBIBYTE)
+    with a_runtime() as runtime, pytest.raises(capi.TrapError, match="exceeds memory limits"):
+        _store(runtime, MEBIBYTE)
 
 
 async def test_the_undertaker_frees_what_is_large_later() -> None:
     """What is large counts until it is free; whoever needs it waits for that; what is small is free at once."""
     memory = GuestMemory(2**30, 2**30)
     reclaimer = GuestReclaimer(memory)
-    with a_machine() as machine:
+    with a_runtime() as runtime:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reclaimer.run)
             await trio.testing.wait_all_tasks_blocked()
             memory.add("me", 12 * MEBIBYTE)
-            reclaimer.take(_store(machine), "me", 11 * MEBIBYTE)
-            reclaimer.take(_store(machine), "me", MEBIBYTE)
+            reclaimer.take(_store(runtime), "me", 11 * MEBIBYTE)
+            reclaimer.take(_store(runtime), "me", MEBIBYTE)
             assert memory.used_bytes == 11 * MEBIBYTE
             await reclaimer.settled()
             assert memory.used_bytes == 0
             memory.add("me", 11 * MEBIBYTE)
-            reclaimer.take(_store(machine), "me", 11 * MEBIBYTE)
+            reclaimer.take(_store(runtime), "me", 11 * MEBIBYTE)
             nursery.cancel_scope.cancel()
         assert memory.used_bytes == 0, "what was left at the end was not freed"
         memory.add("me", 11 * MEBIBYTE)
-        reclaimer.take(_store(machine), "me", 11 * MEBIBYTE)
+        reclaimer.take(_store(runtime), "me", 11 * MEBIBYTE)
         assert memory.used_bytes == 0, "nobody frees it later, so it is freed at once"
 
 
@@ -141,11 +141,11 @@ async def test_the_limits_of_a_chain_are_counted_too() -> None:
         for index in range(2):
             await chain.open(index)
         assert await chain.process([(0, 0, b"1")], traced=False) is not None
-        assert host._machine.memory.used_by("me") > 1e7
+        assert host._runtime.memory.used_by("me") > 1e7
         for index in range(2):
             await chain.close(index)
-        await host._machine.reclaimer.settled()
-        assert host._machine.memory.used_bytes == 0
+        await host._runtime.reclaimer.settled()
+        assert host._runtime.memory.used_bytes == 0
 
 
 def test_resident_memory_is_what_the_system_says() -> None:

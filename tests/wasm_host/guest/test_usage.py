@@ -27,7 +27,7 @@ def test_sums_are_those_of_the_sandboxes(steps: list[tuple[int, int]]) -> None:
             living.add(index)
         else:
             uses[index].calls += calls
-    assert usage.statistics().calls == sum(use.calls for use in uses)
+    assert usage.statistics().calls == sum(counters.calls for counters in uses)
     assert usage.statistics().alive == len(living)
 
 

@@ -9,18 +9,18 @@ import pytest
 import trio
 from quickjs_rs.transforms import transform_source
 
-from tests.wasm_host.sandboxes import a_machine
+from tests.wasm_host.sandboxes import a_runtime
 from wasm_host.compile.own_modules import ModuleCache, default_cache_folder
 from wasm_host.errors import CpuLimitError, HostError, MemoryLimitError
 from wasm_host.typescript import strip_types as stripping
-from wasm_host.typescript.strip_types import Stripper, TypeScriptError
+from wasm_host.typescript.strip_types import TypeScriptError, TypeStripper
 
 
 @asynccontextmanager
-async def a_stripper() -> AsyncIterator[Stripper]:
+async def a_stripper() -> AsyncIterator[TypeStripper]:
     """A stripper on a machine of its own."""
-    with a_machine() as machine:
-        yield Stripper(machine, ModuleCache(machine.engine, default_cache_folder()))
+    with a_runtime() as runtime:
+        yield TypeStripper(runtime, ModuleCache(runtime.engine, default_cache_folder()))
 
 
 TEXTS = [
