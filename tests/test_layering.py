@@ -19,6 +19,7 @@ OFFENCES = {
     "no-circles": ("engine/compile/draft.py", "import engine.compile.compiler"),
     "floors-of-the-engine": ("engine/memory/ledger.py", "import engine.builtin.declare"),
     "floors-of-the-service": ("service/auth/caller.py", "import service.live.limits"),
+    "floors-of-the-sandbox": ("wasm_host/guest/usage.py", "import wasm_host.sandbox.state"),
     "vocabulary-of-the-sandbox": ("wasm_host/limits.py", "import proto.problem"),
     "worker-process": ("workers/child.py", "import msgspec"),
     "worker-tasks": ("workers/task.py", "import trio"),
