@@ -89,7 +89,7 @@ class CatalogClient:
         return max(0.0, self._quiet_until - trio.current_time())
 
     def settled(self) -> None:
-        """All that was wanted of the catalog has been done: the next failure is a first one."""
+        """Note that all that was wanted of the catalog has been done: the next failure is a first one."""
         self._backoff.reset()
         self._status.succeeded()
 

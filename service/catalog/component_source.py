@@ -85,7 +85,7 @@ class CatalogComponents:
             self._read_at = trio.current_time()
 
     def by_key(self) -> dict[str, Resource]:
-        """All components that were read, by key."""
+        """Return all components that were read, by key."""
         return {} if self._listing is None else {item.key: item for item in self._listing.resources.values()}
 
     def learn(self, resource: Resource) -> None:

@@ -58,7 +58,7 @@ class Hydration:
         self._held: dict[str, _Held] = {}
 
     def loaded(self) -> list[PublishedGraph]:
-        """Those that are loaded, each in the revision that is; what somebody has unloaded by hand is not."""
+        """Return the graphs that are loaded, each in the loaded revision, without those unloaded by hand."""
         there = {graph.id for graph in self._runtime.library.graphs()}
         return [held.loaded for held in self._held.values() if held.loaded is not None and held.graph_id in there]
 

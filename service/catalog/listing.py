@@ -58,7 +58,7 @@ class _Wrapped(msgspec.Struct):
 async def read_listing(
     client: CatalogClient, kind: str, status: str = "", known: Listing | None = None
 ) -> Listing:
-    """All resources of a type, or ``known`` where that still holds.
+    """Read all resources of a type; return ``known`` where that still holds.
 
     Args:
         client: goes to the catalog.

@@ -48,7 +48,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Two that are made of different things are two, also where they want one key."""
+        """The key and the origin: two that are made of different things are two, also where they want one key."""
         return self.key, str(self.body["metadata"].get(self.origin, ""))
 
 

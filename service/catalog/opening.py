@@ -30,7 +30,7 @@ async def open_catalog(
     chance: Callable[[], float] = random.random,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[None]:
-    """For the length of the block, components and graphs come from the catalog; nothing where none is configured.
+    """Let components and graphs come from the catalog for the length of the block; do nothing without one.
 
     At the end of the block nothing is unloaded and nothing is stopped: that is for whoever ends the runtime.
 

@@ -84,7 +84,7 @@ class JwtVerifier:
         return claims
 
     def _check_times(self, claims: dict[str, Any]) -> None:
-        """That times are numbers, and the end is ahead and near enough; whether nbf has come PyJWT says."""
+        """Check that times are numbers, and the end is ahead and near enough; PyJWT checks nbf."""
         for name in ("exp", "nbf", "iat"):
             value = claims.get(name, 0)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:

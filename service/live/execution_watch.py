@@ -272,7 +272,7 @@ class ExecutionWatch(FlowObserver):
 
     @staticmethod
     async def _wait_read(view: View) -> None:
-        """Let a view's readers catch up, for a moment; one who does not is waited for no more until they have."""
+        """Let a view's readers catch up, for a moment; wait no more for one that did not, until it has."""
         if not view.feed.is_crowded:
             view.is_behind = False
         elif not view.is_behind:

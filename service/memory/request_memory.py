@@ -76,7 +76,7 @@ class UnderWay:
         self._coming: dict[_Request, None] = {}
 
     def request(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> "_Request":
-        """One more; it holds nothing yet."""
+        """Return a new request, which holds nothing yet."""
         return _Request(self.bodies.load(UNOWNED), self._coming, scope, receive)
 
 

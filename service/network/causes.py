@@ -38,7 +38,7 @@ class Causes:
         return len(self._of_message)
 
     def enter(self, messages: Sequence[Message], cause: str) -> None:
-        """Messages enter that follow from an event; "" for others."""
+        """Note messages that enter, and the event that they follow from; "" for none."""
         if cause:
             for message in messages:
                 self._remember(message.sequence, cause)

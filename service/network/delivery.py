@@ -129,5 +129,5 @@ class SeenEvents:
         return True
 
     def forget(self, event_id: str, target: DeliveryTarget) -> None:
-        """It was not taken there after all: another attempt is none too many."""
+        """Forget an event that was not taken there after all: another attempt is none too many."""
         self._places.get(event_id, set()).discard(target)

@@ -125,7 +125,7 @@ class Relay:
                 log.debug("no leave taken", reason=str(error))
 
     async def _stay(self) -> str:
-        """One connection, from its beginning to its end; why it ended."""
+        """Hold one connection from its beginning to its end; return why it ended."""
         try:
             await hold_session(self._url, self._on_event, self._live)
         except NetworkError as error:

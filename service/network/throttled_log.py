@@ -24,7 +24,7 @@ class ThrottledLog:
         self._untold = 0
 
     def tell(self, **facts: Any) -> None:
-        """It happened once more. ``times`` of the line counts those since the last one."""
+        """Log it at intervals. ``times`` of the line counts how often it happened since the last one."""
         self._untold += 1
         now = trio.current_time()
         if now - self._told_at >= COMPLAINT_SECONDS:

@@ -46,7 +46,7 @@ class UnblockedStream:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: nothing waits here."""
 
     def _fits(self) -> bool:
         return any(event & select.POLLOUT for _, event in self._poll.poll(0))

@@ -75,7 +75,7 @@ def _console(*, colours: bool) -> Any:
 
 
 def _to_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
-    """One line of ASCII: what untrusted code logs can neither end it nor steer a terminal that shows it."""
+    """Return one line of ASCII: what untrusted code logs can neither end it nor steer a terminal that shows it."""
     first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
     return json.dumps({**first, **event}, default=str).replace("\x7f", "\\u007f")
 

@@ -32,7 +32,7 @@ class Credentials(Protocol):
         """
 
     def forget(self) -> bool:
-        """They were refused: whether others can be had."""
+        """Forget credentials that were refused; return whether others can be had."""
 
 
 class FixedCredentials:

@@ -53,12 +53,12 @@ class Outgoing(Generic[T]):
         self.taken = 0
 
     def note_taken(self, records: Sequence[T]) -> None:
-        """These have arrived."""
+        """Note that these have arrived."""
         self.taken += len(records)
         self.give_up(records)
 
     def give_up(self, records: Sequence[T]) -> None:
-        """These need not be sent again."""
+        """Note that these need not be sent again."""
         done = {id(record) for record in records}
         self.left = [record for record in self.left if id(record) not in done]
 

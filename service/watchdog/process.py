@@ -45,7 +45,7 @@ class Patience:
         """When it is over, on the clock of the calls; None while no signal has come."""
 
     def signalled(self, count: int, now: float) -> None:
-        """So many signals have come in all, as far as is known; fewer than before is no news."""
+        """Note how many signals have come in all, as far as is known; fewer than before is no news."""
         for seconds in self._seconds[self._count : count]:
             until = now + seconds
             self.until = until if self.until is None else min(self.until, until)
