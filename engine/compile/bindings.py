@@ -121,7 +121,7 @@ def read_bindings(
 
 
 def _places(document: Mapping[str, Any], report: ProblemReport) -> Iterator[BindingSite | None]:
-    """All that has the shape of a binding; None for the rest, which becomes problems."""
+    """Yield all that has the shape of a binding; None for the rest, which becomes problems."""
     for outer, ports in document.items():
         path = f"{KEY}.{shown(outer)}"
         if not isinstance(ports, dict):

@@ -210,7 +210,7 @@ def _compile_node(
     schemas: dict[tuple[int, tuple[str, ...]], PortSchemas],
     limits: EngineLimits,
 ) -> CompiledNode:
-    """One node; ``schemas`` keeps those that have been compiled, for further nodes with the same ports."""
+    """Compile one node; ``schemas`` keeps those that have been compiled, for further nodes with the same ports."""
     definition = tables.component.definition
     outputs = tuple(tables.ports.outputs)
     own_schemas: PortSchemas | None = None

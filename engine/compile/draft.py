@@ -109,7 +109,7 @@ class _Reader:
         return parsed
 
     def node(self, item: Any, path: str) -> Steps[Node | None]:
-        """One node; None where it has another shape or is too large."""
+        """Read one node; None where it has another shape or is too large."""
         if self.is_too_heavy():
             return None
         if isinstance(item, dict):
@@ -140,7 +140,7 @@ class _Reader:
         return not self.is_too_heavy()
 
     def edge(self, item: Any, path: str) -> Steps[Edge | None]:
-        """One edge; None where it has another shape."""
+        """Read one edge; None where it has another shape."""
         yield
         if isinstance(item, dict):
             lacking = [end for end in ("source", "target") if end not in item]

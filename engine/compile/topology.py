@@ -69,7 +69,7 @@ def analysis(
 def _cycles(
     left_over: set[str], successors: dict[str, list[str]], order: Sequence[str]
 ) -> Iterator[tuple[str, ...]]:
-    """One round of every cycle that can be found by walking on from each node that has not been walked yet."""
+    """Yield one round of every cycle that is found by walking on from each node not walked yet."""
     walked: set[str] = set()
     for start in order:
         if start not in left_over or start in walked:

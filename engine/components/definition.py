@@ -89,7 +89,7 @@ def memory_of(document: Any, limits: EngineLimits) -> Steps[int]:
 
 
 def _without_code(document: dict[str, Any]) -> dict[str, Any]:
-    """All but the program, which has bounds of its own."""
+    """Return all but the program, which has bounds of its own."""
     code = document.get("execution")
     rest = {key: value for key, value in document.items() if key != "execution"}
     if isinstance(code, dict):

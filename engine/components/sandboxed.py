@@ -211,7 +211,7 @@ class ExpressionRunner(Joining):
         self._limits = limits_for(None, host.maximum_limits)
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
-        """That exactly one expression is given, and that it parses."""
+        """Check that exactly one expression is given, and that it parses."""
         given = [key for key in self._keys if key in config]
         if not given and self._otherwise:
             return ()

@@ -93,11 +93,11 @@ class Ledger:
 
     @property
     def held_bytes(self) -> int:
-        """Charged and not released, of all owners."""
+        """The bytes charged and not released, of all owners."""
         return self._held_bytes
 
     def held_by(self, owner: str) -> int:
-        """Charged to one owner and not released."""
+        """Return the bytes charged to one owner and not released."""
         return self._owners.get(owner, 0)
 
     def account(self, owner: str) -> "Account":
@@ -218,11 +218,11 @@ class Account:
 
     @property
     def held_bytes(self) -> int:
-        """Charged to this account and not released."""
+        """The bytes charged to this account and not released."""
         return sum(self._kinds.values())
 
     def held(self, kind: Kind) -> int:
-        """Of these, those for one use."""
+        """Return those of the account's bytes that are for one use."""
         return self._kinds.get(kind, 0)
 
     def refusal(self, size_bytes: int) -> MemoryBoundError | None:

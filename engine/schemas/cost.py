@@ -288,7 +288,7 @@ def _elements(value: Any) -> int:
 
 
 def _ordered(nodes: list[_Node]) -> list[int]:
-    """All nodes, each after those that it applies in the same place.
+    """Return all nodes, each after those that it applies in the same place.
 
     Raises:
         EndlessSchemaError: there is no such order.

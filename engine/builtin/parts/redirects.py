@@ -38,7 +38,7 @@ Origin = tuple[str, str, int | None]
 
 @functools.cache
 def trusted_authorities() -> ssl.SSLContext:
-    """For TLS; read once, which takes tens of milliseconds: a service does it before it serves."""
+    """Return the context for TLS; read once, in tens of milliseconds: a service does it before it serves."""
     return httpx.create_ssl_context()
 
 
