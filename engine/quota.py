@@ -14,6 +14,7 @@ import trio
 
 from engine.errors import InjectionRateError, QuotaError
 from engine.limits import EngineLimits
+from engine.token_bucket import TokenBucket
 
 UNOWNED = ""
 """The owner of what was made while nobody was asked who they are."""
@@ -27,7 +28,7 @@ class Quotas:
 
     def __init__(self, limits: EngineLimits) -> None:
         self._limits = limits
-        self._buckets: dict[str, tuple[float, float]] = {}  # owner: (credit in bytes, as of when)
+        self._buckets: dict[str, TokenBucket] = {}  # owner: bytes
 
     def check_graphs(self, present: int, more: int = 1) -> None:
         """Whether an owner of so many graphs may load so many more.
@@ -69,20 +70,15 @@ class Quotas:
         if not size_bytes:
             return
         now = trio.current_time()
-        credit, since = self._buckets.get(owner, (float(rate), now))
-        credit = min(float(rate), credit + (now - since) * rate)
+        bucket = self._buckets.get(owner)
+        if bucket is None:
+            if len(self._buckets) >= BUCKETS_KEPT:
+                self._buckets = {each: kept for each, kept in self._buckets.items() if kept.fill(now) < rate}
+            bucket = self._buckets[owner] = TokenBucket(rate)
+        credit = bucket.fill(now)
         if credit <= 0:
             raise InjectionRateError(rate, max(1, math.ceil((1 - credit) / rate)))
-        if owner not in self._buckets and len(self._buckets) >= BUCKETS_KEPT:
-            self._forget_idle(rate, now)
-        self._buckets[owner] = (credit - size_bytes, now)
-
-    def _forget_idle(self, rate: int, now: float) -> None:
-        self._buckets = {
-            owner: (credit, since)
-            for owner, (credit, since) in self._buckets.items()
-            if credit + (now - since) * rate < rate
-        }
+        bucket.left = credit - size_bytes
 
 
 def _check(things: str, present: int, limit: int, remedy: str) -> None:

@@ -6,6 +6,8 @@ cheap work often, and nobody needs to know how often before it is done.
 
 import trio
 
+from engine.token_bucket import TokenBucket
+
 
 class Ration:
     """Units of work that fill up at a rate.
@@ -17,9 +19,7 @@ class Ration:
 
     def __init__(self, per_second: float, at_once: float) -> None:
         self._per_second = per_second
-        self._at_once = at_once
-        self._left = at_once
-        self._at: float | None = None
+        self._bucket = TokenBucket(per_second, at_once)
         self._turn = trio.StrictFIFOLock()
         self._owners: dict[str, trio.StrictFIFOLock] = {}
 
@@ -33,17 +33,11 @@ class Ration:
             mine = self._owners[owner] = trio.StrictFIFOLock()
         try:
             async with mine, self._turn:
-                self._fill()
-                if self._left < 0:
-                    await trio.sleep(-self._left / self._per_second)
-                    self._fill()
-                self._left -= units
+                left = self._bucket.fill(trio.current_time())
+                if left < 0:
+                    await trio.sleep(-left / self._per_second)
+                    self._bucket.fill(trio.current_time())
+                self._bucket.left -= units
         finally:
             if not mine.locked():
                 self._owners.pop(owner, None)
-
-    def _fill(self) -> None:
-        now = trio.current_time()
-        if self._at is not None:
-            self._left = min(self._left + (now - self._at) * self._per_second, self._at_once)
-        self._at = now

@@ -21,7 +21,7 @@ from proto.execution import ExecutionSnapshot, ExecutionState
 from service.network.causes import Causes
 from service.network.events import Sending, SentPayload
 from service.network.outbox import NetworkOutbox
-from service.network.throttled_log import ThrottledLog
+from service.observability.throttled_log import ThrottledLog
 
 log = structlog.get_logger("network")
 
@@ -47,7 +47,7 @@ class BoundExecutions(ExecutionObserver):
         self._publishes = publishes
         self._known: dict[str, LoadedGraph | None] = {}
         self._watching: dict[str, ExitStack] = {}
-        self._complaints = ThrottledLog(log, "event of a graph dropped")
+        self._complaints = ThrottledLog(log)
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
         """Begin with an execution when it is first heard of, and end with it when it ends."""
@@ -135,7 +135,13 @@ class Publisher(FlowObserver):
             )
             reason = self._outbox.put(sending, self._owner)
             if reason:
-                self._complaints.tell(execution=self._execution_id, node=place[0], port=place[1], reason=reason)
+                self._complaints.warning(
+                    "event of a graph dropped",
+                    execution=self._execution_id,
+                    node=place[0],
+                    port=place[1],
+                    reason=reason,
+                )
 
 
 def _first_target(graph: LoadedGraph, node_id: str, port: str) -> tuple[str, str] | None:

@@ -30,7 +30,7 @@ from service.network.delivery import (
 )
 from service.network.events import REFUSED, Event, Sending, SentPayload, org_of
 from service.network.outbox import NetworkOutbox
-from service.network.throttled_log import ThrottledLog
+from service.observability.throttled_log import ThrottledLog
 from service.settings.network import UnownedEvents
 
 LANE_EVENTS = 100
@@ -87,7 +87,7 @@ class Dispatcher:
         self._waiting_bytes = 0
         self._lane_begins = trio.Event()
         self._idle_lanes: deque[str] = deque()
-        self._complaints = ThrottledLog(log, "event refused")
+        self._complaints = ThrottledLog(log)
 
     async def run(self) -> None:
         """Inject what the Network sends, until cancelled."""
@@ -194,7 +194,9 @@ class Dispatcher:
         self._seen.forget(event.wrapper.id, target)
         self.counts["refused"] += 1
         execution, kind = target.execution_id, event.payload.type
-        self._complaints.tell(execution=execution, event_type=kind, code=refusal.code, reason=refusal.reason)
+        self._complaints.warning(
+            "event refused", execution=execution, event_type=kind, code=refusal.code, reason=refusal.reason
+        )
 
     def _tell_source(self, event: Event, refusal: EventRefusal) -> None:
         """Let the source know, unless that is us, or is told of our own telling."""

@@ -24,7 +24,7 @@ from service.network.dispatcher import Dispatcher
 from service.network.events import read_event
 from service.network.outbox import NetworkOutbox, Waiting
 from service.network.session import NetworkError, NetworkSession, hold_session
-from service.network.throttled_log import ThrottledLog
+from service.observability.throttled_log import ThrottledLog
 
 REGISTER_SECONDS = 2.0
 """Without an acknowledgement by then, the registration is sent again; by the platform's rule."""
@@ -95,7 +95,7 @@ class Relay:
         self._session: NetworkSession | None = None
         self._something_waits = trio.Event()
         self._on_the_way = 0
-        self._complaints = ThrottledLog(log, "event not sent")
+        self._complaints = ThrottledLog(log)
 
     def wake(self) -> None:
         """Something waits in the outbox."""
@@ -233,7 +233,7 @@ class Relay:
 
     def _count_loss(self, kind: str, reason: str) -> None:
         self.counts[kind] += 1
-        self._complaints.tell(kind=kind, reason=reason)
+        self._complaints.warning("event not sent", kind=kind, reason=reason)
 
     def _on_event(self, name: str, args: list[Any]) -> Any:
         if name != "event:received":

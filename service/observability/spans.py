@@ -26,8 +26,8 @@ import trio
 
 from engine.contracts.handler import HandlerError
 from engine.contracts.observer import ExecutionObserver, HandlerCall
+from engine.token_bucket import TokenBucket
 from proto.execution import ExecutionSnapshot, ExecutionState
-from service.observability.token_bucket import TokenBucket
 from service.observability.trace import present_trace
 from service.version import version
 

@@ -27,6 +27,9 @@ LINGER_SECONDS = 5.0
 CLOSING_HANDSHAKE_SECONDS = 1.0
 """How long a closed WebSocket waits for the client's half of the closing handshake; what else comes is dropped."""
 
+FAILURE_SECONDS = 1.0
+"""After a failed handler was logged, further ones of its namespace are only counted so long."""
+
 BODY_SECONDS = 60.0
 """How long the body of a POST may take to come."""
 

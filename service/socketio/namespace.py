@@ -3,12 +3,16 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from service.socketio.config import MAX_ROOMS_PER_SOCKET
+import structlog
+
+from service.observability.throttled_log import ThrottledLog
+from service.socketio.config import FAILURE_SECONDS, MAX_ROOMS_PER_SOCKET
 from service.socketio.errors import SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
 from service.socketio.packets import MAX_NAMESPACE_CHARACTERS, RESERVED_EVENTS
 from service.socketio.socket import Socket
-from service.socketio.throttled_log import ThrottledLog
+
+log = structlog.get_logger("socketio")
 
 EventHandler = Callable[..., Awaitable[Any]]
 AnyEventHandler = Callable[[Socket, str, list[Any]], Awaitable[Any]]
@@ -36,7 +40,7 @@ class Namespace:
         self.any_handler: AnyEventHandler | None = None
         self.connect_handler: ConnectHandler | None = None
         self.disconnect_handler: DisconnectHandler | None = None
-        self.failures = ThrottledLog()
+        self.failures = ThrottledLog(log, FAILURE_SECONDS)
         self._rooms: dict[str, dict[Socket, None]] = {}
 
     def on(self, event: str) -> Callable[[H], H]:

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 import structlog
 import trio
 
+from service.observability.throttled_log import ThrottledLog
 from service.socketio.config import LAST_EVENTS_SECONDS, MAX_PENDING_ACKS, MAX_WAITING_EVENTS
 from service.socketio.errors import AckTimeoutError, ConnectRefusedError, SocketClosedError, SocketLimitError
 from service.socketio.events import EncodedEvent, encode_event
 from service.socketio.handshake import Handshake
 from service.socketio.outbox import Batch, FrameBatch
 from service.socketio.packets import Packet, PacketType, event_packet, write_packet
-from service.socketio.throttled_log import ThrottledLog
 
 SID_BYTES = 15
 """Of randomness in an id: nobody guesses it, and base64 makes 20 characters of it."""
@@ -317,7 +317,7 @@ class Socket:
         except ConnectRefusedError as refusal:
             self._refuse(refusal.message, refusal.data)
         except Exception as error:  # noqa: BLE001 - it is logged
-            self.namespace.failures.note("connect handler failed", error, namespace=self.namespace.name)
+            self.namespace.failures.error("connect handler failed", error, namespace=self.namespace.name)
             self._refuse("Internal server error")
         else:
             if self._stage is Stage.CONNECTING:
@@ -340,7 +340,7 @@ class Socket:
         try:
             frames = write_packet(Packet(PacketType.CONNECT_ERROR, self.namespace.name, content))
         except (TypeError, ValueError) as error:
-            self.namespace.failures.note("refusal without its data", error, namespace=self.namespace.name)
+            self.namespace.failures.error("refusal without its data", error, namespace=self.namespace.name)
             frames = write_packet(Packet(PacketType.CONNECT_ERROR, self.namespace.name, {"message": str(message)}))
         self._connection.put(FrameBatch(*frames))
         self._connection.leave(self, "refused")
@@ -358,7 +358,7 @@ class Socket:
             log.debug("client gone meanwhile", sid=self.id, handler=event[:LOGGED_CHARACTERS])
         except Exception as error:  # noqa: BLE001 - it is logged
             fields = {"namespace": self.namespace.name, "handler": event[:LOGGED_CHARACTERS]}
-            self.namespace.failures.note("event handler failed", error, **fields)
+            self.namespace.failures.error("event handler failed", error, **fields)
 
     def _begun(self, event: str, args: list[Any]) -> Awaitable[Any] | None:
         """What the event's handler is to do; None where there is none that takes it."""
@@ -385,4 +385,4 @@ class Socket:
             with trio.move_on_after(LAST_EVENTS_SECONDS):
                 await handler(self, self._reason)
         except Exception as error:  # noqa: BLE001 - it is logged
-            self.namespace.failures.note("disconnect handler failed", error, namespace=self.namespace.name)
+            self.namespace.failures.error("disconnect handler failed", error, namespace=self.namespace.name)

@@ -7,6 +7,7 @@ than it fills, and whoever goes on like that for long wants only to keep the ser
 Messages are not counted. Their sender waits until the application has taken them.
 """
 
+from engine.token_bucket import TokenBucket
 from service.websockets.frames import ViolationError
 
 LITTLE_BYTES = 1024
@@ -36,8 +37,8 @@ class FrameMeter:
     """
 
     def __init__(self, now: float) -> None:
-        self._left = float(LITTLE_AT_ONCE)
-        self._at = now
+        self._purse = TokenBucket(LITTLE_PER_SECOND, LITTLE_AT_ONCE)
+        self._purse.fill(now)
         self._slowed_seconds = 0.0
 
     def spend(self, now: float) -> float:
@@ -46,13 +47,12 @@ class FrameMeter:
         Raises:
             ViolationError: this has gone on for long.
         """
-        self._left = min(self._left + (now - self._at) * LITTLE_PER_SECOND, LITTLE_AT_ONCE) - 1
-        self._at = now
-        if self._left >= -NAP_SECONDS * LITTLE_PER_SECOND:
-            if self._left > LITTLE_AT_ONCE / 2:
+        self._purse.left = left = self._purse.fill(now) - 1
+        if left >= -NAP_SECONDS * LITTLE_PER_SECOND:
+            if left > LITTLE_AT_ONCE / 2:
                 self._slowed_seconds = 0.0
             return 0.0
-        seconds = -self._left / LITTLE_PER_SECOND
+        seconds = -left / LITTLE_PER_SECOND
         self._slowed_seconds += seconds
         if self._slowed_seconds > SLOWED_SECONDS:
             raise ViolationError(POLICY, f"More than {LITTLE_PER_SECOND} frames a second carry little")

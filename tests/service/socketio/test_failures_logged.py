@@ -1,11 +1,8 @@
 """Handlers that fail, over and over: what of it stands in the log."""
 
-import pytest
 import structlog
-import trio
 
 from service.socketio import Socket, SocketioServer
-from service.socketio.throttled_log import QUIET_SECONDS, ThrottledLog
 from tests.service.socketio.serving import open_served
 from tests.service.socketio.test_server_api import QUIET, connect
 
@@ -25,16 +22,3 @@ async def test_events_that_fit_no_handler_fill_no_log() -> None:
                 await websocket.send_message(packet)
             assert await websocket.get_message() == "432[7]"
     assert [line["log_level"] for line in lines if line.get("handler") == "one"] == ["debug", "debug"]
-
-
-@pytest.mark.usefixtures("autojump_clock")
-async def test_one_failure_a_second_is_logged() -> None:
-    """The next line says how many were left out since the last."""
-    failures = ThrottledLog()
-    with structlog.testing.capture_logs() as lines:
-        for _ in range(3):
-            for _ in range(100):
-                failures.note("handler failed", ValueError("x"), handler="x")
-            await trio.sleep(QUIET_SECONDS)
-    assert [line.get("left_out") for line in lines] == [None, 99, 99]
-    assert all(line["exc_info"] for line in lines)
