@@ -7,6 +7,16 @@ from datetime import UTC, datetime
 import trio
 
 
+def epoch_ms() -> int:
+    """Return the time of day in whole milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def timestamp_of(epoch_seconds: float) -> str:
+    """Return a moment in the one form that times have on the wire: ISO 8601 in UTC, 2026-01-31T12:00:00.000Z."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class WallClock:
     """The time of day.
 
@@ -24,6 +34,5 @@ class WallClock:
         return int((self._now_seconds() - (trio.current_time() - trio_seconds)) * 1000)
 
     def timestamp(self) -> str:
-        """ISO 8601 in UTC, to the millisecond, such as ``2026-01-31T12:00:00.000Z``."""
-        moment = datetime.fromtimestamp(self._now_seconds(), UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        """Return this moment in the form of :func:`timestamp_of`."""
+        return timestamp_of(self._now_seconds())

@@ -21,6 +21,7 @@ from hypercorn.typing import (
 from quart import request
 from quart_trio import QuartTrio
 
+from engine.wall_clock import epoch_ms
 from service.observability.http_metrics import UNMATCHED, HttpMetrics
 from service.observability.request_observer import RequestObserver, SeenReply, SeenRequest, see_request
 from service.observability.spans import RequestSpan, Spans
@@ -75,7 +76,7 @@ class AccessLog:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        began_ms = time.time_ns() // 1_000_000
+        began_ms = epoch_ms()
         trace_id = trace_id_of(scope["headers"], began_ms, secrets.token_hex(3))
         bound = bind_trace(trace_id)
         mark = (HEADER, trace_id.encode())

@@ -10,14 +10,13 @@
 The log tells changes only, not every attempt. Reasons are shown to everybody: give no addresses and no secrets.
 """
 
-from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 import structlog
 import trio
 
-from engine.wall_clock import WallClock
+from engine.wall_clock import WallClock, timestamp_of
 
 SiblingState = Literal["unknown", "up", "down"]
 
@@ -115,8 +114,7 @@ class SiblingStatus:
 
     def _timestamp_in(self, seconds: float) -> str:
         moment_ms = self._clock.milliseconds_at(trio.current_time() + seconds)
-        moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return timestamp_of(moment_ms / 1000)
 
 
 class Siblings:

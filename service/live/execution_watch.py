@@ -5,7 +5,6 @@ own, which works in slices and rests between two flushes, so that many events go
 than that for long, further ones are only counted, before anything is spent on them.
 """
 
-import time
 from collections import deque
 from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
@@ -16,6 +15,7 @@ from engine.contracts.handler import Message
 from engine.contracts.observer import FlowObserver
 from engine.execution.lifecycle import TERMINAL
 from engine.runtime import Runtime
+from engine.wall_clock import epoch_ms
 from proto.codec import encode
 from proto.events import (
     ComponentInvoked,
@@ -184,16 +184,16 @@ class ExecutionWatch(FlowObserver):
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         if PortEmit.name in self._wanted:
             source, target = (node_id, port), (target_node, target_port)
-            self.note_flow(Hop(source, target, message, _milliseconds(), trio.current_time()))
+            self.note_flow(Hop(source, target, message, epoch_ms(), trio.current_time()))
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
         if PortOutput.name in self._wanted:
-            self.note_flow(OutputEvent((node_id, port), value, _milliseconds(), trio.current_time()))
+            self.note_flow(OutputEvent((node_id, port), value, epoch_ms(), trio.current_time()))
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
         del message
         if ComponentInvoked.name in self._wanted:
-            self.note_flow(Invocation((node_id, port), _milliseconds(), trio.current_time()))
+            self.note_flow(Invocation((node_id, port), epoch_ms(), trio.current_time()))
 
     def note_flow(self, note: Note) -> None:
         """Take a note, or only count it where too many wait."""
@@ -373,7 +373,3 @@ def lifecycle_event(execution: ExecutionSnapshot, before: ExecutionState) -> Lif
     if state in TERMINAL:
         return ExecutionCompleted(identifier, state, execution.metrics, execution.completed_at or "")
     return None
-
-
-def _milliseconds() -> int:
-    return time.time_ns() // 1_000_000

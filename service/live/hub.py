@@ -3,7 +3,6 @@
 An execution that nobody watches costs one look into a dictionary at each change of its state, and nothing besides.
 """
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +15,7 @@ from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.encoding import encoded_in_slices
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.runtime import Runtime
+from engine.wall_clock import epoch_ms
 from proto.codec import encode
 from proto.events import ComponentFailed, ComponentLogged, MetricsUpdate, StatisticsUpdate
 from proto.execution import ExecutionMetrics, ExecutionSnapshot
@@ -80,14 +80,16 @@ class Hub(ExecutionObserver):
     def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
         watch = self._watches.get(execution_id)
         if watch is not None and watch.wants(ComponentLogged.name):
-            now = time.time_ns() // 1_000_000
-            watch.note_flow(NodeEvent(ComponentLogged(execution_id, node_id, line.level, line.message, now)))
+            watch.note_flow(
+                NodeEvent(ComponentLogged(execution_id, node_id, line.level, line.message, epoch_ms()))
+            )
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
         watch = self._watches.get(execution_id)
         if watch is not None and watch.wants(ComponentFailed.name):
-            now = time.time_ns() // 1_000_000
-            watch.note_flow(NodeEvent(ComponentFailed(execution_id, node_id, error.name, error.message, now)))
+            watch.note_flow(
+                NodeEvent(ComponentFailed(execution_id, node_id, error.name, error.message, epoch_ms()))
+            )
 
     # Who listens
 

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 import trio
 
 from engine.runtime import Runtime
+from engine.wall_clock import WallClock
 from service.dependencies.status import Siblings, SiblingStatus
 from service.network.bound_executions import BoundExecutions
 from service.network.dispatcher import Dispatcher
@@ -126,5 +126,5 @@ def _registration(settings: Settings, url: str) -> "Registration":
         type="service",
         capabilities=CAPABILITIES,
         endpoint=f"{base}{RECEIVE_PATH}",
-        metadata={"startedAt": datetime.now(UTC).isoformat(timespec="milliseconds"), "version": version()},
+        metadata={"startedAt": WallClock().timestamp(), "version": version()},
     )

@@ -10,9 +10,9 @@ import trio
 
 from engine.contracts.lanes import NAMES
 from engine.contracts.reports import KeptSink, MetricPoint, SinkLine
-from engine.wall_clock import WallClock
+from engine.wall_clock import WallClock, timestamp_of
 from service.telemetry.exporter import Exporter
-from service.telemetry.records import DataPoint, Level, LogRecord, MetricRecord, timestamp_of
+from service.telemetry.records import DataPoint, Level, LogRecord, MetricRecord
 
 _LEVELS: dict[str, Level] = {"debug": "debug", "info": "info", "warn": "warn", "error": "error"}
 
@@ -56,4 +56,4 @@ class GraphReports(KeptSink):
         return super().line(line)
 
     def _now(self) -> str:
-        return timestamp_of(self._clock.milliseconds_at(trio.current_time()))
+        return timestamp_of(self._clock.milliseconds_at(trio.current_time()) / 1000)

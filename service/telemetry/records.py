@@ -1,6 +1,5 @@
 """The records for the logging service, in the shapes that it takes."""
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -46,8 +45,3 @@ class SpanRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     end_time: str
     parent_span_id: str | None = None
     attributes: dict[str, Any] = {}
-
-
-def timestamp_of(epoch_ms: float) -> str:
-    """Milliseconds since 1970 as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,10 +8,10 @@ import secrets
 
 import trio
 
-from engine.wall_clock import WallClock
+from engine.wall_clock import WallClock, timestamp_of
 from service.observability.request_observer import SeenReply, SeenRequest, is_probe
 from service.telemetry.exporter import Exporter
-from service.telemetry.records import DataPoint, Level, LogRecord, MetricRecord, SpanRecord, timestamp_of
+from service.telemetry.records import DataPoint, Level, LogRecord, MetricRecord, SpanRecord
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -69,8 +69,8 @@ class RequestTelemetry:
                 service_name=self._service_id,
                 kind="server",
                 status="error" if is_error else "ok",
-                start_time=timestamp_of(request.began_ms),
-                end_time=timestamp_of(ended_ms),
+                start_time=timestamp_of(request.began_ms / 1000),
+                end_time=timestamp_of(ended_ms / 1000),
                 attributes={**self._scope, **facts},
             )
         )
@@ -94,7 +94,7 @@ class RequestTelemetry:
     ) -> None:
         metadata = {**self._scope, "eventType": kind, **facts}
         level: Level = "error" if is_error else "info"
-        self._exporter.logs.put(LogRecord(timestamp_of(epoch_ms), level, text, metadata))
+        self._exporter.logs.put(LogRecord(timestamp_of(epoch_ms / 1000), level, text, metadata))
 
     def _measure(self, name: str, value: float, epoch_ms: float, labels: dict[str, str]) -> None:
-        self._exporter.metrics.put(MetricRecord(name, DataPoint(timestamp_of(epoch_ms), value, labels)))
+        self._exporter.metrics.put(MetricRecord(name, DataPoint(timestamp_of(epoch_ms / 1000), value, labels)))

@@ -245,6 +245,7 @@ async def test_health_says_what_clients_read() -> None:
     async with open_service() as service:
         body = (await service.client.get("/health")).json()
         assert (body["status"], set(body)) == ("ok", {"status", "timestamp", "service", "version", "uptime"})
+        assert body["timestamp"].endswith("Z")
         api = (await service.client.get("/api/health")).json()
         assert (api["status"], api["service"]) == ("ok", "runtime")
         assert (await service.client.head("/health/live")).status_code == 200

@@ -1,14 +1,15 @@
 """Routes of health: whether the service lives, and whether it takes work."""
 
-from datetime import UTC, datetime
-
 import msgspec
 from quart import Blueprint, Response
 
+from engine.wall_clock import WallClock
 from service.http.bodies import reply
 from service.http.operation import Reply, operation
 from service.readiness import Readiness
 from service.version import version
+
+_CLOCK = WallClock()
 
 
 class HealthReply(msgspec.Struct, frozen=True):
@@ -117,7 +118,7 @@ def health_of(readiness: Readiness) -> tuple[HealthReply, int]:
     is_ready = readiness.ready
     body = HealthReply(
         status="ok" if is_ready else "degraded",
-        timestamp=_now(),
+        timestamp=_CLOCK.timestamp(),
         service="runtime",
         version=version(),
         uptime=readiness.uptime_seconds(),
@@ -127,14 +128,14 @@ def health_of(readiness: Readiness) -> tuple[HealthReply, int]:
 
 def liveness_of(_: Readiness) -> tuple[LiveReply, int]:
     """That the process answers; with the status of the reply."""
-    return LiveReply("ok", _now()), 200
+    return LiveReply("ok", _CLOCK.timestamp()), 200
 
 
 def readiness_of(readiness: Readiness) -> tuple[ReadyReply, int]:
     """Whether work should be sent here, and why not; with the status of the reply."""
     checks = _checks(readiness)
     is_ready = not any(check.status == "unhealthy" for check in checks.values())
-    return ReadyReply("ok" if is_ready else "unhealthy", _now(), checks), 200 if is_ready else 503
+    return ReadyReply("ok" if is_ready else "unhealthy", _CLOCK.timestamp(), checks), 200 if is_ready else 503
 
 
 def _checks(readiness: Readiness) -> dict[str, Check]:
@@ -150,7 +151,3 @@ def _checks(readiness: Readiness) -> dict[str, Check]:
             message = f"{'Not asked' if report.state == 'unknown' else 'Down'} since {report.since}{why}"
             checks[report.name] = Check("unhealthy" if report.name in missing else "degraded", message)
     return checks
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
