@@ -26,8 +26,9 @@ import trio
 
 from engine.contracts.handler import HandlerError
 from engine.contracts.observer import ExecutionObserver, HandlerCall
+from engine.execution.lifecycle import TERMINAL
 from engine.token_bucket import TokenBucket
-from proto.execution import ExecutionSnapshot, ExecutionState
+from proto.execution import ExecutionSnapshot
 from service.observability.trace import present_trace
 from service.version import version
 
@@ -47,8 +48,6 @@ CALLS_TOLD_PER_SECOND = 200
 
 FAILURES_TOLD = 10
 """Failed invocations that the span of one call has as events; its batch may have many more."""
-
-_ENDS = {ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED}
 
 
 class SpansUnavailableError(Exception):
@@ -232,7 +231,7 @@ class SpanObserver(ExecutionObserver):
             known = OpenExecution(self._spans.execution(execution), self._calls_per_second)
             self._open[execution.id] = known
         known.span.add_event(execution.state.value)
-        if execution.state in _ENDS:
+        if execution.state in TERMINAL:
             del self._open[execution.id]
             known.span.set_attribute("symbia.calls.untold", known.untold)
             _end(known.span, execution)

@@ -13,13 +13,12 @@ from engine.contracts.handler import HandlerError, LogLine, Message
 from engine.contracts.observer import ExecutionObserver, FlowObserver
 from engine.execution.execution import Execution
 from engine.execution.injection import locate
+from engine.execution.lifecycle import TERMINAL
 from engine.limits import EngineLimits
 from engine.wall_clock import WallClock
-from proto.execution import Completion, ExecutionSnapshot, ExecutionState, InjectionReceipt
+from proto.execution import Completion, ExecutionSnapshot, InjectionReceipt
 from proto.message import Injection
 from tests.engine.handlers import Journal, components
-
-TERMINAL = (ExecutionState.COMPLETED, ExecutionState.FAILED, ExecutionState.CANCELLED)
 
 
 def document(nodes: Mapping[str, Any], edges: Iterable[str] = (), **metadata: Any) -> dict[str, Any]:

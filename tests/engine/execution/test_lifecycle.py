@@ -1,5 +1,6 @@
 """The lifecycle table, against the states and arrows of the specification, and against its documentation."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,27 @@ from engine.errors import IllegalTransitionError
 from engine.execution.lifecycle import TERMINAL, TRANSITIONS, Command, Lifecycle, diagram
 from proto.execution import ExecutionState
 
+ROOT = Path(__file__).resolve().parents[3]
+
 COMMANDS: tuple[Command, ...] = ("initialize", "run", "pause", "resume", "complete", "fail", "cancel")
 
 
 def test_the_documentation_shows_the_table() -> None:
     """docs/semantics.md holds the diagram as the table prints it."""
-    text = (Path(__file__).resolve().parents[3] / "docs" / "semantics.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
     assert f"```\n{diagram()}\n```" in text
 
 
 def test_the_terminal_states_are_the_specification_s() -> None:
     """Completed, failed and cancelled are left by nothing; all others are."""
     assert {"completed", "failed", "cancelled"} == TERMINAL
+
+
+def test_nobody_else_says_which_states_are_terminal() -> None:
+    """Who asks whether an execution has ended asks the table; no other file of the program lists the three."""
+    states = re.compile(r"ExecutionState\.(COMPLETED|FAILED|CANCELLED), ExecutionState\.")
+    files = [path for folder in ("engine", "service") for path in (ROOT / folder).rglob("*.py")]
+    assert [path for path in files if states.search(path.read_text())] == []
 
 
 @given(st.lists(st.sampled_from(COMMANDS), max_size=12))
