@@ -333,7 +333,7 @@ class ChainedInstances:
             else:
                 others.setdefault(place, []).append(message)
         for place, messages in others.items():
-            self._shared.inboxes[self._members[place].node.index].give_back(messages, behind=owner is None)
+            self._shared.inboxes[self._members[place].node.index].put_back(messages, behind=owner is None)
         return own
 
     def _edge_to(self, place: int) -> EdgeCounters:

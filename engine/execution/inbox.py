@@ -44,7 +44,7 @@ class Inbox:
         capacity_bytes: bytes of values that may wait; one message always fits into an empty inbox.
         overflow: what a full inbox does to the next message. ``reject`` concerns injections only and blocks
             other nodes, whose messages are never refused.
-        batch_bytes: values that ``take`` hands out together, at most; one message in any case.
+        batch_bytes: values that ``take_batch`` hands out together, at most; one message in any case.
         account: charged with what waits; nothing is when absent.
         starvation: looks after senders that wait for memory; must be given with an account.
     """
@@ -104,7 +104,7 @@ class Inbox:
         return 0 if self._blocked else self._capacity_messages - len(self._queue)
 
     def has_room(self, messages: int, size: int) -> bool:
-        """Whether ``offer_many`` would take in all of so many messages, of so many bytes together."""
+        """Whether ``put_many_nowait`` would take in all of so many messages, of so many bytes together."""
         if self._blocked:
             return False
         waiting = len(self._queue) + messages
@@ -112,7 +112,7 @@ class Inbox:
             self._lease_for(messages, size)
         return waiting <= self._room_messages and self._bytes + size <= self._room_bytes
 
-    def offer(self, message: Message) -> bool:
+    def put_nowait(self, message: Message) -> bool:
         """Take the message in if there is room and nobody waits for room; say whether it was taken."""
         size = len(message.value)
         is_roomy = len(self._queue) < self._room_messages and self._bytes + size <= self._room_bytes
@@ -121,8 +121,8 @@ class Inbox:
         self._append(message, size)
         return True
 
-    def offer_many(self, messages: Sequence[Message], size: int = -1) -> int:
-        """Take in as many of the messages as ``offer`` would one by one, from the first; return how many.
+    def put_many_nowait(self, messages: Sequence[Message], size: int = -1) -> int:
+        """Take in as many of the messages as ``put_nowait`` would one by one, from the first; return how many.
 
         Where nearly all of them fit, this costs a fifth of offering each alone. ``size`` is the sum of their bytes
         where the caller knows it.
@@ -142,7 +142,7 @@ class Inbox:
                 messages = messages[:room]
                 size = sum([len(message.value) for message in messages])
             if not room or self._bytes + size > self._room_bytes:
-                return self._offer_each(messages)
+                return self._put_each(messages)
         self._queue.extend(messages)
         self._bytes += size
         self._peak = max(self._peak, len(self._queue))
@@ -150,9 +150,9 @@ class Inbox:
             self._wake_receiver()
         return len(messages)
 
-    def _offer_each(self, messages: Sequence[Message]) -> int:
+    def _put_each(self, messages: Sequence[Message]) -> int:
         for taken, message in enumerate(messages):
-            if not self.offer(message):
+            if not self.put_nowait(message):
                 return taken
         return len(messages)
 
@@ -165,7 +165,7 @@ class Inbox:
         Raises:
             MemoryBoundError: the inbox is empty, and there was no memory for the message for a long time.
         """
-        if self.offer(message):
+        if self.put_nowait(message):
             return
         task = trio.lowlevel.current_task()
         self._blocked[task] = message
@@ -189,7 +189,7 @@ class Inbox:
         if refusal is not None:
             raise refusal
 
-    def put_dropping(self, message: Message) -> Sequence[Message]:
+    def put_or_drop(self, message: Message) -> Sequence[Message]:
         """Take the message in by the policy ``drop-oldest`` or ``drop-newest``; return what was dropped."""
         size = len(message.value)
         dropped: list[Message] = []
@@ -205,7 +205,7 @@ class Inbox:
         self._dropped += len(dropped)
         return dropped
 
-    def give_back(self, messages: Sequence[Message], *, behind: bool = False) -> None:
+    def put_back(self, messages: Sequence[Message], *, behind: bool = False) -> None:
         """Take messages in ahead of all others, or behind them. They are on no bound, as they were before."""
         if behind:
             self._queue.extend(messages)
@@ -218,7 +218,7 @@ class Inbox:
         if messages and self._receivers:
             self._wake_receiver()
 
-    async def take(self, limit: int) -> list[Message]:
+    async def take_batch(self, limit: int) -> list[Message]:
         """Wait for a message, then take what else is waiting, up to ``limit`` messages and ``batch_bytes``.
 
         Always a checkpoint. When cancelled, nothing has been taken.
@@ -238,9 +238,9 @@ class Inbox:
             await trio.lowlevel.checkpoint()
         while not self._queue:
             await self._wait_for_message()
-        return self.take_nowait(limit)
+        return self.take_batch_nowait(limit)
 
-    def take_nowait(self, limit: int) -> list[Message]:
+    def take_batch_nowait(self, limit: int) -> list[Message]:
         """What is waiting now, up to ``limit`` messages; perhaps nothing."""
         queue = self._queue
         count = min(limit, len(queue))

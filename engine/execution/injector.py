@@ -144,7 +144,7 @@ class Injector:
         taken = 0
         for node_index, run in groupby(messages, _node_of):
             offered = [message for _, message in run]
-            fitting = self._shared.inboxes[node_index].offer_many(offered)
+            fitting = self._shared.inboxes[node_index].put_many_nowait(offered)
             taken += fitting
             if fitting < len(offered):
                 break
@@ -156,7 +156,7 @@ class Injector:
         if not self._turn.locked():  # nobody is before us
             if self._holds():
                 return self._hold(node_index, message)
-            if not self._held and self._shared.inboxes[node_index].offer(message):
+            if not self._held and self._shared.inboxes[node_index].put_nowait(message):
                 return False
         with trio.CancelScope(deadline=deadline) as scope:
             async with self._turn:
@@ -181,7 +181,7 @@ class Injector:
         One that may not be refused is charged as held, until it is in.
         """
         inbox = self._shared.inboxes[node_index]
-        if inbox.offer(message):
+        if inbox.put_nowait(message):
             return True
         if inbox.overflow == "reject" and may_refuse:
             raise self._full(node_index, 0.0)

@@ -142,7 +142,7 @@ class Instance:
             self.kept_memory.settle()  # what it has set when it was initialised
         (handler,) = self._handlers
         while chained.is_whole:
-            batch = await self._inbox.take(self._batch_messages)
+            batch = await self._inbox.take_batch(self._batch_messages)
             self._shared.note_taken(batch)
             own = await chained.process(self._place, batch)
             if own:
@@ -194,7 +194,7 @@ class Instance:
         """
         while True:
             self._idle_workers += 1
-            batch = await self._inbox.take(1)
+            batch = await self._inbox.take_batch(1)
             self._idle_workers -= 1
             if not self._idle_workers:
                 self._start_worker(others, nursery)
@@ -233,11 +233,11 @@ class Instance:
         due = self._due(handler)
         limit = min(handler.batch_messages or self._batch_messages, self._batch_messages)
         if due is None:
-            return await self._inbox.take(limit)
+            return await self._inbox.take_batch(limit)
         with trio.move_on_at(due):
             if handler.is_full():
                 await trio.sleep_forever()
-            return await self._inbox.take(limit)
+            return await self._inbox.take_batch(limit)
         return ()
 
     async def _finish(

@@ -134,7 +134,7 @@ class ExecutionShared:
         """Send values along one edge that nobody watches, as far as there is room; return the messages left."""
         sequence = self._sequence
         messages = [Message(target.port, value, next(sequence), target.edge, lane) for value in values]
-        fitting = self.inboxes[target.node].offer_many(messages, size)
+        fitting = self.inboxes[target.node].put_many_nowait(messages, size)
         self.in_flight.add(fitting)
         self.edges[target.edge].sent += fitting
         return messages[fitting:]
@@ -145,7 +145,7 @@ class ExecutionShared:
         for message in messages:
             self.in_flight.add(1)
             edge.sent += 1
-            if not inbox.offer(message):
+            if not inbox.put_nowait(message):
                 await self._send_to_full(target.node, inbox, message, pending)
             pending.sent += 1
 
@@ -198,7 +198,7 @@ class ExecutionShared:
                 self.report_hop(node, port, target, message)
             self.in_flight.add(1)
             self.edges[target.edge].sent += 1
-            self.inboxes[target.node].offer(message)
+            self.inboxes[target.node].put_nowait(message)
 
     async def _send_each(
         self,
@@ -229,7 +229,7 @@ class ExecutionShared:
             self.in_flight.add(1)
             self.edges[target.edge].sent += 1
             inbox = self.inboxes[target.node]
-            if not inbox.offer(message):
+            if not inbox.put_nowait(message):
                 await self._send_to_full(target.node, inbox, message, pending)
 
     async def _send_to_full(
@@ -265,7 +265,7 @@ class ExecutionShared:
 
     def drop(self, node_index: int, message: Message) -> None:
         """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""
-        dropped = self.inboxes[node_index].put_dropping(message)
+        dropped = self.inboxes[node_index].put_or_drop(message)
         for lost in dropped:
             edge = self.edges[lost.edge]
             edge.dropped += 1

@@ -71,7 +71,7 @@ def _admit_the_last_first(self: Inbox) -> None:
 
 
 def _drop_in_silence(self: ExecutionShared, node_index: int, message: Message) -> None:
-    self.in_flight.finish(len(self.inboxes[node_index].put_dropping(message)))
+    self.in_flight.finish(len(self.inboxes[node_index].put_or_drop(message)))
 
 
 _finish = Instance._finish

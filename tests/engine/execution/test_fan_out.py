@@ -31,7 +31,7 @@ async def test_values_leave_together_where_all_sinks_have_room() -> None:
     shared = await circuit_of([100, 100, 100])
     await shared.send(shared.graph.nodes[0], [(0, b"%d" % number) for number in range(20)])
     for inbox in shared.inboxes[1:]:
-        batch = inbox.take_nowait(100)
+        batch = inbox.take_batch_nowait(100)
         assert [message.value for message in batch] == [b"%d" % number for number in range(20)]
         assert sorted(message.sequence for message in batch) == [message.sequence for message in batch]
     assert [edge.sent for edge in shared.edges[:3]] == [20, 20, 20]
@@ -51,11 +51,11 @@ def test_what_leaves_together_leaves_by_all_edges_or_by_none(
     async def check() -> None:
         shared = await circuit_of(capacities)
         for number in range(min(waiting, capacities[0])):
-            shared.inboxes[1].offer(Message(0, b"w", number))
+            shared.inboxes[1].put_nowait(Message(0, b"w", number))
         offered = [b"v%d" % number for number in range(values)]
         gone = shared._offer_several(shared.graph.nodes[0], 0, offered, 0)
         for inbox in shared.inboxes[1:]:
-            taken = [message.value for message in inbox.take_nowait(100)]
+            taken = [message.value for message in inbox.take_batch_nowait(100)]
             assert [value for value in taken if value != b"w"] == offered[:gone]
         room = min([capacities[0] - min(waiting, capacities[0]), *capacities[1:]])
         assert gone == min(room, values)
