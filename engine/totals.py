@@ -133,11 +133,11 @@ def load_of(executions: Sequence[Execution]) -> Steps[QueueLoad]:
             if not inbox:
                 continue
             queue = inbox.statistics()
-            messages += queue.waiting_messages
-            size += queue.waiting_bytes
-            blocked += queue.blocked_senders
-            longest = max(longest, queue.waiting_messages)
-            share = max(share, min(1.0, queue.waiting_messages / node.capacity))
+            messages += queue.current_buffer_used
+            size += queue.current_buffer_bytes
+            blocked += queue.tasks_waiting_send
+            longest = max(longest, queue.current_buffer_used)
+            share = max(share, min(1.0, queue.current_buffer_used / node.capacity))
     return QueueLoad(states, messages, size, longest, share, blocked, held, in_flight)
 
 

@@ -3,50 +3,50 @@
 It is our own and no ``trio.MemoryChannel`` because it bounds bytes as well as messages, hands out whatever waits
 as one batch, and may drop where a graph asks for it (docs/decisions/0010). What it keeps of Trio's channel: a
 full inbox blocks its senders, blocked senders are served in the order of their coming, and nothing is lost when
-a sender or the receiver is cancelled.
+a sender or the receiver is cancelled. ``engine.execution.inbox_channel`` has its two ends as Trio's channels; the
+instances of an execution call the queue itself, which spares them an object and a call for each message.
 
-What waits is charged to an account of memory within a lease (``engine.memory.lease``), and what a node has taken
-stays charged until it comes for more. Where the ledger is full, senders wait as at a full inbox, but not for ever
-(``engine.memory.starvation``).
+What waits is charged to an account of memory within a lease (``engine.execution.inbox_room``), and what a node has
+taken stays charged until it comes for more. Where the ledger is full, senders wait as at a full inbox, but not for
+ever (``engine.memory.starvation``).
 """
 
+import math
+import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Literal
 
-import msgspec
 import trio
 
 from engine.contracts.handler import Message
-from engine.errors import MemoryBoundError
-from engine.memory.lease import MESSAGE_BYTES, SLACK_BYTES, Lease
+from engine.execution.inbox_room import InboxRoom
+from engine.execution.inbox_statistics import InboxStatistics
+from engine.execution.waiting_tasks import WaitingTasks
+from engine.memory.lease import MESSAGE_BYTES, SLACK_BYTES
 from engine.memory.ledger import Account
 from engine.memory.starvation import Starvation
 from proto.graph import Overflow
-
-
-class InboxStatistics(msgspec.Struct, frozen=True):
-    """A snapshot: messages and bytes waiting now, the peak of messages, senders blocked now, messages dropped."""
-
-    waiting_messages: int
-    waiting_bytes: int
-    peak_messages: int
-    blocked_senders: int
-    dropped_messages: int
 
 
 class Inbox:
     """Messages waiting for one node, in the order of their coming.
 
     Args:
-        capacity_messages: messages that may wait.
+        capacity_messages: messages that may wait; with 0, one goes in only where somebody is there who takes it.
         capacity_bytes: bytes of values that may wait; one message always fits into an empty inbox.
         overflow: what a full inbox does to the next message. ``reject`` concerns injections only and blocks
             other nodes, whose messages are never refused.
         batch_bytes: values that ``take_batch`` hands out together, at most; one message in any case.
         account: charged with what waits; nothing is when absent.
         starvation: looks after senders that wait for memory; must be given with an account.
+
+    Attributes:
+        overflow: as given.
+        credit_bytes: of what was taken last, how much may still leave the node without new memory.
+        open_send_channels: ends to send by that are open; ``has_ended`` when the last of them was closed.
+        open_receive_channels: ends to receive by that are open; ``is_abandoned`` when the last of them was.
     """
 
     def __init__(
@@ -58,64 +58,74 @@ class Inbox:
         account: Account | None = None,
         starvation: Starvation | None = None,
     ) -> None:
-        self._capacity_messages = capacity_messages
-        self._capacity_bytes = capacity_bytes
-        self._batch_bytes = batch_bytes
         self.overflow: Overflow = overflow
+        self.credit_bytes = 0
+        self.open_send_channels = self.open_receive_channels = 0
+        self.has_ended = self.is_abandoned = False
+        self._batch_bytes = batch_bytes
+        self._starvation = starvation
+        self._room = InboxRoom(capacity_messages, capacity_bytes, account)
         self._queue: deque[Message] = deque()
-        self._bytes = 0
+        self._bytes = 0  # of the values in the queue, always
         self._peak = 0
         self._dropped = 0
-        self._blocked: dict[trio.lowlevel.Task, Message] = {}
-        self._receivers: dict[trio.lowlevel.Task, None] = {}
-        self._lease = None if account is None else Lease(account)
-        self._starvation = starvation
-        self._is_starved = False
-        self._refused: dict[trio.lowlevel.Task, MemoryBoundError] = {}
-        self._paid: set[trio.lowlevel.Task] = set()
-        self._in_hand_bytes = 0
-        self.credit_bytes = 0  # of what was taken last, how much may still leave the node without new memory
-        # What may wait without a look at capacity or lease.
-        self._room_messages = capacity_messages
-        self._room_bytes = capacity_bytes
-        self._set_room()
+        # Those asleep in ``put``, with their message and whether it is paid. While any do, nobody else gets in.
+        self._senders = WaitingTasks[tuple[Message, bool]]()
+        self._blocked = self._senders.brought
+        # Those who sleep until there is a message. Into a basket it is put for them, so that nobody can take it
+        # before they run; None is brought by who takes a batch, of all that is there when they run.
+        self._receivers = WaitingTasks[list[Message] | None]()
+        self._idle = self._receivers.brought
+        self._is_meeting = False  # in _meet_sender: somebody is here who takes the next message
 
     def __len__(self) -> int:
         return len(self._queue)
 
     @property
     def leased_bytes(self) -> int:
-        """What is charged for this inbox."""
-        return 0 if self._lease is None else self._lease.charged_bytes
+        """Return what is charged for this inbox."""
+        return 0 if self._room.lease is None else self._room.lease.charged_bytes
 
     def statistics(self) -> InboxStatistics:
-        """A snapshot of now."""
+        """Return a snapshot of now."""
+        capacity = self._room.capacity_messages
         return InboxStatistics(
-            waiting_messages=len(self._queue),
-            waiting_bytes=self._bytes,
-            peak_messages=self._peak,
-            blocked_senders=len(self._blocked),
+            current_buffer_used=len(self._queue),
+            max_buffer_size=math.inf if capacity == sys.maxsize else capacity,
+            open_send_channels=self.open_send_channels,
+            open_receive_channels=self.open_receive_channels,
+            tasks_waiting_send=len(self._blocked),
+            tasks_waiting_receive=len(self._idle),
+            peak_buffer_used=self._peak,
+            current_buffer_bytes=self._bytes,
             dropped_messages=self._dropped,
         )
+
+    # Putting in
 
     @property
     def room_messages(self) -> int:
         """Messages that may come before its capacity is reached; none where senders wait already."""
-        return 0 if self._blocked else self._capacity_messages - len(self._queue)
+        return 0 if self._blocked else self._room.capacity_messages - len(self._queue)
 
     def has_room(self, messages: int, size: int) -> bool:
-        """Whether ``put_many_nowait`` would take in all of so many messages, of so many bytes together."""
+        """Return whether ``put_many_nowait`` would take in all of so many messages, of so many bytes together."""
         if self._blocked:
             return False
+        room = self._room
         waiting = len(self._queue) + messages
-        if waiting > self._room_messages or self._bytes + size > self._room_bytes:
-            self._lease_for(messages, size)
-        return waiting <= self._room_messages and self._bytes + size <= self._room_bytes
+        if waiting > room.messages or self._bytes + size > room.size_bytes:
+            room.lease_for(waiting, self._bytes + size)
+        return waiting <= room.messages and self._bytes + size <= room.size_bytes
 
     def put_nowait(self, message: Message) -> bool:
-        """Take the message in if there is room and nobody waits for room; say whether it was taken."""
+        """Take the message in if there is room and nobody waits for room; return whether it was taken.
+
+        An answer, and no ``WouldBlock`` as in Trio's channel: to raise and to catch costs more than the rest.
+        """
         size = len(message.value)
-        is_roomy = len(self._queue) < self._room_messages and self._bytes + size <= self._room_bytes
+        room = self._room
+        is_roomy = len(self._queue) < room.messages and self._bytes + size <= room.size_bytes
         if self._blocked or not (is_roomy or self._make_room(size)):
             return False
         self._append(message, size)
@@ -124,37 +134,39 @@ class Inbox:
     def put_many_nowait(self, messages: Sequence[Message], size: int = -1) -> int:
         """Take in as many of the messages as ``put_nowait`` would one by one, from the first; return how many.
 
-        Where nearly all of them fit, this costs a fifth of offering each alone. ``size`` is the sum of their bytes
-        where the caller knows it.
+        Where nearly all of them fit, this costs a fifth of putting in each alone; that it does the same holds
+        ``test_putting_many_is_putting_each``. ``size`` is the sum of their bytes where the caller knows it.
         """
         if self._blocked:
             return 0
-        most = self._capacity_messages - len(self._queue)
+        allowed = self._room
+        most = allowed.capacity_messages - len(self._queue)
         if len(messages) > most:  # those that cannot fit need not be added up
+            if not allowed.capacity_messages:
+                return self._put_each(messages)
             messages, size = messages[: max(0, most)], -1
         if size < 0:
             size = sum([len(message.value) for message in messages])
-        room = self._room_messages - len(self._queue)
-        if len(messages) > room or self._bytes + size > self._room_bytes:
-            self._lease_for(len(messages), size)
-            room = max(0, self._room_messages - len(self._queue))
+        room = allowed.messages - len(self._queue)
+        if len(messages) > room or self._bytes + size > allowed.size_bytes:
+            allowed.lease_for(len(self._queue) + len(messages), self._bytes + size)
+            room = max(0, allowed.messages - len(self._queue))
             if len(messages) > room:
                 messages = messages[:room]
                 size = sum([len(message.value) for message in messages])
-            if not room or self._bytes + size > self._room_bytes:
+            if not room or self._bytes + size > allowed.size_bytes:
                 return self._put_each(messages)
         self._queue.extend(messages)
         self._bytes += size
         self._peak = max(self._peak, len(self._queue))
-        if self._receivers:
-            self._wake_receiver()
+        if self._idle:
+            self._wake_receivers()
         return len(messages)
 
     def _put_each(self, messages: Sequence[Message]) -> int:
-        for taken, message in enumerate(messages):
-            if not self.put_nowait(message):
-                return taken
-        return len(messages)
+        return next(
+            (taken for taken, message in enumerate(messages) if not self.put_nowait(message)), len(messages)
+        )
 
     async def put(self, message: Message, *, is_paid: bool = False) -> None:
         """Take the message in, waiting for room as long as it takes. Not a checkpoint where there is room.
@@ -164,30 +176,18 @@ class Inbox:
 
         Raises:
             MemoryBoundError: the inbox is empty, and there was no memory for the message for a long time.
+            BrokenResourceError: the last end to receive by was closed while it waited.
         """
         if self.put_nowait(message):
             return
-        task = trio.lowlevel.current_task()
-        self._blocked[task] = message
-        if is_paid:
-            self._paid.add(task)
-        if len(self._blocked) == 1 and self._is_starved:
-            self._admit_blocked()
-            if not self._blocked:
-                self._paid.discard(task)
+        if self._room.is_starved and not self._blocked:  # then no taker will ever wake it
+            size = len(message.value)
+            if is_paid and self._overdraw(size):
+                self._append(message, size)
                 return
-
-        def abort(_: object) -> trio.lowlevel.Abort:
-            del self._blocked[task]
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        try:
-            await trio.lowlevel.wait_task_rescheduled(abort)
-        finally:
-            self._paid.discard(task)
-        refusal = self._refused.pop(task, None)
-        if refusal is not None:
-            raise refusal
+            if self._starvation is not None:
+                self._starvation.look_after(self)
+        await self._senders.sleep((message, is_paid))
 
     def put_or_drop(self, message: Message) -> Sequence[Message]:
         """Take the message in by the policy ``drop-oldest`` or ``drop-newest``; return what was dropped."""
@@ -212,66 +212,17 @@ class Inbox:
         else:
             self._queue.extendleft(reversed(messages))
         self._bytes += sum([len(message.value) for message in messages])
-        if self._lease is not None:
-            self._lease.cover(len(self._queue), self._bytes + self._in_hand_bytes)
-            self._set_room()
-        if messages and self._receivers:
-            self._wake_receiver()
-
-    async def take_batch(self, limit: int) -> list[Message]:
-        """Wait for a message, then take what else is waiting, up to ``limit`` messages and ``batch_bytes``.
-
-        Always a checkpoint. When cancelled, nothing has been taken.
-        """
-        if self._in_hand_bytes:  # what was taken last has been processed: it is in memory no more
-            self._room_bytes = min(self._room_bytes + self._in_hand_bytes, self._capacity_bytes)
-            self._in_hand_bytes = 0
-            lease, waiting = self._lease, len(self._queue)
-            if (
-                lease is not None
-                and lease.charged_bytes > SLACK_BYTES  # seldom, so it is asked first
-                and lease.charged_bytes > self._bytes + MESSAGE_BYTES * waiting + SLACK_BYTES
-            ):
-                lease.shrink(waiting, self._bytes)
-                self._set_room()
-        if self._queue:
-            await trio.lowlevel.checkpoint()
-        while not self._queue:
-            await self._wait_for_message()
-        return self.take_batch_nowait(limit)
-
-    def take_batch_nowait(self, limit: int) -> list[Message]:
-        """What is waiting now, up to ``limit`` messages; perhaps nothing."""
-        queue = self._queue
-        count = min(limit, len(queue))
-        if self._bytes > self._batch_bytes and count > 1:
-            count = self._fitting(count)
-        batch = [queue.popleft() for _ in range(count)]
-        size = sum([len(message.value) for message in batch])
-        self._bytes -= size
-        if self._lease is not None:
-            self._in_hand_bytes += size
-            self._room_bytes -= size
-            self.credit_bytes = size
-        if self._blocked:
-            self._admit_blocked()
-        if self._queue and self._receivers:
-            self._wake_receiver()
-        return batch
-
-    def _fitting(self, count: int) -> int:
-        """How many of the first messages a batch may hold by its bytes."""
-        size = 0
-        for number, message in enumerate(islice(self._queue, count)):
-            size += len(message.value)
-            if size > self._batch_bytes:
-                return max(1, number)
-        return count
+        self._room.cover(len(self._queue), self._bytes)
+        if messages and self._idle:
+            self._wake_receivers()
 
     def _has_room(self, size: int) -> bool:
-        if len(self._queue) < self._room_messages and self._bytes + size <= self._room_bytes:
+        if len(self._queue) < self._room.messages and self._bytes + size <= self._room.size_bytes:
             return True
         return self._make_room(size)
+
+    def _make_room(self, size: int) -> bool:
+        return self._room.make(size, len(self._queue), self._bytes, is_met=self._is_meeting or bool(self._idle))
 
     def _append(self, message: Message, size: int) -> None:
         self._queue.append(message)
@@ -279,99 +230,171 @@ class Inbox:
         waiting = len(self._queue)
         if waiting > self._peak:  # noqa: PLR1730 - a call of max() per message costs more than the rest of this
             self._peak = waiting
-        if self._receivers:
-            self._wake_receiver()
+        if self._idle:
+            self._wake_receivers()
 
-    async def _wait_for_message(self) -> None:
-        task = trio.lowlevel.current_task()
-        self._receivers[task] = None
+    def _admit_blocked(self) -> None:
+        """Take in the messages of blocked senders, first come, first served, as far as there is room."""
+        while self._blocked:
+            task, (message, is_paid) = next(iter(self._blocked.items()))
+            size = len(message.value)
+            if not self._has_room(size) and not (is_paid and self._overdraw(size)):
+                if self._room.is_starved and self._starvation is not None:
+                    self._starvation.look_after(self)
+                return
+            del self._blocked[task]
+            self._append(message, size)
+            trio.lowlevel.reschedule(task)
 
-        def abort(_: object) -> trio.lowlevel.Abort:
-            del self._receivers[task]
-            return trio.lowlevel.Abort.SUCCEEDED
+    def _overdraw(self, size: int) -> bool:
+        """Make room for what is paid for elsewhere, where only memory is missing and nothing waits."""
+        if self._queue or not self._room.is_starved:
+            return False
+        self._room.cover(1, size)
+        return True
 
-        await trio.lowlevel.wait_task_rescheduled(abort)
+    # Taking out
 
-    def _wake_receiver(self) -> None:
-        task = next(iter(self._receivers))
-        del self._receivers[task]
-        trio.lowlevel.reschedule(task)
+    async def take_batch(self, limit: int) -> list[Message]:
+        """Wait for a message, then take what else is waiting, up to ``limit`` messages and ``batch_bytes``.
+
+        Always a checkpoint. When cancelled, nothing has been taken.
+
+        Raises:
+            EndOfChannel: nothing waits, and the last end to send by was closed.
+        """
+        room = self._room
+        if room.in_hand_bytes:  # what was taken last has been processed: it is in memory no more
+            room.size_bytes = min(room.size_bytes + room.in_hand_bytes, room.capacity_bytes)
+            room.in_hand_bytes = 0
+            if room.lease is not None and room.lease.charged_bytes > SLACK_BYTES:  # seldom, so it is asked first
+                room.shrink(len(self._queue), self._bytes)
+        if self._queue:
+            await trio.lowlevel.checkpoint()
+        while not self._queue:
+            if self.has_ended:
+                raise trio.EndOfChannel
+            if self._blocked and not room.capacity_messages:
+                self._meet_sender()
+                await trio.lowlevel.checkpoint()
+            else:
+                await self._receivers.sleep(None)
+        return self.take_batch_nowait(limit)
+
+    def take_batch_nowait(self, limit: int) -> list[Message]:
+        """Take what is waiting now, up to ``limit`` messages; perhaps nothing."""
+        queue = self._queue
+        count = min(limit, len(queue))
+        if self._bytes > self._batch_bytes and count > 1:
+            count = self._fitting(count)
+        batch = [queue.popleft() for _ in range(count)]
+        size = sum([len(message.value) for message in batch])
+        self._bytes -= size
+        room = self._room
+        if room.lease is not None:
+            room.in_hand_bytes += size
+            room.size_bytes -= size
+            self.credit_bytes = size
+        if self._blocked:
+            self._admit_blocked()
+        if queue and self._idle:
+            self._wake_receivers()
+        return batch
+
+    async def take_one(self) -> Message:
+        """Wait for a message, and take it: nobody can take it before the caller, who has it when they wake.
+
+        When cancelled, nothing has been taken. Not a checkpoint where a message waits.
+
+        Raises:
+            EndOfChannel: nothing waits, and the last end to send by was closed.
+        """
+        message = self.take_one_nowait()
+        if message is not None:
+            return message
+        if self.has_ended:
+            raise trio.EndOfChannel
+        basket: list[Message] = []
+        await self._receivers.sleep(basket)
+        return basket[0]
+
+    def take_one_nowait(self) -> Message | None:
+        """Take the message that has waited longest, if any waits; it is charged here no more."""
+        if not self._queue:
+            self._meet_sender()
+            if not self._queue:
+                return None
+        message = self._pop()
+        self._admit_blocked()
+        self._room.shrink(len(self._queue), self._bytes + self._room.in_hand_bytes)
+        return message
+
+    def _meet_sender(self) -> None:
+        """Take in the message of the first blocked sender, for who is here: where no message may wait."""
+        self._is_meeting = True
+        self._admit_blocked()
+        self._is_meeting = False
+
+    def _fitting(self, count: int) -> int:
+        """Return how many of the first messages a batch may hold by its bytes."""
+        size = 0
+        for number, message in enumerate(islice(self._queue, count)):
+            size += len(message.value)
+            if size > self._batch_bytes:
+                return max(1, number)
+        return count
 
     def _pop(self) -> Message:
         message = self._queue.popleft()
         self._bytes -= len(message.value)
         return message
 
-    def _admit_blocked(self) -> None:
-        """Take in the messages of blocked senders, first come, first served, as far as there is room."""
-        while self._blocked:
-            task, message = next(iter(self._blocked.items()))
-            size = len(message.value)
-            if not self._has_room(size) and not self._overdraw(task, size):
-                if self._is_starved and self._starvation is not None:
-                    self._starvation.look_after(self)
-                return
-            del self._blocked[task]
-            self._append(message, size)
-            if task is not trio.lowlevel.current_task():  # else it has not gone to sleep yet
-                trio.lowlevel.reschedule(task)
-
-    def _overdraw(self, task: trio.lowlevel.Task, size: int) -> bool:
-        """Take in what is paid for elsewhere, where only memory is missing and nothing waits."""
-        if self._lease is None or self._queue or not self._is_starved or task not in self._paid:
-            return False
-        self._lease.cover(1, self._in_hand_bytes + size)
-        self._set_room()
-        return True
-
-    # Memory
-
-    def feed(self) -> Literal["done", "moving", "hungry"]:
-        """As :class:`engine.memory.starvation.Hungry` says. While messages wait here, taking them is what
-        helps.
-        """
-        before = len(self._blocked)
-        self._admit_blocked()
-        if not self._blocked or not self._is_starved:
-            return "done"
-        return "moving" if self._queue or len(self._blocked) < before else "hungry"
-
-    def give_up(self) -> None:
-        """Refuse the first of the blocked senders."""
-        task, message = next(iter(self._blocked.items()))
-        refusal = None if self._lease is None else self._lease.account.refusal(len(message.value) + MESSAGE_BYTES)
-        if refusal is not None:
-            del self._blocked[task]
-            self._refused[task] = refusal
+    def _wake_receivers(self) -> None:
+        """Give every idle receiver with a basket its message, as far as they last; wake the first without."""
+        while self._idle and self._queue:
+            task, basket = next(iter(self._idle.items()))
+            del self._idle[task]
             trio.lowlevel.reschedule(task)
+            if basket is None:
+                return  # who will take a batch when they run, and then wakes the next
+            basket.append(self._pop())
+
+    def refuse(self, tasks: Iterable[trio.lowlevel.Task], error: type[Exception]) -> None:
+        """Wake those of the tasks that wait here, for room or for a message, with an error."""
+        tasks = list(tasks)
+        self._senders.refuse(tasks, error)
+        self._receivers.refuse(tasks, error)
+
+    def end(self) -> None:
+        """No message comes any more: receivers get what waits, and after that ``EndOfChannel``."""
+        self.has_ended = True
+        self._receivers.refuse(self._idle, trio.EndOfChannel)
+
+    def abandon(self) -> None:
+        """Nobody takes any more: let go of what waits, and break with those who wait for room."""
+        self.is_abandoned = True
+        self._senders.refuse(self._blocked, trio.BrokenResourceError)
+        self._queue.clear()
+        self._bytes = 0
 
     def empty(self) -> None:
         """Drop everything, at the end of the execution; its account is closed as a whole."""
         self._queue.clear()
         self._blocked.clear()
-        self._lease = self._starvation = None
+        self._room.lease = self._starvation = None
 
-    def _make_room(self, size: int) -> bool:
-        """Whether there is room for a message, which there is not within the lease."""
-        self._is_starved = False
-        waiting = len(self._queue)
-        if waiting and (waiting >= self._capacity_messages or self._bytes + size > self._capacity_bytes):
-            return False
-        if self._lease is not None:
-            needed = self._bytes + self._in_hand_bytes + size
-            self._is_starved = not self._lease.reach(waiting + 1, needed, is_first=not waiting)
-            self._set_room()
-        return not self._is_starved  # where nothing is charged, one message always fits
+    def feed(self) -> Literal["done", "moving", "hungry"]:
+        """As ``engine.memory.starvation.Hungry`` says. While messages wait here, taking them is what helps."""
+        before = len(self._blocked)
+        self._admit_blocked()
+        if not self._blocked or not self._room.is_starved:
+            return "done"
+        return "moving" if self._queue or len(self._blocked) < before else "hungry"
 
-    def _lease_for(self, messages: int, size: int) -> None:
-        """Lease what so many more messages need, as far as capacity allows it."""
-        if self._lease is not None:
-            messages = min(len(self._queue) + messages, self._capacity_messages)
-            size = min(self._bytes + size, self._capacity_bytes)
-            self._lease.reach(messages, size + self._in_hand_bytes, is_first=False)
-            self._set_room()
-
-    def _set_room(self) -> None:
-        if self._lease is not None:
-            self._room_messages = min(self._lease.messages, self._capacity_messages)
-            self._room_bytes = min(self._lease.size_bytes - self._in_hand_bytes, self._capacity_bytes)
+    def give_up(self) -> None:
+        """Refuse the first of the blocked senders."""
+        task, (message, _) = next(iter(self._blocked.items()))
+        lease = self._room.lease
+        refusal = None if lease is None else lease.account.refusal(len(message.value) + MESSAGE_BYTES)
+        if refusal is not None:
+            self._senders.refuse([task], lambda: refusal)

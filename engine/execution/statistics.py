@@ -62,11 +62,11 @@ def _measure_node(instance: Instance, shared: ExecutionShared, age_seconds: floa
         p50_latency_ms=p50_ms,
         p95_latency_ms=p95_ms,
         p99_latency_ms=p99_ms,
-        queued_messages=inbox.waiting_messages,
-        queued_bytes=inbox.waiting_bytes,
-        peak_messages=inbox.peak_messages,
+        queued_messages=inbox.current_buffer_used,
+        queued_bytes=inbox.current_buffer_bytes,
+        peak_messages=inbox.peak_buffer_used,
         capacity=instance.node.capacity,
-        blocked_senders=inbox.blocked_senders,
+        blocked_senders=inbox.tasks_waiting_send,
     )
 
 

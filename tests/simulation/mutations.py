@@ -45,7 +45,7 @@ async def _drain_without_release(self: Injector) -> None:
 
 def _has_room_for_one_more(self: Inbox, size: int) -> bool:
     del size
-    return len(self._queue) <= self._capacity_messages
+    return len(self._queue) <= self._room.capacity_messages
 
 
 _clean_up = Execution._clean_up
@@ -62,7 +62,7 @@ async def _close_without_waiting(self: Gate) -> None:
 
 def _admit_the_last_first(self: Inbox) -> None:
     while self._blocked:
-        task, message = next(reversed(self._blocked.items()))
+        task, (message, _) = next(reversed(self._blocked.items()))
         if not self._has_room(len(message.value)):
             return
         del self._blocked[task]

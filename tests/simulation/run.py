@@ -275,10 +275,10 @@ class Run:
         if any(node.index in chain[1:] for chain in self._execution.graph.chains):
             return ()  # what a chain gives back to it when it ends is on no bound
         inbox = self._execution._shared.inboxes[node.index].statistics()
-        if inbox.waiting_messages > node.capacity:
-            return (f"{inbox.waiting_messages} messages wait before {node_id}, which may hold {node.capacity}",)
-        if inbox.waiting_bytes > self._plan.limits.inbox_bytes and inbox.waiting_messages > 1:
-            return (f"{inbox.waiting_bytes} bytes wait before {node_id}",)
+        if inbox.current_buffer_used > node.capacity:
+            return (f"{inbox.current_buffer_used} messages wait before {node_id}, which may hold {node.capacity}",)
+        if inbox.current_buffer_bytes > self._plan.limits.inbox_bytes and inbox.current_buffer_used > 1:
+            return (f"{inbox.current_buffer_bytes} bytes wait before {node_id}",)
         return ()
 
     def _check_statistics(self) -> None:

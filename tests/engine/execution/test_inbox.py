@@ -41,7 +41,11 @@ async def test_a_full_inbox_takes_no_offer() -> None:
     assert inbox.put_nowait(message(2, 5))
     assert not inbox.put_nowait(message(3, 0)), "messages"
     statistics = inbox.statistics()
-    assert (statistics.waiting_messages, statistics.waiting_bytes, statistics.peak_messages) == (2, 10, 2)
+    assert (statistics.current_buffer_used, statistics.current_buffer_bytes, statistics.peak_buffer_used) == (
+        2,
+        10,
+        2,
+    )
 
 
 async def test_one_message_always_fits_into_an_empty_inbox() -> None:
@@ -69,7 +73,7 @@ async def test_blocked_senders_are_served_in_order() -> None:
         for number in range(7):
             nursery.start_soon(inbox.put, message(number))
             await trio.testing.wait_all_tasks_blocked()
-        assert inbox.statistics().blocked_senders == 5
+        assert inbox.statistics().tasks_waiting_send == 5
         taken: list[int] = []
         while len(taken) < 7:
             taken += numbers(await inbox.take_batch(2))
@@ -225,13 +229,13 @@ def test_nothing_is_lost_or_doubled_whatever_happens(
                     scopes[sorted(scopes)[argument % len(scopes)]].cancel()
                 await trio.testing.wait_all_tasks_blocked()
                 statistics = inbox.statistics()
-                assert statistics.waiting_messages <= capacity
-                assert statistics.waiting_bytes <= capacity_bytes or statistics.waiting_messages == 1
+                assert statistics.current_buffer_used <= capacity
+                assert statistics.current_buffer_bytes <= capacity_bytes or statistics.current_buffer_used == 1
             while len(inbox):
                 taken += numbers(inbox.take_batch_nowait(2))
                 await trio.testing.wait_all_tasks_blocked()
         assert taken == sorted(put)
-        assert inbox.statistics().waiting_bytes == 0
+        assert inbox.statistics().current_buffer_bytes == 0
 
     trio.run(play, clock=trio.testing.MockClock(autojump_threshold=math.inf))
 
@@ -242,10 +246,10 @@ def test_nothing_is_lost_or_doubled_whatever_happens(
     st.integers(1, 15),
     st.integers(0, 3),
 )
-def test_offering_many_is_offering_each(
+def test_putting_many_is_putting_each(
     offers: list[list[int]], capacity: int, capacity_bytes: int, taken_between: int
 ) -> None:
-    """Of messages offered together, those go in that would have gone in one by one up to the first refused."""
+    """Of messages put in together, those go in that would have gone in one by one up to the first refused."""
     together, alone = Inbox(capacity, capacity_bytes), Inbox(capacity, capacity_bytes)
     for sizes in offers:
         messages = [message(number, size) for number, size in enumerate(sizes)]
@@ -268,7 +272,7 @@ def test_a_batch_holds_no_more_bytes_than_it_may(sizes: list[int], limit: int, b
         assert len(batch) == 1 or sum(len(each.value) for each in batch) <= batch_bytes
         taken += numbers(batch)
     assert taken == list(range(len(sizes)))
-    assert inbox.statistics().waiting_bytes == 0
+    assert inbox.statistics().current_buffer_bytes == 0
 
 
 async def test_many_do_not_overtake_blocked_senders() -> None:
