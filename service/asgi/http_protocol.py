@@ -71,7 +71,8 @@ class HttpProtocol(H11Protocol):
                     await self._pass_on(pieces)
                     await self._wait_turn()
                 continue
-            await self._pass_on(pieces)
+            if pieces:
+                await self._pass_on(pieces)
             if isinstance(event, h11.Request):
                 if count:
                     await self._wait_turn()
@@ -97,8 +98,6 @@ class HttpProtocol(H11Protocol):
 
     async def _pass_on(self, pieces: list[bytes]) -> None:
         """Give the application what has come of a body, in one piece; ``pieces`` is empty afterwards."""
-        if not pieces:
-            return
         body = bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         if self.stream is not None:  # otherwise the application has answered before it came

@@ -85,10 +85,11 @@ class GuardedTCPServer(TCPServer):
         if isinstance(event, RawData):
             if event.data:
                 self._kept.append(event.data)
-            if not self.keeps:
+            if self._kept and not self.keeps:
                 await self._flush()
             return
-        await self._flush()  # a reply of known length has nothing to say at its end
+        if self._kept:  # a reply of known length has nothing to say at its end
+            await self._flush()
         if isinstance(event, Updated):
             if event.idle:
                 self._connections.wait(self, self._life.cancel)
@@ -98,8 +99,6 @@ class GuardedTCPServer(TCPServer):
 
     async def _flush(self) -> None:
         """Write what was kept; the connection is closed where that takes too long."""
-        if not self._kept:
-            return
         pieces, self._kept = _in_pieces(self._kept), []
         seconds = WRITE_SECONDS + sum(map(len, pieces)) / WRITE_BYTES_PER_SECOND
         has_failed = False

@@ -22,6 +22,7 @@ from hypercorn.typing import (
 )
 
 from service.asgi.json_reply import send_refusal
+from service.asgi.request_tasks import WHOLE_BODY
 from service.asgi.streamed_body import is_streamed
 from service.problems import SlowRequestError
 
@@ -61,7 +62,7 @@ class RequestTimeout:
                 bound.deadline = math.inf  # the kernel cuts replies that nobody reads (UNREAD_SECONDS)
             await send(event)
 
-        if not is_streamed(scope):
+        if WHOLE_BODY in scope or not is_streamed(scope):
             bound.deadline = trio.current_time() + self._seconds
         with bound:
             await self._application(scope, receive_noting_end, send_in_time)

@@ -24,6 +24,7 @@ class Admission:
 
     def __init__(self, settings: Settings, readiness: Readiness, authenticator: Authenticator | None) -> None:
         self._settings = settings
+        self._is_loopback_only = settings.loopback_only
         self._readiness = readiness
         self._authenticator = authenticator
 
@@ -33,7 +34,7 @@ class Admission:
         Raises:
             ForeignCallerError: it does.
         """
-        if self._settings.loopback_only:
+        if self._is_loopback_only:
             check_local_request(headers, self._settings.access.cors_origins)
 
     async def admit(

@@ -37,12 +37,13 @@ def trace_id_of(headers: Iterable[tuple[bytes, bytes]], now_ms: int, characters:
             parent = value
     if own is not None and _TRACE_ID.fullmatch(own):
         return own.decode()
-    return _trace_of(parent) or f"trace_{now_ms}_{characters}"
+    trace = "" if parent is None else _trace_of(parent)
+    return trace or f"trace_{now_ms}_{characters}"
 
 
-def _trace_of(parent: bytes | None) -> str:
+def _trace_of(parent: bytes) -> str:
     """The trace part of a ``traceparent``; empty where it is none. Version ``ff`` is none."""
-    found = _PARENT.fullmatch(parent) if parent is not None else None
+    found = _PARENT.fullmatch(parent)
     if found is None:
         return ""
     version, trace, rest = found.groups()
