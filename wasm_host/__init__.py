@@ -1,1 +1,1 @@
-"""Runs guests in Wasmtime: bytes in, bytes out. Knows no node, no graph and no HTTP."""
+"""Run guests in Wasmtime: bytes in, bytes out. Knows no node, no graph and no HTTP."""

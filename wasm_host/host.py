@@ -46,7 +46,7 @@ def _wall_clock_ms() -> float:
 
 
 class SandboxHost:
-    """Makes sandboxes. Opened with `open_host`.
+    """The maker of sandboxes. Opened with ``open_host``.
 
     Attributes:
         maximum_limits: what a component may ask for; whoever makes a sandbox holds its program to it.
@@ -70,11 +70,11 @@ class SandboxHost:
         self.maximum_limits = maximum_limits
 
     def statistics(self) -> HostStatistics:
-        """What all guests of this host have used until now."""
+        """Return what all guests of this host have used until now."""
         return self._runtime.usage.statistics()
 
     def compiler_statistics(self) -> PoolStatistics:
-        """What the compiler's processes do now and have done."""
+        """Return what the compiler's processes do now and have done."""
         return self._compiler.statistics()
 
     def sandbox(
@@ -90,10 +90,10 @@ class SandboxHost:
         on_slice_end: OnSliceEnd | None = None,
         owner: str = "",
     ) -> Sandbox:
-        """A sandbox for one component instance; nothing runs before its `open`.
+        """Return a sandbox for one component instance; nothing runs before its ``open``.
 
         Args:
-            program: the source, or what `program` made of a module
+            program: the source, or what ``program`` made of a module
             identity: what the component may know about itself
             config: the node's configuration, JSON text
             inputs: names of the input ports; batches name them by index
@@ -124,19 +124,19 @@ class SandboxHost:
         links: Sequence[Link],
         on_slice_end: OnSliceEnd | None = None,
     ) -> Chain:
-        """A chain of sandboxes that `sandbox` made of sources, and that are not open yet.
+        """Return a chain of sandboxes that ``sandbox`` made of sources, and that are not open yet.
 
         Args:
             sandboxes: in their order; at most chain_abi.MOST_PROGRAMS
             links: each one's place
-            on_slice_end: as with `sandbox`
+            on_slice_end: as with ``sandbox``
         """
         return Chain(self._runtime, self._guest, sandboxes, links, on_slice_end, self._now_ms)
 
     async def program(
         self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS, owner: str = ""
     ) -> WasmProgram:
-        """Looks at a WebAssembly module or component and compiles it, once for a machine, in a process of its own.
+        """Look at a WebAssembly module or component and compile it, once for a machine, in a process of its own.
 
         Args:
             module: its bytes
@@ -151,7 +151,7 @@ class SandboxHost:
         return await self._compiler.program(module, limits, name, owner)
 
     async def translate(self, program: Program, limits: GuestLimits = _DEFAULT_LIMITS) -> Program:
-        """A program in TypeScript as the same one in JavaScript, with the lines and columns of its author.
+        """Return a program in TypeScript as the same one in JavaScript, with the lines and columns of its author.
 
         The first call compiles the transformer, once for a machine: three seconds in a thread.
 
@@ -172,7 +172,7 @@ class SandboxHost:
         outputs: tuple[str, ...] = ("out",),
         limits: GuestLimits = _DEFAULT_LIMITS,
     ) -> None:
-        """Compiles a program, or instantiates a module, in a guest of its own, without running `initialize`.
+        """Compile a program, or instantiate a module, in a guest of its own, without running ``initialize``.
 
         Raises:
             ProgramError: the source cannot be used; it says where.
@@ -194,7 +194,7 @@ async def open_host(
     memory_bytes: int = PROCESS_MEMORY_BYTES,
     owner_memory_bytes: int = OWNER_MEMORY_BYTES,
 ) -> AsyncIterator[SandboxHost]:
-    """Loads (or compiles, once) the QuickJS guest and runs the ticker while the block is open.
+    """Load (or compile, once) the QuickJS guest and run the ticker while the block is open.
 
     Args:
         cache_folder: for compiled modules; the user's cache folder by default

@@ -1,8 +1,8 @@
-"""Makes large bulk instructions interruptible: each becomes a loop over pieces. Pure.
+"""Make large bulk instructions interruptible: each becomes a loop over pieces. Pure.
 
 Wasmtime looks at the epoch in every loop and at every function's head, but not within an instruction, and one
-`memory.fill` may write all of a guest's memory: 300 ms and more where the pages are fresh. So before a module is
-compiled, each `memory.fill`, `memory.copy` and `memory.init` in it becomes a call of a function that is put
+``memory.fill`` may write all of a guest's memory: 300 ms and more where the pages are fresh. So before a module is
+compiled, each ``memory.fill``, ``memory.copy`` and ``memory.init`` in it becomes a call of a function that is put
 behind its own, and that does the same in pieces. What fits into one piece costs a call more, a nanosecond.
 
 Instructions can only be found by reading all before them, which takes Python long; so only functions are read
@@ -63,7 +63,7 @@ _RUN = re.compile(
 
 
 def interruptible(content: bytes) -> bytes:
-    """A module or component that does the same, and in which no memory instruction takes longer than a piece.
+    """Return a module or component that does the same, with no memory instruction that takes longer than a piece.
 
     Raises:
         MalformedError: it is neither, or holds something that cannot be read.
@@ -118,13 +118,13 @@ def _count(content: bytes, at: int) -> int:
 
 
 def _longer(content: bytes, start: int, end: int, more: list[bytes]) -> bytes:
-    """A vector with further items."""
+    """Return a vector with further items."""
     cursor = Cursor(content, start, end)
     return unsigned(cursor.unsigned() + len(more)) + content[cursor.at : end] + b"".join(more)
 
 
 def _bodies(content: bytes, start: int, end: int, pieces: "_Pieces") -> list[bytes]:
-    """The code section's functions, each with its length before it."""
+    """Return the code section's functions, each with its length before it."""
     cursor = Cursor(content, start, end)
     bodies = []
     for _ in range(cursor.count()):
@@ -161,7 +161,7 @@ def _body(body: bytes, pieces: "_Pieces") -> bytes:
 
 
 def _special(cursor: Cursor, pieces: "_Pieces") -> int:
-    """Reads an instruction that is none of `_RUN`; the function that takes its place, or -1."""
+    """Read an instruction that is none of ``_RUN``; return the function that takes its place, or -1."""
     code = cursor.byte()
     if code == 0x0E:  # br_table
         for _ in range(cursor.count() + 1):
@@ -197,7 +197,7 @@ def _memory_instruction(cursor: Cursor, pieces: "_Pieces") -> int:
 
 
 def _vector_instruction(cursor: Cursor) -> None:
-    """One whose code is spelt longer than need be."""
+    """Skip a vector instruction whose code is spelt longer than need be."""
     code = cursor.unsigned()
     is_lane_of_memory = 0x54 <= code <= 0x5B
     if code <= 0x0B or is_lane_of_memory or code in (0x5C, 0x5D):
@@ -222,17 +222,17 @@ class _Pieces:
         self._first = first_function
 
     def fill(self, memory: int) -> int:
-        """The index of the one for memory.fill."""
+        """Return the index of the function for memory.fill."""
         return self._index((0x0B, memory, 0), _Loop(b"\xfc\x0b" + unsigned(memory), moves_source=False))
 
     def init(self, segment: int, memory: int) -> int:
-        """The index of the one for memory.init."""
+        """Return the index of the function for memory.init."""
         return self._index(
             (0x08, segment, memory), _Loop(b"\xfc\x08" + unsigned(segment) + unsigned(memory), moves_source=True)
         )
 
     def copy(self, target: int, source: int) -> int:
-        """The index of the one for memory.copy."""
+        """Return the index of the function for memory.copy."""
         instruction = b"\xfc\x0a" + unsigned(target) + unsigned(source)
         return self._index((0x0A, target, source), _Loop(instruction, moves_source=True, may_overlap=True))
 
@@ -259,7 +259,7 @@ class _Loop(NamedTuple):
     may_overlap: bool = False
 
     def body(self) -> bytes:
-        """The function."""
+        """Return the body of the function."""
         loop = self._forward()
         if self.may_overlap:
             # As memmove: from the end where the target lies behind the source.
@@ -276,7 +276,10 @@ class _Loop(NamedTuple):
         return _LOOP + piece + step + _IS_MORE + _AGAIN_IF + _END
 
     def _backward(self) -> bytes:
-        """An end beyond 2^32 would come out in front: such an instruction is left to trap as a whole."""
+        """Return the loop from the end to the beginning.
+
+        An end beyond 2^32 would come out in front: such an instruction is left to trap as a whole.
+        """
         target_end, source_end = _TARGET + _LENGTH + _ADD, _SOURCE + _LENGTH + _ADD
         wraps = target_end + _TARGET + b"\x49" + source_end + _SOURCE + b"\x49\x72"
         trap = wraps + _IF + _ALL + self.instruction + _END

@@ -1,4 +1,4 @@
-"""Turns untrusted modules into programs that can run: looked at, compiled, kept on disk.
+"""Turn untrusted modules into programs that can run: looked at, compiled, kept on disk.
 
 The work is done by processes of their own (tasks.py says why), in which owners take turns, and which are ended
 when they take too long. What was compiled is machine code that will be run as it stands, so it lies in a folder
@@ -47,12 +47,12 @@ class WasmProgram(NamedTuple):
 
 
 class ModuleCompiler:
-    """Compiles for one engine.
+    """The compiler of untrusted modules, for one engine.
 
     Args:
         engine: what the programs are for
         folder: where they are kept
-        workers: compile, within `compiler.COMPILING`
+        workers: compile, within ``compiler.COMPILING``
     """
 
     def __init__(self, engine: capi.Engine, folder: Path, workers: Pool) -> None:
@@ -65,7 +65,7 @@ class ModuleCompiler:
     async def program(
         self, content: bytes, limits: GuestLimits, name: str = "module.wasm", owner: str = ""
     ) -> WasmProgram:
-        """The program; from disk (30 ms for the largest), or compiled (up to 10 s, and the wait for a turn).
+        """Return the program: from disk (30 ms for the largest), or compiled (up to 10 s, and a wait for a turn).
 
         Args:
             content: the module's or component's bytes
@@ -88,12 +88,12 @@ class ModuleCompiler:
         return WasmProgram(code, name)
 
     def statistics(self) -> PoolStatistics:
-        """What its workers do now and have done."""
+        """Return what its workers do now and have done."""
         return self._workers.statistics()
 
     @asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[None]:
-        """Whoever wants the same at the same time waits for the first one, and finds what he has made."""
+        """Let whoever wants the same at the same time wait for the first one, and find what that one has made."""
         lock = self._under_way.setdefault(key, trio.Lock())
         try:
             async with lock:
@@ -156,7 +156,7 @@ class ModuleCompiler:
             ) from None
 
     def _sweep(self, newest: Path) -> None:
-        """Removes what was not used for longest; what is in use stays so, because it is mapped."""
+        """Remove what was not used for longest; what is in use stays so, because it is mapped."""
         files = []
         for path in self._folder.glob("*.*"):
             with suppress(FileNotFoundError):  # another process may be sweeping too
@@ -171,9 +171,7 @@ class ModuleCompiler:
 
 
 def _key(content: bytes, limits: GuestLimits) -> str:
-    """Names the result: by the content, the compiler and its settings, what wraps it, and what it may ask
-    for.
-    """
+    """Return the name of the result: by the content, the compiler and its settings, the wrapper, the limits."""
     about = hashlib.sha256()
     about.update(f"{metadata.version('wasmtime')} {platform.system()} {platform.machine()} ".encode())
     about.update(f"{limits.memory_bytes} {limits.table_elements} ".encode())

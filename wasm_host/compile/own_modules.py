@@ -22,18 +22,18 @@ from wasm_host.errors import HostError, ModuleError
 from wasm_host.wasmtime_c import core as capi
 
 _SETTINGS = "3"
-"""Part of every key; changes when `capi.new_engine` configures its engine differently, or what is compiled is made
-differently of what is given."""
+"""Part of every key; changes when ``capi.new_engine`` configures its engine differently, or what is compiled is
+made differently of what is given."""
 
 
 def default_cache_folder() -> Path:
-    """`symbia-runtime` in the user's cache folder (XDG_CACHE_HOME, or ~/.cache)."""
+    """Return ``symbia-runtime`` in the user's cache folder (XDG_CACHE_HOME, or ~/.cache)."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "symbia-runtime"
 
 
 def private_folder(folder: Path) -> Path:
-    """Creates the folder with mode 0700; refuses one that belongs to, or can be written by, anybody else."""
+    """Create the folder with mode 0700; refuse one that belongs to, or can be written by, anybody else."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
     if status.st_uid != os.getuid():
@@ -44,7 +44,7 @@ def private_folder(folder: Path) -> Path:
 
 
 class ModuleCache:
-    """Compiles modules for one engine."""
+    """Our own modules, compiled, for one engine."""
 
     def __init__(self, engine: capi.Engine, folder: Path) -> None:
         self._engine = engine
@@ -52,7 +52,7 @@ class ModuleCache:
         self._modules: dict[str, capi.Module] = {}
 
     async def load(self, content: bytes, imports: frozenset[str] = frozenset()) -> capi.Module:
-        """The compiled module: from memory, from disk (3 ms), or compiled in a thread (about a second).
+        """Return the compiled module: from memory, from disk (3 ms), or compiled in a thread (about a second).
 
         Args:
             content: the module's bytes
@@ -100,7 +100,7 @@ class ModuleCache:
         return module
 
     def _to_disk(self, path: Path, data: bytes) -> None:
-        """Whole or not at all: another process may read the same name at the same time."""
+        """Write the file whole or not at all: another process may read the same name at the same time."""
         with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
             file.write(data)
         Path(file.name).replace(path)

@@ -1,4 +1,4 @@
-"""Looks at untrusted modules and compiles them; a task for worker processes, never run by the service itself.
+"""Look at untrusted modules and compile them; a task for worker processes, never run by the service itself.
 
 A compiler is the largest part of the sandbox that reads untrusted bytes before any limit of the sandbox holds. It
 can be slow, it can need much memory, and it can abort: in a process of its own none of that reaches the service,
@@ -45,7 +45,7 @@ class _Order(msgspec.Struct):
 
 
 class Verdict(msgspec.Struct):
-    """What it is, or the problem with it."""
+    """What the module is, or the problem with it."""
 
     kind: Kind | None = None
     takes_clock: bool = False
@@ -53,13 +53,13 @@ class Verdict(msgspec.Struct):
 
 
 def order(content: bytes, target: Path, limits: GuestLimits) -> bytes:
-    """The payload of ``COMPILE``: a module, where the result goes, and what the module may ask for."""
+    """Return the payload of ``COMPILE``: a module, where the result goes, and what the module may ask for."""
     head = msgspec.json.encode(_Order(str(target), limits))
     return b"".join((_HEAD_LENGTH.pack(len(head)), head, content))
 
 
 def compile_aside(payload: bytes) -> bytes:
-    """The task: writes the machine code, and returns a ``Verdict`` as JSON text."""
+    """Do the task: write the machine code, and return a ``Verdict`` as JSON text."""
     (length,) = _HEAD_LENGTH.unpack_from(payload)
     start = _HEAD_LENGTH.size
     asked = msgspec.json.decode(payload[start : start + length], type=_Order)
@@ -91,7 +91,10 @@ def _compile(content: bytes, asked: _Order) -> Verdict:
 
 
 def _explained(kind: Kind, problem: str) -> str:
-    """Wasmtime's words, on one line. It says `handler` where the translator does not get what it imports."""
+    """Return Wasmtime's words on one line.
+
+    They say ``handler`` where the translator does not get what it imports.
+    """
     text = " ".join(problem.split())
     if "import `handler`" in text:
         return f"the component exports {HANDLER}, but not with the types of wit/symbia-component.wit: {text}"

@@ -1,4 +1,4 @@
-"""Is this a WebAssembly module that may run here? Says what it is, or what is wrong with it. Pure.
+"""Decide whether a WebAssembly module may run here: what it is, or what is wrong with it. Pure.
 
 This is the part that looks; compiling and instantiating come after it (compiler.py), and the limits that are
 looked at here are enforced there once more. It reads untrusted bytes, so it runs where it can be ended: in
@@ -22,8 +22,9 @@ Kind = Literal["module", "component"]
 
 
 def check_size(content: bytes, limits: GuestLimits) -> Kind:
-    """What the first bytes say, and whether there are too many. Cheap enough for the event loop. Raises
-    ModuleError.
+    """Return what the first bytes say; refuse too many. Cheap enough for the event loop.
+
+    Raises ModuleError.
     """
     if len(content) > limits.module_bytes:
         raise ModuleError(f"the module has {len(content):,} bytes; it may have {limits.module_bytes:,}")
@@ -37,7 +38,7 @@ def check_size(content: bytes, limits: GuestLimits) -> Kind:
 
 
 def validate_module(content: bytes, limits: GuestLimits) -> Kind:
-    """What it is: a core module with the guest ABI, or a component.
+    """Return what it is: a core module with the guest ABI, or a component.
 
     Raises:
         ModuleError: it may not run here; the message names what is wrong.
@@ -54,7 +55,7 @@ def validate_module(content: bytes, limits: GuestLimits) -> Kind:
 
 
 def wrapped(content: bytes) -> WrappedComponent:
-    """The component within one that gives it all that it imports. Raises ModuleError."""
+    """Return the component within one that gives it all that it imports. Raises ModuleError."""
     try:
         return wrap(content, read_imports(content))
     except (MalformedError, RecursionError) as problem:
@@ -62,7 +63,7 @@ def wrapped(content: bytes) -> WrappedComponent:
 
 
 def check_exports(module: wasmtime.Module) -> None:
-    """That a compiled core module's functions are of the ABI's types. Raises ModuleError."""
+    """Check that a compiled core module's functions are of the ABI's types. Raises ModuleError."""
     types = {each.name: each.type for each in module.exports}
     for name, (parameters, results) in GUEST_FUNCTIONS.items():
         found = types.get(name)

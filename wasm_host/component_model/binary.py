@@ -1,7 +1,7 @@
 """The binary formats' alphabet: numbers, names, vectors and sections, read and written. Pure.
 
-What is read here is untrusted. `Cursor` never reads beyond its bytes and raises one error,
-`MalformedError`; whether a whole component is valid is for Wasmtime to say, which sees it afterwards.
+What is read here is untrusted. ``Cursor`` never reads beyond its bytes and raises one error,
+``MalformedError``; whether a whole component is valid is for Wasmtime to say, which sees it afterwards.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Section(NamedTuple):
 
 
 class Cursor:
-    """Reads bytes from a position up to an end."""
+    """A reader of bytes, from a position up to an end."""
 
     __slots__ = ("at", "data", "end")
 
@@ -34,7 +34,7 @@ class Cursor:
         self.end = len(data) if end is None else end
 
     def byte(self) -> int:
-        """The next byte."""
+        """Take the next byte."""
         if self.at >= self.end:
             raise MalformedError("the bytes end in the middle of something")
         value = self.data[self.at]
@@ -42,13 +42,13 @@ class Cursor:
         return value
 
     def peek(self) -> int:
-        """The next byte, which stays where it is."""
+        """Return the next byte, which stays where it is."""
         value = self.byte()
         self.at -= 1
         return value
 
     def unsigned(self, bits: int = 32) -> int:
-        """An unsigned LEB128 number."""
+        """Take an unsigned LEB128 number."""
         value = shift = 0
         while True:
             byte = self.byte()
@@ -63,46 +63,47 @@ class Cursor:
         return value
 
     def type_index(self) -> int:
-        """A type index where a primitive could stand: a signed number, since the primitives are the negative
-        ones.
+        """Take a type index where a primitive could stand.
+
+        It is a signed number, since the primitives are the negative ones.
         """
         return self.unsigned(33)
 
     def raw(self, length: int) -> bytes:
-        """So many bytes."""
+        """Take so many bytes."""
         if length > self.end - self.at:
             raise MalformedError("the bytes end in the middle of something")
         self.at += length
         return self.data[self.at - length : self.at]
 
     def name(self) -> str:
-        """A name: its length, and UTF-8."""
+        """Take a name: its length, and UTF-8."""
         try:
             return self.raw(self.unsigned()).decode()
         except UnicodeDecodeError:
             raise MalformedError("a name is not UTF-8") from None
 
     def extern_name(self) -> str:
-        """An import's or export's name, of either plain kind."""
+        """Take an import's or export's name, of either plain kind."""
         kind = self.byte()
         if kind > 1:
             raise MalformedError(f"a name is of the unknown kind {kind}")
         return self.name()
 
     def count(self) -> int:
-        """A vector's length; never more than there are bytes left, so that looping over it is bounded."""
+        """Take a vector's length; never more than there are bytes left, so that looping over it is bounded."""
         length = self.unsigned()
         if length > self.end - self.at:
             raise MalformedError("a list is longer than its bytes")
         return length
 
     def is_at_end(self) -> bool:
-        """Whether nothing is left."""
+        """Return whether nothing is left."""
         return self.at >= self.end
 
 
 def sections(data: bytes, start: int = 8, end: int | None = None) -> Iterator[Section]:
-    """The sections of the module or component whose preamble ends at `start`. Raises MalformedError."""
+    """Return the sections of the module or component whose preamble ends at ``start``. Raises MalformedError."""
     cursor = Cursor(data, start, end)
     while not cursor.is_at_end():
         kind = cursor.byte()
@@ -115,7 +116,7 @@ def sections(data: bytes, start: int = 8, end: int | None = None) -> Iterator[Se
 
 
 def unsigned(value: int) -> bytes:
-    """An unsigned LEB128 number."""
+    """Return an unsigned LEB128 number."""
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)
@@ -125,7 +126,10 @@ def unsigned(value: int) -> bytes:
 
 
 def type_index(value: int) -> bytes:
-    """A type index where a primitive could stand: a signed LEB128 number, so its last byte leaves bit 6 free."""
+    """Return a type index where a primitive could stand.
+
+    It is a signed LEB128 number, so its last byte leaves bit 6 free.
+    """
     data = bytearray(unsigned(value))
     if data[-1] & 0x40:
         data[-1] |= 0x80
@@ -134,16 +138,16 @@ def type_index(value: int) -> bytes:
 
 
 def name(text: str) -> bytes:
-    """A name: its length, and UTF-8."""
+    """Return a name: its length, and UTF-8."""
     data = text.encode()
     return unsigned(len(data)) + data
 
 
 def vector(items: list[bytes]) -> bytes:
-    """Items behind their number."""
+    """Return items behind their number."""
     return unsigned(len(items)) + b"".join(items)
 
 
 def section(kind: int, content: bytes) -> bytes:
-    """A section."""
+    """Return a section."""
     return bytes([kind]) + unsigned(len(content)) + content

@@ -2,7 +2,7 @@
 
 Both are laid out as the Canonical ABI of the Component Model lays out the types of wit/symbia-component.wit: a
 string or a list is an address and a length, an option or an enum begins with one byte. What is sent lands at
-`BASE`, the answer at the next multiple of 16 behind it. All addresses of an answer were written by Wasmtime's
+``BASE``, the answer at the next multiple of 16 behind it. All addresses of an answer were written by Wasmtime's
 code, not by the component; they are checked all the same.
 """
 
@@ -80,7 +80,7 @@ def encode_place(
     seed: int,
     now_ms: float,
 ) -> bytes:
-    """The record `place`. `names` are the ids of the execution, the node and the instance."""
+    """Return the record ``place``. ``names`` are the ids of the execution, the node and the instance."""
     layout = _MemoryLayout(7 * _PAIR.size + _PLACE_TAIL.size)
     head = [layout.text(name) for name in names]
     head.append(layout.json(config))
@@ -92,7 +92,7 @@ def encode_place(
 
 
 def encode_messages(batch: Sequence[tuple[int, bytes]], port_names: Sequence[bytes], now_ms: float) -> bytes:
-    """The arguments of `process`: the list's address and length, the time, then the list `messages`.
+    """Return the arguments of ``process``: the list's address and length, the time, then the list ``messages``.
 
     Args:
         batch: (input port index, JSON text, which is UTF-8) for each message
@@ -116,14 +116,14 @@ def encode_messages(batch: Sequence[tuple[int, bytes]], port_names: Sequence[byt
 
 
 def whole_length(first_piece: bytes) -> int:
-    """How long an answer is, all pieces together, by its first one. Raises ProtocolError."""
+    """Return how long an answer is, all pieces together, by its first one. Raises ProtocolError."""
     if len(first_piece) < _WHOLE_OFFSET + _WHOLE.size:
         raise ProtocolError(f"an answer begins with {len(first_piece)} bytes, which is too few")
     return int(_WHOLE.unpack_from(first_piece, _WHOLE_OFFSET)[0])
 
 
 class AnswerReader:
-    """Reads an answer into `effects`, with pauses: it may be long, and others want to run.
+    """A reader of an answer, into ``effects``, with pauses: it may be long, and others want to run.
 
     Args:
         data: the memory from the answer's first byte
@@ -141,11 +141,11 @@ class AnswerReader:
         self.effects: list[Effects] = []
 
     def read_one(self) -> Iterator[None]:
-        """Reads the answer of `open` or `close`, one record. Stops now and then; see `read`."""
+        """Read the answer of ``open`` or ``close``, one record. Stops now and then; see ``read``."""
         yield from self._effects(self._at(self._base, _EFFECTS.size))
 
     def read(self, count: int) -> Iterator[None]:
-        """Reads the answer of `process`, a list of `count` records; iterate to the end.
+        """Read the answer of ``process``, a list of ``count`` records; iterate to the end.
 
         Raises:
             ProtocolError: the answer cannot be what the contract says.
@@ -158,7 +158,7 @@ class AnswerReader:
             yield from self._effects(at + index * _EFFECTS.size)
 
     def _is_time_to_pause(self, size: int) -> bool:
-        """Whether so much was read since the last pause, `size` included."""
+        """Return whether so much was read since the last pause, ``size`` included."""
         self._work += 64 + size
         if self._work < _READ_AT_ONCE_BYTES:
             return False
@@ -178,7 +178,10 @@ class AnswerReader:
         return self._data[at : at + length]
 
     def _text(self, address: int, length: int) -> str:
-        """Text, which is UTF-8 as long as Wasmtime does what it says, and whatever happens no reason to fail."""
+        """Return text.
+
+        It is UTF-8 as long as Wasmtime does what it says, and whatever happens no reason to fail.
+        """
         return self._bytes(address, length).decode(errors="replace")
 
     def _effects(self, at: int) -> Iterator[None]:
@@ -248,7 +251,7 @@ class AnswerReader:
                 yield
 
     def _logs(self, address: int, count: int, lines: list[LogLine]) -> Iterator[None]:
-        """Lines within the limits, and one that says how many there were beyond."""
+        """Read lines within the limits, and add one that says how many there were beyond."""
         limits = self._limits
         at = self._at(address, count * _LOG_LINE.size)
         total = 0

@@ -25,7 +25,7 @@ _ENCODINGS, _WITH_INDEX = range(3), range(3, 6)
 
 
 class ComponentContents:
-    """Everything in a component and in the components within it; `exports` are its own only."""
+    """Everything in a component and in the components within it; ``exports`` are its own only."""
 
     def __init__(self) -> None:
         self.modules: list[CoreModule] = []
@@ -38,7 +38,7 @@ class ComponentContents:
 
 
 def read_component(content: bytes) -> ComponentContents:
-    """Looks through a component.
+    """Look through a component.
 
     Raises:
         MalformedError: it is none.

@@ -35,8 +35,9 @@ class CoreModule(NamedTuple):
 
 
 def read_module(content: bytes, start: int = 0, end: int | None = None) -> CoreModule:
-    """Looks through the module that the bytes from `start` to `end` hold, its preamble included. Raises
-    MalformedError.
+    """Look through the module that the bytes from ``start`` to ``end`` hold, its preamble included.
+
+    Raises MalformedError.
     """
     found = CoreModule([], [], [], [], [])
     read = {_IMPORT: _read_import, _TABLE: _read_table, _MEMORY: _read_memory, _EXPORT: _read_export}
@@ -69,7 +70,7 @@ def _read_import(cursor: Cursor, found: CoreModule) -> None:
 
 
 def _read_limits(cursor: Cursor) -> int:
-    """The smallest size; whatever maximum there is, the store's limit is smaller or it does not matter."""
+    """Return the smallest size; whatever maximum there is, the store's limit is smaller or it does not matter."""
     flags = cursor.byte()
     least = cursor.unsigned(64)
     if flags & 1:

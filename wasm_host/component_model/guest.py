@@ -56,7 +56,7 @@ class ComponentContext(NamedTuple):
 
 
 class ComponentGuest(Guest):
-    """One instance, from instantiation to `discard`. After a fault it must be discarded."""
+    """One instance, from instantiation to ``discard``. After a fault it must be discarded."""
 
     def __init__(
         self,
@@ -87,7 +87,10 @@ class ComponentGuest(Guest):
         return self._component_store
 
     def _slice(self, pending: capi.Pending) -> bool:
-        """Counts what the process has grown by meanwhile: nothing says how large a component's memories are."""
+        """Let the guest run, and count what the process grows by.
+
+        Nothing says how large a component's memories are.
+        """
         before = self._counters.cpu_seconds
         resident = resident_bytes() if self._watched_slices else -1
         done = super()._slice(pending)
@@ -100,7 +103,7 @@ class ComponentGuest(Guest):
         return done
 
     async def instantiate(self) -> None:
-        """Instantiates the component, start functions included.
+        """Instantiate the component, start functions included.
 
         Raises:
             ModuleError: it cannot be instantiated within the limits.
@@ -118,7 +121,7 @@ class ComponentGuest(Guest):
         self._functions = {name: function for name, function in found.items() if function is not None}
 
     async def begin(self, state: dict[str, bytes], *, restored: bool, now_ms: float) -> OpenResult:
-        """Runs the component's `open`. Raises GuestFaultError; discard it then."""
+        """Run the component's ``open``. Raises GuestFaultError; discard it then."""
         place = self._place
         await self._tell(now_ms)
         data = canonical_abi.encode_place(
@@ -135,7 +138,7 @@ class ComponentGuest(Guest):
         return OpenResult(OPEN_INITIALIZE_FAILED if effects.error else 0, effects)
 
     async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> BatchResult:
-        """Runs a batch. Never raises for what the component did: see `BatchResult`."""
+        """Run a batch. Never raises for what the component did: see ``BatchResult``."""
         try:
             await self._tell(now_ms)
             answer = await self._answer("process", canonical_abi.encode_messages(batch, self._input_names, now_ms))
@@ -146,7 +149,7 @@ class ComponentGuest(Guest):
             return BatchResult([], [], fault, is_culprit_unknown=len(batch) > 1)
 
     async def close(self) -> Effects:
-        """Runs the component's `close`, within `close_ms`. Raises GuestFaultError; discard it in any case."""
+        """Run the component's ``close``, within ``close_ms``. Raises GuestFaultError; discard it in any case."""
         return await self._one("close", None, self._limits.close_ms)
 
     async def _one(self, name: str, data: bytes | None, cpu_ms: int | None = None) -> Effects:
@@ -156,7 +159,7 @@ class ComponentGuest(Guest):
         return answer.effects[0]
 
     async def _tell(self, now_ms: float) -> None:
-        """Sets the clock of the WASI inside; its random numbers begin at the seed when they are told it first."""
+        """Set the clock of the WASI inside; its random numbers begin at the seed when it is set first."""
         if self._component.takes_clock:
             seed = self._place.seed or 1
             await self._run(
@@ -182,7 +185,7 @@ class ComponentGuest(Guest):
         return canonical_abi.AnswerReader(b"".join(pieces), len(sent or b""), self._outputs, self._limits)
 
     async def _put(self, data: bytes) -> bytes:
-        """Sends all pieces of an input but the last one, which it answers."""
+        """Send all pieces of an input but the last one; return that."""
         last = (len(data) - 1) // canonical_abi.PIECE_BYTES * canonical_abi.PIECE_BYTES
         for at in range(0, last, canonical_abi.PIECE_BYTES):
             piece = data[at : at + canonical_abi.PIECE_BYTES]
@@ -196,7 +199,7 @@ class ComponentGuest(Guest):
         return store.take_text()
 
     def _named(self, trap: GuestTrapError) -> GuestFaultError:
-        """A trap says little; where it happened says more."""
+        """Return the fault that a trap stands for: a trap says little; where it happened says more."""
         trace, limits = self._component_store.trace, self._limits
         if "call stack exhausted" in trace:
             return StackLimitError("the component recursed too deeply", "stack_bytes", capi.WASM_STACK_BYTES)

@@ -51,7 +51,7 @@ class Resource(NamedTuple):
 
 
 class ComponentImports:
-    """What was read; `types` are definitions for the wrapper, in order."""
+    """What was read; ``types`` are definitions for the wrapper, in order."""
 
     def __init__(self) -> None:
         self.imports: list[Import] = []
@@ -61,7 +61,7 @@ class ComponentImports:
 
 
 def read_imports(component: bytes) -> ComponentImports:
-    """Reads the imports.
+    """Read the imports.
 
     Raises:
         ModuleError: one of them is not of the WASI that is answered; it is named.
@@ -133,7 +133,7 @@ class _Walk:
         self.imported.imports.append(Import(called, content, arguments))
 
     def _provide(self, interface: str, declarations: Sequence[Declaration]) -> tuple[list[Type], dict[str, Type]]:
-        """Defines an interface's types and functions; its types by index, and the exported ones by name."""
+        """Define an interface's types and functions; return its types by index, and the exported ones by name."""
         types: list[Type] = []
         exported: dict[str, Type] = {}
         for each in declarations:

@@ -45,8 +45,9 @@ _NOTHING = Type(0, None)
 
 
 def read_interface(cursor: Cursor, outer: Sequence[Type | None]) -> list[Declaration]:
-    """Reads the declarations of an instance type; the cursor stands behind its code, and afterwards behind its
-    end.
+    """Read the declarations of an instance type.
+
+    The cursor stands behind its code, and afterwards behind its end.
 
     Raises:
         MalformedError: they are no instance type.

@@ -1,7 +1,7 @@
 """A small component that gives the parts of one interface their names. Pure.
 
 A component can only be given an interface whose functions and types bear names that fit each other, such as
-`[method]pollable.block` of the resource `pollable`, and WebAssembly lets nobody but a component hand out such
+``[method]pollable.block`` of the resource ``pollable``, and WebAssembly lets nobody but a component hand out such
 names. So for each interface there is one that imports the parts under any name and exports them under their
 own.
 """
@@ -39,8 +39,8 @@ class Interface(NamedTuple):
 class Source(NamedTuple):
     """What shims are written from.
 
-    ``data`` is the untrusted component, `interfaces` what it imports so far, and `origins` says for a type around
-    the interfaces which interface exports it, and under which name.
+    ``data`` is the untrusted component, ``interfaces`` what it imports so far, and ``origins`` says for a type
+    around the interfaces which interface exports it, and under which name.
     """
 
     data: bytes
@@ -49,7 +49,7 @@ class Source(NamedTuple):
 
 
 def shim(source: Source, number: int, functions: Sequence[int]) -> tuple[bytes, list[Argument]]:
-    """The component, and what it must be given.
+    """Return the component, and what it must be given.
 
     Args:
         source: see there
@@ -72,7 +72,10 @@ class _Shim:
         self._others: dict[int, dict[str, Type]] = {}
 
     def imported(self, number: int, functions: Sequence[int] | None) -> list[Type]:
-        """Imports every named type of an interface, and its functions where they are given; its types by index."""
+        """Import every named type of an interface, and its functions where they are given.
+
+        Return its types by index.
+        """
         interface = self._source.interfaces[number]
         inside: list[Type] = []
         numbers = iter(functions or ())
@@ -88,7 +91,7 @@ class _Shim:
         return inside
 
     def export(self, declarations: Sequence[Declaration], inside: Sequence[Type]) -> None:
-        """Exports the same in terms of what is exported, because an exported type counts as a new one."""
+        """Export the same in terms of what is exported, because an exported type counts as a new one."""
         space: list[Type] = []
         for each in declarations:
             if isinstance(each, NewType):
@@ -102,7 +105,10 @@ class _Shim:
                 self._export_function(each.name, space[each.number].number)
 
     def _of_another(self, index: int) -> Type:
-        """Another interface's type: all of that one's types are imported too, because they may be parts of it."""
+        """Return another interface's type.
+
+        All of that one's types are imported too, because they may be parts of it.
+        """
         number, called = self._source.origins[index]
         if number not in self._others:
             inside = self.imported(number, None)

@@ -1,6 +1,6 @@
 """Types of the Component Model: copied from one component into another, and flattened to core types. Pure.
 
-A type names other types by their index, and every component counts its own. `copy_type` reads one
+A type names other types by their index, and every component counts its own. ``copy_type`` reads one
 from an untrusted component and writes it with the indices that the same types have in ours. On the way it finds
 out how the Canonical ABI hands such values over: as so many core values, or in memory.
 """
@@ -40,7 +40,8 @@ class FlatFunction(NamedTuple):
 class Type(NamedTuple):
     """A type of the component being copied.
 
-    `number` is its index in ours; `flat` is its flat form, None for what has no values: functions and resources.
+    ``number`` is its index in ours; ``flat`` is its flat form, None for what has no values: functions and
+    resources.
     """
 
     number: int
@@ -54,12 +55,12 @@ class Type(NamedTuple):
         return self.flat is None and self.function is None
 
     def at(self, number: int) -> "Type":
-        """The same type at another index."""
+        """Return the same type at another index."""
         return self._replace(number=number)
 
 
 def _joined(cases: Sequence[Flat]) -> Flat:
-    """The flat form of a variant: its discriminant, then whatever fits each case."""
+    """Return the flat form of a variant: its discriminant, then whatever fits each case."""
     merged: list[str] = []
     for case in cases:
         for place, core in enumerate(case):
@@ -71,7 +72,7 @@ def _joined(cases: Sequence[Flat]) -> Flat:
 
 
 class _Copy:
-    """One type on its way: what was read so far is in `out`."""
+    """One type on its way: what was read so far is in ``out``."""
 
     def __init__(self, cursor: Cursor, space: Sequence[Type]) -> None:
         self.cursor = cursor
@@ -87,7 +88,7 @@ class _Copy:
         return known
 
     def value(self) -> Flat:
-        """A value type: a primitive's code or an index."""
+        """Copy a value type: a primitive's code or an index."""
         code = self.cursor.peek()
         if 0x40 <= code <= 0x7F:
             if code not in _PRIMITIVES:
@@ -134,7 +135,7 @@ class _Copy:
         return flat
 
     def defined(self) -> Flat:  # noqa: PLR0911 - one for each code
-        """A defined value type; its code first."""
+        """Copy a defined value type; its code first."""
         code = self.cursor.peek()
         if code in _PRIMITIVES:
             return self.value()
@@ -163,7 +164,7 @@ class _Copy:
         raise MalformedError(f"a type has the code {code:#x}, which components here may not use")
 
     def function(self) -> FlatFunction:
-        """A function type; its code first."""
+        """Copy a function type; its code first."""
         self.out.append(self.cursor.byte())
         parameters = self.labelled_values()
         results: Flat = ()
@@ -180,7 +181,7 @@ class _Copy:
 
 
 def copy_type(cursor: Cursor, space: Sequence[Type], index: int) -> tuple[bytes, Type]:
-    """A value or function type in our indices; it becomes type `index` of ours. Raises MalformedError.
+    """Copy a value or function type into our indices; it becomes type ``index`` of ours. Raises MalformedError.
 
     Args:
         cursor: stands at the type's code, and afterwards behind the type

@@ -161,26 +161,26 @@ _MADE = {
 
 
 def is_wasi(interface: str) -> bool:
-    """Whether an import's name is of the WASI that is answered here."""
+    """Return whether an import's name is of the WASI that is answered here."""
     return _INTERFACE.fullmatch(interface) is not None
 
 
 def without_version(interface: str) -> str:
-    """`wasi:io/poll@0.2.9` as `wasi:io/poll`."""
+    """Return ``wasi:io/poll@0.2.9`` as ``wasi:io/poll``."""
     return interface.partition("@")[0]
 
 
 def resources(defined: Sequence[tuple[str, str]]) -> list[str]:
-    """Those of the defined resources, (interface without version, name), that need a maker of handles."""
+    """Return those of the defined resources, (interface without version, name), that need a maker of handles."""
     return [resource for interface, resource in defined if _MADE.get(resource) == interface]
 
 
 def wasi_module(functions: Sequence[tuple[str, FlatFunction]], made: Sequence[str]) -> str:
-    """The module that answers.
+    """Return the module that answers.
 
     Args:
-        functions: `interface#function`, without version, and its flat form; exported as f0, f1, ...
-        made: resources for which the module `new` is imported, as from `resources`
+        functions: ``interface#function``, without version, and its flat form; exported as f0, f1, ...
+        made: resources for which the module ``new`` is imported, as from ``resources``
     """
     parts = ['(import "handles" "take" (func $take))']
     parts += [f'(import "new" "{each}" (func $handle:{each} (param i32) (result i32)))' for each in made]
@@ -205,6 +205,6 @@ def _function(number: int, called: str, flat: FlatFunction, made: Sequence[str])
 
 
 def refused_call(trace: str) -> str | None:
-    """The WASI function in which a trap happened, by the innermost line of its trace."""
+    """Return the WASI function in which a trap happened, by the innermost line of its trace."""
     found = _CALL.search(trace)
     return found[1] if found else None

@@ -1,4 +1,4 @@
-"""Wraps an untrusted component in one of our own, which gives it everything it may import and speaks for it. Pure.
+"""Wrap an untrusted component in one of our own, which gives it everything it may import and speaks for it. Pure.
 
 The wrapper is assembled byte by byte, because the untrusted component is embedded as it is, megabytes of it.
 In it: the WASI of wasi.py, one instance for each interface that the component imports, with exactly the types
@@ -70,7 +70,7 @@ def _section_of(kind: int, items: list[bytes]) -> bytes:
 
 
 def _aliases(items: Sequence[tuple[bytes, int, int, str]]) -> bytes:
-    """Exports of instances: (sort, 0 for a component's instance or 1 for a core one, its index, name)."""
+    """Name exports of instances: (sort, 0 for a component's instance or 1 for a core one, its index, name)."""
     return _section_of(
         _ALIAS,
         [sort + unsigned(kind) + unsigned(instance) + name(export) for sort, kind, instance, export in items],
@@ -82,7 +82,7 @@ def _core_module(text: str) -> bytes:
 
 
 def _world(imported: ComponentImports, *, takes_clock: bool) -> list[bytes]:
-    """Core instances 0: handles, 1: makers of handles, 2: the answers. Then an instance for each import."""
+    """Return core instances 0: handles, 1: makers of handles, 2: the answers. Then an instance for each import."""
     made = wasi.resources([(each.interface, each.name) for each in imported.resources])
     makers = {each.name: each.type_index for each in imported.resources}
     names = [(f"{each.interface}#{each.name}", each.flat) for each in imported.functions]

@@ -47,7 +47,7 @@ Level = Literal["debug", "info", "warn", "error"]
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """One line that a component logged. `meta` is JSON text."""
+    """One line that a component logged. ``meta`` is JSON text."""
 
     level: Level
     message: str
@@ -63,9 +63,9 @@ class _LogRecord(msgspec.Struct):
 class Effects:
     """What one invocation caused.
 
-    `emissions` are (output port index, JSON text); `state` are (key, JSON text or None for deleted), and only the
-    sandbox needs them.
-    With an `error` there are no emissions and no state writes: an invocation is a transaction.
+    ``emissions`` are (output port index, JSON text); ``state`` are (key, JSON text or None for deleted), and only
+    the sandbox needs them. With an ``error`` there are no emissions and no state writes: an invocation is a
+    transaction.
     """
 
     __slots__ = ("emissions", "error", "logs", "state")
@@ -95,12 +95,12 @@ class GuestOutput(msgspec.Struct):
 
 
 def encode_open(document: bytes, *, seed: int, now_ms: float) -> bytes:
-    """The input of symbia_open: the seed and the time come before anything can run."""
+    """Return the input of symbia_open: the seed and the time come before anything can run."""
     return _OPEN.pack(seed & 0xFFFF_FFFF_FFFF_FFFF, now_ms) + document
 
 
 def encode_batch(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
-    """The input of symbia_process: (port index, JSON text) for each message."""
+    """Return the input of symbia_process: (port index, JSON text) for each message."""
     count = len(batch)
     if count == 1:
         port, value = batch[0]
@@ -111,7 +111,7 @@ def encode_batch(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
 
 
 def encode_head(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
-    """The same up to the values."""
+    """Return the same up to the values."""
     ports, values = zip(*batch, strict=True)
     return struct.pack(f"<Id{2 * len(batch)}I", len(batch), now_ms, *ports, *map(len, values))
 
@@ -130,14 +130,14 @@ _guest_error = msgspec.json.Decoder(GuestError).decode
 
 
 def parse_output(data: bytes, inputs: Sequence[bytes], output_count: int, limits: GuestLimits) -> GuestOutput:
-    """Reads a call's record stream in one go; the arguments are those of `OutputReader`."""
+    """Read a call's record stream in one go; the arguments are those of ``OutputReader``."""
     reader = OutputReader(data, inputs, output_count, limits)
     reader.read()
     return reader.output()
 
 
 class OutputReader:
-    """Reads a record stream, in parts: a guest may write two million records in the bytes that it may write.
+    """A reader of a record stream, in parts: a guest may write two million records in the bytes that it may write.
 
     Of a long stream it is given a window at a time, and the checked payload of a record longer than that.
 
@@ -149,7 +149,7 @@ class OutputReader:
         inputs: the values of the batch, in order, for FORWARD
         output_count: how many output ports are declared
         limits: bounds per invocation
-        length: of the whole stream, where `data` is only its beginning
+        length: of the whole stream, where ``data`` is only its beginning
     """
 
     __slots__ = (
@@ -177,7 +177,7 @@ class OutputReader:
         self._violation: GuestFaultError | None = None
 
     def read(self, bytes_at_least: int = 2**32) -> bool:
-        """Reads so much more of what it was given, to the end of a record; True when that is all."""
+        """Read so much more of what it was given, to the end of a record; return True when that is all."""
         whole = self._whole
         try:
             self._read(min(whole, self._at + bytes_at_least))
@@ -193,14 +193,14 @@ class OutputReader:
         return self._length if self._violation is not None else self._base + self._at
 
     def go_on(self, base: int, data: bytes) -> None:
-        """Takes the next window, which begins with a record, at `base` in the stream."""
+        """Take the next window, which begins with a record, at ``base`` in the stream."""
         self._base, self._data, self._at, self._is_cut = base, data, 0, False
         # Up to where records may begin: not where even the head of one would be cut off by the window.
         is_last = base + len(data) >= self._length
         self._whole = len(data) if is_last else max(0, len(data) - RECORD.size + 1)
 
     def take_long(self, record: Record, payload: bytes) -> None:
-        """Takes a record that is longer than a window, and whose JSON was checked: the next one."""
+        """Take a record that is longer than a window, and whose JSON was checked: the next one."""
         try:
             self._take_long(record, payload)
         except _UNREADABLE as wrong:
@@ -209,15 +209,15 @@ class OutputReader:
             self._violation = wrong
 
     def refuse(self, violation: GuestFaultError) -> None:
-        """Says that something is wrong with the next record."""
+        """Note that something is wrong with the next record."""
         self._violation = violation
 
     def output(self) -> GuestOutput:
-        """What was read."""
+        """Return what was read."""
         return GuestOutput(self._closed, self._logs, self._violation)
 
     def _read(self, until: int) -> None:
-        """Every message passes here: emissions are read in line, the rest elsewhere."""
+        """Read every message: emissions in line, the rest elsewhere."""
         data, inputs, output_count, closed = self._data, self._inputs, self._output_count, self._closed
         at, end, message_count = self._at, len(data), len(inputs)
         unpack = RECORD.unpack_from
@@ -248,7 +248,7 @@ class OutputReader:
         self._at = at
 
     def _cut(self, after: int, start: int) -> int:
-        """Where to go on, when a record does not end within the window."""
+        """Return where to go on, when a record does not end within the window."""
         if self._base + after > self._length:
             raise ProtocolError("the guest wrote a record that is longer than its output")
         self._is_cut = True
@@ -271,7 +271,7 @@ class OutputReader:
             self._emissions = []
 
     def _take_other(self, kind: int, payload: bytes) -> None:
-        """A long record that is no emission."""
+        """Take a long record that is no emission."""
         if kind == _STATE:
             self._take_state(payload, is_checked=True)
         elif kind == _LOG:
@@ -301,7 +301,7 @@ class OutputReader:
             raise ProtocolError(f"the guest wrote a record of unknown kind {kind}")
 
     def _take_log(self, payload: bytes) -> None:
-        """One line more than allowed is taken: in it, a guest that counts says how many it dropped."""
+        """Take one line more than allowed: in it, a guest that counts says how many it dropped."""
         self._log_bytes += len(payload)
         limits = self._limits
         if len(self._logs) <= limits.log_lines and self._log_bytes <= limits.log_bytes + _REPORT_BYTES:
@@ -319,7 +319,10 @@ class OutputReader:
             raise _too_deep("a state was set that", self._limits) from None
 
     def _effects(self, emissions: list[tuple[int, bytes]]) -> Effects:
-        """Ends a message. The guest of JavaScript keeps these limits itself; others are held to them here."""
+        """End a message.
+
+        The guest of JavaScript keeps these limits itself; others are held to them here.
+        """
         if self._emitted_bytes > self._limits.output_bytes:
             raise _too_much("one invocation emitted too much", "output_bytes", self._limits.output_bytes)
         if self._dropped:
@@ -369,5 +372,5 @@ def _state_write(payload: bytes, *, is_checked: bool) -> tuple[str, bytes | None
 
 
 def failed(error: SandboxError, logs: Sequence[LogLine] = ()) -> Effects:
-    """The effects of an invocation that its guest did not survive."""
+    """Return the effects of an invocation that its guest did not survive."""
     return Effects([], logs, error.error)

@@ -1,7 +1,7 @@
 """The framing of a chain's calls: a batch of messages for its programs, and what came of them.
 
-The contract stands at the end of quickjs/symbia.h. As in `abi`, a guest is hostile, and nothing it says is trusted
-unchecked. Here a single violation voids the whole call: there is no telling which message it belongs to.
+The contract stands at the end of quickjs/symbia.h. As in ``abi``, a guest is hostile, and nothing it says is
+trusted unchecked. Here a single violation voids the whole call: there is no telling which message it belongs to.
 """
 
 import struct
@@ -64,8 +64,8 @@ Share = tuple[int, int, int]
 class Step(msgspec.Struct, gc=False):
     """What an invocation of one program caused; or several in a row that only emitted, where nobody traces.
 
-    `cause` is the message of an invocation that ended in an error: the index of its input port, and its value.
-    The rest is as in `abi.Effects`.
+    ``cause`` is the message of an invocation that ended in an error: the index of its input port, and its value.
+    The rest is as in ``abi.Effects``.
     """
 
     program: int
@@ -82,9 +82,9 @@ NOTHING_READ: tuple[list[Step], int] = ([], 0)
 class Passage(msgspec.Struct, frozen=True, gc=False):
     """What came of a call.
 
-    `steps` are in the order in which things happened. Of the batch, `begun` messages were begun, and with them
-    all that followed is done but for `pending`, which comes before the rest of the batch. `size_bytes` is what all
-    of it took in the guest.
+    ``steps`` are in the order in which things happened. Of the batch, ``begun`` messages were begun, and with them
+    all that followed is done but for ``pending``, which comes before the rest of the batch. ``size_bytes`` is what
+    all of it took in the guest.
     """
 
     steps: list[Step]
@@ -103,7 +103,7 @@ class Passage(msgspec.Struct, frozen=True, gc=False):
 
 
 def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool) -> bytes:
-    """The input of symbia_chain."""
+    """Return the input of symbia_chain."""
     count = len(batch)
     if count == 1:
         program, port, value = batch[0]
@@ -124,22 +124,22 @@ class Block(NamedTuple):
 
 
 def read_block(block: bytes, programs: int) -> Block:
-    """The block of a chain of so many programs."""
+    """Read the block of a chain of so many programs."""
     address, length, closed, _, begun, *numbers = _BLOCKS[programs].unpack(block)
     each = iter(numbers)
     return Block(address, length, closed, begun, list(zip(each, each, each, strict=True)))
 
 
 def block_bytes(programs: int) -> int:
-    """How long the block of a chain of so many programs is."""
+    """Return how long the block of a chain of so many programs is."""
     return _BLOCKS[programs].size
 
 
 def read_plain(data: bytes, programs: Sequence[ProgramPorts], *, traced: bool) -> tuple[list[Step], int]:
-    """The invocations at the head of a stream that did nothing but emit one value, and where they end.
+    """Read the invocations at the head of a stream that only emitted one value; return also where they end.
 
-    Under load, and beside a watcher, that is nearly all of most streams; `ChainReader` reads the rest. A value is
-    looked at there too, if anything is wrong with it.
+    Under load, and beside a watcher, that is nearly all of most streams; ``ChainReader`` reads the rest. A value
+    is looked at there too, if anything is wrong with it.
     """
     steps: list[Step] = []
     at, end, run = 0, min(len(data), _PLAIN_BYTES), -1
@@ -172,14 +172,14 @@ def _is_good(value: bytes) -> bool:
 
 
 class ChainReader(OutputReader):
-    """Reads the record stream of a chain's call.
+    """A reader of the record stream of a chain's call.
 
     Args:
         data: what the status block pointed at.
         programs: the chain's, in order.
         traced: whether the guest was to tell everything.
-        begun: what `read_plain` has read of it.
-        length: as with `OutputReader`.
+        begun: what ``read_plain`` has read of it.
+        length: as with ``OutputReader``.
     """
 
     __slots__ = ("_cause", "_pending", "_program", "_programs", "_run", "_steps", "_traced")
@@ -224,7 +224,7 @@ class ChainReader(OutputReader):
         self._take_record(record.kind, record.flags, record.port, payload, is_long=True)
 
     def _take_record(self, kind: int, flags: int, port: int, payload: bytes, *, is_long: bool = False) -> None:
-        """A record, whose value was checked, if it is one."""
+        """Take a record, whose value was checked, if it is one."""
         program = flags >> 1
         if program >= len(self._programs):
             raise ProtocolError(f"the guest named program {program} of {len(self._programs)}")
@@ -278,7 +278,7 @@ class ChainReader(OutputReader):
         self._cause = None
 
     def rest(self) -> tuple[list[Step], list[Message]]:
-        """Everything that was told, and what is pending.
+        """Return everything that was told, and what is pending.
 
         Raises:
             GuestFaultError: something was wrong.
@@ -293,7 +293,7 @@ class ChainReader(OutputReader):
 def judge(
     passage: Passage, closed: int, batch: Sequence[Message], programs: Sequence[ProgramPorts], *, traced: bool
 ) -> None:
-    """Raises ProtocolError where what was told, what was counted and the batch do not agree."""
+    """Raise ProtocolError where what was told, what was counted and the batch do not agree."""
     count = passage.begun
     if not 0 < count <= len(batch) or not 0 < closed <= MOST_INVOCATIONS:
         raise ProtocolError(f"the guest says that it began {count} messages of {len(batch)}")
@@ -305,7 +305,7 @@ def judge(
 
 
 def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> None:
-    """Every value that was passed on was taken, or is pending; every message begun was taken."""
+    """Check that every value passed on was taken or is pending, and that every message begun was taken."""
     shares = passage.shares
     came = [0] * (len(shares) + 1)
     for program, _, _ in begun:
@@ -321,7 +321,7 @@ def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> No
 
 
 def _check_inputs(passage: Passage, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
-    """Whatever comes back as a message, or as an error's cause, came in at an input where something can."""
+    """Check that a message that comes back, or an error's cause, came in at an input where something can."""
     first = min([program for program, _, _ in begun])
     for program, port, _ in passage.pending:
         if program <= first or port != programs[program].input_port:
@@ -334,7 +334,7 @@ def _check_inputs(passage: Passage, begun: Sequence[Message], programs: Sequence
 
 
 def _check_order(passage: Passage, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
-    """Every invocation that was told had a message: one that was passed on before, or the next of the batch."""
+    """Check that every invocation told of had a message: one passed on before, or the next of the batch."""
     waiting = [0] * (len(programs) + 1)
     at = 0
     for step in passage.steps:

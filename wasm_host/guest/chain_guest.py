@@ -25,7 +25,7 @@ as much, and it is far beyond what a chain of them needs that fits."""
 
 
 class ChainGuest(Guest):
-    """One instance, from the first program's opening to `discard`. After a fault it must be discarded.
+    """One instance, from the first program's opening to ``discard``. After a fault it must be discarded.
 
     Args:
         runtime: the host's.
@@ -49,7 +49,7 @@ class ChainGuest(Guest):
         self._block_bytes = chain_abi.block_bytes(len(programs))
 
     async def open_program(self, index: int, module: capi.Module, document: bytes) -> OpenResult:
-        """Opens the next program. Raises as `Guest.open` does."""
+        """Open the next program. Raises as ``Guest.open`` does."""
         self._hold_to(index)
         if self._is_ready:
             return await self._begin([document])
@@ -60,7 +60,7 @@ class ChainGuest(Guest):
         return opened
 
     async def pass_on(self, batch: Sequence[Message], now_ms: float, *, traced: bool) -> Passage:
-        """Sends messages through the chain.
+        """Send messages through the chain.
 
         Raises:
             GuestFaultError: something was wrong, and the call has done nothing that counts.
@@ -83,13 +83,13 @@ class ChainGuest(Guest):
         return await self._passage(batch, traced=traced)
 
     async def close_program(self, index: int) -> Effects:
-        """Runs one program's cleanup, within its `close_ms`. Raises GuestFaultError."""
+        """Run one program's cleanup, within its ``close_ms``. Raises GuestFaultError."""
         self._hold_to(index)
         await self._prepare(self._select, index)
         return await self.close()
 
     def _hold_to(self, index: int) -> None:
-        """Lets one program's limits hold for the next call."""
+        """Let one program's limits hold for the next call."""
         self._limits = self._programs[index].limits
         self._output_count = self._programs[index].outputs
 
@@ -119,7 +119,7 @@ class ChainGuest(Guest):
 
 
 def _shared(programs: Sequence[ProgramPorts]) -> GuestLimits:
-    """What holds for the guest as a whole: the memory of all, the output of the largest, and the least time.
+    """Return what holds for the guest as a whole: the memory of all, the output of the largest, the least time.
 
     What one invocation emits may wait within the guest, before the next program, and is told when a call returns
     early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.

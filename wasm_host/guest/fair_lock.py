@@ -8,14 +8,14 @@ import trio
 
 
 class FairLock:
-    """Held by one task at a time; it is handed on, never snatched."""
+    """A lock that one task at a time holds; it is handed on, never snatched."""
 
     def __init__(self) -> None:
         self._is_held = False
         self._rows: dict[str, trio.lowlevel.ParkingLot] = {}  # in the order of turns
 
     async def acquire(self, owner: str) -> None:
-        """Returns when it is the turn of the owner, and of this task among those of the owner. A checkpoint."""
+        """Return when it is the turn of the owner, and of this task among those of the owner. A checkpoint."""
         if not self._is_held:
             await trio.lowlevel.checkpoint_if_cancelled()
             if not self._is_held:
@@ -25,7 +25,7 @@ class FairLock:
         await self._rows.setdefault(owner, trio.lowlevel.ParkingLot()).park()
 
     def release(self) -> None:
-        """Hands it to the next one."""
+        """Hand it to the next one."""
         while self._rows:
             owner = next(iter(self._rows))
             row = self._rows.pop(owner)

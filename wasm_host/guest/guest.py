@@ -49,7 +49,7 @@ class BatchResult(NamedTuple):
 
 
 class Guest(MeteredStore):
-    """One instance, from instantiation to `discard`. After a fault it must be discarded."""
+    """One instance, from instantiation to ``discard``. After a fault it must be discarded."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class Guest(MeteredStore):
         return self._instance.memory_bytes() if self._store else 0
 
     async def probe(self, module: capi.Module) -> None:
-        """Instantiates the module and asks which ABI it speaks; its program does not begin. Raises as `open`."""
+        """Instantiate the module and ask which ABI it speaks; its program does not begin. Raises as ``open``."""
         await self._instantiate(module)
 
     async def open(self, module: capi.Module, document: Sequence[bytes]) -> OpenResult:
-        """Instantiates the module and opens the program.
+        """Instantiate the module and open the program.
 
         Args:
             module: a compiled module
@@ -97,7 +97,7 @@ class Guest(MeteredStore):
         return await self._begin(document)
 
     async def _begin(self, document: Sequence[bytes]) -> OpenResult:
-        """Opens a program in the instance."""
+        """Open a program in the instance."""
         length = sum(map(len, document))
         try:
             await self._write_all(await self._input(length), document)
@@ -116,7 +116,7 @@ class Guest(MeteredStore):
         return OpenResult(code, effects)
 
     async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> BatchResult:
-        """Runs a batch. Never raises for what the guest did: see `BatchResult`."""
+        """Run a batch. Never raises for what the guest did: see ``BatchResult``."""
         values = [value for _, value in batch]
         fault: GuestFaultError | None = None
         try:
@@ -150,7 +150,7 @@ class Guest(MeteredStore):
         return BatchResult(output.closed, output.unfinished_logs, fault)
 
     async def close(self) -> Effects:
-        """Runs cleanup, within `close_ms`. Raises GuestFaultError; discard the guest in any case."""
+        """Run cleanup, within ``close_ms``. Raises GuestFaultError; discard the guest in any case."""
         self._clear_status()
         await self._call(self._close, None, cpu_ms=self._limits.close_ms)
         output = await self._output([b""])
@@ -207,14 +207,17 @@ class Guest(MeteredStore):
             address += len(piece)
 
     async def _write_long(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> int:
-        """Writes a batch, whose values are long, without making one text of it first; answers its length."""
+        """Write a batch, whose values are long, without making one text of it first; return its length."""
         head, values = abi.encode_head(batch, now_ms), [value for _, value in batch]
         length = len(head) + sum(map(len, values))
         await self._write_all(await self._input(length), [head, *values])
         return length
 
     def _clear_status(self) -> None:
-        """Nothing of an earlier call may be taken for this one's, which may be stopped before its first step."""
+        """Clear the status, so that nothing of an earlier call is taken for this one's.
+
+        This one may be stopped before its first step.
+        """
         if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
 
@@ -244,7 +247,7 @@ class Guest(MeteredStore):
         return output
 
     def _explained(self, fault: GuestFaultError) -> GuestFaultError:
-        """A trap says little; what the guest noted before it says why."""
+        """Return the fault with what the guest noted before it: a trap says little."""
         if isinstance(fault, GuestTrapError) and self._status_at and self._status()[3] == abi.FAULT_MEMORY:
             return self._out_of_memory()
         return fault

@@ -1,4 +1,4 @@
-"""Is this JSON? Asked of large texts, piece by piece, by a little machine in the sandbox.
+"""Decide whether a large text is JSON, piece by piece, by a little automaton in the sandbox.
 
 msgspec checks two hundred megabytes a second, but a text in one go: 10 MB hold everybody up for 50 ms. This one
 takes pieces, and remembers between them where it is: a state, and which brackets are open.
@@ -18,7 +18,7 @@ MOST_DEPTH = 900
 
 
 class Verdicts(NamedTuple):
-    """What the machine answers: so far so good, this is no JSON, or it is nested too deeply."""
+    """What the automaton answers: so far so good, this is no JSON, or it is nested too deeply."""
 
     fine: int = 0
     wrong: int = 1
@@ -58,7 +58,7 @@ class _Rules:
 
 
 def table() -> bytes:
-    """The states, 256 bytes each."""
+    """Return the states, 256 bytes each."""
     rules = _Rules()
     for state in ("value", "first item"):
         _value(rules, state)
@@ -131,7 +131,7 @@ def _string(rules: _Rules, kind: str, after: str) -> None:
 
 
 def _utf8(rules: _Rules, kind: str) -> None:
-    """The well-formed sequences of Unicode's table 3-7."""
+    """Add the well-formed sequences of Unicode's table 3-7."""
     following = range(0x80, 0xC0)
     rules.on(kind, range(0xC2, 0xE0), f"{kind}1 more")
     rules.on(kind, range(0xE0, 0xF0), f"{kind}2 more")
@@ -194,5 +194,5 @@ MODULE_TEXT = f"""(module
     (func (export "end") (result i32)
         (i32.or (i32.ne (global.get $depth) (i32.const 0))
                 (i32.gt_u (global.get $state) (i32.const {_STATES["exponent"]})))))"""
-"""Exports: `memory`, whose first PIECE_BYTES hold a piece; `feed(length)`, which takes it and answers one of
-`Verdicts`; `end()`, which says whether what was fed is a whole text: fine, or wrong."""
+"""Exports: ``memory``, whose first PIECE_BYTES hold a piece; ``feed(length)``, which takes it and answers one of
+``Verdicts``; ``end()``, which says whether what was fed is a whole text: fine, or wrong."""

@@ -27,12 +27,12 @@ _STATM = os.open("/proc/self/statm", os.O_RDONLY) if Path("/proc/self/statm").ex
 
 
 def resident_bytes() -> int:
-    """What the process has of the machine's memory now; 0 where the system does not say. Costs 5 µs."""
+    """Return what the process has of the machine's memory now; 0 where the system does not say. Costs 5 µs."""
     return int(os.pread(_STATM, 128, 0).split()[1]) * _PAGE_BYTES if _STATM >= 0 else 0
 
 
 class GuestMemory:
-    """Counts what the guests of a host have.
+    """A count of what the guests of a host have.
 
     Args:
         process_bytes: the bound of all guests together
@@ -51,12 +51,12 @@ class GuestMemory:
         self._by_owner: dict[str, int] = {}
 
     def room_bytes(self, owner: str) -> int:
-        """How much more an owner's guests may have now."""
+        """Return how much more an owner's guests may have now."""
         room = min(self.process_bytes - self.used_bytes, self.owner_bytes - self._by_owner.get(owner, 0))
         return max(0, room)
 
     def add(self, owner: str, more_bytes: int) -> None:
-        """Counts what one of them has got, or what is gone where it is negative."""
+        """Count what one of them has got, or what is gone where it is negative."""
         self.used_bytes += more_bytes
         left = self._by_owner.get(owner, 0) + more_bytes
         if left:
@@ -65,12 +65,12 @@ class GuestMemory:
             self._by_owner.pop(owner, None)
 
     def used_by(self, owner: str) -> int:
-        """What an owner's guests have now."""
+        """Return what an owner's guests have now."""
         return self._by_owner.get(owner, 0)
 
 
 class GuestReclaimer:
-    """Frees large guests piece by piece: giving 256 MB back to the kernel takes it 40 ms and more."""
+    """The release of large guests, piece by piece: giving 256 MB back to the kernel takes it 40 ms and more."""
 
     def __init__(self, memory: GuestMemory) -> None:
         self._memory = memory
@@ -81,7 +81,7 @@ class GuestReclaimer:
         self._is_stopped = False
 
     def take(self, store: capi.Store, owner: str, counted_bytes: int) -> None:
-        """Frees a store that nobody will use any more: at once where it is small, or soon."""
+        """Free a store that nobody will use any more: at once where it is small, or soon."""
         if counted_bytes <= _AT_ONCE_BYTES or not self._is_running:
             self._close(store, owner, counted_bytes)
             return
@@ -90,17 +90,17 @@ class GuestReclaimer:
         self._work.set()
 
     async def settled(self) -> None:
-        """Returns when all that was brought is free. No checkpoint where nothing was."""
+        """Return when all that was brought is free. No checkpoint where nothing was."""
         while self._waiting:
             await self._rest.wait()
 
     def stop(self) -> None:
-        """Lets `run` return, when it has freed all that was brought, at once."""
+        """Let ``run`` return, when it has freed all that was brought, at once."""
         self._is_stopped = True
         self._work.set()
 
     async def run(self) -> None:
-        """Frees what is brought until it is stopped, or cancelled; then all that is left."""
+        """Free what is brought until it is stopped, or cancelled; then all that is left."""
         self._is_running = True
         try:
             while not self._is_stopped:

@@ -83,7 +83,7 @@ class GuestCounters:
 
 
 class MeteredStore:
-    """A guest's store, from its making to `discard`, and the calls that run in it.
+    """A guest's store, from its making to ``discard``, and the calls that run in it.
 
     Args:
         runtime: the host's
@@ -126,7 +126,7 @@ class MeteredStore:
 
     @property
     def is_alive(self) -> bool:
-        """False after `discard`."""
+        """False after ``discard``."""
         return self._store is not None
 
     def _new_store(self) -> capi.Store:
@@ -136,14 +136,14 @@ class MeteredStore:
         )
 
     def discard(self) -> None:
-        """Frees everything at once, without cleanup. Idempotent."""
+        """Free everything at once, without cleanup. Idempotent."""
         if self._store is not None:
             store, self._store = self._store, None
             self._runtime.usage.dismiss(self._counters)
             self._runtime.reclaimer.take(store, self._counters.owner, self._counted_bytes)
 
     def _turn(self) -> AbstractAsyncContextManager[None]:
-        """The next turn of this guest, for what is done for it."""
+        """Return the next turn of this guest, for what is done for it."""
         return self._runtime.turns.of(self._counters.owner)
 
     def _living(self) -> capi.Store:
@@ -177,13 +177,13 @@ class MeteredStore:
         )
 
     async def _prepare(self, function: capi.Function, argument: int | None) -> int:
-        """A call that runs nobody's program."""
+        """Make a call that runs nobody's program."""
         return await self._run(self._living().start(function, argument), is_short=self._is_ours)
 
     async def _run(
         self, pending: capi.Pending, count: int = 1, cpu_ms: int | None = None, *, is_short: bool = False
     ) -> int:
-        """Runs a call to its end. Raises GuestFaultError.
+        """Run a call to its end. Raises GuestFaultError.
 
         On any exception the call is gone and the guest unusable.
         """
@@ -208,7 +208,7 @@ class MeteredStore:
             pending.delete()
 
     def _is_done_at_once(self, pending: capi.Pending, *, is_short: bool) -> bool:
-        """Takes the first slice out of turn, if that may be; whether the call is done."""
+        """Take the first slice out of turn, if that may be; return whether the call is done."""
         counters, turns = self._counters, self._runtime.turns
         if not turns.lets_begin(SHORT_CALLS if is_short else counters.short_calls):
             return False
@@ -228,7 +228,7 @@ class MeteredStore:
         return done
 
     def _limit_memory(self) -> None:
-        """Lowers the memory's limit to what is left for the guests of its owner, or raises it again."""
+        """Lower the memory's limit to what is left for the guests of its owner, or raise it again."""
         memory = self._runtime.memory
         self._limited_at = memory.used_bytes
         room = memory.room_bytes(self._counters.owner)
@@ -238,7 +238,7 @@ class MeteredStore:
             self._store.limit_memory(limit)
 
     def _count_memory(self, size_bytes: int, stack_bytes: int = 0) -> None:
-        """Counts what the memory has grown to, and the stack of a call that has not ended."""
+        """Count what the memory has grown to, and the stack of a call that has not ended."""
         self._seen_bytes = size_bytes
         counted = max(0, size_bytes - FREE_BYTES) + stack_bytes
         if counted != self._counted_bytes:
@@ -246,8 +246,10 @@ class MeteredStore:
             self._counted_bytes = counted
 
     def _count_running(self) -> None:
-        """Counts what a guest has whose call has not ended, its stack included: what the process has grown by
-        while the call ran, and is not in the guest's memory. Raises MemoryLimitError.
+        """Count what a guest has whose call has not ended, its stack included.
+
+        The stack is what the process has grown by while the call ran, and is not in the guest's memory. Raises
+        MemoryLimitError.
         """
         size = self._instance.memory_bytes()
         stack = min(max(0, self._touched_bytes - max(0, size - FREE_BYTES)), capi.WASM_STACK_BYTES)
@@ -261,7 +263,7 @@ class MeteredStore:
             raise self._out_of_memory()
 
     def _slice(self, pending: capi.Pending) -> bool:
-        """Lets the guest run until it is done (True) or its slice is over (False)."""
+        """Let the guest run until it is done (True) or its slice is over (False)."""
         counters = self._counters
         counters.slices += 1
         self._runtime.ticker.touch()
@@ -271,7 +273,7 @@ class MeteredStore:
         return done
 
     async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
-        """The slices of a long call, its budgets restarted with each message that it closes.
+        """Run the slices of a long call, its budgets restarted with each message that it closes.
 
         A slice costs the processor's time that it took. That may be more than a slice's length: filling all of
         a guest's memory is one instruction. It may be less: on a busy machine this thread does not always run.
@@ -308,7 +310,7 @@ class MeteredStore:
                 raise WallTimeError(f"one invocation took {limits.wall_ms} ms", "wall_ms", limits.wall_ms)
 
     def _closed_messages(self, before: int, count: int) -> int:
-        """How many messages the running guest has closed. It may only count up, and only to the end."""
+        """Return how many messages the running guest has closed. It may only count up, and only to the end."""
         if not self._status_at or count == 1:
             return before
         now = self._status()[2]

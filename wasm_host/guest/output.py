@@ -1,4 +1,4 @@
-"""Takes over what a guest has written, a window at a time: megabytes are copied and checked in many steps.
+"""Take over what a guest has written, a window at a time: megabytes are copied and checked in many steps.
 
 Nearly all output is a few hundred bytes, in one window. Of a long stream the reader is given windows that begin
 with a record; a record that is longer than a window is copied by itself, its JSON checked in the sandbox
@@ -36,7 +36,7 @@ _VERDICTS = Verdicts()
 
 
 class JsonChecker:
-    """Checks long JSON texts in the sandbox, each in an instance of its own.
+    """A checker of long JSON texts in the sandbox, each in an instance of its own.
 
     Args:
         engine: the host's
@@ -49,7 +49,7 @@ class JsonChecker:
         self._linker = wasmtime.Linker(engine)
 
     async def verdict(self, text: bytes, turn: Turn, start: int = 0) -> int:
-        """One of `Verdicts` for the text from `start` on."""
+        """Return one of ``Verdicts`` for the text from ``start`` on."""
         store = capi.Store(self._engine, memory_bytes=4 * PIECE_BYTES, table_elements=1)
         try:
             pending, raw = store.start_instance(self._linker, self._module)
@@ -78,7 +78,7 @@ async def _finished(pending: capi.Pending) -> int:
 
 
 def window(instance: capi.Instance, address: int, length: int, at: int = 0) -> bytes:
-    """The bytes of a stream from `at` on, as many as are copied in one go. Raises ProtocolError."""
+    """Return the bytes of a stream from ``at`` on, as many as are copied in one go. Raises ProtocolError."""
     data = instance.read(address + at, min(WINDOW_BYTES, length - at))
     if data is None or address + length > instance.seen_bytes:
         raise ProtocolError(f"the guest's output, {length} bytes at {address}, lies outside its memory")
@@ -93,7 +93,7 @@ async def read_rest(
     length: int,
     reader: OutputReader,
 ) -> None:
-    """Lets a reader, which was given the first window, read a stream of so many bytes to its end.
+    """Let a reader, which was given the first window, read a stream of so many bytes to its end.
 
     Each step is taken in turn with the guests that run for long: it is their work, too.
 
@@ -132,7 +132,7 @@ async def read_rest(
 
 
 def _is_read(reader: OutputReader) -> bool:
-    """Reads for a millisecond; whether all is read."""
+    """Read for a millisecond; return whether all is read."""
     began = time.perf_counter()
     while not reader.read(READ_AT_ONCE_BYTES):
         if time.perf_counter() - began > _STEP_SECONDS:
@@ -159,7 +159,7 @@ async def _read_long(
 
 
 def _json_at(record: Record, payload: bytes) -> int:
-    """Where the record's value begins; -1 where it has none, or it is read elsewhere."""
+    """Return where the record's value begins; -1 where it has none, or it is read elsewhere."""
     if record.kind in (EMIT, INPUT, PENDING):
         return 0
     if record.kind == STATE:

@@ -21,7 +21,7 @@ _TICKS_BEFORE_SLEEP = 25
 
 
 class Ticker:
-    """Advances the engine's epoch while guests run, and sleeps otherwise."""
+    """The thread that advances the engine's epoch while guests run, and sleeps otherwise."""
 
     def __init__(self, engine: capi.Engine) -> None:
         self._engine = engine
@@ -32,17 +32,17 @@ class Ticker:
         self._thread = threading.Thread(target=self._tick, name="wasm-epoch", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; returns when it is gone, which takes one tick at most."""
+        """End the thread; return when it is gone, which takes one tick at most."""
         self._stopped = True
         self._wake.set()
         self._thread.join()
 
     def touch(self) -> None:
-        """Says that a guest is about to run. Called before every slice, so it is two lines."""
+        """Say that a guest is about to run. Called before every slice, so it is two lines."""
         self._idle_ticks = 0
         if self._asleep:
             self._wake.set()
@@ -135,11 +135,11 @@ class SliceQueue:
         self._debt_at = 0.0
 
     def of(self, owner: str) -> _Turn:
-        """A turn of one of an owner's guests: for the length of an ``async with`` block."""
+        """Return a turn of one of an owner's guests: for the length of an ``async with`` block."""
         return _Turn(self._lock, owner)
 
     def lets_begin(self, short_calls: int) -> bool:
-        """Whether a call may take its first slice now, out of turn.
+        """Return whether a call may take its first slice now, out of turn.
 
         Args:
             short_calls: how many of the guest's calls before it, in a row, ended within their first slice
@@ -149,7 +149,7 @@ class SliceQueue:
         return self._debt_seconds <= _DEBT_SECONDS or short_calls >= SHORT_CALLS or self._is_repaid()
 
     def note(self, seconds: float, *, is_over: bool) -> None:
-        """Counts a slice that was taken out of turn, and whether the call ended within it."""
+        """Count a slice that was taken out of turn, and whether the call ended within it."""
         self._spent_seconds += seconds
         if self._spent_seconds > _COUNTED_SECONDS and not self._awaits_pass:
             self._awaits_pass = True

@@ -30,7 +30,7 @@ class HostStatistics(NamedTuple):
 
 
 class GuestUsage:
-    """Counts guests, and refuses one too many. Shared by all guests of a host, on one event loop.
+    """A count of guests, which refuses one too many. Shared by all guests of a host, on one event loop.
 
     Calls are counted where they are made, in the sandbox's own counters; here they are only added up, when a
     guest goes and when somebody asks, so that a call costs nothing more.
@@ -52,7 +52,7 @@ class GuestUsage:
         self.restarts = 0
 
     def admit(self, counters: Counters, instances: int = 1) -> None:
-        """Counts one guest more, whose calls are counted in ``counters``; a chain's is several instances.
+        """Count one guest more, whose calls are counted in ``counters``; a chain's is several instances.
 
         Raises:
             TooManyInstancesError: as many are alive as may be, of all or of its owner.
@@ -73,7 +73,7 @@ class GuestUsage:
         self._living[counters] = (counters.calls, counters.slices, counters.cpu_seconds, instances)
 
     def dismiss(self, counters: Counters) -> None:
-        """Counts it no more, and keeps what it used."""
+        """Count it no more, and keep what it used."""
         calls, slices, cpu_seconds, instances = self._living.pop(counters)
         self.alive -= instances
         left = self._alive_of.pop(counters.owner) - instances
@@ -84,7 +84,7 @@ class GuestUsage:
         self._cpu_seconds += counters.cpu_seconds - cpu_seconds
 
     def statistics(self) -> HostStatistics:
-        """What all guests have used until now."""
+        """Return what all guests have used until now."""
         calls, slices, cpu_seconds = self._calls, self._slices, self._cpu_seconds
         for counters, (calls_before, slices_before, cpu_seconds_before, _) in self._living.items():
             calls += counters.calls - calls_before

@@ -1,9 +1,9 @@
-"""Builds guest.wasm from pinned sources with a pinned compiler.
+"""Build guest.wasm from pinned sources with a pinned compiler.
 
 The sources are QuickJS-ng's, as its Python distribution ships them, and the C files in this folder; the
 compiler is the PyPI package ziglang. Both are pinned, file names inside the build are relative, and so two
 builds anywhere give the same bytes: the result's hash is pinned too, and checked.
-Run as `python -m wasm_host.quickjs.build`.
+Run as ``python -m wasm_host.quickjs.build``.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ Report = Callable[[str], None]
 
 
 def build(target: Path, report: Report) -> None:
-    """Writes the guest to `target`, from the cache when nothing has changed since the last build.
+    """Write the guest to ``target``, from the cache when nothing has changed since the last build.
 
     Args:
         target: where guest.wasm goes
@@ -68,7 +68,7 @@ def build(target: Path, report: Report) -> None:
 
 
 def _key() -> str:
-    """Identifies every input of a build."""
+    """Return what identifies every input of a build."""
     parts = [SOURCE_SHA256, COMPILER_VERSION, *_FLAGS]
     parts += [f"{path.name} {_sha256(path.read_bytes())}" for path in _our_sources()]
     parts += [limits_header()]
@@ -129,7 +129,7 @@ def _compile(folder: Path, cache: Path, report: Report) -> Path:
 
 
 def _fetch(folder: Path) -> Path:
-    """The source distribution, by way of pip: the user's own index and proxy settings hold.
+    """Fetch the source distribution, by way of pip: the user's own index and proxy settings hold.
 
     pip checks the hash before it looks inside.
     """
@@ -148,7 +148,7 @@ def _fetch(folder: Path) -> Path:
 
 
 def _unpack(archive: Path, into: Path) -> None:
-    """QuickJS's own C files, and nothing else of the distribution."""
+    """Unpack QuickJS's own C files, and nothing else of the distribution."""
     into.mkdir()
     with tarfile.open(archive) as files:
         for member in files:
@@ -196,7 +196,7 @@ def _install(cached: Path, target: Path) -> None:
 
 
 def main() -> int:
-    """Builds the guest into this package, and says what it is doing."""
+    """Build the guest into this package, and say what it is doing."""
     began = time.monotonic()
 
     def report(step: str) -> None:

@@ -25,7 +25,7 @@ from wasm_host.wasmtime_c import core as capi
 
 
 class Chain:
-    """Made by `SandboxHost.chain`. One call at a time, but for `close`.
+    """Made by ``SandboxHost.chain``. One call at a time, but for ``close``.
 
     Args:
         runtime: the host's.
@@ -64,7 +64,7 @@ class Chain:
         return not self._is_dissolved and len(self._entered) == len(self._sandboxes)
 
     async def open(self, index: int) -> Effects:
-        """Opens a program, each after the one before it; raises as `Sandbox.open` does."""
+        """Open a program, each after the one before it; raises as ``Sandbox.open`` does."""
         sandbox = self._sandboxes[index]
         is_next = index == len(self._entered)
         self._entered.add(index)
@@ -92,7 +92,7 @@ class Chain:
         return await sandbox.accept(await self._guest.open_program(index, self._module, document))
 
     async def process(self, batch: Sequence[Message], *, traced: bool) -> Passage | None:
-        """Takes messages through the chain; None when it came to nothing, and the chain is no more.
+        """Take messages through the chain; return None when it came to nothing, and the chain is no more.
 
         Args:
             batch: (program, input port, JSON text) for each message; those for later programs first, where there
@@ -117,7 +117,7 @@ class Chain:
         return passage
 
     async def _keep(self, passage: Passage) -> bool:
-        """Takes over what the invocations wrote: all of it, or nothing."""
+        """Take over what the invocations wrote: all of it, or nothing."""
         done: list[tuple[Sandbox, list[tuple[str, bytes | None]]]] = []
         is_kept = False
         try:
@@ -140,7 +140,7 @@ class Chain:
         return True
 
     async def close(self, index: int) -> Effects:
-        """Runs one program's `cleanup`, wherever it lives now, and frees what it has. Idempotent."""
+        """Run one program's ``cleanup``, wherever it lives now, and free what it has. Idempotent."""
         sandbox = self._sandboxes[index]
         try:
             async with self._closing:
@@ -173,7 +173,7 @@ class Chain:
             self._guest = None
 
     def dissolve(self) -> None:
-        """Ends the chain; each sandbox opens a guest of its own for its next message. Idempotent."""
+        """End the chain; each sandbox opens a guest of its own for its next message. Idempotent."""
         self._is_dissolved = True
         guest, self._guest = self._guest, None
         if guest is not None:

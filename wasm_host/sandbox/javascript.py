@@ -20,10 +20,10 @@ Mode = Literal["handler", "map", "test"]
 class Program(msgspec.Struct, frozen=True):
     """A source text and how it is to be read.
 
-    `handler`: a component, in any of the forms of quickjs/program.c; a script defines it as `entrypoint`.
-    `map`: an expression over `value`, `port` and `config`, whose result is emitted on the first output.
-    `test`: such an expression; its truth forwards the value, unchanged, to the first output or the second.
-    `filename` stands in stack traces.
+    ``handler``: a component, in any of the forms of quickjs/program.c; a script defines it as ``entrypoint``.
+    ``map``: an expression over ``value``, ``port`` and ``config``, whose result is emitted on the first output.
+    ``test``: such an expression; its truth forwards the value, unchanged, to the first output or the second.
+    ``filename`` stands in stack traces.
     """
 
     mode: Mode
@@ -70,7 +70,7 @@ _POSITION = re.compile(r":(\d{1,9}):(\d{1,9})\)?$", re.MULTILINE | re.ASCII)
 
 
 def read_guest() -> bytes:
-    """The compiled QuickJS guest. Raises HostError when it was not built."""
+    """Return the compiled QuickJS guest. Raises HostError when it was not built."""
     try:
         return GUEST_PATH.read_bytes()
     except FileNotFoundError:
@@ -92,11 +92,11 @@ def open_document(
     check: bool = False,
     link: Link | None = None,
 ) -> Iterator[bytes]:
-    """The input of symbia_open, in pieces of moderate size; all are one text.
+    """Return the input of symbia_open, in pieces of moderate size; all are one text.
 
-    With `restored`, the guest replaces another: `state` is the instance's, and initialize must not change it.
-    With `check`, the source is compiled only, and initialize is not run.
-    With a `link`, it is one of a chain.
+    With ``restored``, the guest replaces another: ``state`` is the instance's, and initialize must not change it.
+    With ``check``, the source is compiled only, and initialize is not run.
+    With a ``link``, it is one of a chain.
 
     Raises:
         ProgramError: the source is too large, the entrypoint is not a name, or the configuration is not JSON.
@@ -133,7 +133,7 @@ def open_document(
 
 
 def _members(state: Mapping[str, bytes]) -> Iterator[bytes]:
-    """The members of an object: small ones together, large ones by themselves."""
+    """Return the members of an object: small ones together, large ones by themselves."""
     before, parts, size = b"", [], 0
     for key, value in state.items():
         parts += [before, msgspec.json.encode(key), b":"]
@@ -153,7 +153,7 @@ def _members(state: Mapping[str, bytes]) -> Iterator[bytes]:
 
 
 def _refuse_invalid(config: bytes) -> None:
-    """The configuration is spliced into the document as it stands, so it must be one whole JSON value."""
+    """Refuse a configuration that is not one whole JSON value: it is spliced into the document as it stands."""
     try:
         msgspec.json.decode(config, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as problem:
@@ -165,7 +165,7 @@ def _refused(message: str) -> ProgramError:
 
 
 def program_error(cause: GuestError, source: str) -> ProgramError:
-    """The error of a source that the guest refused, with its place in the author's text where it has one."""
+    """Return the error of a source that the guest refused, with its place in the author's text if it has one."""
     found = _POSITION.search(cause.stack)
     if found is None:
         return ProgramError(cause)

@@ -50,7 +50,7 @@ class SandboxStatistics(msgspec.Struct, frozen=True):
 
 
 class Sandbox:
-    """Runs one program, one call at a time. Made by `SandboxHost.sandbox`."""
+    """A sandbox of one program, which runs one call at a time. Made by ``SandboxHost.sandbox``."""
 
     _is_module_ours = True
     """Whether what runs before its program is our own code, and known to be short."""
@@ -93,7 +93,7 @@ class Sandbox:
 
     @property
     def state_bytes(self) -> int:
-        """Keys and JSON text of that."""
+        """How many bytes of keys and JSON text that is."""
         return self._state.size_bytes
 
     @property
@@ -102,11 +102,11 @@ class Sandbox:
         return self._state.values
 
     async def open(self) -> Effects:
-        """Opens the guest and runs `initialize`; answers what that caused.
+        """Open the guest and run ``initialize``; return what that caused.
 
         Raises:
             ProgramError: the source cannot be used.
-            InitializeError: `initialize` threw.
+            InitializeError: ``initialize`` threw.
             GuestFaultError: the guest did not survive opening.
         """
         self._refuse_closed()
@@ -139,48 +139,48 @@ class Sandbox:
         return self._was_open and not self._closed and self._guest is None
 
     def document(self, link: Link) -> bytes:
-        """The input of symbia_open, for the guest of a chain. Raises ProgramError."""
+        """Return the input of symbia_open, for the guest of a chain. Raises ProgramError."""
         self._refuse_closed()
         return b"".join(self._document(restored=False, check=False, link=link))
 
     async def accept(self, opened: OpenResult) -> Effects:
-        """Takes over how its program began in the guest of a chain; raises as `open` does."""
+        """Take over how its program began in the guest of a chain; raises as ``open`` does."""
         effects = self._accepted(opened)
         await self._keep(effects)
         self._was_open = True
         return effects
 
     async def take_over(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]] | None:
-        """Takes over what an invocation in a chain wrote; answers what undoes it, or None where it is too much."""
+        """Take over what an invocation in a chain wrote; return what undoes it, or None where it is too much."""
         undoing = self._state.undoing(writes)
         return None if await self._state.take(writes) is not None else undoing
 
     def restore(self, writes: Sequence[tuple[str, bytes | None]]) -> None:
-        """Undoes what was taken over."""
+        """Undo what was taken over."""
         self._state.apply(writes)
 
     def note_loss(self) -> None:
-        """Says that the guest of its chain is gone: the next one, its own, must not repeat the random numbers."""
+        """Note that the guest of its chain is gone: the next one, its own, must not repeat the random numbers."""
         if self._was_open:
             self._restarts += 1
 
     async def check(self) -> None:
-        """Compiles the program in a guest of its own, without `initialize`. Raises as `open` does."""
+        """Compile the program in a guest of its own, without ``initialize``. Raises as ``open`` does."""
         try:
             self._guest, _ = await self._started(restored=False, check=True)
         finally:
             self.discard()
 
     async def process(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
-        """Processes messages in order; answers the effects of each, or of the first of them where they are large.
+        """Process messages in order; return the effects of each, or of the first of them where they are large.
 
-        So that what a whole batch causes never has to wait in memory: whoever calls lets what he was answered go
-        its way, and calls again with the others. At least one message is processed.
+        What a whole batch causes never has to wait in memory: the caller lets what was returned go its way, and
+        calls again with the others. At least one message is processed.
 
         Args:
             batch: (input port index, JSON text) for each message
 
-        Nothing raises but Cancelled: what a component does wrong is an `error` among its effects.
+        Nothing raises but Cancelled: what a component does wrong is an ``error`` among its effects.
         A cancelled call discards the guest and whatever the batch caused; the next call opens another guest.
         """
         try:
@@ -202,7 +202,7 @@ class Sandbox:
             raise
 
     async def close(self) -> Effects:
-        """Runs `cleanup` within its short budget, and frees everything. Idempotent."""
+        """Run ``cleanup`` within its short budget, and free everything. Idempotent."""
         guest, self._closed = self._guest, True
         if guest is None:
             return Effects([])
@@ -214,14 +214,14 @@ class Sandbox:
             self.discard()
 
     def discard(self) -> None:
-        """Frees everything at once, without `cleanup`. Idempotent."""
+        """Free everything at once, without ``cleanup``. Idempotent."""
         self._closed = True
         guest, self._guest = self._guest, None
         if guest is not None:
             guest.discard()
 
     def statistics(self) -> SandboxStatistics:
-        """What this sandbox has used until now."""
+        """Return what this sandbox has used until now."""
         return SandboxStatistics(
             calls=self._counters.calls,
             slices=self._counters.slices,
@@ -331,7 +331,7 @@ class Sandbox:
         raise InitializeError(error)
 
     async def _kept(self, closed: list[Effects]) -> tuple[list[Effects], bool]:
-        """Takes over writes until one is too much; answers the messages so far, and whether the guest agrees.
+        """Take over writes until one is too much; return the messages so far, and whether the guest agrees.
 
         One whose write was refused believes otherwise, so what it did afterwards is void, and goes to another.
         """
@@ -341,7 +341,7 @@ class Sandbox:
         return closed, True
 
     async def _keep(self, effects: Effects) -> bool:
-        """Takes over what an invocation wrote; one that wrote too much has failed, and has emitted nothing."""
+        """Take over what an invocation wrote; one that wrote too much has failed, and has emitted nothing."""
         if effects.state:
             too_much = await self._state.take(effects.state)
             if too_much is not None:

@@ -22,7 +22,7 @@ class InstanceState:
         self.size_bytes = 0
 
     def apply(self, writes: Sequence[tuple[str, bytes | None]]) -> GuestError | None:
-        """Takes over (key, JSON text or None to delete) in order; answers why not, when it is too much.
+        """Take over (key, JSON text or None to delete) in order; return why not, when it is too much.
 
         The guest of JavaScript keeps the same limits itself, and throws earlier; others are held to them here.
         """
@@ -39,7 +39,10 @@ class InstanceState:
         return too_much
 
     async def take(self, writes: Sequence[tuple[str, bytes | None]]) -> GuestError | None:
-        """As `apply`, with a look at other tasks where there are many; nothing changes until all are judged."""
+        """Do as ``apply``, with a look at other tasks where there are many.
+
+        Nothing changes until all are judged.
+        """
         if len(writes) <= _AT_ONCE:
             return self.apply(writes)
         after: dict[str, bytes | None] = {}
@@ -63,7 +66,7 @@ class InstanceState:
         return too_much
 
     def undoing(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
-        """The writes that would undo these, as long as they have not been applied."""
+        """Return the writes that would undo these, as long as they have not been applied."""
         return [(key, self.values.get(key)) for key in {key for key, _ in writes}]
 
     def _write(self, key: str, value: bytes | None) -> None:

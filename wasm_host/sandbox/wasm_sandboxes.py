@@ -19,14 +19,14 @@ from wasm_host.wasmtime_c import core as capi
 
 
 def wasm_sandbox(runtime: GuestRuntime, program: WasmProgram, **options: Any) -> Sandbox:
-    """A sandbox for the program; the options are those of `Sandbox`."""
+    """Return a sandbox for the program; the options are those of ``Sandbox``."""
     if isinstance(program.code, CompiledComponent):
         return ComponentSandbox(runtime, program.code, program.name, **options)
     return ModuleSandbox(runtime, program.code, program.name, **options)
 
 
 class ModuleSandbox(Sandbox):
-    """Runs a core module with the guest ABI."""
+    """A sandbox of a core module with the guest ABI."""
 
     _is_module_ours = False
 
@@ -34,7 +34,7 @@ class ModuleSandbox(Sandbox):
         super().__init__(runtime, module, Program("handler", "", filename=name), **options)
 
     async def check(self) -> None:
-        """Instantiates the module, start function included. Raises ModuleError or GuestFaultError."""
+        """Instantiate the module, start function included. Raises ModuleError or GuestFaultError."""
         guest = Guest(self._runtime, self._limits, self._counters, len(self._outputs), self._on_slice_end)
         try:
             await guest.probe(self._module)
@@ -44,7 +44,7 @@ class ModuleSandbox(Sandbox):
 
 
 class ComponentSandbox(Sandbox):
-    """Runs a component."""
+    """A sandbox of a component."""
 
     def __init__(self, runtime: GuestRuntime, wrapped: CompiledComponent, name: str, **options: Any) -> None:
         # The module is the base class's own concern, and this class never asks it to open one.
@@ -52,7 +52,7 @@ class ComponentSandbox(Sandbox):
         self._component = wrapped
 
     async def check(self) -> None:
-        """Instantiates the component, start functions included. Raises ModuleError or GuestFaultError."""
+        """Instantiate the component, start functions included. Raises ModuleError or GuestFaultError."""
         guest = self._new_guest()
         try:
             await guest.instantiate()
@@ -69,7 +69,7 @@ class ComponentSandbox(Sandbox):
         )
 
     async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
-        del check  # `check` above does what can be done
+        del check  # ``check`` above does what can be done
         await trio.lowlevel.checkpoint()  # as in the base class
         guest = self._new_guest()
         try:

@@ -1,4 +1,4 @@
-"""Finds the tokens of one text in another that was made from it. Pure.
+"""Find the tokens of one text in another that was made from it. Pure.
 
 What is printed without its types is nearly the author's own sequence of tokens, with gaps. A patience diff suits
 that: tokens that occur once on either side are certain, of those the longest rising sequence is kept, and
@@ -25,12 +25,12 @@ _Range = tuple[int, int, int, int, int]
 
 
 def align(original: Sequence[str], made: Sequence[str]) -> list[int]:
-    """For each token that was made, the index of the original it was made from, or -1. Indices only rise."""
+    """Return for each token that was made the index of the original it was made from, or -1. Indices only rise."""
     return at_once(alignment_steps(original, made))
 
 
 def alignment_steps(original: Sequence[str], made: Sequence[str]) -> Steps[list[int]]:
-    """The same in steps."""
+    """Do the same in steps."""
     matches = [-1] * len(made)
     looked_at = 0
     open_ranges: list[_Range] = [(0, len(original), 0, len(made), 0)]
@@ -61,7 +61,7 @@ def alignment_steps(original: Sequence[str], made: Sequence[str]) -> Steps[list[
 def _anchors(
     original: Sequence[str], made: Sequence[str], part: tuple[int, int, int, int]
 ) -> Steps[list[tuple[int, int]]]:
-    """Tokens that are unique on both sides, as a sequence that rises on both."""
+    """Return tokens that are unique on both sides, as a sequence that rises on both."""
     low, high, made_low, made_high = part
     once = yield from _occurring_once(original, low, high)
     made_once = yield from _occurring_once(made, made_low, made_high)
@@ -81,7 +81,7 @@ def _occurring_once(tokens: Sequence[str], low: int, high: int) -> Steps[dict[st
 
 
 def _longest_rising(pairs: list[tuple[int, int]]) -> Steps[list[tuple[int, int]]]:
-    """The longest part of the pairs, in their order, whose first numbers rise (patience sorting)."""
+    """Return the longest part of the pairs, in their order, whose first numbers rise (patience sorting)."""
     tops: list[int] = []  # smallest first number that ends a rising sequence of each length
     ends: list[int] = []  # and the pair it belongs to
     previous = [-1] * len(pairs)
@@ -106,7 +106,7 @@ def _longest_rising(pairs: list[tuple[int, int]]) -> Steps[list[tuple[int, int]]
 def _match_ends(
     original: Sequence[str], made: Sequence[str], matches: list[int], part: tuple[int, int, int, int]
 ) -> Steps[None]:
-    """Takes equal tokens from the left, then from the right; compares the middle whole, if it is small."""
+    """Take equal tokens from the left, then from the right; compare the middle whole, if it is small."""
     low, high, made_low, made_high = part
     while low < high and made_low < made_high and original[low] == made[made_low]:
         matches[made_low] = low
@@ -121,7 +121,7 @@ def _match_ends(
 
 
 def _longest_common(original: Sequence[str], made: Sequence[str]) -> list[tuple[int, int]]:
-    """The longest common sequence, by the classic table: cell (i, j) is its length in what follows both."""
+    """Return the longest common sequence, by the classic table: cell (i, j) is its length in what follows both."""
     table = [[0] * (len(made) + 1) for _ in range(len(original) + 1)]
     for at in range(len(original) - 1, -1, -1):
         for made_at in range(len(made) - 1, -1, -1):

@@ -1,11 +1,11 @@
-"""Finds where a text stops being TypeScript. The transformer says what is wrong with it, but not where.
+"""Find where a text stops being TypeScript. The transformer says what is wrong with it, but not where.
 
 A parser reads from left to right, so the beginning of the text, cut off behind the culprit, is refused for the
 same reason whatever follows; and cut off before it, there is something that can follow and changes the verdict.
 The least such beginning is found by halving, and its last token is the culprit. What the transformer would say
 of the cut itself is told apart by trying several things behind it.
 
-It is a guess in one case: where a text can be read in two ways for a while (`(a, b` may begin a call or an arrow
+It is a guess in one case: where a text can be read in two ways for a while (``(a, b`` may begin a call or an arrow
 function), the culprit is the token that rules out the reading which the parser tries last.
 """
 
@@ -21,7 +21,7 @@ _CONTINUATIONS = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
 async def culprit_of(
     stripper: TypeStripper, head: str, text: str, tail: str, ends: Sequence[int], cpu_ms: int
 ) -> tuple[str, int]:
-    """What is wrong with a text that the stripper refuses, and the offset in `text` of the token that is.
+    """Return what is wrong with a text that the stripper refuses, and the offset in ``text`` of the token that is.
 
     Args:
         stripper: refuses it
@@ -32,7 +32,7 @@ async def culprit_of(
         cpu_ms: for all of it together
 
     Returns:
-        The message, and the offset; `len(text)` when it ends too soon.
+        The message, and the offset; ``len(text)`` when it ends too soon.
 
     Raises:
         LimitError: it took too long, or too much memory.
@@ -52,7 +52,7 @@ async def culprit_of(
 
 
 class _Search:
-    """Asks the stripper, within a budget."""
+    """The stripper, asked within a budget."""
 
     def __init__(self, stripper: TypeStripper, head: str, cpu_ms: int) -> None:
         self._stripper = stripper
@@ -60,7 +60,7 @@ class _Search:
         self._left_ms = cpu_ms
 
     async def verdict(self, text: str) -> str:
-        """The first thing that is wrong with a text, or nothing."""
+        """Return the first thing that is wrong with a text, or nothing."""
         verdict = ""
         try:
             _, spent_ms = await self._stripper.strip(self._head + text, max(self._left_ms, 1))

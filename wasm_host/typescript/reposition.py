@@ -1,10 +1,10 @@
-"""Puts printed JavaScript back where its author wrote it: each token on its line and, if it fits, column. Pure.
+"""Put printed JavaScript back where its author wrote it: each token on its line and, if it fits, column. Pure.
 
-The transformer prints a program anew, without a source map. But what QuickJS says about a place, in a stack
-trace or a syntax error, should be true in the author's file; and not only outside, where a map could translate
-it, but also in `error.stack` inside the guest. So the tokens that the author wrote are laid out as he had them,
-and what the transformer added (an enum's function, a parameter property's assignment) stands behind the token
-before it.
+The transformer prints a program anew, without a source map. But what QuickJS says about a place, in a stack trace
+or a syntax error, should be true in the author's file; and not only outside, where a map could translate it, but
+also in ``error.stack`` inside the guest. So the tokens that the author wrote are laid out as they had them, and
+what the transformer added (an enum's function, a parameter property's assignment) stands behind the token before
+it.
 
 Spaces change nothing, and new lines nearly nothing: printed code ends each statement with its semicolon, and the
 few places where the grammar forbids a new line get none. typescript/translation.py proves the result: printed
@@ -29,24 +29,24 @@ class Printed:
     """What the transformer printed: tokens, without comments and without what was wrapped around the program."""
 
     def __init__(self, text: str, head: int, tail: int, tokens: list[Token] | None = None) -> None:
-        """Takes `head` tokens off at the beginning, `tail` at the end; `tokens` are the text's, if known."""
+        """Take ``head`` tokens off at the beginning, ``tail`` at the end; ``tokens`` are the text's, if known."""
         tokens = tokens_of(text) if tokens is None else tokens
         self.tokens = tokens[head : len(tokens) - tail]
         self._text = text
 
     def gap(self, index: int) -> str:
-        """The space between a token and the one before it; where a comment stood, at least one."""
+        """Return the space between a token and the one before it; where a comment stood, at least one."""
         space = self._text[self.tokens[index - 1].end : self.tokens[index].start] if index else ""
         if "/" not in space:
             return space
         return "\n" if "\n" in space else " "
 
     def plain(self) -> str:
-        """The program as it was printed, without comments."""
+        """Return the program as it was printed, without comments."""
         return at_once(self.plain_steps())
 
     def plain_steps(self) -> Steps[str]:
-        """The same in steps."""
+        """Do the same in steps."""
         parts = []
         for index, token in enumerate(self.tokens):
             parts.append(self.gap(index) + token.text)
@@ -65,7 +65,7 @@ class _Page:
         self.column = 1
 
     def go_to(self, line: int, column: int) -> None:
-        """Begins so many new lines, and goes to a column that is not passed yet."""
+        """Begin so many new lines, and go to a column that is not passed yet."""
         self._parts.append("\n" * (line - self.line) + " " * (column - 1))
         self._last = "\n"
         self.line, self.column = line, column
@@ -84,12 +84,12 @@ class _Page:
 
 
 def lay_out(source: str, printed: Printed) -> str:
-    """The printed program, its tokens where they stand in the source that it was made from."""
+    """Return the printed program, its tokens where they stand in the source that it was made from."""
     return at_once(layout_steps(source, printed))
 
 
 def layout_steps(source: str, printed: Printed) -> Steps[str]:
-    """The same in steps."""
+    """Do the same in steps."""
     original = yield from token_steps(source)
     keys = yield from _keys(original)
     printed_keys = yield from _keys(printed.tokens)
@@ -125,7 +125,7 @@ def _keys(tokens: list[Token]) -> Steps[list[str]]:
 
 
 def _touch(original: list[Token], before: int, match: int) -> bool:
-    """Whether two tokens stood side by side in the source, so that they may again."""
+    """Return whether two tokens stood side by side in the source, so that they may again."""
     return match > 0 and before == match - 1 and original[before].end == original[match].start
 
 

@@ -1,7 +1,7 @@
 """Long work in pure functions, as steps of a millisecond: whoever has the work done says what is between them.
 
 A function that yields now and then, and returns its result, stays a function between texts and texts; it knows
-neither an event loop nor turns. `at_once` is for those who have the time, `in_turns` for the event loop.
+neither an event loop nor turns. ``at_once`` is for those who have the time, ``in_turns`` for the event loop.
 """
 
 from collections.abc import Generator
@@ -14,7 +14,7 @@ Steps = Generator[None, None, T]
 
 
 def at_once(steps: Steps[T]) -> T:
-    """The result, after all steps."""
+    """Return the result, after all steps."""
     while True:
         try:
             next(steps)
@@ -24,7 +24,7 @@ def at_once(steps: Steps[T]) -> T:
 
 
 async def in_turns(steps: Steps[T], turns: SliceQueue) -> T:
-    """The result; each step is taken in turn with all guests that run for long."""
+    """Return the result; each step is taken in turn with all guests that run for long."""
     while True:
         async with turns.of(""):
             try:

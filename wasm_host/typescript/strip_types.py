@@ -1,7 +1,7 @@
-"""Takes the types out of a program, with the transformer that the package quickjs-rs ships.
+"""Take the types out of a program, with the transformer that the package quickjs-rs ships.
 
 The transformer (OXC, compiled to WebAssembly) is trusted, but the text that it reads is untrusted, and its
-parser can be led astray: one megabyte of `a<a<a<...` kept the package's own `transform_source` busy for 44
+parser can be led astray: one megabyte of ``a<a<a<...`` kept the package's own ``transform_source`` busy for 44
 seconds and let it take 3 GB, in a thread that nobody can stop. So the very same module runs here as any guest
 does: in slices on the event loop, with bounded memory and computing time, a fresh instance for each text, its
 imports answered by nothing. Compiled, it lies in the module cache beside the QuickJS guest.
@@ -38,7 +38,7 @@ class TypeScriptError(Exception):
 
 
 class TypeStripper:
-    """Runs the transformer. One for a host; the module is loaded with the first text."""
+    """The transformer, run in the sandbox. One for a host; the module is loaded with the first text."""
 
     def __init__(self, runtime: GuestRuntime, modules: ModuleCache) -> None:
         self._runtime = runtime
@@ -47,7 +47,7 @@ class TypeStripper:
         self._module: capi.Module | None = None
 
     async def strip(self, text: str, cpu_ms: int) -> tuple[str, int]:
-        """The program without its types, printed anew, and how many milliseconds it took.
+        """Return the program without its types, printed anew, and how many milliseconds it took.
 
         Args:
             text: a module, a script, or what else can stand in one
@@ -132,7 +132,7 @@ class _Run:
         return await self._finish(self._store.start_with(function, arguments))
 
     async def _finish(self, pending: capi.Pending) -> int:
-        """Runs a call to its end, in slices and in turn with all other long calls."""
+        """Run a call to its end, in slices and in turn with all other long calls."""
         done = self._slice(pending)
         while not done:
             self.spent_ms += 1
@@ -148,7 +148,7 @@ class _Run:
         return pending.poll()
 
     def is_out_of_memory(self) -> bool:
-        """Whether a trap came at the end of the memory."""
+        """Return whether a trap came at the end of the memory."""
         return self._instance is not None and self._instance.memory_bytes() > MEMORY_BYTES // 2
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Cuts JavaScript or TypeScript into tokens: enough of the grammar to know what is text, and nothing more. Pure.
+"""Cut JavaScript or TypeScript into tokens: enough of the grammar to know what is text, and nothing more. Pure.
 
 It never fails. What is no program at all, or ends in the middle of a string, still yields tokens that, with the
 spaces and comments between them, are the whole text. The one thing that JavaScript does not let a scanner know
@@ -20,7 +20,7 @@ TOKENS_AT_ONCE = 400
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
-    """A token and where it stands: offsets in characters, `end` beyond the last.
+    """A token and where it stands: offsets in characters, ``end`` beyond the last.
 
     Out of the garbage collector's sight: there are 100,000 of them in a long program, and while it looked at each,
     from whatever thread, the event loop stood still for 400 ms.
@@ -73,12 +73,12 @@ _BEFORE_AN_OPERANDLESS = {
 
 
 def tokens_of(text: str) -> list[Token]:
-    """All tokens in order."""
+    """Return all tokens in order."""
     return list(_scan(text))
 
 
 def token_steps(text: str) -> Steps[list[Token]]:
-    """The same in steps."""
+    """Do the same in steps."""
     tokens = []
     for token in _scan(text):
         tokens.append(token)
@@ -88,7 +88,10 @@ def token_steps(text: str) -> Steps[list[Token]]:
 
 
 def end_steps(text: str) -> Steps["array[int]"]:
-    """Where each token ends, in steps: a token for each character takes 4 MB for a megabyte, and no hundred."""
+    """Return where each token ends, in steps.
+
+    A token for each character takes 4 MB for a megabyte, and no hundred.
+    """
     ends = array("I")
     for token in _scan(text):
         ends.append(token.end)
@@ -98,7 +101,7 @@ def end_steps(text: str) -> Steps["array[int]"]:
 
 
 def start_after(text: str, at: int) -> int:
-    """Where the next token begins, behind one that ends at `at`."""
+    """Return where the next token begins, behind one that ends at ``at``."""
     return _end(_BETWEEN, text, at)
 
 
@@ -136,7 +139,7 @@ def _scan(text: str) -> Iterator[Token]:
 
 
 def _token_end(text: str, at: int, value_may_follow: bool, innermost: str) -> tuple[int, bool]:
-    """Where the token at `at` ends, and whether it is an operand."""
+    """Return where the token at ``at`` ends, and whether it is an operand."""
     first = text[at]
     if first == "/" and value_may_follow:
         return max(at + 1, _end(_REGULAR_EXPRESSION, text, at)), True  # one that ends at once is a slash

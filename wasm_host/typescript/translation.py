@@ -29,7 +29,7 @@ _CACHED_CHARACTERS = 8 * 1024 * 1024
 
 
 class Translation(NamedTuple):
-    """A program in JavaScript. `is_in_place`: each token stands on the author's line."""
+    """A program in JavaScript. ``is_in_place``: each token stands on the author's line."""
 
     javascript: str
     is_in_place: bool
@@ -45,18 +45,18 @@ class _Form(NamedTuple):
 
 
 _FORMS = (
-    _Form("[\n", "\n]", 1, 2),  # an expression: `[`, and `];`
+    _Form("[\n", "\n]", 1, 2),  # an expression: ``[``, and ``];``
     _Form("", "\n", 0, 0),  # a script or a module
-    _Form("(function () {\n", "\n})", 5, 3),  # a function body: `(function() {`, and `});`
+    _Form("(function () {\n", "\n})", 5, 3),  # a function body: ``(function() {``, and ``});``
 )
-"""In the guest's order. What is read as one of the first two never has a `return` outside of a function."""
+"""In the guest's order. What is read as one of the first two never has a ``return`` outside of a function."""
 
 _ONLY_A_MODULE_BY_ITS_TYPES = ("export", "{", "}", ";")
 """What is left of a module whose imports and exports were all types. For us it is a script then."""
 
 
 class Translator:
-    """Translates programs, each of them once. One for a host."""
+    """A translator of programs, each of them once. One for a host."""
 
     def __init__(self, runtime: GuestRuntime, modules: ModuleCache) -> None:
         self._stripper = TypeStripper(runtime, modules)
@@ -66,11 +66,11 @@ class Translator:
         self._cached_characters = 0
 
     async def translate(self, source: str, limits: GuestLimits) -> Translation:
-        """The program in JavaScript.
+        """Return the program in JavaScript.
 
         Args:
             source: TypeScript, in any form of a handler
-            limits: `source_bytes` and `translate_ms` count here
+            limits: ``source_bytes`` and ``translate_ms`` count here
 
         Raises:
             ProgramError: it is not TypeScript; line and column say where.
@@ -119,7 +119,7 @@ class Translator:
         return Translation(laid_out if is_in_place else plain, is_in_place)
 
     async def _refusal(self, source: str, cpu_ms: int) -> ProgramError:
-        """The error that lies furthest in the text: it belongs to the form that understood most of it."""
+        """Return the error that lies furthest in the text: it belongs to the form that understood most of it."""
         verdict, furthest = "not TypeScript in any form of a handler", -1
         ends = await in_turns(end_steps(source), self._turns)
         share_ms = cpu_ms // len(_FORMS)

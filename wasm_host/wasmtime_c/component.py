@@ -34,7 +34,7 @@ _value_delete = capi.quick_function("wasmtime_component_val_delete", None, _ADDR
 
 
 class ComponentFunction:
-    """An exported function; its `raw` structure must not move."""
+    """An exported function; its ``raw`` structure must not move."""
 
     __slots__ = ("address", "raw")
 
@@ -44,7 +44,7 @@ class ComponentFunction:
 
 
 class ComponentStore(capi.Store):
-    """One wrapped component's world. Freed by `close`, at once."""
+    """One wrapped component's world. Freed by ``close``, at once."""
 
     INSTANCES = 200
     """Core instances: one for each library that a language's tools link, and for each part around it."""
@@ -75,7 +75,7 @@ class ComponentStore(capi.Store):
         self.trace = ""
 
     def start_component(self, linker: Linker, wrapped: Component) -> tuple[capi.Pending, Any]:
-        """Begins to instantiate; start functions run within. The second is for `function`."""
+        """Begin to instantiate; start functions run within. The second is for ``function``."""
         instance = raw.wasmtime_component_instance_t()
         self.make_ready()
         self._kept = (linker, wrapped, instance)
@@ -86,7 +86,7 @@ class ComponentStore(capi.Store):
         return pending, instance
 
     def function(self, wrapped: Component, instance: Any, name: str) -> ComponentFunction | None:
-        """An exported function by its name."""
+        """Return an exported function by its name."""
         index = wrapped.get_export_index(name)
         if index is None:
             return None
@@ -99,7 +99,7 @@ class ComponentStore(capi.Store):
         return ComponentFunction(found)
 
     def start_text(self, function: ComponentFunction, memory: bytes | None, *, results: int = 1) -> capi.Pending:
-        """Begins a call from one text (or none) to one text; nothing runs before the first poll.
+        """Begin a call from one text (or none) to one text; nothing runs before the first poll.
 
         Args:
             function: of that type
@@ -129,7 +129,7 @@ class ComponentStore(capi.Store):
         return pending
 
     def start_numbers(self, function: ComponentFunction, first: int, second: int) -> capi.Pending:
-        """Begins a call with two 64-bit numbers and without a result."""
+        """Begin a call with two 64-bit numbers and without a result."""
         for value, number in zip(self._values, (first, second), strict=True):
             value.kind = _U64
             value.of.u64 = number & 0xFFFF_FFFF_FFFF_FFFF
@@ -142,7 +142,10 @@ class ComponentStore(capi.Store):
         return pending
 
     def take_result(self) -> int:
-        """Nothing, for a call that ended well. Raises TrapError, after which `trace` says where it happened."""
+        """Return nothing, for a call that ended well.
+
+        Raises TrapError, after which ``trace`` says where it happened.
+        """
         self.trace = ""
         try:
             return super().take_result()
@@ -151,7 +154,7 @@ class ComponentStore(capi.Store):
             raise
 
     def take_text(self) -> bytes:
-        """The bytes that the finished call's text stands for; the text is freed."""
+        """Return the bytes that the finished call's text stands for; the text is freed."""
         value = self._result_value
         if value.kind != _STRING:
             raise TypeError(f"a component's function returned a value of kind {value.kind}")

@@ -1,11 +1,11 @@
 """The only place that calls Wasmtime's C functions directly.
 
-The `wasmtime` package's own calls cost 31 µs each and cannot be time-sliced; the C functions behind them cost
+The ``wasmtime`` package's own calls cost 31 µs each and cannot be time-sliced; the C functions behind them cost
 1.5 µs and can. Functions that only look something up keep the interpreter's lock (PYFUNCTYPE); the one that
-runs guest code releases it (CFUNCTYPE), so that the ticker can end a slice. `wasmtime` is pinned, and every
+runs guest code releases it (CFUNCTYPE), so that the ticker can end a slice. ``wasmtime`` is pinned, and every
 function here has a test that fails loudly when a version changes beneath it.
 
-Nothing here judges what a guest says, but `read` and `write` never leave its memory.
+Nothing here judges what a guest says, but ``read`` and ``write`` never leave its memory.
 """
 
 import ctypes
@@ -74,7 +74,7 @@ class TrapError(Exception):
 
 
 def new_engine() -> Engine:
-    """An engine whose guests are interrupted by epochs and know only WebAssembly's plain features."""
+    """Return an engine whose guests are interrupted by epochs and know only WebAssembly's plain features."""
     config = wasmtime.Config()
     config.epoch_interruption = True
     config.max_wasm_stack = WASM_STACK_BYTES
@@ -101,7 +101,10 @@ def _address(pointer: Any) -> int:
 
 
 def unwritten_bytes(length: int) -> bytes:
-    """Bytes that hold nothing yet. Until they are full (`Instance.copy`), nobody else may be given them."""
+    """Return bytes that hold nothing yet.
+
+    Until they are full (``Instance.copy``), nobody else may be given them.
+    """
     made: bytes = _new_bytes(None, length)
     return made
 
@@ -111,12 +114,12 @@ def _at(data: bytes) -> int:
 
 
 def increment_epoch(engine: Engine) -> None:
-    """Moves the engine's clock by one tick; the ticker's only call, from its own thread."""
+    """Move the engine's clock by one tick; the ticker's only call, from its own thread."""
     _increment_epoch(_address(engine.ptr()))
 
 
 class Function:
-    """An exported function; its `raw` structure must not move."""
+    """An exported function; its ``raw`` structure must not move."""
 
     __slots__ = ("address", "raw")
 
@@ -135,7 +138,7 @@ class Pending:
         self._future = future
 
     def poll(self) -> bool:
-        """Runs the guest until it is done (True) or its slice is over (False).
+        """Run the guest until it is done (True) or its slice is over (False).
 
         Raises TrapError when it was deleted.
         """
@@ -144,20 +147,20 @@ class Pending:
         return bool(_poll(self._future))
 
     def delete(self) -> None:
-        """Frees the call, finished or not. The guest of an unfinished one must not run again."""
+        """Free the call, finished or not. The guest of an unfinished one must not run again."""
         if self._future:
             _future_delete(self._future)
             self._future = 0
             self._store.pending = None
 
     def result(self) -> int:
-        """The finished call's 32-bit result, unsigned, 0 for a function without one. Raises TrapError."""
+        """Return the finished call's 32-bit result, unsigned, 0 for a function without one. Raises TrapError."""
         self.delete()
         return self._store.take_result()
 
 
 class Store:
-    """One guest's world: its memory, its stack, its limits. Freed by `close`, at once."""
+    """One guest's world: its memory, its stack, its limits. Freed by ``close``, at once."""
 
     def __init__(
         self,
@@ -195,11 +198,11 @@ class Store:
         )
 
     def limit_memory(self, memory_bytes: int) -> None:
-        """Bounds each memory; may be called again between two slices."""
+        """Bound each memory; may be called again between two slices."""
         self._store.set_limits(memory_size=memory_bytes, **self._limits)
 
     def start(self, function: Function, argument: int | None, *, results: int = 1) -> Pending:
-        """Begins a call; nothing runs before the first poll.
+        """Begin a call; nothing runs before the first poll.
 
         Args:
             function: an export of this store's instance, of a type checked when it was looked up
@@ -223,19 +226,25 @@ class Store:
         return pending
 
     def make_ready(self) -> None:
-        """Before a call: none is under way, and its first slice begins now. Raises TrapError for a freed store."""
+        """Prepare a call: none is under way, and its first slice begins now.
+
+        Raises TrapError for a freed store.
+        """
         self._refuse_second_call()
         _set_epoch_deadline(self._context, 1)
 
     def _refuse_second_call(self) -> None:
-        """Two calls on one store would run on each other's stack; one on a freed store, on anybody's."""
+        """Refuse a second call: two on one store would run on each other's stack.
+
+        One on a freed store, on anybody's.
+        """
         if not self._context:
             raise TrapError("the guest was discarded")
         if self.pending is not None:
             raise RuntimeError("a call is already under way in this guest; one call at a time")
 
     def start_instance(self, linker: wasmtime.Linker, module: Module) -> tuple[Pending, Any]:
-        """Begins to instantiate a module, start function included; the second is for `instance`."""
+        """Begin to instantiate a module, start function included; the second is for ``instance``."""
         self._refuse_second_call()
         instance = raw.wasmtime_instance_t()
         _, _, trap_at, error_at = self._addresses
@@ -252,12 +261,12 @@ class Store:
         return pending, instance
 
     def instance(self, instance: Any) -> "Instance":
-        """The exports of a finished instantiation."""
+        """Return the exports of a finished instantiation."""
         self._instance = Instance(self._context, instance)
         return self._instance
 
     def take_result(self) -> int:
-        """The result of the call that finished last. Raises TrapError."""
+        """Return the result of the call that finished last. Raises TrapError."""
         if self._trap.value:
             raise self._take_trap()
         if self._error.value:
@@ -275,12 +284,12 @@ class Store:
         return TrapError(trap.message, stack_overflow=bool(overflow))
 
     def abandon(self) -> None:
-        """Ends the call under way, if there is one; then nothing can run any more but for what `start` begins."""
+        """End the call under way, if there is one; then nothing can run any more but for what ``start`` begins."""
         if self.pending is not None:
             self.pending.delete()
 
     def close(self) -> None:
-        """Frees the guest and everything in it, a pending call included."""
+        """Free the guest and everything in it, a pending call included."""
         self.abandon()
         self._context = 0
         if self._instance is not None:
@@ -289,7 +298,7 @@ class Store:
 
     @property
     def own_instance(self) -> "Instance | None":
-        """What `instance` answered; none before."""
+        """What ``instance`` returned; none before."""
         return self._instance
 
 
@@ -314,12 +323,12 @@ class Instance:
         return item.of if found and item.kind == kind else None
 
     def function(self, name: str) -> Function | None:
-        """An exported function by its name; the module's types are checked elsewhere."""
+        """Return an exported function by its name; the module's types are checked elsewhere."""
         found = self._export(name, 0)
         return None if found is None else Function(raw.wasmtime_func_t.from_buffer_copy(found.func))
 
     def use_memory(self) -> bool:
-        """Looks up the export `memory`; False when there is none."""
+        """Look up the export ``memory``; return False when there is none."""
         found = self._export("memory", 3)
         if found is None:
             return False
@@ -328,28 +337,31 @@ class Instance:
         return True
 
     def forget(self) -> None:
-        """Says that the store is gone: the memory is empty from now on."""
+        """Note that the store is gone: the memory is empty from now on."""
         self._context = 0
 
     def memory_bytes(self) -> int:
-        """The memory's size now."""
+        """Return the memory's size now."""
         self.seen_bytes = size = _memory_data_size(self._context, self._memory_address) if self._context else 0
         return size
 
     def give_back(self, offset: int, length: int) -> None:
-        """Lets the kernel have so much of the memory, which nobody will read any more; part of freeing it."""
+        """Let the kernel have so much of the memory, which nobody will read any more; part of freeing it."""
         if self._context:
             _madvise(_memory_data(self._context, self._memory_address) + offset, length, mmap.MADV_DONTNEED)
 
     def copy(self, address: int, target: bytes, at: int, length: int) -> bool:
-        """Copies guest memory into `unwritten_bytes`; False, with nothing written, when any of it lies outside."""
+        """Copy guest memory into ``unwritten_bytes``.
+
+        Return False, with nothing written, when any of it lies outside.
+        """
         if address < 0 or length < 0 or address + length > self.memory_bytes() or at + length > len(target):
             return False
         ctypes.memmove(_at(target) + at, _memory_data(self._context, self._memory_address) + address, length)
         return True
 
     def read(self, address: int, length: int) -> bytes | None:
-        """A copy of guest memory; None when any of it lies outside.
+        """Return a copy of guest memory; None when any of it lies outside.
 
         The base is looked up each time, because memory grows, and may move when it does.
         """
@@ -360,7 +372,7 @@ class Instance:
         return ctypes.string_at(_memory_data(self._context, self._memory_address) + address, length)
 
     def write(self, address: int, data: bytes) -> bool:
-        """Copies into guest memory; False, with nothing written, when any of it would lie outside."""
+        """Copy into guest memory; return False, with nothing written, when any of it would lie outside."""
         length = len(data)
         if address < 0 or address + length > self.memory_bytes():
             return False

@@ -12,7 +12,7 @@ _MAX_ARGUMENTS = 8
 
 
 class ModuleStore(capi.Store):
-    """The world of one instance. Freed by `close`, at once."""
+    """The world of one instance. Freed by ``close``, at once."""
 
     def __init__(self, engine: capi.Engine, *, memory_bytes: int) -> None:
         super().__init__(engine, memory_bytes=memory_bytes, table_elements=100_000)
@@ -21,14 +21,17 @@ class ModuleStore(capi.Store):
         self._linker: wasmtime.Linker | None = None
 
     def deaf_linker(self, engine: capi.Engine, module: capi.Module) -> wasmtime.Linker:
-        """A linker that answers every import with zeros, from within Wasmtime: nothing of ours is called."""
+        """Return a linker that answers every import with zeros, from within Wasmtime.
+
+        Nothing of ours is called.
+        """
         linker = wasmtime.Linker(engine)
         linker.define_unknown_imports_as_default_values(self._store, module)
         self._linker = linker  # kept as long as the instance
         return linker
 
     def start_with(self, function: capi.Function, arguments: Sequence[int], *, results: int = 1) -> capi.Pending:
-        """Begins a call with 32-bit arguments; nothing runs before the first poll.
+        """Begin a call with 32-bit arguments; nothing runs before the first poll.
 
         Args:
             function: an export of this store's instance, which takes so many
