@@ -4,7 +4,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import trio
@@ -16,7 +15,7 @@ from wasm_host.compile.tasks import COMPILING
 from wasm_host.guest import json_check
 from wasm_host.guest.identity import Identity
 from wasm_host.guest.memory import GuestMemory, GuestReclaimer
-from wasm_host.guest.metering import GuestRuntime, OnSliceEnd
+from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import JsonChecker
 from wasm_host.guest.slices import SliceQueue, Ticker
 from wasm_host.guest.usage import GuestUsage, HostStatistics
@@ -30,8 +29,8 @@ from wasm_host.limits import (
 from wasm_host.sandbox import javascript
 from wasm_host.sandbox.chain import Chain
 from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.openers import GuestSetup, SourceOpener, wasm_opener
 from wasm_host.sandbox.sandbox import Sandbox
-from wasm_host.sandbox.wasm_sandboxes import wasm_sandbox
 from wasm_host.typescript.translation import Translator
 from wasm_host.wasmtime_c import core as capi
 from workers.bounds import PoolBounds
@@ -66,6 +65,8 @@ class SandboxHost:
         self._modules = modules
         self._guest = guest
         self._now_ms = now_ms
+        # Guests have no clock finer than a millisecond.
+        self._now_whole_ms: Callable[[], float] = lambda: float(int(now_ms()))
         self._translator = Translator(runtime, modules)
         self.maximum_limits = maximum_limits
 
@@ -103,20 +104,20 @@ class SandboxHost:
             on_slice_end: awaited between the slices of a long call; its budgets stand still meanwhile
             owner: whose it is, for the bound of an owner's memory
         """
-        options: dict[str, Any] = {
-            "identity": identity,
-            "config": config,
-            "inputs": inputs,
-            "outputs": outputs,
-            "limits": limits,
-            "seed": seed,
-            "on_slice_end": on_slice_end,
-            "now_ms": self._now_ms,
-            "owner": owner,
-        }
-        if isinstance(program, WasmProgram):
-            return wasm_sandbox(self._runtime, program, **options)
-        return Sandbox(self._runtime, self._guest, program, **options)
+        setup = GuestSetup(
+            runtime=self._runtime,
+            program=Program("handler", "", filename=program.name) if isinstance(program, WasmProgram) else program,
+            identity=identity,
+            config=config,
+            inputs=inputs,
+            outputs=outputs,
+            limits=limits,
+            counters=GuestCounters(owner),
+            on_slice_end=on_slice_end,
+            now_ms=self._now_whole_ms,
+        )
+        opener = wasm_opener(program) if isinstance(program, WasmProgram) else SourceOpener(self._guest)
+        return Sandbox(setup, opener, seed=seed)
 
     def chain(
         self,

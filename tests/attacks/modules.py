@@ -12,9 +12,11 @@ from tests.attacks.arena import STILL_HERE
 from tests.wasm_host.sandboxes import module_text
 from wasm_host.compile.bulk_instructions import interruptible
 from wasm_host.guest.identity import Identity
+from wasm_host.guest.metering import GuestCounters
 from wasm_host.host import SandboxHost
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.openers import GuestSetup, ModuleOpener
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
 
@@ -69,18 +71,18 @@ def attacker(text: str, limits: GuestLimits) -> Callable[[SandboxHost], Sandbox]
     def made(host: SandboxHost) -> Sandbox:
         runtime = host._runtime
         module = capi.Module(runtime.engine, interruptible(bytes(wasmtime.wat2wasm(text))))
-        return Sandbox(
-            runtime,
-            module,
-            Program("handler", ""),
+        setup = GuestSetup(
+            runtime=runtime,
+            program=Program("handler", ""),
             identity=Identity(),
             config=b"{}",
             inputs=("in",),
             outputs=("out", "other"),
             limits=limits,
-            seed=0,
+            counters=GuestCounters(),
             on_slice_end=None,
             now_ms=lambda: 1000.0,
         )
+        return Sandbox(setup, ModuleOpener(module), seed=0)
 
     return made

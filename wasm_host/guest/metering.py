@@ -124,11 +124,6 @@ class MeteredStore:
             runtime.usage.dismiss(counters)
             raise
 
-    @property
-    def is_alive(self) -> bool:
-        """False after ``discard``."""
-        return self._store is not None
-
     def _new_store(self) -> capi.Store:
         limits = self._limits
         return capi.Store(

@@ -62,8 +62,6 @@ class Ticker:
             self._wake.wait()
         self._asleep = False
         self._wake.clear()
-        if self._stopped:
-            return
 
 
 _PASSES_BETWEEN_SLICES = 8

@@ -5,28 +5,22 @@ its message is closed without an error; so when a guest is destroyed, its succes
 complete invocation ended.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
-import trio.lowlevel
 
 from wasm_host.errors import InitializeError, SandboxClosedError, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.guest.guest import Guest, OpenResult
-from wasm_host.guest.identity import Identity
-from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import javascript
-from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.javascript import Link
+from wasm_host.sandbox.openers import GuestOpener, GuestSetup, Start
 from wasm_host.sandbox.state import InstanceState
-from wasm_host.wasmtime_c import core as capi
 
 _BATCH_BYTES = 1024 * 1024
 """Values of one guest call: batches beyond it are split, so that no input buffer crowds the guest's memory."""
-
-_PIECE_BYTES = 64 * 1024
-"""Of an open document, made without a look at other tasks."""
 
 _HANDED_OVER_BYTES = 1024 * 1024
 """Output of a batch after which what is done is answered, and the rest is not begun."""
@@ -50,46 +44,24 @@ class SandboxStatistics(msgspec.Struct, frozen=True):
 
 
 class Sandbox:
-    """A sandbox of one program, which runs one call at a time. Made by ``SandboxHost.sandbox``."""
+    """A sandbox of one program, which runs one call at a time. Made by ``SandboxHost.sandbox``.
 
-    _is_module_ours = True
-    """Whether what runs before its program is our own code, and known to be short."""
+    Args:
+        setup: what every guest of it is given
+        opener: opens them
+        seed: of all randomness that the first guest has
+    """
 
-    def __init__(
-        self,
-        runtime: GuestRuntime,
-        module: capi.Module,
-        program: Program,
-        *,
-        identity: Identity,
-        config: bytes,
-        inputs: tuple[str, ...],
-        outputs: tuple[str, ...],
-        limits: GuestLimits,
-        seed: int,
-        on_slice_end: OnSliceEnd | None,
-        now_ms: Callable[[], float],
-        owner: str = "",
-    ) -> None:
-        self._runtime = runtime
-        self._module = module
-        self._program = program
-        self._identity = identity
-        self._config = config
-        self._inputs = inputs
-        self._outputs = outputs
-        self._limits = limits
+    def __init__(self, setup: GuestSetup, opener: GuestOpener, *, seed: int) -> None:
+        self._setup = setup
+        self._opener = opener
         self._seed = seed
-        self._on_slice_end = on_slice_end
-        self._now_ms: Callable[[], float] = lambda: float(
-            int(now_ms())
-        )  # guests have no clock finer than a millisecond
+        self._now_ms = setup.now_ms
         self._guest: Guest | None = None
-        self._state = InstanceState(limits)
+        self._state = InstanceState(setup.limits)
         self._was_open = False
         self._closed = False
         self._restarts = 0
-        self._counters = GuestCounters(owner)
 
     @property
     def state_bytes(self) -> int:
@@ -112,7 +84,7 @@ class Sandbox:
         self._refuse_closed()
         if self._guest is not None:
             return Effects([])
-        self._guest, effects = await self._started(restored=self._was_open, check=False)
+        self._guest, effects = await self._started()
         if not self._was_open:
             await self._keep(effects)
         self._was_open = True
@@ -121,17 +93,17 @@ class Sandbox:
     @property
     def owner(self) -> str:
         """Whose it is."""
-        return self._counters.owner
+        return self._setup.counters.owner
 
     @property
     def limits(self) -> GuestLimits:
         """What its guests may use."""
-        return self._limits
+        return self._setup.limits
 
     @property
     def output_count(self) -> int:
         """How many output ports are declared."""
-        return len(self._outputs)
+        return len(self._setup.outputs)
 
     @property
     def is_between_guests(self) -> bool:
@@ -141,7 +113,7 @@ class Sandbox:
     def document(self, link: Link) -> bytes:
         """Return the input of symbia_open, for the guest of a chain. Raises ProgramError."""
         self._refuse_closed()
-        return b"".join(self._document(restored=False, check=False, link=link))
+        return b"".join(self._setup.document(self._start(restored=False), link=link))
 
     async def accept(self, opened: OpenResult) -> Effects:
         """Take over how its program began in the guest of a chain; raises as ``open`` does."""
@@ -167,7 +139,9 @@ class Sandbox:
     async def check(self) -> None:
         """Compile the program in a guest of its own, without ``initialize``. Raises as ``open`` does."""
         try:
-            self._guest, _ = await self._started(restored=False, check=True)
+            opened = await self._opener.check(self._setup, self._start(restored=False))
+            if opened is not None:
+                self._accepted(opened)
         finally:
             self.discard()
 
@@ -222,12 +196,13 @@ class Sandbox:
 
     def statistics(self) -> SandboxStatistics:
         """Return what this sandbox has used until now."""
+        counters = self._setup.counters
         return SandboxStatistics(
-            calls=self._counters.calls,
-            slices=self._counters.slices,
+            calls=counters.calls,
+            slices=counters.slices,
             restarts=self._restarts,
             memory_bytes=self._guest.memory_bytes if self._guest else 0,
-            cpu_seconds=self._counters.cpu_seconds,
+            cpu_seconds=counters.cpu_seconds,
             state_bytes=self._state.size_bytes,
         )
 
@@ -280,46 +255,20 @@ class Sandbox:
             raise SandboxClosedError("open this sandbox before its first message")
         return await self.open()
 
-    def _document(self, *, restored: bool, check: bool, link: Link | None = None) -> Iterator[bytes]:
+    def _start(self, *, restored: bool) -> Start:
         # The number of restarts, or a replacement would repeat the random numbers of its predecessor.
-        seed = self._seed + self._restarts
-        return javascript.open_document(
-            self._program,
-            self._identity,
-            self._config,
-            self._inputs,
-            self._outputs,
-            self._state.values,
-            self._limits,
-            seed=seed,
-            now_ms=self._now_ms(),
-            restored=restored,
-            check=check,
-            link=link,
-        )
+        return Start(self._state.values, self._seed + self._restarts, restored)
 
-    async def _started(self, *, restored: bool, check: bool) -> tuple[Guest, Effects]:
-        document: list[bytes] = []
-        for piece in self._document(restored=restored, check=check):
-            if not document or len(piece) > _PIECE_BYTES:
-                await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
-            document.append(piece)
-        await self._runtime.reclaimer.settled()  # what its predecessor had is free again
-        guest = Guest(
-            self._runtime,
-            self._limits,
-            self._counters,
-            len(self._outputs),
-            self._on_slice_end,
-            is_ours=self._is_module_ours,
-        )
+    async def _started(self) -> tuple[Guest, Effects]:
+        restored = self._was_open
+        guest, opened = await self._opener.open(self._setup, self._start(restored=restored))
         try:
-            effects = self._accepted(await guest.open(self._module, document))
+            effects = self._accepted(opened)
         except BaseException:
             guest.discard()
             raise
         if restored:
-            effects.emissions = []
+            effects.emissions, effects.state = [], ()
         return guest, effects
 
     def _accepted(self, opened: OpenResult) -> Effects:
@@ -327,7 +276,7 @@ class Sandbox:
         if error is None:
             return opened.effects
         if opened.code == abi.OPEN_PROGRAM_REFUSED:
-            raise javascript.program_error(error, self._program.source)
+            raise javascript.program_error(error, self._setup.program.source)
         raise InitializeError(error)
 
     async def _kept(self, closed: list[Effects]) -> tuple[list[Effects], bool]:
@@ -353,7 +302,7 @@ class Sandbox:
         guest, self._guest = self._guest, None
         if guest is not None:
             self._restarts += 1
-            self._runtime.usage.restarts += 1
+            self._setup.runtime.usage.restarts += 1
             guest.discard()
 
     def _refuse_closed(self) -> None:

@@ -1,0 +1,178 @@
+"""How the guests of a sandbox begin: what each of them is given, and who opens one for which kind of program.
+
+A sandbox opens a guest, and another whenever one was destroyed. What it does with them is the same for all
+programs; how they begin is not, and stands here.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import msgspec
+import trio
+
+from wasm_host.compile.compiler import WasmProgram
+from wasm_host.component_model.guest import CompiledComponent, ComponentContext, ComponentGuest
+from wasm_host.guest.guest import Guest, OpenResult
+from wasm_host.guest.identity import Identity
+from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
+from wasm_host.limits import GuestLimits
+from wasm_host.sandbox import javascript
+from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.wasmtime_c import core as capi
+
+_PIECE_BYTES = 64 * 1024
+"""Of an open document, made without a look at other tasks."""
+
+
+class Start(NamedTuple):
+    """What differs from one guest of a sandbox to the next.
+
+    With ``restored``, the guest replaces another: ``state`` is the instance's, and initialize must not change it.
+    """
+
+    state: dict[str, bytes]
+    seed: int
+    restored: bool = False
+
+
+class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """What every guest of a sandbox is given."""
+
+    runtime: GuestRuntime
+    program: Program
+    identity: Identity
+    config: bytes
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    limits: GuestLimits
+    counters: GuestCounters
+    on_slice_end: OnSliceEnd | None
+    now_ms: Callable[[], float]
+
+    def document(self, start: Start, *, check: bool = False, link: Link | None = None) -> Iterator[bytes]:
+        """Return the input of symbia_open, in pieces. Raises ProgramError."""
+        return javascript.open_document(
+            self.program,
+            self.identity,
+            self.config,
+            self.inputs,
+            self.outputs,
+            start.state,
+            self.limits,
+            seed=start.seed,
+            now_ms=self.now_ms(),
+            restored=start.restored,
+            check=check,
+            link=link,
+        )
+
+
+class GuestOpener(Protocol):
+    """Opens guests for one program."""
+
+    async def open(self, setup: GuestSetup, start: Start) -> tuple[Guest, OpenResult]:
+        """Open a guest, and run what the program does first. Raises as ``Guest.open`` does."""
+
+    async def check(self, setup: GuestSetup, start: Start) -> OpenResult | None:
+        """Open a guest as far as the program can be checked, and discard it. Raises as ``open`` does."""
+
+
+class SourceOpener:
+    """Opens the QuickJS guest with a program in JavaScript."""
+
+    def __init__(self, module: capi.Module) -> None:
+        self._module = module
+
+    async def open(self, setup: GuestSetup, start: Start) -> tuple[Guest, OpenResult]:
+        return await _opened(self._module, setup, start, is_ours=True)
+
+    async def check(self, setup: GuestSetup, start: Start) -> OpenResult | None:
+        """Compile the program, without ``initialize``."""
+        guest, opened = await _opened(self._module, setup, start, is_ours=True, check=True)
+        guest.discard()
+        return opened
+
+
+class ModuleOpener:
+    """Opens a core module with the guest ABI."""
+
+    def __init__(self, module: capi.Module) -> None:
+        self._module = module
+
+    async def open(self, setup: GuestSetup, start: Start) -> tuple[Guest, OpenResult]:
+        return await _opened(self._module, setup, start, is_ours=False)
+
+    async def check(self, setup: GuestSetup, start: Start) -> OpenResult | None:
+        """Instantiate the module, start function included. Raises ModuleError or GuestFaultError."""
+        del start  # its program does not begin
+        guest = Guest(setup.runtime, setup.limits, setup.counters, len(setup.outputs), setup.on_slice_end)
+        try:
+            await guest.probe(self._module)
+        finally:
+            guest.discard()
+        return None
+
+
+class ComponentOpener:
+    """Opens a component."""
+
+    def __init__(self, component: CompiledComponent) -> None:
+        self._component = component
+
+    async def open(self, setup: GuestSetup, start: Start) -> tuple[Guest, OpenResult]:
+        await trio.lowlevel.checkpoint()  # as in ``_opened``
+        guest = self._new_guest(setup, start)
+        try:
+            await guest.instantiate()
+            opened = await guest.begin(start.state, restored=start.restored, now_ms=setup.now_ms())
+        except BaseException:
+            guest.discard()
+            raise
+        return guest, opened
+
+    async def check(self, setup: GuestSetup, start: Start) -> OpenResult | None:
+        """Instantiate the component, start functions included. Raises ModuleError or GuestFaultError."""
+        guest = self._new_guest(setup, start)
+        try:
+            await guest.instantiate()
+        finally:
+            guest.discard()
+        return None
+
+    def _new_guest(self, setup: GuestSetup, start: Start) -> ComponentGuest:
+        context = ComponentContext(setup.identity, setup.config, setup.inputs, setup.outputs, start.seed)
+        return ComponentGuest(
+            setup.runtime, setup.limits, setup.counters, context, self._component, setup.on_slice_end
+        )
+
+
+def wasm_opener(program: WasmProgram) -> GuestOpener:
+    """Return what opens guests for a compiled module or component."""
+    if isinstance(program.code, CompiledComponent):
+        return ComponentOpener(program.code)
+    return ModuleOpener(program.code)
+
+
+async def _opened(
+    module: capi.Module, setup: GuestSetup, start: Start, *, is_ours: bool, check: bool = False
+) -> tuple[Guest, OpenResult]:
+    """Open a guest with the guest ABI, whose document says everything."""
+    document: list[bytes] = []
+    for piece in setup.document(start, check=check):
+        if not document or len(piece) > _PIECE_BYTES:
+            await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
+        document.append(piece)
+    await setup.runtime.reclaimer.settled()  # what its predecessor had is free again
+    guest = Guest(
+        setup.runtime,
+        setup.limits,
+        setup.counters,
+        len(setup.outputs),
+        setup.on_slice_end,
+        is_ours=is_ours,
+    )
+    try:
+        return guest, await guest.open(module, document)
+    except BaseException:
+        guest.discard()
+        raise
