@@ -68,6 +68,12 @@ def test_the_wheel_holds_every_module(wheel: zipfile.ZipFile) -> None:
     assert names | own <= set(wheel.namelist())
 
 
+def test_the_wheel_says_that_it_is_typed(wheel: zipfile.ZipFile) -> None:
+    """Type checkers look for the mark of PEP 561 in the package that is installed, and in those that it holds."""
+    typed = {"symbia_runtime/py.typed", *(f"symbia_runtime/{name}/py.typed" for name in symbia_runtime.PACKAGES)}
+    assert typed <= set(wheel.namelist())
+
+
 def modules(package: str) -> Iterator[Path]:
     """Yield the Python files of a package of this checkout."""
     return (ROOT / package).rglob("*.py")
