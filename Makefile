@@ -12,12 +12,14 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench wasm clients simulate fuzz attacks stalls siege lock
+.PHONY: help setup run demo test test-fast check fmt bench wasm clients simulate fuzz attacks stalls siege lock
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
 	@echo "make demo    push 13,000 ISO records through a graph over HTTP, and check what comes out"
+	@echo "make test-fast  in a minute: the vocabulary, the engine, the workers, the pages; no sandbox, no service"
 	@echo "make test    make check, then every test but the attacks"
+	@echo "make fmt     format the code, and repair what ruff can repair"
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged; then with a token"
@@ -47,6 +49,14 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/mypy $(TYPED_SCRIPTS)
 	$(BIN)/lint-imports
+
+fmt: setup
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# Left out: the sandbox, the service and its real servers, attacks, simulation, packaging and the broken contracts.
+test-fast: setup
+	$(PYTEST) tests/proto tests/engine tests/workers tests/pages --deselect tests/pages/test_readme.py
 
 test: check
 	$(PYTEST) --ignore tests/attacks$(if $(CI), || $(AGAIN) --ignore tests/attacks)

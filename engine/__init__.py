@@ -1,15 +1,15 @@
 """Graphs and their executions. Knows no HTTP server, and of the sandbox its door alone.
 
-How the rooms lie, the highest first; each imports only from below:
+How the rooms lie, the highest first; each imports only from below (docs/architecture.md says more of them):
 
-    runtime, overview, library, totals, history    the door, what can be read through it, what is loaded and kept
+    runtime, handle, views, library, totals, history    the door, what is handed out there, what is loaded and kept
     routine/      a front-end language: steps in plain words that compile to graphs
     execution/    one running graph: its tasks, its queues, its end
     compile/      from a document to a graph that can run        testing/  a workbench for authors of components
     components/   where components come from; only these know the sandbox
     builtin/      the components that are always there           schemas/  JSON Schemas of ports
     contracts/    what components and observers implement, and what they are given
-    documents/, memory/, cooperative/, counters/, errors, limits, quota, wall_clock      what all of them use
+    documents/, memory/, cooperative/, counters/, errors, limits, quota, token_bucket, wall_clock      for all
 
 What other programs may rely on is named here, and can be imported from here: ``from engine import open_runtime``.
 It is imported when it is asked for: worker processes import modules of this package, and no event loop.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.errors import InvalidError as InvalidError
     from engine.errors import NotFoundError as NotFoundError
     from engine.errors import OverloadedError as OverloadedError
+    from engine.handle import ExecutionHandle as ExecutionHandle
     from engine.limits import EngineLimits as EngineLimits
     from engine.runtime import Runtime as Runtime
     from engine.runtime import open_runtime as open_runtime
@@ -43,6 +44,7 @@ _PLACES = {
     "engine.contracts.observer": ("ExecutionObserver", "FlowObserver", "HandlerCall"),
     "engine.contracts.reports": ("MetricPoint", "Sink", "SinkLine"),
     "engine.errors": ("ConflictError", "EngineError", "InvalidError", "NotFoundError", "OverloadedError"),
+    "engine.handle": ("ExecutionHandle",),
     "engine.limits": ("EngineLimits",),
     "engine.runtime": ("Runtime", "open_runtime"),
     "engine.testing.workbench": ("open_workbench",),

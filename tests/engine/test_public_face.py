@@ -15,6 +15,7 @@ PUBLIC = [
     "ConflictError",
     "EngineError",
     "EngineLimits",
+    "ExecutionHandle",
     "ExecutionObserver",
     "FlowObserver",
     "HandlerCall",
