@@ -71,7 +71,7 @@ async def test_the_example_loads_and_shows_every_policy() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     document = yaml.safe_load(block)
     async with open_runtime() as runtime:
-        loaded = await runtime.load_graph(document)
+        loaded = await runtime.library.load_graph(document)
         assert loaded.definition.name == document["name"]
     used = {key for node in document["nodes"] for key in node}
     assert {"onError", "retry", "inbox", "concurrency", "ordered", "validate", "config"} <= used
