@@ -57,7 +57,7 @@ class ProgramPorts(NamedTuple):
 Message = tuple[int, int, bytes]
 """The index of a program, of its input port, and JSON text."""
 
-Share = tuple[int, int, int]
+ProgramCounts = tuple[int, int, int]
 """What one program did in a call: invocations, values passed on, values emitted in all."""
 
 
@@ -79,7 +79,7 @@ class Step(msgspec.Struct, gc=False):
 NOTHING_READ: tuple[list[Step], int] = ([], 0)
 
 
-class Passage(msgspec.Struct, frozen=True, gc=False):
+class ChainResult(msgspec.Struct, frozen=True, gc=False):
     """What came of a call.
 
     ``steps`` are in the order in which things happened. Of the batch, ``begun`` messages were begun, and with them
@@ -90,7 +90,7 @@ class Passage(msgspec.Struct, frozen=True, gc=False):
     steps: list[Step]
     begun: int
     pending: list[Message]
-    shares: Sequence[Share]
+    shares: Sequence[ProgramCounts]
     size_bytes: int = 0
 
     @property
@@ -120,7 +120,7 @@ class Block(NamedTuple):
     length: int
     closed: int
     begun: int
-    shares: list[Share]
+    shares: list[ProgramCounts]
 
 
 def read_block(block: bytes, programs: int) -> Block:
@@ -291,7 +291,7 @@ class ChainReader(OutputReader):
 
 
 def judge(
-    passage: Passage, closed: int, batch: Sequence[Message], programs: Sequence[ProgramPorts], *, traced: bool
+    passage: ChainResult, closed: int, batch: Sequence[Message], programs: Sequence[ProgramPorts], *, traced: bool
 ) -> None:
     """Raise ProtocolError where what was told, what was counted and the batch do not agree."""
     count = passage.begun
@@ -304,7 +304,7 @@ def judge(
         _check_order(passage, begun, programs)
 
 
-def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> None:
+def _check_counts(passage: ChainResult, closed: int, begun: Sequence[Message]) -> None:
     """Check that every value passed on was taken or is pending, and that every message begun was taken."""
     shares = passage.shares
     came = [0] * (len(shares) + 1)
@@ -320,7 +320,7 @@ def _check_counts(passage: Passage, closed: int, begun: Sequence[Message]) -> No
         raise ProtocolError("the guest's counts of invocations and of values contradict each other")
 
 
-def _check_inputs(passage: Passage, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
+def _check_inputs(passage: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
     """Check that a message that comes back, or an error's cause, came in at an input where something can."""
     first = min([program for program, _, _ in begun])
     for program, port, _ in passage.pending:
@@ -333,7 +333,7 @@ def _check_inputs(passage: Passage, begun: Sequence[Message], programs: Sequence
             raise ProtocolError(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
 
 
-def _check_order(passage: Passage, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
+def _check_order(passage: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
     """Check that every invocation told of had a message: one passed on before, or the next of the batch."""
     waiting = [0] * (len(programs) + 1)
     at = 0

@@ -7,7 +7,7 @@ import msgspec
 from wasm_host.errors import GuestTrapError, OutputLimitError, ProtocolError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import Effects
-from wasm_host.guest.chain_abi import ChainReader, Message, Passage, ProgramPorts
+from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, ProgramPorts
 from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
@@ -50,7 +50,7 @@ class ChainGuest(Guest):
 
     async def open_program(self, index: int, module: capi.Module, document: bytes) -> OpenResult:
         """Open the next program. Raises as ``Guest.open`` does."""
-        self._hold_to(index)
+        self.hold_to(self._programs[index].limits, self._programs[index].outputs)
         if self._is_ready:
             return await self._begin([document])
         opened = await self.open(module, [document])
@@ -59,13 +59,14 @@ class ChainGuest(Guest):
         self._is_ready = True
         return opened
 
-    async def pass_on(self, batch: Sequence[Message], now_ms: float, *, traced: bool) -> Passage:
+    async def pass_on(self, batch: Sequence[Message], now_ms: float, *, traced: bool) -> ChainResult:
         """Send messages through the chain.
 
         Raises:
             GuestFaultError: something was wrong, and the call has done nothing that counts.
         """
-        self._limits = self._shared_limits
+        if self._limits is not self._shared_limits:  # an opening or a cleanup came before
+            self.hold_to(self._shared_limits, 0)
         data = chain_abi.encode_chain(batch, now_ms, traced=traced)
         length = len(data)
         at = self._input_at
@@ -84,16 +85,11 @@ class ChainGuest(Guest):
 
     async def close_program(self, index: int) -> Effects:
         """Run one program's cleanup, within its ``close_ms``. Raises GuestFaultError."""
-        self._hold_to(index)
+        self.hold_to(self._programs[index].limits, self._programs[index].outputs)
         await self._prepare(self._select, index)
         return await self.close()
 
-    def _hold_to(self, index: int) -> None:
-        """Let one program's limits hold for the next call."""
-        self._limits = self._programs[index].limits
-        self._output_count = self._programs[index].outputs
-
-    async def _passage(self, batch: Sequence[Message], *, traced: bool) -> Passage:
+    async def _passage(self, batch: Sequence[Message], *, traced: bool) -> ChainResult:
         text = self._instance.read(self._status_at, self._block_bytes)
         if text is None:
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
@@ -113,7 +109,7 @@ class ChainGuest(Guest):
             reader = ChainReader(data, self._programs, begun, traced=traced, length=length)
             await read_rest(self._runtime.checker, self._turn, self._instance, address, length, reader)
             steps, pending = reader.rest()
-        passage = Passage(steps, block.begun, pending, block.shares, length)
+        passage = ChainResult(steps, block.begun, pending, block.shares, length)
         chain_abi.judge(passage, block.closed, batch, self._programs, traced=traced)
         return passage
 

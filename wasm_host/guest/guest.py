@@ -115,6 +115,11 @@ class Guest(MeteredStore):
             raise ProtocolError("symbia_open's answer and its error record contradict each other")
         return OpenResult(code, effects)
 
+    def hold_to(self, limits: GuestLimits, output_count: int) -> None:
+        """Let these limits hold from the next call on; the bound of the memory stays what it was."""
+        self._limits = limits
+        self._output_count = output_count
+
     async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> BatchResult:
         """Run a batch. Never raises for what the guest did: see ``BatchResult``."""
         values = [value for _, value in batch]

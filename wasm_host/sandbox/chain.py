@@ -16,7 +16,7 @@ import trio
 from wasm_host.errors import GuestFaultError, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects
-from wasm_host.guest.chain_abi import Message, Passage, ProgramPorts
+from wasm_host.guest.chain_abi import ChainResult, Message, ProgramPorts
 from wasm_host.guest.chain_guest import ChainGuest
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.sandbox.javascript import Link
@@ -91,7 +91,7 @@ class Chain:
             self._guest = ChainGuest(self._runtime, programs, self._counters, self._on_slice_end)
         return await sandbox.accept(await self._guest.open_program(index, self._module, document))
 
-    async def process(self, batch: Sequence[Message], *, traced: bool) -> Passage | None:
+    async def process(self, batch: Sequence[Message], *, traced: bool) -> ChainResult | None:
         """Take messages through the chain; return None when it came to nothing, and the chain is no more.
 
         Args:
@@ -116,7 +116,7 @@ class Chain:
             return None
         return passage
 
-    async def _keep(self, passage: Passage) -> bool:
+    async def _keep(self, passage: ChainResult) -> bool:
         """Take over what the invocations wrote: all of it, or nothing."""
         done: list[tuple[Sandbox, list[tuple[str, bytes | None]]]] = []
         is_kept = False

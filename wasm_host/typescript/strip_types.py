@@ -96,7 +96,7 @@ class _Run:
         self.spent_ms = 0
 
     async def strip(self, text: bytes) -> str:
-        linker = self._store.deaf_linker(self._runtime.engine, self._module)
+        linker = self._store.inert_linker(self._runtime.engine, self._module)
         pending, raw_instance = self._store.start_instance(linker, self._module)
         await self._finish(pending)
         self._instance = instance = self._store.instance(raw_instance)

@@ -20,7 +20,7 @@ class ModuleStore(capi.Store):
         ctypes.memset(self._arguments, 0, ctypes.sizeof(self._arguments))  # kind 0: i32
         self._linker: wasmtime.Linker | None = None
 
-    def deaf_linker(self, engine: capi.Engine, module: capi.Module) -> wasmtime.Linker:
+    def inert_linker(self, engine: capi.Engine, module: capi.Module) -> wasmtime.Linker:
         """Return a linker that answers every import with zeros, from within Wasmtime.
 
         Nothing of ours is called.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wasm_host.errors import GuestError, GuestFaultError, OutputLimitError, ProtocolError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import RECORD
-from wasm_host.guest.chain_abi import ChainReader, Message, Passage, ProgramPorts, Share, Step
+from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, ProgramCounts, ProgramPorts, Step
 from wasm_host.limits import GuestLimits
 
 PLACES = [
@@ -116,7 +116,7 @@ def test_what_no_guest_of_ours_writes_is_refused(data: bytes) -> None:
 
 
 def judged(
-    shares: Sequence[Share],
+    shares: Sequence[ProgramCounts],
     closed: int,
     begun: int,
     *,
@@ -124,7 +124,7 @@ def judged(
     steps: Sequence[Step] = (),
 ) -> None:
     """Judges a call of two messages for the first program. Raises ProtocolError."""
-    passage = Passage(list(steps), begun, list(pending), shares)
+    passage = ChainResult(list(steps), begun, list(pending), shares)
     batch = [(0, 0, b"1"), (0, 0, b"2")]
     chain_abi.judge(passage, closed, batch, PLACES, traced=bool(steps))
 
@@ -148,7 +148,9 @@ def test_counts_that_agree_are_believed() -> None:
         ([(1, 4095, 4095), (4095, 1, 1), (1, 0, 0)], 4097, 1),
     ],
 )
-def test_counts_that_contradict_each_other_are_refused(shares: list[Share], closed: int, begun: int) -> None:
+def test_counts_that_contradict_each_other_are_refused(
+    shares: list[ProgramCounts], closed: int, begun: int
+) -> None:
     """Values taken that nobody passed on, values passed on that nobody took, more than there can be."""
     with pytest.raises(ProtocolError):
         judged(shares, closed, begun)
@@ -169,12 +171,12 @@ def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: in
     shares = [(2, 2, 2), (2, 2, 2), (2, 0, 0)]
     error = GuestError("E", "m", "")
     wrong = Step(program, [], error=error, cause=(port, b"1"))
-    passage = Passage([wrong], 2, [], shares)
+    passage = ChainResult([wrong], 2, [], shares)
     batch = [(0, 0, b"1"), (0, 0, b"2")]
     with pytest.raises(ProtocolError):
         chain_abi.judge(passage, 6, batch, PLACES, traced=False)
     right = Step(program, [], error=error, cause=(0, b"1"))
-    chain_abi.judge(Passage([right], 2, [], shares), 6, batch, PLACES, traced=False)
+    chain_abi.judge(ChainResult([right], 2, [], shares), 6, batch, PLACES, traced=False)
 
 
 NUMBERS = st.integers(0, 3) | st.integers(0, 2**32 - 1)
@@ -195,7 +197,7 @@ def test_an_answer_whose_counts_agree_names_real_inputs_or_is_refused(
     is_real = all(program and not port for program, port in left) and not any(port for _, port in failed)
     try:
         batch = [(0, 0, b"1"), (0, 0, b"2")]
-        chain_abi.judge(Passage(steps, 2, pending, shares), sum(taken), batch, PLACES, traced=False)
+        chain_abi.judge(ChainResult(steps, 2, pending, shares), sum(taken), batch, PLACES, traced=False)
     except ProtocolError:
         assert not is_real or not sum(taken) or min(taken) < 0
     else:
@@ -217,7 +219,7 @@ def test_any_answer_is_believed_or_refused(
     try:
         steps, pending = read(b"".join(records), traced=traced)
         chain_abi.judge(
-            Passage(steps, said.begun, pending, said.shares), said.closed, batch, PLACES, traced=traced
+            ChainResult(steps, said.begun, pending, said.shares), said.closed, batch, PLACES, traced=traced
         )
     except GuestFaultError:
         return

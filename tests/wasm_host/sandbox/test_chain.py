@@ -9,7 +9,7 @@ import trio
 
 from wasm_host.errors import InitializeError, ProgramError, TooManyInstancesError
 from wasm_host.guest import chain_abi
-from wasm_host.guest.chain_abi import Message, Passage
+from wasm_host.guest.chain_abi import ChainResult, Message
 from wasm_host.guest.identity import Identity
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.limits import GuestLimits
@@ -65,14 +65,14 @@ async def linked(
             await chain.close(at)
 
 
-async def passed(chain: Chain, *values: bytes, place: int = 0, traced: bool = False) -> Passage:
+async def passed(chain: Chain, *values: bytes, place: int = 0, traced: bool = False) -> ChainResult:
     """What a call brings that comes to something."""
     passage = await chain.process([(place, 0, value) for value in values], traced=traced)
     assert passage is not None
     return passage
 
 
-def emitted(passage: Passage) -> list[tuple[int, int, bytes]]:
+def emitted(passage: ChainResult) -> list[tuple[int, int, bytes]]:
     """All emissions that were told: program, port, value."""
     return [(step.program, port, value) for step in passage.steps for port, value in step.emissions]
 
