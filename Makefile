@@ -17,7 +17,7 @@ TYPED_SCRIPTS := hatch_build.py scripts/*.py
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
 	@echo "make demo    push 13,000 ISO records through a graph over HTTP, and check what comes out"
-	@echo "make test-fast  in a minute: the vocabulary, the engine, the workers, the pages; no sandbox, no service"
+	@echo "make test-fast  in a minute: the vocabulary, the engine, the workers, the docs; no sandbox, no service"
 	@echo "make test    make check, then every test but the attacks"
 	@echo "make fmt     format the code, and repair what ruff can repair"
 	@echo "make check   ruff, mypy and the import contracts"
@@ -54,9 +54,9 @@ fmt: setup
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-# Left out: the sandbox, the service and its real servers, attacks, simulation, packaging and the broken contracts.
+# Left out: the sandbox, the service, most pages (they start servers), attacks, simulation, packaging, layering.
 test-fast: setup
-	$(PYTEST) tests/proto tests/engine tests/workers tests/pages --deselect tests/pages/test_readme.py
+	$(PYTEST) tests/proto tests/engine tests/workers tests/pages/test_docs.py
 
 test: check
 	$(PYTEST) --ignore tests/attacks$(if $(CI), || $(AGAIN) --ignore tests/attacks)

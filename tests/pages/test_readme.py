@@ -107,5 +107,5 @@ def test_every_path_that_is_named_exists(document: str) -> None:
 def test_the_table_of_verbs_is_the_makefile() -> None:
     """Every verb of the README is one of the Makefile."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for verb in set(re.findall(r"`make (\w+)`", README)):
+    for verb in set(re.findall(r"`make ([\w-]+)`", README)):
         assert f"\n{verb}:" in makefile, verb
