@@ -1,14 +1,14 @@
-"""Hostile WebAssembly modules: an attacker of the arena that is written in WebAssembly text.
+"""Hostile WebAssembly modules: attackers that are written in WebAssembly text.
 
 The module is honest but for one export, and when it is asked whether it is still there it says so, so
-that the arena's examination holds for it as for any other attacker.
+that the examination of `tests.attacks.sandbox_attack` holds for it as for any other attacker.
 """
 
 from collections.abc import Callable
 
 import wasmtime
 
-from tests.attacks.arena import STILL_HERE
+from tests.attacks.sandbox_attack import STILL_HERE
 from tests.wasm_host.sandboxes import module_text
 from wasm_host.compile.bulk_instructions import interruptible
 from wasm_host.guest.identity import Identity
@@ -52,7 +52,7 @@ def answers_with(records: bytes, closed: int = 1) -> dict[str, str]:
 
 
 def hostile_text(body: str, **parts: str) -> str:
-    """A module whose symbia_process runs this body, unless the message is the arena's question."""
+    """A module whose symbia_process runs this body, unless the message is the question after an attack."""
     answer = record(1, b'"yes"')
     question = int.from_bytes(STILL_HERE[:8], "little")
     process = f"""
@@ -66,7 +66,7 @@ def hostile_text(body: str, **parts: str) -> str:
 
 
 def attacker(text: str, limits: GuestLimits) -> Callable[[SandboxHost], Sandbox]:
-    """Makes a sandbox of this module in the arena's host."""
+    """Makes a sandbox of this module in the host of an attack."""
 
     def made(host: SandboxHost) -> Sandbox:
         runtime = host._runtime

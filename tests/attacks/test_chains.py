@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from tests.attacks.arena import resources
+from tests.attacks.sandbox_attack import resources
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.chain import Chain

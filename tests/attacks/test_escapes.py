@@ -10,7 +10,7 @@ brings is a function of the attacker's own world.
 
 import pytest
 
-from tests.attacks.arena import Attack, Fails, assault
+from tests.attacks.sandbox_attack import Attack, Fails, run_attack
 
 NOTHING = b'"undefined"'
 
@@ -121,4 +121,4 @@ ESCAPES = {
 @pytest.mark.parametrize("name", ESCAPES)
 async def test_nothing_but_the_language_is_within_reach(name: str) -> None:
     """An attempt ends in the attacker's own world, and that of others is untouched."""
-    await assault(ESCAPES[name])
+    await run_attack(ESCAPES[name])

@@ -5,7 +5,7 @@ from typing import Any
 import trio
 
 from tests.service.chosen import settings_with
-from tests.service.identified import MANUAL, PASS, open_world
+from tests.service.service_with_identity import MANUAL, PASS, open_service_with_identity
 from tests.service.serving import SQUARE, open_service
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
@@ -22,7 +22,7 @@ def beside(component: str, count: int) -> dict[str, Any]:
 
 async def test_one_organisation_cannot_take_all_executions() -> None:
     """Half of the executions are one organisation's by default; another can still start its own."""
-    async with open_world(max_concurrent_executions=6) as world:
+    async with open_service_with_identity(max_concurrent_executions=6) as world:
         graph_id = await world.alice.load(PASS)
         replies = [
             await world.alice.call("POST", f"/api/graphs/{graph_id}/execute", json=MANUAL) for _ in range(6)
@@ -42,7 +42,7 @@ async def test_the_only_owner_gets_everything() -> None:
 
 async def test_one_organisation_cannot_take_all_instances() -> None:
     """An execution with an instance too many of its organisation fails and says so; another's runs."""
-    async with open_world(org_max_instances=3) as world:
+    async with open_service_with_identity(org_max_instances=3) as world:
         spun = {"id": "custom.kept", "execution": {"type": "javascript", "source": KEPT}}
         for person in (world.alice, world.bob):
             reply = await person.call("POST", "/api/components", json={**SQUARE, **spun})

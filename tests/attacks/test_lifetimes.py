@@ -4,7 +4,7 @@
 
 import pytest
 
-from tests.attacks.arena import ANSWERS, SMALL, Attack, Fails, assault
+from tests.attacks.sandbox_attack import ANSWERS, SMALL, Attack, Fails, run_attack
 from wasm_host.errors import GuestFaultError, InitializeError, ProgramError, SandboxError
 from wasm_host.host import open_host
 from wasm_host.sandbox.javascript import Program
@@ -125,7 +125,7 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_every_act_belongs_to_the_message_under_way(name: str) -> None:
     """What runs while a message is processed belongs to it, and nothing runs between messages."""
-    await assault(ATTACKS[name])
+    await run_attack(ATTACKS[name])
 
 
 OPENINGS = {

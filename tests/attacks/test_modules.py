@@ -8,8 +8,8 @@ import msgspec
 import pytest
 import wasmtime
 
-from tests.attacks.arena import Fails, Gets, arena, examine
 from tests.attacks.modules import OUTPUT_AT, STATUS_AT, answers_with, attacker, hostile_text, record, status
+from tests.attacks.sandbox_attack import Fails, Gets, attacked_sandbox, check_result
 from tests.wasm_host.sandboxes import a_guest, module_text
 from wasm_host.compile.validation import check_exports
 from wasm_host.errors import GuestFaultError, ModuleError, SandboxError
@@ -183,10 +183,10 @@ LIES = {
 async def test_a_hostile_module_gains_nothing(name: str) -> None:
     """Its message fails by name or means what its records say; its successor answers; nobody else notices."""
     lie = LIES[name]
-    async with arena(attacker(hostile_text(lie.body, **lie.parts), lie.limits)) as sandbox:
+    async with attacked_sandbox(attacker(hostile_text(lie.body, **lie.parts), lie.limits)) as sandbox:
         for gets in lie.gets:
             (effects,) = await sandbox.process([(0, b"1")])
-            examine(effects, gets)
+            check_result(effects, gets)
         assert sandbox.statistics().restarts == lie.restarts
         assert dict(sandbox.state) == lie.keeps
 
@@ -257,12 +257,12 @@ async def test_a_new_guest_finds_nothing_of_a_destroyed_one() -> None:
         f"(if (i32.eq (i32.load8_u (i32.const 1044)) (i32.const 49)) (then {write})) {read} {status(512, 8, 1)}"
     )
     parts = {"memory": '(memory (export "memory") 60)'}
-    async with arena(attacker(hostile_text(found, **parts), GuestLimits())) as sandbox:
+    async with attacked_sandbox(attacker(hostile_text(found, **parts), GuestLimits())) as sandbox:
         for _ in range(3):
             (effects,) = await sandbox.process([(0, b"1")])
-            examine(effects, Fails("GuestTrapped"))
+            check_result(effects, Fails("GuestTrapped"))
             (effects,) = await sandbox.process([(0, b"2")])
-            examine(effects, ())
+            check_result(effects, ())
 
 
 async def test_a_lie_about_closed_messages_ends_with_the_batch() -> None:

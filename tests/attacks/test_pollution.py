@@ -9,7 +9,7 @@ which parses values and writes effects, does something else because of it.
 
 import pytest
 
-from tests.attacks.arena import ANSWERS, Attack, Fails, assault
+from tests.attacks.sandbox_attack import ANSWERS, Attack, Fails, run_attack
 
 TWO = (b'{"a":[1]}', b'{"a":[2]}')
 SAME = (b'{"a":[1]}', b'{"a":[2]}')
@@ -47,7 +47,7 @@ async def test_a_ruined_world_changes_nobody_elses_work(name: str) -> None:
     body = "ctx.log('warn', 'seen', value); ctx.setState('k', value); ctx.emit('out', value)"
     source = f"""let done = false;
         return {{ process(ctx, port, value) {{ if (!done) {{ done = true; {RUIN[name]} }} {ANSWERS} {body} }} }}"""
-    results = await assault(
+    results = await run_attack(
         Attack(source=source, values=TWO, gets=SAME, logs=("seen", "seen"), keeps={"k": TWO[1]})
     )
     assert [(line.level, line.meta) for effects in results for line in effects.logs] == [
@@ -114,4 +114,4 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_pollution_ends_at_the_guest(name: str) -> None:
     """What a component pollutes is its own."""
-    await assault(ATTACKS[name])
+    await run_attack(ATTACKS[name])

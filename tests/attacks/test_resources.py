@@ -5,7 +5,7 @@
 import pytest
 import trio
 
-from tests.attacks.arena import SMALL, STILL_HERE, Attack, Fails, assault
+from tests.attacks.sandbox_attack import SMALL, STILL_HERE, Attack, Fails, run_attack
 from tests.wasm_host.sandboxes import process_all
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
@@ -139,7 +139,7 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_a_share_is_all_there_is(name: str) -> None:
     """The greedy message fails by the name of its limit, or meets an exception inside, and alone."""
-    await assault(ATTACKS[name])
+    await run_attack(ATTACKS[name])
 
 
 async def test_a_batch_of_floods_leaves_the_event_loop_to_others() -> None:

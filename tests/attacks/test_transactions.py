@@ -4,7 +4,7 @@
 
 import pytest
 
-from tests.attacks.arena import ANSWERS, Attack, Fails, assault
+from tests.attacks.sandbox_attack import ANSWERS, Attack, Fails, run_attack
 from wasm_host.limits import GuestLimits
 
 TWO = (b"1", b"2")
@@ -123,4 +123,4 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_a_transaction_cannot_be_broken(name: str) -> None:
     """Whatever a component does, each message has its own effects, and a failed one has none."""
-    await assault(ATTACKS[name])
+    await run_attack(ATTACKS[name])

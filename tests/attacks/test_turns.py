@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 import trio
 
-from tests.attacks.arena import ANSWERS, STILL_HERE, YES
 from tests.attacks.modules import OUTPUT_AT, attacker, hostile_text, record, status
+from tests.attacks.sandbox_attack import ANSWERS, STILL_HERE, YES
 from tests.attacks.steps import measured_steps
 from tests.wasm_host.sandboxes import run
 from wasm_host.guest.memory import FREE_BYTES

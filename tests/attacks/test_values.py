@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.attacks.arena import SMALL, Attack, Fails, assault
+from tests.attacks.sandbox_attack import SMALL, Attack, Fails, run_attack
 from tests.wasm_host.sandboxes import opened
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.sandbox import Sandbox
@@ -118,7 +118,7 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_a_strange_value_is_json_or_an_error(name: str) -> None:
     """Whatever a value does while it is written, what leaves is the JSON text that JavaScript itself would say."""
-    await assault(ATTACKS[name])
+    await run_attack(ATTACKS[name])
 
 
 hostile_text = st.text(

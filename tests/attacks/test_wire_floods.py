@@ -11,8 +11,8 @@ import trio
 from service.asgi.websocket_stream import CLOSING_SECONDS, UNADMITTED_BYTES
 from tests.attacks.raw_websocket import RawWebSocket, connect, frame, opened, request, text
 from tests.service.chosen import settings_with
-from tests.service.identified import open_world
 from tests.service.live.plain_client import open_plain
+from tests.service.service_with_identity import open_service_with_identity
 from tests.service.serving import Process, open_service, start_process
 
 SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
@@ -145,7 +145,7 @@ async def test_others_are_served_while_some_send_without_a_pause(case: str) -> N
 
 async def test_who_has_not_said_who_he_is_may_say_little() -> None:
     """A message of 16 KiB is enough for a credential; a larger one is refused before it is kept."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         url = world.service.url
         for path in PATHS:
             async with opened(url, path) as websocket:
@@ -161,7 +161,7 @@ async def test_who_has_not_said_who_he_is_may_say_little() -> None:
 
 async def test_who_has_said_who_he_is_may_say_much() -> None:
     """From then on the bound is LIVE_MAX_FRAME_BYTES, over both ways."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         token = world.identity.add_user("carol", "org-a")
         large = "x" * 500_000
         async with open_plain(world.service.url) as client:
@@ -181,7 +181,7 @@ async def test_who_has_said_who_he_is_may_say_much() -> None:
 
 async def test_attachments_of_whom_nobody_knows_are_not_kept() -> None:
     """A packet of many attachments is refused at the first that is too much, before it is whole."""
-    async with open_world() as world, opened(world.service.url, SOCKETIO) as websocket:
+    async with open_service_with_identity() as world, opened(world.service.url, SOCKETIO) as websocket:
         await websocket.send(text('451-["x",{"_placeholder":true,"num":0}]'.replace("451", "4564")))
         for _ in range(2):
             await websocket.send(frame(0x82, b"x" * (UNADMITTED_BYTES - 10)))
@@ -194,7 +194,7 @@ async def test_who_says_nothing_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch
     """One more than there may be takes the place of the one that has taken longest, and may come in itself."""
     monkeypatch.setattr("service.live.clients.UNADMITTED_CLIENTS", 2)
     monkeypatch.setattr("service.live.opening.UNADMITTED_CLIENTS", 2)
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         url = world.service.url
         token = world.identity.add_user("carol", "org-a")
         async with opened(url, path) as first, opened(url, path):

@@ -7,7 +7,7 @@ import trio
 
 from service.live.feed import BASE_BYTES
 from service.live.limits import FEED_BYTES, MEASURED_AT_ONCE, MEASURED_PER_SECOND
-from tests.service.live.live_clients import Desk, Office, chain, open_office
+from tests.service.live.live_runtime import LiveRuntime, SessionClient, chain, open_live_runtime
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -21,11 +21,11 @@ def large() -> dict[str, Any]:
     return chain(*(f"node-{index}" for index in range(NODES)))
 
 
-async def keep_moving(desk: Desk, execution_ids: list[str]) -> None:
+async def keep_moving(client: SessionClient, execution_ids: list[str]) -> None:
     """Let the figures of executions change all the time."""
     while True:
         for execution_id in execution_ids:
-            await desk.say(
+            await client.say(
                 "execution:inject", executionId=execution_id, nodeId=f"node-{NODES - 1}", port="in", value=1
             )
         await trio.sleep(0.5)
@@ -33,14 +33,14 @@ async def keep_moving(desk: Desk, execution_ids: list[str]) -> None:
 
 async def test_figures_of_large_executions_are_read_in_short_steps_and_at_a_bounded_rate() -> None:
     """However many of them a client watches, their figures cost a share of the time, and each has its turn."""
-    async with open_office() as office, trio.open_nursery() as nursery:
-        desk = office.open_desk()
-        graph_id = await office.load(large())
+    async with open_live_runtime() as live, trio.open_nursery() as nursery:
+        client = live.open_client()
+        graph_id = await live.load(large())
         options = {"completion": "manual", "events": ["statistics:update", "metrics:update"]}
-        watched = [await desk.start(graph_id, **options) for _ in range(5)]
-        nursery.start_soon(keep_moving, desk, watched)
+        watched = [await client.start(graph_id, **options) for _ in range(5)]
+        nursery.start_soon(keep_moving, client, watched)
         await trio.sleep(10)
-        told = desk.heard("statistics:update")
+        told = client.heard("statistics:update")
         assert {each["executionId"] for each in told} == set(watched)
         assert 5 <= len(told) <= (10 * MEASURED_PER_SECOND + MEASURED_AT_ONCE) / (2 * NODES - 1) + 1
         assert len(told[0]["statistics"]["nodes"]) == NODES
@@ -49,88 +49,88 @@ async def test_figures_of_large_executions_are_read_in_short_steps_and_at_a_boun
 
 async def test_figures_of_small_executions_come_as_often_as_they_may() -> None:
     """Whoever watches little is not slowed by the ration."""
-    async with open_office(metrics_seconds=0.25) as office, trio.open_nursery() as nursery:
-        desk = office.open_desk()
+    async with open_live_runtime(metrics_seconds=0.25) as live, trio.open_nursery() as nursery:
+        client = live.open_client()
         options = {"completion": "manual", "events": ["statistics:update"]}
-        execution_id = await desk.start(await office.load(chain("a", "b")), **options)
+        execution_id = await client.start(await live.load(chain("a", "b")), **options)
 
         async def move() -> None:
             while True:
-                await desk.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=1)
+                await client.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=1)
                 await trio.sleep(0.05)
 
         nursery.start_soon(move)
         await trio.sleep(10)
-        assert len(desk.heard("statistics:update")) >= 35
+        assert len(client.heard("statistics:update")) >= 35
         nursery.cancel_scope.cancel()
 
 
 async def test_many_selections_of_one_execution_are_encoded_in_short_steps() -> None:
     """A hundred of them, of large values and of many small ones; every test measures the steps."""
-    async with open_office() as office:
-        graph_id = await office.load(chain("a", "b"))
-        desks = [office.open_desk() for _ in range(100)]
-        execution_id = await desks[0].start(graph_id, completion="manual", maxPerSecond=10_000)
-        for number, desk in enumerate(desks[1:], 1):
-            await desk.say("execution:subscribe", executionId=execution_id, maxPerSecond=number)
+    async with open_live_runtime() as live:
+        graph_id = await live.load(chain("a", "b"))
+        clients = [live.open_client() for _ in range(100)]
+        execution_id = await clients[0].start(graph_id, completion="manual", maxPerSecond=10_000)
+        for number, client in enumerate(clients[1:], 1):
+            await client.say("execution:subscribe", executionId=execution_id, maxPerSecond=number)
         message = {"nodeId": "a", "port": "in", "value": "x" * 200_000}
-        await desks[0].say("execution:inject", executionId=execution_id, messages=[message] * 5)
+        await clients[0].say("execution:inject", executionId=execution_id, messages=[message] * 5)
         small = {"nodeId": "a", "port": "in", "value": 1}
-        await desks[0].say("execution:inject", executionId=execution_id, messages=[small] * 1_000)
-        await desks[0].wait_for("port:emit", 1_005)
+        await clients[0].say("execution:inject", executionId=execution_id, messages=[small] * 1_000)
+        await clients[0].wait_for("port:emit", 1_005)
 
 
 async def test_large_values_for_whoever_reads_nothing_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A value of a megabyte for thirty selections, again and again: what waits stays within its bounds."""
     monkeypatch.setattr("service.live.hub.ALL_FEEDS_BYTES", SMALL_FEEDS_BYTES)
-    async with open_office() as office:
-        graph_id = await office.load(chain("a", "b"))
-        desks = [office.open_desk() for _ in range(30)]
-        execution_id = await desks[0].start(graph_id, completion="manual", events=["port:emit"])
-        for number, desk in enumerate(desks[1:], 1):
+    async with open_live_runtime() as live:
+        graph_id = await live.load(chain("a", "b"))
+        clients = [live.open_client() for _ in range(30)]
+        execution_id = await clients[0].start(graph_id, completion="manual", events=["port:emit"])
+        for number, client in enumerate(clients[1:], 1):
             chosen = {"events": ["port:emit"], "maxValueBytes": 10**6 - number}
-            await desk.say("execution:subscribe", executionId=execution_id, **chosen)
-            desk.memory.hold()
+            await client.say("execution:subscribe", executionId=execution_id, **chosen)
+            client.memory.hold()
         most = 0
         for _ in range(30):
-            await inject(desks[0], execution_id, MEGABYTE)
+            await inject(clients[0], execution_id, MEGABYTE)
             await trio.sleep(0.5)
-            most = max(most, office.hub.memory.used_bytes)
+            most = max(most, live.hub.memory.used_bytes)
         assert FEED_BYTES < most <= SMALL_FEEDS_BYTES + 4_000_000  # the last events, and what was made of them
-        held = office.runtime.ledger.statistics().kinds["feeds"]
-        assert held == office.hub.memory.used_bytes
-        for desk in desks:
-            desk.session.close()
+        held = live.runtime.ledger.statistics().kinds["feeds"]
+        assert held == live.hub.memory.used_bytes
+        for client in clients:
+            client.session.close()
         await trio.sleep(2)
-        assert office.hub.memory.used_bytes == 0
-        assert office.runtime.ledger.statistics().kinds.get("feeds", 0) == 0
+        assert live.hub.memory.used_bytes == 0
+        assert live.runtime.ledger.statistics().kinds.get("feeds", 0) == 0
 
 
 async def test_what_an_owner_has_no_memory_for_is_skipped_and_nothing_else() -> None:
     """Events are the first that an owner short of memory does without; they are counted, and injections go on."""
-    async with open_office() as office:
-        desk = office.open_desk()
-        graph_id = await office.load(chain("a", "b"))
-        execution_id = await desk.start(graph_id, completion="manual", events=["port:emit"])
-        await inject(desk, execution_id, 1)
-        await desk.wait_for("port:emit")
-        account = office.runtime.ledger.account("")
-        ledger = office.runtime.ledger
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        graph_id = await live.load(chain("a", "b"))
+        execution_id = await client.start(graph_id, completion="manual", events=["port:emit"])
+        await inject(client, execution_id, 1)
+        await client.wait_for("port:emit")
+        account = live.runtime.ledger.account("")
+        ledger = live.runtime.ledger
         short = ledger.owner_bytes * 3 // 4 - ledger.held_by("")
         account.note(short, "held")
-        desk.memory.hold()
+        client.memory.hold()
         for _ in range(20):
-            await inject(desk, execution_id, "x" * 900_000)
+            await inject(client, execution_id, "x" * 900_000)
             await trio.sleep(0.1)
-        assert office.hub.memory.used_bytes <= BASE_BYTES + 1_000_000
+        assert live.hub.memory.used_bytes <= BASE_BYTES + 1_000_000
         account.close()
-        desk.memory.release()
-        await inject(desk, execution_id, 2)
-        await desk.wait_for("port:emit", 2)
+        client.memory.release()
+        await inject(client, execution_id, 2)
+        await client.wait_for("port:emit", 2)
         await trio.sleep(1)
-        skipped = sum(each["count"] for each in desk.heard("events:skipped"))
+        skipped = sum(each["count"] for each in client.heard("events:skipped"))
         assert skipped > 0
-        assert skipped + len(desk.heard("port:emit")) == 22
+        assert skipped + len(client.heard("port:emit")) == 22
 
 
 async def test_values_that_wait_for_encoding_are_bounded_for_all_executions_together(
@@ -138,46 +138,46 @@ async def test_values_that_wait_for_encoding_are_bounded_for_all_executions_toge
 ) -> None:
     """A burst of large values in several executions, faster than anybody could encode: the rest is counted."""
     monkeypatch.setattr("service.live.hub.ALL_FEEDS_BYTES", SMALL_FEEDS_BYTES)
-    async with open_office() as office:
-        desk = office.open_desk()
-        graph_id = await office.load(chain("a", "b"))
-        watched = [await desk.start(graph_id, completion="manual", events=["port:emit"]) for _ in range(8)]
-        desk.memory.hold()
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        graph_id = await live.load(chain("a", "b"))
+        watched = [await client.start(graph_id, completion="manual", events=["port:emit"]) for _ in range(8)]
+        client.memory.hold()
         async with trio.open_nursery() as nursery:
             for execution_id in watched:
-                nursery.start_soon(burst, office, execution_id)
+                nursery.start_soon(burst, live, execution_id)
         await trio.sleep(2)
-        assert SMALL_FEEDS_BYTES // 2 < office.hub.memory.used_bytes <= SMALL_FEEDS_BYTES + 4_000_000
-        desk.session.close()
+        assert SMALL_FEEDS_BYTES // 2 < live.hub.memory.used_bytes <= SMALL_FEEDS_BYTES + 4_000_000
+        client.session.close()
         await trio.sleep(2)
-        assert office.hub.memory.used_bytes == 0
+        assert live.hub.memory.used_bytes == 0
 
 
 @pytest.mark.parametrize("name", ["inputs", "messages"])
 async def test_a_command_with_many_messages_is_obeyed_in_short_steps(name: str) -> None:
     """As many as a frame holds: taken in or refused, while others go on (every test measures the steps)."""
-    async with open_office() as office:
-        desk = office.open_desk()
-        graph_id = await office.load(chain("a", "b", "c"))
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        graph_id = await live.load(chain("a", "b", "c"))
         many = [{"nodeId": "a", "port": "in", "value": 1}] * 22_000
         for _ in range(3):
             if name == "inputs":
-                answer = await desk.say("execution:start", graphId=graph_id, inputs=many)
+                answer = await client.say("execution:start", graphId=graph_id, inputs=many)
             else:
-                execution_id = await desk.start(graph_id, completion="manual")
-                answer = await desk.say("execution:inject", executionId=execution_id, messages=many)
+                execution_id = await client.start(graph_id, completion="manual")
+                answer = await client.say("execution:inject", executionId=execution_id, messages=many)
             assert "code" not in answer
             await trio.sleep(5)
 
 
-async def burst(office: Office, execution_id: str) -> None:
+async def burst(live: LiveRuntime, execution_id: str) -> None:
     """Ten large values at once."""
-    desk = office.open_desk()
+    client = live.open_client()
     message = {"nodeId": "a", "port": "in", "value": MEGABYTE}
-    await desk.say("execution:inject", executionId=execution_id, messages=[message] * 10)
+    await client.say("execution:inject", executionId=execution_id, messages=[message] * 10)
 
 
-async def inject(desk: Desk, execution_id: str, value: Any) -> None:
+async def inject(client: SessionClient, execution_id: str, value: Any) -> None:
     """Inject a value at the first node."""
-    answer = await desk.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=value)
+    answer = await client.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=value)
     assert answer.get("accepted") == 1, answer

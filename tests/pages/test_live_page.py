@@ -12,7 +12,7 @@ from service.asgi import websocket_stream
 from service.live import hub, limits
 from service.live.selection import LIFECYCLE, ON_REQUEST, USUAL, Subscribe
 from service.websockets import inlet, meter, turns
-from tests.service.live.live_clients import Desk, open_office
+from tests.service.live.live_runtime import SessionClient, open_live_runtime
 from tests.service.live.real_clients import SPECIFIED
 from tests.service.live.test_real_clients import lines_of, program, run_quick_reference
 from tests.service.serving import QUICK_REFERENCE, open_service
@@ -37,9 +37,9 @@ def test_the_page_shows_the_snippet_of_the_specification() -> None:
 
 async def test_the_page_lists_the_commands_that_are_obeyed() -> None:
     """Each has its row, and each row its command."""
-    async with open_office() as office:
-        desk: Desk = office.open_desk()
-        assert rows(section("What a client sends")) == list(desk.session._commands)
+    async with open_live_runtime() as live:
+        client: SessionClient = live.open_client()
+        assert rows(section("What a client sends")) == list(client.session._commands)
 
 
 def test_the_page_lists_the_events_that_are_told() -> None:

@@ -11,7 +11,7 @@ from service.dependencies.backoff import FIRST_SECONDS, LONGEST_SECONDS
 from service.network import delivery, dispatcher, events, outbox, relay
 from service.settings.table import TABLE
 from tests.fakes.network import serving_network
-from tests.service.network.world import open_world
+from tests.service.network.networked_runtime import open_networked_runtime
 
 PAGE = (Path(__file__).parents[2] / "docs/network.md").read_text(encoding="utf-8")
 EXAMPLES: list[Any] = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
@@ -44,7 +44,7 @@ def test_the_page_names_the_settings() -> None:
 
 async def test_the_table_of_counts_is_what_is_counted() -> None:
     """No count without its row, and no row without its count."""
-    async with serving_network() as network, open_world(network.url) as world:
+    async with serving_network() as network, open_networked_runtime(network.url) as world:
         await network.wait_registered()
         counted = set(world.report.counts)
     section = PAGE.split("| count |")[1]
@@ -54,7 +54,7 @@ async def test_the_table_of_counts_is_what_is_counted() -> None:
 async def test_the_example_does_what_the_page_says() -> None:
     """An order comes in, and its price goes to the shop; the second shape binds the same port."""
     graph, second_shape = EXAMPLES
-    async with serving_network() as network, open_world(network.url) as world:
+    async with serving_network() as network, open_networked_runtime(network.url) as world:
         await network.wait_registered()
         await world.start(graph)
         order = await network.send("shop", "orders.new", {"id": 7, "count": 2}, target="runtime")

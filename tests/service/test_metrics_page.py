@@ -6,7 +6,7 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.service.chosen import settings_with
-from tests.service.identified import open_world
+from tests.service.service_with_identity import open_service_with_identity
 from tests.service.serving import QUICK_REFERENCE, SPIN, Service, open_service, single
 
 Series = dict[str, float]
@@ -128,11 +128,11 @@ async def test_every_probe_answers_head() -> None:
 
 async def test_metrics_are_for_whoever_is_recognised() -> None:
     """Where callers are recognised the page is closed to anonymous ones, unless the operator opens it."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         monitor = world.person(world.identity.add_agent("prometheus", None))  # of no organisation
         answers = [await person.call("GET", "/metrics") for person in (world.anonymous, world.bob, monitor)]
         assert [answer.status_code for answer in answers] == [401, 200, 200]
         assert "WWW-Authenticate" in answers[0].headers
-    async with open_world(metrics_access="open") as world:
+    async with open_service_with_identity(metrics_access="open") as world:
         assert (await world.anonymous.call("GET", "/metrics")).status_code == 200
         assert world.identity.questions == []

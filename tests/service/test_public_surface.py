@@ -25,7 +25,7 @@ from service.metrics_page import Metrics
 from service.problems import RefusalError
 from service.readiness import Readiness
 from service.settings.table import TABLE, Settings
-from tests.service.live.live_clients import open_office
+from tests.service.live.live_runtime import open_live_runtime
 
 T = TypeVar("T", EngineError, RefusalError)
 
@@ -48,8 +48,8 @@ async def surface() -> str:
         metrics.http.count("GET", "/x", 200, 0.1)
         page = (await metrics.page()).decode()
         components = sorted(definition.id for definition in runtime.library.components())
-    async with open_office() as office:
-        commands = sorted(office.open_desk().session._commands)
+    async with open_live_runtime() as live:
+        commands = sorted(live.open_client().session._commands)
     lines = [
         *_routes(openapi_document(application)),
         *(f"command {name}" for name in commands),

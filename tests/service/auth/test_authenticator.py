@@ -14,7 +14,7 @@ from service.hosts.origins import Origins, read_origins
 from service.settings.table import SettingsError, read_settings
 from tests.fakes.identity import MISBEHAVIOURS, Behaviour, serving_identity
 from tests.service.chosen import settings_with
-from tests.service.identified import PASS, Person, World, open_world
+from tests.service.service_with_identity import PASS, Person, ServiceWithIdentity, open_service_with_identity
 from tests.service.serving import Service, open_service
 from tests.service.tokens import SECRET, claims, hs, jwk, pem, rs, rsa_key
 
@@ -28,7 +28,7 @@ async def _get(service: Service, path: str = GRAPHS, **headers: str) -> httpx.Re
 
 async def test_a_bearer_a_key_and_both_cookies_let_in() -> None:
     """Each of the platform's credentials is taken where it is good, and makes things of its organisation."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         key = world.identity.add_api_key("worker", "org-a")
         session = world.identity.add_session("carol", "org-a")
         for headers in (
@@ -46,7 +46,7 @@ async def test_a_bearer_a_key_and_both_cookies_let_in() -> None:
 
 async def test_the_first_good_credential_counts() -> None:
     """A bearer goes before a key, a key before the cookies, and a refused one gives way to the next."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         key = world.identity.add_api_key("worker", "org-key")
         await world.alice.load()
         for headers, visible in (
@@ -79,14 +79,14 @@ async def test_the_first_good_credential_counts() -> None:
 )
 async def test_who_is_not_recognised_is_not_served(headers: dict[str, Any]) -> None:
     """No credential, none that is known, or none in its proper form: 401."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         reply = await world.service.client.get(GRAPHS, headers=headers)
         assert (reply.status_code, reply.json()["code"]) == (401, "auth.required")
 
 
 async def test_a_credential_that_comes_twice_is_not_believed() -> None:
     """Two proxies could read two different ones."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         for name, value in (("Authorization", "Bearer token-of-alice"), ("X-Org-Id", "org-a")):
             headers = [("Authorization", "Bearer token-of-alice"), (name, value)]
             headers += [(name, value)] if name == "X-Org-Id" else []
@@ -96,7 +96,7 @@ async def test_a_credential_that_comes_twice_is_not_believed() -> None:
 
 async def test_what_cannot_be_a_credential_is_not_asked_about() -> None:
     """Identity is spared what is too long, or made of what no credential is made of."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         for text in ("x" * 10_000, "a b", 'a"b', "a,b"):
             await _get(world.service, Authorization=f"Bearer {text}")
         assert world.identity.questions == []
@@ -104,7 +104,7 @@ async def test_what_cannot_be_a_credential_is_not_asked_about() -> None:
 
 async def test_one_question_serves_many_requests() -> None:
     """What was found out is remembered; fifty requests of one caller at once ask once."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         async with trio.open_nursery() as nursery:
             for _ in range(50):
                 nursery.start_soon(world.alice.call, "GET", GRAPHS)
@@ -114,7 +114,7 @@ async def test_one_question_serves_many_requests() -> None:
 @pytest.mark.parametrize("behaviour", MISBEHAVIOURS)
 async def test_an_identity_that_does_not_answer_is_not_a_refusal(behaviour: Behaviour) -> None:
     """503 with a code and a time to come back; who was recognised before is still served; health is as ever."""
-    async with open_world(identity_timeout_ms=300) as world:
+    async with open_service_with_identity(identity_timeout_ms=300) as world:
         assert (await world.alice.call("GET", GRAPHS)).status_code == 200
         world.identity.behaviour = behaviour
         reply = await world.bob.call("GET", GRAPHS)
@@ -137,7 +137,7 @@ async def test_an_identity_that_is_down_is_not_a_refusal() -> None:
 
 async def test_open_routes_ask_nobody() -> None:
     """Health and documentation are served whatever credential comes, without a question to Identity."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         for path in ("/health", "/health/live", "/api/health", "/docs/openapi.json", "/docs", "/nothing"):
             reply = await world.alice.call("GET", path)
             assert reply.status_code in {200, 404}, path
@@ -146,7 +146,7 @@ async def test_open_routes_ask_nobody() -> None:
 
 async def test_an_unknown_route_and_a_wrong_method_are_told_to_everybody() -> None:
     """What does not exist needs no credential to be told so."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         assert (await world.anonymous.call("GET", "/api/nothing")).status_code == 404
         assert (await world.anonymous.call("PUT", GRAPHS)).status_code == 405
 
@@ -156,7 +156,7 @@ async def test_an_unknown_route_and_a_wrong_method_are_told_to_everybody() -> No
 
 async def test_a_member_acts_for_the_organisation_that_he_names() -> None:
     """Otherwise for their first; what they make is seen there, and not in their other one."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         both = world.person(world.identity.add_user("dora", "org-a", "org-b"))
         first = await both.load()
         reply = await both.call("POST", GRAPHS, json=PASS, x_org_id="org-b")
@@ -168,7 +168,7 @@ async def test_a_member_acts_for_the_organisation_that_he_names() -> None:
 
 async def test_who_is_no_member_may_not_name_an_organisation() -> None:
     """403 in the platform's words, whether it exists or not."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         for org in ("org-b", "org-none", "*", "org-a,org-b", "ORG-A"):
             reply = await world.alice.call("GET", GRAPHS, x_org_id=org)
             assert reply.status_code == 403, org
@@ -177,7 +177,7 @@ async def test_who_is_no_member_may_not_name_an_organisation() -> None:
 
 async def test_who_belongs_to_no_organisation_is_told_what_is_missing() -> None:
     """400 in the platform's words; routes that need no organisation serve them."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         nobody = world.person(world.identity.add_user("nobody"))
         reply = await nobody.call("GET", GRAPHS)
         assert reply.status_code == 400
@@ -192,7 +192,7 @@ async def test_who_belongs_to_no_organisation_is_told_what_is_missing() -> None:
 
 async def test_agents_and_keys_act_for_their_organisation() -> None:
     """An agent is a member of its own, although Identity lists none; a key of the one that it was made for."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         agent = world.person(world.identity.add_agent("agent", "org-a"))
         key = Person(world.service, {"X-API-Key": world.identity.add_api_key("worker", "org-a")})
         for caller in (agent, key):
@@ -205,14 +205,14 @@ async def test_agents_and_keys_act_for_their_organisation() -> None:
 # Cookies and pages
 
 
-async def _with_cookie(world: World, origin: str) -> int:
+async def _with_cookie(world: ServiceWithIdentity, origin: str) -> int:
     headers = {"Cookie": "token=token-of-alice"} | ({"Origin": origin} if origin else {})
     return (await world.service.client.post(GRAPHS, json=PASS, headers=headers)).status_code
 
 
 async def test_a_foreign_page_cannot_use_a_visitors_cookie() -> None:
     """Even where any page may read, only named ones and the service's own bring cookies with them."""
-    async with open_world(cors_origins=read_origins("*,https://console.example.org")) as world:
+    async with open_service_with_identity(cors_origins=read_origins("*,https://console.example.org")) as world:
         assert await _with_cookie(world, "https://evil.example") == 401
         assert await _with_cookie(world, "null") == 401
         assert await _with_cookie(world, "https://console.example.org") == 201
@@ -270,7 +270,7 @@ async def test_a_token_without_an_organisation_acts_for_none() -> None:
 async def test_with_keys_and_identity_both_must_agree() -> None:
     """A forged token costs Identity nothing; one that it has revoked is refused; what is no token is its own."""
     token = hs(SECRET)
-    async with open_world(jwt_secret=SECRET) as world:
+    async with open_service_with_identity(jwt_secret=SECRET) as world:
         forged = hs("another secret of the right length")
         assert (await _get(world.service, Authorization=f"Bearer {forged}")).status_code == 401
         assert world.identity.questions == []
@@ -353,7 +353,7 @@ def test_a_wrong_setting_is_refused_and_no_secret_is_shown(variable: str, value:
 
 async def test_a_thousand_callers_at_once_are_served() -> None:
     """A thousand connections with a hundred tokens: all are answered, and Identity is asked a hundred times."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         tokens = [world.identity.add_user(f"user-{number}", "org-a") for number in range(100)]
         port = httpx.URL(world.service.url).port or 0
         statuses: list[bytes] = []

@@ -6,7 +6,7 @@ import pytest
 from service.auth.cors import MAX_AGE_SECONDS
 from service.hosts.origins import read_origins
 from tests.service.chosen import settings_with
-from tests.service.identified import open_world
+from tests.service.service_with_identity import open_service_with_identity
 from tests.service.serving import Service, open_service
 
 GRAPHS = "/api/graphs"
@@ -22,7 +22,7 @@ async def _preflight(service: Service, origin: str, path: str = GRAPHS) -> httpx
 
 async def test_an_admitted_page_may_ask_everything_that_clients_of_the_platform_do() -> None:
     """200, its own name, credentials, the methods and headers, for a day; nobody is asked who it is."""
-    async with open_world(cors_origins=NAMED) as world:
+    async with open_service_with_identity(cors_origins=NAMED) as world:
         reply = await _preflight(world.service, CONSOLE)
         assert (reply.status_code, reply.text) == (200, "OK")
         headers = reply.headers
@@ -42,7 +42,7 @@ async def test_an_admitted_page_may_ask_everything_that_clients_of_the_platform_
 )
 async def test_a_foreign_page_is_told_no(origin: str) -> None:
     """Its preflight gets 403; an answer that it gets nevertheless is kept from it by its browser."""
-    async with open_world(cors_origins=NAMED) as world:
+    async with open_service_with_identity(cors_origins=NAMED) as world:
         reply = await _preflight(world.service, origin)
         assert (reply.status_code, reply.json()["code"]) == (403, "caller.foreign")
         assert ALLOW not in reply.headers
@@ -53,7 +53,7 @@ async def test_a_foreign_page_is_told_no(origin: str) -> None:
 
 async def test_answers_of_every_kind_are_marked() -> None:
     """A page must be able to read why it was refused, too."""
-    async with open_world(cors_origins=NAMED) as world:
+    async with open_service_with_identity(cors_origins=NAMED) as world:
         for person, path, status in (
             (world.alice, GRAPHS, 200),
             (world.anonymous, GRAPHS, 401),
@@ -70,7 +70,7 @@ async def test_answers_of_every_kind_are_marked() -> None:
 
 async def test_where_anyone_may_read_every_page_is_admitted() -> None:
     """The platform's default: the origin is echoed; without one, everybody is named."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         page = await world.alice.call("GET", GRAPHS, Origin="https://anywhere.example")
         assert page.headers[ALLOW] == "https://anywhere.example"
         assert (await world.alice.call("GET", GRAPHS)).headers[ALLOW] == "*"
@@ -79,7 +79,7 @@ async def test_where_anyone_may_read_every_page_is_admitted() -> None:
 
 async def test_documents_may_be_read_by_every_page() -> None:
     """What says nothing of anybody is public, and without credentials."""
-    async with open_world(cors_origins=NAMED) as world:
+    async with open_service_with_identity(cors_origins=NAMED) as world:
         reply = await world.anonymous.call("GET", "/docs/openapi.json", Origin="https://evil.example")
         assert (reply.status_code, reply.headers[ALLOW]) == (200, "*")
         assert "Access-Control-Allow-Credentials" not in reply.headers
@@ -98,7 +98,7 @@ async def test_while_only_this_machine_is_served_a_star_admits_nobody() -> None:
 
 async def test_a_plain_options_says_which_methods_there_are() -> None:
     """Without an Origin it is no question of a page's, and needs no credential."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         reply = await world.anonymous.call("OPTIONS", GRAPHS)
         assert reply.status_code == 200
         assert {"GET", "POST"} <= set(reply.headers["Allow"].replace(" ", "").split(","))

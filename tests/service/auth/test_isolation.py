@@ -15,7 +15,7 @@ from service.auth.authenticator import access_to
 from service.auth.scoped_runtime import ScopedExecution, ScopedLibrary, ScopedRuntime
 from service.readiness import Readiness
 from service.settings.table import Settings
-from tests.service.identified import PASS, Person, World, open_world
+from tests.service.service_with_identity import PASS, Person, ServiceWithIdentity, open_service_with_identity
 from tests.service.serving import single
 
 Kind = Literal["open", "figures", "counts", "lists", "makes", "by id", "by name"]
@@ -139,7 +139,7 @@ def _filled(rule: str, ids: dict[str, str]) -> str:
 @pytest.mark.parametrize(("method", "rule"), BY_ID)
 async def test_what_belongs_to_another_organisation_is_not_found(method: str, rule: str) -> None:
     """The same 404 as for what never was; nothing has changed by it, and the owner is still served."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         ids = await _ids(world.alice)
         unknown = dict.fromkeys(ids, "never-was")
         body = ROUTES[method, rule][1]
@@ -161,7 +161,7 @@ async def test_what_belongs_to_another_organisation_is_not_found(method: str, ru
 @pytest.mark.parametrize(("method", "rule"), CLOSED)
 async def test_nobody_in_particular_is_not_served(method: str, rule: str) -> None:
     """401, with the scheme that would do, whether the thing exists or not."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         ids = await _ids(world.alice)
         for path in (_filled(rule, ids), _filled(rule, dict.fromkeys(ids, "never-was"))):
             reply = await world.anonymous.call(method, path, json=ROUTES[method, rule][1])
@@ -171,7 +171,7 @@ async def test_nobody_in_particular_is_not_served(method: str, rule: str) -> Non
 
 async def test_lists_hold_what_is_ones_own() -> None:
     """Graphs, executions and components of another are in no list, nor counted."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await _ids(world.alice)
         own = await _ids(world.bob)
         graphs = (await world.bob.call("GET", "/api/graphs")).json()
@@ -186,7 +186,7 @@ async def test_lists_hold_what_is_ones_own() -> None:
 
 async def test_counts_are_of_ones_own() -> None:
     """The console sees its organisation's share; whoever is not recognised sees nothing of anybody."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await _ids(world.alice)
         counts = {}
         for name, person in (("alice", world.alice), ("bob", world.bob), ("anonymous", world.anonymous)):
@@ -198,7 +198,7 @@ async def test_counts_are_of_ones_own() -> None:
 async def test_two_organisations_use_one_component_id() -> None:
     """Each runs their own code under the same id, sees their own, and takes only their own away."""
     graph = single("custom.same")
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         for person, name in ((world.alice, "a"), (world.bob, "b")):
             await person.register("custom.same", name)
             shown = (await person.call("GET", "/api/components/custom.same")).json()
@@ -213,7 +213,7 @@ async def test_two_organisations_use_one_component_id() -> None:
 
 async def test_a_strangers_component_cannot_be_used() -> None:
     """A graph that names it is refused in the same words as one that names what never was."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await world.alice.register("custom.hers")
         foreign = await world.bob.call("POST", "/api/graphs", json=single("custom.hers"))
         missing = await world.bob.call("POST", "/api/graphs", json=single("custom.none"))
@@ -223,7 +223,7 @@ async def test_a_strangers_component_cannot_be_used() -> None:
 
 async def test_bounds_count_for_one_organisation_alone() -> None:
     """When one has used up its room, the other still has its own; injected bytes have a rate."""
-    async with open_world(org_max_graphs=1, org_max_bytes_per_second=10) as world:
+    async with open_service_with_identity(org_max_graphs=1, org_max_bytes_per_second=10) as world:
         _, execution_id = await world.alice.start()
         refused = await world.alice.call("POST", "/api/graphs", json=PASS)
         assert (refused.status_code, refused.json()["code"]) == (409, "quota.exceeded")
@@ -236,7 +236,7 @@ async def test_bounds_count_for_one_organisation_alone() -> None:
         assert (await world.bob.call("POST", f"/api/executions/{others}/inject", json=MESSAGE)).is_success
 
 
-def _standing(world: World, name: str) -> Person:
+def _standing(world: ServiceWithIdentity, name: str) -> Person:
     """Somebody with a standing above organisations."""
     if name == "isSuperAdmin":
         return world.person(world.identity.add_user("root", isSuperAdmin=True))
@@ -255,7 +255,7 @@ def _standing(world: World, name: str) -> Person:
 )
 async def test_some_stand_above_organisations(standing: str, changes: bool) -> None:
     """They see everybody's; those who only read are told so where they would change something."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         ids = await _ids(world.alice)
         root = _standing(world, standing)
         assert (await root.call("GET", f"/api/graphs/{ids['<graph_id>']}")).status_code == 200
@@ -273,7 +273,7 @@ async def test_some_stand_above_organisations(standing: str, changes: bool) -> N
 
 async def test_what_an_administrator_starts_belongs_to_the_graphs_organisation() -> None:
     """Its people see the execution that somebody above them started."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         graph_id = await world.alice.load()
         root = _standing(world, "cap:runtime.admin")
         started = await root.call("POST", f"/api/graphs/{graph_id}/execute", json={})
@@ -283,7 +283,7 @@ async def test_what_an_administrator_starts_belongs_to_the_graphs_organisation()
 
 async def test_totals_keep_what_is_forgotten() -> None:
     """What an organisation has processed is counted on when its executions are deleted, and for it alone."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         _, execution_id = await world.alice.start()
         path = f"/api/executions/{execution_id}"
         await world.alice.call("POST", f"{path}/inject?wait=5000", json={"messages": [MESSAGE] * 3})

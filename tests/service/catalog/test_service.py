@@ -10,7 +10,7 @@ import trio
 from tests.fakes.catalog import FakeCatalog, serving_catalog
 from tests.fakes.identity import serving_identity
 from tests.service.chosen import settings_with
-from tests.service.identified import Person
+from tests.service.service_with_identity import Person
 from tests.service.serving import QUICK_REFERENCE, SQUARE, Service, open_service, single
 from tests.service.test_metrics_page import _scrape
 

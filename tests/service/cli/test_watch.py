@@ -10,7 +10,7 @@ from rich.console import Console
 
 from service.cli.live_client import LiveClientError, websocket_address
 from service.cli.watch_table import WatchView, tell
-from tests.service.identified import open_world
+from tests.service.service_with_identity import open_service_with_identity
 from tests.service.serving import QUICK_REFERENCE, ROOT, Service, clean_environment, open_service, single
 
 
@@ -92,7 +92,7 @@ async def test_what_cannot_be_watched_is_said_in_one_line() -> None:
 
 async def test_credentials_come_from_the_environment() -> None:
     """Without one the command says how to give one; with one it watches what the caller may see."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         _, execution_id = await world.alice.start()
         await world.alice.call("POST", f"/api/executions/{execution_id}/stop")
         url = world.service.url

@@ -9,15 +9,15 @@ import trio
 
 from proto.codec import decode
 from service.hosts.origins import read_origins
-from tests.service.identified import PASS, World, open_world
 from tests.service.live.plain_client import Headers, PlainClient, open_plain
 from tests.service.live.test_websocket import upgrade
+from tests.service.service_with_identity import PASS, ServiceWithIdentity, open_service_with_identity
 from tests.service.serving import Service
 from tests.service.tokens import SECRET, claims, hs
 
 
 @asynccontextmanager
-async def client_of(world: World, headers: Headers = ()) -> AsyncIterator[PlainClient]:
+async def client_of(world: ServiceWithIdentity, headers: Headers = ()) -> AsyncIterator[PlainClient]:
     """A client of the world's service."""
     async with open_plain(world.service.url, headers) as client:
         yield client
@@ -31,7 +31,7 @@ async def is_in(client: PlainClient) -> bool:
 
 async def test_credentials_are_those_of_requests() -> None:
     """A bearer token and an API key in the headers let in; a wrong one is refused with 401."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         key = world.identity.add_api_key("robot", "org-a")
         for headers in ([("Authorization", "Bearer token-of-alice")], [("X-API-Key", key)]):
             async with client_of(world, headers) as client:
@@ -42,7 +42,7 @@ async def test_credentials_are_those_of_requests() -> None:
 
 async def test_who_can_set_no_headers_says_who_it_is_first() -> None:
     """The first message may be authenticate, with a token or a key; then commands are obeyed."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         key = world.identity.add_api_key("robot", "org-a")
         for auth in ({"token": "token-of-alice"}, {"apiKey": key}):
             async with client_of(world) as client:
@@ -61,7 +61,7 @@ async def test_who_can_set_no_headers_says_who_it_is_first() -> None:
 )
 async def test_without_a_good_credential_nothing_is_obeyed(message: str) -> None:
     """Anything else than a good credential ends the connection with 1008, before anything is done."""
-    async with open_world() as world, client_of(world) as client:
+    async with open_service_with_identity() as world, client_of(world) as client:
         await client.connection.send_message(message)
         assert await client.closed() == (1008, "Authentication required")
 
@@ -69,7 +69,7 @@ async def test_without_a_good_credential_nothing_is_obeyed(message: str) -> None
 async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """An open connection of nobody ends after a while."""
     monkeypatch.setattr("service.live.websocket.AUTHENTICATE_SECONDS", 0.05)
-    async with open_world() as world, client_of(world) as client:
+    async with open_service_with_identity() as world, client_of(world) as client:
         code, reason = await client.closed()
         assert code == 1008
         assert "Authentication required" in reason
@@ -77,7 +77,10 @@ async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_a_token_in_the_address_is_not_taken() -> None:
     """Addresses end up in logs, so a credential there lets nobody in."""
-    async with open_world() as world, open_plain(f"{world.service.url}/ws?token=token-of-alice") as client:
+    async with (
+        open_service_with_identity() as world,
+        open_plain(f"{world.service.url}/ws?token=token-of-alice") as client,
+    ):
         await client.connection.send_message('{"event": "execution:pause", "data": {"executionId": "x"}}')
         assert (await client.closed())[0] == 1008
 
@@ -85,7 +88,7 @@ async def test_a_token_in_the_address_is_not_taken() -> None:
 async def test_cookies_count_only_from_pages_that_are_named() -> None:
     """A browser adds cookies to whatever any page opens; only named pages are believed to mean it."""
     origins = read_origins("*,https://console.example.org")
-    async with open_world(cors_origins=origins) as world:
+    async with open_service_with_identity(cors_origins=origins) as world:
         cookie = ("Cookie", "token=token-of-alice")
         async with client_of(world, [cookie, ("Origin", "https://console.example.org")]) as client:
             assert await is_in(client)
@@ -96,7 +99,10 @@ async def test_cookies_count_only_from_pages_that_are_named() -> None:
 
 async def test_what_another_organisation_owns_does_not_exist() -> None:
     """Subscribe, control, inject and start say not found, as for an id that nobody has."""
-    async with open_world() as world, client_of(world, [("Authorization", "Bearer token-of-bob")]) as bob:
+    async with (
+        open_service_with_identity() as world,
+        client_of(world, [("Authorization", "Bearer token-of-bob")]) as bob,
+    ):
         graph_id, execution_id = await world.alice.start(PASS)
         message = {"nodeId": "only", "port": "in", "value": 1}
         for command in ("subscribe", "pause", "resume", "complete", "stop"):
@@ -110,7 +116,7 @@ async def test_what_another_organisation_owns_does_not_exist() -> None:
 
 async def test_the_organisation_is_named_in_a_header_or_in_auth() -> None:
     """A member of two acts for the one that it names; one that is not its own is refused."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         world.identity.add_user("carol", "org-c", "org-a")
         graph_id = await world.alice.load(PASS)
         bearer = ("Authorization", "Bearer token-of-carol")
@@ -130,7 +136,7 @@ async def test_the_organisation_is_named_in_a_header_or_in_auth() -> None:
 
 async def test_a_token_that_expires_ends_its_connection() -> None:
     """At its exp the client hears error, and is closed with 1008; until then it hears everything."""
-    async with open_world(identity_service_url="", jwt_secret=SECRET) as world:
+    async with open_service_with_identity(identity_service_url="", jwt_secret=SECRET) as world:
         token = hs(SECRET, body=claims(exp=time.time() + 1.5))
         async with client_of(world, [("Authorization", f"Bearer {token}")]) as client:
             assert await is_in(client)
@@ -143,7 +149,10 @@ async def test_a_token_that_expires_ends_its_connection() -> None:
 async def test_a_revoked_token_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection lives no longer on a credential than requests would: it is looked at again as often."""
     monkeypatch.setattr("service.auth.credential_cache.RECOGNISED_SECONDS", 0.1)
-    async with open_world() as world, client_of(world, [("Authorization", "Bearer token-of-alice")]) as client:
+    async with (
+        open_service_with_identity() as world,
+        client_of(world, [("Authorization", "Bearer token-of-alice")]) as client,
+    ):
         assert await is_in(client)
         await trio.sleep(0.2)
         assert await is_in(client)
@@ -154,7 +163,10 @@ async def test_a_revoked_token_ends_its_connection(monkeypatch: pytest.MonkeyPat
 async def test_who_leaves_an_organisation_hears_no_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the credential is looked at again, what it may not see any more is not told any more."""
     monkeypatch.setattr("service.auth.credential_cache.RECOGNISED_SECONDS", 0.1)
-    async with open_world() as world, client_of(world, [("Authorization", "Bearer token-of-alice")]) as client:
+    async with (
+        open_service_with_identity() as world,
+        client_of(world, [("Authorization", "Bearer token-of-alice")]) as client,
+    ):
         _, execution_id = await world.alice.start(PASS)
         await client.say("execution:subscribe", executionId=execution_id)
         world.identity.add_user("alice", "org-z")
@@ -168,7 +180,10 @@ async def test_an_identity_that_is_away_for_a_moment_ends_no_connection(monkeypa
     monkeypatch.setattr("service.auth.credential_cache.RECOGNISED_SECONDS", 0.05)
     monkeypatch.setattr("service.live.clients.RETRY_SECONDS", 0.05)
     monkeypatch.setattr("service.live.clients.UNANSWERED_SECONDS", 0.4)
-    async with open_world() as world, client_of(world, [("Authorization", "Bearer token-of-alice")]) as client:
+    async with (
+        open_service_with_identity() as world,
+        client_of(world, [("Authorization", "Bearer token-of-alice")]) as client,
+    ):
         assert await is_in(client)
         world.identity.behaviour = "hangs up"
         await trio.sleep(0.15)
@@ -183,7 +198,7 @@ async def test_an_identity_that_is_away_for_a_moment_ends_no_connection(monkeypa
 
 async def test_the_switch_lets_everybody_in_and_only_over_sockets() -> None:
     """SOCKET_AUTH=off mirrors the platform's old runtime, whose sockets asked nobody; HTTP asks all the same."""
-    async with open_world(socket_auth="off") as world, client_of(world) as client:
+    async with open_service_with_identity(socket_auth="off") as world, client_of(world) as client:
         _, execution_id = await world.alice.start(PASS)
         assert (await client.say("execution:subscribe", executionId=execution_id))["state"] == "running"
         assert (await world.anonymous.call("GET", f"/api/executions/{execution_id}")).status_code == 401
@@ -200,7 +215,7 @@ async def packet_of(service: Service, auth: str, headers: dict[str, str] | None 
 
 async def test_socketio_clients_give_the_same_credentials_in_auth() -> None:
     """A token, a key or a header lets in; anything else is told in connect_error, as the platform tells it."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         key = world.identity.add_api_key("robot", "org-a")
         for auth in ('{"token": "token-of-alice"}', f'{{"apiKey": "{key}"}}'):
             assert (await packet_of(world.service, auth))[1].startswith("40{")
@@ -215,7 +230,7 @@ async def test_socketio_clients_give_the_same_credentials_in_auth() -> None:
 
 async def test_a_socketio_client_whose_token_expires_is_told_and_disconnected() -> None:
     """It hears the event error, then that its namespace is closed, after which it does not come back by itself."""
-    async with open_world(identity_service_url="", jwt_secret=SECRET) as world:
+    async with open_service_with_identity(identity_service_url="", jwt_secret=SECRET) as world:
         token = hs(SECRET, body=claims(exp=time.time() + 1.5))
         sid, let_in = await packet_of(world.service, f'{{"token": "{token}"}}')
         assert let_in.startswith("40{")

@@ -8,7 +8,7 @@ import trio
 from proto.codec import encode
 from service.live.limits import FEED_BYTES, NAMES, PERSONAL_BYTES
 from service.socketio.wakeups import TASKS_PER_ROUND
-from tests.service.live.live_clients import chain, open_office
+from tests.service.live.live_runtime import chain, open_live_runtime
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -26,27 +26,27 @@ pytestmark = pytest.mark.usefixtures("autojump_clock")
 )
 async def test_a_start_chooses_within_the_bounds_of_a_subscription(selection: dict[str, Any], path: str) -> None:
     """What execution:subscribe refuses of a selection, execution:start refuses too, and starts nothing."""
-    async with open_office() as office:
-        desk = office.open_desk()
-        answer = await desk.say("execution:start", graphId=await office.load(chain("a", "b")), **selection)
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        answer = await client.say("execution:start", graphId=await live.load(chain("a", "b")), **selection)
         (problem,) = answer["problems"]
         assert problem["path"] == path
-        assert office.runtime.executions() == []
+        assert live.runtime.executions() == []
 
 
 async def test_long_answers_wait_in_bounded_memory() -> None:
     """A client that makes a thousand mistakes at a time and does not read is heard no more after some of them."""
-    async with open_office() as office:
-        desk = office.open_desk()
-        execution_id = await desk.start(await office.load(chain("a", "b")), completion="manual")
-        desk.memory.hold()
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        execution_id = await client.start(await live.load(chain("a", "b")), completion="manual")
+        client.memory.hold()
         wrong = ["no such event"] * NAMES
         done = 0
 
         async def complain() -> None:
             nonlocal done
             while True:
-                answer = await desk.say("execution:subscribe", executionId=execution_id, events=wrong)
+                answer = await client.say("execution:subscribe", executionId=execution_id, events=wrong)
                 assert len(answer["problems"]) == NAMES
                 done += 1
 
@@ -60,11 +60,11 @@ async def test_long_answers_wait_in_bounded_memory() -> None:
 @pytest.mark.parametrize("event", ["execution:subscribe", "execution:stop", "execution:start", "execution:inject"])
 async def test_an_endless_id_is_refused_and_not_repeated(event: str) -> None:
     """Neither the answer nor the event error bears an id that is none."""
-    async with open_office() as office:
-        desk = office.open_desk()
+    async with open_live_runtime() as live:
+        client = live.open_client()
         data = {"executionId": "x" * 500_000, "graphId": "y" * 500_000}
-        answer = await desk.say(event, **data)
-        (error,) = await desk.wait_for("error")
+        answer = await client.say(event, **data)
+        (error,) = await client.wait_for("error")
         assert answer["code"] == error["code"]
         assert "200" in error["message"]
         assert len(encode([answer, error])) < 2_000
@@ -73,34 +73,34 @@ async def test_an_endless_id_is_refused_and_not_repeated(event: str) -> None:
 @pytest.mark.parametrize(("size", "count"), [(20_000, 500), (200_000, 50), (900_000, 10)])
 async def test_large_values_reach_whoever_reads(size: int, count: int) -> None:
     """Values that together are far more than a feed keeps go out one after the other, and none is given up."""
-    async with open_office() as office:
-        desk = office.open_desk()
-        graph_id = await office.load(chain("a", "b"))
-        execution_id = await desk.start(graph_id, completion="manual", events=["port:emit"])
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        graph_id = await live.load(chain("a", "b"))
+        execution_id = await client.start(graph_id, completion="manual", events=["port:emit"])
         message = {"nodeId": "a", "port": "in", "value": "x" * size}
-        await desk.say("execution:inject", executionId=execution_id, messages=[message] * count)
-        await desk.wait_for("port:emit", count)
+        await client.say("execution:inject", executionId=execution_id, messages=[message] * count)
+        await client.wait_for("port:emit", count)
         assert count * size > FEED_BYTES
-        assert desk.heard("events:skipped") == []
+        assert client.heard("events:skipped") == []
 
 
 async def test_many_watchers_take_turns() -> None:
     """Of three hundred clients that hear the same event, a few send in each round of the loop."""
-    async with open_office(metrics_seconds=None) as office:
-        graph_id = await office.load(chain("a", "b"))
-        desks = [office.open_desk() for _ in range(300)]
-        execution_id = await desks[0].start(graph_id, completion="manual")
-        for desk in desks[1:]:
-            await desk.say("execution:subscribe", executionId=execution_id)
+    async with open_live_runtime(metrics_seconds=None) as live:
+        graph_id = await live.load(chain("a", "b"))
+        clients = [live.open_client() for _ in range(300)]
+        execution_id = await clients[0].start(graph_id, completion="manual")
+        for client in clients[1:]:
+            await client.say("execution:subscribe", executionId=execution_id)
         await trio.sleep(1)
         most = 0
 
         def writes() -> int:
-            return sum(desk.memory.writes for desk in desks)
+            return sum(client.memory.writes for client in clients)
 
-        await desks[0].say("execution:pause", executionId=execution_id)
+        await clients[0].say("execution:pause", executionId=execution_id)
         before = writes()
-        while not all(desk.heard("execution:paused") for desk in desks):
+        while not all(client.heard("execution:paused") for client in clients):
             await trio.lowlevel.checkpoint()
             most, before = max(most, writes() - before), writes()
         assert 1 <= most <= 2 * TASKS_PER_ROUND
@@ -108,9 +108,9 @@ async def test_many_watchers_take_turns() -> None:
 
 async def test_who_comes_later_hears_the_figures_of_an_idle_execution() -> None:
     """Figures that do not change any more are told once to whoever has not heard them, and then no more."""
-    async with open_office() as office:
-        first, second = office.open_desk(), office.open_desk()
-        graph_id = await office.load(chain("a", "b"))
+    async with open_live_runtime() as live:
+        first, second = live.open_client(), live.open_client()
+        graph_id = await live.load(chain("a", "b"))
         execution_id = await first.start(graph_id, completion="manual", events=["statistics:update"])
         await first.wait_for("statistics:update")
         await trio.sleep(5)

@@ -15,13 +15,13 @@ from proto.message import Injection
 from service.network.causes import KNOWN_MESSAGES, Causes
 from tests.engine.executions import document, node
 from tests.engine.handlers import Journal, components
+from tests.service.network.networked_runtime import bound_graph
 from tests.service.network.test_dispatcher import Stand, standing
-from tests.service.network.world import bound
 
 
 def _through(component: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
     """A graph from an input binding through a component to an output binding."""
-    graph = bound(
+    graph = bound_graph(
         {"a": {"in": {"network": "*"}}, "b": {"out": {"network": "seen"}}},
         {"a": "symbia.core.passthrough", "b": component},
         ("a", "b"),
@@ -73,7 +73,7 @@ async def test_an_injection_that_is_no_event_has_no_cause() -> None:
 
 async def test_a_port_with_two_edges_sends_each_value_once() -> None:
     """However many edges a value takes, it is one event."""
-    graph = bound(
+    graph = bound_graph(
         {"a": {"in": {"network": "*"}, "out": {"network": "seen"}}},
         {"a": "symbia.core.passthrough", "b": "symbia.core.passthrough", "c": "symbia.core.passthrough"},
         ("a", "b"),
@@ -86,7 +86,7 @@ async def test_a_port_with_two_edges_sends_each_value_once() -> None:
 async def test_a_named_organisation_leaves_with_the_event() -> None:
     """Events of a graph say whose graph it is."""
     async with standing() as stand:
-        await stand.start(bound({"a": {"in": {"network": "*"}, "out": {"network": "seen"}}}), "org-a")
+        await stand.start(bound_graph({"a": {"in": {"network": "*"}, "out": {"network": "seen"}}}), "org-a")
         stand.send("in", 1, org="org-a")
         await trio.testing.wait_all_tasks_blocked()
         assert [each["payload"]["orgId"] for each in stand.told()] == ["org-a"]

@@ -21,7 +21,7 @@ from service.network.dispatcher import LANE_EVENTS, WAITING_BYTES, Dispatcher
 from service.network.events import REFUSED, org_of, read_event
 from service.network.outbox import NetworkOutbox
 from service.settings.network import UnownedEvents
-from tests.service.network.world import bound
+from tests.service.network.networked_runtime import bound_graph
 
 
 class Stand(msgspec.Struct, frozen=True):
@@ -89,7 +89,7 @@ async def test_an_event_enters_the_graphs_of_the_organisation_that_it_names(
 ) -> None:
     """The payload's word counts before its data's; without either only the operator's word lets it in."""
     async with standing(unowned) as stand:
-        execution = await stand.start(bound({"a": {"in": {"network": "*"}}}), owner)
+        execution = await stand.start(bound_graph({"a": {"in": {"network": "*"}}}), owner)
         stand.send("orders", data, org=org)
         await trio.testing.wait_all_tasks_blocked()
         assert stand.processed(execution) == int(enters)
@@ -98,7 +98,7 @@ async def test_an_event_enters_the_graphs_of_the_organisation_that_it_names(
 
 async def test_an_event_enters_each_place_once() -> None:
     """All running executions get it, and overlapping patterns do not double it."""
-    graph = bound({"a": {"in": {"network": "orders.*"}, "input": {"network": "*"}}})
+    graph = bound_graph({"a": {"in": {"network": "orders.*"}, "input": {"network": "*"}}})
     async with standing() as stand:
         executions = [await stand.start(graph) for _ in range(3)]
         stand.send("orders.new")
@@ -109,8 +109,8 @@ async def test_an_event_enters_each_place_once() -> None:
 async def test_our_own_events_do_not_come_back_to_where_they_left() -> None:
     """An execution never gets what it sent, nobody gets what is told of requests, and others get the rest."""
     async with standing() as stand:
-        first = await stand.start(bound({"a": {"in": {"network": "*"}}}))
-        second = await stand.start(bound({"a": {"in": {"network": "*"}}}))
+        first = await stand.start(bound_graph({"a": {"in": {"network": "*"}}}))
+        second = await stand.start(bound_graph({"a": {"in": {"network": "*"}}}))
         stand.send("loop", source="runtime", runId=first)
         stand.send("obs.http.request", source="runtime")
         stand.send("obs.http.request", source="catalog")
@@ -121,7 +121,7 @@ async def test_our_own_events_do_not_come_back_to_where_they_left() -> None:
 async def test_an_ended_execution_gets_nothing() -> None:
     """Stopped executions are out of the way, and of memory."""
     async with standing() as stand:
-        execution = await stand.start(bound({"a": {"in": {"network": "*"}, "out": {"network": "x"}}}))
+        execution = await stand.start(bound_graph({"a": {"in": {"network": "*"}, "out": {"network": "x"}}}))
         await stand.runtime.execution(execution).stop()
         stand.send("orders")
         await trio.testing.wait_all_tasks_blocked()
@@ -135,7 +135,7 @@ async def test_an_ended_execution_gets_nothing() -> None:
 async def test_what_finds_no_room_is_told_to_its_source() -> None:
     """An execution that takes no more refuses an event: it is counted, and its source hears of it."""
     async with standing(limits=EngineLimits(max_held_messages=3)) as stand:
-        execution = await stand.start(bound({"a": {"in": {"network": "*"}}}))
+        execution = await stand.start(bound_graph({"a": {"in": {"network": "*"}}}))
         await stand.runtime.execution(execution).pause()
         for number in range(5):
             stand.send("orders", number)
@@ -160,7 +160,7 @@ async def test_what_finds_no_room_is_told_to_its_source() -> None:
 async def test_too_many_events_at_once_are_refused_at_once() -> None:
     """No queue before an execution grows without end, neither in events nor in bytes."""
     async with standing() as stand:
-        await stand.start(bound({"a": {"in": {"network": "*"}}}))
+        await stand.start(bound_graph({"a": {"in": {"network": "*"}}}))
         for number in range(LANE_EVENTS + 5):
             stand.send("orders", number)
         assert stand.dispatcher.counts["refused"] == 5
@@ -176,7 +176,7 @@ async def test_too_many_events_at_once_are_refused_at_once() -> None:
 
 async def test_refusals_are_not_told_in_circles() -> None:
     """Nobody is told of our own events, nor of being told."""
-    graph = bound({"a": {"in": {"network": "*"}}})
+    graph = bound_graph({"a": {"in": {"network": "*"}}})
     async with standing() as stand:
         await stand.start(graph)
         for _ in range(LANE_EVENTS + 3):
@@ -190,7 +190,7 @@ async def test_refusals_are_not_told_in_circles() -> None:
 async def test_a_refused_event_may_come_again() -> None:
     """What was not taken in is not remembered as if it had been."""
     async with standing() as stand:
-        execution = await stand.start(bound({"a": {"in": {"network": "*"}}}))
+        execution = await stand.start(bound_graph({"a": {"in": {"network": "*"}}}))
         for _ in range(LANE_EVENTS):
             stand.send("filler")
         stand.send("late", event_id="late")
@@ -203,7 +203,7 @@ async def test_a_refused_event_may_come_again() -> None:
 
 async def test_events_enter_in_the_order_of_their_coming() -> None:
     """Each execution gets them one after the other."""
-    graph = bound({"a": {"in": {"network": "*"}, "out": {"network": "seen"}}})
+    graph = bound_graph({"a": {"in": {"network": "*"}, "out": {"network": "seen"}}})
     async with standing() as stand:
         await stand.start(graph)
         for number in range(50):

@@ -8,11 +8,11 @@ import pytest
 from service.settings.table import Settings
 from tests.fakes.network import serving_network
 from tests.service.chosen import settings_with
-from tests.service.identified import Person, open_world
-from tests.service.network.world import bound
+from tests.service.network.networked_runtime import bound_graph
+from tests.service.service_with_identity import Person, open_service_with_identity
 from tests.service.serving import open_service
 
-ORDERS = bound({"a": {"in": {"network": "orders.*"}}})
+ORDERS = bound_graph({"a": {"in": {"network": "orders.*"}}})
 
 
 def _event(
@@ -131,7 +131,7 @@ async def test_values_that_graphs_refuse_are_refused_here_too() -> None:
 
 async def test_an_event_only_enters_what_the_caller_may_change() -> None:
     """Somebody of an organisation reaches its graphs and no others, whatever the event says of itself."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         _, alices = await world.alice.start(ORDERS)
         _, bobs = await world.bob.start(ORDERS)
         event = _event()
@@ -149,7 +149,7 @@ async def test_an_event_only_enters_what_the_caller_may_change() -> None:
 
 async def test_a_stranger_cannot_use_up_the_id_of_an_event() -> None:
     """Whoever delivers an event into their own graphs keeps it from nobody else's."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await world.alice.start(ORDERS)
         await world.bob.start(ORDERS)
         event = _event()
@@ -160,7 +160,7 @@ async def test_a_stranger_cannot_use_up_the_id_of_an_event() -> None:
 
 async def test_an_administrator_delivers_where_the_event_names_the_owner() -> None:
     """Above organisations an event goes where it says that it belongs, and nowhere when it says nothing."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await world.alice.start(ORDERS)
         await world.bob.start(ORDERS)
         token = world.identity.add_user("root", entitlements=("cap:runtime.admin",))

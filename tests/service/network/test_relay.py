@@ -12,7 +12,7 @@ from service.dependencies.backoff import LONGEST_SECONDS
 from service.network.opening import CAPABILITIES
 from service.network.relay import HEARTBEAT_SECONDS, REGISTER_ATTEMPTS
 from tests.fakes.network import MISBEHAVIOURS, Behaviour, FakeNetwork, serving_network
-from tests.service.network.world import World, bound, open_world
+from tests.service.network.networked_runtime import NetworkedRuntime, bound_graph, open_networked_runtime
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def patient_clock() -> trio.testing.MockClock:
 async def test_the_service_registers_and_takes_leave() -> None:
     """It says what the platform's own runtime says of itself, and goes as it came."""
     async with serving_network() as network:
-        async with open_world(
+        async with open_networked_runtime(
             network.url, service_id="runtime-7", runtime_advertised_url="http://me:1/x/"
         ) as world:
             await network.wait_registered("runtime-7")
@@ -44,17 +44,17 @@ async def test_an_event_enters_one_graph_and_leaves_another() -> None:
     """From the Network through a graph, back to the Network, into a second graph, and out again."""
     async with serving_network() as network:
         network.contracts.add(("runtime", "orders.priced", "runtime"))
-        async with open_world(network.url) as world:
+        async with open_networked_runtime(network.url) as world:
             await network.wait_registered()
             first = await world.start(
-                bound(
+                bound_graph(
                     {"a": {"input": {"network": "orders.new"}}, "b": {"output": {"network": "orders.priced"}}},
                     {"a": "symbia.core.passthrough", "b": "symbia.core.passthrough"},
                     ("a", "b"),
                 )
             )
             second = await world.start(
-                bound({"a": {"in": {"network": "orders.*"}, "out": {"network": "done", "target": "shop"}}})
+                bound_graph({"a": {"in": {"network": "orders.*"}, "out": {"network": "done", "target": "shop"}}})
             )
             event_id = await network.send("shop", "orders.priced", {"id": 7}, target="runtime")
             await network.wait_until(lambda: len(network.sent("done")) == 1)
@@ -85,7 +85,7 @@ async def test_a_network_that_misbehaves_is_tried_again(
     del patient_clock
     async with serving_network() as network:
         network.behaviour = behaviour
-        async with open_world(network.url) as world:
+        async with open_networked_runtime(network.url) as world:
             while world.report.failures < 2:  # noqa: ASYNC110  the clock is a mock
                 await trio.sleep(0.5)
             assert world.report.last_error
@@ -104,7 +104,7 @@ async def test_a_registration_that_is_not_acknowledged_is_sent_again(
     del patient_clock
     async with serving_network() as network:
         network.behaviour = "no acks"
-        async with open_world(network.url) as world:
+        async with open_networked_runtime(network.url) as world:
             while not world.report.failures:  # noqa: ASYNC110  likewise
                 await trio.sleep(0.5)
         assert len(network.told("node:register")) == REGISTER_ATTEMPTS
@@ -116,7 +116,7 @@ async def test_a_network_that_is_down_at_boot_is_found_later(patient_clock: trio
     del patient_clock
     async with serving_network() as absent:
         port = int(absent.url.rpartition(":")[2])
-    async with open_world(absent.url) as world:
+    async with open_networked_runtime(absent.url) as world:
         await trio.sleep(100)
         assert world.report.state == "down"
         assert 4 <= world.report.failures <= 10
@@ -128,7 +128,7 @@ async def test_a_network_that_is_down_at_boot_is_found_later(patient_clock: trio
 async def test_heartbeats_keep_the_node_alive(patient_clock: trio.testing.MockClock) -> None:
     """Twice a minute, and pings are answered; a Network that forgot the node is told again at once."""
     del patient_clock
-    async with serving_network() as network, open_world(network.url):
+    async with serving_network() as network, open_networked_runtime(network.url):
         await network.wait_registered()
         await trio.sleep(3.5 * HEARTBEAT_SECONDS)
         assert network.told("node:heartbeat") == [{"nodeId": "runtime"}] * 3
@@ -142,7 +142,7 @@ async def test_heartbeats_keep_the_node_alive(patient_clock: trio.testing.MockCl
 async def test_a_network_that_falls_silent_is_left(patient_clock: trio.testing.MockClock) -> None:
     """Without a ping within the promised time the connection is given up, and made anew."""
     del patient_clock
-    async with serving_network() as network, open_world(network.url) as world:
+    async with serving_network() as network, open_networked_runtime(network.url) as world:
         await network.wait_registered()
         network.behaviour = "mute"
         await trio.sleep(44)
@@ -158,9 +158,9 @@ async def test_events_wait_for_a_network_that_is_away(patient_clock: trio.testin
     """What leaves graphs meanwhile is sent in its order when the Network is back."""
     del patient_clock
     async with serving_network() as network:
-        async with open_world(network.url) as world:
+        async with open_networked_runtime(network.url) as world:
             await network.wait_registered()
-            execution = await world.start(bound({"a": {"out": {"network": "numbers"}}}))
+            execution = await world.start(bound_graph({"a": {"out": {"network": "numbers"}}}))
             network.behaviour = "hangs up"
             await network.drop_connections()
             await trio.sleep(3)
@@ -178,11 +178,11 @@ async def test_an_event_that_is_refused_is_counted(patient_clock: trio.testing.M
     del patient_clock
     async with serving_network() as network:
         network.max_payload = 10_000
-        async with open_world(network.url) as world:
+        async with open_networked_runtime(network.url) as world:
             await network.wait_registered()
             relay = world.network.relay
             assert relay is not None
-            execution = await world.start(bound({"a": {"out": {"network": "x"}}}))
+            execution = await world.start(bound_graph({"a": {"out": {"network": "x"}}}))
             await _inject(world, execution, "y" * 20_000)
             network.behaviour = "refuses events"
             await _inject(world, execution, 1)
@@ -208,8 +208,8 @@ async def test_ten_minutes_of_flapping_leave_nothing_behind(patient_clock: trio.
     sizes: list[int] = []
     async with serving_network(network) as first:
         port = int(first.url.rpartition(":")[2])
-    async with open_world(network.url) as world:
-        execution = await world.start(bound({"a": {"in": {"network": "in"}, "out": {"network": "out"}}}))
+    async with open_networked_runtime(network.url) as world:
+        execution = await world.start(bound_graph({"a": {"in": {"network": "in"}, "out": {"network": "out"}}}))
         living = 0
         tracemalloc.start()
         for round_number in range(10):
@@ -240,6 +240,6 @@ async def test_ten_minutes_of_flapping_leave_nothing_behind(patient_clock: trio.
     assert sizes[-1] - sizes[2] < 300_000
 
 
-async def _inject(world: World, execution: str, value: object) -> None:
+async def _inject(world: NetworkedRuntime, execution: str, value: object) -> None:
     message = Injection("a", "in", msgspec.Raw(msgspec.json.encode(value)))
     await world.runtime.execution(execution).inject([message])

@@ -17,10 +17,10 @@ from service.outbound.backend import (
     is_own,
 )
 from tests.engine.builtin.http_server import answer, serving
-from tests.service.resolving import Names
+from tests.fakes.resolver import FakeResolver
 
 
-def backend(resolve: Names, allow: str = "") -> GuardedBackend:
+def backend(resolve: FakeResolver, allow: str = "") -> GuardedBackend:
     return GuardedBackend(OutboundRules(allow=read_allow_list(allow)), resolve)
 
 
@@ -39,7 +39,7 @@ async def connects(guarded: GuardedBackend, host: str, port: int) -> str:
 
 async def test_a_name_is_resolved_once_and_its_address_pinned() -> None:
     """One question, and the connection leads to the very address that was judged."""
-    names = Names(answers={"a.example": (["127.0.0.1"], ["127.0.0.2"])})
+    names = FakeResolver(answers={"a.example": (["127.0.0.1"], ["127.0.0.2"])})
     async with serving() as server:
         assert await connects(backend(names, "127.0.0.1"), "a.example", port_of(server.url)) == "127.0.0.1"
     assert names.asked == ["a.example"]
@@ -47,7 +47,7 @@ async def test_a_name_is_resolved_once_and_its_address_pinned() -> None:
 
 async def test_an_address_is_not_looked_up() -> None:
     """A literal address asks no resolver."""
-    names = Names()
+    names = FakeResolver()
     async with serving() as server:
         assert await connects(backend(names, "127.0.0.1"), "127.0.0.1", port_of(server.url)) == "127.0.0.1"
     assert names.asked == []
@@ -55,7 +55,7 @@ async def test_an_address_is_not_looked_up() -> None:
 
 async def test_a_name_that_changes_its_address_is_judged_anew() -> None:
     """What rebinding hopes for: the second answer is inside, and refused for what it is now."""
-    names = Names(answers={"a.example": (["127.0.0.1"], ["169.254.169.254"])})
+    names = FakeResolver(answers={"a.example": (["127.0.0.1"], ["169.254.169.254"])})
     async with serving() as server:
         guarded = backend(names, "127.0.0.1")
         await connects(guarded, "a.example", port_of(server.url))
@@ -68,12 +68,12 @@ async def test_one_refused_address_refuses_the_name(answers: list[str]) -> None:
     """Wherever it stands among the answers."""
     async with serving() as server:
         with pytest.raises(OutboundRefusedError):
-            await connects(backend(Names(*answers), "127.0.0.1"), "a.example", port_of(server.url))
+            await connects(backend(FakeResolver(*answers), "127.0.0.1"), "a.example", port_of(server.url))
 
 
 async def test_a_silent_address_gives_way_to_the_next() -> None:
     """Where nobody listens at the first address of a name, the second is tried."""
-    names = Names("127.0.0.2", "127.0.0.1")
+    names = FakeResolver("127.0.0.2", "127.0.0.1")
     async with serving() as server:
         assert await connects(backend(names, "127.0.0.0/8"), "a.example", port_of(server.url)) == "127.0.0.1"
 
@@ -83,13 +83,15 @@ async def test_only_some_addresses_of_a_name_are_tried() -> None:
     silent = [f"127.0.0.{number}" for number in range(2, ADDRESS_LIMIT + 2)]
     async with serving() as server:
         with pytest.raises(httpcore.ConnectError):
-            await connects(backend(Names(*silent, "127.0.0.1"), "127.0.0.0/8"), "a.example", port_of(server.url))
+            await connects(
+                backend(FakeResolver(*silent, "127.0.0.1"), "127.0.0.0/8"), "a.example", port_of(server.url)
+            )
 
 
 async def test_a_name_without_addresses_is_no_refusal() -> None:
     """An unknown name is an ordinary failure to connect."""
     with pytest.raises(httpcore.ConnectError, match=r"a\.example has no address: the name is not known"):
-        await backend(Names()).connect_tcp("a.example", 443)
+        await backend(FakeResolver()).connect_tcp("a.example", 443)
 
 
 @pytest.mark.usefixtures("autojump_clock")
@@ -111,13 +113,13 @@ async def test_a_resolver_that_does_not_answer_is_given_up() -> None:
 async def test_no_socket_file_is_reached() -> None:
     """The other door of a network backend is closed."""
     with pytest.raises(OutboundRefusedError, match=r"socket file /run/a\.sock"):
-        await backend(Names()).connect_unix_socket("/run/a.sock")
+        await backend(FakeResolver()).connect_unix_socket("/run/a.sock")
 
 
 async def test_the_public_address_of_this_machine_is_not_reached() -> None:
     """What listens on all addresses is not reached through the public one either."""
     here = ipaddress.ip_address("8.8.8.8")
-    guarded = GuardedBackend(OutboundRules(), Names("8.8.8.8"), lambda address: address == here)
+    guarded = GuardedBackend(OutboundRules(), FakeResolver("8.8.8.8"), lambda address: address == here)
     with pytest.raises(OutboundRefusedError, match=r"8\.8\.8\.8 is this machine's own"):
         await guarded.connect_tcp("a.example", 443)
 
@@ -155,7 +157,7 @@ async def test_names_are_looked_up_in_threads_of_their_own() -> None:
 async def test_a_connection_carries_a_request() -> None:
     """What comes back is a stream that a pool can speak HTTP over."""
     async with serving(answer(b"hello")) as server:
-        guarded = backend(Names("127.0.0.1"), "a.example")
+        guarded = backend(FakeResolver("127.0.0.1"), "a.example")
         async with httpcore.AsyncConnectionPool(network_backend=guarded) as pool:
             reply = await pool.request("GET", f"http://a.example:{port_of(server.url)}/path")
         assert reply.content == b"hello"

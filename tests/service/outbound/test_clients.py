@@ -18,7 +18,7 @@ from service.hosts.outbound_rules import OutboundMode, OutboundRules, read_allow
 from service.outbound.backend import OutboundRefusedError
 from service.outbound.clients import ANSWER_LIMIT_BYTES, open_outside, translated_errors
 from tests.engine.builtin.http_server import Request, Server, answer, endless, serving
-from tests.service.resolving import Names
+from tests.fakes.resolver import FakeResolver
 
 INSIDE = [
     # Plain addresses of this machine, and what systems take for them.
@@ -53,7 +53,7 @@ INSIDE = [
     ],
     *["http://[::127.0.0.1]:{port}/", "http://[64:ff9b::7f00:1]:{port}/", "http://[2002:7f00:1::]:{port}/"],
     *["http://[::1%25lo]:{port}/", "http://[fe80::1%25eth0]:{port}/", "http://[fe80::1]:{port}/"],
-    # Names of others that point inside.
+    # FakeResolver of others that point inside.
     *[
         "http://127.0.0.1.nip.example:{port}/",
         "http://spoofed.example:{port}/",
@@ -77,14 +77,14 @@ INSIDE = [
 NAMES = {"public.example": [["8.8.8.8"]], "metadata.example": [["169.254.169.254"]]}
 
 
-def names() -> Names:
+def names() -> FakeResolver:
     """A resolver that leads all names to this machine, but for those of NAMES."""
-    return Names("127.0.0.1", answers=dict(NAMES))
+    return FakeResolver("127.0.0.1", answers=dict(NAMES))
 
 
 @asynccontextmanager
 async def client(
-    allow: str = "", mode: OutboundMode = "guarded", *, resolve: Names | None = None, sources: bool = False
+    allow: str = "", mode: OutboundMode = "guarded", *, resolve: FakeResolver | None = None, sources: bool = False
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client as the service opens it."""
     outside = open_outside(mode, OutboundRules(allow=read_allow_list(allow)), resolve or names())
@@ -131,7 +131,7 @@ def test_no_url_leads_inside(prefix: str, host: str, suffix: str) -> None:
     """
 
     async def attempt() -> None:
-        async with client(mode="listed", resolve=Names("127.0.0.1")) as opened:
+        async with client(mode="listed", resolve=FakeResolver("127.0.0.1")) as opened:
             with pytest.raises((httpx.HTTPError, httpx.InvalidURL)):
                 await opened.get(prefix + host + suffix)
 
@@ -213,7 +213,7 @@ async def test_a_redirect_to_where_requests_may_go_is_followed() -> None:
 
 async def test_a_name_that_turns_inside_between_two_hops_is_refused() -> None:
     """The second hop has the name of the first, and by then another address."""
-    resolve = Names(answers={"a.example": (["127.0.0.1"], ["10.0.0.1"])})
+    resolve = FakeResolver(answers={"a.example": (["127.0.0.1"], ["10.0.0.1"])})
     async with serving(answer(status="302 Found", location="/next"), answer(b"inside")) as server:
         async with client("127.0.0.1", resolve=resolve) as opened:
             with pytest.raises(OutboundRefusedError, match=r"10\.0\.0\.1 is private"):

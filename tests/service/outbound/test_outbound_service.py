@@ -12,7 +12,7 @@ import trio
 
 from service.settings.table import Settings, read_settings
 from tests.engine.builtin.http_server import Server, answer, endless, serving
-from tests.service.resolving import Names
+from tests.fakes.resolver import FakeResolver
 from tests.service.serving import SQUARE, Service, open_service, run_command, single
 
 SOURCE = SQUARE["execution"]["source"].encode()
@@ -70,7 +70,7 @@ async def test_what_the_message_advises_lets_the_graph_through() -> None:
 
 async def test_the_service_itself_is_not_reached() -> None:
     """A graph cannot speak to the API that it runs under, by any name."""
-    async with open_service(resolve=Names("127.0.0.1")) as service:
+    async with open_service(resolve=FakeResolver("127.0.0.1")) as service:
         port = service.url.rpartition(":")[2]
         execution = await requested(service, f"http://runtime.example:{port}/api/executions")
     assert "runtime.example, which has the address 127.0.0.1, is refused" in execution["error"]["message"]
@@ -86,7 +86,7 @@ async def test_a_component_is_registered_from_a_named_host() -> None:
     """Its source is fetched, shown with its URL and hash, and the component works."""
     async with (
         serving(answer(SOURCE)) as server,
-        open_service(settings(OUTBOUND_ALLOW="code.example"), Names("127.0.0.1")) as service,
+        open_service(settings(OUTBOUND_ALLOW="code.example"), FakeResolver("127.0.0.1")) as service,
     ):
         url = f"http://code.example:{port_of(server)}/square.js"
         reply = await service.client.post("/api/components", json=fetching(url, sha256=HASH))
@@ -112,7 +112,7 @@ async def test_a_source_inside_is_refused_at_its_place() -> None:
 
 async def test_a_source_by_plain_http_from_a_public_host_is_refused() -> None:
     """Anybody on the way could change it."""
-    async with open_service(resolve=Names("8.8.8.8")) as service:
+    async with open_service(resolve=FakeResolver("8.8.8.8")) as service:
         reply = await service.client.post("/api/components", json=fetching("http://code.example/a.js"))
         assert "code.example" in problem(reply)[2]
 

@@ -15,7 +15,7 @@ from service.hosts.outbound_rules import OutboundRules
 from service.outbound.clients import open_outside
 from service.outbound.source_fetcher import FETCH_SECONDS, SourceFetcher
 from tests.engine.builtin.http_server import Request, answer, serving
-from tests.service.resolving import Names
+from tests.fakes.resolver import FakeResolver
 
 
 async def test_the_bytes_are_fetched_as_they_are() -> None:
@@ -80,7 +80,7 @@ async def test_a_connection_that_breaks_is_told() -> None:
 @given(url=st.text() | st.from_regex(r"https?://[^/]*/?", fullmatch=True))
 def test_any_text_raises_the_one_error(url: str) -> None:
     """Where nothing may be reached, every text is refused with SourceFetchError, however it is malformed."""
-    outside = open_outside("listed", OutboundRules(), Names("127.0.0.1"))
+    outside = open_outside("listed", OutboundRules(), FakeResolver("127.0.0.1"))
 
     async def attempt() -> None:
         with pytest.raises(SourceFetchError, match=r"\S"):

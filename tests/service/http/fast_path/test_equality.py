@@ -12,7 +12,7 @@ import trio.testing
 from service.http.fast_path.routes import FastPath
 from service.settings.table import Settings
 from tests.service.chosen import settings_with
-from tests.service.identified import open_world
+from tests.service.service_with_identity import open_service_with_identity
 from tests.service.serving import Service, open_service, single
 
 PASS = {**single("symbia.core.passthrough"), "name": "passing"}
@@ -186,7 +186,7 @@ async def test_probes_are_answered_alike(settings: Settings, fast: list[str]) ->
 
 async def test_callers_are_recognised_alike(fast: list[str]) -> None:
     """By a good token; and refused without one, with a wrong one, two, another organisation's, or two of them."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         _, execution = await world.alice.start(PASS)
         target = f"/api/executions/{execution}/inject"
         token = f"Authorization: {world.alice.headers['Authorization']}"
@@ -210,7 +210,7 @@ async def test_callers_are_recognised_alike(fast: list[str]) -> None:
 
 async def test_slow_requests_are_cut_alike(fast: list[str]) -> None:
     """While nobody says who the caller is, the time of a request runs out, and its reply says so."""
-    async with open_world(request_timeout_seconds=0.2) as world:
+    async with open_service_with_identity(request_timeout_seconds=0.2) as world:
         world.identity.behaviour = "silent"
         target = "/api/executions/any/inject"
         reply = await both(world.service, request_of("POST", target, MESSAGE, "Authorization: Bearer new"), fast)

@@ -10,7 +10,7 @@ import trio
 
 from service.http.routes.ingress import MAX_BATCH_MESSAGES
 from tests.service.chosen import settings_with
-from tests.service.identified import MANUAL, Person, World, open_world
+from tests.service.service_with_identity import MANUAL, Person, ServiceWithIdentity, open_service_with_identity
 from tests.service.serving import QUICK_REFERENCE, Service, open_service, single
 
 
@@ -234,7 +234,7 @@ async def _post(person: Person, body: Any = 1, **headers: str) -> httpx.Response
 
 async def test_a_member_delivers_and_a_stranger_is_refused() -> None:
     """403 says why and what is required, in the platform's shape; nothing of it reached the graph."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         execution = await _declared(world.alice)
         assert (await _post(world.alice, [1, 2])).json()["delivered"] == 2
         refused = await _post(world.bob, "not even JSON is looked at")
@@ -251,7 +251,7 @@ async def test_a_member_delivers_and_a_stranger_is_refused() -> None:
 
 async def test_an_outsider_does_not_learn_whether_it_runs_or_what_is_not_declared() -> None:
     """They hear 403 of an idle graph too, and of one without a declared ingress the 404 of what never was."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await world.alice.load(orders())
         await world.alice.start({**single("symbia.core.passthrough"), "name": "private"})
         assert (await _post(world.bob)).status_code == 403
@@ -263,7 +263,7 @@ async def test_an_outsider_does_not_learn_whether_it_runs_or_what_is_not_declare
 
 async def test_a_name_cannot_be_taken_away() -> None:
     """Whoever loads a graph of another organisation's name first gets none of its messages, and blocks none."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         foreign = await _declared(world.bob)
         own = await _declared(world.alice)
         assert (await _post(world.alice)).json()["executionId"] == own
@@ -272,7 +272,7 @@ async def test_a_name_cannot_be_taken_away() -> None:
 
 async def test_a_capability_is_asked_of_members_too() -> None:
     """A member without it is refused and told which; an agent of the organisation that holds it delivers."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await _declared(world.alice, capability="cap:orders.write")
         refused = await _post(world.alice)
         assert (refused.status_code, refused.json()["ingress"]["requiresCapability"]) == (403, "cap:orders.write")
@@ -290,7 +290,7 @@ async def test_a_capability_is_asked_of_members_too() -> None:
 @pytest.mark.parametrize("enforcement", ["warn", "off"])
 async def test_the_gate_can_be_opened(enforcement: str) -> None:
     """With warn and off whoever is recognised may deliver; whoever is not may not, and what is hidden stays so."""
-    async with open_world(runtime_ingress_enforcement=enforcement) as world:
+    async with open_service_with_identity(runtime_ingress_enforcement=enforcement) as world:
         await _declared(world.alice, capability="cap:orders.write")
         await world.alice.start({**single("symbia.core.passthrough"), "name": "private"})
         assert (await _post(world.bob)).status_code == 200
@@ -300,11 +300,11 @@ async def test_the_gate_can_be_opened(enforcement: str) -> None:
 
 async def test_a_key_and_a_cookie_deliver_as_their_owner() -> None:
     """Whatever credential it is, membership counts."""
-    async with open_world() as world:
+    async with open_service_with_identity() as world:
         await _declared(world.alice)
         for person, status in (_keyed(world, "org-a"), 200), (_keyed(world, "org-b"), 403):
             assert (await _post(person)).status_code == status
 
 
-def _keyed(world: World, org: str) -> Person:
+def _keyed(world: ServiceWithIdentity, org: str) -> Person:
     return Person(world.service, {"X-API-Key": world.identity.add_api_key(f"key-of-{org}", org)})

@@ -49,7 +49,7 @@ class Person(msgspec.Struct, frozen=True):
         assert reply.status_code == 201, reply.text
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceWithIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """The service, its Identity, and who calls: one of each organisation, and an anonymous one."""
 
     service: Service
@@ -64,14 +64,14 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def open_world(**settings: Any) -> AsyncIterator[World]:
+async def open_service_with_identity(**settings: Any) -> AsyncIterator[ServiceWithIdentity]:
     """A service that asks a fake Identity; ``settings`` change the service's."""
     async with serving_identity() as identity:
         chosen = {"port": 0, "identity_service_url": identity.url, "identity_timeout_ms": 5_000, **settings}
         async with open_service(settings_with(**chosen)) as service:
             alice = identity.add_user("alice", "org-a")
             bob = identity.add_user("bob", "org-b")
-            yield World(
+            yield ServiceWithIdentity(
                 service=service,
                 identity=identity,
                 alice=Person(service, {"Authorization": f"Bearer {alice}"}),

@@ -1,6 +1,6 @@
-"""The arena: one attacker, one bystander in the same host, and what must be true after every attack.
+"""An attack on the sandbox: an attacker, a bystander in the same host, and what must hold after each attack.
 
-A case is an `Attack`: untrusted code, the values it is given, and what it gets for each of them. `assault`
+A case is an `Attack`: untrusted code, the values it is given, and what it gets for each of them. `run_attack`
 runs it, and ends with the same examination whatever the case was: the attacker's own next message is processed,
 the bystander has noticed nothing, and no thread, task or file descriptor is left.
 """
@@ -107,7 +107,7 @@ def _target(link: Path) -> str:
 
 
 @asynccontextmanager
-async def arena(make_attacker: Callable[[SandboxHost], Sandbox]) -> AsyncIterator[Sandbox]:
+async def attacked_sandbox(make_attacker: Callable[[SandboxHost], Sandbox]) -> AsyncIterator[Sandbox]:
     """An open attacker and, beside it, a bystander; examines both, and the process, when the block ends."""
     async with open_host(now_ms=lambda: 1000.0):
         pass  # loads the module once: what importing and caching leave behind is nobody's leak
@@ -137,17 +137,17 @@ async def answers(sandbox: Sandbox) -> list[tuple[int, bytes]]:
     return effects.emissions
 
 
-async def assault(attack: Attack) -> list[Effects]:
+async def run_attack(attack: Attack) -> list[Effects]:
     """Runs one case and everything that must hold after it; answers the effects, for what is left to be said."""
 
     def attacker(host: SandboxHost) -> Sandbox:
         return host.sandbox(attack.program, outputs=attack.outputs, limits=attack.limits)
 
-    async with arena(attacker) as sandbox:
+    async with attacked_sandbox(attacker) as sandbox:
         results = await sandbox.process([(0, value) for value in attack.values])
         assert len(results) == len(attack.gets) == len(attack.values)
         for effects, gets in zip(results, attack.gets, strict=True):
-            examine(effects, gets)
+            check_result(effects, gets)
         if attack.logs is not None:
             assert tuple(line.message for effects in results for line in effects.logs) == attack.logs
         assert dict(sandbox.state) == attack.keeps
@@ -155,7 +155,7 @@ async def assault(attack: Attack) -> list[Effects]:
     return results
 
 
-def examine(effects: Effects, gets: Gets) -> None:
+def check_result(effects: Effects, gets: Gets) -> None:
     """That one invocation brought what the case says, and nothing else."""
     if isinstance(gets, Fails):
         assert effects.error is not None, effects.emissions

@@ -1,4 +1,4 @@
-"""A resolver for tests: names with the addresses that a test gives them."""
+"""A resolver of names, with the addresses that a test gives them."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from service.hosts.addresses import IPAddress
 
 
-class Names:
+class FakeResolver:
     """Answers each question about a name with its next answer; the last one is repeated.
 
     Args:

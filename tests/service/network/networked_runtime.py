@@ -13,7 +13,7 @@ from service.network.opening import Network, open_network
 from tests.service.chosen import settings_with
 
 
-class World(msgspec.Struct, frozen=True):
+class NetworkedRuntime(msgspec.Struct, frozen=True):
     """The runtime and its place on the Network."""
 
     runtime: Runtime
@@ -32,7 +32,7 @@ class World(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_world(url: str = "", **settings: Any) -> AsyncIterator[World]:
+async def open_networked_runtime(url: str = "", **settings: Any) -> AsyncIterator[NetworkedRuntime]:
     """A runtime whose Network lies at ``url``; "" for none."""
     siblings = Siblings()
     chosen = settings_with(port=0, network_endpoint=url, **settings)
@@ -40,10 +40,10 @@ async def open_world(url: str = "", **settings: Any) -> AsyncIterator[World]:
         open_runtime() as runtime,
         open_network(runtime, chosen, siblings, "http://127.0.0.1:5006") as network,
     ):
-        yield World(runtime, network, siblings)
+        yield NetworkedRuntime(runtime, network, siblings)
 
 
-def bound(
+def bound_graph(
     bindings: dict[str, Any], nodes: dict[str, str] | None = None, *edges: tuple[str, str]
 ) -> dict[str, Any]:
     """A graph with bindings; ``nodes`` are components by id, a passthrough called ``a`` when absent."""

@@ -1,4 +1,4 @@
-"""A live client in the test's own process: real runtime, real hub, real session, and a connection of memory."""
+"""A runtime with live clients in one process: real hub, real sessions, and connections of memory."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ def chain(*nodes: str, component: str = PASS) -> dict[str, Any]:
     return {"symbia": "1.0", "name": "Chain", "version": "1.0.0", "nodes": listed, "edges": edges}
 
 
-class Memory:
+class MemoryConnection:
     """A connection: keeps what is sent, and takes nothing while it is held."""
 
     form = PLAIN
@@ -63,10 +63,10 @@ class Memory:
         self.is_cut = True
 
 
-class Desk:
-    """Somebody at a connection."""
+class SessionClient:
+    """A client of one live session, at its connection of memory."""
 
-    def __init__(self, session: LiveSession, memory: Memory) -> None:
+    def __init__(self, session: LiveSession, memory: MemoryConnection) -> None:
         self.session = session
         self.memory = memory
 
@@ -97,20 +97,20 @@ class Desk:
         return self.heard(name)
 
 
-class Office(msgspec.Struct, frozen=True):
-    """A runtime with its hub, and desks at it."""
+class LiveRuntime(msgspec.Struct, frozen=True):
+    """A runtime with its hub, and clients of it."""
 
     runtime: Runtime
     hub: Hub
     readiness: Readiness
     nursery: trio.Nursery
 
-    def open_desk(self) -> Desk:
+    def open_client(self) -> SessionClient:
         """One more client."""
-        memory = Memory()
+        memory = MemoryConnection()
         session = LiveSession(self.hub, self.runtime, memory, UNRESTRICTED, self.readiness, metrics_enabled=True)
         self.nursery.start_soon(session.run)
-        return Desk(session, memory)
+        return SessionClient(session, memory)
 
     async def load(self, graph: dict[str, Any]) -> str:
         """Load a graph; its id."""
@@ -118,14 +118,14 @@ class Office(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_office(
+async def open_live_runtime(
     *, metrics_seconds: float | None = 0.25, max_value_bytes: int = 10**6
-) -> AsyncIterator[Office]:
-    """An office; everybody goes home at the end of the block."""
+) -> AsyncIterator[LiveRuntime]:
+    """A runtime with a hub; all sessions are cancelled at the end of the block."""
     async with (
         open_runtime() as runtime,
         open_hub(runtime, metrics_seconds=metrics_seconds, max_value_bytes=max_value_bytes) as hub,
         trio.open_nursery() as nursery,
     ):
-        yield Office(runtime, hub, Readiness(), nursery)
+        yield LiveRuntime(runtime, hub, Readiness(), nursery)
         nursery.cancel_scope.cancel()
