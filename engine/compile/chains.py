@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.chain import Chainable, Link
+from engine.contracts.handler import NO_EDGE
 from proto.graph import InboxOptions
 
 CHAIN_NODES = 32
@@ -18,7 +19,7 @@ _USUAL_INBOX = InboxOptions()
 
 
 def find_chains(nodes: Sequence[CompiledNode]) -> tuple[tuple[int, ...], ...]:
-    """Runs of at least two nodes, as indices in the order of the flow; no node is in two of them."""
+    """Return runs of at least two nodes, as indices in the order of the flow; no node is in two of them."""
     following = {node.index: port[1] for node in nodes if (port := _link(nodes, node)) is not None}
     reached = set(following.values())
     chains = []
@@ -34,14 +35,14 @@ def find_chains(nodes: Sequence[CompiledNode]) -> tuple[tuple[int, ...], ...]:
 
 
 def links_of(nodes: Sequence[CompiledNode], chain: Sequence[int]) -> tuple[Link, ...]:
-    """The place of each node in its chain."""
+    """Return the place of each node in its chain."""
     links = []
     for index in chain:
         node = nodes[index]
         unheard = tuple(port for port, targets in enumerate(node.routes) if not targets)
         found = _link(nodes, node)
         if index == chain[-1] or found is None:
-            links.append(Link(None, 0, -1, unheard))
+            links.append(Link(None, 0, NO_EDGE, unheard))
         else:
             target = node.routes[found[0]][0]
             links.append(Link(found[0], target.port, target.edge, unheard))
@@ -49,7 +50,7 @@ def links_of(nodes: Sequence[CompiledNode], chain: Sequence[int]) -> tuple[Link,
 
 
 def _link(nodes: Sequence[CompiledNode], node: CompiledNode) -> tuple[int, int] | None:
-    """The output port of a node that leads to the next one of its chain, and the index of that one."""
+    """Return the output port of a node that leads to the next one of its chain, and the index of that one."""
     if not _is_chainable(node):
         return None
     for port, targets in enumerate(node.routes):

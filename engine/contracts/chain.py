@@ -1,4 +1,4 @@
-"""The seam between a stage and what runs several handlers as one.
+"""The seam between chained instances and what runs several handlers as one.
 
 A chain takes messages through consecutive handlers: what one of them emits on its link is the next one's message.
 A call of it takes effect as a whole, or not at all; then nothing of it was ever seen by anybody, and the messages
@@ -25,7 +25,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         port: the output port that leads to the next handler; None for the last.
         entry: the input port at which the next handler takes the values.
-        edge: the edge between the two; -1 for the last.
+        edge: the edge between the two; ``NO_EDGE`` for the last.
         unheard: output ports that no edge leaves.
     """
 

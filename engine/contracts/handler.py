@@ -1,7 +1,7 @@
 """The seam between the engine and what handlers do.
 
 A handler takes a batch of messages and returns one outcome for each, in order. It neither routes, counts, times
-nor reports: ``engine.execution.instance`` alone does, so built-in, JavaScript and WASM components behave alike. An
+nor reports: ``engine.execution.observed`` alone does, so built-in, JavaScript and WASM components behave alike. An
 outcome is all that an invocation did. If it carries an error its emissions are ignored: an invocation is a
 transaction.
 """
@@ -18,6 +18,10 @@ from engine.wall_clock import WallClock
 Emission = tuple[int, bytes]
 """The index of an output port, and a value as JSON text."""
 
+NO_EDGE = -1
+"""In place of an edge's index, where there is none. As an index it is that of the last of the counters of edges,
+which is a spare one and shown to nobody (``engine.execution.shared``): so nobody need ask before counting."""
+
 
 class Message(msgspec.Struct, frozen=True, gc=False):
     """One value on its way to one node.
@@ -25,15 +29,15 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         port: index of the input port.
         value: JSON text.
-        sequence: strictly increasing within the execution.
-        edge: index of the edge that it travels along; -1 for an injected message.
+        sequence: strictly increasing within the execution; 0 until the execution has accepted it.
+        edge: index of the edge that it travels along; ``NO_EDGE`` for an injected message.
         lane: 0 for canonical, 1 for apocryphal (``engine.contracts.lanes``).
     """
 
     port: int
     value: bytes
     sequence: int = 0
-    edge: int = -1
+    edge: int = NO_EDGE
     lane: int = 0
 
 

@@ -1,4 +1,4 @@
-"""Counters of instances and executions. Only ``engine.execution.instance`` counts; everybody else reads
+"""Counters of instances and executions. Only ``engine.execution.observed`` and ``.chained`` count; all others read
 snapshots.
 """
 

@@ -1,13 +1,13 @@
 """Instances of one execution that run as one: their messages go through a chain, and not through inboxes.
 
-    inbox of the first ──> stage ── chain ──> edges that leave the chain
+    inbox of the first ──> turn ── chain ──> edges that leave the chain
     inbox of another  ───────┘ (what is injected into the middle)
 
-Each instance keeps its task and its inbox, and calls the stage in its turn; while one call's effects are on their
+Each instance keeps its task and its inbox, and processes in its turn; while one call's effects are on their
 way, no other begins, so order along every edge is that of unchained nodes. The invocations are counted, logged
 and reported by instance as ever, after the call in which they happened.
 
-When the chain came to nothing, the stage is no more. What it still had for other instances goes to the front of
+When the chain came to nothing, it is no more. What it still had for other instances goes to the front of
 their inboxes: it is older than anything that can come to them.
 """
 
@@ -15,15 +15,20 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
+from typing import Protocol
 
 import trio
 
+from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.chain import Chain, Link, Passage
 from engine.contracts.handler import Emission, Message, Outcome
 from engine.contracts.lanes import CANONICAL
+from engine.counters.counters import InstanceCounters
 from engine.counters.edge_counters import EdgeCounters
-from engine.execution.emitter import CAUSELESS
-from engine.execution.instance import Instance
+from engine.execution.emitter import CAUSELESS, Emitter
+from engine.execution.error_policy import ErrorPolicy
+from engine.execution.initial_emissions import InitialEmissions
+from engine.execution.kept_memory import KeptMemory
 from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
 
@@ -41,9 +46,33 @@ _LIGHT_BYTES = 16 * 1024
 """What a call may make without its being charged."""
 
 _Work = tuple[int, Message, bool]
-"""The place of an instance, a message that is counted as in flight, and whether it is counted as taken."""
+"""The place of an instance, a message that is counted as in flight, and whether its edge has counted it as taken:
+so it has where it came from an inbox, but not where a member has just emitted it."""
 
 _port_of = itemgetter(0)
+
+
+class Member(Protocol):
+    """An instance, as far as a chain knows it.
+
+    Attributes:
+        node: what it is an instance of.
+        counters: its own.
+        emitter: by which what leaves the chain leaves it.
+        errors: sees to its invocations that failed; none is tried again.
+        initial: what it emitted in ``initialize``.
+        kept_memory: charged for what its handler keeps; None where nothing is.
+    """
+
+    node: CompiledNode
+    counters: InstanceCounters
+    emitter: Emitter
+    errors: ErrorPolicy
+    initial: InitialEmissions
+    kept_memory: KeptMemory | None
+
+    def join(self, chained: "ChainedInstances", place: int) -> None:
+        """Let messages go through the chain as long as there is one."""
 
 
 class ChainedInstances:
@@ -57,26 +86,30 @@ class ChainedInstances:
     """
 
     def __init__(
-        self, members: Sequence[Instance], chain: Chain, links: Sequence[Link], shared: ExecutionShared
+        self, members: Sequence[Member], chain: Chain, links: Sequence[Link], shared: ExecutionShared
     ) -> None:
         self._members = members
-        self._chain: Chain | None = chain
         self._links = links
         self._shared = shared
-        self._is_taken = False
+        # None once a call has come to nothing, and for ever: then each member processes alone, from its inbox.
+        self._chain: Chain | None = chain
+        # Whoever is in ``process`` or ``begin`` has the turn, also while the effects of its call wait for room: so
+        # nothing of a later call can leave before. It is handed over, and never free while somebody waits.
+        self._is_busy = False
         self._waiting = trio.lowlevel.ParkingLot()
-        self._has_begun = trio.Event()
+        self._has_begun = trio.Event()  # what was emitted in ``initialize`` has left
         self.state = "ready"
-        self._times = 0.0, 0.0
-        self._passed: list[deque[Message]] = [deque() for _ in members]  # within one call; kept for its memory
-        self._held_bytes = 0
-        self._most = shared.limits.batch_messages
+        self._times = 0.0, 0.0  # of the last call: when it began and ended, by Trio's clock
+        # What has been passed on to each member and not taken, in a traced call; empty between two calls.
+        self._passed: list[deque[Message]] = [deque() for _ in members]
+        self._held_bytes = 0  # charged for what calls have made, until the turn's work is done
+        self._most = shared.limits.batch_messages  # messages of the next call, by the time of the last one
         for place, member in enumerate(members):
             member.join(self, place)
 
     @property
     def is_whole(self) -> bool:
-        """Whether messages still go through the chain."""
+        """Return whether messages still go through the chain."""
         return self._chain is not None
 
     def empty(self) -> None:
@@ -94,9 +127,9 @@ class ChainedInstances:
             return
         await self._take_turn()
         try:
-            for at in reversed(range(len(self._members))):
-                for outcome in self._members[at].first.outcomes:
-                    await self._emit_first(at, outcome.emissions)
+            for member_place in reversed(range(len(self._members))):
+                for outcome in self._members[member_place].initial.outcomes:
+                    await self._emit_initial(member_place, outcome.emissions)
             self._has_begun.set()
         finally:
             self._end_turn()
@@ -112,16 +145,16 @@ class ChainedInstances:
             self._end_turn()
 
     async def _take_turn(self) -> None:
-        """Wait until nobody else has the stage, first come, first served. No checkpoint where nobody has."""
-        if self._is_taken:
-            await self._waiting.park()  # and it stays taken, by us
-        self._is_taken = True
+        """Wait until nobody else has the turn, first come, first served. No checkpoint where nobody has."""
+        if self._is_busy:
+            await self._waiting.park()  # and it is handed to us
+        self._is_busy = True
 
     def _end_turn(self) -> None:
         if self._waiting:
             self._waiting.unpark()
         else:
-            self._is_taken = False
+            self._is_busy = False
 
     async def _work_off(self, work: deque[_Work]) -> None:
         """Take messages through the chain until none is left, or the chain is no more."""
@@ -166,20 +199,20 @@ class ChainedInstances:
             self._shared.fail(ExecutionError(f"The nodes that run as one from {node} made too much: {refusal}"))
 
     def _next_part(self, work: deque[_Work]) -> list[_Work]:
-        """The messages of one call: they go to one member, and are in one lane, so all that follows is too."""
+        """Take the messages of one call: they go to one member and are in one lane, so all that follows is too."""
         place, message, _ = first = work.popleft()
         lane, size = message.lane, len(message.value)
         part = [first]
         while work and len(part) < self._most:
-            at, message, _ = work[0]
+            next_place, message, _ = work[0]
             size += len(message.value)
-            if at != place or message.lane != lane or size > _CALL_BYTES:
+            if next_place != place or message.lane != lane or size > _CALL_BYTES:
                 break
             part.append(work.popleft())
         return part
 
     async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[Passage | None, bool]:
-        """What came of a call, and whether it was traced: whoever watches when the gate opens is told."""
+        """Call the chain; return what came of it, and whether it was traced: for who watches as the gate opens."""
         shared = self._shared
         if shared.pace.is_over():
             await shared.pace.wait()
@@ -200,7 +233,7 @@ class ChainedInstances:
         return passage, traced
 
     def _count(self, passage: Passage, started: float, ended: float) -> None:
-        """Each invocation is charged its mean share of the call, whichever instance it was of."""
+        """Count a call. Each invocation is charged its mean share of it, whichever instance it was of."""
         seconds = ended - started
         each = seconds / sum([share[0] for share in passage.shares])
         for member, (invocations, _, emitted) in zip(self._members, passage.shares, strict=True):
@@ -213,19 +246,23 @@ class ChainedInstances:
         self._most = min(max(fitting, 1), self._shared.limits.batch_messages)
 
     async def _conclude(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
-        """Let a call take its effects; return the messages that it left between two members."""
-        place, first, _ = part[0]
-        lanes = self._lanes(place, first.lane)
-        came = sum(is_taken for _, _, is_taken in part[: passage.begun])
-        for at, (invocations, passed, _) in enumerate(passage.shares):
-            if at and invocations:
-                self._edge_to(at).taken += invocations - (came if at == place else 0)
+        """Let a call take its effects; return the messages that it left between two members.
+
+        ``_conclude_traced`` must come to the same counts, emissions, logs, errors and messages left: held by
+        test_a_chain_does_what_its_nodes_do_alone, which compares both with nodes that are not chained.
+        """
+        entrance, cause, _ = part[0]
+        lanes = self._lanes(entrance, cause.lane)
+        counted = sum(was_counted for _, _, was_counted in part[: passage.begun])
+        for place, (invocations, passed, _) in enumerate(passage.shares):
+            if place and invocations:
+                self._edge_to(place).taken += invocations - (counted if place == entrance else 0)
             if passed:
-                self._edge_to(at + 1).sent += passed
+                self._edge_to(place + 1).sent += passed
         pending: list[_Work] = []
         for start in range(0, len(passage.pending), _EFFECTS_AT_ONCE):
             some = passage.pending[start : start + _EFFECTS_AT_ONCE]
-            pending += [self._pending(at, port, value, lanes[at]) for at, port, value in some]
+            pending += [self._pending(place, port, value, lanes[place]) for place, port, value in some]
             await trio.lowlevel.checkpoint()
         self._shared.in_flight.add(len(pending))
         seen = 0
@@ -234,11 +271,12 @@ class ChainedInstances:
             if step.logs:
                 await member.emitter.log_all(step.logs)
             if step.error is None:
-                cause = Message(0, b"null", lane=lane) if lane else CAUSELESS
-                await member.emitter.emit_alone(step.emissions, cause)
+                await member.emitter.emit_alone(
+                    step.emissions, Message(0, b"null", lane=lane) if lane else CAUSELESS
+                )
             else:
                 port, value = step.cause or (0, b"null")
-                await member.handle_failure(Message(port, value, lane=lane), step.error)
+                await member.errors.fail(Message(port, value, lane=lane), step.error)
             seen += 1 + len(step.logs) + len(step.emissions)
             if seen > _EFFECTS_AT_ONCE:
                 seen = 0
@@ -246,10 +284,11 @@ class ChainedInstances:
         return pending
 
     def _pending(self, place: int, port: int, value: bytes, lane: int) -> _Work:
-        return place, Message(port, value, self._shared.next_sequence(), self._links[place - 1].edge, lane), False
+        edge = self._links[place - 1].edge  # what is pending was passed on, so there is a member before this one
+        return place, Message(port, value, self._shared.next_sequence(), edge, lane), False
 
     async def _conclude_traced(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
-        """As ``_conclude``, and tell those who watch of everything, one step after the other."""
+        """As ``_conclude``, and report everything to those who watch, one step after the other."""
         shared, members, links = self._shared, self._members, self._links
         passed = self._passed
         heard: dict[int, list[tuple[Message, Outcome]]] = {}
@@ -257,21 +296,21 @@ class ChainedInstances:
         seen = 0
         try:
             for step in passage.steps:
-                at = step.program
-                member, link = members[at], links[at]
-                is_inner = bool(passed[at])
-                message, is_taken = (passed[at].popleft(), False) if is_inner else next(begun)[1:]
-                if not is_taken:
-                    self._edge_to(at).taken += 1
+                place = step.program
+                member, link = members[place], links[place]
+                is_inner = bool(passed[place])
+                message, was_counted = (passed[place].popleft(), False) if is_inner else next(begun)[1:]
+                if not was_counted:
+                    self._edge_to(place).taken += 1
                 if shared.call_observers:
-                    heard.setdefault(at, []).append((message, Outcome(step.emissions, step.logs, step.error)))
+                    heard.setdefault(place, []).append((message, Outcome(step.emissions, step.logs, step.error)))
                 shared.report_invocations(member.node, (message,))
                 await member.emitter.log_all(step.logs)
                 if step.error is not None:
-                    await member.handle_failure(message, step.error)
+                    await member.errors.fail(message, step.error)
                 for port, value in step.emissions:
                     if port == link.port:
-                        passed[at + 1].append(self._pass_on(at, value, message.lane))
+                        passed[place + 1].append(self._pass_on(place, value, message.lane))
                     else:
                         await member.emitter.emit_alone(((port, value),), message)
                 if is_inner:
@@ -284,19 +323,19 @@ class ChainedInstances:
             self._report_calls(heard)
         if not passage.pending:
             return ()
-        pending = [(at, message, False) for at in reversed(range(len(passed))) for message in passed[at]]
+        pending = [(place, message, False) for place in reversed(range(len(passed))) for message in passed[place]]
         for messages in passed:
             messages.clear()
         return pending
 
     def _report_calls(self, heard: Mapping[int, Sequence[tuple[Message, Outcome]]]) -> None:
         """Report to those who hear of calls one for each member; they all lie within the chain's own."""
-        for at in sorted(heard):
-            messages, outcomes = zip(*heard[at], strict=True)
-            self._shared.report_call(self._members[at].node, messages, outcomes, *self._times)
+        for place in sorted(heard):
+            messages, outcomes = zip(*heard[place], strict=True)
+            self._shared.report_call(self._members[place].node, messages, outcomes, *self._times)
 
     def _pass_on(self, place: int, value: bytes, derived_lane: int) -> Message:
-        """A value as a message between two members: in flight, on their edge, and told to who watches."""
+        """Make a value a message between two members: in flight, counted on their edge, reported to watchers."""
         shared, link, node = self._shared, self._links[place], self._members[place].node
         port = link.port
         assert port is not None  # noqa: S101 - only the last member has none
@@ -307,8 +346,8 @@ class ChainedInstances:
         shared.edges[link.edge].sent += 1
         return message
 
-    async def _emit_first(self, place: int, emissions: Sequence[Emission]) -> None:
-        """What a member emitted in ``initialize``; an inner one's go through the rest of the chain at once."""
+    async def _emit_initial(self, place: int, emissions: Sequence[Emission]) -> None:
+        """Let leave what a member emitted in ``initialize``; it goes through the rest of the chain at once."""
         member = self._members[place]
         member.counters.emitted += len(emissions)
         for port, run in groupby(emissions, _port_of):
@@ -337,14 +376,18 @@ class ChainedInstances:
         return own
 
     def _edge_to(self, place: int) -> EdgeCounters:
-        """The edge that leads to a member from the one before it."""
+        """Return the counters of the edge that leads to a member from the one before it.
+
+        The first member has none before it. Then the place before it is -1, so the last link is found, whose edge
+        is ``NO_EDGE``: the spare counters.
+        """
         return self._shared.edges[self._links[place - 1].edge]
 
     def _lanes(self, place: int, lane: int) -> list[int]:
-        """The lane of what each member is handed, when one is handed a message in this lane."""
+        """Return the lane of what each member is handed, when one is handed a message in this lane."""
         lanes = [lane] * len(self._members)
-        for at in range(place, len(self._members) - 1):
-            port = self._links[at].port
+        for each in range(place, len(self._members) - 1):
+            port = self._links[each].port
             assert port is not None  # noqa: S101 - only the last member has none
-            lanes[at + 1] = lanes[at] or self._members[at].node.lanes[port]
+            lanes[each + 1] = lanes[each] or self._members[each].node.lanes[port]
         return lanes

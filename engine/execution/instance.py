@@ -1,28 +1,26 @@
 """One node of one execution: its handler, and the task that feeds it.
 
-This is the only place that counts, times and reports what handlers do, so that handlers need not know of it and
-all kinds of components are observed alike.
+inbox ──> loop (here) ──> call, counted and reported (``observed``) ──> outcomes ──> edges (``emitter``)
+                                                                          └── errors (``error_policy``)
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import trio
 
 from engine.compile.loaded_graph import CompiledNode
-from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, LogLine, Message, Outcome
-from engine.counters.counters import InstanceCounters
-from engine.execution.emitter import CAUSELESS, Emitter
-from engine.execution.failure import UnsentError, bounded, error_value, handler_error, unsent_error
+from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, Message, Outcome
+from engine.execution.chained import ChainedInstances
+from engine.execution.emitter import CAUSELESS
+from engine.execution.error_policy import ErrorPolicy
+from engine.execution.failure import handler_error
 from engine.execution.initial_emissions import InitialEmissions
 from engine.execution.kept_memory import KeptMemory
+from engine.execution.observed import Observed
 from engine.execution.sequencer import Sequencer
 from engine.execution.shared import ExecutionShared
-from proto.execution import ExecutionError, InstanceSnapshot
+from proto.execution import InstanceSnapshot
 from proto.graph import OnError
-
-if TYPE_CHECKING:
-    from engine.execution.chained import ChainedInstances
 
 _EFFECTS_AT_ONCE = 500
 """Emissions and log lines that are seen to without a look at other tasks: a batch may cause half a million."""
@@ -48,59 +46,67 @@ class Instance:
         on_error: OnError,
     ) -> None:
         self.node = node
-        self.counters = InstanceCounters()
         self._instance_id = instance_id
-        self._handlers = handlers
-        self._initialized: list[Handler] = []
-        self._turns = Sequencer()
         self._shared = shared
-        self._on_error: OnError = node.definition.on_error or on_error
+        self._inbox = shared.inboxes[node.index]
+        self._handlers = handlers
+        self._observed = Observed(node, shared)
+        self.errors = ErrorPolicy(node, shared, self._observed, on_error)
+        # Of the two above, read by all who read an instance.
+        self.counters, self.emitter = self._observed.counters, self.errors.emitter
         # A message that may be tried again goes alone: those behind it in a batch would be processed before its
         # second attempt, and what the component remembers would depend on how many happened to wait together.
-        self._batch_messages = 1 if self._on_error == "retry" else shared.limits.batch_messages
-        self._inbox = shared.inboxes[node.index]
-        self.emitter = Emitter(node, shared, self.counters, self.handle_failure)
-        self._state = "created"
-        self.first = InitialEmissions(shared.account)
+        self._batch_messages = 1 if self.errors.retries else shared.limits.batch_messages
+        # Before ``run``: handlers that have begun, also those that failed in it, and what they have emitted.
+        self._initialized: list[Handler] = []
+        self.initial = InitialEmissions(shared.account)
+        # Where there is a chain, there is one handler, which keeps no messages, and ``run`` begins in the chain;
+        # it goes on by itself when the chain is no more. The place never changes.
         self._chained: ChainedInstances | None = None
         self._place = 0
+        # Where there is one handler. One message is counted as in flight for all that it holds, from the batch
+        # that made it hold something to the one that made it hold nothing: never two, and never one too long.
         self._is_holding = False
         self.kept_memory: KeptMemory | None = None
         if handlers[0].keeps and shared.account is not None:  # those that keep something are alone
             self.kept_memory = KeptMemory(handlers[0], shared, self._inbox, node.id)
+        # Where there are several: numbers in the order in which messages were taken, and workers at the inbox.
+        self._turns = Sequencer()
         self._idle_workers = 0
 
-    def join(self, chained: "ChainedInstances", place: int) -> None:
-        """Let messages go through a stage as long as there is one. Called before ``initialize``."""
+    def join(self, chained: ChainedInstances, place: int) -> None:
+        """Let messages go through a chain as long as there is one. Called before ``initialize``."""
         self._chained, self._place = chained, place
 
     def empty(self) -> None:
         """Let go of the handlers and of what they keep, once the execution has ended; the counters stay."""
         if self._chained is not None:
             self._chained.empty()
-        self.first.forget()
+        self.initial.forget()
         self._handlers, self._initialized = (), []
         self._chained = self.kept_memory = None
 
     @property
     def has_initial_output(self) -> bool:
-        """Whether it emitted something when it was initialised."""
-        return any(outcome.emissions for outcome in self.first.outcomes)
+        """Return whether it emitted something when it was initialised."""
+        return any(outcome.emissions for outcome in self.initial.outcomes)
 
     def snapshot(self) -> InstanceSnapshot:
-        """This instance at this moment."""
+        """Return a snapshot of this moment."""
         return InstanceSnapshot(
             node_id=self.node.id,
             instance_id=self._instance_id,
             component_id=self.node.definition.component,
-            state=self._state if self._chained is None or self._state != "ready" else self._chained.state,
+            state=self._observed.state
+            if self._chained is None or self._observed.state != "ready"
+            else self._chained.state,
             queued=len(self._inbox),
             metrics=self.counters.snapshot(),
         )
 
     async def initialize(self) -> HandlerError | None:
         """Let the handlers get ready. What they emit here leaves when ``run`` begins."""
-        self._state = "initializing"
+        self._observed.state = "initializing"
         for handler in self._handlers:
             self._initialized.append(handler)  # also when it fails half-way: what it began must be cleaned up
             try:
@@ -108,21 +114,21 @@ class Instance:
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
                 outcome = Outcome(error=handler_error(error))
             await self.emitter.log_all(outcome.logs)
-            refusal = self.first.add(outcome)
+            refusal = self.initial.add(outcome)
             if refusal is not None:
-                self._count_error(refusal)
-                self._state = "failed"
+                self._observed.count_error(refusal)
+                self._observed.state = "failed"
                 return refusal
-        self._state = "ready"
+        self._observed.state = "ready"
         return None
 
     async def run(self) -> None:
         """Process messages until cancelled."""
         if self._chained is not None:
-            await self._run_in_stage(self._chained)
-        for outcome in self.first.outcomes:
+            await self._run_in_chain(self._chained)
+        for outcome in self.initial.outcomes:
             await self.emitter.emit_all(outcome, CAUSELESS)
-        self.first.forget()
+        self.initial.forget()
         if len(self._handlers) == 1:
             await self._run_one(self._handlers[0])
         async with trio.open_nursery() as nursery:
@@ -134,10 +140,10 @@ class Instance:
         if handler is not None:
             nursery.start_soon(self._run_beside_others, handler, handlers, nursery)
 
-    async def _run_in_stage(self, chained: "ChainedInstances") -> None:
+    async def _run_in_chain(self, chained: ChainedInstances) -> None:
         """Process messages as one of a chain, until that is no more."""
         await chained.begin(self._place)
-        self.first.forget()
+        self.initial.forget()
         if self.kept_memory is not None:
             self.kept_memory.settle()  # what it has set when it was initialised
         (handler,) = self._handlers
@@ -156,7 +162,7 @@ class Instance:
                 if self.kept_memory is not None:
                     await self._process(handler, batch)
                     continue
-                outcomes = await self._invoke(handler, batch)
+                outcomes = await self._observed.invoke(handler, batch)
                 await self._finish(handler, batch, outcomes)
                 if len(outcomes) < len(batch):
                     await self._process(handler, batch[len(outcomes) :])
@@ -171,11 +177,11 @@ class Instance:
             )
             if refusal is not None:
                 for message in batch:
-                    await self.handle_failure(message, refusal)
+                    await self.errors.fail(message, refusal)
                 self._shared.in_flight.finish(len(batch))
                 return
         while batch:
-            outcomes = await self._invoke(handler, batch)
+            outcomes = await self._observed.invoke(handler, batch)
             size = -1
             if self.kept_memory is not None:
                 outcomes = await self.kept_memory.take_up(outcomes)
@@ -187,7 +193,7 @@ class Instance:
             batch = batch[len(outcomes) :]
 
     async def _run_beside_others(self, handler: Handler, others: Iterator[Handler], nursery: trio.Nursery) -> None:
-        """One of several workers of a stateless component, each with one message at a time.
+        """Work as one of several workers of a stateless component, each with one message at a time.
 
         Where the last idle one finds work it starts another: a node that may do a hundred things at once seldom
         does, and a hundred tasks that only wait would all have to be ended.
@@ -201,7 +207,7 @@ class Instance:
             number = self._turns.take()
             self._shared.note_taken(batch)
             with self._shared.carrying(batch[0]):  # another worker may come to the inbox meanwhile
-                outcomes = await self._invoke(handler, batch)
+                outcomes = await self._observed.invoke(handler, batch)
                 if self.node.definition.ordered:
                     await self._turns.wait(number)
                 await self._finish(handler, batch, outcomes)
@@ -218,18 +224,19 @@ class Instance:
             await self._give_out(outcome)
 
     def retire(self) -> Sequence[Handler]:
-        """Be stopped; the initialised handlers that have something to clean up."""
-        self._state = "stopped"
+        """Be stopped; return the initialised handlers that have something to clean up."""
+        self._observed.state = "stopped"
         return [handler for handler in self._initialized if type(handler).cleanup is not Handler.cleanup]
 
     def report_cleanup(self, outcome: Outcome) -> None:
         """Report what came of a handler's cleanup; an error changes nothing."""
-        self.log(outcome.logs)
+        for line in outcome.logs:
+            self._shared.log(self.node, line)
         if outcome.error is not None:
             self._shared.report_failure(self.node, outcome.error)
 
     async def _next_batch(self, handler: Handler) -> Sequence[Message]:
-        """The messages to process next; none when something held is due first."""
+        """Wait for the messages to process next; return none when something held is due first."""
         due = self._due(handler)
         limit = min(handler.batch_messages or self._batch_messages, self._batch_messages)
         if due is None:
@@ -279,38 +286,13 @@ class Instance:
             if outcome.error is None:
                 await self.emitter.emit_all(outcome, message)
             else:
-                await self._handle_error(handler, message, outcome.error)
+                await self.errors.handle(handler, message, outcome.error)
         if waiting:
             await self.emitter.emit_several(waiting, batch[first:], outcomes[first:])
         self._settle(handler, len(outcomes))
 
-    async def _invoke(self, handler: Handler, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Call the handler, counted and timed; one outcome a message, whatever it does."""
-        shared = self._shared
-        if shared.pace.is_over():
-            await shared.pace.wait()
-        await shared.gate.enter()
-        started = trio.current_time()
-        self._state = "processing"
-        try:
-            if shared.flow_observers:
-                shared.report_invocations(self.node, batch)
-            outcomes = await handler.process(batch)
-        except Exception as error:  # noqa: BLE001 - as in initialize
-            outcomes = [Outcome(error=handler_error(error))] * len(batch)
-        finally:
-            self._state = "ready"
-            shared.gate.leave()
-        ended = trio.current_time()
-        self.counters.count_batch(len(outcomes), ended - started, ended)
-        shared.counters.last_activity_seconds = ended
-        shared.counters.processed += len(outcomes)
-        if shared.call_observers:
-            shared.report_call(self.node, batch, outcomes, started, ended)
-        return outcomes
-
     def _due(self, handler: Handler) -> float | None:
-        """When the handler wants to be released; a source never again once no further input is coming."""
+        """Return when the handler wants to be released; a source never again once no further input is coming."""
         return None if handler.is_source and self._shared.input.is_closed else handler.due()
 
     async def _release(self, handler: Handler) -> None:
@@ -332,7 +314,7 @@ class Instance:
         if outcome.error is None:
             await self.emitter.emit_all(outcome, CAUSELESS)
         else:
-            await self.handle_failure(CAUSELESS, outcome.error)
+            await self.errors.fail(CAUSELESS, outcome.error)
         if self.kept_memory is not None:
             self.kept_memory.settle()
 
@@ -348,59 +330,3 @@ class Instance:
         if self.kept_memory is not None:
             self.kept_memory.settle()
         in_flight.finish(finished)
-
-    async def _handle_error(self, handler: Handler, message: Message, error: HandlerError) -> None:
-        """Retry, route to the error port, go on, or fail the execution: as the node asks for."""
-        self._count_error(error)
-        if self._on_error == "retry":
-            remaining = await self._retry(handler, message, error)
-            if remaining is None:
-                return
-            error = remaining
-        await self._route_error(message, error)
-
-    async def handle_failure(self, message: Message, error: HandlerError) -> None:
-        """See to an invocation that ended in an error and is not tried again."""
-        self._count_error(error)
-        await self._route_error(message, error)
-
-    async def _route_error(self, message: Message, error: HandlerError) -> None:
-        node = self.node
-        error = bounded(error)
-        if node.routes[node.error_port]:
-            try:
-                value = error_value(node, message, error, self._shared.limits.value_bytes)
-                await self.emitter.emit([(node.error_port, value)], message.lane)
-            except UnsentError as unsent:  # not even the error finds memory: as if it had no edge
-                error = unsent_error(unsent)
-            else:
-                return
-        if self._on_error != "continue":
-            text = f"Node {node.id} failed: {error.name}: {error.message}"
-            self._shared.fail(ExecutionError(text, node.id, error.stack or None))
-            await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
-
-    async def _retry(self, handler: Handler, message: Message, error: HandlerError) -> HandlerError | None:
-        """Try the message again, waiting twice as long each time; the last error, or None for success."""
-        policy = self.node.definition.retry
-        for attempt in range(policy.max_attempts - 1):
-            await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
-            (outcome,) = await self._invoke(handler, [message])
-            self.counters.retries += 1
-            self._shared.counters.processed -= 1
-            await self.emitter.log_all(outcome.logs)
-            if outcome.error is None:
-                await self.emitter.emit_all(outcome, message)
-                return None
-            error = outcome.error
-            self._count_error(error)
-        return error
-
-    def _count_error(self, error: HandlerError) -> None:
-        self.counters.errors += 1
-        self._shared.report_failure(self.node, error)
-
-    def log(self, lines: Sequence[LogLine]) -> None:
-        """Report what the handler has logged."""
-        for line in lines:
-            self._shared.log(self.node, line)

@@ -125,7 +125,7 @@ async def _conclude_backwards(self: ChainedInstances, part: Any, passage: Any) -
 
 
 async def _take_any_turn(self: ChainedInstances) -> None:
-    self._is_taken = True
+    self._is_busy = True
 
 
 CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {

@@ -1,0 +1,81 @@
+"""What becomes of an invocation that ended in an error, as its node asks for it.
+
+retry ──(attempts used up)──> error port ──(no edge there)──> go on, or fail the execution
+"""
+
+import trio
+
+from engine.compile.loaded_graph import CompiledNode
+from engine.contracts.handler import Handler, HandlerError, Message
+from engine.execution.emitter import Emitter
+from engine.execution.failure import UnsentError, bounded, error_value, unsent_error
+from engine.execution.observed import Observed
+from engine.execution.shared import ExecutionShared
+from proto.execution import ExecutionError
+from proto.graph import OnError
+
+
+class ErrorPolicy:
+    """The policy of one instance.
+
+    Args:
+        node: of the instance.
+        shared: of its execution.
+        observed: calls the handler again, and counts the errors.
+        on_error: what an error does that no edge takes, unless the node says otherwise.
+
+    Attributes:
+        emitter: by which error values leave, and all else that the instance emits: what cannot leave is an error.
+        retries: whether a message may be tried again.
+    """
+
+    def __init__(self, node: CompiledNode, shared: ExecutionShared, observed: Observed, on_error: OnError) -> None:
+        self._node = node
+        self._shared = shared
+        self._observed = observed
+        self._on_error: OnError = node.definition.on_error or on_error
+        self.retries = self._on_error == "retry"
+        self.emitter = Emitter(node, shared, observed.counters, self.fail)
+
+    async def handle(self, handler: Handler, message: Message, error: HandlerError) -> None:
+        """Retry, send to the error port, go on, or fail the execution: as the node asks for."""
+        self._observed.count_error(error)
+        remaining = await self._retry(handler, message, error) if self.retries else error
+        if remaining is not None:
+            await self._route(message, remaining)
+
+    async def fail(self, message: Message, error: HandlerError) -> None:
+        """As ``handle``, of an invocation that is not tried again: it has had effects already."""
+        self._observed.count_error(error)
+        await self._route(message, error)
+
+    async def _retry(self, handler: Handler, message: Message, error: HandlerError) -> HandlerError | None:
+        """Try the message again, waiting twice as long each time; return the last error, or None for success."""
+        policy = self._node.definition.retry
+        for attempt in range(policy.max_attempts - 1):
+            await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
+            outcome = await self._observed.invoke_again(handler, message)
+            await self.emitter.log_all(outcome.logs)
+            if outcome.error is None:
+                await self.emitter.emit_all(outcome, message)
+                return None
+            error = outcome.error
+            self._observed.count_error(error)
+        return error
+
+    async def _route(self, message: Message, error: HandlerError) -> None:
+        """Send the error by the error port; where that leads nowhere, go on, or fail the execution."""
+        node = self._node
+        error = bounded(error)
+        if node.routes[node.error_port]:
+            try:
+                value = error_value(node, message, error, self._shared.limits.value_bytes)
+                await self.emitter.emit([(node.error_port, value)], message.lane)
+            except UnsentError as unsent:  # not even the error finds memory: as if it had no edge
+                error = unsent_error(unsent)
+            else:
+                return
+        if self._on_error != "continue":
+            text = f"Node {node.id} failed: {error.name}: {error.message}"
+            self._shared.fail(ExecutionError(text, node.id, error.stack or None))
+            await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node

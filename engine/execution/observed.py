@@ -1,0 +1,74 @@
+"""The one call of a handler that serves messages: counted, timed, and reported to those who watch.
+
+No other code counts or reports what handlers do, so handlers need not know of it and all kinds of components are
+observed alike. Only a chain, whose one call is many invocations, counts for itself (``engine.execution.chained``).
+"""
+
+from collections.abc import Sequence
+
+import trio
+
+from engine.compile.loaded_graph import CompiledNode
+from engine.contracts.handler import Handler, HandlerError, Message, Outcome
+from engine.counters.counters import InstanceCounters
+from engine.execution.failure import handler_error
+from engine.execution.shared import ExecutionShared
+
+
+class Observed:
+    """Calls the handlers of one instance.
+
+    Args:
+        node: of the instance.
+        shared: of its execution.
+
+    Attributes:
+        counters: of the instance.
+        state: of the instance, as its snapshot shows it.
+    """
+
+    def __init__(self, node: CompiledNode, shared: ExecutionShared) -> None:
+        self.counters = InstanceCounters()
+        self.state = "created"
+        self._node = node
+        self._shared = shared
+
+    async def invoke(self, handler: Handler, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Call the handler with a batch; return one outcome a message, whatever it does.
+
+        Or fewer, where the handler wants to be rid of these first (``Handler.process``).
+        """
+        shared = self._shared
+        if shared.pace.is_over():
+            await shared.pace.wait()
+        await shared.gate.enter()
+        started = trio.current_time()
+        self.state = "processing"
+        try:
+            if shared.flow_observers:
+                shared.report_invocations(self._node, batch)
+            outcomes = await handler.process(batch)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
+            outcomes = [Outcome(error=handler_error(error))] * len(batch)
+        finally:
+            self.state = "ready"
+            shared.gate.leave()
+        ended = trio.current_time()
+        self.counters.count_batch(len(outcomes), ended - started, ended)
+        shared.counters.last_activity_seconds = ended
+        shared.counters.processed += len(outcomes)
+        if shared.call_observers:
+            shared.report_call(self._node, batch, outcomes, started, ended)
+        return outcomes
+
+    async def invoke_again(self, handler: Handler, message: Message) -> Outcome:
+        """Call the handler with a message that it has failed to process: one invocation more, no message more."""
+        (outcome,) = await self.invoke(handler, [message])
+        self.counters.retries += 1
+        self._shared.counters.processed -= 1
+        return outcome
+
+    def count_error(self, error: HandlerError) -> None:
+        """Count and report an invocation that ended in an error."""
+        self.counters.errors += 1
+        self._shared.report_failure(self._node, error)
