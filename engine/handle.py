@@ -130,7 +130,7 @@ class ExecutionHandle:
         if ledger.refusal(owner, limits.value_bytes) is not None:  # seldom
             ledger.require(owner, max([len(message.value) for message in messages], default=0))
         located = await locate(execution.graph, messages, limits)
-        library.quotas.spend(owner, (len(text) for _, _, text, _ in located))
+        library.quotas.spend(owner, (len(message.value) for _, message in located))
         return await execution.inject(located, final=final, cause=cause)
 
     async def pause(self) -> ExecutionSnapshot:

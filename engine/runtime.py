@@ -183,7 +183,7 @@ class Runtime:
         if len(self._executions) >= limit:
             raise TooManyExecutionsError(limit)
         account = self._open_account(graph, inputs)
-        self.library.quotas.spend(graph.owner, (len(text) for _, _, text, _ in inputs))
+        self.library.quotas.spend(graph.owner, (len(message.value) for _, message in inputs))
         default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
         execution = Execution(
             execution_id=str(uuid4()),
@@ -219,7 +219,7 @@ class Runtime:
         account = self.ledger.account(graph.owner)
         try:
             account.charge(EXECUTION_BYTES + NODE_BYTES * len(graph.nodes), "executions")
-            account.charge(sum(len(text) + MESSAGE_BYTES for _, _, text, _ in inputs), "held")
+            account.charge(sum(len(message.value) + MESSAGE_BYTES for _, message in inputs), "held")
         except MemoryBoundError:
             account.close()
             raise

@@ -1,10 +1,10 @@
-"""What an execution is made of: every node's handlers and instance, and the stages that join some of them."""
+"""What an execution is made of: every node's handlers and instance, and the chains that join some of them."""
 
 import secrets
 from collections.abc import Callable, Sequence
 
 from engine.compile.chains import links_of
-from engine.compile.loaded_graph import CompiledNode, LoadedGraph
+from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.chain import Chainable
 from engine.contracts.handler import Handler, InstanceContext
 from engine.cooperative.slices import Steps
@@ -18,8 +18,6 @@ from workers.pool import Pool
 
 def build_instances(
     instances: list[Instance],
-    execution_id: str,
-    graph: LoadedGraph,
     shared: ExecutionShared,
     timestamp: Callable[[], str],
     workers: Pool | None,
@@ -30,17 +28,16 @@ def build_instances(
 
     Args:
         instances: takes them; empty.
-        execution_id: whose they are.
-        graph: what it runs.
-        shared: what they share.
+        shared: what they share; knows the execution's id and its graph.
         timestamp: the present wall time, ISO 8601 in UTC.
         workers: where work runs that cannot be sliced; without them it is refused.
         chaining: whether nodes that may run as one do.
     """
+    execution_id, graph = shared.execution_id, shared.graph
     on_error: OnError = "continue" if graph.is_long_lived else "fail"
     handlers = []
     for node in graph.nodes:
-        made = _make_handlers(execution_id, graph, node, shared, timestamp, workers)
+        made = _make_handlers(node, shared, timestamp, workers)
         handlers.append(made)
         instances.append(Instance(node, f"{execution_id}/{node.id}", made, shared, on_error))
         yield
@@ -54,14 +51,13 @@ def build_instances(
 
 
 def _make_handlers(
-    execution_id: str,
-    graph: LoadedGraph,
     node: CompiledNode,
     shared: ExecutionShared,
     timestamp: Callable[[], str],
     workers: Pool | None,
 ) -> Sequence[Handler]:
-    """One handler, or as many as the node asks for."""
+    """Make one handler, or as many as the node asks for."""
+    execution_id, owner = shared.execution_id, shared.graph.owner
     handlers = []
     for _ in range(node.definition.concurrency):
         context = InstanceContext(
@@ -73,7 +69,7 @@ def _make_handlers(
             outputs=node.outputs,
             seed=secrets.randbits(63),
             on_slice_end=shared.gate.yield_if_closed,
-            owner=graph.owner,
+            owner=owner,
             timestamp=timestamp,
             value_bytes=shared.limits.value_bytes,
             account=shared.account,
@@ -86,7 +82,7 @@ def _make_handlers(
                 node.inputs,
                 node.outputs,
                 workers=workers,
-                owner=graph.owner,
+                owner=owner,
                 between_turns=shared.gate.yield_if_closed,
             )
         handlers.append(handler)

@@ -12,10 +12,10 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 
 import trio
+from msgspec.structs import force_setattr
 
 from engine.compile.loaded_graph import LoadedGraph
-from engine.contracts.handler import Message
-from engine.contracts.observer import ExecutionObserver, FlowObserver
+from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.execution.build import build_instances
@@ -43,7 +43,7 @@ _NO_METRICS = ExecutionMetrics()
 
 
 class Execution(ReadableExecution):
-    """One execution. Its task calls ``run`` once; everybody else uses the commands.
+    """One execution. Its task calls ``run`` once; all others use the commands.
 
     Args:
         execution_id: unique among all executions.
@@ -75,50 +75,53 @@ class Execution(ReadableExecution):
         self.id = execution_id
         self.owner = graph.owner
         self.graph = graph
+        self.graph_id = graph.id
         self._limits = limits
         self._completion = completion
         self._timeout_ms = timeout_ms
         self._observers = observers
         self._clock = clock
-        self._lifecycle = Lifecycle(execution_id)
-        self._shared = ExecutionShared(
-            execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
-        )
-        self._injector = Injector(self._shared)
-        self._instances: list[Instance] = []  # assembled by its own task: there may be a thousand
         self._workers = workers
         self._chaining = chaining
-        self.shared, self.instances, self.injector = self._shared, self._instances, self._injector  # to be read
+        # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
+        self.shared = ExecutionShared(
+            execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
+        )
+        self.injector = Injector(self.shared)
+        self.instances: list[Instance] = []  # made by its own task: there may be a thousand
+        self._input = self.shared.input
+        # Whatever ends it early cancels ``_scope``, which lies around all but the cleanup. ``_timeout`` lies
+        # within it, and ``_nursery`` within that: there is one from the state RUNNING on, until ``empty``.
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
-        self.created_at = clock.timestamp()
-        self.graph_id = graph.id
-        self._started_at: str | None = None
-        self._completed_at: str | None = None
+        # How it ends is decided by these two, when nothing runs any more: the first error, or all was processed.
         self._error: ExecutionError | None = None
         self._is_drained = False
-        self._input = self._shared.input
-        self._is_pause_told = False
-        self._remains = None
-        self.started = trio.Event()
-        self.finished = trio.Event()
+        self._lifecycle = Lifecycle(execution_id)
+        self._is_pause_told = False  # observers have heard of a pause, and of no resume since
+        self._remains = None  # set before the state is terminal, and then never again
+        self.created_at = clock.timestamp()
+        self._started_at: str | None = None
+        self._completed_at: str | None = None
+        self.started = trio.Event()  # injections are taken, or it has ended
+        self.finished = trio.Event()  # the state is terminal, and nothing is left behind
 
     @property
     def state(self) -> ExecutionState:
-        """Where the execution is in its life."""
+        """Return where the execution is in its life."""
         return self._lifecycle.state
 
     @property
     def _is_ending(self) -> bool:
-        """Whether its tasks are being cancelled, or have been: nothing but the cleanup and the end is to come."""
+        """Return whether its tasks are being cancelled, or have been: only the cleanup and the end are to come."""
         scopes = [self._scope, self._timeout]
         if self._nursery is not None:
             scopes.append(self._nursery.cancel_scope)
         return any(scope.cancel_called for scope in scopes)
 
     def head(self) -> ExecutionSnapshot:
-        """The execution at this moment; while it lives, without its instances and its metrics."""
+        """Return the execution at this moment; while it lives, without its instances and its metrics."""
         remains = self._remains
         return ExecutionSnapshot(
             id=self.id,
@@ -130,7 +133,7 @@ class Execution(ReadableExecution):
             started_at=self._started_at,
             completed_at=self._completed_at,
             error=self._error,
-            unprocessed=self._shared.in_flight.count if self._lifecycle.is_terminal else 0,
+            unprocessed=self.shared.in_flight.count if self._lifecycle.is_terminal else 0,
         )
 
     async def wait_quiescent(self) -> None:
@@ -142,18 +145,8 @@ class Execution(ReadableExecution):
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(wait_end)
-            await self._shared.in_flight.wait_quiescent()
+            await self.shared.in_flight.wait_quiescent()
             nursery.cancel_scope.cancel()
-
-    def add_flow_observer(self, observer: FlowObserver) -> None:
-        """Tell ``observer`` of every hop from now on."""
-        self._shared.flow_observers = (*self._shared.flow_observers, observer)
-
-    def remove_flow_observer(self, observer: FlowObserver) -> None:
-        """Tell it no more."""
-        self._shared.flow_observers = tuple(
-            other for other in self._shared.flow_observers if other is not observer
-        )
 
     # Commands
 
@@ -169,7 +162,8 @@ class Execution(ReadableExecution):
         if self._input.is_closed:
             raise InputsClosedError(self.id)
         try:
-            held = await self._injector.inject(self._number(messages, cause))
+            self._accept(messages, cause)
+            held = await self.injector.inject(messages)
         finally:  # also where it was refused: some of it may have been accepted
             if messages:
                 self._note_injection()
@@ -180,21 +174,23 @@ class Execution(ReadableExecution):
     def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, as many as they are, and no others after them; unless it has ended already."""
         if self._nursery is not None and not self._is_ending:
-            self._injector.preload(self._number(messages))
-            self._nursery.start_soon(self._injector.drain)
+            self._accept(messages)
+            self.injector.preload(messages)
+            self._nursery.start_soon(self.injector.drain)
             self._note_injection()
             self._input.close()
 
-    def _number(self, messages: Sequence[Located], cause: str = "") -> list[tuple[int, Message]]:
-        shared, sequence = self._shared, self._shared.next_sequence
-        shared.has_lanes = shared.has_lanes or max([lane for _, _, _, lane in messages], default=0) > 0
-        made = [(node, Message(port, value, sequence(), -1, lane)) for node, port, value, lane in messages]
+    def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
+        """Number messages in the order in which they go in, and report them to those who watch."""
+        shared, sequence = self.shared, self.shared.next_sequence
+        shared.has_lanes = shared.has_lanes or max([message.lane for _, message in messages], default=0) > 0
+        for _, message in messages:  # frozen, but nobody has seen them; new ones would cost twice as much
+            force_setattr(message, "sequence", sequence())
         for observer in shared.flow_observers:
-            observer.injected([message for _, message in made], cause)
-        return made
+            observer.injected([message for _, message in messages], cause)
 
     def _note_injection(self) -> None:
-        now = self._shared.counters.last_activity_seconds = trio.current_time()
+        now = self.shared.counters.last_activity_seconds = trio.current_time()
         self._input.note_injection(now)
 
     async def pause(self) -> None:
@@ -208,9 +204,9 @@ class Execution(ReadableExecution):
         self._refuse_while_ending("pause")
         self._lifecycle.apply("pause")
         self._input.pause()
-        self._injector.close()
+        self.injector.close()
         try:
-            await self._shared.gate.close()
+            await self.shared.gate.close()
         finally:
             if self.state is ExecutionState.PAUSED and not self._is_pause_told:
                 self._is_pause_told = True
@@ -225,10 +221,10 @@ class Execution(ReadableExecution):
         self._refuse_while_ending("resume")
         self._lifecycle.apply("resume")
         self._input.resume()
-        self._injector.open()
+        self.injector.open()
         if self._nursery is not None:
-            self._nursery.start_soon(self._injector.drain)
-        self._shared.gate.open()
+            self._nursery.start_soon(self.injector.drain)
+        self.shared.gate.open()
         if self._is_pause_told:
             self._is_pause_told = False
             self._tell()
@@ -289,13 +285,13 @@ class Execution(ReadableExecution):
     def empty(self) -> None:
         """Let go of everything that it held, once it has ended and its books are closed.
 
-        An execution, its shared, its instances and its handlers know each other, and memory that such a circle
+        An execution, what its instances share, they and their handlers know each other, and what such a circle
         holds is free only when a full collection comes by, which may take hundreds of megabytes' worth of new
         objects. So the circle is emptied; what is left of it is small.
         """
-        self._injector.empty()
-        self._shared.empty()
-        for instance in self._instances:
+        self.injector.empty()
+        self.shared.empty()
+        for instance in self.instances:
             instance.empty()
         self._nursery = None
 
@@ -305,7 +301,7 @@ class Execution(ReadableExecution):
         self._nursery.start_soon(task)
 
     async def run(self) -> None:
-        """Live the execution's whole life. Raises nothing but Trio's ``Cancelled``."""
+        """Run the execution from its beginning to its end. Raises nothing but Trio's ``Cancelled``."""
         try:
             with self._scope:
                 await self._live()
@@ -314,7 +310,7 @@ class Execution(ReadableExecution):
             self.fail(ExecutionError(f"Internal error: {error!r}", stack=stack))
         finally:
             self._scope.cancel()  # whatever the end is, no command is taken any more
-            self._injector.end()
+            self.injector.end()
             await self._clean_up()
             with trio.CancelScope(shield=True):
                 self._remains = await in_slices(self.read_remains())
@@ -326,36 +322,30 @@ class Execution(ReadableExecution):
         with self._timeout:
             await in_slices(
                 build_instances(
-                    self._instances,
-                    self.id,
-                    self.graph,
-                    self._shared,
-                    self._clock.timestamp,
-                    self._workers,
-                    chaining=self._chaining,
+                    self.instances, self.shared, self._clock.timestamp, self._workers, chaining=self._chaining
                 )
             )
             if not await self._initialize():
                 return
             self._started_at = self._clock.timestamp()
-            self._shared.counters.started_seconds = trio.current_time()
-            if any(instance.has_initial_output for instance in self._instances):
+            self.shared.counters.started_seconds = trio.current_time()
+            if any(instance.has_initial_output for instance in self.instances):
                 self._note_injection()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                node_tasks = NodeTasks(self._instances, nursery)
+                node_tasks = NodeTasks(self.instances, nursery)
                 self._apply("run")
                 self.started.set()
                 try:
                     await node_tasks.begin()
                     await self._input.wait_end(when_quiet=self._completion == "auto")
                     await self._flush()
-                    await self._shared.gate.enter()  # what is paused does not end
-                    self._shared.gate.leave()
+                    await self.shared.gate.enter()  # what is paused does not end
+                    self.shared.gate.leave()
                     self._is_drained = True
                     nursery.cancel_scope.cancel()
                 finally:
-                    self._shared.gate.bar()
+                    self.shared.gate.bar()
                     await node_tasks.dismiss()
         if self._timeout.cancelled_caught:
             limit = f"{self._timeout_ms:g} ms"
@@ -366,7 +356,7 @@ class Execution(ReadableExecution):
         self._apply("initialize")
         breaks = Breaks()
         for index in self.graph.order:
-            instance = self._instances[index]
+            instance = self.instances[index]
             error = await instance.initialize()
             await breaks.offer()
             if error is not None:
@@ -378,13 +368,13 @@ class Execution(ReadableExecution):
     async def _flush(self) -> None:
         """Let every instance give out what it holds, those that feed others first."""
         for index in self.graph.order:
-            await self._instances[index].flush()
-            await self._shared.in_flight.wait_quiescent()
+            await self.instances[index].flush()
+            await self.shared.in_flight.wait_quiescent()
 
     async def _clean_up(self) -> None:
         """Clean up every initialised instance, whatever happens to this task meanwhile."""
-        self._shared.gate.open()  # a paused handler must be able to end
-        await clean_up(self._instances, self._limits.cleanup_seconds)
+        self.shared.gate.open()  # a paused handler must be able to end
+        await clean_up(self.instances, self._limits.cleanup_seconds)
 
     def _end(self) -> None:
         self._completed_at = self._clock.timestamp()

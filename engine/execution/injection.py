@@ -6,6 +6,7 @@ import msgspec
 import trio
 
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
+from engine.contracts.handler import NO_EDGE, Message
 from engine.contracts.lanes import NUMBERS
 from engine.cooperative.json_checks import SLICE_BYTES, check_in_slices, check_utf8
 from engine.documents.problem_report import MAX_PROBLEMS, shown
@@ -16,9 +17,9 @@ from proto.json_text import MAX_DEPTH
 from proto.message import Injection
 from proto.problem import Problem
 
-Located = tuple[int, int, bytes, int]
-"""A node's index, the index of an input port there, JSON text, and a lane's number
-(``engine.contracts.lanes``)."""
+Located = tuple[int, Message]
+"""A node's index, and a message for it. It has no sequence number before its execution accepts it: until then
+others may be accepted, whose numbers are lower."""
 
 _LOCATED_TOGETHER = 1_023
 """All ones in binary: others have their turn after each 1,024 messages, which take half a millisecond."""
@@ -29,7 +30,7 @@ _NAMED_PORTS = 50
 async def locate(
     graph: LoadedGraph, messages: Sequence[Injection], limits: EngineLimits, *, key: str = "messages"
 ) -> list[Located]:
-    """The messages, looked up in the tables of a graph.
+    """Look messages up in the tables of a graph.
 
     Args:
         graph: what they are meant for.
@@ -60,7 +61,7 @@ async def locate(
                 is_known, node_id, port_name = True, message.node_id, message.port
                 node_index, port = place
         if is_plain and is_known:
-            located.append((node_index, port, text, NUMBERS[message.lane]))
+            located.append((node_index, Message(port, text, 0, NO_EDGE, NUMBERS[message.lane])))
             if index & _LOCATED_TOGETHER == _LOCATED_TOGETHER:
                 await trio.lowlevel.checkpoint()
             continue
@@ -76,14 +77,14 @@ async def locate(
         elif node is not None:
             node_id, port_name = message.node_id, message.port
             node_index, port = places[node_id, port_name] = node.index, node.input_of[port_name]
-            located.append((node_index, port, text, NUMBERS[message.lane]))
+            located.append((node_index, Message(port, text, 0, NO_EDGE, NUMBERS[message.lane])))
     if problems:
         raise InvalidInjectionError(problems)
     return located
 
 
 def _is_shallow(text: bytes) -> bool:
-    """Whether a text has too few brackets to be nested too deeply."""
+    """Return whether a text has too few brackets to be nested too deeply."""
     return text.count(b"[") + text.count(b"{") <= MAX_DEPTH
 
 

@@ -21,6 +21,7 @@ from engine.errors import (
     MemoryBoundError,
     OverloadedError,
 )
+from engine.execution.injection import Located
 from engine.execution.shared import ExecutionShared
 from engine.memory.lease import MESSAGE_BYTES
 
@@ -30,19 +31,19 @@ _TOGETHER = 256
 
 
 class Injector:
-    """The way in. Its callers have checked that the execution takes messages at all."""
+    """Takes messages in. Its callers have checked that the execution takes any at all."""
 
     def __init__(self, shared: ExecutionShared) -> None:
         self._shared = shared
         self._turn = trio.Lock()  # Trio's lock is fair: first come, first served
-        self._held: deque[tuple[int, Message]] = deque()
+        self._held: deque[Located] = deque()  # each is in flight and charged; none is in an inbox as well
         self._is_open = True
         self._has_ended = False
-        self._waiting: set[trio.CancelScope] = set()
+        self._waiting: set[trio.CancelScope] = set()  # around each wait at a full inbox, which ``close`` ends
 
     @property
     def held(self) -> int:
-        """Messages that wait for ``open``."""
+        """Return how many messages wait for ``open``."""
         return len(self._held)
 
     def close(self) -> None:
@@ -55,7 +56,7 @@ class Injector:
         self._is_open = True
 
     def end(self) -> None:
-        """Turn everybody away from now on; also those who are waiting at this moment."""
+        """Refuse every message from now on; also those that are waiting at this moment."""
         self._has_ended = True
         self._release_waiting()
 
@@ -70,7 +71,7 @@ class Injector:
     def _holds(self) -> bool:
         return not self._is_open
 
-    def preload(self, messages: Sequence[tuple[int, Message]]) -> None:
+    def preload(self, messages: Sequence[Located]) -> None:
         """Accept messages without waiting, ahead of all others; ``drain`` must follow. They are charged."""
         self._shared.in_flight.add(len(messages))
         self._held.extend(messages)
@@ -81,7 +82,7 @@ class Injector:
             await self._drain_held()
 
     async def _drain_held(self) -> None:
-        """Called by whoever has the turn. A message leaves the queue only when its inbox has it."""
+        """As ``drain``, for who has the turn. A message leaves the queue only when its inbox has it."""
         while self._held and not self._holds() and not self._has_ended:
             node_index, message = self._held[0]
             try:
@@ -93,7 +94,7 @@ class Injector:
                 if self._shared.account is not None:
                     self._shared.account.release(len(message.value) + MESSAGE_BYTES, "held")
 
-    async def inject(self, messages: Sequence[tuple[int, Message]]) -> int:
+    async def inject(self, messages: Sequence[Located]) -> int:
         """Accept messages for nodes, given by index; return how many of them are held.
 
         Raises:
@@ -103,7 +104,7 @@ class Injector:
             IllegalTransitionError: the execution ended while they were waiting; likewise.
         """
         held = 0
-        accepted = self._offer_together(messages, 0)
+        accepted = self._take_together(messages, 0)
         if accepted == len(messages):  # as nearly always
             return 0
         deadline = trio.current_time() + self._shared.limits.injection_wait_seconds
@@ -119,17 +120,18 @@ class Injector:
                 if isinstance(error, OverloadedError | IllegalTransitionError):
                     error.accepted = accepted
                 raise
-            accepted = self._offer_together(messages, accepted + 1)
+            accepted = self._take_together(messages, accepted + 1)
         return held
 
-    def _offer_together(self, messages: Sequence[tuple[int, Message]], start: int) -> int:
+    def _take_together(self, messages: Sequence[Located], start: int) -> int:
         """Take in what there is room for at once, from ``start``; return the index of the first that was not.
 
-        A way for many messages: one by one, the asking costs more than the taking.
+        A way for many messages: one by one, the asking costs more than the taking. It must take the same ones as
+        ``_accept`` would without waiting, held by test_taking_together_is_taking_each.
         """
         while start < len(messages) and not self._is_blocked():
             together = messages[start : start + _TOGETHER]
-            fitting = self._offer_runs(together)
+            fitting = self._take_runs(together)
             self._shared.in_flight.add(fitting)
             start += fitting
             if fitting < len(together):
@@ -137,10 +139,10 @@ class Injector:
         return start
 
     def _is_blocked(self) -> bool:
-        """Whether a message must not go in at once, because it is to be held or refused, or others come first."""
+        """Return whether a message must not go in at once: it is to be held or refused, or others come first."""
         return not self._is_open or bool(self._held) or self._has_ended or self._turn.locked()
 
-    def _offer_runs(self, messages: Sequence[tuple[int, Message]]) -> int:
+    def _take_runs(self, messages: Sequence[Located]) -> int:
         taken = 0
         for node_index, run in groupby(messages, _node_of):
             offered = [message for _, message in run]
@@ -151,7 +153,7 @@ class Injector:
         return taken
 
     async def _accept(self, node_index: int, message: Message, deadline: float) -> bool:
-        """Take one message in; whether it is held."""
+        """Take one message in, waiting for its inbox; return whether it is held."""
         self._refuse_after_end()
         if not self._turn.locked():  # nobody is before us
             if self._holds():
@@ -176,7 +178,7 @@ class Injector:
             raise IllegalTransitionError(self._shared.execution_id, "inject into", "ending")
 
     async def _put(self, node_index: int, message: Message, *, may_refuse: bool) -> bool:
-        """Put a message into its inbox, by its policy; False when the injector closed while it waited for room.
+        """Put a message into its inbox, by its policy; return False when the injector closed while it waited.
 
         One that may not be refused is charged as held, until it is in.
         """

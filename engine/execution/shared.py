@@ -66,7 +66,8 @@ class ExecutionShared:
         self.pace = pace()
         self.in_flight = InFlight()
         self.input = EndOfInput(self.in_flight, limits.completion_grace_ms / 1000)
-        # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each.
+        # Whether any message may be apocryphal: where none can be, nobody looks at the lane of each. Once it is
+        # True it stays so.
         self.has_lanes = graph.has_lanes
         self.counters = ExecutionCounters()
         self.account = account
@@ -75,9 +76,11 @@ class ExecutionShared:
             Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes, account, self.starvation)
             for node in graph.nodes
         ]
-        # Injected messages travel on no edge: their Message.edge is -1, and what the last of these counts is shown
-        # to nobody.
+        # One for each edge, by its index, and a spare one at the end: the index ``NO_EDGE`` finds it, so messages
+        # that travel along no edge are counted without a question, and what it counts is shown to nobody.
         self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
+        # Replaced as a whole when one comes or goes, so that who is in the midst of telling them tells the same.
+        # While it is empty, values go several at a time; with one, each hop by itself.
         self.flow_observers: tuple[FlowObserver, ...] = ()
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
@@ -116,12 +119,12 @@ class ExecutionShared:
             values = [value for _, value in run]
             lane = derived_lane or node.lanes[port]
             if len(targets) == 1 and not self.flow_observers:
-                left = self._offer_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
+                left = self._put_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
                 if left:
                     pending = self._pending_emissions(node, emissions, sent + len(values) - len(left))
                     await pending.carry(self._send_run, targets[0], left)
             else:
-                gone = self._offer_several(node, port, values, lane)
+                gone = self._put_several(node, port, values, lane)
                 if gone < len(values):
                     pending = self._pending_emissions(node, emissions, sent + gone)
                     await pending.carry(self._send_each, node, port, values, lane, gone)
@@ -130,14 +133,22 @@ class ExecutionShared:
     def _pending_emissions(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> PendingEmissions:
         return PendingEmissions(self.account, self.starvation, self.inboxes[node.index], emissions, sent)
 
-    def _offer_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
-        """Send values along one edge that nobody watches, as far as there is room; return the messages left."""
+    def _put_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
+        """Send values along one edge that nobody watches, as far as there is room; return the messages left.
+
+        ``_send_run`` sends those, one by one, in the same way.
+        """
         sequence = self._sequence
         messages = [Message(target.port, value, next(sequence), target.edge, lane) for value in values]
         fitting = self.inboxes[target.node].put_many_nowait(messages, size)
         self.in_flight.add(fitting)
         self.edges[target.edge].sent += fitting
         return messages[fitting:]
+
+    # A value goes along its edges by ``_put_run`` (many values, one edge, nobody watches), by ``_deliver`` (all
+    # edges have room) or by ``_send_one`` (one has none: it waits). All must do the same, in the same order:
+    # number the message, report the hop, count it in flight and on its edge, put it in. Held by tests/simulation,
+    # whose graphs go all these ways, and by tests/engine/execution/test_fan_out.py.
 
     async def _send_run(self, pending: PendingEmissions, target: Target, messages: Sequence[Message]) -> None:
         inbox = self.inboxes[target.node]
@@ -149,7 +160,7 @@ class ExecutionShared:
                 await self._send_to_full(target.node, inbox, message, pending)
             pending.sent += 1
 
-    def _offer_several(
+    def _put_several(
         self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, start: int = 0
     ) -> int:
         """Send values along several edges, or watched ones; return how many from ``start`` on have left.
@@ -162,7 +173,7 @@ class ExecutionShared:
             return 0  # two edges lead to one inbox: what one of them takes the other one lacks
         gone = 0
         if len(values) - start >= _WORTH_TOGETHER and not self.flow_observers:
-            gone = self._offer_together(targets, inboxes, values, start, lane)
+            gone = self._put_together(targets, inboxes, values, start, lane)
         for value in values[start + gone :] if start or gone else values:
             size = len(value)
             for inbox in inboxes:
@@ -172,7 +183,7 @@ class ExecutionShared:
             gone += 1
         return gone
 
-    def _offer_together(
+    def _put_together(
         self, targets: Sequence[Target], inboxes: Sequence[Inbox], values: Sequence[bytes], start: int, lane: int
     ) -> int:
         most = min([len(values) - start, *[inbox.room_messages for inbox in inboxes]])
@@ -183,11 +194,11 @@ class ExecutionShared:
         if not all(inbox.has_room(most, size) for inbox in inboxes):
             return 0
         for target in targets:
-            self._offer_run(target, together, lane, size)
+            self._put_run(target, together, lane, size)
         return most
 
     def _deliver(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
-        """Send one value along edges that all have room for it."""
+        """Send one value along edges that all have room for it; ``_send_one`` where one has not."""
         targets = node.routes[port]
         if self.flow_observers and not targets:
             for observer in self.flow_observers:
@@ -207,13 +218,13 @@ class ExecutionShared:
         port: int,
         values: Sequence[bytes],
         lane: int,
-        at: int,
+        start: int,
     ) -> None:
-        while at < len(values):
-            await self._send_one(node, port, values[at], lane, pending)
-            gone = 1 + self._offer_several(node, port, values, lane, at + 1)
+        while start < len(values):
+            await self._send_one(node, port, values[start], lane, pending)
+            gone = 1 + self._put_several(node, port, values, lane, start + 1)
             pending.sent += gone
-            at += gone
+            start += gone
 
     async def _send_one(
         self, node: CompiledNode, port: int, value: bytes, lane: int, pending: PendingEmissions

@@ -6,6 +6,7 @@ import msgspec
 import trio
 
 from engine.compile.loaded_graph import LoadedGraph
+from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import Steps, at_once, paced
 from engine.counters.counters import Sums, summarise
 from engine.execution.injector import Injector
@@ -57,19 +58,27 @@ def read_sums(instances: Sequence[Instance]) -> Steps[Sums]:
 
 
 class ReadableExecution:
-    """What can be read of an execution, alive or ended; the rest of it is in ``engine.execution.execution``."""
+    """What can be seen of an execution, alive or ended; the rest of it is in ``engine.execution.execution``."""
 
     id: str
     graph: LoadedGraph
-    _shared: ExecutionShared
-    _instances: list[Instance]
-    _injector: Injector
+    shared: ExecutionShared
+    instances: list[Instance]
+    injector: Injector
     _clock: WallClock
     _remains: Remains | None
 
     def head(self) -> ExecutionSnapshot:
-        """The execution at this moment; while it lives, without its instances and its metrics."""
+        """Return the execution at this moment; while it lives, without its instances and its metrics."""
         raise NotImplementedError
+
+    def add_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell ``observer`` of every hop from now on."""
+        self.shared.flow_observers = (*self.shared.flow_observers, observer)
+
+    def remove_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell ``observer`` no more."""
+        self.shared.flow_observers = tuple(other for other in self.shared.flow_observers if other is not observer)
 
     def read_snapshot(self) -> Steps[ExecutionSnapshot]:
         """The execution at this moment; its counters may go on while they are read."""
@@ -84,13 +93,13 @@ class ReadableExecution:
             return head
         instances: tuple[InstanceSnapshot, ...] = ()
         if with_instances:
-            instances = yield from read_instances(self._instances)
-        metrics = self._metrics_of((yield from read_sums(self._instances)))
+            instances = yield from read_instances(self.instances)
+        metrics = self._metrics_of((yield from read_sums(self.instances)))
         return msgspec.structs.replace(head, instances=instances, metrics=metrics)
 
     def _metrics_of(self, sums: Sums) -> ExecutionMetrics:
-        queued = sum(map(len, self._shared.inboxes))
-        return summarise(sums, self._shared.counters, queued=queued, epoch_ms=self._clock.milliseconds_at)
+        queued = sum(map(len, self.shared.inboxes))
+        return summarise(sums, self.shared.counters, queued=queued, epoch_ms=self._clock.milliseconds_at)
 
     def read_listed(self) -> Steps[ListedExecution]:
         """The same for a list."""
@@ -106,9 +115,7 @@ class ReadableExecution:
         state = self.head().state
         if self._remains is not None:
             return msgspec.structs.replace(self._remains.statistics, state=state)
-        return (
-            yield from execution_statistics(self.id, state, self._shared, self._instances, self._injector.held)
-        )
+        return (yield from execution_statistics(self.id, state, self.shared, self.instances, self.injector.held))
 
     def statistics(self) -> ExecutionStatistics:
         """The same, read at once."""
@@ -116,15 +123,15 @@ class ReadableExecution:
 
     def read_remains(self) -> Steps[Remains]:
         """What is left of the instances when nothing runs any more, before an end is shown."""
-        instances = yield from read_instances(self._instances)
-        sums = yield from read_sums(self._instances)
+        instances = yield from read_instances(self.instances)
+        sums = yield from read_sums(self.instances)
         statistics = yield from self.read_statistics()
         return Remains(instances, self._metrics_of(sums), sums, statistics)
 
     @property
     def messages_processed(self) -> int:
         """Messages whose invocation has ended."""
-        return self._shared.counters.processed
+        return self.shared.counters.processed
 
     @property
     def sums(self) -> Sums:
@@ -134,4 +141,4 @@ class ReadableExecution:
 
     def logs(self) -> list[LogEntry]:
         """The latest log lines of its handlers, oldest first."""
-        return self._shared.log_buffer.entries()
+        return self.shared.log_buffer.entries()

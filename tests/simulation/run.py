@@ -274,7 +274,7 @@ class Run:
             return (f"unknown node {node_id}",)
         if any(node.index in chain[1:] for chain in self._execution.graph.chains):
             return ()  # what a chain gives back to it when it ends is on no bound
-        inbox = self._execution._shared.inboxes[node.index].statistics()
+        inbox = self._execution.shared.inboxes[node.index].statistics()
         if inbox.current_buffer_used > node.capacity:
             return (f"{inbox.current_buffer_used} messages wait before {node_id}, which may hold {node.capacity}",)
         if inbox.current_buffer_bytes > self._plan.limits.inbox_bytes and inbox.current_buffer_used > 1:

@@ -67,7 +67,7 @@ async def test_lanes_travel_where_nobody_watches() -> None:
     """Unwatched values, which go in runs, keep the lane of each and the order of all."""
     journal = Journal()
     graph = document({"a": "forward", "b": "forward", "c": "lane"}, ["a:out > b:in", "b:out > c:in"])
-    messages = [(0, 0, str(n).encode(), int(n % 3 == 1)) for n in range(200)]
+    messages = [(0, Message(0, str(n).encode(), lane=int(n % 3 == 1))) for n in range(200)]
     async with open_execution(graph, journal) as execution:
         await execution.inject(messages, final=True)
         await execution.finished.wait()
@@ -83,7 +83,9 @@ async def test_a_retried_message_keeps_its_lane() -> None:
     )
     graph = document({"a": thrower, "b": "lane"}, ["a:out > b:in"])
     async with open_execution(graph, journal) as execution:
-        await execution.inject([(0, 0, b"1", APOCRYPHAL), (0, 0, b"2", CANONICAL)], final=True)
+        await execution.inject(
+            [(0, Message(0, b"1", lane=APOCRYPHAL)), (0, Message(0, b"2", lane=CANONICAL))], final=True
+        )
         await execution.finished.wait()
     assert journal.values("b", "lane") == [APOCRYPHAL, CANONICAL]
 

@@ -255,8 +255,8 @@ async def test_a_fault_of_the_engine_s_own_ends_only_its_execution() -> None:
             return [Outcome()] * (len(batch) + 1)
 
     async with open_execution(document({"a": "forward"}), Journal()) as execution:
-        execution._instances[0]._handlers = [Silent()]
-        execution._instances[0]._inbox.put_nowait(Message(0, b"1"))
+        execution.instances[0]._handlers = [Silent()]
+        execution.instances[0]._inbox.put_nowait(Message(0, b"1"))
         await execution.finished.wait()
     error = execution.snapshot().error
     assert error is not None

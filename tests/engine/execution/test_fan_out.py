@@ -16,7 +16,7 @@ from tests.engine.handlers import Journal, components
 LIMITS = EngineLimits()
 
 
-async def circuit_of(capacities: Sequence[int]) -> ExecutionShared:
+async def shared_of(capacities: Sequence[int]) -> ExecutionShared:
     """A node ``s`` whose port leads to as many sinks, whose inboxes hold so many messages."""
     sinks = {
         f"t{number}": node("forward", inbox={"capacity": capacity}) for number, capacity in enumerate(capacities)
@@ -28,7 +28,7 @@ async def circuit_of(capacities: Sequence[int]) -> ExecutionShared:
 
 async def test_values_leave_together_where_all_sinks_have_room() -> None:
     """Each edge carries all of them, in order, with numbers that grow along it."""
-    shared = await circuit_of([100, 100, 100])
+    shared = await shared_of([100, 100, 100])
     await shared.send(shared.graph.nodes[0], [(0, b"%d" % number) for number in range(20)])
     for inbox in shared.inboxes[1:]:
         batch = inbox.take_batch_nowait(100)
@@ -49,11 +49,11 @@ def test_what_leaves_together_leaves_by_all_edges_or_by_none(
     """Whatever the room before each sink: one with room gets nothing that another has no room for."""
 
     async def check() -> None:
-        shared = await circuit_of(capacities)
+        shared = await shared_of(capacities)
         for number in range(min(waiting, capacities[0])):
             shared.inboxes[1].put_nowait(Message(0, b"w", number))
         offered = [b"v%d" % number for number in range(values)]
-        gone = shared._offer_several(shared.graph.nodes[0], 0, offered, 0)
+        gone = shared._put_several(shared.graph.nodes[0], 0, offered, 0)
         for inbox in shared.inboxes[1:]:
             taken = [message.value for message in inbox.take_batch_nowait(100)]
             assert [value for value in taken if value != b"w"] == offered[:gone]

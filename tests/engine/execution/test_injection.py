@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.compile.compiler import compile_graph
 from engine.compile.loaded_graph import LoadedGraph
+from engine.contracts.handler import Message
 from engine.errors import InvalidInjectionError
 from engine.execution.injection import locate
 from engine.limits import EngineLimits
@@ -51,8 +52,8 @@ async def test_a_message_becomes_indices_and_its_text() -> None:
     """Node and port are looked up once; the text is kept as it is."""
     text = b'{ "b" : 1.0 }'
     assert await locate(GRAPH, [injection("a", "in"), injection(value=text)], LIMITS) == [
-        (0, 0, b"1", 0),
-        (1, 1, text, 0),
+        (0, Message(0, b"1")),
+        (1, Message(1, text)),
     ]
 
 
@@ -84,14 +85,14 @@ def test_all_problems_of_a_request_come_at_once() -> None:
 def test_whatever_is_located_is_text(value: bytes) -> None:
     """Bytes that no decoder of text takes are refused where they come in, not by whoever looks at them later."""
     try:
-        ((_, _, text, _),) = trio.run(locate, GRAPH, [injection(value=value)], LIMITS)
+        ((_, located),) = trio.run(locate, GRAPH, [injection(value=value)], LIMITS)
     except InvalidInjectionError:
         return
-    text.decode("utf-8")
+    located.value.decode("utf-8")
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_every_json_value_can_be_injected(value: Any) -> None:
     """A JSON value within the limits is located and comes out as it went in."""
-    ((_, _, text, _),) = trio.run(locate, GRAPH, [injection(value=codec.encode(value))], EngineLimits())
-    assert codec.decode(text) == value
+    ((_, located),) = trio.run(locate, GRAPH, [injection(value=codec.encode(value))], EngineLimits())
+    assert codec.decode(located.value) == value

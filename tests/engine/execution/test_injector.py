@@ -1,11 +1,20 @@
 """The injector: order, holding, refusal."""
 
+from collections.abc import Sequence
+from unittest.mock import patch
+
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
+from engine.contracts.handler import Message
 from engine.errors import HeldQueueFullError, IllegalTransitionError, InboxFullError
+from engine.execution.injector import Injector
 from engine.limits import EngineLimits
+from proto.graph import Overflow
+from tests.engine.execution.test_fan_out import shared_of
 from tests.engine.executions import document, inject, node, open_execution
 from tests.engine.handlers import Journal
 
@@ -212,7 +221,7 @@ async def test_many_messages_for_several_nodes_keep_their_order_at_each() -> Non
     journal = Journal()
     graph = document({"a": node("forward", inbox={"capacity": 3}), "b": node("forward", inbox={"capacity": 700})})
     async with open_execution(graph, journal) as execution:
-        messages = [(index // 7 % 2, 0, str(index).encode(), 0) for index in range(2000)]
+        messages = [(index // 7 % 2, Message(0, str(index).encode())) for index in range(2000)]
         receipt = await execution.inject(messages, final=True)
         await execution.finished.wait()
     assert receipt.accepted == 2000
@@ -251,3 +260,39 @@ async def test_an_injection_cut_off_by_the_end_says_how_many_went_in() -> None:
             await trio.testing.wait_all_tasks_blocked()
             await execution.stop(drain=False)
     assert execution.snapshot().unprocessed == 3, "one resting, two waiting"
+
+
+@given(
+    capacities=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    overflow=st.sampled_from(["block", "reject", "drop-oldest", "drop-newest"]),
+    injections=st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=3),
+    paused_after=st.integers(0, 4),
+)
+def test_taking_together_is_taking_each(
+    capacities: Sequence[int], overflow: Overflow, injections: Sequence[Sequence[int]], paused_after: int
+) -> None:
+    """Whatever the room before each node: those messages go in, and are refused, that would have one by one."""
+
+    async def play() -> list[object]:
+        shared = await shared_of(capacities)
+        injector = Injector(shared)
+        for inbox in shared.inboxes:
+            inbox.overflow = overflow
+        seen: list[object] = []
+        for number, nodes in enumerate(injections):
+            if number == paused_after:
+                injector.close()
+            messages = [
+                (node % len(shared.inboxes), Message(0, b"%d" % index)) for index, node in enumerate(nodes)
+            ]
+            try:
+                seen.append(await injector.inject(messages))
+            except InboxFullError as error:
+                seen.append((str(error), error.accepted))
+            seen.append((shared.in_flight.count, shared.counters.backpressure_events, injector.held))
+        seen += [inbox.take_batch_nowait(100) for inbox in shared.inboxes]
+        return seen
+
+    together = trio.run(play, clock=trio.testing.MockClock(autojump_threshold=0))
+    with patch.object(Injector, "_take_together", lambda *arguments: arguments[2]):
+        assert trio.run(play, clock=trio.testing.MockClock(autojump_threshold=0)) == together

@@ -7,6 +7,7 @@ import pytest
 import trio
 import trio.testing
 
+from engine.contracts.handler import Message
 from engine.limits import EngineLimits
 from tests.engine.executions import Listener, Tap, document, inject, node, open_execution
 from tests.engine.handlers import Journal
@@ -283,7 +284,7 @@ async def test_values_pass_untouched() -> None:
     text = b'{"b": 1.0, "a": 123456789012345678901234567890, "b2":"\\u00e9"}'
     async with open_execution(document({"a": "forward", "b": "forward"}, PAIR), Journal()) as execution:
         execution.add_flow_observer(tap)
-        await execution.inject([(0, 0, text, 0)], final=True)
+        await execution.inject([(0, Message(0, text))], final=True)
         await execution.finished.wait()
     assert [output[2] for output in tap.outputs] == [text]
 
