@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.contracts.handler import Message
@@ -262,6 +262,7 @@ async def test_an_injection_cut_off_by_the_end_says_how_many_went_in() -> None:
     assert execution.snapshot().unprocessed == 3, "one resting, two waiting"
 
 
+@settings(deadline=None)  # two whole event loops for each example
 @given(
     capacities=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     overflow=st.sampled_from(["block", "reject", "drop-oldest", "drop-newest"]),
