@@ -54,7 +54,7 @@ class Hub(ExecutionObserver):
     Attributes:
         counters: for ``/metrics``.
         max_value_bytes: as given.
-        rounds: wakes the clients' senders.
+        wakeups: wakes the clients' senders.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Hub(ExecutionObserver):
         self.counters = LiveCounters()
         self.max_value_bytes = max_value_bytes
         self.memory = FeedMemory(ALL_FEEDS_BYTES)
-        self.rounds = WakeupBatcher()
+        self.wakeups = WakeupBatcher()
         self._ration = Ration(MEASURED_PER_SECOND, MEASURED_AT_ONCE)
         self._runtime = runtime
         self._nursery = nursery
@@ -216,6 +216,6 @@ async def open_hub(runtime: Runtime, *, metrics_seconds: float | None, max_value
         hub = Hub(runtime, nursery, metrics_seconds=metrics_seconds, max_value_bytes=max_value_bytes)
         runtime.observe(hub)
         nursery.start_soon(hub.trim)
-        nursery.start_soon(hub.rounds.run)
+        nursery.start_soon(hub.wakeups.run)
         yield hub
         nursery.cancel_scope.cancel()

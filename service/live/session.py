@@ -273,7 +273,7 @@ class LiveSession:
     def wake(self) -> None:
         """There is something to send."""
         if not self._something.is_set():
-            self._hub.rounds.call(self._begin_sending)
+            self._hub.wakeups.call(self._begin_sending)
 
     def _begin_sending(self) -> None:
         self._something.set()

@@ -30,8 +30,8 @@ class ServerContext(msgspec.Struct, frozen=True):
     config: SocketioConfig
     namespaces: Mapping[str, Namespace]
     nursery: trio.Nursery
-    timetable: Deadlines
-    rounds: WakeupBatcher
+    deadlines: Deadlines
+    wakeups: WakeupBatcher
     forget: Callable[["Connection"], None]
     admitted: Callable[["Connection"], None]
 
@@ -39,13 +39,13 @@ class ServerContext(msgspec.Struct, frozen=True):
 class Connection:
     """A session with its sockets. Whatever changes the session tells so with ``changed``."""
 
-    def __init__(self, session: Session, handshake: Handshake, around: ServerContext) -> None:
+    def __init__(self, session: Session, handshake: Handshake, context: ServerContext) -> None:
         self.session = session
         self.handshake = handshake
         self.sockets: dict[str, Socket] = {}
-        self._around = around
+        self._context = context
         self._decoder = PacketDecoder(
-            around.config.max_unadmitted_bytes, self._leaves_raw, around.config.max_decoded_bytes
+            context.config.max_unadmitted_bytes, self._leaves_raw, context.config.max_decoded_bytes
         )
         self._meter = FrameMeter(trio.current_time())
         self._is_admitted = False
@@ -55,7 +55,7 @@ class Connection:
         self._over = False
         self._unread = False
         self._sending_since: float | None = None
-        self._connect_by = trio.current_time() + around.config.connect_timeout_ms / 1000
+        self._connect_by = trio.current_time() + context.config.connect_timeout_ms / 1000
         self._checked_at = float("inf")
         self._outgoing = ParkingLot()
         self._room = ParkingLot()
@@ -64,7 +64,7 @@ class Connection:
     @property
     def limit_bytes(self) -> int:
         """Of one message of the client, or one body of a POST."""
-        config = self._around.config
+        config = self._context.config
         bound = config.max_payload_bytes
         return bound if self._is_admitted else min(bound, config.max_unadmitted_bytes)
 
@@ -72,8 +72,8 @@ class Connection:
         """A namespace has let the client in: from now on it may send as much as clients may."""
         if not self._is_admitted:
             self._is_admitted = True
-            self._around.admitted(self)
-            self._decoder.max_bytes = self._around.config.max_attachments_bytes
+            self._context.admitted(self)
+            self._decoder.max_bytes = self._context.config.max_attachments_bytes
             if self._when_admitted is not None:
                 self._when_admitted()
 
@@ -84,7 +84,7 @@ class Connection:
             tell()
 
     def _leaves_raw(self, name: str) -> bool:
-        namespace = self._around.namespaces.get(name)
+        namespace = self._context.namespaces.get(name)
         return namespace is not None and namespace.takes_raw
 
     async def receive(self, frame: Frame) -> None:
@@ -149,13 +149,13 @@ class Connection:
         await self._wait_unread(lambda: not self.full)
         if self.session.ending:
             return
-        namespace = self._around.namespaces.get(packet.namespace)
+        namespace = self._context.namespaces.get(packet.namespace)
         if namespace is None:
             refusal = Packet(PacketType.CONNECT_ERROR, packet.namespace, {"message": "Invalid namespace"})
             self.put(FrameBatch(*write_packet(refusal)))
             return
         handshake = msgspec.structs.replace(self.handshake, auth=packet.data or {})
-        socket = Socket(namespace, self, handshake, self._around.nursery)
+        socket = Socket(namespace, self, handshake, self._context.nursery)
         self.sockets[namespace.name] = socket
         socket.begin()
 
@@ -181,7 +181,7 @@ class Connection:
         was_connected = socket.connected
         socket.end(reason)
         if was_connected and self._awaits_connect:
-            self._connect_by = trio.current_time() + self._around.config.connect_timeout_ms / 1000
+            self._connect_by = trio.current_time() + self._context.config.connect_timeout_ms / 1000
             self._schedule()
 
     @property
@@ -199,7 +199,7 @@ class Connection:
         if not self.session.ending:
             self.session.outbox.put(item)
             if self._outgoing:
-                self._around.rounds.call(self._outgoing.unpark_all)
+                self._context.wakeups.call(self._outgoing.unpark_all)
 
     async def wait_room(self) -> None:
         """Wait while much waits for the client.
@@ -252,7 +252,7 @@ class Connection:
             for socket in list(self.sockets.values()):
                 socket.end(self.session.ended)
             self.sockets.clear()
-            self._around.forget(self)
+            self._context.forget(self)
         self._outgoing.unpark_all()
         self._room.unpark_all()
 
@@ -288,7 +288,7 @@ class Connection:
     @property
     def _send_by(self) -> float:
         since = self._sending_since
-        return float("inf") if since is None else since + self._around.config.slow_client_seconds
+        return float("inf") if since is None else since + self._context.config.slow_client_seconds
 
     def _schedule(self) -> None:
         """See to it that ``tick`` is called in time."""
@@ -299,4 +299,4 @@ class Connection:
             deadline = min(deadline, self._connect_by)
         if deadline < self._checked_at:
             self._checked_at = deadline
-            self._around.timetable.enter(deadline, self.session.sid)
+            self._context.deadlines.enter(deadline, self.session.sid)

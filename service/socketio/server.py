@@ -71,10 +71,10 @@ class SocketioServer:
         self._ended: Counter[str] = Counter()
         self._closing = False
         self._emptied = trio.Event()
-        self._timetable = Deadlines(self._wake)
-        self._rounds = WakeupBatcher()
-        self._around = ServerContext(
-            config, self._namespaces, nursery, self._timetable, self._rounds, self._forget, self._admitted
+        self._deadlines = Deadlines(self._wake)
+        self._wakeups = WakeupBatcher()
+        self._context = ServerContext(
+            config, self._namespaces, nursery, self._deadlines, self._wakeups, self._forget, self._admitted
         )
 
     @property
@@ -85,8 +85,8 @@ class SocketioServer:
     async def run(self) -> None:
         """Keep the sessions' time, and give each its turn, until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._rounds.run)
-            await self._timetable.run()
+            nursery.start_soon(self._wakeups.run)
+            await self._deadlines.run()
 
     def namespace(self, name: str = MAIN) -> Namespace:
         """The namespace of a name, which clients can connect to from now on.
@@ -221,7 +221,7 @@ class SocketioServer:
         if len(self._unadmitted) >= self._config.max_unadmitted_sessions:
             next(iter(self._unadmitted)).end("connect timeout")
         session = Session(secrets.token_urlsafe(SID_BYTES), transport, self._config, trio.current_time())
-        connection = Connection(session, handshake, self._around)
+        connection = Connection(session, handshake, self._context)
         self._connections[session.sid] = connection
         self._unadmitted[connection] = None
         self._addresses[handshake.client] += 1
