@@ -73,6 +73,7 @@ def fingerprint(root: Path) -> str:
 def _inputs(root: Path) -> Iterator[Path]:
     yield from (root / "pyproject.toml", root / "constraints.txt", root / "hatch_build.py")
     yield from sorted((root / "scripts").glob("*.py"))
+    yield root / "wasm_host" / "limits.py"  # a header of the guest is made from it
     built = {".wasm", ".pyc"}
     sources = (root / "wasm_host" / "quickjs").rglob("*")
     yield from sorted(path for path in sources if path.is_file() and path.suffix not in built)

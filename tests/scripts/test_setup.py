@@ -41,12 +41,16 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     for folder in ("wasm_host/quickjs", "scripts"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "wasm_host/limits.py", tmp_path / "wasm_host/limits.py")
     return tmp_path
 
 
 @pytest.mark.parametrize(
     "name",
-    ["pyproject.toml", "constraints.txt", "hatch_build.py", "wasm_host/quickjs/wasi.c", "scripts/installation.py"],
+    [
+        *("pyproject.toml", "constraints.txt", "hatch_build.py", "scripts/installation.py"),
+        *("wasm_host/quickjs/wasi.c", "wasm_host/limits.py"),
+    ],
 )
 def test_a_changed_input_runs_setup_again(checkout: Path, name: str) -> None:
     """The stamp's digest changes with each file that the result depends on."""
