@@ -13,7 +13,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         maximum: what a component may ask for where the service says nothing else; None where it cannot ask.
-        in_quickjs: whether the QuickJS guest keeps the limit itself, and so is told it.
+        in_quickjs: whether the QuickJS guest keeps the limit itself, and so has to know it.
         in_chain: how a guest that runs several programs gets its own limit from theirs; None where each program's
             limit holds only while that program is opened or closed.
         output_bytes: what one unit of it may take of the output of a call.

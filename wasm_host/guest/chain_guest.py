@@ -117,8 +117,8 @@ class ChainGuest(Guest):
 def _shared(programs: Sequence[ProgramPorts]) -> GuestLimits:
     """Return what holds for the guest as a whole: the memory of all, the output of the largest, the least time.
 
-    What one invocation emits may wait within the guest, before the next program, and is told when a call returns
-    early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.
+    What one invocation emits may wait within the guest, before the next program, and is reported when a call
+    returns early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.
     """
     limits = chain_limits([each.limits for each in programs])
     return msgspec.structs.replace(limits, memory_bytes=min(MOST_MEMORY_BYTES, limits.memory_bytes))

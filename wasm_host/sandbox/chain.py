@@ -25,7 +25,7 @@ from wasm_host.wasmtime_c import core as capi
 
 
 class Chain:
-    """Made by ``SandboxHost.chain``. One call at a time, but for ``close``.
+    """A chain of sandboxes, made by ``SandboxHost.chain``. One call at a time, but for ``close``.
 
     Args:
         runtime: the host's.
@@ -97,7 +97,7 @@ class Chain:
         Args:
             batch: (program, input port, JSON text) for each message; those for later programs first, where there
                 are any.
-            traced: whether every value passed on is to be told, too.
+            traced: whether every value passed on is reported, too.
         """
         guest = self._guest
         if guest is None or not self.is_whole:

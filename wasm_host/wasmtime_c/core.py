@@ -226,7 +226,7 @@ class Store:
         return pending
 
     def make_ready(self) -> None:
-        """Prepare a call: none is under way, and its first slice begins now.
+        """Prepare a call: refuse it where one is under way, and let its first slice begin now.
 
         Raises TrapError for a freed store.
         """
