@@ -159,6 +159,8 @@ class Sandbox:
         """
         try:
             guest = self._guest
+            # A shorter way for one message, which must end as ``_process_all`` would: held by
+            # test_one_message_ends_as_a_batch_of_one_does.
             if guest is not None and len(batch) == 1:
                 report = await guest.process(batch, self._now_ms())
                 if report.fault is None:

@@ -63,6 +63,22 @@ async def test_a_single_message_that_kills_its_guest() -> None:
         assert after.emissions == [(0, b"1")]
 
 
+async def test_one_message_ends_as_a_batch_of_one_does() -> None:
+    """Whatever a message does to its guest, the shorter way has the effects of the way of batches."""
+    async with opened(COUNTER, limits=QUICK) as shorter, opened(COUNTER, limits=QUICK) as longer:
+        for value in (b"1", b'"throw"', b"1", b'"spin"', b"1", b"1"):
+            (one,) = await shorter.process([(0, value)])
+            (other,) = await longer._process_all([(0, value)])
+            assert (one.emissions, one.error, one.logs, one.state) == (
+                other.emissions,
+                other.error,
+                other.logs,
+                other.state,
+            )
+            assert shorter.statistics().restarts == longer.statistics().restarts
+            assert shorter.statistics().state_bytes == longer.statistics().state_bytes
+
+
 async def test_when_no_replacement_opens_the_rest_of_the_batch_says_why() -> None:
     """Each message gets the error; the next batch tries again."""
     source = """return {
