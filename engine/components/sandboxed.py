@@ -13,7 +13,7 @@ import trio
 
 from engine.builtin.core_expressions import ExpressionComponent
 from engine.components.guest_limits import check_limits, limits_for, maximum_limits
-from engine.contracts.chain import Chain, Item, Link, Passage
+from engine.contracts.chain import Chain, ChainResult, Item, Link
 from engine.contracts.component import input_names, output_names
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
 from engine.errors import WorkersBusyError
@@ -334,7 +334,7 @@ class SandboxedChain:
     """
 
     def __init__(self, host: SandboxHost, handlers: Sequence[SandboxedHandler], links: Sequence[Link]) -> None:
-        ports = [0, *(link.entry for link in links[:-1])]
+        ports = [0, *(link.input_port for link in links[:-1])]
         places = [
             javascript.Link(
                 link=link.port,
@@ -349,18 +349,18 @@ class SandboxedChain:
         for place, handler in enumerate(handlers):
             handler.enter(self._chain, place)
 
-    async def process(self, batch: Sequence[Item], *, traced: bool) -> Passage | None:
+    async def process(self, batch: Sequence[Item], *, traced: bool) -> ChainResult | None:
         """Process a batch as :class:`engine.contracts.chain.Chain` says."""
-        passage = await self._chain.process(batch, traced=traced)
-        if passage is None:
+        result = await self._chain.process(batch, traced=traced)
+        if result is None:
             return None
-        steps: list[Any] = passage.steps
+        steps: list[Any] = result.steps
         for step in steps:  # in place: most of them have neither
             if step.logs:
                 step.logs = _log_lines(step.logs)
             if step.error is not None:
                 step.error = _handler_error(step.error)
-        return cast("Passage", passage)
+        return cast("ChainResult", result)
 
 
 async def _check(

@@ -15,7 +15,7 @@ from engine.contracts.handler import Emission, Handler, HandlerError, LogLine
 Item = tuple[int, int, bytes]
 """The place of a handler in its chain, the index of its input port, and a value as JSON text."""
 
-Share = tuple[int, int, int]
+ProgramCounts = tuple[int, int, int]
 """What one handler did in a call: invocations, values passed on by its link, values emitted in all."""
 
 
@@ -24,13 +24,13 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         port: the output port that leads to the next handler; None for the last.
-        entry: the input port at which the next handler takes the values.
+        input_port: the input port at which the next handler takes the values.
         edge: the edge between the two; ``NO_EDGE`` for the last.
         unheard: output ports that no edge leaves.
     """
 
     port: int | None
-    entry: int
+    input_port: int
     edge: int
     unheard: tuple[int, ...]
 
@@ -58,7 +58,7 @@ class Step(Protocol):
     def cause(self) -> tuple[int, bytes] | None: ...
 
 
-class Passage(Protocol):
+class ChainResult(Protocol):
     """What came of a call.
 
     Attributes:
@@ -67,7 +67,7 @@ class Passage(Protocol):
             for what is pending.
         pending: values passed on and not taken, the last handler's first.
         size_bytes: what all of this takes, at least the bytes of its values; 0 where it is little.
-        shares: what each handler did.
+        counts: what each handler did.
         has_written: whether one of them has changed what it keeps.
     """
 
@@ -80,7 +80,7 @@ class Passage(Protocol):
     @property
     def size_bytes(self) -> int: ...
     @property
-    def shares(self) -> Sequence[Share]: ...
+    def counts(self) -> Sequence[ProgramCounts]: ...
     @property
     def has_written(self) -> bool: ...
 
@@ -88,7 +88,7 @@ class Passage(Protocol):
 class Chain(Protocol):
     """Several handlers as one."""
 
-    async def process(self, batch: Sequence[Item], *, traced: bool) -> Passage | None:
+    async def process(self, batch: Sequence[Item], *, traced: bool) -> ChainResult | None:
         """Take messages through, each with all that follows from it before the next one.
 
         None when nothing was done and this chain is not to be used any more.

@@ -20,7 +20,7 @@ from typing import Protocol
 import trio
 
 from engine.compile.loaded_graph import CompiledNode
-from engine.contracts.chain import Chain, Link, Passage
+from engine.contracts.chain import Chain, ChainResult, Link
 from engine.contracts.handler import Emission, Message, Outcome
 from engine.contracts.lanes import CANONICAL
 from engine.counters.counters import InstanceCounters
@@ -160,19 +160,19 @@ class ChainedInstances:
         """Take messages through the chain until none is left, or the chain is no more."""
         while work and self._chain is not None:
             part = self._next_part(work)
-            passage, traced = await self._call(self._chain, part)
-            if passage is None:
+            result, traced = await self._call(self._chain, part)
+            if result is None:
                 self._chain = None
                 work.extendleft(reversed(part))
                 return
-            if passage.has_written:
+            if result.has_written:
                 for member in self._members:
                     if member.kept_memory is not None:
                         member.kept_memory.settle()
-            if passage.size_bytes > _LIGHT_BYTES:
-                self._hold(self._held_bytes + passage.size_bytes)
-            begun = passage.begun
-            pending = await (self._conclude_traced if traced else self._conclude)(part, passage)
+            if result.size_bytes > _LIGHT_BYTES:
+                self._hold(self._held_bytes + result.size_bytes)
+            begun = result.begun
+            pending = await (self._conclude_traced if traced else self._conclude)(part, result)
             if begun < len(part) or pending:
                 work.extendleft(reversed(part[begun:]))
                 work.extendleft(reversed(pending))
@@ -211,7 +211,7 @@ class ChainedInstances:
             part.append(work.popleft())
         return part
 
-    async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[Passage | None, bool]:
+    async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[ChainResult | None, bool]:
         """Call the chain; return what came of it, and whether it was traced: for who watches as the gate opens."""
         shared = self._shared
         if shared.pace.is_over():
@@ -221,31 +221,31 @@ class ChainedInstances:
         started = trio.current_time()
         self.state = "processing"
         try:
-            passage = await chain.process(
+            result = await chain.process(
                 [(place, message.port, message.value) for place, message, _ in part], traced=traced
             )
         finally:
             self.state = "ready"
             shared.gate.leave()
-        if passage is not None:
+        if result is not None:
             self._times = started, trio.current_time()
-            self._count(passage, *self._times)
-        return passage, traced
+            self._count(result, *self._times)
+        return result, traced
 
-    def _count(self, passage: Passage, started: float, ended: float) -> None:
+    def _count(self, result: ChainResult, started: float, ended: float) -> None:
         """Count a call. Each invocation is charged its mean share of it, whichever instance it was of."""
         seconds = ended - started
-        each = seconds / sum([share[0] for share in passage.shares])
-        for member, (invocations, _, emitted) in zip(self._members, passage.shares, strict=True):
+        each = seconds / sum([share[0] for share in result.counts])
+        for member, (invocations, _, emitted) in zip(self._members, result.counts, strict=True):
             if invocations:
                 member.counters.count_batch(invocations, each * invocations, ended)
                 member.counters.emitted += emitted
                 self._shared.counters.processed += invocations
         self._shared.counters.last_activity_seconds = ended
-        fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * passage.begun)
+        fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * result.begun)
         self._most = min(max(fitting, 1), self._shared.limits.batch_messages)
 
-    async def _conclude(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
+    async def _conclude(self, part: Sequence[_Work], result: ChainResult) -> Sequence[_Work]:
         """Let a call take its effects; return the messages that it left between two members.
 
         ``_conclude_traced`` must come to the same counts, emissions, logs, errors and messages left: held by
@@ -253,20 +253,20 @@ class ChainedInstances:
         """
         entrance, cause, _ = part[0]
         lanes = self._lanes(entrance, cause.lane)
-        counted = sum(was_counted for _, _, was_counted in part[: passage.begun])
-        for place, (invocations, passed, _) in enumerate(passage.shares):
+        counted = sum(was_counted for _, _, was_counted in part[: result.begun])
+        for place, (invocations, passed, _) in enumerate(result.counts):
             if place and invocations:
                 self._edge_to(place).taken += invocations - (counted if place == entrance else 0)
             if passed:
                 self._edge_to(place + 1).sent += passed
         pending: list[_Work] = []
-        for start in range(0, len(passage.pending), _EFFECTS_AT_ONCE):
-            some = passage.pending[start : start + _EFFECTS_AT_ONCE]
+        for start in range(0, len(result.pending), _EFFECTS_AT_ONCE):
+            some = result.pending[start : start + _EFFECTS_AT_ONCE]
             pending += [self._pending(place, port, value, lanes[place]) for place, port, value in some]
             await trio.lowlevel.checkpoint()
         self._shared.in_flight.add(len(pending))
         seen = 0
-        for step in passage.steps:
+        for step in result.steps:
             member, lane = self._members[step.program], lanes[step.program]
             if step.logs:
                 await member.emitter.log_all(step.logs)
@@ -287,7 +287,7 @@ class ChainedInstances:
         edge = self._links[place - 1].edge  # what is pending was passed on, so there is a member before this one
         return place, Message(port, value, self._shared.next_sequence(), edge, lane), False
 
-    async def _conclude_traced(self, part: Sequence[_Work], passage: Passage) -> Sequence[_Work]:
+    async def _conclude_traced(self, part: Sequence[_Work], result: ChainResult) -> Sequence[_Work]:
         """As ``_conclude``, and report everything to those who watch, one step after the other."""
         shared, members, links = self._shared, self._members, self._links
         passed = self._passed
@@ -295,7 +295,7 @@ class ChainedInstances:
         begun = iter(part)
         seen = 0
         try:
-            for step in passage.steps:
+            for step in result.steps:
                 place = step.program
                 member, link = members[place], links[place]
                 is_inner = bool(passed[place])
@@ -321,7 +321,7 @@ class ChainedInstances:
                     await trio.lowlevel.checkpoint()
         finally:
             self._report_calls(heard)
-        if not passage.pending:
+        if not result.pending:
             return ()
         pending = [(place, message, False) for place in reversed(range(len(passed))) for message in passed[place]]
         for messages in passed:
@@ -340,7 +340,7 @@ class ChainedInstances:
         port = link.port
         assert port is not None  # noqa: S101 - only the last member has none
         lane = derived_lane or node.lanes[port]
-        message = Message(link.entry, value, shared.next_sequence(), link.edge, lane)
+        message = Message(link.input_port, value, shared.next_sequence(), link.edge, lane)
         shared.report_hop(node, port, node.routes[port][0], message)
         shared.in_flight.add(1)
         shared.edges[link.edge].sent += 1

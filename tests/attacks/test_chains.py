@@ -92,10 +92,10 @@ async def through(chain: Chain, sandboxes: list[Sandbox], values: list[bytes]) -
     """Log lines by message and program, chained as long as there is a chain, and one by one after it."""
     lines: list[list[list[str]]] = []
     for value in values:
-        passage = await chain.process([(0, 0, value)], traced=True)
-        if passage is not None:
+        result = await chain.process([(0, 0, value)], traced=True)
+        if result is not None:
             told: list[list[str]] = [[], [], []]
-            for step in passage.steps:
+            for step in result.steps:
                 told[step.program] += [line.message for line in step.logs]
             lines.append(told)
             continue
@@ -158,8 +158,8 @@ async def test_symbols_are_no_channel_between_programs() -> None:
         chain = host.chain(sandboxes, [Link(link=0, memory_bytes=10**8), Link(memory_bytes=10**8)])
         await chain.open(0)
         await chain.open(1)
-        passage = await chain.process([(0, 0, b"0")], traced=False)
-        assert passage is not None
-        assert passage.steps[0].emissions == [(0, b'[[0,1,"Symbol(x)"],1,"Symbol(x)"]')]
+        result = await chain.process([(0, 0, b"0")], traced=False)
+        assert result is not None
+        assert result.steps[0].emissions == [(0, b'[[0,1,"Symbol(x)"],1,"Symbol(x)"]')]
         await chain.close(0)
         await chain.close(1)

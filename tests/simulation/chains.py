@@ -10,7 +10,7 @@ from random import Random
 
 import msgspec
 
-from engine.contracts.chain import Item, Link, Passage, Share
+from engine.contracts.chain import ChainResult, Item, Link, ProgramCounts
 from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
 from tests.simulation.ledger import UNTOLD
 
@@ -40,7 +40,7 @@ class SimulatedChain:
         self._is_over = False
         self._is_behind_early = False
 
-    async def process(self, batch: Sequence[Item], *, traced: bool) -> Passage | None:
+    async def process(self, batch: Sequence[Item], *, traced: bool) -> ChainResult | None:
         """Each message in its turn, with all that follows from it."""
         ends = ENDS_BEHIND_EARLY if self._is_behind_early else ENDS
         self._is_over = self._is_over or self._random.random() < ends
@@ -58,7 +58,7 @@ class SimulatedChain:
         self._is_behind_early = bool(call.pending())
         values = [value for step in call.steps for _, value in step.emissions]
         size_bytes = sum(map(len, values)) + sum(len(value) for _, _, value in call.pending())
-        return Passed(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.shares], size_bytes)
+        return Passed(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.counts], size_bytes)
 
 
 class Done(msgspec.Struct):
@@ -72,12 +72,12 @@ class Done(msgspec.Struct):
 
 
 class Passed(msgspec.Struct):
-    """A passage."""
+    """A result."""
 
     steps: Sequence[Done]
     begun: int
     pending: Sequence[Item]
-    shares: Sequence[Share]
+    counts: Sequence[ProgramCounts]
     size_bytes: int
     has_written: bool = True
 
@@ -89,11 +89,11 @@ class _Call:
         self._traced = traced
         self._queues: list[deque[bytes]] = [deque() for _ in handlers]
         self.steps: list[Done] = []
-        self.shares = [[0, 0, 0] for _ in handlers]
+        self.counts = [[0, 0, 0] for _ in handlers]
 
     @property
     def invocations(self) -> int:
-        return sum(share[0] for share in self.shares)
+        return sum(share[0] for share in self.counts)
 
     async def pass_through(self, place: int, port: int, value: bytes, most: int) -> None:
         await self._invoke(place, port, value)
@@ -101,18 +101,18 @@ class _Call:
             at = max((at for at, queue in enumerate(self._queues) if queue), default=0)
             if not at:
                 return
-            await self._invoke(at, self._links[at - 1].entry, self._queues[at].popleft())
+            await self._invoke(at, self._links[at - 1].input_port, self._queues[at].popleft())
 
     def pending(self) -> list[Item]:
         return [
-            (at, self._links[at - 1].entry, value)
+            (at, self._links[at - 1].input_port, value)
             for at in reversed(range(1, len(self._queues)))
             for value in self._queues[at]
         ]
 
     async def _invoke(self, place: int, port: int, value: bytes) -> None:
         (outcome,) = await self._handlers[place].process([Message(port, value, lane=UNTOLD)])
-        share, link = self.shares[place], self._links[place]
+        share, link = self.counts[place], self._links[place]
         share[0] += 1
         passed = [each for way, each in outcome.emissions if way == link.port] if outcome.error is None else []
         share[1] += len(passed)

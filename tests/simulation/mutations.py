@@ -120,8 +120,8 @@ def _keep_own_only(self: ChainedInstances, work: Any, owner: int) -> list[Messag
 _conclude_traced = ChainedInstances._conclude_traced
 
 
-async def _conclude_backwards(self: ChainedInstances, part: Any, passage: Any) -> Any:
-    return list(reversed(await _conclude_traced(self, part, passage)))
+async def _conclude_backwards(self: ChainedInstances, part: Any, result: Any) -> Any:
+    return list(reversed(await _conclude_traced(self, part, result)))
 
 
 async def _take_any_turn(self: ChainedInstances) -> None:

@@ -90,7 +90,7 @@ class ChainResult(msgspec.Struct, frozen=True, gc=False):
     steps: list[Step]
     begun: int
     pending: list[Message]
-    shares: Sequence[ProgramCounts]
+    counts: Sequence[ProgramCounts]
     size_bytes: int = 0
 
     @property
@@ -120,7 +120,7 @@ class Block(NamedTuple):
     length: int
     closed: int
     begun: int
-    shares: list[ProgramCounts]
+    counts: list[ProgramCounts]
 
 
 def read_block(block: bytes, programs: int) -> Block:
@@ -291,26 +291,26 @@ class ChainReader(OutputReader):
 
 
 def judge(
-    passage: ChainResult, closed: int, batch: Sequence[Message], programs: Sequence[ProgramPorts], *, traced: bool
+    result: ChainResult, closed: int, batch: Sequence[Message], programs: Sequence[ProgramPorts], *, traced: bool
 ) -> None:
     """Raise ProtocolError where what was told, what was counted and the batch do not agree."""
-    count = passage.begun
+    count = result.begun
     if not 0 < count <= len(batch) or not 0 < closed <= MOST_INVOCATIONS:
         raise ProtocolError(f"the guest says that it began {count} messages of {len(batch)}")
     begun = batch if count == len(batch) else batch[:count]
-    _check_counts(passage, closed, begun)
-    _check_inputs(passage, begun, programs)
+    _check_counts(result, closed, begun)
+    _check_inputs(result, begun, programs)
     if traced:
-        _check_order(passage, begun, programs)
+        _check_order(result, begun, programs)
 
 
-def _check_counts(passage: ChainResult, closed: int, begun: Sequence[Message]) -> None:
+def _check_counts(result: ChainResult, closed: int, begun: Sequence[Message]) -> None:
     """Check that every value passed on was taken or is pending, and that every message begun was taken."""
-    shares = passage.shares
+    shares = result.counts
     came = [0] * (len(shares) + 1)
     for program, _, _ in begun:
         came[program] += 1
-    for program, _, _ in passage.pending:
+    for program, _, _ in result.pending:
         came[program] -= 1
     for program, (_, passed, emitted) in enumerate(shares):
         came[program + 1] += passed
@@ -320,24 +320,24 @@ def _check_counts(passage: ChainResult, closed: int, begun: Sequence[Message]) -
         raise ProtocolError("the guest's counts of invocations and of values contradict each other")
 
 
-def _check_inputs(passage: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
+def _check_inputs(result: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
     """Check that a message that comes back, or an error's cause, came in at an input where something can."""
     first = min([program for program, _, _ in begun])
-    for program, port, _ in passage.pending:
+    for program, port, _ in result.pending:
         if program <= first or port != programs[program].input_port:
             raise ProtocolError(f"the guest passed a value on to input {port} of program {program}")
-    for step in passage.steps:
+    for step in result.steps:
         if step.cause is None or (step.program > first and step.cause[0] == programs[step.program].input_port):
             continue
         if not any(step.program == program and step.cause[0] == port for program, port, _ in begun):
             raise ProtocolError(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
 
 
-def _check_order(passage: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
+def _check_order(result: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
     """Check that every invocation told of had a message: one passed on before, or the next of the batch."""
     waiting = [0] * (len(programs) + 1)
     at = 0
-    for step in passage.steps:
+    for step in result.steps:
         program = step.program
         if waiting[program]:
             waiting[program] -= 1
@@ -349,7 +349,7 @@ def _check_order(passage: ChainResult, begun: Sequence[Message], programs: Seque
         for port, _ in step.emissions:
             if port == link:
                 waiting[program + 1] += 1
-    for program, _, _ in passage.pending:
+    for program, _, _ in result.pending:
         waiting[program] -= 1
     if at != len(begun) or any(waiting):
         raise ProtocolError("the guest does not tell of every invocation")

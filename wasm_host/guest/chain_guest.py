@@ -81,7 +81,7 @@ class ChainGuest(Guest):
         code = await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
         if code:
             raise GuestTrapError(f"the guest gave up with code {code}")
-        return await self._passage(batch, traced=traced)
+        return await self._result(batch, traced=traced)
 
     async def close_program(self, index: int) -> Effects:
         """Run one program's cleanup, within its ``close_ms``. Raises GuestFaultError."""
@@ -89,7 +89,7 @@ class ChainGuest(Guest):
         await self._prepare(self._select, index)
         return await self.close()
 
-    async def _passage(self, batch: Sequence[Message], *, traced: bool) -> ChainResult:
+    async def _result(self, batch: Sequence[Message], *, traced: bool) -> ChainResult:
         text = self._instance.read(self._status_at, self._block_bytes)
         if text is None:
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
@@ -109,9 +109,9 @@ class ChainGuest(Guest):
             reader = ChainReader(data, self._programs, begun, traced=traced, length=length)
             await read_rest(self._runtime.checker, self._turn, self._instance, address, length, reader)
             steps, pending = reader.rest()
-        passage = ChainResult(steps, block.begun, pending, block.shares, length)
-        chain_abi.judge(passage, block.closed, batch, self._programs, traced=traced)
-        return passage
+        result = ChainResult(steps, block.begun, pending, block.counts, length)
+        chain_abi.judge(result, block.closed, batch, self._programs, traced=traced)
+        return result
 
 
 def _shared(programs: Sequence[ProgramPorts]) -> GuestLimits:

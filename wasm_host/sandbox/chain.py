@@ -104,24 +104,24 @@ class Chain:
             self.dissolve()
             return None
         try:
-            passage = await guest.pass_on(batch, float(int(self._now_ms())), traced=traced)
+            result = await guest.pass_on(batch, float(int(self._now_ms())), traced=traced)
         except GuestFaultError:
             self.dissolve()
             return None
         except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
             self.dissolve()
             raise
-        if passage.has_written and not await self._keep(passage):
+        if result.has_written and not await self._keep(result):
             self.dissolve()
             return None
-        return passage
+        return result
 
-    async def _keep(self, passage: ChainResult) -> bool:
+    async def _keep(self, result: ChainResult) -> bool:
         """Take over what the invocations wrote: all of it, or nothing."""
         done: list[tuple[Sandbox, list[tuple[str, bytes | None]]]] = []
         is_kept = False
         try:
-            for step in passage.steps:
+            for step in result.steps:
                 if not step.state:
                     continue
                 sandbox = self._sandboxes[step.program]

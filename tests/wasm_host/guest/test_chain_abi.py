@@ -124,9 +124,9 @@ def judged(
     steps: Sequence[Step] = (),
 ) -> None:
     """Judges a call of two messages for the first program. Raises ProtocolError."""
-    passage = ChainResult(list(steps), begun, list(pending), shares)
+    result = ChainResult(list(steps), begun, list(pending), shares)
     batch = [(0, 0, b"1"), (0, 0, b"2")]
-    chain_abi.judge(passage, closed, batch, PLACES, traced=bool(steps))
+    chain_abi.judge(result, closed, batch, PLACES, traced=bool(steps))
 
 
 def test_counts_that_agree_are_believed() -> None:
@@ -171,10 +171,10 @@ def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: in
     shares = [(2, 2, 2), (2, 2, 2), (2, 0, 0)]
     error = GuestError("E", "m", "")
     wrong = Step(program, [], error=error, cause=(port, b"1"))
-    passage = ChainResult([wrong], 2, [], shares)
+    result = ChainResult([wrong], 2, [], shares)
     batch = [(0, 0, b"1"), (0, 0, b"2")]
     with pytest.raises(ProtocolError):
-        chain_abi.judge(passage, 6, batch, PLACES, traced=False)
+        chain_abi.judge(result, 6, batch, PLACES, traced=False)
     right = Step(program, [], error=error, cause=(0, b"1"))
     chain_abi.judge(ChainResult([right], 2, [], shares), 6, batch, PLACES, traced=False)
 
@@ -219,11 +219,11 @@ def test_any_answer_is_believed_or_refused(
     try:
         steps, pending = read(b"".join(records), traced=traced)
         chain_abi.judge(
-            ChainResult(steps, said.begun, pending, said.shares), said.closed, batch, PLACES, traced=traced
+            ChainResult(steps, said.begun, pending, said.counts), said.closed, batch, PLACES, traced=traced
         )
     except GuestFaultError:
         return
-    assert sum([share[0] for share in said.shares]) == said.closed <= chain_abi.MOST_INVOCATIONS
+    assert sum([share[0] for share in said.counts]) == said.closed <= chain_abi.MOST_INVOCATIONS
     assert all(program and not port for program, port, _ in pending)
     causes = [(step.program, step.cause[0]) for step in steps if step.cause is not None]
     assert all(port in ports if program == 0 else port == 0 for program, port in causes)

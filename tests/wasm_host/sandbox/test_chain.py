@@ -67,36 +67,36 @@ async def linked(
 
 async def passed(chain: Chain, *values: bytes, place: int = 0, traced: bool = False) -> ChainResult:
     """What a call brings that comes to something."""
-    passage = await chain.process([(place, 0, value) for value in values], traced=traced)
-    assert passage is not None
-    return passage
+    result = await chain.process([(place, 0, value) for value in values], traced=traced)
+    assert result is not None
+    return result
 
 
-def emitted(passage: ChainResult) -> list[tuple[int, int, bytes]]:
+def emitted(result: ChainResult) -> list[tuple[int, int, bytes]]:
     """All emissions that were told: program, port, value."""
-    return [(step.program, port, value) for step in passage.steps for port, value in step.emissions]
+    return [(step.program, port, value) for step in result.steps for port, value in step.emissions]
 
 
 async def test_a_message_goes_through_all_programs() -> None:
     """Only what the last one emits is told, and how much each one did."""
     async with linked([doubling()] * 3) as (chain, _):
-        passage = await passed(chain, b"1", b"2")
-        assert emitted(passage) == [(2, 0, b"8"), (2, 0, b"16")]
-        assert passage.shares == [(2, 2, 2), (2, 2, 2), (2, 0, 2)]
-        assert (passage.begun, passage.pending) == (2, [])
+        result = await passed(chain, b"1", b"2")
+        assert emitted(result) == [(2, 0, b"8"), (2, 0, b"16")]
+        assert result.counts == [(2, 2, 2), (2, 2, 2), (2, 0, 2)]
+        assert (result.begun, result.pending) == (2, [])
 
 
 async def test_a_traced_call_tells_everything_in_the_order_of_its_happening() -> None:
     """A message goes through the whole chain before the next one is begun."""
     async with linked([doubling()] * 2) as (chain, _):
-        passage = await passed(chain, b"1", b"3", traced=True)
-        assert emitted(passage) == [(0, 0, b"2"), (1, 0, b"4"), (0, 0, b"6"), (1, 0, b"12")]
+        result = await passed(chain, b"1", b"3", traced=True)
+        assert emitted(result) == [(0, 0, b"2"), (1, 0, b"4"), (0, 0, b"6"), (1, 0, b"12")]
 
 
 async def test_a_call_may_begin_anywhere_in_the_chain() -> None:
     """The programs before it do nothing."""
     async with linked([doubling()] * 3) as (chain, _):
-        assert (await passed(chain, b"1", place=1)).shares == [(0, 0, 0), (1, 1, 1), (1, 0, 1)]
+        assert (await passed(chain, b"1", place=1)).counts == [(0, 0, 0), (1, 1, 1), (1, 0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ async def test_an_invocation_that_fails_passes_nothing_on_and_names_its_message(
         " if (value === 2) throw new TypeError('two');"
     )
     async with linked([doubling(), handler(body), doubling()]) as (chain, sandboxes):
-        passage = await passed(chain, b"1", b"3")
-        failed = next(step for step in passage.steps if step.error is not None)
+        result = await passed(chain, b"1", b"3")
+        failed = next(step for step in result.steps if step.error is not None)
         assert failed.error is not None
         assert (failed.program, failed.error.message, failed.cause) == (1, "two", (0, b"2"))
         assert [line.message for line in failed.logs] == ["at 2"]
-        assert emitted(passage) == [(1, 1, b"1"), (2, 0, b"12")]
-        assert passage.shares == [(2, 2, 2), (2, 1, 2), (1, 0, 1)]
+        assert emitted(result) == [(1, 1, b"1"), (2, 0, b"12")]
+        assert result.counts == [(2, 2, 2), (2, 1, 2), (1, 0, 1)]
         assert dict(sandboxes[1].state) == {"n": b"6"}
 
 
@@ -149,10 +149,10 @@ async def test_a_call_that_tells_much_returns_early() -> None:
         calls = 0
         while work:
             count = next((at for at, item in enumerate(work) if item[0] != work[0][0]), len(work))
-            passage = await chain.process(work[:count], traced=False)
-            assert passage is not None
-            seen += [value for _, _, value in emitted(passage)]
-            work = [*passage.pending, *work[passage.begun :]]
+            result = await chain.process(work[:count], traced=False)
+            assert result is not None
+            seen += [value for _, _, value in emitted(result)]
+            work = [*result.pending, *work[result.begun :]]
             calls += 1
     assert seen == [b"%d" % number for number in range(20_000)]
     assert calls > 4
