@@ -49,7 +49,7 @@ class InstanceCounters:
         self.throughput.add(now, invocations)
 
     def snapshot(self) -> InstanceMetrics:
-        """The counters of now, in the wire's units."""
+        """Return the counters of now, in the wire's units."""
         if not self.invocations:
             return (
                 _UNCALLED
@@ -100,7 +100,7 @@ class Sums:
 
     @property
     def processed(self) -> int:
-        """Messages whose invocation has ended."""
+        """Return how many messages have an invocation that has ended."""
         return self.invocations - self.retries
 
     def add(self, counters: InstanceCounters, now: float) -> None:
@@ -119,7 +119,7 @@ class Sums:
 def summarise(
     sums: Sums, execution: ExecutionCounters, *, queued: int, epoch_ms: Callable[[float | None], int]
 ) -> ExecutionMetrics:
-    """The metrics of a whole execution.
+    """Return the metrics of a whole execution.
 
     Args:
         sums: over its instances.
@@ -149,7 +149,7 @@ def summarise(
 
 
 def percentiles_ms(latencies: LatencyHistogram) -> list[float]:
-    """The median and the percentiles 95 and 99, in the wire's unit."""
+    """Return the median and the percentiles 95 and 99, in the wire's unit."""
     return [_ms(seconds) for seconds in latencies.percentiles_seconds((50, 95, 99))]
 
 

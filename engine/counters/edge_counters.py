@@ -17,27 +17,27 @@ class EdgeCounters:
 
     @property
     def queued(self) -> int:
-        """Messages waiting in the target's inbox, or before it."""
+        """Return how many messages wait in the target's inbox, or before it."""
         return self.sent - self.taken
 
     def take(self, count: int) -> None:
-        """Messages leave the target's inbox."""
+        """Count messages that leave the target's inbox."""
         queued = self.sent - self.taken
         self.peak = max(self.peak, queued)
         self.taken += count
 
     def begin_wait(self, now: float) -> None:
-        """A worker of the source begins to wait for room."""
+        """Take note that a worker of the source begins to wait for room."""
         if not self._blocked_workers:
             self._blocked_since = now
         self._blocked_workers += 1
 
     def end_wait(self, now: float) -> None:
-        """It waits no longer."""
+        """Take note that it waits no longer."""
         self._blocked_seconds = self.blocked_until(now)
         self._blocked_since = now
         self._blocked_workers -= 1
 
     def blocked_until(self, now: float) -> float:
-        """Seconds in which at least one worker of the source waited for room, a wait under way included."""
+        """Return the seconds in which one worker of the source or more waited for room, also a wait under way."""
         return self._blocked_seconds + (now - self._blocked_since if self._blocked_workers else 0.0)

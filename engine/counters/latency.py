@@ -45,15 +45,15 @@ class LatencyHistogram:
 
     @property
     def count(self) -> int:
-        """How many latencies were counted."""
+        """Return how many latencies were counted."""
         return sum(self._counts)
 
     def count_below(self, doublings: int) -> int:
-        """How many were below a microsecond doubled so many times: exact, because a bucket ends there."""
+        """Return how many were below a microsecond doubled so many times: exact, because a bucket ends there."""
         return sum(self._counts[: doublings * _PER_DOUBLING])
 
     def percentile_seconds(self, percent: float) -> float:
-        """The latency that ``percent`` of the counted ones do not exceed; 0.0 when none was counted."""
+        """Return the latency that ``percent`` of the counted ones do not exceed; 0.0 when none was counted."""
         (seconds,) = self.percentiles_seconds((percent,))
         return seconds
 

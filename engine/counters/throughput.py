@@ -24,7 +24,7 @@ class Throughput:
         self._counts[second % _SLOTS] += events
 
     def per_second(self, now: float) -> float:
-        """The mean over the last seconds, or since the first event where that is less long ago."""
+        """Return the mean over the last seconds, or since the first event where that is less long ago."""
         if self._first is None:
             return 0.0
         self._advance(int(now))

@@ -18,14 +18,14 @@ _BETWEEN_YIELDS = 100
 
 
 def find_bottleneck(nodes: Sequence[NodeStatistics], edges: Sequence[EdgeStatistics]) -> Bottleneck | None:
-    """As :func:`look_for_bottleneck`, at once."""
+    """Look for the bottleneck, as :func:`look_for_bottleneck`, at once."""
     return at_once(look_for_bottleneck(nodes, edges))
 
 
 def look_for_bottleneck(
     nodes: Sequence[NodeStatistics], edges: Sequence[EdgeStatistics]
 ) -> Steps[Bottleneck | None]:
-    """The node that costs the others most, or None where none waits for another.
+    """Return the node that costs the others most, or None where none waits for another.
 
     Blocking spreads upstream, hop by hop: the node to name is a blocked edge's target that is not itself held
     up by a node behind it, and among several of those the one that cost its sources the most time.

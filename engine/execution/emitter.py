@@ -26,7 +26,7 @@ CAUSELESS = Message(0, b"null")
 
 
 class Emitter:
-    """The way out of one instance.
+    """Lets leave what one instance emits and logs.
 
     Args:
         node: whose.
@@ -147,7 +147,7 @@ class Emitter:
 
 
 def _find_sender(outcomes: Sequence[Outcome], sent: int) -> tuple[int, int]:
-    """Whose emission could not leave, when ``sent`` had left; and how many of its own had."""
+    """Return whose emission could not leave, when ``sent`` had left; and how many of its own had."""
     for index, outcome in enumerate(outcomes):
         if sent < len(outcome.emissions):
             return index, sent

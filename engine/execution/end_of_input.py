@@ -24,15 +24,15 @@ class EndOfInput:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is known that no more input is coming."""
+        """Return whether it is known that no more input is coming."""
         return self._closed.is_set()
 
     def close(self) -> None:
-        """No more input is coming."""
+        """Take note that no more input is coming."""
         self._closed.set()
 
     def note_injection(self, now: float) -> None:
-        """Something has come in, at ``now`` in seconds of Trio's clock."""
+        """Take note that something has come in, at ``now`` in seconds of Trio's clock."""
         self._last_seconds = now
         self._begun.set()
 

@@ -27,12 +27,12 @@ class UnsentError(Exception):
 
 
 def unsent_error(error: UnsentError) -> HandlerError:
-    """The error of the invocation whose emission could not leave."""
+    """Return the error of the invocation whose emission could not leave."""
     return HandlerError("MemoryBoundError", f"{error}; {error.sent} of its emissions had left before")
 
 
 def find_oversize(outcome: Outcome, limit_bytes: int) -> HandlerError | None:
-    """Why an outcome may not leave: one of its values is larger than a value may be. None where all may."""
+    """Return why an outcome may not leave: one of its values is larger than a value may be. None where it may."""
     for _, value in outcome.emissions:
         if len(value) > limit_bytes:
             return HandlerError(
@@ -44,12 +44,12 @@ def find_oversize(outcome: Outcome, limit_bytes: int) -> HandlerError | None:
 
 
 def handler_error(error: Exception) -> HandlerError:
-    """Whatever a handler raises, as its failure."""
+    """Make what a handler raised its failure."""
     return bounded(HandlerError(name=type(error).__name__, message=str(error) or repr(error)))
 
 
 def bounded(error: HandlerError) -> HandlerError:
-    """An error whose texts are not endless."""
+    """Return the error with texts that are not endless."""
     if max(len(error.message), len(error.stack), len(error.name)) <= ERROR_TEXT_CHARACTERS:
         return error
     return HandlerError(_cut(error.name), _cut(error.message), _cut(error.stack), error.details)
@@ -62,7 +62,7 @@ def _cut(text: str) -> str:
 
 
 def error_value(node: CompiledNode, message: Message, error: HandlerError, limit_bytes: int) -> bytes:
-    """What leaves an ``error`` port: ``{message, name, stack, nodeId, port, value}`` and the error's details.
+    """Make what leaves an ``error`` port: ``{message, name, stack, nodeId, port, value}`` and the error's details.
 
     Where that would be larger than a value may be, it has no details and only the beginning of the message's
     value, as a string; ``cut`` says how large the value was.

@@ -9,7 +9,7 @@ import trio
 
 
 class Gate:
-    """Open from the start."""
+    """Holds handlers back while it is closed. Open from the start."""
 
     def __init__(self) -> None:
         self._open = True
@@ -19,7 +19,7 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Whether handlers may run."""
+        """Return whether handlers may run."""
         return self._open
 
     async def enter(self) -> None:
@@ -29,7 +29,7 @@ class Gate:
         self._running += 1
 
     def leave(self) -> None:
-        """The caller has stopped running."""
+        """Count the caller as running no more."""
         self._running -= 1
         if not self._running and self._at_rest:  # asking costs a tenth of waking nobody
             self._at_rest.unpark_all()
@@ -46,17 +46,17 @@ class Gate:
             self._running += 1
 
     async def close(self) -> None:
-        """Let nobody start, and return when nobody is running, or when the gate has been opened meanwhile."""
+        """Let no handler start; return when none is running, or when the gate has been opened meanwhile."""
         self._open = False
         while self._running and not self._open:
             await self._at_rest.park()
 
     def bar(self) -> None:
-        """Let nobody start from now on, and do not wait for those who run: the execution is ending."""
+        """Let no handler start from now on, and do not wait for those that run: the execution is ending."""
         self._open = False
 
     def open(self) -> None:
-        """Let everybody through who waits, in the order of their coming."""
+        """Let all through that wait, in the order of their coming."""
         self._open = True
         self._waiting.unpark_all()
         self._at_rest.unpark_all()

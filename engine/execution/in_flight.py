@@ -17,12 +17,12 @@ class InFlight:
 
     @property
     def count(self) -> int:
-        """Messages accepted and not finished."""
+        """Return how many messages were accepted and not finished."""
         return self._count
 
     @property
     def generation(self) -> int:
-        """Grows with every message accepted; two equal readings mean that nothing came between them."""
+        """Return what grows with each message accepted: two equal readings mean that nothing came between them."""
         return self._generation
 
     def add(self, messages: int) -> None:

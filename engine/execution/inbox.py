@@ -105,7 +105,7 @@ class Inbox:
 
     @property
     def room_messages(self) -> int:
-        """Messages that may come before its capacity is reached; none where senders wait already."""
+        """Return how many messages may come before its capacity is reached; none where senders wait already."""
         return 0 if self._blocked else self._room.capacity_messages - len(self._queue)
 
     def has_room(self, messages: int, size: int) -> bool:
@@ -384,7 +384,7 @@ class Inbox:
         self._room.lease = self._starvation = None
 
     def feed(self) -> Literal["done", "moving", "hungry"]:
-        """As ``engine.memory.starvation.Hungry`` says. While messages wait here, taking them is what helps."""
+        """Try again (``engine.memory.starvation.Hungry``). While messages wait here, taking them is what helps."""
         before = len(self._blocked)
         self._admit_blocked()
         if not self._blocked or not self._room.is_starved:

@@ -20,7 +20,7 @@ class InitialEmissions:
         self.outcomes: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> HandlerError | None:
-        """Keep what a handler has emitted; why not, where it ended in an error or there is no memory."""
+        """Keep what a handler has emitted; return why not, where it ended in an error or there is no memory."""
         if outcome.error is not None:
             return outcome.error
         size = sum([len(value) for _, value in outcome.emissions])
@@ -32,7 +32,7 @@ class InitialEmissions:
         return None
 
     def forget(self) -> None:
-        """They have left."""
+        """Let go of them, and of what is charged: they have left."""
         self.outcomes = []
         if self._account is not None:
             self._account.release(self._charged_bytes, "outcomes")

@@ -137,7 +137,7 @@ class KeptMemory:
         self._inbox.credit_bytes += size
 
     def put_down(self) -> None:
-        """What was made has left the node, or is charged where it waits."""
+        """Release what was made: it has left the node, or is charged where it waits."""
         if self._made_bytes:
             self._account.release(self._made_bytes, "outcomes")
             self._made_bytes = 0

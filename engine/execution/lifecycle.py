@@ -40,16 +40,16 @@ class Lifecycle:
 
     @property
     def state(self) -> State:
-        """Where the execution is now."""
+        """Return where the execution is now."""
         return self._state
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing can change any more."""
+        """Return whether nothing can change any more."""
         return self._state in TERMINAL
 
     def allows(self, command: Command) -> bool:
-        """Whether ``command`` would be obeyed now."""
+        """Return whether ``command`` would be obeyed now."""
         return (self._state, command) in TRANSITIONS
 
     def apply(self, command: Command) -> State:
@@ -66,7 +66,7 @@ class Lifecycle:
 
 
 def diagram() -> str:
-    """The table as text, one line a transition."""
+    """Return the table as text, one line a transition."""
     width = max(len(state) for state, _ in TRANSITIONS)
     return "\n".join(
         f"{state:<{width}} --{command}-> {following}" for (state, command), following in TRANSITIONS.items()

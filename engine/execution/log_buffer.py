@@ -24,7 +24,7 @@ _STEP_BYTES = 16 * 1024
 
 
 def bounded(line: LogLine) -> LogLine:
-    """A line whose texts are not endless; what is cut says how long it was."""
+    """Return the line with texts that are not endless; what is cut says how long it was."""
     message, meta = line.message, line.meta
     if len(message) <= MESSAGE_CHARACTERS and (meta is None or len(meta) <= META_BYTES):
         return line
@@ -53,7 +53,7 @@ class LogBuffer:
         self.size_bytes = 0
 
     def entries(self) -> list[LogEntry]:
-        """All that are kept."""
+        """Return all that are kept."""
         return [entry for entry, _ in self._entries]
 
     def add(self, timestamp: str, node_id: str, line: LogLine) -> None:
@@ -67,7 +67,7 @@ class LogBuffer:
             self.size_bytes -= freed
 
     def _is_charged(self) -> bool:
-        """Whether there is memory for what is kept; charges it."""
+        """Charge what is kept; return whether there was memory for it."""
         more = self.size_bytes - self._charged_bytes
         if more <= 0 or self._account is None:
             return True
@@ -78,6 +78,6 @@ class LogBuffer:
         return True
 
     def empty(self) -> None:
-        """Keep nothing any more; the account is closed as a whole."""
+        """Let go of all lines; the account is closed as a whole."""
         self._entries.clear()
         self._account = None

@@ -101,14 +101,14 @@ async def _clean_up(instance: Instance, handler: Handler) -> None:
 
 
 def in_groups(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The items, so many at a time as begin or end together."""
+    """Return the items, so many at a time as begin or end together."""
     for start in range(0, len(items), GROUP):
         yield items[start : start + GROUP]
 
 
 @asynccontextmanager
 async def turn() -> AsyncIterator[None]:
-    """The turn to begin or end a group, first come, first served among all executions."""
+    """Wait for the turn to begin or end a group, first come, first served among all executions."""
     try:
         turns = _turns.get()
     except LookupError:

@@ -13,7 +13,7 @@ class Sequencer:
         self._waiting: dict[int, trio.Event] = {}
 
     def take(self) -> int:
-        """The next number."""
+        """Return the next number."""
         number = self._next_number
         self._next_number += 1
         return number

@@ -37,7 +37,7 @@ class Remains(msgspec.Struct, frozen=True):
 
 
 def read_instances(instances: Sequence[Instance]) -> Steps[tuple[InstanceSnapshot, ...]]:
-    """A snapshot of each instance."""
+    """Read a snapshot of each instance."""
     read = []
     for instance, is_due in paced(instances, _BETWEEN_YIELDS):
         read.append(instance.snapshot())
@@ -47,7 +47,7 @@ def read_instances(instances: Sequence[Instance]) -> Steps[tuple[InstanceSnapsho
 
 
 def read_sums(instances: Sequence[Instance]) -> Steps[Sums]:
-    """What the instances have done together."""
+    """Add up what the instances have done."""
     sums = Sums()
     now = trio.current_time()
     for instance, is_due in paced(instances, _BETWEEN_YIELDS):
@@ -81,11 +81,11 @@ class ReadableExecution:
         self.shared.flow_observers = tuple(other for other in self.shared.flow_observers if other is not observer)
 
     def read_snapshot(self) -> Steps[ExecutionSnapshot]:
-        """The execution at this moment; its counters may go on while they are read."""
+        """Read the execution at this moment; its counters may go on while they are read."""
         return self._read(self.head(), with_instances=True)
 
     def read_metrics(self) -> Steps[ExecutionSnapshot]:
-        """The same without its instances."""
+        """Read the same without its instances."""
         return self._read(self.head(), with_instances=False)
 
     def _read(self, head: ExecutionSnapshot, *, with_instances: bool) -> Steps[ExecutionSnapshot]:
@@ -102,27 +102,27 @@ class ReadableExecution:
         return summarise(sums, self.shared.counters, queued=queued, epoch_ms=self._clock.milliseconds_at)
 
     def read_listed(self) -> Steps[ListedExecution]:
-        """The same for a list."""
+        """Read the same for a list."""
         snapshot = yield from self.read_metrics()
         return snapshot.listed(len(self.graph.nodes))
 
     def snapshot(self) -> ExecutionSnapshot:
-        """The execution at this moment, read at once."""
+        """Read the execution at this moment, at once."""
         return at_once(self.read_snapshot())
 
     def read_statistics(self) -> Steps[ExecutionStatistics]:
-        """Where its messages are at this moment, and what holds them up."""
+        """Read where its messages are at this moment, and what holds them up."""
         state = self.head().state
         if self._remains is not None:
             return msgspec.structs.replace(self._remains.statistics, state=state)
         return (yield from execution_statistics(self.id, state, self.shared, self.instances, self.injector.held))
 
     def statistics(self) -> ExecutionStatistics:
-        """The same, read at once."""
+        """Read the same, at once."""
         return at_once(self.read_statistics())
 
     def read_remains(self) -> Steps[Remains]:
-        """What is left of the instances when nothing runs any more, before an end is shown."""
+        """Read what is left of the instances when nothing runs any more, before an end is shown."""
         instances = yield from read_instances(self.instances)
         sums = yield from read_sums(self.instances)
         statistics = yield from self.read_statistics()
@@ -130,15 +130,15 @@ class ReadableExecution:
 
     @property
     def messages_processed(self) -> int:
-        """Messages whose invocation has ended."""
+        """Return how many messages have an invocation that has ended."""
         return self.shared.counters.processed
 
     @property
     def sums(self) -> Sums:
-        """What its instances have done together; of an execution that has ended."""
-        assert self._remains is not None  # noqa: S101 - whoever closes the books waits for the end
+        """Return what its instances have done together; of an execution that has ended."""
+        assert self._remains is not None  # noqa: S101 - the books are closed after the end
         return self._remains.sums
 
     def logs(self) -> list[LogEntry]:
-        """The latest log lines of its handlers, oldest first."""
+        """Return the latest log lines of its handlers, oldest first."""
         return self.shared.log_buffer.entries()

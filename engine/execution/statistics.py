@@ -21,7 +21,7 @@ _BETWEEN_YIELDS = 25
 def execution_statistics(
     execution_id: str, state: ExecutionState, shared: ExecutionShared, instances: Sequence[Instance], held: int
 ) -> Steps[ExecutionStatistics]:
-    """All nodes and edges at this moment, and the bottleneck among them."""
+    """Read all nodes and edges at this moment, and look for the bottleneck among them."""
     now = trio.current_time()
     started = shared.counters.started_seconds
     age_seconds = 0.0 if started is None else now - started
