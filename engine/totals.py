@@ -5,6 +5,7 @@ an execution ends, and when somebody asks. So a message costs nothing more for b
 pays.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -55,9 +56,8 @@ class Totals:
         self.processed_by: Counter[str] = Counter()
 
     def copy(self) -> Self:
-        """Another one with the same sums."""
-        other = type(self)()
-        other.__dict__.update(self.__dict__)
+        """Return another one with the same sums; neither changes with the other."""
+        other = copy.copy(self)  # shares what can change, so each of that is copied by itself
         other.ended = self.ended.copy()
         other.processed_by = self.processed_by.copy()
         other.latencies = LatencyHistogram()

@@ -5,6 +5,7 @@ import trio
 
 from engine.errors import InboxFullError
 from engine.runtime import open_runtime
+from engine.totals import Totals
 from proto.execution import ExecuteOptions, ExecutionState
 from tests.engine.executions import document, node
 from tests.engine.test_runtime import PASS, QUICK_REFERENCE, custom, execute, message, runtime_with
@@ -12,6 +13,20 @@ from tests.engine.test_runtime import PASS, QUICK_REFERENCE, custom, execute, me
 THROWS = (
     "return { process: (ctx, port, value) => { if (value < 0) throw new Error('no'); ctx.emit('out', value) } }"
 )
+
+
+def test_a_copy_of_sums_stands_apart() -> None:
+    """What is counted in one of them is not counted in the other, in any of its fields."""
+    one = Totals()
+    one.processed = 3
+    other = one.copy()
+    assert other.processed == 3
+    for name, value in vars(other).items():
+        assert isinstance(value, int | float) or value is not getattr(one, name), name
+    other.ended[ExecutionState.FAILED] += 1
+    other.processed_by["ann"] += 1
+    other.latencies.add(0.5, 1)
+    assert (one.ended.total(), one.processed_by.total(), one.latencies.count) == (0, 0, 0)
 
 
 async def test_the_sums_are_those_of_all_executions() -> None:
