@@ -24,12 +24,12 @@ from engine.memory.ledger import Kind, LedgerStatistics
 from engine.runtime import Runtime
 from engine.totals import QueueLoad, RuntimeStatistics, Totals
 from proto.execution import ExecutionState
-from service.dependencies.status import SiblingReport
 from service.live.counters import LiveCounters
 from service.observability.histogram import INFINITY, Histogram
 from service.observability.http_metrics import HttpMetrics
 from service.observability.loop_lag import LAG_SECONDS
 from service.readiness import Readiness
+from service.siblings.status import SiblingReport
 from service.version import version
 from workers.pool import PoolStatistics
 

@@ -3,8 +3,8 @@
 import trio
 
 from engine.memory.ledger import Ledger
-from service.dependencies.status import Siblings
 from service.problems import StoppingError
+from service.siblings.status import Siblings
 
 
 class Readiness:

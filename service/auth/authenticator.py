@@ -14,11 +14,11 @@ from typing import Any, Literal
 import msgspec
 import structlog
 
+from service.addresses.origins import Origins, is_same
 from service.auth.caller import ANONYMOUS, Caller, acting
 from service.auth.credential_cache import CredentialCache, Finding
 from service.auth.identity_client import IdentityClient
 from service.auth.principal import IdentityResponseError, Principal, Recognition, of_claims
-from service.hosts.origins import Origins, is_same
 from service.jwt.verification import TOKEN_BYTES, JwtVerifier, TokenError, is_token
 from service.problems import AuthenticationError, IdentityUnavailableError, OrganizationRequiredError
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from quart import Request, Response
 
-from service.hosts.addresses import is_loopback
-from service.hosts.origins import Origins, host_of
+from service.addresses.ip import is_loopback
+from service.addresses.origins import Origins, host_of
 from service.problems import ForeignCallerError
 
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"

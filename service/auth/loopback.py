@@ -8,8 +8,8 @@ its own name (``Origin``) or by pointing its own name at 127.0.0.1 (``Host``). S
 from functools import lru_cache
 from typing import Any
 
-from service.hosts.addresses import is_loopback
-from service.hosts.origins import Origins, host_of
+from service.addresses.ip import is_loopback
+from service.addresses.origins import Origins, host_of
 from service.problems import ForeignCallerError
 
 HOSTS_REMEMBERED = 64

@@ -17,7 +17,7 @@ from engine.errors import EngineError, GraphNotFoundError
 from engine.runtime import Runtime
 from service.catalog.graphs import PublishedGraph, plan
 from service.catalog.supervisor import keep_running
-from service.dependencies.backoff import Backoff
+from service.siblings.backoff import Backoff
 
 RETRY_SECONDS = 10.0
 """The first wait before a refused graph is tried again; it doubles."""

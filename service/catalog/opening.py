@@ -15,8 +15,8 @@ from service.catalog.hydration import Hydration
 from service.catalog.manifests import wanted_component
 from service.catalog.publication import Publication
 from service.catalog.reconciliation import Reconciler
-from service.dependencies.status import Siblings
 from service.settings.catalog import CatalogSettings
+from service.siblings.status import Siblings
 
 log = structlog.get_logger("catalog")
 

@@ -19,8 +19,8 @@ from service.catalog.hydration import Hydration
 from service.catalog.listing import Listing, read_listing
 from service.catalog.manifests import Wanted
 from service.catalog.publication import Publication
-from service.dependencies.status import SiblingStatus
 from service.observability.trace import bind_trace, trace_id_of
+from service.siblings.status import SiblingStatus
 
 SHORTEST_SECONDS = 0.05
 """Between two rounds, whatever the settings say."""

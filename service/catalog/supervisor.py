@@ -6,7 +6,7 @@ import trio
 from engine.errors import EngineError, NotFoundError
 from engine.runtime import Runtime
 from proto.execution import ExecutionState
-from service.dependencies.backoff import Backoff
+from service.siblings.backoff import Backoff
 
 STEADY_SECONDS = 60.0
 """An execution that ran this long had begun well: its failure is a first one."""

@@ -16,11 +16,11 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import parse_cookie
 
 from engine.errors import ResidentMemoryError
+from service.addresses.ip import is_loopback
+from service.addresses.origins import host_of, is_same
 from service.auth.authenticator import Authenticator, Credential, credentials_of, is_plausible, named_org
 from service.auth.caller import UNRESTRICTED, Caller, acting
 from service.auth.loopback import check_local_request
-from service.hosts.addresses import is_loopback
-from service.hosts.origins import host_of, is_same
 from service.problems import AuthenticationError, ForeignCallerError, OrganizationRequiredError, StoppingError
 from service.readiness import Readiness
 from service.settings.table import Settings

@@ -9,12 +9,12 @@ import trio
 
 from engine.runtime import Runtime
 from engine.wall_clock import WallClock
-from service.dependencies.status import Siblings, SiblingStatus
 from service.network.bound_executions import BoundExecutions
 from service.network.dispatcher import Dispatcher
 from service.network.outbox import NetworkOutbox
 from service.network.requests import RECEIVE_PATH, RequestEvents
 from service.settings.table import Settings
+from service.siblings.status import Siblings, SiblingStatus
 from service.version import version
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ import msgspec
 import structlog
 import trio
 
-from service.dependencies.backoff import Backoff
-from service.dependencies.status import SiblingStatus
 from service.network.dispatcher import Dispatcher
 from service.network.events import read_event
 from service.network.outbox import NetworkOutbox, Waiting
 from service.network.session import NetworkError, NetworkSession, hold_session
 from service.observability.throttled_log import ThrottledLog
+from service.siblings.backoff import Backoff
+from service.siblings.status import SiblingStatus
 
 REGISTER_SECONDS = 2.0
 """Without an acknowledgement by then, the registration is sent again; by the platform's rule."""

@@ -18,8 +18,8 @@ import httpcore
 import httpx
 import trio
 
-from service.hosts.addresses import IPAddress, SpellingError, parse_host
-from service.hosts.outbound_rules import OutboundRules
+from service.addresses.ip import IPAddress, SpellingError, parse_host
+from service.addresses.outbound_rules import OutboundRules
 
 CONNECT_SECONDS = 10.0
 """For finding a host's addresses and connecting to one of them, TLS excluded."""

@@ -1,8 +1,8 @@
 """The HTTP clients with which graphs and components reach the outside.
 
 A guarded client reaches the public Internet, and of the network that the service stands in only what the operator
-has named (:mod:`service.hosts.outbound_rules`). Connections are judged in :mod:`service.outbound.backend`; here
-stand the rules on URLs and answers, and the choice that the setting ``OUTBOUND`` makes.
+has named (:mod:`service.addresses.outbound_rules`). Connections are judged in :mod:`service.outbound.backend`;
+here stand the rules on URLs and answers, and the choice that the setting ``OUTBOUND`` makes.
 """
 
 import functools
@@ -15,7 +15,7 @@ import msgspec
 
 from engine.builtin.io_http_request import open_client as open_unguarded_client
 from engine.builtin.parts.redirects import open_following, trusted_authorities, without_body
-from service.hosts.outbound_rules import OutboundMode, OutboundRules
+from service.addresses.outbound_rules import OutboundMode, OutboundRules
 from service.outbound.backend import GuardedBackend, OutboundRefusedError, Resolve, SystemResolver
 
 ANSWER_LIMIT_BYTES = 16 * 1024 * 1024

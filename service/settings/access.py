@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from service.hosts.origins import RULES_EXPECTED, Origins, read_origins
+from service.addresses.origins import RULES_EXPECTED, Origins, read_origins
 from service.settings.kinds import Kind, Setting, choice, whole_number
 
 MetricsAccess = Literal["authenticated", "open"]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from service.hosts.outbound_rules import (
+from service.addresses.outbound_rules import (
     ALLOW_EXPECTED,
     DEFAULT_PORTS,
     PORTS_EXPECTED,

@@ -14,7 +14,7 @@ import msgspec
 from engine.components.guest_limits import MAX_INSTANCES
 from engine.documents.encodable import is_sayable
 from engine.limits import EngineLimits
-from service.hosts.addresses import is_loopback
+from service.addresses.ip import is_loopback
 from service.settings.access import AccessSettings, QuotaSettings
 from service.settings.catalog import CatalogSettings
 from service.settings.executions import ExecutionSettings

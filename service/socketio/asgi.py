@@ -6,7 +6,7 @@ from typing import Any
 import trio
 
 from proto.codec import encode
-from service.hosts.origins import is_same
+from service.addresses.origins import is_same
 from service.socketio.config import BODY_SECONDS, SocketioConfig
 from service.socketio.errors import SessionRefusedError
 

@@ -8,9 +8,9 @@ import httpx
 import trio
 
 from proto.codec import MalformedJsonError, decode, encode
-from service.dependencies.retry_after import retry_after_seconds
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
+from service.siblings.retry_after import retry_after_seconds
 from service.telemetry.credentials import Credentials
 from service.telemetry.refusal import OWN_HEADERS, LoggingError
 

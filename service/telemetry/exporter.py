@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 import structlog
 import trio
 
-from service.dependencies.backoff import Backoff
-from service.dependencies.status import SiblingStatus
+from service.siblings.backoff import Backoff
+from service.siblings.status import SiblingStatus
 from service.telemetry.client import LoggingClient
 from service.telemetry.outbox import BATCH_RECORDS, QUEUE_RECORDS, TelemetryOutbox
 from service.telemetry.records import LogRecord, MetricRecord, SpanRecord

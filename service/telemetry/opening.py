@@ -9,8 +9,8 @@ import trio
 
 from engine.wall_clock import WallClock
 from service.auth.identity_client import api_url
-from service.dependencies.status import Siblings
 from service.settings.table import Settings
+from service.siblings.status import Siblings
 from service.telemetry.client import TIMEOUT_SECONDS, LoggingClient
 from service.telemetry.credentials import Credentials, FixedCredentials, SystemCredentials
 from service.telemetry.exporter import Exporter

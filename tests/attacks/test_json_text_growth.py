@@ -17,10 +17,10 @@ import pytest
 from engine.builtin.parts import exact_arithmetic, jmespath_meter, json_path, routine_template, url_template
 from engine.compile import bindings
 from engine.components import definition as declaration
+from service.addresses import origins
 from service.catalog import deep_json
 from service.cli import inject_syntax as injections
 from service.documents import yaml as yaml_reader
-from service.hosts import addresses, origins
 from service.http import ndjson
 from service.jwt import verification as jwt_verification
 from service.live import commands, selection
@@ -67,7 +67,7 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "a JMESPath": (jmespath_meter.Path, ["a", ".", "[", "*", "]", "|", "@", "(", ")", "`", '"', "&&", "?"]),
     "an identifier": (declaration._IDENTIFIER.fullmatch, ["a", ".", "-", "!"]),
     "a type of events": (bindings._PATTERN.fullmatch, ["a", ".", "*", ":", "/"]),
-    "a host": (addresses._NAME.fullmatch, ["a", ".", "-", "!", "_"]),
+    "a host": (ip._NAME.fullmatch, ["a", ".", "-", "!", "_"]),
     "an origin": (origins.host_of, ["http://", "a", ".", "*", ":", "[", "]", "/"]),
     "a token": (jwt_verification.parse, ["eyJ", ".", "a", "A", "=", "-"]),
     "claims": (read_claims, ["{", '"a":', "[", "]", "}", "1", ",", '"', "\\", "9" * 50]),

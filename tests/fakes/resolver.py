@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-from service.hosts.addresses import IPAddress
+from service.addresses.ip import IPAddress
 
 
 class FakeResolver:

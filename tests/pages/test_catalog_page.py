@@ -8,8 +8,8 @@ from service.catalog import client, hydration, listing, resource
 from service.catalog import code_cache as code
 from service.catalog import component_routes as plain_components
 from service.catalog import component_source as shelf
-from service.dependencies import backoff
 from service.settings.table import TABLE
+from service.siblings import backoff
 from tests.fakes.catalog import serving_catalog
 from tests.service.catalog.test_service import beside, until
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from engine.compile.bindings import MAX_BINDINGS
 from engine.limits import EngineLimits
-from service.dependencies.backoff import FIRST_SECONDS, LONGEST_SECONDS
 from service.network import delivery, dispatcher, events, outbox, relay
 from service.settings.table import TABLE
+from service.siblings.backoff import FIRST_SECONDS, LONGEST_SECONDS
 from tests.fakes.network import serving_network
 from tests.service.network.networked_runtime import open_networked_runtime
 

@@ -12,12 +12,12 @@ from service.asgi import half_close as delivery
 from service.asgi import hypercorn_server as guarded_connections
 from service.asgi import open_files as descriptors
 from service.asgi import serving
-from service.dependencies.status import Siblings
 from service.http import message_stream
 from service.memory import request_memory, transit
 from service.metrics_page import Metrics
 from service.problems import SlowRequestError
 from service.readiness import Readiness
+from service.siblings.status import Siblings
 from service.watchdog import watchdog
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from engine.builtin.parts.http_response import DATA_LIMIT_BYTES
 from engine.builtin.parts.redirects import REDIRECT_LIMIT
 from engine.components.definition import parse_component
 from engine.limits import EngineLimits
-from service.hosts.addresses import METADATA, SPECIAL_IPV4, SPECIAL_IPV6
-from service.hosts.outbound_rules import DEFAULT_PORTS, OutboundMode, read_allow_list
+from service.addresses.ip import METADATA, SPECIAL_IPV4, SPECIAL_IPV6
+from service.addresses.outbound_rules import DEFAULT_PORTS, OutboundMode, read_allow_list
 from service.outbound.backend import ADDRESS_LIMIT, CONNECT_SECONDS
 from service.outbound.clients import ANSWER_LIMIT_BYTES
 from service.outbound.source_fetcher import FETCH_SECONDS

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from service.dependencies.backoff import FIRST_SECONDS, LONGEST_SECONDS
+from service.siblings.backoff import FIRST_SECONDS, LONGEST_SECONDS
 from service.telemetry.exporter import FLUSH_SECONDS, GRAPH_FLUSH_SECONDS, RETRIES
 from service.telemetry.opening import LAST_SECONDS
 from service.telemetry.outbox import BATCH_RECORDS, QUEUE_RECORDS

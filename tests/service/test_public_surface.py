@@ -19,12 +19,12 @@ from proto import events
 from service import problems
 from service.app import create_app
 from service.cli.main import COMMANDS, cli
-from service.dependencies.status import Siblings
 from service.http.openapi.document import openapi_document
 from service.metrics_page import Metrics
 from service.problems import RefusalError
 from service.readiness import Readiness
 from service.settings.table import TABLE, Settings
+from service.siblings.status import Siblings
 from tests.service.live.live_runtime import open_live_runtime
 
 T = TypeVar("T", EngineError, RefusalError)

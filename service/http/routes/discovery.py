@@ -6,11 +6,11 @@ from quart import Blueprint, Response
 from engine.views import RuntimeView
 from proto.events import CLIENT_EVENTS, SERVER_EVENTS
 from proto.statistics import RuntimeTotals
-from service.dependencies.status import SiblingReport
 from service.http.bodies import reply
 from service.http.operation import Reply, operation
 from service.readiness import Readiness
 from service.settings.table import Settings
+from service.siblings.status import SiblingReport
 from service.version import version
 
 DESCRIPTION = "Runs dataflow graphs: components joined by edges, JSON messages pushed through."

@@ -7,10 +7,10 @@ import pytest
 import structlog.testing
 import trio
 
+from service.addresses.origins import Origins, read_origins
 from service.auth.authenticator import COOKIES, credentials_of
 from service.auth.caller import ORGANIZATION_REQUIRED
 from service.auth.opening import describe
-from service.hosts.origins import Origins, read_origins
 from service.settings.table import SettingsError, read_settings
 from tests.fakes.identity import MISBEHAVIOURS, Behaviour, serving_identity
 from tests.service.chosen import settings_with

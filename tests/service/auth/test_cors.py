@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from service.addresses.origins import read_origins
 from service.auth.cors import MAX_AGE_SECONDS
-from service.hosts.origins import read_origins
 from tests.service.chosen import settings_with
 from tests.service.service_with_identity import open_service_with_identity
 from tests.service.serving import Service, open_service

@@ -4,8 +4,8 @@ import pytest
 import structlog.testing
 import trio.testing
 
+from service.addresses.origins import Origins
 from service.auth.loopback import check_local_request
-from service.hosts.origins import Origins
 from service.problems import ForeignCallerError
 from tests.service.chosen import settings_with
 from tests.service.serving import open_service, single

@@ -11,8 +11,8 @@ import trio.testing
 from service.catalog.client import CatalogClient, base_url, open_catalog_client
 from service.catalog.errors import CatalogRefusedError, CatalogUnavailableError
 from service.catalog.listing import PAGE, read_listing
-from service.dependencies.status import Siblings, SiblingStatus
 from service.observability.trace import bind_trace
+from service.siblings.status import Siblings, SiblingStatus
 from tests.fakes.catalog import MISBEHAVIOURS, Behaviour, FakeCatalog, serving_catalog
 
 

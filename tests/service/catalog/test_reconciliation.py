@@ -20,9 +20,9 @@ from proto.message import Injection
 from service.catalog.client import open_catalog_client
 from service.catalog.component_source import MISSED_SECONDS, CatalogComponents
 from service.catalog.opening import open_catalog
-from service.dependencies.backoff import LONGEST_SECONDS
-from service.dependencies.status import Siblings, SiblingStatus
 from service.settings.catalog import CatalogSettings
+from service.siblings.backoff import LONGEST_SECONDS
+from service.siblings.status import Siblings, SiblingStatus
 from tests.fakes.catalog import Behaviour, FakeCatalog
 from tests.service.catalog.test_service import until
 from tests.service.serving import single

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from proto.codec import decode
-from service.hosts.origins import read_origins
+from service.addresses.origins import read_origins
 from tests.service.live.plain_client import Headers, PlainClient, open_plain
 from tests.service.live.test_websocket import upgrade
 from tests.service.service_with_identity import PASS, ServiceWithIdentity, open_service_with_identity

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from service.hosts.origins import read_origins
+from service.addresses.origins import read_origins
 from tests.service.chosen import settings_with
 from tests.service.live.page_server import serving_page
 from tests.service.live.real_clients import CLIENTS, PRINTED, chromium, monitor, node, socketio_client

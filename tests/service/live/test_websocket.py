@@ -10,7 +10,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.hosts.origins import read_origins
+from service.addresses.origins import read_origins
 from service.live import clients as live_clients
 from tests.service.chosen import settings_with
 from tests.service.live.plain_client import PlainClient, open_plain

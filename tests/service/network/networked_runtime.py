@@ -8,8 +8,8 @@ import msgspec
 
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions
-from service.dependencies.status import SiblingReport, Siblings
 from service.network.opening import Network, open_network
+from service.siblings.status import SiblingReport, Siblings
 from tests.service.chosen import settings_with
 
 

@@ -8,9 +8,9 @@ import trio
 import trio.testing
 
 from proto.message import Injection
-from service.dependencies.backoff import LONGEST_SECONDS
 from service.network.opening import CAPABILITIES
 from service.network.relay import HEARTBEAT_SECONDS, REGISTER_ATTEMPTS
+from service.siblings.backoff import LONGEST_SECONDS
 from tests.fakes.network import MISBEHAVIOURS, Behaviour, FakeNetwork, serving_network
 from tests.service.network.networked_runtime import NetworkedRuntime, bound_graph, open_networked_runtime
 

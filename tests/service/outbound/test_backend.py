@@ -6,8 +6,8 @@ import httpcore
 import pytest
 import trio
 
-from service.hosts.addresses import IPAddress
-from service.hosts.outbound_rules import OutboundRules, read_allow_list
+from service.addresses.ip import IPAddress
+from service.addresses.outbound_rules import OutboundRules, read_allow_list
 from service.outbound.backend import (
     ADDRESS_LIMIT,
     CONNECT_SECONDS,

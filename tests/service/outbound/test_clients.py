@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.builtin.parts.redirects import trusted_authorities
-from service.hosts.outbound_rules import OutboundMode, OutboundRules, read_allow_list
+from service.addresses.outbound_rules import OutboundMode, OutboundRules, read_allow_list
 from service.outbound.backend import OutboundRefusedError
 from service.outbound.clients import ANSWER_LIMIT_BYTES, open_outside, translated_errors
 from tests.engine.builtin.http_server import Request, Server, answer, endless, serving

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.builtin.io_http_request import open_client
 from engine.components.source import SourceFetchError
-from service.hosts.outbound_rules import OutboundRules
+from service.addresses.outbound_rules import OutboundRules
 from service.outbound.clients import open_outside
 from service.outbound.source_fetcher import FETCH_SECONDS, SourceFetcher
 from tests.engine.builtin.http_server import Request, answer, serving

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.hosts.addresses import is_loopback
+from service.addresses.ip import is_loopback
 from service.settings.page import settings_table
 from service.settings.table import TABLE, Settings, SettingsError, read_settings
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from service.hosts.origins import read_origins
+from service.addresses.origins import read_origins
 from tests.service.socketio.serving import SUITE, open_served
 
 OPEN = "/socket.io/?EIO=4&transport=polling"

@@ -8,8 +8,8 @@ import httpx
 import pytest
 import trio
 
-from service.dependencies.backoff import LONGEST_SECONDS
-from service.dependencies.status import Siblings
+from service.siblings.backoff import LONGEST_SECONDS
+from service.siblings.status import Siblings
 from service.telemetry.client import LoggingClient
 from service.telemetry.credentials import FixedCredentials
 from service.telemetry.exporter import FLUSH_SECONDS, GRAPH_FLUSH_SECONDS, RETRIES, Exporter

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.hosts.origins import Origins, is_same, read_origins
+from service.addresses.origins import Origins, is_same, read_origins
 
 RULES = "https://console.example.org, *.apps.example.org, https://*.secure.example.org:8443, http://localhost:3000"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.hosts.addresses import METADATA, SpellingError, is_name, parse_host, special_kind
+from service.addresses.ip import METADATA, SpellingError, is_name, parse_host, special_kind
 
 SPECIAL = [
     # OWASP's cheat sheet on SSRF, its references on bypasses, and IANA's registries.

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from service.hosts.addresses import METADATA, IPAddress, is_name, special_kind
+from service.addresses.ip import METADATA, IPAddress, is_name, special_kind
 
 OutboundMode = Literal["guarded", "listed", "open", "off"]
 

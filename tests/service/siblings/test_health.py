@@ -6,9 +6,9 @@ import pytest
 
 from engine.runtime import open_runtime
 from service.app import create_app
-from service.dependencies.status import Siblings
 from service.readiness import Readiness
 from service.settings.table import Settings
+from service.siblings.status import Siblings
 
 
 async def _get(siblings: Siblings, path: str) -> tuple[int, Any]:

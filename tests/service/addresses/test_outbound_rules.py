@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.hosts.addresses import METADATA, IPAddress, special_kind
-from service.hosts.outbound_rules import (
+from service.addresses.ip import METADATA, IPAddress, special_kind
+from service.addresses.outbound_rules import (
     DEFAULT_PORTS,
     AllowList,
     OutboundRules,

@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from engine.wall_clock import WallClock
-from service.dependencies.status import REASON_CHARACTERS, Siblings
+from service.siblings.status import REASON_CHARACTERS, Siblings
 
 
 class _Noon:

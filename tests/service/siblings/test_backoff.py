@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.dependencies.backoff import ASKED_LIMIT_SECONDS, FIRST_SECONDS, LONGEST_SECONDS, Backoff
+from service.siblings.backoff import ASKED_LIMIT_SECONDS, FIRST_SECONDS, LONGEST_SECONDS, Backoff
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,0 @@
-"""The services beside this one: what they have in common, whichever it is."""
