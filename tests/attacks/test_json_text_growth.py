@@ -17,7 +17,7 @@ import pytest
 from engine.builtin.parts import exact_arithmetic, jmespath_meter, json_path, routine_template, url_template
 from engine.compile import bindings
 from engine.components import definition as declaration
-from service.addresses import origins
+from service.addresses import ip, origins
 from service.catalog import deep_json
 from service.cli import inject_syntax as injections
 from service.documents import yaml as yaml_reader
