@@ -1,7 +1,8 @@
-"""Runs ``async def`` tests under Trio, deterministically, and lets no step of a task hold the event loop.
+"""Lets no step of a task hold the event loop, in any test; async tests are pytest-trio's.
 
-A test that takes the ``autojump_clock`` fixture runs on a mock clock: time jumps ahead whenever every task is
-blocked, so waiting costs nothing and nothing is raced. The others run on the real clock.
+An async test that takes the fixture ``autojump_clock`` runs on a mock clock: time jumps ahead whenever every task
+is blocked, so waiting costs nothing and nothing is raced. The others run on the real clock. ``nursery`` is
+a nursery that is cancelled when the test ends.
 
 Every ``trio.run`` of every test is measured (`tests.stalls.stopwatch`): a step of more than 50 ms of CPU time
 fails the test that caused it, and says what the step was doing. Places that may take longer stand in
@@ -17,15 +18,15 @@ import pytest
 import trio
 import trio.abc
 import trio.testing
+from hypothesis import settings
 
 from tests.stalls.excused import EXCUSED
 from tests.stalls.stopwatch import LongStep, Stopwatch, on_main_thread
 
-
-@pytest.fixture
-def autojump_clock() -> trio.testing.MockClock:
-    """Trio's clock for this test: it jumps to the next deadline when all tasks are blocked."""
-    return trio.testing.MockClock(autojump_threshold=0)
+# Hypothesis' deadline is wall time, which tells of the neighbours: what is slow here, the stopwatch and pytest's
+# timeout find.
+settings.register_profile("symbia-runtime", deadline=None)
+settings.load_profile("symbia-runtime")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,7 +34,41 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long_steps(reason): steps may hold the event loop here, for this reason")
 
 
-@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every async test the mark ``trio``.
+
+    The setting ``trio_mode`` would do it, and bind ``trio.run`` as it is now, while nothing measures.
+    """
+    for item in items:
+        if not isinstance(item, pytest.Function):
+            continue
+        function = getattr(getattr(item.obj, "hypothesis", None), "inner_test", item.obj)
+        if inspect.iscoroutinefunction(function):
+            is_argument = "autojump_clock" in inspect.signature(function).parameters
+            is_used = "autojump_clock" in item.fixturenames and not is_argument
+            item.add_marker(pytest.mark.trio(run=_run_on_mock_clock if is_used else _run))
+
+
+def _run(function: Callable[..., Any], *, clock: trio.abc.Clock | None, instruments: list[Any]) -> object:
+    """Run a test, and let what ends it be seen as itself: pytest-trio's nursery puts it into a group.
+
+    A skip would lose its reason there.
+    """
+    try:
+        return trio.run(function, clock=clock, instruments=instruments)
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise
+
+
+def _run_on_mock_clock(function: Callable[..., Any], *, clock: None, instruments: list[Any]) -> object:
+    """Run a test that has the clock by ``usefixtures``: pytest-trio sees those only that are arguments."""
+    del clock
+    return _run(function, clock=trio.testing.MockClock(autojump_threshold=0), instruments=instruments)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest-trio's, which takes trio.run when it is called
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Measure what the test runs under Trio, and fail the test for its long steps."""
     mark = item.get_closest_marker("long_steps")
@@ -57,15 +92,3 @@ def _measured(run: Callable[..., Any], stopwatch: Stopwatch) -> Callable[..., An
         return run(*arguments, **options)
 
     return measured
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a coroutine function under ``trio.run``; leave the others to pytest."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = pyfuncitem._fixtureinfo.argnames
-    arguments: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in names}
-    clocks = [value for value in pyfuncitem.funcargs.values() if isinstance(value, trio.abc.Clock)]
-    trio.run(functools.partial(pyfuncitem.obj, **arguments), clock=clocks[0] if clocks else None)
-    return True
