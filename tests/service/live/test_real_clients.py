@@ -19,20 +19,23 @@ from tests.service.serving import QUICK_REFERENCE, ROOT, Service, open_service
 pytestmark = pytest.mark.timeout(120)
 
 PYTHON_MONITOR = """
+import os
 import sys
 import socketio
+
+def tell(text):
+    os.write(1, f"{text}\\n".encode())  # in one piece: handlers run in threads of their own
 
 url, execution_id, *transports = sys.argv[1:]
 client = socketio.Client(reconnection=False)
 
 @client.on("port:emit")
 def hop(msg):
-    print(f"{msg['sourceNode']}:{msg['sourcePort']} → {msg['targetNode']}:{msg['targetPort']}")
-    print("Value:", msg["value"])
+    tell(f"{msg['sourceNode']}:{msg['sourcePort']} → {msg['targetNode']}:{msg['targetPort']}\\nValue: {msg['value']}")
 
 @client.on("execution:completed")
 def done(data):
-    print("Done! Messages processed:", data["metrics"]["messagesProcessed"])
+    tell(f"Done! Messages processed: {data['metrics']['messagesProcessed']}")
     client.disconnect()
 
 client.connect(url, transports=transports or None)
