@@ -31,7 +31,8 @@ client = socketio.Client(reconnection=False)
 
 @client.on("port:emit")
 def hop(msg):
-    tell(f"{msg['sourceNode']}:{msg['sourcePort']} → {msg['targetNode']}:{msg['targetPort']}\\nValue: {msg['value']}")
+    ends = f"{msg['sourceNode']}:{msg['sourcePort']} → {msg['targetNode']}:{msg['targetPort']}"
+    tell(f"{ends}\\nValue: {msg['value']}")
 
 @client.on("execution:completed")
 def done(data):
