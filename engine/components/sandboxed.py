@@ -277,11 +277,10 @@ class SandboxedHandler(Handler):
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         effects = await self._sandbox.process([(message.port, message.value) for message in batch])
-        outcomes = [Outcome(effect.emissions) for effect in effects if effect.error is None and not effect.logs]
-        if len(outcomes) == len(effects):  # most batches only emit
-            return outcomes
-        outcomes.clear()
-        lines = 0
+        plain = [Outcome(effect.emissions) for effect in effects if effect.error is None and not effect.logs]
+        if len(plain) == len(effects):  # most batches only emit
+            return plain
+        outcomes, lines = [], 0
         for effect in effects:
             outcomes.append(_outcome(effect))
             lines += len(effect.logs)

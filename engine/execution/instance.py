@@ -184,8 +184,7 @@ class Instance:
             outcomes = await self._observed.invoke(handler, batch)
             size = -1
             if self.kept_memory is not None:
-                outcomes = await self.kept_memory.take_up(outcomes)
-                size = self.kept_memory.emitted_bytes
+                outcomes, size = await self.kept_memory.take_up(outcomes)
                 self.kept_memory.lend()
             await self._finish(handler, batch, outcomes, size)
             if self.kept_memory is not None:

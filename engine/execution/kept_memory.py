@@ -43,7 +43,6 @@ class KeptMemory:
         self._node_id = node_id
         self._charged_bytes = 0
         self._made_bytes = 0
-        self.emitted_bytes = -1  # of what was taken up last, where that was added up
 
     async def make_room(
         self,
@@ -99,23 +98,23 @@ class KeptMemory:
         reason = self._account.refusal(size) or "there was no memory for what the node keeps"
         return HandlerError("MemoryBoundError", str(reason))
 
-    async def take_up(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Charge what the handler has made of a batch, until ``put_down``.
+    async def take_up(self, outcomes: Sequence[Outcome]) -> tuple[Sequence[Outcome], int]:
+        """Charge what the handler has made of a batch, until ``put_down``; return what may leave of it.
+
+        With it goes the sum of its emissions' bytes, or -1 where that was not added up.
 
         Where there is no memory for it, one outcome may wait for some all the same, for a bounded time. Others
         become errors: nothing of them has left yet, and what a thousand nodes would wait with is not bounded.
         """
-        self.emitted_bytes = -1
         if self._handler.keeps != "state":  # what others make is bounded by ``MADE_BYTES``
-            return outcomes
-        size = self.emitted_bytes = sum([len(value) for each in outcomes for _, value in each.emissions])
+            return outcomes, -1
+        size = sum([len(value) for each in outcomes for _, value in each.emissions])
         if size <= _LIGHT_BYTES:
-            return outcomes
+            return outcomes, size
         if self._account.try_charge(size, "outcomes", is_under_way=True):
             self._lend_made(size)
-            return outcomes
-        self.emitted_bytes = -1
-        return [await self._take_up_one(outcome) for outcome in outcomes]
+            return outcomes, size
+        return [await self._take_up_one(outcome) for outcome in outcomes], -1
 
     async def _take_up_one(self, outcome: Outcome) -> Outcome:
         size = sum([len(value) for _, value in outcome.emissions])

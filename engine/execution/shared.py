@@ -200,16 +200,24 @@ class ExecutionShared:
     def _deliver(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
         """Send one value along edges that all have room for it; ``_send_one`` where one has not."""
         targets = node.routes[port]
-        if self.flow_observers and not targets:
-            for observer in self.flow_observers:
-                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
+        if not targets:
+            self._report_output(node, port, value, lane)
         for target in targets:
-            message = Message(target.port, value, next(self._sequence), target.edge, lane)
-            if self.flow_observers:
-                self.report_hop(node, port, target, message)
-            self.in_flight.add(1)
-            self.edges[target.edge].sent += 1
-            self.inboxes[target.node].put_nowait(message)
+            self.inboxes[target.node].put_nowait(self._begin_hop(node, port, target, value, lane))
+
+    def _begin_hop(self, node: CompiledNode, port: int, target: Target, value: bytes, lane: int) -> Message:
+        """Return the message that carries a value along an edge: numbered, reported, and counted as on its way."""
+        message = Message(target.port, value, next(self._sequence), target.edge, lane)
+        if self.flow_observers:
+            self.report_hop(node, port, target, message)
+        self.in_flight.add(1)
+        self.edges[target.edge].sent += 1
+        return message
+
+    def _report_output(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
+        """Report a value that leaves the graph: no edge begins at its port."""
+        for observer in self.flow_observers:
+            observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
 
     async def _send_each(
         self,
@@ -230,16 +238,11 @@ class ExecutionShared:
         self, node: CompiledNode, port: int, value: bytes, lane: int, pending: PendingEmissions
     ) -> None:
         targets = node.routes[port]
-        if self.flow_observers and not targets:
-            for observer in self.flow_observers:
-                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
+        if not targets:
+            self._report_output(node, port, value, lane)
         for target in targets:
-            message = Message(target.port, value, next(self._sequence), target.edge, lane)
-            if self.flow_observers:
-                self.report_hop(node, port, target, message)
-            self.in_flight.add(1)
-            self.edges[target.edge].sent += 1
             inbox = self.inboxes[target.node]
+            message = self._begin_hop(node, port, target, value, lane)
             if not inbox.put_nowait(message):
                 await self._send_to_full(target.node, inbox, message, pending)
 
