@@ -1,1 +1,1 @@
-"""What components and observers implement, and what they are given. Imports nothing that runs."""
+"""The interfaces of components and observers, and the values that they are given. Imports nothing that runs."""

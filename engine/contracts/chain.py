@@ -16,7 +16,7 @@ Item = tuple[int, int, bytes]
 """The place of a handler in its chain, the index of its input port, and a value as JSON text."""
 
 ProgramCounts = tuple[int, int, int]
-"""What one handler did in a call: invocations, values passed on by its link, values emitted in all."""
+"""Counts of one handler's work in a call: invocations, values passed on by its link, values emitted in all."""
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -36,7 +36,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
 
 class Step(Protocol):
-    """What one invocation did; or several of one handler in a row that did nothing but emit, where nobody traces.
+    """Effects of one invocation; or of several of one handler in a row that only emitted, where nobody traces.
 
     Attributes:
         program: the handler's place in the chain.
@@ -59,7 +59,7 @@ class Step(Protocol):
 
 
 class ChainResult(Protocol):
-    """What came of a call.
+    """The result of a call.
 
     Attributes:
         steps: in the order in which things happened; where nobody traces, those with something to tell.

@@ -15,10 +15,10 @@ class Component(Protocol):
 
     @property
     def definition(self) -> ComponentDefinition:
-        """What it says of itself."""
+        """The component's own description."""
 
     def check(self, config: Mapping[str, Any]) -> Awaitable[Sequence[Problem]]:
-        """What is wrong with a node's configuration beyond its schema, such as an expression's syntax.
+        """Return the problems of a node's configuration beyond its schema, such as an expression's syntax.
 
         Called once when a graph is loaded, with the defaults filled in; ``path`` of a problem is relative to
         the configuration.

@@ -56,7 +56,7 @@ class LogLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class HandlerError(msgspec.Struct, frozen=True, gc=False):
-    """Why an invocation failed.
+    """The reason why an invocation failed.
 
     Attributes:
         name: the kind of error, such as ``TypeError`` or ``CpuLimitExceeded``.
@@ -92,7 +92,7 @@ NOTHING = Outcome()
 
 
 class InstanceContext(msgspec.Struct, frozen=True):
-    """What a handler knows of its place.
+    """The place of a handler: its node, its instance, its execution.
 
     Attributes:
         execution_id: the execution it lives in.
@@ -164,7 +164,7 @@ class Handler:
         return NOTHING
 
     def due(self) -> float | None:
-        """When ``release`` wants to be called, in seconds of Trio's clock; None when nothing waits for time."""
+        """Return when to call ``release``, in seconds of Trio's clock; None when nothing waits for time."""
         return None
 
     def release(self, now: float) -> Outcome:
@@ -181,15 +181,15 @@ class Handler:
         return outcome
 
     def state(self) -> Mapping[str, bytes]:
-        """What the instance keeps between invocations, as JSON texts by key (specification, ``setState``)."""
+        """Return the state between invocations, as JSON texts by key (specification, ``setState``)."""
         return {}
 
     def held_bytes(self) -> int:
-        """What it keeps between messages, in bytes, with what Python needs around it."""
+        """Return the size of all that is kept between messages, in bytes, with what Python needs around it."""
         return 0
 
     def is_full(self) -> bool:
-        """Whether so much is held that no further message should be handed over before a release."""
+        """Return whether so much is held that no further message should be handed over before a release."""
         return False
 
 

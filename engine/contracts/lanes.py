@@ -24,7 +24,7 @@ _lane_of = itemgetter(0)
 
 
 REGISTERED_NOTE = "the code is its author's own, and nobody has vouched for it"
-"""Why what a registered component emits is apocryphal, for people."""
+"""The reason, for people, why a registered component's values are apocryphal."""
 
 
 def shown_lanes(definition: ComponentDefinition) -> dict[str, tuple[PortLane, str]]:
@@ -35,7 +35,7 @@ def shown_lanes(definition: ComponentDefinition) -> dict[str, tuple[PortLane, st
 
 
 def emits_apocryphal(definition: ComponentDefinition) -> bool:
-    """Whether nothing that a component makes is ever canonical; its ``error`` port is left aside."""
+    """Return whether nothing that a component makes is ever canonical; its ``error`` port is left aside."""
     made = [lane for name, (lane, _) in shown_lanes(definition).items() if name != ERROR_PORT]
     return bool(made) and all(lane == "apocryphal" for lane in made)
 

@@ -83,6 +83,6 @@ class FlowObserver:
         """A value was emitted on a port that no edge leaves: it is an output of the graph."""
 
     def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
-        """As ``emitted``, which those hear who do not ask for the lane (``engine.contracts.lanes``)."""
+        """Hear of an emission as ``emitted`` does, but with its lane (``engine.contracts.lanes``)."""
         del lane
         self.emitted(node_id, port, value)

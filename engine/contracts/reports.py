@@ -15,7 +15,7 @@ KEPT_SERIES = 1_000
 
 
 class ReportOrigin(msgspec.Struct, frozen=True):
-    """Where a report comes from.
+    """The place that a report comes from.
 
     Attributes:
         owner: whose graph it is; "" where nobody asks.
