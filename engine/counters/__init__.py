@@ -1,1 +1,1 @@
-"""What is counted: of instances, of edges, of executions."""
+"""The counters of instances, of edges and of executions."""

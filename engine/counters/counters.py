@@ -12,7 +12,7 @@ _UNCALLED = InstanceMetrics()
 
 
 class InstanceCounters:
-    """What one instance has done so far. Latencies are seconds spent in its handler.
+    """Counts of one instance's work so far. Latencies are seconds spent in its handler.
 
     ``retries`` counts those of the invocations that tried a message again.
     """
@@ -71,7 +71,7 @@ class InstanceCounters:
 
 
 class ExecutionCounters:
-    """What an execution counts beside its instances. Times are seconds of Trio's clock, None for never.
+    """Counts of an execution beside those of its instances. Times are seconds of Trio's clock, None for never.
 
     ``processed`` are messages whose invocation has ended: the sum over its instances, always at hand.
     """
@@ -86,7 +86,7 @@ class ExecutionCounters:
 
 
 class Sums:
-    """What the instances of an execution have done together. Latencies are seconds spent in handlers."""
+    """Sums over the instances of an execution. Latencies are seconds spent in handlers."""
 
     def __init__(self) -> None:
         self.latencies = LatencyHistogram()

@@ -2,7 +2,7 @@
 
 
 class EdgeCounters:
-    """What has travelled along one edge. ``sent`` minus ``taken`` wait in the target's inbox."""
+    """Counts of one edge. ``sent`` minus ``taken`` wait in the target's inbox."""
 
     __slots__ = ("_blocked_seconds", "_blocked_since", "_blocked_workers", "dropped", "peak", "sent", "taken")
 

@@ -1,4 +1,4 @@
-"""How many events per second there were lately: a ring of one-second counts, without a timer."""
+"""Events per second of late: a ring of one-second counts, without a timer."""
 
 _WINDOW_SECONDS = 5
 _SLOTS = _WINDOW_SECONDS + 1  # the second under way, and the whole ones before it
