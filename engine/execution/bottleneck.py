@@ -1,4 +1,4 @@
-"""Which node holds the others up, and why. Pure: statistics in, one sentence out.
+"""The node that holds the others up, and the reason. Pure: statistics in, one sentence out.
 
 A node is a bottleneck when others wait for it: an edge into it has blocked its source, or messages pile up
 before it. Being busy alone is no fault: somebody has to be the busiest.

@@ -1,4 +1,4 @@
-"""What an execution is made of: every node's handlers and instance, and the chains that join some of them."""
+"""The parts of an execution: every node's handlers and instance, and the chains that join some of them."""
 
 import secrets
 from collections.abc import Callable, Sequence

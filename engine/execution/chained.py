@@ -33,8 +33,8 @@ from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
 
 _CALL_SECONDS = 0.001
-"""How long a call should take, by the time of the one before it: a time slice. While it lasts, none of its effects
-leaves, and when it comes to nothing, so much time is lost."""
+"""The time that a call should take, judged by the one before it: a time slice. While it lasts, none of its
+effects leaves, and when it comes to nothing, so much time is lost."""
 
 _CALL_BYTES = 1024 * 1024
 """Values of one call: beyond it the messages are divided among several."""
@@ -43,7 +43,7 @@ _EFFECTS_AT_ONCE = 500
 """Steps, log lines and values that are seen to without a look at other tasks, but for those of one step."""
 
 _LIGHT_BYTES = 16 * 1024
-"""What a call may make without its being charged."""
+"""Bytes that a call may make uncharged."""
 
 _Work = tuple[int, Message, bool]
 """The place of an instance, a message that is counted as in flight, and whether its edge has counted it as taken:
@@ -288,7 +288,7 @@ class ChainedInstances:
         return place, Message(port, value, self._shared.next_sequence(), edge, lane), False
 
     async def _conclude_traced(self, part: Sequence[_Work], result: ChainResult) -> Sequence[_Work]:
-        """As ``_conclude``, and report everything to those who watch, one step after the other."""
+        """Conclude as ``_conclude`` does, and report everything to those who watch, one step after the other."""
         shared, members, links = self._shared, self._members, self._links
         passed = self._passed
         heard: dict[int, list[tuple[Message, Outcome]]] = {}

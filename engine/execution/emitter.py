@@ -1,4 +1,4 @@
-"""How what a node emits leaves it: together where it may, and never half of the values of one size too large.
+"""The way of a node's emissions out of it: together where they may, none of an outcome with a value too large.
 
 Values are checked here and nowhere else, whoever made them. What meets a bound is an error of the invocation that
 emitted it, and of no other of its batch.
@@ -22,7 +22,7 @@ _LINES_AT_ONCE = 50
 """The same for log lines, each of which is written somewhere: 20 µs."""
 
 CAUSELESS = Message(0, b"null")
-"""What stands for the message where an instance gives something out by itself."""
+"""The stand-in for the message where an instance gives something out by itself."""
 
 
 class Emitter:

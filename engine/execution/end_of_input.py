@@ -1,4 +1,4 @@
-"""How an execution learns that no more input is coming: it is told so, or has gone quiet."""
+"""The end of an execution's input: it is told, or has gone quiet."""
 
 import trio
 

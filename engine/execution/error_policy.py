@@ -1,4 +1,4 @@
-"""What becomes of an invocation that ended in an error, as its node asks for it.
+"""The answer to an invocation that ended in an error, as its node asks for it.
 
 retry ──(attempts used up)──> error port ──(no edge there)──> go on, or fail the execution
 """
@@ -45,7 +45,7 @@ class ErrorPolicy:
             await self._route(message, remaining)
 
     async def fail(self, message: Message, error: HandlerError) -> None:
-        """As ``handle``, of an invocation that is not tried again: it has had effects already."""
+        """Handle a failed invocation as ``handle`` does, but never try it again: it has had effects already."""
         self._observed.count_error(error)
         await self._route(message, error)
 

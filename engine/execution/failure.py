@@ -1,4 +1,4 @@
-"""What becomes of an invocation that ends in an error, as a value and within bounds. Pure."""
+"""Errors of invocations as values, within bounds. Pure."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""How many messages are in flight, counted and never timed.
+"""The count of messages in flight, counted and never timed.
 
 A message's children are counted before the message itself is released, so the count cannot touch zero while
 anything is still on its way. Zero is an event that waiters are woken by, not a state that anybody polls.

@@ -22,7 +22,7 @@ from engine.execution.inbox_statistics import InboxStatistics
 
 
 class _End:
-    """What both ends have: a place at an inbox until it is closed, and tasks that wait by it."""
+    """The common part of both ends: a place at an inbox until it is closed, and tasks that wait by it."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox

@@ -1,4 +1,4 @@
-"""How much an inbox may hold: what its node's author allows, and what ``engine.memory.lease`` has leased for it.
+"""The room of an inbox: what its node's author allows, and what ``engine.memory.lease`` has leased for it.
 
 The lease pays for what waits, and for what was taken last and is being worked on: that is *in hand* until its node
 comes for more.

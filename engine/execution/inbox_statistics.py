@@ -1,4 +1,4 @@
-"""What is seen of an inbox from outside."""
+"""The figures of an inbox, as seen from outside."""
 
 import msgspec
 

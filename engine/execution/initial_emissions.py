@@ -1,4 +1,4 @@
-"""What the handlers of one instance emitted in ``initialize``: it leaves when the execution runs."""
+"""Emissions of one instance's handlers in ``initialize``: they leave when the execution runs."""
 
 from engine.contracts.handler import HandlerError, Outcome
 from engine.memory.ledger import Account

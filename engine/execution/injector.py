@@ -1,4 +1,4 @@
-"""Where injected messages enter an execution: one at a time, in the order of their coming, within bounds.
+"""The way of injected messages into an execution: one at a time, in the order of their coming, within bounds.
 
 While the execution is paused they are held, up to a bound; on resume the held ones go in first, and newer
 injections wait behind them. A full inbox makes an injection wait for a bounded time, then it is refused. So a
@@ -82,7 +82,7 @@ class Injector:
             await self._drain_held()
 
     async def _drain_held(self) -> None:
-        """As ``drain``, for who has the turn. A message leaves the queue only when its inbox has it."""
+        """Drain as ``drain`` does, for who has the turn. A message leaves the queue only when its inbox has it."""
         while self._held and not self._holds() and not self._has_ended:
             node_index, message = self._held[0]
             try:

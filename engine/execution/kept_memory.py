@@ -18,14 +18,14 @@ from engine.memory.starvation import LOOK_SECONDS, PATIENCE_SECONDS
 from proto.execution import ExecutionError
 
 _SLACK_BYTES = 32 * 1024
-"""What may be charged and not used before it is released, so that not every message asks the ledger."""
+"""Bytes that may be charged and unused before they are released, so that not every message asks the ledger."""
 
 _LIGHT_BYTES = 16 * 1024
-"""What may be made of a batch without its being charged."""
+"""Bytes that may be made of a batch uncharged."""
 
 
 class KeptMemory:
-    """What is charged for one handler.
+    """The memory that is charged for one handler.
 
     Args:
         handler: keeps something.

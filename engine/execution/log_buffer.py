@@ -17,7 +17,7 @@ META_BYTES = 16 * 1024
 """JSON text of what a line's author added."""
 
 LINE_BYTES = 400
-"""What a kept line takes beside its texts: 380 were measured."""
+"""Bytes of a kept line beside its texts: 380 were measured."""
 
 _STEP_BYTES = 16 * 1024
 """So much is charged at once."""

@@ -1,4 +1,4 @@
-"""What a node has in hand while one of its emissions waits for room."""
+"""The emissions that a node has in hand while one of them waits for room."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Concatenate, ParamSpec
@@ -13,10 +13,10 @@ from engine.memory.starvation import Starvation
 P = ParamSpec("P")
 
 EMISSION_BYTES = 100
-"""What an emission takes beside its value's bytes: 97 were measured."""
+"""Bytes of an emission beside its value: 97 were measured."""
 
 LIGHT_BYTES = 4 * 1024
-"""What a node may have in hand uncharged; part of what an execution is charged for each of its nodes."""
+"""Bytes that a node may have in hand uncharged; part of what an execution is charged for each of its nodes."""
 
 
 class PendingEmissions:

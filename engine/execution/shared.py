@@ -1,4 +1,4 @@
-"""What the instances of one execution share, and the sending of values along its edges."""
+"""The common parts of one execution's instances, and the sending of values along its edges."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

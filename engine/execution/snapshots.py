@@ -28,7 +28,7 @@ _BETWEEN_YIELDS = 25
 
 
 class Remains(msgspec.Struct, frozen=True):
-    """What an execution's instances have come to, read once when none of them will do anything any more."""
+    """The last figures of an execution's instances, read once when none of them will do anything any more."""
 
     instances: tuple[InstanceSnapshot, ...]
     metrics: ExecutionMetrics
@@ -58,7 +58,7 @@ def read_sums(instances: Sequence[Instance]) -> Steps[Sums]:
 
 
 class ReadableExecution:
-    """What can be seen of an execution, alive or ended; the rest of it is in ``engine.execution.execution``."""
+    """The readable side of an execution, alive or ended; the rest of it is in ``engine.execution.execution``."""
 
     id: str
     graph: LoadedGraph
