@@ -1,4 +1,4 @@
-"""Which routine calls which: cycles, depth, and how large the graphs become. Pure.
+"""The calls among routines: cycles, depth, and how large the graphs become. Pure.
 
 A called routine's steps are put into the graph of each caller (docs/decisions/0075), so calls must come to an end,
 and their numbers multiply. Both are found out here, before anything is built.
@@ -25,7 +25,7 @@ def target_of(step: RoutineStep) -> str | None:
 
 
 def check_calls(definition: RoutineDefinition) -> list[Problem]:
-    """What is wrong with the calls of a definition whose routines and steps have no errors of their own."""
+    """Return the problems of a definition's calls; its routines and steps have no errors of their own."""
     walk = _Walk(definition)
     for name in walk.routines:
         walk.visit(name, ())

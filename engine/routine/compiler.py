@@ -41,7 +41,7 @@ class CompiledRoutine(msgspec.Struct, frozen=True):
 
 
 def compile_definition(definition: RoutineDefinition, *, debug: bool = False) -> list[CompiledRoutine]:
-    """As :func:`compile_in_steps`, at once."""
+    """Compile a definition as :func:`compile_in_steps` does, at once."""
     return at_once(compile_in_steps(definition, debug=debug))
 
 
@@ -163,7 +163,7 @@ class _Chain:
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
-    """What is not None: an absent field is not written as null."""
+    """Return the fields that are not None: an absent one is not written as null."""
     return {key: value for key, value in fields.items() if value is not None}
 
 

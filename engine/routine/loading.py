@@ -23,7 +23,7 @@ HASH_TURN_PIECES = 1_000
 
 _PLACE = re.compile(r"graphs\[(\d+)\]\.?(?:nodes\[(\d+)\]\.?)?(.*)", re.DOTALL)
 _CODES = {"program": "INVALID_EXPRESSION", "config": "INVALID_PARAM"}
-"""What graphs are refused for, in the spelling of routines; by the first part of the code."""
+"""The codes of refused graphs, in the spelling of routines, by the first part of the graph's code."""
 
 
 class Compilation(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ async def load(library: LibraryView, document: Any) -> tuple[Compilation, list[L
 
 
 async def _graph_problems(library: LibraryView, routines: Sequence[CompiledRoutine]) -> list[Problem]:
-    """What the graphs would be refused for, said of the steps that they were made of."""
+    """Return the problems for which the graphs would be refused, said of the steps that they were made of."""
     report = ProblemReport()
     for index, compiled in enumerate(routines):
         report.extend(numbered(await library.check_graph(compiled.graph), f"graphs[{index}]"))

@@ -48,7 +48,7 @@ def source_hash(document: Any) -> str:
 
 
 def javascript_text(value: Any) -> Iterator[str]:
-    """What ``JSON.stringify`` makes of a decoded JSON document, in pieces."""
+    """Return the text that ``JSON.stringify`` makes of a decoded JSON document, in pieces."""
     if isinstance(value, dict):
         separator = "{"
         for key in _in_order(value):

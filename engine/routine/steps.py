@@ -1,4 +1,4 @@
-"""What is known of each type of step: its component, what it needs to run, and whether a model may serve it."""
+"""The types of steps: the component of each, what it needs to run, and whether a model may serve it."""
 
 import msgspec
 

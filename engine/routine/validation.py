@@ -36,7 +36,7 @@ SHOWN_CHARACTERS = 100
 
 
 def is_routine(document: Any) -> bool:
-    """Whether a document means to be a routine definition, and not a graph."""
+    """Return whether a document means to be a routine definition, and not a graph."""
     if not isinstance(document, dict) or document.get("symbia") != VERSION:
         return False
     return "routines" in document or "nodes" not in document
@@ -52,12 +52,12 @@ class Findings:
 
     @property
     def errors(self) -> list[Problem]:
-        """What the definition is refused for."""
+        """The problems for which the definition is refused."""
         return self._errors.problems()
 
     @property
     def warnings(self) -> list[Problem]:
-        """What may not be meant so."""
+        """The problems that do not refuse the definition: what may not be meant so."""
         return self._warnings.problems()
 
     def error(self, code: str, path: str, message: str) -> None:
@@ -81,7 +81,7 @@ class Findings:
 
 
 def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
-    """As :func:`examine`, at once."""
+    """Judge a definition as :func:`examine` does, at once."""
     return at_once(examine(document))
 
 
