@@ -50,7 +50,7 @@ class CaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """How one case went; ``complaints`` is empty when everything was as expected."""
+    """The verdict on one case; ``complaints`` is empty when everything was as expected."""
 
     name: str
     complaints: tuple[str, ...]

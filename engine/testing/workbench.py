@@ -35,7 +35,7 @@ from workers.pool import Pool, open_pool
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What one invocation did.
+    """The effects of one invocation.
 
     Attributes:
         emissions: decoded values by output port, in order; ports without emissions are absent.
@@ -85,7 +85,7 @@ class Unit:
         return self._reply(self._handler.flush())
 
     def state(self) -> dict[str, Any]:
-        """What the instance keeps between invocations, decoded."""
+        """Return the instance's state between invocations, decoded."""
         return {key: codec.decode(text, len(text)) for key, text in self._handler.state().items()}
 
     async def cleanup(self) -> Reply:
