@@ -1,4 +1,4 @@
-"""What can go wrong in the engine, named by whose fault it is.
+"""The errors of the engine, named by whose fault they are.
 
     EngineError
     ├── NotFoundError                  the caller names something that does not exist
@@ -196,7 +196,7 @@ class TooManyExecutionsError(OverloadedError):
 
 
 class WorkersBusyError(OverloadedError):
-    """As much work of the owner waits for worker processes as may; the message names the bound."""
+    """The owner's work that waits for worker processes is as much as is allowed; the message names the bound."""
 
     code = "workers.busy"
 
@@ -256,7 +256,7 @@ class MemoryBoundError(OverloadedError):
 
 
 class OwnerMemoryError(MemoryBoundError):
-    """What belongs to one owner holds as much memory as it may."""
+    """All that belongs to one owner holds as much memory as is allowed."""
 
     code = "memory.owner_bound"
     whose = "What you hold here"
@@ -264,7 +264,7 @@ class OwnerMemoryError(MemoryBoundError):
 
 
 class ProcessMemoryError(MemoryBoundError):
-    """What belongs to all owners together holds as much memory as it may."""
+    """All that belongs to all owners together holds as much memory as is allowed."""
 
     code = "memory.process_bound"
     whose = "What all callers hold here"

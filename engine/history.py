@@ -1,4 +1,4 @@
-"""What is kept of executions after their end, within a bound that no owner can use up for others."""
+"""The records of executions after their end, within a bound that no owner can use up for others."""
 
 import sys
 
@@ -13,14 +13,14 @@ from proto.statistics import ExecutionStatistics
 RECORD_BYTES = 4 * 1024
 NODE_BYTES = 1536
 EDGE_BYTES = 640
-"""What is kept of an execution, of each node and of each edge: 1,350 were measured for a node with its edge."""
+"""Bytes kept of an execution, of each node and of each edge: 1,350 were measured for a node with its edge."""
 
 _MANY = 2**60
 """No bound."""
 
 
 class Finished:
-    """What is kept of an execution after its end; it answers what an ``Execution`` does.
+    """The record of an execution after its end; it answers what an ``Execution`` does.
 
     Args:
         owner: whose it was.
@@ -87,7 +87,7 @@ class Finished:
         return self._snapshot.listed(self._nodes)
 
     def statistics(self) -> ExecutionStatistics:
-        """Where its messages were then."""
+        """Return where its messages were at its end."""
         return self._statistics
 
     def read_statistics(self) -> Steps[ExecutionStatistics]:
@@ -187,7 +187,7 @@ class History:
         return list(self._records.values())
 
     def record(self, execution_id: str) -> Finished:
-        """What is kept of one execution.
+        """Return the record of one execution.
 
         Raises:
             ExecutionNotFoundError: nothing.

@@ -1,4 +1,4 @@
-"""What can be run: the components that are known, and the graphs that are loaded."""
+"""All that can be run: the components that are known, and the graphs that are loaded."""
 
 from collections.abc import Sequence
 from typing import Any

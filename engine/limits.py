@@ -67,16 +67,16 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Identifiers and names of nodes, ports, edges, graphs and components."""
 
     injection_wait_seconds: float = 5.0
-    """How long an injection waits at a full inbox before it is refused."""
+    """The longest wait of an injection at a full inbox, until it is refused."""
 
     completion_grace_ms: float = 2_000
     """Quiet time after which an execution with ``completion: auto`` ends by itself."""
 
     stop_seconds: float = 5.0
-    """How long ``stop`` may take, cleanup included; a draining stop drains for three quarters of it."""
+    """The longest time of a ``stop``, cleanup included; a draining stop drains for three quarters of it."""
 
     cleanup_seconds: float = 1.0
-    """How long the cleanup of one instance may take when its execution ends."""
+    """The longest time for the cleanup of one instance when its execution ends."""
 
     finished_executions: int = 1_000
     """Executions kept for inspection after their end; the oldest goes first."""
@@ -88,7 +88,7 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the log lines kept per execution; the oldest goes first."""
 
     finished_bytes: int = 32 * 1024 * 1024
-    """What is kept of executions after their end, of all owners; the oldest of whoever has most goes first."""
+    """Bytes kept of executions after their end, of all owners; the oldest of whoever has most goes first."""
 
     owner_finished_bytes: int = 16 * 1024 * 1024
     """The same of one owner."""

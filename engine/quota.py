@@ -1,4 +1,4 @@
-"""What one owner may have of a runtime that others use too: graphs, components, executions, bytes per second.
+"""The shares of one owner in a runtime that others use too: graphs, components, executions, bytes per second.
 
 The engine does not know who an owner is; it is a name that the service gives, and "" where nobody asks. What is
 counted lives in the runtime and is asked for at the moment of the check, so no count can drift from the truth.
@@ -31,7 +31,7 @@ class Quotas:
         self._buckets: dict[str, TokenBucket] = {}  # owner: bytes
 
     def check_graphs(self, present: int, more: int = 1) -> None:
-        """Whether an owner of so many graphs may load so many more.
+        """Refuse more graphs than an owner may have.
 
         Raises:
             QuotaError: they may not.
@@ -42,7 +42,7 @@ class Quotas:
         _check("graphs", present, limit, "unload one first")
 
     def check_components(self, present: int) -> None:
-        """Whether an owner of so many components may register one more.
+        """Refuse one component more than an owner may have.
 
         Raises:
             QuotaError: they may not.
@@ -50,7 +50,7 @@ class Quotas:
         _check("components", present, self._limits.owner_components, "use one of those")
 
     def check_executions(self, present: int) -> None:
-        """Whether an owner of so many executions under way may start one more.
+        """Refuse one execution under way more than an owner may have.
 
         Raises:
             QuotaError: they may not.

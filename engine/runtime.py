@@ -39,11 +39,11 @@ from workers.bounds import PoolBounds
 from workers.pool import Pool, open_pool
 
 EXECUTION_BYTES = 32 * 1024
-"""What an execution takes beside its nodes."""
+"""Bytes charged for an execution beside its nodes."""
 
 NODE_BYTES = 11 * 1024
-"""What each of its nodes takes, whatever it does: 8 kB were measured; the rest pays for the small messages that
-may always wait before it, and for what it may have in hand."""
+"""Bytes charged for each of its nodes, whatever it does: 8 kB were measured; the rest pays for
+the small messages that may always wait before it, and for what it may have in hand."""
 
 
 @asynccontextmanager
@@ -308,7 +308,7 @@ class Runtime:
     # Sums
 
     def totals(self, *, owner: str | None = None) -> RuntimeTotals:
-        """What there is at this moment, and how much was processed since the start; of all, or of one owner."""
+        """Return counts of what there is now and of what was processed since the start, of all or of one owner."""
         executions = [each for each in self._executions.values() if owner in (None, each.owner)]
         ended = self._totals.processed if owner is None else self._totals.processed_by[owner]
         return RuntimeTotals(
@@ -318,7 +318,7 @@ class Runtime:
         )
 
     async def figures(self) -> RuntimeStatistics:
-        """What all executions have done since the start, and what lies in those that are under way."""
+        """Return the sums over all executions since the start, and what lies in those that are under way."""
         underway = tuple(self._executions.values())
         workers = {"evaluate": self.workers.statistics(), "compile": self._registry.compiler_statistics()}
         sandbox = self._registry.sandbox_statistics()

@@ -1,4 +1,4 @@
-"""What may be had at a rate: units that fill up again, of which more may be taken than there are. Pure.
+"""A rate with a reserve: units that fill up again, of which more may be taken than there are. Pure.
 
 Whoever takes more than there is leaves a debt, and the next one waits until it is paid. So a single thing that is
 dearer than the bucket is not refused for ever, and over time nobody gets more than the rate.

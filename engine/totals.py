@@ -1,4 +1,4 @@
-"""What a whole runtime has done since its start: the sums over all executions, those that are forgotten included.
+"""The sums over all executions since the start, those that are forgotten included.
 
 Nothing is counted here. Instances count what they do (``engine.counters.counters``); these totals add that up when
 an execution ends, and when somebody asks. So a message costs nothing more for being measured, and who asks
@@ -96,7 +96,7 @@ class Totals:
 
 
 class QueueLoad(msgspec.Struct, frozen=True):
-    """What lies in the executions that are under way, at one moment.
+    """The load of the executions under way, at one moment.
 
     Attributes:
         states: how many there are, by state.
@@ -120,7 +120,7 @@ class QueueLoad(msgspec.Struct, frozen=True):
 
 
 def load_of(executions: Sequence[Execution]) -> Steps[QueueLoad]:
-    """What lies in these executions now."""
+    """Return the load of these executions now."""
     states: Counter[ExecutionState] = Counter()
     messages = size = longest = blocked = held = in_flight = 0
     share = 0.0

@@ -1,4 +1,4 @@
-"""What whoever is given a runtime may do with it, whether it is the runtime itself or one caller's view of it.
+"""The interface of a runtime to whoever is given one: the runtime itself, or one caller's view of it.
 
 ``engine.runtime.Runtime`` has all of this, and more that only the service itself needs. A view of one caller, such
 as ``service.auth.scoped_runtime.ScopedRuntime``, has this and nothing else: so code that is written against a view
