@@ -26,7 +26,7 @@ import msgspec
 
 
 class GuestError(msgspec.Struct, frozen=True):
-    """What one invocation failed with: a thrown value, or a fault of its guest."""
+    """The error of one invocation: a thrown value, or a fault of its guest."""
 
     name: str
     message: str
@@ -34,7 +34,7 @@ class GuestError(msgspec.Struct, frozen=True):
 
 
 class SandboxError(Exception):
-    """Whatever the sandbox raises; see the tree at the head of this file."""
+    """Base of all errors that the sandbox raises; see the tree at the head of this file."""
 
     reported_as: ClassVar[str] = ""
     """The name that users read; the class's own where it is empty."""
@@ -59,7 +59,7 @@ class ProgramError(SandboxError):
 
     @property
     def error(self) -> GuestError:
-        """What the guest reported about the source."""
+        """The guest's report about the source."""
         return self.cause
 
 
@@ -72,7 +72,7 @@ class InitializeError(SandboxError):
 
     @property
     def error(self) -> GuestError:
-        """What initialize threw."""
+        """The value that initialize threw."""
         return self.cause
 
 

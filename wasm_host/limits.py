@@ -1,4 +1,4 @@
-"""What one guest may use. On by default; the service may lower or raise them per component."""
+"""The limits of one guest. On by default; the service may lower or raise them per component."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, get_type_hints
@@ -9,7 +9,7 @@ _MIB = 1024 * 1024
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of a limit beside its default.
+    """One limit: all that is said of it beside its default.
 
     Attributes:
         maximum: what a component may ask for where the service says nothing else; None where it cannot ask.
@@ -85,13 +85,13 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
 LIMITS: dict[str, Limit] = {
     name: hint.__metadata__[0] for name, hint in get_type_hints(GuestLimits, include_extras=True).items()
 }
-"""What is said of each limit, by its name."""
+"""The description of each limit, by its name."""
 
 MAXIMUM_LIMITS = GuestLimits(**{name: each.maximum for name, each in LIMITS.items() if each.maximum is not None})
-"""What a component may ask for, where the service says nothing else; what it does not ask for is as above.
+"""The most that a component may ask for, where the service says nothing else; what it does not ask for is as
+above.
 
-Four to fifty times the default: room for a component that needs it, and still less than a machine has.
-"""
+Four to fifty times the default: room for a component that needs it, and still less than a machine has."""
 
 
 def _camel(name: str) -> str:

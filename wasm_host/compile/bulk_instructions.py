@@ -35,7 +35,7 @@ _TYPE, _FUNCTION, _CODE = 1, 3, 10
 _CORE_MODULE, _COMPONENT = 1, 4
 
 _BULK = re.compile(rb"\xfc(?:[\x08\x0a\x0b]|[\x88\x8a\x8b]\x80*\x00)")
-"""What any such instruction looks like, and now and then something else."""
+"""Matches every such instruction, and now and then something else."""
 
 _NUMBER = rb"[\x80-\xff]*+[\x00-\x7f]"
 _ADDRESSED = rb"(?:(?=[\x40-\x7f\xc0-\xff])%b)?%b%b" % ((_NUMBER,) * 3)

@@ -38,14 +38,14 @@ _HEAD_LENGTH = struct.Struct("!I")
 
 
 class _Order(msgspec.Struct):
-    """Where the result goes, and what the module may ask for."""
+    """An order to compile: the place of the result, and the limits of the module."""
 
     target: str
     limits: GuestLimits
 
 
 class Verdict(msgspec.Struct):
-    """What the module is, or the problem with it."""
+    """The kind of the module, or the problem with it."""
 
     kind: Kind | None = None
     takes_clock: bool = False

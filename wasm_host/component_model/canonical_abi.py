@@ -16,16 +16,16 @@ from wasm_host.guest.abi import Effects, Level, LogLine
 from wasm_host.limits import GuestLimits
 
 BASE = 4096
-"""Where the translator's memory begins to be handed out."""
+"""The address from which the translator's memory is handed out."""
 
 PIECE_BYTES = 256 * 1024
-"""What moves in one step, as in translator.wat: a millisecond or two. Even, so that pieces lie side by side."""
+"""Bytes moved in one step, as in translator.wat: a millisecond or two. Even, so that pieces lie side by side."""
 
 _WHOLE = struct.Struct("<I")
 _WHOLE_OFFSET = 60
 
 _READ_AT_ONCE_BYTES = 64 * 1024
-"""What is read without a pause, 64 bytes counted for each item: about a millisecond."""
+"""Bytes read without a pause, 64 counted for each item: about a millisecond."""
 
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warn", "error")
 
@@ -286,7 +286,7 @@ class AnswerReader:
 
 
 class _InvocationError(Exception):
-    """What one invocation returned is wrong; the others of its batch are not touched by it."""
+    """The return value of one invocation is wrong; the others of its batch are not touched by it."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What a component consists of, as far as it matters before it is compiled. Pure.
+"""The contents of a component, as far as they matter before it is compiled. Pure.
 
 Wasmtime will say whether a component is valid. What is looked for here is valid, and still too much to ask:
 memories and tables that can never fit, resources of its own (their table of handles grows in the host's memory,
@@ -33,7 +33,7 @@ class ComponentContents:
 
     @property
     def memories(self) -> int:
-        """How many memories its modules define."""
+        """The number of memories that its modules define."""
         return sum(len(module.memory_pages) for module in self.modules)
 
 

@@ -1,4 +1,4 @@
-"""What a plain WebAssembly module consists of, as far as it matters before it is compiled. Pure.
+"""The contents of a plain WebAssembly module, as far as they matter before it is compiled. Pure.
 
 ``read_module`` reads the sections that say what a module wants and gives: imports, memories, tables, exports.
 """

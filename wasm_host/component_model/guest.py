@@ -29,7 +29,7 @@ from wasm_host.wasmtime_c import component as capi_component
 from wasm_host.wasmtime_c import core as capi
 
 _TRANSLATOR_BYTES = 24 * 1024 * 1024
-"""As in translator.wat: the input and output of one call."""
+"""Bytes of the input and output of one call; the same number as in translator.wat."""
 
 _UNNOTICED_SECONDS = 0.00005
 _WATCHED_SLICES = 16
@@ -46,7 +46,7 @@ class CompiledComponent(NamedTuple):
 
 
 class ComponentContext(NamedTuple):
-    """Where a component finds itself, except for its state."""
+    """The context of a component, except for its state."""
 
     identity: Identity
     config: bytes

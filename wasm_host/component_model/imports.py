@@ -1,4 +1,4 @@
-"""What stands at the beginning of a component: its imports, and the types that they are made of. Pure.
+"""The beginning of a component: its imports, and the types that they are made of. Pure.
 
 Reading it is a walk through the component's index spaces for types and instances, as far as the last import.
 The types are copied on the way, in the order in which the wrapper will define them; see
@@ -51,7 +51,7 @@ class Resource(NamedTuple):
 
 
 class ComponentImports:
-    """What was read; ``types`` are definitions for the wrapper, in order."""
+    """The imports that were read; ``types`` are definitions for the wrapper, in order."""
 
     def __init__(self) -> None:
         self.imports: list[Import] = []

@@ -20,9 +20,7 @@ _EQUAL, _RESOURCE = b"\3\0", b"\3\1"
 
 
 class Argument(NamedTuple):
-    """What the shim imports: under this name, a type or function of the wrapper, by its index
-    there.
-    """
+    """An import of the shim: under this name, a type or function of the wrapper, by its index there."""
 
     name: str
     is_function: bool
@@ -37,7 +35,7 @@ class Interface(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What shims are written from.
+    """The source of shims.
 
     ``data`` is the untrusted component, ``interfaces`` what it imports so far, and ``origins`` says for a type
     around the interfaces which interface exports it, and under which name.

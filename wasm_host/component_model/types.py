@@ -51,7 +51,7 @@ class Type(NamedTuple):
 
     @property
     def is_resource(self) -> bool:
-        """Whether it is a resource."""
+        """True for a resource."""
         return self.flat is None and self.function is None
 
     def at(self, number: int) -> "Type":

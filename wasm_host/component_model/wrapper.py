@@ -21,7 +21,7 @@ from wasm_host.component_model.shim import Argument
 HANDLER = "symbia:component/handler@1.0.0"
 
 TRANSLATED = ("open", "process", "close", "put", "more")
-"""What the translator exports, and the wrapper with it."""
+"""The exports of the translator, and of the wrapper with it."""
 
 _TRANSLATOR = Path(__file__).with_name("translator.wat")
 _CORE_MODULE, _CORE_INSTANCE, _COMPONENT, _INSTANCE, _ALIAS, _TYPE, _CANON, _EXPORT = 1, 2, 4, 5, 6, 7, 8, 11

@@ -22,7 +22,7 @@ STATUS = struct.Struct("<IIII")
 """output address, output length, closed messages, fault"""
 
 STATUS_CLEARED_OFFSET, STATUS_CLEARED = 4, bytes(12)
-"""What the host writes before each call: everything but the address is of one call only."""
+"""The part of the status that the host clears before each call: everything but the address is of one call only."""
 
 _OPEN = struct.Struct("<Qd")
 RECORD = struct.Struct("<BBHI")
@@ -61,7 +61,7 @@ class _LogRecord(msgspec.Struct):
 
 
 class Effects:
-    """What one invocation caused.
+    """The effects of one invocation.
 
     ``emissions`` are (output port index, JSON text); ``state`` are (key, JSON text or None for deleted), and only
     the sandbox needs them. With an ``error`` there are no emissions and no state writes: an invocation is a
@@ -189,7 +189,7 @@ class OutputReader:
 
     @property
     def next_at(self) -> int:
-        """Where in the stream the next record begins; its length, where nothing more is to be read."""
+        """The offset in the stream of the next record; its length, where nothing more is to be read."""
         return self._length if self._violation is not None else self._base + self._at
 
     def go_on(self, base: int, data: bytes) -> None:

@@ -39,7 +39,7 @@ _BLOCKS = [struct.Struct(f"<{5 + 3 * count}I") for count in range(MOST_PROGRAMS 
 
 
 class ProgramPorts(NamedTuple):
-    """What is known of a program of a chain.
+    """The ports of a program of a chain.
 
     Attributes:
         outputs: how many output ports it has.
@@ -58,11 +58,11 @@ Message = tuple[int, int, bytes]
 """The index of a program, of its input port, and JSON text."""
 
 ProgramCounts = tuple[int, int, int]
-"""What one program did in a call: invocations, values passed on, values emitted in all."""
+"""Counts of one program in a call: invocations, values passed on, values emitted in all."""
 
 
 class Step(msgspec.Struct, gc=False):
-    """What an invocation of one program caused; or several in a row that only emitted, where nobody traces.
+    """Effects of an invocation of one program; or of several in a row that only emitted, where nobody traces.
 
     ``cause`` is the message of an invocation that ended in an error: the index of its input port, and its value.
     The rest is as in ``abi.Effects``.
@@ -80,7 +80,7 @@ NOTHING_READ: tuple[list[Step], int] = ([], 0)
 
 
 class ChainResult(msgspec.Struct, frozen=True, gc=False):
-    """What came of a call.
+    """The result of a call.
 
     ``steps`` are in the order in which things happened. Of the batch, ``begun`` messages were begun, and with them
     all that followed is done but for ``pending``, which comes before the rest of the batch. ``size_bytes`` is what
@@ -95,7 +95,7 @@ class ChainResult(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def has_written(self) -> bool:
-        """Whether a program has changed its state."""
+        """True where a program has changed its state."""
         for step in self.steps:  # noqa: SIM110 - nearly always one step; making a generator costs more
             if step.state:
                 return True

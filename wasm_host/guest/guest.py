@@ -30,14 +30,14 @@ _BATCH_SLACK_BYTES = 8 * 1024 * 1024
 
 
 class OpenResult(NamedTuple):
-    """How opening ended: 0, abi.OPEN_PROGRAM_REFUSED or abi.OPEN_INITIALIZE_FAILED, and with what effects."""
+    """The end of an opening: 0, abi.OPEN_PROGRAM_REFUSED or abi.OPEN_INITIALIZE_FAILED, and its effects."""
 
     code: int
     effects: Effects
 
 
 class BatchResult(NamedTuple):
-    """How a batch went: effects of the messages closed, then what ended the guest, if something did.
+    """The end of a batch: effects of the messages closed, then what ended the guest, if something did.
 
     A fault is the doing of the first message that is not closed; or of any of them, where the culprit is unknown.
     """
@@ -65,7 +65,7 @@ class Guest(MeteredStore):
         super().__init__(runtime, limits, counters, on_slice_end, instances, is_ours=is_ours)
         self._output_count = output_count
         self.output_bytes = 0
-        """What the last call has written."""
+        """The bytes that the last call has written."""
         self._input_at = 0
         self._input_capacity = 0
         self._output_bytes_at_most = most_output_bytes(limits) + _BATCH_SLACK_BYTES

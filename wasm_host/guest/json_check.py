@@ -18,7 +18,7 @@ MOST_DEPTH = 900
 
 
 class Verdicts(NamedTuple):
-    """What the automaton answers: so far so good, this is no JSON, or it is nested too deeply."""
+    """The answers of the automaton: so far so good, this is no JSON, or it is nested too deeply."""
 
     fine: int = 0
     wrong: int = 1

@@ -1,4 +1,4 @@
-"""What guests may have of the machine's memory, all together and those of one owner.
+"""The guests' share of the machine's memory, of all together and of those of one owner.
 
 Every guest has a limit of its own, but a machine has no room for all of them at their limits. So memory is given
 by need: what a guest's linear memory has grown to is counted after each of its slices, and before each of them its

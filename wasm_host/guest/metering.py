@@ -1,4 +1,4 @@
-"""How a guest's calls run: in time slices, in turn, within budgets of time and of memory.
+"""The running of a guest's calls: in time slices, in turn, within budgets of time and of memory.
 
 A call is polled once at once, because almost every call ends within its first slice. One that does not takes
 its further slices in turn with all other long calls, and after each slice its budgets are looked at: computing
@@ -47,7 +47,7 @@ _DEEP_STACK_BYTES = 512 * 1024
 
 
 class GuestRuntime(NamedTuple):
-    """What all guests of a host share: the engine's parts, not a single byte of any guest."""
+    """The parts that all guests of a host share: the engine's, not a single byte of any guest."""
 
     engine: capi.Engine
     linker: wasmtime.Linker

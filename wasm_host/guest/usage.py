@@ -1,4 +1,4 @@
-"""How many guests of a host are alive, and what all of them have used so far."""
+"""The number of a host's guests that are alive, and what all of them have used so far."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,7 +6,7 @@ from wasm_host.errors import TooManyInstancesError
 
 
 class Counters(Protocol):
-    """Whose a sandbox is, and what it has used, which only grows."""
+    """The owner of a sandbox, and its use, which only grows."""
 
     owner: str
     calls: int

@@ -1,1 +1,1 @@
-"""What outlives guests: a component's sandbox, chains of them, and their state."""
+"""The parts that outlive guests: a component's sandbox, chains of them, and their state."""

@@ -60,7 +60,7 @@ class Chain:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all programs were opened in one guest, and nothing has gone wrong since."""
+        """True while all programs are open in one guest, and nothing has gone wrong."""
         return not self._is_dissolved and len(self._entered) == len(self._sandboxes)
 
     async def open(self, index: int) -> Effects:

@@ -1,4 +1,4 @@
-"""What is peculiar to programs in JavaScript: their modes, their open document, their syntax errors."""
+"""The peculiarities of programs in JavaScript: their modes, their open document, their syntax errors."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     unconnected_outputs: tuple[int, ...] = msgspec.field(default=(), name="unheard")
     """Output ports whose values reach nobody."""
     memory_bytes: int = 0
-    """What the program may hold of the memory that it shares."""
+    """Bytes of the shared memory that the program may hold."""
 
 
 class _Document(msgspec.Struct, rename="camel"):  # and its state, which may be large

@@ -1,4 +1,4 @@
-"""How the guests of a sandbox begin: what each of them is given, and who opens one for which kind of program.
+"""The beginning of a sandbox's guests: what each of them is given, and who opens one for which kind of program.
 
 A sandbox opens a guest, and another whenever one was destroyed. What it does with them is the same for all
 programs; how they begin is not, and stands here.
@@ -25,7 +25,7 @@ _PIECE_BYTES = 64 * 1024
 
 
 class Start(NamedTuple):
-    """What differs from one guest of a sandbox to the next.
+    """The differences from one guest of a sandbox to the next.
 
     With ``restored``, the guest replaces another: ``state`` is the instance's, and initialize must not change it.
     """
@@ -36,7 +36,7 @@ class Start(NamedTuple):
 
 
 class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """What every guest of a sandbox is given."""
+    """The setup that all guests of a sandbox are given."""
 
     runtime: GuestRuntime
     program: Program

@@ -65,7 +65,7 @@ class Sandbox:
 
     @property
     def state_bytes(self) -> int:
-        """How many bytes of keys and JSON text that is."""
+        """The size of that state: bytes of keys and JSON text."""
         return self._state.size_bytes
 
     @property
@@ -92,22 +92,22 @@ class Sandbox:
 
     @property
     def owner(self) -> str:
-        """Whose it is."""
+        """The sandbox's owner."""
         return self._setup.counters.owner
 
     @property
     def limits(self) -> GuestLimits:
-        """What its guests may use."""
+        """The limits of its guests."""
         return self._setup.limits
 
     @property
     def output_count(self) -> int:
-        """How many output ports are declared."""
+        """The number of declared output ports."""
         return len(self._setup.outputs)
 
     @property
     def is_between_guests(self) -> bool:
-        """Whether it was opened, and its next message opens a guest."""
+        """True while it is open, and its next message opens a guest."""
         return self._was_open and not self._closed and self._guest is None
 
     def document(self, link: Link) -> bytes:

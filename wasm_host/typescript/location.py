@@ -15,7 +15,7 @@ from wasm_host.typescript.strip_types import TypeScriptError, TypeStripper
 from wasm_host.typescript.tokens import start_after
 
 _CONTINUATIONS = ("", " x", ";", ")", "}", "]", " = 1;", ": x", "(", "{")
-"""What may follow a healthy beginning: the end, an operand, the end of a statement or a bracket, and so on."""
+"""Tokens that may follow a healthy beginning: the end, an operand, the end of a statement or a bracket, ..."""
 
 
 async def culprit_of(

@@ -26,7 +26,7 @@ _HTML_COMMENTS = ("<!--", "-->")
 
 
 class Printed:
-    """What the transformer printed: tokens, without comments and without what was wrapped around the program."""
+    """The output of the transformer: tokens, without comments and without what was wrapped around the program."""
 
     def __init__(self, text: str, head: int, tail: int, tokens: list[Token] | None = None) -> None:
         """Take ``head`` tokens off at the beginning, ``tail`` at the end; ``tokens`` are the text's, if known."""

@@ -69,7 +69,7 @@ _BEFORE_AN_OPERANDLESS = {
     "(": frozenset(("if", "while", "for", "with")),
     "{": frozenset((")", ";", "{", "}", "=>", "else", "do", "try", "finally", "")),
 }
-"""What stands before a bracket whose content is no operand: a condition, a block. A value may follow it."""
+"""Tokens before a bracket whose content is no operand: a condition, a block. A value may follow it."""
 
 
 def tokens_of(text: str) -> list[Token]:

@@ -36,7 +36,7 @@ class Translation(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What is wrapped around a program, and how many tokens of it the transformer prints before and after."""
+    """The wrapping of a program, and the number of its tokens that the transformer prints before and after."""
 
     head: str
     tail: str
@@ -52,7 +52,7 @@ _FORMS = (
 """In the guest's order. What is read as one of the first two never has a ``return`` outside of a function."""
 
 _ONLY_A_MODULE_BY_ITS_TYPES = ("export", "{", "}", ";")
-"""What is left of a module whose imports and exports were all types. For us it is a script then."""
+"""The text left of a module whose imports and exports were all types. For us it is a script then."""
 
 
 class Translator:

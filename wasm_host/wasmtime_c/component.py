@@ -1,4 +1,4 @@
-"""As core.py, for components: the only place that calls Wasmtime's component functions directly.
+"""The C API of components, as core.py is that of modules: the only place that calls it directly.
 
 A call takes one text and returns one text, because that is all that the translator
 (component_model/translator.wat) has. The text is a piece of memory, one character a byte; Wasmtime moves it as

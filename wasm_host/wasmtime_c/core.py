@@ -298,7 +298,7 @@ class Store:
 
     @property
     def own_instance(self) -> "Instance | None":
-        """What ``instance`` returned; none before."""
+        """The instance that ``instance`` returned; none before."""
         return self._instance
 
 

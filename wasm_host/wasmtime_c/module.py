@@ -1,4 +1,4 @@
-"""As core.py, for a module of ours that is no guest: several arguments, and imports that do nothing."""
+"""The C API of a module of ours that is no guest: several arguments, and imports that do nothing."""
 
 import ctypes
 from collections.abc import Sequence
