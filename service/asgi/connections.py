@@ -1,4 +1,4 @@
-"""How many connections there are, and which of them gives way to a new one. Pure.
+"""The connections that are open, and the choice of the one that gives way to a new one. Pure.
 
 Whoever opens connections and says nothing on them, or never comes to the end of a request's head, holds a place as
 long as the service is patient. So where all places are taken, the connection that has waited longest for a whole
@@ -30,7 +30,7 @@ class Connections:
 
     @property
     def count(self) -> int:
-        """How many are open, those that are being closed included."""
+        """The number of open connections, those that are being closed included."""
         return self._count
 
     def enter(self) -> bool:

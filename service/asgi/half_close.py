@@ -29,11 +29,12 @@ from service.asgi.request_tasks import WHOLE_BODY
 from service.asgi.streamed_body import announces_body
 
 PATIENCE_SECONDS = 5.0
-"""How long a request whose caller says no more may still work on its reply: as long as an injection may wait."""
+"""The longest work on a reply for a caller who says no more: as long as an injection may wait."""
 
 
 ARRIVAL_SECONDS = 0.02
-"""How long a reply that is ready waits for the rest of a body: one that is on its way spares the connection."""
+"""The longest wait of a reply that is ready for the rest of a body: one that is on its way spares the
+connection."""
 
 
 class HalfCloseReplies:

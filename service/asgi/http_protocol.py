@@ -37,7 +37,7 @@ log = structlog.get_logger("access")
 
 
 class HttpProtocol(H11Protocol):
-    """What is spoken on one connection; takes the place of Hypercorn's ``ProtocolWrapper``.
+    """The protocol of one connection; takes the place of Hypercorn's ``ProtocolWrapper``.
 
     Attributes:
         is_over: whether the connection has been refused: nothing that still comes on it is read.
@@ -127,7 +127,7 @@ class HttpProtocol(H11Protocol):
 
 
 def _fault_of(error: h11.RemoteProtocolError) -> HeadFault:
-    """What h11, or the buffer below it, found wrong."""
+    """Return the fault that h11, or the buffer below it, found."""
     status = error.error_status_hint
     text = str(error)
     shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

@@ -35,14 +35,15 @@ from service.asgi.websocket_stream import BoundedWebSocket
 
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1024 * 1024
-"""How long, and how far, a refused connection is still read."""
+"""The time for which, and the bytes up to which, a refused connection is still read."""
 
 PIECE_BYTES = 256 * 1024
-"""What is written at once; smaller pieces are put together, larger ones divided without a copy."""
+"""Bytes written at once; smaller pieces are put together, larger ones divided without a copy."""
 
 WRITE_SECONDS = 60.0
 WRITE_BYTES_PER_SECOND = 64 * 1024
-"""What is written may take so long, and longer by its length: a caller must read, and at this pace at least."""
+"""The time that any write may take, and the pace that adds to it by its length: a caller must read at this pace
+at least."""
 
 log = structlog.get_logger("service")
 

@@ -11,7 +11,7 @@ sandboxes need the rest. Without it, accepting fails, and with it everything els
 
 
 def room_for_connections(wanted: int) -> int:
-    """How many connections may be open, at the most ``wanted`` (0 for as many as there is room for)."""
+    """Return how many connections may be open: ``wanted`` at the most (0 for as many as there is room for)."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted

@@ -1,4 +1,4 @@
-"""What the head of a request must be, beyond what h11 asks: nothing that can be read in two ways. Pure.
+"""The rules for the head of a request beyond h11's: nothing that can be read in two ways. Pure.
 
 A proxy in front of the service and the service itself must agree where each request ends, and whom it is for.
 Where a head can be read in two ways, one of them is an attacker's, so it is refused and the connection with it: a
@@ -25,7 +25,7 @@ _HIGHEST_PORT = 65_535
 
 
 class HeadFault(msgspec.Struct, frozen=True):
-    """Why a head is refused.
+    """The reason why a head is refused.
 
     Attributes:
         status: of the refusal.
@@ -60,7 +60,7 @@ def check_head(request: h11.Request) -> h11.Request | HeadFault:
 
 
 def _fault(request: h11.Request, host: bytes | None, framings: list[bytes]) -> HeadFault | None:
-    """What is wrong with the version, the framing, the method or the host."""
+    """Return the fault of the version, the framing, the method or the host, if there is one."""
     if request.http_version not in _VERSIONS:
         version = request.http_version.decode()
         return HeadFault(400, "http.version", f"HTTP/{version} is not served: send HTTP/1.1")
@@ -76,7 +76,7 @@ def _fault(request: h11.Request, host: bytes | None, framings: list[bytes]) -> H
 
 
 def is_host(text: bytes) -> bool:
-    """Whether a text is a host and perhaps a port, as ``Host`` has them (RFC 9110 section 7.2)."""
+    """Return whether a text is a host and perhaps a port, as ``Host`` has them (RFC 9110 section 7.2)."""
     if not _HOST.fullmatch(text):
         return False
     port = text.rpartition(b":")[2] if not text.endswith(b"]") and b":" in text else b""

@@ -31,7 +31,7 @@ Put = Callable[[ASGIReceiveEvent], Awaitable[None]]
 Send = Callable[[ASGISendEvent | None], Awaitable[None]]
 
 WHOLE_BODY = "symbia.body"
-"""Where a scope has the body, if the request came whole; nothing is to be received then."""
+"""The key under which a scope has the body, if the request came whole; nothing is to be received then."""
 
 WAITING_EVENTS = 3
 """Pieces of a body that wait for the application; a small body, its end and the caller's leaving fit in."""
@@ -192,5 +192,5 @@ async def _nothing_more() -> ASGIReceiveEvent:
 
 
 def _no_threads(*_: object) -> None:
-    """What Hypercorn would run WSGI applications with; nobody serves one here."""
+    """Refuse to run WSGI applications in threads; nobody serves one here."""
     raise NotImplementedError

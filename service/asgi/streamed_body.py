@@ -23,7 +23,7 @@ BUFFER_BYTES = 64 * 1024
 
 
 def is_streamed(scope: HTTPScope) -> bool:
-    """Whether the body of a request is read as a stream of lines."""
+    """Return whether the body of a request is read as a stream of lines."""
     for name, value in scope["headers"]:
         if name == b"content-type":
             return value.partition(b";")[0].strip().decode("latin-1").lower() in STREAMED_TYPES
@@ -31,7 +31,7 @@ def is_streamed(scope: HTTPScope) -> bool:
 
 
 def announces_body(scope: HTTPScope) -> bool:
-    """Whether a body follows the head of a request."""
+    """Return whether a body follows the head of a request."""
     return any(
         name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
         for name, value in scope["headers"]

@@ -1,4 +1,4 @@
-"""What comes on a connection, held to the letter of HTTP/1.1 before h11 reads it. Pure.
+"""The bytes that come on a connection, held to the letter of HTTP/1.1 before h11 reads them. Pure.
 
 h11 is generous: a line may end in a bare line feed, a header may go on in the next line, a length may be said
 twice, controls may stand in values, a chunk may carry endless extensions, and a head is only measured while it is
@@ -82,7 +82,7 @@ class StrictBuffer(ReceiveBuffer):
         return line
 
     def is_next_line_obviously_invalid_request_line(self) -> bool:
-        """Whether what has come can no more become a head: its first line is none, as that of HTTP/0.9."""
+        """Return whether the bytes can no more become a head: the first line is none, as that of HTTP/0.9."""
         first, end, _ = self._data.partition(b"\n")
         if not end:
             return super().is_next_line_obviously_invalid_request_line()

@@ -55,7 +55,7 @@ UNADMITTED_BYTES = 16 * 1024
 """A message of a client that nobody has recognised yet: a credential, and little else."""
 
 CLOSING_SECONDS = 1.0
-"""How long a client has to answer a Close frame, and to read it; what else it sends is dropped."""
+"""The time that a client has to answer a Close frame, and to read it; what else it sends is dropped."""
 
 FRAMES_AT_ONCE = 64
 """Frames that are read in one go: about 100 µs of the event loop."""
@@ -87,7 +87,7 @@ class BoundedWebSocket(WSStream):
 
     @property
     def is_open(self) -> bool:
-        """Whether messages go both ways."""
+        """True while messages go both ways."""
         return self.state is _OPEN and not self.closed
 
     async def write(self, frames: bytes) -> None:
