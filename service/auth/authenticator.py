@@ -126,7 +126,7 @@ class Authenticator:
         self._cache = cache or CredentialCache()
 
     async def recognise(self, credentials: Iterator[Credential]) -> Principal | None:
-        """Whom the first good credential belongs to; None when none is good.
+        """Return the principal of the first good credential; None when none is good.
 
         Raises:
             IdentityUnavailableError: one of them can be judged by nobody at present.

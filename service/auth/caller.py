@@ -43,7 +43,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def owner(self) -> str:
-        """Whom what the request holds is charged to."""
+        """The owner to whom all that the request holds is charged."""
         return self.org or UNOWNED
 
     def sees(self, owner: str) -> bool:

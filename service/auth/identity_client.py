@@ -50,7 +50,7 @@ class IdentityClient:
         self._complained_at = -math.inf
 
     async def introspect(self, token: str) -> Recognition | None:
-        """Whom a bearer token or session belongs to; None when it is not active.
+        """Return the principal of a bearer token or session; None when it is not active.
 
         Raises:
             IdentityUnavailableError: nobody can say.
@@ -59,7 +59,7 @@ class IdentityClient:
         return None if status in REFUSALS else self._understand(of_introspection, answer)
 
     async def verify_api_key(self, key: str) -> Recognition | None:
-        """Whom an API key belongs to; None when it is not valid.
+        """Return the principal of an API key; None when it is not valid.
 
         Raises:
             IdentityUnavailableError: nobody can say.
@@ -68,7 +68,7 @@ class IdentityClient:
         return None if status in REFUSALS else self._understand(of_api_key, answer)
 
     async def resolve_session(self, name: str, value: str) -> Recognition | None:
-        """Whom a session cookie belongs to: as a token, and otherwise as the cookie that it came as.
+        """Return the principal of a session cookie: asked as a token, and otherwise as the cookie that it came as.
 
         Raises:
             IdentityUnavailableError: nobody can say.
