@@ -28,7 +28,7 @@ def shell_lines(url: str) -> str:
 
 
 def greeting(url: str) -> str:
-    """What ``serve`` prints when it is ready."""
+    """Return the text that ``serve`` prints when it is ready."""
     return (
         f"symbia-runtime serves {url}\n\n"
         f"A first graph, to paste into another terminal (it doubles 21, and the log shows 42):\n\n"

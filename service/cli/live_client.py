@@ -19,7 +19,7 @@ from trio_websocket import (
 from proto.codec import encode
 
 CONNECT_SECONDS = 10
-"""How long the service may take to take the connection."""
+"""The time that the service may take to take the connection."""
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message that is taken from a service: statistics of the largest graph have room in it."""
@@ -104,7 +104,7 @@ async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) ->
 
 
 def websocket_address(url: str) -> str:
-    """Where a service's WebSocket lies.
+    """Return the address of a service's WebSocket.
 
     Raises:
         LiveClientError: the URL is none of a service.

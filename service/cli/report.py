@@ -1,4 +1,4 @@
-"""What ``run`` tells people on standard error: errors as they come, progress while it runs, metrics at the end."""
+"""Lines of ``run`` on standard error: errors as they come, progress while it runs, metrics at the end."""
 
 import os
 import stat

@@ -95,7 +95,7 @@ def _injections(arguments: tuple[str, ...]) -> list[Injection]:
 
 
 def _line_parser(*, stdin: bool, stdin_to: str | None) -> Parse | None:
-    """What makes a message of a line of standard input; None when it is not to be read."""
+    """Return the function that makes a message of a line of standard input; None when it is not to be read."""
     if stdin_to is None:
         return parse_message_line if stdin else None
     if stdin:

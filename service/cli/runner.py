@@ -35,7 +35,7 @@ class InputError(Exception):
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be run.
+    """The plan of a run.
 
     Attributes:
         graph: the decoded graph definition.
@@ -66,7 +66,7 @@ class RunNotes:
 
 
 class Result(msgspec.Struct, frozen=True):
-    """How a run ended.
+    """The end of a run.
 
     Attributes:
         execution: its last state.

@@ -1,4 +1,4 @@
-"""What ``watch`` shows of an execution: made of its events, drawn as a table or told in lines."""
+"""The view of an execution that ``watch`` shows: made of its events, drawn as a table or told in lines."""
 
 from collections import deque
 from typing import Any
