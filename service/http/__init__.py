@@ -1,1 +1,1 @@
-"""What enters and leaves over HTTP."""
+"""The way in and out over HTTP."""

@@ -1,4 +1,4 @@
-"""What enters and leaves over HTTP: bodies become structs or documents, structs become JSON replies."""
+"""The bodies of HTTP: those of requests become structs or documents, structs become JSON replies."""
 
 from typing import Any, TypeVar
 
@@ -175,7 +175,7 @@ def _malformed(body: bytes, error: Exception) -> str:
 
 
 def _has_body() -> bool:
-    """Whether the request announces a body; without one its content type means nothing."""
+    """Return whether the request announces a body; without one its content type means nothing."""
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 

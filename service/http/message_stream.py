@@ -17,19 +17,21 @@ from service.memory.transit import TransitLoad
 from service.problems import error_reply
 
 IDLE_SECONDS = 300.0
-"""How long a stream may be silent: messages may come rarely, but nobody may hold a connection for ever."""
+"""The longest silence of a stream: messages may come rarely, but nobody may hold a connection for ever."""
 
 TURN_BYTES = 16 * 1024
-"""How much of a stream is read before others have their turn: half a millisecond's work, where lines are short."""
+"""Bytes of a stream that are read before others have their turn: half a millisecond's work, where lines are
+short."""
 
 LINE_SECONDS = 60.0
-"""How long a line of more than ``LONG_LINE_BYTES`` may take to come whole: as long as an ordinary body."""
+"""The longest time in which a line of more than ``LONG_LINE_BYTES`` comes whole: as long as an ordinary body."""
 
 LONG_LINE_BYTES = 64 * 1024
 """Shorter ones may come as slowly as they like: what the stream itself is charged covers them."""
 
 LINGER_SECONDS = 2.0
-"""How long the rest of a refused stream is still read, so that a caller who is writing comes to read the reply."""
+"""The time for which the rest of a refused stream is still read, so that a caller who is writing comes to read
+the reply."""
 
 
 class BrokenStreamBody(ErrorBody, frozen=True, omit_defaults=True):
@@ -45,7 +47,7 @@ class BrokenStreamBody(ErrorBody, frozen=True, omit_defaults=True):
 
 
 class StreamReceipt(msgspec.Struct):
-    """What has been taken in so far."""
+    """The count of messages taken in so far."""
 
     accepted: int = 0
     queued: bool = False
@@ -144,7 +146,7 @@ async def _inject_numbered(
 
 
 def _index_of_first(error: InvalidInjectionError) -> int:
-    """Which message is the first wrong one: problems say ``messages[3].port``, or ``port`` of a single one."""
+    """Return the first wrong message's index: problems say ``messages[3].port``, or ``port`` of a single one."""
     place, bracket, _ = error.problems[0].path.removeprefix("messages[").partition("]")
     return int(place) if bracket else 0
 

@@ -45,7 +45,7 @@ class MessageLines:
 
     @property
     def kept_bytes(self) -> int:
-        """What is kept of a line whose end has not come."""
+        """Bytes kept of a line whose end has not come."""
         return self._begun_bytes
 
     def feed(self, data: bytes) -> list[NumberedMessage]:

@@ -1,4 +1,4 @@
-"""What a route says of itself, beside its handler: the one source of the OpenAPI document and of the pages.
+"""The description of a route, beside its handler: the one source of the OpenAPI document and of the pages.
 
     @routes.post("/<graph_id>/execute")
     @operation("executeGraph", tag="graphs", summary="Start an execution", reply=Reply(201, StartedReply), ...)
@@ -32,7 +32,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Body(msgspec.Struct, frozen=True):
-    """What a route reads.
+    """The body that a route reads.
 
     Attributes:
         shapes: one type, or several of which a body has exactly one.
@@ -52,7 +52,7 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a route answers when all went well.
+    """The answer of a route when all went well.
 
     Attributes:
         status: an HTTP status below 400.
@@ -131,6 +131,6 @@ def operation(
 
 
 def operation_of(handler: Callable[..., Any]) -> Operation | None:
-    """What a handler says of itself, if it does."""
+    """Return the description that a handler bears, if it bears one."""
     said = getattr(handler, _ATTRIBUTE, None)
     return said if isinstance(said, Operation) else None

@@ -1,4 +1,4 @@
-"""Which requests are answered at once, judged by their heads. Pure.
+"""The choice of requests that are answered at once, judged by their heads. Pure.
 
 The judgement errs on one side only: what is not sure to be plain is left to the framework. So no page of a browser
 (``Origin``, ``Cookie``), no stream, no encoded path and no query but a short ``wait`` is looked at here.

@@ -61,7 +61,7 @@ class FastPath:
         self._headers = encoded_headers([*marks, ("Cache-Control", NOT_KEPT)])
 
     def takes(self, scope: HTTPScope) -> bool:
-        """Whether a request will be answered at once if it comes whole; notes in the scope what it is."""
+        """Return whether a request will be answered at once if it comes whole; note in the scope what it is."""
         found = recognise(scope, self._max_body_bytes)
         cast("dict[str, Any]", scope)[_REQUEST] = found
         return found is not None

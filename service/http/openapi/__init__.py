@@ -1,1 +1,1 @@
-"""What the HTTP API says of itself: OpenAPI, a page for people, a text for language models."""
+"""The HTTP API's words about itself: OpenAPI, a page for people, a text for language models."""

@@ -43,7 +43,7 @@ _METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH")
 
 
 def routes_of(app: Quart) -> dict[tuple[str, str], Operation]:
-    """What the application serves, by method and path with its parameters in braces.
+    """Return the operations of the application, by method and path with its parameters in braces.
 
     Routes without an :class:`Operation` (redirects from other names of the same thing) are left out.
     """

@@ -28,7 +28,7 @@ LIVE = (
     f"- A client hears: {', '.join(f'`{name}`' for name in SERVER_EVENTS)}",
     "",
 )
-"""What no operation says: the connections over which events come."""
+"""The part that no operation says: the connections over which events come."""
 
 
 def operations_of(document: Document) -> Iterator[Operation]:
@@ -42,7 +42,7 @@ def operations_of(document: Document) -> Iterator[Operation]:
 
 
 def short_text(document: Document) -> str:
-    """What this service is, and one line for each operation."""
+    """Return the short text: what this service is, and one line for each operation."""
     info = document["info"]
     lines = [f"# {info['title']}", "", f"> {info['description']}", ""]
     lines += [QUICK_START, ""]

@@ -36,7 +36,7 @@ class RuntimeBounds(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ServiceDescription(msgspec.Struct, frozen=True, rename="camel"):
-    """What this service is, and where its parts are."""
+    """The service, and the places of its parts."""
 
     service: str
     version: str

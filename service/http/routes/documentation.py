@@ -24,7 +24,7 @@ ALIASES = {
     "/llms-full.txt": "/docs/llms-full.txt",
     "/api/docs/llms-full.txt": "/docs/llms-full.txt",
 }
-"""Where clients of the platform look, and where it is; answered with 302."""
+"""Paths where clients of the platform look, and the path where it is; answered with 302."""
 
 MARKDOWN = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"

@@ -13,7 +13,7 @@ _CLOCK = WallClock()
 
 
 class HealthReply(msgspec.Struct, frozen=True):
-    """Whether the service takes work: ``ok``, or ``degraded`` with status 503 while it stops.
+    """The health of the service: ``ok`` while it takes work, or ``degraded`` with status 503 while it stops.
 
     Attributes:
         status: ``ok`` or ``degraded``.
@@ -50,7 +50,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class ReadyReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whether work should be sent here.
+    """The service's readiness: whether work should be sent here.
 
     Attributes:
         status: ``ok`` or ``unhealthy``.
@@ -114,7 +114,7 @@ def health_routes(readiness: Readiness) -> Blueprint:
 
 
 def health_of(readiness: Readiness) -> tuple[HealthReply, int]:
-    """Whether the service takes work; with the status of the reply."""
+    """Return the service's health, with the status of the reply."""
     is_ready = readiness.ready
     body = HealthReply(
         status="ok" if is_ready else "degraded",
@@ -132,7 +132,7 @@ def liveness_of(_: Readiness) -> tuple[LiveReply, int]:
 
 
 def readiness_of(readiness: Readiness) -> tuple[ReadyReply, int]:
-    """Whether work should be sent here, and why not; with the status of the reply."""
+    """Return the service's readiness, the reason where it is not ready, and the status of the reply."""
     checks = _checks(readiness)
     is_ready = not any(check.status == "unhealthy" for check in checks.values())
     return ReadyReply("ok" if is_ready else "unhealthy", _CLOCK.timestamp(), checks), 200 if is_ready else 503

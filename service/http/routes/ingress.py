@@ -12,14 +12,14 @@ from service.ingress.flow_trace import TracedOutput
 from service.problems import IngressRefusedBody, PartlyAcceptedBody
 
 DEFAULT_WAIT_MS = 5_000
-"""How long a delivery waits for its outputs where its caller does not say; the platform waits for ten."""
+"""The wait of a delivery for its outputs where its caller does not say; the platform waits for ten seconds."""
 
 MAX_BATCH_MESSAGES = 10_000
 """Messages in one request. Each is seen through before the next; streams of more belong to an injection."""
 
 
 class DeliveredReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What became of a delivery.
+    """The outcome of a delivery.
 
     Attributes:
         success: true.

@@ -21,7 +21,7 @@ from service.memory.request_memory import load_of
 from service.problems import UnreadableBodyError
 
 MAX_WAIT_MS = 60_000
-"""How long a caller may ask to wait: as long as common proxies keep a silent request."""
+"""The longest wait that a caller may ask for: as long as common proxies keep a silent request."""
 
 
 class OneMessage(Injection, frozen=True, rename="camel"):
@@ -62,7 +62,7 @@ class InjectBody(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class InjectedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What became of an injection. The fields from ``state`` on come with ``?wait`` only.
+    """The outcome of an injection. The fields from ``state`` on come with ``?wait`` only.
 
     Attributes:
         success: true.
@@ -166,7 +166,7 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What was taken in: how much, the one message where it was alone, and whether no more comes."""
+    """All that was taken in: how much, the one message where it was alone, and whether no more comes."""
 
     receipt: StreamReceipt
     single: Injection | None
@@ -255,7 +255,7 @@ async def outcome(
 
 
 async def _drained(runtime: RuntimeView, execution_id: str, wait_ms: int, *, is_final: bool) -> bool:
-    """Whether all was processed in time. After the last input that is the end, which gives out what was held."""
+    """Return whether all was processed in time; after the last input also what was held until the end."""
     with trio.move_on_after(wait_ms / 1000) as scope:
         execution = runtime.execution(execution_id)
         await (execution.wait_finished() if is_final else execution.wait_quiescent())

@@ -20,7 +20,7 @@ _OPTIONAL = ("X-Symbia-Boundary", "X-Symbia-Source")
 
 
 class ReceivedReply(EventReceipt, frozen=True, rename="camel", kw_only=True):
-    """What became of an event.
+    """The outcome of an event.
 
     Attributes:
         success: true.

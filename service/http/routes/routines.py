@@ -19,7 +19,7 @@ from service.problems import CompilationBody
 
 
 class CompilationSummary(msgspec.Struct, frozen=True, rename="camel"):
-    """What a compilation came to.
+    """The outcome of a compilation.
 
     Attributes:
         compiler_version: of the shape of the graphs.
