@@ -37,7 +37,7 @@ class Door(msgspec.Struct, frozen=True):
 
 
 class Delivered(msgspec.Struct):
-    """What became of the messages of one request so far.
+    """The outcome of the messages of one request so far.
 
     Attributes:
         count: messages that were taken in.

@@ -1,4 +1,4 @@
-"""What an execution does while a caller waits: its hops, its outputs, and the way in between."""
+"""The flow of an execution while a caller waits: its hops, its outputs, and the way in between."""
 
 import msgspec
 import trio
@@ -13,7 +13,7 @@ TRACE_ENTRIES = 1_000
 """Steps that are kept; further ones are only counted, so that a long wait cannot fill the memory."""
 
 SUMMARY_CHARACTERS = 120
-"""How much of a value a step shows."""
+"""Characters of a value that a step shows."""
 
 OUTPUT_PORTS = 10_000
 """Ports whose last value is kept: as many as a graph of the largest size could have, and one reply can bear."""
@@ -24,7 +24,7 @@ OUTPUT_BYTES = 12 * 1024 * 1024
 has."""
 
 _STEP_BYTES = 600
-"""What a step takes: 560 were measured."""
+"""Bytes of a step: 560 were measured."""
 
 _STEPS_AT_ONCE = 50
 """Steps that are charged together."""
@@ -116,7 +116,7 @@ class FlowTrace(FlowObserver):
         return TracedOutput(_NULL, lane, len(value))
 
     def close(self) -> None:
-        """What it keeps is somebody else's from now on, or nobody's."""
+        """Release all that it is charged: what it keeps is somebody else's from now on, or nobody's."""
         self._account.close()
 
     def _note(self, node_id: str, port: str, value: bytes, lane: Lane) -> None:

@@ -1,4 +1,5 @@
-"""Who may deliver to a graph by its name, and which of several graphs of one name is meant. Pure.
+"""The gate of deliveries by a graph's name: who may deliver, and which of several graphs of one name is meant.
+Pure.
 
 The gate is the platform's, question by question:
 
