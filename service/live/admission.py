@@ -1,4 +1,4 @@
-"""Who may come in over a live connection, as whom, and for how long.
+"""The admission of live clients: who may come in, as whom, and for how long.
 
 The rules are those of HTTP requests. Besides, a client that cannot set headers gives its credential in ``auth``,
 which comes after the address: ``token``, ``apiKey`` and ``orgId``. None is taken from the address itself, because
@@ -29,7 +29,7 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 
 
 class Handshake(msgspec.Struct, frozen=True):
-    """What a client brought when it connected.
+    """The credentials and headers that a client brought when it connected.
 
     Attributes:
         headers: of the request.
@@ -79,7 +79,7 @@ class LiveAdmission:
 
     @property
     def asks(self) -> bool:
-        """Whether clients must say who they are."""
+        """True where clients must say who they are."""
         return self._authenticator is not None
 
     def check(self, handshake: Handshake) -> None:
@@ -115,7 +115,7 @@ class LiveAdmission:
             )
 
     def admits_origin(self, origin: str) -> bool:
-        """Whether pages of an origin, other than this service's own, may come in."""
+        """Return whether pages of an origin, other than this service's own, may come in."""
         origins = self._settings.access.cors_origins
         if self._settings.loopback_only:
             return origins.names(origin) or is_loopback(host_of(origin))
@@ -131,11 +131,11 @@ class LiveAdmission:
         )
 
     def brings_credentials(self, handshake: Handshake) -> bool:
-        """Whether there is anything to recognise a client by."""
+        """Return whether there is anything to recognise a client by."""
         return next(self._credentials(handshake), None) is not None
 
     async def admit(self, handshake: Handshake) -> Entry:
-        """As whom a client may come in, or stay.
+        """Return the entry of a client that may come in, or stay: as whom, and until when.
 
         Raises:
             AuthenticationError: nobody knows it.

@@ -1,4 +1,4 @@
-"""What clients say, as structs: the payloads of their events, and what they are answered."""
+"""The words of clients, as structs: the payloads of their events, and what they are answered."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ class Inject(OfExecution, frozen=True, rename="camel"):
 
 
 class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a client is answered: ids and the state, and what else the command has to say."""
+    """The answer to a client's command: ids and the state, and what else the command has to say."""
 
     execution_id: str
     graph_id: str | None = None
@@ -78,7 +78,7 @@ class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
 
 
 class RefusalReply(ErrorBody, frozen=True, rename="camel", omit_defaults=True):
-    """What a client is answered where its event is refused: the shape of the HTTP interface, and the id meant."""
+    """The answer to a client's event that is refused: the shape of the HTTP interface, and the id meant."""
 
     execution_id: str | None = None
     graph_id: str | None = None

@@ -1,4 +1,4 @@
-"""What is counted of live clients, for ``/metrics``. Plain numbers: counting costs nothing that matters."""
+"""The counters of live clients, for ``/metrics``. Plain numbers: counting costs nothing that matters."""
 
 from typing import Literal
 

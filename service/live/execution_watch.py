@@ -60,7 +60,7 @@ class Subscriber(Protocol):
 
 
 class View:
-    """What is shown for one selection, and who looks."""
+    """The feed of one selection, and those who look."""
 
     def __init__(self, selection: Selection, feed: Feed) -> None:
         self.selection = selection
@@ -165,7 +165,7 @@ class ExecutionWatch(FlowObserver):
             view.feed.begin(reader)
 
     def wants(self, event_name: str) -> bool:
-        """Whether a view shows an event."""
+        """Return whether a view shows an event."""
         return event_name in self._wanted
 
     def _attach(self) -> None:
@@ -350,7 +350,7 @@ class ExecutionWatch(FlowObserver):
             subscriber.wake()
 
     def _sampled(self, view: View) -> list[Encoded]:
-        """What the sampling left out last, and no further event can tell."""
+        """Return the count of what the sampling left out last, which no further event can tell."""
         left_out = view.sampler.left_out()
         if not left_out:
             return []

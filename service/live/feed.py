@@ -1,4 +1,4 @@
-"""What subscribers with the same wishes read: chunks of encoded events, and each reader's place among them.
+"""The feed of subscribers with the same wishes: chunks of encoded events, and each reader's place among them.
 
 A feed is a log with a bounded memory. Each event is appended once, however many read it; a reader is the place
 of the next chunk. What lies before the slowest reader is let go. Where a feed keeps more than it may, its oldest
@@ -17,7 +17,8 @@ OTHERS_SHARE = 8
 """The part of an owner's memory, one of so many, that feeds leave free for what would be refused without it."""
 
 BASE_BYTES = 4 * 1024 * 1024
-"""What the feeds of one execution keep all the same: an owner without memory still sees what it is used for."""
+"""Bytes that the feeds of one execution keep all the same: an owner without memory still sees what it is used
+for."""
 
 
 def is_short(account: Account | None, size_bytes: int = 0) -> bool:
@@ -29,7 +30,7 @@ def is_short(account: Account | None, size_bytes: int = 0) -> bool:
 
 
 class FeedMemory:
-    """How much all feeds together keep.
+    """The memory of all feeds together.
 
     Where it is too much, those that keep most give up, whoever it is that adds: a client that reads nothing of
     many executions must not cost those their events who read.
@@ -46,7 +47,7 @@ class FeedMemory:
         self.feeds: set[Feed] = set()
 
     def has_room(self, account: Account | None, size_bytes: int) -> bool:
-        """Whether so much more may be kept, at somebody's expense."""
+        """Return whether so much more may be kept, at somebody's expense."""
         return self.used_bytes + size_bytes <= self.limit_bytes and not is_short(account, size_bytes)
 
     def hold(self, account: Account | None, size_bytes: int) -> None:
@@ -159,7 +160,7 @@ class Feed:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether half of what may be kept is waiting for the slowest reader."""
+        """True while half of what may be kept is waiting for the slowest reader."""
         if self._is_half_full:
             self.let_go()
         return self._is_half_full

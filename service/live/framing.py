@@ -11,7 +11,7 @@ from service.websockets.frames import text_frame
 
 
 class Framing(Protocol):
-    """How events look on one transport. Equal events look the same to all of its clients."""
+    """The look of events on one transport. Equal events look the same to all of its clients."""
 
     def of(self, events: Sequence[Encoded]) -> Any:
         """Events, one after the other, in whatever this transport sends."""

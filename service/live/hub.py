@@ -187,7 +187,7 @@ class Hub(ExecutionObserver):
 
 
 def _has_changed(told: ExecutionMetrics, metrics: ExecutionMetrics) -> bool:
-    """Whether counters moved, apart from those that move by themselves as time passes."""
+    """Return whether counters moved, apart from those that move by themselves as time passes."""
     return _moved(told) != _moved(metrics)
 
 

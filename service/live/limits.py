@@ -19,7 +19,8 @@ FLUSH_SECONDS = 0.02
 """Between two flushes of one execution's events. The first after a silence leaves at once, then many together."""
 
 PATIENCE_SECONDS = 0.02
-"""How long encoding waits for readers of a feed that is half full; without it, no reader is as fast as a burst."""
+"""The longest wait of encoding for readers of a feed that is half full; without it, no reader is as fast as a
+burst."""
 
 FEED_EVENTS = 4_000
 """Events that a feed keeps for those who have not read them yet: a second of a busy execution."""
@@ -68,17 +69,17 @@ SENDING_BYTES = 64 * 1024
 """Bytes that are handed to a connection in one go; a larger single event goes alone."""
 
 AUTHENTICATE_SECONDS = 10.0
-"""How long a plain WebSocket that brought no credential may take to send one."""
+"""The time that a plain WebSocket without a credential has to send one."""
 
 UNADMITTED_CLIENTS = 1_000
 """Clients at once, over either way, that have not said yet who they are: anybody can come so far. One more takes
 the place of the one that has taken longest, so that nobody can keep others out by saying nothing."""
 
 CONNECTION_BYTES = 80 * 1024
-"""What a connected client holds that neither sends nor is sent anything: tasks, sockets, buffers; as measured."""
+"""Bytes of a connected client that neither sends nor is sent anything: tasks, sockets, buffers; as measured."""
 
 UNANSWERED_SECONDS = 60.0
-"""How long a client stays while Identity cannot say whether their credential still holds."""
+"""The longest stay of a client while Identity cannot say whether their credential still holds."""
 
 RETRY_SECONDS = 5.0
 """Between two such questions."""
@@ -87,4 +88,4 @@ PING_SECONDS = 25.0
 """Between two pings to a plain WebSocket; they keep proxies from giving it up, and dead peers from staying."""
 
 CLOSING_SECONDS = 1.0
-"""How long clients have, at the end of the service, to read what is on its way to them."""
+"""The time that clients have, at the end of the service, to read what is on its way to them."""

@@ -35,7 +35,8 @@ SOCKETIO_DECODED_BYTES = 64 * 1024
 """JSON text of a packet that is decoded into values: a credential, or what comes with attachments."""
 
 PATIENCE_SECONDS = 5
-"""How much longer the Socket.IO server waits for a client that does not read than the connection's own watch."""
+"""The time by which the Socket.IO server waits longer for a client that does not read than the connection's own
+watch."""
 
 
 class Live:

@@ -1,4 +1,4 @@
-"""What an observer keeps of an event until it is encoded. Each knows who wants it, and how it looks."""
+"""The notes that an observer keeps of events until they are encoded. Each knows who wants it, and how it looks."""
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
         return len(self.message.value)
 
     def is_wanted(self, selection: Selection) -> bool:
-        """Whether somebody with this selection hears of it."""
+        """Return whether somebody with this selection hears of it."""
         return PortEmit.name in selection.events and selection.covers_hop(
             self.message.edge, self.source[0], self.target[0]
         )
@@ -59,15 +59,15 @@ class OutputEvent(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> int:
-        """As of ``Hop``."""
+        """Bytes that it holds."""
         return len(self.value)
 
     def is_wanted(self, selection: Selection) -> bool:
-        """As of ``Hop``."""
+        """Return whether somebody with this selection hears of it."""
         return PortOutput.name in selection.events and selection.covers_node(self.source[0])
 
     def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
-        """As of ``Hop``."""
+        """Return the event; None where the selection's rate leaves it out."""
         skipped = sampler.admit(self.source, self.now)
         if skipped is None:
             return None
@@ -85,11 +85,11 @@ class Invocation(msgspec.Struct, frozen=True, gc=False):
     size = 0
 
     def is_wanted(self, selection: Selection) -> bool:
-        """As of ``Hop``."""
+        """Return whether somebody with this selection hears of it."""
         return ComponentInvoked.name in selection.events and selection.covers_node(self.place[0])
 
     def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
-        """As of ``Hop``."""
+        """Return the event; None where the selection's rate leaves it out."""
         del selection
         skipped = sampler.admit(("invoked", self.place), self.now)
         if skipped is None:
@@ -104,15 +104,15 @@ class NodeEvent(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> int:
-        """As of ``Hop``."""
+        """Bytes that it holds."""
         return len(self.event.message)
 
     def is_wanted(self, selection: Selection) -> bool:
-        """As of ``Hop``."""
+        """Return whether somebody with this selection hears of it."""
         return self.event.name in selection.events and selection.covers_node(self.event.node_id)
 
     def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
-        """As of ``Hop``; never left out."""
+        """Return the event; it is never left out."""
         del encoder, selection, sampler
         return self.event.name, encode(self.event)
 
@@ -133,11 +133,11 @@ class Whole(msgspec.Struct, frozen=True):
     size = 0
 
     def is_wanted(self, selection: Selection) -> bool:
-        """As of ``Hop``."""
+        """Return whether somebody with this selection hears of it."""
         return self.is_lifecycle or self.event.name in selection.events
 
     def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
-        """As of ``Hop``; never left out."""
+        """Return the event; it is never left out."""
         del encoder, selection, sampler
         return self.event.name, encode(self.event)
 
@@ -155,15 +155,15 @@ class Ready(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """As of ``Hop``."""
+        """Bytes that it holds."""
         return len(self.payload)
 
     def is_wanted(self, selection: Selection) -> bool:
-        """As of ``Hop``."""
+        """Return whether somebody with this selection hears of it."""
         return self.name in selection.events
 
     def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
-        """As of ``Hop``; never left out."""
+        """Return the event; it is never left out."""
         del encoder, selection, sampler
         return self.name, self.payload
 

@@ -17,7 +17,8 @@ class Sampler:
         self._windows: dict[Hashable, list[float]] = {}  # when it ends, how many passed in it, how many did not
 
     def admit(self, key: Hashable, now: float) -> int | None:
-        """How many of this key were left out since the last that passed; None where this one is to be left out.
+        """Return how many of this key were left out since the last that passed; None where this one is to be left
+        out.
 
         Args:
             key: what is counted together.

@@ -1,4 +1,4 @@
-"""What of an execution a subscriber wants to hear: read from what a client sends, held against the graph. Pure."""
+"""The part of an execution that a subscriber wants to hear: as a client sends it, held against the graph. Pure."""
 
 from typing import Annotated
 
@@ -24,19 +24,19 @@ from service.live.limits import ID_CHARACTERS, MAX_PER_SECOND, NAMES
 from service.problems import InvalidSubscriptionError
 
 USUAL = frozenset({PortEmit.name, ComponentInvoked.name, MetricsUpdate.name})
-"""What comes where a subscriber does not choose (specification, "WebSocket Events")."""
+"""Events that come where a subscriber does not choose (specification, "WebSocket Events")."""
 
 ON_REQUEST = frozenset({PortOutput.name, ComponentFailed.name, ComponentLogged.name, StatisticsUpdate.name})
-"""What comes only where a subscriber names it."""
+"""Events that come only where a subscriber names them."""
 
 LIFECYCLE = frozenset(
     shape.name
     for shape in (ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionCompleted, ExecutionFailed)
 )
-"""What always comes; it may be named all the same."""
+"""Events that always come; they may be named all the same."""
 
 OF_FLOW = frozenset({PortEmit.name, PortOutput.name, ComponentInvoked.name})
-"""What the engine only tells while somebody wants it."""
+"""Events that the engine only tells while somebody wants them."""
 
 
 Id = Annotated[str, msgspec.Meta(max_length=ID_CHARACTERS)]
@@ -69,7 +69,7 @@ class Subscribe(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What a subscriber hears. Equal ones share the work of encoding.
+    """The choice of a subscriber. Equal ones share the work of encoding.
 
     Attributes:
         events: names, apart from lifecycle events.
@@ -87,11 +87,11 @@ class Selection(msgspec.Struct, frozen=True):
 
     @property
     def wants_flow(self) -> bool:
-        """Whether the engine must tell of every hop for it."""
+        """True where the engine must tell of every hop for it."""
         return not self.events.isdisjoint(OF_FLOW)
 
     def covers_hop(self, edge: int, source: str, target: str) -> bool:
-        """Whether a value that goes along an edge is wanted."""
+        """Return whether a value that goes along an edge is wanted."""
         if self.edges is None and self.nodes is None:
             return True
         return (self.edges is not None and edge in self.edges) or (
@@ -99,7 +99,7 @@ class Selection(msgspec.Struct, frozen=True):
         )
 
     def covers_node(self, node: str) -> bool:
-        """Whether what concerns one node alone is wanted."""
+        """Return whether what concerns one node alone is wanted."""
         if self.nodes is None:
             return self.edges is None
         return node in self.nodes

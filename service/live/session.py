@@ -48,7 +48,7 @@ class Transport(Protocol):
 
     @property
     def form(self) -> Framing:
-        """How events look on it."""
+        """The form of events on it."""
 
     async def send(self, parts: Sequence[Any]) -> None:
         """Send what its form has made, in order; return when there is room for more."""

@@ -39,7 +39,7 @@ AUTHENTICATE = "authenticate"
 
 ShortText = Annotated[str, msgspec.Meta(max_length=ID_CHARACTERS)]
 SafeInteger = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-"""What every client can count to, and JSON can say."""
+"""An integer that every client can count to, and JSON can say."""
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -242,7 +242,7 @@ def _answer(identifier: str | int, answer: Any) -> bytes:
 
 
 def _nobody() -> None:
-    """Where no server bounds those who are not recognised yet, nothing is to be done when one is."""
+    """Do nothing when a client is recognised: no server bounds those who are not recognised yet."""
 
 
 async def _explain(send: ASGISendCallable) -> None:
