@@ -72,7 +72,7 @@ class TransitLoad:
 
     @property
     def owner(self) -> str:
-        """Whom it is charged to."""
+        """The owner to whom it is charged."""
         return self._account.owner
 
     def hold(self, size_bytes: int) -> None:
