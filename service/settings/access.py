@@ -14,7 +14,7 @@ _COUNT = whole_number(0, 10_000_000, "0 for no bound")
 
 
 class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What callers and web pages reach."""
+    """Access of callers and web pages."""
 
     ingress_enforcement: Annotated[
         IngressEnforcement,
@@ -54,7 +54,7 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuotaSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What one organisation may have; 0 for no bound."""
+    """The share of one organisation; 0 for no bound."""
 
     max_graphs: Annotated[
         int,

@@ -32,7 +32,7 @@ def _read_token(text: str) -> Secret:
 
 
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is done with a catalog."""
+    """Use of a catalog."""
 
     url: Annotated[
         str,
@@ -132,5 +132,5 @@ class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def demands_manifests(self) -> bool:
-        """Whether somebody has asked for the gate, which cannot be without a catalog."""
+        """True where somebody has asked for the gate, which cannot be without a catalog."""
         return self.manifest_enforcement in {"strict", "warn"}

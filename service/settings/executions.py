@@ -11,7 +11,7 @@ _WEEK_MS = 7 * 24 * 3600 * 1000
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How executions are run."""
+    """Bounds and ways of executions."""
 
     max_concurrent: Annotated[
         int,

@@ -84,5 +84,5 @@ class GuestSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = _MAXIMUM.state_bytes
 
     def limits(self) -> ExecutionLimits:
-        """What a component may ask for."""
+        """Return the limits that a component may ask for at most."""
         return ExecutionLimits(**msgspec.structs.asdict(self))

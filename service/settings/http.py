@@ -8,7 +8,7 @@ from service.settings.kinds import Setting, whole_number
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What connections and requests may use."""
+    """Bounds of connections and requests."""
 
     max_connections: Annotated[
         int,

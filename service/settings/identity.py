@@ -45,7 +45,7 @@ _NAME = Kind(expected="a text", read=_read_name)
 
 
 class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is served, and how they are recognised."""
+    """The callers who are served, and how they are recognised."""
 
     auth: Annotated[
         Auth,
@@ -122,19 +122,19 @@ class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verifies_tokens(self) -> bool:
-        """Whether there are keys, or a place to fetch them from, to verify tokens with."""
+        """True where there are keys, or a place to fetch them from, to verify tokens with."""
         return bool(self.jwt_jwks_url or self.jwt_public_key or self.jwt_secret)
 
     @property
     def effective_auth(self) -> Auth:
-        """What AUTH comes to: where it is unset, a configured Identity or key implies ``identity``."""
+        """The value that AUTH comes to: where it is unset, a configured Identity or key implies ``identity``."""
         if self.auth == "unset" and (self.service_url or self.verifies_tokens):
             return "identity"
         return self.auth
 
     @property
     def url(self) -> str:
-        """Where Identity is asked; "" where tokens are only verified here."""
+        """The place where Identity is asked; "" where tokens are only verified here."""
         if self.service_url or self.verifies_tokens:
             return self.service_url
         return DEFAULT_IDENTITY_URL

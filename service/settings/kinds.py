@@ -9,7 +9,7 @@ import msgspec
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """How the text of a variable becomes a value.
+    """A way of making a value of a variable's text.
 
     Attributes:
         expected: what a right value looks like, for people.
@@ -32,7 +32,7 @@ class Secret(str):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What the field that it annotates is for operators: a setting.
+    """A setting: what operators are told of the field that it annotates.
 
     Attributes:
         variable: of the environment; where there are several, they are asked in turn.

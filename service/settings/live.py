@@ -10,7 +10,7 @@ SocketAuth = Literal["required", "off"]
 
 
 class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How live clients are served."""
+    """Bounds and ways of live clients."""
 
     socket_auth: Annotated[
         SocketAuth,

@@ -13,7 +13,7 @@ _BYTES = whole_number(0, 2**46, "bytes, 0 for no bound")
 
 
 class MemorySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How much memory callers may cause."""
+    """Bounds of the memory that callers may cause."""
 
     max_bytes: Annotated[
         int,
@@ -74,7 +74,7 @@ class MemorySettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 80
 
     def most_resident_bytes(self, available_bytes: int) -> int:
-        """What the process may take before it takes in nothing new; 0 for no bound.
+        """Return the bytes that the process may take before it takes in nothing new; 0 for no bound.
 
         Args:
             available_bytes: what the machine or its control group has for it; 0 where that is not known.

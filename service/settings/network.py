@@ -19,7 +19,7 @@ def _read_network(text: str) -> str:
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How this service takes part in the Network."""
+    """This service's part in the Network."""
 
     url: Annotated[
         str,
@@ -64,5 +64,5 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_active(self) -> bool:
-        """Whether there is a Network, and it is to be used."""
+        """True where there is a Network, and it is to be used."""
         return bool(self.url) and self.url not in _NOWHERE and self.relay_enabled

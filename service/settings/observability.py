@@ -10,7 +10,7 @@ LogFormat = Literal["auto", "json", "console"]
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is logged, and how it looks."""
+    """The log: what is in it, and how it looks."""
 
     level: Annotated[
         str,
@@ -39,7 +39,7 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TracingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where spans go, and how many."""
+    """The way of spans, and the share that is sent."""
 
     endpoint: Annotated[
         str,

@@ -19,7 +19,7 @@ from service.settings.kinds import Kind, Setting, choice
 
 
 class OutboundSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where requests of graphs, and for the sources of components, may go."""
+    """The bounds of requests by graphs, and for the sources of components."""
 
     mode: Annotated[
         OutboundMode,
@@ -50,5 +50,5 @@ class OutboundSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = DEFAULT_PORTS
 
     def rules(self) -> OutboundRules:
-        """Where outgoing requests may go."""
+        """Return the rules of where outgoing requests may go."""
         return OutboundRules(allow=self.allow, ports=self.ports)

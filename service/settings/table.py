@@ -32,7 +32,7 @@ from service.settings.workers import WorkerSettings
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the service runs. The documentation lists the settings in the order of these fields."""
+    """All settings of the service. The documentation lists the settings in the order of these fields."""
 
     host: Annotated[
         str,
@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loopback_only(self) -> bool:
-        """Whether only this machine may be served, because nobody said that everybody may."""
+        """True where only this machine may be served, because nobody said that everybody may."""
         return self.identity.effective_auth == "unset"
 
     def engine_limits(self) -> EngineLimits:
@@ -107,7 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _share(self, given: int | None, whole: int) -> int:
-        """What one organisation may have of a whole: what is given, or else half where there are organisations."""
+        """Return one organisation's share: what is given, or half of the whole where there are organisations."""
         if given is not None:
             return given
         return max(1, whole // 2) if self.identity.effective_auth == "identity" else 0

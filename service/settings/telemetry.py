@@ -33,7 +33,7 @@ _CREDENTIAL = Kind(expected="a text of ASCII characters without spaces", read=_r
 
 
 class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where telemetry goes."""
+    """The way of telemetry."""
 
     url: Annotated[
         str,
@@ -101,12 +101,12 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_active(self) -> bool:
-        """Whether there is a logging service, and it is to be used."""
+        """True where there is a logging service, and it is to be used."""
         return bool(self.url) and self.enabled
 
     @property
     def effective_auth_mode(self) -> AuthMode:
-        """What TELEMETRY_AUTH_MODE comes to: unset, it follows from what is given to identify with."""
+        """The value that TELEMETRY_AUTH_MODE comes to: unset, it follows from what is given to identify with."""
         if self.auth_mode != "unset":
             return self.auth_mode
         if self.api_key:

@@ -12,7 +12,7 @@ _PROCESSES = whole_number(1, 64)
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How many worker processes there may be, and how large."""
+    """The number and the size of worker processes."""
 
     processes: Annotated[
         int,
