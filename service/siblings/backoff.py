@@ -1,4 +1,4 @@
-"""How long to wait before a sibling is tried again. Pure: nothing here sleeps, and chance comes from outside.
+"""The wait before a sibling is tried again. Pure: nothing here sleeps, and chance comes from outside.
 
     backoff = Backoff(random.random)
     while True:

@@ -1,4 +1,4 @@
-"""Whether the services beside this one answer: what operators read in health, totals and metrics.
+"""The state of the services beside this one: what operators read in health, totals and metrics.
 
     siblings = Siblings(clock)                       # one board for the service; Readiness carries it
     status = siblings.add("catalog")                 # once, by whoever speaks to that sibling
@@ -55,7 +55,8 @@ class SiblingReport(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
 
 
 class SiblingStatus:
-    """What is known of one sibling. Made by :meth:`Siblings.add`; whoever speaks to the sibling writes it.
+    """The state of one sibling, as far as it is known. Made by :meth:`Siblings.add`; whoever speaks to the sibling
+    writes it.
 
     Attributes:
         name: such as ``catalog``.
@@ -70,7 +71,7 @@ class SiblingStatus:
 
     @property
     def is_up(self) -> bool:
-        """Whether its last answer made sense."""
+        """True where its last answer made sense."""
         return self._report.state == "up"
 
     def report(self) -> SiblingReport:
