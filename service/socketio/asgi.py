@@ -33,14 +33,14 @@ def header(scope: Scope, name: bytes) -> str:
 
 
 def origin_admitted(scope: Scope, config: SocketioConfig) -> bool:
-    """Whether the page that a request comes from may connect. Programs that are no pages name none."""
+    """Return whether the page that a request comes from may connect. Programs that are no pages name none."""
     origin = header(scope, b"origin")
     scheme = "https" if scope["scheme"] in {"wss", "https"} else "http"
     return not origin or config.admit_origin(origin) or is_same(origin, scheme, header(scope, b"host"))
 
 
 def cors_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """What lets the admitted page that a request comes from read the answer (Fetch standard, "CORS protocol")."""
+    """Return the headers that let an admitted page read the answer (Fetch standard, "CORS protocol")."""
     origin = header(scope, b"origin")
     if not origin:
         return []
@@ -51,7 +51,7 @@ def cors_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 
 def preflight_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """What lets it send what it asks for."""
+    """Return the headers that let the page send what it asks for."""
     asked = header(scope, b"access-control-request-headers")
     return [
         *cors_headers(scope),
@@ -79,7 +79,7 @@ async def refuse_websocket(send: Send, refusal: SessionRefusedError) -> None:
 
 
 def refusal_body(refusal: SessionRefusedError) -> bytes:
-    """What the reference server's clients expect to hear."""
+    """Return the body that the reference server's clients expect of a refusal."""
     return encode({"code": refusal.code, "message": refusal.message})
 
 

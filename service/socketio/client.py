@@ -43,7 +43,7 @@ class Opened(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def silence_seconds(self) -> float:
-        """How long a living server is silent at most."""
+        """The longest silence of a living server."""
         return (self.ping_interval + self.ping_timeout) / 1000
 
 
@@ -111,7 +111,7 @@ class ClientProtocol:
         self._decoder = PacketDecoder(max_message_bytes, lambda _: leaves_raw)
 
     def receive(self, frame: Frame) -> list[ClientEvent]:
-        """What a frame from the server means.
+        """Return the meaning of a frame from the server.
 
         Raises:
             ProtocolError: nothing that a server may send; close the WebSocket.

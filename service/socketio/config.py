@@ -1,4 +1,4 @@
-"""How a Socket.IO server behaves, and the bounds of what its clients may use."""
+"""The ways of a Socket.IO server, and the bounds of what its clients may use."""
 
 from collections.abc import Callable
 
@@ -16,22 +16,23 @@ MAX_PENDING_ACKS = 1_000
 """Events of one socket whose acknowledgement is awaited."""
 
 STALLED_SECONDS = 60.0
-"""How long handlers may leave a connection unread. Its pings lie unread too, so nobody knows whether it lives."""
+"""The time for which handlers may leave a connection unread. Its pings lie unread too, so nobody knows whether
+it lives."""
 
 LAST_EVENTS_SECONDS = 10.0
-"""How long the handlers of a disconnected socket may still work on what had come before."""
+"""The time for which the handlers of a disconnected socket may still work on what had come before."""
 
 LINGER_SECONDS = 5.0
-"""How long a session that the server ends waits for its client to fetch what waits for it."""
+"""The wait of a session that the server ends, until its client has fetched what waits for it."""
 
 CLOSING_HANDSHAKE_SECONDS = 1.0
-"""How long a closed WebSocket waits for the client's half of the closing handshake; what else comes is dropped."""
+"""The wait of a closed WebSocket for the client's half of the closing handshake; what else comes is dropped."""
 
 FAILURE_SECONDS = 1.0
 """After a failed handler was logged, further ones of its namespace are only counted so long."""
 
 BODY_SECONDS = 60.0
-"""How long the body of a POST may take to come."""
+"""The time in which the body of a POST must come."""
 
 
 def anybody(origin: str) -> bool:  # noqa: ARG001  it is one of several rules
@@ -73,7 +74,7 @@ class SocketioConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that wait for one client; from there on ``emit`` waits, and ``emit_nowait`` gives up."""
 
     slow_client_seconds: float = 20
-    """How long a client on WebSocket may leave a message unread until it is disconnected."""
+    """The time for which a client on WebSocket may leave a message unread until it is disconnected."""
 
     max_sessions: int = 10_000
     """Clients at once; one more is refused with status 503."""
@@ -85,7 +86,7 @@ class SocketioConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Those that no namespace has let in yet; one more ends the one of them that has taken longest."""
 
     closing_seconds: float = 2
-    """How long clients may take to fetch what waits for them when the server ends, and handlers to end then."""
+    """The time in which clients may fetch what waits for them when the server ends, and then handlers end."""
 
     admit_origin: Callable[[str], bool] = anybody
-    """Whether pages of an origin may connect; the server's own origin always may."""
+    """Returns whether pages of an origin may connect; the server's own origin always may."""

@@ -25,7 +25,7 @@ log = structlog.get_logger("socketio")
 
 
 class ServerContext(msgspec.Struct, frozen=True):
-    """What a connection has of its server."""
+    """The parts of its server that a connection has."""
 
     config: SocketioConfig
     namespaces: Mapping[str, Namespace]
@@ -186,12 +186,12 @@ class Connection:
 
     @property
     def waiting_bytes(self) -> int:
-        """What waits for the client, all its sockets together."""
+        """Bytes that wait for the client, all its sockets together."""
         return self.session.outbox.size_bytes
 
     @property
     def full(self) -> bool:
-        """Whether so much waits for the client that those who send should wait."""
+        """True while so much waits for the client that those who send should wait."""
         return self.session.outbox.full
 
     def put(self, item: Batch) -> None:
@@ -226,7 +226,7 @@ class Connection:
             await self._outgoing.park()
 
     async def next_batch(self) -> Batch | None:
-        """What is to be sent over WebSocket next, as soon as there is anything; None at the session's end."""
+        """Return what to send over WebSocket next, as soon as there is anything; None at the session's end."""
         while True:
             item = self.session.outbox.take()
             if item is not None:
@@ -240,7 +240,7 @@ class Connection:
             await self._outgoing.park()
 
     def batch_sent(self) -> None:
-        """What ``next_batch`` returned has been sent."""
+        """Note that the batch of ``next_batch`` has been sent."""
         self._sending_since = None
         self.session.outbox.sent()
         self.make_room()

@@ -1,4 +1,4 @@
-"""What can go wrong with a Socket.IO connection, by whose fault it is.
+"""The errors of a Socket.IO connection, by whose fault they are.
 
 SocketioError
 ├── ProtocolError        the other side sent what the protocol does not allow; its connection is closed

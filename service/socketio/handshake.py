@@ -1,4 +1,4 @@
-"""What a client's first request says of it: headers, query, cookies, address. Pure."""
+"""The first request of a client: headers, query, cookies, address. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -15,7 +15,7 @@ class Heartbeat:
 
     @property
     def silent(self) -> bool:
-        """Whether a ping is unanswered, so that the client is gone at the deadline."""
+        """True while a ping is unanswered, so that the client is gone at the deadline."""
         return self._awaits_pong
 
     def ping(self) -> None:

@@ -81,7 +81,7 @@ class Namespace:
         return self.send_nowait(encode_event(event, *args, namespace=self.name), room=room)
 
     def send_nowait(self, event: EncodedEvent, room: str | None = None) -> list[Socket]:
-        """As ``emit_nowait``, of an event that has been encoded."""
+        """Send as ``emit_nowait`` does, but an event that has been encoded."""
         return [socket for socket in self.members(room) if not socket.send_nowait(event)]
 
     def members(self, room: str | None = None) -> tuple[Socket, ...]:

@@ -1,4 +1,4 @@
-"""What waits for one client: whole packets, in order, their bytes counted. Pure."""
+"""The outbox of one client: whole packets, in order, their bytes counted. Pure."""
 
 from collections import deque
 from functools import cached_property
@@ -11,7 +11,7 @@ MAX_FRAMES_PER_PAYLOAD = 16
 """Frames in the answer to a poll: python-engineio's client gives up on more."""
 
 FRAME_OVERHEAD_BYTES = 64
-"""What a frame costs beside its content, so that endlessly many empty ones do not count as nothing."""
+"""Bytes that a frame counts for beside its content, so that endlessly many empty ones do not count as nothing."""
 
 
 class Batch(Protocol):
@@ -22,7 +22,7 @@ class Batch(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """What it counts for while it waits."""
+        """Bytes that it counts for while it waits."""
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -69,7 +69,7 @@ class Outbox:
 
     @property
     def full(self) -> bool:
-        """Whether those who send should wait."""
+        """True while those who send should wait."""
         return self.size_bytes >= self._limit_bytes
 
     def put(self, item: Batch) -> None:
@@ -86,12 +86,12 @@ class Outbox:
         return item
 
     def sent(self) -> None:
-        """What was taken last is on its way."""
+        """Note that what was taken last is on its way."""
         self.size_bytes -= self._under_way
         self._under_way = 0
 
     def take_payload(self, limit_bytes: int) -> list[Frame]:
-        """As many frames as a payload holds, but at least one where there is one; the rest of a batch stays."""
+        """Take as many frames as a payload holds, at least one where there is one; the rest of a batch stays."""
         frames: list[Frame] = []
         room = limit_bytes
         while self._batches:

@@ -79,7 +79,7 @@ class SocketioServer:
 
     @property
     def closing_seconds(self) -> float:
-        """How long its end may take, and then once more that of the handlers."""
+        """The time that its end may take, and then once more that of the handlers."""
         return self._config.closing_seconds
 
     async def run(self) -> None:

@@ -34,7 +34,7 @@ UNSUPPORTED_VERSION = (5, "Unsupported protocol version")
 
 
 class Transport(enum.Enum):
-    """Where a session is on its way from polling to WebSocket."""
+    """The place of a session on its way from polling to WebSocket."""
 
     POLLING = "polling"
     PROBED = "polling, with a WebSocket that has not proved itself"
@@ -60,22 +60,22 @@ class Session:
 
     @property
     def polls(self) -> bool:
-        """Whether polling is the transport, an upgrade under way or not."""
+        """True while polling is the transport, an upgrade under way or not."""
         return self.transport is not Transport.WEBSOCKET
 
     @property
     def deadline(self) -> float:
-        """When ``tick`` has something to do, if nothing happens until then."""
+        """The time at which ``tick`` has something to do, if nothing happens until then."""
         return self._lingers_until if self._ending else self._heartbeat.deadline
 
     @property
     def ending(self) -> bool:
-        """Whether it ends as soon as everything that waits has been sent, or has ended."""
+        """True where it ends as soon as everything that waits has been sent, or has ended."""
         return self._ending is not None or self.ended is not None
 
     @property
     def unattended(self) -> bool:
-        """Whether nothing waits for the client, and nobody is there who could be told of an end."""
+        """True while nothing waits for the client, and nobody is there who could be told of an end."""
         return self.polls and not self._poll_pending and not self.outbox
 
     def open_frame(self) -> Frame:

@@ -34,7 +34,7 @@ log = structlog.get_logger("socketio")
 
 
 class Stage(enum.Enum):
-    """Where a socket is in its life."""
+    """The stages of a socket's life."""
 
     CONNECTING = enum.auto()
     CONNECTED = enum.auto()
@@ -52,15 +52,15 @@ class _PendingAck:
 
 
 class ClientConnection(Protocol):
-    """What a socket needs of the connection that it shares with the client's other sockets."""
+    """The part of a client's connection that a socket needs, and shares with the client's other sockets."""
 
     @property
     def waiting_bytes(self) -> int:
-        """What waits for the client."""
+        """Bytes that wait for the client."""
 
     @property
     def full(self) -> bool:
-        """Whether so much waits for the client that those who send should wait."""
+        """True while so much waits for the client that those who send should wait."""
 
     def put(self, item: Batch) -> None:
         """Let something wait for the client, full or not."""
@@ -82,7 +82,7 @@ class ClientConnection(Protocol):
 
 
 class Membership(Protocol):
-    """What a socket needs of its namespace: its name, its handlers, and its rooms."""
+    """The part of its namespace that a socket needs: its name, its handlers, and its rooms."""
 
     name: str
     failures: ThrottledLog
@@ -143,12 +143,12 @@ class Socket:
 
     @property
     def connected(self) -> bool:
-        """Whether it has been let in, and has not left."""
+        """True while it has been let in, and has not left."""
         return self._stage is Stage.CONNECTED
 
     @property
     def waiting_bytes(self) -> int:
-        """What waits for this client, all its namespaces together."""
+        """Bytes that wait for this client, all its namespaces together."""
         return self._connection.waiting_bytes
 
     def join(self, room: str) -> None:
@@ -178,11 +178,11 @@ class Socket:
         return self.send_nowait(encode_event(event, *args, namespace=self.namespace.name))
 
     async def send(self, event: EncodedEvent) -> None:
-        """As ``emit``, of an event that has been encoded for this namespace."""
+        """Send as ``emit`` does, but an event that has been encoded for this namespace."""
         await self._send(event.batch)
 
     def send_nowait(self, event: EncodedEvent) -> bool:
-        """As ``emit_nowait``, of an event that has been encoded for this namespace."""
+        """Send as ``emit_nowait`` does, but an event that has been encoded for this namespace."""
         if self._stage is Stage.ENDED or self._full:
             return False
         self._put(event.batch)
@@ -228,7 +228,7 @@ class Socket:
 
     @property
     def busy(self) -> bool:
-        """Whether so many events wait for their turn that no more should be read."""
+        """True while so many events wait for their turn that no more should be read."""
         return len(self._inbox) >= MAX_WAITING_EVENTS or self._inbox_bytes >= MAX_WAITING_BYTES
 
     def begin(self) -> None:
@@ -361,7 +361,7 @@ class Socket:
             self.namespace.failures.error("event handler failed", error, **fields)
 
     def _begun(self, event: str, args: list[Any]) -> Awaitable[Any] | None:
-        """What the event's handler is to do; None where there is none that takes it."""
+        """Begin the event's handler, and return what is left to await; None where no handler takes it."""
         handler = self.namespace.handlers.get(event)
         if handler is None:
             any_handler = self.namespace.any_handler
