@@ -42,7 +42,7 @@ class Patience:
         self._seconds = (first_seconds, again_seconds)
         self._count = 0
         self.until: float | None = None
-        """When it is over, on the clock of the calls; None while no signal has come."""
+        """The time at which patience is over, on the clock of the calls; None while no signal has come."""
 
     def signalled(self, count: int, now: float) -> None:
         """Note how many signals have come in all, as far as is known; fewer than before is no news."""
