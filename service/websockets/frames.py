@@ -14,7 +14,7 @@ PROTOCOL_ERROR, INVALID_DATA, TOO_BIG = 1002, 1007, 1009
 """Codes with which a violation is answered (RFC 6455, section 7.4.1)."""
 
 NO_STATUS = 1005
-"""What a Close frame without a code stands for; it is never sent."""
+"""The code that a Close frame without one stands for; it is never sent."""
 
 CONTROL_BYTES = 125
 """The payload of a control frame, and the longest that has a length of one byte."""
@@ -99,7 +99,7 @@ class FrameReader:
 
     @property
     def is_between_messages(self) -> bool:
-        """Whether nothing is under way: an end here cuts nothing off."""
+        """True while nothing is under way: an end here cuts nothing off."""
         return self._missing is None and self._kind is None and self._start == len(self._waiting)
 
     def feed(self, data: bytes) -> None:
@@ -110,7 +110,7 @@ class FrameReader:
         self._waiting += data
 
     def next_event(self) -> FrameEvent | None:
-        """What the next whole frame means; None where more must come first.
+        """Return the meaning of the next whole frame; None where more must come first.
 
         Raises:
             ViolationError: the client broke the protocol. The reader is of no use after that.
@@ -204,7 +204,7 @@ class FrameReader:
         self._message += part
 
     def _event(self) -> FrameEvent:
-        """What the frame that has just come whole means."""
+        """Return the meaning of the frame that has just come whole."""
         if self._opcode & 0x08:
             payload, self._control = bytes(self._control), bytearray()
             if self._opcode == _PING:

@@ -1,4 +1,4 @@
-"""What waits for the application behind one WebSocket: few messages of few bytes, and then the end."""
+"""The messages that wait for the application behind one WebSocket: few messages of few bytes, and then the end."""
 
 from collections import deque
 

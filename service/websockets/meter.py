@@ -1,4 +1,4 @@
-"""How many frames that carry little a client may send: pings, pongs, and small pieces of messages. Pure.
+"""The bound on frames that carry little: pings, pongs, and small pieces of messages. Pure.
 
 Each costs as much to read as one that carries something, and nothing that it brings to an application would ever
 slow its sender down. So there is a purse of them that fills at a rate: whoever has emptied it is read no faster
@@ -20,10 +20,10 @@ LITTLE_AT_ONCE = 2_000
 """And at once: a message of a megabyte in pieces of 512 bytes passes."""
 
 SLOWED_SECONDS = 5.0
-"""How long a client may be slowed down before it is let go."""
+"""The longest time for which a client is slowed down before it is let go."""
 
 NAP_SECONDS = 0.1
-"""What is owed before reading waits, so that it does not wait for each frame."""
+"""The wait that must be owed before reading waits, so that it does not wait for each frame."""
 
 POLICY = 1008
 """The code to close with (RFC 6455, section 7.4.1)."""

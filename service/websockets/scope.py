@@ -1,16 +1,16 @@
-"""What the scope of a WebSocket holds beside what ASGI says of it. Pure."""
+"""The keys of a WebSocket's scope beside those of ASGI. Pure."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 ADMIT = "symbia.admit"
-"""Where a scope has a function to be called when the client was recognised; from then on its whole bounds hold."""
+"""The key of a function to be called when the client was recognised; from then on its whole bounds hold."""
 
 CONNECTION = "symbia.connection"
-"""Where a scope has the :class:`FrameConnection`, if the server has one."""
+"""The key of the :class:`FrameConnection`, if the server has one."""
 
 WRITE = "symbia.write"
-"""Where a scope has a :data:`WriteFrames`, if whole frames can be written past ASGI."""
+"""The key of a :data:`WriteFrames`, if whole frames can be written past ASGI."""
 
 WriteFrames = Callable[[bytes], Awaitable[None]]
 """Writes whole frames, and returns when they are on their way."""
