@@ -52,7 +52,7 @@ _WORKER_METRICS = (
     (CounterMetricFamily, "symbia_worker_tasks_died", "Tasks that ended with their process.", "died"),
     (CounterMetricFamily, "symbia_worker_tasks_refused", "Tasks refused because too many waited.", "refused"),
 )
-"""What is told of each pool of worker processes, and in which field of its statistics it stands."""
+"""The metrics of each pool of worker processes, and the field of its statistics that each comes from."""
 
 
 class Metrics:

@@ -119,7 +119,7 @@ class SubscriptionLimitError(RefusalError):
 
 
 class TooManyClientsError(RefusalError):
-    """As many live clients are connected as may be."""
+    """The live clients that are connected are as many as there may be."""
 
     code = "client.limit"
     status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -198,7 +198,7 @@ class PartlyAcceptedBody(ErrorBody, frozen=True):
 
 
 class IngressRule(msgspec.Struct, frozen=True, rename="camel"):
-    """What an ingress asks of whoever delivers to it.
+    """The demands of an ingress on whoever delivers to it.
 
     Attributes:
         graph: the graph's name.
@@ -224,7 +224,7 @@ class CompilationBody(ErrorBody, frozen=True, omit_defaults=True):
 
 
 class ErrorReply(msgspec.Struct, frozen=True):
-    """What a refused caller gets."""
+    """The reply to a caller who is refused."""
 
     status: int
     body: ErrorBody

@@ -1,4 +1,4 @@
-"""Whether the service takes work: asked by routes, live clients and admission; withdrawn when the end begins."""
+"""Readiness to take work: asked by routes, live clients and admission; withdrawn when the end begins."""
 
 import trio
 
@@ -8,7 +8,7 @@ from service.siblings.status import Siblings
 
 
 class Readiness:
-    """Whether the service takes work. It does from its making until ``withdraw``.
+    """The service's readiness to take work. It is ready from its making until ``withdraw``.
 
     Args:
         siblings: what is known of the services beside this one; none where it runs alone.
@@ -27,7 +27,7 @@ class Readiness:
 
     @property
     def memory_complaint(self) -> str:
-        """Why there is no memory for anything new; empty where there is."""
+        """The reason why there is no memory for anything new; empty where there is some."""
         return "" if self._ledger is None else self._ledger.shut_for
 
     def check(self) -> None:

@@ -48,10 +48,11 @@ from service.watchdog.stall_log import log_stalls
 from service.watchdog.watchdog import open_watchdog
 
 UNREAD_SECONDS = 60
-"""How long a caller may leave a reply unread before the connection is cut; otherwise they hold it for ever."""
+"""The time for which a caller may leave a reply unread before the connection is cut; otherwise they hold it for
+ever."""
 
 CLOSING_SECONDS = 2.0
-"""How long requests under way may take when everything else has ended."""
+"""The time that requests under way may take when everything else has ended."""
 
 log = structlog.get_logger("service")
 
