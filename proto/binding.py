@@ -21,7 +21,7 @@ class InputBinding(msgspec.Struct, frozen=True):
     port: str
 
     def fits(self, event_type: str) -> bool:
-        """Whether events of this type enter here."""
+        """Return whether events of this type enter here."""
         if self.network == "*":
             return True
         if self.network.endswith(".*"):
@@ -55,5 +55,5 @@ class Bindings(msgspec.Struct, frozen=True):
 
     @property
     def exist(self) -> bool:
-        """Whether there is any."""
+        """True where there is any binding."""
         return bool(self.inputs or self.outputs)

@@ -57,7 +57,7 @@ def decode(text: bytes, max_elements: int = DECODED_ELEMENTS) -> Any:
 
 
 def decode_checked(text: bytes) -> Any:
-    """As ``decode``, for a text whose weight has been checked before.
+    """Decode as ``decode`` does, but a text whose weight has been checked before.
 
     Raises:
         MalformedJsonError: it is no JSON.
@@ -81,7 +81,8 @@ def decode_as(text: bytes, shape: type[T], max_elements: int = DECODED_ELEMENTS)
 
 
 def decode_raw_values(text: bytes, shape: type[T]) -> T:
-    """As ``decode_as``, for a text whose weight has been checked, or that is large only in ``msgspec.Raw``.
+    """Decode as ``decode_as`` does, but a text whose weight has been checked, or that is large only in
+    ``msgspec.Raw``.
 
     Such values are skipped at a gigabyte a second. Whoever takes them checks their depth.
 

@@ -11,11 +11,10 @@ ERROR_PORT = "error"
 
 
 PortLane = Literal["inherit", "canonical", "apocryphal", "conditional"]
-"""What an output port says of the lane of its values, which is never looser than that of what they derive from.
+"""The lane that an output port says its values have, which is never looser than that of what they derive from.
 
 ``inherit`` adds nothing; ``canonical`` claims that they are recomputable from the graph and its inputs;
-``apocryphal`` that they are not; ``conditional`` that each value decides, by what ``laneNote`` says.
-"""
+``apocryphal`` that they are not; ``conditional`` that each value decides, by what ``laneNote`` says."""
 
 
 class Port(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,7 +71,7 @@ _AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 class ExecutionLimits(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
 ):
-    """What one instance of a component may use; what is absent stays at the runtime's default.
+    """The limits of one instance of a component; what is absent stays at the runtime's default.
 
     Asked for by a component within the service's maximum (docs/limits.md). A name that is not here is refused,
     because a misspelt limit would silently not hold.

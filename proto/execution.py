@@ -11,9 +11,7 @@ Completion = Literal["auto", "manual"]
 
 
 class ExecutionState(enum.StrEnum):
-    """Where an execution is in its life; ``engine.execution.lifecycle`` holds the table of what may follow
-    what.
-    """
+    """The state of an execution; ``engine.execution.lifecycle`` holds the table of what may follow what."""
 
     PENDING = "pending"
     INITIALIZING = "initializing"
@@ -25,7 +23,7 @@ class ExecutionState(enum.StrEnum):
 
 
 class ExecutionError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Why an execution failed.
+    """The reason why an execution failed.
 
     Attributes:
         message: one sentence: what happened, and where.
@@ -163,14 +161,14 @@ class LogEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class InjectionReceipt(msgspec.Struct, frozen=True):
-    """What became of injected messages: how many were accepted, and whether they wait for ``resume``."""
+    """The outcome of an injection: how many were accepted, and whether they wait for ``resume``."""
 
     accepted: int
     queued: bool
 
 
 class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel"):
-    """How an execution is to run; every field may be absent. Further fields are tolerated and ignored.
+    """Options of an execution; every field may be absent. Further fields are tolerated and ignored.
 
     Attributes:
         completion: ``auto`` ends the execution when it has gone quiet, ``manual`` only when it is told so;

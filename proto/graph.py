@@ -9,7 +9,7 @@ Overflow = Literal["block", "reject", "drop-oldest", "drop-newest"]
 
 
 class Retry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """How often and how patiently a failed invocation is tried again (``onError: retry``).
+    """The number and the pace of a failed invocation's further tries (``onError: retry``).
 
     Attributes:
         max_attempts: invocations in all, the first included.
@@ -21,7 +21,7 @@ class Retry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
 
 
 class InboxOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """How a node's inbox is bounded, and what happens at the bound.
+    """The bounds of a node's inbox, and what happens at them.
 
     Attributes:
         capacity: messages that may wait; the service's own bound when absent.
@@ -109,7 +109,7 @@ class GraphDefinition(msgspec.Struct, frozen=True):
 
 
 class TopologySummary(msgspec.Struct, frozen=True, rename="camel"):
-    """What a graph's shape implies.
+    """The properties that follow from a graph's shape.
 
     Attributes:
         sorted: node ids, every node after all that feed it.

@@ -1,4 +1,4 @@
-"""How much a JSON text weighs, before anybody decodes it: its bytes, its depth, its elements. Pure.
+"""The weight of a JSON text, before anybody decodes it: its bytes, its depth, its elements. Pure.
 
 Decoding makes an object of every element, at 60 to 100 ns and 60 to 80 bytes each: 10 MB of ``[[],[],...]`` are a
 quarter of a second and 275 MB, while 10 MB of one string are neither. So what decoding costs is known by elements,
@@ -28,7 +28,7 @@ MAX_DEPTH = 200
 """Nesting levels of a JSON document. Deeper ones serve only to exhaust the stacks of those who parse them."""
 
 CHUNK_BYTES = 64 * 1024
-"""What is looked at in one go: large enough that the loops are all in C, small enough to be a third of a
+"""Bytes looked at in one go: large enough that the loops are all in C, small enough to be a third of a
 millisecond on ordinary text, under two on any, and a few megabytes at the very most."""
 
 _SHRINKING_SHARE = 8
@@ -54,7 +54,7 @@ _COUNTED_BRACKETS = 1_000
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """What a JSON text holds.
+    """The contents of a JSON text, counted.
 
     ``bytes`` is its length. ``depth`` counts nesting levels: exact up to ``MAX_DEPTH``, some larger number beyond.
     ``elements`` counts opening brackets and commas outside of strings: no fewer than the values that stand in

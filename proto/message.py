@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 Lane = Literal["canonical", "apocryphal"]
-"""Whether a value counts as recomputable from the graph and its inputs, or as not."""
+"""The lane of a value: recomputable from the graph and its inputs, or not."""
 
 
 class Injection(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -10,7 +10,7 @@ StepType = Literal["say", "ask", "think", "remember", "recall", "wait", "check",
 
 
 class LlmConfig(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Which language model carries a step out, and how.
+    """The language model that carries a step out, and its parameters.
 
     Attributes:
         provider: such as ``anthropic``.
@@ -106,7 +106,7 @@ class RoutineDefinition(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
 
 class RoutineVerdict(msgspec.Struct, frozen=True):
-    """What there is to say against a routine definition.
+    """The verdict on a routine definition: all that is to be said against it.
 
     Attributes:
         valid: whether it can be loaded.

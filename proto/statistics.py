@@ -95,7 +95,7 @@ class ExecutionStatistics(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RuntimeTotals(msgspec.Struct, frozen=True, rename="camel"):
-    """What a whole runtime holds at one moment.
+    """The contents of a whole runtime at one moment.
 
     Attributes:
         loaded_graphs: graphs that can be executed.
