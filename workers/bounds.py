@@ -6,7 +6,7 @@ __all__ = ["PoolBounds"]
 
 
 class PoolBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What one pool may take of the machine, and what one owner may take of the pool."""
+    """The share of one pool in the machine, and that of one owner in the pool."""
 
     processes: int = 2
     """Tasks that run at once. As many as the smallest machine that is served has cores."""
@@ -18,7 +18,7 @@ class PoolBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Tasks after which a process gives way to a fresh one; 1 where no task is to meet what another has left."""
 
     idle_seconds: float = 60.0
-    """How long a process waits for its next task. Starting one takes 50 to 200 ms."""
+    """The time for which a process waits for its next task. Starting one takes 50 to 200 ms."""
 
     owner_waiting_tasks: int = 1_000
     """Tasks of one owner that wait: one for each node of the largest graph."""
@@ -36,7 +36,7 @@ class PoolBounds(msgspec.Struct, frozen=True, kw_only=True):
     """The largest file that a task may write."""
 
     niceness: int = 5
-    """How far the processes step back behind the event loop, which answers everybody."""
+    """The steps by which the processes stand back behind the event loop, which answers everybody."""
 
     @property
     def owner_processes(self) -> int:

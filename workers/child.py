@@ -1,4 +1,4 @@
-"""What a worker process runs: one task after another, from standard input to standard output.
+"""The program of a worker process: one task after another, from standard input to standard output.
 
 Run as a script, isolated from the user's environment (``python -I``), by ``workers/worker.py``. It knows no tasks:
 each request names a function, ``package.module:function``, that takes bytes and returns bytes; nothing is ever
@@ -20,7 +20,8 @@ REQUEST = struct.Struct("!dII")
 """Seconds that the task may take; lengths of the function's name and of the payload, which follow."""
 
 REPLY = struct.Struct("!B?I")
-"""How it ended, whether the process ends now, and the length of the result, or of the complaint, that follows."""
+"""The task's end, whether the process ends now, and the length of the result, or of the complaint, that
+follows."""
 
 DONE, FAILED = 0, 1
 
@@ -28,7 +29,8 @@ OUT_OF_MEMORY_STATUS = 77
 """The exit status of a process that was refused memory. What is left of it is in no state to go on."""
 
 GRACE_SECONDS = 1.0
-"""How much later than its parent the process itself looks at the time; it matters where there is no parent."""
+"""The time by which the process itself looks at the clock later than its parent; it matters where there is no
+parent."""
 
 _COMPLAINT_CHARACTERS = 500
 

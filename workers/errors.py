@@ -1,4 +1,4 @@
-"""What can become of a task that is given to a worker process, named by whose fault it is.
+"""The ends of a task that is given to a worker process, named by whose fault they are.
 
 WorkerError
 ├── PoolBusyError        the owner's: as many tasks wait as may
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class WorkerError(Exception):
-    """Whatever ``Pool.run`` raises; see the tree at the head of this file. It concerns one task and no other."""
+    """Base of all errors that ``Pool.run`` raises, as in the tree above. It concerns one task and no other."""
 
 
 class PoolBusyError(WorkerError):

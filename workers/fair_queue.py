@@ -1,4 +1,4 @@
-"""Who is next: the owners take turns, whatever number of tasks each of them has waiting. Pure.
+"""The queue of jobs in which owners take turns, whatever number of tasks each of them has waiting. Pure.
 
 One queue for all would let a thousand tasks of one owner go before the first of another. Here each owner has a
 queue of its own, and the owner whose turn it is goes to the end of the row. No owner has more tasks running than
@@ -15,15 +15,15 @@ __all__ = ["FairQueue", "Job"]
 
 
 class Job(Protocol):
-    """What can wait: it has an owner and a size."""
+    """A thing that can wait: it has an owner and a size."""
 
     @property
     def owner(self) -> str:
-        """Whose turn it takes."""
+        """The owner whose turn it takes."""
 
     @property
     def size_bytes(self) -> int:
-        """What it keeps while it waits."""
+        """Bytes that it keeps while it waits."""
 
 
 J = TypeVar("J", bound=Job)

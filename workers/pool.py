@@ -81,7 +81,7 @@ class Pool:
         self._started = self._done = self._overdue = self._abandoned = self._died = self._refused = 0
 
     async def run(self, owner: str, task: Task, payload: bytes, *, seconds: float) -> bytes:
-        """What a task makes of a payload. Cancelled, it ends, and its process with it.
+        """Return the result that a task makes of a payload. Cancelled, it ends, and its process with it.
 
         Args:
             owner: whose turn it takes.
@@ -111,7 +111,7 @@ class Pool:
         return job.result
 
     def statistics(self) -> PoolStatistics:
-        """What it does at this moment, and has done."""
+        """Return the counts of what it does at this moment, and has done."""
         return PoolStatistics(
             waiting=len(self._queue),
             running=self._queue.running,

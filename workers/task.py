@@ -1,4 +1,4 @@
-"""What workers can be asked to do. Imported by their processes too, so it imports next to nothing."""
+"""The tasks that workers can be asked to do. Imported by their processes too, so it imports next to nothing."""
 
 import msgspec
 

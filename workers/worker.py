@@ -41,7 +41,7 @@ class Worker:
 
     @property
     def is_warm(self) -> bool:
-        """Whether a process is there."""
+        """True while a process is there."""
         return self._process is not None
 
     async def do(self, function: str, payload: bytes, seconds: float) -> bytes:
