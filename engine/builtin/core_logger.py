@@ -40,7 +40,7 @@ DEFINITION = declare(
 
 
 class Logger(Handler):
-    """Its lines leave with the outcomes; who keeps and who reads them is the engine's business."""
+    """The logger, whose lines leave with the outcomes; who keeps and who reads them is the engine's business."""
 
     def __init__(self, level: str, prefix: str) -> None:
         self._level = level

@@ -180,7 +180,7 @@ class Switch(OneByOne):
 
 
 class SwitchBuiltin(Builtin):
-    """Its nodes have the ports that their configuration lists."""
+    """The switch, whose nodes have the ports that their configuration lists."""
 
     def outputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         listed = config.get("ports")

@@ -76,7 +76,7 @@ class Forwarder(Handler):
 
 
 class WaitStep(Builtin):
-    """Two times that might both be meant are a mistake, which refuses the graph."""
+    """The wait, refused with its graph where two times might both be meant."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         if "ms" in config and "seconds" in config:

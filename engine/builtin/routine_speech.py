@@ -88,7 +88,7 @@ class Say(Handler):
 
 
 class SayStep(Builtin):
-    """Two texts that might both be said are a mistake, which refuses the graph."""
+    """The sentence to say, refused with its graph where two texts might both be meant."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         if all(key in config for key in WORDS):

@@ -27,7 +27,7 @@ LABELS = 20
 """Labels of one series. Each value of each multiplies the series."""
 
 NAME_LIMIT_CHARACTERS = 200
-"""Of a series, a label and its value."""
+"""Characters of a series, of a label and of its value."""
 
 METRIC_DEFINITION = declare(
     "symbia.sink.metric",

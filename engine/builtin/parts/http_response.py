@@ -21,10 +21,11 @@ DATA_LIMIT_BYTES = 8 * 1024 * 1024
 """Body of a response."""
 
 TEXT_LIMIT_BYTES = 5_000_000
-"""Its JSON text: the emitted value carries it twice, and is as large as the engine carries values at most."""
+"""Bytes of a response's JSON text: the emitted value carries it twice, and is as large as the engine carries
+values at most."""
 
 COPIES = 4
-"""Of a body, while it is read: as it came, inflated, as JSON text, and in the value."""
+"""Copies of a body while it is read: as it came, inflated, as JSON text, and in the value."""
 
 ACCEPTED_ENCODING = "gzip"
 """The one compression that can be bounded with the standard library alone; all servers know it."""

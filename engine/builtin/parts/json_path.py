@@ -40,7 +40,7 @@ Names = tuple[str, ...]
 
 
 class TooMuchToScanError(ValueError):
-    """So many paths lead so deep into so large a message that they are not followed."""
+    """The paths lead so deep into so large a message, or are so many, that they are not followed."""
 
     def __init__(self) -> None:
         super().__init__(

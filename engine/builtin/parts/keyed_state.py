@@ -80,7 +80,7 @@ class KeyedState:
         return 0 if former is None else len(former[0])
 
     def texts(self) -> Mapping[str, bytes]:
-        """Everything as JSON texts by key, each ``{"value", "lane"}``."""
+        """Return everything as JSON texts by key, each ``{"value", "lane"}``."""
         return {
             key: encode({"value": msgspec.Raw(text), "lane": NAMES[lane]})
             for key, (text, lane) in self._values.items()
