@@ -1,1 +1,1 @@
-"""From a document to a graph that can run: is it right, and what is it then."""
+"""The way from a document to a graph that can run: is it right, and what is it then."""

@@ -1,4 +1,4 @@
-"""From a document to a graph that can run: parse, check, resolve, look every edge up once.
+"""The way from a document to a graph that can run: parse, check, resolve, look every edge up once.
 
 What is computed here is computed in slices (``engine.cooperative.slices``); what is awaited is what components say
 themselves.

@@ -24,7 +24,7 @@ PLACE = f"metadata.{KEY}"
 ROLE = "role"
 
 LISTED_BYTES = 4 * 1024
-"""Of ``metadata.ingress``, and of ``metadata.role``, as JSON text: every list of graphs repeats them."""
+"""Bytes of ``metadata.ingress``, and of ``metadata.role``, as JSON text: every list of graphs repeats them."""
 
 LISTED_VALUES = 100
 """Names and values in each of them."""
