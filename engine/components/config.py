@@ -50,7 +50,7 @@ def check(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> list[
 
 
 def find_problems(config: Mapping[str, Any], fields: Mapping[str, ConfigField], hints: Hints) -> Iterator[Problem]:
-    """Everything that is wrong with a configuration; paths are relative to it.
+    """Return everything that is wrong with a configuration; paths are relative to it.
 
     A component that declares no key at all takes any, and so does one that declares ``*``.
     """

@@ -1,4 +1,4 @@
-"""Is this document a component that can be registered? Its problems, each with its place. Pure."""
+"""The problems of a document that is to be registered as a component, each with its place. Pure."""
 
 import re
 from typing import Any

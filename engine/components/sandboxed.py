@@ -50,13 +50,13 @@ OWNER = "owner"
 """The domain of what the graph's owner has written: their registered components, and their expressions."""
 
 _NO_BOUND = 2**62
-"""More bytes than there are."""
+"""A bound of more bytes than there are."""
 
 _LINES_AT_ONCE = 2_000
 """Log lines that are made without a look at other tasks: a millisecond."""
 
 _SUFFIXES = {"javascript": "js", "typescript": "ts"}
-"""Of the names that stand in stack traces."""
+"""The suffixes of the names that stand in stack traces."""
 
 
 @asynccontextmanager
@@ -119,7 +119,7 @@ class SourceComponent(Joining):
         )
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
-        """Nothing: the source was checked when it was registered, and ``initialize`` sees the configuration."""
+        """Find nothing: the source was checked when it was registered; ``initialize`` sees the configuration."""
         del config
         return ()
 
@@ -162,7 +162,7 @@ class ModuleComponent:
         self._program: WasmProgram | None = None
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
-        """Nothing: the module was checked when it was registered, and its ``open`` sees the configuration."""
+        """Find nothing: the module was checked when it was registered, and its ``open`` sees the configuration."""
         del config
         return ()
 
