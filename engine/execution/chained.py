@@ -76,7 +76,7 @@ class Member(Protocol):
 
 
 class ChainedInstances:
-    """Made by an execution for each chain of its graph.
+    """The instances of one chain, run as one; made by an execution for each chain of its graph.
 
     Args:
         members: the instances, in the order of the flow.

@@ -7,7 +7,7 @@ from engine.contracts.handler import HandlerError, Message, Outcome
 from proto import codec
 
 ERROR_TEXT_CHARACTERS = 8_192
-"""Of an error's message, and of its stack: they are for eyes, and are kept and shown in many places."""
+"""Characters of an error's message, and of its stack: they are for eyes, and are kept and shown in many places."""
 
 CUT_VALUE_BYTES = 2_000
 """Shown of a value that an error value has no room for; as much as a log line shows."""

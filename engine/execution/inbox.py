@@ -366,12 +366,12 @@ class Inbox:
         self._receivers.refuse(tasks, error)
 
     def end(self) -> None:
-        """No message comes any more: receivers get what waits, and after that ``EndOfChannel``."""
+        """End the input: receivers get what waits, and after that ``EndOfChannel``."""
         self.has_ended = True
         self._receivers.refuse(self._idle, trio.EndOfChannel)
 
     def abandon(self) -> None:
-        """Nobody takes any more: let go of what waits, and break with those who wait for room."""
+        """Give the inbox up: let go of what waits, and break with those who wait for room."""
         self.is_abandoned = True
         self._senders.refuse(self._blocked, trio.BrokenResourceError)
         self._queue.clear()

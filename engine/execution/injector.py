@@ -47,7 +47,7 @@ class Injector:
         return len(self._held)
 
     def close(self) -> None:
-        """From now on hold what comes; also what is waiting at a full inbox at this moment."""
+        """Hold what comes from now on; also what is waiting at a full inbox at this moment."""
         self._is_open = False
         self._release_waiting()
 

@@ -223,7 +223,7 @@ class Instance:
             await self._give_out(outcome)
 
     def retire(self) -> Sequence[Handler]:
-        """Be stopped; return the initialised handlers that have something to clean up."""
+        """Let the instance be stopped; return the initialised handlers that have something to clean up."""
         self._observed.state = "stopped"
         return [handler for handler in self._initialized if type(handler).cleanup is not Handler.cleanup]
 

@@ -11,7 +11,7 @@ from proto import codec
 from proto.execution import LogEntry
 
 MESSAGE_CHARACTERS = 8_192
-"""Of one line, and of its level. Lines are for eyes; values belong into messages."""
+"""Characters of one line, and of its level. Lines are for eyes; values belong into messages."""
 
 META_BYTES = 16 * 1024
 """JSON text of what a line's author added."""
@@ -20,7 +20,7 @@ LINE_BYTES = 400
 """Bytes of a kept line beside its texts: 380 were measured."""
 
 _STEP_BYTES = 16 * 1024
-"""So much is charged at once."""
+"""Bytes that are charged at once."""
 
 
 def bounded(line: LogLine) -> LogLine:
