@@ -40,7 +40,7 @@ class ExecutionHandle:
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """The execution's id."""
         return self._record.id
 
     @property

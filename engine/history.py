@@ -16,7 +16,7 @@ EDGE_BYTES = 640
 """Bytes kept of an execution, of each node and of each edge: 1,350 were measured for a node with its edge."""
 
 _MANY = 2**60
-"""No bound."""
+"""A number that bounds nothing."""
 
 
 class Finished:

@@ -94,7 +94,7 @@ class Library:
     # Graphs
 
     async def check_graph(self, document: Any, *, owner: str = "") -> tuple[Problem, ...]:
-        """Everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
+        """Return everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
         if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
             return tuple(unsayable)
         found = await self._resolver.resolve(document, owner)

@@ -104,7 +104,8 @@ class Chainable(Protocol):
     """A component whose handlers may be joined to others' in a chain."""
 
     chain_domain: str
-    """Only components of one domain are joined: they trust each other with their time. None is joined with ""."""
+    """The domain whose components are joined with each other: they trust each other with their time. None is
+    joined with ""."""
 
     def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
         """One chain of handlers that chainable components of one domain have created, and that have not begun."""

@@ -19,8 +19,9 @@ Emission = tuple[int, bytes]
 """The index of an output port, and a value as JSON text."""
 
 NO_EDGE = -1
-"""In place of an edge's index, where there is none. As an index it is that of the last of the counters of edges,
-which is a spare one and shown to nobody (``engine.execution.shared``): so nobody need ask before counting."""
+"""The stand-in for an edge's index, where there is none. As an index it is that of the last of the counters of
+edges, which is a spare one and shown to nobody (``engine.execution.shared``): so nobody need ask before
+counting."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):

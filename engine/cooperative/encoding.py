@@ -8,7 +8,7 @@ from engine.cooperative.slices import Steps, in_slices
 from proto.codec import encode
 
 PAGE_BYTES = 4 * 1024 * 1024
-"""Of the entries of one page. Whoever wants to see more asks for the next one."""
+"""Bytes of the entries of one page. Whoever wants to see more asks for the next one."""
 
 _LONG = 50
 """Items of a list that are encoded between two looks at other tasks; a list of fewer is encoded as it is."""

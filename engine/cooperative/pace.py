@@ -25,7 +25,7 @@ LEAST_SHARE, LARGEST_SHARE = 4, 256
 
 
 class Pace:
-    """Of one run of Trio; :func:`pace` finds it.
+    """The pace of one run of Trio; :func:`pace` finds it.
 
     An instrument would know when a pass begins, and would cost each of them, the idle ones too, as much as a node
     does. So the beginning is only asked for when there seems to be much to do: who looks half a pass after the

@@ -61,7 +61,7 @@ async def in_slices(steps: Steps[T]) -> T:
 
 
 class Breaks:
-    """For computations that must await something themselves: offers others a look when a slice is over."""
+    """A help for computations that must await something themselves: offers others a look when a slice is over."""
 
     def __init__(self) -> None:
         self._now = computing_clock()

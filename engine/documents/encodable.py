@@ -14,7 +14,7 @@ from proto.json_text import MAX_DEPTH
 from proto.problem import Problem
 
 INTEGER_BITS = 13_000
-"""Of a stored integer: 3,900 digits. Python neither reads nor writes more than 4,300."""
+"""Bits of a stored integer: 3,900 digits. Python neither reads nor writes more than 4,300."""
 
 _VALUES_BETWEEN_YIELDS = 1_000
 """About 0.2 ms."""

@@ -14,13 +14,13 @@ MAX_HINTS = 20
 """Unknown names of one request that are answered with a similar one."""
 
 MAX_NAME_CHARACTERS = 100
-"""Of a name that is compared; a longer one is like no other."""
+"""Characters of a name that is compared; a longer one is like no other."""
 
 MAX_KNOWN_NAMES = 1_000
 """Known names that are looked at for one unknown name: as many components as an owner may have."""
 
 MAX_COMPARED_NAMES = 10
-"""Those of them that are compared letter by letter, because they begin and end most alike."""
+"""Names of those that are compared letter by letter, because they begin and end most alike."""
 
 
 class Hints:

@@ -13,13 +13,13 @@ MAX_PROBLEMS = 100
 """Problems reported of one request; one more says how many there are besides."""
 
 MAX_MESSAGE_CHARACTERS = 1_000
-"""Of one problem."""
+"""Characters of one problem's message."""
 
 MAX_PATH_CHARACTERS = 500
-"""Of the place of one problem."""
+"""Characters of one problem's place."""
 
 SHOWN_CHARACTERS = 100
-"""Of a name or value that a problem quotes."""
+"""Characters of a name or value that a problem quotes."""
 
 SHOWN_NAMES = 20
 """Names that a problem lists, such as those of a node's ports."""

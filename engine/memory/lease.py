@@ -50,7 +50,7 @@ class Lease:
         return self._account
 
     def reach(self, messages: int, size_bytes: int, *, is_first: bool) -> bool:
-        """Be so large at least; a step larger where there is memory for it. Say whether it could be.
+        """Make the lease so large at least; a step larger where there is memory for it. Say whether it could be.
 
         The reserve is for the first message of an empty inbox: it makes a node work that has nothing to do. What
         only makes queues longer must leave it alone, or those behind could not get rid of what they have.
@@ -66,7 +66,7 @@ class Lease:
         )
 
     def cover(self, messages: int, size_bytes: int) -> None:
-        """Be so large at least, whatever the bounds: it is there already."""
+        """Make the lease so large at least, whatever the bounds: it is there already."""
         more_messages = max(0, messages - self.messages)
         more_bytes = max(0, size_bytes - self.size_bytes)
         self._account.note(more_messages * MESSAGE_BYTES + more_bytes, "inboxes")

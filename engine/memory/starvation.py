@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 5.0
 """The time that a sender waits for memory; as long as an injection waits at a full inbox."""
 
 LOOK_SECONDS = 0.05
-"""Between two looks: memory that has just come free is not noticed sooner."""
+"""The time between two looks: memory that has just come free is not noticed sooner."""
 
 _LOOKS_AT_ONCE = 100
 """Inboxes that are looked at without a look at other tasks: well below a millisecond."""
@@ -36,7 +36,7 @@ class Hungry(Protocol):
 
 
 class Starvation:
-    """Those of one execution who wait for memory.
+    """The tasks of one execution that wait for memory.
 
     Args:
         spawn: starts a task that the execution owns.

@@ -1,4 +1,4 @@
-"""From a routine definition to graphs, one for each routine: a chain from an entry to an exit. Pure.
+"""The way from a routine definition to graphs, one for each routine: a chain from an entry to an exit. Pure.
 
     greet-entry ──► greet-hello ──► greet-adult ──true──► greet-bye ──► greet-exit
     passthrough     say             check                 say           passthrough
@@ -17,7 +17,7 @@ from engine.routine.steps import STEP_KINDS
 from proto.routine import LlmConfig, Routine, RoutineDefinition, RoutineStep
 
 COMPILER_VERSION = "1.0.0"
-"""Of the shape that comes out, not of the program; the platform's name for it."""
+"""The version of the shape that comes out, not of the program; the platform's name for it."""
 
 ENDS = "symbia.core.passthrough"
 """The component of the entry and the exit."""

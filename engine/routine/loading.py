@@ -43,17 +43,17 @@ class Compilation(msgspec.Struct, frozen=True):
 
     @property
     def node_count(self) -> int:
-        """Of all graphs."""
+        """The number of nodes of all graphs."""
         return sum(len(compiled.graph["nodes"]) for compiled in self.routines)
 
     @property
     def edge_count(self) -> int:
-        """Of all graphs."""
+        """The number of edges of all graphs."""
         return sum(len(compiled.graph["edges"]) for compiled in self.routines)
 
 
 async def judge(library: LibraryView, document: Any) -> RoutineVerdict:
-    """Everything that is wrong with a definition, given as a decoded JSON document; nothing is stored.
+    """Return everything that is wrong with a definition, given as a decoded JSON document; nothing is stored.
 
     What is valid here can be loaded, unless the owner has as many graphs as they may.
     """

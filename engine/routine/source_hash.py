@@ -34,7 +34,7 @@ class SourceHash:
             self._hash = (self._hash * pow(31, len(block), 1 << 32) + sum(map(mul, block, powers))) & _MASK
 
     def hexadecimal(self) -> str:
-        """At least eight digits."""
+        """Return the hash as hexadecimal digits, eight at least."""
         signed = self._hash - (1 << 32) if self._hash >= 1 << 31 else self._hash
         return f"{abs(signed):08x}"
 

@@ -58,7 +58,7 @@ def _kinds() -> dict[str, StepKind]:
 
 
 STEP_KINDS = _kinds()
-"""By the name of the type, in the platform's order."""
+"""The kinds of steps by the name of the type, in the platform's order."""
 
 NEVER_WITHOUT_MODEL = frozenset({"ask", "think"})
 """Types that no params could make executable."""

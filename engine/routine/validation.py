@@ -1,4 +1,5 @@
-"""Is this document a routine definition that can be compiled? Everything at once, each with its place. Pure.
+"""The problems of a document that is to be compiled as a routine definition: everything at once, each with its
+place. Pure.
 
 The codes and, where it has them, the sentences are the platform's. What it does not look at (wrong types, ids that
 arise twice, calls without end) has codes of ours in the same spelling.
@@ -32,7 +33,7 @@ MAX_UNKNOWN_PARAMS = 20
 """Unknown params of one step that are named; ``params`` may have any number."""
 
 SHOWN_CHARACTERS = 100
-"""Of a name that is nobody's."""
+"""Characters shown of a name that is nobody's."""
 
 
 def is_routine(document: Any) -> bool:

@@ -1,1 +1,1 @@
-"""For authors of components: their component in a workbench, and files of cases."""
+"""Tools for authors of components: their component in a workbench, and files of cases."""

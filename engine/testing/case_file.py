@@ -90,7 +90,7 @@ async def _play(unit: Unit, case: Case) -> list[Reply]:
 
 
 def compare(case: Case, replies: list[Reply], state: dict[str, Any]) -> list[str]:
-    """Everything that is not as the case expects it, one sentence each."""
+    """Return everything that is not as the case expects it, one sentence each."""
     complaints = []
     emitted: dict[str, list[Any]] = {}
     for reply in replies:
