@@ -1,4 +1,4 @@
-"""Everything that can go wrong in the sandbox, named by whose fault it is.
+"""The errors of the sandbox, named by whose fault they are.
 
 SandboxError
 ├── ProgramError              the author's: the source cannot be compiled, or yields no handler

@@ -33,8 +33,8 @@ _TRANSLATOR_BYTES = 24 * 1024 * 1024
 
 _UNNOTICED_SECONDS = 0.00005
 _WATCHED_SLICES = 16
-"""In so little time a call cannot touch much memory, and looking costs 5 µs, twice. One that takes longer is
-followed by so many that are looked at."""
+"""The time in which a call cannot touch much memory, where looking costs 5 µs, twice; and the number of calls
+after a longer one that are looked at."""
 
 
 class CompiledComponent(NamedTuple):

@@ -15,10 +15,10 @@ from wasm_host.guest.abi import RECORD, LogLine, OutputReader, Record
 from wasm_host.limits import GuestLimits
 
 MOST_PROGRAMS = 32
-"""Of one chain: what quickjs/symbia.h has room for."""
+"""Programs of one chain: what quickjs/symbia.h has room for."""
 
 MOST_INVOCATIONS = 4096
-"""Of one call (quickjs/chain.c): some milliseconds, after which others have their turn."""
+"""Invocations of one call (quickjs/chain.c): some milliseconds, after which others have their turn."""
 
 MOST_PENDING = 16_384
 """Values that one call may leave between its programs: room for what one invocation may emit, unless it asked for

@@ -16,8 +16,8 @@ import trio
 from wasm_host.wasmtime_c import core as capi
 
 FREE_BYTES = 2 * 1024 * 1024
-"""Of each guest, and not counted: an idle one of JavaScript has 1.7 MB, of which 0.3 MB are resident. How many
-there may be is bounded by itself."""
+"""Bytes of each guest that are not counted: an idle one of JavaScript has 1.7 MB, of which 0.3 MB are resident.
+How many there may be is bounded by itself."""
 
 _AT_ONCE_BYTES = 4 * 1024 * 1024
 """Freed in one step: a thousand pages, half a millisecond."""

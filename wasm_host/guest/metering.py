@@ -33,7 +33,7 @@ from wasm_host.wasmtime_c import core as capi
 OnSliceEnd = Callable[[], Awaitable[None]]
 
 _SLICE_COSTS_AT_LEAST_MS = 0.5
-"""However little of it a guest got: a budget must come to an end on the busiest machine."""
+"""The least that a slice costs, however little of it a guest got: budgets end on the busiest machine too."""
 
 _EARLY_SECONDS = 0.0005
 """A slice ends when the epoch's tick comes, which may be at once. A first one that was shorter than this goes on

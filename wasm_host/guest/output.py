@@ -30,7 +30,7 @@ WINDOW_BYTES = 512 * 1024
 JavaScript fits into it, whatever characters it is made of."""
 
 _COPIED_BYTES = 512 * 1024
-"""Of a long record, copied in one step: 128 pages, up to half a millisecond where they are fresh."""
+"""Bytes of a long record, copied in one step: 128 pages, up to half a millisecond where they are fresh."""
 
 _VERDICTS = Verdicts()
 

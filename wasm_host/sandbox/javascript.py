@@ -63,7 +63,7 @@ class _Document(msgspec.Struct, rename="camel"):  # and its state, which may be 
 
 _PIECE_BYTES = 256 * 1024
 _PIECE_PARTS = 8_000
-"""Of the open document, made in one go: half a millisecond."""
+"""Bytes and parts of the open document that are made in one go: half a millisecond."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
 _POSITION = re.compile(r":(\d{1,9}):(\d{1,9})\)?$", re.MULTILINE | re.ASCII)

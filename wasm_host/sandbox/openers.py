@@ -21,7 +21,7 @@ from wasm_host.sandbox.javascript import Link, Program
 from wasm_host.wasmtime_c import core as capi
 
 _PIECE_BYTES = 64 * 1024
-"""Of an open document, made without a look at other tasks."""
+"""Bytes of an open document that are made without a look at other tasks."""
 
 
 class Start(NamedTuple):

@@ -21,7 +21,7 @@ _LOOKED_AT_ONCE = 4_000
 """Tokens looked at in one step: a millisecond."""
 
 _Range = tuple[int, int, int, int, int]
-"""From and to in the original, from and to in what was made of it, level."""
+"""A range: from and to in the original, from and to in what was made of it, level."""
 
 
 def align(original: Sequence[str], made: Sequence[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""From an author's TypeScript to the JavaScript that the guest runs.
+"""The way from an author's TypeScript to the JavaScript that the guest runs.
 
 A handler has one of the forms that quickjs/program.c knows, and only a whole module or script is TypeScript by
 itself: an expression and a function body are read inside a wrapper, which is taken off again. What comes out has
@@ -25,7 +25,7 @@ _LAID_OUT_CHARACTERS = 128 * 1024
 """Longer programs run as they were printed: laying out takes Python 4 µs a character."""
 
 _CACHED_CHARACTERS = 8 * 1024 * 1024
-"""Of all translations that are kept; the one used longest ago goes first."""
+"""Characters of all translations that are kept; the one used longest ago goes first."""
 
 
 class Translation(NamedTuple):
@@ -49,7 +49,8 @@ _FORMS = (
     _Form("", "\n", 0, 0),  # a script or a module
     _Form("(function () {\n", "\n})", 5, 3),  # a function body: ``(function() {``, and ``});``
 )
-"""In the guest's order. What is read as one of the first two never has a ``return`` outside of a function."""
+"""The forms, in the guest's order. What is read as one of the first two never has a ``return`` outside of a
+function."""
 
 _ONLY_A_MODULE_BY_ITS_TYPES = ("export", "{", "}", ";")
 """The text left of a module whose imports and exports were all types. For us it is a script then."""

@@ -53,8 +53,8 @@ class ComponentStore(capi.Store):
     """Tables of functions; their size is limited too."""
 
     MEMORIES = 4
-    """Two for the component, which some tools need, the translator's (24 MiB at most), the inner WASI's (256
-    KiB)."""
+    """Memories: two for the component, which some tools need, the translator's (24 MiB at most), and the inner
+    WASI's (256 KiB)."""
 
     def __init__(self, engine: capi.Engine, *, memory_bytes: int, table_elements: int) -> None:
         super().__init__(
