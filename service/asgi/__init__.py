@@ -1,4 +1,4 @@
-"""Between the socket and the routes: all that knows the insides of Hypercorn, h11 and Quart.
+"""The layer between the socket and the routes: all that knows the insides of Hypercorn, h11 and Quart.
 
     socket ──► hypercorn_server ──► http_protocol ──► request_tasks ──► the layers (service.layers)
                connections          strict_buffer     websocket_stream

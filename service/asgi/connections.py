@@ -52,17 +52,17 @@ class Connections:
         self._count -= 1
 
     def wait(self, connection: object, close: Callable[[], None]) -> None:
-        """From now on a connection waits for a head; ``close`` ends it."""
+        """Note that a connection waits for a head from now on; ``close`` ends it."""
         self._idle.pop(connection, None)
         self._idle[connection] = close
 
     def work(self, connection: object) -> None:
-        """From now on a connection is at work."""
+        """Note that a connection is at work from now on."""
         self._idle.pop(connection, None)
 
     @contextmanager
     def refusing(self) -> Iterator[bool]:
-        """While the block refuses a connection; whether it has the time to say why."""
+        """Count a connection that the block refuses; yield whether it has the time to say why."""
         self._refused += 1
         try:
             yield self._refused <= REFUSED_AT_ONCE

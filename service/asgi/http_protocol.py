@@ -29,7 +29,7 @@ SLICE_EVENTS = 64
 """Chunks that are read from a connection before others have their turn: half a millisecond's work."""
 
 SHOWN_CHARACTERS = 200
-"""Of h11's complaint that a refusal repeats: it may quote a whole line."""
+"""Characters of h11's complaint that a refusal repeats: it may quote a whole line."""
 
 _CODES = {413: "http.chunk_extensions", 431: "http.head_too_large", 501: "http.transfer_encoding"}
 

@@ -31,7 +31,7 @@ class IdleWatch:
         self._has_ended = False
 
     async def restart(self, task_group: TaskGroup, _: object = None) -> None:
-        """From now on the connection is idle; ``task_group`` is its own."""
+        """Watch the connection, which is idle from now on; ``task_group`` is its own."""
         if self._has_ended:
             return
         self._is_idle = True
@@ -43,13 +43,13 @@ class IdleWatch:
             task_group.spawn(self._watch, self._patience)
 
     async def stop(self) -> None:
-        """From now on the connection is at work, and takes the time that it takes."""
+        """Stop watching: the connection is at work from now on, and takes the time that it takes."""
         self._is_idle = False
         if self._patience is not None:
             self._patience.deadline = math.inf
 
     def end(self) -> None:
-        """Nothing more comes on the connection: there is nothing to watch."""
+        """End the watch: nothing more comes on the connection."""
         self._is_idle = False
         self._has_ended = True
         if self._patience is not None:

@@ -3,7 +3,8 @@
 import resource
 
 ENOUGH = 65_536
-"""More connections than one event loop will hold; asking for endless ones costs some systems memory."""
+"""A number of connections beyond what one event loop will hold; asking for endless ones costs some systems
+memory."""
 
 CONNECTIONS_SHARE = 0.75
 """The part of the open files that connections may take; requests to others, worker processes and the memory of

@@ -13,7 +13,7 @@ import h11
 import msgspec
 
 QUOTED_BYTES = 60
-"""Of what a caller sent that a refusal repeats."""
+"""Bytes of what a caller sent that a refusal repeats."""
 
 _VERSIONS = frozenset({b"1.0", b"1.1"})
 _FRAMINGS = frozenset({b"content-length", b"transfer-encoding"})

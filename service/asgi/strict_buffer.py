@@ -14,20 +14,21 @@ from h11._abnf import request_line
 from h11._receivebuffer import ReceiveBuffer
 
 HEAD_BYTES = 16 * 1024
-"""Of a head, and of the trailers after chunks: credentials and traces of proxies fit in many times."""
+"""Bytes of a head, and of the trailers after chunks: credentials and traces of proxies fit in many times."""
 
 HEADER_LINES = 100
-"""Of either: each is matched, kept and looked through several times. Clients and proxies send about ten each."""
+"""Lines of a head, or of trailers: each is matched, kept and looked through several times. Clients and proxies
+send about ten each."""
 
 CHUNK_EXTENSION_BYTES = 4 * 1024
-"""Of the extensions of all chunks of one body, which nobody reads (RFC 9112 section 7.1.1)."""
+"""Bytes of the extensions of all chunks of one body, which nobody reads (RFC 9112 section 7.1.1)."""
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _REQUEST_LINE = re.compile(request_line.encode())
 _LENGTH = b"\ncontent-length:"
 _SIZE_BYTES = 22
-"""Of the line before a chunk without extensions: 20 digits at the most, and its end."""
+"""Bytes of the line before a chunk without extensions: 20 digits at the most, and its end."""
 
 
 class StrictBuffer(ReceiveBuffer):

@@ -69,7 +69,7 @@ _REFUSING = ASGIWebsocketState.RESPONSE
 
 
 class BoundedWebSocket(WSStream):
-    """Made by Hypercorn for each request for a WebSocket, with what its own stream is made with."""
+    """A WebSocket within bounds, made by Hypercorn for each request with what its own stream is made with."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
