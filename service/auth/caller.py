@@ -1,4 +1,4 @@
-"""For whom a request acts, and what follows: which organisation's things it sees, changes and makes.
+"""The caller for whom a request acts, and what follows: which organisation's things it sees, changes and makes.
 
 The rules are the platform's. A caller acts for the organisation that ``X-Org-Id`` names, which must be theirs, and
 otherwise for their first one. What belongs to others does not exist for them. Those who stand above organisations
@@ -83,4 +83,5 @@ def acting(principal: Principal, named_org: str | None) -> Caller:
 
 
 CURRENT_CALLER: ContextVar[Caller] = ContextVar("caller")
-"""For whom the present task works. Nothing stands in for it: what asks where nobody was admitted fails."""
+"""The caller for whom the present task works. Nothing stands in for it: what asks where nobody was admitted
+fails."""

@@ -22,13 +22,13 @@ from service.outbound.request_body import open_answer
 from service.problems import IdentityUnavailableError
 
 CONNECTIONS = 20
-"""To Identity at once. A flood of made-up tokens waits here, and does not become a flood there."""
+"""Connections to Identity at once. A flood of made-up tokens waits here, and does not become a flood there."""
 
 ANSWER_BYTES = 1024 * 1024
 """An answer is a few kilobytes; nothing larger is read."""
 
 COMPLAINT_SECONDS = 10.0
-"""Between two log lines about an Identity that does not answer."""
+"""The time between two log lines about an Identity that does not answer."""
 
 REFUSALS = frozenset({400, 401, 403})
 """Statuses with which Identity, or a gateway before it, refuses a credential."""

@@ -21,7 +21,8 @@ from service.problems import IdentityUnavailableError
 FRESH_SECONDS = 300.0
 REFETCH_SECONDS = 30.0
 RETRY_SECONDS = 2.0
-"""After a failed fetch with no usable set at hand: callers hear 503, and not each of them waits for a timeout."""
+"""The wait after a failed fetch with no usable set at hand: callers hear 503, and not each of them waits for a
+timeout."""
 
 USABLE_SECONDS = 3600.0
 SET_BYTES = 256 * 1024

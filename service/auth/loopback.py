@@ -16,7 +16,8 @@ HOSTS_REMEMBERED = 64
 """Values of ``Host`` whose verdict is remembered; programs of one machine use a handful."""
 
 HOST_CHARACTERS = 300
-"""Of a value that is remembered: longer ones are judged each time, so that no caller can fill the memory."""
+"""Characters of a value that is remembered: longer ones are judged each time, so that no caller can fill the
+memory."""
 
 
 def check_local_request(headers: Any, origins: Origins) -> None:
