@@ -25,16 +25,17 @@ from service.siblings.retry_after import retry_after_seconds
 from service.siblings.status import SiblingStatus
 
 CONNECTIONS = 4
-"""To the catalog at once."""
+"""Connections to the catalog at once."""
 
 ANSWER_BYTES = 32 * 1024 * 1024
 """A list of everything, sources included; a larger one is not read to its end."""
 
 ANSWER_ELEMENTS = 200_000
-"""Of an answer that is decoded whole, and tells of one resource; decoding more would keep everybody waiting."""
+"""Elements of an answer that is decoded whole, and tells of one resource; decoding more would keep everybody
+waiting."""
 
 ERROR_CHARACTERS = 300
-"""Of the catalog's own words that are passed on."""
+"""Characters of the catalog's own words that are passed on."""
 
 _GATEWAY = frozenset({502, 503, 504})
 NOT_MODIFIED = 304
@@ -119,7 +120,7 @@ class CatalogClient:
             raise self.unavailable("its answer is no JSON") from error
 
     def unavailable(self, reason: str, asked_seconds: float = 0.0) -> CatalogUnavailableError:
-        """Be quiet for a while; the error to raise.
+        """Leave the catalog alone for a while; return the error to raise.
 
         Args:
             reason: why, for people.

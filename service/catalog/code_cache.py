@@ -15,7 +15,7 @@ KEPT = 500
 """Files that are kept, or known to be of no use; the one that was unused longest goes first."""
 
 KEPT_BYTES = 64 * 1024 * 1024
-"""Of all of them together."""
+"""Bytes of all of them together."""
 
 
 class CodeError(Exception):

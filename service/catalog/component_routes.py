@@ -22,7 +22,7 @@ KEPT = 200
 """Answers that are kept; the oldest goes first."""
 
 ASKED_IN_A_MINUTE = 10
-"""Of the 60 requests in a minute that all services of the platform have together."""
+"""Requests in a minute, of the 60 that all services of the platform have together."""
 
 
 class PlainComponents:

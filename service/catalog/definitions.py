@@ -1,4 +1,5 @@
-"""From a resource of the catalog to a document that can be registered. Pure; what is in it is judged elsewhere.
+"""The way from a resource of the catalog to a document that can be registered. Pure; what is in it is judged
+elsewhere.
 
 The catalog keeps a manifest, which describes a component and holds no code, and whatever else its author put
 beside it. By convention the code is ``metadata.definition.execution`` or ``metadata.execution``; where neither is

@@ -26,10 +26,10 @@ MAX_PAGES = 200
 """Pages of one list. Twenty thousand resources of one type are somebody's mistake."""
 
 VALUES = 200_000
-"""Of one resource, about: a graph has far fewer, and decoding more of them would keep everybody waiting."""
+"""Values of one resource, about: a graph has far fewer, and decoding more of them would keep everybody waiting."""
 
 HEAD_BYTES = 64 * 1024
-"""Of a part of such a resource that is decoded all the same: who it is, and whose."""
+"""Bytes of a part of such a resource that is decoded all the same: who it is, and whose."""
 
 _DECODED_AT_ONCE = 20
 """Resources decoded until others get their turn."""

@@ -26,7 +26,8 @@ _POLICY = {
 }
 
 _SIGNATURE = "manifestSignature"
-"""Beside a manifest: what its author vouches for. It says nothing of another manifest."""
+"""The signature's field beside a manifest, by which its author vouches for it. It says nothing of another
+manifest."""
 
 
 class Wanted(msgspec.Struct, frozen=True):

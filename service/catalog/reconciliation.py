@@ -23,7 +23,7 @@ from service.observability.trace import bind_trace, trace_id_of
 from service.siblings.status import SiblingStatus
 
 SHORTEST_SECONDS = 0.05
-"""Between two rounds, whatever the settings say."""
+"""The shortest time between two rounds, whatever the settings say."""
 
 log = structlog.get_logger("catalog")
 

@@ -13,7 +13,7 @@ import msgspec
 from proto.codec import encode
 
 KEY_CHARACTERS = 500
-"""Of ids and keys. They stand in URLs and log lines."""
+"""Characters of ids and keys. They stand in URLs and log lines."""
 
 COMPONENT_PREFIX = "components/"
 
