@@ -22,8 +22,8 @@ RULES: dict[Kind, str] = {
 """The patterns of the routes that have a name in them, as the framework has them."""
 
 MAX_WAIT_MS = int(PATIENCE_SECONDS * 1000)
-"""While a request is answered at once, nobody notices that its caller goes away; so long it would not be noticed
-in the ordinary way either."""
+"""The longest wait of a request that is answered at once: meanwhile nobody notices that its caller goes away,
+but for so long nobody would in the ordinary way either."""
 
 _INJECT = re.compile(rb"/api/executions/([A-Za-z0-9_-]{1,100})/inject")
 _INGRESS = re.compile(rb"/api/ingress/([A-Za-z0-9_-][A-Za-z0-9_.-]{0,199})")
@@ -33,10 +33,10 @@ _WAIT = re.compile(rb"wait=([0-9]{1,4})")
 _UNUSUAL_HEADERS = frozenset({b"origin", b"cookie", b"transfer-encoding", b"content-encoding"})
 
 _UNUSUAL = -1
-"""In place of a number: there is something about this part of the head that is left to the framework."""
+"""The stand-in for a number: there is something about this part of the head that is left to the framework."""
 
 _UNSAID = -2
-"""In place of a wait: the caller does not say how long, and the route has its own way with that."""
+"""The stand-in for a wait: the caller does not say how long, and the route has its own way with that."""
 
 
 class FastRequest(msgspec.Struct, frozen=True):

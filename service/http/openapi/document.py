@@ -16,7 +16,7 @@ from service.problems import PartlyAcceptedBody
 
 TITLE = "Symbia Runtime API"
 VERSION = "1.0.0"
-"""Of the interface, not of the program that serves it."""
+"""The version of the interface, not of the program that serves it."""
 
 PREFIX = "/api"
 DESCRIPTION = (

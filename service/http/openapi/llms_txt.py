@@ -64,7 +64,7 @@ def short_text(document: Document) -> str:
 
 
 def full_text(document: Document) -> str:
-    """Everything that the document says."""
+    """Return the full text: everything that the document says."""
     lines = [
         f"# {document['info']['title']} {document['info']['version']}",
         "",

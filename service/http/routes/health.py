@@ -127,7 +127,7 @@ def health_of(readiness: Readiness) -> tuple[HealthReply, int]:
 
 
 def liveness_of(_: Readiness) -> tuple[LiveReply, int]:
-    """That the process answers; with the status of the reply."""
+    """Return the reply that the process answers, and its status."""
     return LiveReply("ok", _CLOCK.timestamp()), 200
 
 
