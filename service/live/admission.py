@@ -151,7 +151,7 @@ class LiveAdmission:
         return Entry(acting(finding.principal, _org(handshake)), finding.holds_until, finding.ends_at)
 
     def _credentials(self, handshake: Handshake) -> Iterator[Credential]:
-        """In the order in which they count: ``auth``, then headers, then cookies."""
+        """Yield the credentials in the order in which they count: ``auth``, then headers, then cookies."""
         token, key = _text(handshake.auth, "token"), _text(handshake.auth, "apiKey")
         if is_plausible(token):
             yield Credential("bearer", token)

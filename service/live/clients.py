@@ -31,7 +31,7 @@ from service.readiness import Readiness
 from service.settings.table import Settings
 
 LOOK_SECONDS = 1.0
-"""Between two looks for clients that read nothing."""
+"""The time between two looks for clients that read nothing."""
 
 log = structlog.get_logger("live")
 

@@ -53,7 +53,7 @@ class Subscriber(Protocol):
     """Somebody who reads a feed."""
 
     def wake(self) -> None:
-        """There is something to read."""
+        """Hear that there is something to read."""
 
     def cut(self, reason: str) -> None:
         """Disconnect it, because it is too far behind."""

@@ -31,7 +31,7 @@ from service.socketio.wakeups import WakeupBatcher
 log = structlog.get_logger("live")
 
 TRIM_SECONDS = 1.0
-"""Between two looks for chunks that everybody has read, and for clients that read nothing."""
+"""The time between two looks for chunks that everybody has read, and for clients that read nothing."""
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class Subscription(msgspec.Struct, frozen=True):
 
 
 class Hub(ExecutionObserver):
-    """Made by :func:`open_hub`.
+    """The hub of a service's live events. Made by :func:`open_hub`.
 
     Args:
         runtime: the real one; whether a client may see an execution is asked before it comes here.

@@ -16,7 +16,8 @@ SLICE_NOTE_BYTES = 4 * 1024
 """Bytes that take as long as a note: they are copied a few times for each selection."""
 
 FLUSH_SECONDS = 0.02
-"""Between two flushes of one execution's events. The first after a silence leaves at once, then many together."""
+"""The time between two flushes of one execution's events. The first after a silence leaves at once, then many
+together."""
 
 PATIENCE_SECONDS = 0.02
 """The longest wait of encoding for readers of a feed that is half full; without it, no reader is as fast as a
@@ -39,7 +40,7 @@ MEASURED_PER_SECOND = 20_000
 thousand nodes and ten thousand edges is then told of every half second, twenty of them every ten seconds."""
 
 MEASURED_AT_ONCE = 5_000
-"""And after a rest at once: a console that is opened sees figures soon."""
+"""Nodes and edges that may be read at once after a rest: a console that is opened sees figures soon."""
 
 NODES_PER_UNIT = 4
 """Nodes whose sums are worth one of those; statistics are read node by node, with latencies of each."""
@@ -57,7 +58,7 @@ PERSONAL_BYTES = 256 * 1024
 """Bytes of those: a refusal that lists a thousand mistakes is long."""
 
 ID_CHARACTERS = 200
-"""Of an execution's or a graph's id; refusals repeat it. Ours have 36."""
+"""Characters of an execution's or a graph's id; refusals repeat it. Ours have 36."""
 
 NAMES = 1_000
 """Nodes or edges that one subscription chooses."""
@@ -82,10 +83,11 @@ UNANSWERED_SECONDS = 60.0
 """The longest stay of a client while Identity cannot say whether their credential still holds."""
 
 RETRY_SECONDS = 5.0
-"""Between two such questions."""
+"""The time between two such questions."""
 
 PING_SECONDS = 25.0
-"""Between two pings to a plain WebSocket; they keep proxies from giving it up, and dead peers from staying."""
+"""The time between two pings to a plain WebSocket; they keep proxies from giving it up, and dead peers from
+staying."""
 
 CLOSING_SECONDS = 1.0
 """The time that clients have, at the end of the service, to read what is on its way to them."""

@@ -1,4 +1,4 @@
-"""At most so many events of each kind in a second, and how many were left out. Pure."""
+"""A sampler that lets so many events of each kind through in a second, and counts what it left out. Pure."""
 
 from collections.abc import Hashable
 

@@ -271,7 +271,7 @@ class LiveSession:
         self.wake()
 
     def wake(self) -> None:
-        """There is something to send."""
+        """Hear that there is something to send."""
         if not self._something.is_set():
             self._hub.wakeups.call(self._begin_sending)
 
