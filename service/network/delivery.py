@@ -1,4 +1,4 @@
-"""To which executions an event goes, and what became of it. Pure.
+"""The executions that an event goes to, and what became of it. Pure.
 
 Where it may go is a matter of organisations. A graph that belongs to nobody takes what anybody sends. A graph of
 an organisation takes events that name this very organisation; those that name another never, and those that name

@@ -26,7 +26,7 @@ LAST_SECONDS = 1.0
 """The time that the last events and the leave-taking may take when the service ends."""
 
 COUNT_SECONDS = 5.0
-"""Between two looks at the counters for those who watch the board."""
+"""The time between two looks at the counters for those who watch the board."""
 
 CAPABILITIES = (
     "runtime.graph.load",

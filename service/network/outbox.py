@@ -17,7 +17,7 @@ WAITING_EVENTS = 1_000
 """Events of graphs that wait: a few seconds of a busy graph, while the Network is away."""
 
 OWNER_EVENTS = 500
-"""Of these, those of one owner; one organisation does not silence the others."""
+"""Events of one owner among these; one organisation does not silence the others."""
 
 WAITING_BYTES = 16 * 1024 * 1024
 """JSON text of the events of graphs that wait."""

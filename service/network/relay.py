@@ -27,16 +27,16 @@ from service.siblings.backoff import Backoff
 from service.siblings.status import SiblingStatus
 
 REGISTER_SECONDS = 2.0
-"""Without an acknowledgement by then, the registration is sent again; by the platform's rule."""
+"""The wait for an acknowledgement, after which the registration is sent again; by the platform's rule."""
 
 REGISTER_ATTEMPTS = 5
-"""On one connection, by the platform's rule; then the connection is made anew."""
+"""Attempts to register on one connection, by the platform's rule; then the connection is made anew."""
 
 HEARTBEAT_SECONDS = 30.0
-"""By the platform's rule: the Network forgets nodes that are silent for 90."""
+"""The time between two heartbeats, by the platform's rule: the Network forgets nodes that are silent for 90."""
 
 ACK_SECONDS = 10.0
-"""For the acknowledgement of an event. It comes when the event has been routed."""
+"""The wait for the acknowledgement of an event. It comes when the event has been routed."""
 
 UNACKNOWLEDGED = 32
 """Events of graphs on their way at once; enough for a thousand in a second at 30 ms each."""

@@ -26,13 +26,13 @@ from service.socketio.errors import ProtocolError
 from service.socketio.frames import Frame
 
 CONNECT_SECONDS = 10.0
-"""From the first packet of TCP to the admission by the Network."""
+"""The time from the first packet of TCP to the admission by the Network."""
 
 SEND_SECONDS = 20.0
-"""For giving one packet to the connection: a Network that does not read is gone."""
+"""The time for giving one packet to the connection: a Network that does not read is gone."""
 
 CLOSE_SECONDS = 1.0
-"""For parting in good order."""
+"""The time for parting in good order."""
 
 FRAME_BYTES = 2 * 1024 * 1024
 """One frame of the Network. It takes a million bytes from nodes, and adds little to them."""
