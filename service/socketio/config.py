@@ -29,7 +29,7 @@ CLOSING_HANDSHAKE_SECONDS = 1.0
 """The wait of a closed WebSocket for the client's half of the closing handshake; what else comes is dropped."""
 
 FAILURE_SECONDS = 1.0
-"""After a failed handler was logged, further ones of its namespace are only counted so long."""
+"""The time after a logged failure of a handler in which further ones of its namespace are only counted."""
 
 BODY_SECONDS = 60.0
 """The time in which the body of a POST must come."""
@@ -83,7 +83,7 @@ class SocketioConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Clients at once from one address, which may be that of a proxy."""
 
     max_unadmitted_sessions: int = 1_000
-    """Those that no namespace has let in yet; one more ends the one of them that has taken longest."""
+    """Sessions that no namespace has let in yet; one more ends the one of them that has taken longest."""
 
     closing_seconds: float = 2
     """The time in which clients may fetch what waits for them when the server ends, and then handlers end."""

@@ -63,7 +63,7 @@ class Connection:
 
     @property
     def limit_bytes(self) -> int:
-        """Of one message of the client, or one body of a POST."""
+        """Bytes of one message of the client, or of one body of a POST."""
         config = self._context.config
         bound = config.max_payload_bytes
         return bound if self._is_admitted else min(bound, config.max_unadmitted_bytes)

@@ -26,7 +26,7 @@ class Batch(Protocol):
 
     @property
     def frames(self) -> tuple[Frame, ...]:
-        """Its frames, one by one: as a poll takes them."""
+        """The frames, one by one: as a poll takes them."""
 
     @property
     def websocket_frames(self) -> bytes:

@@ -18,7 +18,8 @@ from service.socketio.frames import Frame
 
 MAIN = "/"
 MAX_ATTACHMENTS = 64
-"""More than any use needs; each is a frame to wait for, so a packet may not promise endlessly many."""
+"""Attachments of one packet, more than any use needs; each is a frame to wait for, so a packet may not promise
+endlessly many."""
 
 MAX_VALUES = 32
 """Values of an event whose values are left as they are: each is an object, and may take two bytes."""

@@ -211,7 +211,7 @@ class Session:
             self._lingers_until = now + LINGER_SECONDS
 
     def flushed(self) -> None:
-        """Everything that waited has been sent: a session that was to end then does."""
+        """Note that everything that waited has been sent: a session that was to end then does."""
         if self._ending is not None:
             self.end(self._ending)
 

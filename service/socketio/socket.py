@@ -22,13 +22,13 @@ from service.socketio.outbox import Batch, FrameBatch
 from service.socketio.packets import Packet, PacketType, event_packet, write_packet
 
 SID_BYTES = 15
-"""Of randomness in an id: nobody guesses it, and base64 makes 20 characters of it."""
+"""Bytes of randomness in an id: nobody guesses it, and base64 makes 20 characters of it."""
 
 MAX_WAITING_BYTES = 1_000_000
-"""Of events whose turn has not come; one more is taken in than that, so that any event can be."""
+"""Bytes of events whose turn has not come; one more is taken in than that, so that any event can be."""
 
 LOGGED_CHARACTERS = 100
-"""Of an event's name in a log line; clients choose it."""
+"""Characters of an event's name in a log line; clients choose it."""
 
 log = structlog.get_logger("socketio")
 
