@@ -56,7 +56,7 @@ _WORKER_METRICS = (
 
 
 class Metrics:
-    """Everything that is measured of one application.
+    """The metrics of one application.
 
     Args:
         runtime: what is served.

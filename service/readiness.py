@@ -22,7 +22,7 @@ class Readiness:
         self._began = trio.current_time()
 
     def withdraw(self) -> None:
-        """From now on the service is coming to its end."""
+        """Withdraw the service: it is coming to its end from now on."""
         self.ready = False
 
     @property

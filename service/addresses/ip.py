@@ -77,7 +77,7 @@ _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})  # RFC 5214: the upper half of t
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 NAME_CHARACTERS = 254
-"""Of a host name, a final dot included (RFC 1035)."""
+"""Characters of a host name, a final dot included (RFC 1035)."""
 
 
 class SpellingError(ValueError):

@@ -14,17 +14,18 @@ from service.memory.allocator import give_back
 from service.memory.resident import resident_bytes
 
 LOOK_SECONDS = 0.1
-"""Between two looks. Two cores fill some hundred megabytes in this time, which the share leaves free."""
+"""The time between two looks. Two cores fill some hundred megabytes in this time, which the share leaves free."""
 
 REOPENING_SHARE = 0.95
-"""Of what it was shut at, it must come down to: otherwise it would open and shut ten times a second."""
+"""The part of the bound to which it must come down after it was shut: otherwise it would open and shut ten times
+a second."""
 
 GIVING_BACK_SECONDS = 10.0
-"""Between two requests to the allocator to give back what it keeps: that takes up to a millisecond for each
-megabyte, in which nothing else goes on. So it is asked only where all new work would be refused otherwise."""
+"""The time between two requests to the allocator to give back what it keeps: that takes up to a millisecond for
+each megabyte, in which nothing else goes on. So it is asked only where all new work would be refused otherwise."""
 
 COMPLAINT_SECONDS = 10.0
-"""Between two lines in the log."""
+"""The time between two lines in the log."""
 
 log = structlog.get_logger("memory")
 

@@ -6,7 +6,7 @@ from service.observability.histogram import Histogram
 
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 PERIOD_SECONDS = 0.25
-"""Between two looks: often enough to catch what lasts, and four wakings a second cost nothing."""
+"""The time between two looks: often enough to catch what lasts, and four wakings a second cost nothing."""
 
 
 async def measure_lag(lags: Histogram) -> None:

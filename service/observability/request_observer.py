@@ -15,10 +15,10 @@ _ORIGINS: dict[bytes, Origin] = {b"internal": "internal", b"user": "user", b"age
 _CALLER = re.compile(rb"[A-Za-z0-9_.:/@-]{1,100}")
 _PARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-([0-9a-f]{16})-[0-9a-f]{2}.*")
 _AGENT_CHARACTERS = 200
-"""Of a User-Agent that is told on; browsers need about that."""
+"""Characters of a User-Agent that is told on; browsers need about that."""
 
 _PATH_CHARACTERS = 500
-"""Of a path that is told on; our own are shorter, and others are noise."""
+"""Characters of a path that is told on; our own are shorter, and others are noise."""
 
 
 class SeenRequest(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 QUIET_SECONDS = 10.0
-"""Between two lines about the same kind of thing, where nobody says otherwise."""
+"""The time between two lines about the same kind of thing, where nobody says otherwise."""
 
 
 class ThrottledLog:

@@ -22,10 +22,10 @@ from service.addresses.ip import IPAddress, SpellingError, parse_host
 from service.addresses.outbound_rules import OutboundRules
 
 CONNECT_SECONDS = 10.0
-"""For finding a host's addresses and connecting to one of them, TLS excluded."""
+"""The time for finding a host's addresses and connecting to one of them, TLS excluded."""
 
 STAGGER_SECONDS = 0.25
-"""Between attempts at the addresses of one host, while none has failed or succeeded (RFC 8305)."""
+"""The time between attempts at the addresses of one host, while none has failed or succeeded (RFC 8305)."""
 
 ADDRESS_LIMIT = 8
 """Addresses of one host that are tried."""

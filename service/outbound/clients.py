@@ -22,7 +22,7 @@ ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
 """Body of an answer as it arrives. Whoever asks has a smaller bound; this one holds where somebody forgot."""
 
 TIMEOUT_SECONDS = 30.0
-"""For each step of an exchange, where the asker bounds neither the step nor the whole."""
+"""The time for each step of an exchange, where the asker bounds neither the step nor the whole."""
 
 MAX_CONNECTIONS = 16
 MAX_IDLE_CONNECTIONS = 4
@@ -157,7 +157,7 @@ class Outside(msgspec.Struct, frozen=True):
 
 
 UNGUARDED = Outside(open_unguarded_client, open_unguarded_client)
-"""For graphs and components of the person at the keyboard."""
+"""The outside of graphs and components of the person at the keyboard."""
 
 
 def open_outside(mode: OutboundMode, rules: OutboundRules, resolve: Resolve | None = None) -> Outside:

@@ -9,7 +9,7 @@ from engine.components.source import SourceFetchError
 from service.outbound.bounded_response import UnreadableAnswerError, read_bounded
 
 FETCH_SECONDS = 30.0
-"""For the whole of it, redirects included: somebody waits for the registration."""
+"""The time for the whole of it, redirects included: somebody waits for the registration."""
 
 _HEADERS = {
     "accept": "text/javascript, application/javascript, text/plain;q=0.9, */*;q=0.5",

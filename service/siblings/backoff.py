@@ -60,5 +60,5 @@ class Backoff:
         return max(own, min(asked_seconds, ASKED_LIMIT_SECONDS))
 
     def reset(self) -> None:
-        """It answered: the next failure is a first one again."""
+        """Note that it answered: the next failure is a first one again."""
         self._ceiling_seconds = self._first_seconds

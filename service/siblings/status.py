@@ -21,7 +21,7 @@ from engine.wall_clock import WallClock, timestamp_of
 SiblingState = Literal["unknown", "up", "down"]
 
 REASON_CHARACTERS = 300
-"""Of a reason that is kept. A sibling's own words may be pages."""
+"""Characters of a reason that is kept. A sibling's own words may be pages."""
 
 log = structlog.get_logger("siblings")
 
@@ -75,18 +75,18 @@ class SiblingStatus:
         return self._report.state == "up"
 
     def report(self) -> SiblingReport:
-        """Everything that is known, frozen."""
+        """Return everything that is known, frozen."""
         return self._report
 
     def succeeded(self) -> None:
-        """It answered, sensibly."""
+        """Note that it answered, sensibly."""
         before = self._report
         self._change(state="up", attempts=before.attempts + 1, failures_in_row=0, next_try_at="")
         if before.state != "up":
             log.info("sibling up", sibling=self.name, failures=before.failures_in_row)
 
     def failed(self, reason: str, *, retry_in_seconds: float | None = None) -> None:
-        """It did not answer, or not sensibly.
+        """Note that it did not answer, or not sensibly.
 
         Args:
             reason: why, for people; without addresses and secrets.
@@ -140,7 +140,7 @@ class Siblings:
         return tuple(status.report() for status in self._statuses.values())
 
     def missing(self) -> tuple[SiblingReport, ...]:
-        """Those that are required and not up."""
+        """Return the reports of those that are required and not up."""
         return tuple(
             status.report() for status in self._statuses.values() if status.is_required and not status.is_up
         )

@@ -18,7 +18,7 @@ ANSWER_BYTES = 4 * 1024 * 1024
 """An answer is an id, or the list of an organisation's metrics; nothing larger is read."""
 
 TIMEOUT_SECONDS = 10.0
-"""For a whole request. It is nobody's wait but the exporter's."""
+"""The time for a whole request. It is nobody's wait but the exporter's."""
 
 
 class LoggingClient:

@@ -18,7 +18,7 @@ BOOTSTRAP_BYTES = 64 * 1024
 """The answer is a few hundred bytes."""
 
 TIMEOUT_SECONDS = 5.0
-"""For asking Identity."""
+"""The time for asking Identity."""
 
 
 class Credentials(Protocol):

@@ -26,13 +26,13 @@ from service.telemetry.series import Series, TooManySeriesError
 T = TypeVar("T")
 
 FLUSH_SECONDS = 1.0
-"""Between batches, unless one is full before; by the platform's rule."""
+"""The time between batches, unless one is full before; by the platform's rule."""
 
 GRAPH_FLUSH_SECONDS = 5.0
-"""Between batches of what graphs report; by the platform's rule."""
+"""The time between batches of what graphs report; by the platform's rule."""
 
 RETRIES = 3
-"""Of one batch, by the platform's rule; then it is dropped."""
+"""Further attempts to send one batch, by the platform's rule; then it is dropped."""
 
 Deliver = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 """A way to send a batch, more or less persistently; it is given what sends the batch once."""

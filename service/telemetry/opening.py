@@ -22,7 +22,7 @@ LAST_SECONDS = 1.0
 """The time that the last records may take to be sent when the service ends."""
 
 CONNECTIONS = 4
-"""To the logging service at once; one batch is sent after another."""
+"""Connections to the logging service at once; one batch is sent after another."""
 
 log = structlog.get_logger("telemetry")
 

@@ -22,7 +22,7 @@ STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 """The signals that tell the service to end."""
 
 LOOK_SECONDS = 0.1
-"""Between two looks at signals that the service has not taken."""
+"""The time between two looks at signals that the service has not taken."""
 
 GONE_SECONDS = 1.0
 """The time that the end of a killed process may take; its memory is given back first."""

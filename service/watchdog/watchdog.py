@@ -25,7 +25,7 @@ MARGIN_SECONDS = 1.0
 """The time that the watchdog waits beyond the service: where the loop turns, the service ends in better order."""
 
 RENEW_SECONDS = 1.0
-"""Between two attempts to start a watchdog, where one has ended or none can be started."""
+"""The time between two attempts to start a watchdog, where one has ended or none can be started."""
 
 log = structlog.get_logger("service")
 

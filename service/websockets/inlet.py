@@ -33,7 +33,7 @@ class Inlet:
             await self._changed.park()
 
     def end(self, code: int, *, drop: bool = False) -> None:
-        """Nothing more comes. With ``drop``, what waits is not wanted any more either."""
+        """End the inlet: nothing more comes. With ``drop``, what waits is not wanted any more either."""
         if drop:
             self._waiting.clear()
             self._waiting_bytes = 0

@@ -17,7 +17,7 @@ LITTLE_PER_SECOND = 200
 """Frames that carry little, of one client in a second, for long. Libraries ping a few times in a minute."""
 
 LITTLE_AT_ONCE = 2_000
-"""And at once: a message of a megabyte in pieces of 512 bytes passes."""
+"""Frames that carry little and may come at once: a message of a megabyte in pieces of 512 bytes passes."""
 
 SLOWED_SECONDS = 5.0
 """The longest time for which a client is slowed down before it is let go."""
