@@ -69,7 +69,7 @@ class _Job:
 
 
 class Pool:
-    """Made by :func:`open_pool`."""
+    """A pool of worker processes. Made by :func:`open_pool`."""
 
     def __init__(self, nursery: trio.Nursery, bounds: PoolBounds) -> None:
         self._nursery = nursery
