@@ -92,7 +92,7 @@ class Arithmetic(OneByOne):
         return Outcome(((0, encode({**payload, "expression": filled, "exact": is_exact})),))
 
     def _texts_in(self, message: bytes, document: Document) -> list[str]:
-        """The numbers of the fields, as texts in the order of the expression."""
+        """Return the numbers of the fields, as texts in the order of the expression."""
         found = {field.name: self._find(field, message, document) for field in self._fields}
         missing = [name for name, text in found.items() if text is None or text == b"null"]
         if missing:
@@ -108,7 +108,7 @@ class Arithmetic(OneByOne):
         return field.find(document)
 
     def _number(self, name: str, text: bytes) -> str:
-        """The text of a number; one in a string counts."""
+        """Return the text of a number; one in a string counts."""
         plain = msgspec.json.decode(text, type=str).strip() if text[:1] == b'"' else text.decode()
         try:
             exact_number(plain)

@@ -54,7 +54,7 @@ class Logger(Handler):
 
 
 def shown(value: bytes) -> str:
-    """A value's JSON text for a log line; beyond the limit it is cut between characters, and says so."""
+    """Return a value's JSON text for a log line; beyond the limit it is cut between characters, and says so."""
     if len(value) <= LOGGED_VALUE_LIMIT_BYTES:
         return value.decode(errors="replace")
     head = value[:LOGGED_VALUE_LIMIT_BYTES].decode(errors="ignore")

@@ -167,7 +167,7 @@ class LatestMerge(Handler):
 
 
 def _set_of(names: Sequence[str], pairs: Sequence[tuple[bytes, int]], value_bytes: int) -> Outcome:
-    """A set of values, in the tightest of their lanes; an error where it would be larger than a value may be."""
+    """Make a set of values, in the tightest of their lanes; an error where it would be too large for a value."""
     size = 1 + sum(len(name) + 4 + len(value) for name, (value, _) in zip(names, pairs, strict=True))
     if size > value_bytes:
         message = f"The set of {', '.join(names)} would have {size} bytes; {value_bytes} are allowed (value_bytes)"
@@ -177,7 +177,7 @@ def _set_of(names: Sequence[str], pairs: Sequence[tuple[bytes, int]], value_byte
 
 
 def object_text(names: Sequence[str], values: Sequence[bytes]) -> bytes:
-    """The JSON text of an object from port names and JSON texts, in the order given."""
+    """Make the JSON text of an object from port names and JSON texts, in the order given."""
     pairs = (b'"%b":%b' % (name.encode(), value) for name, value in zip(names, values, strict=True))
     return b"{" + b",".join(pairs) + b"}"
 

@@ -174,7 +174,7 @@ def _refused(name: str, message: str) -> Outcome:
 
 
 def json_transform(workers: Pool | None = None) -> JsonTransform:
-    """The component.
+    """Return the component.
 
     Args:
         workers: where long evaluations run; without them, they are refused.

@@ -19,7 +19,7 @@ def declare(
     config: Mapping[str, ConfigField] | None = None,
     stateless: bool = False,
 ) -> ComponentDefinition:
-    """The definition of a built-in component; its category is the second part of its identifier.
+    """Make the definition of a built-in component; its category is the second part of its identifier.
 
     It is ``stateless`` where no invocation depends on another, so that a node may run several at once.
     """
@@ -44,11 +44,11 @@ def port(
     lane: PortLane = "inherit",
     lane_note: str = "",
 ) -> Port:
-    """A port that takes every JSON value, unless a schema says otherwise; the lane is an output's."""
+    """Make a port that takes every JSON value, unless a schema says otherwise; the lane is an output's."""
     return Port(name=name, schema=dict(schema), description=description, lane=lane, lane_note=lane_note)
 
 
 def error_port(description: str) -> Port:
-    """The documented form of the port that every node has (specification, "Components")."""
+    """Make the documented form of the port that every node has (specification, "Components")."""
     note = "a refusal is no result of anything"
     return port(ERROR_PORT, description, {"type": "object"}, lane="apocryphal", lane_note=note)

@@ -115,7 +115,7 @@ DEFINITION = declare(
 
 
 def open_client() -> httpx.AsyncClient:
-    """A client that may go anywhere, for graphs of people who run them themselves."""
+    """Open a client that may go anywhere, for graphs of people who run them themselves."""
     return open_following(BodilessRedirects(verify=trusted_authorities(), trust_env=False))
 
 
@@ -209,7 +209,7 @@ class HttpRequester(Handler):
 
 
 def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:
-    """The component, with the client that its instances open."""
+    """Return the component, with the client that its instances open."""
     return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client))
 
 

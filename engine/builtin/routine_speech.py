@@ -99,7 +99,7 @@ class SayStep(Builtin):
 
 
 def _words(config: Mapping[str, Any]) -> tuple[str, str]:
-    """The key of what is said, and the text; "" where there is none."""
+    """Return the key of what is said, and the text; "" where there is none."""
     key = next((key for key in WORDS if key in config), "description")
     return key, config.get(key) or ""
 

@@ -144,7 +144,7 @@ def _place(context: InstanceContext) -> ReportOrigin:
 
 
 def sinks(sink: Sink) -> tuple[Component, ...]:
-    """The components that report to ``sink``."""
+    """Return the components that report to ``sink``."""
 
     def make_metric(context: InstanceContext) -> Handler:
         return MetricSink(sink, context)

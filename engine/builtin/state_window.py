@@ -115,7 +115,7 @@ class Window:
         }
 
     def texts(self) -> Mapping[str, bytes]:
-        """The numbers and their lanes, as JSON texts by key."""
+        """Return the numbers and their lanes, as JSON texts by key."""
         if not self._numbers:
             return {}
         return {

@@ -64,14 +64,14 @@ class Expression(msgspec.Struct, frozen=True):
     steps: tuple[Fraction | int | str, ...]
 
     def filled(self, numbers: Sequence[str]) -> str:
-        """The text with the numbers, as texts by field, in the place of the placeholders."""
+        """Fill the numbers, as texts by field, into the text in the place of the placeholders."""
         pieces = [self.texts[0]]
         for slot, text in zip(self.slots, self.texts[1:], strict=True):
             pieces += (numbers[slot], text)
         return "".join(pieces)
 
     def compute(self, numbers: Sequence[Fraction]) -> Fraction:
-        """The exact value.
+        """Compute the exact value.
 
         Raises:
             ComputationError: there is a division by zero, or a number becomes too large.
@@ -93,7 +93,7 @@ class Expression(msgspec.Struct, frozen=True):
 
 
 def bounded(number: Fraction) -> Fraction:
-    """The number itself.
+    """Return the number itself.
 
     Raises:
         ComputationError: it is too large.
@@ -104,7 +104,7 @@ def bounded(number: Fraction) -> Fraction:
 
 
 def exact_number(text: str) -> Fraction:
-    """A JSON number, or one as an expression may write it, without any loss.
+    """Read a JSON number, or one as an expression may write it, without any loss.
 
     Raises:
         ComputationError: it is too large.
@@ -127,7 +127,7 @@ def exact_number(text: str) -> Fraction:
 
 
 def number_text(number: Fraction) -> tuple[str, bool]:
-    """A number as JSON text, and whether the text says it exactly.
+    """Return a number as JSON text, and whether the text says it exactly.
 
     Raises:
         ComputationError: it has no end, and is larger than a 64-bit float can be.
@@ -142,7 +142,7 @@ def number_text(number: Fraction) -> tuple[str, bool]:
 
 
 def _decimal_text(number: Fraction) -> str | None:
-    """The decimal expansion; None where it has no end."""
+    """Return the decimal expansion; None where it has no end."""
     rest, counts = number.denominator, {2: 0, 5: 0}
     for prime in counts:
         while rest % prime == 0:
@@ -157,7 +157,7 @@ def _decimal_text(number: Fraction) -> str | None:
 
 
 def parse(text: str) -> Expression:
-    """An expression from its text, by precedence: signs, then ``* /``, then ``+ -``, each from the left.
+    """Parse an expression from its text, by precedence: signs, then ``* /``, then ``+ -``, each from the left.
 
     Raises:
         ExpressionError: it is none.

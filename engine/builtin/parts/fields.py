@@ -38,7 +38,7 @@ class Field:
         return (self._exact,) if self._path is None else (self._exact, self._path)
 
     def find(self, message: Document) -> bytes | None:
-        """The field's JSON text; None where the message is no object or has no such field.
+        """Return the field's JSON text; None where the message is no object or has no such field.
 
         Raises:
             msgspec.DecodeError: the message cannot be read.
@@ -48,7 +48,7 @@ class Field:
         return message.find(self._path) if found is None and self._path else found
 
     def key(self, message: Document) -> str | None:
-        """The field as a key: a string as it is, any other scalar as JSON says it; None where it is absent.
+        """Return the field as a key: a string as it is, any other scalar as JSON says it; None where it is absent.
 
         Raises:
             RefusedError: it is an object or an array, or too long.
@@ -57,7 +57,7 @@ class Field:
         return None if found is None else key_text(found, self.name)
 
     def number(self, message: Document) -> float | int:
-        """The field as a number; a string that says one counts.
+        """Return the field as a number; a string that says one counts.
 
         Raises:
             RefusedError: it is absent, not numeric, or beyond ``NUMBER_LIMIT``.
@@ -73,7 +73,7 @@ class Field:
 
 
 def key_text(text: bytes, name: str) -> str:
-    """A JSON text as a key.
+    """Return a JSON text as a key.
 
     Raises:
         RefusedError: it is an object or an array, or too long.
@@ -88,7 +88,8 @@ def key_text(text: bytes, name: str) -> str:
 
 
 def number_of(text: bytes) -> float | int | None:
-    """A JSON number, or the number that a JSON string says; None where it is neither, or has no finite value.
+    """Return a JSON number, or the number that a JSON string says; None where it is neither, or has no finite
+    value.
 
     An integer that needs more than 64 bits becomes a float.
     """
@@ -108,12 +109,12 @@ def number_of(text: bytes) -> float | int | None:
 
 
 def number_json(number: float) -> msgspec.Raw:
-    """A number as JSON text; an integer of any size keeps all its digits."""
+    """Return a number as JSON text; an integer of any size keeps all its digits."""
     return msgspec.Raw(str(number).encode() if isinstance(number, int) else encode(number))
 
 
 def quoted(text: bytes) -> Any:
-    """A JSON text to be put into an error: as it is where it is short, otherwise the beginning of it."""
+    """Return a JSON text to be put into an error: as it is where it is short, otherwise the beginning of it."""
     if len(text) <= QUOTED_LIMIT_BYTES:
         return msgspec.Raw(text)
     return msgspec.Raw(encode(text[:QUOTED_LIMIT_BYTES].decode(errors="ignore") + "…"))

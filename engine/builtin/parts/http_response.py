@@ -130,7 +130,7 @@ def _charge(account: Account | None, size_bytes: int) -> MemoryBoundError | None
 
 
 def public_url(url: httpx.URL) -> str:
-    """A URL without credentials and fragment."""
+    """Return a URL without credentials and fragment."""
     return str(url.copy_with(userinfo=b"", fragment=None))
 
 
@@ -162,7 +162,7 @@ async def _inflated(body: bytes, response: httpx.Response, limit_bytes: int) -> 
 
 
 async def _data_text(body: bytes, content_type: str) -> bytes:
-    """The JSON text of ``data``."""
+    """Return the JSON text of ``data``."""
     media_type, _, parameters = content_type.partition(";")
     media_type = media_type.strip().lower()
     if not body:
@@ -173,7 +173,7 @@ async def _data_text(body: bytes, content_type: str) -> bytes:
 
 
 async def _text(body: bytes, charset: str) -> str:
-    """A body as text; what is none in its character set is replaced."""
+    """Return a body as text; what is none in its character set is replaced."""
     decoder = codecs.getincrementaldecoder(charset)(errors="replace")
     parts = []
     for start in range(0, len(body), _SLICE_BYTES):
@@ -183,7 +183,7 @@ async def _text(body: bytes, charset: str) -> str:
 
 
 async def _json_text(body: bytes) -> bytes:
-    """A JSON body, checked but not rewritten: numbers keep their digits."""
+    """Return a JSON body, checked but not rewritten: numbers keep their digits."""
     try:
         await check_utf8(body)  # the parser does not look inside of strings
         await check_in_slices(body)
@@ -193,7 +193,7 @@ async def _json_text(body: bytes) -> bytes:
 
 
 def _charset(parameters: str) -> str:
-    """The character set of a content type's parameters; UTF-8 where it names none, or none that is decoded."""
+    """Return the character set in a content type's parameters; UTF-8 where it names none that is decoded."""
     for parameter in parameters.split(";"):
         key, _, name = parameter.partition("=")
         if key.strip().lower() == "charset":

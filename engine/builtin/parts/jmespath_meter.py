@@ -135,7 +135,7 @@ class _MeteredInterpreter(jmespath.visitor.TreeInterpreter):
 
 
 def _with_literals(node: Any, values: list[Any]) -> Any:
-    """The same operation on values that are known already; the library visits, and so weighs, each once."""
+    """Return the same operation on values that are known already; the library visits, and so weighs, each once."""
     return {**node, "children": [{"type": "literal", "value": value, "children": []} for value in values]}
 
 

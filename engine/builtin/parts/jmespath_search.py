@@ -66,13 +66,13 @@ def search(path: Path, text: bytes, steps: int) -> Found:
 
 
 def request(path: str, text: bytes) -> bytes:
-    """The payload of ``SEARCH``."""
+    """Return the payload of ``SEARCH``."""
     encoded = path.encode("utf-8", "surrogatepass")
     return b"".join((_PATH_LENGTH.pack(len(encoded)), encoded, text))
 
 
 def search_aside(payload: bytes) -> bytes:
-    """The task: a ``request`` in, an answer for ``answered`` out."""
+    """Search as the task does: a ``request`` in, an answer for ``answered`` out."""
     (length,) = _PATH_LENGTH.unpack_from(payload)
     start = _PATH_LENGTH.size
     path = payload[start : start + length].decode("utf-8", "surrogatepass")

@@ -50,7 +50,7 @@ class TooMuchToScanError(ValueError):
 
 
 def fields(path: str) -> Names | None:
-    """The field names of a dotted path; None when the text is anything else."""
+    """Return the field names of a dotted path; None when the text is anything else."""
     return tuple(path.split(".")) if _DOTTED.fullmatch(path) else None
 
 
@@ -99,7 +99,7 @@ class _FewFields:
         return msgspec.json.Decoder(shape)
 
     def read(self, text: msgspec.Raw) -> dict[str, msgspec.Raw | None]:
-        """The texts of the fields; None of those that are not there."""
+        """Return the texts of the fields; None of those that are not there."""
         found = self._decoder.decode(text)
         values = (getattr(found, slot) for slot in self._slots)
         return {
@@ -121,7 +121,7 @@ class _Place:
         self.is_open = False
 
     def enter(self, name: str) -> "_Place | None":
-        """The value of a known field; None where there is none."""
+        """Return the value of a known field; None where there is none."""
         text = self.fields.get(name)
         if text is None:
             return None
@@ -207,7 +207,8 @@ class Document:
 
 
 def find(text: bytes, names: Names) -> bytes | None:
-    """The JSON text at the end of the fields ``names``; None when the way leads through no object or no such key.
+    """Find the JSON text at the end of the fields ``names``; None when the way leads through no object or no such
+    key.
 
     Of a key that occurs twice in an object the last one counts, as in JavaScript.
 

@@ -88,7 +88,7 @@ class KeyedState:
 
 
 def object_of(items: Iterator[tuple[str, bytes]]) -> bytes:
-    """The JSON text of an object, from its keys and the JSON texts of its values.
+    """Make the JSON text of an object from its keys and the JSON texts of its values.
 
     Raises:
         RefusedError: it would be longer than ``OBJECT_BYTES``; one value may be asked for under many names.

@@ -18,7 +18,8 @@ BYTES_AT_ONCE = 256 * 1024
 async def in_turns(
     batch: Sequence[Message], attempt: Callable[[Message], Awaitable[tuple[Outcome, int]]]
 ) -> list[Outcome]:
-    """The outcomes of a batch, one after another, with turns for others in between, until they have made much.
+    """Return the outcomes of a batch, one after another, with turns for others in between, until they have made
+    much.
 
     Args:
         batch: the messages.

@@ -48,7 +48,7 @@ def origin(url: httpx.URL) -> Origin:
 
 
 async def strip_redirected(request: httpx.Request) -> None:
-    """A hook for each request of a client: takes away what must not follow a redirect."""
+    """Take away what must not follow a redirect: a hook for each request of a client."""
     last = request.extensions.get(_LAST)
     request.extensions[_LAST] = request.url  # the client hands extensions on to the next hop
     if last is None:
@@ -62,7 +62,7 @@ async def strip_redirected(request: httpx.Request) -> None:
 
 
 def without_body(status: int, headers: Iterable[tuple[bytes, bytes]], extensions: Any) -> httpx.Response:
-    """A redirect as the client needs it; it would read the body whole, and inflate it, only to throw it away."""
+    """Return a redirect as the client needs it: a body would be read and inflated, only to be thrown away."""
     kept = [(name, value) for name, value in headers if name.lower() not in _BODY_FRAMING]
     return httpx.Response(status, headers=kept, extensions=extensions)
 
@@ -80,7 +80,7 @@ class BodilessRedirects(httpx.AsyncHTTPTransport):
 
 
 def open_following(transport: httpx.AsyncBaseTransport, **options: Any) -> httpx.AsyncClient:
-    """A client that follows redirects by these rules, and reads nothing of the environment.
+    """Open a client that follows redirects by these rules, and reads nothing of the environment.
 
     The environment's proxies and passwords (netrc) are the host's, not the graph's.
     """

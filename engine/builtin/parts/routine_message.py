@@ -54,7 +54,7 @@ class RoutineMessage(msgspec.Struct, frozen=True):
     variables: dict[str, msgspec.Raw]
 
     def remembering(self, key: str, text: bytes) -> "RoutineMessage":
-        """The same message with one more variable, or another value of one.
+        """Return the same message with one more variable, or another value of one.
 
         Raises:
             VariablesLimitError: these would be too many, or too large.
@@ -68,12 +68,12 @@ class RoutineMessage(msgspec.Struct, frozen=True):
         return RoutineMessage(self.value, variables)
 
     def encoded(self) -> bytes:
-        """The JSON text of ``{"value", "variables"}``."""
+        """Return the JSON text of ``{"value", "variables"}``."""
         return encode({"value": self.value, "variables": self.variables})
 
 
 def read_message(text: bytes) -> RoutineMessage:
-    """A value as it arrives at a step.
+    """Read a value as it arrives at a step.
 
     Raises:
         msgspec.DecodeError: the text is no JSON.
@@ -112,7 +112,7 @@ class Lookup:
         return json_path.Wanted(names[1:] if names[0] == "value" else names for names in paths)
 
     async def find(self, names: json_path.Names) -> bytes | None:
-        """The JSON text that a path means; None where it means nothing.
+        """Find the JSON text that a path means; None where it means nothing.
 
         ``value.a`` leads into the value and ``variables.a`` into the variables; any other path into the variable
         of its first name, or else into the value's field.

@@ -42,7 +42,7 @@ def declare_step(
     config: Mapping[str, ConfigField] | None = None,
     stateless: bool = True,
 ) -> ComponentDefinition:
-    """The definition of the component of a step type; its ports begin with those of every step."""
+    """Make the definition of the component of a step type; its ports begin with those of every step."""
     return declare(
         f"symbia.routine.{step_type}",
         step_type.capitalize(),
@@ -55,18 +55,18 @@ def declare_step(
 
 
 def passing(description: str = "The same message.") -> Port:
-    """The port by which messages go on to the next step."""
+    """Return the port by which messages go on to the next step."""
     return port(OUT, description)
 
 
 def defaults_of(context: InstanceContext) -> dict[str, msgspec.Raw]:
-    """The variables that no step need set, as JSON texts."""
+    """Return the variables that no step need set, as JSON texts."""
     variables: dict[str, Any] = context.config.get("_variables") or {}
     return {name: msgspec.Raw(encode(value)) for name, value in variables.items()}
 
 
 def refused(name: str, message: str) -> Outcome:
-    """The outcome of a message that a step does not take."""
+    """Return the outcome of a message that a step does not take."""
     return Outcome(error=HandlerError(name, message))
 
 
@@ -81,7 +81,7 @@ _NAMES = {
 
 
 def refusal_of(error: Exception) -> Outcome:
-    """The outcome of a message with which one of ``REFUSALS`` is wrong."""
+    """Return the outcome of a message with which one of ``REFUSALS`` is wrong."""
     name = _NAMES.get(type(error))
     return refused(name, str(error)) if name else refused("MalformedJson", f"This is not JSON: {error}")
 
@@ -97,7 +97,7 @@ class Refusing(Handler):
 
 
 def model_missing(step_type: str, context: InstanceContext, lacking: str = "") -> Refusing:
-    """The handler of a step that only a language model could carry out.
+    """Return the handler of a step that only a language model could carry out.
 
     Args:
         step_type: what kind of step it is.

@@ -78,7 +78,7 @@ class Template:
         return []
 
     async def fill(self, message: RoutineMessage, defaults: dict[str, msgspec.Raw]) -> Filled:
-        """The text for one message: strings as they are, everything else as JSON.
+        """Fill in the text for one message: strings as they are, everything else as JSON.
 
         Raises:
             FilledTooLongError: it is longer than ``FILLED_LIMIT_BYTES``.
@@ -112,7 +112,7 @@ class Template:
 
 
 def _as_words(text: bytes) -> str:
-    """A JSON text as it stands in a sentence."""
+    """Return a JSON text as it stands in a sentence."""
     text = text.strip()
     if text.startswith(b'"'):
         return msgspec.json.decode(text, type=str)

@@ -61,7 +61,7 @@ class UrlTemplate:
         self._wanted = Wanted(self._names)
 
     async def fill(self, value: bytes, query: Mapping[str, str | list[str]]) -> httpx.URL:
-        """The URL for one message, with ``query`` added to its own.
+        """Fill in the URL for one message, with ``query`` added to its own.
 
         Raises:
             UrlError: the message lacks a field, a field fits no URL, or the URL becomes too long.
@@ -91,7 +91,7 @@ def _in_query(text: str) -> bool:
 
 
 def _plain(names: Sequence[str], found: bytes | None) -> str:
-    """A string's content, or the text of a number or boolean as it stands in the message."""
+    """Return a string's content, or the text of a number or boolean as it stands in the message."""
     if found is None or found[:1] in (b"{", b"[", b"n"):
         kind = "nothing" if found is None else {b"{": "an object", b"[": "an array"}.get(found[:1], "null")
         raise UrlError(f"{_braced(names)} needs a string, a number or a boolean; the message has {kind} there")
