@@ -78,7 +78,7 @@ class BindingSite(msgspec.Struct, frozen=True):
 def read_bindings(
     draft: GraphDraft, components: Mapping[str, Component], report: ProblemReport
 ) -> Steps[Bindings]:
-    """The bindings that a graph declares; of no account where the report is not empty.
+    """Read the bindings that a graph declares; of no account where the report is not empty.
 
     Args:
         draft: as ``parse_graph`` made it.
@@ -163,7 +163,7 @@ def _convert(item: Any, path: str, report: ProblemReport) -> Declared | None:
 def _bind(
     place: BindingSite, node: Node, component: Component | None
 ) -> tuple[InputBinding | OutputBinding | None, list[Problem]]:
-    """The binding of a known node; none where its component is unknown, which is reported at the node."""
+    """Return the binding of a known node; none where its component is unknown, which is reported at the node."""
     declared, path = place.declared, place.path
     problems = list(_check_protocol(declared, path))
     if component is None:
@@ -230,7 +230,7 @@ def _direction(
 
 
 def _port(name: str, direction: Direction, names: Sequence[str]) -> str | None:
-    """The port that is meant: the named one; where the name is a direction, the usual one goes before it."""
+    """Find the port that is meant: the named one; where the name is a direction, the usual one goes before it."""
     if name == direction and _USUAL[direction] in names:
         return _USUAL[direction]
     if name in names:

@@ -50,7 +50,7 @@ async def find_problems(
     limits: EngineLimits,
     found: Resolution | None = None,
 ) -> tuple[GraphDefinition | None, list[Problem]]:
-    """The graph that a document describes, and what is wrong with it.
+    """Return the graph that a document describes, and what is wrong with it.
 
     Args:
         document: decoded JSON.
@@ -101,7 +101,7 @@ async def compile_graph(
     *,
     found: Resolution | None = None,
 ) -> LoadedGraph:
-    """A decoded JSON document as a graph that can run. ``components`` are those that ``owner`` may use.
+    """Compile a decoded JSON document to a graph that can run. ``components`` are those that ``owner`` may use.
 
     ``found`` is as for :func:`find_problems`.
 
@@ -116,7 +116,7 @@ async def compile_graph(
 
 
 def _compile(examined: _Examined, components: Mapping[str, Component], limits: EngineLimits) -> Steps[LoadedGraph]:
-    """A graph without problems, as yet without an id."""
+    """Compile a graph without problems, as yet without an id."""
     definition, checked = examined.draft.definition, examined.checked
     index_of = {node.id: index for index, node in enumerate(definition.nodes)}
     nodes = [_NodeTables(components[node.component], checked.ports[node.id]) for node in definition.nodes]

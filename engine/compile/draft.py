@@ -53,7 +53,7 @@ class _Reader:
         self.weight = Weight()
 
     def text(self, key: str, code: str, message: str) -> str:
-        """A name that must be there."""
+        """Read a name that must be there."""
         value = self._document.get(key)
         limit = self._limits.name_characters
         if not value:
@@ -93,7 +93,7 @@ class _Reader:
         self.weight += yield from weigh(value, self._bound)
 
     def items(self, key: str, limit: int, read: Callable[[Any, str], Steps[T | None]]) -> Steps[dict[int, T]]:
-        """The items of a list that have the right shape, by their index in it."""
+        """Return the items of a list that have the right shape, by their index in it."""
         items = self._document.get(key)
         if not isinstance(items, list):
             self._report.note(f"graph.missing_{key}", key, f"Graph missing {key} array")
@@ -165,7 +165,7 @@ class _Reader:
 
 
 def parse_graph(document: Any, limits: EngineLimits) -> Steps[tuple[GraphDraft | None, ProblemReport]]:
-    """A decoded JSON document as the draft of a graph definition.
+    """Read a decoded JSON document as the draft of a graph definition.
 
     Returns:
         A draft of all that has the right shape, and the problems of the rest; no draft where the document as a

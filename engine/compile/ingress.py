@@ -54,7 +54,7 @@ def is_declared(metadata: Mapping[str, Any]) -> bool:
 
 
 def ingress_of(metadata: Mapping[str, Any]) -> Ingress:
-    """The ingress of a loaded graph: as declared, or the default one that every graph may have."""
+    """Return the ingress of a loaded graph: as declared, or the default one that every graph may have."""
     return msgspec.convert(metadata[KEY], Ingress) if is_declared(metadata) else Ingress()
 
 

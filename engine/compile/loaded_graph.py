@@ -98,6 +98,6 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     size_bytes: int = 0
 
     def node(self, node_id: str) -> CompiledNode | None:
-        """The node with this id, if there is one."""
+        """Return the node with this id, if there is one."""
         index = self.index_of.get(node_id)
         return None if index is None else self.nodes[index]

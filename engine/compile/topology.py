@@ -22,7 +22,7 @@ def analyse(
 def analysis(
     nodes: Sequence[str], edges: Iterable[tuple[str, str]]
 ) -> Steps[tuple[TopologySummary, Iterator[tuple[str, ...]]]]:
-    """The topology of a graph, and its cycles.
+    """Return the topology of a graph, and its cycles.
 
     Args:
         nodes: distinct node ids, in the author's order, which is kept among equals.

@@ -44,7 +44,7 @@ class CheckedGraph(msgspec.Struct, frozen=True):
     defaults: Mapping[int, Mapping[str, Any]]
 
     def completed(self, node: Node, component: Component) -> Mapping[str, Any]:
-        """A node's configuration with the defaults; they alone are the same object for all nodes."""
+        """Return a node's configuration with the defaults; they alone are the same object for all nodes."""
         defaults = self.defaults[id(component)]
         return {**defaults, **node.config} if node.config else defaults
 
