@@ -35,12 +35,12 @@ CONFIG_TYPES = frozenset(_TYPES)
 
 
 def defaults_of(fields: Mapping[str, ConfigField]) -> dict[str, Any]:
-    """The declared defaults, of the keys that have one."""
+    """Return the declared defaults, of the keys that have one."""
     return {key: field.default for key, field in fields.items() if field.default is not msgspec.UNSET}
 
 
 def complete(config: Mapping[str, Any], fields: Mapping[str, ConfigField]) -> dict[str, Any]:
-    """The configuration with the declared defaults filled in."""
+    """Return the configuration with the declared defaults filled in."""
     return {**defaults_of(fields), **config}
 
 
@@ -87,6 +87,6 @@ def _check_value(key: str, value: object, field: ConfigField) -> Iterator[Proble
 
 
 def _choices(enum: tuple[Any, ...]) -> str:
-    """The first values of an enumeration, for people."""
+    """Return the first values of an enumeration, for people."""
     first = [shown(choice) for choice in enum[:SHOWN_NAMES]]
     return ", ".join([*first, f"and {len(enum) - SHOWN_NAMES} more"] if len(enum) > SHOWN_NAMES else first)

@@ -43,7 +43,7 @@ def parse_component(document: Any, limits: EngineLimits) -> tuple[ComponentDefin
 
 
 def read_component(document: Any, limits: EngineLimits) -> Steps[tuple[ComponentDefinition | None, list[Problem]]]:
-    """A decoded JSON document as a component definition.
+    """Read a decoded JSON document as a component definition.
 
     Ports may be given as objects or, as the platform's clients do, as bare names.
 

@@ -16,7 +16,7 @@ _WIRE_NAMES = {field.name: field.encode_name for field in msgspec.structs.fields
 
 
 def maximum_limits(allowed: ExecutionLimits | None) -> GuestLimits:
-    """The service's maximum; what it leaves open is the runtime's."""
+    """Return the service's maximum; what it leaves open is the runtime's."""
     return msgspec.structs.replace(MAXIMUM_LIMITS, **_given(allowed))
 
 
@@ -37,7 +37,7 @@ def limits_for(asked: ExecutionLimits | None, maximum: GuestLimits, *, stateless
 
 
 def check_limits(asked: ExecutionLimits | None, maximum: GuestLimits) -> list[Problem]:
-    """A problem for each limit that is asked for beyond the maximum."""
+    """Return a problem for each limit that is asked for beyond the maximum."""
     return [
         Problem(
             "component.limit_too_high",
@@ -50,7 +50,7 @@ def check_limits(asked: ExecutionLimits | None, maximum: GuestLimits) -> list[Pr
 
 
 def _given(limits: ExecutionLimits | None) -> dict[str, int]:
-    """The limits that are said, by name."""
+    """Return the limits that are said, by name."""
     if limits is None:
         return {}
     return {name: value for name in _WIRE_NAMES if (value := getattr(limits, name)) is not None}

@@ -98,7 +98,7 @@ class Resolver:
         self._making: dict[tuple[str, str], trio.Lock] = {}
 
     async def resolve(self, document: Any, owner: str) -> Resolution:
-        """The components that a graph may name. Never raises for what is wrong with the document."""
+        """Find the components that a graph may name. Never raises for what is wrong with the document."""
         here = self._registry.of(owner)
         used = _used(document, self._limits)
         if self.source is None or not used:
@@ -129,7 +129,7 @@ class Resolver:
             return made
 
     async def _make(self, component_id: str, offer: Offer, owner: str) -> tuple[Component | Problem, bool]:
-        """The component, or why it cannot be used, and whether that may be over soon."""
+        """Return the component, or why it cannot be used, and whether that may be over soon."""
         try:
             component = await self._registry.make(offer.document, owner)
         except InvalidComponentError as error:

@@ -35,7 +35,7 @@ def check_module(code: Code) -> list[Problem]:
 
 
 async def obtain_module(code: Code, fetch: FetchSource, limit_bytes: int) -> tuple[Code, bytes, list[Problem]]:
-    """The module's bytes, the code with their hash in place of them, and what is wrong.
+    """Obtain the module's bytes, the code with their hash in place of them, and what is wrong.
 
     Args:
         code: one in which :func:`check_module` found nothing.

@@ -82,7 +82,7 @@ class Registry:
         return self._host.compiler_statistics()
 
     def of(self, owner: str) -> dict[str, Component]:
-        """The components that an owner may use by id, the built-in ones first; a copy, which stays as it is."""
+        """Return a copy of the components that an owner may use, by id, the built-in ones first."""
         return {**self._builtins, **self._owned.get(owner, {})}
 
     def definition(self, component_id: str, owner: str = "") -> ComponentDefinition:
@@ -116,7 +116,7 @@ class Registry:
         return component.definition
 
     async def make(self, document: Any, owner: str = "") -> Component:
-        """An untrusted component, given as a decoded JSON document, for an owner; it is not stored.
+        """Make an untrusted component, given as a decoded JSON document, for an owner; it is not stored.
 
         Raises:
             InvalidComponentError: as ``register`` does.
@@ -132,7 +132,7 @@ class Registry:
         return definition
 
     async def _made(self, definition: ComponentDefinition, owner: str) -> Component:
-        """The component, its code at hand and compiled."""
+        """Return the component, its code at hand and compiled."""
         if problems := await check_opaque_schemas(definition, self._workers, owner):
             raise InvalidComponentError(problems)
         component = await self._with_code(definition)
@@ -142,7 +142,7 @@ class Registry:
         return component
 
     async def _with_code(self, definition: ComponentDefinition) -> SourceComponent | ModuleComponent:
-        """The component, with its code at hand and not yet looked at."""
+        """Return the component, with its code at hand and not yet looked at."""
         content = b""
         if definition.execution.type == "wasm":
             limit_bytes = self._host.maximum_limits.module_bytes

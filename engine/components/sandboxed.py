@@ -66,7 +66,7 @@ async def open_sandboxes(
     limits: EngineLimits | None = None,
     compiler_processes: int | None = None,
 ) -> AsyncIterator[SandboxHost]:
-    """The sandbox host, which the components below are made with; closed at the end.
+    """Open the sandbox host, which the components below are made with; closed at the end.
 
     Args:
         cache_folder: where compiled guests are kept.
@@ -93,7 +93,7 @@ class Joining:
     chain_domain: str = ""
 
     def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
-        """The handlers as programs of one guest."""
+        """Join the handlers as programs of one guest."""
         joined = [handler for handler in handlers if isinstance(handler, SandboxedHandler)]
         assert len(joined) == len(handlers)  # noqa: S101 - components of one domain make no others
         return SandboxedChain(self._host, joined, links)

@@ -30,7 +30,7 @@ class SourceFetchError(Exception):
 
 
 async def no_source(url: str, limit_bytes: int) -> bytes:
-    """Fetches nothing: where nobody has said how.
+    """Fetch nothing: where nobody has said how.
 
     Raises:
         SourceFetchError: always.
@@ -73,7 +73,7 @@ def _is_plain_url(text: str) -> bool:
 
 
 async def obtain_source(code: Code, fetch: FetchSource, limits: EngineLimits) -> tuple[Code, list[Problem]]:
-    """The code with its source and the source's hash, and everything that is wrong with them.
+    """Obtain the code with its source and the source's hash, and everything that is wrong with them.
 
     Args:
         code: one in which :func:`check_origin` found nothing.
@@ -110,7 +110,7 @@ async def fetch_content(url: str, fetch: FetchSource, limit_bytes: int) -> tuple
 
 
 def _pinned(code: Code, content: bytes, place: str) -> tuple[Code, list[Problem]]:
-    """The code with the hash of its content, which is what the author expects, if anything."""
+    """Return the code with the hash of its content, which is what the author expects, if anything."""
     found = hashlib.sha256(content).hexdigest()
     if code.sha256 and code.sha256.lower() != found:
         message = f"The source has the SHA-256 {found}, not {code.sha256.lower()}: it is not what was expected"
