@@ -25,7 +25,7 @@ class Component(Protocol):
         """
 
     def create(self, context: InstanceContext) -> Handler:
-        """A new handler for one node of one execution. Neither awaits nor fails; ``initialize`` does."""
+        """Make a new handler for one node of one execution. Neither awaits nor fails; ``initialize`` does."""
 
 
 def input_names(definition: ComponentDefinition) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ class PortIndex(msgspec.Struct, frozen=True):
 
 
 def ports_of(component: Component, config: Mapping[str, Any]) -> PortIndex:
-    """The ports of a node with this configuration, which need not be a good one."""
+    """Return the ports of a node with this configuration, which need not be a good one."""
     return PortIndex(
         {name: index for index, name in enumerate(input_names(component.definition))},
         {name: index for index, name in enumerate(outputs_of(component, config))},

@@ -149,7 +149,7 @@ class Handler:
     is_source: bool = False
 
     async def initialize(self) -> Outcome:
-        """Called once, before any message. An error fails the execution; emissions leave when it runs."""
+        """Begin: called once, before any message. An error fails the execution; emissions leave when it runs."""
         return NOTHING
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
@@ -161,7 +161,7 @@ class Handler:
         raise NotImplementedError
 
     async def cleanup(self) -> Outcome:
-        """Called once at the end, whatever the end; emissions are ignored."""
+        """Clean up: called once at the end, whatever the end; emissions are ignored."""
         return NOTHING
 
     def due(self) -> float | None:
@@ -195,7 +195,7 @@ class Handler:
 
 
 def made_of(batch: Sequence[Message], take: Callable[[Message], Outcome]) -> Sequence[Outcome]:
-    """The outcomes of the messages, one after another, until they have made ``MADE_BYTES``."""
+    """Return the outcomes of the messages, one after another, until they have made ``MADE_BYTES``."""
     outcomes = []
     made = 0
     for message in batch:

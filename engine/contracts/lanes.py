@@ -28,7 +28,7 @@ REGISTERED_NOTE = "the code is its author's own, and nobody has vouched for it"
 
 
 def shown_lanes(definition: ComponentDefinition) -> dict[str, tuple[PortLane, str]]:
-    """The lane of each declared output port, as it is and not as it is claimed, and a note for people."""
+    """Return the lane of each declared output port, as it is and not as it is claimed, and a note for people."""
     if definition.execution.type != "builtin":
         return {port.name: ("apocryphal", REGISTERED_NOTE) for port in definition.ports.outputs}
     return {port.name: (port.lane, port.lane_note) for port in definition.ports.outputs}
@@ -41,7 +41,7 @@ def emits_apocryphal(definition: ComponentDefinition) -> bool:
 
 
 def port_lanes(definition: ComponentDefinition, outputs: Sequence[str]) -> tuple[int, ...]:
-    """The lane that each output port holds its values to at least, by the port's index.
+    """Return the lane that each output port holds its values to at least, by the port's index.
 
     The code of a registered component is its author's own affair, and what it declares of itself proves nothing:
     all that it emits is apocryphal. So is what leaves an ``error`` port, for a refusal is nobody's result.

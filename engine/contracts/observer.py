@@ -44,19 +44,19 @@ class ExecutionObserver:
     hears_calls: ClassVar[bool] = False
 
     def called(self, execution_id: str, call: HandlerCall) -> None:
-        """A call of a handler has ended; one that was cancelled never does."""
+        """Hear that a call of a handler has ended; one that was cancelled never does."""
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
-        """The execution entered ``execution.state``."""
+        """Hear that the execution entered ``execution.state``."""
 
     def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
-        """A handler logged a line."""
+        """Hear that a handler logged a line."""
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
-        """An invocation ended in an error."""
+        """Hear that an invocation ended in an error."""
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        """A node's inbox was full, and its overflow policy dropped messages."""
+        """Hear that a node's inbox was full, and its overflow policy dropped messages."""
 
 
 class FlowObserver:
@@ -66,7 +66,8 @@ class FlowObserver:
         """Messages are about to enter; ``cause`` is what their sender gives as such. They may yet be refused."""
 
     def invoked_together(self, node_id: str, ports: Sequence[str], batch: Sequence[Message]) -> None:
-        """A handler is about to be called with a batch; ``ports`` are the names of the node's input ports.
+        """Hear that a handler is about to be called with a batch; ``ports`` are the names of the node's input
+        ports.
 
         Whoever does not ask for batches hears of each message (``invoked``).
         """
@@ -74,13 +75,13 @@ class FlowObserver:
             self.invoked(node_id, ports[message.port], message)
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
-        """A handler is about to be called with a message."""
+        """Hear that a handler is about to be called with a message."""
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
-        """An emitted value began its way along one edge."""
+        """Hear that an emitted value began its way along one edge."""
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
-        """A value was emitted on a port that no edge leaves: it is an output of the graph."""
+        """Hear that a value was emitted on a port that no edge leaves: it is an output of the graph."""
 
     def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
         """Hear of an emission as ``emitted`` does, but with its lane (``engine.contracts.lanes``)."""
