@@ -11,7 +11,7 @@ PIECE_BYTES = 192 * 1024
 
 
 async def sha256_of(content: bytes) -> str:
-    """The SHA-256 of bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of bytes, as 64 hexadecimal digits."""
     found = hashlib.sha256()
     for start in range(0, len(content), PIECE_BYTES):
         found.update(content[start : start + PIECE_BYTES])
@@ -29,7 +29,8 @@ async def to_base64(content: bytes) -> str:
 
 
 async def from_base64(text: str) -> bytes:
-    """The bytes that are in base64 (RFC 4648, section 4): in groups of four characters, the last one padded.
+    """Decode the bytes that are in base64 (RFC 4648, section 4): in groups of four characters, the last one
+    padded.
 
     Raises:
         ValueError: they are not.

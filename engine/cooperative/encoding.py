@@ -17,7 +17,7 @@ _LONG = 50
 async def encoded_page(
     key: str, entries: Iterable[object], counts: Mapping[str, int], *, count_as: str | None = None
 ) -> bytes:
-    """The JSON text of a page of a list: as many of the entries as fit into ``PAGE_BYTES``, but one in any case.
+    """Encode a page of a list: as many of the entries as fit into ``PAGE_BYTES``, but one in any case.
 
     Args:
         key: the name of the list in the reply.
@@ -29,7 +29,7 @@ async def encoded_page(
 
 
 async def encoded_in_slices(body: msgspec.Struct) -> bytes:
-    """The JSON text of a struct whose long lists are encoded in slices."""
+    """Encode a struct, its long lists in slices."""
     return await in_slices(_encoded(body))
 
 
@@ -61,7 +61,7 @@ def _encoded(body: msgspec.Struct) -> Steps[bytes]:
 
 
 def _list(items: tuple[object, ...] | list[object]) -> Steps[msgspec.Raw]:
-    """The text of a list: that of its parts without their brackets."""
+    """Encode a list: its text is that of its parts without their brackets."""
     parts = []
     for start in range(0, len(items), _LONG):
         parts.append(encode(items[start : start + _LONG])[1:-1])

@@ -38,7 +38,7 @@ _LARGE_PART_LEVELS = 8
 
 
 async def weigh_in_slices(text: bytes, *, measures_numbers: bool = False) -> Weight:
-    """The weight of a JSON text. Others have their turn after every ``SLICE_BYTES``, if there are more."""
+    """Weigh a JSON text. Others have their turn after every ``SLICE_BYTES``, if there are more."""
     scanner = Scanner(measures_numbers=measures_numbers)
     for start in range(0, len(text), SLICE_BYTES):
         scanner.feed(text[start : start + SLICE_BYTES])
@@ -78,7 +78,7 @@ async def check_items_in_slices(text: bytes, max_items: int) -> None:
 
 
 async def decode_in_slices(text: bytes, max_elements: int) -> Any:
-    """The value of a JSON text of any size, made of builtins.
+    """Decode a JSON text of any size to builtins.
 
     Raises:
         TooManyElementsError: it holds more elements than ``max_elements``, or one of its parts (what stands in the

@@ -75,7 +75,7 @@ class Pace:
         return bool(self._waiting) and not self._is_led
 
     def _begin_pass(self) -> None:
-        """A pass begins, and some wait for it: wake more of them than for the last one, or fewer."""
+        """Begin a pass, for which some wait: wake more of them than for the last one, or fewer."""
         now = self._now()
         spent_seconds, self._began = now - self._began, now
         if spent_seconds > 2 * PASS_SECONDS:
@@ -92,7 +92,7 @@ _pace: trio.lowlevel.RunVar[Pace] = trio.lowlevel.RunVar("pace")
 
 
 def pace() -> Pace:
-    """The pace of the present run of Trio."""
+    """Return the pace of the present run of Trio."""
     try:
         return _pace.get()
     except LookupError:
