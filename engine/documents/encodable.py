@@ -24,7 +24,7 @@ _Place = tuple[Any, "_Place | None", Any, int]
 
 
 def check_sayable(document: Any, code: str) -> Steps[list[Problem]]:
-    """The first value of a decoded document that JSON cannot say, as a problem with its place; none where all can.
+    """Return the first value of a decoded document that JSON cannot say, as a problem; none where it can say all.
 
     Args:
         document: made of dictionaries, lists, texts, numbers, truth values and None, as it should be.

@@ -30,7 +30,7 @@ class Hints:
         self._left = most
 
     def similar(self, name: str, known: Iterable[str]) -> str | None:
-        """The known name that is most like this one, if one is and the budget is not used up."""
+        """Return the known name that is most like this one, if one is and the budget is not used up."""
         if not self._left or len(name) > MAX_NAME_CHARACTERS:
             return None
         self._left -= 1

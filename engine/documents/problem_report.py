@@ -62,12 +62,12 @@ class ProblemReport:
 
 
 def further(count: int) -> Problem:
-    """The last problem of a list that was cut."""
+    """Return the last problem of a list that was cut."""
     return Problem("problems.more", "", f"There are {count} further problems; repair these first")
 
 
 def shown(text: object, limit: int = SHOWN_CHARACTERS) -> str:
-    """A name or value as a problem quotes it: no longer than people read."""
+    """Return a name or value as a problem quotes it: no longer than people read."""
     if not isinstance(text, str):
         text = f"a value of type {type(text).__name__}" if isinstance(text, dict | list | tuple) else _plain(text)
     return _cut(text, limit)
@@ -93,7 +93,7 @@ def numbered(problems: Iterable[Problem], prefix: str) -> Iterator[Problem]:
 
 
 def _plain(value: object) -> str:
-    """A number, truth value or null as text; an integer of thousands of digits takes long to write."""
+    """Return a number, truth value or null as text; an integer of thousands of digits takes long to write."""
     if isinstance(value, int) and value.bit_length() > SHOWN_CHARACTERS * 3:
         return "a very long number"
     return str(value)

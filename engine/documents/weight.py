@@ -36,7 +36,7 @@ class Weight(msgspec.Struct, frozen=True):
 
 
 def weigh(value: Any, bound: Weight) -> Steps[Weight]:
-    """The weight of a value; where it exceeds the bound, some weight that does: no more is looked at."""
+    """Weigh a value; where the weight exceeds the bound, return some that does: no more is looked at."""
     size_bytes = 0
     values = 0
     left: list[Any] = [value]
