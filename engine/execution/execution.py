@@ -181,7 +181,7 @@ class Execution(ReadableExecution):
             self._input.close()
 
     def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
-        """Number messages in the order in which they go in, and report them to those who watch."""
+        """Give messages numbers in the order in which they go in, and report them to those who watch."""
         shared, sequence = self.shared, self.shared.next_sequence
         shared.has_lanes = shared.has_lanes or max([message.lane for _, message in messages], default=0) > 0
         for _, message in messages:  # frozen, but nobody has seen them; new ones would cost twice as much

@@ -35,7 +35,7 @@ class Gate:
             self._at_rest.unpark_all()
 
     async def yield_if_closed(self) -> None:
-        """Called by a running handler between two slices: if the gate is closed, rest until it opens."""
+        """Rest until the gate opens, if it is closed: called by a running handler between two slices."""
         if self._open:
             return
         self.leave()
