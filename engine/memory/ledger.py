@@ -101,11 +101,11 @@ class Ledger:
         return self._owners.get(owner, 0)
 
     def account(self, owner: str) -> "Account":
-        """A new account of an owner; costs nothing until it is charged."""
+        """Make a new account of an owner; it costs nothing until it is charged."""
         return Account(self, owner)
 
     def statistics(self) -> LedgerStatistics:
-        """A snapshot of now."""
+        """Return a snapshot of now."""
         return LedgerStatistics(
             held_bytes=self._held_bytes,
             peak_bytes=self._peak_bytes,
