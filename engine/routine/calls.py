@@ -19,7 +19,7 @@ _ENDS = 2
 
 
 def target_of(step: RoutineStep) -> str | None:
-    """The name of the routine that a step calls, if it calls one."""
+    """Return the name of the routine that a step calls, if it calls one."""
     target = (step.params or {}).get(CALL_TARGET) if step.type == "call" else None
     return target if isinstance(target, str) and target else None
 
@@ -86,7 +86,7 @@ class _Walk:
         return len(encode(step)) + shared
 
     def _calls(self, name: str) -> Iterator[tuple[str, str]]:
-        """The calls of a routine to others of the definition, with their places."""
+        """Yield the calls of a routine to others of the definition, with their places."""
         index, routine = self.routines[name]
         for place, step in enumerate(routine.steps or ()):
             target = target_of(step)

@@ -46,7 +46,7 @@ def compile_definition(definition: RoutineDefinition, *, debug: bool = False) ->
 
 
 def compile_in_steps(definition: RoutineDefinition, *, debug: bool = False) -> Steps[list[CompiledRoutine]]:
-    """The graphs of a definition that :func:`engine.routine.validation.validate` has passed.
+    """Compile a definition that :func:`engine.routine.validation.validate` has passed, to its graphs.
 
     Args:
         definition: has no errors, so that its calls end.
@@ -60,7 +60,7 @@ def compile_in_steps(definition: RoutineDefinition, *, debug: bool = False) -> S
 
 
 def graph_name(assistant_id: str, routine_name: str) -> str:
-    """The name of a routine's graph; several routines may come to one."""
+    """Return the name of a routine's graph; several routines may come to one."""
     return f"{assistant_id}/{'-'.join(routine_name.lower().split())}"
 
 
@@ -113,7 +113,7 @@ class _Chain:
         return CompiledRoutine(routine, graph, tuple(self._places))
 
     def _add_steps(self, index: int, routine: Routine, prefix: str) -> None:
-        """The nodes of a routine's steps, and behind a call those of the routine that it calls."""
+        """Add the nodes of a routine's steps, and behind a call those of the routine that it calls."""
         for place, step in enumerate(routine.steps or ()):
             node_id = f"{prefix}{step.id}"
             called = self._by_name.get(target_of(step) or "")
@@ -168,7 +168,7 @@ def _given(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merged(general: LlmConfig | None, own: LlmConfig | None) -> dict[str, Any] | None:
-    """The language model of a step: what it says itself, and of the rest what the definition says."""
+    """Return the language model of a step: what it says itself, and of the rest what the definition says."""
     if general is None and own is None:
         return None
     merged: dict[str, Any] = {}

@@ -65,7 +65,7 @@ async def judge(library: LibraryView, document: Any) -> RoutineVerdict:
 
 
 async def compile_document(document: Any, *, debug: bool = False) -> Compilation:
-    """The graphs of a definition, given as a decoded JSON document; nothing is stored.
+    """Compile a definition, given as a decoded JSON document, to its graphs; nothing is stored.
 
     Args:
         document: the definition.
@@ -82,7 +82,7 @@ async def compile_document(document: Any, *, debug: bool = False) -> Compilation
 
 
 async def preview(library: LibraryView, document: Any) -> Compilation:
-    """The graphs that a definition would become, each node with the step that it comes from; nothing is stored.
+    """Return the graphs that a definition would become, each node with its step's place; nothing is stored.
 
     Raises:
         InvalidRoutineError: carries every problem.

@@ -40,7 +40,7 @@ class SourceHash:
 
 
 def source_hash(document: Any) -> str:
-    """The hash of a decoded JSON document."""
+    """Return the hash of a decoded JSON document."""
     hashed = SourceHash()
     for piece in javascript_text(document):
         hashed.update(piece)
@@ -68,7 +68,7 @@ def javascript_text(value: Any) -> Iterator[str]:
 
 
 def _in_order(fields: dict[str, Any]) -> list[str]:
-    """The keys of an object as JavaScript goes through them."""
+    """Return the keys of an object as JavaScript goes through them."""
     indices = sorted((key for key in fields if _is_index(key)), key=int)
     return [*indices, *(key for key in fields if not _is_index(key))] if indices else list(fields)
 
@@ -90,7 +90,7 @@ def _scalar(value: Any) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number as JavaScript writes it."""
+    """Return a number as JavaScript writes it."""
     try:
         value = float(value)
     except OverflowError:  # an integer that is Infinity in JavaScript, which JSON cannot say

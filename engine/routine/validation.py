@@ -70,7 +70,7 @@ class Findings:
         self._warnings.note(code, path, message)
 
     def converted(self, value: Any, shape: type[T], path: str) -> T | None:
-        """A value in its shape, where it has it; null is as if it were absent."""
+        """Convert a value to its shape, where it has it; null is as if it were absent."""
         if value is None:
             return None
         try:
@@ -87,7 +87,7 @@ def validate(document: Any) -> tuple[RoutineDefinition | None, Findings]:
 
 
 def examine(document: Any) -> Steps[tuple[RoutineDefinition | None, Findings]]:
-    """A decoded JSON document as a routine definition, and all that is to be said of it.
+    """Read a decoded JSON document as a routine definition, with all that is to be said of it.
 
     Returns:
         The definition, which can be compiled; or none where there are errors.
@@ -154,7 +154,7 @@ def _warn_of_one_name(assistant_id: str, routines: dict[int, Routine], found: Fi
 
 
 def _text(document: dict[str, Any], key: str, code: str, missing: str, found: Findings, path: str = "") -> str:
-    """A text that must be there; "" where it is not."""
+    """Read a text that must be there; "" where it is not."""
     value = document.get(key)
     place = f"{path}.{key}" if path else key
     if not value:
@@ -174,7 +174,7 @@ def _kind(value: object) -> str:
 
 
 def _routines(items: Any, found: Findings) -> Steps[dict[int, Routine]]:
-    """The routines that have the right shape, by their index."""
+    """Return the routines that have the right shape, by their index."""
     if not isinstance(items, list) or not items:
         found.error("NO_ROUTINES", "routines", "Routine definition must have at least one routine")
         return {}
