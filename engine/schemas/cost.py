@@ -102,7 +102,7 @@ class SchemaCost:
         self._reading = _Levels(nodes, self._order, [node.reading for node in nodes])
 
     def steps(self, weight: Weight) -> int:
-        """The most work that a value of this weight makes; ``BOUNDLESS`` where it may be any."""
+        """Return the most work that a value of this weight makes; ``BOUNDLESS`` where it may be any."""
         if self.is_opaque:
             return BOUNDLESS
         work = self._work.first + self._work.most(weight.depth) * weight.elements
@@ -124,11 +124,11 @@ class _Levels:
         self._cycle_most = 0
 
     def most(self, depth: int) -> int:
-        """The most of the levels from 1 to ``depth``."""
+        """Return the most of the levels from 1 to ``depth``."""
         return self._at(self._most, depth)
 
     def sum(self, depth: int) -> int:
-        """The sum of the levels from 1 to ``depth``, or more."""
+        """Return the sum of the levels from 1 to ``depth``, or more."""
         total = self._at(self._sums, depth)
         beyond = max(0, depth - len(self._sums) + 1)
         return min(BOUNDLESS, total + beyond * self._cycle_most)
@@ -200,7 +200,7 @@ class _Reader:
         return True
 
     def _index_of(self, schema: Any) -> int:
-        """The index of a subschema, which is read later where it is new."""
+        """Return the index of a subschema, which is read later where it is new."""
         known = self._indices.get(id(schema)) if isinstance(schema, dict) else None
         if known is not None:
             return known

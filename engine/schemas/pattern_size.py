@@ -26,7 +26,7 @@ _MAX_COUNT_DIGITS = 6
 
 
 def pattern_weight(pattern: str) -> int:
-    """The characters of a pattern with its counted repetitions written out, or more. It need not be a good one."""
+    """Return the characters of any pattern, good or not, with its counted repetitions written out, or more."""
     if len(pattern) > _MAX_CHARACTERS:
         return BOUNDLESS
     groups, last = [0], 0

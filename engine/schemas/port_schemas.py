@@ -90,7 +90,7 @@ class PortSchema:
         return explain(self.validator, value)
 
     def request(self, text: bytes = b"") -> bytes:
-        """The payload of a task for a worker, about a value as JSON text."""
+        """Return the payload of a task for a worker, about a value as JSON text."""
         return request(self.text, text)
 
     def _is_quick(self, size: int) -> bool:
@@ -158,7 +158,7 @@ async def check_opaque_schemas(definition: ComponentDefinition, workers: Pool | 
 
 
 def compile_schemas(definition: ComponentDefinition, outputs: Sequence[str]) -> PortSchemas:
-    """The schemas of a definition that ``check_schemas`` has found good.
+    """Compile the schemas of a definition that ``check_schemas`` has found good.
 
     Args:
         definition: the component.
@@ -209,7 +209,7 @@ _kept = _Kept()
 
 
 def _known(port: Port) -> PortSchema | None:
-    """The schema of a port; None where it takes everything.
+    """Return the schema of a port; None where it takes everything.
 
     Raises:
         ValueError: checking would never end.

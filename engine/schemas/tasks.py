@@ -53,7 +53,7 @@ class Complaint(msgspec.Struct, frozen=True):
 
 
 def compile_schema(rules: Mapping[str, Any]) -> Validator:
-    """The validator of a schema.
+    """Compile a schema to its validator.
 
     Raises:
         ValueError: it is no JSON Schema, or refers to another document; the first line says why.
@@ -74,12 +74,12 @@ def explain(validator: Validator, value: Any) -> Complaint | None:
 
 
 def request(schema: bytes, text: bytes = b"") -> bytes:
-    """The payload of the tasks: the schema as JSON text, and the value."""
+    """Return the payload of the tasks: the schema as JSON text, and the value."""
     return b"".join((_SCHEMA_LENGTH.pack(len(schema)), schema, text))
 
 
 def compile_aside(payload: bytes) -> bytes:
-    """The task of compiling: nothing, or why the schema is none."""
+    """Compile as a task: nothing, or why the schema is none."""
     schema, _ = _opened(payload)
     try:
         _validator(schema)
@@ -89,7 +89,7 @@ def compile_aside(payload: bytes) -> bytes:
 
 
 def judge_aside(payload: bytes) -> bytes:
-    """The task of judging: a ``Judgement`` as JSON text."""
+    """Judge as a task: a ``Judgement`` as JSON text."""
     schema, text = _opened(payload)
     try:
         value = codec.decode(text, MAX_ELEMENTS)
@@ -99,7 +99,7 @@ def judge_aside(payload: bytes) -> bytes:
 
 
 def explain_aside(payload: bytes) -> bytes:
-    """The task of explaining: a ``Complaint``, or null, as JSON text."""
+    """Explain as a task: a ``Complaint``, or null, as JSON text."""
     schema, text = _opened(payload)
     return codec.encode(explain(_validator(schema), codec.decode(text, MAX_ELEMENTS)))
 

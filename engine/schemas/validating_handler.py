@@ -109,7 +109,7 @@ class ValidatingHandler(Handler):
         return self._inner.held_bytes()
 
     async def vet(self, outcome: Outcome) -> Outcome:
-        """The outcome, or the error of the first emission that does not fit."""
+        """Return the outcome, or the error of the first emission that does not fit."""
         if outcome.error is None:
             for port, value in outcome.emissions:
                 schema = self._schemas.outputs[port]
