@@ -57,7 +57,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def parse_case_file(document: Any) -> CaseFile:
-    """A decoded document as a case file.
+    """Read a decoded document as a case file.
 
     Raises:
         msgspec.ValidationError: it has another shape; the message says where.

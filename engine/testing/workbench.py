@@ -118,7 +118,7 @@ class Workbench:
 
     @asynccontextmanager
     async def open(self, component_id: str, config: Mapping[str, Any] | None = None) -> AsyncIterator[Unit]:
-        """An initialised instance of a known component; cleaned up at the end of the block.
+        """Open an initialised instance of a known component; cleaned up at the end of the block.
 
         Args:
             component_id: built in, or registered before.
@@ -175,7 +175,7 @@ async def open_workbench(
     cache_folder: Path | None = None,
     fetch_source: FetchSource = no_source,
 ) -> AsyncIterator[Workbench]:
-    """A workbench with all built-in components; everything on it is gone at the end of the block."""
+    """Open a workbench with all built-in components; everything on it is gone at the end of the block."""
     async with open_pool() as workers, open_sandboxes(cache_folder) as host:
         limits = limits or EngineLimits()
         yield Workbench(Registry(host, limits, open_client, fetch_source, workers=workers), workers)
