@@ -65,24 +65,24 @@ class Finished:
         self.size_bytes = self._least_bytes
 
     def snapshot(self) -> ExecutionSnapshot:
-        """The execution as it ended."""
+        """Return the execution as it ended."""
         return self._snapshot
 
     def head(self) -> ExecutionSnapshot:
-        """The same."""
+        """Return the same as ``snapshot``, whole as it is."""
         return self._snapshot
 
     def read_snapshot(self) -> Steps[ExecutionSnapshot]:
-        """The same, in steps."""
+        """Return the same as ``snapshot``, in steps."""
         yield
         return self._snapshot
 
     def read_metrics(self) -> Steps[ExecutionSnapshot]:
-        """The same."""
+        """Return the same as ``read_snapshot``."""
         return self.read_snapshot()
 
     def read_listed(self) -> Steps[ListedExecution]:
-        """The same for a list."""
+        """Return the execution's entry in a list, in steps."""
         yield
         return self._snapshot.listed(self._nodes)
 
@@ -91,12 +91,12 @@ class Finished:
         return self._statistics
 
     def read_statistics(self) -> Steps[ExecutionStatistics]:
-        """The same, in steps."""
+        """Return the same as ``statistics``, in steps."""
         yield
         return self._statistics
 
     def logs(self) -> list[LogEntry]:
-        """The latest log lines of its handlers, oldest first."""
+        """Return the latest log lines of its handlers, oldest first."""
         return list(self._logs)
 
     async def wait_quiescent(self) -> None:
@@ -171,7 +171,7 @@ class History:
         self._forget_oldest(next(iter(self._by_count[self._most])))
 
     def _recount(self, owner: str, before: int, after: int) -> None:
-        """An owner has one record more, or less."""
+        """Count that an owner has one record more, or less."""
         if before:
             del self._by_count[before][owner]
         if after:

@@ -156,7 +156,7 @@ class Library:
         return list((self._graphs if owner is None else self._graphs_by_owner.get(owner, {})).values())
 
     def graphs_named(self, name: str) -> list[LoadedGraph]:
-        """The loaded graphs of a name, oldest first; they may belong to different owners."""
+        """Return the loaded graphs of a name, oldest first; they may belong to different owners."""
         return list(self._graphs_by_name.get(name, {}).values())
 
     def graph(self, graph_id: str) -> LoadedGraph:

@@ -60,7 +60,7 @@ async def open_runtime(
     worker_bounds: PoolBounds | None = None,
     compiler_processes: int | None = None,
 ) -> AsyncIterator["Runtime"]:
-    """A runtime; at the end of the block all its executions are stopped and cleaned up.
+    """Open a runtime; at the end of the block all its executions are stopped and cleaned up.
 
     Args:
         limits: its bounds; the defaults when absent.
@@ -211,7 +211,7 @@ class Runtime:
         return await in_slices(execution.read_snapshot())
 
     def _open_account(self, graph: LoadedGraph, inputs: Sequence[Located]) -> Account:
-        """An account that is charged with a new execution and what it begins with.
+        """Open an account that is charged with a new execution and what it begins with.
 
         Raises:
             MemoryBoundError: there is no memory for it.
@@ -253,7 +253,7 @@ class Runtime:
         return ExecutionHandle(record, self.library, self._history)
 
     def newest_running(self, graph_id: str) -> str | None:
-        """The id of the execution of a graph that was started last, of those that run; None where none does."""
+        """Return the id of a graph's running execution that was started last; None where none runs."""
         underway = reversed(self._executions.values())
         running = (each for each in underway if each.state is ExecutionState.RUNNING)
         return next((execution.id for execution in running if execution.graph.id == graph_id), None)
@@ -278,7 +278,7 @@ class Runtime:
         offset: int = 0,
         limit: int | None = None,
     ) -> tuple[list[ListedExecution], int]:
-        """A page of the executions that are under way or kept for inspection, oldest first.
+        """Return a page of the executions that are under way or kept for inspection, oldest first.
 
         Only what is on the page is read.
 

@@ -166,7 +166,7 @@ async def runtime_statistics(
     graphs: int,
     workers: Mapping[str, PoolStatistics],
 ) -> RuntimeStatistics:
-    """The figures of a runtime.
+    """Return the figures of a runtime.
 
     An execution that ends meanwhile is not in the copy of ``closed`` that is made first, and it keeps its counters
     when it ends: it is counted exactly once.

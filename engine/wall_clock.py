@@ -28,7 +28,7 @@ class WallClock:
         self._now_seconds = now_seconds
 
     def milliseconds_at(self, trio_seconds: float | None) -> int:
-        """A moment of Trio's clock in milliseconds since the epoch; 0 for a moment that has not come."""
+        """Return a moment of Trio's clock in milliseconds since the epoch; 0 for a moment that has not come."""
         if trio_seconds is None:
             return 0
         return int((self._now_seconds() - (trio.current_time() - trio_seconds)) * 1000)
