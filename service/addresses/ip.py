@@ -99,7 +99,7 @@ def special_kind(address: IPAddress) -> str | None:
 
 
 def parse_host(host: str) -> IPAddress | None:
-    """The address that a host spells, without brackets; None for a name.
+    """Read the address that a host spells, without brackets; None for a name.
 
     A name whose last label is a number is no name (WHATWG URL, "ends in a number"): programs read ``127.1``,
     ``2130706433``, ``0x7f.1`` and ``0177.0.0.1`` as addresses, and not all of them as the same one.

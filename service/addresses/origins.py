@@ -48,7 +48,7 @@ class Origins(msgspec.Struct, frozen=True):
 
 
 def read_origins(text: str) -> Origins:
-    """The rules in a text.
+    """Read the rules in a text.
 
     Raises:
         ValueError: one of them is no rule.
@@ -71,7 +71,7 @@ def read_origins(text: str) -> Origins:
 
 
 def host_of(origin: str) -> str:
-    """The host name in an origin or address; "" when there is none, which no machine is called."""
+    """Return the host name in an origin or address; "" when there is none, which no machine is called."""
     try:
         return urlsplit(origin).hostname or ""
     except ValueError:
