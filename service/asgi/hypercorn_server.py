@@ -171,7 +171,7 @@ class GuardedTCPServer(TCPServer):
 
 
 def _in_pieces(written: list[bytes]) -> list[bytes | memoryview]:
-    """The same bytes in pieces of a good size: what is small is put together, what is large is not copied."""
+    """Return the same bytes in pieces of a good size: small ones put together, large ones not copied."""
     if sum(map(len, written)) <= PIECE_BYTES:
         return [b"".join(written)]
     pieces: list[bytes | memoryview] = []

@@ -39,7 +39,7 @@ class HeadFault(msgspec.Struct, frozen=True):
 
 
 def check_head(request: h11.Request) -> h11.Request | HeadFault:
-    """The request, its target a path; or why it is refused.
+    """Check a request; return it, its target a path, or why it is refused.
 
     Args:
         request: as h11 read it, so with exactly one ``Host`` if it is HTTP/1.1.
@@ -84,7 +84,7 @@ def is_host(text: bytes) -> bool:
 
 
 def _with_path(request: h11.Request, host: bytes | None) -> h11.Request | HeadFault:
-    """The same for a target that is no plain path."""
+    """Return the same for a target that is no plain path."""
     target = request.target
     if request.method == b"CONNECT":
         return HeadFault(405, "http.method", "CONNECT is not served: this is no proxy")

@@ -39,7 +39,7 @@ class StrictBuffer(ReceiveBuffer):
         self._extension_bytes = 0
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
-        """The lines of a head, or of trailers, without their ends; None when they have not all come.
+        """Return the lines of a head, or of trailers, without their ends; None when they have not all come.
 
         Raises:
             h11.LocalProtocolError: they are not as they must be.
@@ -65,7 +65,7 @@ class StrictBuffer(ReceiveBuffer):
         return block[:-4].split(b"\r\n")
 
     def maybe_extract_next_line(self) -> bytearray | None:
-        """The line before a chunk, with its end; None when it has not come whole.
+        """Return the line before a chunk, with its end; None when it has not come whole.
 
         Raises:
             h11.LocalProtocolError: its extensions are too long, or not as they must be.

@@ -160,7 +160,7 @@ class BoundedWebSocket(WSStream):
         self._frames.max_message_bytes = self.config.websocket_max_message_size
 
     async def _ended(self) -> None:
-        """The connection has ended, or what comes over it."""
+        """End it: the connection has ended, or what comes over it."""
         has_failed = trio.lowlevel.current_task() in self._writers  # this is what a write that fails comes to
         if self.is_open and not has_failed:  # the client may still read, and then it reads why
             reason = "" if self._frames.is_between_messages else "The connection ended within a message"

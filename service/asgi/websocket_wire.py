@@ -57,7 +57,7 @@ class Wire:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """The client is waited for since the first of several writes began, or since one of them was done."""
+        """Count a write: the client is waited for since the first of several began, or one of them was done."""
         if not self._writers:
             self.writing_since = trio.current_time()
         self._writers += 1
