@@ -70,7 +70,7 @@ def access_to(rule: str, method: str) -> Access:
 def credentials_of(
     headers: Any, cookies: Mapping[str, str], scheme: str, origins: Origins
 ) -> Iterator[Credential]:
-    """The credentials of a request that are worth asking about, in the order in which they count.
+    """Yield the credentials of a request that are worth asking about, in the order in which they count.
 
     Args:
         headers: with ``getlist(name)``; a header that comes twice is not believed.
@@ -95,7 +95,7 @@ def credentials_of(
 
 
 def named_org(headers: Any) -> str | None:
-    """The organisation that a request names.
+    """Return the organisation that a request names.
 
     Raises:
         OrganizationRequiredError: it names several.
@@ -148,7 +148,7 @@ class Authenticator:
         return None
 
     async def caller(self, access: Access, credentials: Iterator[Credential], org: str | None) -> Caller:
-        """The caller of a request to a route that is not open.
+        """Return the caller of a request to a route that is not open.
 
         Raises:
             AuthenticationError: the route wants a principal, and there is none.
@@ -191,7 +191,7 @@ class Authenticator:
 
 
 def _single(headers: Any, name: str) -> str:
-    """The one value of a header; "" when there is none, or several."""
+    """Return the one value of a header; "" when there is none, or several."""
     values = headers.getlist(name)
     return str(values[0]) if len(values) == 1 else ""
 

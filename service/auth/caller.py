@@ -63,7 +63,7 @@ ANONYMOUS = Caller(changes_own=False)
 
 
 def acting(principal: Principal, named_org: str | None) -> Caller:
-    """The caller that a principal is when it names an organisation, or none.
+    """Return the caller that a principal is when it names an organisation, or none.
 
     Raises:
         ForeignOrganizationError: it is no member of the organisation that it names.

@@ -42,7 +42,7 @@ class Cors:
             self._admits = lambda origin: origins.names(origin) or is_loopback(host_of(origin))
 
     def preflight(self, request: Request) -> Response | None:
-        """The answer to a page's question whether it may ask; None when this is none.
+        """Return the answer to a page's question whether it may ask; None when this is none.
 
         Raises:
             ForeignCallerError: it may not.
@@ -65,7 +65,7 @@ class Cors:
         return response
 
     def marks(self, origin: str | None, path: str, method: str) -> list[tuple[str, str]]:
-        """The headers that say which page may read an answer: ``Vary``, and others where one may.
+        """Return the headers that say which page may read an answer: ``Vary``, and others where one may.
 
         Args:
             origin: the page that asks; None where none does.

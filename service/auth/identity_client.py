@@ -86,7 +86,7 @@ class IdentityClient:
             raise self._unavailable(f"its answer makes no sense: {error}") from error
 
     async def _ask(self, method: str, path: str, body: Any = None, *, cookie: str = "") -> tuple[int, Any]:
-        """The status of a refusal, or 200 and the decoded answer."""
+        """Return the status of a refusal, or 200 and the decoded answer."""
         headers = {**PLAIN, "Content-Type": "application/json", "x-symbia-caller": "runtime"}
         if cookie:
             headers["Cookie"] = cookie
@@ -109,7 +109,7 @@ class IdentityClient:
             raise self._unavailable("its answer is no JSON") from error
 
     def _unavailable(self, reason: str) -> IdentityUnavailableError:
-        """The refusal; the reason is for the operator, now and then, and not for callers."""
+        """Make the refusal; the reason is for the operator, now and then, and not for callers."""
         now = trio.current_time()
         if now - self._complained_at >= COMPLAINT_SECONDS:
             self._complained_at = now
@@ -121,7 +121,7 @@ class IdentityClient:
 
 @asynccontextmanager
 async def open_identity(url: str, timeout_seconds: float) -> AsyncIterator[IdentityClient]:
-    """A client of the Identity at ``url``, which ends in ``/api`` or has it appended."""
+    """Open a client of the Identity at ``url``, which ends in ``/api`` or has it appended."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(
         base_url=api_url(url),

@@ -55,7 +55,8 @@ class KeySource:
         self._fetching = trio.Lock()
 
     async def find(self, algorithm: str, kid: str | None) -> Sequence[VerificationKey]:
-        """The keys that are good for an algorithm; of those in the set, only the ones called ``kid``, if given.
+        """Return the keys that are good for an algorithm; of those in the set, only the ones called ``kid``, if
+        given.
 
         Raises:
             IdentityUnavailableError: the set is needed and cannot be had.

@@ -109,7 +109,7 @@ class Claims(UserAnswer, rename="camel"):
 
 
 def of_introspection(answer: Any) -> Recognition | None:
-    """The principal in a decoded answer to an introspection; None when the token is not active.
+    """Return the principal in a decoded answer to an introspection; None when the token is not active.
 
     Raises:
         IdentityResponseError: the answer has another shape.
@@ -123,7 +123,7 @@ def of_introspection(answer: Any) -> Recognition | None:
 
 
 def of_session(answer: Any) -> Recognition:
-    """The principal in a decoded answer to ``GET /users/me``, which may be wrapped in ``user``.
+    """Return the principal in a decoded answer to ``GET /users/me``, which may be wrapped in ``user``.
 
     Raises:
         IdentityResponseError: the answer has another shape.
@@ -134,7 +134,7 @@ def of_session(answer: Any) -> Recognition:
 
 
 def of_api_key(answer: Any) -> Recognition | None:
-    """The principal in a decoded answer about an API key; None when the key is not valid.
+    """Return the principal in a decoded answer about an API key; None when the key is not valid.
 
     Raises:
         IdentityResponseError: the answer has another shape.
@@ -158,7 +158,7 @@ def of_api_key(answer: Any) -> Recognition | None:
 
 
 def of_claims(claims: dict[str, Any]) -> Recognition:
-    """The principal in the claims of a token whose signature has been verified here.
+    """Return the principal in the claims of a token whose signature has been verified here.
 
     Raises:
         IdentityResponseError: the claims name nobody, or have another shape than Identity's tokens.
@@ -219,7 +219,7 @@ def _names(names: list[str] | None) -> frozenset[str]:
 
 
 def _convert(answer: Any, shape: Any) -> Any:
-    """The answer in its shape; what is not in the shape is ignored."""
+    """Convert the answer to its shape; what is not in the shape is ignored."""
     try:
         found = msgspec.convert(answer, shape)
     except msgspec.ValidationError as error:
