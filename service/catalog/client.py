@@ -50,7 +50,7 @@ class CatalogResponse(msgspec.Struct, frozen=True):
     body: bytes
 
     def json(self) -> Any:
-        """The decoded body.
+        """Return the decoded body.
 
         Raises:
             MalformedJsonError: it is no JSON.
@@ -195,7 +195,7 @@ def base_url(url: str) -> str:
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a path."""
+    """Return a text as one segment of a path."""
     return quote(text, safe="")
 
 
@@ -208,7 +208,7 @@ async def open_catalog_client(
     random: Callable[[], float],
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[CatalogClient]:
-    """A client of the catalog at ``url``; ``transport`` goes there in another way than over the network."""
+    """Open a client of the catalog at ``url``; ``transport`` goes there in another way than over the network."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     async with httpx.AsyncClient(
         base_url=base_url(url),

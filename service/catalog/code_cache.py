@@ -37,7 +37,7 @@ class CodeCache:
         self._kept: OrderedDict[tuple[str, str], dict[str, object] | CodeError] = OrderedDict()
 
     async def execution(self, resource: Resource) -> dict[str, object]:
-        """The executable part of a component.
+        """Return the executable part of a component.
 
         Raises:
             CodeError: there is none.

@@ -34,7 +34,7 @@ class PlainComponents:
         self._kept: OrderedDict[str, tuple[float, dict[str, Any] | None]] = OrderedDict()
 
     async def document(self, component_id: str, owner: str) -> dict[str, Any] | None:
-        """The definition of a component; None where the catalog has none, or was asked too often.
+        """Return the definition of a component; None where the catalog has none, or was asked too often.
 
         Where it says whose it is, or who may read it, that holds.
 

@@ -142,7 +142,7 @@ class CatalogComponents:
         return ""
 
     async def _find(self, component_id: str, owner: str, trouble: str) -> Offer | Problem | None:
-        """An offer, or what is in its way; None where nobody knows of such a component."""
+        """Find an offer, or what is in its way; None where nobody knows of such a component."""
         resource = self._visible(component_id, owner)
         try:
             if resource is None:

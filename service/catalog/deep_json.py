@@ -14,7 +14,7 @@ _TURN = 5_000
 
 
 def members(text: bytes) -> Iterator[bytes | None]:
-    """The texts between the commas of the outermost list or object; what is behind it is not looked at.
+    """Yield the texts between the commas of the outermost list or object; what is behind it is not looked at.
 
     Now and then there is None between them, for whoever wants to let others have their turn.
     """

@@ -39,7 +39,7 @@ class Artifact(msgspec.Struct, frozen=True):
 
 
 def execution_of(resource: Resource) -> dict[str, Any] | None:
-    """The executable part that stands in the resource itself, if one does."""
+    """Return the executable part that stands in the resource itself, if one does."""
     metadata = resource.metadata
     definition = metadata.get("definition")
     if isinstance(definition, dict) and isinstance(definition.get("execution"), dict):
@@ -49,7 +49,7 @@ def execution_of(resource: Resource) -> dict[str, Any] | None:
 
 
 def artifact_of(listed: Any) -> Artifact | None:
-    """The artifact that holds the code, of a decoded list of artifacts: one called executor before all others."""
+    """Return the artifact that holds the code, of a decoded list: one called executor before all others."""
     items = listed.get("artifacts") if isinstance(listed, dict) else listed
     if not isinstance(items, list):
         return None
@@ -72,7 +72,7 @@ def _artifact(item: Any) -> Artifact | None:
 
 
 def _sha256_of(item: dict[str, Any]) -> str:
-    """The hash that a catalog gives of a file; a ``checksum`` of another kind says nothing to us."""
+    """Return the hash that a catalog gives of a file; a ``checksum`` of another kind says nothing to us."""
     told = item.get("sha256")
     if isinstance(told, str) and told:
         return _bare(told)
@@ -85,13 +85,13 @@ def _bare(text: str) -> str:
 
 
 def execution_of_artifact(artifact: Artifact, text: str) -> dict[str, Any]:
-    """The executable part that a downloaded artifact is; ``text`` is a program's, or a module in base64."""
+    """Return the executable part that a downloaded artifact is; ``text`` is a program's, or a module in base64."""
     execution = {"type": artifact.language, "sha256": artifact.sha256}
     return {**execution, "module" if artifact.language == "wasm" else "source": text}
 
 
 def document_of(resource: Resource, execution: dict[str, Any]) -> dict[str, Any]:
-    """The document of a component: its manifest, and what its author says beside it, with its code.
+    """Return the document of a component: its manifest, and what its author says beside it, with its code.
 
     The manifest goes first, because the catalog has checked it and others have been shown it.
     """

@@ -41,7 +41,7 @@ class PublishedGraph(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def published_graph(resource: Resource) -> PublishedGraph:
-    """The graph of a resource; an empty one, which is refused, where its nodes are in no usual place."""
+    """Return the graph of a resource; an empty one, which is refused, where its nodes are in no usual place."""
     metadata = resource.metadata
     places = (metadata.get("definition"), metadata.get("graph"), metadata)
     found: dict[str, Any] = next((place for place in places if _is_graph(place)), {})
@@ -96,7 +96,7 @@ def plan(published: Sequence[PublishedGraph], held: Mapping[str, str], *, is_com
 
 
 def wanted_ingress(graph: PublishedGraph) -> Wanted | None:
-    """The resource by which others find a graph's ingress; None where it declares none."""
+    """Return the resource by which others find a graph's ingress; None where it declares none."""
     inner = graph.definition.get("metadata")
     declared = inner.get("ingress") if isinstance(inner, dict) else None
     if not isinstance(declared, dict):

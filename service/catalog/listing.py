@@ -119,7 +119,7 @@ async def _items(body: bytes, client: CatalogClient) -> Sequence[bytes]:
 
 
 async def _taken_apart(body: bytes) -> list[bytes]:
-    """The entries of a list that has too deep ones among them."""
+    """Return the entries of a list that has too deep ones among them."""
     parts = await _members(body)
     if body.lstrip()[:1] == b"[":
         return parts
@@ -152,7 +152,7 @@ async def _take(items: Sequence[bytes], found: dict[str, Resource], kind: str, s
 
 
 async def _decoded(item: bytes) -> Any:
-    """A resource; of one that lies too deep or is all values its head, so that it is known and of no use."""
+    """Return a resource; of one too deep, or all values, only its head: so it is known and of no use."""
     text = bytes(item)
     with suppress(MalformedJsonError):
         return await decode_in_slices(text, VALUES)

@@ -51,7 +51,7 @@ def judge(enforcement: Enforcement, used: Sequence[str], manifests: Collection[s
 
 
 def obstacles_of(verdict: Verdict) -> dict[str, Problem]:
-    """The refused components, each with what to do about it."""
+    """Return the refused components, each with what to do about it."""
     return {
         component_id: Problem("node.no_manifest", "", _lacks(component_id)) for component_id in verdict.refused
     }

@@ -65,7 +65,7 @@ def may_change(resource: Resource, wanted: Wanted) -> bool:
 
 
 def manifest_of(definition: ComponentDefinition, version: str) -> dict[str, Any]:
-    """The manifest of a component; ``version`` is that of the platform's contracts."""
+    """Return the manifest of a component; ``version`` is that of the platform's contracts."""
     manifest: dict[str, Any] = {
         "key": COMPONENT_PREFIX + definition.id,
         "version": version,
@@ -103,7 +103,7 @@ def _field(field: ConfigField) -> dict[str, Any]:
 
 
 def wanted_component(definition: ComponentDefinition, version: str) -> Wanted:
-    """The resource of a built-in component, as the platform's own runtime makes it."""
+    """Return the resource of a built-in component, as the platform's own runtime makes it."""
     family = definition.id.split(".")[1:2]
     body: dict[str, Any] = {
         "key": COMPONENT_PREFIX + definition.id,
@@ -141,7 +141,7 @@ def patch_of(resource: Resource, wanted: Wanted) -> dict[str, Any] | None:
 
 
 def _keys(metadata: dict[str, Any], name: str) -> set[str]:
-    """The configuration keys of a manifest: one that is no longer taken must go, and not only be no drift."""
+    """Return a manifest's configuration keys: one that is no longer taken must go, and not only be no drift."""
     manifest = metadata.get(name)
     config = manifest.get("config") if isinstance(manifest, dict) else None
     return set(config) if isinstance(config, dict) else set()

@@ -51,7 +51,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_resource(item: Any) -> Resource | None:
-    """A decoded resource; None where it is none."""
+    """Read a decoded resource; None where it is none."""
     if not isinstance(item, dict):
         return None
     resource_id, key = _text(item, "id"), _text(item, "key")
@@ -76,7 +76,7 @@ def read_resource(item: Any) -> Resource | None:
 
 
 def _revision(item: dict[str, Any]) -> str:
-    """The catalog's word that something has changed; what there is itself, where it gives none."""
+    """Return the catalog's word that something has changed; what there is itself, where it gives none."""
     told = [item.get(name) for name in ("updatedAt", "currentVersion")]
     if any(isinstance(word, str | int | float) and word != "" for word in told):
         return encode(told).decode()
@@ -104,7 +104,7 @@ def may_stand_for(resource: Resource, key: str, owner: str) -> bool:
 
 
 def component_id_of(resource: Resource) -> str:
-    """The id of the component that a resource describes; empty where it describes none."""
+    """Return the id of the component that a resource describes; empty where it describes none."""
     if resource.key.startswith(COMPONENT_PREFIX):
         return resource.key.removeprefix(COMPONENT_PREFIX)
     return _text(_object(resource.metadata, "manifest"), "key").removeprefix(COMPONENT_PREFIX)
