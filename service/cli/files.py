@@ -15,7 +15,7 @@ class DocumentFileError(click.ClickException):
 
 
 def read_document_file(path: Path) -> Any:
-    """The decoded document in a JSON or YAML file.
+    """Read the decoded document in a JSON or YAML file.
 
     Raises:
         DocumentFileError: it cannot be read.

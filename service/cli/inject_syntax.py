@@ -18,7 +18,7 @@ class PortAddress(msgspec.Struct, frozen=True):
 
 
 def parse_port(text: str) -> PortAddress:
-    """An input port from ``node:port``. The last colon divides, so a node's id may hold colons.
+    """Read an input port from ``node:port``. The last colon divides, so a node's id may hold colons.
 
     Raises:
         InjectionSyntaxError: it does not look like that.
@@ -30,7 +30,7 @@ def parse_port(text: str) -> PortAddress:
 
 
 def parse_argument(text: str) -> Injection:
-    """A message from ``node:port=json``. The first equals sign divides.
+    """Read a message from ``node:port=json``. The first equals sign divides.
 
     Raises:
         InjectionSyntaxError: it does not look like that, or the value is no JSON.
@@ -52,7 +52,7 @@ def parse_argument(text: str) -> Injection:
 
 
 def parse_message_line(line: bytes) -> Injection:
-    """A message from a line ``{"nodeId": ..., "port": ..., "value": ...}``.
+    """Read a message from a line ``{"nodeId": ..., "port": ..., "value": ...}``.
 
     Raises:
         InjectionSyntaxError: it is no JSON object of that shape.
@@ -68,7 +68,7 @@ def parse_message_line(line: bytes) -> Injection:
 
 
 def parse_value_line(line: bytes, port: PortAddress) -> Injection:
-    """A message for ``port`` from a line that is its value.
+    """Read a message for ``port`` from a line that is its value.
 
     Raises:
         InjectionSyntaxError: it is no JSON.

@@ -57,7 +57,7 @@ class LiveClient:
             raise self._closed(error) from error
 
     async def receive(self) -> LiveMessage:
-        """The next message.
+        """Receive the next message.
 
         Raises:
             LiveClientError: the connection has ended, or what came is no message.
@@ -78,7 +78,7 @@ class LiveClient:
 
 @asynccontextmanager
 async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) -> AsyncIterator[LiveClient]:
-    """A client of the service at ``url``, such as ``http://127.0.0.1:5006``.
+    """Open a client of the service at ``url``, such as ``http://127.0.0.1:5006``.
 
     Raises:
         LiveClientError: it cannot be reached, or does not want this client.

@@ -53,7 +53,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The program's entry: like ``cli``, but an unforeseen error is one line unless LOG_LEVEL is debug."""
+    """Run the program: like ``cli``, but an unforeseen error is one line unless LOG_LEVEL is debug."""
     signal.signal(signal.SIGTERM, _leave)
     try:
         cli(prog_name="symbia-runtime")
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _imported(name: str) -> Any:
-    """A module, imported without looking for garbage: of 160,000 objects that this makes 2,000 are not kept.
+    """Import a module without looking for garbage: of 160,000 objects that this makes 2,000 are not kept.
 
     They are set aside at once, because going through them takes 70 ms (``service.memory.gc_freeze`` does the
     rest).
@@ -89,7 +89,7 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _sentence(error: BaseException) -> str:
-    """The first error inside groups of errors, in one line."""
+    """Return the first error inside groups of errors, in one line."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}".partition("\n")[0]

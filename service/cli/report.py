@@ -89,12 +89,12 @@ class RunReport(RunNotes):
 
 
 def _input_bytes() -> int | None:
-    """The size of standard input when it is a file; None for a pipe or a terminal."""
+    """Return the size of standard input when it is a file; None for a pipe or a terminal."""
     status = os.fstat(0)
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def problem_line(problem: Problem) -> str:
-    """A problem as one line: ``path: message [code]``."""
+    """Return a problem as one line: ``path: message [code]``."""
     place = f"{problem.path}: " if problem.path else ""
     return f"{place}{problem.message} [{problem.code}]"

@@ -59,10 +59,10 @@ class RunNotes:
         """Show how far the execution is; runs beside it, and is cancelled at its end."""
 
     def logged(self, node_id: str, line: LogLine) -> None:
-        """A handler logged a line."""
+        """Hear that a handler logged a line."""
 
     def invocation_failed(self, node_id: str, error: HandlerError) -> None:
-        """An invocation ended in an error."""
+        """Hear that an invocation ended in an error."""
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -61,6 +61,6 @@ def command(host: str | None, port: str | None) -> None:
 
 
 def announce(url: str) -> None:
-    """Requests are answered at ``url`` from now on."""
+    """Announce that requests are answered at ``url`` from now on."""
     set_aside()
     click.echo(greeting(url))

@@ -29,7 +29,7 @@ class Lines:
         self.bytes_read = 0
 
     async def groups(self) -> AsyncGenerator[list[tuple[int, bytes]], None]:
-        """Groups of (line number from 1, line): each group is what one read made complete.
+        """Yield groups of (line number from 1, line): each group is what one read made complete.
 
         Raises:
             LineTooLongError: a line does not end.
@@ -57,7 +57,7 @@ class Lines:
             yield [(number + 1, last)]
 
     async def _read(self) -> bytes:
-        """The next bytes, none at the end. A read that is given up stays behind in its thread, harmlessly."""
+        """Read the next bytes, none at the end. A read that is given up stays behind in its thread, harmlessly."""
         data = await trio.to_thread.run_sync(os.read, self._descriptor, CHUNK_BYTES, abandon_on_cancel=True)
         self.bytes_read += len(data)
         return data

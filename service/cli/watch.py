@@ -74,7 +74,7 @@ async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], co
 
 
 def _say_nothing(line: str) -> None:
-    """The table shows it."""
+    """Say nothing: the table shows it."""
     del line
 
 

@@ -86,7 +86,7 @@ class WatchView:
         return self._enter(event)
 
     def _enter(self, event: Any) -> list[str]:
-        """The execution is in this state now."""
+        """Note that the execution is in this state now."""
         self.state = event.state
         self.metrics = getattr(event, "metrics", None) or self.metrics
         self.error = getattr(event, "error", None) or self.error
