@@ -24,12 +24,12 @@ class DocumentError(ValueError):
 
 
 def format_of_file(name: str) -> Format:
-    """The format that a file's name promises: YAML for ``.yaml`` and ``.yml``, JSON for all others."""
+    """Return the format that a file's name promises: YAML for ``.yaml`` and ``.yml``, JSON for all others."""
     return "yaml" if name.lower().endswith((".yaml", ".yml")) else "json"
 
 
 def decode_document(text: bytes, form: Format) -> Any:
-    """The value of a document, made of what JSON can say; for whoever keeps nobody waiting.
+    """Decode a document to what JSON can say; for whoever keeps nobody waiting.
 
     Raises:
         DocumentError: it cannot be read.
@@ -70,7 +70,7 @@ async def decode_document_in_slices(text: bytes, form: Format) -> Any:
 
 
 def _text_of(text: bytes, form: Format) -> bytes:
-    """The text without what editors put before it (RFC 8259, section 8.1, lets us ignore it)."""
+    """Return the text without what editors put before it (RFC 8259, section 8.1, lets us ignore it)."""
     text = text.removeprefix(BOM_UTF8)
     if not text or text.isspace():
         raise DocumentError("There is nothing in it; a document is expected")

@@ -38,7 +38,7 @@ class YamlError(ValueError):
 
 
 def read_yaml(text: bytes) -> Any:
-    """The value of a YAML text with one document, read in one go.
+    """Read the value of a YAML text with one document, in one go.
 
     Raises:
         YamlError: it cannot be read, or says what JSON cannot.
@@ -52,7 +52,7 @@ def read_yaml(text: bytes) -> Any:
 
 
 def reading(text: bytes) -> Generator[None, None, Any]:
-    """Reads a YAML text with one document; pauses after every ``TURN_EVENTS``, and returns its value.
+    """Read a YAML text with one document; pause after every ``TURN_EVENTS``, and return its value.
 
     Raises:
         YamlError: it cannot be read, or says what JSON cannot.
@@ -150,7 +150,7 @@ class _Builder:
 
 
 def _scalar(event: Any) -> Any:
-    """The value of a scalar: by its tag, else by its look when it is plain, else text."""
+    """Return the value of a scalar: by its tag, else by its look when it is plain, else text."""
     text: str = event.value
     if event.tag in {"!", _CORE + "str"} or (event.tag is None and not event.implicit[0]):
         return text
