@@ -30,7 +30,7 @@ _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", 
 
 
 def reply(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON reply. ``body`` is made of structs, builtins and ``msgspec.Raw``."""
+    """Make a JSON reply. ``body`` is made of structs, builtins and ``msgspec.Raw``."""
     response = json_response(encode(body), status)
     if headers:
         response.headers.update(headers)
@@ -38,23 +38,23 @@ def reply(body: object, status: int = 200, headers: dict[str, str] | None = None
 
 
 def json_response(text: bytes, status: int = 200) -> Response:
-    """A reply whose JSON text is there already."""
+    """Make a reply whose JSON text is there already."""
     return Response(text, status=status, content_type="application/json")
 
 
 def refusal(error: BaseException) -> Response:
-    """The JSON reply to an error."""
+    """Make the JSON reply to an error."""
     answer = error_reply(error)
     return reply(answer.body, answer.status, answer.headers)
 
 
 def nothing() -> Response:
-    """The reply of a deed that has nothing to say: 204."""
+    """Make the reply of a deed that has nothing to say: 204."""
     return Response(b"", status=204)
 
 
 async def read_struct(shape: type[T], *, empty: T | None = None, max_elements: int | None = DECODED_ELEMENTS) -> T:
-    """The request's JSON body as a struct.
+    """Read the request's JSON body as a struct.
 
     Args:
         shape: of the body.
@@ -74,7 +74,7 @@ async def read_struct(shape: type[T], *, empty: T | None = None, max_elements: i
 
 
 async def read_json() -> bytes:
-    """The request's JSON body, as it came.
+    """Read the request's JSON body, as it came.
 
     Raises:
         UnsupportedTypeError: the body has another content type than JSON.
@@ -85,7 +85,7 @@ async def read_json() -> bytes:
 
 
 async def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
-    """The values in a JSON body: the items of an array, or the body itself; whether it is an array.
+    """Return the values in a JSON body: the items of an array, or the body itself; whether it is an array.
 
     How deep they are nested is not looked at: the engine does.
 
@@ -114,7 +114,7 @@ async def decoded(
     max_items: int | None = None,
     place: str = "",
 ) -> T:
-    """A JSON body as a struct. Others have their turn while a large one is looked at.
+    """Decode a JSON body to a struct. Others have their turn while a large one is looked at.
 
     Args:
         body: as it came.
@@ -150,7 +150,7 @@ async def decoded(
 
 
 async def read_document() -> Any:
-    """The request's body, JSON or YAML, as a value made of builtins.
+    """Read the request's body, JSON or YAML, as a value made of builtins.
 
     Raises:
         UnsupportedTypeError: the body has another content type.
@@ -184,7 +184,7 @@ async def _body() -> bytes:
 
 
 def _format() -> Format:
-    """The format that the content type names; JSON when there is none."""
+    """Return the format that the content type names; JSON when there is none."""
     mimetype = request.mimetype
     if mimetype in {"", "application/json"} or (
         mimetype.startswith("application/") and mimetype.endswith("+json")

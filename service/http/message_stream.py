@@ -100,7 +100,7 @@ async def inject_stream(
 
 
 async def _next(pieces: AsyncIterator[bytes], deadline: float) -> bytes | None:
-    """The next piece of a stream that keeps coming; None at its end."""
+    """Read the next piece of a stream that keeps coming; None at its end."""
     with trio.move_on_at(min(deadline, trio.current_time() + IDLE_SECONDS)) as scope:
         piece = await anext(pieces, None)
     if scope.cancelled_caught:
@@ -159,7 +159,7 @@ async def read_on(stream: AsyncIterator[bytes]) -> None:
 
 
 def refusal_of_stream(error: Exception, receipt: StreamReceipt) -> Response:
-    """The reply to a stream that was refused half-way."""
+    """Make the reply to a stream that was refused half-way."""
     if isinstance(error, BadLineError):
         code = "body.line_too_long" if isinstance(error, LineTooLongError) else "body.unreadable"
         problem = Problem(code="body.line", path=f"lines[{error.number}]", message=str(error))

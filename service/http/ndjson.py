@@ -49,7 +49,7 @@ class MessageLines:
         return self._begun_bytes
 
     def feed(self, data: bytes) -> list[NumberedMessage]:
-        """The messages whose lines are complete with these bytes.
+        """Return the messages whose lines are complete with these bytes.
 
         Raises:
             BadLineError: a line is no message, or too long. Nothing can be fed after it.
@@ -65,7 +65,7 @@ class MessageLines:
         return messages
 
     def end(self) -> list[NumberedMessage]:
-        """The message on a last line without a line end, if there is one.
+        """Return the message on a last line without a line end, if there is one.
 
         Raises:
             BadLineError: the line is no message.

@@ -48,7 +48,7 @@ def page_bounds() -> tuple[int, int | None]:
 
 
 def page_of(entries: Sequence[T]) -> Sequence[T]:
-    """The page that the request asks for.
+    """Return the page that the request asks for.
 
     Raises:
         UnreadableBodyError: ``limit`` or ``offset`` is no whole number in its bounds.
@@ -58,7 +58,7 @@ def page_of(entries: Sequence[T]) -> Sequence[T]:
 
 
 def wanted_state() -> ExecutionState | None:
-    """The state that the request filters by, if it does.
+    """Return the state that the request filters by, if it does.
 
     Raises:
         UnreadableBodyError: there is no such state.
@@ -74,7 +74,7 @@ def wanted_state() -> ExecutionState | None:
 
 
 def whole_number(name: str, *, least: int, most: int) -> int | None:
-    """A query parameter that is a whole number in its bounds; None when absent.
+    """Read a query parameter that is a whole number in its bounds; None when absent.
 
     Raises:
         UnreadableBodyError: it is something else.
@@ -89,7 +89,7 @@ def whole_number(name: str, *, least: int, most: int) -> int | None:
 
 
 def switch(name: str) -> bool:
-    """A query parameter that is true or false; false when absent.
+    """Read a query parameter that is true or false; false when absent.
 
     Raises:
         UnreadableBodyError: it is something else.
@@ -101,6 +101,6 @@ def switch(name: str) -> bool:
 
 
 def bad_query(name: str, expected: str, text: str) -> UnreadableBodyError:
-    """The refusal of a query parameter."""
+    """Make the refusal of a query parameter."""
     message = f"The query parameter {name} must be {expected}, got {text[:40]!r}"
     return UnreadableBodyError(message, [Problem(code="query.invalid", path=name, message=message)])

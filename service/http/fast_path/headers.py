@@ -16,7 +16,7 @@ class Headers:
             self._values.setdefault(name, []).append(value)
 
     def get(self, name: str) -> str | None:
-        """The first value of a header; None when there is none."""
+        """Return the first value of a header; None when there is none."""
         values = self._values.get(name.lower().encode())
         return values[0].decode("latin-1") if values else None
 

@@ -56,7 +56,7 @@ class FastRequest(msgspec.Struct, frozen=True):
 
 
 def recognise(scope: HTTPScope, max_body_bytes: int) -> FastRequest | None:
-    """The request that a head announces, if it is one of these.
+    """Recognise the request that a head announces, if it is one of these.
 
     Args:
         scope: of the request.

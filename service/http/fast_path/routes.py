@@ -67,7 +67,7 @@ class FastPath:
         return found is not None
 
     def before(self, application: ASGIFramework) -> ASGIFramework:
-        """An application that answers these requests where they came whole; another one answers the rest."""
+        """Make an application that answers these requests where they came whole; another one answers the rest."""
 
         async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
             noted = cast("dict[str, Any]", scope)
@@ -89,7 +89,7 @@ class FastPath:
         return answer
 
     async def _reply(self, scope: HTTPScope, request: FastRequest, body: bytes) -> tuple[msgspec.Struct, int]:
-        """The body of the reply, and its status."""
+        """Return the body of the reply, and its status."""
         headers = Headers(scope["headers"])
         self._callers.check_origin(headers)
         admitted = await self._callers.admit(

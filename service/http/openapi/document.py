@@ -61,7 +61,7 @@ def _methods(rule: Rule) -> list[str]:
 
 
 def openapi_document(app: Quart, *, authenticated: bool = False) -> dict[str, Any]:
-    """The document of an application.
+    """Make the OpenAPI document of an application.
 
     Args:
         app: whose routes are all registered.
@@ -181,7 +181,7 @@ def _reply(reply: Reply, schemas: Schemas) -> dict[str, Any]:
 
 
 def _refusals(said: Operation, path: str, *, authenticated: bool) -> dict[int, str]:
-    """The statuses of every route of its kind, and its own; the latter's words count."""
+    """Return the statuses of every route of its kind, and its own; the latter's words count."""
     refusals = {403: "The caller may not do this, or is not of this machine while only this machine is served."}
     if "{" in path:
         refusals[404] = "There is nothing with this id."

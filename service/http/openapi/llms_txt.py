@@ -123,7 +123,7 @@ def _schema_lines(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def shape_text(schema: dict[str, Any]) -> str:
-    """A schema in a few words: ``array of Node``, ``string or null``, ``one of auto, manual``."""
+    """Return a schema in a few words: ``array of Node``, ``string or null``, ``one of auto, manual``."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     for union in ("oneOf", "anyOf"):

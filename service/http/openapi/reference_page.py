@@ -12,7 +12,7 @@ _FOLDER = Path(__file__).parent / "reference"
 
 
 def reference_page(document: Document) -> str:
-    """The whole page."""
+    """Make the whole page."""
     info = document["info"]
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
     script = (_FOLDER / "page.js").read_text(encoding="utf-8")
@@ -106,7 +106,7 @@ def _method(method: str) -> str:
 
 
 def _shape(schema: dict[str, Any]) -> str:
-    """A schema in words, the names of others linked to them."""
+    """Return a schema in words, the names of others linked to them."""
     if "$ref" in schema:
         name = escape(str(schema["$ref"]).rpartition("/")[2])
         return f'<a href="#schema-{name}">{name}</a>'

@@ -28,7 +28,7 @@ class Schemas:
         self.components = dict(sorted(self.components.items()))
 
     def reference(self, shape: Any) -> dict[str, Any]:
-        """The reference to a type's schema."""
+        """Return the reference to a type's schema."""
         return next(reference for other, reference in self._references if other is shape)
 
     def admit_null(self, shape: type[msgspec.Struct], name: str) -> None:
@@ -52,7 +52,7 @@ def describe(schema: dict[str, Any], shape: type[msgspec.Struct]) -> None:
 
 
 def docstring_of(shape: type) -> tuple[str, dict[str, str]]:
-    """A docstring's words, and those of its ``Attributes`` by name."""
+    """Return a docstring's words, and those of its ``Attributes`` by name."""
     words, _, rest = inspect.cleandoc(shape.__doc__ or "").partition("\nAttributes:\n")
     attributes: dict[str, str] = {}
     name = ""
@@ -72,7 +72,7 @@ def _plain(text: str) -> str:
 
 
 def _structs(shapes: Sequence[Any]) -> list[type[msgspec.Struct]]:
-    """The structs among some types and all that they hold, each once."""
+    """Return the structs among some types and all that they hold, each once."""
     found: list[type[msgspec.Struct]] = []
     waiting: list[Any] = list(shapes)
     while waiting:

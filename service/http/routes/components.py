@@ -98,7 +98,7 @@ SQUARE = {
 
 
 def component_routes(runtime: RuntimeView) -> Blueprint:
-    """The routes under ``/api/components``."""
+    """Make the routes under ``/api/components``."""
     routes = Blueprint("components", __name__, url_prefix="/api/components")
 
     @routes.post("")
@@ -157,7 +157,7 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
 
 
 def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownComponent:
-    """The component; its source only where a single one was asked for, because sources are long."""
+    """Return the component; its source only where a single one was asked for, because sources are long."""
     code = definition.execution
     execution = {"type": code.type, "entrypoint": code.entrypoint}
     if with_source and code.source:

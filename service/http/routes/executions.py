@@ -52,7 +52,7 @@ _COMMAND = {409: "The command does not fit the state; the message names it."}
 
 
 def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprint:
-    """The routes under ``/api/executions``, apart from the injection."""
+    """Make the routes under ``/api/executions``, apart from the injection."""
     routes = Blueprint("executions", __name__, url_prefix="/api/executions")
 
     @routes.get("")

@@ -135,7 +135,7 @@ _STARTED = {
 
 
 def graph_routes(runtime: RuntimeView) -> Blueprint:
-    """The routes under ``/api/graphs``."""
+    """Make the routes under ``/api/graphs``."""
     routes = Blueprint("graphs", __name__, url_prefix="/api/graphs")
 
     @routes.post("")

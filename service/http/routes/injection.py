@@ -263,7 +263,7 @@ async def _drained(runtime: RuntimeView, execution_id: str, wait_ms: int, *, is_
 
 
 async def _messages(body: InjectBody) -> tuple[Injection, ...]:
-    """The messages of a body, which must be one of the two forms."""
+    """Return the messages of a body, which must be one of the two forms."""
     several = body.messages
     alone = body.node_id is not msgspec.UNSET or body.port is not msgspec.UNSET or len(body.value) > 0
     if several is not msgspec.UNSET:

@@ -150,7 +150,7 @@ _BODY = Body((RoutineDefinition,), {"greets by name": GREETING}, yaml=True)
 
 
 def routine_routes(runtime: RuntimeView) -> Blueprint:
-    """The routes under ``/api/routines``."""
+    """Make the routes under ``/api/routines``."""
     routes = Blueprint("routines", __name__, url_prefix="/api/routines")
 
     @routes.post("")
