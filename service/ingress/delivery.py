@@ -70,7 +70,7 @@ class IngressDelivery:
         self._turns: dict[str, trio.Lock] = {}
 
     def door(self, graph_name: str) -> Door:
-        """The ingress of the graph that a name means for the caller.
+        """Return the ingress of the graph that a name means for the caller.
 
         Raises:
             IngressNotFoundError: no graph of this name is loaded.
@@ -184,7 +184,7 @@ class IngressDelivery:
 
     @asynccontextmanager
     async def _turn(self, execution_id: str, deadline: float) -> AsyncIterator[bool]:
-        """The caller's turn at an execution, for the length of the block; whether it came in time."""
+        """Take the caller's turn at an execution, for the length of the block; yield whether it came in time."""
         lock = self._turns.setdefault(execution_id, trio.Lock())
         has_turn = False
         try:

@@ -84,20 +84,20 @@ class FlowTrace(FlowObserver):
         self.outputs: dict[str, TracedOutput] = {}
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
-        """A value began its way along one edge."""
+        """Hear that a value began its way along one edge."""
         del target_node, target_port
         self.hops += 1
         self._note(node_id, port, message.value, NAMES[message.lane])
 
     def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
-        """A value left the graph."""
+        """Hear that a value left the graph."""
         place = f"{node_id}:{port}"
         if place in self.outputs or len(self.outputs) < OUTPUT_PORTS:
             self.outputs[place] = self._output(place, value, NAMES[lane])
         self._note(node_id, port, value, NAMES[lane])
 
     def _output(self, place: str, value: bytes, lane: Lane) -> TracedOutput:
-        """A value in the place of the port's former one, as far as a reply may show it."""
+        """Return a value in the place of the port's former one, as far as a reply may show it."""
         former = self.outputs.get(place)
         more = len(value) - (
             0 if former is None or former.omitted_bytes is not msgspec.UNSET else len(former.value)
@@ -137,7 +137,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 def summary_of(value: bytes) -> str:
-    """The beginning of a JSON text, at most ``SUMMARY_CHARACTERS`` and an ellipsis."""
+    """Return the beginning of a JSON text, at most ``SUMMARY_CHARACTERS`` and an ellipsis."""
     # A character has at most four bytes, so this many hold enough of them, and a cut one is left away.
     text = value[: 4 * SUMMARY_CHARACTERS].decode(errors="ignore")
     is_whole = len(value) <= 4 * SUMMARY_CHARACTERS and len(text) <= SUMMARY_CHARACTERS
