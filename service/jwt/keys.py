@@ -40,7 +40,7 @@ class VerificationKey(msgspec.Struct, frozen=True):
 
 
 def shared_secret(secret: str) -> VerificationKey:
-    """The key that is a secret, known to whoever makes the tokens too.
+    """Make the key that is a secret, known to whoever makes the tokens too.
 
     Raises:
         KeyMaterialError: it is too short to be one, or a public key in the wrong place.
@@ -55,7 +55,7 @@ def shared_secret(secret: str) -> VerificationKey:
 
 
 def public_key(pem: str) -> VerificationKey:
-    """The key in a PEM text, whose line ends may be a backslash and an n, as in environment variables.
+    """Read the key in a PEM text, whose line ends may be a backslash and an n, as in environment variables.
 
     Raises:
         KeyMaterialError: it is no public key of a kind and size that is taken.
@@ -71,7 +71,8 @@ def public_key(pem: str) -> VerificationKey:
 
 
 def key_set(document: Any) -> tuple[VerificationKey, ...]:
-    """The usable keys of a decoded JWK Set (RFC 7517); what is for encryption, symmetric, weak or odd is left out.
+    """Read the usable keys of a decoded JWK Set (RFC 7517), without those that are for encryption, symmetric, weak
+    or odd.
 
     Raises:
         KeyMaterialError: it is no JWK Set.
@@ -110,7 +111,7 @@ def _algorithm_to_parse(entry: Mapping[str, Any]) -> str:
 
 
 def _algorithms(key: Any) -> Iterable[str]:
-    """The algorithms that a public key is good for."""
+    """Return the algorithms that a public key is good for."""
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size not in RSA_BITS:
             raise KeyMaterialError(f"an RSA key of {key.key_size} bits; {RSA_BITS[0]} to {RSA_BITS[-1]} are taken")

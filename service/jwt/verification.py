@@ -65,7 +65,7 @@ class JwtVerifier:
         self._now_seconds = now_seconds
 
     async def verify(self, token: str) -> dict[str, Any]:
-        """The claims of a token.
+        """Verify a token; return its claims.
 
         Raises:
             TokenError: it is refused.
@@ -154,7 +154,7 @@ def _object(part: str) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that comes twice, two readers may believe different values."""
+    """Make an object; refuse a name that comes twice, of which two readers may believe different values."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name comes twice")
@@ -169,7 +169,7 @@ _ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 
 
 def _decode(part: str) -> bytes:
-    """The bytes of a part in base64url without padding; no other letters, which decoders would skip."""
+    """Decode the bytes of a part in base64url without padding; no other letters, which decoders would skip."""
     if not _ALPHABET.issuperset(part):
         raise TokenError("a part of the token is no base64url")
     try:
