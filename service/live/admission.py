@@ -57,7 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def handshake_of(scope: HTTPScope | WebsocketScope, auth: object = None) -> Handshake:
-    """The handshake of a request; ``auth`` is believed where it is an object."""
+    """Return the handshake of a request; ``auth`` is believed where it is an object."""
     headers = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
     scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
     return Handshake(headers, scheme, auth if isinstance(auth, dict) else {})
@@ -168,7 +168,7 @@ def _text(auth: Mapping[str, Any], name: str) -> str:
 
 
 def _org(handshake: Handshake) -> str | None:
-    """The organisation that a client names.
+    """Return the organisation that a client names.
 
     Raises:
         OrganizationRequiredError: it names several, or something that is no text.

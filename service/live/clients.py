@@ -83,7 +83,7 @@ class LiveClients:
 
     @contextmanager
     def unadmitted(self) -> Iterator[None]:
-        """A client that must still say who it is, for the length of the block.
+        """Count a client that must still say who it is, for the length of the block.
 
         Raises:
             TooManyClientsError: there are too many, and none has taken longer than this one.
@@ -103,7 +103,7 @@ class LiveClients:
 
     @contextmanager
     def session(self, transport: Transport, caller: Caller, name: TransportName) -> Iterator[LiveSession]:
-        """A client's session, for as long as it is connected."""
+        """Open a client's session, for as long as it is connected."""
         session = LiveSession(
             self._hub,
             self._runtime,
@@ -187,7 +187,7 @@ class LiveClients:
 
 
 def refusal_of(error: RefusalError) -> tuple[str, str]:
-    """The sentence and the code of a refusal, for those who are told over a connection."""
+    """Return the sentence and the code of a refusal, for those who are told over a connection."""
     body = error_reply(error).body
     return body.error, body.code
 
@@ -196,7 +196,7 @@ def refusal_of(error: RefusalError) -> tuple[str, str]:
 async def open_live_clients(
     runtime: Runtime, settings: Settings, readiness: Readiness, admission: LiveAdmission
 ) -> AsyncIterator[LiveClients]:
-    """The clients of a service; after the block nobody is told of anything.
+    """Open the clients of a service; after the block nobody is told of anything.
 
     Args:
         runtime: the real one.

@@ -46,7 +46,7 @@ class Inject(OfExecution, frozen=True, rename="camel"):
     final: bool = False
 
     def injections(self) -> tuple[Injection, ...]:
-        """The messages.
+        """Return the messages.
 
         Raises:
             UnreadableBodyError: it has neither of the two forms, or both.
@@ -96,7 +96,7 @@ class ErrorEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
 
 
 def read_payload(data: bytes, shape: Any) -> Any:
-    """A payload as a struct.
+    """Read a payload as a struct.
 
     Raises:
         UnreadableBodyError: it is no JSON, or of another shape.

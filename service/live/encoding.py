@@ -29,7 +29,7 @@ class FlowEncoder:
         skipped: int,
         max_value_bytes: int,
     ) -> Encoded:
-        """A ``port:emit``; source and target are a node's id and a port's name."""
+        """Encode a ``port:emit``; source and target are a node's id and a port's name."""
         head = self._heads.get((source, target))
         if head is None:
             names = zip(("sourceNode", "sourcePort", "targetNode", "targetPort"), source + target, strict=True)
@@ -42,7 +42,7 @@ class FlowEncoder:
     def output(
         self, source: tuple[str, str], value: bytes, timestamp: int, *, skipped: int, max_value_bytes: int
     ) -> Encoded:
-        """A ``port:output``."""
+        """Encode a ``port:output``."""
         head = self._heads.get((source,))
         if head is None:
             fields = {"sourceNode": source[0], "sourcePort": source[1]}
@@ -51,7 +51,7 @@ class FlowEncoder:
         return PortOutput.name, head + shown + b',"timestamp":%d' % timestamp + cut + _skips(skipped)
 
     def invocation(self, node_id: str, port: str, timestamp: int, *, skipped: int) -> Encoded:
-        """A ``component:invoked``."""
+        """Encode a ``component:invoked``."""
         key = ("invoked", node_id, port)
         head = self._heads.get(key)
         if head is None:
@@ -63,7 +63,7 @@ class FlowEncoder:
 
 
 def shown_value(value: bytes, max_value_bytes: int) -> tuple[bytes, bytes]:
-    """A value as it is shown, and the fields that say so where it was cut.
+    """Return a value as it is shown, and the fields that say so where it was cut.
 
     A cut value is a JSON string: the beginning of its own text, at most so many bytes of it.
     """

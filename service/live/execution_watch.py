@@ -220,7 +220,7 @@ class ExecutionWatch(FlowObserver):
                 last.counts[view] = last.counts.get(view, 0) + 1
 
     def note_state(self, execution: ExecutionSnapshot) -> None:
-        """The execution entered another state."""
+        """Note that the execution entered another state."""
         event = lifecycle_event(execution, self._state)
         self._state = execution.state
         self.is_ended = execution.state in TERMINAL
@@ -231,7 +231,7 @@ class ExecutionWatch(FlowObserver):
             self._attach()
 
     def note_whole(self, note: Whole | Ready) -> None:
-        """An event of the whole execution, of those that come at a bounded rate."""
+        """Note an event of the whole execution, of those that come at a bounded rate."""
         if not self.is_ended:
             self._notes.append(note)
             self._something.set()
@@ -306,7 +306,7 @@ class ExecutionWatch(FlowObserver):
                     await trio.lowlevel.checkpoint()
 
     def _next_slice(self) -> list[Note | _Lost]:
-        """The notes that go into one chunk: some of the flow, or one lifecycle event alone."""
+        """Return the notes that go into one chunk: some of the flow, or one lifecycle event alone."""
         notes: list[Note | _Lost] = []
         room = SLICE_BYTES
         while self._notes and len(notes) < SLICE_NOTES:
@@ -359,7 +359,7 @@ class ExecutionWatch(FlowObserver):
 
 
 def lifecycle_event(execution: ExecutionSnapshot, before: ExecutionState) -> LifecycleEvent | None:
-    """The event of a change of state; None where nobody is told of it."""
+    """Return the event of a change of state; None where nobody is told of it."""
     identifier, state = execution.id, execution.state
     if state is ExecutionState.RUNNING:
         if before is ExecutionState.PAUSED:

@@ -170,7 +170,7 @@ class Feed:
         return 2 * self._events > self._max_events or 2 * self._bytes > self._max_bytes
 
     def open_reader(self) -> Reader:
-        """A reader; it reads nothing before it begins."""
+        """Open a reader; it reads nothing before it begins."""
         reader = Reader()
         self.readers.append(reader)
         return reader
@@ -210,7 +210,7 @@ class Feed:
             self._hold(size_bytes)
 
     def read(self, reader: Reader, max_bytes: int) -> list[Chunk]:
-        """The next chunks of a reader, of at most so many bytes, but one; its place moves behind them."""
+        """Read the next chunks of a reader, of at most so many bytes, but one; its place moves behind them."""
         if reader.place is None:
             return []
         start = reader.place - self._first
@@ -256,7 +256,7 @@ class Feed:
         self._first = slowest
 
     def _slowest(self) -> int:
-        """The place of the reader that is furthest behind."""
+        """Return the place of the reader that is furthest behind."""
         return min((reader.place for reader in self.readers if reader.place is not None), default=self.end)
 
     def _hold(self, size_bytes: int) -> None:

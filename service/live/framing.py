@@ -66,7 +66,7 @@ def batched(events: Sequence[Encoded]) -> Encoded:
 
 
 def chunk_in(form: Framing, chunk: Chunk, feed: Feed, *, is_batch: bool) -> Any:
-    """A chunk of a feed in a form, made once for all who read it."""
+    """Return a chunk of a feed in a form, made once for all who read it."""
     key = (form, is_batch)
     made = chunk.forms.get(key)
     if made is None:

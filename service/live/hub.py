@@ -167,7 +167,7 @@ class Hub(ExecutionObserver):
             told, watch.has_newcomer = metrics, False
 
     async def _statistics(self, execution_id: str) -> Ready:
-        """The event of all figures, read and encoded in slices, once for everybody."""
+        """Make the event of all figures, read and encoded in slices, once for everybody."""
         statistics = await encoded_in_slices(await self._runtime.execution(execution_id).read_statistics())
         payload = b'{"executionId":%b,"statistics":%b}' % (encode(execution_id), statistics)
         return Ready(StatisticsUpdate.name, payload)
@@ -205,7 +205,7 @@ def _moved(metrics: ExecutionMetrics) -> tuple[float, ...]:
 
 @asynccontextmanager
 async def open_hub(runtime: Runtime, *, metrics_seconds: float | None, max_value_bytes: int) -> AsyncIterator[Hub]:
-    """A hub that observes a runtime; nobody is told of anything after the block.
+    """Open a hub that observes a runtime; nobody is told of anything after the block.
 
     Args:
         runtime: the real one.

@@ -53,7 +53,7 @@ class Live:
         self._plain = PlainWebSockets(clients)
 
     def beside(self, application: ASGIFramework, under_way: UnderWay) -> ASGIFramework:
-        """An application that serves live clients at their paths, and everybody else by another one.
+        """Make an application that serves live clients at their paths, and everybody else by another one.
 
         Args:
             application: the other one.

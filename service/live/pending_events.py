@@ -34,7 +34,7 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
         )
 
     def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
-        """The event; None where the selection's rate leaves it out."""
+        """Return the event; None where the selection's rate leaves it out."""
         skipped = sampler.admit(self.message.edge, self.now)
         if skipped is None:
             return None

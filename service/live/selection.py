@@ -106,7 +106,7 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 def select(wanted: Subscribe, graph: LoadedGraph | None, *, max_value_bytes: int) -> Selection:
-    """The selection that a client asks for.
+    """Return the selection that a client asks for.
 
     Args:
         wanted: as the client sent it.

@@ -236,7 +236,7 @@ class LiveSession:
             self._hub.unsubscribe(reading.subscription)
 
     def look_again(self, caller: Caller) -> None:
-        """The client acts as this caller from now on; what it may not see any more, it hears no more of."""
+        """Let the client act as this caller from now on; what it may not see any more, it hears no more of."""
         self.caller = caller
         for execution_id in tuple(self._readings):
             try:
@@ -374,7 +374,7 @@ def _too_many() -> SubscriptionLimitError:
 
 
 def _ids_in(data: bytes) -> dict[str, str]:
-    """The ids that a refused payload names, as far as it can be read."""
+    """Return the ids that a refused payload names, as far as it can be read."""
     try:
         found = msgspec.json.decode(data, type=_Ids)
         named = {"execution_id": bytes(found.execution_id), "graph_id": bytes(found.graph_id)}

@@ -90,14 +90,14 @@ class _Client:
         self._session: LiveSession | None = None
 
     async def session(self) -> LiveSession:
-        """The session, which begins as soon as its task does."""
+        """Wait for the session, which begins as soon as its task does."""
         await self._begun.wait()
         if self._session is None:
             raise SocketClosedError("the client is gone")
         return self._session
 
     def gone(self) -> None:
-        """The client has left."""
+        """End what is told to the client, which has left."""
         self._scope.cancel()
 
     async def live(self, handshake: Handshake, entry: Entry) -> None:

@@ -108,7 +108,7 @@ class PlainWebSockets:
                 await wire.send({"type": "websocket.close", "code": error.code, "reason": str(error)})
 
     async def _admit(self, scope: HTTPScope | WebsocketScope) -> tuple[Handshake, Entry | None]:
-        """The handshake, and as whom the client comes in; None where that must still be said."""
+        """Return the handshake, and as whom the client comes in; None where that must still be said."""
         clients = self._clients
         handshake = handshake_of(scope)
         clients.check_room()
@@ -210,7 +210,7 @@ async def _talk(session: LiveSession, wire: Wire, receive: ASGIReceiveCallable) 
 
 
 async def _next_message(receive: ASGIReceiveCallable) -> Incoming | None:
-    """The client's next message; None when it has gone.
+    """Receive the client's next message; None when it has gone.
 
     Raises:
         MessageError: it is no message.
