@@ -31,7 +31,7 @@ def available_bytes() -> int:
 
 
 def _limits() -> Iterator[int]:
-    """The limits that are known: of the machine, and of the control groups that the process is in."""
+    """Yield the limits that are known: of the machine, and of the control groups that the process is in."""
     try:
         for line in _MEMINFO.read_text().splitlines():
             if line.startswith("MemTotal:"):

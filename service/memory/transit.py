@@ -133,7 +133,7 @@ class TransitLoad:
         self._size_bytes += size_bytes
 
     def _narrower(self, size_bytes: int, error: MemoryBoundError) -> MemoryBoundError:
-        """The same refusal, which says what is at its bound."""
+        """Return the same refusal, saying what is at its bound."""
         is_own = isinstance(error, OwnerMemoryError)
         ledger = self._narrow.ledger
         bound = ledger.owner_bytes if is_own else ledger.process_bytes
