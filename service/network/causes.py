@@ -44,7 +44,7 @@ class Causes:
                 self._remember(message.sequence, cause)
 
     def invoke(self, node_id: str, batch: Sequence[Message]) -> None:
-        """A node is invoked with messages, of which it will be invoked with none again."""
+        """Note that a node is invoked with messages, of which it will be invoked with none again."""
         causes = {self._of_message.pop(message.sequence, "") for message in batch}
         recent = self._of_node.get(node_id)
         if recent is not None:
@@ -59,13 +59,13 @@ class Causes:
         return recent[0] if len(set(recent)) == 1 else ""
 
     def send(self, node_id: str, message: Message) -> None:
-        """A node's emission is on its way."""
+        """Note that a node's emission is on its way."""
         cause = self.of(node_id)
         if cause:
             self._remember(message.sequence, cause)
 
     def known(self) -> Mapping[int, str]:
-        """The causes of messages on their way, by sequence number."""
+        """Return the causes of messages on their way, by sequence number."""
         return self._of_message
 
     def _remember(self, sequence: int, cause: str) -> None:

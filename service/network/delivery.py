@@ -56,7 +56,7 @@ Admits = Callable[[Event, str], bool]
 
 
 def admission_of_network(unowned: UnownedEvents) -> Admits:
-    """The rule for events that the Network brings."""
+    """Return the rule for events that the Network brings."""
 
     def admits(event: Event, owner: str) -> bool:
         if owner == UNOWNED:
@@ -68,7 +68,7 @@ def admission_of_network(unowned: UnownedEvents) -> Admits:
 
 
 def admission_of_caller(caller: Caller, unowned: UnownedEvents) -> Admits:
-    """The rule for events that a caller brings by HTTP: only into graphs that they may change anyway.
+    """Return the rule for events that a caller brings by HTTP: only into graphs that they may change anyway.
 
     Whoever acts for the graph's own organisation need not name it in the event.
     """
@@ -85,7 +85,7 @@ def admission_of_caller(caller: Caller, unowned: UnownedEvents) -> Admits:
 def find_targets(
     event: Event, bound: Mapping[str, LoadedGraph], admits: Admits, own_node_id: str
 ) -> Iterator[DeliveryTarget]:
-    """The places that an event enters, each once however many bindings fit.
+    """Yield the places that an event enters, each once however many bindings fit.
 
     An execution never gets an event that it sent itself, and nobody gets what this service tells of its own work.
 

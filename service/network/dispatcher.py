@@ -147,7 +147,7 @@ class Dispatcher:
         return EventReceipt(event.wrapper.id, delivered, duplicates, tuple(refusals))
 
     def _new_targets(self, event: Event, admits: Admits) -> tuple[list[DeliveryTarget], int]:
-        """The places that an event goes to, and how many had it already."""
+        """Return the places that an event goes to, and how many had it already."""
         self.counts["received"] += 1
         found = list(islice(find_targets(event, self._bound.taking, admits, self._node_id), EVENT_PLACES + 1))
         if not found:

@@ -68,7 +68,7 @@ class _OrgInside(msgspec.Struct, rename="camel"):
 
 
 def org_of(event: Event) -> str:
-    """The organisation that an event names: its payload's ``orgId``, or else its data's; "" for none."""
+    """Return the organisation that an event names: its payload's ``orgId``, or else its data's; "" for none."""
     if event.payload.org_id:
         return event.payload.org_id
     data = bytes(event.payload.data)
@@ -83,7 +83,7 @@ def org_of(event: Event) -> str:
 
 
 def read_event(text: bytes) -> Event | None:
-    """A JSON text as an event; None where it has another shape. Its data stays text, whatever is in it."""
+    """Read a JSON text as an event; None where it has another shape. Its data stays text, whatever is in it."""
     try:
         return decode_raw_values(text, Event)
     except (msgspec.ValidationError, MalformedJsonError):

@@ -86,7 +86,7 @@ class Network:
 async def open_network(
     runtime: Runtime, settings: Settings, siblings: Siblings, url: str
 ) -> AsyncIterator[Network]:
-    """The Network for the length of the block; at its end, this service takes leave of it.
+    """Open the Network for the length of the block; at its end, this service takes leave of it.
 
     Bindings take events that come by HTTP also where no Network is configured.
 

@@ -82,7 +82,7 @@ class NetworkOutbox:
         self._wake()
 
     def take(self) -> Waiting | None:
-        """The next one: values of graphs first, in their order."""
+        """Take the next one: values of graphs first, in their order."""
         if self._events:
             taken = self._events.popleft()
             self._owners[taken.owner] -= 1

@@ -261,7 +261,7 @@ def _told_failure(error: BaseException) -> str:
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """The faults of a group, and of the groups in it."""
+    """Return the faults of a group, and of the groups in it."""
     leaves: list[BaseException] = []
     for fault in group.exceptions:
         leaves += _leaves(fault) if isinstance(fault, BaseExceptionGroup) else [fault]
