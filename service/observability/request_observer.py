@@ -67,10 +67,10 @@ class RequestObserver(Protocol):
     """Hears of every request, twice."""
 
     def began(self, request: SeenRequest) -> None:
-        """The head of a request has come."""
+        """Hear that the head of a request has come."""
 
     def ended(self, request: SeenRequest, reply: SeenReply) -> None:
-        """The reply has been sent, or the caller has gone."""
+        """Hear that the reply has been sent, or the caller has gone."""
 
 
 def see_request(

@@ -112,7 +112,7 @@ class Spans:
 
     @contextmanager
     def request(self, scope: HTTPScope, trace_id: str) -> Iterator[RequestSpan]:
-        """A span for the length of the block, in which everything that is started belongs to it."""
+        """Open a span for the length of the block, in which everything that is started belongs to it."""
         from opentelemetry.trace import SpanKind  # noqa: PLC0415
 
         said = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -133,11 +133,11 @@ class Spans:
             yield RequestSpan(span, scope["method"])
 
     def observer(self, calls_per_second: float) -> ExecutionObserver:
-        """Makes a span of each execution, and of up to so many calls of its handlers a second."""
+        """Make a span of each execution, and of up to so many calls of its handlers a second."""
         return SpanObserver(self, calls_per_second)
 
     def call(self, execution: Span, call: HandlerCall) -> None:
-        """A span of a call that has just ended, under its execution."""
+        """Make a span of a call that has just ended, under its execution."""
         from opentelemetry.trace import StatusCode, set_span_in_context  # noqa: PLC0415
 
         offset_ns = time.time_ns() - int(trio.current_time() * 1e9)
@@ -168,7 +168,7 @@ class Spans:
         span.end(end_time=ended_ns)
 
     def execution(self, execution: ExecutionSnapshot) -> Span:
-        """A new span of an execution, under the request that this task works for."""
+        """Make a new span of an execution, under the request that this task works for."""
         attributes = {
             "symbia.execution.id": execution.id,
             "symbia.graph.id": execution.graph_id,

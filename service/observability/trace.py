@@ -22,7 +22,7 @@ _NO_TRACE = b"0" * 32
 
 
 def trace_id_of(headers: Iterable[tuple[bytes, bytes]], now_ms: int, characters: str) -> str:
-    """The trace id of a request.
+    """Return the trace id of a request.
 
     Args:
         headers: names in lower case, values as they came; the first of a name counts.
@@ -42,7 +42,7 @@ def trace_id_of(headers: Iterable[tuple[bytes, bytes]], now_ms: int, characters:
 
 
 def _trace_of(parent: bytes) -> str:
-    """The trace part of a ``traceparent``; empty where it is none. Version ``ff`` is none."""
+    """Return the trace part of a ``traceparent``; empty where it is none. Version ``ff`` is none."""
     found = _PARENT.fullmatch(parent)
     if found is None:
         return ""
@@ -63,5 +63,5 @@ def release_trace(bound: Mapping[str, Token[Any]]) -> None:
 
 
 def present_trace() -> str:
-    """The trace id that this task works for, of its request or of the one that started its execution; or empty."""
+    """Return the trace id of the request that this task works for, or that started its execution; or empty."""
     return str(structlog.contextvars.get_contextvars().get("trace_id", ""))
