@@ -142,7 +142,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         return addresses
 
     async def _connect(self, addresses: Sequence[IPAddress], port: int) -> httpcore.AsyncNetworkStream:
-        """The first connection that comes about, one attempt beginning after another (RFC 8305, in short)."""
+        """Make the first connection that comes about, one attempt beginning after another (RFC 8305, in short)."""
         streams: list[httpcore.AsyncNetworkStream] = []
         failures: list[httpcore.ConnectError] = []
 

@@ -12,7 +12,7 @@ class UnreadableAnswerError(Exception):
 
 
 async def read_bounded(answer: httpx.Response, limit_bytes: int) -> bytes:
-    """The body of an answer whose head has come.
+    """Read the body of an answer whose head has come.
 
     Raises:
         UnreadableAnswerError: it is larger than ``limit_bytes``, or encoded.

@@ -40,7 +40,7 @@ async def open_answer(
     headers: Mapping[str, str],
     content: bytes | None = None,
 ) -> AsyncIterator[httpx.Response]:
-    """The answer to a request, its head read and its body not, as ``client.stream`` gives it.
+    """Open the answer to a request, its head read and its body not, as ``client.stream`` gives it.
 
     Raises:
         httpx.HTTPError: there is none.

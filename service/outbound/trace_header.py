@@ -8,7 +8,7 @@ from service.observability.trace import HEADER, present_trace
 
 
 def traced(open_client: Callable[[], httpx.AsyncClient]) -> Callable[[], httpx.AsyncClient]:
-    """The same opener, whose clients send the trace id of the task that opens them.
+    """Return the same opener, whose clients send the trace id of the task that opens them.
 
     What a node sets itself counts first.
 
