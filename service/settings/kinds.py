@@ -51,7 +51,7 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 def whole_number(smallest: int, largest: int, unit: str = "") -> Kind:
-    """A whole number in a range; bounded, so that no value overflows what it is used for."""
+    """Make the kind of a whole number in a range; bounded, so that no value overflows what it is used for."""
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 18 and smallest <= int(text) <= largest):

@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.identity.effective_auth == "unset"
 
     def engine_limits(self) -> EngineLimits:
-        """The engine's bounds with these settings put in."""
+        """Return the engine's bounds with these settings put in."""
         return EngineLimits(
             max_concurrent_executions=self.executions.max_concurrent,
             default_timeout_ms=self.executions.default_timeout_ms,
@@ -159,7 +159,7 @@ TABLE = tuple(_rows(Settings))
 
 
 def settings_of(values: Mapping[Row, Any]) -> Settings:
-    """The settings with these values; the others have their defaults."""
+    """Return the settings with these values; the others have their defaults."""
     fields: dict[str, Any] = {}
     groups: dict[str, dict[str, Any]] = {}
     for row, value in values.items():
@@ -172,7 +172,7 @@ def settings_of(values: Mapping[Row, Any]) -> Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that the environment asks for.
+    """Read the settings that the environment asks for.
 
     Raises:
         SettingsError: with every wrong value at once.
@@ -210,5 +210,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _shown(text: str) -> str:
-    """A wrong value as it is shown to people: without control characters, and not endless."""
+    """Return a wrong value as it is shown to people: without control characters, and not endless."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")

@@ -46,5 +46,5 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = _DEFAULTS.processes
 
     def bounds(self) -> PoolBounds:
-        """The bounds of the workers with these settings put in."""
+        """Return the bounds of the workers with these settings put in."""
         return msgspec.structs.replace(_DEFAULTS, processes=self.processes, memory_bytes=self.memory_bytes)
