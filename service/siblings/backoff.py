@@ -49,7 +49,7 @@ class Backoff:
         self._ceiling_seconds = first_seconds
 
     def next_seconds(self, asked_seconds: float = 0.0) -> float:
-        """The wait after one more failure.
+        """Return the wait after one more failure.
 
         Args:
             asked_seconds: what the sibling asked for, if anything; at most ``ASKED_LIMIT_SECONDS`` of it count.

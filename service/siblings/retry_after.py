@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float:
-    """The seconds that an answer asks to wait; 0 where it asks for none, or not in a form that exists.
+    """Return the seconds that an answer asks to wait; 0 where it asks for none, or not in a form that exists.
 
     A date is taken relative to the ``Date`` of the same answer where there is one: the clocks of two machines
     differ, and the one that wrote both is at one with itself.

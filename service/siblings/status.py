@@ -126,13 +126,13 @@ class Siblings:
         self._statuses: dict[str, SiblingStatus] = {}
 
     def add(self, name: str, *, is_required: bool = False) -> SiblingStatus:
-        """A status for one more sibling, unknown so far; one of the same name is replaced."""
+        """Add a status for one more sibling, unknown so far; one of the same name is replaced."""
         status = SiblingStatus(name, self._clock, is_required=is_required)
         self._statuses[name] = status
         return status
 
     def status(self, name: str) -> SiblingStatus:
-        """The status of a sibling that was added; KeyError where none of this name was."""
+        """Return the status of a sibling that was added; KeyError where none of this name was."""
         return self._statuses[name]
 
     def reports(self) -> tuple[SiblingReport, ...]:
