@@ -28,7 +28,7 @@ class CallerGoneError(Exception):
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """A header of a request; "" where it has none."""
+    """Return a header of a request; "" where it has none."""
     return next((value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name), "")
 
 
@@ -84,7 +84,7 @@ def refusal_body(refusal: SessionRefusedError) -> bytes:
 
 
 async def read_body(receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body of a request.
+    """Read the whole body of a request.
 
     Raises:
         BodyTooLargeError: it is larger than the limit.

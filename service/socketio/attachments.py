@@ -14,7 +14,7 @@ _TOO_DEEP = f"This value is nested deeper than {MAX_DEPTH} levels"
 
 
 def take_apart(value: Any) -> tuple[Any, list[bytes]]:
-    """A value with placeholders instead of its bytes, and those bytes. Values without bytes are not copied.
+    """Return a value with placeholders instead of its bytes, and those bytes. Values without bytes are not copied.
 
     Looks into lists, tuples and dictionaries; structs and ``msgspec.Raw`` are JSON to it.
 
@@ -28,7 +28,7 @@ def take_apart(value: Any) -> tuple[Any, list[bytes]]:
 
 
 def put_together(value: Any, attachments: list[bytes]) -> Any:
-    """A decoded JSON value with its bytes in their places; its depth has been checked before.
+    """Return a decoded JSON value with its bytes in their places; its depth has been checked before.
 
     Raises:
         ProtocolError: a placeholder names an attachment that there is not.

@@ -69,7 +69,7 @@ class Connection:
         return bound if self._is_admitted else min(bound, config.max_unadmitted_bytes)
 
     def admit(self) -> None:
-        """A namespace has let the client in: from now on it may send as much as clients may."""
+        """Note that a namespace has let the client in: from now on it may send as much as clients may."""
         if not self._is_admitted:
             self._is_admitted = True
             self._context.admitted(self)
@@ -173,7 +173,7 @@ class Connection:
             self.session.end("handlers stalled")
 
     def leave(self, socket: Socket, reason: str) -> None:
-        """A socket's end. Its client may connect to the namespace again."""
+        """Note a socket's end. Its client may connect to the namespace again."""
         name = socket.namespace.name
         if self.sockets.get(name) is socket:
             del self.sockets[name]
@@ -213,11 +213,11 @@ class Connection:
             raise SocketClosedError(self.session.ended or "forced close")
 
     def make_room(self) -> None:
-        """A socket has taken an event, or something has been sent: whoever waits for that looks again."""
+        """Wake whoever waits for room: a socket has taken an event, or something has been sent."""
         self._room.unpark_all()
 
     async def poll(self) -> str:
-        """The payload for the pending poll, as soon as there is one."""
+        """Return the payload for the pending poll, as soon as there is one."""
         while True:
             answer = self.session.poll_answer()
             if answer is not None:
@@ -246,7 +246,7 @@ class Connection:
         self.make_room()
 
     def changed(self) -> None:
-        """The session has changed otherwise than by a frame: wake who waits, and end what has ended."""
+        """Note that the session has changed otherwise than by a frame: wake who waits, and end what has ended."""
         if self.session.ended is not None and not self._over:
             self._over = True
             for socket in list(self.sockets.values()):

@@ -17,7 +17,8 @@ class EncodedEvent(msgspec.Struct, frozen=True):
 
 
 def encode_event(event: str, *args: Any, namespace: str = MAIN) -> EncodedEvent:
-    """An event as it travels. Arguments are JSON values, structs, ``msgspec.Raw``, or bytes, which travel as such.
+    """Encode an event as it travels. Arguments are JSON values, structs, ``msgspec.Raw``, or bytes, which travel
+    as such.
 
     Raises:
         ValueError, TypeError: they cannot be written as JSON, or the name is one that clients keep for themselves.

@@ -41,7 +41,7 @@ _TYPES = {str(int(kind)): kind for kind in FrameType}
 
 
 def read_frame(frame: Frame) -> tuple[FrameType, Frame]:
-    """The type and the content of a frame.
+    """Read the type and the content of a frame.
 
     Raises:
         ProtocolError: it is empty, or of no known type.
@@ -57,7 +57,7 @@ def read_frame(frame: Frame) -> tuple[FrameType, Frame]:
 
 
 def read_payload(payload: str) -> Iterator[Frame]:
-    """The frames of a long-polling payload, one after the other.
+    """Yield the frames of a long-polling payload, one after the other.
 
     Raises:
         ProtocolError: there are too many, or one is no base64 where it should be.
@@ -69,12 +69,12 @@ def read_payload(payload: str) -> Iterator[Frame]:
 
 
 def write_payload(frames: Iterable[Frame]) -> str:
-    """The long-polling payload of some frames, none of which holds the separator."""
+    """Write the long-polling payload of some frames, none of which holds the separator."""
     return SEPARATOR.join(map(_as_text, frames))
 
 
 def size_in_payload(frame: Frame) -> int:
-    """The bytes that a frame takes in a payload, its separator included; for text an upper bound."""
+    """Return the bytes that a frame takes in a payload, its separator included; for text an upper bound."""
     if isinstance(frame, bytes):
         return (len(frame) + 2) // 3 * 4 + 2
     return (len(frame) if frame.isascii() else len(frame.encode("utf-8", "replace"))) + 1

@@ -30,7 +30,7 @@ class Handshake(msgspec.Struct, frozen=True):
 
 
 def read_handshake(scope: Mapping[str, Any]) -> Handshake:
-    """The handshake in an ASGI scope."""
+    """Read the handshake in an ASGI scope."""
     headers = _read_headers(scope["headers"])
     client = scope.get("client")
     return Handshake(
@@ -44,7 +44,7 @@ def read_handshake(scope: Mapping[str, Any]) -> Handshake:
 
 
 def read_query(scope: Mapping[str, Any]) -> dict[str, str]:
-    """The query in an ASGI scope; empty when it is not readable."""
+    """Read the query in an ASGI scope; empty when it is not readable."""
     try:
         fields = parse_qsl(
             scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
@@ -64,7 +64,7 @@ def _read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _read_cookies(header: str) -> dict[str, str]:
-    """The cookies of a header (RFC 6265, section 4.2.1)."""
+    """Read the cookies of a header (RFC 6265, section 4.2.1)."""
     cookies: dict[str, str] = {}
     for pair in header.split(";", MAX_COOKIES)[:MAX_COOKIES]:
         name, equals, value = pair.strip().partition("=")

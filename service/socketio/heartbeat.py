@@ -19,16 +19,16 @@ class Heartbeat:
         return self._awaits_pong
 
     def ping(self) -> None:
-        """A ping goes out, because the deadline has come."""
+        """Note that a ping goes out, because the deadline has come."""
         self._awaits_pong = True
         self.deadline += self._timeout_seconds
 
     def pong(self, now: float) -> None:
-        """A pong has come. One that nobody asked for changes nothing."""
+        """Note that a pong has come. One that nobody asked for changes nothing."""
         if self._awaits_pong:
             self._awaits_pong = False
             self.deadline = now + self._interval_seconds
 
     def excuse(self, now: float) -> None:
-        """The client may have answered, and nobody has read it: it has its whole time again."""
+        """Give the client its whole time again: it may have answered, and nobody has read it."""
         self.deadline = now + self._timeout_seconds

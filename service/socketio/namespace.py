@@ -85,7 +85,7 @@ class Namespace:
         return [socket for socket in self.members(room) if not socket.send_nowait(event)]
 
     def members(self, room: str | None = None) -> tuple[Socket, ...]:
-        """The sockets in a room, or all; those that are still being let in are in their rooms already."""
+        """Return the sockets in a room, or all; those that are still being let in are in their rooms already."""
         return tuple(self.sockets.values() if room is None else self._rooms.get(room, ()))
 
     def join(self, socket: Socket, room: str) -> None:

@@ -78,7 +78,7 @@ class Outbox:
         self.size_bytes += item.size_bytes
 
     def take(self) -> Batch | None:
-        """The next batch, if there is one. Its bytes count until it is ``sent``."""
+        """Take the next batch, if there is one. Its bytes count until it is ``sent``."""
         if not self._batches:
             return None
         item = self._batches.popleft()

@@ -67,7 +67,7 @@ _MAX_ID = 2**53 - 1  # what a JavaScript client can count to
 
 
 def write_packet(packet: Packet) -> tuple[Frame, ...]:
-    """The frames of a packet, ready for the wire: Engine.IO messages, attachments last.
+    """Write the frames of a packet, ready for the wire: Engine.IO messages, attachments last.
 
     Raises:
         ValueError, TypeError: the data cannot be written as JSON, or is nested too deeply.
@@ -87,7 +87,7 @@ def write_packet(packet: Packet) -> tuple[Frame, ...]:
 
 
 def event_packet(event: str, args: tuple[Any, ...], namespace: str = MAIN, ack_id: int | None = None) -> Packet:
-    """The packet of an event.
+    """Make the packet of an event.
 
     Raises:
         ValueError: the name is one that clients keep for themselves.
@@ -122,7 +122,7 @@ class PacketDecoder:
         self._size_bytes = 0
 
     def receive(self, message: Frame) -> Packet | None:
-        """A message's packet; None when attachments are still to come.
+        """Return a message's packet; None when attachments are still to come.
 
         Raises:
             ProtocolError: it is no packet, or none that may come now. The decoder is of no use after that.
@@ -157,7 +157,7 @@ class PacketDecoder:
 
 
 def _read_head(text: str, leaves_raw: Callable[[str], bool], max_decoded_bytes: int) -> tuple[Packet, int]:
-    """A packet as its text has it, and how many attachments follow."""
+    """Read a packet as its text has it, and how many attachments follow."""
     if text[:1] not in {"0", "1", "2", "3", "4", "5", "6"}:
         raise ProtocolError("socketio.type", f"There is no Socket.IO packet type {text[:1]!r}")
     kind = PacketType(int(text[0]))
@@ -226,7 +226,7 @@ _RawEvent = msgspec.defstruct(
 
 
 def _read_raw(text: str) -> list[Any]:
-    """An event's name, and its values as they are: decoding a megabyte of small ones would take 50 ms."""
+    """Read an event's name, and its values as they are: decoding a megabyte of small ones would take 50 ms."""
     try:
         data = text.encode("utf-8")
         check_depth(data)
@@ -237,7 +237,7 @@ def _read_raw(text: str) -> list[Any]:
 
 
 def _checked(packet: Packet, attachments: list[bytes]) -> Packet:
-    """A packet with its attachments in place.
+    """Return a packet with its attachments in place.
 
     Raises:
         ProtocolError: its data is not what its type carries.

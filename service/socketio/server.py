@@ -89,7 +89,7 @@ class SocketioServer:
             await self._deadlines.run()
 
     def namespace(self, name: str = MAIN) -> Namespace:
-        """The namespace of a name, which clients can connect to from now on.
+        """Return the namespace of a name, which clients can connect to from now on.
 
         Raises:
             ValueError: no namespace can be called so.
@@ -99,7 +99,7 @@ class SocketioServer:
         return self._namespaces[name]
 
     def statistics(self) -> Statistics:
-        """The counts at present."""
+        """Return the counts at present."""
         connections = self._connections.values()
         return Statistics(
             sessions=len(connections),
@@ -188,7 +188,7 @@ class SocketioServer:
 
     @staticmethod
     def _check_query(scope: Scope, transport: str) -> dict[str, str]:
-        """The query of a request over a transport.
+        """Return the query of a request over a transport.
 
         Raises:
             SessionRefusedError: it asks for another transport or version.
@@ -251,7 +251,7 @@ class SocketioServer:
 
 @asynccontextmanager
 async def open_socketio_server(config: SocketioConfig | None = None) -> AsyncIterator[SocketioServer]:
-    """A server whose handlers run in a nursery of its own, until the block ends: then clients are told.
+    """Open a server whose handlers run in a nursery of its own, until the block ends: then clients are told.
 
     Args:
         config: how it behaves; as the reference server when absent.

@@ -79,7 +79,7 @@ class Session:
         return self.polls and not self._poll_pending and not self.outbox
 
     def open_frame(self) -> Frame:
-        """The open packet, with which the session begins."""
+        """Return the open packet, with which the session begins."""
         content = {
             "sid": self.sid,
             "upgrades": [WEBSOCKET] if self.polls else [],
@@ -90,7 +90,7 @@ class Session:
         return "0" + encode(content).decode()
 
     def receive(self, frame: Frame, now: float) -> Frame | None:
-        """The message in a frame that came over the session's transport; None where it holds none.
+        """Return the message in a frame that came over the session's transport; None where it holds none.
 
         Raises:
             ProtocolError: nothing that a client may send; the session has ended.
@@ -104,7 +104,7 @@ class Session:
             raise
 
     def begin_poll(self) -> None:
-        """A GET request has come.
+        """Note that a GET request has come.
 
         Raises:
             SessionRefusedError: another is pending, which ends the session; or polling is not the transport.
@@ -116,7 +116,7 @@ class Session:
         self._poll_pending = True
 
     def poll_answer(self) -> str | None:
-        """The payload that the pending poll is to be answered with; None while it has to wait."""
+        """Return the payload that the pending poll is to be answered with; None while it has to wait."""
         frames = [] if self.ended else self.outbox.take_payload(self._config.max_payload_bytes)
         if self._ending and not self.outbox and self.ended is None:
             frames.append(CLOSE)
@@ -128,17 +128,17 @@ class Session:
         return None if self.transport in {Transport.POLLING, Transport.PROBED} else NOOP
 
     def end_poll(self) -> None:
-        """The pending poll has been answered."""
+        """Note that the pending poll has been answered."""
         self._poll_pending = False
 
     def abandon_poll(self) -> None:
-        """The client has given the pending poll up. What it did not get can be neither known nor sent again."""
+        """Note that the client has given up the pending poll. What it missed is unknown, and not sent again."""
         self._poll_pending = False
         if self.polls:
             self.end("transport close")
 
     def begin_post(self) -> None:
-        """A POST request has come.
+        """Note that a POST request has come.
 
         Raises:
             SessionRefusedError: another is pending, which ends the session; or polling is not the transport.
@@ -150,11 +150,11 @@ class Session:
         self._post_pending = True
 
     def end_post(self) -> None:
-        """The pending POST has been answered."""
+        """Note that the pending POST has been answered."""
         self._post_pending = False
 
     def begin_probe(self) -> None:
-        """A WebSocket has come with this session's id.
+        """Note that a WebSocket has come with this session's id.
 
         Raises:
             SessionRefusedError: the session has one already.
@@ -164,7 +164,7 @@ class Session:
         self.transport = Transport.PROBED
 
     def receive_probe(self, frame: Frame) -> Frame | None:
-        """The answer to a frame that came over a WebSocket before the upgrade was complete, if it has one.
+        """Return the answer to a frame that came over a WebSocket before the upgrade was complete, if it has one.
 
         Raises:
             ProtocolError: it is not what an upgrade consists of; that WebSocket is to be closed.
@@ -181,7 +181,7 @@ class Session:
         return None
 
     def abandon_probe(self) -> None:
-        """The WebSocket is gone before the upgrade was complete."""
+        """Note that the WebSocket is gone before the upgrade was complete."""
         if self.transport in {Transport.PROBED, Transport.PROVEN}:
             self.transport = Transport.POLLING
 

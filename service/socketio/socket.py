@@ -232,25 +232,25 @@ class Socket:
         return len(self._inbox) >= MAX_WAITING_EVENTS or self._inbox_bytes >= MAX_WAITING_BYTES
 
     def begin(self) -> None:
-        """The client wants to be let in."""
+        """Begin to let the client in, as it wants."""
         self._work_on()
 
     def receive_event(self, packet: Packet, size_bytes: int) -> None:
-        """An event has come."""
+        """Take in an event that has come."""
         if self._stage is not Stage.ENDED:
             self._inbox.append((packet, size_bytes))
             self._inbox_bytes += size_bytes
             self._work_on()
 
     def receive_ack(self, packet: Packet) -> None:
-        """An acknowledgement has come; one that nobody waits for, or too late, means nothing."""
+        """Take in an acknowledgement; one that nobody waits for, or too late, means nothing."""
         pending = self._acks.get(-1 if packet.id is None else packet.id)
         if pending is not None and pending.args is None:
             pending.args = packet.data
             pending.come.set()
 
     def end(self, reason: str) -> None:
-        """The client is gone, or has been put out: nothing more comes, and nothing more is sent."""
+        """End the socket, its client gone or put out: nothing more comes, and nothing more is sent."""
         if self._stage is Stage.ENDED:
             return
         if self._stage is Stage.CONNECTING:

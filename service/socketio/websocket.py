@@ -150,5 +150,5 @@ def _frame_of(event: Mapping[str, Any]) -> Frame:
 
 
 def _bytes_in(text: str, limit_bytes: int) -> int:
-    """The bytes of a text; an upper bound where that is within the limit."""
+    """Return the bytes of a text; an upper bound where that is within the limit."""
     return 4 * len(text) if 4 * len(text) <= limit_bytes else len(text.encode("utf-8", "replace"))
