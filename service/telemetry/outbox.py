@@ -45,5 +45,5 @@ class TelemetryOutbox(Generic[T]):
             self._when_full_batch()
 
     def take(self) -> list[T]:
-        """The oldest records, at most a batch of them; they do not wait here any more."""
+        """Take the oldest records, at most a batch of them; they do not wait here any more."""
         return [self._waiting.popleft() for _ in range(min(BATCH_RECORDS, len(self._waiting)))]

@@ -37,7 +37,7 @@ class Series:
         self._metrics: dict[tuple[str, str], str] = {}
 
     async def stream(self) -> str:
-        """The id of the service's stream of log lines.
+        """Return the id of the service's stream of log lines.
 
         Raises:
             LoggingError: it cannot be had at present.
@@ -48,7 +48,7 @@ class Series:
         return self._stream
 
     async def metric(self, org: str, name: str) -> str:
-        """The id of a metric: an existing one of this name, or a new one.
+        """Return the id of a metric: an existing one of this name, or a new one.
 
         Args:
             org: whose it is; "" for the service's own.
@@ -72,7 +72,7 @@ class Series:
         return found
 
     def forget(self) -> None:
-        """The service does not know an id any more: it has lost what it knew, and all are asked for again."""
+        """Forget all ids, and ask for them again: the service does not know one any more, so it knows none."""
         self._stream = ""
         self._metrics.clear()
 
@@ -85,7 +85,7 @@ def _id_of(answer: Any) -> str:
 
 
 def _find(answer: Any, name: str) -> str:
-    """The id of a metric in a list, bare or wrapped; "" where it is not in there."""
+    """Find the id of a metric in a list, bare or wrapped; "" where it is not in there."""
     if isinstance(answer, dict):
         answer = answer.get("metrics")
     if not isinstance(answer, list):
