@@ -20,7 +20,7 @@ log = structlog.get_logger("service")
 
 @asynccontextmanager
 async def open_last_resort() -> AsyncIterator[Callable[[float], None]]:
-    """A function that ends the process so many seconds after its call, unless the block is left before."""
+    """Yield a function that ends the process so many seconds after its call, unless the block is left before."""
     async with trio.open_nursery() as nursery:
 
         def end_after(seconds: float) -> None:

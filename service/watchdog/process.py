@@ -124,7 +124,7 @@ class Service:
         return False
 
     def _count_waiting(self) -> int:
-        """The signals to end that lie there and have not been taken."""
+        """Count the signals to end that lie there and have not been taken."""
         try:
             numbers = self._signals.recv(READ_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except OSError:  # the service was quicker
