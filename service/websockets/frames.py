@@ -223,7 +223,7 @@ class FrameReader:
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A frame of a server: final, without a mask."""
+    """Make a frame of a server: final, without a mask."""
     size = len(payload)
     if size <= CONTROL_BYTES:
         return bytes((0x80 | opcode, size)) + payload
@@ -259,7 +259,7 @@ def texts_in(frames: bytes) -> list[str]:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """The end, with as much of its reason as a control frame has room for; ``NO_STATUS`` stands for no code."""
+    """Make a Close frame, with as much of the reason as it has room for; ``NO_STATUS`` stands for no code."""
     if code == NO_STATUS:
         return frame(_CLOSE, b"")
     cut = reason.encode(errors="replace")[: CONTROL_BYTES - 2].decode(errors="ignore")
@@ -267,7 +267,7 @@ def close_frame(code: int, reason: str = "") -> bytes:
 
 
 def _long_size(written: bytearray) -> int:
-    """A length of two or eight bytes."""
+    """Write a length of two or eight bytes."""
     size = int.from_bytes(written)
     if size >> 63:
         raise ViolationError(PROTOCOL_ERROR, "The highest bit of a length is not set")
@@ -277,7 +277,7 @@ def _long_size(written: bytearray) -> int:
 
 
 def _unmasked(part: bytearray, mask: int, at: int) -> bytes:
-    """A part of a payload without its mask, which begins at one of its four bytes. One operation, however long."""
+    """Take the mask, which begins at one of its four bytes, off a part of a payload, in one operation."""
     size = len(part)
     key = mask.to_bytes(4)
     turned = key[at:] + key[:at]

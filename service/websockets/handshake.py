@@ -41,7 +41,7 @@ class OpeningHandshake(msgspec.Struct, frozen=True):
     subprotocols: tuple[str, ...]
 
     def answer(self, subprotocol: str | None) -> list[tuple[bytes, bytes]]:
-        """The headers of the answer that accepts. No extension is agreed on.
+        """Return the headers of the answer that accepts. No extension is agreed on.
 
         Compression would let 64 KiB from anybody become 64 MiB before any limit is looked at, would hold some 300
         KiB for each connection, and would make the same frame different for each client.
@@ -59,7 +59,7 @@ class OpeningHandshake(msgspec.Struct, frozen=True):
 
 
 def read_opening(method: str, http_version: str, headers: Iterable[tuple[bytes, bytes]]) -> OpeningHandshake:
-    """The handshake of a request.
+    """Read the handshake of a request.
 
     Raises:
         HandshakeError: with the answer.

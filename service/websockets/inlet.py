@@ -42,7 +42,7 @@ class Inlet:
         self._changed.unpark_all()
 
     async def receive(self) -> ASGIReceiveEvent:
-        """The next message, or the end, as an ASGI application receives them."""
+        """Receive the next message, or the end, as an ASGI application receives them."""
         if self._waiting or self._end is not None:
             await wait_turn()
         while not self._waiting:
