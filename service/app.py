@@ -49,7 +49,7 @@ def create_app(
     metrics: Metrics | None = None,
     network: Network | None = None,
 ) -> Application:
-    """The ASGI application that serves a runtime. It holds no state of its own.
+    """Make the ASGI application that serves a runtime. It holds no state of its own.
 
     Args:
         runtime: what is served; routes only get it as the caller of a request may see it.

@@ -80,7 +80,7 @@ class Metrics:
         GCCollector(registry=self._process)
 
     async def page(self) -> bytes:
-        """The page of now."""
+        """Make the page of now."""
         figures = await self._runtime.figures()
         return generate_latest(_Page(self._families(figures)))
 

@@ -232,7 +232,7 @@ class ErrorReply(msgspec.Struct, frozen=True):
 
 
 def error_reply(error: BaseException) -> ErrorReply:
-    """The answer to an error; logs it, with its stack, when nobody foresaw it."""
+    """Make the answer to an error; log it, with its stack, when nobody foresaw it."""
     if isinstance(error, HTTPException):
         return _answer_to_http(error)
     status = status_of(type(error))
@@ -257,7 +257,7 @@ def _body_of(error: BaseException) -> ErrorBody:
 
 
 def _sentence(error: BaseException, problems: tuple[Problem, ...]) -> str:
-    """The first problem where the engine found several: clients read this sentence, and people see the list."""
+    """Return the first of the engine's problems as a sentence: clients read that, and people see the list."""
     return problems[0].message if problems and isinstance(error, errors.InvalidError) else str(error)
 
 
@@ -281,7 +281,7 @@ _HTTP_TEXTS = {
 
 
 def _answer_to_http(error: HTTPException) -> ErrorReply:
-    """The answer to what the web framework itself refuses: unknown routes, methods, sizes."""
+    """Make the answer to what the web framework itself refuses: unknown routes, methods, sizes."""
     status = error.code or 500
     code, text = _HTTP_TEXTS.get(status, (f"http.{status}", error.name))
     kept = {"allow", "location", "retry-after"}

@@ -62,7 +62,7 @@ class ListenError(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free port.
+    """Open a listening socket; port 0 takes any free port.
 
     Raises:
         ListenError: the port is in use or not allowed, or the host is not an address of this machine.
@@ -95,7 +95,7 @@ def _listen_complaint(error: OSError, host: str, port: int) -> str:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL at which programs of this machine reach a listening socket."""
+    """Return the URL at which programs of this machine reach a listening socket."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared with, not bound to
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -137,7 +137,7 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
 async def open_configured_runtime(
     settings: Settings, resolve: Resolve | None = None, reports: GraphReports | None = None
 ) -> AsyncIterator[Runtime]:
-    """A runtime as the settings ask for it.
+    """Open a runtime as the settings ask for it.
 
     Args:
         settings: how the service runs.

@@ -6,7 +6,7 @@ import importlib.metadata
 
 @functools.cache
 def version() -> str:
-    """The installed version; ``0+source`` when the program runs without having been installed."""
+    """Return the installed version; ``0+source`` when the program runs without having been installed."""
     try:
         return importlib.metadata.version("symbia-runtime")
     except importlib.metadata.PackageNotFoundError:
