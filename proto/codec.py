@@ -46,7 +46,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(text: bytes, max_elements: int = DECODED_ELEMENTS) -> Any:
-    """The value of a JSON text, made of builtins.
+    """Decode a JSON text to builtins.
 
     Raises:
         TooManyElementsError: it holds more elements than ``max_elements``.
@@ -69,7 +69,7 @@ def decode_checked(text: bytes) -> Any:
 
 
 def decode_as(text: bytes, shape: type[T], max_elements: int = DECODED_ELEMENTS) -> T:
-    """A JSON text as a struct.
+    """Decode a JSON text to a struct.
 
     Raises:
         TooManyElementsError: it holds more elements than ``max_elements``.
@@ -105,7 +105,7 @@ def _not_json(error: Exception) -> MalformedJsonError:
 
 
 def shape_problem(error: msgspec.ValidationError, *, code: str, path: str = "") -> Problem:
-    """A msgspec complaint (``Expected `str`, got `int` - at `$.nodes[0].id```) as a problem with its path."""
+    """Make a problem with its path of a msgspec complaint (``Expected `str`, got `int` - at `$.nodes[0].id```)."""
     message, _, place = str(error).partition(" - at `$")
     inner = place.removesuffix("`").removeprefix(".")
     joint = "." if path and inner and not inner.startswith("[") else ""

@@ -120,7 +120,7 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     unprocessed: int = 0
 
     def listed(self, instance_count: int) -> "ListedExecution":
-        """The same for a list."""
+        """Return the entry of this execution in a list."""
         return ListedExecution(
             id=self.id,
             graph_id=self.graph_id,

@@ -81,7 +81,7 @@ class _Outside:
         self._escape = b""
 
     def take(self, chunk: bytes) -> bytes:
-        """The brackets of the next chunk, as square ones, and its commas."""
+        """Take the brackets of the next chunk, as square ones, and its commas."""
         if self._escape or b"\\" in chunk:
             chunk = (self._escape + chunk).replace(b"\\\\", b"")
             self._escape = b"\\" if chunk.endswith(b"\\") else b""
@@ -138,7 +138,7 @@ class Scanner:
         self._descend(brackets, openings)
 
     def _without_numbers(self, outside: bytes) -> bytes:
-        """The same without digits, of which long runs are noted; all digits are zeros here."""
+        """Return the same without digits, of which long runs are noted; all digits are zeros here."""
         digits = self._digits_before + outside
         self._has_long_numbers = self._has_long_numbers or _LONG_NUMBER in digits
         self._digits_before = digits[len(digits.rstrip(b"0")) :][:LONG_NUMBER_DIGITS]
@@ -190,7 +190,7 @@ class ItemScanner:
 
 
 def weigh(text: bytes) -> Weight:
-    """The weight of a whole text, in one go: some 200 MB/s on ordinary text, 50 at the worst."""
+    """Weigh a whole text, in one go: some 200 MB/s on ordinary text, 50 at the worst."""
     scanner = Scanner()
     scanner.feed(text)
     return scanner.weight
@@ -207,7 +207,7 @@ def _without_inner(outside: bytes) -> bytes:
 
 
 def _depth(brackets: bytes) -> int:
-    """The deepest level of balanced square brackets; of others, at least that."""
+    """Return the deepest level of balanced square brackets; of others, at least that."""
     levels = 0
     while brackets:
         shorter = brackets.replace(b"[]", b"")
