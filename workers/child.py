@@ -85,7 +85,7 @@ def _resident_bytes() -> int:
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The two ends, which no library can read or write by mistake."""
+    """Take the two ends, which no library can read or write by mistake."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

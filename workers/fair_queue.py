@@ -79,7 +79,7 @@ class FairQueue(Generic[J]):
         self._waiting_bytes[owner] = size_bytes + job.size_bytes
 
     def take(self) -> J | None:
-        """The job whose turn it is; None where none may run. It counts as running until ``done``."""
+        """Take the job whose turn it is; None where none may run. It counts as running until ``done``."""
         most = self._bounds.owner_processes
         owner = next((owner for owner in self._waiting if self._running.get(owner, 0) < most), None)
         if owner is None:
@@ -93,7 +93,7 @@ class FairQueue(Generic[J]):
         return job
 
     def done(self, job: J) -> None:
-        """A job that was taken runs no more."""
+        """Note that a job that was taken runs no more."""
         left = self._running.pop(job.owner) - 1
         if left:
             self._running[job.owner] = left

@@ -153,7 +153,7 @@ class Pool:
             await worker.end()
 
     async def _next(self, worker: Worker) -> _Job | None:
-        """The next job; None where none comes for a while."""
+        """Take the next job; None where none comes for a while."""
         job = self._queue.take()
         if job is None and not worker.is_warm:  # it would be no quicker than a new one, and get before a warm one
             return None
@@ -182,7 +182,7 @@ class Pool:
 
 @asynccontextmanager
 async def open_pool(bounds: PoolBounds | None = None) -> AsyncIterator[Pool]:
-    """A pool; at the end of the block its processes are gone. None is there before the first task.
+    """Open a pool; at the end of the block its processes are gone. None is there before the first task.
 
     Args:
         bounds: the defaults when absent.

@@ -137,7 +137,7 @@ async def _receive(process: trio.Process, length: int) -> bytearray:
 
 
 async def _last_words(process: trio.Process) -> str:
-    """The end of its standard error on one line. What does not fit into the pipe has held it up, and is lost."""
+    """Return the end of its standard error on one line. What did not fit into the pipe held it up, and is lost."""
     assert process.stderr is not None  # noqa: S101 - opened with pipes
     said = bytearray()
     while len(said) < _COMPLAINT_BYTES and (part := await process.stderr.receive_some(_COMPLAINT_BYTES)):
