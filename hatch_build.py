@@ -18,7 +18,7 @@ class GuestHook(BuildHookInterface[Any]):
     """Builds the guest, and packages it although it is not under version control."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling before a wheel is put together; `version` is `standard` or `editable`.
+        """Prepare a wheel that hatchling is about to put together; `version` is `standard` or `editable`.
 
         A wheel for others must never carry a guest that is older than its sources, so the build is asked each
         time; it answers from its cache when nothing has changed. An editable install takes what is there.
