@@ -60,7 +60,7 @@ DEFINITION = declare(
 
 
 class ArithmeticBuiltin(Builtin):
-    """Checks the expression's syntax."""
+    """The arithmetic component, which checks the expression's syntax."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         try:

@@ -65,14 +65,14 @@ DEFINITION = declare(
 
 
 class Merge(Builtin):
-    """Checks that the awaited inputs exist, which a schema cannot say."""
+    """The merge component, which checks that the awaited inputs exist: a schema cannot say that."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         return tuple(_input_problems(config["inputs"]))
 
 
 class AnyMerge(Handler):
-    """Forwards whatever comes."""
+    """A merge that forwards whatever comes."""
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         return [Outcome(((0, message.value),)) for message in batch]

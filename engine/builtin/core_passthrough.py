@@ -23,7 +23,7 @@ DEFINITION = declare(
 
 
 class Passthrough(Handler):
-    """Inputs and outputs are declared pairwise, so the index of the one is the index of the other."""
+    """A handler whose inputs and outputs are declared pairwise: the index of the one is that of the other."""
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         return [Outcome(((message.port, message.value),)) for message in batch]

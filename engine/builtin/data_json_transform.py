@@ -69,7 +69,7 @@ DEFINITION = declare(
 
 
 class JsonTransform(Builtin):
-    """Compiles the expression when a graph is loaded, so that a mistake in it refuses the graph."""
+    """The transformation component; it compiles the expression, so that a mistake in it refuses the graph."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         try:
@@ -81,7 +81,7 @@ class JsonTransform(Builtin):
 
 
 class DottedTransform(Handler):
-    """Follows field names through the value's text."""
+    """A transformation that follows field names through the value's text."""
 
     def __init__(self, names: tuple[str, ...], default: bytes) -> None:
         self._names = names
@@ -104,7 +104,7 @@ class DottedTransform(Handler):
 
 
 class ExpressionTransform(Handler):
-    """Evaluates an expression on the decoded value: at once where that is quick, in a worker process otherwise."""
+    """A transformation by an expression on the decoded value: at once where quick, or in a worker process."""
 
     def __init__(self, text: str, default: bytes, context: InstanceContext, workers: Pool | None) -> None:
         self._text = text

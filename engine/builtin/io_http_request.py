@@ -120,7 +120,7 @@ def open_client() -> httpx.AsyncClient:
 
 
 class HttpRequest(Builtin):
-    """Checks URL, headers and query when a graph is loaded, beyond what a schema can say."""
+    """The request component, which checks URL, headers and query when a graph is loaded: a schema cannot."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         problems = []

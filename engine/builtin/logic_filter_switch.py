@@ -152,7 +152,7 @@ def _number(value: Any) -> float | int | None:
 
 
 class FilterBuiltin(Builtin):
-    """Checks that there is something to compare with."""
+    """The filter component, which checks that there is something to compare with."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         op = config["op"]

@@ -65,7 +65,7 @@ STOP_DEFINITION = declare_step(
 
 
 class Forwarder(Handler):
-    """Sends each message out by one port, so many times."""
+    """A handler that sends each message out by one port, so many times."""
 
     def __init__(self, out: int, times: int = 1) -> None:
         self._out = out

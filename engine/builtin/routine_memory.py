@@ -55,7 +55,7 @@ RECALL_DEFINITION = declare_step(
 
 
 class Remember(Handler):
-    """Adds one variable to each message.
+    """A handler that adds one variable to each message.
 
     Args:
         key: its name.
@@ -96,7 +96,7 @@ class Remember(Handler):
 
 
 class Recall(Handler):
-    """Replaces the value of each message.
+    """A handler that replaces the value of each message.
 
     Args:
         key: the variable's name.

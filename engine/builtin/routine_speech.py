@@ -64,7 +64,7 @@ THINK_DEFINITION = declare_step(
 
 
 class Say(Handler):
-    """Fills one template for each message."""
+    """A handler that fills one template for each message."""
 
     def __init__(self, template: Template, defaults: dict[str, msgspec.Raw]) -> None:
         self._template = template

@@ -80,7 +80,7 @@ LOG_DEFINITION = declare(
 
 
 class MetricBuiltin(Builtin):
-    """Checks the names, which a schema cannot."""
+    """The metric component, which checks the names: a schema cannot."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         name, labels = config["name"], config["labels"]

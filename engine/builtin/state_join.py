@@ -52,7 +52,7 @@ DEFINITION = declare(
 
 
 class JoinBuiltin(Builtin):
-    """Checks what is selected, which a schema cannot."""
+    """The join component, which checks what is selected: a schema cannot."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         select = config["select"]

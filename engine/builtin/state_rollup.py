@@ -58,7 +58,7 @@ DEFINITION = declare(
 
 
 class RollupBuiltin(Builtin):
-    """Checks the expected keys, which a schema cannot."""
+    """The rollup component, which checks the expected keys: a schema cannot."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         expected = config["expected"]

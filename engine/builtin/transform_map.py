@@ -42,7 +42,7 @@ DEFINITION = declare(
 
 
 class FieldMap(Builtin):
-    """Checks the mapping, which a schema cannot."""
+    """The map of fields, which checks the mapping: a schema cannot."""
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         mapping = config["mapping"]

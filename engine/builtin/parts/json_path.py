@@ -83,7 +83,7 @@ _NOTHING_WANTED = Wanted()
 
 
 class _FewFields:
-    """Reads a few fields of an object, and passes over all others without making anything of them."""
+    """A reader of a few fields of an object, which passes over all others without making anything of them."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names

@@ -42,7 +42,8 @@ async def in_turns(
 
 
 class OneByOne(Handler):
-    """Handles each message of a batch by ``take``, which may raise ``RefusedError`` before it changes anything.
+    """A handler that takes each message of a batch by ``take``, which may raise ``RefusedError`` before it changes
+    anything.
 
     Args:
         fields: what is looked for in each message.

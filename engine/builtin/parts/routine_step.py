@@ -87,7 +87,7 @@ def refusal_of(error: Exception) -> Outcome:
 
 
 class Refusing(Handler):
-    """Refuses every message, with one reason."""
+    """A handler that refuses every message, with one reason."""
 
     def __init__(self, name: str, message: str) -> None:
         self._outcome = refused(name, message)
