@@ -43,7 +43,7 @@ class GraphDraft(msgspec.Struct, frozen=True):
 
 
 class _Reader:
-    """Reads the shapes of one document, and weighs what it keeps."""
+    """A reader of the shapes of one document, which weighs what it keeps."""
 
     def __init__(self, document: dict[str, Any], limits: EngineLimits, report: ProblemReport) -> None:
         self._document = document

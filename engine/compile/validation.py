@@ -50,7 +50,7 @@ class CheckedGraph(msgspec.Struct, frozen=True):
 
 
 class _Checker:
-    """Looks everything up in one graph, once."""
+    """A checker of one graph, which looks everything up once."""
 
     def __init__(
         self, draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
