@@ -80,7 +80,7 @@ class Resolution(msgspec.Struct, frozen=True):
 
 
 class Resolver:
-    """Finds the components of graphs.
+    """The finder of graphs' components.
 
     Args:
         registry: those that are here.

@@ -16,7 +16,7 @@ from proto.component import Code
 from proto.problem import Problem
 
 FetchSource = Callable[[str, int], Awaitable[bytes]]
-"""Fetches what stands at a URL, of at most so many bytes, or raises SourceFetchError."""
+"""A function that fetches what stands at a URL, of at most so many bytes, or raises SourceFetchError."""
 
 URL_LIMIT_CHARACTERS = 2_000
 """Length of a sourceUrl. People paste them."""
