@@ -35,7 +35,7 @@ class HandlerCall(msgspec.Struct, frozen=True):
 
 
 class ExecutionObserver:
-    """Hears state changes, log lines, failed invocations and drops of all executions.
+    """An observer of all executions: it hears state changes, log lines, failed invocations and drops.
 
     Where ``hears_calls`` is true it hears of every call of a handler, too, in executions that begin after it was
     made known; messages travel as fast as without it.
@@ -60,7 +60,7 @@ class ExecutionObserver:
 
 
 class FlowObserver:
-    """Hears every invocation and every emission of one execution."""
+    """An observer of one execution's flow: it hears every invocation and every emission."""
 
     def injected(self, messages: Sequence[Message], cause: str) -> None:
         """Messages are about to enter; ``cause`` is what their sender gives as such. They may yet be refused."""

@@ -63,7 +63,7 @@ class SinkLine(msgspec.Struct, frozen=True):
 
 
 class Sink(Protocol):
-    """Takes what graphs report. Called in the midst of the engine's work: it never blocks and never raises."""
+    """A taker of graphs' reports. Called in the midst of the engine's work: it never blocks and never raises."""
 
     def metric(self, point: MetricPoint) -> bool:
         """Take a number; False where it cannot be taken."""
@@ -73,7 +73,7 @@ class Sink(Protocol):
 
 
 class KeptSink:
-    """Takes everything, counts it, and keeps the latest value of each series.
+    """A sink that takes everything, counts it, and keeps the latest value of each series.
 
     Attributes:
         points: numbers taken.
