@@ -99,7 +99,7 @@ async def decode_in_slices(text: bytes, max_elements: int) -> Any:
 
 
 class _Parts:
-    """Decodes a text part by part. Parts are told apart by the bytes that they have, at least one an element."""
+    """A decoder of a text in parts, which are told apart by the bytes that they have, at least one an element."""
 
     def __init__(self) -> None:
         self._bytes = 0
