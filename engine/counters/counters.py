@@ -100,7 +100,7 @@ class Sums:
 
     @property
     def processed(self) -> int:
-        """Return how many messages have an invocation that has ended."""
+        """The number of messages that have an invocation that has ended."""
         return self.invocations - self.retries
 
     def add(self, counters: InstanceCounters, now: float) -> None:

@@ -17,7 +17,7 @@ class EdgeCounters:
 
     @property
     def queued(self) -> int:
-        """Return how many messages wait in the target's inbox, or before it."""
+        """The number of messages that wait in the target's inbox, or before it."""
         return self.sent - self.taken
 
     def take(self, count: int) -> None:

@@ -45,7 +45,7 @@ class LatencyHistogram:
 
     @property
     def count(self) -> int:
-        """Return how many latencies were counted."""
+        """The number of latencies that were counted."""
         return sum(self._counts)
 
     def count_below(self, doublings: int) -> int:
