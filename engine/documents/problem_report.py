@@ -26,7 +26,7 @@ SHOWN_NAMES = 20
 
 
 class ProblemReport:
-    """Collects problems in the order in which they are found."""
+    """A collection of problems in the order in which they are found."""
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self._problems: list[Problem] = []
