@@ -109,7 +109,7 @@ class ChainedInstances:
 
     @property
     def is_whole(self) -> bool:
-        """Return whether messages still go through the chain."""
+        """True while messages still go through the chain."""
         return self._chain is not None
 
     def empty(self) -> None:

@@ -26,7 +26,7 @@ CAUSELESS = Message(0, b"null")
 
 
 class Emitter:
-    """Lets leave what one instance emits and logs.
+    """The way out for what one instance emits and logs.
 
     Args:
         node: whose.

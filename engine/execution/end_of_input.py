@@ -24,7 +24,7 @@ class EndOfInput:
 
     @property
     def is_closed(self) -> bool:
-        """Return whether it is known that no more input is coming."""
+        """True once it is known that no more input is coming."""
         return self._closed.is_set()
 
     def close(self) -> None:

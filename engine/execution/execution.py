@@ -109,12 +109,12 @@ class Execution(ReadableExecution):
 
     @property
     def state(self) -> ExecutionState:
-        """Return where the execution is in its life."""
+        """The state of the execution: where it is in its life."""
         return self._lifecycle.state
 
     @property
     def _is_ending(self) -> bool:
-        """Return whether its tasks are being cancelled, or have been: only the cleanup and the end are to come."""
+        """True while its tasks are being cancelled, or have been: only the cleanup and the end are to come."""
         scopes = [self._scope, self._timeout]
         if self._nursery is not None:
             scopes.append(self._nursery.cancel_scope)

@@ -9,7 +9,7 @@ import trio
 
 
 class Gate:
-    """Holds handlers back while it is closed. Open from the start."""
+    """A gate that holds handlers back while it is closed. Open from the start."""
 
     def __init__(self) -> None:
         self._open = True
@@ -19,7 +19,7 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """Return whether handlers may run."""
+        """True while handlers may run."""
         return self._open
 
     async def enter(self) -> None:

@@ -17,12 +17,12 @@ class InFlight:
 
     @property
     def count(self) -> int:
-        """Return how many messages were accepted and not finished."""
+        """The number of messages that were accepted and not finished."""
         return self._count
 
     @property
     def generation(self) -> int:
-        """Return what grows with each message accepted: two equal readings mean that nothing came between them."""
+        """A number that grows with each accepted message: where two readings are equal, none came between them."""
         return self._generation
 
     def add(self, messages: int) -> None:

@@ -83,7 +83,7 @@ class Inbox:
 
     @property
     def leased_bytes(self) -> int:
-        """Return what is charged for this inbox."""
+        """Bytes charged for this inbox."""
         return 0 if self._room.lease is None else self._room.lease.charged_bytes
 
     def statistics(self) -> InboxStatistics:
@@ -105,7 +105,7 @@ class Inbox:
 
     @property
     def room_messages(self) -> int:
-        """Return how many messages may come before its capacity is reached; none where senders wait already."""
+        """The number of messages that may come before its capacity is reached; none where senders wait already."""
         return 0 if self._blocked else self._room.capacity_messages - len(self._queue)
 
     def has_room(self, messages: int, size: int) -> bool:

@@ -31,7 +31,7 @@ _TOGETHER = 256
 
 
 class Injector:
-    """Takes messages in. Its callers have checked that the execution takes any at all."""
+    """The way in for messages. Its callers have checked that the execution takes any at all."""
 
     def __init__(self, shared: ExecutionShared) -> None:
         self._shared = shared
@@ -43,7 +43,7 @@ class Injector:
 
     @property
     def held(self) -> int:
-        """Return how many messages wait for ``open``."""
+        """The number of messages that wait for ``open``."""
         return len(self._held)
 
     def close(self) -> None:

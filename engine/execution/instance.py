@@ -88,7 +88,7 @@ class Instance:
 
     @property
     def has_initial_output(self) -> bool:
-        """Return whether it emitted something when it was initialised."""
+        """True where it emitted something when it was initialised."""
         return any(outcome.emissions for outcome in self.initial.outcomes)
 
     def snapshot(self) -> InstanceSnapshot:

@@ -40,12 +40,12 @@ class Lifecycle:
 
     @property
     def state(self) -> State:
-        """Return where the execution is now."""
+        """The state of the execution now."""
         return self._state
 
     @property
     def is_terminal(self) -> bool:
-        """Return whether nothing can change any more."""
+        """True once nothing can change any more."""
         return self._state in TERMINAL
 
     def allows(self, command: Command) -> bool:

@@ -16,7 +16,7 @@ from engine.execution.shared import ExecutionShared
 
 
 class Observed:
-    """Calls the handlers of one instance.
+    """The calls of one instance's handlers, counted, timed and reported.
 
     Args:
         node: of the instance.

@@ -130,12 +130,12 @@ class ReadableExecution:
 
     @property
     def messages_processed(self) -> int:
-        """Return how many messages have an invocation that has ended."""
+        """The number of messages that have an invocation that has ended."""
         return self.shared.counters.processed
 
     @property
     def sums(self) -> Sums:
-        """Return what its instances have done together; of an execution that has ended."""
+        """The sums over its instances; of an execution that has ended."""
         assert self._remains is not None  # noqa: S101 - the books are closed after the end
         return self._remains.sums
 
