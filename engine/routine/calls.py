@@ -44,7 +44,7 @@ def check_calls(definition: RoutineDefinition) -> list[Problem]:
 
 
 class _Walk:
-    """Goes down every call once; each routine's size is known when all that it calls has been seen."""
+    """A walk down every call, once; each routine's size is known when all that it calls has been seen."""
 
     def __init__(self, definition: RoutineDefinition) -> None:
         self.routines: dict[str, tuple[int, Routine]] = {
