@@ -179,7 +179,7 @@ def measure(schema: Mapping[str, Any]) -> SchemaCost:
 
 
 class _Reader:
-    """Finds the subschemas that can apply, by way of keywords and references."""
+    """A reader that finds the subschemas that can apply, by way of keywords and references."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root

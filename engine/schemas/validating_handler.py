@@ -24,7 +24,7 @@ TURN_SECONDS = 0.003
 
 
 class ValidatingHandler(Handler):
-    """Stands before another handler, and lets through what fits the schemas.
+    """A handler that stands before another one, and lets through what fits the schemas.
 
     A message that does not fit is an error of its invocation, and the handler never sees it; an invocation one
     of whose emissions does not fit is an error as a whole.
