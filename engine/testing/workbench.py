@@ -101,7 +101,7 @@ class Unit:
 
 
 class Workbench:
-    """Opens units. Made by :func:`open_workbench`."""
+    """A workbench, which opens units. Made by :func:`open_workbench`."""
 
     def __init__(self, registry: Registry, workers: Pool) -> None:
         self._registry = registry
