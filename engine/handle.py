@@ -45,7 +45,7 @@ class ExecutionHandle:
 
     @property
     def owner(self) -> str:
-        """Return the owner of its graph."""
+        """The owner of its graph."""
         return self._record.owner
 
     # Reading
