@@ -41,7 +41,7 @@ _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class _MemoryLayout:
-    """Grows from BASE; strings and lists go behind the head whose addresses name them."""
+    """A memory layout that grows from BASE; strings and lists go behind the head whose addresses name them."""
 
     def __init__(self, head_bytes: int) -> None:
         self._head_bytes = head_bytes

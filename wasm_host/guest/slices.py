@@ -113,8 +113,8 @@ class _Turn:
 
 
 class SliceQueue:
-    """Guests that outlive their first slice take every further slice in turn: owner by owner, and among the guests
-    of one owner first come, first served.
+    """The queue of guests that outlive their first slice: they take every further slice in turn, owner by owner,
+    and among the guests of one owner first come, first served.
 
     Without turns, N spinning guests cost the event loop N slices per pass, and everybody waits N milliseconds;
     with them they cost one. And whoever has the turn first lets the other tasks go some steps ahead, as long as

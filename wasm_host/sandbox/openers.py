@@ -68,7 +68,7 @@ class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestOpener(Protocol):
-    """Opens guests for one program."""
+    """An opener of guests for one program."""
 
     async def open(self, setup: GuestSetup, start: Start) -> tuple[Guest, OpenResult]:
         """Open a guest, and run what the program does first. Raises as ``Guest.open`` does."""
@@ -78,7 +78,7 @@ class GuestOpener(Protocol):
 
 
 class SourceOpener:
-    """Opens the QuickJS guest with a program in JavaScript."""
+    """An opener of the QuickJS guest with a program in JavaScript."""
 
     def __init__(self, module: capi.Module) -> None:
         self._module = module
@@ -94,7 +94,7 @@ class SourceOpener:
 
 
 class ModuleOpener:
-    """Opens a core module with the guest ABI."""
+    """An opener of a core module with the guest ABI."""
 
     def __init__(self, module: capi.Module) -> None:
         self._module = module
@@ -114,7 +114,7 @@ class ModuleOpener:
 
 
 class ComponentOpener:
-    """Opens a component."""
+    """An opener of a component."""
 
     def __init__(self, component: CompiledComponent) -> None:
         self._component = component
