@@ -49,7 +49,7 @@ log = structlog.get_logger("service")
 
 
 class GuardedTCPServer(TCPServer):
-    """Serves one connection. Whatever goes wrong with it is logged, and stays with it.
+    """The server of one connection. Whatever goes wrong with it is logged, and stays with it.
 
     Attributes:
         keeps: whether what is written is kept, to be written together with what is written after it.

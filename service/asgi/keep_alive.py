@@ -14,7 +14,7 @@ from hypercorn.typing import TaskGroup, WorkerContext
 
 
 class IdleWatch:
-    """Watches one connection; takes the place of Hypercorn's ``TrioSingleTask``, with its two methods.
+    """The watch over one connection; takes the place of Hypercorn's ``TrioSingleTask``, with its two methods.
 
     Args:
         seconds: that the connection may be idle.

@@ -32,7 +32,7 @@ _SIZE_BYTES = 22
 
 
 class StrictBuffer(ReceiveBuffer):
-    """Takes the place of h11's. Its methods raise what h11's readers raise, so h11 tells of it as of its own."""
+    """A buffer in place of h11's. Its methods raise what h11's readers raise, so h11 tells of it as of its own."""
 
     def __init__(self) -> None:
         super().__init__()
