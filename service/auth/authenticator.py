@@ -107,7 +107,7 @@ def named_org(headers: Any) -> str | None:
 
 
 class Authenticator:
-    """Recognises principals, by Identity, by keys of its own, or both.
+    """The recogniser of principals, by Identity, by keys of its own, or both.
 
     With both, a token must pass the keys here first, and Identity says whose it is: forged ones cost it nothing,
     and revoked ones are refused.

@@ -27,7 +27,7 @@ CAPACITY = 10_000
 """Credentials remembered at once; beyond it the one that was used least recently is forgotten."""
 
 Ask = Callable[[], Awaitable[Recognition | None]]
-"""Asks who a credential belongs to; raises IdentityUnavailableError when nobody can say."""
+"""A function that asks who a credential belongs to; it raises IdentityUnavailableError when nobody can say."""
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ log = structlog.get_logger("identity")
 
 
 class IdentityClient:
-    """Asks Identity. Made by :func:`open_identity`.
+    """A client of Identity. Made by :func:`open_identity`.
 
     Args:
         client: sends the requests; its base URL is the one of Identity's API.
