@@ -59,7 +59,7 @@ class CatalogResponse(msgspec.Struct, frozen=True):
 
 
 class CatalogClient:
-    """Asks the catalog. Made by :func:`open_catalog_client`.
+    """A client of the catalog. Made by :func:`open_catalog_client`.
 
     Args:
         client: sends the requests; its base URL is the catalog's, without ``/api``.

@@ -23,7 +23,7 @@ class CodeError(Exception):
 
 
 class CodeCache:
-    """Fetches code, and keeps what it fetched for as long as its resource is what it was.
+    """A cache that fetches code, and keeps it for as long as its resource is what it was.
 
     Args:
         client: goes to the catalog.

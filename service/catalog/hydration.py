@@ -39,7 +39,7 @@ class _Held(msgspec.Struct):
 
 
 class Hydration:
-    """Holds what of the catalog's graphs is loaded here.
+    """The keeper of what is loaded here of the catalog's graphs.
 
     Args:
         runtime: where they are loaded.

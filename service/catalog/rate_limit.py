@@ -6,7 +6,7 @@ import trio
 
 
 class RateLimit:
-    """Lets ``count`` pass in any ``seconds``, and no more."""
+    """A limit that lets ``count`` pass in any ``seconds``, and no more."""
 
     def __init__(self, count: int, seconds: float) -> None:
         self._count = count

@@ -29,7 +29,7 @@ log = structlog.get_logger("catalog")
 
 
 class Reconciler:
-    """Does the rounds.
+    """The rounds between the catalog and this service.
 
     Args:
         client: goes to the catalog.
