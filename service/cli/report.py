@@ -26,7 +26,7 @@ _STYLES = {"warn": "yellow", "error": "red", "debug": "dim"}
 
 
 class RunReport(RunNotes):
-    """Shows a run to the person who started it.
+    """The report of a run to the person who started it.
 
     Args:
         console: standard error.

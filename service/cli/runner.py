@@ -27,7 +27,7 @@ from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
 
 Parse = Callable[[bytes], Injection]
-"""Makes a message of one line, or raises InjectionSyntaxError."""
+"""A function that makes a message of one line, or raises InjectionSyntaxError."""
 
 
 class InputError(Exception):
@@ -53,7 +53,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunNotes:
-    """Hears how a run goes; the command shows it to people. Every method may be left as it is."""
+    """An observer of a run; the command shows it to people. Every method may be left as it is."""
 
     async def follow(self, runtime: Runtime, execution_id: str, lines: Lines | None) -> None:
         """Show how far the execution is; runs beside it, and is cancelled at its end."""
@@ -80,7 +80,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class _Output(FlowObserver):
-    """Writes what reaches the outputs of the graph as NDJSON: ``{"node", "port", "value"}``."""
+    """A writer of what reaches the outputs of the graph, as NDJSON: ``{"node", "port", "value"}``."""
 
     def __init__(self, nodes: Iterable[str], stream: BinaryIO) -> None:
         self._nodes = frozenset(nodes)
@@ -103,7 +103,7 @@ class _Output(FlowObserver):
 
 
 class _Relay(ExecutionObserver):
-    """Attaches the output before the first value can leave, and passes the rest on to the notes."""
+    """A relay that attaches the output before the first value can leave, and passes the rest on to the notes."""
 
     def __init__(self, runtime: Runtime, output: _Output, notes: RunNotes, stack: ExitStack) -> None:
         self._runtime = runtime

@@ -16,7 +16,7 @@ class LineTooLongError(ValueError):
 
 
 class Lines:
-    """Iterates over groups of complete lines of a descriptor, without their ends; empty lines are left out.
+    """An iterator over groups of complete lines of a descriptor, without their ends; empty lines are left out.
 
     A byte order mark before the first line is no part of it.
 
