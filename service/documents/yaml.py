@@ -82,7 +82,7 @@ def _place(mark: Any) -> str:
 
 
 class _Builder:
-    """Builds one document out of events. ``_open`` is the stack of unfinished lists and mappings."""
+    """A builder of one document out of events. ``_open`` is the stack of unfinished lists and mappings."""
 
     def __init__(self) -> None:
         self._open: list[list[Any] | dict[str, Any]] = []
