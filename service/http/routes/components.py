@@ -53,8 +53,8 @@ class WrittenPorts(msgspec.Struct, frozen=True):
     """The ports of a component as its author may write them: in full, or as bare names.
 
     Attributes:
-        inputs: where values come in.
-        outputs: where values leave; ``error`` need not be listed.
+        inputs: the ports where values come in.
+        outputs: the ports where values leave; ``error`` need not be listed.
     """
 
     inputs: tuple[Port | str, ...] = ()

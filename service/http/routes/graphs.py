@@ -71,7 +71,7 @@ class GraphList(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         loaded_graphs: all of them, on this page or not.
         active_executions: executions that have not ended.
-        total: as ``loadedGraphs``; the name that all lists have.
+        total: the same as ``loadedGraphs``, by the name that all lists have.
         graphs: this page.
     """
 

@@ -17,9 +17,9 @@ class HealthReply(msgspec.Struct, frozen=True):
 
     Attributes:
         status: ``ok`` or ``degraded``.
-        timestamp: of now, ISO 8601 in UTC.
+        timestamp: the time of now, ISO 8601 in UTC.
         service: ``runtime``.
-        version: of this program.
+        version: the version of this program.
         uptime: seconds since the service began.
     """
 
@@ -42,7 +42,7 @@ class Check(msgspec.Struct, frozen=True):
 
     Attributes:
         status: ``ok``, ``unhealthy`` where it makes the service unready, ``degraded`` where it does not.
-        message: why, for people.
+        message: the reason, for people.
     """
 
     status: str
@@ -54,7 +54,7 @@ class ReadyReply(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         status: ``ok`` or ``unhealthy``.
-        timestamp: of now, ISO 8601 in UTC.
+        timestamp: the time of now, ISO 8601 in UTC.
         checks: ``server`` where the service stops, ``memory`` where there is none for anything new, and each
             sibling that is configured, by its name.
     """

@@ -25,7 +25,7 @@ class DeliveredReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
         success: true.
         execution_id: the execution that got the messages.
         delivered: messages that were taken in.
-        outputs: what the last message that caused any output left at each, by ``node:port``.
+        outputs: the value that the last message with any output left at each, by ``node:port``.
         hops: values that travelled along edges, of all messages.
         drained: whether everything was processed before the wait was over.
         queued: whether the execution was paused meanwhile and holds some of them.

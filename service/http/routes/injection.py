@@ -42,7 +42,7 @@ class SeveralMessages(msgspec.Struct, frozen=True):
     """Several messages, taken in order.
 
     Attributes:
-        messages: in the order in which they are to be processed.
+        messages: the messages in the order in which they are to be processed.
         final: whether no further input will come.
     """
 
@@ -76,7 +76,7 @@ class InjectedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
         outputs: the last value of each port that no edge leaves, by ``node:port``.
         trace: the values that were emitted, in order, the first 1,000 of them.
         hops: values that travelled along edges.
-        error: why the execution failed, if it did.
+        error: the reason why the execution failed, if it did.
     """
 
     success: bool

@@ -24,7 +24,7 @@ class ReceivedReply(EventReceipt, frozen=True, rename="camel", kw_only=True):
 
     Attributes:
         success: true.
-        event_id: of the event.
+        event_id: the id of the event.
         delivered: places in running executions that took it in; none where nobody wants it.
         duplicates: places that had it already, by whichever way it came.
         refused: one entry for each place that did not take it, with a code and a reason.

@@ -22,9 +22,9 @@ class CompilationSummary(msgspec.Struct, frozen=True, rename="camel"):
     """The outcome of a compilation.
 
     Attributes:
-        compiler_version: of the shape of the graphs.
+        compiler_version: the version of the shape of the graphs.
         compiled_at: ISO 8601 in UTC.
-        source_hash: of the definition's JSON text; the same definition has the same.
+        source_hash: the hash of the definition's JSON text; the same definition has the same.
         routine_count: graphs.
         total_node_count: nodes of all graphs.
         total_edge_count: edges of all graphs.
