@@ -36,7 +36,7 @@ class TracedOutput(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         value: its JSON text; null where it is left out.
         lane: its lane (docs/lanes.md).
-        omitted_bytes: how large it was, where it is left out because the reply shows too much already.
+        omitted_bytes: the size that it had, where it is left out because the reply shows too much already.
     """
 
     value: msgspec.Raw
@@ -63,7 +63,7 @@ class TracedStep(msgspec.Struct, frozen=True):
 
 
 class FlowTrace(FlowObserver):
-    """Takes note of one execution's flow from its making on. What it keeps is charged until ``close``.
+    """The notes of one execution's flow from its making on. What it keeps is charged until ``close``.
 
     Args:
         account: of whoever owns the execution.
