@@ -46,7 +46,7 @@ class Expectations(msgspec.Struct, frozen=True):
 
 
 class JwtVerifier:
-    """Verifies tokens.
+    """The verifier of tokens.
 
     Args:
         find_keys: finds the keys; may fetch them, and so raise IdentityUnavailableError.
