@@ -12,7 +12,7 @@ Encoded = tuple[str, bytes]
 
 
 class FlowEncoder:
-    """Encodes the flow of one execution."""
+    """The encoder of one execution's flow."""
 
     def __init__(self, execution_id: str) -> None:
         self._execution = b'{"executionId":' + encode(execution_id)

@@ -6,7 +6,7 @@ WINDOW_SECONDS = 1.0
 
 
 class Sampler:
-    """Lets the first ``max_per_second`` events of each key through in each second.
+    """A sampler that lets the first ``max_per_second`` events of each key through in each second.
 
     Args:
         max_per_second: 0 lets everything through.
