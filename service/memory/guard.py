@@ -31,7 +31,7 @@ log = structlog.get_logger("memory")
 
 
 class MemoryGuard:
-    """Looks at the memory of the process, and shuts the ledger where it is too much.
+    """The guard that looks at the memory of the process, and shuts the ledger where it is too much.
 
     Args:
         ledger: of what tenants cause.
