@@ -27,7 +27,7 @@ log = structlog.get_logger("network")
 
 
 class BoundExecutions(ExecutionObserver):
-    """Knows them from their first moment to their last.
+    """The executions whose graphs have bindings, from their first moment to their last.
 
     Args:
         runtime: whose executions they are.
@@ -81,7 +81,7 @@ class BoundExecutions(ExecutionObserver):
 
 
 class Publisher(FlowObserver):
-    """Makes events of what leaves the bound ports of one execution.
+    """A publisher that makes events of what leaves the bound ports of one execution.
 
     Args:
         graph: what it runs.

@@ -20,7 +20,7 @@ KNOWN_MESSAGES = 20_000
 
 
 class Causes:
-    """Follows events through one execution.
+    """The causes of messages: events followed through one execution.
 
     Args:
         graph: what it runs.

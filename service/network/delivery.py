@@ -52,7 +52,7 @@ class EventReceipt(msgspec.Struct, frozen=True, rename="camel"):
 
 
 Admits = Callable[[Event, str], bool]
-"""Return whether an event may enter the graphs of an owner."""
+"""A function that returns whether an event may enter the graphs of an owner."""
 
 
 def admission_of_network(unowned: UnownedEvents) -> Admits:

@@ -59,7 +59,7 @@ class EventOverloadError(OverloadedError):
 
 
 class Dispatcher:
-    """Gives events to the executions that want them.
+    """The dispatcher of events to the executions that want them.
 
     Args:
         runtime: whose executions they are.

@@ -62,7 +62,7 @@ class Registration(msgspec.Struct, frozen=True):
 
 
 class Relay:
-    """Keeps a connection to the Network.
+    """The keeper of a connection to the Network.
 
     Args:
         url: of the Network.
@@ -250,7 +250,7 @@ def _reason_of(answer: Any) -> str:
 
 
 class _Once:
-    """Calls something the first time that it is called."""
+    """A function's call that happens the first time only."""
 
     def __init__(self, first: Callable[[], None]) -> None:
         self._first: Callable[[], None] | None = first

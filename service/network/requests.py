@@ -14,7 +14,7 @@ RECEIVE_PATH = "/api/network/receive"
 
 
 class RequestEvents:
-    """Observes requests.
+    """An observer of requests, which makes events of them.
 
     Args:
         outbox: takes what there is to tell.
