@@ -7,7 +7,7 @@ INFINITY = "+Inf"
 
 
 class Histogram:
-    """Counts durations in buckets. An observation is one search among some ten numbers.
+    """Counts of durations in buckets. An observation is one search among some ten numbers.
 
     Args:
         bounds: the upper bounds of the buckets, in seconds, ascending; a duration on a bound is below it.

@@ -48,7 +48,7 @@ def start_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> 
 
 
 class LoggingObserver(ExecutionObserver):
-    """Tells the log what happens in executions; this is where an operator sees what a graph logs."""
+    """An observer that logs what happens in executions: this is where an operator sees what a graph logs."""
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
         if execution.state == ExecutionState.FAILED and execution.error is not None:

@@ -64,7 +64,7 @@ class SeenReply(msgspec.Struct, frozen=True):
 
 
 class RequestObserver(Protocol):
-    """Hears of every request, twice."""
+    """An observer of requests, told of each one twice."""
 
     def began(self, request: SeenRequest) -> None:
         """Hear that the head of a request has come."""

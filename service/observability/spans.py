@@ -102,7 +102,7 @@ def _provider(endpoint: str) -> TracerProvider:
 
 
 class Spans:
-    """Makes spans. Opened with :func:`open_spans`."""
+    """The maker of spans. Opened with :func:`open_spans`."""
 
     def __init__(self, provider: TracerProvider) -> None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
