@@ -42,7 +42,7 @@ class OutboundRefusedError(httpx.TransportError):
 
 
 class SystemResolver:
-    """Asks the machine, in threads of its own."""
+    """A resolver that asks the machine, in threads of its own."""
 
     def __init__(self) -> None:
         self._threads = trio.CapacityLimiter(RESOLVER_THREADS)
@@ -68,7 +68,7 @@ def is_own(address: IPAddress) -> bool:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Makes the connections of a pool, to addresses that the rules let it reach.
+    """The maker of a pool's connections, to addresses that the rules let it reach.
 
     Args:
         rules: what may be reached.

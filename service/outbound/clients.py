@@ -85,7 +85,7 @@ class BoundedBody(httpx.AsyncByteStream):
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Sends the requests of one client, each redirect being a request of its own.
+    """The transport of one client's requests, each redirect being a request of its own.
 
     Args:
         rules: what may be reached, by scheme; other schemes are refused.
@@ -132,7 +132,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 class ClosedTransport(httpx.AsyncBaseTransport):
-    """Sends nothing."""
+    """A transport that sends nothing."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Refuse.
