@@ -46,7 +46,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Return the names of the variables, in the order in which they are asked."""
+        """The names of the variables, in the order in which they are asked."""
         return (self.variable,) if isinstance(self.variable, str) else self.variable
 
 
