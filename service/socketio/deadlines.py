@@ -10,7 +10,7 @@ import trio
 
 
 class Deadlines:
-    """Calls ``wake(sid)`` for each entry at its time, or soon after."""
+    """The deadlines of entries: it calls ``wake(sid)`` for each at its time, or soon after."""
 
     def __init__(self, wake: Callable[[str], None]) -> None:
         self._wake = wake

@@ -98,7 +98,7 @@ def event_packet(event: str, args: tuple[Any, ...], namespace: str = MAIN, ack_i
 
 
 class PacketDecoder:
-    """Makes packets of the messages of one connection, in their order.
+    """A decoder that makes packets of the messages of one connection, in their order.
 
     Args:
         max_bytes: of all the attachments of one packet together; may be changed at any time.

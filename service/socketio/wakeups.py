@@ -14,7 +14,7 @@ TASKS_PER_ROUND = 32
 
 
 class WakeupBatcher:
-    """Calls what wakes a task, at once or in one of the next rounds, in the order of asking.
+    """A batcher of calls that wake a task: made at once or in one of the next rounds, in the order of asking.
 
     Args:
         per_round: calls in one round.

@@ -86,7 +86,7 @@ async def _probe(connection: Connection, receive: Receive, send: Send) -> str:
 
 
 class _Pump:
-    """Reads and writes until the session or the WebSocket has ended."""
+    """A pump that reads and writes until the session or the WebSocket has ended."""
 
     def __init__(
         self,
