@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 class LoggingClient:
-    """Speaks to the logging service.
+    """A client of the logging service.
 
     Args:
         client: sends; its base URL is the one of the service's API.

@@ -17,7 +17,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestTelemetry:
-    """Observes requests.
+    """An observer of requests, which measures them.
 
     Args:
         exporter: takes what there is to tell.
