@@ -69,7 +69,7 @@ _PONG_EVENT = Pong()
 
 
 class FrameReader:
-    """Reads the frames of one client.
+    """A reader of the frames of one client.
 
     Args:
         max_message_bytes: of one message, all its fragments together; may be changed at any time.

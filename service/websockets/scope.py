@@ -13,7 +13,7 @@ WRITE = "symbia.write"
 """The key of a :data:`WriteFrames`, if whole frames can be written past ASGI."""
 
 WriteFrames = Callable[[bytes], Awaitable[None]]
-"""Writes whole frames, and returns when they are on their way."""
+"""A function that writes whole frames, and returns when they are on their way."""
 
 
 class FrameConnection(Protocol):
