@@ -19,7 +19,7 @@ from service.observability.request_observer import RequestObserver
 from service.observability.spans import Spans
 
 Layer = Callable[[ASGIFramework], ASGIFramework]
-"""Puts itself around an application."""
+"""A function that puts a layer around an application."""
 
 
 def layers(

@@ -202,8 +202,8 @@ class IngressRule(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         graph: the graph's name.
-        requires_capability: what a caller must hold besides being a member, if anything.
-        declared_in: where the graph's author says so.
+        requires_capability: the capability that a caller must hold besides being a member, if any.
+        declared_in: the place where the graph's author says so.
     """
 
     graph: str
