@@ -12,7 +12,7 @@ class InputBinding(msgspec.Struct, frozen=True):
 
     Attributes:
         network: a type, ``prefix.*`` for all below a prefix, or ``*`` for all.
-        node: where the event's data is injected.
+        node: the node into which the event's data is injected.
         port: an input port of that node.
     """
 
@@ -34,10 +34,10 @@ class OutputBinding(msgspec.Struct, frozen=True):
 
     Attributes:
         network: the event's type.
-        node: whose values.
+        node: the node whose values leave as events.
         port: an output port of that node.
         target: the node of the network that it is for; "" for whoever has a contract for it.
-        boundary: how far it may go, in the network's words.
+        boundary: the boundary that it may not cross, in the network's words.
     """
 
     network: str

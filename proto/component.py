@@ -23,10 +23,10 @@ class Port(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         name: unique among the inputs, or the outputs, of its component.
         schema: JSON Schema of the values; ``{"type": "any"}`` or ``{}`` admit everything.
-        description: what travels here, for people.
-        lane: of an output port: the lane of its values. Of a registered component nothing but ``apocryphal`` is
+        description: words for people about what travels here.
+        lane: the lane of an output port's values. Of a registered component nothing but ``apocryphal`` is
             believed.
-        lane_note: why, for people.
+        lane_note: the reason for the lane, for people.
     """
 
     name: str
@@ -48,7 +48,7 @@ class ConfigField(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         type: a JSON type name, or ``any``.
-        description: what the key does.
+        description: words for people about what the key does.
         default: the value used when the key is absent; unset when there is none.
         required: whether a node must give it.
         enum: the values allowed, empty for all.
@@ -110,10 +110,10 @@ class Code(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         source: the program's text.
         module: for ``wasm`` in place of ``source``: a WebAssembly component or module, in base64; only read at
             registration.
-        source_url: where the text is fetched from when the component is registered, in place of ``source``.
-        sha256: what the author expects the source to be, in hexadecimal; only read at registration.
+        source_url: the URL that the text is fetched from when the component is registered, in place of ``source``.
+        sha256: the hash that the author expects of the source, in hexadecimal; only read at registration.
         source_hash: the SHA-256 of the source, or of the module's bytes, set when the component is registered.
-        limits: what an instance may use, where the default does not fit.
+        limits: the limits of an instance, where the default does not fit.
     """
 
     type: ExecutionType

@@ -92,10 +92,10 @@ class PortEmit(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One value began its way along one edge.
 
     Attributes:
-        execution_id: where.
-        source_node: whose handler emitted it.
+        execution_id: the execution.
+        source_node: the node whose handler emitted it.
         source_port: on which port.
-        target_node: where the edge leads.
+        target_node: the node that the edge leads to.
         target_port: into which port.
         value: the JSON value, or the beginning of its text where ``truncated``.
         timestamp: milliseconds since the epoch.
@@ -193,8 +193,8 @@ class EventsSkipped(msgspec.Struct, frozen=True, rename="camel"):
     """Events that a subscriber did not get.
 
     Attributes:
-        execution_id: whose events.
-        count: how many.
+        execution_id: the execution whose events they are.
+        count: their number.
         reason: ``slow``: they came faster than they could be told, or than the client read;
             ``sampled``: the subscription's ``maxPerSecond`` left them out, and no later event could say so.
     """

@@ -54,8 +54,8 @@ class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):
         backpressure_events: waits, refusals and drops at full queues.
         queued_messages: messages waiting in inboxes now.
         throughput_per_second: messages processed per second, over the last seconds.
-        start_time: when the execution entered ``running``, milliseconds since the epoch; 0 before.
-        last_activity_time: when the last message was processed or injected, likewise.
+        start_time: the moment when the execution entered ``running``, milliseconds since the epoch; 0 before.
+        last_activity_time: the moment when the last message was processed or injected, likewise.
     """
 
     messages_processed: int = 0

@@ -89,13 +89,13 @@ class GraphDefinition(msgspec.Struct, frozen=True):
 
     Attributes:
         symbia: the version of the specification; any non-empty text.
-        name: for people; need not be unique.
+        name: a name for people; it need not be unique.
         nodes: at least one.
-        edges: between ports of the nodes; they form no cycle.
+        edges: edges between ports of the nodes; they form no cycle.
         version: the graph's own version.
-        description: for people.
+        description: words for people.
         metadata: ``role``, ``ingress`` and the author's own.
-        bindings: as their author writes them (``engine.compile.bindings``).
+        bindings: the bindings as their author writes them (``engine.compile.bindings``).
     """
 
     symbia: str

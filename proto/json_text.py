@@ -69,7 +69,7 @@ class Weight(msgspec.Struct, frozen=True):
 
 
 class _Outside:
-    """Takes out of a text, chunk by chunk, the brackets and commas that stand outside of strings.
+    """A filter that takes out of a text, chunk by chunk, the brackets and commas that stand outside of strings.
 
     Args:
         keeps_digits: whether digits are taken, too; all of them become zeros.
@@ -97,7 +97,7 @@ class _Outside:
 
 
 class Scanner:
-    """Weighs a text that comes in pieces. However they are cut, the weight is that of the whole.
+    """A scanner that weighs a text that comes in pieces. However they are cut, the weight is that of the whole.
 
     Args:
         measures_numbers: whether long numbers are looked for; it takes half as much time again.
@@ -156,7 +156,8 @@ class Scanner:
 
 
 class ItemScanner:
-    """Counts the values that stand directly in the list, or object, that a text is; the text comes in pieces.
+    """A scanner that counts the values that stand directly in the list, or object, that a text is; the text comes
+    in pieces.
 
     They are what a decoder makes objects of that skips what is inside of them (``msgspec.Raw``). The count is
     never too low. It may be too high where values are nested too narrowly to tell commas apart soon.

@@ -15,9 +15,9 @@ class LlmConfig(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     Attributes:
         provider: such as ``anthropic``.
         model: the provider's name of it.
-        temperature: how freely it answers.
-        max_tokens: how long an answer may be.
-        system_prompt: what it is told before anything else.
+        temperature: the freedom with which it answers.
+        max_tokens: the greatest length of an answer.
+        system_prompt: the text that it is told before anything else.
     """
 
     provider: str | None = None
@@ -32,10 +32,10 @@ class RoutineStep(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         id: unique in its routine.
-        type: what kind of step it is.
+        type: the kind of step.
         description: what happens here, in plain words; ``say`` says it where nothing else is given.
-        params: what the step needs to know; each kind of step has its own.
-        llm: what this step wants otherwise than the whole definition.
+        params: parameters of the step; each kind of step has its own.
+        llm: wishes of this step other than those of the whole definition.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Routine(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         id: the beginning of its nodes' ids.
         name: unique in its definition; ``call`` steps name it.
         steps: taken one after the other.
-        trigger: when it is taken, in plain words.
+        trigger: the occasion at which it is taken, in plain words.
         is_main: whether it is where the assistant begins.
     """
 
@@ -67,8 +67,8 @@ class VariableDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     """A variable that the steps of a routine share.
 
     Attributes:
-        type: of its values; for people.
-        description: what it holds, for people.
+        type: the type of its values, for people.
+        description: words for people about what it holds.
         default: its value before any step has set it.
     """
 
@@ -81,16 +81,16 @@ class RoutineDefinition(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     """All routines of an assistant.
 
     Attributes:
-        symbia: what kind of document this is.
-        name: for people.
+        symbia: the kind of document that this is.
+        name: a name for people.
         version: becomes that of the graphs.
         assistant_id: the beginning of the graphs' names.
         routines: at least one.
-        description: for people.
+        description: words for people.
         alias: the name that the assistant answers to.
-        variables: by name.
+        variables: variables by name.
         capabilities: kept for the author.
-        llm: for all steps that a language model may carry out.
+        llm: the model for all steps that a language model may carry out.
     """
 
     symbia: Literal["routine/1.0"]
@@ -110,8 +110,8 @@ class RoutineVerdict(msgspec.Struct, frozen=True):
 
     Attributes:
         valid: whether it can be loaded.
-        errors: why not.
-        warnings: what can be loaded and may not be meant so.
+        errors: the reasons why not.
+        warnings: parts that can be loaded and may not be meant so.
     """
 
     valid: bool

@@ -77,11 +77,11 @@ class ExecutionStatistics(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         execution_id: the execution.
-        state: where it is in its life.
+        state: the state of the execution.
         in_flight: messages accepted and not finished.
         held: injected messages that wait for ``resume``.
-        nodes: in the author's order.
-        edges: in the author's order.
+        nodes: statistics of each node, in the author's order.
+        edges: statistics of each edge, in the author's order.
         bottleneck: nothing where no node holds any other up.
     """
 
@@ -100,7 +100,7 @@ class RuntimeTotals(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         loaded_graphs: graphs that can be executed.
         active_executions: executions that have not ended.
-        total_messages_processed: by all executions since the start, the ended and forgotten ones included.
+        total_messages_processed: messages of all executions since the start, ended and forgotten ones included.
     """
 
     loaded_graphs: int
