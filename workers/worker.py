@@ -27,7 +27,7 @@ _COMPLAINT_CHARACTERS = 500
 
 
 class Worker:
-    """Does one task at a time, in a process that it starts, ends and replaces.
+    """A worker, which does one task at a time, in a process that it starts, ends and replaces.
 
     Args:
         bounds: of the process.
