@@ -240,7 +240,7 @@ class MemoryBoundError(OverloadedError):
     Args:
         size_bytes: what was asked for.
         bound_bytes: the bound.
-        setting: what sets it.
+        setting: the setting that sets it.
         whose: what is at the bound, where that is only a part of what is held.
     """
 

@@ -23,7 +23,7 @@ class Finished:
     """The record of an execution after its end; it answers what an ``Execution`` does.
 
     Args:
-        owner: whose it was.
+        owner: the owner that it belonged to.
         snapshot: its last one.
         logs: its latest log lines, oldest first.
         statistics: its last ones.

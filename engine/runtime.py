@@ -161,8 +161,8 @@ class Runtime:
         """Start an execution; return when it runs, or when it has failed to initialise.
 
         Args:
-            graph_id: what to run.
-            options: how.
+            graph_id: the graph to run.
+            options: the ways in which it runs.
             on_created: called with the execution's id before anything happens in it, so that a watcher misses
                 nothing; it takes note and never raises.
 
@@ -283,7 +283,7 @@ class Runtime:
         Only what is on the page is read.
 
         Args:
-            owner: whose; everybody's when absent.
+            owner: the owner whose executions they are; everybody's when absent.
             state: only those in it.
             graph_id: only those of it.
             offset: how many to leave out.

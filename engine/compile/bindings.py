@@ -62,7 +62,7 @@ class BindingSite(msgspec.Struct, frozen=True):
 
     Attributes:
         declared: what its author writes.
-        path: where it stands.
+        path: the path to its place.
         node: where it does not say itself.
         port: likewise.
         direction: None where only the port's name can tell.

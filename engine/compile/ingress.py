@@ -36,7 +36,7 @@ class Ingress(msgspec.Struct, frozen=True):
     """A graph's declaration of its ingress; further fields are the author's own.
 
     Attributes:
-        node: where messages enter.
+        node: the node where messages enter.
         port: the input port of that node.
         capability: what a caller must hold to deliver.
         description: for people.

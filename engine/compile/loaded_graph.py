@@ -73,7 +73,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         order: indices of the nodes, every node after all that feed it.
         chains: runs of nodes that may run as one, by index (``engine.compile.chains``).
         loaded_at: ISO 8601 in UTC.
-        owner: whose it is, and therefore whose its executions are; "" where nobody asks.
+        owner: the owner of it, and therefore of its executions; "" where nobody asks.
         bindings: where events enter it, and which of its values leave as events.
         index_of: the index of each node, by its id.
         component_ids: of all components that it uses.

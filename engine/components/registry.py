@@ -160,9 +160,9 @@ class Registry:
         """Forget a registered component.
 
         Args:
-            component_id: which.
+            component_id: the id of the component.
             users: ids of the graphs that use it.
-            owner: whose it is.
+            owner: the owner that it belongs to.
 
         Raises:
             ComponentNotFoundError: there is none with this id that the owner may use.

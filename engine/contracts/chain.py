@@ -42,7 +42,7 @@ class Step(Protocol):
         program: the handler's place in the chain.
         emissions: without what it passed on, where nobody traces.
         logs: in order.
-        error: why it failed, if it did; then it has emitted nothing.
+        error: the reason why it failed, if it did; then it has emitted nothing.
         cause: with an error, the input port and the value of the invocation.
     """
 

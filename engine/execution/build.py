@@ -28,7 +28,7 @@ def build_instances(
 
     Args:
         instances: takes them; empty.
-        shared: what they share; knows the execution's id and its graph.
+        shared: the parts that they share; knows the execution's id and its graph.
         timestamp: the present wall time, ISO 8601 in UTC.
         workers: where work runs that cannot be sliced; without them it is refused.
         chaining: whether nodes that may run as one do.

@@ -29,7 +29,7 @@ class Emitter:
     """The way out for what one instance emits and logs.
 
     Args:
-        node: whose.
+        node: the node of the instance.
         shared: where its edges lead.
         counters: count what it emits.
         fail: sees to an invocation that ended in an error and is not tried again.

@@ -47,7 +47,7 @@ class Execution(ReadableExecution):
 
     Args:
         execution_id: unique among all executions.
-        graph: what to run.
+        graph: the graph to run.
         limits: the runtime's bounds.
         completion: whether it ends by itself when it has gone quiet.
         timeout_ms: wall time that it may take; 0 for no limit.

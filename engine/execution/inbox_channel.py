@@ -65,7 +65,7 @@ class InboxSendChannel(_End, trio.abc.SendChannel[Message]):
     """An end to send by.
 
     Args:
-        inbox: where messages go.
+        inbox: the inbox that messages go to.
     """
 
     def __init__(self, inbox: Inbox) -> None:

@@ -19,7 +19,7 @@ class InboxRoom:
     Attributes:
         capacity_messages: as given.
         capacity_bytes: as given.
-        lease: what is charged; None where nothing is.
+        lease: the memory that is charged; None where nothing is.
         messages: that may wait without another question; never more than the capacity, nor than the lease.
         size_bytes: likewise, of values. Not negative where nothing is in hand.
         in_hand_bytes: of values that were taken last, where there is a lease.

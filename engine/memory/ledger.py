@@ -54,7 +54,7 @@ class LedgerStatistics(msgspec.Struct, frozen=True):
         held_bytes: charged and not released, of all owners.
         peak_bytes: the most that this has been.
         kinds: the same by what it is used for.
-        owners: who hold anything.
+        owners: the number of owners that hold anything.
         refused_by_owner: charges refused because of an owner's bound.
         refused_by_process: charges refused because of the bound of the process, or of its resident memory.
         shut_for: why nothing new is taken in; empty where it is.
@@ -233,8 +233,8 @@ class Account:
         """Take note of memory that is about to be used.
 
         Args:
-            size_bytes: how much; not negative.
-            kind: what for.
+            size_bytes: the size; not negative.
+            kind: the use that it is for.
             is_under_way: whether work that has been accepted needs it to go on; it may use the reserve.
 
         Raises:

@@ -30,7 +30,7 @@ class CompiledRoutine(msgspec.Struct, frozen=True):
     """A routine and its graph.
 
     Attributes:
-        routine: what was compiled.
+        routine: the routine that was compiled.
         graph: a graph definition as a document, ready to be loaded.
         places: for each node of the graph, where its step stands in the routine definition.
     """

@@ -44,7 +44,7 @@ class PortSchema:
     """The schema of one port. It is compiled, and its levels are reckoned, when a value asks for it.
 
     Args:
-        rules: what it says, as decoded JSON.
+        rules: the schema itself, as decoded JSON.
 
     Attributes:
         text: itself as JSON text.
@@ -131,7 +131,7 @@ async def check_opaque_schemas(definition: ComponentDefinition, workers: Pool | 
     Args:
         definition: in which ``check_schemas`` has found no fault.
         workers: where they are compiled; without them, they are refused.
-        owner: whose they are.
+        owner: the owner of the component.
 
     Raises:
         WorkersBusyError: too much work of the owner waits already.

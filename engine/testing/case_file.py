@@ -22,7 +22,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One case.
 
     Attributes:
-        name: what it shows.
+        name: the words for what it shows.
         send: messages in order, each as ``{port: value}``.
         config: of the instance.
         expect: all emissions by output port, in order; a port that is not named here must emit nothing.

@@ -40,7 +40,7 @@ class Reply(msgspec.Struct, frozen=True):
     Attributes:
         emissions: decoded values by output port, in order; ports without emissions are absent.
         logs: (level, message) of each line.
-        error: why it failed, or nothing; then there are no emissions.
+        error: the reason why it failed, or nothing; then there are no emissions.
     """
 
     emissions: Mapping[str, Sequence[Any]]
