@@ -52,7 +52,7 @@ def create_app(
     """Make the ASGI application that serves a runtime. It holds no state of its own.
 
     Args:
-        runtime: what is served; routes only get it as the caller of a request may see it.
+        runtime: the runtime that is served; routes only get it as the caller of a request may see it.
         settings: how it is served.
         readiness: whether it takes work.
         authenticator: recognises callers; must be given where the settings ask for it.

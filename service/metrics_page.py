@@ -59,7 +59,7 @@ class Metrics:
     """The metrics of one application.
 
     Args:
-        runtime: what is served.
+        runtime: the runtime that is served.
         readiness: whether it takes work.
 
     Attributes:

@@ -17,7 +17,7 @@ class Admission:
     """The door.
 
     Args:
-        settings: who is served.
+        settings: the settings of who is served.
         readiness: whether the service takes work.
         authenticator: recognises callers; None where callers are not asked who they are.
     """

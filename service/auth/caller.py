@@ -28,7 +28,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """A caller's rights: what a request may see, change and make.
 
     Attributes:
-        principal: who it is, where somebody was recognised.
+        principal: the principal that it is, where somebody was recognised.
         org: the owner of what the request makes, and whose components it uses; None where it acts for nobody.
         sees_all: whether it sees the things of every owner, and not only those of ``org``.
         changes_all: whether it may change them, too.

@@ -22,7 +22,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who has been recognised.
 
     Attributes:
-        kind: what it is.
+        kind: the kind of principal.
         id: of the user or agent; of a key its creator's, or ``api:<keyId>`` where it has none.
         name: for people.
         organizations: ids of those that it is a member of; the first is the one it acts for when it names none.

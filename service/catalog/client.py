@@ -123,7 +123,7 @@ class CatalogClient:
         """Leave the catalog alone for a while; return the error to raise.
 
         Args:
-            reason: why, for people.
+            reason: the reason, for people.
             asked_seconds: how long the catalog asks to be left alone.
         """
         if not self.quiet_seconds():  # of several who fail together, one counts

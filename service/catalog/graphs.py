@@ -24,7 +24,7 @@ class PublishedGraph(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         resource_id: the catalog's own id of it.
         key: such as ``graphs/order-margin``.
-        org_id: whose it is; empty where it is nobody's.
+        org_id: the organisation that it belongs to; empty where it is nobody's.
         revision: differs when it was changed.
         definition: a document as ``POST /api/graphs`` takes it.
         is_automatic: whether its role asks for it to be executed.

@@ -28,7 +28,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         description: for people.
         type: ``component``, ``graph``, ``integration`` or one that is not ours.
         status: ``draft``, ``published`` or ``deprecated``.
-        org_id: whose it is; empty where it is nobody's.
+        org_id: the organisation that it belongs to; empty where it is nobody's.
         visibility: ``public``, ``org`` or ``private``.
         readers: who may read it, as the catalog lists them; empty where it does not say.
         access_policy: all that the catalog says of who may do what.

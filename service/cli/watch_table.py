@@ -52,7 +52,7 @@ class WatchView:
 
     Attributes:
         state: where it is in its life; None before anything was heard.
-        error: why it failed, if it did.
+        error: the reason why it failed, if it did.
         is_over: whether its final event has come.
     """
 

@@ -78,7 +78,7 @@ class Operation(msgspec.Struct, frozen=True):
         summary: one line.
         replies: what it answers when all went well; also a 503 with a body of its own.
         description: what one line does not say.
-        body: what it reads, if it does.
+        body: the body that it reads, if it does.
         query: its query parameters.
         refusals: statuses of its own, with the reason; beside those of every route of its kind.
         refusal_shapes: the types of their bodies, where they say more than others of their status.

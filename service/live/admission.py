@@ -67,7 +67,7 @@ class LiveAdmission:
     """The door.
 
     Args:
-        settings: who is served.
+        settings: the settings of who is served.
         authenticator: recognises callers; None where callers are not asked who they are.
         readiness: whether the service takes work.
     """

@@ -103,7 +103,7 @@ async def open_live(
 
     Args:
         runtime: the real one.
-        settings: who is served, and the bounds.
+        settings: the settings of who is served, and the bounds.
         readiness: whether the service takes work.
         authenticator: recognises callers; None where callers are not asked who they are.
     """

@@ -50,7 +50,7 @@ class Subscribe(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
     """The payload of ``execution:subscribe``.
 
     Attributes:
-        execution_id: what to watch.
+        execution_id: the execution to watch.
         nodes: only what concerns these nodes.
         edges: only what travels along these edges, given by their ids or their places in the graph.
         events: only these, and lifecycle events.

@@ -118,7 +118,7 @@ class _Request:
     begins many bodies and ends none would keep everybody out for as long as a body may take.
 
     Args:
-        load: what it holds.
+        load: the memory that it holds.
         coming: all requests whose bodies have not come whole, the oldest first.
         scope: of the request.
         receive: gives what comes of it.

@@ -84,7 +84,7 @@ class Publisher(FlowObserver):
     """A publisher that makes events of what leaves the bound ports of one execution.
 
     Args:
-        graph: what it runs.
+        graph: the graph that it runs.
         execution_id: its id, and the ``runId`` of its events.
         outbox: takes them.
         node_id: their source.

@@ -23,7 +23,7 @@ class Causes:
     """The causes of messages: events followed through one execution.
 
     Args:
-        graph: what it runs.
+        graph: the graph that it runs.
     """
 
     def __init__(self, graph: LoadedGraph) -> None:

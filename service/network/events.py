@@ -28,7 +28,7 @@ class Wrapper(msgspec.Struct, frozen=True, rename="camel"):
         run_id: what the event belongs to, in its source's words.
         source: the node that sent it, as that said itself.
         boundary: how far it may go.
-        timestamp: when, as the Network says.
+        timestamp: the time, as the Network says it.
         target: the node that it is for; None for whoever has a contract for it.
         caused_by: the event that it follows from.
     """

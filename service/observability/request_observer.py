@@ -32,7 +32,7 @@ class SeenRequest(msgspec.Struct, frozen=True):
         client: address of whoever is connected; empty where that is not known.
         user_agent: as the caller says; empty where they do not.
         caller: the service that calls, as it says (``x-symbia-caller``); empty where it does not.
-        origin: why it calls, as it says (``x-symbia-origin``).
+        origin: the reason why it calls, as it says (``x-symbia-origin``).
         parent_span_id: the caller's span, where it sends a ``traceparent``.
     """
 

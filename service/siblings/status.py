@@ -37,7 +37,7 @@ class SiblingReport(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
         failures: how many of those failed.
         failures_in_row: how many failed since it last answered.
         last_error: why it failed last, for people; kept when it is up again.
-        last_error_at: when.
+        last_error_at: the time of that.
         next_try_at: when it is tried again, while it is down.
         counts: what has become of what it is there for, by a fixed name each, such as ``graphsLoaded``.
     """
@@ -89,7 +89,7 @@ class SiblingStatus:
         """Note that it did not answer, or not sensibly.
 
         Args:
-            reason: why, for people; without addresses and secrets.
+            reason: the reason, for people; without addresses and secrets.
             retry_in_seconds: how long until it is tried again, where that is known.
         """
         before, reason = self._report, reason[:REASON_CHARACTERS]

@@ -254,7 +254,7 @@ async def open_socketio_server(config: SocketioConfig | None = None) -> AsyncIte
     """Open a server whose handlers run in a nursery of its own, until the block ends: then clients are told.
 
     Args:
-        config: how it behaves; as the reference server when absent.
+        config: its ways and bounds; as the reference server when absent.
     """
     async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as handlers:

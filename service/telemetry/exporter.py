@@ -45,7 +45,7 @@ class Outgoing(Generic[T]):
 
     Attributes:
         left: what has yet to be sent.
-        taken: how many were.
+        taken: the number that were taken.
     """
 
     def __init__(self, records: Sequence[T]) -> None:

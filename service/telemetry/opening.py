@@ -49,9 +49,9 @@ async def open_telemetry(
     """Telemetry for the length of the block, at whose end the last of it is sent; None where it is off.
 
     Args:
-        settings: where it goes, and how.
+        settings: the settings of where it goes, and how.
         siblings: the board on which the logging service is to be seen.
-        reports: what graphs report; sent for the length of the block.
+        reports: the reports of graphs; sent for the length of the block.
         clock: the time of day.
     """
     if not settings.telemetry.is_active:

@@ -21,7 +21,7 @@ class RequestTelemetry:
 
     Args:
         exporter: takes what there is to tell.
-        service_id: who tells.
+        service_id: the id of the service that tells.
         scope: the metadata and labels of everything: organisation, service, environment.
         clock: the time of day.
     """

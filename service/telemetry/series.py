@@ -51,7 +51,7 @@ class Series:
         """Return the id of a metric: an existing one of this name, or a new one.
 
         Args:
-            org: whose it is; "" for the service's own.
+            org: the organisation that it belongs to; "" for the service's own.
             name: of the metric.
 
         Raises:

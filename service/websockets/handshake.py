@@ -18,7 +18,7 @@ class HandshakeError(Exception):
     """The request is not one that a WebSocket can be made of.
 
     Args:
-        message: why.
+        message: the reason.
         status: of the answer.
         headers: that it needs.
     """

@@ -43,7 +43,7 @@ class FastRequest(msgspec.Struct, frozen=True):
     """A request that is answered at once.
 
     Attributes:
-        kind: which.
+        kind: the kind of request.
         rule: the pattern of its route.
         name: of the execution or graph; empty where the route has none.
         wait_ms: for which the caller asks; None where they do not say.
