@@ -102,7 +102,7 @@ class SandboxHost:
             limits: what a guest may use
             seed: of Math.random; the same seed, inputs and times give the same run
             on_slice_end: awaited between the slices of a long call; its budgets stand still meanwhile
-            owner: whose it is, for the bound of an owner's memory
+            owner: the owner of it, for the bound of an owner's memory
         """
         setup = GuestSetup(
             runtime=self._runtime,

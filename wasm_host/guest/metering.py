@@ -63,7 +63,7 @@ class GuestCounters:
     """Counters of one sandbox, over all the guests that it had.
 
     Args:
-        owner: whose it is, for the bound of an owner's memory
+        owner: the owner of it, for the bound of an owner's memory
 
     Attributes:
         is_slow: its last long call took several slices. Its next call waits for its turn from the start: otherwise

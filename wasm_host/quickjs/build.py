@@ -49,7 +49,7 @@ def build(target: Path, report: Report) -> None:
     """Write the guest to ``target``, from the cache when nothing has changed since the last build.
 
     Args:
-        target: where guest.wasm goes
+        target: the place that guest.wasm goes to
         report: told each step, for people
 
     Raises:
