@@ -33,7 +33,7 @@ class FairQueue(Generic[J]):
     """Jobs that wait, by owner, in the order in which the owners' turns come.
 
     Args:
-        bounds: what may wait, and how much of one owner may run.
+        bounds: the bounds of what may wait, and of what may run for one owner.
     """
 
     def __init__(self, bounds: PoolBounds) -> None:

@@ -85,8 +85,8 @@ class Pool:
 
         Args:
             owner: whose turn it takes.
-            task: what to do.
-            payload: what with.
+            task: the task to do.
+            payload: the bytes that the task is given.
             seconds: wall time that it may take once it runs; its wait for a turn is not counted.
 
         Raises:
