@@ -8,8 +8,11 @@ from service.live.feed import Chunk, Feed, FeedMemory, Reader
 PLENTY = 10**9
 
 
-def flow(*names: str) -> Chunk:
-    return Chunk([(name, b"0123456789") for name in names])
+def flow(*names: str, lost: int = 0) -> Chunk:
+    """A chunk of events, before which so many were lost already."""
+    chunk = Chunk([(name, b"0123456789") for name in names])
+    chunk.lost = lost
+    return chunk
 
 
 def lifecycle(name: str) -> Chunk:
@@ -52,6 +55,15 @@ def test_a_feed_gives_up_its_oldest_flow_and_no_lifecycle_event() -> None:
     for chunk in (flow("a"), lifecycle("paused"), flow("b", "c"), flow("d")):
         feed.append(chunk)
     assert read_all(feed, reader) == (["paused", "d"], 3)
+
+
+def test_what_is_given_up_is_counted_beside_what_was_lost_before_it_came() -> None:
+    """A chunk that tells of losses and is given up afterwards tells of both."""
+    feed = Feed(FeedMemory(PLENTY), max_events=1)
+    reader = opened(feed)
+    for chunk in (flow("a", "b", lost=5), flow("c", lost=7)):
+        feed.append(chunk)
+    assert read_all(feed, reader) == (["c"], 14)
 
 
 def test_where_all_feeds_keep_too_much_the_largest_gives_up() -> None:
@@ -114,9 +126,13 @@ def test_whatever_happens_is_read_or_counted(history: list[tuple[str, int]], eve
     readers: list[tuple[Reader, int, int, list[int]]] = []  # with the counts of both kinds at its beginning
     counts = {"flow": 0, "lifecycle": 0}
     for step, number in history:
-        if step in counts:
-            counts[step] += number if step == "flow" else 1
-            feed.append(flow(*["f"] * number) if step == "flow" else lifecycle("l"))
+        if step == "flow":
+            lost = number // 2  # of so many events, before they came to the feed
+            counts[step] += number
+            feed.append(flow(*["f"] * (number - lost), lost=lost))
+        elif step == "lifecycle":
+            counts[step] += 1
+            feed.append(lifecycle("l"))
         elif step == "open":
             readers.append((opened(feed), counts["flow"], counts["lifecycle"], [0, 0]))
         elif readers and step == "read":

@@ -221,6 +221,25 @@ async def test_a_cancelled_call_has_done_nothing() -> None:
         assert (await sandboxes[0].process([(0, b"1")]))[0].error is None
 
 
+async def test_a_call_that_is_cancelled_while_its_writes_are_taken_over_leaves_none_of_them() -> None:
+    """A key that was not there before is gone, one that was has its value again."""
+    one = handler("ctx.setState('new', value); ctx.setState('old', value); ctx.emit('out', value)")
+    many = handler("for (let key = 0; key < 2000; key++) ctx.setState(`k${key}`, 1)")
+    limits = GuestLimits(state_keys=3_000)
+    async with linked([one, many], limits=limits) as (chain, sandboxes), trio.open_nursery() as nursery:
+        sandboxes[0].restore([("old", b"0")])
+
+        async def cancel_midway() -> None:
+            while "new" not in sandboxes[0].state:
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(cancel_midway)
+        await chain.process([(0, 0, b"1")], traced=False)
+    assert nursery.cancel_scope.cancelled_caught
+    assert [dict(sandbox.state) for sandbox in sandboxes] == [{"old": b"0"}, {}]
+
+
 async def test_every_program_cleans_up_and_one_that_spins_keeps_none_from_it() -> None:
     """Those that come after it do so in guests of their own."""
     programs = [
