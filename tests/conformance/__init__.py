@@ -1,5 +1,5 @@
-"""Runs test262 cases inside the guest and, beside it, in the native QuickJS-ng of the same version.
+"""Suites that others wrote, run against what this service is made of: `README.md` here says which, and how.
 
-`python -m tests.conformance FOLDER` says where the two differ: such a difference is ours, and not the engine's.
-The corpus is not part of this repository; https://github.com/tc39/test262 has it.
+The suites are not part of this repository. Beside each runner lies the list of the known differences, each with
+its reason.
 """

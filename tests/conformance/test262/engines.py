@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tests.conformance.case import Scenario
-from tests.conformance.verdict import EVALUATE, Verdict, judged
+from tests.conformance.test262.case import Scenario
+from tests.conformance.test262.verdict import EVALUATE, Verdict, judged
 from wasm_host.host import SandboxHost
 from wasm_host.limits import GuestLimits
 from wasm_host.quickjs.build import SOURCE_REQUIREMENT

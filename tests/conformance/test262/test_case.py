@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conformance.case import Case, CaseError, cases_in, read_case, scenarios
-from tests.conformance.corpora import HARNESS, write_corpus
+from tests.conformance.test262.case import Case, CaseError, cases_in, read_case, scenarios
+from tests.conformance.test262.corpora import HARNESS, write_corpus
 
 
 def only(folder: Path) -> Case:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tests.conformance.case import Scenario
+from tests.conformance.test262.case import Scenario
 
 __all__ = ["EVALUATE", "Verdict", "judged"]
 

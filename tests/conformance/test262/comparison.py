@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 
-from tests.conformance.case import CaseError, cases_in, scenarios
-from tests.conformance.engines import GuestEngine, NativeEngine
-from tests.conformance.verdict import Verdict
+from tests.conformance.test262.case import CaseError, cases_in, scenarios
+from tests.conformance.test262.engines import GuestEngine, NativeEngine
+from tests.conformance.test262.verdict import Verdict
 
-__all__ = ["Comparison", "Outcome", "compared", "harness_of"]
+__all__ = ["Outcome", "compared", "harness_of"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -36,35 +35,6 @@ class Outcome(msgspec.Struct, frozen=True):
         said = words.get((self.guest.passed, self.native.passed), "FAIL (native only)")
         reason = self.guest.reason or self.native.reason
         return f"{said} {self.name}" + (f": {reason}" if reason else "")
-
-
-class Comparison:
-    """Counts outcomes."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
-        self.differences: list[Outcome] = []
-
-    def add(self, outcome: Outcome) -> None:
-        if outcome.guest is None or outcome.native is None:
-            self.skipped[outcome.skipped] += 1
-            return
-        self.counts["guest"] += outcome.guest.passed
-        self.counts["native"] += outcome.native.passed
-        self.counts["all"] += 1
-        if outcome.differs:
-            self.differences.append(outcome)
-
-    def lines(self) -> list[str]:
-        """The summary, for people."""
-        counts = self.counts
-        skipped = [f"  {count:6}  {reason}" for reason, count in self.skipped.most_common()]
-        return [
-            f"{counts['all']} scenarios: {counts['guest']} pass in the guest, {counts['native']} natively",
-            f"{len(self.differences)} differences",
-            *([f"{self.skipped.total()} skipped:", *skipped] if skipped else []),
-        ]
 
 
 def harness_of(folder: Path) -> Path:
