@@ -20,6 +20,7 @@ deep a value is. Patterns and the like read their text, so their share is reckon
 A schema that cannot be reckoned is *opaque*: it refers by name, or looks back at what other keywords have said.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -57,6 +58,9 @@ _READING = {
     "uniqueItems": 40,
 }
 """Keywords that read the text of their value, and how many characters of a pattern they are worth."""
+
+
+_ARRAY_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # of a JSON pointer (RFC 6901)
 
 
 class EndlessSchemaError(ValueError):
@@ -240,7 +244,7 @@ class _Reader:
             key = step.replace("~1", "/").replace("~0", "~")
             if isinstance(found, dict) and key in found:
                 found = found[key]
-            elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+            elif isinstance(found, list) and _ARRAY_INDEX.fullmatch(key) and int(key) < len(found):
                 found = found[int(key)]
             else:
                 return None
