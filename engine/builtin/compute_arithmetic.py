@@ -17,6 +17,7 @@ from engine.builtin.parts.exact_arithmetic import (
 )
 from engine.builtin.parts.fields import Field, quoted
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.numbers import number_said_by
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin
@@ -108,16 +109,16 @@ class Arithmetic(OneByOne):
         return field.find(document)
 
     def _number(self, name: str, text: bytes) -> str:
-        """Return the text of a number; one in a string counts."""
-        plain = msgspec.json.decode(text, type=str).strip() if text[:1] == b'"' else text.decode()
+        """Return the text of a number; one in a string counts (``engine.builtin.parts.numbers``)."""
+        number = number_said_by(text)
+        if number is None:
+            message = f"expression refused: field {name} is not numeric; {ACCEPTED}"
+            raise RefusedError("NotNumeric", message, got=quoted(text), expression=self._text)
         try:
-            exact_number(plain)
+            exact_number(number)
         except ComputationError as error:
             raise RefusedError(error.name, f"expression refused: {name}: {error}", expression=self._text) from None
-        except ValueError:
-            message = f"expression refused: field {name} is not numeric; {ACCEPTED}"
-            raise RefusedError("NotNumeric", message, got=quoted(text), expression=self._text) from None
-        return plain
+        return number
 
 
 def _make(context: InstanceContext) -> Handler:

@@ -2,26 +2,28 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
-
-import msgspec
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.fields import Field, key_text
+from engine.builtin.parts.json_equality import holds, is_same
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.numbers import number_in
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin
 from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto import codec
 from proto.component import ERROR_PORT, ConfigField
+from proto.long_numbers import Number, decode_whole, encode_whole, read_number
 from proto.problem import Problem
 
 SWITCH_PORTS = 100
 """Ports of one switch, as many as a component may declare."""
 
 COMPARED_BYTES = 128 * 1024
-"""JSON text of an array or object that is compared: each of its values is looked at, and all in one go."""
+"""JSON text of anything but a string that is compared: each value, or digit, is looked at, and all in one go."""
 
 COMPARED_TEXT_BYTES = 4 * 1024 * 1024
 """JSON text of a string that is compared: it is made a string, and may be searched, in one go of 20 ms."""
@@ -100,12 +102,13 @@ class FieldFilter(OneByOne):
             return text is not None and text.strip() != b"null"
         if text is None:
             return self._op == "neq"
-        if len(text) > COMPARED_BYTES and text.lstrip()[:1] in (b"{", b"["):
-            raise RefusedError("TooLarge", f"Of arrays and objects at most {COMPARED_BYTES} bytes are compared")
+        if len(text) > COMPARED_BYTES and text.lstrip()[:1] != b'"':
+            message = f"Of arrays, objects and numbers at most {COMPARED_BYTES} bytes are compared"
+            raise RefusedError("TooLarge", message)
         if len(text) > COMPARED_TEXT_BYTES:
             raise RefusedError("TooLarge", f"Of a text at most {COMPARED_TEXT_BYTES} bytes are compared")
         try:
-            actual = codec.decode(text, COMPARED_BYTES)
+            actual = decode_whole(text, COMPARED_BYTES)
         except codec.MalformedJsonError as error:
             raise RefusedError("MalformedJson", f"The field cannot be read: {error}") from error
         return compare(actual, self._op, self._value)
@@ -114,12 +117,10 @@ class FieldFilter(OneByOne):
 def compare(actual: Any, op: str, wanted: Any) -> bool:
     """Return whether a comparison holds: ``eq``, ``neq``, ``gt``, ``lt`` or ``contains``."""
     if op in ("eq", "neq"):
-        return _is_same(actual, wanted) == (op == "eq")
+        return is_same(actual, wanted) == (op == "eq")
     if op == "contains":
         if isinstance(actual, list):
-            if not isinstance(wanted, dict | list | tuple) and wanted not in actual:
-                return False  # quickly; where it seems to be there, true may stand for 1
-            return any(_is_same(item, wanted) for item in actual)
+            return holds(actual, wanted)
         return actual is not None and not isinstance(actual, dict) and _text_of(wanted) in _text_of(actual)
     left, right = _number(actual), _number(wanted)
     if left is None or right is None:
@@ -127,28 +128,19 @@ def compare(actual: Any, op: str, wanted: Any) -> bool:
     return left > right if op == "gt" else left < right
 
 
-def _is_same(left: Any, right: Any) -> bool:
-    """Equal as JSON values are: true is not 1, but 1 is 1.0."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_is_same(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(_is_same(*pair) for pair in zip(left, right, strict=True))
-    return bool(left == right)
-
-
 def _text_of(value: Any) -> str:
-    return value if isinstance(value, str) else codec.encode(value).decode()
+    return value if isinstance(value, str) else encode_whole(value).decode()
 
 
-def _number(value: Any) -> float | int | None:
+def _number(value: Any) -> Number | None:
+    """Return a number, or the one that a text says; no text as long as a number may not be."""
     if isinstance(value, str):
+        text = number_in(value) if len(value) <= COMPARED_BYTES else None
         try:
-            return msgspec.convert(value, float, strict=False)
-        except msgspec.ValidationError:
+            return None if text is None else read_number(text)
+        except InvalidOperation:
             return None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
 class FilterBuiltin(Builtin):

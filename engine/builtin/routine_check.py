@@ -1,11 +1,13 @@
 """``symbia.routine.check``: lets a message go one of two ways, by an expression or by a comparison.
 
 Both run in the sandbox: the expression because it is untrusted, the comparison because it compares as
-JavaScript does. A message is taken apart into ``value`` and ``variables`` as ``routine_message`` does.
+JavaScript does; but what text is a number is the same for all components (``engine.builtin.parts.numbers``).
+A message is taken apart into ``value`` and ``variables`` as ``routine_message`` does.
 """
 
 from engine.builtin.core_expressions import ExpressionComponent
 from engine.builtin.declare import port
+from engine.builtin.parts.numbers import NUMBER_IN_TEXT
 from engine.builtin.parts.routine_step import LLM, MODEL_MISSING, declare_step
 from proto.component import ConfigField
 
@@ -21,7 +23,7 @@ _AFTER = """
     return [inner, { ...defaults, ...variables }];
 })(value, config._variables))"""
 
-_COMPARISON = f"""(() => {{
+_COMPARISON = rf"""(() => {{
     const {{ field, op, value: expected }} = config;
     if (field === undefined && op === undefined && expected === undefined) {{
         const text = 'A check step without condition, field, op or value needs a language model, and this runtime'
@@ -31,11 +33,14 @@ _COMPARISON = f"""(() => {{
     const inside = (thing, name) =>
         typeof thing === 'object' && thing !== null && Object.hasOwn(thing, name) ? thing[name] : undefined;
     const actual = field ? field.split('.').reduce(inside, value) : value;
+    const isNumber = /^{NUMBER_IN_TEXT}$/;
+    const number = (thing) =>
+        typeof thing === 'number' || typeof thing === 'string' && isNumber.test(thing) ? Number(thing) : NaN;
     switch (op ?? (expected === undefined ? 'exists' : 'eq')) {{
         case 'eq': return actual === expected;
         case 'neq': return actual !== expected;
-        case 'gt': return Number(actual) > Number(expected);
-        case 'lt': return Number(actual) < Number(expected);
+        case 'gt': return number(actual) > number(expected);
+        case 'lt': return number(actual) < number(expected);
         case 'contains': return Array.isArray(actual) ? actual.includes(expected)
             : String(actual ?? '').includes(String(expected));
         default: return actual !== undefined && actual !== null;

@@ -3,13 +3,13 @@
 A total that lacks something must not pass for the total: it is apocryphal as long as a key is missing.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.builtin.declare import declare, error_port, port
 from engine.builtin.parts.fields import Field, number_json
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.numbers import exact_sum
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.contracts.component import Builtin
 from engine.contracts.handler import InstanceContext, Message, Outcome
@@ -119,13 +119,12 @@ class Rollup(OneByOne):
 
 
 def aggregate(numbers: Sequence[float | int], op: str) -> float | int | None:
-    """``sum``, ``mean``, ``min`` or ``max``; None of nothing. Integers are summed exactly, floats rounded once."""
+    """Compute ``sum``, ``mean``, ``min`` or ``max``; None of nothing. Sums are exact, and floats rounded once."""
     if not numbers:
         return None
     if op in ("min", "max"):
         return min(numbers) if op == "min" else max(numbers)
-    whole = all(isinstance(number, int) for number in numbers)
-    total: float | int = sum(numbers) if whole else math.fsum(numbers)
+    total = exact_sum(numbers)
     return total if op == "sum" else total / len(numbers)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from engine.builtin.parts.json_path import Document, Names
+from engine.builtin.parts.numbers import number_said_by
 from engine.builtin.parts.refusal import RefusedError
 from proto.codec import encode
 from proto.json_text import MAX_DEPTH
@@ -16,12 +17,11 @@ KEY_LIMIT_CHARACTERS = 1_000
 NUMBER_LIMIT = 1e300
 """The largest magnitude of a measured number, so that sums of many stay finite."""
 
+NUMBER_LIMIT_CHARACTERS = 400
+"""The characters of a measured number: a hundred more than ``NUMBER_LIMIT`` has digits."""
+
 QUOTED_LIMIT_BYTES = 200
 """The part of a wrong value that is quoted in an error; the whole message goes with it anyway."""
-
-_NUMBER_LIMIT_CHARACTERS = 400
-_FLOAT_CHARACTERS = 300
-_INTEGER_BITS = 63
 
 
 class Field:
@@ -57,10 +57,10 @@ class Field:
         return None if found is None else key_text(found, self.name)
 
     def number(self, message: Document) -> float | int:
-        """Return the field as a number; a string that says one counts.
+        """Find the field as a number; a string that says one counts (``engine.builtin.parts.numbers``).
 
         Raises:
-            RefusedError: it is absent, not numeric, or beyond ``NUMBER_LIMIT``.
+            RefusedError: it is absent, not numeric, or beyond the limits.
         """
         found = self.find(message)
         number = None if found is None else number_of(found)
@@ -68,7 +68,8 @@ class Field:
             shown = None if found is None else quoted(found)
             raise RefusedError("NotNumeric", f'field "{self.name}" is not numeric', got=shown)
         if not -NUMBER_LIMIT <= number <= NUMBER_LIMIT:
-            raise RefusedError("NumberTooLarge", f'field "{self.name}" is beyond {NUMBER_LIMIT:g}')
+            limits = f"{NUMBER_LIMIT:g}, or longer than {NUMBER_LIMIT_CHARACTERS} characters"
+            raise RefusedError("NumberTooLarge", f'field "{self.name}" is beyond {limits}')
         return number
 
 
@@ -88,24 +89,17 @@ def key_text(text: bytes, name: str) -> str:
 
 
 def number_of(text: bytes) -> float | int | None:
-    """Return a JSON number, or the number that a JSON string says; None where it is neither, or has no finite
-    value.
+    """Return a JSON number, or the number that a JSON string says; None where it is neither.
 
-    An integer that needs more than 64 bits becomes a float.
+    Integers keep all their digits, and what has a fraction or an exponent is a 64-bit float. What is longer than
+    ``NUMBER_LIMIT_CHARACTERS``, or larger than any float, is infinite.
     """
-    if len(text) > _NUMBER_LIMIT_CHARACTERS:
+    number = number_said_by(text)
+    if number is None:
         return None
-    if text[:1] == b'"':
-        text = msgspec.json.decode(text, type=str).strip().encode()
-    if text[:1] not in (*(b"%d" % digit for digit in range(10)), b"-"):
-        return None
-    try:
-        number = msgspec.json.decode(text, type=float | int)
-    except msgspec.DecodeError:
-        return None
-    if isinstance(number, int) and number.bit_length() > _INTEGER_BITS:
-        number = float(text) if len(text) < _FLOAT_CHARACTERS else math.inf
-    return number if math.isfinite(number) else None
+    if len(number) > NUMBER_LIMIT_CHARACTERS:
+        return math.inf
+    return int(number) if number.removeprefix("-").isdigit() else float(number)
 
 
 def number_json(number: float) -> msgspec.Raw:

@@ -52,6 +52,44 @@ def test_order_is_that_of_numbers(left: float, right: float) -> None:
     assert compare(left, "lt", right) == (left < right)
 
 
+LONG = "7" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "text", "port"),
+    [
+        ("gt", 10, LONG, "pass"),
+        ("lt", 10, "-" + LONG, "pass"),
+        ("gt", 10, f'"{LONG}"', "pass"),
+        ("gt", 10**300, "1e999", "pass"),
+        ("gt", 10, '"1e999"', "pass"),
+        ("gt", 10, '"1e9999999999999999999"', "fail"),
+        ("lt", LONG, LONG, "fail"),
+        ("eq", 1, LONG, "fail"),
+        ("neq", [1], f"[{LONG}]", "pass"),
+        ("contains", "777", LONG, "pass"),
+        ("contains", 2, f"[{LONG}, 2]", "pass"),
+        ("gt", 10, '"Infinity"', "fail"),
+        ("gt", 10, '" 11 "', "pass"),
+        ("gt", 10, '"1_1"', "fail"),
+    ],
+)
+async def test_numbers_of_any_length_are_compared(op: str, value: Any, text: str, port: str) -> None:
+    """JSON bounds neither their digits nor their exponents, and no comparison calls them something else."""
+    async with driven(FIELD_FILTER, field="a", op=op, value=value) as driver:
+        (outcome,) = await driver.send(b'{"a": %b}' % text.encode())
+        assert driver.texts(outcome) == [(port, b'{"a": %b}' % text.encode())]
+
+
+async def test_a_number_of_megabytes_is_refused() -> None:
+    """Reading its digits would hold the event loop."""
+    async with driven(FIELD_FILTER, op="gt", value=1) as driver:
+        number, text = await driver.send(b"7" * 4_000_000, b'"' + b"7" * 4_000_000 + b'"')
+        assert number.error is not None
+        assert number.error.name == "TooLarge"
+        assert driver.texts(text)[0][0] == "fail"
+
+
 @pytest.mark.parametrize(
     ("config", "place"),
     [({"op": "eq"}, "value"), ({"op": "gt", "value": "many"}, "value"), ({"op": "lt", "value": True}, "value")],

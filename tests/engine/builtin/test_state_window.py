@@ -1,5 +1,6 @@
 """``symbia.state.window`` against a list."""
 
+import json
 import time
 from fractions import Fraction
 
@@ -12,7 +13,7 @@ from engine.builtin.state_window import SIZE_LIMIT, WINDOW, Window
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from tests.engine.builtin.harness import driven
 
-NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(-1e300, 1e300)
+NUMBERS = st.integers(-(10**300), 10**300) | st.floats(-1e300, 1e300)
 
 
 @given(st.lists(st.tuples(NUMBERS, st.integers(0, 1)), min_size=1), st.integers(1, 8))
@@ -23,7 +24,7 @@ def test_it_is_the_tail_of_a_list(stream: list[tuple[float, int]], size: int) ->
         window.push(*stream[end - 1])
         tail = stream[max(0, end - size) : end]
         numbers = [number for number, _ in tail]
-        found = msgspec.json.decode(msgspec.json.encode(window.summary()))
+        found = json.loads(msgspec.json.encode(window.summary()))
         exact = sum(map(Fraction, numbers))
         is_whole = all(isinstance(number, int) for number in numbers)
         assert found["sum"] == (exact if is_whole else float(exact))
@@ -45,7 +46,21 @@ async def test_the_window_slides_over_the_messages() -> None:
         assert driver.handler.state() == {"values": b"[2.5,4]", "lanes": b'["canonical","canonical"]'}
 
 
-@pytest.mark.parametrize("value", [None, "x", True, [1], 1e301])
+async def test_integers_of_any_size_are_summed_exactly() -> None:
+    """Not a digit is lost beyond 2**53, nor beyond 64 bits, wherever it stands; a text counts as its number."""
+    large = 12345678901234567890
+    async with driven(WINDOW) as driver:
+        outcomes = await driver.send({"value": large}, {"value": str(large)}, {"value": 10**290 + 1})
+        found = driver.values(*outcomes)
+    assert [(each["sum"], each["min"], each["max"], each["last"]) for each in found[:2]] == [
+        (large, large, large, large),
+        (2 * large, large, large, large),
+    ]
+    assert found[2]["sum"] == 2 * large + 10**290 + 1
+    assert found[2]["last"] == found[2]["max"] == 10**290 + 1
+
+
+@pytest.mark.parametrize("value", [None, "x", True, [1], 1e301, "Infinity"])
 async def test_what_is_no_number_changes_nothing(value: object) -> None:
     """A message without a number is an error, and the window stays as it was."""
     async with driven(WINDOW) as driver:
