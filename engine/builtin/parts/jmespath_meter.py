@@ -14,13 +14,11 @@ As only these can make a value appear twice, no value ever outweighs the larger 
 the uncounted operations cost is linear in that.
 """
 
-import warnings
 from typing import Any
 
 import jmespath.exceptions
-import jmespath.functions
-import jmespath.parser
-import jmespath.visitor
+
+from engine.builtin.parts.jmespath_standard import Functions, Interpreter, Parser
 
 PATH_LIMIT_CHARACTERS = 1_000
 """Length of an expression. Parser and evaluation recurse on it; longer programs belong into a map."""
@@ -44,19 +42,17 @@ class Path:
         """Compile ``text``.
 
         Raises:
-            PathSyntaxError: it is empty, too long, no JMESPath, or calls a function that does not exist.
+            PathSyntaxError: it is empty, too long, no JMESPath, or cannot have a value: it calls a function that
+                does not exist, slices in steps of 0, or is a reference to an expression.
         """
         if len(text) > PATH_LIMIT_CHARACTERS:
             raise PathSyntaxError(f"It has {len(text)} characters; {PATH_LIMIT_CHARACTERS} are allowed")
         try:
-            with warnings.catch_warnings():  # of an old way to write literals, which still works
-                warnings.simplefilter("ignore", PendingDeprecationWarning)
-                self._tree = jmespath.parser.Parser().parse(text).parsed
+            self._tree = Parser().parse(text).parsed
         except (jmespath.exceptions.JMESPathError, RecursionError) as error:
             raise PathSyntaxError(_syntax_message(text, error)) from error
-        if unknown := _unknown_functions(self._tree):
-            known = ", ".join(sorted(jmespath.functions.Functions.FUNCTION_TABLE))
-            raise PathSyntaxError(f"There is no function {unknown[0]}(); known are {known}")
+        if complaint := _complaint(self._tree):
+            raise PathSyntaxError(complaint)
 
     def search(self, value: Any, *, steps: int) -> Any:
         """Return what the expression finds in a decoded JSON value; None for nothing.
@@ -73,7 +69,7 @@ class Path:
         return _MeteredInterpreter(steps).visit(self._tree, value)
 
 
-class _MeteredInterpreter(jmespath.visitor.TreeInterpreter):
+class _MeteredInterpreter(Interpreter):
     def __init__(self, steps: int) -> None:
         super().__init__()
         self._left = steps
@@ -153,15 +149,21 @@ def _syntax_message(text: str, error: Exception) -> str:
     return str(error)
 
 
-def _unknown_functions(tree: Any) -> list[str]:
-    unknown, waiting = [], [tree]
+def _complaint(tree: Any) -> str | None:
+    """Return what is wrong with a tree whatever it is given; None where nothing is."""
+    waiting = [(tree, False)]
     while waiting:
-        node = waiting.pop()
-        if not isinstance(node, dict):  # slices have numbers for children
-            continue
-        if node["type"] == "function_expression":
-            name = node["value"]
-            if name not in jmespath.functions.Functions.FUNCTION_TABLE:
-                unknown.append(name)
-        waiting.extend(node["children"])
-    return unknown
+        node, is_argument = waiting.pop()
+        kind = node["type"]
+        if kind == "expref" and not is_argument:
+            return "An expression behind & can only be an argument of a function"
+        if kind == "slice":
+            if node["children"][2] == 0:
+                return "The step of a slice cannot be 0"
+            continue  # its children are numbers
+        is_function = kind == "function_expression"
+        if is_function and node["value"] not in Functions.FUNCTION_TABLE:
+            known = ", ".join(sorted(Functions.FUNCTION_TABLE))
+            return f"There is no function {node['value']}(); known are {known}"
+        waiting.extend((child, is_function) for child in node["children"])
+    return None

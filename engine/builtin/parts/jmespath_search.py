@@ -10,7 +10,9 @@ import jmespath.exceptions
 import msgspec
 
 from engine.builtin.parts.jmespath_meter import BudgetSpentError, Path
-from proto.codec import MalformedJsonError, decode, encode
+from engine.builtin.parts.jmespath_standard import NumberTooLargeError
+from proto.codec import MalformedJsonError, encode
+from proto.long_numbers import decode_whole, encode_whole
 from workers.task import Task
 
 WORKER_STEPS = 1_000_000
@@ -36,7 +38,7 @@ class Found(msgspec.Struct, frozen=True):
     """
 
     value: bytes | None = None
-    name: Literal["", "MalformedJson", "PathError", "PathTooCostly", "WorkersBusy"] = ""
+    name: Literal["", "MalformedJson", "NumberTooLarge", "PathError", "PathTooCostly", "WorkersBusy"] = ""
     message: str = ""
 
 
@@ -52,14 +54,18 @@ def search(path: Path, text: bytes, steps: int) -> Found:
         BudgetSpentError: more than ``steps`` would be taken.
     """
     try:
-        found = path.search(decode(text, MAX_ELEMENTS), steps=steps)
-        return Found(None if found is None else encode(found))
+        found = path.search(decode_whole(text, MAX_ELEMENTS), steps=steps)
+        return Found(None if found is None else encode_whole(found))
     except (BudgetSpentError, MemoryError):
         raise
     except MalformedJsonError as error:
         return Found(name="MalformedJson", message=str(error))
+    except NumberTooLargeError as error:
+        return Found(name="NumberTooLarge", message=str(error))
     except jmespath.exceptions.JMESPathError as error:
         return Found(name="PathError", message=_explained(error))
+    except UnicodeEncodeError:  # which an edge could not take either
+        return Found(name="MalformedJson", message="What was found holds half of a surrogate pair")
     except Exception as error:  # noqa: BLE001 - an untrusted expression meets a library that does not expect one
         message = f"The expression failed on this value: {type(error).__name__}: {error}"
         return Found(name="PathError", message=message)
