@@ -28,7 +28,7 @@ from engine.builtin.parts.http_response import (
 )
 from engine.builtin.parts.json_path import TooMuchToScanError
 from engine.builtin.parts.redirects import BodilessRedirects, open_following, trusted_authorities
-from engine.builtin.parts.url_template import UrlError, UrlTemplate
+from engine.builtin.parts.url_template import UrlError, UrlTemplate, query_text
 from engine.contracts.component import Builtin
 from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
 from proto.codec import encode
@@ -87,7 +87,8 @@ DEFINITION = declare(
         ),
         "query": ConfigField(
             type="object",
-            description="Added to the query of the URL: names, and strings, numbers, booleans or arrays of them.",
+            description="Added behind the query of the URL, which stays as it stands: names, and strings, numbers, "
+            "booleans or arrays of them.",
             default={},
         ),
         "body": ConfigField(
@@ -144,7 +145,7 @@ class HttpRequester(Handler):
         self._client: httpx.AsyncClient | None = None
         self._template = UrlTemplate(config["url"])
         self._method: str = config["method"]
-        self._query = {name: _query_text(value) for name, value in config["query"].items()}
+        self._query = query_text({name: _query_value(value) for name, value in config["query"].items()})
         self._timeout_seconds: float = config["timeoutMs"] / 1000
         self._limit_bytes = int(config["maxResponseBytes"])  # JSON has one kind of number: 1e6 is an integer, too
         self._sends_value = "body" not in config and self._method in _METHODS_WITH_BODY
@@ -217,7 +218,7 @@ def _failure(name: str, message: str, url: httpx.URL) -> Outcome:
     return Outcome(error=HandlerError(name, message, details=encode({"url": public_url(url)})))
 
 
-def _query_text(value: Any) -> str | list[str]:
+def _query_value(value: Any) -> str | list[str]:
     if isinstance(value, list):
         return [item if isinstance(item, str) else encode(item).decode() for item in value]
     return value if isinstance(value, str) else encode(value).decode()

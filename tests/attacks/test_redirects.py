@@ -22,7 +22,6 @@ SECRETS = {
     "X-Amz-Security-Token": "secret",
     "Only-Its-Server-Knows-This-Name": "secret",
 }
-WITHOUT_COOKIE = [name for name in SECRETS if name != "Cookie"]
 OK = httpx.Response(200)
 BODY = b'{"a":1}'
 OPENING: dict[str, Any] = {"method": "POST", "headers": {**SECRETS, "Accept-Language": "cy", "X-Trace-Id": "t"}}
@@ -70,7 +69,29 @@ async def test_within_the_origin_everything_follows() -> None:
     """A redirect to another path of the same server is still the author's own server."""
     async with serving(answer(status="307 X", location="/there"), answer(BODY)) as server:
         await requested(server, **OPENING)
-        assert [secrets_in(request) for request in server.requests] == [list(SECRETS), WITHOUT_COOKIE]
+        assert [secrets_in(request) for request in server.requests] == [list(SECRETS), list(SECRETS)]
+
+
+async def test_cookies_set_on_the_way_stand_above_the_authors() -> None:
+    """Within an origin a redirect may set a cookie: it is sent on, beside those of the author by other names."""
+    set_here = answer(status="302 X", location="/there", set_cookie="session=new; Path=/")
+    async with serving(set_here, answer(status="302 X", location="/last"), answer()) as server:
+        async with open_client() as client:
+            await client.get(server.url, headers={"Cookie": "session=old; theme=dark"})
+        assert [request.headers["cookie"] for request in server.requests] == [
+            "session=old; theme=dark",
+            "session=new; theme=dark",
+            "session=new; theme=dark",
+        ]
+
+
+async def test_cookies_set_on_the_way_do_not_follow_to_another_origin() -> None:
+    """Another port of the same host is given none of them, neither at once nor within its own origin."""
+    async with serving(answer(status="302 X", location="/there"), answer()) as second:
+        away = answer(status="302 X", location=second.url, set_cookie="session=secret; Path=/")
+        async with serving(away) as first, open_client() as client:
+            await client.get(first.url, headers={"Cookie": "mine=secret"})
+        assert [request.headers.get("cookie") for request in second.requests] == [None, None]
 
 
 async def test_what_was_dropped_does_not_come_back() -> None:
@@ -115,7 +136,7 @@ async def test_an_origin_is_scheme_host_and_port(first: str, location: str, is_o
     """Each of the three makes another origin, upgrades to https included; spelling does not."""
     request = await seen(first, location)
     found = [name for name in SECRETS if name in request.headers]
-    assert found == ([] if is_other else WITHOUT_COOKIE)
+    assert found == ([] if is_other else list(SECRETS))
     assert (origin(httpx.URL(first)) != origin(request.url)) is is_other
 
 

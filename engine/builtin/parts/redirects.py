@@ -3,7 +3,10 @@
 Headers of a node are its author's: `Authorization`, `X-API-Key`, or a name that only its server knows. The author
 gave them to one origin (scheme, host and port), and an answer from there may name any other. So a request to
 another origin keeps what is on the list below, and loses all else, for good: coming back does not bring it back.
-A header `Cookie` belongs to one request; it follows no redirect at all.
+
+Within its origin everything follows, `Cookie` too, which httpx takes away from every redirect. Cookies that the
+answers on the way set go with it, and stand above the author's of the same name; they are forgotten where the
+origin changes, because the client's jar knows hosts and no ports, and may give one host's cookies to another.
 
 Methods and bodies follow RFC 9110, section 15.4, as `httpx` does it: 303 becomes GET, and so do 302 for all
 methods and 301 for POST, each without its body; HEAD stays HEAD; 307 and 308 repeat the request.
@@ -11,7 +14,7 @@ methods and 301 for POST, each without its body; HEAD stays HEAD; 307 and 308 re
 
 import functools
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -32,6 +35,7 @@ KEPT_HEADERS = frozenset(
 _OF_THE_BODY = ("content-type", "content-encoding", "content-language", "content-location")
 _BODY_FRAMING = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 _LAST = "symbia.last_url"
+_COOKIE = "symbia.cookie"
 
 Origin = tuple[str, str, int | None]
 
@@ -47,18 +51,35 @@ def origin(url: httpx.URL) -> Origin:
     return (url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme))
 
 
-async def strip_redirected(request: httpx.Request) -> None:
-    """Take away what must not follow a redirect: a hook for each request of a client."""
+async def strip_redirected(jar: httpx.Cookies, request: httpx.Request) -> None:
+    """Take away what must not follow a redirect: a hook for each request of a client.
+
+    Args:
+        jar: the client's, with what the answers so far have set.
+        request: as the client would send it.
+    """
     last = request.extensions.get(_LAST)
     request.extensions[_LAST] = request.url  # the client hands extensions on to the next hop
     if last is None:
+        request.extensions[_COOKIE] = request.headers.get("cookie", "")
         return
     if origin(last) != origin(request.url):
+        jar.clear()
+        request.extensions[_COOKIE] = ""
         for name in set(request.headers) - KEPT_HEADERS:
             del request.headers[name]
+    elif request.extensions[_COOKIE]:
+        request.headers["cookie"] = _joined(request.headers.get("cookie", ""), request.extensions[_COOKIE])
     if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
         for name in _OF_THE_BODY:
             request.headers.pop(name, None)
+
+
+def _joined(newer: str, older: str) -> str:
+    """Join two headers `Cookie`: each name of the newer one has its newer value only."""
+    names = {pair.partition("=")[0].strip() for pair in newer.split(";")}
+    kept = [pair.strip() for pair in older.split(";") if pair.partition("=")[0].strip() not in names]
+    return "; ".join(filter(None, (newer, *kept)))
 
 
 def without_body(status: int, headers: Iterable[tuple[bytes, bytes]], extensions: Any) -> httpx.Response:
@@ -84,12 +105,8 @@ def open_following(transport: httpx.AsyncBaseTransport, **options: Any) -> httpx
 
     The environment's proxies and passwords (netrc) are the host's, not the graph's.
     """
-    hooks: dict[str, list[Callable[..., Any]]] = {"request": [strip_redirected]}
-    return httpx.AsyncClient(
-        transport=transport,
-        follow_redirects=True,
-        max_redirects=REDIRECT_LIMIT,
-        trust_env=False,
-        event_hooks=hooks,
-        **options,
+    client = httpx.AsyncClient(
+        transport=transport, follow_redirects=True, max_redirects=REDIRECT_LIMIT, trust_env=False, **options
     )
+    client.event_hooks = {"request": [functools.partial(strip_redirected, client.cookies)]}
+    return client

@@ -8,7 +8,7 @@ segment or inside of a value (servers resolve them, some even when their slashes
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
@@ -60,8 +60,8 @@ class UrlTemplate:
         _parsed("x".join(self._pieces))
         self._wanted = Wanted(self._names)
 
-    async def fill(self, value: bytes, query: Mapping[str, str | list[str]]) -> httpx.URL:
-        """Fill in the URL for one message, with ``query`` added to its own.
+    async def fill(self, value: bytes, query: str = "") -> httpx.URL:
+        """Fill in the URL for one message, with ``query`` (of ``query_text``) behind its own, which stays as it is.
 
         Raises:
             UrlError: the message lacks a field, a field fits no URL, or the URL becomes too long.
@@ -79,7 +79,20 @@ class UrlTemplate:
             text += quote(content, safe="") + piece
             _check_length(text)
         url = _parsed(text)
-        return url.copy_merge_params(query) if query else url
+        return _with_query(url, query) if query else url
+
+
+def query_text(query: Mapping[str, str | list[str]]) -> str:
+    """Write parameters as a form says them: ``{"a": ["1", "x y"]}`` is ``a=1&a=x+y``."""
+    return urlencode(query, doseq=True)
+
+
+def _with_query(url: httpx.URL, query: str) -> httpx.URL:
+    """Put a query behind the URL's own. To decode and encode that anew would change it: ``%E9`` is no UTF-8."""
+    try:
+        return url.copy_with(query=b"&".join(filter(None, (url.query, query.encode()))))
+    except httpx.InvalidURL as error:
+        raise UrlError(f"It is malformed with its query: {error}") from error
 
 
 def _braced(names: Sequence[str]) -> str:

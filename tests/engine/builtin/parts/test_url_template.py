@@ -7,13 +7,13 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.parts.url_template import URL_LIMIT_CHARACTERS, UrlError, UrlTemplate
+from engine.builtin.parts.url_template import URL_LIMIT_CHARACTERS, UrlError, UrlTemplate, query_text
 
 MESSAGE = {"id": 7, "user": {"name": "Ada Lovelace"}, "ok": True, "none": None, "list": [1], "empty": ""}
 
 
 def filled(text: str, message: Any = MESSAGE, **query: str | list[str]) -> str:
-    return str(trio.run(UrlTemplate(text).fill, json.dumps(message).encode(), query))
+    return str(trio.run(UrlTemplate(text).fill, json.dumps(message).encode(), query_text(query)))
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,21 @@ def test_fills_placeholders(text: str, url: str) -> None:
 
 def test_numbers_keep_their_digits() -> None:
     """A number is written as it stands in the message."""
-    url = trio.run(UrlTemplate("http://host/{id}").fill, b'{"id": 12345678901234567890123.10}', {})
+    url = trio.run(UrlTemplate("http://host/{id}").fill, b'{"id": 12345678901234567890123.10}')
     assert str(url) == "http://host/12345678901234567890123.10"
 
 
 def test_query_is_added() -> None:
     """Configured parameters follow those of the URL, and do not replace them."""
     assert filled("http://host/?a={id}", b=["1", "&"]) == "http://host/?a=7&b=1&b=%26"
+    assert filled("http://host/?a=1#x", a="2 3") == "http://host/?a=1&a=2+3#x"
+
+
+@pytest.mark.parametrize("own", ["name=%E9&page=1", "a&b=&c=1%2B1+2", "x=%c3%a9;y=~%7E", "redirect=http://h/?q"])
+def test_the_urls_own_query_stays_byte_for_byte(own: str) -> None:
+    """It may be in another character set, or no form at all; with parameters behind it it is still the same."""
+    assert filled(f"http://host/?{own}", more="1") == f"http://host/?{own}&more=1"
+    assert filled(f"http://host/?{own}") == f"http://host/?{own}"
 
 
 @pytest.mark.parametrize(
