@@ -18,11 +18,11 @@ import msgspec
 import trio
 
 from engine.builtin.declare import declare, error_port, port
+from engine.builtin.parts.content_coding import ACCEPTED_CODING
+from engine.builtin.parts.http_refusal import HttpResponseError
 from engine.builtin.parts.http_response import (
-    ACCEPTED_ENCODING,
     DATA_LIMIT_BYTES,
     HttpResponse,
-    HttpResponseError,
     public_url,
     read_answer,
 )
@@ -67,7 +67,8 @@ DEFINITION = declare(
     outputs=(
         port(
             "out",
-            "`{status, statusText, headers, data, body, url}` of a 2xx answer; `body` is `data` by another name.",
+            "`{status, statusText, headers, data, body, url}` of a 2xx answer, and `encoding` where `data` "
+            "is binary; `body` is `data` by another name.",
             {"type": "object"},
             lane="apocryphal",
             lane_note="what a server says cannot be computed from the graph",
@@ -87,8 +88,8 @@ DEFINITION = declare(
         ),
         "query": ConfigField(
             type="object",
-            description="Added behind the query of the URL, which stays as it stands: names, and strings, numbers, "
-            "booleans or arrays of them.",
+            description="Added behind the query of the URL, which stays as it stands: names, and strings, "
+            "numbers, booleans or arrays of them.",
             default={},
         ),
         "body": ConfigField(
@@ -155,7 +156,7 @@ class HttpRequester(Handler):
         if self._sends_value or self._body is not None:
             self._headers["content-type"] = "text/plain; charset=utf-8" if isinstance(body, str) else _JSON
         self._headers.update(config["headers"])
-        self._headers["accept-encoding"] = ACCEPTED_ENCODING
+        self._headers["accept-encoding"] = ACCEPTED_CODING
 
     async def initialize(self) -> Outcome:
         self._client = self._open_client()

@@ -1,18 +1,20 @@
 """The JSON document that ``symbia.io.http-request`` makes of a response, within bounds.
 
 The server is as foreign as any component: it may answer without end, inflate a kilobyte to a gigabyte, or lie
-about its content. So the body is read raw and counted, inflated here with a bound (the client's own decoder has
-none), and only common character sets are decoded (some that Python knows take quadratic time).
+about its content. So the body is read raw and counted, and inflated and decoded with bounds (the client's own
+decoders have none). What came of an answer before its body failed is kept: see ``head_of``.
 """
 
-import codecs
-import zlib
+import binascii
 
 import httpx
 import msgspec
 import trio
 
-from engine.cooperative.json_checks import check_in_slices, check_utf8
+from engine.builtin.parts.charsets import is_json, json_as_utf8, text_of
+from engine.builtin.parts.content_coding import SLICE_BYTES, codings, decoded
+from engine.builtin.parts.http_refusal import HttpResponseError, invalid, too_large
+from engine.cooperative.json_checks import check_in_slices
 from engine.errors import MemoryBoundError
 from engine.memory.ledger import Account
 from proto.codec import MalformedJsonError, decode_raw_values, encode
@@ -27,52 +29,46 @@ values at most."""
 COPIES = 4
 """Copies of a body while it is read: as it came, inflated, as JSON text, and in the value."""
 
-ACCEPTED_ENCODING = "gzip"
-"""The one compression that can be bounded with the standard library alone; all servers know it."""
-
-_SLICE_BYTES = 128 * 1024
-"""The bytes inflated, or decoded, between two checkpoints: a millisecond or two."""
-
-_ANY_GZIP = zlib.MAX_WBITS | 16
-_CHARSETS = frozenset(
-    codecs.lookup(name).name
-    for name in (
-        *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "latin-1", "cp1252"),
-        *("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "koi8-r", "cp1251"),
-    )
-)
+_NULL = msgspec.Raw(b"null")
+_BASE64_SLICE_BYTES = SLICE_BYTES // 3 * 3
 
 
-class HttpResponseError(Exception):
-    """A response that cannot be used.
-
-    Attributes:
-        name: for ``HandlerError.name``.
-    """
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
-
-
-class HttpResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """The emitted value: ``{status, statusText, headers, data, body, url}``.
+class HttpResponse(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The emitted value: ``{status, statusText, headers, data, body, url}``, and ``encoding`` where it is needed.
 
     Attributes:
         status: the HTTP status code.
         status_text: the reason phrase.
-        headers: names in lower case; repeated ones joined by a comma.
+        headers: names in lower case; repeated ones joined by a comma, but for ``set-cookie``, which may have
+            commas within: an array, one string for each.
         data: what a JSON body says, as it stands; any other body as a string; null for no body.
         body: the same as ``data``, by the name that the platform's graphs read.
         url: where the answer came from, after redirects, without credentials.
+        encoding: ``base64`` where ``data`` is a binary body in that form; otherwise absent.
     """
 
     status: int
     status_text: str
-    headers: dict[str, str]
+    headers: dict[str, str | list[str]]
     data: msgspec.Raw
     body: msgspec.Raw
     url: str
+    encoding: str = ""
+
+
+def head_of(response: httpx.Response) -> HttpResponse:
+    """A response whose body has not been read, or cannot be: as one that has none."""
+    headers: dict[str, str | list[str]] = dict(response.headers.items())
+    if "set-cookie" in headers:
+        headers["set-cookie"] = response.headers.get_list("set-cookie")
+    return HttpResponse(
+        status=response.status_code,
+        status_text=response.reason_phrase,
+        headers=headers,
+        data=_NULL,
+        body=_NULL,
+        url=public_url(response.url),
+    )
 
 
 async def read_answer(response: httpx.Response, limit_bytes: int, account: Account | None = None) -> HttpResponse:
@@ -99,24 +95,19 @@ async def read_answer(response: httpx.Response, limit_bytes: int, account: Accou
     if refusal is not None:
         raise HttpResponseError("MemoryBoundError", str(refusal))
     if len(body) > limit_bytes:
-        raise _too_large(limit_bytes)
-    if response.headers.get("content-encoding"):
+        raise too_large(limit_bytes)
+    coding = response.headers.get("content-encoding", "")
+    if codings(coding):
         refusal = _charge(account, limit_bytes)  # that much may come of it
         if refusal is not None:
             raise HttpResponseError("MemoryBoundError", str(refusal))
-    plain = await _inflated(bytes(body), response, limit_bytes)
-    data = await _data_text(plain, response.headers.get("content-type", ""))
+    plain = await decoded(bytes(body), coding, limit_bytes)
+    data, encoding = await _data_text(plain, response.headers.get("content-type", ""))
     if len(data) > TEXT_LIMIT_BYTES:
         text = f"it is larger than {TEXT_LIMIT_BYTES} bytes as JSON text, which the value has twice"
         raise HttpResponseError("HttpResponseTooLarge", text)
-    return HttpResponse(
-        status=response.status_code,
-        status_text=response.reason_phrase,
-        headers=dict(response.headers.items()),
-        data=msgspec.Raw(data),
-        body=msgspec.Raw(data),
-        url=public_url(response.url),
-    )
+    raw = msgspec.Raw(data)
+    return msgspec.structs.replace(head_of(response), data=raw, body=raw, encoding=encoding)
 
 
 def _charge(account: Account | None, size_bytes: int) -> MemoryBoundError | None:
@@ -134,76 +125,29 @@ def public_url(url: httpx.URL) -> str:
     return str(url.copy_with(userinfo=b"", fragment=None))
 
 
-async def _inflated(body: bytes, response: httpx.Response, limit_bytes: int) -> bytes:
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if not body or encoding in {"identity", ""}:
-        return body
-    if encoding not in {"gzip", "x-gzip"}:
-        raise HttpResponseError("HttpInvalidResponse", f"it is encoded as {encoding[:50]!r}, not as gzip")
-    inflater = zlib.decompressobj(_ANY_GZIP)
-    plain = bytearray()
-    compressed = memoryview(body)
-    try:
-        goes_on = True
-        while goes_on and len(plain) <= limit_bytes:
-            given = compressed[:_SLICE_BYTES]
-            piece = inflater.decompress(given, _SLICE_BYTES)
-            plain += piece
-            compressed = compressed[len(given) - len(inflater.unconsumed_tail) - len(inflater.unused_data) :]
-            goes_on = not inflater.eof and (bool(compressed) or len(piece) == _SLICE_BYTES)
-            await trio.lowlevel.checkpoint()
-    except zlib.error as error:
-        raise HttpResponseError("HttpInvalidResponse", f"it says it is gzip but is not: {error}") from error
-    if len(plain) > limit_bytes:
-        raise _too_large(limit_bytes)
-    if not inflater.eof or compressed:
-        raise HttpResponseError("HttpInvalidResponse", "its gzip stream is cut off, or something follows it")
-    return bytes(plain)
-
-
-async def _data_text(body: bytes, content_type: str) -> bytes:
-    """Return the JSON text of ``data``."""
-    media_type, _, parameters = content_type.partition(";")
-    media_type = media_type.strip().lower()
+async def _data_text(body: bytes, content_type: str) -> tuple[bytes, str]:
+    """The JSON text of ``data``, and its ``encoding``."""
     if not body:
-        return b"null"
-    if media_type in {"application/json", "text/json"} or media_type.endswith("+json"):
-        return await _json_text(body)
-    return encode(await _text(body, _charset(parameters)))
+        return b"null", ""
+    if is_json(content_type):
+        return await _json_text(body, content_type), ""
+    text = await text_of(body, content_type)
+    return (await _base64_text(body), "base64") if text is None else (encode(text), "")
 
 
-async def _text(body: bytes, charset: str) -> str:
-    """Return a body as text; what is none in its character set is replaced."""
-    decoder = codecs.getincrementaldecoder(charset)(errors="replace")
-    parts = []
-    for start in range(0, len(body), _SLICE_BYTES):
-        parts.append(decoder.decode(body[start : start + _SLICE_BYTES]))
-        await trio.lowlevel.checkpoint()
-    return "".join([*parts, decoder.decode(b"", final=True)])
-
-
-async def _json_text(body: bytes) -> bytes:
-    """Return a JSON body, checked but not rewritten: numbers keep their digits."""
+async def _json_text(body: bytes, content_type: str) -> bytes:
+    """A JSON body, checked but not rewritten: numbers keep their digits."""
     try:
-        await check_utf8(body)  # the parser does not look inside of strings
-        await check_in_slices(body)
-        return bytes(decode_raw_values(body.removeprefix(codecs.BOM_UTF8), msgspec.Raw))
+        text = await json_as_utf8(body, content_type)
+        await check_in_slices(text)
+        return bytes(decode_raw_values(text, msgspec.Raw))
     except (MalformedJsonError, UnicodeDecodeError) as error:
-        raise HttpResponseError("HttpInvalidResponse", f"it says it is JSON but is not: {error}") from error
+        raise invalid(f"it says it is JSON but is not: {error}") from error
 
 
-def _charset(parameters: str) -> str:
-    """Return the character set in a content type's parameters; UTF-8 where it names none that is decoded."""
-    for parameter in parameters.split(";"):
-        key, _, name = parameter.partition("=")
-        if key.strip().lower() == "charset":
-            try:
-                known = codecs.lookup(name.strip(" \t\"'")).name
-            except (LookupError, ValueError):  # unknown, or not even a name
-                return "utf-8"
-            return known if known in _CHARSETS else "utf-8"
-    return "utf-8"
-
-
-def _too_large(limit_bytes: int) -> HttpResponseError:
-    return HttpResponseError("HttpResponseTooLarge", f"it is larger than {limit_bytes} bytes")
+async def _base64_text(body: bytes) -> bytes:
+    parts = [b'"']
+    for start in range(0, len(body), _BASE64_SLICE_BYTES):
+        parts.append(binascii.b2a_base64(body[start : start + _BASE64_SLICE_BYTES], newline=False))
+        await trio.lowlevel.checkpoint()
+    return b"".join([*parts, b'"'])
