@@ -1,11 +1,13 @@
 """``symbia.io.http-request`` makes one HTTP request for each message and emits the answer.
 
 Whatever is not a 2xx answer is an error: it leaves by the ``error`` port with the answer, as far as there is one,
-beside the message. An instance requests one message after another, so answers keep the order of the messages; a
-node that asks for concurrency has several instances.
+beside the message. The error says whether trying again may help (``engine.builtin.parts.http_failure``).
+
+An instance requests one message after another, so answers keep the order of the messages; a node that asks for
+concurrency has several instances.
 
 Where requests may go is not decided here: the client comes from outside, and a service that runs untrusted graphs
-passes one that refuses its own network. Such a client refuses by raising an ``httpx.HTTPError``.
+passes one that refuses its own network. Such a client refuses by raising a ``RequestRefusedError``.
 """
 
 import re
@@ -19,11 +21,12 @@ import trio
 
 from engine.builtin.declare import declare, error_port, port
 from engine.builtin.parts.content_coding import ACCEPTED_CODING
+from engine.builtin.parts.http_failure import failure, is_success, status_error
 from engine.builtin.parts.http_refusal import HttpResponseError
 from engine.builtin.parts.http_response import (
     DATA_LIMIT_BYTES,
     HttpResponse,
-    public_url,
+    head_of,
     read_answer,
 )
 from engine.builtin.parts.json_path import TooMuchToScanError
@@ -133,6 +136,16 @@ class HttpRequest(Builtin):
         return (*problems, *_header_problems(config["headers"]), *_query_problems(config["query"]))
 
 
+class Progress(msgspec.Struct):
+    """How far an exchange has come.
+
+    Attributes:
+        head: the answer without its body, once it is there.
+    """
+
+    head: HttpResponse | None = None
+
+
 class HttpRequester(Handler):
     """One client, with its connections, from ``initialize`` to ``cleanup``."""
 
@@ -178,23 +191,24 @@ class HttpRequester(Handler):
         try:
             url = await self._template.fill(value, self._query)
         except (UrlError, TooMuchToScanError, msgspec.DecodeError) as error:
-            return Outcome(error=HandlerError("HttpInvalidUrl", str(error)))
+            return Outcome(error=HandlerError("HttpInvalidUrl", str(error), is_permanent=True))
         what = f"{self._method} {url.copy_with(userinfo=b'', query=None, fragment=None)}"  # queries hold keys
+        progress = Progress()
+        fault: Exception
         try:
             with trio.fail_after(self._timeout_seconds):
-                answer = await self._exchange(url, value)
+                answer = await self._exchange(url, value, progress)
         except trio.TooSlowError:
-            return _failure("HttpTimeout", f"{what} took longer than {self._timeout_seconds:g} s", url)
-        except HttpResponseError as error:
-            return _failure(error.name, f"The answer to {what} is refused: {error}", url)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return _failure("HttpRequestFailed", f"{what} failed: {type(error).__name__}: {error}", url)
-        if 200 <= answer.status < 300:
-            return Outcome(((0, encode(answer)),))
-        message = f"{what} was answered by {answer.status} {answer.status_text}".rstrip()
-        return Outcome(error=HandlerError("HttpStatusError", message, details=encode(answer)))
+            fault = TimeoutError(f"took longer than {self._timeout_seconds:g} s")
+        except (HttpResponseError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            fault = error
+        else:
+            if is_success(answer.status):
+                return Outcome(((0, encode(answer)),))
+            return Outcome(error=status_error(what, answer))
+        return Outcome(error=failure(what, url, fault, progress.head))
 
-    async def _exchange(self, url: httpx.URL, value: bytes) -> HttpResponse:
+    async def _exchange(self, url: httpx.URL, value: bytes, progress: Progress) -> HttpResponse:
         assert self._client is not None, "initialize comes first"  # noqa: S101 - the engine's contract
         self._client.cookies.clear()  # messages know nothing of each other
         async with self._client.stream(
@@ -204,6 +218,7 @@ class HttpRequester(Handler):
             content=value if self._sends_value else self._body,
             timeout=None,  # the scope around bounds the whole exchange; the client would bound each read
         ) as response:
+            progress.head = head_of(response)
             if self._account is None:
                 return await read_answer(response, self._limit_bytes)
             with closing(self._account.ledger.account(self._account.owner)) as account:
@@ -213,10 +228,6 @@ class HttpRequester(Handler):
 def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:
     """Return the component, with the client that its instances open."""
     return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client))
-
-
-def _failure(name: str, message: str, url: httpx.URL) -> Outcome:
-    return Outcome(error=HandlerError(name, message, details=encode({"url": public_url(url)})))
 
 
 def _query_value(value: Any) -> str | list[str]:

@@ -64,12 +64,16 @@ class HandlerError(msgspec.Struct, frozen=True, gc=False):
         message: one sentence for people.
         stack: the author's stack trace, or empty.
         details: further fields of the error value as the JSON text of an object, or nothing.
+        is_permanent: whether the same message would fail again, so that ``onError: retry`` does not try.
+        retry_after_seconds: how long to wait at least before it is tried again; 0 where nobody has said.
     """
 
     name: str
     message: str
     stack: str = ""
     details: bytes | None = None
+    is_permanent: bool = False
+    retry_after_seconds: float = 0.0
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):

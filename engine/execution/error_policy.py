@@ -1,6 +1,6 @@
 """The answer to an invocation that ended in an error, as its node asks for it.
 
-retry ──(attempts used up)──> error port ──(no edge there)──> go on, or fail the execution
+retry ──(attempts used up, or hopeless)──> error port ──(no edge there)──> go on, or fail the execution
 """
 
 import trio
@@ -13,6 +13,10 @@ from engine.execution.observed import Observed
 from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
 from proto.graph import OnError
+
+RETRY_AFTER_LIMIT_SECONDS = 300.0
+"""The longest wait that others may ask for (``Retry-After``): as long as an execution lasts by default. A minute
+is common, more are mistakes."""
 
 
 class ErrorPolicy:
@@ -50,10 +54,16 @@ class ErrorPolicy:
         await self._route(message, error)
 
     async def _retry(self, handler: Handler, message: Message, error: HandlerError) -> HandlerError | None:
-        """Try the message again, waiting twice as long each time; return the last error, or None for success."""
+        """Try the message again, waiting twice as long each time; return the last error, or None for success.
+
+        What would fail again is not tried, and what was asked to come back later waits that long at least.
+        """
         policy = self._node.definition.retry
         for attempt in range(policy.max_attempts - 1):
-            await trio.sleep(policy.backoff_ms / 1000 * 2**attempt)
+            if error.is_permanent:
+                break
+            asked_seconds = min(error.retry_after_seconds, RETRY_AFTER_LIMIT_SECONDS)
+            await trio.sleep(max(policy.backoff_ms / 1000 * 2**attempt, asked_seconds))
             outcome = await self._observed.invoke_again(handler, message)
             await self.emitter.log_all(outcome.logs)
             if outcome.error is None:

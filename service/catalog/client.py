@@ -15,13 +15,13 @@ import httpx
 import msgspec
 import trio
 
+from engine.builtin.parts.retry_after import retry_after_seconds
 from proto.codec import MalformedJsonError, decode, encode
 from service.catalog.errors import CatalogRefusedError, CatalogUnavailableError, UnusableAnswerError
 from service.observability.trace import HEADER, present_trace
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
 from service.siblings.backoff import Backoff
-from service.siblings.retry_after import retry_after_seconds
 from service.siblings.status import SiblingStatus
 
 CONNECTIONS = 4

@@ -15,9 +15,9 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import httpcore
-import httpx
 import trio
 
+from engine.builtin.parts.http_refusal import RequestRefusedError
 from service.addresses.ip import IPAddress, SpellingError, parse_host
 from service.addresses.outbound_rules import OutboundRules
 
@@ -37,7 +37,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[IPAddress]]]
 """The addresses of a name, the preferred ones first; raises OSError when there are none."""
 
 
-class OutboundRefusedError(httpx.TransportError):
+class OutboundRefusedError(RequestRefusedError):
     """The guard refuses a request; the message says which address of which name, why, and how to allow it."""
 
 

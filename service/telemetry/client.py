@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import trio
 
+from engine.builtin.parts.retry_after import retry_after_seconds
 from proto.codec import MalformedJsonError, decode, encode
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
-from service.siblings.retry_after import retry_after_seconds
 from service.telemetry.credentials import Credentials
 from service.telemetry.refusal import OWN_HEADERS, LoggingError
 

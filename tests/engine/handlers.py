@@ -98,6 +98,21 @@ class Thrower(Witness):
         return ((0, message.value),)
 
 
+class Asker(Witness):
+    """Fails at every message with an error of its own: ``permanent``, or to be tried again ``after`` seconds."""
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        for message in batch:
+            self.journal.write(self.context.node_id, "process", msgspec.json.decode(message.value))
+        error = HandlerError(
+            "Asked",
+            "not now",
+            is_permanent=self.config.get("permanent", False),
+            retry_after_seconds=self.config.get("after", 0.0),
+        )
+        return [Outcome(error=error)] * len(batch)
+
+
 class Crasher(Witness):
     """Its whole ``process`` raises, so that it has no outcome for any message of the batch."""
 
@@ -222,6 +237,7 @@ class LaneWitness(Witness):
 HANDLERS: dict[str, type[Witness]] = {
     "forward": Witness,
     "throw": Thrower,
+    "ask": Asker,
     "crash": Crasher,
     "slow": Slow,
     "gated": Gated,

@@ -1,5 +1,6 @@
 from typing import Any
 
+import httpcore  # noqa: F401  httpx would import it within the first test, and hold its loop
 import httpx
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ import trio.testing
 from engine.builtin.io_http_request import DEFINITION, SET_HERE, http_request, open_client
 from engine.contracts.handler import HandlerError
 from tests.engine.builtin.harness import driven, places
-from tests.engine.builtin.http_server import Answer, Server, answer, endless, raw, serving, silence
+from tests.engine.builtin.http_server import Answer, Request, Server, answer, endless, raw, serving, silence
 
 HTTP_REQUEST = http_request(open_client)
 JSON = "application/json; charset=utf-8"
@@ -125,6 +126,108 @@ async def test_other_answers_are_errors_with_the_answer() -> None:
     assert error.name == "HttpStatusError"
     assert error.message.endswith("was answered by 404 Not Found")
     assert (details["status"], details["statusText"], details["data"]) == (404, "Not Found", {"why": "gone"})
+
+
+def _headed(head: str, body: bytes) -> Answer:
+    """An answer with a head of one's own."""
+    return raw(f"HTTP/1.1 {head}\r\nX-Reason: mine\r\n".encode() + body)
+
+
+BROKEN_BODIES = {
+    "it is larger than 10 bytes": b"Content-Length: 11\r\n\r\nhello world",
+    "it says it is JSON but is not": b"Content-Type: application/json\r\nContent-Length: 1\r\n\r\n{",
+    "it says it is gzip but is not": b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
+    "it is encoded as 'br', not as gzip": b"Content-Encoding: br\r\nContent-Length: 5\r\n\r\nhello",
+    "RemoteProtocolError": b"Content-Length: 9\r\n\r\ncut",
+    "RemoteProtocolError: illegal chunk header": b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("words", BROKEN_BODIES)
+@pytest.mark.parametrize("head", ["500 Oops", "429 Slow down", "404 Not Found"])
+async def test_a_status_stands_above_a_broken_body(head: str, words: str) -> None:
+    """Its status and headers are known and leave, and the message says what is missing."""
+    error, details = await failure(_headed(head, BROKEN_BODIES[words]), maxResponseBytes=10)
+    assert error.name == "HttpStatusError"
+    assert f"was answered by {head}, without a body: {words}" in error.message
+    assert (details["status"], details["headers"]["x-reason"]) == (int(head[:3]), "mine")
+    assert (details["data"], details["body"]) == (None, None)
+
+
+@pytest.mark.parametrize(("words", "body"), BROKEN_BODIES.items())
+async def test_a_broken_body_of_a_result_is_an_error_with_its_status(words: str, body: bytes) -> None:
+    """There is no result without its content; what came of the answer leaves with the error."""
+    error, details = await failure(_headed("200 OK", body), maxResponseBytes=10)
+    assert error.name in {"HttpResponseTooLarge", "HttpInvalidResponse", "HttpRequestFailed"}
+    assert words in error.message
+    assert (details["status"], details["headers"]["x-reason"], details["data"]) == (200, "mine", None)
+
+
+async def test_a_body_that_does_not_come_is_a_timeout_with_its_status(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The time is over, and the head of the answer leaves with the error."""
+    del autojump_clock
+
+    async def slow(_request: Request, stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        await trio.sleep_forever()
+
+    error, details = await failure(slow, timeoutMs=1_000)
+    assert error.name == "HttpTimeout"
+    assert (details["status"], details["data"]) == (200, None)
+
+
+LASTING = [
+    "301 X",
+    "304 X",
+    "400 X",
+    "401 X",
+    "403 X",
+    "404 X",
+    "409 X",
+    "410 X",
+    "413 X",
+    "422 X",
+    "501 X",
+    "505 X",
+]
+
+
+@pytest.mark.parametrize("status", LASTING)
+async def test_permanent_statuses_say_so(status: str) -> None:
+    """Whoever asks again gets the same answer."""
+    error, _ = await failure(answer(status=status, retry_after="5"))
+    assert (error.is_permanent, error.retry_after_seconds) == (True, 0.0)
+
+
+@pytest.mark.parametrize("status", ["408 X", "425 X", "429 X", "500 X", "502 X", "503 X", "504 X", "520 X"])
+async def test_passing_statuses_say_when(status: str) -> None:
+    """They may be over soon, and ``Retry-After`` says when: in seconds, or as a date."""
+    error, _ = await failure(answer(status=status, retry_after="5"))
+    assert (error.is_permanent, error.retry_after_seconds) == (False, 5.0)
+    noon, then = "Tue, 01 Dec 2026 12:00:00 GMT", "Tue, 01 Dec 2026 12:00:07 GMT"
+    error, _ = await failure(answer(status=status, date=noon, retry_after=then))
+    assert error.retry_after_seconds == 7.0
+
+
+async def test_a_passing_status_says_when_without_a_body() -> None:
+    """A body that cannot be read does not hide how long to wait."""
+    error, _ = await failure(_headed("503 X", b"Retry-After: 9\r\nContent-Length: 9\r\n\r\ncut"))
+    assert (error.is_permanent, error.retry_after_seconds) == (False, 9.0)
+
+
+async def test_hopeless_requests_say_so() -> None:
+    """Too large an answer, a loop of redirects, a message without the field: trying again changes nothing."""
+    large, _ = await failure(answer(b"hello world"), maxResponseBytes=10)
+    loop, _ = await failure(*[answer(status="302 X", location="/")] * 6)
+    assert (large.is_permanent, loop.is_permanent) == (True, True)
+    broken, _ = await failure(raw(b"nonsense\r\n\r\n"))
+    assert not broken.is_permanent
+    async with driven(HTTP_REQUEST, url="http://127.0.0.1:1/{id}") as driver:
+        (outcome,) = await driver.send({})
+    assert outcome.error is not None
+    assert outcome.error.is_permanent
 
 
 async def test_errors_show_no_secrets() -> None:

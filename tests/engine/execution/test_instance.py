@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from engine.contracts.handler import Message
+from engine.execution.error_policy import RETRY_AFTER_LIMIT_SECONDS
 from engine.limits import EngineLimits
 from tests.engine.executions import Listener, Tap, document, inject, node, open_execution
 from tests.engine.handlers import Journal
@@ -118,6 +119,35 @@ async def test_retries_are_invocations_of_one_message() -> None:
         await execution.finished.wait()
     metrics = execution.snapshot().metrics
     assert (metrics.component_invocations, metrics.error_count, metrics.messages_processed) == (3, 2, 1)
+
+
+async def test_what_would_fail_again_is_not_tried_again() -> None:
+    """A permanent error takes its way at once, whatever attempts are left."""
+    journal = Journal()
+    a = node("ask", config={"permanent": True}, onError="retry", retry={"maxAttempts": 9, "backoffMs": 100})
+    async with open_execution(document({"a": a, "e": "forward"}, ["a:error > e:in"]), journal) as execution:
+        await inject(execution, "a:in", 1, final=True)
+        await execution.finished.wait()
+        assert trio.current_time() == 0
+    assert journal.values("a") == [1]
+    assert [error["name"] for error in journal.values("e")] == ["Asked"]
+
+
+@pytest.mark.parametrize(
+    ("after", "waited"),
+    [(5.0, 5.0), (0.05, 0.1), (1e9, RETRY_AFTER_LIMIT_SECONDS)],
+    ids=["longer", "shorter", "endless"],
+)
+async def test_a_wait_that_is_asked_for_is_kept_within_a_bound(after: float, waited: float) -> None:
+    """What asks to come back later waits that long, if that is longer than the node's own patience."""
+    journal = Journal()
+    a = node("ask", config={"after": after}, onError="retry", retry={"maxAttempts": 2, "backoffMs": 100})
+    graph = document({"a": a, "e": "forward"}, ["a:error > e:in"], role="service")
+    async with open_execution(graph, journal) as execution:
+        await inject(execution, "a:in", 1, final=True)
+        await execution.finished.wait()
+        assert trio.current_time() == pytest.approx(waited)
+    assert journal.values("a") == [1, 1]
 
 
 async def test_a_message_that_fails_for_ever_uses_up_its_attempts() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.siblings.retry_after import retry_after_seconds
+from engine.builtin.parts.retry_after import retry_after_seconds
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
