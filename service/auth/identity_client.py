@@ -15,10 +15,12 @@ import httpx
 import structlog
 import trio
 
+from engine.builtin.parts.connection_reason import reason_of
 from proto.codec import MalformedJsonError, decode, encode
 from service.auth.principal import IdentityResponseError, Recognition, of_api_key, of_introspection, of_session
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
+from service.outbound.sibling_client import open_sibling_client
 from service.problems import IdentityUnavailableError
 
 CONNECTIONS = 20
@@ -93,7 +95,9 @@ class IdentityClient:
         content = None if body is None else encode(body)
         try:
             with trio.fail_after(self._timeout_seconds):
-                async with open_answer(self._client, method, path, headers=headers, content=content) as response:
+                async with open_answer(
+                    self._client, method, path, headers=headers, content=content, is_repeatable=True
+                ) as response:
                     if response.status_code in REFUSALS:
                         return response.status_code, None
                     if response.status_code != httpx.codes.OK:
@@ -102,7 +106,7 @@ class IdentityClient:
         except trio.TooSlowError as error:
             raise self._unavailable(f"no answer within {self._timeout_seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unavailable(f"{type(error).__name__}: {error}") from error
+            raise self._unavailable(reason_of(error)) from error
         except UnreadableAnswerError as error:
             raise self._unavailable(str(error)) from error
         except (MalformedJsonError, UnicodeDecodeError) as error:
@@ -122,14 +126,7 @@ class IdentityClient:
 @asynccontextmanager
 async def open_identity(url: str, timeout_seconds: float) -> AsyncIterator[IdentityClient]:
     """Open a client of the Identity at ``url``, which ends in ``/api`` or has it appended."""
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(
-        base_url=api_url(url),
-        timeout=timeout_seconds,
-        limits=limits,
-        trust_env=False,  # a proxy for the outer world is not meant for what lies beside us
-        follow_redirects=False,  # a credential goes where it was meant to go
-    ) as client:
+    async with open_sibling_client(timeout_seconds, base_url=api_url(url), connections=CONNECTIONS) as client:
         yield IdentityClient(client, timeout_seconds)
 
 

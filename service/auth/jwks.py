@@ -13,6 +13,7 @@ import httpx
 import structlog
 import trio
 
+from engine.builtin.parts.connection_reason import reason_of
 from proto.codec import MalformedJsonError, decode
 from service.jwt.keys import KeyMaterialError, VerificationKey, key_set
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
@@ -96,7 +97,7 @@ class KeySource:
             try:
                 self._set = await self._fetch()
             except _FAILURES as error:
-                reason = f"{type(error).__name__}: {error}"[:500]
+                reason = reason_of(error)[:500]
                 log.warning("keys of tokens not fetched", url=self._url, reason=reason, usable=self._is_usable())
                 return False
             self._fetched_at = trio.current_time()

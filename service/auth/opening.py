@@ -9,6 +9,7 @@ import structlog
 from service.auth.authenticator import Authenticator
 from service.auth.identity_client import IdentityClient, open_identity
 from service.jwt.verification import Expectations, JwtVerifier
+from service.outbound.sibling_client import open_sibling_client
 from service.settings.identity import IdentitySettings
 
 log = structlog.get_logger("service")
@@ -26,8 +27,7 @@ async def open_authenticator(settings: IdentitySettings) -> AsyncIterator[Authen
         identity: IdentityClient | None = None
         if settings.url:
             identity = await stack.enter_async_context(open_identity(settings.url, timeout_seconds))
-        client = httpx.AsyncClient(timeout=timeout_seconds, trust_env=False, follow_redirects=False)
-        await stack.enter_async_context(client)
+        client = await stack.enter_async_context(open_sibling_client(timeout_seconds))
         yield Authenticator(identity, _verifier(settings, client, timeout_seconds))
 
 

@@ -15,17 +15,16 @@ import httpx
 import msgspec
 import trio
 
+from engine.builtin.parts.connection_reason import kind_of
 from engine.builtin.parts.retry_after import retry_after_seconds
 from proto.codec import MalformedJsonError, decode, encode
 from service.catalog.errors import CatalogRefusedError, CatalogUnavailableError, UnusableAnswerError
 from service.observability.trace import HEADER, present_trace
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
+from service.outbound.sibling_client import open_sibling_client
 from service.siblings.backoff import Backoff
 from service.siblings.status import SiblingStatus
-
-CONNECTIONS = 4
-"""Connections to the catalog at once."""
 
 ANSWER_BYTES = 32 * 1024 * 1024
 """A list of everything, sources included; a larger one is not read to its end."""
@@ -33,6 +32,9 @@ ANSWER_BYTES = 32 * 1024 * 1024
 ANSWER_ELEMENTS = 200_000
 """Elements of an answer that is decoded whole, and tells of one resource; decoding more would keep everybody
 waiting."""
+
+REFUSAL_BYTES = 64 * 1024
+"""Bytes of an answer that refuses; its words are a sentence."""
 
 ERROR_CHARACTERS = 300
 """Characters of the catalog's own words that are passed on."""
@@ -150,11 +152,11 @@ class CatalogClient:
                 async with open_answer(
                     self._client, method, path, params=params, headers=sent, content=content
                 ) as response:
-                    body = await read_bounded(response, ANSWER_BYTES)
+                    body = await _read(response)
         except trio.TooSlowError as error:
             raise self.unavailable(f"no answer within {self._timeout_seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self.unavailable(f"no connection ({type(error).__name__})") from error
+            raise self.unavailable(f"no connection ({kind_of(error)})") from error
         except UnreadableAnswerError as error:
             raise UnusableAnswerError(str(error)) from error
         return self._judge(method, response, body)
@@ -177,6 +179,21 @@ def _context() -> dict[str, str]:
     headers = {"x-symbia-caller": "runtime", "x-symbia-origin": "internal"}
     trace_id = present_trace()
     return {**headers, HEADER.decode(): trace_id} if trace_id else headers
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """Read the body of an answer; of a refusal what there is of it, because its status says enough.
+
+    Raises:
+        UnreadableAnswerError: the answer is no refusal, and too large or encoded.
+        httpx.HTTPError: likewise, and it breaks off.
+    """
+    if not response.is_error:
+        return await read_bounded(response, ANSWER_BYTES)
+    try:
+        return await read_bounded(response, REFUSAL_BYTES)
+    except (UnreadableAnswerError, httpx.HTTPError):
+        return b""
 
 
 def _words(body: bytes) -> str:
@@ -209,13 +226,5 @@ async def open_catalog_client(
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[CatalogClient]:
     """Open a client of the catalog at ``url``; ``transport`` goes there in another way than over the network."""
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(
-        base_url=base_url(url),
-        timeout=timeout_seconds,
-        limits=limits,
-        trust_env=False,  # a proxy for the outer world is not meant for what lies beside us
-        follow_redirects=False,  # the token goes where it was meant to go
-        transport=transport,
-    ) as client:
+    async with open_sibling_client(timeout_seconds, base_url=base_url(url), transport=transport) as client:
         yield CatalogClient(client, token, timeout_seconds, status, Backoff(random))

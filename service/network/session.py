@@ -10,6 +10,7 @@ import httpx
 import trio
 import trio_websocket
 
+from engine.builtin.parts.connection_reason import kind_of
 from service.socketio.client import (
     AckReceived,
     ClientEvent,
@@ -249,7 +250,15 @@ async def _open_stream(parts: SplitResult) -> Stream:
     host = parts.hostname or ""
     is_encrypted = parts.scheme == "wss"
     stream = await trio.open_tcp_stream(host, parts.port or (443 if is_encrypted else 80))
-    return trio.SSLStream(stream, _tls(), server_hostname=host, https_compatible=True) if is_encrypted else stream
+    if not is_encrypted:
+        return stream
+    secure = trio.SSLStream(stream, _tls(), server_hostname=host, https_compatible=True)
+    try:
+        await secure.do_handshake()  # the library would take a bad certificate for silence
+    except BaseException:
+        await trio.aclose_forcefully(secure)
+        raise
+    return secure
 
 
 def _told_failure(error: BaseException) -> str:
@@ -257,7 +266,7 @@ def _told_failure(error: BaseException) -> str:
         return f"no connection: it answers with status {error.status_code}"
     if isinstance(error, trio.TooSlowError):
         return f"no session within {CONNECT_SECONDS:g} s"
-    return f"no connection: {type(error).__name__}"
+    return f"no connection: {kind_of(error)}"
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

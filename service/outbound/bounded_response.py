@@ -3,6 +3,8 @@
 import httpx
 import trio
 
+from engine.builtin.parts.content_coding import codings
+
 PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
 """Headers that ask for an answer as it is; a small compressed one could be a very large one."""
 
@@ -17,9 +19,9 @@ async def read_bounded(answer: httpx.Response, limit_bytes: int) -> bytes:
     Raises:
         UnreadableAnswerError: it is larger than ``limit_bytes``, or encoded.
     """
-    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", ""}:
-        raise UnreadableAnswerError(f"its answer is encoded as {encoding[:50]!r}, which was not asked for")
+    applied = codings(answer.headers.get("content-encoding", ""))
+    if applied:
+        raise UnreadableAnswerError(f"its answer is encoded as {applied[0]!r}, which was not asked for")
     body = bytearray()
     with trio.CancelScope() as scope:
         async for chunk in answer.aiter_raw():

@@ -15,6 +15,7 @@ import msgspec
 
 from engine.builtin.io_http_request import open_client as open_unguarded_client
 from engine.builtin.parts.redirects import open_following, trusted_authorities, without_body
+from engine.builtin.parts.repeating import send_repeating
 from service.addresses.outbound_rules import OutboundMode, OutboundRules
 from service.outbound.backend import GuardedBackend, OutboundRefusedError, Resolve, SystemResolver
 
@@ -108,6 +109,14 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise OutboundRefusedError(f"{url.scheme[:20]}:// is refused: only {_listed(self._pools)} may be used")
         if url.userinfo:  # a name before the @ is also how a URL is made to look like another
             raise OutboundRefusedError(f"the URL of {url.host} holds credentials: send them in a header instead")
+        answer = await send_repeating(functools.partial(self._send, pool), request)
+        if answer.has_redirect_location:
+            await answer.aclose()
+            return without_body(answer.status_code, answer.headers.raw, answer.extensions)
+        return answer
+
+    async def _send(self, pool: httpcore.AsyncConnectionPool, request: httpx.Request) -> httpx.Response:
+        url = request.url
         core = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         sent = httpcore.Request(
             request.method,
@@ -118,9 +127,6 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
         with translated_errors():
             answer = await pool.handle_async_request(sent)
-        if _is_redirect(answer):
-            await answer.aclose()
-            return without_body(answer.status, answer.headers, answer.extensions)
         return httpx.Response(
             answer.status, headers=answer.headers, stream=BoundedBody(answer), extensions=answer.extensions
         )
@@ -195,10 +201,6 @@ def _open_pool(backend: GuardedBackend) -> httpcore.AsyncConnectionPool:
 
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
     return open_following(transport, timeout=TIMEOUT_SECONDS)
-
-
-def _is_redirect(answer: httpcore.Response) -> bool:
-    return 300 <= answer.status < 400 and any(name.lower() == b"location" for name, _ in answer.headers)
 
 
 def _listed(words: Iterable[str]) -> str:

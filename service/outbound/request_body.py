@@ -9,6 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 
 import httpx
 
+from engine.builtin.parts.repeating import REPEATABLE
+
 
 class WholeBody(httpx.AsyncByteStream):
     """``content`` in one piece, as often as it is asked for."""
@@ -39,8 +41,18 @@ async def open_answer(
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str],
     content: bytes | None = None,
+    is_repeatable: bool = False,
 ) -> AsyncIterator[httpx.Response]:
     """Open the answer to a request, its head read and its body not, as ``client.stream`` gives it.
+
+    Args:
+        client: sends it.
+        method: such as GET.
+        url: of the client's base, or a whole one.
+        params: of the query.
+        headers: beside the client's own.
+        content: its body.
+        is_repeatable: whether it may be done twice although its method does not say so, as a question by POST.
 
     Raises:
         httpx.HTTPError: there is none.
@@ -48,5 +60,7 @@ async def open_answer(
     """
     request = client.build_request(method, url, params=params, headers=headers, content=content)
     request.stream = WholeBody(content or b"")
+    if is_repeatable:
+        request.extensions[REPEATABLE] = True
     async with aclosing(await client.send(request, stream=True)) as answer:
         yield answer

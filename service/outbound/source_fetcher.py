@@ -5,6 +5,7 @@ from collections.abc import Callable
 import httpx
 import trio
 
+from engine.builtin.parts.connection_reason import words_of
 from engine.components.source import SourceFetchError
 from service.outbound.bounded_response import UnreadableAnswerError, read_bounded
 
@@ -41,7 +42,7 @@ class SourceFetcher:
         except trio.TooSlowError as error:
             raise SourceFetchError(f"it took longer than {FETCH_SECONDS:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            raise SourceFetchError(str(error) or type(error).__name__) from error
+            raise SourceFetchError(words_of(error)) from error
 
     async def _read(self, answer: httpx.Response, limit_bytes: int) -> bytes:
         if answer.status_code != httpx.codes.OK:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import trio
 
+from engine.builtin.parts.connection_reason import kind_of
 from engine.builtin.parts.retry_after import retry_after_seconds
 from proto.codec import MalformedJsonError, decode, encode
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
@@ -68,7 +69,14 @@ class LoggingClient:
             headers["Content-Type"] = "application/json"
         try:
             with trio.fail_after(TIMEOUT_SECONDS):
-                async with open_answer(self._client, method, path, headers=headers, content=content) as answer:
+                async with open_answer(
+                    self._client,
+                    method,
+                    path,
+                    headers=headers,
+                    content=content,
+                    is_repeatable=True,  # as the exporter does with what failed
+                ) as answer:
                     if not answer.is_success:
                         wait_seconds = retry_after_seconds(answer.headers, datetime.now(UTC))
                         raise LoggingError(
@@ -81,7 +89,7 @@ class LoggingClient:
         except trio.TooSlowError as error:
             raise LoggingError(f"no answer within {TIMEOUT_SECONDS:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise LoggingError(f"{type(error).__name__} at {method} {path}") from error
+            raise LoggingError(f"{kind_of(error)} at {method} {path}") from error
         except UnreadableAnswerError as error:
             raise LoggingError(str(error)) from error
         except (MalformedJsonError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import trio
 
+from engine.builtin.parts.connection_reason import kind_of
 from proto.codec import MalformedJsonError, decode_as
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.telemetry.refusal import OWN_HEADERS, LoggingError
@@ -91,7 +92,7 @@ class SystemCredentials:
         except trio.TooSlowError as error:
             raise LoggingError("identity gives no secret of the system: no answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise LoggingError(f"identity gives no secret of the system: {type(error).__name__}") from error
+            raise LoggingError(f"identity gives no secret of the system: {kind_of(error)}") from error
         except (UnreadableAnswerError, MalformedJsonError, msgspec.ValidationError, UnicodeDecodeError) as error:
             raise LoggingError("identity gives no secret of the system: its answer makes no sense") from error
         if not (bootstrap.secret and bootstrap.secret.isascii() and bootstrap.secret.isprintable()):

@@ -9,6 +9,7 @@ import trio
 
 from engine.wall_clock import WallClock
 from service.auth.identity_client import api_url
+from service.outbound.sibling_client import open_sibling_client
 from service.settings.table import Settings
 from service.siblings.status import Siblings
 from service.telemetry.client import TIMEOUT_SECONDS, LoggingClient
@@ -20,9 +21,6 @@ from service.telemetry.series import Series
 
 LAST_SECONDS = 1.0
 """The time that the last records may take to be sent when the service ends."""
-
-CONNECTIONS = 4
-"""Connections to the logging service at once; one batch is sent after another."""
 
 log = structlog.get_logger("telemetry")
 
@@ -57,13 +55,10 @@ async def open_telemetry(
     if not settings.telemetry.is_active:
         yield None
         return
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     base_url = api_url(settings.telemetry.url)
     async with (
-        httpx.AsyncClient(
-            base_url=base_url, timeout=TIMEOUT_SECONDS, limits=limits, trust_env=False, follow_redirects=False
-        ) as client,
-        httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False) as identity,
+        open_sibling_client(TIMEOUT_SECONDS, base_url=base_url) as client,
+        open_sibling_client(TIMEOUT_SECONDS) as identity,
     ):
         logging = LoggingClient(client, _credentials(settings, identity), _scope(settings))
         series = Series(logging, settings.service_id)

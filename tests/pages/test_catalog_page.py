@@ -8,6 +8,7 @@ from service.catalog import client, hydration, listing, resource
 from service.catalog import code_cache as code
 from service.catalog import component_routes as plain_components
 from service.catalog import component_source as shelf
+from service.outbound import sibling_client
 from service.settings.table import TABLE
 from service.siblings import backoff
 from tests.fakes.catalog import serving_catalog
@@ -37,7 +38,8 @@ def test_the_bounds_are_those_of_the_program() -> None:
     """Each bound of the table, and its number."""
     bounds = {
         "ANSWER_BYTES": client.ANSWER_BYTES,
-        "CONNECTIONS": client.CONNECTIONS,
+        "REFUSAL_BYTES": client.REFUSAL_BYTES,
+        "CONNECTIONS": sibling_client.CONNECTIONS,
         "PAGE": listing.PAGE,
         "MAX_PAGES": listing.MAX_PAGES,
         "VALUES": listing.VALUES,

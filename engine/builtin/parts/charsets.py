@@ -67,12 +67,12 @@ _TEXT_TYPES = frozenset(
 
 
 def media_type(content_type: str) -> str:
-    """The type of a header ``Content-Type`` without its parameters, in lower case."""
+    """Return the type of a header ``Content-Type`` without its parameters, in lower case."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def declared_charset(content_type: str) -> str | None:
-    """The character set that a header ``Content-Type`` names, as Python calls it; None for none that is known."""
+    """Return the character set that a header ``Content-Type`` names, as Python calls it; None if it is unknown."""
     for parameter in content_type.split(";")[1:]:
         key, _, value = parameter.partition("=")
         if key.strip().lower() == "charset":
@@ -86,13 +86,13 @@ def declared_charset(content_type: str) -> str | None:
 
 
 def is_json(content_type: str) -> bool:
-    """Whether a header ``Content-Type`` says JSON."""
+    """Tell whether a header ``Content-Type`` says JSON."""
     kind = media_type(content_type)
     return kind in {"application/json", "text/json"} or kind.endswith("+json")
 
 
 async def json_as_utf8(body: bytes, content_type: str) -> bytes:
-    """A JSON body in UTF-8, without a byte order mark.
+    """Return a JSON body in UTF-8, without a byte order mark.
 
     RFC 8259 knows UTF-8 only, its forerunners UTF-16 and UTF-32, told by the zeros of the first characters.
     Others must be declared. A set of one byte a character is declared by servers that have not looked, so the
@@ -112,7 +112,7 @@ async def json_as_utf8(body: bytes, content_type: str) -> bytes:
 
 
 async def text_of(body: bytes, content_type: str) -> str | None:
-    """A body as text; None for one that is binary.
+    """Return a body as text; None for one that is binary.
 
     What says that it is text is taken for it, and what is none in its character set is replaced; pictures, sounds
     and fonts are binary. All else is text where it is UTF-8 without a zero.
@@ -127,7 +127,7 @@ async def text_of(body: bytes, content_type: str) -> str | None:
 
 
 def _by_mark(body: bytes) -> tuple[str | None, bytes]:
-    """The set that a byte order mark tells, and what stands behind it."""
+    """Return the set that a byte order mark tells, and what stands behind it."""
     for mark, charset in _MARKS:
         if body.startswith(mark):
             return charset, body[len(mark) :]
@@ -135,7 +135,7 @@ def _by_mark(body: bytes) -> tuple[str | None, bytes]:
 
 
 def _by_zeros(body: bytes) -> str | None:
-    """The wide set that a JSON text without a mark is in: it begins with ASCII."""
+    """Return the wide set that a JSON text without a mark is in: it begins with ASCII."""
     zeros = [byte == 0 for byte in body[:4]]
     if zeros == [True, True, True, False]:
         return "utf-32-be"

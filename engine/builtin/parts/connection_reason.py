@@ -23,19 +23,28 @@ _CERTIFICATE = {
 _CHAIN_LIMIT = 20
 
 
-def kind_of(error: Exception) -> str:
-    """The kind of error, and what was wrong with TLS, if it was that; no name, address or secret."""
+def kind_of(error: BaseException) -> str:
+    """Name the kind of error, and what was wrong with TLS, if it was that; no name, address or secret."""
     fault = _tls_fault(error)
     return f"{type(error).__name__}: {fault}" if fault else type(error).__name__
 
 
-def reason_of(error: Exception) -> str:
-    """The kind of error, and why: what was wrong with TLS, or the first words in the chain of its causes."""
-    text = _tls_fault(error) or next(filter(None, map(str, _chain(error))), "")
+def words_of(error: BaseException) -> str:
+    """Say what was wrong with TLS, or the first words in the chain of causes, or else the kind of error."""
+    return _words(error) or type(error).__name__
+
+
+def reason_of(error: BaseException) -> str:
+    """Name the kind of error, with its words, where it has any."""
+    text = _words(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _tls_fault(error: Exception) -> str:
+def _words(error: BaseException) -> str:
+    return _tls_fault(error) or next(filter(None, map(str, _chain(error))), "")
+
+
+def _tls_fault(error: BaseException) -> str:
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _CERTIFICATE.get(cause.verify_code, f"its certificate is not accepted: {cause.verify_message}")
@@ -45,7 +54,7 @@ def _tls_fault(error: Exception) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and its causes; ``raise ... from None`` hides them from people, not from us."""
+    """Yield an error and its causes; ``raise ... from None`` hides them from people, not from us."""
     cause: BaseException | None = error
     for _ in range(_CHAIN_LIMIT):
         if cause is None:

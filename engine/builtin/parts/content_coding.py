@@ -17,13 +17,13 @@ SLICE_BYTES = 128 * 1024
 """The bytes inflated, or decoded, between two checkpoints: a millisecond or two."""
 
 LAYERS_LIMIT = 3
-"""Of gzip in gzip. Two come of a file that was compressed before it was served; more are there to cost time."""
+"""Layers of gzip in gzip. A file that was compressed before it was served makes two; more only cost time."""
 
 _FIRST_BYTES = 4 * 1024
-"""Given to a member at first: what a short one leaves over is copied."""
+"""Bytes given to a member at first: what a short one leaves over is copied."""
 
 _MEMBER_BYTES = 2 * 1024
-"""What a member costs beside its bytes, as so many of them."""
+"""The cost of a member beside its bytes, as so many of them."""
 
 _ANY_GZIP = zlib.MAX_WBITS | 16
 _GZIP = frozenset({"gzip", "x-gzip"})
@@ -34,13 +34,13 @@ _REGISTERED = _GZIP | {
 
 
 def codings(header: str) -> list[str]:
-    """The codings that a header ``Content-Encoding`` names, in the order in which they were applied."""
+    """List the codings that a header ``Content-Encoding`` names, in the order in which they were applied."""
     words = [word.strip().lower() for word in header.split(",")]
     return [word for word in words if word in _REGISTERED]
 
 
 async def decoded(body: bytes, header: str, limit_bytes: int) -> bytes:
-    """A body without its codings.
+    """Undo the codings of a body.
 
     Args:
         body: as it came.
@@ -62,7 +62,7 @@ async def decoded(body: bytes, header: str, limit_bytes: int) -> bytes:
 
 
 async def _inflated(body: bytes, limit_bytes: int) -> bytes:
-    """All members of a gzip stream, one behind another (RFC 1952, section 2.2), and zeros at their end."""
+    """Inflate all members of a gzip stream, one behind another (RFC 1952, section 2.2), and zeros at their end."""
     plain = bytearray()
     left = memoryview(body)
     work_bytes = 0
@@ -92,5 +92,5 @@ async def _inflated(body: bytes, limit_bytes: int) -> bytes:
 
 
 def _is_padding(left: memoryview, plain: bytearray) -> bool:
-    """Whether what is left behind a member are zeros, as tapes and some servers add them."""
+    """Tell whether what is left behind a member are zeros, as tapes and some servers add them."""
     return bool(plain) and left[0] == 0 and bytes(left).count(0) == len(left)

@@ -29,12 +29,12 @@ _HOPELESS = (
 
 
 def is_success(status: int) -> bool:
-    """Whether an answer with this status is a result."""
+    """Tell whether an answer with this status is a result."""
     return 200 <= status < 300
 
 
 def status_error(what: str, answer: HttpResponse, body_fault: str = "") -> HandlerError:
-    """The error that an answer is by its status.
+    """Make the error that an answer is by its status.
 
     Args:
         what: the method and the URL.
@@ -53,7 +53,7 @@ def status_error(what: str, answer: HttpResponse, body_fault: str = "") -> Handl
 
 
 def failure(what: str, url: httpx.URL, error: Exception, head: HttpResponse | None) -> HandlerError:
-    """The error that a failed exchange is.
+    """Make the error that a failed exchange is.
 
     Args:
         what: the method and the URL.

@@ -20,10 +20,10 @@ class RequestRefusedError(httpx.TransportError):
 
 
 def too_large(limit_bytes: int) -> HttpResponseError:
-    """The refusal of a body beyond its limit."""
+    """Refuse a body beyond its limit."""
     return HttpResponseError("HttpResponseTooLarge", f"it is larger than {limit_bytes} bytes")
 
 
 def invalid(message: str) -> HttpResponseError:
-    """The refusal of a body that is not what its headers say."""
+    """Refuse a body that is not what its headers say."""
     return HttpResponseError("HttpInvalidResponse", message)

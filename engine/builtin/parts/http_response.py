@@ -57,7 +57,7 @@ class HttpResponse(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
 
 
 def head_of(response: httpx.Response) -> HttpResponse:
-    """A response whose body has not been read, or cannot be: as one that has none."""
+    """Show a response whose body has not been read, or cannot be: as one that has none."""
     headers: dict[str, str | list[str]] = dict(response.headers.items())
     if "set-cookie" in headers:
         headers["set-cookie"] = response.headers.get_list("set-cookie")
@@ -126,7 +126,7 @@ def public_url(url: httpx.URL) -> str:
 
 
 async def _data_text(body: bytes, content_type: str) -> tuple[bytes, str]:
-    """The JSON text of ``data``, and its ``encoding``."""
+    """Return the JSON text of ``data``, and its ``encoding``."""
     if not body:
         return b"null", ""
     if is_json(content_type):
@@ -136,7 +136,7 @@ async def _data_text(body: bytes, content_type: str) -> tuple[bytes, str]:
 
 
 async def _json_text(body: bytes, content_type: str) -> bytes:
-    """A JSON body, checked but not rewritten: numbers keep their digits."""
+    """Return a JSON body, checked but not rewritten: numbers keep their digits."""
     try:
         text = await json_as_utf8(body, content_type)
         await check_in_slices(text)

@@ -19,6 +19,8 @@ from typing import Any
 
 import httpx
 
+from engine.builtin.parts.repeating import RepeatingTransport
+
 REDIRECT_LIMIT = 5
 """Redirects that one request follows; more are a loop."""
 
@@ -88,7 +90,7 @@ def without_body(status: int, headers: Iterable[tuple[bytes, bytes]], extensions
     return httpx.Response(status, headers=kept, extensions=extensions)
 
 
-class BodilessRedirects(httpx.AsyncHTTPTransport):
+class BodilessRedirects(RepeatingTransport):
     """The usual transport, whose redirects have no body."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -61,7 +61,7 @@ class UrlTemplate:
         self._wanted = Wanted(self._names)
 
     async def fill(self, value: bytes, query: str = "") -> httpx.URL:
-        """Fill in the URL for one message, with ``query`` (of ``query_text``) behind its own, which stays as it is.
+        """Fill in the URL for one message, with ``query`` (of ``query_text``) behind its own, which stays.
 
         Raises:
             UrlError: the message lacks a field, a field fits no URL, or the URL becomes too long.

@@ -35,14 +35,19 @@ class Authority:
         )
 
     def trusting(self) -> ssl.SSLContext:
-        """A client's context that trusts this authority, and no other."""
-        text = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        return ssl.create_default_context(cadata=text)
+        """Make a client's context that trusts this authority, and no other."""
+        return ssl.create_default_context(cafile=self.write())
+
+    def write(self) -> Path:
+        """Write a file with the authority's own certificate."""
+        path = self.folder / "authority.pem"
+        path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        return path
 
     def serving(
         self, name: str = "127.0.0.1", *, ends: dt.datetime = NOW + DAY, is_self_signed: bool = False
     ) -> ssl.SSLContext:
-        """A server's context, with a certificate for a name or address."""
+        """Make a server's context, with a certificate for a name or address."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server of a test")])
         try:
@@ -89,7 +94,7 @@ class Authority:
 
 @asynccontextmanager
 async def serving_tls(context: ssl.SSLContext | None) -> AsyncIterator[str]:
-    """The https URL of a server that says hello to everybody; without TLS where there is no context."""
+    """Yield the https URL of a server that says hello to everybody; without TLS where there is no context."""
 
     async def talk(stream: trio.SocketStream) -> None:
         secure = trio.SSLStream(stream, context, server_side=True, https_compatible=True) if context else stream

@@ -60,7 +60,10 @@ async def serving(*answers: Answer) -> AsyncIterator[Server]:
     waiting = list(answers)
 
     async def talk(stream: trio.SocketStream) -> None:
-        request = await _read(stream)
+        try:
+            request = await read_request(stream)
+        except (EOFError, trio.BrokenResourceError):
+            return  # the client has changed its mind
         server.requests.append(request)
         try:
             await waiting.pop(0)(request, stream)
@@ -76,10 +79,18 @@ async def serving(*answers: Answer) -> AsyncIterator[Server]:
         nursery.cancel_scope.cancel()
 
 
-async def _read(stream: trio.SocketStream) -> Request:
+async def read_request(stream: trio.SocketStream) -> Request:
+    """Read the next request of a connection.
+
+    Raises:
+        EOFError: there is none.
+    """
     data = b""
     while b"\r\n\r\n" not in data:
-        data += await stream.receive_some()
+        part = await stream.receive_some()
+        if not part:
+            raise EOFError
+        data += part
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _version = first.split(" ")
