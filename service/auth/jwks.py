@@ -8,16 +8,19 @@ the last set is used, until it is ``USABLE_SECONDS`` old: then a key that was ta
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import httpx
 import structlog
 import trio
 
 from engine.builtin.parts.connection_reason import reason_of
+from engine.builtin.parts.retry_after import retry_after_seconds
 from proto.codec import MalformedJsonError, decode
 from service.jwt.keys import KeyMaterialError, VerificationKey, key_set
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.problems import IdentityUnavailableError
+from service.siblings.backoff import ASKED_LIMIT_SECONDS
 
 FRESH_SECONDS = 300.0
 REFETCH_SECONDS = 30.0
@@ -53,6 +56,7 @@ class KeySource:
         self._set: tuple[VerificationKey, ...] = ()
         self._fetched_at = -math.inf
         self._tried_at = -math.inf
+        self._asked_seconds = 0.0
         self._fetching = trio.Lock()
 
     async def find(self, algorithm: str, kid: str | None) -> Sequence[VerificationKey]:
@@ -90,10 +94,11 @@ class KeySource:
         async with self._fetching:
             if self._fetched_at >= asked_at:
                 return True
-            pause = REFETCH_SECONDS if self._is_usable() else RETRY_SECONDS
+            pause = max(REFETCH_SECONDS if self._is_usable() else RETRY_SECONDS, self._asked_seconds)
             if trio.current_time() - self._tried_at < pause:
                 return False
             self._tried_at = trio.current_time()
+            self._asked_seconds = 0.0
             try:
                 self._set = await self._fetch()
             except _FAILURES as error:
@@ -107,5 +112,7 @@ class KeySource:
         with trio.fail_after(self._timeout_seconds):
             async with self._client.stream("GET", self._url, headers=PLAIN) as response:
                 if response.status_code != httpx.codes.OK:
+                    asked_seconds = retry_after_seconds(response.headers, datetime.now(UTC))
+                    self._asked_seconds = min(asked_seconds, ASKED_LIMIT_SECONDS)
                     raise KeyMaterialError(f"status {response.status_code}")
                 return key_set(decode(await read_bounded(response, SET_BYTES)))

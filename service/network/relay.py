@@ -105,11 +105,11 @@ class Relay:
         """Keep the connection until cancelled."""
         while True:
             began = trio.current_time()
-            reason = await self._stay()
+            end = await self._stay()
             if trio.current_time() - began >= STEADY_SECONDS and self._status.is_up:
                 self._backoff.reset()
-            wait_seconds = self._backoff.next_seconds()
-            self._status.failed(reason, retry_in_seconds=wait_seconds)
+            wait_seconds = self._backoff.next_seconds(end.retry_after_seconds)
+            self._status.failed(str(end), retry_in_seconds=wait_seconds)
             await trio.sleep(wait_seconds)
 
     async def leave(self) -> None:
@@ -124,15 +124,15 @@ class Relay:
             except (NetworkError, trio.TooSlowError) as error:
                 log.debug("no leave taken", reason=str(error))
 
-    async def _stay(self) -> str:
+    async def _stay(self) -> NetworkError:
         """Hold one connection from its beginning to its end; return why it ended."""
         try:
             await hold_session(self._url, self._on_event, self._live)
         except NetworkError as error:
-            return str(error)
+            return error
         finally:
             self._session = None
-        return "the connection is gone"
+        return NetworkError("the connection is gone")
 
     async def _live(self, session: NetworkSession) -> None:
         """Read and take part on one connection, until one of the two fails, which ends both."""

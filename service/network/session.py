@@ -3,6 +3,7 @@
 import functools
 import ssl
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -11,6 +12,7 @@ import trio
 import trio_websocket
 
 from engine.builtin.parts.connection_reason import kind_of
+from engine.builtin.parts.retry_after import retry_after_seconds
 from service.socketio.client import (
     AckReceived,
     ClientEvent,
@@ -43,7 +45,13 @@ Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 class NetworkError(Exception):
-    """The Network cannot be reached, does not behave, or has gone; the message says which, without addresses."""
+    """The Network cannot be reached, does not behave, or has gone; the message says which, without addresses.
+
+    Attributes:
+        retry_after_seconds: how long it asks to be left alone; 0 for nothing.
+    """
+
+    retry_after_seconds = 0.0
 
 
 class SessionProtocolError(NetworkError):
@@ -233,7 +241,7 @@ async def hold_session(
             await trio.aclose_forcefully(stream)
     if faults:
         own = next((fault for fault in faults if isinstance(fault, NetworkError)), None)
-        raise own or NetworkError(_told_failure(faults[0]))
+        raise own or _failure(faults[0])
 
 
 _CONNECTION_ERRORS = (
@@ -261,12 +269,15 @@ async def _open_stream(parts: SplitResult) -> Stream:
     return secure
 
 
-def _told_failure(error: BaseException) -> str:
+def _failure(error: BaseException) -> NetworkError:
     if isinstance(error, trio_websocket.ConnectionRejected):
-        return f"no connection: it answers with status {error.status_code}"
+        failure = NetworkError(f"no connection: it answers with status {error.status_code}")
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in error.headers}
+        failure.retry_after_seconds = retry_after_seconds(headers, datetime.now(UTC))
+        return failure
     if isinstance(error, trio.TooSlowError):
-        return f"no session within {CONNECT_SECONDS:g} s"
-    return f"no connection: {kind_of(error)}"
+        return NetworkError(f"no session within {CONNECT_SECONDS:g} s")
+    return NetworkError(f"no connection: {kind_of(error)}")
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -4,6 +4,7 @@ The system's secret is Identity's: it gives it to whoever asks from a private ad
 it starts. So it is asked for once, kept, and asked for again when the logging service does not take it any more.
 """
 
+from datetime import UTC, datetime
 from typing import Protocol
 
 import httpx
@@ -11,6 +12,7 @@ import msgspec
 import trio
 
 from engine.builtin.parts.connection_reason import kind_of
+from engine.builtin.parts.retry_after import retry_after_seconds
 from proto.codec import MalformedJsonError, decode_as
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.telemetry.refusal import OWN_HEADERS, LoggingError
@@ -87,7 +89,10 @@ class SystemCredentials:
             with trio.fail_after(TIMEOUT_SECONDS):
                 async with self._client.stream("GET", self._url, headers={**PLAIN, **OWN_HEADERS}) as answer:
                     if answer.status_code != httpx.codes.OK:
-                        raise LoggingError(f"identity gives no secret of the system: status {answer.status_code}")
+                        raise LoggingError(
+                            f"identity gives no secret of the system: status {answer.status_code}",
+                            retry_after_seconds=retry_after_seconds(answer.headers, datetime.now(UTC)),
+                        )
                     bootstrap = decode_as(await read_bounded(answer, BOOTSTRAP_BYTES), Bootstrap)
         except trio.TooSlowError as error:
             raise LoggingError("identity gives no secret of the system: no answer in time") from error

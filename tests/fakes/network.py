@@ -66,6 +66,7 @@ class FakeNetwork:
     def __init__(self) -> None:
         self.url = ""
         self.behaviour: Behaviour = "well"
+        self.retry_after = "0"
         self.nodes: dict[str, dict[str, Any]] = {}
         self.received: list[tuple[str, Any]] = []
         self.events: list[dict[str, Any]] = []
@@ -157,7 +158,7 @@ class FakeNetwork:
     async def talk(self, request: trio_websocket.WebSocketRequest) -> None:
         """One connection, from its beginning to its end."""
         if self.behaviour == "hangs up":
-            await request.reject(503)
+            await request.reject(503, extra_headers=[(b"Retry-After", self.retry_after.encode())])
             return
         assert "EIO=4" in request.path and "transport=websocket" in request.path, request.path  # noqa: PT018
         socket = await request.accept()

@@ -177,6 +177,25 @@ async def test_a_slow_renewal_holds_only_one_up(autojump_clock: trio.testing.Moc
             assert trio.current_time() == began
 
 
+@pytest.mark.parametrize(("asked", "waited"), [("60", 60), ("soon", RETRY_SECONDS), ("86400", 300)])
+async def test_a_publisher_is_left_alone_as_long_as_it_asks(
+    asked: str, waited: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    """``Retry-After`` of a refused fetch is waited for, within a bound, whoever comes meanwhile."""
+    del autojump_clock
+    publisher = Publisher(OLD)
+    publisher.answer = (429, {"Retry-After": asked}, b"")
+    async with _verifying(publisher) as verifier:
+        for wait in (0, waited - 0.1):
+            await trio.sleep(wait)
+            with pytest.raises(IdentityUnavailableError):
+                await verifier.verify(_token("old"))
+        assert publisher.fetched == 1
+        publisher.answer = None
+        await trio.sleep(0.2)
+        assert (await verifier.verify(_token("old")))["sub"] == "alice"
+
+
 async def test_a_key_of_the_settings_needs_no_set(autojump_clock: trio.testing.MockClock) -> None:
     """A fixed key that is good for the algorithm is used, whatever the token calls it."""
     del autojump_clock

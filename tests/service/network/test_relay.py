@@ -1,6 +1,7 @@
 """The relay: on the Network, off it, and back again."""
 
 import tracemalloc
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ import trio.testing
 from proto.message import Injection
 from service.network.opening import CAPABILITIES
 from service.network.relay import HEARTBEAT_SECONDS, REGISTER_ATTEMPTS
-from service.siblings.backoff import LONGEST_SECONDS
+from service.siblings.backoff import ASKED_LIMIT_SECONDS, LONGEST_SECONDS
 from tests.fakes.network import MISBEHAVIOURS, Behaviour, FakeNetwork, serving_network
 from tests.service.network.networked_runtime import NetworkedRuntime, bound_graph, open_networked_runtime
 
@@ -243,3 +244,16 @@ async def test_ten_minutes_of_flapping_leave_nothing_behind(patient_clock: trio.
 async def _inject(world: NetworkedRuntime, execution: str, value: object) -> None:
     message = Injection("a", "in", msgspec.Raw(msgspec.json.encode(value)))
     await world.runtime.execution(execution).inject([message])
+
+
+async def test_the_network_is_left_alone_as_long_as_it_asks() -> None:
+    """``Retry-After`` of a refused connection counts where it is longer than our own patience, within a bound."""
+    async with serving_network() as network:
+        network.behaviour, network.retry_after = "hangs up", "86400"
+        async with open_networked_runtime(network.url) as world:
+            while world.report.state != "down":
+                await trio.lowlevel.checkpoint()
+            report = world.report
+            wait = datetime.fromisoformat(report.next_try_at) - datetime.fromisoformat(report.last_error_at)
+            assert round(wait.total_seconds()) == ASKED_LIMIT_SECONDS
+            assert "status 503" in report.last_error

@@ -88,6 +88,14 @@ async def test_a_status_of_the_catalog_stands_above_its_body(refusal: Any) -> No
         assert 39 < client.quiet_seconds() <= 40
 
 
+async def test_identity_is_left_alone_for_a_secret_as_long_as_it_asks() -> None:
+    """The exporter waits for whoever holds it up, and that is Identity here."""
+    async with serving(answer(status="429 X", retry_after="40")) as server, open_sibling_client(5) as client:
+        with pytest.raises(LoggingError) as caught:
+            await SystemCredentials(client, server.url).headers()
+    assert caught.value.retry_after_seconds == 40
+
+
 async def test_a_word_that_is_no_encoding_does_not_make_an_answer_unusable() -> None:
     """A proxy that writes ``Content-Encoding: utf-8`` has not encoded anything."""
     async with serving(answer(b"[]", content_encoding="utf-8")) as server, _catalog(server.url) as client:
