@@ -42,7 +42,7 @@ def status_error(what: str, answer: HttpResponse, body_fault: str = "") -> Handl
         body_fault: why its body is missing, if it is.
     """
     message = f"{what} was answered by {answer.status} {answer.status_text}".rstrip()
-    is_passing = answer.status in _PASSING or (answer.status >= 500 and answer.status not in _LASTING)
+    is_passing = answer.status in _PASSING or (answer.status // 100 == 5 and answer.status not in _LASTING)
     return HandlerError(
         "HttpStatusError",
         f"{message}, without a body: {body_fault}" if body_fault else message,

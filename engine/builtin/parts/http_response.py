@@ -63,7 +63,9 @@ def head_of(response: httpx.Response) -> HttpResponse:
         headers["set-cookie"] = response.headers.get_list("set-cookie")
     return HttpResponse(
         status=response.status_code,
-        status_text=response.reason_phrase,
+        status_text=response.extensions.get("reason_phrase", b"").decode(
+            "latin-1"
+        ),  # httpx drops what is not ASCII
         headers=headers,
         data=_NULL,
         body=_NULL,

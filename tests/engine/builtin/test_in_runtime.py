@@ -14,7 +14,7 @@ from engine.runtime import open_runtime
 from proto.codec import encode
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection
-from tests.engine.builtin.http_server import answer, serving
+from tests.engine.builtin.http_server import Answer, answer, raw, serving
 
 
 class Outputs(FlowObserver):
@@ -151,6 +151,30 @@ async def test_request_in_a_graph() -> None:
     wrong = seen.values["error"]
     assert (wrong["status"], wrong["data"], wrong["value"]) == (404, "lost", {"id": 2})
     assert (wrong["name"], wrong["nodeId"]) == ("HttpStatusError", "node")
+
+
+@pytest.mark.parametrize(
+    ("first", "requests"),
+    [
+        (answer(status="404 Not Found"), 1),
+        (answer(status="500 Oops"), 2),
+        (answer(status="503 Later", retry_after="1"), 2),
+        (raw(b"HTTP/1.1 503 Later\r\nRetry-After: 1\r\nContent-Length: 9\r\n\r\ncut"), 2),
+        (raw(b"nonsense\r\n\r\n"), 2),
+    ],
+)
+async def test_only_what_may_pass_is_requested_again(first: Answer, requests: int) -> None:
+    """Under ``onError: retry``: a 404 is an error at once, and a passing one is waited for as the server asks."""
+    async with serving(first, answer(b"well")) as server:
+        document = graph("io.http-request", {"url": server.url})
+        document["nodes"][0] |= {"onError": "retry", "retry": {"maxAttempts": 2, "backoffMs": 1}}
+        async with open_runtime(open_http_client=open_client) as runtime:
+            loaded = await runtime.library.load_graph(document)
+            execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
+            await runtime.execution(execution.id).inject([Injection("node", "in", msgspec.Raw(b"1"))], final=True)
+            finished = await runtime.execution(execution.id).wait_finished()
+        assert len(server.requests) == requests
+        assert (finished.error is None) is (requests == 2)
 
 
 class _ByNode(FlowObserver):

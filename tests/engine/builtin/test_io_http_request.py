@@ -52,6 +52,12 @@ async def test_emits_the_answer() -> None:
     assert "content-type" not in request.headers
 
 
+async def test_a_reason_phrase_may_have_accents() -> None:
+    """What a server says beside its status is kept letter by letter."""
+    async with serving(raw(b"HTTP/1.1 200 D\xe9j\xe0 vu\r\nContent-Length: 0\r\n\r\n")) as server:
+        assert (await asked(server))["statusText"] == "D\u00e9j\u00e0 vu"
+
+
 async def test_json_is_not_rewritten() -> None:
     """The text of a JSON body stands in the emitted value, digit by digit."""
     body = b'{"big": 12345678901234567890123, "price": 1.10}'
@@ -191,6 +197,7 @@ LASTING = [
     "422 X",
     "501 X",
     "505 X",
+    "999 X",
 ]
 
 
