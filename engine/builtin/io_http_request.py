@@ -137,7 +137,7 @@ class HttpRequest(Builtin):
 
 
 class Progress(msgspec.Struct):
-    """How far an exchange has come.
+    """The progress of an exchange.
 
     Attributes:
         head: the answer without its body, once it is there.

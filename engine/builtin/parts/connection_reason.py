@@ -1,4 +1,4 @@
-"""Why no answer came, in words: above all of certificates, whose errors reach us without any.
+"""The reason why no answer came, in words: above all of certificates, whose errors reach us without any.
 
 The libraries between the socket and us translate each other's errors and leave the words behind: a certificate
 that has expired arrives as a ``ConnectError`` with no message. So the chain of causes is looked through.
@@ -18,7 +18,7 @@ _CERTIFICATE = {
     62: "its certificate is for another name",
     64: "its certificate is for another address",
 }
-"""By OpenSSL's ``X509_V_ERR``. OpenSSL's own words would tell names and addresses, which not everybody may see."""
+"""Words by OpenSSL's ``X509_V_ERR``. Its own would tell names and addresses, which not everybody may see."""
 
 _CHAIN_LIMIT = 20
 
