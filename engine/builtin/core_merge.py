@@ -188,6 +188,7 @@ def _unexpected(name: str, names: Sequence[str]) -> Outcome:
             "UnexpectedInput",
             f"Port {name} is not one of the awaited inputs ({', '.join(names)}); "
             "name it in the configuration key inputs, or connect another port",
+            is_permanent=True,
         )
     )
 

@@ -169,8 +169,12 @@ class ExpressionTransform(Handler):
         return answered(answer)
 
 
+_PASSING = frozenset({"WorkersBusy", "PathTooCostly"})
+"""Refusals that the same message may not meet again: they depend on who else is at work."""
+
+
 def _refused(name: str, message: str) -> Outcome:
-    return Outcome(error=HandlerError(name, message))
+    return Outcome(error=HandlerError(name, message, is_permanent=name not in _PASSING))
 
 
 def json_transform(workers: Pool | None = None) -> JsonTransform:

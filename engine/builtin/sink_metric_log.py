@@ -13,7 +13,7 @@ from engine.builtin.io_plain import LEVELS
 from engine.builtin.parts.fields import Field
 from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.one_by_one import OneByOne
-from engine.builtin.parts.refusal import RefusedError
+from engine.builtin.parts.refusal import UnavailableError
 from engine.contracts.component import Builtin, Component
 from engine.contracts.handler import Handler, InstanceContext, LogLine, Message, Outcome
 from engine.contracts.lanes import NAMES
@@ -115,7 +115,7 @@ class MetricSink(OneByOne):
         number = self._field.number(document)
         point = MetricPoint(self._place, self._name, float(number), self._labels, message.lane)
         if not self._sink.metric(point):
-            raise RefusedError("SinkUnavailable", f"the metric {self._name} could not be written")
+            raise UnavailableError("SinkUnavailable", f"the metric {self._name} could not be written")
         meta = encode({"metric": self._name, "value": number, "labels": self._labels})
         return Outcome(((0, message.value),), (LogLine("info", f"{self._name} = {number}", meta),))
 
@@ -134,7 +134,7 @@ class LogSink(OneByOne):
     def take(self, message: Message, _document: Document) -> Outcome:
         text = self._prefix + shown(message.value)
         if not self._sink.line(SinkLine(self._place, self._level, text, message.lane)):
-            raise RefusedError("SinkUnavailable", "the line could not be written")
+            raise UnavailableError("SinkUnavailable", "the line could not be written")
         meta = encode({"lane": NAMES[message.lane]})
         return Outcome(((0, message.value),), (LogLine(self._level, text, meta),))
 

@@ -81,9 +81,9 @@ def _check_value(key: str, value: object, field: ConfigField) -> Iterator[Proble
         yield Problem("config.not_allowed", key, f"Config key {key} must be one of {_choices(field.enum)}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if field.minimum is not None and not value >= field.minimum:
-            yield Problem("config.out_of_range", key, f"Config key {key} must be at least {field.minimum:g}")
+            yield Problem("config.out_of_range", key, f"Config key {key} must be at least {field.minimum:.16g}")
         elif field.maximum is not None and not value <= field.maximum:
-            yield Problem("config.out_of_range", key, f"Config key {key} must be at most {field.maximum:g}")
+            yield Problem("config.out_of_range", key, f"Config key {key} must be at most {field.maximum:.16g}")
 
 
 def _choices(enum: tuple[Any, ...]) -> str:

@@ -348,7 +348,7 @@ class Execution(ReadableExecution):
                     self.shared.gate.bar()
                     await node_tasks.dismiss()
         if self._timeout.cancelled_caught:
-            limit = f"{self._timeout_ms:g} ms"
+            limit = f"{self._timeout_ms:.16g} ms"
             self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
 
     async def _initialize(self) -> bool:

@@ -14,7 +14,12 @@ class RefusedError(Exception):
         message: one sentence for people.
         details: further fields of the error value. ``error`` says the message again, because the platform's
             graphs read it under that name.
+
+    Attributes:
+        is_permanent: whether the same message would be refused again.
     """
+
+    is_permanent = True
 
     def __init__(self, name: str, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -23,4 +28,10 @@ class RefusedError(Exception):
 
     def as_error(self) -> HandlerError:
         """Return the error that leaves the ``error`` port."""
-        return HandlerError(self.name, str(self), details=self.details)
+        return HandlerError(self.name, str(self), details=self.details, is_permanent=self.is_permanent)
+
+
+class UnavailableError(RefusedError):
+    """A message that a component cannot take now, because it needs something that is not there."""
+
+    is_permanent = False

@@ -12,6 +12,7 @@ again, and those of which our own code says so. Their bodies must be there to be
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpcore  # noqa: F401  httpx would bring it in with the first client, and hold the loop
 import httpx
 
 IDLE_LIMIT = 20

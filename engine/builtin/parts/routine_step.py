@@ -67,7 +67,7 @@ def defaults_of(context: InstanceContext) -> dict[str, msgspec.Raw]:
 
 def refused(name: str, message: str) -> Outcome:
     """Return the outcome of a message that a step does not take."""
-    return Outcome(error=HandlerError(name, message))
+    return Outcome(error=HandlerError(name, message, is_permanent=True))
 
 
 REFUSALS = (msgspec.DecodeError, FilledTooLongError, VariablesLimitError, TooMuchToScanError)

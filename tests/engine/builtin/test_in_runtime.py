@@ -177,6 +177,36 @@ async def test_only_what_may_pass_is_requested_again(first: Answer, requests: in
         assert (finished.error is None) is (requests == 2)
 
 
+@pytest.mark.parametrize(
+    ("component", "config", "port", "value"),
+    [
+        ("compute.arithmetic", {"expression": "1 / {a}"}, "in", {"a": 0}),
+        ("transform.map", {"mapping": {"a": "b"}}, "in", [1]),
+        ("data.json-transform", {"path": "abs(@)"}, "in", "text"),
+        ("state.window", {}, "in", {"value": "text"}),
+        ("state.latest", {}, "in", {"key": []}),
+        ("state.join", {"select": {"a": "x"}}, "in", {"key": "x"}),
+        ("sink.metric", {"name": "a"}, "in", {}),
+        ("core.merge", {"mode": "all"}, "c", 1),
+        ("routine.think", {}, "input", 1),
+    ],
+)
+async def test_what_cannot_be_taken_is_not_tried_again(
+    component: str, config: dict[str, Any], port: str, value: Any
+) -> None:
+    """Under ``onError: retry``: a built-in component says the same of the same message each time."""
+    document = graph(component, config)
+    document["nodes"][0] |= {"onError": "retry", "retry": {"maxAttempts": 3, "backoffMs": 1}}
+    async with open_runtime(open_http_client=open_client) as runtime:
+        loaded = await runtime.library.load_graph(document)
+        execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
+        injection = Injection("node", port, msgspec.Raw(encode(value)))
+        await runtime.execution(execution.id).inject([injection], final=True)
+        finished = await runtime.execution(execution.id).wait_finished()
+    assert finished.state is ExecutionState.FAILED
+    assert finished.metrics.component_invocations == 1
+
+
 class _ByNode(FlowObserver):
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}

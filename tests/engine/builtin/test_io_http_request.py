@@ -1,6 +1,5 @@
 from typing import Any
 
-import httpcore  # noqa: F401  httpx would import it within the first test, and hold its loop
 import httpx
 import msgspec
 import pytest

@@ -41,6 +41,22 @@ def test_every_wrong_key_is_named(values: dict[str, Any], expected: list[tuple[s
     assert codes(values) == expected
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        (ConfigField(type="number", maximum=8_388_608), 8_388_609, "at most 8388608"),
+        (ConfigField(type="number", maximum=3_600_000.0), 3_600_001, "at most 3600000"),
+        (ConfigField(type="number", maximum=9_007_199_254_740_992), 2**60, "at most 9007199254740992"),
+        (ConfigField(type="number", minimum=0.1), 0, "at least 0.1"),
+        (ConfigField(type="number", maximum=1e300), 1e301, "at most 1e+300"),
+    ],
+)
+def test_a_bound_is_told_digit_by_digit(field: ConfigField, value: float, words: str) -> None:
+    """Whoever reads it can write it: none of its digits is rounded away."""
+    (problem,) = config.check({"n": value}, {"n": field})
+    assert problem.message == f"Config key n must be {words}"
+
+
 def test_a_missing_key_says_what_it_is_for() -> None:
     """A required key that is absent is reported with its description."""
     (problem,) = config.check({}, FIELDS)

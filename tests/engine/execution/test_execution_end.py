@@ -141,6 +141,16 @@ async def test_a_manual_execution_lives_until_told() -> None:
         assert execution.state == "running"
 
 
+async def test_a_long_timeout_is_told_digit_by_digit() -> None:
+    """Seven digits are not rounded to six."""
+    async with open_execution(document({"a": "gated"}), Journal(), timeout_ms=1_234_567) as execution:
+        await inject(execution, "a:in", 1)
+        await execution.finished.wait()
+    error = execution.snapshot().error
+    assert error is not None
+    assert "timeout of 1234567 ms" in error.message
+
+
 async def test_a_timeout_fails_the_execution_and_names_the_limit() -> None:
     """Beyond ``timeoutMs`` the execution fails, in the middle of whatever it does."""
     journal = Journal()
