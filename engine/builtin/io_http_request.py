@@ -31,6 +31,7 @@ from engine.builtin.parts.http_response import (
 )
 from engine.builtin.parts.json_path import TooMuchToScanError
 from engine.builtin.parts.redirects import BodilessRedirects, open_following, trusted_authorities
+from engine.builtin.parts.repeating import IDLE_LIMIT, IDLE_SECONDS
 from engine.builtin.parts.url_template import UrlError, UrlTemplate, query_text
 from engine.contracts.component import Builtin
 from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
@@ -121,7 +122,8 @@ DEFINITION = declare(
 
 def open_client() -> httpx.AsyncClient:
     """Open a client that may go anywhere, for graphs of people who run them themselves."""
-    return open_following(BodilessRedirects(verify=trusted_authorities(), trust_env=False))
+    limits = httpx.Limits(max_keepalive_connections=IDLE_LIMIT, keepalive_expiry=IDLE_SECONDS)
+    return open_following(BodilessRedirects(verify=trusted_authorities(), trust_env=False, limits=limits))
 
 
 class HttpRequest(Builtin):

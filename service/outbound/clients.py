@@ -15,7 +15,7 @@ import msgspec
 
 from engine.builtin.io_http_request import open_client as open_unguarded_client
 from engine.builtin.parts.redirects import open_following, trusted_authorities, without_body
-from engine.builtin.parts.repeating import send_repeating
+from engine.builtin.parts.repeating import IDLE_SECONDS, send_repeating
 from service.addresses.outbound_rules import OutboundMode, OutboundRules
 from service.outbound.backend import GuardedBackend, OutboundRefusedError, Resolve, SystemResolver
 
@@ -27,7 +27,6 @@ TIMEOUT_SECONDS = 30.0
 
 MAX_CONNECTIONS = 16
 MAX_IDLE_CONNECTIONS = 4
-IDLE_SECONDS = 5.0
 """Connections of one client. An instance of a component has one, and asks one thing after another."""
 
 _TWINS: dict[type[Exception], type[httpx.TransportError]] = {

@@ -3,7 +3,7 @@
 import httpx
 
 from engine.builtin.parts.redirects import trusted_authorities
-from engine.builtin.parts.repeating import RepeatingTransport
+from engine.builtin.parts.repeating import IDLE_SECONDS, RepeatingTransport
 
 CONNECTIONS = 4
 """Connections to one sibling at once, where nobody asks for more."""
@@ -28,7 +28,9 @@ def open_sibling_client(
         connections: at once, and kept.
         transport: goes there in another way than over the network.
     """
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    limits = httpx.Limits(
+        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_SECONDS
+    )
     usual = RepeatingTransport(verify=trusted_authorities(), limits=limits, trust_env=False)
     return httpx.AsyncClient(
         base_url=base_url,

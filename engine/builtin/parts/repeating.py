@@ -18,6 +18,10 @@ import httpx
 IDLE_LIMIT = 20
 """Connections that one client keeps open at the most: so often may one request meet a closed one."""
 
+IDLE_SECONDS = 4.0
+"""The time for which a connection is kept open without a request. Node.js and others close theirs after five
+seconds: whoever waits as long meets them in that very moment."""
+
 REPEATABLE = "symbia.repeatable"
 """The extension of a request whose method does not say that it may be done twice, and that may."""
 

@@ -1,5 +1,6 @@
 """Requests that meet a connection which its server closes: sent again, or told."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from engine.builtin.parts.redirects import open_following
 from engine.builtin.parts.repeating import REPEATABLE, RepeatingTransport
 from service.addresses.outbound_rules import OutboundRules, read_allow_list
 from service.outbound.clients import GuardedTransport
+from service.outbound.sibling_client import open_sibling_client
 from tests.engine.builtin.closing_server import serving_once_a_connection
 from tests.engine.builtin.harness import driven
 from tests.engine.builtin.http_server import answer, raw, serving
@@ -52,6 +54,19 @@ async def test_what_may_not_be_done_twice_is_sent_once(method: str) -> None:
         assert errors[1] is not None
         assert not errors[1].is_permanent
         assert [request.body for request in server.requests] == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("opening", [open_client, open_guarded, lambda: open_sibling_client(5)])
+async def test_a_connection_that_servers_may_be_about_to_close_is_not_used(
+    opening: Callable[[], httpx.AsyncClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many close theirs after five seconds: what may not be sent twice does not meet them in that moment."""
+    async with serving_once_a_connection() as server, opening() as client:
+        assert (await client.post(server.url)).status_code == httpx.codes.OK
+        now = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: now() + 4.5)  # httpcore's clock; ours is another
+        assert (await client.post(server.url)).status_code == httpx.codes.OK
+        assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("headers", [{"Idempotency-Key": "7"}, {"X-Idempotency-Key": "7"}])
