@@ -46,7 +46,10 @@ HEADERS_LIMIT = 100
 """Headers that a node's author gives a request; what servers take is about as much."""
 
 QUERY_LIMIT_VALUES = 1_000
-"""Values of a query; each is encoded for each message."""
+"""Values of a query, in all its parameters."""
+
+QUERY_LIMIT_CHARACTERS = 50_000
+"""The text of all of them; a URL has 65,536 at the most, for the HTTP client."""
 
 SET_HERE = frozenset(
     {
@@ -161,7 +164,7 @@ class HttpRequester(Handler):
         self._client: httpx.AsyncClient | None = None
         self._template = UrlTemplate(config["url"])
         self._method: str = config["method"]
-        self._query = query_text({name: _query_value(value) for name, value in config["query"].items()})
+        self._query = _query(config["query"])
         self._timeout_seconds: float = config["timeoutMs"] / 1000
         self._limit_bytes = int(config["maxResponseBytes"])  # JSON has one kind of number: 1e6 is an integer, too
         self._sends_value = "body" not in config and self._method in _METHODS_WITH_BODY
@@ -232,6 +235,10 @@ def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:
     return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client))
 
 
+def _query(query: Mapping[str, Any]) -> str:
+    return query_text({name: _query_value(value) for name, value in query.items()})
+
+
 def _query_value(value: Any) -> str | list[str]:
     if isinstance(value, list):
         return [item if isinstance(item, str) else encode(item).decode() for item in value]
@@ -259,8 +266,15 @@ def _query_problems(query: Mapping[str, Any]) -> Iterator[Problem]:
     if values > QUERY_LIMIT_VALUES:
         yield Problem("config.invalid_query", "query", f"A query has at most {QUERY_LIMIT_VALUES} values")
         return
-    for name, value in query.items():
-        items = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str | int | float) for item in items):
-            message = "A query's value is a string, a number, a boolean or an array of them"
-            yield Problem("config.invalid_query", f"query.{name}", message)
+    wrong = [name for name, value in query.items() if not _is_query_value(value)]
+    for name in wrong:
+        message = "A query's value is a string, a number, a boolean or an array of them"
+        yield Problem("config.invalid_query", f"query.{name}", message)
+    if not wrong and len(_query(query)) > QUERY_LIMIT_CHARACTERS:
+        message = f"A query has at most {QUERY_LIMIT_CHARACTERS} characters, percent signs included"
+        yield Problem("config.invalid_query", "query", message)
+
+
+def _is_query_value(value: Any) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(isinstance(item, str | int | float) for item in items)

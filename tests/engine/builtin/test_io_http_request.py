@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from engine.builtin.io_http_request import DEFINITION, SET_HERE, http_request, open_client
+from engine.builtin.io_http_request import DEFINITION, QUERY_LIMIT_CHARACTERS, SET_HERE, http_request, open_client
 from engine.contracts.handler import HandlerError
 from tests.engine.builtin.harness import driven, places
 from tests.engine.builtin.http_server import Answer, Request, Server, answer, endless, raw, serving, silence
@@ -333,6 +333,9 @@ async def test_configuration_is_checked() -> None:
         *("headers.bad name", "headers.Host", "headers.X-Split", "headers.X-Number"),
         *("query.object", "query.list"),
     ]
+    fits, exceeds = ({"a": "x" * (QUERY_LIMIT_CHARACTERS - 2 + more)} for more in (0, 1))
+    assert await places(HTTP_REQUEST, url="http://host/", query=fits) == []
+    assert await places(HTTP_REQUEST, url="http://host/", query=exceeds) == ["query"]
     assert await places(HTTP_REQUEST, url="http://host/", headers=dict.fromkeys(SET_HERE, "x")) == [
         f"headers.{name}" for name in SET_HERE
     ]
