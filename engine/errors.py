@@ -105,6 +105,12 @@ class InvalidInjectionError(InvalidError):
 
     code = "injection.invalid"
 
+    @property
+    def first(self) -> int:
+        """Return the index of the first wrong message: paths are ``messages[3].port``, or ``port`` of one."""
+        place, bracket, _ = self.problems[0].path.removeprefix("messages[").partition("]")
+        return int(place) if bracket else 0
+
 
 class InvalidRoutineError(EngineError):
     """A routine definition that cannot be compiled or loaded; nothing of it was stored.

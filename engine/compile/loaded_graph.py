@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from engine.contracts.component import Component
+from engine.contracts.component import Builtin, Component
 from engine.schemas.port_schemas import PortSchemas
 from proto.binding import Bindings
 from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
@@ -96,6 +96,13 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     has_lanes: bool = False
     is_long_lived: bool = False
     size_bytes: int = 0
+
+    @property
+    def source_ids(self) -> tuple[str, ...]:
+        """Return the ids of the nodes that emit by themselves, as a timer does."""
+        return tuple(
+            node.id for node in self.nodes if isinstance(node.component, Builtin) and node.component.is_source
+        )
 
     def node(self, node_id: str) -> CompiledNode | None:
         """Return the node with this id, if there is one."""

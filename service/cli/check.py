@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import trio
 
 from engine.errors import ComponentExistsError, InvalidComponentError
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
-from service.cli.files import FILE, read_document_file
-from service.cli.report import problem_line
+from service.cli.files import FILE, problem_line, read_document_file
+from service.cli.until_signal import run_until_signal
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
 
@@ -27,7 +26,7 @@ def command(graph: Path, components: tuple[Path, ...]) -> None:
     """
     document = read_document_file(graph)
     definitions = [(path, read_document_file(path)) for path in components]
-    lines = trio.run(_find, document, definitions)
+    lines = run_until_signal(_find, document, definitions)
     for line in lines:
         click.echo(line)
     if lines:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from proto.problem import Problem
 from service.documents.reading import DocumentError, decode_document, format_of_file
 
 
@@ -26,6 +27,12 @@ def read_document_file(path: Path) -> Any:
         raise DocumentFileError(f"{path}: {error.strerror or error}") from error
     except DocumentError as error:
         raise DocumentFileError(f"{path}: {error}") from error
+
+
+def problem_line(problem: Problem) -> str:
+    """A problem as one line: ``path: message [code]``."""
+    place = f"{problem.path}: " if problem.path else ""
+    return f"{place}{problem.message} [{problem.code}]"
 
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

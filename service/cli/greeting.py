@@ -27,10 +27,16 @@ def shell_lines(url: str) -> str:
     return _LINES.substitute(url=url, graph=GRAPH)
 
 
+def address_line(url: str) -> str:
+    """Return what ``serve`` prints when it is ready, for programs and files: where."""
+    return f"symbia-runtime serves {url}"
+
+
 def greeting(url: str) -> str:
-    """Return the text that ``serve`` prints when it is ready."""
+    """Return what ``serve`` prints when it is ready and somebody sits there: where, and what to do."""
     return (
-        f"symbia-runtime serves {url}\n\n"
+        f"{address_line(url)}\n\n"
+        f"For a browser: {url}/\n\n"
         f"A first graph, to paste into another terminal (it doubles 21, and the log shows 42):\n\n"
         f"{shell_lines(url)}\n"
         "Ctrl-C stops the service.\n"

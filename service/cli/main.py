@@ -4,6 +4,7 @@ Exit status: 0 done, 1 it failed, 2 the command was wrong, 128 plus the signal w
 Each command is imported only when it is called, so that none waits for what another needs.
 """
 
+import errno
 import gc
 import importlib
 import os
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from service.cli.streams import SIGPIPE_STATUS, complaint_about, discard, has_no_reader, occupy_closed_descriptors
 from service.version import version
 
 COMMANDS = {
@@ -24,6 +26,10 @@ COMMANDS = {
     "check": "Say everything that is wrong with a graph.",
     "test": "Run a component's test cases.",
 }
+
+
+OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
+"""Why standard output cannot be written; other errors of the system are told where they are met."""
 
 
 class LazyGroup(click.Group):
@@ -40,6 +46,14 @@ class LazyGroup(click.Group):
         command = _imported(f"service.cli.{cmd_name}").command
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno not in OUTPUT_ERRORS:
+                raise
+            return ctx.exit(_unwritable(error))
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx  # the texts are here, so that help imports no command
         with formatter.section("Commands"):
@@ -54,14 +68,31 @@ def cli() -> None:
 
 def main() -> None:
     """Run the program: like ``cli``, but an unforeseen error is one line unless LOG_LEVEL is debug."""
+    occupy_closed_descriptors()
     signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as behind nohup
+        signal.signal(signal.SIGINT, _leave)
     try:
         cli(prog_name="symbia-runtime")
+    except OSError as error:
+        sys.exit(_unwritable(error) if error.errno in OUTPUT_ERRORS else _unforeseen(error))
     except Exception as error:  # noqa: BLE001  the outermost place: nobody else will tell the user
-        if os.environ.get("LOG_LEVEL", "").lower() == "debug":
-            traceback.print_exc()
-        click.echo(f"Error: {_sentence(error)} (LOG_LEVEL=debug shows where)", err=True)
-        sys.exit(1)
+        sys.exit(_unforeseen(error))
+
+
+def _unforeseen(error: BaseException) -> int:
+    """Tell of an error that nobody has foreseen; the exit status."""
+    if os.environ.get("LOG_LEVEL", "").lower() == "debug":
+        traceback.print_exception(error)
+    click.echo(f"Error: {_sentence(error)} (LOG_LEVEL=debug shows where)", err=True)
+    return 1
+
+
+def _unwritable(error: OSError) -> int:
+    """Tell that standard output cannot be written; the exit status."""
+    discard(sys.stdout)
+    click.echo(f"Error: {complaint_about(error)}", err=True)
+    return SIGPIPE_STATUS if has_no_reader(error) else 1
 
 
 def _imported(name: str) -> Any:

@@ -3,6 +3,8 @@
 import os
 import stat
 import sys
+from collections import Counter
+from collections.abc import Sequence
 
 import trio
 from rich.console import Console
@@ -13,12 +15,13 @@ from rich.text import Text
 from engine.contracts.handler import HandlerError, LogLine
 from engine.runtime import Runtime
 from proto.execution import ExecutionSnapshot
-from proto.problem import Problem
 from service.cli.runner import RunNotes
 from service.cli.stdin import Lines
 
 MAX_SHOWN_ERRORS = 20
 """Failed invocations that are shown one by one; the metrics count all."""
+
+SHOWN_NAMES = 5
 
 REFRESH_SECONDS = 0.1
 
@@ -37,6 +40,7 @@ class RunReport(RunNotes):
         self._console = console
         self._verbose = verbose
         self._errors = 0
+        self._drops: Counter[str] = Counter()
 
     async def follow(self, runtime: Runtime, execution_id: str, lines: Lines | None) -> None:
         """Draw a bar until cancelled: bytes of the input where their number is known, else only counters."""
@@ -63,6 +67,14 @@ class RunReport(RunNotes):
         elif self._errors == MAX_SHOWN_ERRORS + 1:
             self._say("Further errors are counted, and not shown", "red")
 
+    def dropped(self, node_id: str, count: int) -> None:
+        self._drops[node_id] += count
+
+    def goes_on(self, source_ids: Sequence[str]) -> None:
+        names = listed(source_ids)
+        verb = "emit by themselves" if len(source_ids) > 1 else "emits by itself"
+        self._say(f"{names} {verb}: it runs until Ctrl-C, or for --timeout SECONDS", "dim")
+
     def ended(self, execution: ExecutionSnapshot) -> None:
         """Show how the run ended, and its metrics."""
         metrics = execution.metrics
@@ -72,6 +84,7 @@ class RunReport(RunNotes):
             "messages processed": f"{metrics.messages_processed:,}",
             "messages emitted": f"{metrics.messages_emitted:,}",
             "errors": f"{metrics.error_count:,}",
+            "dropped": self._dropped(),
             "latency": f"{metrics.avg_latency_ms:.3f} ms on average, {metrics.max_latency_ms:.3f} ms at most",
             "backpressure": f"{metrics.backpressure_events:,} events",
         }
@@ -82,19 +95,32 @@ class RunReport(RunNotes):
             place = f" at node {execution.error.node_id}" if execution.error.node_id else ""
             self._say(f"Failed{place}: {execution.error.message}", "bold red")
 
+    def hint(self, text: str) -> None:
+        """Say what might be done otherwise."""
+        self._say(text, "yellow")
+
+    def complain(self, text: str) -> None:
+        """Say what has gone wrong outside of the execution."""
+        self._say(f"Error: {text}", "bold red")
+
+    def _dropped(self) -> str:
+        """Return how many messages were dropped, and by which nodes."""
+        nodes = [f"{node_id} {count:,}" for node_id, count in self._drops.most_common()]
+        return f"{self._drops.total():,}{f' ({listed(nodes)})' if nodes else ''}"
+
     def _say(self, text: str, style: str) -> None:
         """One line; control characters, which untrusted code may have put there, are made visible."""
         shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
         self._console.print(Text(shown, style=style), soft_wrap=True)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Join names for people, not all of many."""
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
+
+
 def _input_bytes() -> int | None:
     """Return the size of standard input when it is a file; None for a pipe or a terminal."""
     status = os.fstat(0)
     return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def problem_line(problem: Problem) -> str:
-    """Return a problem as one line: ``path: message [code]``."""
-    place = f"{problem.path}: " if problem.path else ""
-    return f"{place}{problem.message} [{problem.code}]"

@@ -1,17 +1,15 @@
 """``symbia-runtime run``: one graph in this process, without a server."""
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
 
 import click
 import trio
-from rich.console import Console
 
-from engine.errors import ComponentExistsError, InvalidError
 from proto.execution import ExecutionState
 from proto.message import Injection
+from service.cli.console import TellingConsole
 from service.cli.files import FILE, read_document_file
 from service.cli.inject_syntax import (
     InjectionSyntaxError,
@@ -20,11 +18,13 @@ from service.cli.inject_syntax import (
     parse_port,
     parse_value_line,
 )
-from service.cli.report import RunReport, problem_line
-from service.cli.runner import InputError, Parse, Result, RunPlan, run_plan
+from service.cli.report import RunReport
+from service.cli.runner import InputError, Parse, RefusedDocumentError, Result, RunPlan, run_plan
+from service.cli.streams import SIGPIPE_STATUS, complaint_about, discard, has_no_reader
+from service.cli.until_signal import SIGNAL_STATUS
 
+FAILED_STATUS = 1
 USAGE_STATUS = 2
-SIGNAL_STATUS = 128
 
 
 @click.command(name="run")
@@ -52,31 +52,39 @@ def command(
 ) -> None:
     """Run GRAPH, a JSON or YAML file, until all that was injected has been processed.
 
-    What reaches the outputs of the graph is printed as lines {"node", "port", "value"} on standard output;
+    What is emitted on ports that no edge leaves is printed as lines {"node", "port", "value"} on standard output;
     progress, errors and metrics go to standard error. Nothing is gathered: input and output may be endless.
+    A graph with a timer, which emits by itself, runs until Ctrl-C or --timeout.
 
-    The exit status is 0 when the execution completed, 1 when it failed, 2 when the graph or a message is wrong.
+    The exit status is 0 when the execution completed, 1 when it failed or its output could not be written, 2 when
+    the graph or a message is wrong (what was injected before is processed), and 128 plus the signal when one ended
+    it; 141 when nobody reads the output any more.
     """
     plan = RunPlan(
-        graph=read_document_file(graph),
-        components=[read_document_file(path) for path in components],
+        graph=(str(graph), read_document_file(graph)),
+        components=[(str(path), read_document_file(path)) for path in components],
         injections=_injections(arguments),
         parse_line=_line_parser(stdin=stdin, stdin_to=stdin_to),
         timeout_ms=timeout * 1000,
     )
     _require_streams(reads=plan.parse_line is not None)
-    report = RunReport(Console(stderr=True), verbose=verbose)
+    report = RunReport(TellingConsole(stderr=True), verbose=verbose)
+    if plan.parse_line is not None and sys.stdin.isatty():
+        report.hint("Reading messages from this terminal: one a line, Ctrl-D ends them")
     try:
         result = trio.run(run_plan, plan, sys.stdout.buffer, report)
-    except InvalidError as error:
-        for problem in error.problems:
-            click.echo(problem_line(problem), err=True)
+    except RefusedDocumentError as error:
+        for line in error.lines:
+            click.echo(line, err=True)
         sys.exit(USAGE_STATUS)
-    except (ComponentExistsError, InputError) as error:
+    except InputError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(USAGE_STATUS)
     report.ended(result.execution)
-    sys.exit(_status(result))
+    metrics = result.execution.metrics
+    if not (arguments or plan.parse_line or metrics.messages_processed or metrics.messages_emitted):
+        report.hint("Nothing was injected: give --inject NODE:PORT=JSON, --stdin or --stdin-to NODE:PORT")
+    sys.exit(_end(result, report))
 
 
 def _require_streams(*, reads: bool) -> None:
@@ -106,10 +114,18 @@ def _line_parser(*, stdin: bool, stdin_to: str | None) -> Parse | None:
         raise click.UsageError(f"--stdin-to: {error}") from error
 
 
-def _status(result: Result) -> int:
-    if result.output_closed:
-        # As in "| head": end quietly, as SIGPIPE would have ended us, and let Python's last flush go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _end(result: Result, report: RunReport) -> int:
+    """Say what went wrong outside of the execution; the exit status."""
+    if result.input_complaint:
+        report.complain(result.input_complaint)
+    if result.output_failure is not None:
+        report.complain(complaint_about(result.output_failure))
+    if result.output_failure is not None or result.signal_number:
+        discard(sys.stdout)
     if result.signal_number:
         return SIGNAL_STATUS + result.signal_number
-    return 0 if result.execution.state == ExecutionState.COMPLETED else 1
+    if result.output_failure is not None:
+        return SIGPIPE_STATUS if has_no_reader(result.output_failure) else FAILED_STATUS
+    if result.input_complaint:
+        return USAGE_STATUS
+    return 0 if result.execution.state == ExecutionState.COMPLETED else FAILED_STATUS

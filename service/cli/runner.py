@@ -6,47 +6,67 @@ reader of the output therefore slows the graph, and a slow graph slows the readi
 
 import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, aclosing, contextmanager
 from typing import Any, BinaryIO
 
 import msgspec
 import trio
 
 from engine.contracts.handler import HandlerError, LogLine
-from engine.contracts.observer import ExecutionObserver, FlowObserver
-from engine.errors import ComponentExistsError, ConflictError, InvalidError, InvalidInjectionError
+from engine.contracts.observer import ExecutionObserver
+from engine.errors import (
+    ConflictError,
+    EngineError,
+    InboxFullError,
+    InvalidError,
+    InvalidInjectionError,
+    MemoryBoundError,
+)
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
-from proto.codec import encode
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from proto.message import Injection
+from service.cli.files import problem_line
 from service.cli.inject_syntax import InjectionSyntaxError
+from service.cli.output import OutputLines
 from service.cli.stdin import Lines, LineTooLongError
+from service.cli.until_signal import SIGNALS
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
 
 Parse = Callable[[bytes], Injection]
 """A function that makes a message of one line, or raises InjectionSyntaxError."""
 
+FULL_SECONDS = 0.005
+"""How long a message waits before it is offered again to a node that refuses while it is full."""
+
 
 class InputError(Exception):
     """A message that was given cannot be taken: its text, or its port. The execution has been stopped."""
+
+
+class RefusedDocumentError(Exception):
+    """A graph or a component that cannot be taken; ``lines`` say of which file, and everything that is wrong."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The plan of a run.
 
     Attributes:
-        graph: the decoded graph definition.
-        components: decoded definitions of components to register first.
+        graph: what the graph is called, and its decoded definition.
+        components: the same of components to register first.
         injections: messages to inject first.
         parse_line: how a line of standard input becomes a message; None when it is not read.
         timeout_ms: wall time that the execution may take; 0 for no limit.
     """
 
-    graph: Any
-    components: Sequence[Any] = ()
+    graph: tuple[str, Any]
+    components: Sequence[tuple[str, Any]] = ()
     injections: Sequence[Injection] = ()
     parse_line: Parse | None = None
     timeout_ms: float = 0
@@ -64,48 +84,33 @@ class RunNotes:
     def invocation_failed(self, node_id: str, error: HandlerError) -> None:
         """Hear that an invocation ended in an error."""
 
+    def dropped(self, node_id: str, count: int) -> None:
+        """Hear that a node's inbox was full, and that its overflow policy dropped messages."""
 
-class Result(msgspec.Struct, frozen=True):
+    def goes_on(self, source_ids: Sequence[str]) -> None:
+        """Hear that all input has been taken, and that these nodes go on by themselves until a signal comes."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a run.
 
     Attributes:
         execution: its last state.
         signal_number: the signal that ended it; 0 for none.
-        output_closed: whether it ended because nobody read the output any more, as after SIGPIPE.
+        output_failure: why the output could not be written any more, where that ended it.
+        input_complaint: what of standard input could not be taken; all before it has been processed.
     """
 
     execution: ExecutionSnapshot
     signal_number: int = 0
-    output_closed: bool = False
-
-
-class _Output(FlowObserver):
-    """A writer of what reaches the outputs of the graph, as NDJSON: ``{"node", "port", "value"}``."""
-
-    def __init__(self, nodes: Iterable[str], stream: BinaryIO) -> None:
-        self._nodes = frozenset(nodes)
-        self._stream = stream
-        self._heads: dict[tuple[str, str], bytes] = {}
-        self.closed = trio.Event()  # set when nobody reads the stream any more
-
-    def emitted(self, node_id: str, port: str, value: bytes) -> None:
-        if node_id not in self._nodes or self.closed.is_set():
-            return
-        head = self._heads.get((node_id, port))
-        if head is None:
-            head = encode({"node": node_id, "port": port})[:-1] + b',"value":'
-            self._heads[node_id, port] = head
-        try:
-            self._stream.write(head + value + b"}\n")
-            self._stream.flush()
-        except OSError:
-            self.closed.set()
+    output_failure: OSError | None = None
+    input_complaint: str = ""
 
 
 class _Relay(ExecutionObserver):
     """A relay that attaches the output before the first value can leave, and passes the rest on to the notes."""
 
-    def __init__(self, runtime: Runtime, output: _Output, notes: RunNotes, stack: ExitStack) -> None:
+    def __init__(self, runtime: Runtime, output: OutputLines, notes: RunNotes, stack: ExitStack) -> None:
         self._runtime = runtime
         self._output = output
         self._notes = notes
@@ -125,12 +130,16 @@ class _Relay(ExecutionObserver):
         del execution_id
         self._notes.invocation_failed(node_id, error)
 
+    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
+        del execution_id
+        self._notes.dropped(node_id, count)
+
 
 async def run_plan(plan: RunPlan, output: BinaryIO, notes: RunNotes, *, input_descriptor: int = 0) -> Result:
     """Run a graph to its end.
 
     Raises:
-        InvalidComponentError, InvalidGraphError, ComponentExistsError: before anything ran.
+        RefusedDocumentError: before anything ran.
         InputError: a message could not be taken.
     """
     limits = EngineLimits(injection_wait_seconds=math.inf, default_timeout_ms=0)
@@ -138,7 +147,7 @@ async def run_plan(plan: RunPlan, output: BinaryIO, notes: RunNotes, *, input_de
     async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
         try:
             return await _run(runtime, plan, output, notes, input_descriptor)
-        except (InvalidError, ComponentExistsError, InputError) as error:
+        except (RefusedDocumentError, InputError) as error:
             refusal = error  # raised below, because the runtime's own tasks would make a group of it
     raise refusal
 
@@ -146,69 +155,137 @@ async def run_plan(plan: RunPlan, output: BinaryIO, notes: RunNotes, *, input_de
 async def _run(
     runtime: Runtime, plan: RunPlan, output: BinaryIO, notes: RunNotes, input_descriptor: int
 ) -> Result:
-    for component in plan.components:
-        await runtime.library.register_component(component)
-    graph = await runtime.library.load_graph(plan.graph)
-    writer = _Output(graph.topology.output_nodes, output)
+    for name, component in plan.components:
+        with _refusals_of(name):
+            await runtime.library.register_component(component)
+    name, definition = plan.graph
+    with _refusals_of(name):
+        graph = await runtime.library.load_graph(definition)
+    writer = OutputLines(output)
     with ExitStack() as stack:
         runtime.observe(_Relay(runtime, writer, notes, stack))
         options = ExecuteOptions(completion="manual", timeout_ms=plan.timeout_ms)
         execution = await runtime.execute(graph.id, options)
-        run = _Run(runtime, execution.id, plan, notes)
-        return await run.to_end(writer.closed, input_descriptor)
+        run = _Run(runtime, execution.id, plan, notes, graph.source_ids)
+        return await run.to_end(writer, input_descriptor)
+
+
+@contextmanager
+def _refusals_of(name: str) -> Iterator[None]:
+    """Put the name of a document before everything that is wrong with it."""
+    try:
+        yield
+    except InvalidError as error:
+        raise RefusedDocumentError([f"{name}: {problem_line(problem)}" for problem in error.problems]) from error
+    except EngineError as error:
+        raise RefusedDocumentError([f"{name}: {error}"]) from error
 
 
 class _Run:
     """One execution from its first message to its end."""
 
-    def __init__(self, runtime: Runtime, execution_id: str, plan: RunPlan, notes: RunNotes) -> None:
+    def __init__(
+        self, runtime: Runtime, execution_id: str, plan: RunPlan, notes: RunNotes, source_ids: Sequence[str]
+    ) -> None:
         self._runtime = runtime
         self._id = execution_id
         self._plan = plan
         self._notes = notes
-        self._complaint: str | None = None
+        self._source_ids = source_ids
+        self._refusal: InputError | None = None
+        self._complaint = ""
         self._signal = 0
 
-    async def to_end(self, unread: trio.Event, input_descriptor: int) -> Result:
-        """Feed the execution, and wait for its end, for a signal, or until nobody reads the output."""
+    async def to_end(self, writer: OutputLines, input_descriptor: int) -> Result:
+        """Feed the execution, and wait for its end, for a signal, or until the output cannot be written."""
         lines = Lines(input_descriptor) if self._plan.parse_line is not None else None
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with trio.open_signal_receiver(*SIGNALS) as signals:
+            for number in SIGNALS:
+                handle = signal.getsignal(number)
+                if callable(handle):
+                    signal.signal(number, writer.interrupting(handle))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._stop_on_signal, signals)
-                nursery.start_soon(self._stop_when, unread)
+                nursery.start_soon(self._stop_when, writer.ended)
                 nursery.start_soon(self._feed, lines)
                 nursery.start_soon(self._notes.follow, self._runtime, self._id, lines)
                 execution = await self._runtime.execution(self._id).wait_finished()
                 nursery.cancel_scope.cancel()
-        if self._complaint is not None:
-            raise InputError(self._complaint)
-        if unread.is_set():
-            return Result(execution=execution, signal_number=signal.SIGPIPE, output_closed=True)
-        return Result(execution=execution, signal_number=self._signal)
+        if self._refusal is not None:
+            raise self._refusal
+        return Result(
+            execution=execution,
+            signal_number=self._signal,
+            output_failure=writer.failure,
+            input_complaint=self._complaint,
+        )
 
     async def _feed(self, lines: Lines | None) -> None:
-        """Inject all there is, then tell the execution that no more comes."""
+        """Inject all there is; then tell the execution that no more comes, unless it has sources of its own."""
         try:
             if self._plan.injections:
-                await self._runtime.execution(self._id).inject(self._plan.injections)
+                await self._inject(self._plan.injections)
             if lines is not None and self._plan.parse_line is not None:
                 await self._feed_lines(lines, self._plan.parse_line)
-            await self._runtime.execution(self._id).complete()
-        except (InvalidInjectionError, InjectionSyntaxError, LineTooLongError) as error:
-            self._complaint = str(error)
+            if self._source_ids and not self._complaint:
+                self._notes.goes_on(self._source_ids)
+            else:
+                await self._runtime.execution(self._id).complete()
+        except (InvalidInjectionError, MemoryBoundError) as error:
+            self._refusal = InputError(str(error))
             await self._stop()
         except ConflictError:
             return  # it has ended before all was injected; its state says why
 
     async def _feed_lines(self, lines: Lines, parse: Parse) -> None:
+        """Inject lines up to the end, or up to the first one that cannot be taken, which is complained of."""
         async with aclosing(lines.groups()) as groups:
-            async for group in groups:
-                try:
-                    messages = [_parsed(number, line, parse) for number, line in group]
-                    await self._runtime.execution(self._id).inject(messages)
-                except InvalidInjectionError as error:
-                    first, last = group[0][0], group[-1][0]
-                    raise InjectionSyntaxError(f"Lines {first} to {last} of standard input: {error}") from error
+            try:
+                async for group in groups:
+                    await self._feed_group(group, parse)
+                    if self._complaint:
+                        return
+            except LineTooLongError as error:
+                self._complaint = f"{error}; nothing from there on was read"
+
+    async def _feed_group(self, group: Sequence[tuple[int, bytes]], parse: Parse) -> None:
+        messages = []
+        try:
+            for _, line in group:
+                messages.append(parse(line))
+        except InjectionSyntaxError as error:
+            self._complain(group[len(messages)][0], error)
+        try:
+            await self._inject(messages)
+        except InvalidInjectionError as error:
+            self._complain(group[error.first][0], error)
+            await self._inject(messages[: error.first])
+        except MemoryBoundError as error:
+            self._complain(group[error.accepted][0], error)
+
+    def _complain(self, number: int, error: Exception) -> None:
+        self._complaint = f"Line {number} of standard input: {error}; nothing from there on was read"
+
+    async def _inject(self, messages: Sequence[Injection]) -> None:
+        """Inject messages in order; try again for as long as a node refuses them because it is full.
+
+        Raises:
+            InvalidInjectionError: none was taken in.
+            MemoryBoundError: ``accepted`` says how many were.
+            ConflictError: the execution has ended.
+        """
+        accepted = 0
+        while accepted < len(messages):
+            try:
+                receipt = await self._runtime.execution(self._id).inject(messages[accepted:])
+            except InboxFullError as error:
+                accepted += error.accepted
+                await trio.sleep(FULL_SECONDS)
+            except MemoryBoundError as error:
+                error.accepted += accepted
+                raise
+            else:
+                accepted += receipt.accepted
 
     async def _stop_on_signal(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:
@@ -224,10 +301,3 @@ class _Run:
             await self._runtime.execution(self._id).stop()
         except ConflictError:
             return  # it has ended by itself
-
-
-def _parsed(number: int, line: bytes, parse: Parse) -> Injection:
-    try:
-        return parse(line)
-    except InjectionSyntaxError as error:
-        raise InjectionSyntaxError(f"Line {number} of standard input: {error}") from error

@@ -7,7 +7,8 @@ import click
 import trio
 
 from service.asgi.open_files import raise_descriptor_limit
-from service.cli.greeting import greeting
+from service.cli.greeting import address_line, greeting
+from service.cli.streams import discard
 from service.memory.gc_freeze import set_aside
 from service.observability.logs import start_logging
 from service.observability.spans import SpansUnavailableError, check_spans
@@ -63,4 +64,8 @@ def command(host: str | None, port: str | None) -> None:
 def announce(url: str) -> None:
     """Announce that requests are answered at ``url`` from now on."""
     set_aside()
-    click.echo(greeting(url))
+    text = greeting(url) if sys.stdout is not None and sys.stdout.isatty() else address_line(url)
+    try:
+        click.echo(text)
+    except OSError:  # a service outlives whoever has started it
+        discard(sys.stdout)

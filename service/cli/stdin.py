@@ -48,10 +48,12 @@ class Lines:
                     group.append((number, line))
             rest.append(tail)
             held += len(tail)
-            if held > MAX_LINE_BYTES:
-                raise LineTooLongError(f"Line {number + 1} is longer than {MAX_LINE_BYTES} bytes")
             if group:
                 yield group
+            if held > MAX_LINE_BYTES:
+                raise LineTooLongError(
+                    f"Line {number + 1} of standard input is longer than {MAX_LINE_BYTES} bytes"
+                )
         last = _unmarked(number + 1, b"".join(rest))
         if last.strip():
             yield [(number + 1, last)]

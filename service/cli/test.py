@@ -5,14 +5,13 @@ from pathlib import Path
 
 import click
 import msgspec
-import trio
 
 from engine.errors import EngineError, InvalidError
 from engine.limits import EngineLimits
 from engine.testing.case_file import CaseFile, Verdict, parse_case_file, run_cases
 from engine.testing.workbench import open_workbench
-from service.cli.files import FILE, DocumentFileError, read_document_file
-from service.cli.report import problem_line
+from service.cli.files import FILE, DocumentFileError, problem_line, read_document_file
+from service.cli.until_signal import run_until_signal
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
 
@@ -28,7 +27,7 @@ def command(files: tuple[Path, ...]) -> None:
     The exit status is 0 when all went as expected, 1 when not, and 2 when a file cannot be read.
     """
     case_files = [(path, _read(path)) for path in files]
-    verdicts = trio.run(_run, case_files)
+    verdicts = run_until_signal(_run, case_files)
     failed = sum(1 for verdict in verdicts if verdict.complaints)
     click.echo(f"{len(verdicts) - failed} passed, {failed} failed", err=True)
     if failed:

@@ -2,22 +2,33 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import click
 import trio
-from rich.console import Console
 from rich.live import Live
 
 from proto.events import Command, ComponentFailed, MetricsUpdate, StatisticsUpdate
 from proto.execution import ExecutionState
+from service.cli.console import TellingConsole
 from service.cli.live_client import LiveClient, LiveClientError, open_live_client
+from service.cli.streams import SIGPIPE_STATUS, complaint_about, has_no_reader
+from service.cli.until_signal import run_beside, run_until_signal
 from service.cli.watch_table import WatchView, tell
 
-COMPLETED, FAILED, UNWATCHED, CANCELLED, INTERRUPTED = 0, 1, 2, 3, 130
+COMPLETED, FAILED, UNWATCHED, CANCELLED = 0, 1, 2, 3
 """Exit statuses: how the execution ended, or that nobody could say."""
 
 EVENTS = (MetricsUpdate.name, StatisticsUpdate.name, ComponentFailed.name)
 REDRAW_PER_SECOND = 8
+
+
+class UnreadError(Exception):
+    """What is watched cannot be shown any more; ``failure`` says why."""
+
+    def __init__(self, failure: OSError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 @click.command(name="watch")
@@ -38,39 +49,40 @@ def command(execution: str, url: str, token: str | None, api_key: str | None, or
     Where the output is no terminal, what happens is told in lines.
 
     The exit status is 0 when it completed, 1 when it failed, 3 when it was cancelled, and 2 when it could not be
-    watched to its end.
+    watched to its end; a signal ends the watching, not the execution, with 128 and its number.
     """
     named = {"X-API-Key": api_key, "X-Org-Id": org, "Authorization": f"Bearer {token}" if token else None}
     headers = [(name, value) for name, value in named.items() if value]
-    console = Console()
+    console = TellingConsole()
     try:
-        status = trio.run(_watch, execution, url, headers, console)
+        status = run_until_signal(_watch, execution, url, headers, console)
     except LiveClientError as error:
         click.echo(f"Error: {error}", err=True)
         status = UNWATCHED
-    except KeyboardInterrupt:
-        status = INTERRUPTED
+    except UnreadError as error:
+        click.echo(f"Error: {complaint_about(error.failure)}", err=True)
+        status = SIGPIPE_STATUS if has_no_reader(error.failure) else FAILED
     sys.exit(status)
 
 
-async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], console: Console) -> int:
+async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], console: TellingConsole) -> int:
     """Watch to the end; the exit status.
 
     Raises:
         LiveClientError: it cannot be watched, or not any longer.
+        UnreadError: the output cannot be written any more.
     """
     view = WatchView(execution_id)
     async with open_live_client(url, headers) as client:
         await client.send(Command.SUBSCRIBE, {"executionId": execution_id, "events": EVENTS}, 1)
-        if console.is_terminal:
-            with Live(view, console=console, auto_refresh=False, vertical_overflow="crop") as live:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_redraw, live)
-                    status = await _follow(client, view, _say_nothing)
-                    nursery.cancel_scope.cancel()
-                live.refresh()
-            return status
-        return await _follow(client, view, lambda line: tell(console, line))
+        if not console.is_terminal:
+            return await _follow(client, view, console, lambda line: tell(console, line))
+        with Live(view, console=console, auto_refresh=False, vertical_overflow="crop") as live:
+            status = await run_beside(
+                partial(_redraw, live), partial(_follow, client, view, console, _say_nothing)
+            )
+            live.refresh()
+        return status
 
 
 def _say_nothing(line: str) -> None:
@@ -84,11 +96,12 @@ async def _redraw(live: Live) -> None:
         await trio.sleep(1 / REDRAW_PER_SECOND)
 
 
-async def _follow(client: LiveClient, view: WatchView, say: Callable[[str], None]) -> int:
+async def _follow(client: LiveClient, view: WatchView, console: TellingConsole, say: Callable[[str], None]) -> int:
     """Take events until the final one.
 
     Raises:
         LiveClientError: the execution is not there, or the service goes away.
+        UnreadError: the console cannot be written any more.
     """
     told = ""
     while not view.is_over:
@@ -101,6 +114,8 @@ async def _follow(client: LiveClient, view: WatchView, say: Callable[[str], None
             if line != told:
                 say(line)
             told = line
+        if console.failure is not None:
+            raise UnreadError(console.failure)
     return {ExecutionState.COMPLETED: COMPLETED, ExecutionState.FAILED: FAILED}.get(
         view.state or ExecutionState.CANCELLED, CANCELLED
     )

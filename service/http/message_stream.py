@@ -128,7 +128,7 @@ async def _inject_numbered(
             start += error.accepted  # it is slow, and it moves
             receipt.accepted += error.accepted
         except InvalidInjectionError as error:
-            good = _index_of_first(error)
+            good = error.first
             if good:
                 await _inject_numbered(runtime, execution_id, numbered[start : start + good], receipt)
             receipt.last_line = numbered[start + good][0]
@@ -143,12 +143,6 @@ async def _inject_numbered(
             receipt.accepted += taken.accepted
             receipt.queued = taken.queued
     await trio.lowlevel.checkpoint()  # a sender as fast as this must not keep others waiting
-
-
-def _index_of_first(error: InvalidInjectionError) -> int:
-    """Return the first wrong message's index: problems say ``messages[3].port``, or ``port`` of a single one."""
-    place, bracket, _ = error.problems[0].path.removeprefix("messages[").partition("]")
-    return int(place) if bracket else 0
 
 
 async def read_on(stream: AsyncIterator[bytes]) -> None:

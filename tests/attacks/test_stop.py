@@ -95,7 +95,7 @@ def wait_until_gone(process_id: int) -> None:
 def test_one_signal_ends_a_service_whose_loop_is_held(moment: str) -> None:
     """A call into C that takes hours does not outlive the deadline of an orderly end, and the log says so."""
     with held(moment) as process:
-        wait_for(process, "held" if moment == "serving" else "Ctrl-C")
+        wait_for(process, "held" if moment == "serving" else "symbia-runtime serves ")
         process.send_signal(signal.SIGTERM)
         status, seconds, events = end_of(process)
     assert status == -signal.SIGKILL
@@ -108,7 +108,7 @@ def test_a_second_signal_ends_it_sooner(moment: str) -> None:
     """Held at any moment of its life, it is gone soon after the second signal; and so is the watchdog."""
     with held(moment) as process:
         if moment == "draining":
-            wait_for(process, "Ctrl-C")
+            wait_for(process, "symbia-runtime serves ")
             process.send_signal(signal.SIGTERM)
         wait_for(process, "held")
         (watchdog,) = watchdogs(process)
@@ -136,7 +136,7 @@ def test_a_flood_of_signals_neither_saves_nor_crashes_it() -> None:
 def test_a_watchdog_that_dies_is_replaced_and_buried() -> None:
     """There is one watchdog at all times, no zombie of another, and the service ends in good order."""
     with held("never") as process:
-        wait_for(process, "Ctrl-C")
+        wait_for(process, "symbia-runtime serves ")
         (first,) = watchdogs(process)
         os.kill(first, signal.SIGKILL)
         until = time.monotonic() + RENEW_SECONDS + SLACK_SECONDS
@@ -156,7 +156,7 @@ def test_a_watchdog_that_dies_is_replaced_and_buried() -> None:
 def test_the_watchdog_ends_with_the_service_whatever_ended_it() -> None:
     """A service that is killed leaves no watchdog behind; nor do signals to the watchdog end it before."""
     with held("never") as process:
-        wait_for(process, "Ctrl-C")
+        wait_for(process, "symbia-runtime serves ")
         (watchdog,) = watchdogs(process)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(watchdog, number)
@@ -170,7 +170,7 @@ def test_the_watchdog_ends_with_the_service_whatever_ended_it() -> None:
 def test_the_watchdog_is_small() -> None:
     """It costs a few megabytes, most of them shared with the service."""
     with held("never") as process:
-        wait_for(process, "Ctrl-C")
+        wait_for(process, "symbia-runtime serves ")
         (watchdog,) = watchdogs(process)
         status = Path(f"/proc/{watchdog}/status").read_text(encoding="ascii")
         kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon"))

@@ -149,7 +149,10 @@ class Process:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def start_process(environment: Mapping[str, str] | None = None, *, open_files: int = 0) -> Process:
@@ -172,7 +175,7 @@ def start_process(environment: Mapping[str, str] | None = None, *, open_files: i
     greeting = ""
     for line in process.stdout:
         greeting += line
-        if line.startswith("Ctrl-C"):
+        if line.startswith("symbia-runtime serves "):
             return Process(process, greeting)
     _, log = process.communicate()
     raise AssertionError(f"The service did not start: {log}")

@@ -17,6 +17,7 @@ import trio
 from service.cli.greeting import shell_lines
 from service.server import ListenError, listen
 from tests.service.chosen import settings_with
+from tests.service.cli.terminal import Terminal
 from tests.service.serving import (
     ROOT,
     SPIN,
@@ -99,9 +100,11 @@ def test_a_spinning_component_does_not_delay_health() -> None:
 def test_the_greeting_is_a_working_first_graph() -> None:
     """The lines that the service prints, pasted into a shell, end with 42 in the log and three messages."""
     assert shutil.which("curl"), "the lines are for curl"
-    with start_process() as process:
-        lines = shell_lines(process.url)
-        assert lines in process.greeting
+    with Terminal("serve", environment={"PORT": "0"}) as terminal:
+        terminal.read_until("Ctrl-C stops")
+        shown = terminal.shown.replace("\r\n", "\n")
+        lines = shell_lines(re.findall(r"serves (http://\S+)\n", shown)[0])
+        assert lines in shown
         shell = subprocess.run(
             ["bash", "-eu", "-c", lines],
             env=clean_environment({}),
@@ -114,6 +117,14 @@ def test_the_greeting_is_a_working_first_graph() -> None:
     assert '"accepted":1' in injected
     assert '"message":"42"' in logs
     assert '"messagesProcessed":3' in metrics
+
+
+def test_where_nobody_sits_only_the_address_is_printed() -> None:
+    """Standard output that is no terminal has one line, and no lesson in it."""
+    with start_process() as process:
+        assert process.process.stdout is not None
+        process.process.terminate()
+        assert (process.greeting, process.process.stdout.read()) == (f"symbia-runtime serves {process.url}\n", "")
 
 
 def test_a_taken_port_is_one_clear_line() -> None:

@@ -49,7 +49,7 @@ class Target:
         for line in self.process.stdout:
             if "http://" in line and not url:
                 url = "http://" + line.partition("http://")[2].split()[0].rstrip("/")
-            if line.startswith("Ctrl-C"):
+            if line.startswith("symbia-runtime serves "):
                 return url
         raise AssertionError(f"The service did not start: {self.log()}")
 

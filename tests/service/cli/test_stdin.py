@@ -68,7 +68,7 @@ async def test_a_line_without_end_is_given_up() -> None:
     """Beyond the limit a line is refused, with its number, and no more of it is kept."""
     with open("/dev/zero", "rb") as zeros:  # noqa: ASYNC230, PTH123  a descriptor is what is wanted
         async with aclosing(Lines(zeros.fileno()).groups()) as groups:
-            with pytest.raises(LineTooLongError, match=f"Line 1 is longer than {MAX_LINE_BYTES}"):
+            with pytest.raises(LineTooLongError, match=f"Line 1 .* is longer than {MAX_LINE_BYTES}"):
                 await anext(groups)
 
 
