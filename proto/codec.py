@@ -10,6 +10,7 @@ import msgspec
 
 from proto.json_text import MAX_DEPTH, Weight, weigh
 from proto.problem import Problem
+from proto.shapes import choices_for
 
 T = TypeVar("T")
 
@@ -104,12 +105,12 @@ def _not_json(error: Exception) -> MalformedJsonError:
     return MalformedJsonError(f"This is not JSON: {error}")
 
 
-def shape_problem(error: msgspec.ValidationError, *, code: str, path: str = "") -> Problem:
-    """Make a problem with its path of a msgspec complaint (``Expected `str`, got `int` - at `$.nodes[0].id```)."""
+def shape_problem(error: msgspec.ValidationError, shape: Any, *, code: str, path: str = "") -> Problem:
+    """Make a msgspec complaint (``Expected `str`, got `int` - at `$.nodes[0].id```) as a problem with its path."""
     message, _, place = str(error).partition(" - at `$")
     inner = place.removesuffix("`").removeprefix(".")
     joint = "." if path and inner and not inner.startswith("[") else ""
-    return Problem(code=code, path=f"{path}{joint}{inner}", message=message)
+    return Problem(code=code, path=f"{path}{joint}{inner}", message=message + choices_for(error, shape))
 
 
 def check_depth(text: bytes) -> None:

@@ -156,7 +156,7 @@ def _convert(item: Any, path: str, report: ProblemReport) -> Declared | None:
     try:
         return msgspec.convert(item, Declared)
     except msgspec.ValidationError as error:
-        report.extend([codec.shape_problem(error, code="binding.wrong_type", path=path)])
+        report.extend([codec.shape_problem(error, Declared, code="binding.wrong_type", path=path)])
         return None
 
 

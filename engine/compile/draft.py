@@ -160,7 +160,7 @@ class _Reader:
         try:
             return msgspec.convert(item, shape)
         except msgspec.ValidationError as error:
-            self._report.extend([codec.shape_problem(error, code=code, path=path)])
+            self._report.extend([codec.shape_problem(error, shape, code=code, path=path)])
             return None
 
 

@@ -75,7 +75,7 @@ def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> lis
     try:
         ingress = ingress_of(metadata)
     except msgspec.ValidationError as error:
-        return [codec.shape_problem(error, code="ingress.wrong_type", path=PLACE)]
+        return [codec.shape_problem(error, Ingress, code="ingress.wrong_type", path=PLACE)]
     if ingress.node in draft.misshapen_ids:
         return []  # its own problem has been reported
     node = next((node for node in draft.definition.nodes if node.id == ingress.node), None)

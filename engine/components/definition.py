@@ -67,7 +67,10 @@ def read_component(document: Any, limits: EngineLimits) -> Steps[tuple[Component
     try:
         definition = msgspec.convert(_with_port_objects(document), ComponentDefinition)
     except msgspec.ValidationError as error:
-        return None, ProblemReport([codec.shape_problem(error, code="component.wrong_type")]).problems()
+        problem = codec.shape_problem(error, ComponentDefinition, code="component.wrong_type")
+        if problem.path == "execution.type":  # of what the shape allows, built-in components are not for everybody
+            problem = _unsupported(document["execution"]["type"], "component.wrong_type")
+        return None, ProblemReport([problem]).problems()
     yield
     report = ProblemReport([*_check_names(definition, limits), *_check_ports(definition)])
     report.extend(_check_fields(definition))
@@ -163,13 +166,15 @@ def _check_port_names(side: str, ports: tuple[Port, ...]) -> list[Problem]:
     return problems
 
 
+def _unsupported(kind: Any, code: str) -> Problem:
+    message = f"execution.type {shown(str(kind))} cannot be registered; this runtime takes {', '.join(LANGUAGES)}"
+    return Problem(code, "execution.type", message)
+
+
 def _check_code(definition: ComponentDefinition, limits: EngineLimits) -> list[Problem]:
     code = definition.execution
     if code.type not in LANGUAGES:
-        message = (
-            f"execution.type {shown(code.type)} cannot be registered; this runtime takes {', '.join(LANGUAGES)}"
-        )
-        return [Problem("component.unsupported_type", "execution.type", message)]
+        return [_unsupported(code.type, "component.unsupported_type")]
     if code.type == "wasm" or code.module:
         return check_module(code)
     if not code.source.strip() and not code.source_url:

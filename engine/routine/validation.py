@@ -76,7 +76,7 @@ class Findings:
         try:
             return msgspec.convert(value, shape)
         except msgspec.ValidationError as error:
-            problem = codec.shape_problem(error, code="WRONG_TYPE", path=path)
+            problem = codec.shape_problem(error, shape, code="WRONG_TYPE", path=path)
             self._errors.extend([problem])
             return None
 

@@ -4,6 +4,7 @@ import msgspec
 
 from proto.codec import MalformedJsonError, check_depth, decode_raw_values
 from proto.message import Injection
+from proto.shapes import choices_for
 
 
 class InjectionSyntaxError(ValueError):
@@ -62,8 +63,9 @@ def parse_message_line(line: bytes) -> Injection:
         check_depth(line)
         return decode_raw_values(line, Injection)
     except (MalformedJsonError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        choices = choices_for(error, Injection) if isinstance(error, msgspec.ValidationError) else ""
         raise InjectionSyntaxError(
-            f'{error}; expected {{"nodeId": ..., "port": ..., "value": ...}} or the option --stdin-to'
+            f'{error}{choices}; expected {{"nodeId": ..., "port": ..., "value": ...}} or the option --stdin-to'
         ) from error
 
 

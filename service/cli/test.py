@@ -10,6 +10,7 @@ from engine.errors import EngineError, InvalidError
 from engine.limits import EngineLimits
 from engine.testing.case_file import CaseFile, Verdict, parse_case_file, run_cases
 from engine.testing.workbench import open_workbench
+from proto.shapes import choices_for
 from service.cli.files import FILE, DocumentFileError, problem_line, read_document_file
 from service.cli.until_signal import run_until_signal
 from service.outbound.clients import UNGUARDED
@@ -39,7 +40,7 @@ def _read(path: Path) -> CaseFile:
     try:
         file = parse_case_file(document)
     except msgspec.ValidationError as error:
-        raise DocumentFileError(f"{path}: {error}") from error
+        raise DocumentFileError(f"{path}: {error}{choices_for(error, CaseFile)}") from error
     if isinstance(file.component, str):
         beside = path.parent / file.component
         if beside.is_file():

@@ -137,7 +137,7 @@ async def decoded(
             await trio.lowlevel.checkpoint()
         found = decode_raw_values(body, shape)
     except msgspec.ValidationError as error:
-        problem = shape_problem(error, code="body.shape", path=place)
+        problem = shape_problem(error, shape, code="body.shape", path=place)
         raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
     except (TooManyElementsError, TooManyItemsError) as error:
         message = f"{error}; send messages as a stream of JSON lines (application/x-ndjson), or one at a time"

@@ -9,6 +9,7 @@ from codecs import BOM_UTF8
 import msgspec
 
 from proto.message import Injection
+from proto.shapes import choices_for
 
 _decoder = msgspec.json.Decoder(Injection)
 
@@ -101,7 +102,9 @@ class MessageLines:
 
 def _complaint(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
-        return f'{error}; a line is {{"nodeId": "input", "port": "in", "value": 21}}'
+        return (
+            f'{error}{choices_for(error, Injection)}; a line is {{"nodeId": "input", "port": "in", "value": 21}}'
+        )
     if isinstance(error, RecursionError):
         return "this JSON is nested too deeply"
     return f"this is not JSON: {error}"

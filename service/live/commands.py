@@ -105,7 +105,7 @@ def read_payload(data: bytes, shape: Any) -> Any:
         data.decode()  # decoding skips over msgspec.Raw without a look at its encoding
         return decode_raw_values(data, shape)
     except msgspec.ValidationError as error:
-        problem = shape_problem(error, code="event.shape")
+        problem = shape_problem(error, shape, code="event.shape")
         place = f" at {problem.path}" if problem.path else ""
         raise UnreadableBodyError(f"{problem.message}{place}", [problem]) from error
     except (MalformedJsonError, UnicodeDecodeError) as error:

@@ -112,11 +112,11 @@ def test_a_shape_problem_names_its_place(text: bytes, path: str) -> None:
     """The path of a problem leads from the document, or from where the part stands, to the wrong value."""
     with pytest.raises(msgspec.ValidationError) as caught:
         codec.decode_as(text, Outer)
-    problem = codec.shape_problem(caught.value, code="wrong")
+    problem = codec.shape_problem(caught.value, Outer, code="wrong")
     assert (problem.code, problem.path) == ("wrong", path)
     assert problem.message.startswith(("Expected", "Object missing"))
     joint = "." if path and not path.startswith("[") else ""
-    assert codec.shape_problem(caught.value, code="wrong", path="nodes[3]").path == f"nodes[3]{joint}{path}"
+    assert codec.shape_problem(caught.value, Outer, code="wrong", path="nodes[3]").path == f"nodes[3]{joint}{path}"
 
 
 @pytest.mark.parametrize(
