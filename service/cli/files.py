@@ -30,7 +30,7 @@ def read_document_file(path: Path) -> Any:
 
 
 def problem_line(problem: Problem) -> str:
-    """A problem as one line: ``path: message [code]``."""
+    """Return a problem as one line: ``path: message [code]``."""
     place = f"{problem.path}: " if problem.path else ""
     return f"{place}{problem.message} [{problem.code}]"
 
