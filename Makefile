@@ -56,7 +56,7 @@ fmt: setup
 
 # Left out: the sandbox, the service, most pages (they start servers), attacks, simulation, packaging, layering.
 test-fast: setup
-	$(PYTEST) tests/proto tests/engine tests/workers tests/pages/test_docs.py
+	$(PYTEST) tests/proto tests/engine tests/workers tests/pages/test_docs.py tests/test_docstrings.py
 
 test: check
 	$(PYTEST) --ignore tests/attacks$(if $(CI), || $(AGAIN) --ignore tests/attacks)
