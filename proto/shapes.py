@@ -1,4 +1,4 @@
-"""What may stand at a place of a shape: for people whose document has something else there.
+"""The values that may stand at a place of a shape: for people whose document has something else there.
 
 msgspec says ``Invalid enum value 'python'``, or ``Object contains unknown field `x```, and leaves the reader to
 guess what it would take. The shape knows.

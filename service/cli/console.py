@@ -1,4 +1,4 @@
-"""Where people read what a command tells them, which may be full or gone at any moment."""
+"""The place where people read what a command tells them, which may be full or gone at any moment."""
 
 from rich.console import Console
 

@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
-"""Why standard output cannot be written; other errors of the system are told where they are met."""
+"""The errors for which standard output cannot be written; others of the system are told where they are met."""
 
 
 class LazyGroup(click.Group):

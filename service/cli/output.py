@@ -1,4 +1,4 @@
-"""What leaves a graph, written line by line: the values at every port that no edge leaves."""
+"""Lines of what leaves a graph: the values at every port that no edge leaves."""
 
 from collections.abc import Callable
 from types import FrameType

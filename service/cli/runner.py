@@ -39,7 +39,7 @@ Parse = Callable[[bytes], Injection]
 """A function that makes a message of one line, or raises InjectionSyntaxError."""
 
 FULL_SECONDS = 0.005
-"""How long a message waits before it is offered again to a node that refuses while it is full."""
+"""The wait of a message before it is offered again to a node that refuses while it is full."""
 
 
 class InputError(Exception):

@@ -24,7 +24,7 @@ REDRAW_PER_SECOND = 8
 
 
 class UnreadError(Exception):
-    """What is watched cannot be shown any more; ``failure`` says why."""
+    """Nothing more can be shown of what is watched; ``failure`` says why."""
 
     def __init__(self, failure: OSError) -> None:
         super().__init__(str(failure))
