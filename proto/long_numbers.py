@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from proto.codec import DECODED_ELEMENTS, MalformedJsonError, check_elements, decode_checked
+from proto.half_pairs import encode_with_halves
 
 INTEGER_DIGITS = 4_300
 """Digits of an integer that is read as one: Python's own bound, and that of the decoder."""
@@ -48,7 +49,10 @@ def decode_whole(text: bytes, max_elements: int = DECODED_ELEMENTS) -> Any:
 
 def encode_whole(value: Any) -> bytes:
     """Return the JSON text of a value that ``decode_whole`` made, or that was made of such values."""
-    return _encoder.encode(value)
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return encode_with_halves(_encoder.encode, value)
 
 
 def read_integer(text: str) -> Number:

@@ -2,7 +2,8 @@
 
 What comes over HTTP has been JSON or YAML and is nearly always sayable. It is not where a text holds half of a
 surrogate pair, which has no UTF-8, or where a number has more digits than Python writes; and programs that run the
-engine themselves may hand over anything. One such value in what is stored would make an error of every list.
+engine themselves may hand over anything. One such value in what is stored would make an error of every list. (A
+value that travels stays text, and may hold such a half as an escape: nobody makes a name of it.)
 """
 
 import math
@@ -48,7 +49,7 @@ def check_sayable(document: Any, code: str) -> Steps[list[Problem]]:
             place = (value, around, name, around[3] + 1)
             complaint = _complaint(value, place[3]) or _complaint_of_name(name, around[0])
             if complaint:
-                return [Problem(code, _path(place), f"{complaint}: JSON has no such thing")]
+                return [Problem(code, _path(place), complaint)]
             if isinstance(value, dict | list | tuple):
                 left.append(place)
     return []
@@ -71,22 +72,26 @@ def is_sayable(text: str) -> bool:
 
 def _complaint_of_name(name: object, around: object) -> str:
     is_sound = not isinstance(around, dict) or (isinstance(name, str) and is_sayable(name))
-    return "" if is_sound else "A name is no text, or holds half of a surrogate pair"
+    return "" if is_sound else "A name is no text, or holds half of a surrogate pair, which has no UTF-8"
 
 
 def _complaint(value: Any, depth: int) -> str:
     """Return what is wrong with a value itself; "" where nothing is."""
     if isinstance(value, str):
-        return "" if is_sayable(value) else "The text holds half of a surrogate pair"
+        return "" if is_sayable(value) else "The text holds half of a surrogate pair, which has no UTF-8"
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int):
-        return "" if value.bit_length() <= INTEGER_BITS else "The integer has thousands of digits"
+        return (
+            ""
+            if value.bit_length() <= INTEGER_BITS
+            else "The integer has thousands of digits: many JSON readers refuse it"
+        )
     if isinstance(value, float):
-        return "" if math.isfinite(value) else f"The number is {value}"
+        return "" if math.isfinite(value) else f"The number is {value}: JSON has no such thing"
     if isinstance(value, dict | list | tuple):
         return "" if depth < MAX_DEPTH else f"It is nested deeper than {MAX_DEPTH} levels"
-    return f"This is a value of the type {type(value).__name__}"
+    return f"This is a value of the type {type(value).__name__}: JSON has no such thing"
 
 
 def _path(place: _Place) -> str:

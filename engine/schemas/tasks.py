@@ -14,6 +14,7 @@ import jsonschema_rs
 import msgspec
 
 from proto import codec
+from proto.half_pairs import mended
 from workers.task import Task
 
 Validator = jsonschema_rs.Validator
@@ -92,7 +93,7 @@ def judge_aside(payload: bytes) -> bytes:
     """Judge as a task: a ``Judgement`` as JSON text."""
     schema, text = _opened(payload)
     try:
-        value = codec.decode(text, MAX_ELEMENTS)
+        value = mended(codec.decode(text, MAX_ELEMENTS))
     except codec.MalformedJsonError as error:
         return codec.encode(Judgement(malformed=str(error)))
     return codec.encode(Judgement(_validator(schema).is_valid(value)))
@@ -101,7 +102,7 @@ def judge_aside(payload: bytes) -> bytes:
 def explain_aside(payload: bytes) -> bytes:
     """Explain as a task: a ``Complaint``, or null, as JSON text."""
     schema, text = _opened(payload)
-    return codec.encode(explain(_validator(schema), codec.decode(text, MAX_ELEMENTS)))
+    return codec.encode(explain(_validator(schema), mended(codec.decode(text, MAX_ELEMENTS))))
 
 
 def _opened(payload: bytes) -> tuple[bytes, bytes]:

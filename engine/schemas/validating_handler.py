@@ -10,6 +10,7 @@ from engine.contracts.handler import Handler, HandlerError, Message, Outcome
 from engine.schemas.port_schemas import PortSchema, PortSchemas
 from engine.schemas.tasks import EXPLAIN, JUDGE, Complaint, Judgement
 from proto import codec
+from proto.half_pairs import may_hold_halves, mended
 from workers.errors import PoolBusyError, WorkerError
 from workers.pool import Pool
 
@@ -126,7 +127,7 @@ class ValidatingHandler(Handler):
             return False
         try:
             return schema.validator.is_valid(codec.decode(text))
-        except codec.MalformedJsonError:
+        except (codec.MalformedJsonError, UnicodeEncodeError):  # the latter of half of a surrogate pair
             return False
 
     async def _mismatch(self, schema: PortSchema, text: bytes, port: str) -> HandlerError | None:
@@ -138,7 +139,7 @@ class ValidatingHandler(Handler):
             await self._between_turns()
             self._turn_began = time.perf_counter()
         try:
-            value = codec.decode(text)
+            value = mended(codec.decode(text)) if may_hold_halves(text) else codec.decode(text)
         except codec.MalformedJsonError as error:  # such as 1e999, which other nodes let pass: nobody else's fault
             return _unreadable(port, str(error))
         if schema.validator.is_valid(value):
@@ -154,7 +155,7 @@ class ValidatingHandler(Handler):
             return HandlerError("WorkersBusy", f"The value at port {port} was not checked: {error}")
         except WorkerError as error:
             return _costly(port, str(error))
-        judgement = msgspec.json.decode(answer, type=Judgement)
+        judgement = codec.decode_raw_values(answer, Judgement)
         if judgement.malformed:
             return _unreadable(port, judgement.malformed)
         return None if judgement.fits else _misfit(port, await self._complaint_aside(schema, text))
@@ -167,7 +168,10 @@ class ValidatingHandler(Handler):
             answer = await self._workers.run(self._owner, EXPLAIN, schema.request(text), seconds=EXPLAIN_SECONDS)
         except WorkerError:
             return None
-        return msgspec.json.decode(answer, type=Complaint | None)
+        return codec.decoded_by(_complaint, answer)
+
+
+_complaint: "msgspec.json.Decoder[Complaint | None]" = msgspec.json.Decoder(Complaint | None)
 
 
 def _misfit(port: str, complaint: Complaint | None) -> HandlerError:

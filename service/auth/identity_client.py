@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from engine.builtin.parts.connection_reason import reason_of
-from proto.codec import MalformedJsonError, decode, encode
+from proto.codec import MalformedJsonError, decode_strictly, encode
 from service.auth.principal import IdentityResponseError, Recognition, of_api_key, of_introspection, of_session
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
@@ -102,7 +102,7 @@ class IdentityClient:
                         return response.status_code, None
                     if response.status_code != httpx.codes.OK:
                         raise self._unavailable(f"it answers with status {response.status_code}")
-                    return response.status_code, decode(await read_bounded(response, ANSWER_BYTES))
+                    return response.status_code, decode_strictly(await read_bounded(response, ANSWER_BYTES))
         except trio.TooSlowError as error:
             raise self._unavailable(f"no answer within {self._timeout_seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:

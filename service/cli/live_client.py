@@ -16,7 +16,7 @@ from trio_websocket import (
     open_websocket_url,
 )
 
-from proto.codec import encode
+from proto.codec import MalformedJsonError, decode_raw_values, encode
 
 CONNECT_SECONDS = 10
 """The time that the service may take to take the connection."""
@@ -67,8 +67,8 @@ class LiveClient:
         except ConnectionClosed as error:
             raise self._closed(error) from error
         try:
-            return msgspec.json.decode(text, type=LiveMessage)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return decode_raw_values(text if isinstance(text, bytes) else text.encode(), LiveMessage)
+        except (msgspec.ValidationError, MalformedJsonError) as error:
             raise LiveClientError(f"{self._url} speaks something else: {error}") from error
 
     def _closed(self, error: ConnectionClosed) -> LiveClientError:

@@ -7,8 +7,10 @@ import trio
 from quart import Response, request
 
 from engine.cooperative.json_checks import SLICE_BYTES, check_in_slices, check_items_in_slices, check_utf8
+from engine.cooperative.slices import in_slices
 from proto.codec import (
     DECODED_ELEMENTS,
+    RESCUED_BYTES,
     MalformedJsonError,
     TooManyElementsError,
     TooManyItemsError,
@@ -16,6 +18,7 @@ from proto.codec import (
     encode,
     shape_problem,
 )
+from proto.half_pairs import UnmaskableError, masking, may_hold_halves
 from proto.problem import Problem
 from service.documents.reading import MAX_YAML_BYTES, DocumentError, Format, decode_document_in_slices
 from service.problems import UnreadableBodyError, UnsupportedTypeError, error_reply
@@ -135,7 +138,7 @@ async def decoded(
             await check_in_slices(body, max_elements)
         if len(body) > SLICE_BYTES:
             await trio.lowlevel.checkpoint()
-        found = decode_raw_values(body, shape)
+        found = await _read(body, shape)
     except msgspec.ValidationError as error:
         problem = shape_problem(error, shape, code="body.shape", path=place)
         raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
@@ -147,6 +150,20 @@ async def decoded(
     if len(body) > SLICE_BYTES:
         await trio.lowlevel.checkpoint()  # a large value has been skipped: up to 20 ms for 10 MB
     return found
+
+
+async def _read(body: bytes, shape: type[T]) -> T:
+    """Decode a body whose weight has been checked; a large one with halves of surrogate pairs in slices."""
+    try:
+        return decode_raw_values(body, shape)
+    except MalformedJsonError:
+        if len(body) <= RESCUED_BYTES or not may_hold_halves(body):
+            raise
+    try:
+        mask = await in_slices(masking(body))
+        return await in_slices(mask.restoring(decode_raw_values(mask.text, shape)))
+    except UnmaskableError as error:
+        raise MalformedJsonError(f"This is not JSON: {error}") from error
 
 
 async def read_document() -> Any:

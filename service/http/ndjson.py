@@ -8,6 +8,7 @@ from codecs import BOM_UTF8
 
 import msgspec
 
+from proto.codec import decoded_by
 from proto.message import Injection
 from proto.shapes import choices_for
 
@@ -94,7 +95,7 @@ class MessageLines:
             if not line or line.isspace():
                 continue
             try:
-                messages.append((self._number, _decoder.decode(line)))
+                messages.append((self._number, decoded_by(_decoder, line)))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise BadLineError(self._number, _complaint(error), messages) from error
         return messages

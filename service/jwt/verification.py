@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from proto.codec import decode
+from proto.codec import decode_strictly
 
 if TYPE_CHECKING:
     from service.jwt.keys import VerificationKey
@@ -145,7 +145,7 @@ def _object(part: str) -> dict[str, Any]:
     try:
         text = _decode(part)
         found = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        decode(text)  # which refuses what could not be said again, such as half of a surrogate pair
+        decode_strictly(text)  # which refuses what could not be said again, such as half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise TokenError(f"a part of the token is no JSON: {error}") from error
     if not isinstance(found, dict):

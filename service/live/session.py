@@ -16,7 +16,7 @@ import trio
 from engine.errors import GraphNotFoundError
 from engine.execution.lifecycle import TERMINAL
 from engine.runtime import Runtime
-from proto.codec import encode
+from proto.codec import MalformedJsonError, decode_raw_values, encode
 from proto.events import ERROR, Command, EventsSkipped, ExecutionInjected, ExecutionSeen
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from service.auth.caller import Caller
@@ -376,11 +376,11 @@ def _too_many() -> SubscriptionLimitError:
 def _ids_in(data: bytes) -> dict[str, str]:
     """Return the ids that a refused payload names, as far as it can be read."""
     try:
-        found = msgspec.json.decode(data, type=_Ids)
+        found = decode_raw_values(data, _Ids)
         named = {"execution_id": bytes(found.execution_id), "graph_id": bytes(found.graph_id)}
         texts = {name: text for name, text in named.items() if text[:1] == b'"' and len(text) <= 6 * ID_CHARACTERS}
-        ids = {name: msgspec.json.decode(text, type=str) for name, text in texts.items()}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        ids = {name: decode_raw_values(text, str) for name, text in texts.items()}
+    except (msgspec.ValidationError, MalformedJsonError):
         return {}
     return {name: value for name, value in ids.items() if len(value) <= ID_CHARACTERS}
 

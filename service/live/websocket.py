@@ -18,7 +18,7 @@ from hypercorn.typing import (
     WebsocketScope,
 )
 
-from proto.codec import MalformedJsonError, check_depth, decode, encode
+from proto.codec import MalformedJsonError, check_depth, decode, decoded_by, encode
 from service.asgi.json_reply import refuse_websocket, send_json
 from service.asgi.websocket_wire import Wire
 from service.live.admission import Entry, Handshake, handshake_of
@@ -48,6 +48,9 @@ class Incoming(msgspec.Struct, frozen=True):
     event: str
     data: msgspec.Raw = msgspec.Raw(b"null")
     id: ShortText | SafeInteger | None = None
+
+
+_incoming = msgspec.json.Decoder(Incoming)
 
 
 class MessageError(Exception):
@@ -224,7 +227,7 @@ async def _next_message(receive: ASGIReceiveCallable) -> Incoming | None:
     data = text.encode("utf-8", "surrogatepass")
     try:
         check_depth(data)
-        return msgspec.json.decode(data, type=Incoming)
+        return decoded_by(_incoming, data)
     except msgspec.ValidationError as error:
         raise MessageError(POLICY, f'Send {{"event", "data", "id"?}}: {error}') from error
     except (msgspec.DecodeError, MalformedJsonError, UnicodeDecodeError) as error:

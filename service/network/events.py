@@ -75,10 +75,10 @@ def org_of(event: Event) -> str:
     if data[:1] != b"{" or b'"orgId"' not in data:
         return ""
     try:
-        inside = bytes(msgspec.json.decode(data, type=_OrgInside).org_id)
+        inside = bytes(decode_raw_values(data, _OrgInside).org_id)
         is_name = inside.startswith(b'"') and len(inside) <= _ORG_BYTES
-        return msgspec.json.decode(inside, type=str) if is_name else ""
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_raw_values(inside, str) if is_name else ""
+    except (msgspec.ValidationError, MalformedJsonError):
         return ""
 
 

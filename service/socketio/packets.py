@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from proto.codec import MalformedJsonError, check_depth, decode, encode
+from proto.codec import MalformedJsonError, check_depth, decode, decoded_by, encode
 from service.socketio.attachments import put_together, take_apart
 from service.socketio.errors import ProtocolError
 from service.socketio.frames import Frame
@@ -224,13 +224,15 @@ _RawEvent = msgspec.defstruct(
 )
 """An event whose values are left as they are. One too many is refused before the next is looked at."""
 
+_raw_event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_RawEvent)
+
 
 def _read_raw(text: str) -> list[Any]:
     """Read an event's name, and its values as they are: decoding a megabyte of small ones would take 50 ms."""
     try:
         data = text.encode("utf-8")
         check_depth(data)
-        event = msgspec.json.decode(data, type=_RawEvent)
+        event = decoded_by(_raw_event, data)
         return [value for value in msgspec.structs.astuple(event) if value is not msgspec.UNSET]
     except (msgspec.DecodeError, ValueError) as error:
         raise ProtocolError("socketio.json", str(error)) from error

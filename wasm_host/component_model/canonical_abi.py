@@ -13,6 +13,7 @@ import msgspec
 
 from wasm_host.errors import GuestError, ProtocolError
 from wasm_host.guest.abi import Effects, Level, LogLine
+from wasm_host.guest.json_text import check_refused, is_json
 from wasm_host.limits import GuestLimits
 
 BASE = 4096
@@ -36,8 +37,6 @@ _PLACE_TAIL = struct.Struct("<B7xQQ")
 _STATE_WRITE = struct.Struct("<IIB3xII")
 _LOG_LINE = struct.Struct("<B3xIIB3xII")
 _EFFECTS = struct.Struct("<IIIIIIB3xIIIIII")
-
-_is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class _MemoryLayout:
@@ -271,7 +270,7 @@ class AnswerReader:
     def _meta(self, address: int, length: int) -> bytes:
         data = self._bytes(address, length)
         try:
-            _is_json(data)
+            _check(data)
         except (msgspec.DecodeError, RecursionError):
             return msgspec.json.encode(data.decode(errors="replace"))
         return data
@@ -279,7 +278,7 @@ class AnswerReader:
     def _json(self, address: int, length: int, what: str) -> bytes:
         data = self._bytes(address, length)
         try:
-            _is_json(data)
+            _check(data)
         except (msgspec.DecodeError, RecursionError) as problem:
             raise _InvocationError("ValueError", f"{what} is not JSON text: {problem}") from None
         return data
@@ -296,3 +295,11 @@ class _InvocationError(Exception):
 def _beyond(what: str, limit: str, value: int) -> _InvocationError:
     kind = "StateLimitExceeded" if limit.startswith("state") else "OutputLimitExceeded"
     return _InvocationError(kind, f"one invocation {what}: {limit} is limited to {value}")
+
+
+def _check(text: bytes) -> None:
+    """See that a text is JSON; raise what :mod:`wasm_host.guest.json_text` raises."""
+    try:
+        is_json(text)
+    except msgspec.DecodeError:
+        check_refused(text)

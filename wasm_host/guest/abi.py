@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from wasm_host.errors import GuestError, GuestFaultError, OutputLimitError, ProtocolError, SandboxError
+from wasm_host.guest.json_text import check_refused, is_json
 from wasm_host.limits import GuestLimits
 
 ABI_VERSION = 1
@@ -124,7 +125,6 @@ _ERROR_CHARACTERS = 16 * 1024
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, struct.error)
 
-_is_json = msgspec.json.Decoder(msgspec.Raw).decode
 _log_record = msgspec.json.Decoder(_LogRecord).decode
 _guest_error = msgspec.json.Decoder(GuestError).decode
 
@@ -281,9 +281,11 @@ class OutputReader:
 
     def _value(self, value: bytes) -> bytes:
         try:
-            _is_json(value)
+            is_json(value)
         except RecursionError:
             raise _too_deep("a value was emitted that", self._limits) from None
+        except msgspec.DecodeError:
+            check_refused(value)
         if not value.isascii():
             value.decode()
         return value
@@ -366,7 +368,10 @@ def _state_write(payload: bytes, *, is_checked: bool) -> tuple[str, bytes | None
     if not value:
         return key, None
     if not is_checked:
-        _is_json(value)
+        try:
+            is_json(value)
+        except msgspec.DecodeError:
+            check_refused(value)
         value.decode()
     return key, value
 

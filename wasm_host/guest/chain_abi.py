@@ -12,6 +12,7 @@ import msgspec
 
 from wasm_host.errors import GuestError, OutputLimitError, ProtocolError
 from wasm_host.guest.abi import RECORD, LogLine, OutputReader, Record
+from wasm_host.guest.json_text import check_refused, is_json
 from wasm_host.limits import GuestLimits
 
 MOST_PROGRAMS = 32
@@ -32,7 +33,6 @@ _INPUT, _PENDING = 6, 7
 _VALUES = frozenset((_EMIT, _INPUT, _PENDING))
 _CLOSES = 1
 
-_is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 _HEAD = struct.Struct("<IdIII")
 _BLOCKS = [struct.Struct(f"<{5 + 3 * count}I") for count in range(MOST_PROGRAMS + 1)]
@@ -165,7 +165,10 @@ def read_plain(data: bytes, programs: Sequence[ProgramPorts], *, traced: bool) -
 
 def _is_good(value: bytes) -> bool:
     try:
-        _is_json(value)
+        try:
+            is_json(value)
+        except msgspec.DecodeError:
+            check_refused(value)
         return value.isascii() or bool(value.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False

@@ -53,7 +53,7 @@ static void put(struct queue *queue, const char *text, size_t length, bool is_ow
     memcpy(end, &framed, sizeof framed);
     memcpy(end + sizeof framed, text, length);
     if (is_own)
-        mend_surrogates(end + sizeof framed, length);
+        mend_utf8(end + sizeof framed, length);
     queue->length = needed;
     queue->values++;
 }

@@ -97,7 +97,9 @@ void output_raw(enum symbia_kind kind, uint16_t port, const char *payload, size_
 void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length)
 {
     output_raw(kind, port, payload, length);
-    if (kind != SYMBIA_STATE)
+    if (kind == SYMBIA_EMIT)
+        mend_utf8(buffer + status.length - length, length);
+    else if (kind != SYMBIA_STATE)
         mend_surrogates(buffer + status.length - length, length);
 }
 

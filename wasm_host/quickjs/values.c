@@ -39,9 +39,18 @@ static int surrogate_half(const char *text, const char *end)
     return (text[3] | 32) < 'c' ? 1 : 2;
 }
 
-/* Half a surrogate pair is no text, and JSON readers refuse it, ours among them. JSON.stringify writes it as an escape,
- * JSON.rawJSON as its author spelt it. It becomes U+FFFD, as where the web turns strings into UTF-8; in both
- * spellings that has the same length. */
+/* Half a surrogate pair has no UTF-8. JSON.stringify writes it as an escape, which JSON allows and which stays in
+ * values; JSON.rawJSON writes it as its author spelt it. Unescaped it becomes U+FFFD, as where the web turns strings
+ * into UTF-8, in the same length. */
+void mend_utf8(char *text, size_t length)
+{
+    char *end = text + length;
+    for (char *at = text; (at = memchr(at, 0xED, (size_t)(end - at))) && end - at >= 3; at += 3)
+        if ((unsigned char)at[1] >= 0xA0)
+            memcpy(at, "\xEF\xBF\xBD", 3);
+}
+
+/* The same, and likewise for escapes: of what people read, which nobody decodes with care. */
 void mend_surrogates(char *text, size_t length)
 {
     char *end = text + length;
@@ -52,9 +61,7 @@ void mend_surrogates(char *text, size_t length)
         else if (half)
             memcpy(at + 2, "fffd", 4);
     }
-    for (char *at = text; (at = memchr(at, 0xED, (size_t)(end - at))) && end - at >= 3; at += 3)
-        if ((unsigned char)at[1] >= 0xA0)
-            memcpy(at, "\xEF\xBF\xBD", 3);
+    mend_utf8(text, length);
 }
 
 char *json_text(JSValueConst value, size_t *length)
@@ -68,7 +75,7 @@ char *json_text(JSValueConst value, size_t *length)
         copy = utf8 ? js_malloc(guest->js, *length + 1) : NULL;
         if (copy) {
             memcpy(copy, utf8, *length + 1);
-            mend_surrogates(copy, *length);
+            mend_utf8(copy, *length);
         }
         JS_FreeCString(guest->js, utf8);
     } else {   /* undefined, a function, a symbol: what JSON cannot say */

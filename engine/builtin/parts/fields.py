@@ -8,7 +8,7 @@ import msgspec
 from engine.builtin.parts.json_path import Document, Names
 from engine.builtin.parts.numbers import number_said_by
 from engine.builtin.parts.refusal import RefusedError
-from proto.codec import encode
+from proto.codec import decode_text, encode
 from proto.json_text import MAX_DEPTH
 
 KEY_LIMIT_CHARACTERS = 1_000
@@ -82,7 +82,7 @@ def key_text(text: bytes, name: str) -> str:
     if text[:1] in (b"{", b"["):
         raise RefusedError("InvalidKey", f'field "{name}" is no key: it holds an object or an array')
     is_long = len(text) > 6 * KEY_LIMIT_CHARACTERS + 2  # a character has six bytes where it is escaped
-    key: str = "" if is_long else msgspec.json.decode(text, type=str) if text[:1] == b'"' else text.decode()
+    key: str = "" if is_long else decode_text(text) if text[:1] == b'"' else text.decode()
     if is_long or len(key) > KEY_LIMIT_CHARACTERS:
         raise RefusedError("InvalidKey", f'field "{name}" is longer than {KEY_LIMIT_CHARACTERS} characters')
     return key

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.builtin.parts.jmespath_meter import BudgetSpentError, Path
 from engine.builtin.parts.jmespath_standard import NumberTooLargeError
-from proto.codec import MalformedJsonError, encode
+from proto.codec import MalformedJsonError, decode_raw_values, encode
 from proto.long_numbers import decode_whole, encode_whole
 from workers.task import Task
 
@@ -96,7 +96,7 @@ def answered(answer: bytes) -> Found:
     """Read the answer of ``SEARCH``."""
     kind, text = answer[:1], answer[1:]
     if kind == _ERROR:
-        return msgspec.json.decode(text, type=Found)
+        return decode_raw_values(text, Found)
     return Found(text if kind == _VALUE else None)
 
 

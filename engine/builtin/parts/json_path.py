@@ -16,6 +16,8 @@ from functools import cached_property
 import msgspec
 import trio
 
+from proto.codec import decoded_by
+
 SCANNED_BYTES = 64 * 1024 * 1024
 """The bytes scanned for one message at most, at 0.5 to 1 GB/s: six levels of the largest value, a hundred of one
 of half a megabyte."""
@@ -100,7 +102,7 @@ class _FewFields:
 
     def read(self, text: msgspec.Raw) -> dict[str, msgspec.Raw | None]:
         """Return the texts of the fields; None of those that are not there."""
-        found = self._decoder.decode(text)
+        found = decoded_by(self._decoder, text)
         values = (getattr(found, slot) for slot in self._slots)
         return {
             name: None if value is msgspec.UNSET else value
@@ -134,7 +136,8 @@ class _Place:
             if _has_many_keys(self.text):
                 self.fields = {**self.fields, **self.wanted.reader_of(name).read(self.text)}
                 return
-            self.fields = _object_decoder.decode(self.text)
+            opened = decoded_by(_object_decoder, self.text)
+            self.fields = opened
         except msgspec.ValidationError:  # JSON, but no object
             self.fields = {}
         self.is_open = True

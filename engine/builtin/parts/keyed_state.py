@@ -66,7 +66,9 @@ class KeyedState:
         new = [key for key in keys if key not in self._values]
         if len(self._values) + len(new) > STATE_KEYS:
             raise RefusedError("StateLimitExceeded", f"This node keeps {STATE_KEYS} keys, and {new[0]} is new")
-        grown = sum(len(text) - self._size(key) for key in keys) + sum(len(key.encode()) for key in new)
+        grown = sum(len(text) - self._size(key) for key in keys) + sum(
+            len(key.encode("utf-8", "surrogatepass")) for key in new
+        )
         if self._bytes + grown > STATE_BYTES:
             raise RefusedError("StateLimitExceeded", f"This node keeps at most {STATE_BYTES} bytes of values")
         self._bytes += grown

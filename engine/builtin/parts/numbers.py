@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-import msgspec
+from proto.codec import decode_text
 
 NUMBER_IN_TEXT = r"[ \t\n\r]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)[ \t\n\r]*"
 """The rule as a regular expression that Python and JavaScript read alike."""
@@ -35,7 +35,7 @@ def number_said_by(json_text: bytes) -> str | None:
     if not text:
         return None
     if text[0] == _QUOTE:
-        return number_in(msgspec.json.decode(text, type=str))
+        return number_in(decode_text(text))
     return text.decode() if text[0] in _FIRST_BYTES else None
 
 

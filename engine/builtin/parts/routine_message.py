@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.builtin.parts import json_path
-from proto.codec import encode
+from proto.codec import decoded_by, encode
 
 VARIABLES_LIMIT = 100
 """Variables of one message. Each is carried from step to step."""
@@ -81,10 +81,10 @@ def read_message(text: bytes) -> RoutineMessage:
     """
     plain = RoutineMessage(msgspec.Raw(text), {})
     try:
-        wrapped = _message_decoder.decode(text)
+        wrapped = decoded_by(_message_decoder, text)
         if len(wrapped.variables) > VARIABLES_LIMIT_BYTES and bytes(wrapped.variables).startswith(b"{"):
             raise _too_large(len(wrapped.variables))
-        return RoutineMessage(wrapped.value, _object_decoder.decode(wrapped.variables))
+        return RoutineMessage(wrapped.value, decoded_by(_object_decoder, wrapped.variables))
     except msgspec.ValidationError:  # no object, one with other keys, or "variables" is something else
         return plain
 

@@ -11,6 +11,7 @@ import msgspec
 
 from engine.builtin.parts import json_path
 from engine.builtin.parts.routine_message import Lookup, RoutineMessage
+from proto.codec import decode_text
 from proto.problem import Problem
 
 FILLED_LIMIT_BYTES = 64 * 1024
@@ -106,7 +107,7 @@ class Template:
                 raise _too_long()
             parts.append(_as_words(text))
         filled = "".join(parts)
-        if len(filled.encode()) > FILLED_LIMIT_BYTES:
+        if len(filled.encode("utf-8", "surrogatepass")) > FILLED_LIMIT_BYTES:
             raise _too_long()
         return Filled(filled, tuple(dict.fromkeys(missing)))
 
@@ -115,7 +116,7 @@ def _as_words(text: bytes) -> str:
     """Return a JSON text as it stands in a sentence."""
     text = text.strip()
     if text.startswith(b'"'):
-        return msgspec.json.decode(text, type=str)
+        return decode_text(text)
     return text.decode()
 
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 import httpx
-import msgspec
 
 from engine.builtin.parts.json_path import Document, Wanted, fields
+from engine.documents.encodable import is_sayable
+from proto.codec import decode_text
 
 URL_LIMIT_CHARACTERS = 8_000
 """Length of a URL. Many servers refuse longer ones."""
@@ -109,7 +110,10 @@ def _plain(names: Sequence[str], found: bytes | None) -> str:
         kind = "nothing" if found is None else {b"{": "an object", b"[": "an array"}.get(found[:1], "null")
         raise UrlError(f"{_braced(names)} needs a string, a number or a boolean; the message has {kind} there")
     _check_length(found)
-    return msgspec.json.decode(found, type=str) if found[:1] == b'"' else found.decode()
+    text = decode_text(found) if found[:1] == b'"' else found.decode()
+    if not is_sayable(text):
+        raise UrlError(f"{_braced(names)} cannot be filled with half of a surrogate pair: no URL has such a thing")
+    return text
 
 
 def _check_length(text: str | bytes) -> None:

@@ -66,7 +66,7 @@ async def test_a_misfitting_emission_fails_its_invocation() -> None:
     assert "port out" in bad.error.message
 
 
-@pytest.mark.parametrize("text", [b"1e999", b'"\\ud800"', b"[" * 201 + b"]" * 201])
+@pytest.mark.parametrize("text", [b"1e999", b'"\\ud8"', b"[" * 201 + b"]" * 201])
 async def test_a_value_that_cannot_be_read_is_its_own_error(text: bytes) -> None:
     """A text that no schema can be asked about is the error of its message; its neighbours are processed."""
     handler, echo = validating({}, {"type": "number"})
@@ -85,6 +85,16 @@ async def test_an_emission_that_cannot_be_read_is_its_own_error() -> None:
     assert first.error is None
     assert second.error is not None
     assert third.error is None
+
+
+async def test_half_a_surrogate_pair_is_judged_as_any_other_character() -> None:
+    """A port that wants text takes half an emoji, and one that wants a number says that this is none."""
+    handler, echo = validating({}, {"type": "object", "properties": {"a": {"type": "string", "maxLength": 1}}})
+    fits, misfits = b'{"a":"\\ud83d"}', b'{"a":"x\\ud83d"}'
+    outcomes = await handler.process([Message(0, fits), Message(0, misfits)])
+    assert echo.seen == [fits]
+    assert outcomes[1].error is not None
+    assert outcomes[1].error.name == "SchemaMismatch"
 
 
 async def test_any_takes_everything() -> None:

@@ -267,3 +267,12 @@ def test_the_memory_of_events_has_an_end() -> None:
     assert len(seen) == SEEN_EVENTS
     assert not seen.note(str(SEEN_EVENTS + 9), target)
     assert seen.note("0", target)
+
+
+def test_the_organisation_of_an_event_is_read_beside_half_a_surrogate_pair() -> None:
+    """An event that could not be read would belong to nobody, and so to everybody."""
+    payload = rb'{"type": "a.b", "data": {"text": "\ud83d", "orgId": "org-a"}}'
+    wrapper = b'{"id": "1", "runId": "r", "timestamp": "t", "source": "s", "path": [], "boundary": "intra"}'
+    event = read_event(b'{"payload": %b, "wrapper": %b}' % (payload, wrapper))
+    assert event is not None
+    assert org_of(event) == "org-a"

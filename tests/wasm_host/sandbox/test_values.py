@@ -28,7 +28,7 @@ async def test_a_value_comes_out_as_it_went_in(value: bytes) -> None:
     [
         ("undefined", b"null"), ("NaN", b"null"), ("Infinity", b"null"), ("-0", b"0"), ("() => 1", b"null"),
         ("Symbol()", b"null"), ("[undefined, () => 1]", b"[null,null]"), ("({a: undefined})", b"{}"),
-        ("new Date(0)", b'"1970-01-01T00:00:00.000Z"'), ("'\\ud800x'", b'"\\ufffdx"'),
+        ("new Date(0)", b'"1970-01-01T00:00:00.000Z"'), ("'\\ud800x'", rb'"\ud800x"'),
         ("0.1 + 0.2", b"0.30000000000000004"),
         ("2 ** 53 + 2", b"9007199254740994"), ("({toJSON() { return 5 }})", b"5"), ("new String('s')", b'"s"'),
         ("-2147483648", b"-2147483648"), ("1e21", b"1e+21"),
