@@ -78,6 +78,11 @@ class ExecutionHandle:
         """Return the latest log lines of its handlers, oldest first."""
         return self._record.logs()
 
+    @property
+    def logged(self) -> int:
+        """The number of lines that its handlers have logged, kept or not."""
+        return self._record.logged
+
     def open_account(self) -> Account:
         """Open an account of its owner's memory, for what is kept on its behalf outside of it."""
         return self._library.ledger.account(self._record.owner)

@@ -28,9 +28,11 @@ class Finished:
         logs: its latest log lines, oldest first.
         statistics: its last ones.
         log_bytes: what the lines take.
+        logged: how many lines there were, kept or not.
 
     Attributes:
         size_bytes: what all of it takes, roughly.
+        logged: the number of lines that were logged, kept or not.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Finished:
         logs: list[LogEntry],
         statistics: ExecutionStatistics,
         log_bytes: int = 0,
+        logged: int = 0,
     ) -> None:
         self.owner = owner
         self.id = snapshot.id
@@ -48,6 +51,7 @@ class Finished:
         self.state = snapshot.state
         self._snapshot = snapshot
         self._logs = logs
+        self.logged = logged
         self._statistics = statistics
         nodes = len(snapshot.instances)
         self._nodes = nodes

@@ -238,6 +238,7 @@ class Runtime:
                     execution.logs(),
                     execution.statistics(),
                     execution.shared.log_buffer.size_bytes,
+                    execution.logged,
                 )
             )
             execution.empty()

@@ -15,7 +15,7 @@ _LONG = 50
 
 
 async def encoded_page(
-    key: str, entries: Iterable[object], counts: Mapping[str, int], *, count_as: str | None = None
+    key: str, entries: Iterable[object], counts: Mapping[str, object], *, count_as: str | None = None
 ) -> bytes:
     """Encode a page of a list: as many of the entries as fit into ``PAGE_BYTES``, but one in any case.
 
@@ -33,7 +33,7 @@ async def encoded_in_slices(body: msgspec.Struct) -> bytes:
     return await in_slices(_encoded(body))
 
 
-def _page(key: str, entries: Iterable[object], counts: Mapping[str, int], count_as: str | None) -> Steps[bytes]:
+def _page(key: str, entries: Iterable[object], counts: Mapping[str, object], count_as: str | None) -> Steps[bytes]:
     texts: list[bytes] = []
     size_bytes = 0
     for entry in entries:

@@ -51,6 +51,7 @@ class LogBuffer:
         self._entries: deque[tuple[LogEntry, int]] = deque()
         self._charged_bytes = 0
         self.size_bytes = 0
+        self.logged = 0
 
     def entries(self) -> list[LogEntry]:
         """Return all that are kept."""
@@ -59,6 +60,7 @@ class LogBuffer:
     def add(self, timestamp: str, node_id: str, line: LogLine) -> None:
         """Keep a line; its texts are bounded already."""
         meta = msgspec.UNSET if line.meta is None else msgspec.Raw(line.meta)
+        self.logged += 1
         size = LINE_BYTES + sys.getsizeof(line.message) + len(line.meta or b"")
         self._entries.append((LogEntry(timestamp, node_id, line.level, line.message, meta), size))
         self.size_bytes += size

@@ -142,3 +142,8 @@ class ReadableExecution:
     def logs(self) -> list[LogEntry]:
         """Return the latest log lines of its handlers, oldest first."""
         return self.shared.log_buffer.entries()
+
+    @property
+    def logged(self) -> int:
+        """The number of lines that its handlers have logged, kept or not."""
+        return self.shared.log_buffer.logged

@@ -131,6 +131,10 @@ class ScopedExecution:
     def logs(self) -> list[LogEntry]:
         return self._execution.logs()
 
+    @property
+    def logged(self) -> int:
+        return self._execution.logged
+
     def open_account(self) -> Account:
         return self._execution.open_account()
 

@@ -30,6 +30,15 @@ PAGE = (
         {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
     ),
 )
+LOG_PAGE = (
+    PAGE[0],
+    Query(
+        "offset",
+        "The place of the first line, counted from the first that was logged, so that it stays the same when "
+        "others are dropped; the oldest line that is kept when absent.",
+        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
+    ),
+)
 STATE = Query(
     "state",
     "Only executions in this state.",
@@ -37,24 +46,33 @@ STATE = Query(
 )
 
 
-def page_bounds() -> tuple[int, int | None]:
-    """Offset and limit of the page that the request asks for; no limit where it names none.
+def page_bounds(first: int = 0) -> tuple[int, int | None]:
+    """Return offset and limit of the page that the request asks for; no limit where it names none.
+
+    Args:
+        first: the offset where it names none.
 
     Raises:
         UnreadableBodyError: ``limit`` or ``offset`` is no whole number in its bounds.
     """
-    offset = whole_number("offset", least=0, most=MAX_OFFSET) or 0
-    return offset, whole_number("limit", least=1, most=MAX_LIMIT)
+    offset = whole_number("offset", least=0, most=MAX_OFFSET)
+    return first if offset is None else offset, whole_number("limit", least=1, most=MAX_LIMIT)
 
 
-def page_of(entries: Sequence[T]) -> Sequence[T]:
+def page_of(entries: Sequence[T], dropped: int = 0) -> Sequence[T]:
     """Return the page that the request asks for.
 
+    Args:
+        entries: all that there are.
+        dropped: entries before them that are not there any more; they keep their places.
+
     Raises:
         UnreadableBodyError: ``limit`` or ``offset`` is no whole number in its bounds.
     """
-    offset, limit = page_bounds()
-    return entries[offset:] if limit is None else entries[offset : offset + limit]
+    offset, limit = page_bounds(dropped)
+    start = max(0, offset - dropped)
+    end = None if limit is None else max(0, offset + limit - dropped)
+    return entries[start:end]
 
 
 def wanted_state() -> ExecutionState | None:

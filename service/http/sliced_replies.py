@@ -10,7 +10,7 @@ from service.http.bodies import json_response
 
 
 async def page_reply(
-    key: str, entries: Iterable[object], counts: Mapping[str, int], *, count_as: str | None = None
+    key: str, entries: Iterable[object], counts: Mapping[str, object], *, count_as: str | None = None
 ) -> Response:
     """Reply with one page of a list; the arguments are those of
     :func:`engine.cooperative.encoding.encoded_page`.

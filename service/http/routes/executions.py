@@ -11,7 +11,7 @@ from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState,
 from proto.statistics import ExecutionStatistics
 from service.http.bodies import nothing, reply
 from service.http.operation import Query, Reply, operation
-from service.http.query import PAGE, STATE, page_bounds, switch, wanted_state
+from service.http.query import LOG_PAGE, PAGE, STATE, page_bounds, page_of, switch, wanted_state
 from service.http.sliced_replies import page_reply, sliced_reply
 from service.problems import MetricsDisabledError
 
@@ -32,11 +32,21 @@ class MetricsReply(ExecutionMetrics, frozen=True, kw_only=True, rename="camel"):
 
 
 class LogList(msgspec.Struct, frozen=True, rename="camel"):
-    """The latest lines that the components of an execution logged, oldest first."""
+    """The lines that the components of an execution logged, oldest first.
+
+    Attributes:
+        execution_id: the execution.
+        total: lines that were logged, on this page or not, kept or not.
+        kept: lines of them that are still there, the latest.
+        dropped: lines of them that are not: there were too many, or too large ones.
+        logs: this page.
+    """
 
     execution_id: str
-    logs: list[LogEntry]
     total: int
+    kept: int
+    dropped: int
+    logs: list[LogEntry]
 
 
 class StateReply(msgspec.Struct, frozen=True, rename="camel"):
@@ -125,10 +135,14 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         Reply(200, LogList),
         tag="executions",
         summary="The latest lines that its components logged",
+        query=LOG_PAGE,
     )
     async def logs(execution_id: str) -> Response:
-        entries = runtime.execution(execution_id).logs()
-        return reply(LogList(execution_id, entries, len(entries)))
+        execution = runtime.execution(execution_id)
+        entries, logged = execution.logs(), execution.logged
+        dropped = logged - len(entries)
+        counts = {"executionId": execution_id, "total": logged, "kept": len(entries), "dropped": dropped}
+        return await page_reply("logs", page_of(entries, dropped), counts)
 
     @routes.post("/<execution_id>/pause")
     @operation(

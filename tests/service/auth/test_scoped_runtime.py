@@ -90,6 +90,11 @@ async def _logs(world: World) -> object:
     return world.execution.logs()
 
 
+@row(ScopedExecution, "logged", seen(0))
+async def _logged(world: World) -> object:
+    return world.execution.logged
+
+
 @row(ScopedExecution, "open_account", seen("org-a"))
 async def _account(world: World) -> object:
     account = world.execution.open_account()

@@ -142,3 +142,29 @@ async def test_nothing_but_health_may_be_cached(path: str, kept: str | None) -> 
     """Replies forbid to keep them; those of health say nothing, as on the platform."""
     async with open_service() as service:
         assert (await service.client.get(path)).headers.get("Cache-Control") == kept
+
+
+async def test_log_lines_come_in_pages_and_say_what_is_missing() -> None:
+    """``total`` is what was logged; places count from the first line, and stay when others are dropped."""
+    logger = single("symbia.core.logger")
+    async with open_service() as service:
+        execution = await service.start(logger, completion="manual")
+        messages = [{"nodeId": "only", "port": "in", "value": number} for number in range(210)]
+        await service.client.post(f"/api/executions/{execution}/inject?wait=5000", json={"messages": messages})
+        path = f"/api/executions/{execution}/logs"
+
+        async def lines(query: str = "") -> tuple[list[int], dict[str, Any]]:
+            page = (await service.client.get(path + query)).json()
+            return [int(line["message"]) for line in page.pop("logs")], page
+
+        told = {"executionId": execution, "total": 210, "kept": 200, "dropped": 10}
+        assert await lines() == ([*range(10, 210)], told)
+        assert await lines("?limit=2") == ([10, 11], told)
+        assert await lines("?limit=2&offset=100") == ([100, 101], told)
+        assert await lines("?limit=5&offset=8") == ([10, 11, 12], told)
+        assert await lines("?limit=5&offset=0") == ([], told)
+        assert await lines("?offset=209") == ([209], told)
+        await service.client.post(f"/api/executions/{execution}/stop")
+        assert (await lines("?limit=1"))[1] == told
+        wrong = await service.client.get(f"{path}?limit=0")
+        assert (wrong.status_code, wrong.json()["problems"][0]["path"]) == (400, "limit")
