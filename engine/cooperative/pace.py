@@ -56,6 +56,11 @@ class Pace:
             trio.lowlevel.current_trio_token().run_sync_soon(self._note_beginning)
         return False
 
+    async def keep(self) -> None:
+        """Wait for a pass with time in it, unless this one has some. No checkpoint where it has."""
+        if self.is_over():
+            await self.wait()
+
     async def wait(self) -> None:
         """Wait for a pass with time in it, behind those who wait already."""
         if self._is_led:

@@ -20,7 +20,7 @@ from typing import Protocol
 import trio
 
 from engine.compile.loaded_graph import CompiledNode
-from engine.contracts.chain import Chain, ChainResult, Link
+from engine.contracts.chain import Chain, ChainResult, Link, Step
 from engine.contracts.handler import Emission, Message, Outcome
 from engine.contracts.lanes import CANONICAL
 from engine.counters.counters import InstanceCounters
@@ -148,6 +148,11 @@ class ChainedInstances:
         """Wait until nobody else has the turn, first come, first served. No checkpoint where nobody has."""
         if self._is_busy:
             await self._waiting.park()  # and it is handed to us
+            try:
+                await self._shared.pace.keep()
+            except trio.Cancelled:
+                self._end_turn()
+                raise
         self._is_busy = True
 
     def _end_turn(self) -> None:
@@ -178,6 +183,8 @@ class ChainedInstances:
                 work.extendleft(reversed(pending))
             if self._held_bytes:
                 self._hold(sum([len(message.value) for _, message, _ in work]))
+            if work:
+                await self._shared.pace.keep()
             self._shared.in_flight.finish(begun)
 
     def _hold(self, size_bytes: int) -> None:
@@ -214,8 +221,6 @@ class ChainedInstances:
     async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[ChainResult | None, bool]:
         """Call the chain; return what came of it, and whether it was traced: for who watches as the gate opens."""
         shared = self._shared
-        if shared.pace.is_over():
-            await shared.pace.wait()
         await shared.gate.enter()
         traced = bool(shared.flow_observers or shared.call_observers)
         started = trio.current_time()
@@ -305,9 +310,8 @@ class ChainedInstances:
                 if shared.call_observers:
                     heard.setdefault(place, []).append((message, Outcome(step.emissions, step.logs, step.error)))
                 shared.report_invocations(member.node, (message,))
-                await member.emitter.log_all(step.logs)
-                if step.error is not None:
-                    await member.errors.fail(message, step.error)
+                if step.logs or step.error is not None:
+                    await _log_and_fail(member, message, step)
                 for port, value in step.emissions:
                     if port == link.port:
                         passed[place + 1].append(self._pass_on(place, value, message.lane))
@@ -391,3 +395,9 @@ class ChainedInstances:
             assert port is not None  # noqa: S101 - only the last member has none
             lanes[each + 1] = lanes[each] or self._members[each].node.lanes[port]
         return lanes
+
+
+async def _log_and_fail(member: Member, message: Message, step: Step) -> None:
+    await member.emitter.log_all(step.logs)
+    if step.error is not None:
+        await member.errors.fail(message, step.error)

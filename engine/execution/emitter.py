@@ -88,11 +88,11 @@ class Emitter:
         ``size`` is the sum of the emissions' bytes, where it is known.
         """
         left = 0
+        if not emissions:
+            return
         if size < 0:
-            size = sum([len(value) for _, value in emissions])
+            size = sum([len(value) for _, value in emissions]) if len(emissions) > 1 else len(emissions[0][1])
         if size <= self._shared.limits.value_bytes:
-            if not emissions:
-                return
             try:
                 await self.emit(emissions, batch[0].lane, size)
             except UnsentError as error:
@@ -140,8 +140,7 @@ class Emitter:
     async def _rest(self) -> None:
         """Let others have their turn; all of them, where this pass of the event loop is long already."""
         await trio.lowlevel.checkpoint()
-        if self._shared.pace.is_over():
-            await self._shared.pace.wait()
+        await self._shared.pace.keep()
 
 
 def _find_sender(outcomes: Sequence[Outcome], sent: int) -> tuple[int, int]:

@@ -115,10 +115,9 @@ class Execution(ReadableExecution):
     @property
     def _is_ending(self) -> bool:
         """True while its tasks are being cancelled, or have been: only the cleanup and the end are to come."""
-        scopes = [self._scope, self._timeout]
-        if self._nursery is not None:
-            scopes.append(self._nursery.cancel_scope)
-        return any(scope.cancel_called for scope in scopes)
+        if self._scope.cancel_called or self._timeout.cancel_called:
+            return True
+        return self._nursery is not None and self._nursery.cancel_scope.cancel_called
 
     def head(self) -> ExecutionSnapshot:
         """Return the execution at this moment; while it lives, without its instances and its metrics."""

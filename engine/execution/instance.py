@@ -153,21 +153,28 @@ class Instance:
             own = await chained.process(self._place, batch)
             if own:
                 await self._process(handler, own)
+            del batch, own
 
     async def _run_one(self, handler: Handler) -> None:
+        """Process messages as the only worker, and give out what the handler holds when it is due."""
+        limit = min(handler.batch_messages or self._batch_messages, self._batch_messages)
+        may_hold = type(handler).due is not Handler.due
         while True:
-            batch = await self._next_batch(handler)
-            if batch:
-                self._shared.note_taken(batch)
-                if self.kept_memory is not None:
-                    await self._process(handler, batch)
-                    continue
+            batch = await (self._next_batch(handler, limit) if may_hold else self._inbox.take_batch(limit))
+            if not batch:
+                await self._release(handler)
+                continue
+            self._shared.note_taken(batch)
+            if self.kept_memory is None:
                 outcomes = await self._observed.invoke(handler, batch)
                 await self._finish(handler, batch, outcomes)
                 if len(outcomes) < len(batch):
+                    await self._shared.pace.keep()
                     await self._process(handler, batch[len(outcomes) :])
+                del outcomes
             else:
-                await self._release(handler)
+                await self._process(handler, batch)
+            del batch  # who waits for messages keeps none: a thousand nodes would keep many
 
     async def _process(self, handler: Handler, batch: Sequence[Message]) -> None:
         """Let a handler process a batch, in several parts where its outcomes would be too much at once."""
@@ -190,6 +197,8 @@ class Instance:
             if self.kept_memory is not None:
                 self.kept_memory.put_down()
             batch = batch[len(outcomes) :]
+            if batch:
+                await self._shared.pace.keep()
 
     async def _run_beside_others(self, handler: Handler, others: Iterator[Handler], nursery: trio.Nursery) -> None:
         """Work as one of several workers of a stateless component, each with one message at a time.
@@ -211,6 +220,7 @@ class Instance:
                     await self._turns.wait(number)
                 await self._finish(handler, batch, outcomes)
             self._turns.done(number)
+            del batch, outcomes
 
     async def flush(self) -> None:
         """Let the handlers give out what they hold, because no further message will come."""
@@ -234,10 +244,9 @@ class Instance:
         if outcome.error is not None:
             self._shared.report_failure(self.node, outcome.error)
 
-    async def _next_batch(self, handler: Handler) -> Sequence[Message]:
+    async def _next_batch(self, handler: Handler, limit: int) -> Sequence[Message]:
         """Wait for the messages to process next; return none when something held is due first."""
         due = self._due(handler)
-        limit = min(handler.batch_messages or self._batch_messages, self._batch_messages)
         if due is None:
             return await self._inbox.take_batch(limit)
         with trio.move_on_at(due):

@@ -39,8 +39,6 @@ class Observed:
         Or fewer, where the handler wants to be rid of these first (``Handler.process``).
         """
         shared = self._shared
-        if shared.pace.is_over():
-            await shared.pace.wait()
         await shared.gate.enter()
         started = trio.current_time()
         self.state = "processing"
@@ -63,6 +61,7 @@ class Observed:
 
     async def invoke_again(self, handler: Handler, message: Message) -> Outcome:
         """Call the handler with a message that it has failed to process: one invocation more, no message more."""
+        await self._shared.pace.keep()
         (outcome,) = await self.invoke(handler, [message])
         self.counters.retries += 1
         self._shared.counters.processed -= 1

@@ -1,7 +1,7 @@
 """The common parts of one execution's instances, and the sending of values along its edges."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, groupby
 from operator import itemgetter
@@ -26,8 +26,6 @@ from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn, Starvation
 from proto.execution import ExecutionError
-
-_port_of = itemgetter(0)
 
 _WORTH_TOGETHER = 3
 """Values that are sent along several edges together, at least: of fewer, the asking costs more than the taking."""
@@ -73,7 +71,15 @@ class ExecutionShared:
         self.account = account
         self.starvation = Starvation(spawn, lambda: not self.gate.is_open)
         self.inboxes = [
-            Inbox(node.capacity, limits.inbox_bytes, node.overflow, limits.batch_bytes, account, self.starvation)
+            Inbox(
+                node.capacity,
+                limits.inbox_bytes,
+                node.overflow,
+                limits.batch_bytes,
+                account,
+                self.starvation,
+                self.pace,
+            )
             for node in graph.nodes
         ]
         # One for each edge, by its index, and a spare one at the end: the index ``NO_EDGE`` finds it, so messages
@@ -111,12 +117,11 @@ class ExecutionShared:
             UnsentError: there was no memory for one of them; says how many had left, and why.
         """
         sent = 0
-        for port, run in groupby(emissions, _port_of):
+        for port, values in _by_port(emissions):
             targets = node.routes[port]
             if not targets and not self.flow_observers:
-                sent += len(list(run))
+                sent += len(values)
                 continue
-            values = [value for _, value in run]
             lane = derived_lane or node.lanes[port]
             if len(targets) == 1 and not self.flow_observers:
                 left = self._put_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
@@ -336,3 +341,11 @@ class ExecutionShared:
         target_node = self.graph.nodes[target.node]
         for observer in self.flow_observers:
             observer.sent(node.id, node.outputs[port], target_node.id, target_node.inputs[target.port], message)
+
+
+def _by_port(emissions: Sequence[Emission]) -> Iterable[tuple[int, list[bytes]]]:
+    """Return the values of each run of emissions that leave by one port, with that port, in order."""
+    if len(emissions) == 1:
+        ((port, value),) = emissions
+        return ((port, [value]),)
+    return [(port, [value for _, value in run]) for port, run in groupby(emissions, itemgetter(0))]

@@ -90,11 +90,12 @@ class ChainGuest(Guest):
         return await self.close()
 
     async def _result(self, batch: Sequence[Message], *, traced: bool) -> ChainResult:
+        size_bytes = self._instance.memory_bytes()
+        if size_bytes != self._seen_bytes:
+            self._count_memory(size_bytes)
         text = self._instance.read(self._status_at, self._block_bytes)
         if text is None:
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
-        if self._instance.seen_bytes != self._seen_bytes:
-            self._count_memory(self._instance.seen_bytes)
         block = chain_abi.read_block(text, len(self._programs))
         address, length = block.address, block.length
         if length > self._output_bytes_at_most:

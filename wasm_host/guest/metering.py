@@ -147,9 +147,10 @@ class MeteredStore:
         return self._store
 
     def _status(self) -> tuple[int, int, int, int]:
+        size_bytes = self._instance.memory_bytes()
+        if size_bytes != self._seen_bytes:
+            self._count_memory(size_bytes)
         block = self._instance.read(self._status_at, abi.STATUS.size)
-        if self._instance.seen_bytes != self._seen_bytes:
-            self._count_memory(self._instance.seen_bytes)
         if block is None:
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
         return abi.STATUS.unpack(block)

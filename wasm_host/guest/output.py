@@ -80,7 +80,7 @@ async def _finished(pending: capi.Pending) -> int:
 def window(instance: capi.Instance, address: int, length: int, at: int = 0) -> bytes:
     """Return the bytes of a stream from ``at`` on, as many as are copied in one go. Raises ProtocolError."""
     data = instance.read(address + at, min(WINDOW_BYTES, length - at))
-    if data is None or address + length > instance.seen_bytes:
+    if data is None or not instance.holds(address, length):
         raise ProtocolError(f"the guest's output, {length} bytes at {address}, lies outside its memory")
     return data
 

@@ -310,8 +310,7 @@ class Instance:
         self._instance = instance
         self._memory = raw.wasmtime_memory_t()
         self._memory_address = 0
-        self.seen_bytes = 0
-        """The memory's size when somebody asked last."""
+        self._seen_bytes = 0  # the memory's size when it was asked for last: it never shrinks, so these are there
 
     def _export(self, name: str, kind: int) -> Any:
         item: Any = raw.wasmtime_extern_t()
@@ -338,12 +337,19 @@ class Instance:
 
     def forget(self) -> None:
         """Note that the store is gone: the memory is empty from now on."""
-        self._context = 0
+        self._context = self._seen_bytes = 0
 
     def memory_bytes(self) -> int:
         """Return the memory's size now."""
-        self.seen_bytes = size = _memory_data_size(self._context, self._memory_address) if self._context else 0
+        self._seen_bytes = size = _memory_data_size(self._context, self._memory_address) if self._context else 0
         return size
+
+    def holds(self, address: int, length: int) -> bool:
+        """Return whether so many bytes from there on lie inside of the memory."""
+        if address < 0 or length < 0:
+            return False
+        end = address + length
+        return end <= self._seen_bytes or end <= self.memory_bytes()
 
     def give_back(self, offset: int, length: int) -> None:
         """Let the kernel have so much of the memory, which nobody will read any more; part of freeing it."""
@@ -355,7 +361,7 @@ class Instance:
 
         Return False, with nothing written, when any of it lies outside.
         """
-        if address < 0 or length < 0 or address + length > self.memory_bytes() or at + length > len(target):
+        if not self.holds(address, length) or at + length > len(target):
             return False
         ctypes.memmove(_at(target) + at, _memory_data(self._context, self._memory_address) + address, length)
         return True
@@ -365,7 +371,7 @@ class Instance:
 
         The base is looked up each time, because memory grows, and may move when it does.
         """
-        if address < 0 or length < 0 or address + length > self.memory_bytes():
+        if not self.holds(address, length):
             return None
         if not length:
             return b""
@@ -374,7 +380,7 @@ class Instance:
     def write(self, address: int, data: bytes) -> bool:
         """Copy into guest memory; return False, with nothing written, when any of it would lie outside."""
         length = len(data)
-        if address < 0 or address + length > self.memory_bytes():
+        if not self.holds(address, length):
             return False
         if length:
             ctypes.memmove(_memory_data(self._context, self._memory_address) + address, data, length)
