@@ -11,6 +11,7 @@ fails the test that caused it, and says what the step was doing. Places that may
 
 import functools
 import inspect
+import signal
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -20,6 +21,7 @@ import trio.abc
 import trio.testing
 from hypothesis import settings
 
+from tests.leftovers import leftovers, mark_run
 from tests.stalls.excused import EXCUSED
 from tests.stalls.stopwatch import LongStep, Stopwatch, on_main_thread
 
@@ -30,8 +32,24 @@ settings.load_profile("symbia-runtime")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marks of this suite."""
+    """Declare the marks of this suite, and let Ctrl-C be heard."""
+    # Where the suite runs in the background of a shell, Ctrl-C is ignored, by all that it starts as well; tests of
+    # what Ctrl-C does would wait for ever.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "long_steps(reason): steps may hold the event loop here, for this reason")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_behind() -> Generator[None]:
+    """Fail the run where a process that a test has started is still alive at its end.
+
+    It is set up before all others of the session, so it looks when those have given up what they hold.
+    """
+    run = mark_run()
+    yield
+    if left := leftovers(run):
+        pytest.fail("Processes were left behind:\n" + "\n".join(map(str, left)), pytrace=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 import symbia_runtime
+from tests.processes import ended
 from tests.service.serving import clean_environment
 from tests.wasm_host.component_model.components import component
 
@@ -113,7 +114,7 @@ class Installation:
 
     def output(self, program: str, *arguments: str) -> str:
         """Run a program of the environment to its end, and return what it printed."""
-        with self.popen(program, *arguments) as process:
+        with ended(self.popen(program, *arguments)) as process:
             output, errors = process.communicate(timeout=40)
         assert process.returncode == 0, errors
         return output

@@ -20,6 +20,8 @@ from typing import Any
 
 import msgspec
 
+from tests.processes import ended
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,17 +41,17 @@ class NetworkProcess(msgspec.Struct, frozen=True):
 @contextmanager
 def network_process() -> Iterator[NetworkProcess]:
     """A Network for the length of the block."""
-    with subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, "-m", "tests.fakes.network_process"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as process:
+    )
+    with ended(started) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         yield NetworkProcess(f"http://127.0.0.1:{port}", process)
-        process.kill()
 
 
 async def _main() -> None:

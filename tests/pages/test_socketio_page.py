@@ -1,7 +1,6 @@
 """docs/socketio.md and the package's docstring say what the program does."""
 
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from trio_websocket import open_websocket_url
 import service.socketio
 from service.socketio import config, frames, packets
 from service.socketio.config import SocketioConfig
+from tests.processes import ended
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/socketio.md").read_text(encoding="utf-8")
@@ -55,10 +55,10 @@ async def test_the_docstrings_server_runs(tmp_path: Path) -> None:
     """It welcomes, echoes, acknowledges, shouts, asks and refuses."""
     program = tmp_path / "echo.py"
     program.write_text(example().replace("127.0.0.1:5006", "127.0.0.1:0"), encoding="utf-8")
-    process = subprocess.Popen(  # noqa: ASYNC220  it is started once, and takes no time
+    server = subprocess.Popen(  # noqa: ASYNC220  it is started once, and takes no time
         [sys.executable, program], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
-    try:
+    with ended(server) as process:
         assert process.stderr is not None
         found = None
         while found is None:
@@ -69,9 +69,6 @@ async def test_the_docstrings_server_runs(tmp_path: Path) -> None:
         await talk(f"ws://{url}websocket")
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"http://{url}polling")).text.startswith("0{")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
 
 
 async def talk(url: str) -> None:

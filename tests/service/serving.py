@@ -173,11 +173,15 @@ def start_process(environment: Mapping[str, str] | None = None, *, open_files: i
     )
     assert process.stdout is not None
     greeting = ""
-    for line in process.stdout:
-        greeting += line
-        if line.startswith("symbia-runtime serves "):
-            return Process(process, greeting)
-    _, log = process.communicate()
+    try:
+        for line in process.stdout:
+            greeting += line
+            if line.startswith("symbia-runtime serves "):
+                return Process(process, greeting)
+        _, log = process.communicate()
+    except BaseException:  # the test's time is over: nobody will end it
+        process.kill()
+        raise
     raise AssertionError(f"The service did not start: {log}")
 
 

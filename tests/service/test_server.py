@@ -16,6 +16,7 @@ import trio
 
 from service.cli.greeting import shell_lines
 from service.server import ListenError, listen
+from tests.processes import ended
 from tests.service.chosen import settings_with
 from tests.service.cli.terminal import Terminal
 from tests.service.serving import (
@@ -219,9 +220,8 @@ async def test_a_request_that_came_before_the_end_begins_nothing_after_it() -> N
 def test_a_signal_while_the_command_is_being_imported_ends_it() -> None:
     """As soon as the program has begun it has a handler, so it ends even as the first process of a container."""
     command = [sys.executable, "-m", "service", "serve"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=clean_environment({"PORT": "0"}), stderr=subprocess.PIPE
-    ) as process:
+    started = subprocess.Popen(command, cwd=ROOT, env=clean_environment({"PORT": "0"}), stderr=subprocess.PIPE)
+    with ended(started) as process:
         status = Path(f"/proc/{process.pid}/status")
         mask = 0
         while not mask >> (signal.SIGTERM - 1) & 1:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.processes import ended
 from tests.service.serving import QUICK_REFERENCE, ROOT, SPIN, SQUARE, clean_environment, run_command, single
 
 
@@ -153,7 +154,7 @@ def test_endless_input_takes_bounded_memory(tmp_path: Path) -> None:
     """Input is read no faster than the graph takes it: 100 MB of it pass through a fraction of that memory."""
     graph = _file(tmp_path, single("symbia.core.passthrough"))
     values = b'"' + b"x" * 1000 + b'"\n'
-    process = subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, "-m", "service", "run", graph, "--stdin-to", "only:in"],
         cwd=ROOT,
         env=clean_environment({}),
@@ -161,16 +162,16 @@ def test_endless_input_takes_bounded_memory(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    feeder = threading.Thread(target=_feed, args=(process, values * 1000, 100))
-    feeder.start()
-    assert process.stdout is not None
-    peak_kilobytes = 0
-    for printed, _ in enumerate(process.stdout, 1):
-        if printed % 1000 == 0:  # at the end there is no process to ask any more
-            peak_kilobytes = _peak_kilobytes(process.pid) or peak_kilobytes
-    feeder.join()
-    process.stdout.close()
-    assert (process.wait(), printed) == (0, 100_000)
+    with ended(started) as process:
+        feeder = threading.Thread(target=_feed, args=(process, values * 1000, 100))
+        feeder.start()
+        assert process.stdout is not None
+        peak_kilobytes = 0
+        for printed, _ in enumerate(process.stdout, 1):
+            if printed % 1000 == 0:  # at the end there is no process to ask any more
+                peak_kilobytes = _peak_kilobytes(process.pid) or peak_kilobytes
+        feeder.join()
+        assert (process.wait(), printed) == (0, 100_000)
     assert 10_000 < peak_kilobytes < 120_000
 
 
@@ -198,7 +199,7 @@ def _feed(process: "subprocess.Popen[bytes]", data: bytes, times: int) -> None:
 def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, number: signal.Signals) -> None:
     """A run that waits for input ends at a signal, with the shell's status for it, and shows its metrics."""
     graph = _file(tmp_path, single("symbia.core.passthrough"))
-    process = subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, "-m", "service", "run", graph, "--stdin-to", "only:in"],
         cwd=ROOT,
         env=clean_environment({}),
@@ -206,12 +207,13 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, number: signal.Signal
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"1\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b'{"node":"only","port":"out","value":1}\n'
-    process.send_signal(number)
-    _, stderr = process.communicate(timeout=20)
+    with ended(started) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"1\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"node":"only","port":"out","value":1}\n'
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=20)
     assert (process.returncode, b"cancelled" in stderr) == (128 + number, True)
     assert b"Traceback" not in stderr

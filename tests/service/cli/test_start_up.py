@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.processes import ended
 from tests.service.serving import ROOT, clean_environment
 
 NOT_NEEDED = {
@@ -29,13 +30,15 @@ def test_serving_begins_without_what_few_need(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
         log.open("w") as errors,
-        subprocess.Popen(
-            [sys.executable, "-X", "importtime", "-m", "service", "serve"],
-            cwd=ROOT,
-            env=clean_environment({"PORT": "0", "LOG_LEVEL": "error"}),
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
+        ended(
+            subprocess.Popen(
+                [sys.executable, "-X", "importtime", "-m", "service", "serve"],
+                cwd=ROOT,
+                env=clean_environment({"PORT": "0", "LOG_LEVEL": "error"}),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         ) as process,
     ):
         assert process.stdout is not None
