@@ -12,7 +12,7 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast check fmt bench wasm clients simulate fuzz attacks stalls siege lock
+.PHONY: help setup run demo test test-fast check fmt bench wasm clients simulate fuzz attacks stalls siege lock mutants
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -25,6 +25,7 @@ help: ## list the verbs
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged; then with a token"
 	@echo "make attacks  what untrusted callers and code have tried: over real sockets, bounded in time and memory"
 	@echo "make stalls  hostile requests, graphs and programs, changed for MINUTES=3 to find what holds or fills the service"
+	@echo "make mutants  one place of the code broken at a time for MINUTES=60, to find what no test notices (tests/mutants/README.md)"
 	@echo "make siege   each known attack at full rate for ten seconds: what others see, memory, and the end by SIGTERM"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
 	@echo "make clients  install the npm clients that the tests run, if Node is there; without them, those tests are skipped"
@@ -85,6 +86,9 @@ simulate: setup
 
 stalls: setup
 	@$(BIN)/python -m tests.stalls --minutes $(MINUTES)
+
+mutants: setup
+	@$(BIN)/python -m tests.mutants --minutes $(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),60)
 
 siege: setup
 	@$(BIN)/python -m tests.attacks.siege
