@@ -127,7 +127,12 @@ class _Finder:
     def _swap(self, body: Sequence[ast.stmt]) -> None:
         """Exchange two statements that stand one after the other."""
         for one, two in itertools.pairwise(body):
-            if self._in_function and isinstance(one, _SIMPLE) and isinstance(two, _SIMPLE) and not _is_text(one):
+            if (
+                self._in_function
+                and isinstance(one, _SIMPLE)
+                and isinstance(two, _SIMPLE)
+                and _have_order(one, two)
+            ):
                 indent = "\n" + " " * one.col_offset
                 self._add(one, two, f"{ast.unparse(two)}{indent}{ast.unparse(one)}")
 
@@ -201,6 +206,11 @@ def _given(defaults: Sequence[ast.expr | None]) -> list[ast.expr]:
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _have_order(one: ast.stmt, two: ast.stmt) -> bool:
+    """Whether it may matter which of two statements comes first: one of them calls something."""
+    return not _is_text(one) and any(isinstance(node, ast.Call) for each in (one, two) for node in ast.walk(each))
 
 
 def _is_written(*operands: ast.expr) -> bool:
