@@ -109,7 +109,10 @@ def test_every_room_has_tests() -> None:
 def test_tests_of_the_own_name_are_asked_first() -> None:
     """Then those of the room, then those of the promise; none of them twice."""
     groups = concerning(ROOT, "engine/execution/inbox.py")
-    assert groups[0] == ["tests/engine/execution/test_inbox.py", "tests/engine/execution/test_inbox_channel.py"]
+    assert groups[0][:2] == [
+        "tests/engine/execution/test_inbox.py",
+        "tests/engine/execution/test_inbox_channel.py",
+    ]
     assert "tests/engine/execution/test_injector.py" in groups[1]
     assert "tests/simulation/test_simulation.py" in groups[-1]
     asked = [test for group in groups for test in group]

@@ -1,5 +1,6 @@
 """Feeds: one log for many readers, in bounded memory."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,19 @@ def test_where_all_feeds_keep_too_much_the_largest_gives_up() -> None:
         feed.let_go()
     assert memory.used_bytes == 10  # of z, which has been read
     assert len(memory.feeds) == 1
+
+
+@pytest.mark.parametrize(("max_events", "max_bytes"), [(4, PLENTY), (PLENTY, 40)])
+def test_a_feed_is_crowded_when_more_than_half_of_it_waits(max_events: int, max_bytes: int) -> None:
+    """Half is not yet too much, and what all have read does not wait."""
+    feed = Feed(FeedMemory(PLENTY), max_events=max_events, max_bytes=max_bytes)
+    reader = opened(feed)
+    crowded = []
+    for name in "abc":
+        feed.append(flow(name))
+        crowded.append(feed.is_crowded)
+    read_all(feed, reader)
+    assert [*crowded, feed.is_crowded] == [False, False, True, False]
 
 
 def test_what_all_have_read_is_let_go() -> None:
