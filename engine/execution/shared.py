@@ -119,11 +119,11 @@ class ExecutionShared:
         sent = 0
         for port, values in _by_port(emissions):
             targets = node.routes[port]
-            if not targets and not self.flow_observers:
-                sent += len(values)
-                continue
             lane = derived_lane or node.lanes[port]
-            if len(targets) == 1 and not self.flow_observers:
+            if not targets:
+                if self.flow_observers:
+                    self._report_outputs(node, port, values, lane)
+            elif len(targets) == 1 and not self.flow_observers:
                 left = self._put_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
                 if left:
                     pending = self._pending_emissions(node, emissions, sent + len(values) - len(left))
@@ -204,10 +204,7 @@ class ExecutionShared:
 
     def _deliver(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
         """Send one value along edges that all have room for it; ``_send_one`` where one has not."""
-        targets = node.routes[port]
-        if not targets:
-            self._report_output(node, port, value, lane)
-        for target in targets:
+        for target in node.routes[port]:
             self.inboxes[target.node].put_nowait(self._begin_hop(node, port, target, value, lane))
 
     def _begin_hop(self, node: CompiledNode, port: int, target: Target, value: bytes, lane: int) -> Message:
@@ -219,10 +216,11 @@ class ExecutionShared:
         self.edges[target.edge].sent += 1
         return message
 
-    def _report_output(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
-        """Report a value that leaves the graph: no edge begins at its port."""
-        for observer in self.flow_observers:
-            observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
+    def _report_outputs(self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int) -> None:
+        """Report values that leave the graph: no edge begins at their port."""
+        for value in values:
+            for observer in self.flow_observers:
+                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
 
     async def _send_each(
         self,
@@ -242,10 +240,7 @@ class ExecutionShared:
     async def _send_one(
         self, node: CompiledNode, port: int, value: bytes, lane: int, pending: PendingEmissions
     ) -> None:
-        targets = node.routes[port]
-        if not targets:
-            self._report_output(node, port, value, lane)
-        for target in targets:
+        for target in node.routes[port]:
             inbox = self.inboxes[target.node]
             message = self._begin_hop(node, port, target, value, lane)
             if not inbox.put_nowait(message):
