@@ -1,9 +1,10 @@
 """A client of ``/ws``, for the command line: events in, answers out, errors in words."""
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import trio
@@ -16,7 +17,9 @@ from trio_websocket import (
     open_websocket_url,
 )
 
+from engine.builtin.parts.connection_reason import words_of
 from proto.codec import MalformedJsonError, decode_raw_values, encode
+from service.outbound.streams import open_stream
 
 CONNECT_SECONDS = 10
 """The time that the service may take to take the connection."""
@@ -85,10 +88,17 @@ async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) ->
     """
     address = websocket_address(url)
     encoded = [(name.encode(), value.encode()) for name, value in headers]
+    tls = ssl.create_default_context() if address.startswith("wss:") else None
     is_open = False
     try:
+        if tls is not None:
+            await _judge(urlsplit(address), tls)
         async with open_websocket_url(
-            address, extra_headers=encoded, connect_timeout=CONNECT_SECONDS, max_message_size=MAX_MESSAGE_BYTES
+            address,
+            tls,
+            extra_headers=encoded,
+            connect_timeout=CONNECT_SECONDS,
+            max_message_size=MAX_MESSAGE_BYTES,
         ) as connection:
             is_open = True
             yield LiveClient(connection, url)
@@ -96,11 +106,21 @@ async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) ->
         raise LiveClientError(_refused(url, error)) from error
     except DisconnectionTimeout:
         return  # all was said; that the service does not close the connection is its own affair
+    except trio.BrokenResourceError as error:
+        if is_open:
+            raise
+        raise LiveClientError(f"{url} cannot be reached: {words_of(error)}") from error
     except (HandshakeError, trio.TooSlowError, OSError) as error:
         if is_open:
             raise
         reason = str(error.__cause__ or error) or type(error).__name__
         raise LiveClientError(f"{url} cannot be reached: {reason}; is the service running there?") from error
+
+
+async def _judge(parts: SplitResult, tls: ssl.SSLContext) -> None:
+    """Look at the certificate of a service before anything is asked of it."""
+    with trio.fail_after(CONNECT_SECONDS):
+        await trio.aclose_forcefully(await open_stream(parts.hostname or "", parts.port or 443, tls))
 
 
 def websocket_address(url: str) -> str:

@@ -1,18 +1,17 @@
 """One Socket.IO connection to the Network, on Trio: the protocol's client half over a WebSocket."""
 
-import functools
-import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-import httpx
 import trio
 import trio_websocket
 
 from engine.builtin.parts.connection_reason import kind_of
+from engine.builtin.parts.redirects import trusted_authorities
 from engine.builtin.parts.retry_after import retry_after_seconds
+from service.outbound.streams import Stream, open_stream
 from service.socketio.client import (
     AckReceived,
     ClientEvent,
@@ -39,9 +38,6 @@ CLOSE_SECONDS = 1.0
 
 FRAME_BYTES = 2 * 1024 * 1024
 """One frame of the Network. It takes a million bytes from nodes, and adds little to them."""
-
-
-Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 class NetworkError(Exception):
@@ -255,18 +251,12 @@ _CONNECTION_ERRORS = (
 
 
 async def _open_stream(parts: SplitResult) -> Stream:
-    host = parts.hostname or ""
     is_encrypted = parts.scheme == "wss"
-    stream = await trio.open_tcp_stream(host, parts.port or (443 if is_encrypted else 80))
-    if not is_encrypted:
-        return stream
-    secure = trio.SSLStream(stream, _tls(), server_hostname=host, https_compatible=True)
-    try:
-        await secure.do_handshake()  # the library would take a bad certificate for silence
-    except BaseException:
-        await trio.aclose_forcefully(secure)
-        raise
-    return secure
+    return await open_stream(
+        parts.hostname or "",
+        parts.port or (443 if is_encrypted else 80),
+        trusted_authorities() if is_encrypted else None,
+    )
 
 
 def _failure(error: BaseException) -> NetworkError:
@@ -294,9 +284,3 @@ def socket_url(url: str) -> str:
     scheme = {"http": "ws", "https": "wss"}[parts.scheme]
     path = f"{parts.path.rstrip('/')}/socket.io/"
     return urlunsplit((scheme, parts.netloc, path, "EIO=4&transport=websocket", ""))
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Trusted authorities, read once: it takes tens of milliseconds."""
-    return httpx.create_ssl_context()

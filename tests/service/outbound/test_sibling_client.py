@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog.testing
+import trio
 
 from engine.builtin.parts.redirects import trusted_authorities
 from engine.components.source import SourceFetchError
@@ -14,6 +15,7 @@ from service.auth.identity_client import open_identity
 from service.auth.jwks import KeySource
 from service.catalog.client import CatalogClient, open_catalog_client
 from service.catalog.errors import CatalogUnavailableError
+from service.cli.live_client import CONNECT_SECONDS, LiveClientError, open_live_client
 from service.network.session import NetworkError, hold_session
 from service.outbound.clients import UNGUARDED
 from service.outbound.sibling_client import open_sibling_client
@@ -154,3 +156,14 @@ async def test_authorities_may_be_those_of_a_file(authority: Authority, monkeypa
             assert (await client.get(url)).text == "hello"
     finally:
         trusted_authorities.cache_clear()
+
+
+async def test_a_live_client_says_what_is_wrong_with_a_certificate(authority: Authority) -> None:
+    """At once, and not that nothing came within ten seconds."""
+    async with serving_tls(authority.serving(is_self_signed=True)) as url:
+        began = trio.current_time()
+        with pytest.raises(LiveClientError) as caught:
+            async with open_live_client(url):
+                pass
+        assert trio.current_time() < began + CONNECT_SECONDS
+    assert str(caught.value) == f"{url} cannot be reached: {WORDS}"
