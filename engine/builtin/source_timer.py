@@ -44,7 +44,11 @@ DEFINITION = declare(
             minimum=LEAST_INTERVAL_MS,
             maximum=INTERVAL_LIMIT_MS,
         ),
-        "payload": ConfigField(type="object", description="Fields that are added to every tick.", default={}),
+        "payload": ConfigField(
+            type="object",
+            description="Fields that are added to every tick, or stand for its own of the same name.",
+            default={},
+        ),
     },
 )
 

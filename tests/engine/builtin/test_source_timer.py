@@ -64,6 +64,14 @@ async def test_it_ticks_at_every_interval(autojump_clock: trio.testing.MockClock
     assert "missed" not in first
 
 
+async def test_a_payload_may_stand_for_the_ticks_own_fields(autojump_clock: trio.testing.MockClock) -> None:
+    """What the author says counts, where the names are the same."""
+    del autojump_clock
+    async with ticking(document({"t": timer(payload={"tick": "tock"})})) as (_, _, ticks):
+        await trio.sleep(1.5)
+    assert ticks.seen[0][1]["tick"] == "tock"
+
+
 async def test_its_executions_live_until_they_are_stopped(autojump_clock: trio.testing.MockClock) -> None:
     """A graph with a source is neither completed by quiet nor ended by the default timeout."""
     del autojump_clock
