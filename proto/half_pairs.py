@@ -23,7 +23,7 @@ MAX_HALVES = 10_000
 microsecond or two. Values that stay text may hold any number."""
 
 CHUNK_BYTES = 64 * 1024
-"""What is masked in one go: under two milliseconds."""
+"""Bytes that are masked in one go: under two milliseconds."""
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -35,16 +35,16 @@ _WITHOUT_TEXT = frozenset({int, float, bool, type(None)})
 _LOWER, _UPPER = "\ufdd0", "\ufdd1"
 _BACKSLASHES = "\x81"
 _MASKS = tuple(mask.encode() for mask in (_LOWER, _UPPER, _BACKSLASHES))
-"""For ``\\ud``, ``\\uD`` and two backslashes: characters without a meaning (Unicode, noncharacters and C1)."""
+"""Masks of ``\\ud``, ``\\uD`` and two backslashes: characters without a meaning (Unicode: noncharacters, C1)."""
 
 _ESCAPED_MASK = re.compile(rb"\\u[fF][dD][dD]")
 _UNFINISHED = re.compile(rb"\\u[dD](?![0-9a-fA-F]{3})")
 _BEGUN = re.compile(rb"[\\\xc0-\xff]")
-"""Where a chunk may not be cut behind: an escape or a character begins there, and may not be whole."""
+"""Places behind which a chunk may not be cut: an escape or a character begins there, and may not be whole."""
 
 _ESCAPE_BYTES = len(rb"\ud83d")
 _DIGITS = 3
-"""Of an escape, behind what its mask stands for."""
+"""Digits of an escape behind what its mask stands for."""
 
 
 class UnmaskableError(ValueError):
@@ -193,7 +193,7 @@ def encode_with_halves(encode: Callable[[object], bytes], value: object) -> byte
 
 
 _KEPT = {_LOWER: "0", _BACKSLASHES: "1", _UPPER: "2"}
-"""What a text itself may hold of the masks that are used while it is written: another mask and a digit."""
+"""Digits behind ``_UPPER`` for the masks that a text itself holds, while it is written."""
 
 
 def _without_halves(value: Any) -> Any:

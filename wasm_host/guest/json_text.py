@@ -1,4 +1,4 @@
-r"""Whether a text that a guest wrote is JSON. Pure.
+r"""The check that a text of a guest is JSON. Pure.
 
 msgspec tells it, at two hundred megabytes a second, but for one thing: it refuses half of a surrogate pair
 (``"\ud83d"``), which JSON allows and JavaScript writes. What it has refused is therefore looked at once more,
