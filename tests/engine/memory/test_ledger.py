@@ -1,5 +1,6 @@
 """The ledger of memory: what is charged is held, what is released is gone, and no bound is ever exceeded."""
 
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import MemoryBoundError, OverloadedError, OwnerMemoryError, ProcessMemoryError
-from engine.memory.ledger import Kind, Ledger
+from engine.memory.ledger import Account, Kind, Ledger
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STEP = st.tuples(
@@ -69,15 +70,55 @@ def test_each_bound_is_refused_by_its_name() -> None:
     assert statistics.kinds == {"inboxes": 60, "bodies": 40}
 
 
-def test_a_reserve_is_kept_for_what_is_under_way() -> None:
-    """What is to begin is refused before what has begun is."""
+def charging(account: Account, size_bytes: int, *, is_under_way: bool) -> bool:
+    """Whether so much more is charged."""
+    try:
+        account.charge(size_bytes, "bodies", is_under_way=is_under_way)
+    except MemoryBoundError:
+        return False
+    return True
+
+
+def adjusting(account: Account, size_bytes: int, *, is_under_way: bool) -> bool:
+    """Whether a use may grow by so much."""
+    try:
+        account.adjust(account.held("bodies") + size_bytes, "bodies", is_under_way=is_under_way)
+    except MemoryBoundError:
+        return False
+    return True
+
+
+def trying(account: Account, size_bytes: int, *, is_under_way: bool) -> bool:
+    """Whether so much more is charged, where nobody is refused."""
+    return account.try_charge(size_bytes, "bodies", is_under_way=is_under_way)
+
+
+@pytest.mark.parametrize("charged", [charging, adjusting, trying])
+@pytest.mark.parametrize(("process_bytes", "owner_bytes"), [(0, 100), (100, 0), (100, 100)])
+def test_a_reserve_is_kept_for_what_is_under_way(
+    charged: Callable[..., bool], process_bytes: int, owner_bytes: int
+) -> None:
+    """What is to begin is refused before what has begun is: at either bound, whichever way it is charged."""
+    ledger = Ledger(process_bytes=process_bytes, owner_bytes=owner_bytes, reserved_share=0.25)
+    account = ledger.account("a")
+    assert charged(account, 75, is_under_way=False)
+    assert not charged(account, 1, is_under_way=False)
+    assert charged(account, 25, is_under_way=True)
+    assert not charged(account, 1, is_under_way=True)
+    assert account.held_bytes == 100
+    statistics = ledger.statistics()
+    refused = statistics.refused_by_owner + statistics.refused_by_process
+    assert refused == (0 if charged is trying else 2)
+
+
+def test_only_who_says_so_is_under_way() -> None:
+    """Whoever does not say it may not use the reserve."""
     account = Ledger(process_bytes=0, owner_bytes=100, reserved_share=0.25).account("a")
-    account.charge(75, "bodies")
-    with pytest.raises(OwnerMemoryError):
-        account.charge(1, "bodies")
-    account.charge(25, "inboxes", is_under_way=True)
-    with pytest.raises(OwnerMemoryError):
-        account.charge(1, "inboxes", is_under_way=True)
+    account.note(75, "bodies")
+    assert not account.try_charge(1, "bodies")
+    for charge, size_bytes in ((account.charge, 1), (account.adjust, 76)):
+        with pytest.raises(OwnerMemoryError):
+            charge(size_bytes, "bodies")
 
 
 def test_a_bound_of_0_is_none() -> None:
