@@ -58,7 +58,9 @@ class Finished:
         error = snapshot.error
         self._least_bytes = RECORD_BYTES
         if error is not None:
-            self._least_bytes += sys.getsizeof(error.message) + sys.getsizeof(error.stack or "")
+            self._least_bytes += sum(
+                [sys.getsizeof(text or "") for text in (error.message, error.stack, error.value)]
+            )
         self.size_bytes = self._least_bytes + log_bytes + NODE_BYTES * nodes + EDGE_BYTES * len(statistics.edges)
 
     def reduce(self) -> None:

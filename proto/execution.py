@@ -29,11 +29,13 @@ class ExecutionError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
         message: one sentence: what happened, and where.
         node_id: the node whose handler failed, if it was one.
         stack: the author's stack trace, if there is one.
+        value: the JSON text of the message that the handler failed on, cut where it is long.
     """
 
     message: str
     node_id: str | None = None
     stack: str | None = None
+    value: str | None = None
 
 
 class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):

@@ -8,7 +8,7 @@ import trio
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import Handler, HandlerError, Message
 from engine.execution.emitter import Emitter
-from engine.execution.failure import UnsentError, bounded, error_value, unsent_error
+from engine.execution.failure import UnsentError, bounded, error_value, shown_value, unsent_error
 from engine.execution.observed import Observed
 from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
@@ -87,5 +87,5 @@ class ErrorPolicy:
                 return
         if self._on_error != "continue":
             text = f"Node {node.id} failed: {error.name}: {error.message}"
-            self._shared.fail(ExecutionError(text, node.id, error.stack or None))
+            self._shared.fail(ExecutionError(text, node.id, error.stack or None, shown_value(message)))
             await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node

@@ -61,6 +61,15 @@ def _cut(text: str) -> str:
     return f"{text[:ERROR_TEXT_CHARACTERS]}… (cut: {len(text)} characters in all)"
 
 
+def shown_value(message: Message) -> str | None:
+    """Return a message's value for people, cut where it is long; None of what no message caused."""
+    if not message.sequence:
+        return None
+    shown = message.value[:CUT_VALUE_BYTES].decode(errors="ignore")
+    size = len(message.value)
+    return shown if size <= CUT_VALUE_BYTES else f"{shown}… (cut: {size} bytes in all)"
+
+
 def error_value(node: CompiledNode, message: Message, error: HandlerError, limit_bytes: int) -> bytes:
     """Make what leaves an ``error`` port: ``{message, name, stack, nodeId, port, value}`` and the error's details.
 

@@ -53,7 +53,9 @@ class LoggingObserver(ExecutionObserver):
     def state_changed(self, execution: ExecutionSnapshot) -> None:
         if execution.state == ExecutionState.FAILED and execution.error is not None:
             error = execution.error
-            log.error("execution failed", execution=execution.id, node=error.node_id, error=error.message)
+            known = {"value": error.value, "stack_trace": error.stack}
+            more = {name: text for name, text in known.items() if text}
+            log.error("execution failed", execution=execution.id, node=error.node_id, error=error.message, **more)
             return
         log.info("execution state", execution=execution.id, state=execution.state.value)
 
@@ -64,7 +66,8 @@ class LoggingObserver(ExecutionObserver):
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
         text = f"{error.name}: {error.message}"
-        log.warning("invocation failed", execution=execution_id, node=node_id, error=text)
+        more = {"stack_trace": error.stack} if error.stack else {}
+        log.warning("invocation failed", execution=execution_id, node=node_id, error=text, **more)
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
         log.warning("messages dropped", execution=execution_id, node=node_id, count=count)
