@@ -13,8 +13,8 @@ import pytest
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState
 from proto.message import Injection
-from service.cli.greeting import GRAPH
 from service.documents.reading import decode_document, format_of_file
+from service.http.openapi.first_graph import GRAPH
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import trio
 
-from service.cli.greeting import shell_lines
+from service.http.openapi.first_graph import shell_lines
 from service.server import ListenError, listen
 from tests.processes import ended
 from tests.service.chosen import settings_with

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import cached_property
 
-from quart import Blueprint, Quart, Response, redirect
+from quart import Blueprint, Quart, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from proto.codec import encode
 from service.http.openapi.document import openapi_document
+from service.http.openapi.home_page import home_page
 from service.http.openapi.llms_txt import full_text, short_text
 from service.http.openapi.reference_page import reference_page
 from service.http.operation import Reply, operation
@@ -49,6 +50,10 @@ class Publication:
     def page(self) -> str:
         """The page for people."""
         return reference_page(self._document)
+
+    def home(self, scheme: str, host: str) -> str:
+        """Return the page at the root for people, whose commands go to this host."""
+        return home_page(scheme=scheme, host=host, authenticated=self._authenticated)
 
     @cached_property
     def llms(self) -> str:
@@ -115,9 +120,26 @@ def documentation_routes(publication: Publication) -> Blueprint:
     async def llms_full() -> Response:
         return Response(publication.llms_full, content_type=MARKDOWN)
 
+    @routes.get("/")
+    async def home() -> Response | AnyResponse:
+        if not _wants_html():
+            answer = redirect(ALIASES["/"], 302)
+            answer.headers["Vary"] = "Accept"
+            return answer
+        headers = {"Content-Security-Policy": CONTENT_POLICY, "Vary": "Accept"}
+        return Response(publication.home(request.scheme, request.host), content_type=HTML, headers=headers)
+
     for number, (alias, target) in enumerate(ALIASES.items()):
+        if alias == "/":
+            continue
         routes.add_url_rule(alias, f"alias_{number}", _redirect_to(target), methods=["GET"])
     return routes
+
+
+def _wants_html() -> bool:
+    """Return whether the caller asks for HTML rather than for text, as browsers do and programs do not."""
+    asked = request.accept_mimetypes
+    return asked.best_match(["text/plain", "text/html"]) == "text/html"
 
 
 def _redirect_to(target: str) -> Callable[[], AnyResponse]:

@@ -8,7 +8,7 @@ from proto.events import CLIENT_EVENTS, SERVER_EVENTS
 from service.http.openapi.llms_txt import operations_of
 from service.http.routes.documentation import ALIASES
 from service.ingress.flow_trace import SUMMARY_CHARACTERS, summary_of
-from tests.service.serving import open_service
+from tests.service.serving import ROOT, open_service
 
 PAGES = ["/docs", "/docs/llms.txt", "/docs/llms-full.txt"]
 
@@ -62,6 +62,9 @@ async def test_the_texts_tell_of_live_events(path: str) -> None:
         text = (await service.client.get(path)).text
     assert "`/ws`" in text
     assert all(f"`{name}`" in text for name in (*CLIENT_EVENTS, *SERVER_EVENTS))
+    told = set(re.findall(r"`([a-z]+:[a-z]+)`", (ROOT / "docs" / "live.md").read_text(encoding="utf-8")))
+    assert len(told) > 20
+    assert {name for name in (*told, "authenticate") if f"`{name}`" not in text} == set()
 
 
 @pytest.mark.parametrize("alias", ALIASES)
