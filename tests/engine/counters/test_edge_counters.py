@@ -21,3 +21,16 @@ def test_what_was_sent_and_not_taken_is_queued() -> None:
     edge = EdgeCounters()
     edge.sent, edge.taken = 5, 3
     assert edge.queued == 2
+
+
+def test_an_edge_begins_with_nothing() -> None:
+    """Nothing sent, taken or dropped, no queue and no wait."""
+    edge = EdgeCounters()
+    assert (edge.sent, edge.taken, edge.dropped, edge.peak, edge.queued, edge.blocked_until(9.0)) == (
+        0,
+        0,
+        0,
+        0,
+        0,
+        0.0,
+    )
