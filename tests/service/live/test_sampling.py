@@ -16,7 +16,8 @@ def test_the_first_of_each_second_pass_and_tell_how_many_did_not() -> None:
     """Of five within a second two pass; the next that passes says that three were left out before it."""
     sampler = Sampler(2)
     assert [sampler.admit("edge", 0.1 * step) for step in range(5)] == [0, 0, None, None, None]
-    assert sampler.admit("edge", 1.0) == 3
+    assert [sampler.admit("edge", 1.0 + 0.1 * step) for step in range(5)] == [3, 0, None, None, None]
+    assert [sampler.admit("edge", 2.5 + 0.1 * step) for step in range(3)] == [3, 0, None]
 
 
 def test_each_key_is_counted_for_itself() -> None:
