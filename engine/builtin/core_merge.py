@@ -13,6 +13,7 @@ handed the partner for which the others wait.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from engine.builtin.declare import declare, port
@@ -65,7 +66,17 @@ DEFINITION = declare(
 
 
 class Merge(Builtin):
-    """The merge component, which checks that the awaited inputs exist: a schema cannot say that."""
+    """The component, which checks that the awaited inputs exist; its nodes have no others, but in ``any``."""
+
+    def inputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        fields = DEFINITION.config
+        awaited = config.get("inputs", fields["inputs"].default)
+        if config.get("mode", fields["mode"].default) not in ("zip", "all") or not isinstance(
+            awaited, list | tuple
+        ):
+            return PORTS
+        named = set(islice((name for name in awaited if isinstance(name, str)), len(PORTS)))
+        return tuple(name for name in PORTS if name in named) or PORTS
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         return tuple(_input_problems(config["inputs"]))

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.compile.draft import GraphDraft
-from engine.contracts.component import Component, input_names, outputs_of
+from engine.contracts.component import Component, inputs_of, outputs_of
 from engine.cooperative.slices import Steps, paced
 from engine.documents.problem_report import ProblemReport, listed, shown
 from proto import codec
@@ -169,7 +169,7 @@ def _bind(
     if component is None:
         return None, problems
     names: dict[Direction, Sequence[str]] = {
-        "input": input_names(component.definition),
+        "input": inputs_of(component, node.config),
         "output": outputs_of(component, node.config),
     }
     direction = place.direction or _direction(place, names, problems)

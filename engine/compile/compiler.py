@@ -17,7 +17,7 @@ from engine.compile.ingress import check_ingress, is_declared
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.compile.validation import CheckedGraph, check_graph
 from engine.components.lookup import Resolution
-from engine.contracts.component import Builtin, Component, PortIndex
+from engine.contracts.component import Builtin, Component, PortIndex, input_names
 from engine.contracts.lanes import port_lanes
 from engine.cooperative.slices import Breaks, Steps, in_slices, paced
 from engine.documents.problem_report import ProblemReport, shown
@@ -222,7 +222,7 @@ def _compile_node(
         definition=node,
         component=tables.component,
         config=checked.completed(node, tables.component),
-        inputs=tuple(tables.ports.inputs),
+        inputs=input_names(definition),
         outputs=outputs,
         input_of=tables.ports.inputs,
         output_of=tables.ports.outputs,

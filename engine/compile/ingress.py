@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from engine.compile.draft import GraphDraft
-from engine.contracts.component import Component, input_names
+from engine.contracts.component import Component, inputs_of
 from engine.cooperative.slices import at_once
 from engine.documents.problem_report import listed, shown
 from engine.documents.weight import Weight, weigh
@@ -92,7 +92,7 @@ def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> lis
 def _check_port(node: Node, port: str, component: Component | None) -> list[Problem]:
     if component is None:
         return []  # reported at the node
-    names = input_names(component.definition)
+    names = inputs_of(component, node.config)
     if port in names:
         return []
     known = listed(names) or "none"

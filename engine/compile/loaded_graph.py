@@ -27,9 +27,9 @@ class CompiledNode(msgspec.Struct, frozen=True):
         definition: as the author wrote it.
         component: resolved when the graph was loaded; later registrations change nothing here.
         config: the node's configuration with the component's defaults filled in.
-        inputs: names of the input ports.
+        inputs: names of the component's input ports.
         outputs: names of the output ports, the ``error`` port among them.
-        input_of: the index of each input port, by its name.
+        input_of: the index of each input port that the node has, by its name.
         output_of: the same of the output ports.
         routes: the targets of each output port, by its index.
         schemas: of its ports, where values are to be checked against them.

@@ -71,6 +71,11 @@ class Builtin:
         del config  # the schema has said all there is to say
         return ()
 
+    def inputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of a node's input ports, in order; a subclass may leave some out by the configuration."""
+        del config
+        return input_names(self.definition)
+
     def outputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of a node's output ports, in order; a subclass may take further ones from the configuration."""
         del config
@@ -78,6 +83,11 @@ class Builtin:
 
     def create(self, context: InstanceContext) -> Handler:
         return self._make(context)
+
+
+def inputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the input ports of a node with this configuration, which need not be a good one."""
+    return component.inputs(config) if isinstance(component, Builtin) else input_names(component.definition)
 
 
 def outputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -93,8 +103,12 @@ class PortIndex(msgspec.Struct, frozen=True):
 
 
 def ports_of(component: Component, config: Mapping[str, Any]) -> PortIndex:
-    """Return the ports of a node with this configuration, which need not be a good one."""
+    """Return the ports of a node with this configuration, which need not be a good one.
+
+    An input port's index is its place in the definition, whichever of them the node has.
+    """
+    taken = inputs_of(component, config)
     return PortIndex(
-        {name: index for index, name in enumerate(input_names(component.definition))},
+        {name: index for index, name in enumerate(input_names(component.definition)) if name in taken},
         {name: index for index, name in enumerate(outputs_of(component, config))},
     )

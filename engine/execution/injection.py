@@ -94,8 +94,9 @@ def _find_problem(
     if node is None:
         return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}")
     if message.port not in node.input_of:
-        known = ", ".join(node.inputs[:_NAMED_PORTS]) or "none"
-        more = f" and {len(node.inputs) - _NAMED_PORTS} more" if len(node.inputs) > _NAMED_PORTS else ""
+        ports = tuple(node.input_of)
+        known = ", ".join(ports[:_NAMED_PORTS]) or "none"
+        more = f" and {len(ports) - _NAMED_PORTS} more" if len(ports) > _NAMED_PORTS else ""
         complaint = f"Node {node.id} has no input port {shown(message.port)}; it has {known}{more}"
         return Problem("injection.unknown_port", "port", complaint)
     if len(text) > limits.value_bytes:

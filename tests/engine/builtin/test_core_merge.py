@@ -7,8 +7,13 @@ from hypothesis import strategies as st
 
 from engine.builtin import core_merge as merge
 from engine.builtin.core_merge import MERGE, PORTS, object_text
+from engine.errors import InvalidGraphError, InvalidInjectionError
+from engine.runtime import open_runtime
 from proto.codec import encode
+from proto.execution import ExecuteOptions
+from proto.message import Injection
 from tests.engine.builtin.harness import JSON_VALUES, driven, places, run
+from tests.engine.executions import document, node
 
 
 async def test_any_forwards_whatever_comes() -> None:
@@ -96,6 +101,57 @@ async def test_unawaited_input_is_an_error(mode: str) -> None:
     assert outcome.error is not None
     assert outcome.error.name == "UnexpectedInput"
     assert "(a, b)" in outcome.error.message
+
+
+@pytest.mark.parametrize(
+    ("config", "ports"),
+    [
+        ({"mode": "zip"}, "a, b"),
+        ({"mode": "all"}, "a, b"),
+        ({"mode": "zip", "inputs": ["d", "a"]}, "a, d"),
+        ({"mode": "all", "inputs": ["in"]}, "in"),
+    ],
+)
+async def test_an_edge_into_a_port_that_is_not_awaited_refuses_the_graph(
+    config: dict[str, Any], ports: str
+) -> None:
+    """Every message of it would fail; the refusal lists the ports that there are."""
+    nodes = {"a": "symbia.io.passthrough", "m": node("symbia.core.merge", config=config)}
+    async with open_runtime() as runtime:
+        for port in ports.split(", "):
+            await runtime.library.load_graph(document(nodes, [f"a:out > m:{port}"]))
+        with pytest.raises(InvalidGraphError) as caught:
+            await runtime.library.load_graph(document(nodes, ["a:out > m:c"]))
+        ingress = {**document(nodes, []), "metadata": {"ingress": {"node": "m", "port": "c"}}}
+        with pytest.raises(InvalidGraphError) as at_ingress:
+            await runtime.library.load_graph(ingress)
+        bound = {**document(nodes, []), "bindings": {"m": {"c": {"network": "x"}}}}
+        with pytest.raises(InvalidGraphError) as at_binding:
+            await runtime.library.load_graph(bound)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.path) == ("edge.unknown_port", "edges[0].target.port")
+    assert problem.message == f"Node m has no input port c; it has {ports}"
+    assert at_ingress.value.problems[0].code == "ingress.unknown_port"
+    assert at_binding.value.problems[0].code == "binding.unknown_port"
+
+
+async def test_any_takes_all_ports() -> None:
+    """There, and where the configuration is wrong anyway, every port is one."""
+    for config in ({}, {"mode": "any", "inputs": ["a"]}):
+        nodes = {"a": "symbia.io.passthrough", "m": node("symbia.core.merge", config=config)}
+        async with open_runtime() as runtime:
+            await runtime.library.load_graph(document(nodes, ["a:out > m:c"]))
+    assert MERGE.inputs({"mode": "zip", "inputs": 5}) == MERGE.inputs({"mode": "zip", "inputs": [[], 7]}) == PORTS
+    assert MERGE.inputs({"mode": ["zip"]}) == PORTS
+
+
+async def test_a_value_for_a_port_that_is_not_awaited_is_refused() -> None:
+    """Whoever injects is told at once which ports there are."""
+    graph = document({"m": node("symbia.core.merge", config={"mode": "zip"})}, [])
+    async with open_runtime() as runtime:
+        loaded = await runtime.library.load_graph(graph)
+        with pytest.raises(InvalidInjectionError, match="it has a, b"):
+            await runtime.execute(loaded.id, ExecuteOptions(inputs=(Injection("m", "d", msgspec.Raw(b"1")),)))
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,6 @@ async def test_only_what_may_pass_is_requested_again(first: Answer, requests: in
         ("state.latest", {}, "in", {"key": []}),
         ("state.join", {"select": {"a": "x"}}, "in", {"key": "x"}),
         ("sink.metric", {"name": "a"}, "in", {}),
-        ("core.merge", {"mode": "all"}, "c", 1),
         ("routine.think", {}, "input", 1),
     ],
 )
