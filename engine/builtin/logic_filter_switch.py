@@ -28,7 +28,7 @@ COMPARED_BYTES = 128 * 1024
 COMPARED_TEXT_BYTES = 4 * 1024 * 1024
 """JSON text of a string that is compared: it is made a string, and may be searched, in one go of 20 ms."""
 
-_PORT_NAME = re.compile(r"[A-Za-z_$][\w$.-]{0,63}")
+_PORT_NAME = re.compile(r"[\w$-][\w$.-]{0,63}")  # also 200 and -1.5, for fields that are numbers
 _DEFAULT = "default"
 _NAMING_BYTES = 500  # of a JSON text that could name a port
 _TO_PASS, _TO_FAIL = 0, 1

@@ -116,11 +116,26 @@ async def test_switch_sends_each_value_to_the_port_it_names() -> None:
         (["a b", 7], ["ports[0]", "ports[1]"]),
         ([f"p{n}" for n in range(SWITCH_PORTS + 1)], ["ports"]),
         (["default", "a"], []),
+        (["200", "-1.5", "1e3", "true", "null"], []),
+        (["", ".a", "p" * 65], ["ports[0]", "ports[1]", "ports[2]"]),
     ],
 )
 async def test_wrong_ports_refuse_the_graph(ports: list[Any], expected: list[str]) -> None:
     """A port has a name, once, and is not the port of errors."""
     assert await places(SWITCH, ports=ports) == expected
+
+
+async def test_a_number_names_the_port_of_its_text() -> None:
+    """As JSON spells it: 200 is not 200.0."""
+    nodes = {
+        "s": node("symbia.logic.switch", config={"ports": ["200"], "field": "status"}),
+        "a": "symbia.io.collect",
+    }
+    async with open_runtime() as runtime:
+        await runtime.library.load_graph(document(nodes, ["s:200 > a:in"]))
+    async with driven(SWITCH, field="status", ports=["200", "-1.5"]) as driver:
+        found = driver.texts(*await driver.send(b'{"status":200}', b'{"status":200.0}', b'{"status":-1.5}'))
+    assert [port for port, _ in found] == ["200", "default", "-1.5"]
 
 
 async def test_edges_leave_by_the_listed_ports_and_no_others() -> None:
