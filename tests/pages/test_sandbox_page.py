@@ -67,7 +67,7 @@ async def test_each_form_on_the_page_runs(form: str) -> None:
 def test_the_page_names_every_error() -> None:
     """The table has each error of the sandbox, and no other."""
     named = {row[0].strip("`") for row in rows("Reading an error")}
-    assert named == {*reported_names(SandboxError), "StateLimitExceeded"} - KINDS
+    assert named == {*reported_names(SandboxError), "StateLimitExceeded", "ResultError"} - KINDS
 
 
 def test_the_page_counts_the_attacks() -> None:

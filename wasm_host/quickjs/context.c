@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "locale.h"
 #include "output.h"
 #include "state.h"
 
@@ -227,6 +228,7 @@ int context_install(const char *execution_id, const char *node_id, const char *i
 
     JSValue global = JS_GetGlobalObject(js);
     install_console(global);
+    locale_install(global);
     /* Shared memory has nobody to share with here. */
     JSAtom shared = JS_NewAtom(js, "SharedArrayBuffer");
     JS_DeleteProperty(js, global, shared, 0);

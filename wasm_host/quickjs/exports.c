@@ -162,7 +162,8 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     const char *source = text_in(document, "source", &source_length);
     const char *entrypoint = text_in(document, "entrypoint", &unused);
     const char *filename = text_in(document, "filename", &unused);
-    bool restored = number_in(document, "restored") != 0, check = number_in(document, "check") != 0;
+    bool restored = number_in(document, "restored") != 0;
+    int check = (int)number_in(document, "check");      /* 1: compile only; 2: and try an expression */
     JSValue state = JS_GetPropertyStr(js, document, "state");
     const char *execution_id = text_in(document, "executionId", &unused);
     const char *node_id = text_in(document, "nodeId", &unused);
@@ -171,6 +172,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     guest->phase = PHASE_SOURCE;
     bool threw = context_install(execution_id, node_id, instance_id) < 0 || state_load(state) < 0;
     threw = threw || program_load((char *)source, source_length, entrypoint, filename) < 0;
+    threw = threw || (check == 2 && guest->mode != MODE_HANDLER && !message_tried());
     JS_FreeValue(js, state);
     JS_FreeValue(js, document);
     JS_FreeCString(js, source);

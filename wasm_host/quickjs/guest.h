@@ -15,6 +15,7 @@
  *   limit.c      what a program may use, and the error of what goes beyond
  *   link.c       values between the programs of a chain
  *   output.c     the record stream
+ *   locale.c     languages, of which there are none
  *   state.c      the instance's state
  *   context.c    ctx and console
  *   program.c    from source text to the functions that are called; promise jobs and rejections
@@ -89,6 +90,7 @@ struct guest {
 
     struct state_table state;
     const char *file;       /* stands in stack traces */
+    bool warned_of_locale;
     JSValue unhandled[16];  /* promises that were rejected, and that nobody has looked at yet */
     uint32_t unhandled_count;
 };

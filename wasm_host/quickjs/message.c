@@ -78,11 +78,28 @@ static JSValue call_process(JSValueConst value, uint32_t port)
 /* What the result of an expression means; a handler's own result means nothing. */
 static int use_result(JSValueConst result)
 {
+    if (JS_IsObject(result) && refuse_result(result) < 0)
+        return -1;
     if (guest->mode == MODE_MAP)
         return output_emit(0, result);
     if (guest->mode == MODE_TEST)
         return output_forward(JS_ToBool(guest->js, result) ? 0 : 1);
     return 0;
+}
+
+/* Tries an expression on null. Whatever happens is of no matter, but for a result that could not be meant. */
+bool message_tried(void)
+{
+    JSContext *js = guest->js;
+    JSValue result = call_process(JS_NULL, 0);
+    bool is_meant = !JS_IsObject(result) || refuse_result(result) == 0;
+    if (JS_IsException(result))
+        JS_FreeValue(js, JS_GetException(js));
+    JS_FreeValue(js, result);
+    JS_FreeValue(js, guest->failure);
+    guest->failure = JS_UNDEFINED;
+    rejections_clear();
+    return is_meant;
 }
 
 void message_process(char *text, uint32_t length, uint32_t port)

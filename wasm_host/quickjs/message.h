@@ -9,6 +9,7 @@ enum {
 };
 void message_begin(void);
 bool message_end(bool threw);                   /* whether it succeeded */
+bool message_tried(void);                       /* false, with an exception, where an expression cannot be meant */
 void message_process(char *text, uint32_t length, uint32_t port);
 
 #endif

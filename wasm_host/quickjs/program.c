@@ -246,10 +246,69 @@ static JSValue evaluate(const char *source, size_t length, const char *entrypoin
     return JS_Throw(js, worst);
 }
 
+/* The engine keeps the numbers of these classes to itself, so they are asked for, once and when they matter. */
+static JSClassID generator_function, async_generator_function, generator, async_generator;
+
+static bool is_of(JSValueConst value, JSClassID *class, const char *example)
+{
+    if (!*class) {
+        JSValue made = JS_Eval(guest->js, example, strlen(example), "<class>", JS_EVAL_TYPE_GLOBAL);
+        if (JS_IsException(made))   /* for want of memory, of which the program will hear itself */
+            JS_FreeValue(guest->js, JS_GetException(guest->js));
+        *class = JS_GetClassID(made);
+        JS_FreeValue(guest->js, made);
+    }
+    return *class && JS_GetClassID(value) == *class;
+}
+
+static bool is_generator_function(JSValueConst value)
+{
+    return JS_IsFunction(guest->js, value) && (is_of(value, &generator_function, "(function* () {})") ||
+                                               is_of(value, &async_generator_function, "(async function* () {})"));
+}
+
+static bool is_generator(JSValueConst value)
+{
+    return is_of(value, &generator, "(function* () {})()") || is_of(value, &async_generator, "(async function* () {})()");
+}
+
+static JSValue no_generator(const char *name)
+{
+    return JS_ThrowTypeError(guest->js, "the handler's %s is a generator function, and calling one runs nothing of it: "
+                                        "make it a plain or an async function, and emit each value", name);
+}
+
+/* A function is no value, and true whatever it would answer; a generator is a promise to run that nobody keeps. */
+int refuse_result(JSValueConst result)
+{
+    JSContext *js = guest->js;
+    const char *message;
+    if (guest->mode != MODE_HANDLER && JS_IsFunction(js, result)) {
+        message = "the expression yields a function: call it, or leave away what stands before its =>";
+    } else if (!is_generator(result)) {
+        return 0;
+    } else if (guest->mode == MODE_HANDLER) {
+        message = "process returned a generator, and nothing runs it: emit each value instead";
+    } else {
+        message = "the expression yields a generator, and nothing runs it: make it an array, as [...it] does";
+    }
+    JSValue error = JS_NewError(js);
+    JS_DefinePropertyValueStr(js, error, "name", JS_NewString(js, "ResultError"), 0);
+    JS_DefinePropertyValueStr(js, error, "message", JS_NewString(js, message), 0);
+    JS_Throw(js, error);
+    return -1;
+}
+
 static JSValue method(JSValueConst handler, const char *name)
 {
     JSValue found = JS_GetPropertyStr(guest->js, handler, name);
-    if (JS_IsException(found) || JS_IsFunction(guest->js, found))
+    if (JS_IsException(found))
+        return found;
+    if (is_generator_function(found)) {
+        JS_FreeValue(guest->js, found);
+        return no_generator(name);
+    }
+    if (JS_IsFunction(guest->js, found))
         return found;
     bool absent = JS_IsUndefined(found) || JS_IsNull(found);
     JS_FreeValue(guest->js, found);
@@ -306,6 +365,11 @@ static int adopt_anything(JSValue value, const char *entrypoint, bool from_facto
     if (!JS_IsFunction(js, value)) {
         JS_FreeValue(js, value);
         return no_handler(entrypoint);
+    }
+    if (is_generator_function(value)) {
+        JS_FreeValue(js, value);
+        no_generator("process");
+        return -1;
     }
     if (from_factory || parameter_count(value) >= 2) {
         guest->process = value;

@@ -4,6 +4,7 @@
 #include "guest.h"
 
 int program_load(char *source, size_t length, const char *entrypoint, const char *filename);
+int refuse_result(JSValueConst result);                 /* -1 with an exception where nobody could read it */
 JSValue jobs_run(void);                                 /* all of them; the first exception, or JS_UNINITIALIZED */
 JSValue settle(JSValue result);                         /* runs all promise jobs; owns and answers the result */
 void rejections_clear(void);

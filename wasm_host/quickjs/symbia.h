@@ -16,7 +16,8 @@
  *   symbia_open(length)    -> 0  the input holds struct symbia_open and the open document, JSON:
  *                                {mode, source, entrypoint, filename, executionId, nodeId, instanceId, config,
  *                                inputs: [names], outputs: [names], state: {key: value}, limits,
- *                                restored: 1 when this guest replaces another, check: 1 to compile only}.
+ *                                restored: 1 when this guest replaces another, check: 1 to compile only, 2 to try
+ *                                an expression as well}.
  *                                1: the program cannot be used; 2: initialize failed. In both cases
  *                                the last record is an ERROR. What initialize caused is one message.
  *   symbia_process(length) -> 0  the input holds a batch (struct symbia_batch). The guest closes one

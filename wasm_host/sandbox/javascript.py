@@ -16,6 +16,9 @@ GUEST_PATH = Path(__file__).parents[1] / "quickjs" / "guest.wasm"
 
 Mode = Literal["handler", "map", "test"]
 
+Check = Literal["", "compile", "try"]
+_CHECKS: dict[Check, int] = {"": 0, "compile": 1, "try": 2}
+
 
 class Program(msgspec.Struct, frozen=True):
     """A source text and how it is to be read.
@@ -89,13 +92,13 @@ def open_document(
     seed: int,
     now_ms: float,
     restored: bool = False,
-    check: bool = False,
+    check: Check = "",
     link: Link | None = None,
 ) -> Iterator[bytes]:
     """Return the input of symbia_open, in pieces of moderate size; all are one text.
 
     With ``restored``, the guest replaces another: ``state`` is the instance's, and initialize must not change it.
-    With ``check``, the source is compiled only, and initialize is not run.
+    With ``check``, the source is compiled only, or an expression tried on null as well; initialize is not run.
     With a ``link``, it is one of a chain.
 
     Raises:
@@ -119,7 +122,7 @@ def open_document(
         outputs=outputs,
         limits={key: getattr(limits, name) for name, key in QUICKJS_LIMITS.items()},
         restored=int(restored),
-        check=int(check),
+        check=_CHECKS[check],
     )
     try:
         text = msgspec.json.encode(document)

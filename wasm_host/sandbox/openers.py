@@ -12,16 +12,21 @@ import trio
 
 from wasm_host.compile.compiler import WasmProgram
 from wasm_host.component_model.guest import CompiledComponent, ComponentContext, ComponentGuest
+from wasm_host.errors import GuestFaultError
 from wasm_host.guest.guest import Guest, OpenResult
 from wasm_host.guest.identity import Identity
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import javascript
-from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.javascript import Check, Link, Program
 from wasm_host.wasmtime_c import core as capi
 
 _PIECE_BYTES = 64 * 1024
 """Bytes of an open document that are made without a look at other tasks."""
+
+
+TRIAL_CPU_MS = 10
+"""Computing time of an expression that is tried: hundreds of times what one needs that ends at all."""
 
 
 class Start(NamedTuple):
@@ -49,7 +54,7 @@ class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
     on_slice_end: OnSliceEnd | None
     now_ms: Callable[[], float]
 
-    def document(self, start: Start, *, check: bool = False, link: Link | None = None) -> Iterator[bytes]:
+    def document(self, start: Start, *, check: Check = "", link: Link | None = None) -> Iterator[bytes]:
         """Return the input of symbia_open, in pieces. Raises ProgramError."""
         return javascript.open_document(
             self.program,
@@ -87,8 +92,18 @@ class SourceOpener:
         return await _opened(self._module, setup, start, is_ours=True)
 
     async def check(self, setup: GuestSetup, start: Start) -> OpenResult | None:
-        """Compile the program, without ``initialize``."""
-        guest, opened = await _opened(self._module, setup, start, is_ours=True, check=True)
+        """Compile the program, without ``initialize``; try an expression on null, as long as that is quick."""
+        if setup.program.mode != "handler":
+            limits = msgspec.structs.replace(setup.limits, cpu_ms=min(TRIAL_CPU_MS, setup.limits.cpu_ms))
+            trial = msgspec.structs.replace(setup, limits=limits)
+            try:
+                guest, opened = await _opened(self._module, trial, start, is_ours=True, check="try")
+            except GuestFaultError:  # it is made for other values than null, or too long to be compiled so quickly
+                pass
+            else:
+                guest.discard()
+                return opened
+        guest, opened = await _opened(self._module, setup, start, is_ours=True, check="compile")
         guest.discard()
         return opened
 
@@ -154,7 +169,7 @@ def wasm_opener(program: WasmProgram) -> GuestOpener:
 
 
 async def _opened(
-    module: capi.Module, setup: GuestSetup, start: Start, *, is_ours: bool, check: bool = False
+    module: capi.Module, setup: GuestSetup, start: Start, *, is_ours: bool, check: Check = ""
 ) -> tuple[Guest, OpenResult]:
     """Open a guest with the guest ABI, whose document says everything."""
     document: list[bytes] = []

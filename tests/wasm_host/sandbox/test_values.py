@@ -26,7 +26,7 @@ async def test_a_value_comes_out_as_it_went_in(value: bytes) -> None:
 @pytest.mark.parametrize(
     ("expression", "answer"),
     [
-        ("undefined", b"null"), ("NaN", b"null"), ("Infinity", b"null"), ("-0", b"0"), ("() => 1", b"null"),
+        ("undefined", b"null"), ("NaN", b"null"), ("Infinity", b"null"), ("-0", b"0"),
         ("Symbol()", b"null"), ("[undefined, () => 1]", b"[null,null]"), ("({a: undefined})", b"{}"),
         ("new Date(0)", b'"1970-01-01T00:00:00.000Z"'), ("'\\ud800x'", rb'"\ud800x"'),
         ("0.1 + 0.2", b"0.30000000000000004"),
