@@ -8,7 +8,7 @@ that have been given up.
 import re
 from collections.abc import Iterator
 
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]+|[\]}]+|,', re.DOTALL)
+_TOKEN = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)|[\[{]+|[\]}]+|,', re.DOTALL)
 _TURN = 5_000
 """Tokens until others get their turn: about a millisecond."""
 

@@ -40,13 +40,13 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 
 _BETWEEN = re.compile(
-    r"(?:[\s\ufeff]++|//[^\n\r\u2028\u2029]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/)?)*+", re.DOTALL
+    r"(?>(?:[\s\ufeff]++|//[^\n\r\u2028\u2029]*+|/\*[^*]*+(?>(?:\*(?!/)[^*]*+)*)(?:\*/)?)*)", re.DOTALL
 )
-_TEMPLATE = r"[^`\\$]*+(?:(?:\\.|\$(?!\{))[^`\\$]*+)*+(?:`|\$\{)?"
+_TEMPLATE = r"[^`\\$]*+(?>(?:(?:\\.|\$+(?!\{))[^`\\$]*+)*)(?:`|\$\{)?"
 _TOKEN = re.compile(
     r"""
-      (?P<word> \#?(?:[\w$\u200c\u200d]++|\\u(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]++\}))++ )
-    | (?P<string> "[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"? | '[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'? )
+      (?P<word> \#?(?>(?:[\w$\u200c\u200d]++|\\u(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]++\}))+) )
+    | (?P<string> "[^"\\\n]*+(?>(?:\\.[^"\\\n]*+)*)"? | '[^'\\\n]*+(?>(?:\\.[^'\\\n]*+)*)'? )
     | (?P<template> `"""
     + _TEMPLATE
     + r""" )
@@ -58,7 +58,7 @@ _TOKEN = re.compile(
 )
 _NUMBER = re.compile(r"0[xXbBoO][\da-fA-F_]*n?|(?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:[eE][+-]?\d[\d_]*+)?n?")
 _MIDDLE_OF_TEMPLATE = re.compile(r"\}" + _TEMPLATE, re.DOTALL)
-_REGULAR_EXPRESSION = re.compile(r"/(?:[^/\\\[\n]++|\\.|\[[^\]\\\n]*+(?:\\.[^\]\\\n]*+)*+\]?)++(?:/\w*+)?")
+_REGULAR_EXPRESSION = re.compile(r"/(?>(?:[^/\\\[\n]++|\\.|\[[^\]\\\n]*+(?>(?:\\.[^\]\\\n]*+)*)\]?)+)(?:/\w*+)?")
 
 _BEFORE_A_VALUE = frozenset(
     re.findall(

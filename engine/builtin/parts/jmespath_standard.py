@@ -28,7 +28,7 @@ from engine.builtin.parts.json_equality import holds, is_same
 from engine.builtin.parts.numbers import exact_sum
 from proto.long_numbers import INTEGER_DIGITS, Number, encode_whole, read_fraction, read_integer, read_number
 
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LARGEST = 10**INTEGER_DIGITS
 
 _LibraryLexer: Any = jmespath.lexer.Lexer
