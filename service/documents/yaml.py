@@ -13,7 +13,9 @@ from typing import Any
 
 import yaml
 
+from engine.documents.problem_report import shown
 from proto.json_text import MAX_DEPTH
+from service.documents.yaml_source import Source, preparing
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C where PyYAML was built with it."""
@@ -58,12 +60,16 @@ def reading(text: bytes) -> Generator[None, None, Any]:
         YamlError: it cannot be read, or says what JSON cannot.
     """
     try:
-        source = text.decode("utf-8-sig")
+        decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise YamlError(f"This YAML is not UTF-8: byte {error.start} is wrong") from error
-    builder = _Builder()
     try:
-        for count, event in enumerate(yaml.parse(source, Loader=_LOADER), 1):
+        source = yield from preparing(decoded)
+    except ValueError as error:
+        raise YamlError(f"This YAML cannot be read: {error}") from error
+    builder = _Builder(source)
+    try:
+        for count, event in enumerate(yaml.parse(source.text, Loader=_LOADER), 1):
             builder.take(event)
             if count > MAX_EVENTS:
                 raise YamlError(f"This YAML has more than {MAX_EVENTS} names, values and ends of lists; send JSON")
@@ -84,7 +90,8 @@ def _place(mark: Any) -> str:
 class _Builder:
     """A builder of one document out of events. ``_open`` is the stack of unfinished lists and mappings."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._open: list[list[Any] | dict[str, Any]] = []
         self._keys: list[str | None] = []  # for each open collection, the key that waits for its value
         self._documents: list[Any] = []
@@ -111,7 +118,7 @@ class _Builder:
 
     def _begin(self, collection: list[Any] | dict[str, Any], event: Any, tag: str) -> None:
         if event.tag not in {None, "!", _CORE + tag}:
-            raise YamlError(f"The tag {event.tag} is not taken{_place(event.start_mark)}")
+            raise YamlError(f"The tag {shown(event.tag)} is not taken{_place(event.start_mark)}")
         if len(self._open) >= MAX_DEPTH:
             raise YamlError(f"This YAML is nested deeper than {MAX_DEPTH} levels{_place(event.start_mark)}")
         if self._expects_key():
@@ -120,15 +127,16 @@ class _Builder:
         self._keys.append(None)
 
     def _take_scalar(self, event: Any) -> None:
+        text = self._source.restored(event.value, is_double_quoted=event.style == '"')
         if not self._expects_key():
-            self._put(_scalar(event), event)
+            self._put(_scalar(text, event), event)
             return
         mapping = self._open[-1]
-        if event.value in mapping:
-            raise YamlError(f"The key {event.value!r} comes twice{_place(event.start_mark)}")
-        if event.value == "<<" and event.implicit[0]:
+        if text in mapping:
+            raise YamlError(f"The key {shown(text)!r} comes twice{_place(event.start_mark)}")
+        if text == "<<" and event.implicit[0]:
             raise YamlError(f"Merge keys are not taken{_place(event.start_mark)}; write the values out")
-        self._keys[-1] = event.value
+        self._keys[-1] = text
 
     def _expects_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1], dict) and self._keys[-1] is None
@@ -149,9 +157,8 @@ class _Builder:
         self._keys[-1] = None
 
 
-def _scalar(event: Any) -> Any:
+def _scalar(text: str, event: Any) -> Any:
     """Return the value of a scalar: by its tag, else by its look when it is plain, else text."""
-    text: str = event.value
     if event.tag in {"!", _CORE + "str"} or (event.tag is None and not event.implicit[0]):
         return text
     value = _plain(text, event)
@@ -160,9 +167,9 @@ def _scalar(event: Any) -> Any:
         return value
     wanted: Any = names.get(event.tag.removeprefix(_CORE))
     if wanted is None:
-        raise YamlError(f"The tag {event.tag} is not taken{_place(event.start_mark)}")
+        raise YamlError(f"The tag {shown(event.tag)} is not taken{_place(event.start_mark)}")
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise YamlError(f"{text!r} does not fit its tag {event.tag}{_place(event.start_mark)}")
+        raise YamlError(f"{shown(text)!r} does not fit its tag {event.tag}{_place(event.start_mark)}")
     return value
 
 
@@ -178,6 +185,6 @@ def _plain(text: str, event: Any) -> Any:
     if _FLOAT.fullmatch(text):
         number = float(text)
         if not math.isfinite(number):
-            raise YamlError(f"The number {text} is too large{_place(event.start_mark)}")
+            raise YamlError(f"The number {shown(text)} is too large{_place(event.start_mark)}")
         return number
     return text
