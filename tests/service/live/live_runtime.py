@@ -10,7 +10,7 @@ import trio
 
 from engine.runtime import Runtime, open_runtime
 from proto.codec import decode, encode
-from service.auth.caller import UNRESTRICTED
+from service.auth.caller import UNRESTRICTED, Caller
 from service.live.framing import PLAIN
 from service.live.hub import Hub, open_hub
 from service.live.session import LiveSession
@@ -105,10 +105,10 @@ class LiveRuntime(msgspec.Struct, frozen=True):
     readiness: Readiness
     nursery: trio.Nursery
 
-    def open_client(self) -> SessionClient:
+    def open_client(self, caller: Caller = UNRESTRICTED) -> SessionClient:
         """One more client."""
         memory = MemoryConnection()
-        session = LiveSession(self.hub, self.runtime, memory, UNRESTRICTED, self.readiness, metrics_enabled=True)
+        session = LiveSession(self.hub, self.runtime, memory, caller, self.readiness, metrics_enabled=True)
         self.nursery.start_soon(session.run)
         return SessionClient(session, memory)
 

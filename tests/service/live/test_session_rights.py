@@ -1,0 +1,90 @@
+"""Each command of live clients, for each kind of caller.
+
+``NEEDS`` says of each command which right it needs; one that is not in it fails the first test.
+"""
+
+from typing import Any, Literal
+
+import pytest
+
+from proto.events import Command
+from proto.execution import ExecuteOptions
+from service.auth.caller import ANONYMOUS, UNRESTRICTED, Caller
+from tests.service.live.live_runtime import chain, open_live_runtime
+
+Right = Literal["to see", "to change", "none"]
+
+NEEDS: dict[Command, Right] = {
+    Command.SUBSCRIBE: "to see",
+    Command.UNSUBSCRIBE: "none",  # it ends what the caller has begun, and says nothing
+    Command.START: "to change",
+    Command.PAUSE: "to change",
+    Command.RESUME: "to change",
+    Command.COMPLETE: "to change",
+    Command.STOP: "to change",
+    Command.INJECT: "to change",
+}
+
+MEMBER = Caller(org="org-a")
+CALLERS: dict[str, tuple[Caller, set[Right]]] = {
+    "member": (MEMBER, {"to see", "to change"}),
+    "onlooker": (Caller(org="org-a", changes_own=False), {"to see"}),
+    "reader of all": (Caller(org="org-b", sees_all=True), {"to see"}),
+    "administrator": (Caller(sees_all=True, changes_all=True), {"to see", "to change"}),
+    "unrestricted": (UNRESTRICTED, {"to see", "to change"}),
+    "other": (Caller(org="org-b"), set()),
+    "anonymous": (ANONYMOUS, set()),
+}
+"""Who comes to an execution of org-a, and the rights that they have to it."""
+
+
+def test_every_command_has_its_right() -> None:
+    """A new command cannot be obeyed before somebody has said who may give it."""
+    assert list(NEEDS) == list(Command)
+
+
+def code_expected(command: Command, rights: set[Right]) -> str | None:
+    """The refusal that a command meets; None where it is obeyed."""
+    needed = NEEDS[command]
+    if needed == "none" or needed in rights:
+        return None
+    if "to see" in rights:
+        return "org.read_only"
+    return "graph.not_found" if command is Command.START else "execution.not_found"
+
+
+@pytest.mark.parametrize("command", Command)
+async def test_a_command_is_obeyed_for_whoever_has_its_right(command: Command) -> None:
+    """Others are refused as over HTTP, and nothing has happened."""
+    refused: dict[str, str | None] = {}
+    for name, (caller, _) in CALLERS.items():
+        async with open_live_runtime() as live:
+            graph = await live.runtime.library.load_graph(chain("a"), owner="org-a")
+            execution_id = (await live.runtime.execute(graph.id, ExecuteOptions(completion="manual"))).id
+            execution = live.runtime.execution(execution_id)
+            if command is Command.RESUME:
+                await execution.pause()
+            before = execution.head().state
+            data: dict[str, Any] = {"executionId": execution_id}
+            if command is Command.START:
+                data = {"graphId": graph.id}
+            elif command is Command.INJECT:
+                data |= {"nodeId": "a", "port": "in", "value": 1}
+            answer = await live.open_client(caller).say(command, **data)
+            refused[name] = answer.get("code")
+            if refused[name] is not None:
+                snapshot = execution.snapshot()
+                assert (snapshot.state, snapshot.metrics.messages_processed) == (before, 0)
+                assert len(live.runtime.underway()) == 1
+    assert refused == {name: code_expected(command, rights) for name, (_, rights) in CALLERS.items()}
+
+
+async def test_a_client_that_loses_its_right_is_refused_from_then_on() -> None:
+    """A session acts as whom it is now: its caller is looked at again while it lives."""
+    async with open_live_runtime() as live:
+        graph = await live.runtime.library.load_graph(chain("a"), owner="org-a")
+        execution_id = (await live.runtime.execute(graph.id, ExecuteOptions(completion="manual"))).id
+        client = live.open_client(MEMBER)
+        assert "code" not in await client.say(Command.PAUSE, executionId=execution_id)
+        client.session.caller = CALLERS["onlooker"][0]
+        assert (await client.say(Command.RESUME, executionId=execution_id))["code"] == "org.read_only"
