@@ -13,6 +13,7 @@ from engine.views import ExecutionView, LibraryView, RuntimeView
 from service.app import create_app
 from service.auth.authenticator import access_to
 from service.auth.scoped_runtime import ScopedExecution, ScopedLibrary, ScopedRuntime
+from service.http.routes.routines import GREETING
 from service.readiness import Readiness
 from service.settings.table import Settings
 from tests.service.service_with_identity import PASS, Person, ServiceWithIdentity, open_service_with_identity
@@ -59,7 +60,7 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     # What is made belongs to the maker's organisation
     ("POST", "/api/graphs"): ("makes", PASS),
     ("POST", "/api/components"): ("makes", {}),
-    ("POST", "/api/routines"): ("makes", {}),
+    ("POST", "/api/routines"): ("makes", GREETING),
     # Nothing is kept; the graphs are judged with the components of the caller's organisation
     ("POST", "/api/routines/validate"): ("lists", {}),
     ("POST", "/api/routines/preview"): ("lists", {}),
@@ -269,6 +270,24 @@ async def test_some_stand_above_organisations(standing: str, changes: bool) -> N
         assert elsewhere.status_code == 404
         components = (await root.call("GET", "/api/components", x_org_id="org-a")).json()["components"]
         assert "custom.own" in {component["id"] for component in components}
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"), [route for route, (kind, _) in ROUTES.items() if kind in {"by id", "makes"}]
+)
+async def test_who_may_only_look_changes_nothing(method: str, rule: str) -> None:
+    """What an onlooker names of an organisation is shown; what would change it is refused with its reason."""
+    async with open_service_with_identity() as world:
+        ids = await _ids(world.alice)
+        onlooker = _standing(world, "cap:runtime.global-read")
+        reply = await onlooker.call(method, _filled(rule, ids), json=ROUTES[method, rule][1], x_org_id="org-a")
+        if method == "GET":
+            assert reply.status_code == 200
+        else:
+            assert (reply.status_code, reply.json()["code"]) == (403, "org.read_only")
+        left = world.service.runtime
+        assert (len(left.library.graphs()), len(left.underway())) == (1, 1)
+        assert left.library.component("custom.own", owner="org-a").id == "custom.own"
 
 
 async def test_what_an_administrator_starts_belongs_to_the_graphs_organisation() -> None:
