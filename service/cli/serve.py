@@ -13,34 +13,48 @@ from service.memory.gc_freeze import set_aside
 from service.observability.logs import start_logging
 from service.observability.spans import SpansUnavailableError, check_spans
 from service.server import ListenError, listen, serve
-from service.settings.table import TABLE, SettingsError, read_settings
+from service.settings.table import TABLE, Row, SettingsError, read_settings
+
+OPTION_OF = {"HOST": "--host", "RUNTIME_PORT": "--port"}
+"""The options that stand for variables."""
 
 
 class SettingsCommand(click.Command):
-    """A command whose help lists the environment variables."""
+    """A command whose help lists the environment variables, each with what it may be."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        rows = []
-        for row in TABLE:
-            default = f" [default: {row.default}]" if row.default else ""
-            rows.append((", ".join(row.variables), f"{row.description}{default}"))
         with formatter.section("Environment variables"):
-            formatter.write_dl(rows)
+            formatter.write_dl([(", ".join(row.variables), help_of(row)) for row in TABLE])
+
+
+def help_of(row: Row) -> str:
+    """Return what the help says of a setting: what it does, its values with their unit, and its default."""
+    default = f"default: {row.default}" if row.default else "unset by default"
+    return f"{row.description} [{row.kind.expected}; {default}]"
 
 
 @click.command(cls=SettingsCommand, name="serve")
-@click.option("--host", help="The address to serve on; instead of HOST.")
-@click.option("--port", help="The port to serve on; instead of PORT.")
+@click.option("--host", metavar="ADDRESS", help="The address to serve on; instead of HOST.")
+@click.option("--port", metavar="NUMBER", help="The port to serve on, 0 for any free one; instead of PORT.")
 def command(host: str | None, port: str | None) -> None:
-    """Serve the HTTP API until Ctrl-C or SIGTERM."""
+    """Serve the HTTP API until Ctrl-C or SIGTERM.
+
+    Settings are the environment variables below. Where one has several names, the first that is set counts; an
+    empty one is unset.
+
+    The exit status is 0 after a signal, when all has ended in good order, 1 when the address cannot be served, and
+    2 when a setting is wrong.
+    """
     environment = dict(os.environ)
     if host is not None:
         environment["HOST"] = host
     if port is not None:
         environment["RUNTIME_PORT"] = port
+    options = {"HOST": host, "RUNTIME_PORT": port}
+    given = {variable: OPTION_OF[variable] for variable, value in options.items() if value is not None}
     try:
-        settings = read_settings(environment)
+        settings = read_settings(environment, given)
     except SettingsError as error:
         for complaint in error.complaints:
             click.echo(f"Error: {complaint}", err=True)

@@ -171,8 +171,12 @@ def settings_of(values: Mapping[Row, Any]) -> Settings:
     return Settings(**fields)
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
+def read_settings(environment: Mapping[str, str], names: Mapping[str, str] = {}) -> Settings:
     """Read the settings that the environment asks for.
+
+    Args:
+        environment: all variables.
+        names: what people called those that did not come from their environment, such as ``--port``.
 
     Raises:
         SettingsError: with every wrong value at once.
@@ -185,19 +189,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             continue
         text = environment[variable].strip()
         if not is_sayable(text):
-            complaints.append(f"{variable} is not UTF-8.")
+            complaints.append(f"{names.get(variable, variable)} is not UTF-8.")
             continue
         try:
             values[row] = row.kind.read(text)
         except ValueError:
             shown = "(not shown)" if row.kind.secret else _shown(text)
-            complaints.append(f"{variable}={shown} is not usable: expected {row.kind.expected}.")
+            name = names.get(variable, variable)
+            complaints.append(f"{name}={shown} is not usable: expected {row.kind.expected}.")
     settings = settings_of(values)
     if not complaints and settings.loopback_only and not is_loopback(settings.host):
         complaints.append(
-            f"HOST={_shown(settings.host)} would serve other machines, and no identity service is configured: "
-            "set IDENTITY_SERVICE_URL to serve whoever it recognises, AUTH=none to serve everybody without "
-            "authentication, or HOST=127.0.0.1."
+            f"{names.get('HOST', 'HOST')}={_shown(settings.host)} would serve other machines, and no identity "
+            "service is configured: set IDENTITY_SERVICE_URL to serve whoever it recognises, AUTH=none to serve "
+            "everybody without authentication, or HOST=127.0.0.1."
         )
     if not complaints and settings.catalog.demands_manifests and not settings.catalog.url:
         complaints.append(
