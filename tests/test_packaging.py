@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import httpx
 import pytest
 
 import symbia_runtime
+from service.observability.spans import INSTALLING
+from service.version import version
 from tests.processes import ended
 from tests.service.serving import clean_environment
 from tests.wasm_host.component_model.components import component
@@ -73,6 +76,27 @@ def test_the_wheel_says_that_it_is_typed(wheel: zipfile.ZipFile) -> None:
     """Type checkers look for the mark of PEP 561 in the package that is installed, and in those that it holds."""
     typed = {"symbia_runtime/py.typed", *(f"symbia_runtime/{name}/py.typed" for name in symbia_runtime.PACKAGES)}
     assert typed <= set(wheel.namelist())
+
+
+def test_the_extra_is_asked_for_in_a_way_that_exists(wheel: zipfile.ZipFile) -> None:
+    """Pip finds the extra that the pages and the refusal name in the wheel that they name, and on no index."""
+    (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    extras = re.findall(r"^Provides-Extra: (\w+)$", wheel.read(metadata).decode(), re.MULTILINE)
+    assert extras == ["otel"]
+    assert wheel.filename is not None
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert f"pip install './{Path(wheel.filename).name}[otel]'" in page
+    assert Path(wheel.filename).name.replace(version(), "<version>") in INSTALLING
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index", "--force-reinstall"]
+    run = subprocess.run([*command, f"{wheel.filename}[otel]"], capture_output=True, text=True, check=False)
+    assert (run.returncode, "does not provide the extra" in run.stderr) == (0, False), run.stderr
+
+
+def test_no_page_installs_from_an_index() -> None:
+    """What is on no index is not asked for by its bare name, in no page and in no message."""
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "service").rglob("*.py")]
+    asking = re.compile(r"pip install[^\n`]*?['\" ]symbia[-_]runtime(?:[\['\" ]|$)", re.MULTILINE)
+    assert [path.name for path in texts if asking.search(path.read_text(encoding="utf-8"))] == []
 
 
 def modules(package: str) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """OpenTelemetry spans of requests and executions, sent by OTLP over HTTP where an endpoint is configured.
 
-The SDK is an extra (``pip install 'symbia-runtime[otel]'``), and it is imported only where it is used: it brings a
+The SDK is an extra (``INSTALLING`` says how to have it), and it is imported only where it is used: it brings a
 thread with it that collects spans and sends them (docs/decisions/0061). Whatever else it reads from the
 environment (``OTEL_SERVICE_NAME``, ``OTEL_EXPORTER_OTLP_HEADERS``, sampling) holds here as well.
 
@@ -50,6 +50,10 @@ FAILURES_TOLD = 10
 """Failed invocations that the span of one call has as events; its batch may have many more."""
 
 
+INSTALLING = "pip install '.[otel]' in a checkout, pip install './symbia_runtime-<version>-py3-none-any.whl[otel]'"
+"""How the extra is installed: of a checkout or of a wheel, because the project is on no index."""
+
+
 class SpansUnavailableError(Exception):
     """Spans are wanted, and the packages for them are not installed; the message says what to do."""
 
@@ -68,7 +72,7 @@ def check_spans(endpoint: str) -> None:
     except ImportError as error:
         raise SpansUnavailableError(
             f"OTEL_EXPORTER_OTLP_ENDPOINT is set, and {error.name} is not installed: "
-            "pip install 'symbia-runtime[otel]', or unset it"
+            f"install the extra otel ({INSTALLING}), or unset it"
         ) from error
 
 

@@ -109,3 +109,19 @@ def test_the_table_of_verbs_is_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for verb in set(re.findall(r"`make ([\w-]+)`", README)):
         assert f"\n{verb}:" in makefile, verb
+
+
+def test_what_is_faster_says_where_it_is_slower() -> None:
+    """The figures of the README stand once, say for which values they hold, and are those of the page."""
+    numbers = README.split("\n## Numbers\n")[1].split("\n## ")[0]
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert README.count("466,000") == 1
+    assert "466,148" in page
+    assert "values of a few bytes only" in numbers
+    rows = dict(re.findall(r"^\| (?:objects|an object)\D*([\d,]+) bytes \| ([\d,]+) \|", page, re.MULTILINE))
+    carried = {int(size.replace(",", "")): int(rate.replace(",", "")) for size, rate in rows.items()}
+    (node_red,) = set(re.findall(r"bytes \| [\d,]+ \| [\d,]+ \| ([\d,]+) \|", page))
+    peer = int(node_red.replace(",", ""))
+    assert 0.8 < carried[71] / peer < 1.25, "level"
+    assert 0.07 < carried[981] / peer < 0.14, "a tenth"
+    assert 0.007 < carried[9_941] / peer < 0.014, "a hundredth"

@@ -63,7 +63,8 @@ async def test_the_example_says_what_the_page_says() -> None:
     assert sent is not None
     (told,) = re.findall(r"```json\n(.*?)```", section("An example"), re.DOTALL)
     async with open_service() as service:
-        assert (await outputs(service, EXAMPLE, json.loads(sent[1])["value"]))[0] == json.loads(told)
+        _, reply = await outputs(service, EXAMPLE, json.loads(sent[1])["value"])
+        assert reply["outputs"] == json.loads(told)["outputs"]
         young, _ = await outputs(service, EXAMPLE, {"guest": {"name": "Bob", "age": 17}})
     assert set(young) == {"greet-hello:said", "greet-adult:false"}
 

@@ -203,7 +203,7 @@ def test_without_the_extra_the_service_says_what_to_install(monkeypatch: pytest.
     """An endpoint without the packages is one clear line; without an endpoint they are not missed."""
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)
     check_spans("")
-    with pytest.raises(SpansUnavailableError, match=r"pip install 'symbia-runtime\[otel\]', or unset it"):
+    with pytest.raises(SpansUnavailableError, match=r"pip install '\.\[otel\]' in a checkout.*, or unset it"):
         check_spans("http://collector:4318")
 
 
