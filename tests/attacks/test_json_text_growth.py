@@ -14,13 +14,23 @@ from contextlib import suppress
 
 import pytest
 
-from engine.builtin.parts import exact_arithmetic, jmespath_meter, json_path, routine_template, url_template
+from engine.builtin import logic_filter_switch as filters
+from engine.builtin.parts import (
+    exact_arithmetic,
+    jmespath_meter,
+    json_path,
+    numbers,
+    routine_template,
+    url_template,
+)
 from engine.compile import bindings
 from engine.components import definition as declaration
+from proto import long_numbers
 from service.addresses import ip, origins
 from service.catalog import deep_json
 from service.cli import inject_syntax as injections
 from service.documents import yaml as yaml_reader
+from service.documents import yaml_source
 from service.http import ndjson
 from service.jwt import verification as jwt_verification
 from service.live import commands, selection
@@ -51,9 +61,27 @@ def read_scalar(text: str) -> None:
         pattern.fullmatch(text)
 
 
+def compare_number(text: str) -> None:
+    """A number of any length, as a JSON value and as a text, which is compared with another."""
+    filters.compare(long_numbers.decode_whole(text.encode()), "gt", 10)
+    filters.compare(text, "gt", 10)
+
+
+def prepare_yaml(text: str) -> None:
+    """A text of YAML 1.2, for a reader of YAML 1.1."""
+    for _ in yaml_source.preparing(text):
+        pass
+
+
 READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "a dotted path": (json_path.fields, ["a", ".", "_", "!", "1"]),
     "an exact number": (exact_arithmetic.exact_number, ["1", ".", "e", "-", "0", "+", "x"]),
+    "a number of any length": (compare_number, ["1", "9" * 50, ".", "e", "-", "0", "+", " ", "E9"]),
+    "a number in a text": (numbers.number_in, ["1", "0", ".", "e", "-", "+", " ", "\t", "x"]),
+    "a text of YAML": (
+        prepare_yaml,
+        ["?", ":", " ", '"', "]", "\n", "%a", "---", "\\", "\\ud83d", "\\ude00", "\u2028"],
+    ),
     "an expression": (exact_arithmetic.parse, ["1", "+", "(", ")", " ", "{a}", ".", "e", "-"]),
     "a path of a URL": (
         lambda text: url_template.UrlTemplate("http://h/" + text),

@@ -216,7 +216,7 @@ async def test_a_check_that_says_nothing_needs_a_model() -> None:
         assert await outputs(runner, 1, {"condition": "nobody.knows"}) == [("error", "ReferenceError")]
 
 
-@pytest.mark.parametrize("condition", ["value >", "1), (2", "", "value } {", "(value) => {"])
+@pytest.mark.parametrize("condition", ["value >", "1), (2", "", "value } {", "(value) => {", "value => value"])
 async def test_a_condition_that_is_no_expression_refuses_the_graph(condition: str) -> None:
     """It is read by itself, so that nothing can close what is put around it."""
     async with open_sandboxes(None) as host:
