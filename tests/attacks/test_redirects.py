@@ -72,28 +72,6 @@ async def test_within_the_origin_everything_follows() -> None:
         assert [secrets_in(request) for request in server.requests] == [list(SECRETS), list(SECRETS)]
 
 
-async def test_cookies_set_on_the_way_stand_above_the_authors() -> None:
-    """Within an origin a redirect may set a cookie: it is sent on, beside those of the author by other names."""
-    set_here = answer(status="302 X", location="/there", set_cookie="session=new; Path=/")
-    async with serving(set_here, answer(status="302 X", location="/last"), answer()) as server:
-        async with open_client() as client:
-            await client.get(server.url, headers={"Cookie": "session=old; theme=dark"})
-        assert [request.headers["cookie"] for request in server.requests] == [
-            "session=old; theme=dark",
-            "session=new; theme=dark",
-            "session=new; theme=dark",
-        ]
-
-
-async def test_cookies_set_on_the_way_do_not_follow_to_another_origin() -> None:
-    """Another port of the same host is given none of them, neither at once nor within its own origin."""
-    async with serving(answer(status="302 X", location="/there"), answer()) as second:
-        away = answer(status="302 X", location=second.url, set_cookie="session=secret; Path=/")
-        async with serving(away) as first, open_client() as client:
-            await client.get(first.url, headers={"Cookie": "mine=secret"})
-        assert [request.headers.get("cookie") for request in second.requests] == [None, None]
-
-
 async def test_what_was_dropped_does_not_come_back() -> None:
     """A thief that redirects back does not make the author's server act with the author's credentials."""
     async with serving(answer(BODY), answer(BODY)) as last:

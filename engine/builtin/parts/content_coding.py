@@ -20,10 +20,7 @@ LAYERS_LIMIT = 3
 """Layers of gzip in gzip. A file that was compressed before it was served makes two; more only cost time."""
 
 _FIRST_BYTES = 4 * 1024
-"""Bytes given to a member at first: what a short one leaves over is copied."""
-
-_MEMBER_BYTES = 2 * 1024
-"""The cost of a member beside its bytes, as so many of them."""
+"""Bytes given to a member at first: what a short one leaves over is copied, and counts as work."""
 
 _ANY_GZIP = zlib.MAX_WBITS | 16
 _GZIP = frozenset({"gzip", "x-gzip"})
@@ -69,7 +66,6 @@ async def _inflated(body: bytes, limit_bytes: int) -> bytes:
     while left and not _is_padding(left, plain):
         inflater = zlib.decompressobj(_ANY_GZIP)
         room_bytes, goes_on = _FIRST_BYTES, True
-        work_bytes += _MEMBER_BYTES
         while goes_on:
             given = left[:room_bytes]
             try:
