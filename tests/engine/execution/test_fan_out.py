@@ -39,25 +39,29 @@ async def test_values_leave_together_where_all_sinks_have_room() -> None:
 
 
 @given(
-    capacities=st.lists(st.integers(1, 6), min_size=2, max_size=4),
+    capacities=st.lists(st.integers(1, 12), min_size=2, max_size=4),
     waiting=st.integers(0, 6),
-    values=st.integers(1, 12),
+    values=st.integers(1, 24),
+    start=st.integers(0, 12),
 )
 def test_what_leaves_together_leaves_by_all_edges_or_by_none(
-    capacities: Sequence[int], waiting: int, values: int
+    capacities: Sequence[int], waiting: int, values: int, start: int
 ) -> None:
-    """Whatever the room before each sink: one with room gets nothing that another has no room for."""
+    """Whatever the room before each sink: one with room gets nothing that another has no room for.
+
+    Those before ``start`` have left already; only what is there can leave.
+    """
 
     async def check() -> None:
         shared = await shared_of(capacities)
         for number in range(min(waiting, capacities[0])):
             shared.inboxes[1].put_nowait(Message(0, b"w", number))
         offered = [b"v%d" % number for number in range(values)]
-        gone = shared._put_several(shared.graph.nodes[0], 0, offered, 0)
+        gone = shared._put_several(shared.graph.nodes[0], 0, offered, 0, start)
         for inbox in shared.inboxes[1:]:
             taken = [message.value for message in inbox.take_batch_nowait(100)]
-            assert [value for value in taken if value != b"w"] == offered[:gone]
+            assert [value for value in taken if value != b"w"] == offered[start : start + gone]
         room = min([capacities[0] - min(waiting, capacities[0]), *capacities[1:]])
-        assert gone == min(room, values)
+        assert gone == min(room, max(values - start, 0))
 
     trio.run(check)
