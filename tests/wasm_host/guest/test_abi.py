@@ -104,6 +104,67 @@ def test_limits_hold_for_guests_that_do_not_keep_them() -> None:
     assert [line.message for line in effects.logs] == ["m"] * 4 + ["5 more log lines dropped"]
 
 
+def in_windows(data: bytes, *cuts: int, limits: GuestLimits = GuestLimits()) -> abi.GuestOutput:  # noqa: B008
+    """The output of one message, read in windows that begin with the records at these places."""
+    reader = abi.OutputReader(data[: cuts[0]], [b"0"], 2, limits, len(data))
+    reader.read()
+    for start, end in zip(cuts, (*cuts[1:], len(data)), strict=True):
+        assert reader.next_at == start
+        reader.go_on(start, data[start:end])
+        reader.read()
+    return reader.output()
+
+
+def full(limits: GuestLimits, *, too_much: str = "") -> bytes:
+    """A message that uses all that it may, and one thing more."""
+    emissions = limits.emissions + (too_much == "emissions")
+    size = limits.output_bytes - 3 * (limits.emissions - 1) + (too_much == "output_bytes")
+    writes = 2 * limits.state_keys + (too_much == "state_keys")
+    return b"".join([
+        record(EMIT, b'"' + b"x" * (size - 2) + b'"'),
+        *[record(EMIT, b"1.5")] * (emissions - 1),
+        *[record(STATE, state(b"%d" % number, b"1")) for number in range(writes)],
+        record(NOTHING, closes=True),
+    ])  # fmt: skip
+
+
+def test_each_message_may_use_all_that_it_may() -> None:
+    """What one has used is not taken from the next, and exactly the limit is not too much."""
+    limits = GuestLimits(emissions=3, output_bytes=100, state_keys=2)
+    output = parse(full(limits) * 3, b"0", b"0", b"0", limits=limits)
+    assert output.violation is None
+    assert [(len(each.emissions), len(each.state)) for each in output.closed] == [(3, 4)] * 3
+
+
+@pytest.mark.parametrize("limit", ["emissions", "output_bytes", "state_keys"])
+def test_one_thing_more_than_a_message_may_is_too_much(limit: str) -> None:
+    """And says which limit it is; what the messages before have done stays."""
+    limits = GuestLimits(emissions=3, output_bytes=100, state_keys=2)
+    output = parse(full(limits) + full(limits, too_much=limit), b"0", b"0", limits=limits)
+    assert len(output.closed) == 1
+    assert isinstance(output.violation, OutputLimitError)
+    assert f"{limit} is limited to {getattr(limits, limit)}" in str(output.violation)
+
+
+def test_records_in_windows_are_those_of_the_stream() -> None:
+    """Wherever a window begins: what belongs to one message is put together."""
+    parts = [record(EMIT, b"1"), record(EMIT, b"[2]"), record(EMIT, b"3", closes=True)]
+    data = b"".join(parts)
+    for cuts in ([len(parts[0])], [len(parts[0]), len(parts[0] + parts[1])]):
+        output = in_windows(data, *cuts)
+        assert output.violation is None
+        assert [each.emissions for each in output.closed] == [[(0, b"1"), (0, b"[2]"), (0, b"3")]]
+
+
+def test_a_record_that_is_longer_than_the_rest_of_the_stream_is_a_lie() -> None:
+    """In a later window as in the first one."""
+    first = record(EMIT, b"1")
+    lie = struct.pack("<BBHI", EMIT, 1, 0, 100) + b"12345"
+    for output in (parse(first + lie, b"0"), in_windows(first + lie, len(first))):
+        assert isinstance(output.violation, ProtocolError)
+        assert "longer than its output" in str(output.violation)
+
+
 @pytest.mark.parametrize(
     "value", [b"", b"{", b"1 2", b"'a'", b'"\xff"', b'"\xed\xa0\x80"', b"NaN", b"01", b"[1,]", b"\x00"]
 )

@@ -175,10 +175,11 @@ async def test_what_is_too_much_voids_the_call_and_ends_the_chain(attack: str) -
     count = handler("ctx.setState('n', (ctx.getState('n') ?? 0) + 1); ctx.emit('out', ctx.getState('n'))")
     bad = handler(f"if (value === 3) {{ {HOSTILE[attack]} }} ctx.emit('out', value)")
     limits = GuestLimits(memory_bytes=8 * 1024 * 1024, cpu_ms=60)
-    async with linked([count, bad, count], limits=limits) as (chain, sandboxes):
+    async with open_host() as host, linked([count, bad, count], limits=limits, host=host) as (chain, sandboxes):
         await passed(chain, b"0")
         assert await chain.process([(0, 0, b"0")] * 4, traced=False) is None
         assert not chain.is_whole
+        assert host.statistics().restarts == 1
         assert dict(sandboxes[0].state) == dict(sandboxes[2].state) == {"n": b"1"}
         assert [each.emissions for each in await sandboxes[0].process([(0, b"0")] * 2)] == [
             [(0, b"2")],

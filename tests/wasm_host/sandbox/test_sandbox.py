@@ -7,7 +7,7 @@ import trio
 import trio.lowlevel
 
 from tests.wasm_host.sandboxes import QUICK, opened
-from wasm_host.errors import SandboxClosedError
+from wasm_host.errors import SandboxClosedError, SandboxError
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Program
@@ -127,6 +127,64 @@ async def test_a_closed_sandbox_refuses_work() -> None:
         assert effects.error.name == "SandboxClosed"
         with pytest.raises(SandboxClosedError):
             await sandbox.open()
+
+
+async def test_closing_returns_what_cleanup_did() -> None:
+    """Its lines, or its error; the second time nothing is left to do."""
+    for body, said, name in (
+        ("ctx.log('info', 'bye', ctx.getState('n'))", [("bye", b"1")], None),
+        ("ctx.log('info', 'bye'); throw new TypeError('no')", [("bye", None)], "TypeError"),
+        ("while (true);", [], "CpuLimitExceeded"),
+    ):
+        source = COUNTER.replace("initialize(", f"cleanup(ctx) {{ {body} }}, initialize(")
+        async with opened(source, limits=GuestLimits(close_ms=20)) as sandbox:
+            await sandbox.process([(0, b"1")])
+            effects = await sandbox.close()
+            assert [(line.message, line.meta) for line in effects.logs] == said
+            assert (effects.error and effects.error.name) == name
+            again = await sandbox.close()
+            assert (again.emissions, again.logs, again.error) == ([], (), None)
+
+
+async def test_a_guest_that_cannot_be_opened_is_not_kept() -> None:
+    """Whatever it is that its author did wrong: its place is free again."""
+    async with open_host(max_instances=1) as host:
+        for source in ("return {", "return { initialize() { throw 1 }, process() {} }", "return 1"):
+            with pytest.raises(SandboxError):
+                await host.sandbox(Program("handler", source)).open()
+            assert host.statistics().alive == 0
+        sandbox = host.sandbox(Program("handler", COUNTER))
+        await sandbox.open()
+        assert host.statistics().alive == 1
+        sandbox.discard()
+
+
+async def test_a_sandbox_is_between_guests_from_a_fault_to_the_next_message() -> None:
+    """Neither before it was opened nor after it was closed."""
+    async with open_host() as host:
+        sandbox = host.sandbox(Program("handler", COUNTER), limits=QUICK)
+        seen = [sandbox.is_between_guests]
+        await sandbox.open()
+        seen.append(sandbox.is_between_guests)
+        await sandbox.process([(0, b'"spin"')])
+        seen.append(sandbox.is_between_guests)
+        await sandbox.process([(0, b"1")])
+        seen.append(sandbox.is_between_guests)
+        await sandbox.process([(0, b'"spin"')])
+        await sandbox.close()
+        assert [*seen, sandbox.is_between_guests] == [False, False, True, False, False]
+        assert host.statistics().restarts == 2
+
+
+async def test_a_short_call_is_one_slice() -> None:
+    """Each call is counted once, and so is its slice."""
+    async with opened(COUNTER) as sandbox:
+        before = sandbox.statistics()
+        for _ in range(5):
+            await sandbox.process([(0, b"1")])
+        after = sandbox.statistics()
+        assert after.calls - before.calls == 5
+        assert 5 <= after.slices - before.slices < 10  # one or another may be longer on a busy machine
 
 
 async def test_a_sandbox_must_be_opened_first() -> None:
