@@ -26,7 +26,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "f38e25f2fd2c70d9746e6000fcf45ea08df2208b414ba9c7216caa77c8678cac"
+EXPECTED_SHA256 = "3875ef6af2a1aa4232c34126b8dc86a4a86a544dca71e52975c74437c22e864e"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _UPSTREAM_FILES = ("quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c")

@@ -163,6 +163,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     const char *entrypoint = text_in(document, "entrypoint", &unused);
     const char *filename = text_in(document, "filename", &unused);
     bool restored = number_in(document, "restored") != 0;
+    guest->warned_of_result = restored;     /* the instance has had its warning, if it wanted one */
     int check = (int)number_in(document, "check");      /* 1: compile only; 2: and try an expression */
     JSValue state = JS_GetPropertyStr(js, document, "state");
     const char *execution_id = text_in(document, "executionId", &unused);

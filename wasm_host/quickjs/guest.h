@@ -90,7 +90,7 @@ struct guest {
 
     struct state_table state;
     const char *file;       /* stands in stack traces */
-    bool warned_of_locale;
+    bool warned_of_locale, warned_of_result;
     JSValue unhandled[16];  /* promises that were rejected, and that nobody has looked at yet */
     uint32_t unhandled_count;
 };

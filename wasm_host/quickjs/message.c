@@ -75,6 +75,19 @@ static JSValue call_process(JSValueConst value, uint32_t port)
     return settle(JS_Call(js, guest->process, JS_UNDEFINED, 3, arguments));
 }
 
+/* Whoever returns a value and emits none has most likely meant it to be sent on. What a condition or a call leaves
+ * behind, as in "value > 10 && ctx.emit('out', value)", is no such value. */
+static void warn_of_result(JSValueConst result)
+{
+    if (guest->warned_of_result || output_emissions() || JS_IsUndefined(result) || JS_IsNull(result) || JS_IsBool(result))
+        return;
+    JSValue message = JS_NewString(guest->js, "process returned a value and emitted nothing: what it returns goes nowhere; "
+                                              "call ctx.emit(port, value)");
+    output_log("warn", message, JS_UNDEFINED);
+    JS_FreeValue(guest->js, message);
+    guest->warned_of_result = true;
+}
+
 /* What the result of an expression means; a handler's own result means nothing. */
 static int use_result(JSValueConst result)
 {
@@ -84,6 +97,7 @@ static int use_result(JSValueConst result)
         return output_emit(0, result);
     if (guest->mode == MODE_TEST)
         return output_forward(JS_ToBool(guest->js, result) ? 0 : 1);
+    warn_of_result(result);
     return 0;
 }
 
