@@ -133,9 +133,9 @@ def _text_of(value: Any) -> str:
 
 
 def _number(value: Any) -> Number | None:
-    """Return a number, or the one that a text says; no text as long as a number may not be."""
+    """Return a number, or the one that a text says."""
     if isinstance(value, str):
-        text = number_in(value) if len(value) <= COMPARED_BYTES else None
+        text = number_in(value)
         try:
             return None if text is None else read_number(text)
         except InvalidOperation:

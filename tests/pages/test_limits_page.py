@@ -21,6 +21,7 @@ from engine.builtin.parts import (
     fields,
     json_path,
     keyed_state,
+    numbers,
     routine_message,
     routine_template,
 )
@@ -63,7 +64,7 @@ SCHEMA_LIMITS = {
 """All bounds of port schemas."""
 
 _MODULES = (
-    *(exact_arithmetic, fields, json_path, keyed_state),
+    *(exact_arithmetic, fields, json_path, keyed_state, numbers),
     *(io_plain, logic_filter_switch, sink_metric_log, source_timer),
 )
 _MODULES_OF_STATE = (state_join, state_rollup, state_window, transform_map)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.builtin.compute_arithmetic import ARITHMETIC
 from engine.builtin.logic_filter_switch import compare
 from engine.builtin.parts.fields import number_of
-from engine.builtin.parts.numbers import exact_sum, number_in, number_said_by
+from engine.builtin.parts.numbers import NUMBER_TEXT_LIMIT_CHARACTERS, exact_sum, number_in, number_said_by
 from engine.builtin.state_rollup import ROLLUP
 from engine.builtin.state_window import WINDOW
 from tests.engine.builtin.harness import driven
@@ -51,6 +51,13 @@ def test_what_json_reads_as_a_number_is_one(text: str) -> None:
 def test_what_another_language_reads_is_none(text: str) -> None:
     """Names of infinities, other bases, underscores, other scripts' digits and half numbers are texts."""
     assert number_in(text) is None
+
+
+def test_a_very_long_text_is_no_number() -> None:
+    """Looking at all of it would hold the event loop; a number that is no text has any length."""
+    assert number_in("1" * NUMBER_TEXT_LIMIT_CHARACTERS) is not None
+    assert number_in("1" * (NUMBER_TEXT_LIMIT_CHARACTERS + 1)) is None
+    assert number_said_by(b"1" * 1_000_000) is not None
 
 
 @pytest.mark.parametrize("value", [b"true", b"null", b"{}", b"[1]", b"", b" "])
