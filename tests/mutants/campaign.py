@@ -34,14 +34,15 @@ class Equivalent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     file: str
     scope: str
+    code: str
     before: str
     after: str
     reason: str
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, ...]:
         """As that of the mutant."""
-        return self.file, self.scope, self.before, self.after
+        return self.file, self.scope, self.code, self.before, self.after
 
 
 class _List(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,6 +171,6 @@ def difference(mutant: Mutant, source: bytes) -> Iterator[str]:
 
 def as_entry(mutant: Mutant) -> str:
     """A mutant as an entry of the list, whose reason is still to be written."""
-    fields = {"file": mutant.file, "scope": mutant.scope, "before": mutant.before, "after": mutant.after}
-    lines = [f"{name} = {msgspec.json.encode(text).decode()}" for name, text in fields.items()]
+    names = ("file", "scope", "code", "before", "after")
+    lines = [f"{name} = {msgspec.json.encode(getattr(mutant, name)).decode()}" for name in names]
     return "\n".join(["[[equivalent]]", *lines, 'reason = ""'])

@@ -33,7 +33,7 @@ _OPPOSITE: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
 }
 _SWAPPED_NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
-_SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign, ast.Delete)
+_SIMPLE = (ast.Expr, ast.Assign, ast.AugAssign)
 
 
 class Mutant(msgspec.Struct, frozen=True):
@@ -43,6 +43,7 @@ class Mutant(msgspec.Struct, frozen=True):
         file: within the project.
         line: where it is, counted from 1.
         scope: the function that it is in, with its class.
+        code: the line as it is.
         before: the statement or expression, in one line.
         after: what stands there instead.
         start: of the bytes that are replaced.
@@ -52,15 +53,16 @@ class Mutant(msgspec.Struct, frozen=True):
     file: str
     line: int
     scope: str
+    code: str
     before: str
     after: str
     start: int
     end: int
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[str, ...]:
         """What it is, wherever in its function it stands."""
-        return self.file, self.scope, self.before, self.after
+        return self.file, self.scope, self.code, self.before, self.after
 
     def applied_to(self, source: bytes) -> bytes:
         """The file with the change."""
@@ -79,7 +81,8 @@ class _Finder:
         self.found: list[Mutant] = []
         self._file = file
         self._starts = [0]
-        for line in source.splitlines(keepends=True):
+        self._lines = source.splitlines(keepends=True)
+        for line in self._lines:
             self._starts.append(self._starts[-1] + len(line))
         self._scope: list[str] = []
         self._in_function = 0
@@ -140,8 +143,8 @@ class _Finder:
         before = ast.unparse(first) if first is last else f"{ast.unparse(first)} <> {ast.unparse(last)}"
         start = self._starts[first.lineno - 1] + first.col_offset
         end = self._starts[last.end_lineno - 1] + last.end_col_offset
-        scope = ".".join(self._scope)
-        self.found.append(Mutant(self._file, first.lineno, scope, before, after, start, end))
+        scope, code = ".".join(self._scope), self._lines[first.lineno - 1].decode().strip()
+        self.found.append(Mutant(self._file, first.lineno, scope, code, before, after, start, end))
 
 
 def _changes(node: ast.AST) -> Iterator[str]:
@@ -170,7 +173,9 @@ def _changes(node: ast.AST) -> Iterator[str]:
             yield "return None"
         case ast.Expr(value=value) if not isinstance(value, ast.Constant | ast.Yield):
             yield "pass"
-        case ast.Raise() | ast.Delete() | ast.Break() | ast.Continue():
+        case ast.Raise() | ast.Break() | ast.Continue():
+            yield "pass"
+        case ast.Delete(targets=[ast.Attribute() | ast.Subscript()]):
             yield "pass"
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield "pass"

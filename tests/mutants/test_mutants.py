@@ -85,7 +85,7 @@ def test_bounds_protocols_and_texts_are_left_alone() -> None:
 
 def test_every_mutant_of_the_project_can_be_compiled_and_is_another_program() -> None:
     """Of some files; what does not compile would be noticed by any test."""
-    for mutant in sampled(ROOT, ["engine/execution/instance.py", "service/auth"], seed=1):
+    for mutant in sampled(ROOT, ["engine/execution/in_flight.py", "service/auth/caller.py"], seed=1):
         source = (ROOT / mutant.file).read_bytes()
         changed = mutant.applied_to(source)
         if "yield" not in mutant.before:
@@ -144,11 +144,12 @@ def small_project(folder: Path, tested: str) -> Path:
         ("while not f(0): pass", ["(a <= 1)", "2"]),
     ],
 )
+@pytest.mark.timeout(300)  # pytest is started ten times
 def test_what_no_test_notices_is_told(tested: str, survivors: list[str], tmp_path: Path) -> None:
     """With its place and its difference; the copy is as it was, and the project was never touched."""
     project = small_project(tmp_path / "project", tested)
     told: list[str] = []
-    with open_laboratory(project, preloaded=()) as laboratory:
+    with open_laboratory(project, preloaded=("pytest", "hypothesis")) as laboratory:
         campaign = Campaign(laboratory, told.append, patience_seconds=1)
         mutants = sampled(project, ["engine"], seed=1)
         campaign.run(mutants, within_seconds=60)
@@ -165,7 +166,7 @@ def test_tests_that_fail_without_a_mutant_end_the_run(tmp_path: Path) -> None:
     """Whatever they say of mutants, they would say of anything."""
     project = small_project(tmp_path / "project", "assert f(1)")
     with (
-        open_laboratory(project, preloaded=()) as laboratory,
+        open_laboratory(project, preloaded=("pytest", "hypothesis")) as laboratory,
         pytest.raises(UnsoundTestsError, match=r"test_thing\.py::test_it fails"),
     ):
         Campaign(laboratory, print).run(sampled(project, ["engine"], seed=1), within_seconds=60)

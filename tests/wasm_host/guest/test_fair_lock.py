@@ -28,6 +28,17 @@ async def test_owners_take_turns() -> None:
     assert order == ["many", "few", "many", "few", "many", "many", "many"]
 
 
+async def test_who_is_cancelled_does_not_get_a_free_lock() -> None:
+    """It stays free for the next one."""
+    lock = FairLock()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await lock.acquire("gone")
+    assert scope.cancelled_caught
+    with trio.fail_after(1):
+        await lock.acquire("next")
+
+
 async def test_a_cancelled_wait_holds_nobody_up() -> None:
     """Whoever gives up leaves the row, and the lock goes to the next one."""
     lock, order, scope = FairLock(), list[str](), trio.CancelScope()

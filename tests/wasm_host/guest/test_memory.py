@@ -127,6 +127,53 @@ async def test_the_undertaker_frees_what_is_large_later() -> None:
         assert memory.used_bytes == 0, "nobody frees it later, so it is freed at once"
 
 
+async def test_others_have_their_turn_while_a_large_memory_is_freed() -> None:
+    """Between any two pieces of it."""
+    memory = GuestMemory(2**30, 2**30)
+    reclaimer = GuestReclaimer(memory)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while memory.used_bytes:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+
+    with a_runtime() as runtime:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reclaimer.run)
+            await trio.testing.wait_all_tasks_blocked()
+            memory.add("me", 12 * MEBIBYTE)
+            reclaimer.take(_store(runtime), "me", 12 * MEBIBYTE)
+            nursery.start_soon(count)
+    assert turns >= 4  # 12.5 MiB in pieces of 4
+
+
+async def test_who_waits_for_the_undertaker_hears_of_its_end() -> None:
+    """It frees at once what is left when it is cancelled."""
+    memory = GuestMemory(2**30, 2**30)
+    reclaimer = GuestReclaimer(memory)
+    with a_runtime() as runtime, trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            undertaker = trio.CancelScope()
+
+            async def run() -> None:
+                with undertaker:
+                    await reclaimer.run()
+
+            nursery.start_soon(run)
+            await trio.testing.wait_all_tasks_blocked()
+            memory.add("me", 12 * MEBIBYTE)
+            reclaimer.take(_store(runtime), "me", 12 * MEBIBYTE)
+            nursery.start_soon(reclaimer.settled)
+            undertaker.cancel()
+            await trio.testing.wait_all_tasks_blocked()
+            assert memory.used_bytes == 0
+            scope.deadline = trio.current_time() + 10  # the nursery ends when whoever waits was told
+    assert not scope.cancelled_caught
+
+
 async def test_the_limits_of_a_chain_are_counted_too() -> None:
     """Programs that share a guest have its memory in their owner's name."""
     async with open_host() as host:
