@@ -165,7 +165,8 @@ def _with_halves(decoder: "msgspec.json.Decoder[T]", text: bytes, error: Excepti
 def _not_json(error: Exception) -> MalformedJsonError:
     if isinstance(error, RecursionError):
         return MalformedJsonError(f"This JSON is nested deeper than {MAX_DEPTH} levels")
-    if isinstance(error, msgspec.ValidationError) and "out of range" in str(error):  # JSON bounds no number, and its decoder does
+    if isinstance(error, msgspec.ValidationError) and "out of range" in str(error):
+        # JSON bounds no number; its decoder does.
         bounds = "1.8e308, or an integer of more than 4,300 digits"
         return MalformedJsonError(f"This JSON holds a number beyond {bounds}, which is not read here")
     return MalformedJsonError(f"This is not JSON: {error}")

@@ -18,7 +18,7 @@ LONG = "7" * 5_000
 @pytest.mark.parametrize("text", [LONG, "-" + LONG, "1E+999", "-1.5E+400", f"[1,{LONG},true]", '{"a":1E+999}'])
 def test_a_number_of_any_size_comes_back_whole(text: str) -> None:
     """The decoder of all other JSON refuses it, here it keeps every digit."""
-    with pytest.raises(MalformedJsonError, match="holds a number beyond 1.8e308"):
+    with pytest.raises(MalformedJsonError, match="holds a number beyond"):
         decode(text.encode())
     assert encode_whole(decode_whole(text.encode())) == text.encode()
 
