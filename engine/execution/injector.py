@@ -6,7 +6,7 @@ message is either accepted, and then nothing but the end of the execution or a p
 drop it, or it is refused and its sender knows.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -45,6 +45,10 @@ class Injector:
     def held(self) -> int:
         """The number of messages that wait for ``open``."""
         return len(self._held)
+
+    def held_by_node(self) -> Counter[int]:
+        """Return how many messages are held, by index of the node that they are for."""
+        return Counter(map(_node_of, self._held))
 
     def close(self) -> None:
         """Hold what comes from now on; also what is waiting at a full inbox at this moment."""
@@ -103,10 +107,18 @@ class Injector:
             HeldQueueFullError: too many are held already; likewise.
             IllegalTransitionError: the execution ended while they were waiting; likewise.
         """
-        held = 0
         accepted = self._take_together(messages, 0)
         if accepted == len(messages):  # as nearly always
             return 0
+        self._shared.in_flight.add(1)  # the request itself: nothing is quiet between two of its messages
+        try:
+            return await self._inject_rest(messages, accepted)
+        finally:
+            self._shared.in_flight.finish(1)
+
+    async def _inject_rest(self, messages: Sequence[Located], accepted: int) -> int:
+        """Accept messages from a place on, waiting for room; return and raise as ``inject`` does."""
+        held = 0
         deadline = trio.current_time() + self._shared.limits.injection_wait_seconds
         while accepted < len(messages):
             node_index, message = messages[accepted]

@@ -297,3 +297,17 @@ def test_taking_together_is_taking_each(
     together = trio.run(play, clock=trio.testing.MockClock(autojump_threshold=0))
     with patch.object(Injector, "_take_together", lambda *arguments: arguments[2]):
         assert trio.run(play, clock=trio.testing.MockClock(autojump_threshold=0)) == together
+
+
+async def test_a_request_of_many_is_taken_in_before_the_execution_completes() -> None:
+    """Between two messages of one request nothing is quiet, also where the nodes are faster than the request."""
+    for _ in range(20):  # who is woken first is drawn by Trio
+        journal = Journal()
+        graph = document({"a": node("forward", concurrency=2, inbox={"capacity": 1})})
+        async with open_execution(graph, journal) as execution, trio.open_nursery() as nursery:
+            nursery.start_soon(inject, execution, "a:in", *range(60))
+            while not execution.shared.in_flight.count:
+                await trio.lowlevel.checkpoint()
+            execution.complete()
+            await execution.finished.wait()
+        assert (execution.snapshot().unprocessed, sorted(journal.values("a"))) == (0, list(range(60)))
