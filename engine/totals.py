@@ -30,7 +30,7 @@ class Totals:
 
     Attributes:
         ended: executions that have ended, by their last state.
-        processed: messages whose invocation has ended.
+        processed: messages that are finished.
         emitted: values that handlers emitted.
         errors: invocations that ended in an error.
         invocations: calls of handlers, one for each message, retries included.
@@ -70,24 +70,24 @@ class Totals:
         self.processed_by[execution.owner] += execution.messages_processed
         if len(self.processed_by) > OWNERS_COUNTED:
             self.processed_by = Counter(dict(self.processed_by.most_common(OWNERS_COUNTED * 9 // 10)))
-        self.unprocessed += execution.shared.in_flight.count
-        self._add_queues(execution)
+        self.unprocessed += execution.head().unprocessed
+        self._add_counters(execution)
         self._add_sums(execution.sums)
 
     def add(self, execution: Execution) -> Steps[None]:
         """Add what an execution has done so far."""
-        self._add_queues(execution)
+        self._add_counters(execution)
         if execution.finished.is_set():  # since the asking began: its books are closed
             self._add_sums(execution.sums)
         else:
             self._add_sums((yield from read_sums(execution.instances)))
 
-    def _add_queues(self, execution: Execution) -> None:
+    def _add_counters(self, execution: Execution) -> None:
+        self.processed += execution.messages_processed
         self.backpressure_events += execution.shared.counters.backpressure_events
-        self.dropped += sum(inbox.statistics().dropped_messages for inbox in execution.shared.inboxes)
+        self.dropped += execution.shared.counters.dropped
 
     def _add_sums(self, sums: Sums) -> None:
-        self.processed += sums.processed
         self.invocations += sums.invocations
         self.busy_seconds += sums.total_latency_seconds
         self.emitted += sums.emitted

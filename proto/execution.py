@@ -42,7 +42,9 @@ class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):
     """Counters of one execution (specification, "Executions").
 
     Attributes:
-        messages_processed: messages whose invocation has ended, with or without an error.
+        messages_processed: messages that are finished, with or without an error: their invocation has ended, all
+            that was emitted for them has left, and no handler holds them.
+        messages_dropped: messages that a full inbox has dropped because the graph asks for it.
         messages_emitted: values emitted by handlers; one that fans out to three edges counts once.
         node_invocations: the same as ``component_invocations``; clients of the platform read this name.
         component_invocations: calls of a handler's ``process``.
@@ -61,6 +63,7 @@ class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):
     """
 
     messages_processed: int = 0
+    messages_dropped: int = 0
     messages_emitted: int = 0
     node_invocations: int = 0
     component_invocations: int = 0
@@ -92,8 +95,11 @@ class InstanceMetrics(msgspec.Struct, frozen=True, rename="camel"):
     error_count: int = 0
 
 
-class InstanceSnapshot(msgspec.Struct, frozen=True, rename="camel"):
-    """One node of an execution at one moment. ``queued`` counts the messages waiting before it."""
+class InstanceSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One node of an execution at one moment. ``queued`` counts the messages waiting before it.
+
+    ``unprocessed`` are those of the execution's that were there when it ended; until then 0.
+    """
 
     node_id: str
     instance_id: str
@@ -101,13 +107,14 @@ class InstanceSnapshot(msgspec.Struct, frozen=True, rename="camel"):
     state: str
     queued: int
     metrics: InstanceMetrics
+    unprocessed: int = 0
 
 
 class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """An execution at one moment. Times are ISO 8601 in UTC; those that have not come yet are omitted.
 
-    ``unprocessed`` counts the messages that were accepted and not finished when the execution ended: what a stop
-    or a failure cut off is reported, not silently lost.
+    ``unprocessed`` counts the messages that were accepted, or on their way between nodes, and not finished when
+    the execution ended (docs/semantics.md): what a stop or a failure cut off is reported, not silently lost.
     """
 
     id: str

@@ -80,8 +80,10 @@ class Accumulator(Handler):
         value, lane = message.value, message.lane
         emissions: list[Emission] = []
         lanes: list[int] = []
+        made_from: list[int] = []
         if self._held and self._text_bytes + len(value) + 1 > self._limit_bytes:
             lanes.append(self._lane)
+            made_from.append(len(self._held))
             emissions.append((0, self._array()))
         if not self._held and self._timeout_seconds:
             self._due = trio.current_time() + self._timeout_seconds
@@ -90,8 +92,9 @@ class Accumulator(Handler):
         self._text_bytes += len(value) + 1
         if len(self._held) >= self._count:
             lanes.append(self._lane)
+            made_from.append(len(self._held))
             emissions.append((0, self._array()))
-        return Outcome(emissions, lanes=lanes) if emissions else NOTHING
+        return Outcome(emissions, lanes=lanes, made_from=made_from) if emissions else NOTHING
 
     def _array(self) -> bytes:
         text = b"[" + b",".join(self._held) + b"]"
@@ -99,6 +102,9 @@ class Accumulator(Handler):
         self._lane = CANONICAL
         self._text_bytes = 1
         return text
+
+    def held_messages(self) -> int:
+        return len(self._held)
 
     def held_bytes(self) -> int:
         # Brackets and commas are not there yet: each value counts as the message did that brought it.
@@ -112,8 +118,8 @@ class Accumulator(Handler):
         return self.flush() if due is not None and due <= now else NOTHING
 
     def flush(self) -> Outcome:
-        lane = self._lane
-        return Outcome(((0, self._array()),), lanes=(lane,)) if self._held else NOTHING
+        lane, count = self._lane, len(self._held)
+        return Outcome(((0, self._array()),), lanes=(lane,), made_from=(count,)) if count else NOTHING
 
 
 def _make(context: InstanceContext) -> Handler:

@@ -73,10 +73,13 @@ class Delay(Handler):
             self._held_bytes -= len(value)
             ready.append((0, value))
             lanes.append(lane)
-        return Outcome(ready, lanes=lanes) if ready else NOTHING
+        return Outcome(ready, lanes=lanes, made_from=(1,) * len(ready)) if ready else NOTHING
 
     def flush(self) -> Outcome:
         return self.release(float("inf"))
+
+    def held_messages(self) -> int:
+        return len(self._held)
 
     def held_bytes(self) -> int:
         return self._held_bytes + MESSAGE_BYTES * len(self._held)

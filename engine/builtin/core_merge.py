@@ -99,6 +99,7 @@ class ZipMerge(Handler):
         self._names = tuple(names)
         self._waiting: dict[str, deque[tuple[bytes, int]]] = {name: deque() for name in names}
         self._waiting_bytes = 0
+        self._unpaired = 0  # at the end, when their values are gone
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         return made_of(batch, self._take)
@@ -116,7 +117,10 @@ class ZipMerge(Handler):
             return NOTHING
         pairs = [self._waiting[other].popleft() for other in self._names]
         self._waiting_bytes -= sum(len(text) for text, _ in pairs)
-        return _set_of(self._names, pairs, self._value_bytes)
+        return _set_of(self._names, pairs, self._value_bytes, made_from=len(pairs))
+
+    def held_messages(self) -> int:
+        return self._unpaired + sum(map(len, self._waiting.values()))
 
     def held_bytes(self) -> int:
         return self._waiting_bytes + MESSAGE_BYTES * sum(map(len, self._waiting.values()))
@@ -133,13 +137,14 @@ class ZipMerge(Handler):
         )
 
     def flush(self) -> Outcome:
+        self._unpaired = self.held_messages()
         left = [f"{len(queue)} on {name}" for name, queue in self._waiting.items() if queue]
         for queue in self._waiting.values():
             queue.clear()
         self._waiting_bytes = 0
         if not left:
             return NOTHING
-        return Outcome(logs=(LogLine("warn", f"Values that found no partner are dropped: {', '.join(left)}"),))
+        return Outcome(logs=(LogLine("warn", f"Values that found no partner: {', '.join(left)}"),))
 
 
 class LatestMerge(Handler):
@@ -152,6 +157,7 @@ class LatestMerge(Handler):
         self._names = tuple(names)
         self._latest: dict[str, tuple[bytes, int]] = {}
         self._complete = False
+        self._unpaired = 0  # at the end, when their values are gone
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         return made_of(batch, self._take)
@@ -161,10 +167,15 @@ class LatestMerge(Handler):
         if name not in self._names:
             return _unexpected(name, self._names)
         self._latest[name] = (value, lane)
+        made_from = 1 if self._complete else len(self._names)  # the first set is made of all that waited for it
         self._complete = self._complete or len(self._latest) == len(self._names)
         if not self._complete:
             return NOTHING
-        return _set_of(self._names, [self._latest[other] for other in self._names], self._value_bytes)
+        latest = [self._latest[other] for other in self._names]
+        return _set_of(self._names, latest, self._value_bytes, made_from=made_from)
+
+    def held_messages(self) -> int:
+        return 0 if self._complete else self._unpaired + len(self._latest)
 
     def held_bytes(self) -> int:
         return sum(len(value) + MESSAGE_BYTES for value, _ in self._latest.values())
@@ -173,18 +184,21 @@ class LatestMerge(Handler):
         if self._complete or not self._latest:
             return NOTHING
         silent = ", ".join(name for name in self._names if name not in self._latest)
+        self._unpaired = self.held_messages()
         self._latest.clear()
         return Outcome(logs=(LogLine("warn", f"No set was complete; nothing ever came on {silent}"),))
 
 
-def _set_of(names: Sequence[str], pairs: Sequence[tuple[bytes, int]], value_bytes: int) -> Outcome:
+def _set_of(
+    names: Sequence[str], pairs: Sequence[tuple[bytes, int]], value_bytes: int, *, made_from: int
+) -> Outcome:
     """Make a set of values, in the tightest of their lanes; an error where it would be too large for a value."""
     size = 1 + sum(len(name) + 4 + len(value) for name, (value, _) in zip(names, pairs, strict=True))
     if size > value_bytes:
         message = f"The set of {', '.join(names)} would have {size} bytes; {value_bytes} are allowed (value_bytes)"
-        return Outcome(error=HandlerError("ValueTooLarge", message))
+        return Outcome(error=HandlerError("ValueTooLarge", message), made_from=(made_from,))
     text = object_text(names, [value for value, _ in pairs])
-    return Outcome(((0, text),), lanes=(max(lane for _, lane in pairs),))
+    return Outcome(((0, text),), lanes=(max(lane for _, lane in pairs),), made_from=(made_from,))
 
 
 def object_text(names: Sequence[str], values: Sequence[bytes]) -> bytes:

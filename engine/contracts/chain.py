@@ -44,6 +44,7 @@ class Step(Protocol):
         logs: in order.
         error: the reason why it failed, if it did; then it has emitted nothing.
         cause: with an error, the input port and the value of the invocation.
+        sizes: how many values each of several invocations emitted, in order; None where each emitted one.
     """
 
     @property
@@ -56,6 +57,8 @@ class Step(Protocol):
     def error(self) -> HandlerError | None: ...
     @property
     def cause(self) -> tuple[int, bytes] | None: ...
+    @property
+    def sizes(self) -> Sequence[int] | None: ...
 
 
 class ChainResult(Protocol):

@@ -81,12 +81,16 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
     ``lanes`` is empty where everything emitted derives from the message alone. Whoever keeps values, and emits
     what derives from several, says the lane of each emission: the tightest of what it was made of.
+
+    ``made_from`` is empty where everything emitted was made of the message alone, or of none. Whoever holds
+    messages says of each emission how many went into it: these are not finished before it has left.
     """
 
     emissions: Sequence[Emission] = ()
     logs: Sequence[LogLine] = ()
     error: HandlerError | None = None
     lanes: Sequence[int] = ()
+    made_from: Sequence[int] = ()
 
 
 MADE_BYTES = 1024 * 1024
@@ -188,6 +192,13 @@ class Handler:
     def state(self) -> Mapping[str, bytes]:
         """Return the state between invocations, as JSON texts by key (specification, ``setState``)."""
         return {}
+
+    def held_messages(self) -> int:
+        """Return how many messages it was handed and has neither given out nor done with; a state is none.
+
+        Asked of those that keep ``messages``. What is held is not finished, and is ``unprocessed`` at the end.
+        """
+        return 0
 
     def held_bytes(self) -> int:
         """Return the size of all that is kept between messages, in bytes, with what Python needs around it."""

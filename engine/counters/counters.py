@@ -12,10 +12,7 @@ _UNCALLED = InstanceMetrics()
 
 
 class InstanceCounters:
-    """Counts of one instance's work so far. Latencies are seconds spent in its handler.
-
-    ``retries`` counts those of the invocations that tried a message again.
-    """
+    """Counts of one instance's work so far. Latencies are seconds spent in its handler."""
 
     __slots__ = (
         "emitted",
@@ -23,7 +20,6 @@ class InstanceCounters:
         "invocations",
         "latencies",
         "max_latency_seconds",
-        "retries",
         "throughput",
         "total_latency_seconds",
     )
@@ -34,7 +30,6 @@ class InstanceCounters:
         self.invocations = 0
         self.emitted = 0
         self.errors = 0
-        self.retries = 0
         self.total_latency_seconds = 0.0
         self.max_latency_seconds = 0.0
 
@@ -73,13 +68,15 @@ class InstanceCounters:
 class ExecutionCounters:
     """Counts of an execution beside those of its instances. Times are seconds of Trio's clock, None for never.
 
-    ``processed`` are messages whose invocation has ended: the sum over its instances, always at hand.
+    ``processed`` are messages that are finished: their invocation has ended, all that was emitted for them has
+    left, and no handler holds them.
     """
 
-    __slots__ = ("backpressure_events", "last_activity_seconds", "processed", "started_seconds")
+    __slots__ = ("backpressure_events", "dropped", "last_activity_seconds", "processed", "started_seconds")
 
     def __init__(self) -> None:
         self.backpressure_events = 0
+        self.dropped = 0
         self.processed = 0
         self.started_seconds: float | None = None
         self.last_activity_seconds: float | None = None
@@ -93,15 +90,9 @@ class Sums:
         self.invocations = 0
         self.emitted = 0
         self.errors = 0
-        self.retries = 0
         self.total_latency_seconds = 0.0
         self.max_latency_seconds = 0.0
         self.per_second = 0.0
-
-    @property
-    def processed(self) -> int:
-        """The number of messages that have an invocation that has ended."""
-        return self.invocations - self.retries
 
     def add(self, counters: InstanceCounters, now: float) -> None:
         """Add one instance, as it is at ``now``, seconds of Trio's clock."""
@@ -109,7 +100,6 @@ class Sums:
         self.errors += counters.errors
         if counters.invocations:
             self.invocations += counters.invocations
-            self.retries += counters.retries
             self.total_latency_seconds += counters.total_latency_seconds
             self.max_latency_seconds = max(self.max_latency_seconds, counters.max_latency_seconds)
             self.per_second += counters.throughput.per_second(now)
@@ -129,7 +119,8 @@ def summarise(
     """
     p50_ms, p95_ms, p99_ms = percentiles_ms(sums.latencies)
     return ExecutionMetrics(
-        messages_processed=sums.processed,
+        messages_processed=execution.processed,
+        messages_dropped=execution.dropped,
         messages_emitted=sums.emitted,
         node_invocations=sums.invocations,
         component_invocations=sums.invocations,

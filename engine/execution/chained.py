@@ -15,20 +15,16 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Protocol
 
 import trio
 
-from engine.compile.loaded_graph import CompiledNode
-from engine.contracts.chain import Chain, ChainResult, Link, Step
+from engine.contracts.chain import Chain, ChainResult, Link
 from engine.contracts.handler import Emission, Message, Outcome
 from engine.contracts.lanes import CANONICAL
-from engine.counters.counters import InstanceCounters
 from engine.counters.edge_counters import EdgeCounters
-from engine.execution.emitter import CAUSELESS, Emitter
-from engine.execution.error_policy import ErrorPolicy
-from engine.execution.initial_emissions import InitialEmissions
-from engine.execution.kept_memory import KeptMemory
+from engine.execution.chain_member import Member, log_and_fail
+from engine.execution.chained_cut_off import CallCutOff
+from engine.execution.emitter import CAUSELESS
 from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
 
@@ -50,29 +46,6 @@ _Work = tuple[int, Message, bool]
 so it has where it came from an inbox, but not where a member has just emitted it."""
 
 _port_of = itemgetter(0)
-
-
-class Member(Protocol):
-    """An instance, as far as a chain knows it.
-
-    Attributes:
-        node: what it is an instance of.
-        counters: its own.
-        emitter: by which what leaves the chain leaves it.
-        errors: sees to its invocations that failed; none is tried again.
-        initial: what it emitted in ``initialize``.
-        kept_memory: charged for what its handler keeps; None where nothing is.
-    """
-
-    node: CompiledNode
-    counters: InstanceCounters
-    emitter: Emitter
-    errors: ErrorPolicy
-    initial: InitialEmissions
-    kept_memory: KeptMemory | None
-
-    def join(self, chained: "ChainedInstances", place: int) -> None:
-        """Let messages go through the chain as long as there is one."""
 
 
 class ChainedInstances:
@@ -103,6 +76,8 @@ class ChainedInstances:
         # What has been passed on to each member and not taken, in a traced call; empty between two calls.
         self._passed: list[deque[Message]] = [deque() for _ in members]
         self._held_bytes = 0  # charged for what calls have made, until the turn's work is done
+        self._cut_off = CallCutOff(members, shared)
+        self._called = 0  # invocations of the last call
         self._most = shared.limits.batch_messages  # messages of the next call, by the time of the last one
         for place, member in enumerate(members):
             member.join(self, place)
@@ -136,7 +111,11 @@ class ChainedInstances:
 
     async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
         """Process messages that a member has taken from its inbox; return those that it must process alone."""
-        await self._take_turn()
+        try:
+            await self._take_turn()
+        except trio.Cancelled:
+            self._cut_off.note_waiting(place, len(batch))
+            raise
         try:
             work = deque([(place, message, True) for message in batch])
             await self._work_off(work)
@@ -163,9 +142,17 @@ class ChainedInstances:
 
     async def _work_off(self, work: deque[_Work]) -> None:
         """Take messages through the chain until none is left, or the chain is no more."""
+        is_later = False
         while work and self._chain is not None:
             part = self._next_part(work)
-            result, traced = await self._call(self._chain, part)
+            try:
+                if is_later:
+                    await self._shared.pace.keep()
+                result, traced = await self._call(self._chain, part)
+            except trio.Cancelled:
+                self._cut_off.note_work([*part, *work])
+                raise
+            is_later = True
             if result is None:
                 self._chain = None
                 work.extendleft(reversed(part))
@@ -177,14 +164,16 @@ class ChainedInstances:
             if result.size_bytes > _LIGHT_BYTES:
                 self._hold(self._held_bytes + result.size_bytes)
             begun = result.begun
-            pending = await (self._conclude_traced if traced else self._conclude)(part, result)
+            try:
+                pending = await (self._conclude_traced if traced else self._conclude)(part, result)
+            except trio.Cancelled:
+                self._cut_off.note_work([*part[begun:], *work])
+                raise
             if begun < len(part) or pending:
-                work.extendleft(reversed(part[begun:]))
-                work.extendleft(reversed(pending))
+                work.extendleft(reversed([*pending, *part[begun:]]))
             if self._held_bytes:
                 self._hold(sum([len(message.value) for _, message, _ in work]))
-            if work:
-                await self._shared.pace.keep()
+            self._shared.counters.processed += self._called
             self._shared.in_flight.finish(begun)
 
     def _hold(self, size_bytes: int) -> None:
@@ -240,12 +229,12 @@ class ChainedInstances:
     def _count(self, result: ChainResult, started: float, ended: float) -> None:
         """Count a call. Each invocation is charged its mean share of it, whichever instance it was of."""
         seconds = ended - started
-        each = seconds / sum([share[0] for share in result.counts])
+        self._called = sum([share[0] for share in result.counts])
+        each = seconds / self._called
         for member, (invocations, _, emitted) in zip(self._members, result.counts, strict=True):
             if invocations:
                 member.counters.count_batch(invocations, each * invocations, ended)
                 member.counters.emitted += emitted
-                self._shared.counters.processed += invocations
         self._shared.counters.last_activity_seconds = ended
         fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * result.begun)
         self._most = min(max(fitting, 1), self._shared.limits.batch_messages)
@@ -265,64 +254,80 @@ class ChainedInstances:
             if passed:
                 self._edge_to(place + 1).sent += passed
         pending: list[_Work] = []
-        for start in range(0, len(result.pending), _EFFECTS_AT_ONCE):
-            some = result.pending[start : start + _EFFECTS_AT_ONCE]
-            pending += [self._pending(place, port, value, lanes[place]) for place, port, value in some]
-            await trio.lowlevel.checkpoint()
-        self._shared.in_flight.add(len(pending))
-        seen = 0
-        for step in result.steps:
-            member, lane = self._members[step.program], lanes[step.program]
-            if step.logs:
-                await member.emitter.log_all(step.logs)
-            if step.error is None:
-                await member.emitter.emit_alone(
-                    step.emissions, Message(0, b"null", lane=lane) if lane else CAUSELESS
-                )
-            else:
-                port, value = step.cause or (0, b"null")
-                await member.errors.fail(Message(port, value, lane=lane), step.error)
-            seen += 1 + len(step.logs) + len(step.emissions)
-            if seen > _EFFECTS_AT_ONCE:
-                seen = 0
+        done = seen = in_flight = 0
+        try:
+            for start in range(0, len(result.pending), _EFFECTS_AT_ONCE):
+                some = result.pending[start : start + _EFFECTS_AT_ONCE]
+                pending += [self._pending(place, port, value, lanes[place]) for place, port, value in some]
                 await trio.lowlevel.checkpoint()
+            in_flight = len(pending)
+            self._shared.in_flight.add(in_flight)
+            for step in result.steps:
+                member, lane = self._members[step.program], lanes[step.program]
+                if step.logs:
+                    await member.emitter.log_all(step.logs)
+                if step.error is None:
+                    cause = Message(0, b"null", lane=lane) if lane else CAUSELESS
+                    await member.emitter.emit_alone(step.emissions, cause)
+                else:
+                    port, value = step.cause or (0, b"null")
+                    await member.errors.fail(Message(port, value, lane=lane), step.error)
+                done += 1
+                seen += 1 + len(step.logs) + len(step.emissions)
+                if seen > _EFFECTS_AT_ONCE:
+                    seen = 0
+                    await trio.lowlevel.checkpoint()
+        except trio.Cancelled:
+            self._cut_off.note_call(result, result.steps[done:], pending_in_flight=in_flight)
+            raise
         return pending
 
     def _pending(self, place: int, port: int, value: bytes, lane: int) -> _Work:
         edge = self._links[place - 1].edge  # what is pending was passed on, so there is a member before this one
         return place, Message(port, value, self._shared.next_sequence(), edge, lane), False
 
-    async def _conclude_traced(self, part: Sequence[_Work], result: ChainResult) -> Sequence[_Work]:
+    async def _conclude_traced(  # noqa: PLR0912 - all that a step may do, in the order in which it does it
+        self, part: Sequence[_Work], result: ChainResult
+    ) -> Sequence[_Work]:
         """Conclude as ``_conclude`` does, and report everything to those who watch, one step after the other."""
         shared, members, links = self._shared, self._members, self._links
         passed = self._passed
         heard: dict[int, list[tuple[Message, Outcome]]] = {}
         begun = iter(part)
-        seen = 0
+        seen = done = 0
+        number = -1  # of the emission that leaves, from 1 on; 0 before the first, and -1 between two steps
         try:
             for step in result.steps:
                 place = step.program
                 member, link = members[place], links[place]
                 is_inner = bool(passed[place])
                 message, was_counted = (passed[place].popleft(), False) if is_inner else next(begun)[1:]
+                number = 0
                 if not was_counted:
                     self._edge_to(place).taken += 1
                 if shared.call_observers:
                     heard.setdefault(place, []).append((message, Outcome(step.emissions, step.logs, step.error)))
                 shared.report_invocations(member.node, (message,))
                 if step.logs or step.error is not None:
-                    await _log_and_fail(member, message, step)
-                for port, value in step.emissions:
+                    await log_and_fail(member, message, step)
+                for number, (port, value) in enumerate(step.emissions, 1):  # noqa: B007 - read where it was cut off
                     if port == link.port:
                         passed[place + 1].append(self._pass_on(place, value, message.lane))
                     else:
                         await member.emitter.emit_alone(((port, value),), message)
                 if is_inner:
                     shared.in_flight.finish(1)
+                done += 1
+                number = -1
                 seen += 1 + len(step.logs) + len(step.emissions)
                 if seen > _EFFECTS_AT_ONCE:
                     seen = 0
                     await trio.lowlevel.checkpoint()
+        except trio.Cancelled:
+            at_work = None if number < 0 else (number, message if is_inner else None)
+            waiting = result.begun - len(part) + len(list(begun))
+            self._cut_off.note_traced(result, done, (part[0][0], waiting), passed, at_work)
+            raise
         finally:
             self._report_calls(heard)
         if not result.pending:
@@ -358,8 +363,7 @@ class ChainedInstances:
             if port != self._links[place].port:
                 await member.emitter.emit_alone(list(run), Message(0, b"null"))
                 continue
-            messages = [self._pass_on(place, value, CANONICAL) for _, value in run]
-            work = deque([(place + 1, message, False) for message in messages])
+            work = deque([(place + 1, self._pass_on(place, value, CANONICAL), False) for _, value in run])
             await self._work_off(work)
             self._hand_over(work, None)
 
@@ -382,8 +386,7 @@ class ChainedInstances:
     def _edge_to(self, place: int) -> EdgeCounters:
         """Return the counters of the edge that leads to a member from the one before it.
 
-        The first member has none before it. Then the place before it is -1, so the last link is found, whose edge
-        is ``NO_EDGE``: the spare counters.
+        The first member has none: then the last link is found, whose edge is ``NO_EDGE``, and the spare counters.
         """
         return self._shared.edges[self._links[place - 1].edge]
 
@@ -395,9 +398,3 @@ class ChainedInstances:
             assert port is not None  # noqa: S101 - only the last member has none
             lanes[each + 1] = lanes[each] or self._members[each].node.lanes[port]
         return lanes
-
-
-async def _log_and_fail(member: Member, message: Message, step: Step) -> None:
-    await member.emitter.log_all(step.logs)
-    if step.error is not None:
-        await member.errors.fail(message, step.error)

@@ -14,6 +14,7 @@ from engine.contracts.lanes import runs
 from engine.counters.counters import InstanceCounters
 from engine.execution.failure import UnsentError, find_oversize, unsent_error
 from engine.execution.shared import ExecutionShared
+from engine.execution.unprocessed import CutSending
 
 _AT_ONCE = 500
 """Emissions that are sent without a look at other tasks: a millisecond. More than a batch of small ones has."""
@@ -33,6 +34,9 @@ class Emitter:
         shared: where its edges lead.
         counters: count what it emits.
         fail: sees to an invocation that ended in an error and is not tried again.
+
+    Attributes:
+        cut: how far the sending was that the end has just cut off.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Emitter:
         self._shared = shared
         self._counters = counters
         self._fail = fail
+        self.cut = CutSending()
 
     def emit(self, emissions: Sequence[Emission], lane: int, size: int = -1) -> Awaitable[None]:
         """Let emissions leave in a lane; ``size`` is the sum of their bytes, where it is known.
@@ -66,15 +71,25 @@ class Emitter:
         except UnsentError as error:
             self._counters.emitted -= len(emissions) - error.sent
             raise
+        except trio.Cancelled:
+            self.cut.note(self._shared.cut_off.sent, len(emissions))
+            self._counters.emitted -= len(emissions) - self.cut.left
+            raise
 
     async def _emit_many(self, emissions: Sequence[Emission], lane: int) -> None:
         """One invocation may emit a hundred thousand values: with a look at other tasks now and then."""
-        for start in range(0, len(emissions), _AT_ONCE):
-            try:
-                await self.emit(emissions[start : start + _AT_ONCE], lane)
-            except UnsentError as error:
-                raise UnsentError(start + error.sent, str(error)) from None
-            await self._rest()
+        sent = 0
+        try:
+            for start in range(0, len(emissions), _AT_ONCE):
+                chunk = emissions[start : start + _AT_ONCE]
+                await self.emit(chunk, lane)
+                sent += len(chunk)
+                await self._rest()
+        except UnsentError as error:
+            raise UnsentError(sent + error.sent, str(error)) from None
+        except trio.Cancelled:
+            self.cut.note(sent + self.cut.left, len(emissions))
+            raise
 
     async def emit_several(
         self,
@@ -92,31 +107,55 @@ class Emitter:
             return
         if size < 0:
             size = sum([len(value) for _, value in emissions]) if len(emissions) > 1 else len(emissions[0][1])
-        if size <= self._shared.limits.value_bytes:
-            try:
-                await self.emit(emissions, batch[0].lane, size)
-            except UnsentError as error:
-                left, own = _find_sender(outcomes, error.sent)
-                await self._fail(batch[left], unsent_error(UnsentError(own, str(error))))
+        try:
+            if size <= self._shared.limits.value_bytes:
+                try:
+                    await self.emit(emissions, batch[0].lane, size)
+                except UnsentError as error:
+                    left, own = _find_sender(outcomes, error.sent)
+                    await self._fail_with(outcomes[left], batch[left], unsent_error(UnsentError(own, str(error))))
+                    left += 1
+                else:
+                    return
+            for message, outcome in zip(batch[left:], outcomes[left:], strict=False):
+                await self.emit_all(outcome, message)
                 left += 1
-            else:
-                return
-        for message, outcome in zip(batch[left:], outcomes[left:], strict=False):
-            await self.emit_all(outcome, message)
+        except trio.Cancelled:
+            before = sum([len(outcome.emissions) for outcome in outcomes[:left]])
+            self.cut.note(before + self.cut.left, len(emissions))
+            raise
 
     async def emit_all(self, outcome: Outcome, message: Message) -> None:
         """Let what a message has led to leave: in its lane, unless its handler knows better; or fail with it."""
         error = find_oversize(outcome, self._shared.limits.value_bytes)
         if error is None:
             try:
-                for lane, emissions in runs(outcome.emissions, outcome.lanes) if outcome.lanes else ():
-                    await self.emit(emissions, lane)
-                if not outcome.lanes:
+                if outcome.lanes:
+                    await self._emit_in_lanes(outcome)
+                else:
                     await self.emit(outcome.emissions, message.lane)
             except UnsentError as unsent:
                 error = unsent_error(unsent)
         if error is not None:
+            await self._fail_with(outcome, message, error)
+
+    async def _emit_in_lanes(self, outcome: Outcome) -> None:
+        sent = 0
+        try:
+            for lane, emissions in runs(outcome.emissions, outcome.lanes):
+                await self.emit(emissions, lane)
+                sent += len(emissions)
+        except trio.Cancelled:
+            self.cut.note(sent + self.cut.left, len(outcome.emissions))
+            raise
+
+    async def _fail_with(self, outcome: Outcome, message: Message, error: HandlerError) -> None:
+        """See to an invocation whose emissions may not all leave; when that is done, it is as if they had."""
+        try:
             await self._fail(message, error)
+        except trio.Cancelled:
+            self.cut.note(self.cut.left * len(outcome.emissions), len(outcome.emissions))
+            raise
 
     async def emit_alone(self, emissions: Sequence[Emission], message: Message) -> None:
         """Let emissions leave that were counted elsewhere, in the lane of the message that they derive from."""
@@ -126,9 +165,15 @@ class Emitter:
             except UnsentError as unsent:
                 self._counters.emitted -= 1
                 await self._fail(message, unsent_error(unsent))
+            except trio.Cancelled:
+                self.cut.note(self._shared.cut_off.sent, 1)
+                self._counters.emitted -= 1 - self.cut.left
+                raise
             return
-        await self.emit_all(Outcome(emissions), message)
-        self._counters.emitted -= len(emissions)
+        try:
+            await self.emit_all(Outcome(emissions), message)
+        finally:
+            self._counters.emitted -= len(emissions)
 
     async def log_all(self, lines: Sequence[LogLine]) -> None:
         """Report what the node has logged, with a look at other tasks where that is much."""

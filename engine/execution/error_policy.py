@@ -3,6 +3,8 @@
 retry ──(attempts used up, or hopeless)──> error port ──(no edge there)──> go on, or fail the execution
 """
 
+from collections.abc import Sequence
+
 import trio
 
 from engine.compile.loaded_graph import CompiledNode
@@ -44,14 +46,33 @@ class ErrorPolicy:
     async def handle(self, handler: Handler, message: Message, error: HandlerError) -> None:
         """Retry, send to the error port, go on, or fail the execution: as the node asks for."""
         self._observed.count_error(error)
-        remaining = await self._retry(handler, message, error) if self.retries else error
-        if remaining is not None:
-            await self._route(message, remaining)
+        try:
+            remaining = await self._retry(handler, message, error) if self.retries else error
+            if remaining is not None:
+                await self._route(message, remaining)
+        except trio.Cancelled:
+            self.emitter.cut.note_one()
+            raise
 
     async def fail(self, message: Message, error: HandlerError) -> None:
         """Handle a failed invocation as ``handle`` does, but never try it again: it has had effects already."""
         self._observed.count_error(error)
-        await self._route(message, error)
+        try:
+            await self._route(message, error)
+        except trio.Cancelled:
+            self.emitter.cut.note_one()
+            raise
+
+    async def fail_all(self, messages: Sequence[Message], error: HandlerError) -> None:
+        """Fail with one error all of several messages that the handler is not given."""
+        failed = 0
+        try:
+            for message in messages:
+                await self.fail(message, error)
+                failed += 1
+        except trio.Cancelled:
+            self.emitter.cut.note(failed + self.emitter.cut.left, len(messages))
+            raise
 
     async def _retry(self, handler: Handler, message: Message, error: HandlerError) -> HandlerError | None:
         """Try the message again, waiting twice as long each time; return the last error, or None for success.
@@ -88,4 +109,7 @@ class ErrorPolicy:
         if self._on_error != "continue":
             text = f"Node {node.id} failed: {error.name}: {error.message}"
             self._shared.fail(ExecutionError(text, node.id, error.stack or None, shown_value(message)))
-            await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
+            try:
+                await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
+            finally:
+                self.emitter.cut.note(1, 1)  # the message has failed, and the execution with it

@@ -132,7 +132,7 @@ class Execution(ReadableExecution):
             started_at=self._started_at,
             completed_at=self._completed_at,
             error=self._error,
-            unprocessed=self.shared.in_flight.count if self._lifecycle.is_terminal else 0,
+            unprocessed=0 if remains is None else remains.unprocessed,
         )
 
     async def wait_quiescent(self) -> None:

@@ -10,15 +10,17 @@ import trio
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, Message, Outcome
-from engine.execution.chained import ChainedInstances
+from engine.execution.chain_member import Chained
 from engine.execution.emitter import CAUSELESS
 from engine.execution.error_policy import ErrorPolicy
 from engine.execution.failure import handler_error
+from engine.execution.in_hand import InHand
 from engine.execution.initial_emissions import InitialEmissions
 from engine.execution.kept_memory import KeptMemory
 from engine.execution.observed import Observed
 from engine.execution.sequencer import Sequencer
 from engine.execution.shared import ExecutionShared
+from engine.execution.unprocessed import count_undone
 from proto.execution import InstanceSnapshot
 from proto.graph import OnError
 
@@ -62,19 +64,17 @@ class Instance:
         self.initial = InitialEmissions(shared.account)
         # Where there is a chain, there is one handler, which keeps no messages, and ``run`` begins in the chain;
         # it goes on by itself when the chain is no more. The place never changes.
-        self._chained: ChainedInstances | None = None
+        self._chained: Chained | None = None
         self._place = 0
-        # Where there is one handler. One message is counted as in flight for all that it holds, from the batch
-        # that made it hold something to the one that made it hold nothing: never two, and never one too long.
-        self._is_holding = False
         self.kept_memory: KeptMemory | None = None
         if handlers[0].keeps and shared.account is not None:  # those that keep something are alone
             self.kept_memory = KeptMemory(handlers[0], shared, self._inbox, node.id)
+        self.in_hand = InHand(node.index, shared, handlers[0], self.kept_memory)
         # Where there are several: numbers in the order in which messages were taken, and workers at the inbox.
         self._turns = Sequencer()
         self._idle_workers = 0
 
-    def join(self, chained: ChainedInstances, place: int) -> None:
+    def join(self, chained: Chained, place: int) -> None:
         """Let messages go through a chain as long as there is one. Called before ``initialize``."""
         self._chained, self._place = chained, place
 
@@ -85,6 +85,7 @@ class Instance:
         self.initial.forget()
         self._handlers, self._initialized = (), []
         self._chained = self.kept_memory = None
+        self.in_hand.empty()
 
     @property
     def has_initial_output(self) -> bool:
@@ -140,7 +141,7 @@ class Instance:
         if handler is not None:
             nursery.start_soon(self._run_beside_others, handler, handlers, nursery)
 
-    async def _run_in_chain(self, chained: ChainedInstances) -> None:
+    async def _run_in_chain(self, chained: Chained) -> None:
         """Process messages as one of a chain, until that is no more."""
         await chained.begin(self._place)
         self.initial.forget()
@@ -166,10 +167,14 @@ class Instance:
                 continue
             self._shared.note_taken(batch)
             if self.kept_memory is None:
-                outcomes = await self._observed.invoke(handler, batch)
+                try:
+                    outcomes = await self._observed.invoke(handler, batch)
+                except trio.Cancelled:
+                    self.in_hand.give_up(batch)
+                    raise
                 await self._finish(handler, batch, outcomes)
                 if len(outcomes) < len(batch):
-                    await self._shared.pace.keep()
+                    await self._keep_pace(batch[len(outcomes) :])
                     await self._process(handler, batch[len(outcomes) :])
                 del outcomes
             else:
@@ -179,26 +184,34 @@ class Instance:
     async def _process(self, handler: Handler, batch: Sequence[Message]) -> None:
         """Let a handler process a batch, in several parts where its outcomes would be too much at once."""
         if self.kept_memory is not None:
-            refusal = await self.kept_memory.make_room(
-                batch, lambda: self._due(handler), lambda: self._release(handler)
-            )
+            try:
+                refusal = await self.kept_memory.make_room(
+                    batch, lambda: self._due(handler), lambda: self._release(handler)
+                )
+                if refusal is not None:
+                    await self.errors.fail_all(batch, refusal)
+            except trio.Cancelled:
+                self.in_hand.note_undone(handler, len(batch), len(batch) - self.emitter.cut.take())
+                raise
             if refusal is not None:
-                for message in batch:
-                    await self.errors.fail(message, refusal)
-                self._shared.in_flight.finish(len(batch))
+                self.in_hand.settle(handler, len(batch))
                 return
         while batch:
-            outcomes = await self._observed.invoke(handler, batch)
             size = -1
-            if self.kept_memory is not None:
-                outcomes, size = await self.kept_memory.take_up(outcomes)
-                self.kept_memory.lend()
+            try:
+                outcomes = await self._observed.invoke(handler, batch)
+                if self.kept_memory is not None:
+                    outcomes, size = await self.kept_memory.take_up(outcomes)
+                    self.kept_memory.lend()
+            except trio.Cancelled:
+                self.in_hand.give_up(batch)
+                raise
             await self._finish(handler, batch, outcomes, size)
             if self.kept_memory is not None:
                 self.kept_memory.put_down()
             batch = batch[len(outcomes) :]
             if batch:
-                await self._shared.pace.keep()
+                await self._keep_pace(batch)
 
     async def _run_beside_others(self, handler: Handler, others: Iterator[Handler], nursery: trio.Nursery) -> None:
         """Work as one of several workers of a stateless component, each with one message at a time.
@@ -215,9 +228,13 @@ class Instance:
             number = self._turns.take()
             self._shared.note_taken(batch)
             with self._shared.carrying(batch[0]):  # another worker may come to the inbox meanwhile
-                outcomes = await self._observed.invoke(handler, batch)
-                if self.node.definition.ordered:
-                    await self._turns.wait(number)
+                try:
+                    outcomes = await self._observed.invoke(handler, batch)
+                    if self.node.definition.ordered:
+                        await self._turns.wait(number)
+                except trio.Cancelled:
+                    self.in_hand.give_up(batch)
+                    raise
                 await self._finish(handler, batch, outcomes)
             self._turns.done(number)
             del batch, outcomes
@@ -230,7 +247,8 @@ class Instance:
                 outcome = await handler.vet(handler.flush())
             finally:
                 self._shared.gate.leave()
-            await self._give_out(outcome)
+            await self._give_out(handler, outcome)
+            self.in_hand.settle(handler, 0)
 
     def retire(self) -> Sequence[Handler]:
         """Let the instance be stopped; return the initialised handlers that have something to clean up."""
@@ -263,41 +281,57 @@ class Instance:
         ``size`` is the sum of the emissions' bytes, where it is known.
         """
         waiting: list[Emission] = []
-        has_lanes = self._shared.has_lanes
-        if not has_lanes:  # most batches only emit
+        if not self._shared.has_lanes:  # most batches only emit
             for outcome in outcomes:
                 if outcome.logs or outcome.error is not None:
                     break
                 waiting += outcome.emissions
             else:
                 if len(waiting) <= _EFFECTS_AT_ONCE:
-                    await self.emitter.emit_several(waiting, batch, outcomes, size)
-                    self._settle(handler, len(outcomes))
+                    try:
+                        await self.emitter.emit_several(waiting, batch, outcomes, size)
+                    except trio.Cancelled:
+                        self._note_cut_off(handler, batch, outcomes, 0)
+                        raise
+                    self.in_hand.settle(handler, len(outcomes))
                     return
-            waiting = []
-        first = 0  # of the messages whose emissions wait
+        await self._finish_in_parts(handler, batch, outcomes)
+
+    async def _finish_in_parts(
+        self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome]
+    ) -> None:
+        """Finish a batch that does more than emit, or emits much or in several lanes."""
+        waiting: list[Emission] = []
+        first = 0  # of the messages whose emissions wait; those before it are done with
+        has_lanes = self._shared.has_lanes
         lane = batch[0].lane
-        for index, message, outcome in zip(range(len(outcomes)), batch, outcomes, strict=False):
-            if outcome.logs or len(waiting) > _EFFECTS_AT_ONCE:
-                await self.emitter.log_all(outcome.logs)
-                if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
-                    await self.emitter.emit_several(waiting, batch[first:index], outcomes[first:index])
-                    waiting, first = [], index
-                    await trio.lowlevel.checkpoint()
-            if outcome.error is None and not (has_lanes and (message.lane != lane or outcome.lanes)):
-                waiting += outcome.emissions
-                continue
-            # Order along every edge: what was emitted before leaves before what is in another lane, or an error.
-            await self.emitter.emit_several(waiting, batch[first:index], outcomes[first:index])
-            waiting, first = [], index + 1
-            lane = message.lane
-            if outcome.error is None:
-                await self.emitter.emit_all(outcome, message)
-            else:
-                await self.errors.handle(handler, message, outcome.error)
-        if waiting:
-            await self.emitter.emit_several(waiting, batch[first:], outcomes[first:])
-        self._settle(handler, len(outcomes))
+        try:
+            for index, message, outcome in zip(range(len(outcomes)), batch, outcomes, strict=False):
+                if outcome.logs or len(waiting) > _EFFECTS_AT_ONCE:
+                    await self.emitter.log_all(outcome.logs)
+                    if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
+                        await self.emitter.emit_several(waiting, batch[first:index], outcomes[first:index])
+                        waiting, first = [], index
+                        await trio.lowlevel.checkpoint()
+                if outcome.error is None and not (has_lanes and (message.lane != lane or outcome.lanes)):
+                    waiting += outcome.emissions
+                    continue
+                # Order along every edge: what was emitted before leaves before what is in another lane, or an
+                # error.
+                await self.emitter.emit_several(waiting, batch[first:index], outcomes[first:index])
+                waiting, first = [], index
+                lane = message.lane
+                if outcome.error is None:
+                    await self.emitter.emit_all(outcome, message)
+                else:
+                    await self.errors.handle(handler, message, outcome.error)
+                first = index + 1
+            if waiting:
+                await self.emitter.emit_several(waiting, batch[first:], outcomes[first:])
+        except trio.Cancelled:
+            self._note_cut_off(handler, batch, outcomes, first)
+            raise
+        self.in_hand.settle(handler, len(outcomes))
 
     def _due(self, handler: Handler) -> float | None:
         """Return when the handler wants to be released; a source never again once no further input is coming."""
@@ -311,30 +345,36 @@ class Instance:
                 outcome = await handler.vet(handler.release(trio.current_time()))
         finally:
             self._shared.gate.leave()
-        await self._give_out(outcome)
-        self._settle(handler, 0)
+        await self._give_out(handler, outcome)
+        self.in_hand.settle(handler, 0)
 
-    async def _give_out(self, outcome: Outcome) -> None:
+    async def _give_out(self, handler: Handler, outcome: Outcome) -> None:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
-        await self.emitter.log_all(outcome.logs)
-        if self.kept_memory is not None:
-            self.kept_memory.lend()
-        if outcome.error is None:
-            await self.emitter.emit_all(outcome, CAUSELESS)
-        else:
-            await self.errors.fail(CAUSELESS, outcome.error)
-        if self.kept_memory is not None:
-            self.kept_memory.settle()
+        try:
+            await self.emitter.log_all(outcome.logs)
+            if self.kept_memory is not None:
+                self.kept_memory.lend()
+            if outcome.error is None:
+                await self.emitter.emit_all(outcome, CAUSELESS)
+            else:
+                await self.errors.fail(CAUSELESS, outcome.error)
+        except trio.Cancelled:
+            left = self.emitter.cut.take()
+            is_done = outcome.error is not None and left
+            self.in_hand.note_undone(handler, 0, 0 if is_done else sum(outcome.made_from[left:]))
+            raise
 
-    def _settle(self, handler: Handler, finished: int) -> None:
-        """Release finished messages, but count one as in flight for as long as something held is on its way."""
-        in_flight = self._shared.in_flight
-        is_holding = handler.counts_as_in_flight and handler.due() is not None
-        if is_holding and not self._is_holding:
-            in_flight.add(1)
-        elif self._is_holding and not is_holding:
-            finished += 1
-        self._is_holding = is_holding
-        if self.kept_memory is not None:
-            self.kept_memory.settle()
-        in_flight.finish(finished)
+    async def _keep_pace(self, rest: Sequence[Message]) -> None:
+        """Wait for a pass with time in it, with the rest of a batch in hand."""
+        try:
+            await self._shared.pace.keep()
+        except trio.Cancelled:
+            self.in_hand.give_up(rest)
+            raise
+
+    def _note_cut_off(
+        self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome], first: int
+    ) -> None:
+        """Count the messages of a batch whose emissions have not all left, of those from ``first`` on."""
+        undone = count_undone(outcomes[first:], self.emitter.cut.take()) + len(batch) - len(outcomes)
+        self.in_hand.note_undone(handler, len(batch), undone)

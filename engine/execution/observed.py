@@ -54,7 +54,6 @@ class Observed:
         ended = trio.current_time()
         self.counters.count_batch(len(outcomes), ended - started, ended)
         shared.counters.last_activity_seconds = ended
-        shared.counters.processed += len(outcomes)
         if shared.call_observers:
             shared.report_call(self._node, batch, outcomes, started, ended)
         return outcomes
@@ -63,8 +62,6 @@ class Observed:
         """Call the handler with a message that it has failed to process: one invocation more, no message more."""
         await self._shared.pace.keep()
         (outcome,) = await self.invoke(handler, [message])
-        self.counters.retries += 1
-        self._shared.counters.processed -= 1
         return outcome
 
     def count_error(self, error: HandlerError) -> None:

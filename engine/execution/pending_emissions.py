@@ -3,10 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Concatenate, ParamSpec
 
+import trio
+
 from engine.contracts.handler import Emission, Message
 from engine.errors import MemoryBoundError
 from engine.execution.failure import UnsentError
 from engine.execution.inbox import Inbox
+from engine.execution.unprocessed import CutOff
 from engine.memory.ledger import Account
 from engine.memory.starvation import Starvation
 
@@ -28,16 +31,32 @@ class PendingEmissions:
         own: the node's own inbox, which is charged with what the node has taken and works on.
         emissions: all that leave together, those that have left among them.
         sent: how many have left.
+        cut_off: told how many had left, where the end cuts the sending off.
 
     Attributes:
         sent: how many have left by now.
         is_charged: whether nothing more is to be charged.
     """
 
-    __slots__ = ("_account", "_charged_bytes", "_emissions", "_own", "_starvation", "is_charged", "sent")
+    __slots__ = (
+        "_account",
+        "_charged_bytes",
+        "_cut_off",
+        "_emissions",
+        "_own",
+        "_starvation",
+        "is_charged",
+        "sent",
+    )
 
     def __init__(
-        self, account: Account | None, starvation: Starvation, own: Inbox, emissions: Sequence[Emission], sent: int
+        self,
+        account: Account | None,
+        starvation: Starvation,
+        own: Inbox,
+        emissions: Sequence[Emission],
+        sent: int,
+        cut_off: CutOff,
     ) -> None:
         self._account = account
         self._starvation = starvation
@@ -46,6 +65,7 @@ class PendingEmissions:
         self._charged_bytes = 0
         self.is_charged = account is None
         self.sent = sent
+        self._cut_off = cut_off
 
     async def carry(
         self,
@@ -62,6 +82,9 @@ class PendingEmissions:
             await send(self, *args, **kwargs)
         except MemoryBoundError as error:
             raise UnsentError(self.sent, str(error)) from error
+        except trio.Cancelled:
+            self._cut_off.sent = self.sent
+            raise
         finally:
             if self._charged_bytes and self._account is not None:
                 self._account.release(self._charged_bytes, "outcomes")

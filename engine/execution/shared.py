@@ -22,6 +22,7 @@ from engine.execution.in_flight import InFlight
 from engine.execution.inbox import Inbox
 from engine.execution.log_buffer import LogBuffer, bounded
 from engine.execution.pending_emissions import LIGHT_BYTES, PendingEmissions
+from engine.execution.unprocessed import CutOff
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn, Starvation
@@ -69,6 +70,7 @@ class ExecutionShared:
         self.has_lanes = graph.has_lanes
         self.counters = ExecutionCounters()
         self.account = account
+        self.cut_off = CutOff()
         self.starvation = Starvation(spawn, lambda: not self.gate.is_open)
         self.inboxes = [
             Inbox(
@@ -136,7 +138,8 @@ class ExecutionShared:
             sent += len(values)
 
     def _pending_emissions(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> PendingEmissions:
-        return PendingEmissions(self.account, self.starvation, self.inboxes[node.index], emissions, sent)
+        own = self.inboxes[node.index]
+        return PendingEmissions(self.account, self.starvation, own, emissions, sent, self.cut_off)
 
     def _put_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
         """Send values along one edge that nobody watches, as far as there is room; return the messages left.
@@ -162,7 +165,7 @@ class ExecutionShared:
             self.in_flight.add(1)
             edge.sent += 1
             if not inbox.put_nowait(message):
-                await self._send_to_full(target.node, inbox, message, pending)
+                await self._send_to_full(target.node, inbox, message, pending, is_last=True)
             pending.sent += 1
 
     def _put_several(
@@ -240,15 +243,18 @@ class ExecutionShared:
     async def _send_one(
         self, node: CompiledNode, port: int, value: bytes, lane: int, pending: PendingEmissions
     ) -> None:
-        for target in node.routes[port]:
+        targets = node.routes[port]
+        for place, target in enumerate(targets, 1):
             inbox = self.inboxes[target.node]
             message = self._begin_hop(node, port, target, value, lane)
             if not inbox.put_nowait(message):
-                await self._send_to_full(target.node, inbox, message, pending)
+                is_last = place == len(targets)
+                await self._send_to_full(target.node, inbox, message, pending, is_last=is_last)
 
     async def _send_to_full(
-        self, node_index: int, inbox: Inbox, message: Message, pending: PendingEmissions
+        self, node_index: int, inbox: Inbox, message: Message, pending: PendingEmissions, *, is_last: bool
     ) -> None:
+        """Let a message that is on its way wait for room; ``is_last`` if its emission has left when it has."""
         self.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
             self.drop(node_index, message)
@@ -260,6 +266,10 @@ class ExecutionShared:
         except MemoryBoundError:
             self.in_flight.finish(1)
             edge.sent -= 1
+            raise
+        except trio.Cancelled:
+            self.cut_off.messages[node_index] += 1  # it is on its way, and waits nowhere any more
+            pending.sent += is_last
             raise
         finally:
             edge.end_wait(trio.current_time())
@@ -285,6 +295,7 @@ class ExecutionShared:
             edge.dropped += 1
             edge.take(1)
         if dropped:
+            self.counters.dropped += len(dropped)
             for observer in self._observers:
                 observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
             self.in_flight.finish(len(dropped))

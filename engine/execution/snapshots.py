@@ -1,5 +1,6 @@
 """The snapshots of an execution, read off its instances in steps: it may have a thousand of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -34,6 +35,7 @@ class Remains(msgspec.Struct, frozen=True):
     metrics: ExecutionMetrics
     sums: Sums
     statistics: ExecutionStatistics
+    unprocessed: int
 
 
 def read_instances(instances: Sequence[Instance]) -> Steps[tuple[InstanceSnapshot, ...]]:
@@ -123,14 +125,28 @@ class ReadableExecution:
 
     def read_remains(self) -> Steps[Remains]:
         """Read what is left of the instances when nothing runs any more, before an end is shown."""
-        instances = yield from read_instances(self.instances)
+        read = yield from read_instances(self.instances)
+        left = self._unprocessed_by_node()
+        instances = tuple(
+            msgspec.structs.replace(snapshot, unprocessed=count) if count else snapshot
+            for snapshot, count in zip(read, [left[each.node.index] for each in self.instances], strict=True)
+        )
         sums = yield from read_sums(self.instances)
         statistics = yield from self.read_statistics()
-        return Remains(instances, self._metrics_of(sums), sums, statistics)
+        return Remains(instances, self._metrics_of(sums), sums, statistics, left.total())
+
+    def _unprocessed_by_node(self) -> Counter[int]:
+        """Count what was accepted and not finished, by index of the node where it is, when nothing runs."""
+        left = self.shared.cut_off.messages + self.injector.held_by_node()
+        for index, inbox in enumerate(self.shared.inboxes):
+            left[index] += len(inbox)
+        for instance in self.instances:
+            left[instance.node.index] += instance.in_hand.held
+        return left
 
     @property
     def messages_processed(self) -> int:
-        """The number of messages that have an invocation that has ended."""
+        """The number of messages that are finished."""
         return self.shared.counters.processed
 
     @property

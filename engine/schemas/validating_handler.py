@@ -106,6 +106,9 @@ class ValidatingHandler(Handler):
     def is_full(self) -> bool:
         return self._inner.is_full()
 
+    def held_messages(self) -> int:
+        return self._inner.held_messages()
+
     def held_bytes(self) -> int:
         return self._inner.held_bytes()
 
@@ -118,7 +121,7 @@ class ValidatingHandler(Handler):
                     continue
                 error = await self._mismatch(schema, value, self._outputs[port])
                 if error is not None:
-                    return Outcome(logs=outcome.logs, error=error)
+                    return Outcome(logs=outcome.logs, error=error, made_from=outcome.made_from)
         return outcome
 
     def _fits_at_once(self, schema: PortSchema, text: bytes) -> bool:

@@ -161,10 +161,12 @@ class Holder(Witness):
     With ``gathers``, what it holds waits for more and is not in flight.
     """
 
+    keeps = "messages"
+
     def __init__(self, context: InstanceContext, journal: Journal) -> None:
         super().__init__(context, journal)
         self._held: list[tuple[float, bytes]] = []
-        self.counts_as_in_flight = not self.config.get("gathers", False)
+        self.counts_as_in_flight = "seconds" in self.config and not self.config.get("gathers", False)
 
     async def handle(self, message: Message) -> Sequence[Emission]:
         self._held.append((trio.current_time() + self.config.get("seconds", 0), message.value))
@@ -179,13 +181,19 @@ class Holder(Witness):
     def release(self, now: float) -> Outcome:
         ready = [value for due, value in self._held if due <= now]
         del self._held[: len(ready)]
-        return Outcome([(0, value) for value in ready])
+        return Outcome([(0, value) for value in ready], made_from=[1] * len(ready))
 
     def flush(self) -> Outcome:
         self.journal.write(self.context.node_id, "flush")
         ready = [(0, value) for _, value in self._held]
         self._held.clear()
-        return Outcome(ready)
+        return Outcome(ready, made_from=[1] * len(ready))
+
+    def held_messages(self) -> int:
+        return len(self._held)
+
+    def held_bytes(self) -> int:
+        return sum(len(value) for _, value in self._held)
 
 
 class Source(Witness):

@@ -69,6 +69,7 @@ class Done(msgspec.Struct):
     logs: Sequence[LogLine]
     error: HandlerError | None
     cause: tuple[int, bytes] | None
+    sizes: Sequence[int]
 
 
 class Passed(msgspec.Struct):
@@ -120,7 +121,8 @@ class _Call:
         if passed:
             self._queues[place + 1].extend(passed)
         cause = None if outcome.error is None else (port, value)
-        self.steps.append(Done(place, self._told(link, outcome), outcome.logs, outcome.error, cause))
+        told = self._told(link, outcome)
+        self.steps.append(Done(place, told, outcome.logs, outcome.error, cause, (len(told),)))
 
     def _told(self, link: Link, outcome: Outcome) -> Sequence[Emission]:
         untold = set() if self._traced else {link.port, *link.unheard}

@@ -40,9 +40,16 @@ class Ledger(ExecutionObserver, FlowObserver):
         attempts: how often each node may be handed one message, by its id.
         unordered: nodes whose emissions may overtake each other.
         parallel: nodes that run several invocations at once.
+        edges: how many leave the port ``out`` of each node.
     """
 
-    def __init__(self, attempts: dict[str, int], unordered: frozenset[str], parallel: frozenset[str]) -> None:
+    def __init__(
+        self,
+        attempts: dict[str, int],
+        unordered: frozenset[str],
+        parallel: frozenset[str],
+        edges: Counter[str],
+    ) -> None:
         self.violations: list[str] = []
         self.trace: list[str] = []
         self.states: list[str] = []
@@ -52,7 +59,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.dropped_messages = 0
         self.failures = 0
         self.thrown: Counter[str] = Counter()
-        self.held: Counter[str] = Counter()
+        self.held: set[tuple[str, bytes]] = set()
         self.accepted: set[tuple[str, bytes]] = set()
         self.refused: set[tuple[str, bytes]] = set()
         self.uncertain: set[tuple[str, bytes]] = set()
@@ -65,6 +72,10 @@ class Ledger(ExecutionObserver, FlowObserver):
         self._parallel = parallel
         self._running = 0
         self._numbers = count()
+        self._edges = edges
+        self._made: dict[tuple[str, bytes], list[bytes]] = defaultdict(list)
+        self._thrown_at: set[tuple[str, bytes]] = set()
+        self._hops: Counter[tuple[str, bytes]] = Counter()
         self._parents: dict[bytes, bytes] = {}
         self._lanes: dict[bytes, int] = {}
         self._latest: dict[int, int] = {}
@@ -86,6 +97,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         """A new value, unlike all others of the run, as JSON text."""
         value = b'"%d%s"' % (next(self._numbers), b"." * pad)
         self._parents[value] = parent
+        self._made[node, parent].append(value)
         self._lanes[value] = self.lane_of(parent)
         self.trace.append(f"{node} makes {value.decode()}")
         return value
@@ -98,9 +110,18 @@ class Ledger(ExecutionObserver, FlowObserver):
         """The lane that a value must be in: that of what it was made of; errors are apocryphal."""
         return APOCRYPHAL if value.startswith(b"{") else self._lanes.get(value, CANONICAL)
 
-    def thin(self, emissions: Sequence[Emission]) -> Sequence[Emission]:
+    def thin(self, node: str, emissions: Sequence[Emission]) -> Sequence[Emission]:
         """The emissions, or none where the run has made enough."""
-        return emissions if len(self._parents) < MAX_VALUES else ()
+        if len(self._parents) < MAX_VALUES:
+            return emissions
+        for _, value in emissions:
+            self._made[node, self._parents[value]].remove(value)
+        return ()
+
+    def throw(self, node: str, value: bytes) -> None:
+        """A handler is about to throw at a value."""
+        self.thrown[node] += 1
+        self._thrown_at.add((node, value))
 
     def enter(self, node: str, *, is_ending: bool = False) -> None:
         """A handler begins to run, or goes on after it stood aside (perhaps to be cancelled: ``is_ending``)."""
@@ -206,6 +227,7 @@ class Ledger(ExecutionObserver, FlowObserver):
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         self.violations += self.look(target_node)
         self.emissions.add((node_id, port, message.value))
+        self._hops[node_id, message.value] += 1
         self._check_lane(node_id, message.value, message.lane)
         if message.sequence in self.edge_of:
             self.violate(f"sequence number {message.sequence} was used twice")
@@ -215,6 +237,7 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
         self.emissions.add((node_id, port, value))
+        self._hops[node_id, value] += 1
         self._check_lane(node_id, value, lane)
 
     def _check_lane(self, node_id: str, value: bytes, lane: int) -> None:
@@ -240,15 +263,35 @@ class Ledger(ExecutionObserver, FlowObserver):
     # After the end
 
     def check_messages(self, snapshot: ExecutionSnapshot) -> None:
-        """What was accepted was handed over, dropped and counted, or left at the stop; nothing else was."""
+        """What was accepted was processed, or dropped and counted, or is unprocessed: once, whatever the end."""
         injected = {key for key, (edge, _) in self._arrivals.items() if edge < 0}
         if unexpected := injected & self.refused:
             self.violate(f"refused, and handed over all the same: {sorted(unexpected)}")
         entered = len(self.edge_of) + len(self.accepted | injected)
-        left = entered - len(self._arrivals) - self.dropped_messages
-        uncertain = len(self.uncertain - injected)
-        if left > snapshot.unprocessed or left + uncertain < 0:
-            self.violate(f"{left} of {entered} messages are gone; {snapshot.unprocessed} count as unprocessed")
+        processed, uncertain = snapshot.metrics.messages_processed, len(self.uncertain - injected)
+        accounted = processed + self.dropped_messages + snapshot.unprocessed
+        if not entered <= accounted <= entered + uncertain:
+            self.violate(
+                f"{entered} messages, {uncertain} perhaps: {processed} were processed, {self.dropped_messages} "
+                f"dropped, and {snapshot.unprocessed} count as unprocessed"
+            )
+        least, most = self._finished()
+        if not least <= processed <= most:
+            self.violate(f"{processed} messages were processed, and from {least} to {most} are finished")
+        emitted = snapshot.metrics.messages_emitted
+        if emitted > len(self.emissions):
+            self.violate(f"{emitted} values were emitted, and {len(self.emissions)} have left")
+
+    def _finished(self) -> tuple[int, int]:
+        """How many messages are finished for certain, and at most: those of which something was made tell it."""
+        least = most = 0
+        for key in self.handled:
+            made = self._made[key]
+            if key in self.held or any(self._hops[key[0], value] < max(1, self._edges[key[0]]) for value in made):
+                continue
+            most += 1
+            least += bool(made) and key not in self._thrown_at
+        return least, most
 
     def check_metrics(self, snapshot: ExecutionSnapshot) -> None:
         """The counters of a completed execution agree with what was seen."""
@@ -262,7 +305,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         counted = {name: getattr(metrics, name) for name in seen}
         if counted != seen:
             self.violate(f"counted {counted}, but there were {seen}")
-        if self.held.total():
+        if self.held:
             self.violate(f"completed, and still held: {self.held}")
         if snapshot.unprocessed:
             self.violate(f"completed with {snapshot.unprocessed} messages in flight")

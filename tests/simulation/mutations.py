@@ -12,9 +12,11 @@ import trio
 
 from engine.contracts.handler import Message
 from engine.execution.chained import ChainedInstances
+from engine.execution.chained_cut_off import CallCutOff
 from engine.execution.execution import Execution
 from engine.execution.gate import Gate
 from engine.execution.in_flight import InFlight
+from engine.execution.in_hand import InHand
 from engine.execution.inbox import Inbox
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
@@ -77,10 +79,28 @@ def _drop_in_silence(self: ExecutionShared, node_index: int, message: Message) -
 _finish = Instance._finish
 
 
-async def _finish_twice(self: Instance, handler: Any, batch: Any, outcomes: Any) -> None:
+async def _release_too_early(self: Instance, handler: Any, batch: Any, outcomes: Any, size: int = -1) -> None:
+    self.in_hand.settle(handler, len(outcomes))
+    with patch.object(self.in_hand, "settle", lambda *_, **__: None):
+        await _finish(self, handler, batch, outcomes, size)
+
+
+_settle = InHand.settle
+
+
+def _hold_in_silence(self: InHand, handler: Any, messages: int, **how: Any) -> None:
+    _settle(self, handler, messages, **how)
+    self.held = 0
+
+
+def _cut_off_in_silence(self: InHand, batch: Any) -> None:
+    del self, batch
+
+
+async def _finish_twice(self: Instance, handler: Any, batch: Any, outcomes: Any, size: int = -1) -> None:
     if len(batch) > 1:
         await self.emitter.emit(outcomes[0].emissions, batch[0].lane)
-    await _finish(self, handler, batch, outcomes)
+    await _finish(self, handler, batch, outcomes, size)
 
 
 _send = ExecutionShared.send
@@ -107,9 +127,18 @@ MUTATIONS: dict[str, Callable[[], Any]] = {
     "pause does not wait for handlers": _replacing(Gate, "close", _close_without_waiting),
     "the last blocked sender is served first": _replacing(Inbox, "_admit_blocked", _admit_the_last_first),
     "drops are not reported": _replacing(ExecutionShared, "drop", _drop_in_silence),
+    "messages are released before what they caused is counted": _replacing(
+        Instance, "_finish", _release_too_early
+    ),
+    "what handlers hold is forgotten": _replacing(InHand, "settle", _hold_in_silence),
+    "what the end cuts off in a handler is forgotten": _replacing(InHand, "give_up", _cut_off_in_silence),
     "emissions leave twice": _replacing(Instance, "_finish", _finish_twice),
     "lanes are forgotten": _replacing(ExecutionShared, "send", _send_canonical),
 }
+
+
+def _note_no_call(self: CallCutOff, result: Any, *_: Any) -> None:
+    self._settle(result.begun, 0)
 
 
 def _keep_own_only(self: ChainedInstances, work: Any, owner: int) -> list[Message]:
@@ -130,6 +159,7 @@ async def _take_any_turn(self: ChainedInstances) -> None:
 
 CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
     "what a chain leaves when it ends is forgotten": _replacing(ChainedInstances, "_hand_over", _keep_own_only),
+    "what the end cuts off of a call is forgotten": _replacing(CallCutOff, "note_traced", _note_no_call),
     "what a call leaves pending is taken up backwards": _replacing(
         ChainedInstances, "_conclude_traced", _conclude_backwards
     ),

@@ -45,7 +45,7 @@ class Part(Handler):
             emissions = await self.emissions(message)
         except ValueError as error:
             return Outcome(error=HandlerError("ValueError", str(error)))
-        return Outcome(self.ledger.thin(emissions))
+        return Outcome(self.ledger.thin(self.node, emissions))
 
     async def emissions(self, message: Message) -> Sequence[Emission]:
         return (self.make(message.value),)
@@ -100,7 +100,7 @@ class Thrower(Part):
         number = len(message.value) + sum(message.value)
         if number % self.config["modulus"] == 0 and (number % 3 == 0 or message.value not in self._thrown):
             self._thrown.add(message.value)
-            self.ledger.thrown[self.node] += 1
+            self.ledger.throw(self.node, message.value)
             raise ValueError(f"cannot take {message.value.decode()}")
         return (self.make(message.value),)
 
@@ -112,7 +112,7 @@ class Crasher(Part):
         if sum(batch[0].value) % self.config["modulus"] == 0:
             for message in batch:
                 self.ledger.begin(self.node, message)
-            self.ledger.thrown[self.node] += len(batch)
+                self.ledger.throw(self.node, message.value)
             raise RuntimeError("crashed")
         return await super().process(batch)
 
@@ -135,6 +135,8 @@ class Source(Part):
 class Holder(Part):
     """Holds values for a time (``delay``), or until there are enough of them (``gather``)."""
 
+    keeps = "messages"
+
     def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
         super().__init__(context, ledger)
         self._held: list[tuple[float, bytes, int]] = []
@@ -144,15 +146,23 @@ class Holder(Part):
     async def _outcome(self, message: Message) -> Outcome:
         self.ledger.begin(self.node, message)
         self._held.append((trio.current_time() + self.config["seconds"], message.value, message.lane))
-        self.ledger.held[self.node] += 1
+        self.ledger.held.add((self.node, message.value))
         return self._take(len(self._held) if len(self._held) >= self._count else 0)
 
     def _take(self, count: int) -> Outcome:
         taken = self._held[:count]
         del self._held[:count]
-        self.ledger.held[self.node] -= count
-        emissions = self.ledger.thin([self.make(value) for _, value, _ in taken])
-        return Outcome(emissions, lanes=[lane for _, _, lane in taken] if emissions else ())
+        self.ledger.held -= {(self.node, value) for _, value, _ in taken}
+        emissions = self.ledger.thin(self.node, [self.make(value) for _, value, _ in taken])
+        if not emissions:
+            return Outcome()
+        return Outcome(emissions, lanes=[lane for _, _, lane in taken], made_from=[1] * len(taken))
+
+    def held_messages(self) -> int:
+        return len(self._held)
+
+    def held_bytes(self) -> int:
+        return sum(len(value) for _, value, _ in self._held)
 
     def due(self) -> float | None:
         return self._held[0][0] if self._held and (self.counts_as_in_flight or self.config["seconds"]) else None

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
@@ -21,7 +22,7 @@ from engine.execution.execution import Execution
 from engine.execution.injection import locate
 from engine.memory import ledger as memory
 from engine.wall_clock import WallClock
-from proto.execution import ExecutionState
+from proto.execution import ExecutionSnapshot, ExecutionState
 from proto.message import Injection
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
@@ -97,6 +98,9 @@ class Run:
             },
             unordered=frozenset(node["id"] for node in nodes if not node.get("ordered", True)),
             parallel=frozenset(node["id"] for node in nodes if node.get("concurrency", 1) > 1),
+            edges=Counter(
+                edge["source"]["node"] for edge in plan.document["edges"] if edge["source"]["port"] == "out"
+            ),
         )
 
     async def run(self) -> Report:
@@ -236,6 +240,7 @@ class Run:
         if snapshot.error is not None and snapshot.error.message.startswith("Internal error"):
             ledger.violate(f"{snapshot.error.message}\n{snapshot.error.stack}")
         ledger.check_lives()
+        self._check_unprocessed(snapshot)
         if plan.is_watched:
             ledger.check_messages(snapshot)
             ledger.check_order_of_injections()
@@ -252,6 +257,25 @@ class Run:
         await trio.sleep(10)
         if execution.state is not snapshot.state:
             ledger.violate(f"{snapshot.state} became {execution.state}")
+
+    def _check_unprocessed(self, snapshot: ExecutionSnapshot) -> None:
+        """The engine's own figures agree, and what is unprocessed is in flight, or with a handler that waits."""
+        ledger = self._ledger
+        entered = len(ledger.accepted) + sum(edge.sent for edge in self._execution.statistics().edges)
+        processed = snapshot.metrics.messages_processed
+        accounted = processed + ledger.dropped_messages + snapshot.unprocessed
+        if not entered <= accounted <= entered + len(ledger.uncertain):
+            ledger.violate(f"{entered} messages, {processed} processed, {snapshot.unprocessed} unprocessed")
+        if sum(instance.unprocessed for instance in snapshot.instances) != snapshot.unprocessed:
+            ledger.violate("the nodes have other messages unprocessed than the execution")
+        waiting = sum(
+            instance.in_hand.held
+            for instance in self._execution.instances
+            if not instance._handlers[0].counts_as_in_flight
+        )
+        in_flight = self._execution.statistics().in_flight
+        if in_flight + waiting != snapshot.unprocessed:
+            ledger.violate(f"{in_flight} in flight, {waiting} waiting, {snapshot.unprocessed} unprocessed")
 
     def _check_memory(self, state: ExecutionState) -> None:
         """What has been let go is charged no more; and all that is charged is somebody's."""

@@ -65,6 +65,7 @@ class Step(msgspec.Struct, gc=False):
     """Effects of an invocation of one program; or of several in a row that only emitted, where nobody traces.
 
     ``cause`` is the message of an invocation that ended in an error: the index of its input port, and its value.
+    ``sizes`` says how many values each of the invocations emitted; it is None where each emitted one, or none.
     The rest is as in ``abi.Effects``.
     """
 
@@ -74,6 +75,7 @@ class Step(msgspec.Struct, gc=False):
     error: GuestError | None = None
     state: Sequence[tuple[str, bytes | None]] = ()
     cause: tuple[int, bytes] | None = None
+    sizes: list[int] | None = None
 
 
 NOTHING_READ: tuple[list[Step], int] = ([], 0)
@@ -270,10 +272,18 @@ class ChainReader(OutputReader):
         if (effects.error is None) != (cause is None):
             raise ProtocolError("an error record and an input record belong together")
         is_plain = not (self._traced or effects.logs or effects.state or cause)
+        count = len(effects.emissions)
         if is_plain and self._run == self._program:
-            self._steps[-1].emissions += effects.emissions
+            step = self._steps[-1]
+            if count > 1 and step.sizes is None:
+                step.sizes = [1] * len(step.emissions)
+            if step.sizes is not None:
+                step.sizes.append(count)
+            step.emissions += effects.emissions
         else:
             step = Step(self._program, effects.emissions, effects.logs, effects.error, effects.state, cause)
+            if count > 1:
+                step.sizes = [count]
             self._steps.append(step)
         self._run = self._program if is_plain else -1
         self._emissions = []

@@ -22,14 +22,12 @@ class About:
         return 0
 
 
-def counted(
-    *batches: tuple[int, float, float], emitted: int = 0, errors: int = 0, retries: int = 0
-) -> InstanceCounters:
+def counted(*batches: tuple[int, float, float], emitted: int = 0, errors: int = 0) -> InstanceCounters:
     """Counters after batches, each of so many invocations that took so many seconds together until then."""
     counters = InstanceCounters()
     for invocations, seconds, now in batches:
         counters.count_batch(invocations, seconds, now)
-    counters.emitted, counters.errors, counters.retries = emitted, errors, retries
+    counters.emitted, counters.errors = emitted, errors
     return counters
 
 
@@ -64,18 +62,19 @@ def test_a_batch_counts_each_of_its_invocations_with_its_share() -> None:
     )
 
 
-def test_sums_are_over_all_instances_and_a_retry_is_no_further_message() -> None:
-    """What was invoked again was processed once."""
+def test_sums_are_over_all_instances_and_messages_are_counted_apart() -> None:
+    """An invocation need not finish a message: it may be a second attempt, or leave it with its handler."""
     sums = Sums()
-    sums.add(counted((3, 0.003, 9.5), emitted=3, retries=2), now=10.0)
+    sums.add(counted((3, 0.003, 9.5), emitted=3), now=10.0)
     sums.add(counted((1, 0.017, 9.5), emitted=1, errors=1), now=10.0)
     sums.add(counted(emitted=5, errors=1), now=10.0)
     execution = ExecutionCounters()
-    execution.backpressure_events = 6
+    execution.backpressure_events, execution.processed, execution.dropped = 6, 2, 7
     execution.started_seconds, execution.last_activity_seconds = 1.0, 2.0
     told = summarise(sums, execution, queued=8, epoch_ms=lambda seconds: int(1000 * (seconds or 0)))
     assert told == ExecutionMetrics(
         messages_processed=2,
+        messages_dropped=7,
         messages_emitted=9,
         node_invocations=4,
         component_invocations=4,

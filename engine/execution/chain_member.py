@@ -1,0 +1,66 @@
+"""What an instance and the chain that it is one of know of each other."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from engine.compile.loaded_graph import CompiledNode
+from engine.contracts.chain import Step
+from engine.contracts.handler import Message
+from engine.counters.counters import InstanceCounters
+from engine.execution.emitter import Emitter
+from engine.execution.error_policy import ErrorPolicy
+from engine.execution.initial_emissions import InitialEmissions
+from engine.execution.kept_memory import KeptMemory
+
+
+class Chained(Protocol):
+    """A chain, as far as its members know it.
+
+    Attributes:
+        state: of its members, as their snapshots show it.
+    """
+
+    state: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether messages still go through the chain."""
+
+    def empty(self) -> None:
+        """Let go of the chain and of what it has in hand, once the execution has ended."""
+
+    async def begin(self, place: int) -> None:
+        """Return when what the members emitted in ``initialize`` has left."""
+
+    async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
+        """Process messages that a member has taken from its inbox; return those that it must process alone."""
+
+
+class Member(Protocol):
+    """An instance, as far as a chain knows it.
+
+    Attributes:
+        node: what it is an instance of.
+        counters: its own.
+        emitter: by which what leaves the chain leaves it.
+        errors: sees to its invocations that failed; none is tried again.
+        initial: what it emitted in ``initialize``.
+        kept_memory: charged for what its handler keeps; None where nothing is.
+    """
+
+    node: CompiledNode
+    counters: InstanceCounters
+    emitter: Emitter
+    errors: ErrorPolicy
+    initial: InitialEmissions
+    kept_memory: KeptMemory | None
+
+    def join(self, chained: Chained, place: int) -> None:
+        """Let messages go through the chain as long as there is one."""
+
+
+async def log_and_fail(member: Member, message: Message, step: Step) -> None:
+    """Log what a member's step logged, and see to its error, if it ended in one."""
+    await member.emitter.log_all(step.logs)
+    if step.error is not None:
+        await member.errors.fail(message, step.error)
