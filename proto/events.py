@@ -24,6 +24,7 @@ class ExecutionSeen(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     started_at: str | None = None
     completed_at: str | None = None
     error: ExecutionError | None = None
+    unprocessed: int = 0
 
 
 class ExecutionStarted(msgspec.Struct, frozen=True, rename="camel"):
@@ -56,7 +57,10 @@ class ExecutionResumed(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ExecutionCompleted(msgspec.Struct, frozen=True, rename="camel"):
-    """The execution ended, by itself or by ``stop``; ``state`` says which."""
+    """The execution ended, by itself or by ``stop``; ``state`` says which.
+
+    ``unprocessed`` counts the messages that were accepted and not finished.
+    """
 
     name: ClassVar[str] = "execution:completed"
 
@@ -64,10 +68,11 @@ class ExecutionCompleted(msgspec.Struct, frozen=True, rename="camel"):
     state: ExecutionState
     metrics: ExecutionMetrics
     completed_at: str
+    unprocessed: int = 0
 
 
 class ExecutionFailed(msgspec.Struct, frozen=True, rename="camel"):
-    """The execution ended because of an error or a limit."""
+    """The execution ended because of an error or a limit; ``unprocessed`` is as in ``ExecutionCompleted``."""
 
     name: ClassVar[str] = "execution:failed"
 
@@ -76,6 +81,7 @@ class ExecutionFailed(msgspec.Struct, frozen=True, rename="camel"):
     error: ExecutionError
     metrics: ExecutionMetrics
     completed_at: str
+    unprocessed: int = 0
 
 
 class ExecutionInjected(msgspec.Struct, frozen=True, rename="camel"):

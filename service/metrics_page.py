@@ -148,7 +148,7 @@ def _tally_families(totals: Totals) -> Iterator[Metric]:
     for state in sorted(TERMINAL):
         ended.add_metric([state.value], totals.ended[state])
     yield ended
-    yield _counter("symbia_messages_processed", "Messages whose invocation has ended.", totals.processed)
+    yield _counter("symbia_messages_processed", "Messages that are finished.", totals.processed)
     yield _counter("symbia_messages_emitted", "Values that handlers emitted.", totals.emitted)
     yield _counter("symbia_invocation_errors", "Invocations that ended in an error.", totals.errors)
     yield _counter("symbia_messages_dropped", "Messages dropped because a graph asks for it.", totals.dropped)

@@ -170,7 +170,8 @@ async def serve_runtime(
     reports: GraphReports | None = None,
 ) -> None:
     """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
-    runtime.observe(LoggingObserver())
+    logging = LoggingObserver()
+    runtime.observe(logging)
     if spans is not None:
         runtime.observe(spans.observer(settings.tracing.calls_per_second))
     readiness = Readiness(ledger=runtime.ledger)
@@ -197,6 +198,7 @@ async def serve_runtime(
             timeout_seconds=settings.http.request_timeout_seconds,
             observers=observers,
         )
+        measuring.start_soon(logging.warn_of_drops)
         measuring.start_soon(measure_lag, metrics.lags)
         most_bytes = settings.memory.most_resident_bytes(available_bytes())
         if most_bytes:
@@ -212,11 +214,16 @@ async def serve_runtime(
                     telemetry.requests.started(version(), url)
                 await told_to_stop.wait()
             readiness.withdraw()
+            left = logging.unprocessed
             await _drain(runtime, settings.executions.drain_seconds)
             await live.dismiss()
             closing.set()
         measuring.cancel_scope.cancel()  # not before: the replies under way are inside of its scope
-    log.info("stopped")
+    left = logging.unprocessed - left
+    if left:
+        log.warning("stopped", unprocessed=left)
+    else:
+        log.info("stopped")
 
 
 async def _drain(runtime: Runtime, seconds: float) -> None:

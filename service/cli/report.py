@@ -88,6 +88,8 @@ class RunReport(RunNotes):
             "latency": f"{metrics.avg_latency_ms:.3f} ms on average, {metrics.max_latency_ms:.3f} ms at most",
             "backpressure": f"{metrics.backpressure_events:,} events",
         }
+        if execution.unprocessed:
+            rows["unprocessed"] = _unprocessed(execution)
         for name, value in rows.items():
             table.add_row(Text(name, style="dim"), Text(value))
         self._console.print(table)
@@ -118,6 +120,12 @@ def listed(names: Sequence[str]) -> str:
     """Join names for people, not all of many."""
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
     return ", ".join(names[:SHOWN_NAMES]) + more
+
+
+def _unprocessed(execution: ExecutionSnapshot) -> str:
+    """Return how many accepted messages are not finished, and at which nodes they are, those with most first."""
+    left = Counter({each.node_id: each.unprocessed for each in execution.instances if each.unprocessed})
+    return f"{execution.unprocessed:,} ({listed([f'{node_id} {count:,}' for node_id, count in left.most_common()])})"
 
 
 def _input_bytes() -> int | None:

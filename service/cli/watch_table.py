@@ -53,6 +53,7 @@ class WatchView:
     Attributes:
         state: where it is in its life; None before anything was heard.
         error: the reason why it failed, if it did.
+        unprocessed: messages that were accepted and not finished when it ended.
         is_over: whether its final event has come.
     """
 
@@ -60,6 +61,7 @@ class WatchView:
         self.execution_id = execution_id
         self.state: ExecutionState | None = None
         self.error: ExecutionError | None = None
+        self.unprocessed = 0
         self.is_over = False
         self.metrics = ExecutionMetrics()
         self.statistics: ExecutionStatistics | None = None
@@ -93,9 +95,12 @@ class WatchView:
         lines = [str(event.state)]
         if isinstance(event, ExecutionCompleted | ExecutionFailed):
             self.is_over = True
+            self.unprocessed = event.unprocessed
             lines = [_counters(self.metrics), str(event.state)]
         if isinstance(event, ExecutionFailed):
             lines[-1] += f": {event.error.message}"
+        if self.unprocessed:
+            lines.append(f"{self.unprocessed:,} messages unprocessed")
         return lines
 
     def __rich__(self) -> RenderableType:
@@ -111,6 +116,8 @@ class WatchView:
         parts += [Text(line, style="red", no_wrap=True, overflow="ellipsis") for line in self.errors]
         if self.error is not None:
             parts.append(Text(self.error.message, style="bold red"))
+        if self.unprocessed:
+            parts.append(Text(f"{self.unprocessed:,} messages unprocessed", style="yellow"))
         return Group(*parts)
 
 

@@ -360,7 +360,7 @@ class ExecutionWatch(FlowObserver):
 
 def lifecycle_event(execution: ExecutionSnapshot, before: ExecutionState) -> LifecycleEvent | None:
     """Return the event of a change of state; None where nobody is told of it."""
-    identifier, state = execution.id, execution.state
+    identifier, state, ended = execution.id, execution.state, execution.completed_at or ""
     if state is ExecutionState.RUNNING:
         if before is ExecutionState.PAUSED:
             return ExecutionResumed(identifier, state)
@@ -369,7 +369,7 @@ def lifecycle_event(execution: ExecutionSnapshot, before: ExecutionState) -> Lif
         return ExecutionPaused(identifier, state)
     if state is ExecutionState.FAILED:
         error = execution.error or ExecutionError("The execution failed")
-        return ExecutionFailed(identifier, state, error, execution.metrics, execution.completed_at or "")
+        return ExecutionFailed(identifier, state, error, execution.metrics, ended, execution.unprocessed)
     if state in TERMINAL:
-        return ExecutionCompleted(identifier, state, execution.metrics, execution.completed_at or "")
+        return ExecutionCompleted(identifier, state, execution.metrics, ended, execution.unprocessed)
     return None

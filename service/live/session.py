@@ -256,6 +256,7 @@ class LiveSession:
             started_at=execution.started_at,
             completed_at=execution.completed_at,
             error=execution.error,
+            unprocessed=execution.unprocessed,
         )
         self._tell(ExecutionSeen.name, seen)
 

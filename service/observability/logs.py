@@ -3,18 +3,27 @@
 import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections import Counter
+from collections.abc import Iterable, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
+import trio
 
 from engine.contracts.handler import HandlerError, LogLine
 from engine.contracts.observer import ExecutionObserver
+from engine.execution.lifecycle import TERMINAL
 from proto.execution import ExecutionSnapshot, ExecutionState
 from service.observability.log_stream import UnblockedStream
 from service.settings.observability import LogFormat
 
 log = structlog.get_logger("executions")
+
+DROPS_SECONDS = 1.0
+"""Between two warnings of messages that one node drops: it may drop thousands a second."""
+
+NODES_TOLD = 20
+"""Nodes whose unprocessed messages are told in one line, those with most first."""
 
 
 def start_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
@@ -48,16 +57,41 @@ def start_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> 
 
 
 class LoggingObserver(ExecutionObserver):
-    """An observer that logs what happens in executions: this is where an operator sees what a graph logs."""
+    """An observer that logs what happens in executions: this is where an operator sees what a graph logs.
+
+    Attributes:
+        unprocessed: messages that were accepted and not finished, of all executions that have ended.
+    """
+
+    def __init__(self) -> None:
+        self.unprocessed = 0
+        self._drops: Counter[tuple[str, str]] = Counter()  # not told yet
+        self._has_drops = trio.Event()
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
+        if execution.state in TERMINAL:
+            self._tell_drops([key for key in self._drops if key[0] == execution.id])
         if execution.state == ExecutionState.FAILED and execution.error is not None:
             error = execution.error
             known = {"value": error.value, "stack_trace": error.stack}
             more = {name: text for name, text in known.items() if text}
             log.error("execution failed", execution=execution.id, node=error.node_id, error=error.message, **more)
-            return
-        log.info("execution state", execution=execution.id, state=execution.state.value)
+        else:
+            log.info("execution state", execution=execution.id, state=execution.state.value)
+        if execution.unprocessed:
+            self._tell_unprocessed(execution)
+
+    def _tell_unprocessed(self, execution: ExecutionSnapshot) -> None:
+        """Warn of an end that has left accepted messages unprocessed, and where they were."""
+        self.unprocessed += execution.unprocessed
+        by_node = Counter({each.node_id: each.unprocessed for each in execution.instances if each.unprocessed})
+        log.warning(
+            "messages unprocessed",
+            execution=execution.id,
+            state=execution.state.value,
+            count=execution.unprocessed,
+            nodes=dict(by_node.most_common(NODES_TOLD)),
+        )
 
     def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
         write = getattr(log, {"warn": "warning"}.get(line.level, line.level), log.info)
@@ -70,7 +104,21 @@ class LoggingObserver(ExecutionObserver):
         log.warning("invocation failed", execution=execution_id, node=node_id, error=text, **more)
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        log.warning("messages dropped", execution=execution_id, node=node_id, count=count)
+        self._drops[execution_id, node_id] += count
+        self._has_drops.set()
+
+    async def warn_of_drops(self) -> None:
+        """Warn of dropped messages, of each node once in ``DROPS_SECONDS``, until cancelled."""
+        while True:
+            await self._has_drops.wait()
+            await trio.sleep(DROPS_SECONDS)
+            self._has_drops = trio.Event()
+            self._tell_drops(list(self._drops))
+
+    def _tell_drops(self, keys: Iterable[tuple[str, str]]) -> None:
+        for execution_id, node_id in keys:
+            count = self._drops.pop((execution_id, node_id))
+            log.warning("messages dropped", execution=execution_id, node=node_id, count=count)
 
 
 def _console(*, colours: bool) -> Any:

@@ -261,6 +261,7 @@ def _end(span: Span, execution: ExecutionSnapshot) -> None:
     metrics = execution.metrics
     span.set_attribute("symbia.execution.state", execution.state.value)
     span.set_attribute("symbia.messages.processed", metrics.messages_processed)
+    span.set_attribute("symbia.messages.unprocessed", execution.unprocessed)
     span.set_attribute("symbia.errors", metrics.error_count)
     span.set_attribute("symbia.backpressure.events", metrics.backpressure_events)
     for instance in execution.instances[:NODES_TOLD]:

@@ -65,6 +65,23 @@ def test_what_runs_at_the_end_is_ended_too() -> None:
     assert "draining" in [line["event"] for line in log_lines(log)]
 
 
+def test_what_a_signal_leaves_unprocessed_is_told() -> None:
+    """Accepted messages that do not drain in time are a warning for their execution, and one for the whole."""
+    held = {"id": "held", "component": "symbia.core.delay", "config": {"ms": 3_600_000}}
+    with start_process({"DRAIN_SECONDS": "1"}) as process:
+        execution = _start(process, {**PASS, "nodes": [held]})
+        messages = [{"nodeId": "held", "port": "in", "value": number} for number in range(3)]
+        reply = httpx.post(f"{process.url}/api/executions/{execution}/inject", json={"messages": messages})
+        assert reply.json()["accepted"] == 3
+        status, log = process.end()
+    assert status == 0, "it was told to end, and has ended in good order"
+    lines = {line["event"]: line for line in log_lines(log)}
+    left = lines["messages unprocessed"]
+    assert (left["level"], left["execution"], left["state"]) == ("warning", execution, "cancelled")
+    assert (left["count"], left["nodes"]) == (3, {"held": 3})
+    assert (lines["stopped"]["level"], lines["stopped"]["unprocessed"]) == ("warning", 3)
+
+
 def test_a_caller_who_does_not_read_cannot_keep_the_service() -> None:
     """Replies that nobody fetches do not hold up the end of the service."""
     graph = {**PASS, "metadata": {"note": "x" * 4_000_000}}

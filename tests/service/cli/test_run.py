@@ -217,3 +217,16 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, number: signal.Signal
         _, stderr = process.communicate(timeout=20)
     assert (process.returncode, b"cancelled" in stderr) == (128 + number, True)
     assert b"Traceback" not in stderr
+
+
+def test_what_is_unprocessed_at_the_end_is_in_the_summary(tmp_path: Path) -> None:
+    """Whatever was accepted and not finished is counted, with its nodes, also where the run failed."""
+    graph = single("symbia.core.delay")
+    graph["nodes"][0]["config"] = {"ms": 3_600_000}
+    result = run_command(
+        "run", _file(tmp_path, graph), "--timeout", "0.5", "--stdin-to", "only:in", stdin=b"1\n2\n3"
+    )
+    assert result.returncode == 1
+    assert re.search(rb"unprocessed +3 \(only 3\)", result.stderr)
+    result = run_command("run", _file(tmp_path, QUICK_REFERENCE), "--inject", "input:in=21")
+    assert b"unprocessed" not in result.stderr

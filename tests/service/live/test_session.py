@@ -284,3 +284,23 @@ async def test_a_mistake_in_the_telling_ends_one_watch_and_nothing_else(monkeypa
         assert client.memory.is_cut
         assert not other.memory.is_cut
         assert (await other.say("execution:subscribe", executionId=execution_id))["state"] == "running"
+
+
+@pytest.mark.parametrize("command", ["execution:stop", "execution:complete"])
+async def test_the_end_says_what_is_unprocessed(command: str) -> None:
+    """Accepted messages that a stop cuts off are counted in its event; none where the execution completed."""
+    delay = single("symbia.core.delay")
+    delay["nodes"][0]["config"] = {"ms": 60_000}
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        execution_id = await client.start(await live.load(delay), **MANUAL)
+        for value in (1, 2):
+            await client.say("execution:inject", executionId=execution_id, nodeId="only", port="in", value=value)
+        await client.say(command, executionId=execution_id)
+        await client.wait_for("execution:completed")
+        late = live.open_client()
+        await late.say("execution:subscribe", executionId=execution_id)
+        await late.wait_for("execution:state")
+    (end,) = client.heard("execution:completed")
+    left = 2 if command == "execution:stop" else 0
+    assert (end["unprocessed"], late.heard("execution:state")[0].get("unprocessed", 0)) == (left, left)

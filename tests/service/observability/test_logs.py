@@ -4,13 +4,23 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.contracts.handler import HandlerError, LogLine
+from proto.execution import (
+    ExecutionError,
+    ExecutionMetrics,
+    ExecutionSnapshot,
+    ExecutionState,
+    InstanceMetrics,
+    InstanceSnapshot,
+)
 from service.observability.logs import LoggingObserver, start_logging
 
 
@@ -87,3 +97,65 @@ def test_an_error_has_its_stack_in_json() -> None:
     structlog.get_logger().error("unforeseen error", exc_info=ZeroDivisionError("reason"))
     (line,) = stream.getvalue().splitlines()
     assert "ZeroDivisionError: reason" in json.loads(line)["exception"]
+
+
+def _lines(stream: io.StringIO, event: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_drops_are_one_warning_of_a_node_a_second() -> None:
+    """However many messages a node drops, each second has one line of it, and the counts of the lines add up."""
+    stream, observer = io.StringIO(), LoggingObserver()
+    start_logging("info", "json", stream)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(observer.warn_of_drops)
+        for _ in range(1990):
+            observer.dropped("exec", "a", 1)
+            await trio.sleep(0.001)
+        observer.dropped("exec", "b", 3)
+        await trio.sleep(100)
+        nursery.cancel_scope.cancel()
+    told = _lines(stream, "messages dropped")
+    assert [(line["node"], line["level"]) for line in told] == [("a", "warning")] * 2 + [("b", "warning")]
+    assert [sum(line["count"] for line in told if line["node"] == name) for name in "ab"] == [1990, 3]
+
+
+def test_drops_are_told_before_the_end_that_follows_them() -> None:
+    """At an execution's end nothing that it dropped is still to be told, and no other's is told for it."""
+    stream, observer = io.StringIO(), LoggingObserver()
+    start_logging("info", "json", stream)
+    observer.dropped("exec", "a", 7)
+    observer.dropped("other", "a", 9)
+    observer.state_changed(_ended("completed"))
+    events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert events == ["messages dropped", "execution state"]
+    assert [line["count"] for line in _lines(stream, "messages dropped")] == [7]
+
+
+def _ended(state: str, *unprocessed: int) -> ExecutionSnapshot:
+    instances = tuple(
+        InstanceSnapshot(f"n{index}", "instance", "component", "stopped", 0, InstanceMetrics(), count)
+        for index, count in enumerate(unprocessed)
+    )
+    error = ExecutionError("no") if state == "failed" else None
+    metrics = ExecutionMetrics()
+    return ExecutionSnapshot(
+        "exec", "graph", ExecutionState(state), instances, metrics, "", error=error, unprocessed=sum(unprocessed)
+    )
+
+
+@pytest.mark.parametrize("state", ["completed", "failed", "cancelled"])
+def test_what_an_end_left_unprocessed_is_one_warning(state: str) -> None:
+    """It has the sum and the numbers of at most twenty nodes; an end that left nothing has no such line."""
+    stream, observer = io.StringIO(), LoggingObserver()
+    start_logging("info", "json", stream)
+    observer.state_changed(_ended(state))
+    observer.state_changed(_ended(state, 0, 5, 990))
+    observer.state_changed(_ended(state, *range(1, 31)))
+    first, second = _lines(stream, "messages unprocessed")
+    assert (first["level"], first["execution"], first["state"]) == ("warning", "exec", state)
+    assert (first["count"], first["nodes"]) == (995, {"n2": 990, "n1": 5})
+    assert (second["count"], len(second["nodes"]), min(second["nodes"].values())) == (465, 20, 11)
+    assert observer.unprocessed == 995 + 465
