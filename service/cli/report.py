@@ -125,7 +125,9 @@ def listed(names: Sequence[str]) -> str:
 def _unprocessed(execution: ExecutionSnapshot) -> str:
     """Return how many accepted messages are not finished, and at which nodes they are, those with most first."""
     left = Counter({each.node_id: each.unprocessed for each in execution.instances if each.unprocessed})
-    return f"{execution.unprocessed:,} ({listed([f'{node_id} {count:,}' for node_id, count in left.most_common()])})"
+    return (
+        f"{execution.unprocessed:,} ({listed([f'{node_id} {count:,}' for node_id, count in left.most_common()])})"
+    )
 
 
 def _input_bytes() -> int | None:
