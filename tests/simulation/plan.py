@@ -11,7 +11,7 @@ from proto.message import Lane
 
 MAX_NODES = 50
 
-Verb = Literal["inject", "inject patiently", "pause", "resume", "complete", "stop", "drain"]
+Verb = Literal["inject", "inject patiently", "pause", "resume", "complete", "stop", "drain", "shut down"]
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -159,8 +159,17 @@ def _draw_person(random: Random, nodes: list[str]) -> tuple[Action, ...]:
 
 def _draw_action(random: Random, nodes: list[str]) -> Action:
     after = random.choice((0.0, 0.0, 0.001, 0.1, 0.5, 2.0))
-    verbs: tuple[Verb, ...] = ("inject", "inject patiently", "pause", "resume", "complete", "stop", "drain")
-    (verb,) = random.choices(verbs, (60, 10, 12, 14, 0.7, 0.7, 1))
+    verbs: tuple[Verb, ...] = (
+        "inject",
+        "inject patiently",
+        "pause",
+        "resume",
+        "complete",
+        "stop",
+        "drain",
+        "shut down",
+    )
+    (verb,) = random.choices(verbs, (60, 10, 12, 14, 0.7, 0.7, 1, 0.3))
     count = random.choice((1, 1, 1, 2, 5, 20, 60))
     final = random.random() < 0.01
     patience = random.choice((0.0, 0.05, 0.5))

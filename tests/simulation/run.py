@@ -91,6 +91,7 @@ class Run:
         self._plan = plan
         self._chaining = chaining
         nodes = plan.document["nodes"]
+        self._life = trio.CancelScope()  # which the runtime's end cancels
         self._account = memory.Ledger(process_bytes=0, owner_bytes=0).account("")
         self._ledger = Ledger(
             attempts={
@@ -127,7 +128,7 @@ class Run:
         with trio.move_on_after(PATIENCE_SECONDS) as patience:
             trio.lowlevel.add_instrument(Watchdog(patience))
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(execution.run)
+                nursery.start_soon(self._live)
                 if plan.seed % 10:
                     with trio.move_on_after(1):
                         await execution.started.wait()
@@ -147,6 +148,10 @@ class Run:
             messages=ledger.handled.total(),
             digest=hashlib.sha256("\n".join(ledger.trace).encode()).hexdigest(),
         )
+
+    async def _live(self) -> None:
+        with self._life:
+            await self._execution.run()
 
     # The people
 
@@ -171,6 +176,9 @@ class Run:
             await self._execution.resume()
         elif action.verb == "complete":
             self._execution.complete()
+        elif action.verb == "shut down":
+            self._ledger.stir()
+            self._life.cancel()
         else:
             await self._stop(drain=action.verb == "drain")
 

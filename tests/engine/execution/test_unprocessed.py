@@ -18,7 +18,9 @@ from engine.errors import IllegalTransitionError, InboxFullError
 from engine.execution.execution import Execution
 from engine.execution.unprocessed import count_undone
 from engine.limits import EngineLimits
-from proto.execution import ExecutionSnapshot
+from engine.runtime import open_runtime
+from proto.execution import ExecuteOptions, ExecutionSnapshot
+from proto.message import Injection
 from tests.engine.executions import Listener, Tap, document, inject, node, open_execution
 from tests.engine.handlers import Journal
 
@@ -339,3 +341,29 @@ def test_messages_behind_emissions_are_counted_by_what_they_were_made_from() -> 
     assert count_undone([two, none, array, two], 2) == 9 + 1
     assert count_undone([two, none, array, two], 4) == 1
     assert count_undone([two, none, array, two], 5) == 0
+
+
+@pytest.mark.parametrize("end", ["stop", "forget", "unload", "shutdown", "timeout"])
+async def test_every_end_accounts_for_what_was_accepted(end: str) -> None:
+    """Who hears of an end, whatever it is, hears how many messages were accepted and not finished."""
+    told = Listener()
+    graph = document({"a": node("symbia.core.delay", config={"ms": 3_600_000})})
+    async with open_runtime() as runtime:
+        runtime.observe(told)
+        graph_id = (await runtime.library.load_graph(graph)).id
+        options = ExecuteOptions(completion="manual", timeout_ms=1000 if end == "timeout" else 0)
+        execution = runtime.execution((await runtime.execute(graph_id, options)).id)
+        await execution.inject([Injection("a", "in", msgspec.Raw(b"1"))] * 5)
+        if end == "stop":
+            await execution.stop()
+        elif end == "forget":
+            await execution.forget()
+        elif end == "unload":
+            await runtime.unload_graph(graph_id)
+        elif end == "timeout":
+            await execution.wait_finished()
+        if end != "shutdown":
+            assert (await runtime.figures()).totals.unprocessed == 5
+    last = told.snapshots[-1]
+    assert (last.unprocessed, last.instances[0].unprocessed) == (5, 5)
+    assert last.state == ("failed" if end == "timeout" else "cancelled")
