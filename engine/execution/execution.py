@@ -145,6 +145,8 @@ class Execution(ReadableExecution):
 
             nursery.start_soon(wait_end)
             await self.shared.in_flight.wait_quiescent()
+            if self._is_ending:  # what its end cuts off is in flight no more, and is not what was waited for
+                await self.finished.wait()
             nursery.cancel_scope.cancel()
 
     # Commands

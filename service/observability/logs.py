@@ -85,13 +85,8 @@ class LoggingObserver(ExecutionObserver):
         """Warn of an end that has left accepted messages unprocessed, and where they were."""
         self.unprocessed += execution.unprocessed
         by_node = Counter({each.node_id: each.unprocessed for each in execution.instances if each.unprocessed})
-        log.warning(
-            "messages unprocessed",
-            execution=execution.id,
-            state=execution.state.value,
-            count=execution.unprocessed,
-            nodes=dict(by_node.most_common(NODES_TOLD)),
-        )
+        told = {"state": execution.state.value, "nodes": dict(by_node.most_common(NODES_TOLD))}
+        log.warning("messages unprocessed", execution=execution.id, count=execution.unprocessed, **told)
 
     def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
         write = getattr(log, {"warn": "warning"}.get(line.level, line.level), log.info)

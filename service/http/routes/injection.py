@@ -246,7 +246,7 @@ async def outcome(
     return msgspec.structs.replace(
         accepted,
         state=snapshot.state,
-        drained=is_drained and not snapshot.unprocessed,
+        drained=is_drained and snapshot.state is not ExecutionState.FAILED and not snapshot.unprocessed,
         outputs=trace.outputs,
         trace=trace.steps,
         hops=trace.hops,

@@ -367,3 +367,12 @@ async def test_every_end_accounts_for_what_was_accepted(end: str) -> None:
     last = told.snapshots[-1]
     assert (last.unprocessed, last.instances[0].unprocessed) == (5, 5)
     assert last.state == ("failed" if end == "timeout" else "cancelled")
+
+
+async def test_who_waits_for_quiet_hears_of_a_failure_that_comes_instead() -> None:
+    """What a failure cuts off is not quiet: who waits for quiet goes on when the execution has ended."""
+    graph = document({"a": "throw", "b": node("frail", config={"cleanup": 1})})
+    async with open_execution(graph, Journal()) as execution:
+        await inject(execution, "a:in", 1, 2)
+        await execution.wait_quiescent()
+        assert execution.state == "failed"
