@@ -97,21 +97,31 @@ def test_a_caller_who_does_not_read_cannot_keep_the_service() -> None:
     assert (status, time.monotonic() - began < 12) == (0, True), log
 
 
+def _seconds_of_health(client: httpx.Client) -> list[float]:
+    """How long each of forty looks at the health of a service takes."""
+    durations = []
+    for _ in range(40):
+        began = time.monotonic()
+        assert client.get("/api/health").status_code == 200
+        durations.append(time.monotonic() - began)
+    return durations
+
+
 def test_a_spinning_component_does_not_delay_health() -> None:
-    """While a component spins, GET /api/health stays quick: half of the answers within 50 ms, all soon."""
+    """While a component spins, GET /api/health stays quick: half of the answers within 50 ms of what they took.
+
+    What they take before is seldom a millisecond, and more on a machine that is busy with other things.
+    """
     with start_process() as process, httpx.Client(base_url=process.url) as client:
+        before = statistics.median(_seconds_of_health(client))
         client.post("/api/components", json=SPIN)
         execution = _start(process, single("custom.spin"))
         client.post(f"/api/executions/{execution}/inject", json={"nodeId": "only", "port": "in", "value": 1})
-        durations = []
-        for _ in range(40):
-            began = time.monotonic()
-            assert client.get("/api/health").status_code == 200
-            durations.append(time.monotonic() - began)
+        durations = _seconds_of_health(client)
         assert client.get(f"/api/executions/{execution}").json()["state"] == "running"
         stopped = client.post(f"/api/executions/{execution}/stop").json()
         assert stopped["state"] == "cancelled"
-        assert statistics.median(durations) < 0.05, durations
+        assert statistics.median(durations) < 0.05 + 3 * before, durations
         assert _start(process, PASS)
 
 

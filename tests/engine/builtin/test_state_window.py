@@ -85,8 +85,8 @@ def test_a_message_costs_the_same_in_the_largest_window() -> None:
     window = Window(SIZE_LIMIT)
     for number in range(SIZE_LIMIT):
         window.push(number, CANONICAL)
-    started = time.perf_counter()
+    started = time.process_time()
     for number in range(1000):
         window.push(-number, CANONICAL)
         window.summary()
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

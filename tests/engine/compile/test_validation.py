@@ -197,11 +197,11 @@ def test_a_graph_of_unknown_components_is_answered_soon() -> None:
     """A thousand unknown components among a thousand known ones do not hold up everybody else."""
     known = {f"vendor.family.component-{index}": COMPONENTS["plain"] for index in range(1000)}
     graph = document({str(index): f"vendor.family.componend-{index}" for index in range(1000)})
-    began = time.perf_counter()
+    began = time.process_time()
     _, problems = trio.run(find_problems, graph, known, EngineLimits())
     assert len(problems) == MAX_PROBLEMS + 1
     assert problems[-1].message == "There are 900 further problems; repair these first"
-    assert time.perf_counter() - began < 5, "it took a minute and more"
+    assert time.process_time() - began < 5, "it took a minute and more"
 
 
 def test_a_config_of_unknown_keys_is_answered_soon() -> None:
@@ -209,11 +209,11 @@ def test_a_config_of_unknown_keys_is_answered_soon() -> None:
     known = {"wide": component("wide", {f"key-number-{index}": ConfigField() for index in range(100)})}
     config = {f"kee-number-{index}": 1 for index in range(5000)}
     graph = document({"a": {"component": "wide", "config": config}})
-    began = time.perf_counter()
+    began = time.process_time()
     _, problems = trio.run(find_problems, graph, known, EngineLimits())
     assert len(problems) == MAX_PROBLEMS + 1
     assert problems[-1].message == "There are 4900 further problems; repair these first"
-    assert time.perf_counter() - began < 3, "it took ten seconds and more"
+    assert time.process_time() - began < 3, "it took ten seconds and more"
 
 
 def test_a_large_graph_compiles_soon() -> None:
@@ -225,9 +225,9 @@ def test_a_large_graph_compiles_soon() -> None:
         "edges": [edge_of(f"{source}:out > {target}:in") for source, target in pairs],
     }
     limits = EngineLimits(graph_nodes=3000, graph_edges=30_000)
-    began = time.perf_counter()
+    began = time.process_time()
     loaded = trio.run(compile_graph, graph, COMPONENTS, limits, lambda: "now")
-    assert time.perf_counter() - began < 4, "it took ten seconds and more"
+    assert time.process_time() - began < 4, "it took ten seconds and more"
     assert sum(len(targets) for item in loaded.nodes for targets in item.routes) == len(pairs)
     assert len(loaded.nodes[500].incoming) == 10
 
