@@ -40,11 +40,12 @@ class EngineError(Exception):
     """The parent of all errors that a caller of :class:`engine.runtime.Runtime` can meet.
 
     ``code`` is a stable name for programs. ``accepted`` counts the messages of the same request that had been
-    taken in before; the rest was refused.
+    taken in before; the rest was refused. ``problems`` says more than the message, where there is more to say.
     """
 
     code = "engine.error"
     accepted = 0
+    problems: tuple[Problem, ...] = ()
 
 
 class NotFoundError(EngineError):
@@ -131,24 +132,42 @@ class ConflictError(EngineError):
     code = "conflict"
 
 
+_REMEDIES = {
+    ("pause", "paused"): "it holds its messages already",
+    ("resume", "running"): "it holds nothing that could go on",
+    ("", "pending"): "try again when it is running",
+    ("", "initializing"): "try again when it is running",
+    ("", "ending"): "it takes no commands any more; start another one",
+}
+"""What to do about a command that a state does not take; without a command, about any."""
+
+
 class IllegalTransitionError(ConflictError):
-    """A command that an execution in this state does not take; the message names the state."""
+    """A command that an execution in this state does not take; the message says the state, why, and what to do.
+
+    Args:
+        execution_id: the execution.
+        command: as it follows "cannot".
+        state: the execution's.
+        why: it is in this state, and what to do, where that is more than the state says.
+    """
 
     code = "execution.illegal_state"
 
-    def __init__(self, execution_id: str, command: str, state: str) -> None:
-        super().__init__(f"Cannot {command} execution {execution_id}: it is {state}")
+    def __init__(self, execution_id: str, command: str, state: str, why: str = "") -> None:
+        why = why or _REMEDIES.get((command, state)) or _REMEDIES.get(("", state), "")
+        super().__init__(f"Cannot {command} execution {execution_id}: it is {state}{why and f'; {why}'}")
         self.execution_id = execution_id
         self.state = state
 
 
 class InputsClosedError(ConflictError):
-    """An injection into an execution that was told that no more input is coming."""
+    """An injection into an execution of which it is known that no more input is coming; the message says why."""
 
     code = "execution.inputs_closed"
 
-    def __init__(self, execution_id: str) -> None:
-        super().__init__(f"Execution {execution_id} takes no more input: it was told to complete")
+    def __init__(self, execution_id: str, why: str) -> None:
+        super().__init__(f"Execution {execution_id} takes no more input: {why}")
 
 
 class ComponentExistsError(ConflictError):
@@ -158,6 +177,7 @@ class ComponentExistsError(ConflictError):
 
     def __init__(self, identifier: str) -> None:
         super().__init__(f"Component already registered: {identifier}")
+        self.problems = (Problem(self.code, "id", "Remove it first, or choose another id"),)
 
 
 class ComponentBuiltInError(ConflictError):
@@ -166,7 +186,7 @@ class ComponentBuiltInError(ConflictError):
     code = "component.built_in"
 
     def __init__(self, identifier: str) -> None:
-        super().__init__(f"Component {identifier} is built in and cannot be removed")
+        super().__init__(f"Component {identifier} is built in and cannot be removed; others can")
 
 
 class ComponentInUseError(ConflictError):
@@ -199,6 +219,7 @@ class TooManyExecutionsError(OverloadedError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"Maximum concurrent executions reached: {limit}")
+        self.problems = (Problem(self.code, "", "Stop one, or wait until one ends"),)
 
 
 class WorkersBusyError(OverloadedError):

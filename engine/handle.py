@@ -187,7 +187,7 @@ class ExecutionHandle:
     def _underway(self, command: str) -> Execution:
         record = self._record
         if isinstance(record, Finished):
-            raise IllegalTransitionError(record.id, command, record.state)
+            raise IllegalTransitionError(record.id, command, record.state, record.ending)
         return record
 
 

@@ -29,10 +29,12 @@ class Finished:
         statistics: its last ones.
         log_bytes: what the lines take.
         logged: how many lines there were, kept or not.
+        ending: why it ended, and what to do, in words.
 
     Attributes:
         size_bytes: what all of it takes, roughly.
         logged: the number of lines that were logged, kept or not.
+        ending: why it ended, and what to do, in words.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Finished:
         statistics: ExecutionStatistics,
         log_bytes: int = 0,
         logged: int = 0,
+        ending: str = "",
     ) -> None:
         self.owner = owner
         self.id = snapshot.id
@@ -52,6 +55,7 @@ class Finished:
         self._snapshot = snapshot
         self._logs = logs
         self.logged = logged
+        self.ending = ending
         self._statistics = statistics
         nodes = len(snapshot.instances)
         self._nodes = nodes

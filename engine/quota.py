@@ -38,7 +38,8 @@ class Quotas:
         """
         limit = self._limits.owner_graphs
         if more > 1 and limit and present + more > limit:
-            raise QuotaError(f"There are {present} graphs here, {more} more are to come, and {limit} are allowed")
+            coming = f"There are {present} graphs here, {more} more are to come, and {limit} are allowed"
+            raise QuotaError(f"{coming}; unload some first")
         _check("graphs", present, limit, "unload one first")
 
     def check_components(self, present: int) -> None:

@@ -239,6 +239,7 @@ class Runtime:
                     execution.statistics(),
                     execution.shared.log_buffer.size_bytes,
                     execution.logged,
+                    execution.ending,
                 )
             )
             execution.empty()

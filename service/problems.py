@@ -248,7 +248,7 @@ def _body_of(error: BaseException) -> ErrorBody:
     sentence = _sentence(error, problems)
     code: str = getattr(error, "code", "refused")
     if isinstance(error, errors.OverloadedError) or (isinstance(error, errors.EngineError) and error.accepted):
-        return PartlyAcceptedBody(error=sentence, code=code, accepted=error.accepted)
+        return PartlyAcceptedBody(error=sentence, code=code, problems=problems, accepted=error.accepted)
     if isinstance(error, IngressRefusedError):
         return IngressRefusedBody(error=sentence, code=code, ingress=IngressRule(error.graph, error.capability))
     if isinstance(error, errors.InvalidRoutineError):

@@ -2,6 +2,7 @@
 
 import trio
 
+from engine.execution.endings import TOLD, quiet_for
 from engine.execution.in_flight import InFlight
 
 
@@ -16,6 +17,7 @@ class EndOfInput:
     def __init__(self, in_flight: InFlight, grace_seconds: float) -> None:
         self._in_flight = in_flight
         self._grace_seconds = grace_seconds
+        self.why = ""
         self._closed = trio.Event()
         self._begun = trio.Event()
         self._last_seconds = 0.0
@@ -27,8 +29,9 @@ class EndOfInput:
         """True once it is known that no more input is coming."""
         return self._closed.is_set()
 
-    def close(self) -> None:
-        """Take note that no more input is coming."""
+    def close(self, why: str = TOLD) -> None:
+        """Take note that no more input is coming; the first reason is kept."""
+        self.why = self.why or why
         self._closed.set()
 
     def note_injection(self, now: float) -> None:
@@ -67,7 +70,7 @@ class EndOfInput:
         while True:
             await self._wait_quiet()
             if not self._is_paused:
-                self._closed.set()
+                self.close(quiet_for(self._grace_seconds))
                 return
             await self._resumed.wait()  # nothing that is paused ends
 

@@ -19,6 +19,7 @@ from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.execution.build import build_instances
+from engine.execution.endings import BEGUN
 from engine.execution.injection import Located
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
@@ -161,7 +162,7 @@ class Execution(ReadableExecution):
         """
         self._require_living("inject into")
         if self._input.is_closed:
-            raise InputsClosedError(self.id)
+            raise InputsClosedError(self.id, self._input.why)
         try:
             self._accept(messages, cause)
             held = await self.injector.inject(messages)
@@ -179,7 +180,7 @@ class Execution(ReadableExecution):
             self.injector.preload(messages)
             self._nursery.start_soon(self.injector.drain)
             self._note_injection()
-            self._input.close()
+            self._input.close(BEGUN)
 
     def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
         """Give messages numbers in the order in which they go in, and report them to those who watch."""
@@ -248,7 +249,7 @@ class Execution(ReadableExecution):
             IllegalTransitionError: it has ended already.
         """
         if self._lifecycle.is_terminal:
-            raise IllegalTransitionError(self.id, "stop", self.state)
+            raise IllegalTransitionError(self.id, "stop", self.state, self.ending)
         if drain and not self._is_ending:
             # The deadline is the execution's own: it holds also when nobody waits for the answer any more.
             deadline = trio.current_time() + self._limits.stop_seconds * 0.75
@@ -274,7 +275,7 @@ class Execution(ReadableExecution):
 
     def _require_living(self, command: str) -> None:
         if self.state not in (ExecutionState.RUNNING, ExecutionState.PAUSED):
-            raise IllegalTransitionError(self.id, command, self.state)
+            raise IllegalTransitionError(self.id, command, self.state, self.ending)
         self._refuse_while_ending(command)
 
     def _refuse_while_ending(self, command: str) -> None:

@@ -10,8 +10,10 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import Steps, at_once, paced
 from engine.counters.counters import Sums, summarise
+from engine.execution.endings import why_ended
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
+from engine.execution.lifecycle import TERMINAL
 from engine.execution.shared import ExecutionShared
 from engine.execution.statistics import execution_statistics
 from engine.wall_clock import WallClock
@@ -158,6 +160,12 @@ class ReadableExecution:
     def logs(self) -> list[LogEntry]:
         """Return the latest log lines of its handlers, oldest first."""
         return self.shared.log_buffer.entries()
+
+    @property
+    def ending(self) -> str:
+        """Why it has ended, and what to do; "" while it has not."""
+        head = self.head()
+        return why_ended(head.state, head.error, self.shared.input.why) if head.state in TERMINAL else ""
 
     @property
     def logged(self) -> int:

@@ -85,7 +85,8 @@ class IngressDelivery:
         self._pass_gate(graph, ingress, caller)
         execution_id = self._runtime.newest_running(graph.id)
         if execution_id is None:
-            raise IngressIdleError(f'Graph "{graph_name}" has no running execution')
+            remedy = Problem(IngressIdleError.code, "", 'Execute it, with completion "manual" so that it stays')
+            raise IngressIdleError(f'Graph "{graph_name}" has no running execution', [remedy])
         return Door(graph, ingress, execution_id)
 
     def _pass_gate(self, graph: LoadedGraph, ingress: Ingress, caller: Caller) -> None:
