@@ -11,6 +11,7 @@ from hypercorn.typing import ASGIFramework
 from service.app import Application
 from service.asgi.access_log import AccessLog
 from service.asgi.half_close import HalfCloseReplies
+from service.asgi.inflated_body import InflatedBodies
 from service.asgi.request_timeout import RequestTimeout
 from service.live.opening import Live
 from service.memory.request_memory import RequestMemory, UnderWay
@@ -48,6 +49,7 @@ def layers(
         HalfCloseReplies,
         partial(AccessLog, metrics=http, spans=spans, observers=observers),
         partial(RequestTimeout, seconds=timeout_seconds),
+        InflatedBodies,
         partial(RequestMemory, under_way=under_way),
         app.fast_path.before,  # what is answered at once goes no further
     )

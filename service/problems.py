@@ -6,16 +6,19 @@ has no status is our own mistake: 500, without internals for the caller and with
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 import structlog
 from werkzeug.exceptions import HTTPException
 
 from engine import errors
+from engine.documents.problem_report import MAX_MESSAGE_CHARACTERS, bounded, shown
 from proto.problem import ErrorBody, Problem
 
 log = structlog.get_logger("service")
+
+Body = TypeVar("Body", bound=ErrorBody)
 
 
 class RefusalError(Exception):
@@ -45,6 +48,13 @@ class UnsupportedTypeError(RefusalError):
     """The body has a content type that is not taken."""
 
     code = "body.unsupported_type"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnsupportedEncodingError(RefusalError):
+    """The body is compressed in a way that is not taken."""
+
+    code = "body.unsupported_encoding"
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
@@ -237,10 +247,19 @@ def error_reply(error: BaseException) -> ErrorReply:
         return _answer_to_http(error)
     status = status_of(type(error))
     if status is not None:
-        return ErrorReply(status=status, body=_body_of(error), headers=_headers_of(error, status))
+        body = within_bounds(_body_of(error))
+        return ErrorReply(status=status, body=body, headers=_headers_of(error, status))
     log.error("unforeseen error", exc_info=error)
     body = ErrorBody(error="Something went wrong inside the service; its log says what", code="internal")
     return ErrorReply(status=HTTPStatus.INTERNAL_SERVER_ERROR, body=body)
+
+
+def within_bounds(body: Body) -> Body:
+    """Return a refusal with what it quotes cut: a name of a megabyte need not be read back to who sent it."""
+    problems = tuple([bounded(problem) for problem in body.problems])
+    details = {"details": problems} if isinstance(body, CompilationBody) else {}
+    sentence = shown(body.error, MAX_MESSAGE_CHARACTERS)
+    return msgspec.structs.replace(body, error=sentence, problems=problems, **details)
 
 
 def _body_of(error: BaseException) -> ErrorBody:
@@ -266,6 +285,8 @@ def _headers_of(error: BaseException, status: HTTPStatus) -> dict[str, str]:
         return {"Retry-After": str(error.retry_after_seconds)}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer realm="symbia"'}
+    if isinstance(error, UnsupportedEncodingError):
+        return {"Accept-Encoding": "gzip, deflate"}  # RFC 7694
     return {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 

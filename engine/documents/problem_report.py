@@ -61,6 +61,14 @@ class ProblemReport:
         return [*self._problems, further(self._left_out)]
 
 
+def bounded(problem: Problem) -> Problem:
+    """Return a problem that quotes no more than a report would: of those that were not collected in one."""
+    if len(problem.message) <= MAX_MESSAGE_CHARACTERS and len(problem.path) <= MAX_PATH_CHARACTERS:
+        return problem
+    path, message = _cut(problem.path, MAX_PATH_CHARACTERS), _cut(problem.message, MAX_MESSAGE_CHARACTERS)
+    return Problem(problem.code, path, message)
+
+
 def further(count: int) -> Problem:
     """Return the last problem of a list that was cut."""
     return Problem("problems.more", "", f"There are {count} further problems; repair these first")

@@ -6,14 +6,16 @@ request holds a bounded number of bytes; beyond that nothing more is read from t
 and the caller waits. All other bodies are as they were.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, HTTPScope
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, HTTPScope
 from quart.wrappers import Request
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody, TrioRequest
+
+from service.asgi.inflated_body import BODY_ERROR
 
 STREAMED_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 """Content types of streams of JSON lines; the first is the common one."""
@@ -71,17 +73,25 @@ class _Connection(TrioASGIHTTPConnection):
         self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
     ) -> None:
         body = request.body
+
+        async def receive_noting() -> ASGIReceiveEvent:
+            message = await receive()
+            error = cast("dict[str, Any]", message).get(BODY_ERROR)
+            if error is not None:
+                body._must_raise = error  # noqa: SLF001  Quart has no other way to say it
+            return message
+
         if isinstance(body, StreamedBody):
             while not body._complete.is_set():  # noqa: SLF001  its own class
                 await body.wait_room()
-                message = await receive()
+                message = await receive_noting()
                 if message["type"] != "http.request":
                     nursery.cancel_scope.cancel()
                     return
                 body.append(message.get("body", b""))
                 if not message.get("more_body", False):
                     body.set_complete()
-        await super().handle_messages(nursery, request, receive)
+        await super().handle_messages(nursery, request, receive_noting)
 
 
 class StreamingApp(QuartTrio):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 import msgspec
 import trio
@@ -14,7 +15,7 @@ from proto.problem import ErrorBody, Problem
 from service.http.bodies import reply
 from service.http.ndjson import BadLineError, LineTooLongError, MessageLines, NumberedMessage
 from service.memory.transit import TransitLoad
-from service.problems import error_reply
+from service.problems import UnreadableBodyError, error_reply, within_bounds
 
 IDLE_SECONDS = 300.0
 """The longest silence of a stream: messages may come rarely, but nobody may hold a connection for ever."""
@@ -147,7 +148,7 @@ async def _inject_numbered(
 
 async def read_on(stream: AsyncIterator[bytes]) -> None:
     """Read what is left of a refused stream, for a while."""
-    with trio.move_on_after(LINGER_SECONDS):
+    with trio.move_on_after(LINGER_SECONDS), suppress(UnreadableBodyError):  # its body may be what is wrong
         async for _ in stream:
             pass
 
@@ -166,7 +167,7 @@ def refusal_of_stream(error: Exception, receipt: StreamReceipt) -> Response:
         place = f"lines[{receipt.last_line}]."
         problems = tuple(_at_line(problem, place) for problem in answer.body.problems[:1])
         body = BrokenStreamBody(sentence, answer.body.code, problems, receipt.accepted, receipt.last_line)
-    return reply(body, status, headers)
+    return reply(within_bounds(body), status, headers)
 
 
 def _at_line(problem: Problem, place: str) -> Problem:
