@@ -1,5 +1,7 @@
 """Messages as people type them: ``node:port=json`` arguments, and lines of standard input."""
 
+from codecs import BOM_UTF8
+
 import msgspec
 
 from proto.codec import MalformedJsonError, check_depth, decode_raw_values
@@ -59,6 +61,7 @@ def parse_message_line(line: bytes) -> Injection:
         InjectionSyntaxError: it is no JSON object of that shape.
     """
     try:
+        line = line.removeprefix(BOM_UTF8)  # some editors and shells put it before the first line
         line.decode()
         check_depth(line)
         return decode_raw_values(line, Injection)
@@ -80,6 +83,7 @@ def parse_value_line(line: bytes, port: PortAddress) -> Injection:
 
 def _injection(port: PortAddress, value: bytes) -> Injection:
     try:
+        value = value.removeprefix(BOM_UTF8)
         value.decode()
         check_depth(value)
         decode_raw_values(value, msgspec.Raw)  # to know that it is JSON; the text itself travels on

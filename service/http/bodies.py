@@ -1,5 +1,6 @@
 """The bodies of HTTP: those of requests become structs or documents, structs become JSON replies."""
 
+from codecs import BOM_UTF8
 from typing import Any, TypeVar
 
 import msgspec
@@ -56,13 +57,16 @@ def nothing() -> Response:
     return Response(b"", status=204)
 
 
-async def read_struct(shape: type[T], *, empty: T | None = None, max_elements: int | None = DECODED_ELEMENTS) -> T:
+async def read_struct(
+    shape: type[T], *, empty: T | None = None, max_elements: int | None = DECODED_ELEMENTS, told_as: Any = None
+) -> T:
     """Read the request's JSON body as a struct.
 
     Args:
         shape: of the body.
         empty: what an empty body stands for, if it may be empty.
         max_elements: as of ``decoded``.
+        told_as: likewise.
 
     Raises:
         UnsupportedTypeError: the body has another content type than JSON.
@@ -73,7 +77,7 @@ async def read_struct(shape: type[T], *, empty: T | None = None, max_elements: i
     body = await read_json()
     if not body and empty is not None:
         return empty
-    return await decoded(body, shape, max_elements=max_elements)
+    return await decoded(body, shape, max_elements=max_elements, told_as=told_as)
 
 
 async def read_json() -> bytes:
@@ -99,7 +103,7 @@ async def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
     Raises:
         UnreadableBodyError: it is no JSON, or has too many values.
     """
-    body = body.strip()
+    body = body.removeprefix(BOM_UTF8).strip()
     if not body.startswith(b"["):
         await decoded(body, msgspec.Raw, max_elements=None)
         return [msgspec.Raw(body)], False
@@ -116,6 +120,7 @@ async def decoded(
     max_elements: int | None = DECODED_ELEMENTS,
     max_items: int | None = None,
     place: str = "",
+    told_as: Any = None,
 ) -> T:
     """Decode a JSON body to a struct. Others have their turn while a large one is looked at.
 
@@ -126,10 +131,12 @@ async def decoded(
             checked by the engine.
         max_items: of a list whose values stay text, in the place of ``max_elements``: how many there may be.
         place: where it stood in the request, for the paths of problems.
+        told_as: the shape whose names are told to whoever sent another, where some are taken and not recommended.
 
     Raises:
         UnreadableBodyError: it is no JSON, of another shape, or holds more than it may.
     """
+    body = body.removeprefix(BOM_UTF8)  # editors put it there (RFC 8259, section 8.1)
     try:
         await check_utf8(body)  # decoding skips over msgspec.Raw without a look at its encoding
         if max_items is not None:
@@ -140,7 +147,7 @@ async def decoded(
             await trio.lowlevel.checkpoint()
         found = await _read(body, shape)
     except msgspec.ValidationError as error:
-        problem = shape_problem(error, shape, code="body.shape", path=place)
+        problem = shape_problem(error, told_as or shape, code="body.shape", path=place)
         raise UnreadableBodyError(_at(problem.message, problem.path), [problem]) from error
     except (TooManyElementsError, TooManyItemsError) as error:
         message = f"{error}; send messages as a stream of JSON lines (application/x-ndjson), or one at a time"

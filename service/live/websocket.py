@@ -5,6 +5,7 @@ Events come as ``{"event", "data"}``. Whoever brought no credential with the req
 ``{"event": "authenticate", "data": {"token": ...}}``.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -224,7 +225,7 @@ async def _next_message(receive: ASGIReceiveCallable) -> Incoming | None:
     text = event.get("text")
     if text is None:
         raise MessageError(UNSUPPORTED, "Send text, not bytes")
-    data = text.encode("utf-8", "surrogatepass")
+    data = text.encode("utf-8", "surrogatepass").removeprefix(BOM_UTF8)
     try:
         check_depth(data)
         return decoded_by(_incoming, data)
