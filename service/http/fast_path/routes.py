@@ -99,9 +99,10 @@ class FastPath:
         try:
             note_owner(scope, CURRENT_CALLER.get().owner)
             if request.kind == "inject":
-                with followed(self._runtime, request.name, request.wait_ms) as trace:
-                    taken = await take_body(self._runtime, request.name, body, is_final=False)
-                    return await outcome(self._runtime, request.name, taken, request.wait_ms, trace), 200
+                execution = self._runtime.execution(request.name)
+                with followed(execution, request.wait_ms) as trace:
+                    taken = await take_body(execution, body, is_final=False)
+                    return await outcome(execution, request.name, taken, request.wait_ms, trace), 200
             if request.kind == "ingress":
                 door = self._delivery.door(request.name)
                 return await delivered(self._delivery, door, body, request.wait_ms), 200

@@ -7,7 +7,7 @@ import msgspec
 import trio
 from quart import Blueprint, Response, request
 
-from engine.views import RuntimeView
+from engine.views import ExecutionView, RuntimeView
 from proto.execution import ExecutionError, ExecutionState
 from proto.message import Injection, Lane
 from proto.problem import Problem
@@ -38,7 +38,7 @@ class OneMessage(Injection, frozen=True, rename="camel"):
     final: bool = False
 
 
-class SeveralMessages(msgspec.Struct, frozen=True):
+class SeveralMessages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Several messages, taken in order.
 
     Attributes:
@@ -50,7 +50,7 @@ class SeveralMessages(msgspec.Struct, frozen=True):
     final: bool = False
 
 
-class InjectBody(msgspec.Struct, frozen=True, rename="camel"):
+class InjectBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """Either of the two, as it is decoded; the messages of several are decoded when they have been counted."""
 
     node_id: str | msgspec.UnsetType = msgspec.UNSET
@@ -144,20 +144,20 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
     async def inject(execution_id: str) -> Response:
         wait_ms = whole_number("wait", least=0, most=MAX_WAIT_MS)
         is_final = switch("final")
+        execution = runtime.execution(execution_id)  # an unknown one is refused before anything is read
         if request.mimetype not in STREAMED_TYPES:
-            with followed(runtime, execution_id, wait_ms) as trace:
-                taken = await take_body(runtime, execution_id, await read_json(), is_final=is_final)
-                return reply(await outcome(runtime, execution_id, taken, wait_ms, trace))
-        runtime.execution(execution_id).head()  # an unknown one is refused before anything is read
+            with followed(execution, wait_ms) as trace:
+                taken = await take_body(execution, await read_json(), is_final=is_final)
+                return reply(await outcome(execution, execution_id, taken, wait_ms, trace))
         receipt = StreamReceipt()
         try:
-            with followed(runtime, execution_id, wait_ms) as trace:
+            with followed(execution, wait_ms) as trace:
                 load = load_of(request.scope)
                 await inject_stream(runtime, execution_id, request.body, receipt, max_line_bytes, load)
                 if is_final:
-                    await runtime.execution(execution_id).inject((), final=True)
+                    await execution.inject((), final=True)
                 taken = Taken(receipt, None, is_final)
-                return reply(await outcome(runtime, execution_id, taken, wait_ms, trace))
+                return reply(await outcome(execution, execution_id, taken, wait_ms, trace))
         except Exception as error:  # noqa: BLE001 - every refusal has to say what was taken in before
             await read_on(request.body)
             return refusal_of_stream(error, receipt)
@@ -173,7 +173,7 @@ class Taken(msgspec.Struct, frozen=True):
     is_final: bool
 
 
-async def take_body(runtime: RuntimeView, execution_id: str, body: bytes, *, is_final: bool) -> Taken:
+async def take_body(execution: ExecutionView, body: bytes, *, is_final: bool) -> Taken:
     """Take in the messages of a JSON body.
 
     Raises:
@@ -183,29 +183,24 @@ async def take_body(runtime: RuntimeView, execution_id: str, body: bytes, *, is_
     content = await decoded(body, InjectBody, max_elements=None)
     messages = await _messages(content)
     is_final = is_final or content.final
-    taken = await runtime.execution(execution_id).inject(messages, final=is_final)
+    taken = await execution.inject(messages, final=is_final)
     single = messages[0] if content.messages is msgspec.UNSET else None
     return Taken(StreamReceipt(taken.accepted, taken.queued), single, is_final)
 
 
 @contextmanager
-def followed(runtime: RuntimeView, execution_id: str, wait_ms: int | None) -> Iterator[FlowTrace | None]:
+def followed(execution: ExecutionView, wait_ms: int | None) -> Iterator[FlowTrace | None]:
     """Follow an execution while messages are taken in, and what they cause is waited for.
 
     One that has ended is not followed: the injection itself is refused then.
 
     Args:
-        runtime: as the caller may see it.
-        execution_id: the execution.
+        execution: as the caller may see it.
         wait_ms: how long the caller wants to wait; None for not at all, and then there is no trace.
-
-    Raises:
-        EngineError: the execution is unknown.
     """
     if wait_ms is None:
         yield None
         return
-    execution = runtime.execution(execution_id)
     with closing(FlowTrace(execution.open_account())) as trace:
         if execution.head().completed_at is not None:
             yield trace
@@ -215,19 +210,16 @@ def followed(runtime: RuntimeView, execution_id: str, wait_ms: int | None) -> It
 
 
 async def outcome(
-    runtime: RuntimeView, execution_id: str, taken: Taken, wait_ms: int | None, trace: FlowTrace | None
+    execution: ExecutionView, execution_id: str, taken: Taken, wait_ms: int | None, trace: FlowTrace | None
 ) -> InjectedReply:
     """Return what became of messages that were taken in; first wait for what they cause, if the caller wants that.
 
     Args:
-        runtime: as the caller may see it.
-        execution_id: the execution.
+        execution: as the caller may see it.
+        execution_id: its id.
         taken: what was taken in.
         wait_ms: how long to wait; None for not at all, and then nothing is said of what they cause.
         trace: of the same wait (:func:`followed`).
-
-    Raises:
-        EngineError: the execution is not known any more.
     """
     accepted = InjectedReply(
         success=True,
@@ -239,10 +231,8 @@ async def outcome(
     )
     if wait_ms is None or trace is None:
         return accepted
-    is_drained = not taken.receipt.queued and await _drained(
-        runtime, execution_id, wait_ms, is_final=taken.is_final
-    )
-    snapshot = runtime.execution(execution_id).head()
+    is_drained = not taken.receipt.queued and await _drained(execution, wait_ms, is_final=taken.is_final)
+    snapshot = execution.head()
     return msgspec.structs.replace(
         accepted,
         state=snapshot.state,
@@ -254,10 +244,9 @@ async def outcome(
     )
 
 
-async def _drained(runtime: RuntimeView, execution_id: str, wait_ms: int, *, is_final: bool) -> bool:
+async def _drained(execution: ExecutionView, wait_ms: int, *, is_final: bool) -> bool:
     """Return whether all was processed in time; after the last input also what was held until the end."""
     with trio.move_on_after(wait_ms / 1000) as scope:
-        execution = runtime.execution(execution_id)
         await (execution.wait_finished() if is_final else execution.wait_quiescent())
     return not scope.cancelled_caught
 
