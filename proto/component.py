@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from proto.names import Name
+
 ExecutionType = Literal["builtin", "javascript", "typescript", "wasm"]
 
 ERROR_PORT = "error"
@@ -22,14 +24,16 @@ class Port(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         name: unique among the inputs, or the outputs, of its component.
-        schema: JSON Schema of the values; ``{"type": "any"}`` or ``{}`` admit everything.
+        schema: JSON Schema of the values, an object; ``{"type": "any"}`` or ``{}`` admit everything. Its dialect
+            is the one that ``$schema`` names, draft 4 to 2020-12, and 2020-12 when absent; ``format`` is not
+            asserted.
         description: words for people about what travels here.
         lane: the lane of an output port's values. Of a registered component nothing but ``apocryphal`` is
             believed.
         lane_note: the reason for the lane, for people.
     """
 
-    name: str
+    name: Name
     schema: dict[str, Any] = {}
     description: str = ""
     lane: PortLane = "inherit"
@@ -143,9 +147,9 @@ class ComponentDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
             is an error then.
     """
 
-    id: str
-    name: str
-    version: str
+    id: Name
+    name: Name
+    version: Name
     ports: Ports
     execution: Code
     category: str = "custom"

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from proto.names import Name
+
 OnError = Literal["fail", "continue", "retry"]
 Overflow = Literal["block", "reject", "drop-oldest", "drop-newest"]
 
@@ -51,8 +53,8 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         ordered: whether concurrent invocations' emissions leave in the order of their messages.
     """
 
-    id: str
-    component: str
+    id: Name
+    component: Name
     config: dict[str, Any] = {}
     name: str = ""
     type: str = ""
@@ -69,8 +71,8 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 class Endpoint(msgspec.Struct, frozen=True):
     """One end of an edge: a port of a node."""
 
-    node: str
-    port: str
+    node: Name
+    port: Name
 
     def __str__(self) -> str:
         return f"{self.node}:{self.port}"
@@ -98,8 +100,8 @@ class GraphDefinition(msgspec.Struct, frozen=True):
         bindings: the bindings as their author writes them (``engine.compile.bindings``).
     """
 
-    symbia: str
-    name: str
+    symbia: Name
+    name: Name
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     version: str = "1.0.0"

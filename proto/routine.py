@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from proto.names import Name
 from proto.problem import Problem
 
 StepType = Literal["say", "ask", "think", "remember", "recall", "wait", "check", "call", "repeat", "stop"]
@@ -38,7 +39,7 @@ class RoutineStep(msgspec.Struct, frozen=True, omit_defaults=True):
         llm: wishes of this step other than those of the whole definition.
     """
 
-    id: str
+    id: Name
     type: StepType
     description: str | None = None
     params: dict[str, Any] | None = None
@@ -56,8 +57,8 @@ class Routine(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         is_main: whether it is where the assistant begins.
     """
 
-    id: str
-    name: str
+    id: Name
+    name: Name
     steps: tuple[RoutineStep, ...] | None = None
     trigger: str | None = None
     is_main: bool | None = None
@@ -94,9 +95,9 @@ class RoutineDefinition(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     """
 
     symbia: Literal["routine/1.0"]
-    name: str
-    version: str
-    assistant_id: str
+    name: Name
+    version: Name
+    assistant_id: Name
     routines: tuple[Routine, ...]
     description: str | None = None
     alias: str | None = None

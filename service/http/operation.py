@@ -31,6 +31,20 @@ class Query(msgspec.Struct, frozen=True):
     schema: dict[str, Any]
 
 
+class Header(msgspec.Struct, frozen=True):
+    """A header of a request that means something to one route.
+
+    Attributes:
+        name: of the header.
+        description: what it says.
+        required: whether it may not be left away.
+    """
+
+    name: str
+    description: str
+    required: bool = False
+
+
 class Body(msgspec.Struct, frozen=True):
     """The body that a route reads.
 
@@ -80,6 +94,7 @@ class Operation(msgspec.Struct, frozen=True):
         description: what one line does not say.
         body: the body that it reads, if it does.
         query: its query parameters.
+        headers: its headers.
         refusals: statuses of its own, with the reason; beside those of every route of its kind.
         refusal_shapes: the types of their bodies, where they say more than others of their status.
         is_public: whether nobody asks who calls.
@@ -92,9 +107,15 @@ class Operation(msgspec.Struct, frozen=True):
     description: str = ""
     body: Body | None = None
     query: tuple[Query, ...] = ()
+    headers: tuple[Header, ...] = ()
     refusals: dict[int, str] = {}
     refusal_shapes: dict[int, Any] = {}
     is_public: bool = False
+
+    @property
+    def checks_query(self) -> bool:
+        """Whether query parameters that it does not know are refused: not where browsers and probes add some."""
+        return bool(self.query) or self.tag not in {"service", "documentation"}
 
 
 def operation(
@@ -105,6 +126,7 @@ def operation(
     description: str = "",
     body: Body | None = None,
     query: tuple[Query, ...] = (),
+    headers: tuple[Header, ...] = (),
     refusals: dict[int, str] | None = None,
     refusal_shapes: dict[int, Any] | None = None,
     is_public: bool = False,
@@ -118,6 +140,7 @@ def operation(
         description=description,
         body=body,
         query=query,
+        headers=headers,
         refusals=refusals or {},
         refusal_shapes=refusal_shapes or {},
         is_public=is_public,

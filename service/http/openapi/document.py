@@ -128,6 +128,16 @@ def _operation(said: Operation, path: str, schemas: Schemas, *, authenticated: b
         {"name": query.name, "in": "query", "description": query.description, "schema": query.schema}
         for query in said.query
     ]
+    parameters += [
+        {
+            "name": header.name,
+            "in": "header",
+            "description": header.description,
+            "required": header.required,
+            "schema": {"type": "string"},
+        }
+        for header in said.headers
+    ]
     described: dict[str, Any] = {"operationId": said.id, "tags": [said.tag], "summary": said.summary}
     if said.description:
         described["description"] = said.description
@@ -185,8 +195,8 @@ def _refusals(said: Operation, path: str, *, authenticated: bool) -> dict[int, s
     refusals = {403: "The caller may not do this, or is not of this machine while only this machine is served."}
     if "{" in path:
         refusals[404] = "There is nothing with this id."
-    if said.query:
-        refusals[400] = "A query parameter is wrong."
+    if said.checks_query:
+        refusals[400] = "A query parameter is wrong, or none that this route knows."
     if said.body is not None:
         refusals.update(_BODY_REFUSALS)
     refusals[503] = "The service is stopping, or cannot answer in time; `code` says which."

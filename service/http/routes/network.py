@@ -9,7 +9,7 @@ from quart import Blueprint, Response, request
 from proto.problem import Problem
 from service.auth.caller import Caller
 from service.http.bodies import read_struct, reply
-from service.http.operation import Body, Reply, operation
+from service.http.operation import Body, Header, Reply, operation
 from service.network.delivery import EventReceipt
 from service.network.dispatcher import Dispatcher
 from service.network.events import Event
@@ -65,6 +65,12 @@ def network_routes(dispatcher: Dispatcher, caller: Callable[[], Caller]) -> Blue
             "come before, by this way or over the Network, is not delivered a second time."
         ),
         body=Body((Event,), {"an event": _EVENT}),
+        headers=(
+            Header("X-Symbia-Event-Id", "The event's id, as `wrapper.id` says it.", required=True),
+            Header("X-Symbia-Run-Id", "The event's run, as `wrapper.runId` says it.", required=True),
+            Header("X-Symbia-Boundary", "As `wrapper.boundary` says it."),
+            Header("X-Symbia-Source", "As `wrapper.source` says it."),
+        ),
         refusals={429: "No execution had room for the event."},
     )
     async def receive() -> Response:

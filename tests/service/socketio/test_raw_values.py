@@ -4,11 +4,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trio_websocket import open_websocket_url
 
 from proto.codec import decode
 from service.socketio import Socket, SocketioServer
 from service.socketio.errors import ProtocolError
 from service.socketio.packets import Packet, PacketDecoder
+from tests.service.serving import open_service, single
 from tests.service.socketio.serving import open_served
 from tests.service.socketio.test_server_api import QUIET, connect
 
@@ -64,3 +66,23 @@ def test_what_is_no_event_ends_the_connection(text: str) -> None:
     """The form of an event, and its depth, are looked at in any case."""
     with pytest.raises(ProtocolError):
         decoder(raw=True).receive(text)
+
+
+async def test_bytes_in_a_message_become_base64() -> None:
+    """A value is JSON, and JSON has no bytes; the live interface says so in its documentation."""
+    async with open_service() as service:
+        execution = await service.start(single("symbia.core.passthrough"), completion="manual")
+        url = service.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+        async with open_websocket_url(url) as socket:
+            await socket.get_message()
+            await socket.send_message("40")
+            await socket.get_message()
+            watch = f'{{"executionId":"{execution}","events":["port:output"]}}'
+            await socket.send_message(f'42["execution:subscribe",{watch}]')
+            placed = '"value":{"_placeholder":true,"num":0}'
+            message = f'{{"executionId":"{execution}","nodeId":"only","port":"in",{placed}}}'
+            await socket.send_message(f'451-2["execution:inject",{message}]')
+            await socket.send_message(b"\x00\xff")
+            while "port:output" not in (event := str(await socket.get_message())):
+                pass
+        assert decode(event[2:].encode())[1]["value"] == "AP8="

@@ -21,7 +21,7 @@ from service.http.routes.documentation import ALIASES
 from service.http.routes.routines import GREETING
 from service.readiness import Readiness
 from service.settings.table import Settings
-from tests.service.serving import QUICK_REFERENCE, SQUARE, open_service
+from tests.service.serving import QUICK_REFERENCE, SQUARE, open_service, single
 
 
 async def application() -> Quart:
@@ -210,3 +210,57 @@ async def test_the_document_is_made_of_json() -> None:
         reply = await service.client.get("/docs/openapi.json")
         assert reply.headers["Content-Type"] == "application/json"
         assert decode(reply.content) == openapi_document(await application())
+
+
+async def test_the_document_says_what_the_service_does() -> None:
+    """Required headers, names that may not be empty, and fields that are not taken: as the routes behave."""
+    async with open_service() as service:
+        document = (await service.client.get("/docs/openapi.json")).json()
+        schemas = document["components"]["schemas"]
+        parameters = document["paths"]["/network/receive"]["post"]["parameters"]
+        assert {each["name"]: each["required"] for each in parameters if each["in"] == "header"} == {
+            "X-Symbia-Event-Id": True,
+            "X-Symbia-Run-Id": True,
+            "X-Symbia-Boundary": False,
+            "X-Symbia-Source": False,
+        }
+        for name, fields in {
+            "Routine": ("id", "name"),
+            "RoutineStep": ("id",),
+            "RoutineDefinition": ("name", "version", "assistantId"),
+            "GraphDefinition": ("symbia", "name"),
+            "Node": ("id", "component"),
+            "Endpoint": ("node", "port"),
+            "WrittenComponent": ("id", "name", "version"),
+            "Port": ("name",),
+            "Injection": ("nodeId", "port"),
+        }.items():
+            for field in fields:
+                assert schemas[name]["properties"][field]["minLength"] == 1, (name, field)
+        for name in ("OneMessage", "SeveralMessages", "Injection", "ExecuteOptions", "StopBody", "NoFields"):
+            assert schemas[name]["additionalProperties"] is False, name
+        assert "format" in schemas["Port"]["properties"]["schema"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "fits"),
+    [
+        ({"type": "string", "format": "date"}, "no date", True),
+        ({"minimum": 1, "exclusiveMinimum": True}, 1, None),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 1, "exclusiveMinimum": True}, 1, False),
+        ({"properties": {"a": False}}, {"a": 1}, False),
+        (True, 1, None),
+    ],
+)
+async def test_a_port_s_schema_is_what_the_document_says(schema: Any, value: Any, fits: bool | None) -> None:
+    """The dialect is named or 2020-12, ``format`` is not asserted, and the schema of a port is an object."""
+    component = {**SQUARE, "ports": {"inputs": [{"name": "in", "schema": schema}], "outputs": ["out"]}}
+    async with open_service() as service:
+        registered = await service.client.post("/api/components", json=component)
+        assert registered.status_code == (400 if fits is None else 201), registered.text
+        if fits is not None:
+            execution = await service.start(single(SQUARE["id"], validate=True), completion="manual")
+            body = {"nodeId": "only", "port": "in", "value": value}
+            path = f"/api/executions/{execution}/inject?wait=5000"
+            answer = (await service.client.post(path, json=body)).json()
+            assert ("SchemaMismatch" in str(answer.get("error"))) is not fits, answer
