@@ -21,6 +21,9 @@ DECODED_ELEMENTS = 50_000
 RESCUED_BYTES = 1024 * 1024
 """Bytes of a text with halves of surrogate pairs that is decoded in one go: 15 ms beside the decoding."""
 
+SHAPE_CHARACTERS = 300
+"""Of a complaint about a shape; what it would take comes after that."""
+
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _encoder = msgspec.json.Encoder()
@@ -175,7 +178,9 @@ def _not_json(error: Exception) -> MalformedJsonError:
 def shape_problem(error: msgspec.ValidationError, shape: Any, *, code: str, path: str = "") -> Problem:
     """Make a msgspec complaint (``Expected `str`, got `int` - at `$.nodes[0].id```) as a problem with its path."""
     message, _, place = str(error).partition(" - at `$")
-    inner = place.removesuffix("`").removeprefix(".")
+    if len(message) > SHAPE_CHARACTERS:  # it quotes a name or a word of the sender's
+        message = f"{message[:SHAPE_CHARACTERS]}…"
+    inner = place.removesuffix("`").removeprefix(".")[:SHAPE_CHARACTERS]
     joint = "." if path and inner and not inner.startswith("[") else ""
     return Problem(code=code, path=f"{path}{joint}{inner}", message=message + choices_for(error, shape))
 

@@ -176,8 +176,8 @@ class InjectionReceipt(msgspec.Struct, frozen=True):
     queued: bool
 
 
-class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel"):
-    """Options of an execution; every field may be absent. Further fields are tolerated and ignored.
+class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Options of an execution; every field may be absent.
 
     Attributes:
         completion: ``auto`` ends the execution when it has gone quiet, ``manual`` only when it is told so;

@@ -4,11 +4,13 @@ from typing import Literal
 
 import msgspec
 
+from proto.names import Name
+
 Lane = Literal["canonical", "apocryphal"]
 """The lane of a value: recomputable from the graph and its inputs, or not."""
 
 
-class Injection(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class Injection(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
     """A value pushed into a node's input port from outside.
 
     Attributes:
@@ -18,8 +20,8 @@ class Injection(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
         lane: whether its sender vouches for the value; what follows from an ``apocryphal`` one is so too.
     """
 
-    node_id: str
-    port: str
+    node_id: Name
+    port: Name
     value: msgspec.Raw
     lane: Lane = "canonical"
 

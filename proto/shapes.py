@@ -5,7 +5,8 @@ guess what it would take. The shape knows.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,9 @@ from msgspec import inspect
 
 SHOWN_CHOICES = 40
 """Values or names that are listed; no shape of ours has as many."""
+
+COMPARED_CHARACTERS = 100
+"""Of a wrong name; a longer one is like no other, and comparing takes the square."""
 
 _STEP = re.compile(r"\.([^.\[]+)|\[(.*?)\]")
 
@@ -31,8 +35,15 @@ def choices_for(error: msgspec.ValidationError, shape: Any) -> str:
         values = [repr(value) if isinstance(value, int) else f'"{value}"' for value in _values(at_place)]
         return _listed("; it is one of ", values)
     if message.startswith("Object contains unknown field"):
-        return _listed("; known are ", list(_names(at_place)))
+        names = list(_names(at_place))
+        return _listed("; known are ", names) + meant(message.partition("`")[2].rpartition("`")[0], names)
     return ""
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a wrong one, as an end of its sentence; "" where none is."""
+    near = get_close_matches(name, list(known), n=1) if len(name) <= COMPARED_CHARACTERS else []
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 @lru_cache(maxsize=256)

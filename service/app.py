@@ -12,6 +12,8 @@ from service.auth.cors import Cors
 from service.auth.scoped_runtime import ScopedRuntime
 from service.http.bodies import refusal
 from service.http.fast_path.routes import NOT_KEPT, FastPath
+from service.http.operation import operation_of
+from service.http.query import check_query
 from service.http.routes.components import component_routes
 from service.http.routes.discovery import discovery_routes
 from service.http.routes.documentation import Publication, documentation_routes
@@ -101,6 +103,9 @@ def create_app(
             request.headers, request.cookies, scheme=request.scheme, method=request.method, rule=rule
         )
         note_owner(request.scope, CURRENT_CALLER.get().owner)
+        said = operation_of(app.view_functions[request.endpoint]) if request.endpoint is not None else None
+        if said is not None and said.checks_query:
+            check_query([parameter.name for parameter in said.query])
         return None
 
     note_routes(app)

@@ -1,12 +1,14 @@
 """Pages of lists: ``limit``, ``offset`` and the filters of a query."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from quart import request
 
+from engine.documents.problem_report import ProblemReport, shown
 from proto.execution import ExecutionState
 from proto.problem import Problem
+from proto.shapes import meant
 from service.http.operation import Query
 from service.problems import UnreadableBodyError
 
@@ -44,6 +46,29 @@ STATE = Query(
     "Only executions in this state.",
     {"type": "string", "enum": [state.value for state in ExecutionState]},
 )
+
+
+def check_query(known: Collection[str]) -> None:
+    """Refuse query parameters that a route does not know, or that come twice: nobody would look at them.
+
+    Args:
+        known: the names of the route's parameters.
+
+    Raises:
+        UnreadableBodyError: there is one; all of them are its problems.
+    """
+    problems = []
+    for name, values in request.args.lists():
+        if name not in known:
+            takes = f"known are {', '.join(known)}{meant(name, known)}" if known else "this route takes none"
+            problems.append(
+                Problem("query.unknown", shown(name), f"Unknown query parameter {shown(name)}; {takes}")
+            )
+        elif len(values) > 1:
+            message = f"The query parameter {name} comes {len(values)} times; send it once"
+            problems.append(Problem("query.repeated", name, message))
+    if problems:
+        raise UnreadableBodyError(problems[0].message, ProblemReport(problems).problems())
 
 
 def page_bounds(first: int = 0) -> tuple[int, int | None]:

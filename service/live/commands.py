@@ -12,7 +12,7 @@ from service.live.selection import Edges, Id, Names, Rate, ValueBytes
 from service.problems import UnreadableBodyError
 
 
-class OfExecution(msgspec.Struct, frozen=True, rename="camel"):
+class OfExecution(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A command to one execution."""
 
     execution_id: Id

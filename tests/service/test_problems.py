@@ -23,7 +23,7 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.InvalidInjectionError: (errors.InvalidInjectionError([PROBLEM]), 400),
     errors.InvalidRoutineError: (errors.InvalidRoutineError([PROBLEM]), 400),
     errors.IllegalTransitionError: (errors.IllegalTransitionError("e", "pause", "completed"), 409),
-    errors.InputsClosedError: (errors.InputsClosedError("e"), 409),
+    errors.InputsClosedError: (errors.InputsClosedError("e", "why"), 409),
     errors.ComponentExistsError: (errors.ComponentExistsError("c"), 409),
     errors.ComponentBuiltInError: (errors.ComponentBuiltInError("c"), 409),
     errors.ComponentInUseError: (errors.ComponentInUseError("c", ["g"]), 409),

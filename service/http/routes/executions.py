@@ -9,8 +9,8 @@ from quart import Blueprint, Response, request
 from engine.views import RuntimeView
 from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics
-from service.http.bodies import nothing, reply
-from service.http.operation import Query, Reply, operation
+from service.http.bodies import nothing, read_struct, reply
+from service.http.operation import Body, Query, Reply, operation
 from service.http.query import LOG_PAGE, PAGE, STATE, page_bounds, page_of, switch, wanted_state
 from service.http.sliced_replies import page_reply, sliced_reply
 from service.problems import MetricsDisabledError
@@ -49,6 +49,20 @@ class LogList(msgspec.Struct, frozen=True, rename="camel"):
     logs: list[LogEntry]
 
 
+class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a command that takes no fields; it may be left away."""
+
+
+class StopBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a stop; it may be left away.
+
+    Attributes:
+        drain: whether to process first what it holds; the same as the query parameter, either is enough.
+    """
+
+    drain: bool = False
+
+
 class StateReply(msgspec.Struct, frozen=True, rename="camel"):
     """The state of an execution after a command."""
 
@@ -58,6 +72,7 @@ class StateReply(msgspec.Struct, frozen=True, rename="camel"):
 
 _ID = "9d2c6f0e-5a41-4a55-8f6b-0f4a2f7d1c11"
 _RUNNING = {"executionId": _ID, "state": "running"}
+_NO_FIELDS = Body((NoFields,), required=False)
 _COMMAND = {409: "The command does not fit the state; the message names it."}
 
 
@@ -150,9 +165,11 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         Reply(200, StateReply, {"executionId": _ID, "state": "paused"}),
         tag="executions",
         summary="Hold its messages; when this answers no handler runs",
+        body=_NO_FIELDS,
         refusals=_COMMAND,
     )
     async def pause(execution_id: str) -> Response:
+        await read_struct(NoFields, empty=NoFields())
         return reply(_state(await runtime.execution(execution_id).pause()))
 
     @routes.post("/<execution_id>/resume")
@@ -161,9 +178,11 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         Reply(200, StateReply, _RUNNING),
         tag="executions",
         summary="Let it go on, with what it holds first",
+        body=_NO_FIELDS,
         refusals=_COMMAND,
     )
     async def resume(execution_id: str) -> Response:
+        await read_struct(NoFields, empty=NoFields())
         return reply(_state(await runtime.execution(execution_id).resume()))
 
     @routes.post("/<execution_id>/complete")
@@ -172,9 +191,11 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         Reply(200, StateReply, _RUNNING),
         tag="executions",
         summary="Say that no more input comes; it ends when it has drained",
+        body=_NO_FIELDS,
         refusals=_COMMAND,
     )
     async def complete(execution_id: str) -> Response:
+        await read_struct(NoFields, empty=NoFields())
         return reply(_state(await runtime.execution(execution_id).complete()))
 
     @routes.post("/<execution_id>/stop")
@@ -184,10 +205,13 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         tag="executions",
         summary="End it at once, or after it has drained",
         query=(Query("drain", "Whether to process first what it holds.", {"type": "boolean", "default": False}),),
+        body=Body((StopBody,), {"let it drain": {"drain": True}}, required=False),
         refusals=_COMMAND,
     )
     async def stop(execution_id: str) -> Response:
-        return reply(_state(await runtime.execution(execution_id).stop(drain=switch("drain"))))
+        body = await read_struct(StopBody, empty=StopBody())
+        drain = switch("drain") or body.drain
+        return reply(_state(await runtime.execution(execution_id).stop(drain=drain)))
 
     return routes
 

@@ -57,12 +57,13 @@ class StartedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     error: ExecutionError | None = None
 
 
-class ExecuteBody(msgspec.Struct, frozen=True, rename="camel"):
+class ExecuteBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """``ExecuteOptions`` as they are decoded; the inputs are decoded when they have been counted."""
 
     completion: Completion | None = None
     timeout_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
     inputs: msgspec.Raw = msgspec.Raw()
+    input: msgspec.Raw = msgspec.Raw()
 
 
 class GraphList(msgspec.Struct, frozen=True, rename="camel"):
@@ -194,7 +195,7 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
         Reply(201, StartedReply, _STARTED),
         tag="graphs",
         summary="Start an execution of a graph",
-        description="The body may be left away; fields that it may hold beside these are ignored.",
+        description="The body may be left away; `input`, which the platform's console sends, is ignored.",
         body=Body(
             (ExecuteOptions,),
             {
@@ -206,7 +207,7 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
         refusals={409: "As many executions are under way as may be.", 429: "Too much is injected at once."},
     )
     async def execute(graph_id: str) -> Response:
-        body = await read_struct(ExecuteBody, empty=ExecuteBody(), max_elements=None)
+        body = await read_struct(ExecuteBody, empty=ExecuteBody(), max_elements=None, told_as=ExecuteOptions)
         return reply(_started(await runtime.execute(graph_id, await _options(body))), 201)
 
     return routes

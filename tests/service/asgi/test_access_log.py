@@ -53,11 +53,11 @@ async def test_each_request_is_one_line_without_what_it_carried(log: io.StringIO
     """Method, path, status and duration; neither the query, nor the body, nor a credential."""
     async with open_service() as service:
         headers = {"Authorization": "Bearer secret-token", "Cookie": "token=secret-cookie"}
-        await service.client.get("/api/graphs?key=secret-query", headers=headers)
+        await service.client.get("/api/executions?graphId=secret-query", headers=headers)
         await service.client.post("/api/graphs", json={"name": "secret-name"}, headers=headers)
     lines = _lines(log, event="request")
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [
-        ("GET", "/api/graphs", 200),
+        ("GET", "/api/executions", 200),
         ("POST", "/api/graphs", 400),
     ]
     assert all(line["duration_ms"] >= 0 for line in lines)

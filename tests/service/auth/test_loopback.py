@@ -59,12 +59,12 @@ async def test_each_request_is_one_line_without_what_it_carried() -> None:
     """Method, path, status and duration are logged; the body and the query are not."""
     async with open_service() as service:
         with structlog.testing.capture_logs() as lines:
-            await service.client.get("/api/graphs?token=secret")
+            await service.client.get("/api/executions?graphId=secret")
             await service.client.post("/api/graphs", json={"name": "secret"})
             await service.client.get("/nothing")
             await trio.testing.wait_all_tasks_blocked()  # the line is written after the reply
         seen = [(line["method"], line["path"], line["status"]) for line in lines if line["event"] == "request"]
-        assert seen == [("GET", "/api/graphs", 200), ("POST", "/api/graphs", 400), ("GET", "/nothing", 404)]
+        assert seen == [("GET", "/api/executions", 200), ("POST", "/api/graphs", 400), ("GET", "/nothing", 404)]
         assert all(line["duration_ms"] >= 0 for line in lines)
         assert "secret" not in str(lines)
 

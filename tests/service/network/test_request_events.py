@@ -17,7 +17,7 @@ async def test_each_request_is_two_events() -> None:
                 "User-Agent": "test/1",
                 "Authorization": "Bearer secret",
             }
-            await service.client.get("/api/graphs?token=secret", headers=headers)
+            await service.client.get("/api/executions?graphId=secret", headers=headers)
             await service.client.get("/health")
             await service.client.get("/nowhere")
             await network.wait_until(lambda: len(network.sent("obs.http.response")) >= 2)
@@ -28,7 +28,7 @@ async def test_each_request_is_two_events() -> None:
             "type": "obs.http.request",
             "data": {
                 "method": "GET",
-                "path": "/api/graphs",
+                "path": "/api/executions",
                 "ip": "127.0.0.1",
                 "userAgent": "test/1",
                 "traceId": "trace-1",
@@ -41,10 +41,10 @@ async def test_each_request_is_two_events() -> None:
         "boundary": "intra",
     }
     data = responses[0]["payload"]["data"]
-    assert (data["statusCode"], data["traceId"], data["path"]) == (200, "trace-1", "/api/graphs")
+    assert (data["statusCode"], data["traceId"], data["path"]) == (200, "trace-1", "/api/executions")
     assert data["durationMs"] > 0
     assert data["size"] > 0
-    assert [each["payload"]["data"]["path"] for each in requests] == ["/api/graphs", "/nowhere"]
+    assert [each["payload"]["data"]["path"] for each in requests] == ["/api/executions", "/nowhere"]
     assert "secret" not in str(requests) + str(responses)
     assert ready["checks"]["network"]["status"] == "ok"
 

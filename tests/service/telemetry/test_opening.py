@@ -38,7 +38,7 @@ async def test_a_request_is_two_events_its_metrics_and_a_span() -> None:
     async with serving_logging() as logging:
         async with _measured(logging, telemetry_env="test", telemetry_org_id="org-x") as service:
             headers = {"traceparent": PARENT, "x-symbia-caller": "console", "x-symbia-origin": "user"}
-            await service.client.get("/api/graphs?token=secret", headers=headers)
+            await service.client.get("/api/executions?graphId=secret", headers=headers)
             await service.client.get("/health/ready")
             url = service.url
         lines = logging.logs[STREAM]
@@ -49,19 +49,19 @@ async def test_a_request_is_two_events_its_metrics_and_a_span() -> None:
     ]
     assert lines[0]["metadata"]["url"] == url
     response = lines[2]["metadata"]
-    assert (response["method"], response["path"], response["statusCode"]) == ("GET", "/api/graphs", 200)
+    assert (response["method"], response["path"], response["statusCode"]) == ("GET", "/api/executions", 200)
     assert (response["caller"], response["origin"]) == ("console", "user")
     assert (response["serviceId"], response["env"], response["orgId"]) == ("runtime", "test", "org-x")
     assert response["durationMs"] > 0
     assert response["size"] > 0
     (count,) = logging.points["org-x", "service.request.count"]
     assert count["value"] == 1
-    assert count["labels"]["route"] == "/api/graphs"
+    assert count["labels"]["route"] == "/api/executions"
     (latency,) = logging.points["org-x", "service.request.latency_ms"]
     assert latency["value"] == response["durationMs"]
     assert ("org-x", "service.error.count") not in logging.points
     (span,) = logging.spans
-    assert (span["name"], span["kind"], span["status"]) == ("GET /api/graphs", "server", "ok")
+    assert (span["name"], span["kind"], span["status"]) == ("GET /api/executions", "server", "ok")
     assert span["traceId"] == response["traceId"] == "0af7651916cd43dd8448eb211c80319c"
     assert span["parentSpanId"] == "b7ad6b7169203331"
     assert "secret" not in str(lines) + str(logging.points) + str(logging.spans)
