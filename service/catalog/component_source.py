@@ -62,7 +62,7 @@ class CatalogComponents:
         self._read_at = -math.inf
         self._reading = trio.Lock()
         self._by_component: dict[str, list[Resource]] = {}
-        self._revisions: dict[str, tuple[Resource, str]] = {}
+        self._revisions: dict[str, tuple[Resource, Any, str]] = {}
         self._noted: set[str] = set()
         self.is_coming: Callable[[str], bool] = lambda _: False
 
@@ -162,13 +162,13 @@ class CatalogComponents:
         return _obstacle(component_id, f"the catalog does not answer: {trouble}") if trouble else None
 
     async def _revision(self, component_id: str, resource: Resource | None, document: dict[str, Any]) -> str:
-        """Return the document's hash, found once for as long as its resource is the same."""
-        known, revision = self._revisions.get(component_id, (None, ""))
+        """Return the document's hash, found once for as long as its resource and its code are the same."""
         if resource is None:  # nobody says when that changes
             return await _hash(document)
-        if known is not resource:
+        known, execution, revision = self._revisions.get(component_id, (None, None, ""))
+        if known is not resource or execution != document["execution"]:  # its file may be another by now
             revision = await _hash(document)
-            self._revisions[component_id] = (resource, revision)
+            self._revisions[component_id] = (resource, document["execution"], revision)
         return revision
 
     def _is_hidden(self, component_id: str, owner: str) -> bool:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
-from service.catalog.code_cache import CodeCache, CodeError
+from service.catalog.code_cache import LISTED_IN_A_MINUTE, LISTED_SECONDS, CodeCache, CodeError
 from service.catalog.errors import CatalogUnavailableError
 from service.catalog.resource import Resource, read_resource
 from tests.fakes.catalog import FakeCatalog
@@ -88,3 +89,43 @@ async def test_an_outage_is_not_remembered_as_an_answer() -> None:
         catalog.behaviour = "well"
         await trio.sleep(client.quiet_seconds())
         assert (await room.execution(resource))["source"] == SOURCE
+
+
+async def test_a_file_that_comes_later_is_seen_though_its_resource_does_not_change(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """After a miss, and in the place of another file; one that stays is not fetched again."""
+    del autojump_clock
+    catalog = FakeCatalog()
+    item = catalog.add_component("custom.late")
+    resource = read_resource(item)
+    assert resource is not None
+    async with client_of(catalog, transport=catalog.transport) as (client, _):
+        room = CodeCache(client)
+        with pytest.raises(CodeError, match="no code"):
+            await room.execution(resource)
+        for source in (SOURCE, SOURCE + " // better"):
+            catalog.artifacts.pop(resource.id, None)
+            catalog.add_artifact(item, "executor.js", source.encode())
+            await trio.sleep(LISTED_SECONDS)
+            for _ in range(3):
+                assert (await room.execution(resource))["source"] == source
+                await trio.sleep(LISTED_SECONDS)
+        assert _downloads(catalog) == 2
+        catalog.behaviour = "hangs up"
+        assert (await room.execution(resource))["source"] == source
+
+
+async def test_lists_of_files_are_read_again_only_so_often(autojump_clock: trio.testing.MockClock) -> None:
+    """All services have sixty reads in a minute together."""
+    del autojump_clock
+    catalog = FakeCatalog()
+    resources = [_component(catalog, f"custom.{number}") for number in range(LISTED_IN_A_MINUTE + 5)]
+    async with client_of(catalog, transport=catalog.transport) as (client, _):
+        room = CodeCache(client)
+        for _ in range(3):
+            asked = len(catalog.requests)
+            for resource in resources:
+                await room.execution(resource)
+            await trio.sleep(LISTED_SECONDS)
+        assert len(catalog.requests) == asked
