@@ -3,8 +3,11 @@
 The catalog allows so many requests in a minute, and all services of the platform share them. So when one
 request finds that it is down, or that too much was asked of it, the next does not go to find out the same: after a
 failure the client is quiet for the time of a backoff, and whoever asks in that time hears at once why it is.
+A catalog that is not there at all is looked for more often: that costs nobody anything, and graphs wait for it.
+Writes are counted apart from reads, so that too many of them keep nobody from reading.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,7 +21,13 @@ import trio
 from engine.builtin.parts.connection_reason import kind_of
 from engine.builtin.parts.retry_after import retry_after_seconds
 from proto.codec import MalformedJsonError, decode, encode
-from service.catalog.errors import CatalogRefusedError, CatalogUnavailableError, UnusableAnswerError
+from service.catalog.errors import (
+    CatalogBusyError,
+    CatalogRefusedError,
+    CatalogUnavailableError,
+    UnusableAnswerError,
+)
+from service.catalog.write_budget import WriteBudget
 from service.observability.trace import HEADER, present_trace
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
@@ -40,6 +49,10 @@ ERROR_CHARACTERS = 300
 """Characters of the catalog's own words that are passed on."""
 
 _GATEWAY = frozenset({502, 503, 504})
+ABSENT_SECONDS = 1.5
+"""The longest wait for a catalog that nothing answers for; what is published runs within two seconds of its
+coming."""
+
 NOT_MODIFIED = 304
 """The status of an answer that says that what is known still holds."""
 
@@ -69,6 +82,9 @@ class CatalogClient:
         timeout_seconds: for a whole request, from looking for a connection to the last byte.
         status: is told how it goes.
         backoff: says how long to be quiet.
+
+    Attributes:
+        budget: the writes that may still be made.
     """
 
     def __init__(
@@ -79,6 +95,7 @@ class CatalogClient:
         status: SiblingStatus,
         backoff: Backoff,
     ) -> None:
+        self.budget = WriteBudget()
         self._client = client
         self._token = token or "internal"
         self._timeout_seconds = timeout_seconds
@@ -112,24 +129,32 @@ class CatalogClient:
 
         Raises:
             CatalogUnavailableError: as ``get``.
+            CatalogBusyError: there were too many writes; ``budget`` knows.
             CatalogRefusedError: the catalog does not want it.
         """
         content_type = {"Content-Type": "application/json"}
-        answer = await self._ask(method, path, headers=content_type, content=encode(body))
+        try:
+            answer = await self._ask(method, path, headers=content_type, content=encode(body))
+        except CatalogBusyError as error:
+            self.budget.refused(error.asked_seconds)
+            raise
         try:
             return answer.json()
         except MalformedJsonError as error:
             raise self.unavailable("its answer is no JSON") from error
 
-    def unavailable(self, reason: str, asked_seconds: float = 0.0) -> CatalogUnavailableError:
+    def unavailable(
+        self, reason: str, asked_seconds: float = 0.0, *, is_absent: bool = False
+    ) -> CatalogUnavailableError:
         """Leave the catalog alone for a while; return the error to raise.
 
         Args:
             reason: the reason, for people.
             asked_seconds: how long the catalog asks to be left alone.
+            is_absent: whether nothing answers for it, so that asking again costs nobody anything.
         """
         if not self.quiet_seconds():  # of several who fail together, one counts
-            wait = self._backoff.next_seconds(asked_seconds)
+            wait = self._backoff.next_seconds(asked_seconds, ABSENT_SECONDS if is_absent else math.inf)
             self._quiet_until = trio.current_time() + wait
             self._reason = reason
             self._status.failed(reason, retry_in_seconds=wait)
@@ -156,21 +181,26 @@ class CatalogClient:
         except trio.TooSlowError as error:
             raise self.unavailable(f"no answer within {self._timeout_seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self.unavailable(f"no connection ({kind_of(error)})") from error
+            raise self.unavailable(f"no connection ({kind_of(error)})", is_absent=True) from error
         except UnreadableAnswerError as error:
             raise UnusableAnswerError(str(error)) from error
         return self._judge(method, response, body)
 
     def _judge(self, method: str, response: httpx.Response, body: bytes) -> CatalogResponse:
         status = response.status_code
+        if method != "GET":
+            self.budget.spent(response.headers)
         if response.is_success or status == NOT_MODIFIED:
             return CatalogResponse(status, response.headers, body)
         asked_seconds = retry_after_seconds(response.headers, datetime.now(UTC))
         if status == httpx.codes.TOO_MANY_REQUESTS:
+            if method != "GET":
+                raise CatalogBusyError(asked_seconds)
             raise self.unavailable("it is asked too often (status 429)", asked_seconds)
         is_gone = status in _GATEWAY or (method == "GET" and response.is_server_error)
         if is_gone or not (response.is_client_error or response.is_server_error):
-            raise self.unavailable(f"it answers with status {status}", asked_seconds)
+            is_absent = status in _GATEWAY and not asked_seconds
+            raise self.unavailable(f"it answers with status {status}", asked_seconds, is_absent=is_absent)
         raise CatalogRefusedError(status, _words(body))
 
 

@@ -2,6 +2,7 @@
 
 CatalogError
 ├── CatalogUnavailableError   it does not answer, or not sensibly: leave it alone for a while
+│   └── CatalogBusyError      it takes no more writes in this minute: read on, and write later
 └── CatalogRefusedError       it answers, and does not want this one request: go on with the next thing
     ├── ForeignResourceError  we do not want it: the resource is not ours to change
     └── UnusableAnswerError   we do not want its answer, which is too large, or encoded
@@ -14,6 +15,14 @@ class CatalogError(Exception):
 
 class CatalogUnavailableError(CatalogError):
     """Nobody can say at present what the catalog has."""
+
+
+class CatalogBusyError(CatalogUnavailableError):
+    """The catalog takes no more writes for now. ``asked_seconds`` is how long it asks to be spared them."""
+
+    def __init__(self, asked_seconds: float) -> None:
+        super().__init__("it takes no more writes for now (status 429)")
+        self.asked_seconds = asked_seconds
 
 
 class CatalogRefusedError(CatalogError):

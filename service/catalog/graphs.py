@@ -28,6 +28,7 @@ class PublishedGraph(msgspec.Struct, frozen=True, kw_only=True):
         revision: differs when it was changed.
         definition: a document as ``POST /api/graphs`` takes it.
         is_automatic: whether its role asks for it to be executed.
+        app: the app that it belongs to; empty where it belongs to none.
         access_policy: who may do what with it.
     """
 
@@ -38,6 +39,12 @@ class PublishedGraph(msgspec.Struct, frozen=True, kw_only=True):
     definition: dict[str, Any]
     is_automatic: bool
     access_policy: dict[str, Any]
+    app: str = ""
+
+    def components(self) -> set[str]:
+        """Return the ids of the components that its nodes name, as far as they can be read."""
+        nodes = [node for node in self.definition.get("nodes", ()) if isinstance(node, dict)]
+        return {node["component"] for node in nodes if isinstance(node.get("component"), str)}
 
 
 def published_graph(resource: Resource) -> PublishedGraph:
@@ -47,7 +54,7 @@ def published_graph(resource: Resource) -> PublishedGraph:
     found: dict[str, Any] = next((place for place in places if _is_graph(place)), {})
     inner = found.get("metadata")
     inner = inner if isinstance(inner, dict) else {}
-    role = next((text for text in (metadata.get("role"), inner.get("role")) if isinstance(text, str) and text), "")
+    role, app = (_first_text(metadata.get(name), inner.get(name)) for name in ("role", "app"))
     definition = {"symbia": "1.0", "name": resource.name or resource.key, **found}
     if role:
         definition["metadata"] = {**inner, "role": role}  # the engine goes by it: such a graph lives on
@@ -59,7 +66,12 @@ def published_graph(resource: Resource) -> PublishedGraph:
         definition=definition,
         is_automatic=role in AUTOMATIC_ROLES,
         access_policy=resource.access_policy,
+        app=app,
     )
+
+
+def _first_text(*values: Any) -> str:
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def _is_graph(value: Any) -> TypeGuard[dict[str, Any]]:
@@ -102,10 +114,9 @@ def wanted_ingress(graph: PublishedGraph) -> Wanted | None:
     if not isinstance(declared, dict):
         return None
     name = str(graph.definition["name"])
-    app = inner.get("app") if isinstance(inner, dict) else None
     metadata = {
         "kind": "runtime.ingress",
-        **({"app": app} if isinstance(app, str) else {}),
+        **({"app": graph.app} if graph.app else {}),
         "graph": name,
         "graphKey": graph.key,
         "endpoint": f"/api/ingress/{segment(name)}",
@@ -128,4 +139,5 @@ def wanted_ingress(graph: PublishedGraph) -> Wanted | None:
         body["orgId"] = graph.org_id
     if graph.access_policy:
         body["accessPolicy"] = graph.access_policy  # whoever may read the graph may know its entrance
-    return Wanted(body["key"], body, tuple(metadata), origin="graphKey")
+    compared = tuple(name for name in metadata if name != "authorization")  # words for people, others' as good
+    return Wanted(body["key"], body, compared, origin="graphKey")

@@ -3,17 +3,19 @@
 A graph that changed is loaded beside the old one, started where its role asks for it, and only then is the old one
 unloaded: it gives up its place at once, and its executions drain. If the new one is refused the old one stays, for
 an old pipeline is better than none, and the log and the counts say so; unless the graph has another owner now. A
-graph that was refused is tried again, ever more rarely, because what it lacked may come; one bad graph is in the
-way of no other (docs/decisions/0072).
+graph that was refused is tried again, ever more rarely, because what it lacked may come; in each round where that
+is a component, whose file may have been uploaded by now. One bad graph is in the way of no other
+(docs/decisions/0072).
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import msgspec
 import structlog
 import trio
 
-from engine.errors import EngineError, GraphNotFoundError
+from engine.errors import EngineError, GraphNotFoundError, InvalidGraphError
 from engine.runtime import Runtime
 from service.catalog.graphs import PublishedGraph, plan
 from service.catalog.supervisor import keep_running
@@ -24,6 +26,8 @@ RETRY_SECONDS = 10.0
 
 LONGEST_RETRY_SECONDS = 600.0
 """The longest one. What a graph lacked has come from people, mostly."""
+
+_LACKS = frozenset({"node.unknown_component", "node.component_unavailable", "node.no_manifest"})
 
 log = structlog.get_logger("catalog")
 
@@ -56,6 +60,15 @@ class Hydration:
         self._random = random
         self._is_automatic = is_automatic
         self._held: dict[str, _Held] = {}
+        self._starting: set[str] = set()
+
+    def held(self) -> list[PublishedGraph]:
+        """Return the graphs as they are published now, the refused ones among them."""
+        return [held.graph for held in self._held.values()]
+
+    def starting(self) -> int:
+        """Return the number of graphs that are loaded and to be executed, and have not been yet."""
+        return len(self._starting)
 
     def loaded(self) -> list[PublishedGraph]:
         """Return the graphs that are loaded, each in the loaded revision, without those unloaded by hand."""
@@ -75,17 +88,16 @@ class Hydration:
         """
         revisions = {resource_id: held.graph.revision for resource_id, held in self._held.items()}
         todo = plan(published, revisions, is_complete=is_complete)
-        async with trio.open_nursery() as nursery:
-            for resource_id in todo.unload:
-                held = self._held.pop(resource_id)
-                log.info("graph gone", graph=held.graph.key)
-                nursery.start_soon(self._unload, held.graph_id)
-            for graph in todo.load:
-                held = self._held.setdefault(graph.resource_id, _Held(graph))
-                held.graph, held.backoff = graph, None
-                await self._load(held, nursery)
-            for held in self._due(todo.load):
-                await self._load(held, nursery)
+        for resource_id in todo.unload:
+            held = self._held.pop(resource_id)
+            log.info("graph gone", graph=held.graph.key)
+            self._nursery.start_soon(self._unload, held.graph_id)  # it drains, and nobody waits for that
+        for graph in todo.load:
+            held = self._held.setdefault(graph.resource_id, _Held(graph))
+            held.graph, held.backoff = graph, None
+            await self._load(held)
+        for held in self._due(todo.load):
+            await self._load(held)
 
     def _due(self, just_tried: Iterable[PublishedGraph]) -> list[_Held]:
         """Refused graphs whose time has come again."""
@@ -97,27 +109,29 @@ class Hydration:
             if held.loaded is not held.graph and held.retry_at <= now and resource_id not in tried
         ]
 
-    async def _load(self, held: _Held, nursery: trio.Nursery) -> None:
+    async def _load(self, held: _Held) -> None:
         graph = held.graph
         try:
             loaded = await self._runtime.library.load_graph(graph.definition, owner=graph.org_id)
         except EngineError as error:
             is_first = held.backoff is None
             held.backoff = held.backoff or self._patience(RETRY_SECONDS, LONGEST_RETRY_SECONDS)
-            held.retry_at = trio.current_time() + held.backoff.next_seconds()
+            held.retry_at = trio.current_time() + (0.0 if _may_come(error) else held.backoff.next_seconds())
             tell = log.warning if is_first else log.debug
             tell("graph refused", graph=graph.key, reason=str(error)[:1000])
             if held.loaded is not None and held.loaded.org_id != graph.org_id:
-                nursery.start_soon(self._unload, held.graph_id)
+                self._nursery.start_soon(self._unload, held.graph_id)
                 held.loaded, held.graph_id = None, ""
             return
         log.info("graph loaded", graph=graph.key, id=loaded.id, replaced=bool(held.graph_id))
         old_id = held.graph_id
         held.loaded, held.graph_id = graph, loaded.id
         if self._is_automatic and graph.is_automatic:  # until its graph is gone, and then by itself no more
-            self._nursery.start_soon(keep_running, self._runtime, loaded.id, graph.key, self._patience())
+            self._starting.add(loaded.id)
+            started = partial(self._starting.discard, loaded.id)
+            self._nursery.start_soon(keep_running, self._runtime, loaded.id, graph.key, self._patience(), started)
         if old_id:
-            nursery.start_soon(self._unload, old_id)
+            self._nursery.start_soon(self._unload, old_id)
 
     async def _unload(self, graph_id: str) -> None:
         try:
@@ -127,3 +141,8 @@ class Hydration:
 
     def _patience(self, first_seconds: float = 1.0, longest_seconds: float = 30.0) -> Backoff:
         return Backoff(self._random, first_seconds=first_seconds, longest_seconds=longest_seconds)
+
+
+def _may_come(error: EngineError) -> bool:
+    """Return whether all that a graph lacks are components, which come without a word."""
+    return isinstance(error, InvalidGraphError) and {problem.code for problem in error.problems} <= _LACKS

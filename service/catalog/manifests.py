@@ -1,8 +1,9 @@
-"""The manifests of what this runtime offers: as the catalog wants them, and what of a published one differs. Pure.
+"""The manifests of what this runtime offers, as the catalog wants them. Pure.
 
 Others depend on them: the catalog refuses graphs whose components have none, or whose configuration names a key
 that is not in the ``config`` block, and apps compare the version. So a manifest is written from the definition
-that the engine itself checks configurations with, every key of it.
+that the engine itself checks configurations with, every key of it. The catalog knows five types of values and
+refuses a manifest with any other; what that leaves unsaid stands beside it, in ``CONTRACT``.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 
 from proto.codec import decode, encode
 from proto.component import ComponentDefinition, ConfigField, Port
-from service.catalog.resource import COMPONENT_PREFIX, Resource
+from service.catalog.resource import COMPONENT_PREFIX
 
 CAPABILITY = "cap:runtime.execute"
 
@@ -25,9 +26,14 @@ _POLICY = {
     },
 }
 
-_SIGNATURE = "manifestSignature"
-"""The signature's field beside a manifest, by which its author vouches for it. It says nothing of another
-manifest."""
+CONTRACT = "runtimeContract"
+"""The field beside a manifest that this runtime wrote: the manifest as it was written, by which it is known later
+whether anybody else has changed it, and the whole schema of its configuration."""
+
+CONFIG_TYPES = frozenset({"string", "number", "boolean", "object", "array"})
+"""The types of values that the catalog knows."""
+
+_TYPES_OF_VALUES = {str: "string", bool: "boolean", int: "number", float: "number", dict: "object", list: "array"}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -53,30 +59,18 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.key, str(self.body["metadata"].get(self.origin, ""))
 
 
-def may_change(resource: Resource, wanted: Wanted) -> bool:
-    """Return whether a published resource may be changed into what is wanted.
-
-    The catalog lets this runtime change everything. What was made of something else stays as it is, unless it
-    belongs to the same organisation.
-    """
-    if not wanted.origin or resource.org_id == wanted.body.get("orgId", ""):
-        return True
-    return bool(resource.metadata.get(wanted.origin) == wanted.body["metadata"][wanted.origin])
-
-
 def manifest_of(definition: ComponentDefinition, version: str) -> dict[str, Any]:
     """Return the manifest of a component; ``version`` is that of the platform's contracts."""
     manifest: dict[str, Any] = {
-        "key": COMPONENT_PREFIX + definition.id,
+        "key": definition.id,  # the bare id: only the resource's own key has the prefix
         "version": version,
         "implementation": "builtin",
         "inputs": [_port(port) for port in definition.ports.inputs],
         "outputs": [_output(port) for port in definition.ports.outputs],
+        "config": {key: _field(field) for key, field in definition.config.items()},  # also where it takes none
         "capability": CAPABILITY,
         "description": definition.description,
     }
-    if definition.config:  # a component that declares no key takes any, and the catalog has no word for none
-        manifest["config"] = {key: _field(field) for key, field in definition.config.items()}
     return manifest
 
 
@@ -90,21 +84,35 @@ def _output(port: Port) -> dict[str, Any]:
 
 
 def _field(field: ConfigField) -> dict[str, Any]:
-    written: dict[str, Any] = {"type": field.type}
+    kind, note = _type_of(field)
+    written: dict[str, Any] = {"type": kind}
     if field.required:
         written["required"] = True
     if field.default is not msgspec.UNSET:
         written["default"] = field.default
     if field.enum:
         written["enum"] = list(field.enum)
-    if field.description:
-        written["description"] = field.description
+    description = f"{field.description} ({note})" if field.description and note else field.description or note
+    if description:
+        written["description"] = description
     return written
+
+
+def _type_of(field: ConfigField) -> tuple[str, str]:
+    """Return the type of a field among those that the catalog knows, and a note of what that leaves unsaid."""
+    if field.type in CONFIG_TYPES:
+        return field.type, ""
+    if field.type == "integer":
+        return "number", "a whole number"
+    known = {_TYPES_OF_VALUES.get(type(value), "") for value in (*field.enum, field.default)} - {""}
+    return (known.pop() if len(known) == 1 else "string"), "any JSON value"
 
 
 def wanted_component(definition: ComponentDefinition, version: str) -> Wanted:
     """Return the resource of a built-in component, as the platform's own runtime makes it."""
     family = definition.id.split(".")[1:2]
+    manifest = decode(encode(manifest_of(definition, version)))
+    contract = {"config": decode(encode(definition.config)), "manifest": manifest}
     body: dict[str, Any] = {
         "key": COMPONENT_PREFIX + definition.id,
         "name": definition.id,
@@ -113,48 +121,6 @@ def wanted_component(definition: ComponentDefinition, version: str) -> Wanted:
         "status": "published",
         "tags": ["runtime", "component", "builtin", *family],
         "accessPolicy": _POLICY,
-        "metadata": {"manifest": decode(encode(manifest_of(definition, version)))},
+        "metadata": {"manifest": manifest, CONTRACT: contract},
     }
-    return Wanted(body["key"], body, ("manifest",), is_public=True)
-
-
-def patch_of(resource: Resource, wanted: Wanted) -> dict[str, Any] | None:
-    """Return what to change of a published resource; None where nothing has drifted.
-
-    What the catalog, or somebody else, has added to a part stays and is no drift. Where a part has drifted all
-    metadata is sent, because a catalog may replace what it is given.
-    """
-    metadata = wanted.body["metadata"]
-    published = resource.metadata
-    drifted = [
-        name
-        for name in wanted.compared
-        if not _holds(published.get(name), metadata.get(name)) or _keys(published, name) != _keys(metadata, name)
-    ]
-    patch: dict[str, Any] = {}
-    if drifted:
-        kept = {name: value for name, value in resource.metadata.items() if name != _SIGNATURE}
-        patch["metadata"] = kept | {name: metadata[name] for name in drifted if name in metadata}
-    if wanted.is_public and resource.visibility != "public":
-        patch["accessPolicy"] = wanted.body["accessPolicy"]
-    return patch or None
-
-
-def _keys(metadata: dict[str, Any], name: str) -> set[str]:
-    """Return a manifest's configuration keys: one that is no longer taken must go, and not only be no drift."""
-    manifest = metadata.get(name)
-    config = manifest.get("config") if isinstance(manifest, dict) else None
-    return set(config) if isinstance(config, dict) else set()
-
-
-def _holds(published: Any, wanted: Any) -> bool:
-    """Return whether all that is wanted is there; objects may have more, lists may not."""
-    if isinstance(wanted, dict):
-        return isinstance(published, dict) and all(_holds(published.get(key), wanted[key]) for key in wanted)
-    if isinstance(wanted, list):
-        return (
-            isinstance(published, list)
-            and len(published) == len(wanted)
-            and all(_holds(*pair) for pair in zip(published, wanted, strict=True))
-        )
-    return bool(published == wanted) and isinstance(published, bool) == isinstance(wanted, bool)
+    return Wanted(body["key"], body, ("manifest", CONTRACT), is_public=True)

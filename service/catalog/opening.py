@@ -14,6 +14,7 @@ from service.catalog.component_source import CatalogComponents
 from service.catalog.hydration import Hydration
 from service.catalog.manifests import wanted_component
 from service.catalog.publication import Publication
+from service.catalog.publisher import Publisher
 from service.catalog.reconciliation import Reconciler
 from service.settings.catalog import CatalogSettings
 from service.siblings.status import Siblings
@@ -66,18 +67,24 @@ async def open_catalog(
         hydration = None
         if settings.hydrate_graphs:
             hydration = Hydration(runtime, nursery, chance, is_automatic=settings.auto_execute)
+        entrances = Publication(client) if settings.register_ingress else None
+        publisher = Publisher(client, manifests, entrances)
         reconciler = Reconciler(
             client,
             shelf,
             manifests,
             hydration,
-            Publication(client) if settings.register_ingress else None,
+            entrances,
+            publisher,
             status,
             settings.reconcile_interval_ms / 1000,
             chance,
         )
         runtime.library.find_components_in(shelf)
+        publisher.tell = reconciler.tell
+        status.delay = reconciler.delay
         nursery.start_soon(reconciler.run)
+        nursery.start_soon(publisher.run)
         try:
             yield
         finally:

@@ -1,8 +1,9 @@
 """The loop that keeps this runtime and the catalog of one mind: one round after the other, never two at once.
 
-A round reads the components, publishes what is to be published, reads the graphs, makes what is loaded what is
-published, and publishes the entrances of the graphs. A round that finds the catalog unavailable ends there; what
-it has done stays, and the next one begins after the time of a backoff. Serving does not wait for any of it.
+A round reads the components and the graphs, makes what is loaded what is published, and then looks what of this
+runtime is to be published: graphs never wait for writes, which the publisher makes beside the rounds. A round that
+finds the catalog unavailable ends there; what it has done stays, and the next one begins after the time of a
+backoff. Serving does not wait for any of it.
 """
 
 import time
@@ -19,6 +20,8 @@ from service.catalog.hydration import Hydration
 from service.catalog.listing import Listing, read_listing
 from service.catalog.manifests import Wanted
 from service.catalog.publication import Publication
+from service.catalog.publisher import Publisher
+from service.catalog.resource import COMPONENT_PREFIX
 from service.observability.trace import bind_trace, trace_id_of
 from service.siblings.status import SiblingStatus
 
@@ -37,6 +40,7 @@ class Reconciler:
         manifests: what is published of the components.
         hydration: the graphs; None where they are not to be loaded.
         entrances: what is published of graphs with an ingress; None where nothing is.
+        publisher: writes what is to be published.
         status: is told what there is.
         interval_seconds: from the end of a round to the next one; 0 for one good round.
         random: chance, for the trace ids.
@@ -49,6 +53,7 @@ class Reconciler:
         manifests: Publication,
         hydration: Hydration | None,
         entrances: Publication | None,
+        publisher: Publisher,
         status: SiblingStatus,
         interval_seconds: float,
         random: Callable[[], float],
@@ -58,11 +63,21 @@ class Reconciler:
         self._manifests = manifests
         self._hydration = hydration
         self._entrances = entrances
+        self._publisher = publisher
         self._status = status
         self._interval_seconds = interval_seconds
         self._random = random
         self._graphs: Listing | None = None
+        self._has_tried = False
         self._known_entrances: set[tuple[str, str]] = set()
+
+    def delay(self) -> str:
+        """Return why the service is not ready yet: what was published before its start does not run yet."""
+        if not self._has_tried:
+            return "The catalog is being read"
+        if self._hydration is not None and self._hydration.starting():
+            return "Published graphs are being started"
+        return ""
 
     async def run(self) -> None:
         """Round after round, until cancelled, or until one was good where only that is wanted."""
@@ -86,22 +101,26 @@ class Reconciler:
             self._client.unavailable("something went wrong with its answer; the log of this service says what")
             return False
         finally:
-            self._tell()
+            self._has_tried = True
+            self.tell()
         self._client.settled()
         return True
 
     async def _round(self) -> None:
         await self._shelf.refresh()
-        await self._manifests.publish(self._shelf.by_key())
-        if self._hydration is None:
-            return
-        self._graphs = await read_listing(self._client, "graph", "published", self._graphs)
-        published = [published_graph(resource) for resource in self._graphs.resources.values()]
-        await self._hydration.reconcile(published, is_complete=not self._graphs.unreadable)
-        if self._entrances is not None:
-            await self._publish_entrances(self._entrances, self._hydration)
+        if self._hydration is not None:
+            self._graphs = await read_listing(self._client, "graph", "published", self._graphs)
+            published = [published_graph(resource) for resource in self._graphs.resources.values()]
+            await self._hydration.reconcile(published, is_complete=not self._graphs.unreadable)
+            if self._entrances is not None:
+                await self._settle_entrances(self._entrances, self._hydration)
+        self._manifests.settle(self._shelf.by_key())
+        if self._publisher.waiting:
+            graphs = self._hydration.held() if self._hydration is not None else ()
+            used = {component_id for graph in graphs for component_id in graph.components()}
+            self._publisher.wake(COMPONENT_PREFIX + component_id for component_id in used)
 
-    async def _publish_entrances(self, entrances: Publication, hydration: Hydration) -> None:
+    async def _settle_entrances(self, entrances: Publication, hydration: Hydration) -> None:
         wanted: dict[tuple[str, str], Wanted] = {}
         of_org: set[tuple[str, str]] = set()
         for item in filter(None, map(wanted_ingress, hydration.loaded())):
@@ -112,12 +131,17 @@ class Reconciler:
         entrances.forget(self._known_entrances - set(wanted))
         entrances.want(wanted.values())
         self._known_entrances = set(wanted)
-        if entrances.is_pending:
+        if entrances.waiting:
             existing = await read_listing(self._client, "integration")
-            await entrances.publish({item.key: item for item in existing.resources.values()})
+            entrances.settle({item.key: item for item in existing.resources.values()})
 
-    def _tell(self) -> None:
-        counts = {"manifestsPublished": self._manifests.published, "manifestsRefused": self._manifests.refused}
+    def tell(self) -> None:
+        """Tell those who watch the board what there is."""
+        counts = {
+            "manifestsPublished": self._manifests.published,
+            "manifestsRefused": self._manifests.refused,
+            "manifestsWaiting": self._manifests.waiting,
+        }
         if self._hydration is not None:
             counts |= {
                 "graphsLoaded": len(self._hydration.loaded()),

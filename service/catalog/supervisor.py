@@ -1,5 +1,7 @@
 """Keeps an execution of a graph running that nobody started by hand."""
 
+from collections.abc import Callable
+
 import structlog
 import trio
 
@@ -14,7 +16,9 @@ STEADY_SECONDS = 60.0
 log = structlog.get_logger("catalog")
 
 
-async def keep_running(runtime: Runtime, graph_id: str, key: str, backoff: Backoff) -> None:
+async def keep_running(
+    runtime: Runtime, graph_id: str, key: str, backoff: Backoff, tried: Callable[[], object]
+) -> None:
     """Execute a graph, and again whenever its execution fails; return when it is to rest.
 
     It rests when its execution completed, when somebody stopped it or forgot it, and when the graph is gone: what
@@ -25,11 +29,15 @@ async def keep_running(runtime: Runtime, graph_id: str, key: str, backoff: Backo
         graph_id: the loaded graph.
         key: what the catalog calls it, for the log.
         backoff: says how long to wait after a failure.
+        tried: is called when it runs, or has failed to.
     """
     while True:
         began = trio.current_time()
         try:
-            execution = await runtime.execute(graph_id)
+            try:
+                execution = await runtime.execute(graph_id)
+            finally:
+                tried()
             ended = await runtime.execution(execution.id).wait_finished()
         except NotFoundError:
             return

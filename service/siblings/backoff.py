@@ -15,6 +15,7 @@ none of them comes back at once, as they may where all of it is chance. What the
 (``Retry-After``) counts where it is longer, within a bound: a sibling that answers nonsense is not lost for a day.
 """
 
+import math
 from collections.abc import Callable
 
 FIRST_SECONDS = 1.0
@@ -48,14 +49,15 @@ class Backoff:
         self._longest_seconds = longest_seconds
         self._ceiling_seconds = first_seconds
 
-    def next_seconds(self, asked_seconds: float = 0.0) -> float:
+    def next_seconds(self, asked_seconds: float = 0.0, ceiling_seconds: float = math.inf) -> float:
         """Return the wait after one more failure.
 
         Args:
             asked_seconds: what the sibling asked for, if anything; at most ``ASKED_LIMIT_SECONDS`` of it count.
+            ceiling_seconds: the ceiling of this wait, where asking is cheap.
         """
-        ceiling = self._ceiling_seconds
-        self._ceiling_seconds = min(ceiling * 2, self._longest_seconds)
+        ceiling = min(self._ceiling_seconds, ceiling_seconds)
+        self._ceiling_seconds = min(self._ceiling_seconds * 2, self._longest_seconds)
         own = ceiling / 2 + self._random() * ceiling / 2
         return max(own, min(asked_seconds, ASKED_LIMIT_SECONDS))
 

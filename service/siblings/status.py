@@ -10,6 +10,7 @@
 The log tells changes only, not every attempt. Reasons are shown to everybody: give no addresses and no secrets.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -61,11 +62,13 @@ class SiblingStatus:
     Attributes:
         name: such as ``catalog``.
         is_required: whether the service is not ready while it is not up.
+        delay: why the service is not ready yet on its account; "" where it is.
     """
 
     def __init__(self, name: str, clock: WallClock, *, is_required: bool) -> None:
         self.name = name
         self.is_required = is_required
+        self.delay: Callable[[], str] = str
         self._clock = clock
         self._report = SiblingReport(name=name, state="unknown", since=clock.timestamp(), attempts=0, failures=0)
 
@@ -138,6 +141,11 @@ class Siblings:
     def reports(self) -> tuple[SiblingReport, ...]:
         """All of them at this moment."""
         return tuple(status.report() for status in self._statuses.values())
+
+    def delays(self) -> dict[str, str]:
+        """Return why the service is not ready yet, by the names of the siblings on whose account it is not."""
+        told = {name: status.delay() for name, status in self._statuses.items()}
+        return {name: reason for name, reason in told.items() if reason}
 
     def missing(self) -> tuple[SiblingReport, ...]:
         """Return the reports of those that are required and not up."""

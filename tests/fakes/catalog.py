@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import trio
 
+from tests.fakes.catalog_rules import WriteWindow, problems, stripped
 from tests.fakes.small_http import Answer, Direct, HangUpError, as_json, serving
 
 Behaviour = Literal[
@@ -60,6 +61,8 @@ class FakeCatalog:
         etags: whether it says that nothing has changed.
         retry_after: the header of its 429.
         clock: what its times are; a catalog's clock may go as it will.
+        window: the writes that all services of the platform have together.
+        held: answers wait for this, where it is set.
     """
 
     def __init__(self) -> None:
@@ -78,6 +81,8 @@ class FakeCatalog:
         self.etags = True
         self.retry_after = "7"
         self.clock = "2026-03-01T12:00:00.000Z"
+        self.window = WriteWindow()
+        self.held: trio.Event | None = None
         self._made = 0
 
     # What is in it
@@ -112,7 +117,7 @@ class FakeCatalog:
     def add_component(self, component_id: str, execution: Any = None, **fields: Any) -> dict[str, Any]:
         """A published component, with its manifest and, where given, its code beside it."""
         manifest = {
-            "key": f"components/{component_id}",
+            "key": component_id,
             "version": "1.0.0",
             "implementation": "expression",
             "inputs": [{"name": "in", "schema": None}],
@@ -150,6 +155,8 @@ class FakeCatalog:
     async def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
         """Answer a request, or do what stands for it."""
         self.requests.append((method, target, headers))
+        if self.held is not None:
+            await self.held.wait()
         behaviour = self.behaviour if method == "GET" or self.behaviour != "well" else self.writes
         if behaviour == "silent":
             await trio.sleep_forever()
@@ -177,13 +184,27 @@ class FakeCatalog:
         return self._serve(method, unquote(parts.path), query, headers, json.loads(body) if body else None)
 
     def _serve(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: Any) -> Answer:
+        if method == "GET":
+            return self._read(method, path, query, headers)
+        is_too_much, told = self.window.take()
+        if is_too_much:
+            return as_json(429, {"error": "Too many write requests, please try again later"}, told)
+        status, own, answer = self._written(method, path, body)
+        return status, {**own, **told}, answer
+
+    def _written(self, method: str, path: str, body: Any) -> Answer:
         match method, path.split("/")[2:]:
-            case "GET", ["resources"]:
-                return self._listed(query, headers.get("if-none-match", ""))
             case "POST", ["resources"]:
                 return self._created(body)
             case "PATCH", ["resources", resource_id] if resource_id in self.resources:
-                self.change(self.resources[resource_id], **body)
+                return self._changed(self.resources[resource_id], body)
+        return as_json(404, {"error": "Not found"})
+
+    def _read(self, method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
+        match method, path.split("/")[2:]:
+            case "GET", ["resources"]:
+                return self._listed(query, headers.get("if-none-match", ""))
+            case "GET", ["resources", resource_id] if resource_id in self.resources:
                 return as_json(200, self.resources[resource_id])
             case "GET", ["resources", resource_id, "artifacts"] if resource_id in self.resources:
                 return as_json(200, self.artifacts.get(resource_id, []))
@@ -212,11 +233,24 @@ class FakeCatalog:
     def _created(self, body: Any) -> Answer:
         if self.by_key(body["key"]) is not None:
             return as_json(400, {"error": "A resource with this key already exists"})
-        if body["key"] in self.refused_keys:
-            return as_json(400, {"error": "Invalid component manifest", "details": []})
+        wrong = ["refused"] if body["key"] in self.refused_keys else self._wrong(body["type"], body["key"], body)
+        if wrong:
+            return as_json(400, {"error": "Invalid component manifest", "details": wrong})
         fields = {name: value for name, value in body.items() if name not in {"key", "type", "metadata"}}
         private = {"accessPolicy": {"visibility": "private"}, "status": "draft"}
-        return as_json(201, self.add(body["key"], body["type"], body["metadata"], **{**private, **fields}))
+        metadata = stripped(body["metadata"])
+        return as_json(201, self.add(body["key"], body["type"], metadata, **{**private, **fields}))
+
+    def _changed(self, resource: dict[str, Any], body: Any) -> Answer:
+        wrong = self._wrong(resource["type"], resource["key"], body)
+        if wrong:
+            return as_json(400, {"error": "Invalid component manifest", "details": wrong})
+        fields = {**body, "metadata": stripped(body["metadata"])} if "metadata" in body else body
+        self.change(resource, **fields)
+        return as_json(200, resource)
+
+    def _wrong(self, kind: str, key: str, body: Any) -> list[str]:
+        return problems(key, body.get("metadata")) if kind == "component" else []
 
 
 @asynccontextmanager

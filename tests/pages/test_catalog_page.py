@@ -31,6 +31,8 @@ def test_the_waits_are_those_of_the_program() -> None:
     assert backoff.FIRST_SECONDS == 1
     assert f"at most {backoff.ASKED_LIMIT_SECONDS:g} s count" in PAGE
     assert f"{shelf.LOOK_UP_SECONDS:g} s for all their components" in PAGE
+    assert client.ABSENT_SECONDS == 1.5
+    assert code.LISTED_SECONDS == 5
     assert (hydration.RETRY_SECONDS, hydration.LONGEST_RETRY_SECONDS) == (10, 600)
 
 
@@ -44,6 +46,7 @@ def test_the_bounds_are_those_of_the_program() -> None:
         "MAX_PAGES": listing.MAX_PAGES,
         "VALUES": listing.VALUES,
         "KEY_CHARACTERS": resource.KEY_CHARACTERS,
+        "LISTED_IN_A_MINUTE": code.LISTED_IN_A_MINUTE,
         "KEPT_BYTES": code.KEPT_BYTES,
         "ASKED_IN_A_MINUTE": plain_components.ASKED_IN_A_MINUTE,
         "found_components": EngineLimits().found_components,

@@ -101,7 +101,10 @@ def health_routes(readiness: Readiness) -> Blueprint:
         Reply(
             503,
             ReadyReply,
-            description="The service stops, has no memory for anything new, or misses a sibling that it needs.",
+            description=(
+                "The service stops, has no memory for anything new, misses a sibling that it needs, or has not "
+                "started yet what is published in the catalog."
+            ),
         ),
         tag="service",
         summary="Whether work should be sent here",
@@ -143,8 +146,11 @@ def _checks(readiness: Readiness) -> dict[str, Check]:
     if readiness.memory_complaint:
         checks["memory"] = Check("unhealthy", readiness.memory_complaint)
     missing = {report.name for report in readiness.siblings.missing()}
+    delays = readiness.siblings.delays()
     for report in readiness.siblings.reports():
-        if report.state == "up":
+        if report.name in delays:
+            checks[report.name] = Check("unhealthy", delays[report.name])
+        elif report.state == "up":
             checks[report.name] = Check("ok", f"Answers since {report.since}")
         else:
             why = f": {report.last_error}" if report.last_error else ""

@@ -86,7 +86,7 @@ async def test_the_catalog_is_tried_again_after_the_wait(autojump_clock: trio.te
     """Waits grow with each failure in a row, and are short again once something was done."""
     del autojump_clock
     catalog = FakeCatalog()
-    catalog.behaviour = "status 503"
+    catalog.behaviour = "status 500"
     async with client_of(catalog, transport=catalog.transport) as (client, status):
         waits = []
         for _ in range(4):
@@ -103,6 +103,24 @@ async def test_the_catalog_is_tried_again_after_the_wait(autojump_clock: trio.te
         with pytest.raises(CatalogUnavailableError):
             await client.get("/api/resources")
         assert client.quiet_seconds() == 0.5
+
+
+@pytest.mark.parametrize("absence", ["hangs up", "status 502", "status 503"])
+async def test_a_catalog_that_is_not_there_is_looked_for_often(
+    absence: Behaviour, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Where nothing answers for it the waits do not grow, since asking costs nobody anything."""
+    del autojump_clock
+    catalog = FakeCatalog()
+    catalog.behaviour = absence
+    async with client_of(catalog, transport=catalog.transport) as (client, _):
+        waits = []
+        for _ in range(4):
+            with pytest.raises(CatalogUnavailableError):
+                await client.get("/api/resources")
+            waits.append(client.quiet_seconds())
+            await trio.sleep(client.quiet_seconds())
+        assert waits == [0.5, 0.75, 0.75, 0.75]
 
 
 @pytest.mark.parametrize(("asked", "waited"), [("7", 7), ("soon", 0.5), ("86400", 300)])

@@ -112,10 +112,10 @@ async def test_ten_minutes_of_flapping() -> None:
 
 
 async def test_a_catalog_that_comes_late_is_found() -> None:
-    """Down at the start, it is tried ever more rarely, and what it has is loaded when it is there."""
+    """Sick at the start, it is tried ever more rarely, and what it has is loaded when it is there."""
     catalog = FakeCatalog()
     catalog.add_graph("graphs/pipe", PIPELINE)
-    catalog.behaviour = "hangs up"
+    catalog.behaviour = "status 500"
     async with beside(catalog, reconcile_interval_ms=0) as (runtime, status):
         await trio.sleep(100)
         assert (len(catalog.requests), status.report().state, runtime.library.graphs()) == (11, "down", [])
@@ -136,43 +136,18 @@ async def test_rounds_never_overlap_and_follow_the_interval() -> None:
         assert status.report().failures == 0
 
 
-async def test_a_rate_limit_in_the_middle_of_publication_is_waited_for() -> None:
-    """What was published stays, the rest follows after Retry-After, and nothing is written twice."""
-
-    class Limited(FakeCatalog):
-        left = 4
-
-        async def answer(self, *arguments: Any) -> tuple[int, dict[str, str], bytes]:
-            if arguments[0] == "POST":
-                self.left -= 1
-                self.writes = "well" if self.left >= 0 else "status 429"
-            return await super().answer(*arguments)
-
-    catalog = Limited()
-    catalog.retry_after = "60"
-    async with beside(catalog) as (runtime, status):
-        await trio.sleep(10)
-        assert (len(catalog.resources), status.report().state) == (4, "down")
-        graph = await runtime.library.load_graph(single("symbia.core.logger"))  # on its way there counts as there
-        assert graph.id
-        catalog.left = 1_000
-        await trio.sleep(60)
-        assert len(catalog.resources) == len(runtime.library.components())
-        assert status.report().state == "up"
-        assert catalog.asked("POST", "/api/resources") == len(runtime.library.components()) + 1
-
-
 @pytest.mark.parametrize("writes", ["status 500", "refused"])
 async def test_publications_that_fail_stop_nothing(writes: Any) -> None:
     """What the catalog does not want is counted, and graphs are loaded all the same."""
     catalog = FakeCatalog()
+    catalog.window.limit = 1_000
     catalog.add_graph("graphs/pipe", PIPELINE)
     if writes == "refused":
         catalog.refused_keys = {"components/symbia.core.map"}
     else:
         catalog.writes = writes
     async with beside(catalog, manifest_enforcement="off") as (runtime, status):
-        await trio.sleep(1)
+        await trio.sleep(200)
         counts = status.report().counts
         assert counts["manifestsRefused"] == (1 if writes == "refused" else len(runtime.library.components()))
         assert (counts["graphsLoaded"], status.is_up) == (1, True)
@@ -250,7 +225,7 @@ async def test_a_graph_that_changes_hands_does_not_stay_with_its_old_owner() -> 
 
 
 async def test_a_refused_graph_is_tried_again_when_what_it_lacked_may_have_come() -> None:
-    """Ever more rarely: a graph that stays broken costs little."""
+    """What lacks a component, in each round."""
     catalog = FakeCatalog()
     lacking = {**single("custom.late"), "metadata": {"role": "pipeline"}}
     catalog.add_graph("graphs/late", lacking)
@@ -258,8 +233,22 @@ async def test_a_refused_graph_is_tried_again_when_what_it_lacked_may_have_come(
         await trio.sleep(100)
         assert status.report().counts["graphsRefused"] == 1
         catalog.add_component("custom.late", {"type": "javascript", "source": "return {process() {}}"})
-        await trio.sleep(200)
+        await trio.sleep(INTERVAL_SECONDS)
         assert (len(running(runtime)), status.report().counts["graphsRefused"]) == (1, 0)
+
+
+@pytest.mark.parametrize("rounds_before", [1, 40])
+async def test_a_file_that_is_uploaded_late_is_seen_within_a_round(rounds_before: int) -> None:
+    """However long a graph has lacked it, and though its resource is the same as before."""
+    catalog = FakeCatalog()
+    component = catalog.add_component("custom.late")
+    catalog.add_graph("graphs/late", {**single("custom.late"), "metadata": {"role": "pipeline"}})
+    async with beside(catalog) as (runtime, _):
+        await trio.sleep(rounds_before * INTERVAL_SECONDS)
+        assert running(runtime) == []
+        catalog.add_artifact(component, "executor.js", b"return {process() {}}")
+        await trio.sleep(INTERVAL_SECONDS + 0.1)
+        assert len(running(runtime)) == 1
 
 
 async def test_half_a_list_takes_nothing_away() -> None:

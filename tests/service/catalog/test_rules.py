@@ -2,21 +2,17 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.catalogue import builtins
 from engine.components.definition import parse_component
 from engine.limits import EngineLimits
-from engine.runtime import open_runtime
 from proto.codec import decode, encode
-from proto.component import Code, ComponentDefinition, ConfigField, Port, Ports
+from proto.component import ConfigField, Port, Ports
 from service.catalog.definitions import artifact_of, document_of, execution_of, execution_of_artifact
 from service.catalog.graphs import plan, published_graph, wanted_ingress
 from service.catalog.manifest_policy import judge, obstacles_of, problems_of
-from service.catalog.manifests import manifest_of, patch_of, wanted_component
 from service.catalog.resource import Resource, component_id_of, is_visible, read_resource
 from service.settings.catalog import Enforcement
 
@@ -178,89 +174,6 @@ def test_only_a_sha256_is_compared(fields: dict[str, Any], sha256: str) -> None:
     assert artifact.sha256 == sha256
 
 
-# Manifests
-
-
-async def test_every_built_in_component_has_a_complete_manifest() -> None:
-    """Each port, and each configuration key that the engine takes; it holds what the catalog's schema knows."""
-    assert builtins()
-    async with open_runtime() as runtime:
-        for definition in runtime.library.components():
-            manifest = manifest_of(definition, "1.3.0")
-            assert manifest["key"] == f"components/{definition.id}"
-            assert [port["name"] for port in manifest["inputs"]] == [port.name for port in definition.ports.inputs]
-            assert [port["name"] for port in manifest["outputs"]] == [p.name for p in definition.ports.outputs]
-            assert set(manifest.get("config", {})) == set(definition.config)
-            known = {"type", "required", "default", "enum", "description"}
-            assert all(set(field) <= known for field in manifest.get("config", {}).values())
-            assert all(set(port) <= {"name", "lane", "laneNote"} for port in manifest["outputs"])
-            assert manifest["version"] == "1.3.0"
-
-
-DEFINITION = ComponentDefinition(
-    id="symbia.core.map",
-    name="Map",
-    version="1.0.0",
-    ports=Ports((Port("in"),), (Port("out"),)),
-    execution=Code("builtin"),
-    config={"expression": ConfigField(type="string", required=True), "n": ConfigField(type="number", default=1)},
-)
-
-
-def _published(**manifest: Any) -> Resource:
-    wanted = wanted_component(DEFINITION, "1.3.0")
-    metadata = {**wanted.body["metadata"], "manifestSignature": {"signature": "x"}, "mine": 1}
-    metadata["manifest"] = {**metadata["manifest"], **manifest}
-    return resource(key=wanted.key, metadata=metadata)
-
-
-def test_what_is_as_it_should_be_is_left_alone() -> None:
-    """What others add to a manifest is no drift."""
-    wanted = wanted_component(DEFINITION, "1.3.0")
-    assert patch_of(_published(), wanted) is None
-    assert patch_of(_published(receipt=True), wanted) is None
-    outputs = [{"name": "out", "lane": "inherit", "receipt": "x"}]
-    assert patch_of(_published(outputs=outputs), wanted) is None
-
-
-@pytest.mark.parametrize(
-    "drift",
-    [
-        {"version": "1.2.0"},
-        {"outputs": []},
-        {"outputs": [{"name": "out", "lane": "canonical"}]},
-        {"inputs": None},
-        {"config": None},
-        {"config": {"expression": {"type": "string"}, "n": {"type": "number", "default": 1}}},
-        {
-            "config": {
-                "expression": {"type": "string", "required": True},
-                "n": {"type": "number", "default": True},
-            }
-        },
-        {
-            "config": {
-                "expression": {"type": "string", "required": True},
-                "n": {"type": "number", "default": 1},
-                "gone": {"type": "string"},
-            }
-        },
-    ],
-)
-def test_drift_is_repaired_with_all_metadata(drift: dict[str, Any]) -> None:
-    """What others have put beside the manifest stays, but for a signature of what is no more."""
-    wanted = wanted_component(DEFINITION, "1.3.0")
-    patch = patch_of(_published(**drift), wanted)
-    assert patch == {"metadata": {"manifest": wanted.body["metadata"]["manifest"], "mine": 1}}
-
-
-def test_a_manifest_that_is_hidden_is_shown_again() -> None:
-    """The policy alone is changed."""
-    wanted = wanted_component(DEFINITION, "1.3.0")
-    hidden = msgspec.structs.replace(_published(), visibility="private")
-    assert patch_of(hidden, wanted) == {"accessPolicy": wanted.body["accessPolicy"]}
-
-
 # The gate
 
 
@@ -359,3 +272,15 @@ def test_an_ingress_is_published_as_the_platform_has_it() -> None:
     }
     assert told["capability"] == "cap:x"
     assert wanted_ingress(published_graph(resource(metadata={"definition": PARTS}))) is None
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "app"),
+    [("apps/shop", None, "apps/shop"), ("apps/shop", "old", "apps/shop"), (None, "old", "old"), (7, None, None)],
+)
+def test_an_ingress_carries_the_app_of_its_graph(outer: Any, inner: Any, app: str | None) -> None:
+    """The resource's, before what the definition says."""
+    definition = {**PARTS, "metadata": {"ingress": {}, "app": inner}}
+    wanted = wanted_ingress(published_graph(resource(metadata={"definition": definition, "app": outer})))
+    assert wanted is not None
+    assert wanted.body["metadata"].get("app") == app

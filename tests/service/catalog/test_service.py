@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from tests.fakes.catalog import FakeCatalog, serving_catalog
+from tests.fakes.catalog_rules import staleness
 from tests.fakes.identity import serving_identity
 from tests.service.chosen import settings_with
 from tests.service.service_with_identity import Person
@@ -25,6 +26,13 @@ async def until(condition: Callable[[], Any | Awaitable[Any]]) -> None:
         if await holds if isinstance(holds, Awaitable) else holds:
             return
         await trio.sleep(0.01)
+
+
+def roomy() -> FakeCatalog:
+    """A catalog that takes more writes in a minute than the platform's, for tests that cannot wait for minutes."""
+    catalog = FakeCatalog()
+    catalog.window.limit = 1_000
+    return catalog
 
 
 @asynccontextmanager
@@ -50,10 +58,12 @@ async def _report(service: Service) -> dict[str, Any]:
 
 
 async def test_every_component_that_is_offered_is_published_and_the_quick_reference_passes_the_gate() -> None:
-    """A new catalog has a public manifest of each; a second start writes nothing; what drifted is repaired."""
-    async with serving_catalog() as catalog:
+    """A new catalog has a public manifest of each, as they run; a second start writes only what drifted."""
+    async with serving_catalog(roomy()) as catalog:
         async with beside(catalog, runtime_manifest_enforcement="strict") as service:
-            await until(lambda: _is_up(service))
+            await until(lambda: _all_are_published(service))
+            running = (await service.client.get("/api/components")).json()["components"]
+            assert staleness(running, list(catalog.resources.values())) == []
             offered = {f"components/{item.id}" for item in service.runtime.library.components()}
             published = {item["key"]: item for item in catalog.resources.values()}
             assert set(published) == offered
@@ -68,7 +78,7 @@ async def test_every_component_that_is_offered_is_published_and_the_quick_refere
         drifted["metadata"]["manifest"]["version"] = "0.0.1"
         writes = [request for request in catalog.requests if request[0] != "GET"]
         async with beside(catalog) as service:
-            await until(lambda: _is_up(service))
+            await until(lambda: _all_are_published(service))
         later = [request for request in catalog.requests if request[0] != "GET"][len(writes) :]
         assert [(method, path) for method, path, _ in later] == [("PATCH", f"/api/resources/{drifted['id']}")]
         assert drifted["metadata"]["manifest"]["version"] == "1.3.0"
@@ -76,8 +86,8 @@ async def test_every_component_that_is_offered_is_published_and_the_quick_refere
 
 async def test_the_gate_refuses_what_has_no_manifest() -> None:
     """Deleting a manifest takes its component out of use; what is registered here has none either."""
-    async with serving_catalog() as catalog, beside(catalog) as service:
-        await until(lambda: _is_up(service))
+    async with serving_catalog(roomy()) as catalog, beside(catalog) as service:
+        await until(lambda: _all_are_published(service))
         gone = catalog.by_key("components/symbia.core.logger")
         assert gone is not None
         del catalog.resources[gone["id"]]
@@ -108,6 +118,11 @@ async def test_a_catalog_that_is_down_at_boot(enforcement: str, status: int) -> 
             await service.load(QUICK_REFERENCE)
 
 
+async def _all_are_published(service: Service) -> bool:
+    counts = (await _report(service)).get("counts", {})
+    return bool(counts.get("manifestsWaiting") == 0 and counts["manifestsPublished"])
+
+
 async def _down(service: Service) -> bool:
     return bool((await _report(service))["state"] == "down")
 
@@ -120,6 +135,22 @@ async def test_who_must_have_the_catalog_is_not_ready_without_it() -> None:
         await until(lambda: _down(service))
         assert await _check(service) == (503, "unhealthy")
         assert (await service.client.get("/health/live")).status_code == 200
+
+
+async def test_a_service_is_not_ready_before_what_is_published_runs() -> None:
+    """Ready says no while the catalog is read for the first time, and yes when the graph runs."""
+    async with serving_catalog() as catalog:
+        catalog.add_graph("graphs/pipe", PIPELINE)
+        catalog.held = trio.Event()
+        async with beside(catalog) as service:
+            assert await _check(service) == (503, "unhealthy")
+            catalog.held.set()
+            await until(lambda: _is_ready(service))
+            assert [item.state for item in service.runtime.executions()] == ["running"]
+
+
+async def _is_ready(service: Service) -> bool:
+    return (await service.client.get("/health/ready")).status_code == 200
 
 
 async def test_a_component_of_the_catalog_runs() -> None:
