@@ -1,4 +1,5 @@
-"""The command line: ``symbia-runtime serve``, ``run``, ``watch``, ``check`` and ``test``.
+"""The command line: ``symbia-runtime serve``, ``run``, ``watch``, ``check``, ``test`` and
+``manifests``.
 
 Exit status: 0 done, 1 it failed, 2 the command was wrong, 128 plus the signal when one ended it.
 Each command is imported only when it is called, so that none waits for what another needs.
@@ -25,6 +26,7 @@ COMMANDS = {
     "watch": "Watch a running execution of a service.",
     "check": "Say everything that is wrong with a graph.",
     "test": "Run a component's test cases.",
+    "manifests": "Say what would be written of manifests in the catalog.",
 }
 
 
