@@ -27,6 +27,7 @@ from wasm_host.component_model.binary import (
     vector,
 )
 from wasm_host.component_model.core_module import read_module
+from wasm_host.repetition import repeated
 
 PIECE_BYTES = 256 * 1024
 """Written or copied without a look at the epoch: 64 pages, 0.3 ms where all of them are fresh."""
@@ -42,7 +43,8 @@ _ADDRESSED = rb"(?:(?=[\x40-\x7f\xc0-\xff])%b)?%b%b" % ((_NUMBER,) * 3)
 """Alignment, memory where the alignment says so, offset."""
 
 _RUN = re.compile(
-    rb"""(?>(?:
+    repeated(
+        r"""
       [\x00\x01\x05\x0b\x0f\x1a\x1b\x45-\xc4\xd1]           # nothing behind them
     | [\x02-\x04\x0c\x0d\x10\x12\x20-\x26\x3f-\x42\xd0\xd2] NUMBER
     | [\x11\x13] NUMBER NUMBER                              # indirect calls
@@ -56,7 +58,11 @@ _RUN = re.compile(
         | [\x0e-\x14\x23-\x53\x5e-\x7f] | [\x80-\xff][\x01-\x7f]
         | [\x15-\x22] .
         | [\x54-\x5b] ADDRESSED . )
-    )*)""".replace(b"NUMBER", _NUMBER).replace(b"ADDRESSED", _ADDRESSED),
+        """
+    )
+    .encode()
+    .replace(b"NUMBER", _NUMBER)
+    .replace(b"ADDRESSED", _ADDRESSED),
     re.VERBOSE | re.DOTALL,
 )
 """Instructions that stay as they are, as many as there are."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from wasm_host.repetition import repeated
 from wasm_host.typescript.steps import Steps
 
 TOKENS_AT_ONCE = 400
@@ -39,14 +40,20 @@ class Token(msgspec.Struct, frozen=True, gc=False):
         return "0" if first.isdigit() or (first == "." and self.text[1:2].isdigit()) else self.text
 
 
-_BETWEEN = re.compile(
-    r"(?>(?:[\s\ufeff]++|//[^\n\r\u2028\u2029]*+|/\*[^*]*+(?>(?:\*(?!/)[^*]*+)*)(?:\*/)?)*)", re.DOTALL
-)
-_TEMPLATE = r"[^`\\$]*+(?>(?:(?:\\.|\$+(?!\{))[^`\\$]*+)*)(?:`|\$\{)?"
+_COMMENT = r"/\*[^*]*+" + repeated(r"\*(?!/)[^*]*+") + r"(?:\*/)?"
+_BETWEEN = re.compile(repeated(r"[\s\ufeff]++|//[^\n\r\u2028\u2029]*+|" + _COMMENT), re.DOTALL)
+_TEMPLATE = r"[^`\\$]*+" + repeated(r"(?:\\.|\$(?!\{))[^`\\$]*+") + r"(?:`|\$\{)?"
+_WORD = repeated(r"[\w$\u200c\u200d]++|\\u(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]++\})", least=1)
+_DOUBLE_QUOTED = r'"[^"\\\n]*+' + repeated(r'\\.[^"\\\n]*+') + '"?'
+_SINGLE_QUOTED = r"'[^'\\\n]*+" + repeated(r"\\.[^'\\\n]*+") + "'?"
 _TOKEN = re.compile(
     r"""
-      (?P<word> \#?(?>(?:[\w$\u200c\u200d]++|\\u(?:[0-9a-fA-F]{4}|\{[0-9a-fA-F]++\}))+) )
-    | (?P<string> "[^"\\\n]*+(?>(?:\\.[^"\\\n]*+)*)"? | '[^'\\\n]*+(?>(?:\\.[^'\\\n]*+)*)'? )
+      (?P<word> \#?"""
+    + _WORD
+    + r""" )
+    | (?P<string> """
+    + f"{_DOUBLE_QUOTED} | {_SINGLE_QUOTED}"
+    + r""" )
     | (?P<template> `"""
     + _TEMPLATE
     + r""" )
@@ -58,7 +65,8 @@ _TOKEN = re.compile(
 )
 _NUMBER = re.compile(r"0[xXbBoO][\da-fA-F_]*n?|(?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:[eE][+-]?\d[\d_]*+)?n?")
 _MIDDLE_OF_TEMPLATE = re.compile(r"\}" + _TEMPLATE, re.DOTALL)
-_REGULAR_EXPRESSION = re.compile(r"/(?>(?:[^/\\\[\n]++|\\.|\[[^\]\\\n]*+(?>(?:\\.[^\]\\\n]*+)*)\]?)+)(?:/\w*+)?")
+_CLASS = r"\[[^\]\\\n]*+" + repeated(r"\\.[^\]\\\n]*+") + r"\]?"
+_REGULAR_EXPRESSION = re.compile("/" + repeated(r"[^/\\\[\n]++|\\.|" + _CLASS, least=1) + r"(?:/\w*+)?")
 
 _BEFORE_A_VALUE = frozenset(
     re.findall(
