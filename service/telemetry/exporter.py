@@ -130,8 +130,16 @@ class Exporter:
             await self._send_own(self._persist)
             if trio.current_time() >= graphs_due or len(self.graph_metrics) >= QUEUE_RECORDS // 2:
                 graphs_due = trio.current_time() + GRAPH_FLUSH_SECONDS
-                await self._send_from(self.graph_metrics, self._send_points, self._persist)
+                await self._send_graphs()
             self._status.count(recordsSent=self.sent, recordsDropped=self.dropped, recordsWaiting=self.waiting)
+
+    async def _send_graphs(self) -> None:
+        """Send all that graphs have reported by now, so that what they report in bulk does not fall behind."""
+        for _ in range(QUEUE_RECORDS // BATCH_RECORDS):
+            dropped = self.graph_metrics.dropped
+            await self._send_from(self.graph_metrics, self._send_points, self._persist)
+            if not len(self.graph_metrics) or self.graph_metrics.dropped > dropped:
+                break  # what waits behind a batch that was not taken fares no better
 
     async def flush(self) -> None:
         """Send all that waits, each batch tried once: the last thing that happens. What is refused is dropped."""

@@ -1,6 +1,7 @@
 """The reports of graphs' nodes (``symbia.sink.metric``, ``symbia.sink.log``), on the way to the logging service.
 
-A number belongs to the organisation that owns the graph: its series is found or made under that organisation.
+A number belongs to the organisation that owns the graph: its series is found or made under that organisation, and
+goes on where another runtime had begun it.
 Lines go to the service's own stream, marked with whose they are. Without a logging service all is only counted.
 """
 
@@ -38,9 +39,9 @@ class GraphReports(KeptSink):
     def metric(self, point: MetricPoint) -> bool:
         """Take a number."""
         if self._exporter is not None:
-            # No label for the execution: each would be a time series of its own, without end.
-            labels = {**point.labels, **self._scope, "nodeId": point.place.node_id, "lane": NAMES[point.lane]}
-            data = DataPoint(self._now(), point.value, labels)
+            # The node's own labels and no others, as the platform's runtime has it: with one more it would be
+            # another time series, and with the execution's id each would be one of its own, without end.
+            data = DataPoint(self._now(), point.value, dict(point.labels))
             self._exporter.graph_metrics.put(MetricRecord(point.name, data, point.place.owner))
         return super().metric(point)
 

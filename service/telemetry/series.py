@@ -1,5 +1,6 @@
 """The ids under which the logging service keeps streams and metrics: found or made once, and remembered."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from service.telemetry.client import LoggingClient
@@ -23,15 +24,20 @@ class TooManySeriesError(Exception):
 class Series:
     """Ids of one stream and of many metrics.
 
+    All services of an organisation have metrics of the same names, and all of them are listed: a metric is this
+    service's own where the service and the environment are, too, and the organisation where it is known.
+
     Args:
         client: asks for them.
-        service_id: after which the stream is named.
+        service_id: after which the stream is named, and whose metrics are meant.
+        env: the environment whose metrics are meant.
         limit: metrics that are remembered.
     """
 
-    def __init__(self, client: LoggingClient, service_id: str, limit: int = SERIES) -> None:
+    def __init__(self, client: LoggingClient, service_id: str, env: str = "dev", limit: int = SERIES) -> None:
         self._client = client
         self._limit = limit
+        self._whose = {"serviceId": service_id, "env": env}
         self._stream_name = f"service.{service_id}.logs"
         self._stream = ""
         self._metrics: dict[tuple[str, str], str] = {}
@@ -63,7 +69,8 @@ class Series:
             return known
         if len(self._metrics) >= self._limit:
             raise TooManySeriesError(f"{self._limit} metrics are known already")
-        found = _find(await self._client.get("metrics", org=org), name)
+        whose = {"name": name, **self._whose, **({"orgId": org} if org else {})}
+        found = _find(await self._client.get("metrics", org=org), whose)
         if not found:
             kind, description = _DESCRIPTIONS.get(name, _OF_GRAPHS)
             body = {"name": name, "metricType": kind, "description": description}
@@ -84,11 +91,22 @@ def _id_of(answer: Any) -> str:
     return found
 
 
-def _find(answer: Any, name: str) -> str:
-    """Find the id of a metric in a list, bare or wrapped; "" where it is not in there."""
+def _find(answer: Any, whose: Mapping[str, str]) -> str:
+    """Find the id of a metric in a list, bare or wrapped; "" where it is not in there.
+
+    Args:
+        answer: the list.
+        whose: what must be told of it; a service that does not tell one of these says nothing against it.
+    """
     if isinstance(answer, dict):
         answer = answer.get("metrics")
     if not isinstance(answer, list):
         raise LoggingError("its list of metrics is none")
-    ids = [item.get("id") for item in answer if isinstance(item, dict) and item.get("name") == name]
+    ids = [
+        item.get("id")
+        for item in answer
+        if isinstance(item, dict)
+        and item.get("name") == whose["name"]
+        and all(item.get(field, value) == value for field, value in whose.items())
+    ]
     return next((each for each in ids if isinstance(each, str) and each), "")

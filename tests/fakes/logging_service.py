@@ -44,6 +44,7 @@ class FakeLogging:
         requests: method, path and headers of each request, in order.
         logs: log lines by the name of their stream.
         points: data points by organisation and the name of their metric.
+        by_id: data points by the id of their metric.
         spans: all spans.
     """
 
@@ -54,6 +55,7 @@ class FakeLogging:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.logs: dict[str, list[dict[str, Any]]] = {}
         self.points: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.by_id: dict[str, list[dict[str, Any]]] = {}
         self.spans: list[dict[str, Any]] = []
         self.sizes: list[int] = []
         self.wrapped_lists = False
@@ -70,10 +72,19 @@ class FakeLogging:
         """The metrics of an organisation."""
         return [metric for metric in self._metrics.values() if metric["orgId"] == org]
 
-    def add_metric(self, org: str, name: str, kind: str = "gauge") -> str:
-        """A metric that exists already; its id."""
+    def add_metric(
+        self, org: str, name: str, kind: str = "gauge", *, service: str | None = "runtime", env: str | None = "dev"
+    ) -> str:
+        """A metric that exists already; its id. Each service has its own, and an organisation lists all."""
         self._made += 1
-        metric = {"id": f"metric-{self._made}", "orgId": org, "name": name, "metricType": kind}
+        metric = {
+            "id": f"metric-{self._made}",
+            "orgId": org,
+            "serviceId": service,
+            "env": env,
+            "name": name,
+            "metricType": kind,
+        }
         self._metrics[str(metric["id"])] = metric
         return str(metric["id"])
 
@@ -110,9 +121,10 @@ class FakeLogging:
             )
         if self.secret and headers.get("authorization") != f"Bearer {self.secret}":
             return as_json(401, {"error": "Unauthorized"})
-        return self._serve(method, path, headers.get("x-org-id", ""), json.loads(body) if body else None)
+        return self._serve(method, path, headers, json.loads(body) if body else None)
 
-    def _serve(self, method: str, path: str, org: str, body: Any) -> Answer:
+    def _serve(self, method: str, path: str, headers: dict[str, str], body: Any) -> Answer:
+        org = headers.get("x-org-id", "")
         match method, path:
             case "POST", "/api/logs/streams":
                 self._made += 1
@@ -129,11 +141,13 @@ class FakeLogging:
                 found = self.metrics(org)
                 return as_json(200, {"metrics": found} if self.wrapped_lists else found)
             case "POST", "/api/metrics":
-                return as_json(201, {"id": self.add_metric(org, body["name"], body["metricType"])})
+                whose = {"service": headers.get("x-service-id"), "env": headers.get("x-env", "dev")}
+                return as_json(201, {"id": self.add_metric(org, body["name"], body["metricType"], **whose)})
             case "POST", "/api/metrics/ingest":
                 metric = self._metrics.get(body["metricId"])
                 if metric is None:
                     return as_json(404, {"error": "Metric not found"})
+                self.by_id.setdefault(metric["id"], []).extend(body["dataPoints"])
                 self.points.setdefault((metric["orgId"], metric["name"]), []).extend(body["dataPoints"])
                 return 202, {}, b""
             case "POST", "/api/traces/ingest":

@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from service.telemetry.credentials import FixedCredentials
 from service.telemetry.exporter import FLUSH_SECONDS, GRAPH_FLUSH_SECONDS, RETRIES, Exporter
 from service.telemetry.outbox import BATCH_RECORDS, QUEUE_RECORDS
 from service.telemetry.records import DataPoint, LogRecord, MetricRecord
-from service.telemetry.series import SERIES, Series
+from service.telemetry.series import SERIES, Series, _find
 from tests.fakes.logging_service import ABSENCES, RETRY_AFTER_SECONDS, Behaviour, FakeLogging
 
 STREAM = "service.runtime.logs"
@@ -39,7 +40,7 @@ async def _exporting(
     siblings = siblings or Siblings()
     async with httpx.AsyncClient(base_url="http://logging/api", transport=logging.transport) as client:
         speaking = LoggingClient(client, FixedCredentials({}), {"X-Service-Id": "runtime"})
-        series = Series(speaking, "runtime", limit)
+        series = Series(speaking, "runtime", limit=limit)
         exporter = Exporter(speaking, series, siblings.add("logging"), chance=lambda: 1.0)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exporter.run)
@@ -104,6 +105,53 @@ async def test_a_graphs_metric_is_found_or_made_under_its_organisation(*, wrappe
     assert [point["value"] for point in logging.points["org-b", "orders.margin"]] == [2.5]
     assert len(logging.metrics("org-a")) == 1
     assert logging.metrics("org-b")[0]["metricType"] == "gauge"
+
+
+@pytest.mark.parametrize(
+    "others",
+    [{"service": "catalog"}, {"service": None}, {"env": "prod"}],
+)
+@pytest.mark.parametrize("org", ["", "org-a"])
+async def test_a_metric_of_another_service_is_left_to_it(others: dict[str, str | None], org: str) -> None:
+    """Every service has one of this name in the organisation, and all of them are listed; ours is used again."""
+    logging = FakeLogging()
+    whose: dict[str, Any] = {**others}
+    foreign = logging.add_metric(org, "service.request.count", **whose)
+    for _ in range(2):
+        async with _exporting(logging) as exporter:
+            exporter.metrics.put(_point("service.request.count", 1, org))
+            await trio.sleep(2 * FLUSH_SECONDS)
+    assert foreign not in logging.by_id
+    assert [len(points) for points in logging.by_id.values()] == [2]
+    assert len(logging.metrics(org)) == 2
+
+
+async def test_a_logging_service_that_does_not_say_whose_a_metric_is_has_one_of_each_name() -> None:
+    """What is not told says nothing against it, so that a series goes on after a restart."""
+    found = {"metrics": [{"id": "m", "name": "service.request.count"}]}
+    assert _find(found, {"name": "service.request.count", "serviceId": "runtime", "env": "dev"}) == "m"
+
+
+async def test_what_graphs_report_in_bulk_lags_seconds() -> None:
+    """However many batches wait, all of them leave when the time has come."""
+    logging = FakeLogging()
+    async with _exporting(logging) as exporter:
+        for number in range(QUEUE_RECORDS):
+            exporter.graph_metrics.put(_point("orders.margin", number, "org-a"))
+        await trio.sleep(GRAPH_FLUSH_SECONDS + 2 * FLUSH_SECONDS)
+        assert [point["value"] for point in logging.points["org-a", "orders.margin"]] == list(range(QUEUE_RECORDS))
+        assert (exporter.dropped, exporter.waiting) == (0, 0)
+
+
+async def test_a_batch_of_graphs_that_nobody_takes_is_not_followed_by_the_next_at_once() -> None:
+    """The next one waits until it is time again."""
+    logging = FakeLogging()
+    logging.behaviour = "status 400"
+    async with _exporting(logging) as exporter:
+        for number in range(3 * BATCH_RECORDS):
+            exporter.graph_metrics.put(_point("orders.margin", number, "org-a"))
+        await trio.sleep(GRAPH_FLUSH_SECONDS + 1.5 * FLUSH_SECONDS)
+        assert (exporter.dropped, exporter.waiting) == (BATCH_RECORDS, 2 * BATCH_RECORDS)
 
 
 @pytest.mark.parametrize("absence", [*ABSENCES, "silent"])
