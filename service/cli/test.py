@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from engine.errors import EngineError, InvalidError
+from engine.errors import ComponentNotFoundError, EngineError, InvalidError, InvalidGraphError
 from engine.limits import EngineLimits
 from engine.testing.case_file import CaseFile, Verdict, parse_case_file, run_cases
 from engine.testing.workbench import open_workbench
@@ -15,6 +15,11 @@ from service.cli.files import FILE, DocumentFileError, problem_line, read_docume
 from service.cli.until_signal import run_until_signal
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
+
+SHAPE = "a file of cases is an object with component and cases"
+
+COMPONENT = "its component"
+"""What stands in place of a case's name where none could be run."""
 
 
 @click.command(name="test")
@@ -40,7 +45,9 @@ def _read(path: Path) -> CaseFile:
     try:
         file = parse_case_file(document)
     except msgspec.ValidationError as error:
-        raise DocumentFileError(f"{path}: {error}{choices_for(error, CaseFile)}") from error
+        raise DocumentFileError(f"{path}: {error}{choices_for(error, CaseFile)}; {SHAPE}") from error
+    if not file.cases:
+        raise DocumentFileError(f"{path}: There are no cases in it; {SHAPE}")
     if isinstance(file.component, str):
         beside = path.parent / file.component
         if beside.is_file():
@@ -49,22 +56,38 @@ def _read(path: Path) -> CaseFile:
 
 
 async def _run(files: list[tuple[Path, CaseFile]]) -> list[Verdict]:
-    limits = EngineLimits()
-    fetcher = SourceFetcher(UNGUARDED.open_source_client)
-    verdicts = []
+    verdicts: list[Verdict] = []
     for path, file in files:
-        async with open_workbench(limits=limits, fetch_source=fetcher) as workbench:
-            try:
-                async for verdict in run_cases(workbench, file):
-                    _show(path, verdict)
-                    verdicts.append(verdict)
-            except InvalidError as error:
-                verdicts.append(Verdict(str(path), tuple(problem_line(problem) for problem in error.problems)))
-                _show(path, verdicts[-1])
-            except EngineError as error:
-                verdicts.append(Verdict(str(path), (str(error),)))
-                _show(path, verdicts[-1])
+        verdicts += await _run_file(path, file)
     return verdicts
+
+
+async def _run_file(path: Path, file: CaseFile) -> list[Verdict]:
+    """Run the cases of one file; the last verdict is of what kept the others from being run, if anything did."""
+    fetcher = SourceFetcher(UNGUARDED.open_source_client)
+    verdicts: list[Verdict] = []
+
+    def note(verdict: Verdict) -> None:
+        verdicts.append(verdict)
+        _show(path, verdict)
+
+    async with open_workbench(limits=EngineLimits(), fetch_source=fetcher) as workbench:
+        try:
+            async for verdict in run_cases(workbench, file):
+                note(verdict)
+        except InvalidError as error:
+            name = file.cases[len(verdicts)].name if isinstance(error, InvalidGraphError) else COMPONENT
+            note(Verdict(name, tuple(problem_line(problem) for problem in error.problems)))
+        except ComponentNotFoundError as error:
+            note(Verdict(COMPONENT, (f"{error}{_beside(path, file)}",)))
+        except EngineError as error:
+            note(Verdict(COMPONENT, (str(error),)))
+    return verdicts
+
+
+def _beside(path: Path, file: CaseFile) -> str:
+    """Return where a component was looked for that is known nowhere."""
+    return f", and {path.parent} has no such file" if isinstance(file.component, str) else ""
 
 
 def _show(path: Path, verdict: Verdict) -> None:

@@ -1,9 +1,15 @@
 """``symbia-runtime test`` as a component's author runs it."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.serving import run_command
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,3 +65,39 @@ async def test_the_documented_code_runs() -> None:
     example = scope["example"]
     assert callable(example)
     await example()
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        ({"component": "symbia.core.map", "cases": []}, "There are no cases in it; a file of cases is an object"),
+        ([1], "Expected `object`, got `array`; a file of cases is an object with component and cases"),
+        ({"component": "symbia.core.map"}, "missing required field `cases`; a file of cases is an object"),
+    ],
+)
+def test_a_file_without_cases_is_refused(tmp_path: Path, document: Any, complaint: str) -> None:
+    """A file in which nothing could be tested does not pass: status 2, and what such a file looks like."""
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps(document))
+    result = run_command("test", str(path))
+    assert (result.returncode, complaint in result.stderr.decode()) == (2, True), result.stderr
+
+
+def test_a_component_that_is_nowhere_is_told_with_where_it_was_looked_for(tmp_path: Path) -> None:
+    """A mistyped file name is taken for an id, so both are said."""
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps({"component": "squar.json", "cases": [{"name": "x", "expect": {}}]}))
+    result = run_command("test", str(path))
+    assert f"Component not found: squar.json, and {tmp_path} has no such file" in result.stdout.decode()
+    assert result.returncode == 1
+
+
+def test_a_wrong_configuration_is_told_of_its_case(tmp_path: Path) -> None:
+    """The case that cannot be run is named, with what is wrong; those before it count."""
+    case = {"send": [{"in": 1}], "expect": {"out": [2]}}
+    good = {"name": "doubles", "config": {"expression": "value * 2"}, **case}
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps({"component": "symbia.core.map", "cases": [good, {"name": "nothing", **case}]}))
+    result = run_command("test", str(path))
+    assert f"ok   {path}: doubles\nFAIL {path}: nothing\n       expression: exactly one" in result.stdout.decode()
+    assert result.stderr == b"1 passed, 1 failed\n"
