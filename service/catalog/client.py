@@ -32,7 +32,7 @@ from service.observability.trace import HEADER, present_trace
 from service.outbound.bounded_response import PLAIN, UnreadableAnswerError, read_bounded
 from service.outbound.request_body import open_answer
 from service.outbound.sibling_client import open_sibling_client
-from service.siblings.backoff import Backoff
+from service.siblings.backoff import ABSENT_SECONDS, Backoff
 from service.siblings.status import SiblingStatus
 
 ANSWER_BYTES = 32 * 1024 * 1024
@@ -49,10 +49,6 @@ ERROR_CHARACTERS = 300
 """Characters of the catalog's own words that are passed on."""
 
 _GATEWAY = frozenset({502, 503, 504})
-ABSENT_SECONDS = 1.5
-"""The longest wait for a catalog that nothing answers for; what is published runs within two seconds of its
-coming."""
-
 NOT_MODIFIED = 304
 """The status of an answer that says that what is known still holds."""
 

@@ -9,6 +9,7 @@ event that was sent and not acknowledged when the connection went is not sent ag
 it, and gives each event an id of its own, so that nobody could tell the second one from another event.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from service.network.events import read_event
 from service.network.outbox import NetworkOutbox, Waiting
 from service.network.session import NetworkError, NetworkSession, hold_session
 from service.observability.throttled_log import ThrottledLog
-from service.siblings.backoff import Backoff
+from service.siblings.backoff import ABSENT_SECONDS, Backoff
 from service.siblings.status import SiblingStatus
 
 REGISTER_SECONDS = 2.0
@@ -108,7 +109,8 @@ class Relay:
             end = await self._stay()
             if trio.current_time() - began >= STEADY_SECONDS and self._status.is_up:
                 self._backoff.reset()
-            wait_seconds = self._backoff.next_seconds(end.retry_after_seconds)
+            ceiling = ABSENT_SECONDS if end.is_absent else math.inf
+            wait_seconds = self._backoff.next_seconds(end.retry_after_seconds, ceiling)
             self._status.failed(str(end), retry_in_seconds=wait_seconds)
             await trio.sleep(wait_seconds)
 

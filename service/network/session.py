@@ -40,14 +40,20 @@ FRAME_BYTES = 2 * 1024 * 1024
 """One frame of the Network. It takes a million bytes from nodes, and adds little to them."""
 
 
+_GATEWAY = frozenset({502, 503, 504})
+"""The statuses of a gateway that finds nobody behind it."""
+
+
 class NetworkError(Exception):
     """The Network cannot be reached, does not behave, or has gone; the message says which, without addresses.
 
     Attributes:
         retry_after_seconds: how long it asks to be left alone; 0 for nothing.
+        is_absent: whether nothing answers for it, so that asking again costs nobody anything.
     """
 
     retry_after_seconds = 0.0
+    is_absent = False
 
 
 class SessionProtocolError(NetworkError):
@@ -264,10 +270,13 @@ def _failure(error: BaseException) -> NetworkError:
         failure = NetworkError(f"no connection: it answers with status {error.status_code}")
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in error.headers}
         failure.retry_after_seconds = retry_after_seconds(headers, datetime.now(UTC))
+        failure.is_absent = error.status_code in _GATEWAY
         return failure
     if isinstance(error, trio.TooSlowError):
         return NetworkError(f"no session within {CONNECT_SECONDS:g} s")
-    return NetworkError(f"no connection: {kind_of(error)}")
+    failure = NetworkError(f"no connection: {kind_of(error)}")
+    failure.is_absent = isinstance(error, OSError)
+    return failure
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

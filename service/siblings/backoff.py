@@ -24,6 +24,10 @@ FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 30.0
 """The longest wait; a sibling that has come back is noticed within it."""
 
+ABSENT_SECONDS = 1.5
+"""The longest wait for a sibling that nothing answers for: asking costs nobody anything, and it is found within
+two seconds of its coming."""
+
 ASKED_LIMIT_SECONDS = 300.0
 """The longest wait that a sibling may ask for. Rate limits of a minute are common, longer ones are mistakes."""
 

@@ -31,7 +31,7 @@ def test_the_waits_are_those_of_the_program() -> None:
     assert backoff.FIRST_SECONDS == 1
     assert f"at most {backoff.ASKED_LIMIT_SECONDS:g} s count" in PAGE
     assert f"{shelf.LOOK_UP_SECONDS:g} s for all their components" in PAGE
-    assert client.ABSENT_SECONDS == 1.5
+    assert backoff.ABSENT_SECONDS == 1.5
     assert code.LISTED_SECONDS == 5
     assert (hydration.RETRY_SECONDS, hydration.LONGEST_RETRY_SECONDS) == (10, 600)
 
