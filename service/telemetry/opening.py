@@ -61,7 +61,7 @@ async def open_telemetry(
         open_sibling_client(TIMEOUT_SECONDS) as identity,
     ):
         logging = LoggingClient(client, _credentials(settings, identity), _scope(settings))
-        series = Series(logging, settings.service_id, settings.telemetry.env)
+        series = Series(logging, settings.service_id, settings.telemetry.env, settings.telemetry.org_id)
         exporter = Exporter(logging, series, siblings.add("logging"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(exporter.run)

@@ -31,10 +31,14 @@ class Series:
         client: asks for them.
         service_id: after which the stream is named, and whose metrics are meant.
         env: the environment whose metrics are meant.
+        own_org: the organisation of the service's own metrics; "" where nobody has said.
         limit: metrics that are remembered.
     """
 
-    def __init__(self, client: LoggingClient, service_id: str, env: str = "dev", limit: int = SERIES) -> None:
+    def __init__(
+        self, client: LoggingClient, service_id: str, env: str = "dev", own_org: str = "", limit: int = SERIES
+    ) -> None:
+        self._own_org = own_org
         self._client = client
         self._limit = limit
         self._whose = {"serviceId": service_id, "env": env}
@@ -69,7 +73,8 @@ class Series:
             return known
         if len(self._metrics) >= self._limit:
             raise TooManySeriesError(f"{self._limit} metrics are known already")
-        whose = {"name": name, **self._whose, **({"orgId": org} if org else {})}
+        owner = org or self._own_org
+        whose = {"name": name, **self._whose, **({"orgId": owner} if owner else {})}
         found = _find(await self._client.get("metrics", org=org), whose)
         if not found:
             kind, description = _DESCRIPTIONS.get(name, _OF_GRAPHS)

@@ -132,6 +132,23 @@ async def test_a_logging_service_that_does_not_say_whose_a_metric_is_has_one_of_
     assert _find(found, {"name": "service.request.count", "serviceId": "runtime", "env": "dev"}) == "m"
 
 
+async def test_a_metric_of_another_organisation_is_left_to_it() -> None:
+    """Also where a logging service lists those of all organisations, and for the service's own metrics."""
+
+    class Unscoped(FakeLogging):
+        def metrics(self, org: str) -> list[dict[str, Any]]:
+            del org
+            return list(self._metrics.values())
+
+    logging = Unscoped()
+    foreign = logging.add_metric("org-b", "service.request.count")
+    async with httpx.AsyncClient(base_url="http://logging/api", transport=logging.transport) as client:
+        speaking = LoggingClient(client, FixedCredentials({"X-Org-Id": "org-x"}), {"X-Service-Id": "runtime"})
+        series = Series(speaking, "runtime", own_org="org-x")
+        own, graphs = [await series.metric(org, "service.request.count") for org in ("", "org-a")]
+    assert len({foreign, own, graphs}) == 3
+
+
 async def test_what_graphs_report_in_bulk_lags_seconds() -> None:
     """However many batches wait, all of them leave when the time has come."""
     logging = FakeLogging()
