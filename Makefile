@@ -12,7 +12,7 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast check fmt bench wasm clients simulate fuzz attacks stalls siege lock mutants
+.PHONY: help setup run demo test test-fast check fmt bench wasm clients simulate fuzz fuzz-guest attacks stalls siege lock mutants
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -23,6 +23,7 @@ help: ## list the verbs
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged; then with a token"
+	@echo "make fuzz-guest  the guest's JSON reader and writer under sanitizers, and programs on random values, MINUTES=3"
 	@echo "make attacks  what untrusted callers and code have tried: over real sockets, bounded in time and memory"
 	@echo "make stalls  hostile requests, graphs and programs, changed for MINUTES=3 to find what holds or fills the service"
 	@echo "make mutants  one place of the code broken at a time for MINUTES=60, to find what no test notices (tests/mutants/README.md)"
@@ -74,6 +75,9 @@ lock: setup
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz --examples 220
 	@$(BIN)/python -m tests.fuzz --examples 50 --recognised
+
+fuzz-guest: setup
+	@$(BIN)/python -m tests.guest_fuzz --minutes $(MINUTES)
 
 wasm: setup
 	@$(BIN)/python -m examples.wasm.build --install

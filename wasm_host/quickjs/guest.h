@@ -6,22 +6,30 @@
  *
  * The files, lowest first: each includes only those above it in this list, and a test holds that.
  *
- *   symbia.h     the contract with the host: exports, records, status block
- *   guest.c      the programs and what each of them has; the input and the status block
- *   wasi.c       the outside world of the C library: a clock, and nothing else
- *   memory.c     QuickJS's allocator, and the bound of each program of a chain
- *   values.c     values on their way in and out: from JSON text, and to it
- *   document.c   members of the open document
- *   limit.c      what a program may use, and the error of what goes beyond
- *   link.c       values between the programs of a chain
- *   output.c     the record stream
- *   locale.c     languages, of which there are none
- *   state.c      the instance's state
- *   context.c    ctx and console
- *   program.c    from source text to the functions that are called; promise jobs and rejections
- *   message.c    one invocation: a transaction
- *   chain.c      the export that takes messages through all programs
- *   exports.c    the other exports: open, process, close
+ *   symbia.h      the contract with the host: exports, records, status block
+ *   json.h        our reader and writer of JSON, within QuickJS
+ *   json_scan.h   what they share: finding the end of plain text
+ *   json_steps.h  from the shape of an object to the next one, by keys
+ *   json_read_scalars.h   from text to numbers and strings
+ *   json_read.h   from text to values
+ *   json_write_scalars.h  from numbers and strings to text
+ *   json_write.h  from values to text
+ *   engine.c      QuickJS itself, with these three behind it
+ *   guest.c       the programs and what each of them has; the input and the status block
+ *   wasi.c        the outside world of the C library: a clock, and nothing else
+ *   memory.c      QuickJS's allocator, and the bound of each program of a chain
+ *   values.c      values on their way in and out: from JSON text, and to it
+ *   document.c    members of the open document
+ *   limit.c       what a program may use, and the error of what goes beyond
+ *   link.c        values between the programs of a chain
+ *   output.c      the record stream
+ *   locale.c      languages, of which there are none
+ *   state.c       the instance's state
+ *   context.c     ctx and console
+ *   program.c     from source text to the functions that are called; promise jobs and rejections
+ *   message.c     one invocation: a transaction
+ *   chain.c       the export that takes messages through all programs
+ *   exports.c     the other exports: open, process, close
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -31,6 +39,7 @@
 #include <stdint.h>
 
 #include "guest_limits.h"   /* made by build.py from wasm_host/limits.py */
+#include "json.h"
 #include "quickjs.h"
 #include "symbia.h"
 
@@ -70,6 +79,7 @@ struct guest {
 
     JSRuntime *runtime;
     JSContext *js;
+    struct json json;       /* what reading and writing values keep */
     enum guest_phase phase;
     enum program_mode mode;
     struct guest_limits limits;

@@ -58,14 +58,22 @@ static void put(struct queue *queue, const char *text, size_t length, bool is_ow
     queue->values++;
 }
 
-bool chain_emits(uint16_t port, const char *text, size_t length, bool is_own)
+/* What a program writes is nested as deeply as the writer says; what came was judged before it was passed here. */
+static bool is_too_deep(const struct written *written)
+{
+    if (written->owner)
+        return is_nested_too_deeply(written->text, written->length);
+    return written->nesting > MOST_NESTING;
+}
+
+bool chain_emits(uint16_t port, const struct written *written)
 {
     bool is_passed = port == guest->link;
     bool is_unheard = port < 64 && guest->unheard >> port & 1;
-    if ((is_passed || is_unheard) && is_nested_too_deeply(text, length))
+    if ((is_passed || is_unheard) && is_too_deep(written))
         __builtin_trap();
     if (is_passed)
-        put(&guests[guest->index + 1].queue, text, length, is_own);
+        put(&guests[guest->index + 1].queue, written->text, written->length, written->owner != NULL);
     return chain_is_traced || !(is_passed || is_unheard);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "values.h"
 
 struct invocation {
     const char *text;        /* the value that came in, as it came */
@@ -14,7 +15,7 @@ extern bool chain_is_under_way;                         /* this call passes valu
 extern bool chain_is_traced;                            /* and tells the host of each of them too */
 extern struct invocation chain_invocation;
 
-bool chain_emits(uint16_t port, const char *text, size_t length, bool is_own);  /* whether the host must hear of it */
+bool chain_emits(uint16_t port, const struct written *written);     /* whether the host must hear of it */
 void chain_settle(bool failed, uint32_t emitted);       /* an invocation ended: what it passed on stands, or is gone */
 
 static inline void queue_clear(struct queue *queue)

@@ -97,9 +97,7 @@ void output_raw(enum symbia_kind kind, uint16_t port, const char *payload, size_
 void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length)
 {
     output_raw(kind, port, payload, length);
-    if (kind == SYMBIA_EMIT)
-        mend_utf8(buffer + status.length - length, length);
-    else if (kind != SYMBIA_STATE)
+    if (kind != SYMBIA_STATE)
         mend_surrogates(buffer + status.length - length, length);
 }
 
@@ -145,13 +143,21 @@ static bool may_emit(size_t bytes)
     return true;
 }
 
+static int emit_written(uint16_t port, const struct written *written)
+{
+    if (!may_emit(written->length))
+        return -1;
+    if (chain_is_under_way && !chain_emits(port, written))
+        return 0;
+    output_raw(SYMBIA_EMIT, port, written->text, written->length);
+    if (written->owner)
+        mend_utf8(buffer + status.length - written->length, written->length);
+    return 0;
+}
+
 static int emit_text(uint16_t port, const char *text, size_t length)
 {
-    if (!may_emit(length))
-        return -1;
-    if (!chain_is_under_way || chain_emits(port, text, length, true))
-        output_record(SYMBIA_EMIT, port, text, length);
-    return 0;
+    return emit_written(port, &(struct written){text, length});
 }
 
 static int emit_integer(uint16_t port, int32_t number)
@@ -180,20 +186,11 @@ int output_emit(uint16_t port, JSValueConst value)
     default:
         break;
     }
-    JSValue text = JS_JSONStringify(guest->js, value, JS_UNDEFINED, JS_UNDEFINED);
-    if (JS_IsException(text))
+    struct written written;
+    if (value_write(value, &written) < 0)
         return -1;
-    if (!JS_IsString(text)) {
-        JS_FreeValue(guest->js, text);
-        return emit_text(port, "null", 4);
-    }
-    size_t length;
-    const char *utf8 = JS_ToCStringLen(guest->js, &length, text);
-    JS_FreeValue(guest->js, text);
-    if (!utf8)
-        return -1;
-    int result = emit_text(port, utf8, length);
-    JS_FreeCString(guest->js, utf8);
+    int result = emit_written(port, &written);
+    value_release(&written);
     return result;
 }
 
@@ -204,7 +201,7 @@ int output_forward(uint16_t port)
     const struct invocation *under_way = &chain_invocation;
     if (!chain_is_under_way)
         output_record(SYMBIA_FORWARD, port, NULL, 0);
-    else if (chain_emits(port, under_way->text, under_way->length, false))
+    else if (chain_emits(port, &(struct written){under_way->text, under_way->length}))
         output_raw(SYMBIA_EMIT, port, under_way->text, under_way->length);
     return 0;
 }

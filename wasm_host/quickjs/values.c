@@ -3,30 +3,20 @@
 
 #include <string.h>
 
-/* Whole numbers of up to nine digits are most of what flows; anything else takes QuickJS's own parser. */
-static bool short_integer(const char *text, size_t length, int32_t *number)
-{
-    size_t at = text[0] == '-';
-    if (length - at == 0 || length - at > 9 || (text[at] == '0' && length > 1))
-        return false;
-    int32_t value = 0;
-    for (size_t i = at; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (text[i] - '0');
-    }
-    *number = at ? -value : value;
-    return true;
-}
-
 JSValue parse_value(char *text, size_t length)
 {
-    int32_t number;
-    if (length && short_integer(text, length, &number))
-        return JS_NewInt32(guest->js, number);
-    char behind = text[length];   /* the parser wants a terminated text; the next value begins here */
+    JSValue value;
+    char behind = text[length];   /* readers want a terminated text; the next value begins here */
     text[length] = 0;
-    JSValue value = JS_ParseJSON(guest->js, text, length, "<value>");
+    switch (json_read(guest->js, &guest->json, text, length, &value)) {
+    case JSON_DONE:
+        break;
+    case JSON_ODD:
+        value = JS_ParseJSON(guest->js, text, length, "<value>");
+        break;
+    default:
+        value = JS_EXCEPTION;
+    }
     text[length] = behind;
     return value;
 }
@@ -64,24 +54,58 @@ void mend_surrogates(char *text, size_t length)
     mend_utf8(text, length);
 }
 
-char *json_text(JSValueConst value, size_t *length)
+/* What our writer leaves to QuickJS. */
+static int write_odd(JSValueConst value, struct written *written)
 {
     JSValue text = JS_JSONStringify(guest->js, value, JS_UNDEFINED, JS_UNDEFINED);
     if (JS_IsException(text))
-        return NULL;
-    char *copy;
+        return -1;
     if (JS_IsString(text)) {
-        const char *utf8 = JS_ToCStringLen(guest->js, length, text);
-        copy = utf8 ? js_malloc(guest->js, *length + 1) : NULL;
-        if (copy) {
-            memcpy(copy, utf8, *length + 1);
-            mend_utf8(copy, *length);
-        }
-        JS_FreeCString(guest->js, utf8);
+        written->owner = written->text = JS_ToCStringLen(guest->js, &written->length, text);
     } else {   /* undefined, a function, a symbol: what JSON cannot say */
-        copy = js_strdup(guest->js, "null");
-        *length = 4;
+        *written = (struct written){"null", 4};
     }
     JS_FreeValue(guest->js, text);
+    return written->text ? 0 : -1;
+}
+
+int value_write(JSValueConst value, struct written *written)
+{
+    *written = (struct written){0};
+    switch (json_write(guest->js, &guest->json, value)) {
+    case JSON_DONE:
+        written->text = guest->json.text;
+        written->length = guest->json.text_length;
+        written->nesting = guest->json.text_nesting;
+        return 0;
+    case JSON_ODD:
+        return write_odd(value, written);
+    default:
+        return -1;
+    }
+}
+
+void value_release(struct written *written)
+{
+    if (written->owner)
+        JS_FreeCString(guest->js, written->owner);
+    else
+        json_let_go(guest->js, &guest->json);
+}
+
+char *json_text(JSValueConst value, size_t *length)
+{
+    struct written written;
+    if (value_write(value, &written) < 0)
+        return NULL;
+    char *copy = js_malloc(guest->js, written.length + 1);
+    if (copy) {
+        memcpy(copy, written.text, written.length);
+        copy[written.length] = 0;
+        *length = written.length;
+        if (written.owner)
+            mend_utf8(copy, written.length);
+    }
+    value_release(&written);
     return copy;
 }

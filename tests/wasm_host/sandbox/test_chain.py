@@ -162,6 +162,9 @@ HOSTILE = {
     "memory without end": "const all = []; for (;;) all.push(new Array(1000).fill(all.length))",
     "memory without end, caught": "try { const all = []; for (;;) all.push(new Array(50000).fill(0)) } catch {}",
     "a value that is nested deeply": "let v = 1; for (let i = 0; i < 1500; i++) v = [v]; ctx.emit('out', v)",
+    "a value that is nested a little too deeply": "let v = 1; for (let i = 0; i < 205; i++) v = [v];"
+    " ctx.emit('out', v); ctx.emit('out', 'x'.repeat(9e6))",
+    "a text that is larger than the memory": "ctx.emit('out', Array(79).fill('x'.repeat(1e5)))",
     "a loop in a promise job": "await null; for (;;);",
     "a loop in toJSON": "ctx.emit('out', {toJSON() { for (;;); }})",
     "a loop in a getter of what is thrown": "throw {get message() { for (;;); }}",

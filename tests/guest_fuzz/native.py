@@ -1,0 +1,55 @@
+"""Build the guest's JSON code for the machine's own processor, under sanitizers, and run its fuzzer."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from wasm_host.quickjs import build
+
+HERE = Path(__file__).parent
+GUEST = Path(build.__file__).parent
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "each object at a place of its own": (),
+    "a garbage collection before each object": ("-DFORCE_GC_AT_MALLOC",),
+}
+
+
+def compiler() -> str | None:
+    """Return a C compiler that has the sanitizers, where there is one."""
+    for name in ("clang", "gcc"):
+        found = shutil.which(name)
+        if found is not None:
+            trial = [found, *SANITIZERS, "-x", "c", "-", "-o", "/dev/null"]
+            program = b"int main(void) { return 0; }"
+            if subprocess.run(trial, input=program, capture_output=True, check=False).returncode == 0:
+                return found
+    return None
+
+
+def sources(folder: Path) -> Path:
+    """Return the folder of QuickJS's sources, fetched into ``folder`` where they are not there yet."""
+    upstream = folder / "upstream"
+    if not upstream.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        build.unpack(build.fetch(folder), upstream)
+    return upstream
+
+
+def compile_fuzzer(with_compiler: str, upstream: Path, target: Path, flags: tuple[str, ...]) -> None:
+    """Compile fuzz.c, which includes the engine."""
+    command = [
+        *(with_compiler, "-g", "-O1", "-w", "-D_GNU_SOURCE", *SANITIZERS, *flags),
+        *("-I", str(upstream), "-I", str(GUEST), str(HERE / "fuzz.c")),
+        *(str(upstream / name) for name in build.UPSTREAM_FILES),
+        *("-lm", "-o", str(target)),
+    ]
+    subprocess.run(command, check=True)
+
+
+def fuzz(program: Path, seconds: int, seed: int) -> bool:
+    """Run the fuzzer with the corpus, and say whether it found nothing."""
+    corpus = sorted(str(path) for path in (HERE / "corpus").iterdir())
+    sys.stdout.flush()
+    return subprocess.run([str(program), str(seconds), str(seed), *corpus], check=False).returncode == 0

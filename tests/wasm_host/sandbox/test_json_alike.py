@@ -1,0 +1,146 @@
+"""What programs make of values, beside what QuickJS's own reader and writer of JSON make of them.
+
+A reviver and a replacer that change nothing keep those in use: so one program runs twice in one guest, on the
+value as it came and on what ``JSON.parse`` read of its text, and what leaves must be the same, to the letter.
+"""
+
+import json
+from typing import Any
+
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.wasm_host.sandboxes import opened, process_all
+from wasm_host.guest.abi import Effects
+
+PROGRAMS = (
+    "v => v",
+    "v => typeof v",
+    "v => ({...v, total: 1.5})",
+    "({a, ...rest}) => [a, rest]",
+    "v => [...v]",
+    "v => { const keys = []; for (const key in v) keys.push(key, v[key]); return keys }",
+    "v => [Object.keys(v), Object.values(v), Object.entries(v), Reflect.ownKeys(v)]",
+    "v => Object.entries(Object.getOwnPropertyDescriptors(v))",
+    "v => { Object.freeze(v); try { v.x = 1; delete v.a; v.push(1) } catch (e) { v = [e.message, v] } return v }",
+    "v => [Object.isFrozen(Object.seal(v)), Object.isSealed(v), Object.isExtensible(v), v]",
+    "v => { delete v.a; v.a = v; delete v.a; v.b = 1; return v }",
+    "v => Object.setPrototypeOf(v, {inherited: 1}).inherited + JSON.stringify(v)",
+    "v => [Object.create(v).a, Object.create(v)]",
+    "v => Object.defineProperty(v, 'a', {get() { return 'got' }, enumerable: true, configurable: true})",
+    "v => Object.defineProperty(v, 'a', {enumerable: false})",
+    "v => new Proxy(v, {get: (target, key) => key === 'toJSON' ? undefined : target[key]})",
+    "v => { class C extends class { constructor() { return v } } { #x = 5; x = c => c.#x } return new C().x(v) }",
+    "v => { const map = new WeakMap([[v, 1]]), set = new Set([v, v]); return [map.get(v), set.size, v === v] }",
+    "v => { const shared = [v, v, {v}]; shared[0].touched = 1; return shared }",
+    "v => [v.length, v[0], v.at?.(-1), v.slice?.(1), v.concat?.(v)]",
+    "v => { v.sort(); v.reverse(); v.splice(1, 1, 'x'); v.copyWithin(0, 1); return v }",
+    "v => { v.length = 1; return v }",
+    "v => { v.length = 7; return [v, v.length] }",
+    "v => { v[9] = 1; v.named = 2; return [v, 8 in v, Object.keys(v)] }",
+    "v => [v.flat?.(Infinity), Array.isArray(v), Object.groupBy(v, x => typeof x)]",
+    "v => [JSON.stringify(v), JSON.stringify(v, null, 2), JSON.stringify(v, ['a', 'b'])]",
+    "v => JSON.stringify(v, (key, x) => typeof x === 'number' ? x + 1 : x)",
+    "v => [JSON.parse(JSON.stringify(v)), JSON.parse(JSON.stringify({v}), (key, x) => key === 'a' ? 'A' : x)]",
+    "v => { v.toJSON = function (key) { return ['json', key, Object.keys(this)] }; return {v} }",
+    "v => { Object.prototype.toJSON = function () { return 'all' }; return [1, v] }",
+    "v => { Array.prototype.toJSON = function () { return this.length }; return {v} }",
+    "v => { String.prototype.toJSON = () => 'no'; Number.prototype.toJSON = () => 'no'; return v }",
+    "v => { BigInt.prototype.toJSON = function () { return String(this) }; return [1n, v] }",
+    "v => [1n, v]",
+    "v => { v.self = v; return v }",
+    "v => { const deep = Array.from({length: 230}).reduce((a) => [a], v); return deep }",
+    "v => [undefined, () => 1, Symbol('s'), NaN, -0, 1 / 0, v, ,]",
+    "v => ({u: undefined, f() {}, s: Symbol('s'), [Symbol('t')]: 1, v})",
+    "v => ({10: v, 2: 1, b: 3, 1: 4, '01': 5, 4294967294: 6, 4294967295: 7, a: 8})",
+    "v => [new Date(1e12), new Map([[1, v]]), new Set([v]), new Error('e'), /x/, new Uint8Array(3)]",
+    "v => [new String('s'), new Number(1.5), new Boolean(false), Object('x'), JSON.rawJSON('1.0')]",
+    "v => 'a' + JSON.stringify(v) + '\\u20ac'.repeat(20) + '\\ud800'",
+    "v => [Object.assign(Object.create(null), {v}), new (class A { own = v; #hidden = 1 })()]",
+    "v => { with_ = 1; return Function('v', 'with (v) { return typeof a }')(v) }",
+    "function (v) { return arguments }",
+    "v => [0.1 + 0.2, 1 / 3, 1e21, 123456789012345680000, 5e-324, 1e-7, 0.00001, 4.35, 1e15, 999999999999999.9]",
+    "v => [v?.a, v?.b?.[0], v?.['key'], v?.[0], v?.['0']]",
+    "v => Object.fromEntries(Object.entries(v).reverse())",
+    "v => structuredClone?.(v)",
+)
+
+SOURCE = """
+return { process(ctx, port, [index, value, text]) {
+  const same = (key, each) => each;
+  const attempt = (tried) => { try { return tried() } catch (e) { return `${e?.name}: ${e?.message}` } };
+  const program = [%s][index], prototypes = [Object, Array, String, Number, BigInt].map((each) => each.prototype);
+  const clean = () => { for (const each of prototypes) delete each.toJSON };
+  const reference = JSON.parse(text, same);
+  const expected = attempt(() => JSON.stringify(program(reference), same) ?? 'null');
+  clean();
+  const thrown = attempt(() => { ctx.emit('out', program(value)) });
+  clean();
+  ctx.emit('side', [expected, thrown ?? null]);
+} }
+"""
+
+
+def _spelt(text: str, marks: int) -> str:
+    """The string in JSON, some of its characters escaped though they need not be."""
+    return '"' + "".join(
+        f"\\u{ord(c):04x}" if marks >> i % 8 & 1 and ord(c) < 0x10000 else json.dumps(c, ensure_ascii=False)[1:-1]
+        for i, c in enumerate(text)
+    ) + '"'  # fmt: skip
+
+
+KEYS = st.sampled_from(
+    ["a", "b", "key", "", "0", "1", "10", "01", "-1", "4294967294", "__proto__", "toString", "length", "ü", "€",
+     "𝄞", "x" * 70, "constructor"]
+) | st.text(max_size=4)  # fmt: skip
+NUMBERS = st.sampled_from(
+    ["0", "-0", "1.0", "1e2", "1E+2", "2147483648", "-2147483648", "9007199254740993", "0.1", "21.1234567",
+     "1e400", "0.30000000000000004", "123456789012345678901234567890", "1e-7", "5e-324", "1e22", "1e23",
+     "0.000012345678901234"]
+) | st.integers().map(str) | st.floats(allow_nan=False, allow_infinity=False).map(repr)  # fmt: skip
+SPACE = st.sampled_from(["", "", "", " ", "\n\t", "\r\n"])
+STRINGS = st.builds(_spelt, st.text(max_size=20), st.sampled_from([0, 0, 0, 1, 170, 255])) | st.sampled_from(
+    ['"\\ud800"', '"\\udc00\\ud800"', '"\\ud83d\\ude00"', '"\\/\\b\\f"', '"0123456789abcdef\\n0123456789abcdef"']
+)
+
+
+def _array(space: str, items: list[str]) -> str:
+    return f"[{space}{f'{space},'.join(items)}{space}]"
+
+
+def _object(space: str, items: list[tuple[str, str]]) -> str:
+    return "{" + space + f"{space},".join(f"{_spelt(key, 0)}{space}:{space}{value}" for key, value in items) + "}"
+
+
+TEXTS = st.recursive(
+    st.sampled_from(["true", "false", "null"]) | NUMBERS | STRINGS,
+    lambda inner: (
+        st.builds(_array, SPACE, st.lists(inner, max_size=4))
+        | st.builds(_object, SPACE, st.lists(st.tuples(KEYS, inner), max_size=5))
+    ),
+    max_leaves=12,
+)
+
+
+async def compare(text: str) -> int:
+    """Run every program on a value, and hold that both ways give the same; return how many were compared."""
+    batch = [(0, f"[{index},{text},{json.dumps(text)}]".encode()) for index in range(len(PROGRAMS))]
+    async with opened(SOURCE % ", ".join(PROGRAMS), outputs=("out", "side")) as sandbox:
+        for program, effects in zip(PROGRAMS, await process_all(sandbox, batch), strict=True):
+            _hold(program, text, effects)
+    return len(PROGRAMS)
+
+
+def _hold(program: str, text: str, effects: Effects) -> None:
+    assert effects.error is None, (program, text, effects.error)
+    expected, thrown = json.loads(effects.emissions[-1][1])
+    found: Any = effects.emissions[0][1].decode() if thrown is None else thrown
+    assert found == expected, (program, text)
+
+
+@given(text=TEXTS)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_programs_see_and_say_what_quickjs_would(text: str) -> None:
+    """For any text and each of the programs."""
+    trio.run(compare, text)

@@ -1,0 +1,10 @@
+/* QuickJS, and what has to know it from within.
+ *
+ * Shapes, atoms and strings are QuickJS's own business, and nothing outside of its file can name them; so that file
+ * stands here whole, and the reader and the writer of JSON behind it.
+ */
+#include "quickjs.c"
+
+#include "json_scan.h"
+#include "json_read.h"
+#include "json_write.h"

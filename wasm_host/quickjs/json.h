@@ -1,0 +1,45 @@
+/* Values between JSON text and QuickJS's heap: a reader and a writer that know both from within.
+ *
+ * Both do what JS_ParseJSON and JS_JSONStringify do, for what values are nearly always made of, and leave anything else
+ * to those, before anything of it can be noticed: so what is odd costs a second reading, and is the same to the letter.
+ * Neither of them ever runs code of a program.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quickjs.h"
+
+enum json_outcome {
+    JSON_DONE,
+    JSON_ODD,       /* left to QuickJS; nothing has happened */
+    JSON_THROWN,    /* with an exception: there is no memory */
+};
+
+/* What reading and writing keep for next time. It belongs to one runtime, which allocates and so counts all of it. */
+struct json {
+    struct JSShape *empty;           /* of an object without properties */
+    struct json_step *steps;         /* from shape to shape, by keys; none before the first object */
+    JSValue *values;                 /* those of the containers that are being read, innermost last */
+    uint32_t value_count, value_capacity;
+    char *text;                      /* what was written last */
+    size_t text_length, text_capacity;
+    uint32_t text_nesting;           /* how many containers deep that is */
+};
+
+/* text[length] must be 0. */
+enum json_outcome json_read(JSContext *js, struct json *json, const char *text, size_t length, JSValue *value);
+
+/* The text lies in `json`, until something is written again or let go. */
+enum json_outcome json_write(JSContext *js, struct json *json, JSValueConst value);
+
+/* Gives back the memory of a text that was unusually long. */
+void json_let_go(JSContext *js, struct json *json);
+
+/* Gives back everything. */
+void json_free(JSRuntime *runtime, struct json *json);
+
+#endif

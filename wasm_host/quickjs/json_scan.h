@@ -1,0 +1,86 @@
+/* What reading and writing share: finding the end of plain text, 16 bytes at a time. A part of engine.c. */
+#ifndef JSON_SCAN_H
+#define JSON_SCAN_H
+
+#include "json.h"
+
+enum {
+    JSON_BLOCK = 16,
+    JSON_MOST_NESTING = 250,               /* deeper is left to QuickJS, which finds cycles and the stack's end */
+    JSON_STACK = 128 * 1024,               /* what that much nesting may take of it */
+};
+
+/* Plain is what a JSON string says as itself: ASCII but for control characters, the quote and the backslash. */
+static inline bool json_is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* A bit for each of the 16 bytes that is not plain, the lowest for the first. */
+#ifdef __wasm_simd128__
+#include <wasm_simd128.h>
+
+static inline uint32_t json_block(const uint8_t *at)
+{
+    v128_t bytes = wasm_v128_load(at);
+    v128_t odd = wasm_i8x16_lt(bytes, wasm_i8x16_splat(0x20));     /* signed: those from 0x80 on, too */
+    odd = wasm_v128_or(odd, wasm_i8x16_eq(bytes, wasm_i8x16_splat('"')));
+    odd = wasm_v128_or(odd, wasm_i8x16_eq(bytes, wasm_i8x16_splat('\\')));
+    return wasm_i8x16_bitmask(odd);
+}
+#else
+static inline uint32_t json_block(const uint8_t *at)
+{
+    uint32_t odd = 0;
+    for (uint32_t i = 0; i < JSON_BLOCK; i++)
+        odd |= (uint32_t)!json_is_plain(at[i]) << i;
+    return odd;
+}
+#endif
+
+/* The first byte that is not plain, or the end. */
+static inline const uint8_t *json_plain_end(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= JSON_BLOCK; at += JSON_BLOCK) {
+        uint32_t odd = json_block(at);
+        if (odd)
+            return at + __builtin_ctz(odd);
+    }
+    while (at < end && json_is_plain(*at))
+        at++;
+    return at;
+}
+
+/* Short copies by hand: in WebAssembly, memcpy of a length that is not known is a call of the engine. */
+static inline void json_copy(uint8_t *to, const uint8_t *from, size_t length)
+{
+    if (length > 64) {
+        memcpy(to, from, length);
+        return;
+    }
+    for (; length >= 8; length -= 8, to += 8, from += 8)
+        memcpy(to, from, 8);
+    for (; length; length--)
+        *to++ = *from++;
+}
+
+static inline bool json_same(const uint8_t *one, const uint8_t *other, size_t length)
+{
+    for (; length >= 8; length -= 8, one += 8, other += 8) {
+        uint64_t left, right;
+        memcpy(&left, one, 8);
+        memcpy(&right, other, 8);
+        if (left != right)
+            return false;
+    }
+    for (; length; length--)
+        if (*one++ != *other++)
+            return false;
+    return true;
+}
+
+static const double json_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+enum { JSON_MOST_POWER = 22 };     /* the largest power of ten that a double says exactly */
+
+#endif
