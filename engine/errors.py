@@ -139,7 +139,7 @@ _REMEDIES = {
     ("", "initializing"): "try again when it is running",
     ("", "ending"): "it takes no commands any more; start another one",
 }
-"""What to do about a command that a state does not take; without a command, about any."""
+"""The advice about a command that a state does not take; without a command, about any."""
 
 
 class IllegalTransitionError(ConflictError):

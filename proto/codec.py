@@ -22,7 +22,7 @@ RESCUED_BYTES = 1024 * 1024
 """Bytes of a text with halves of surrogate pairs that is decoded in one go: 15 ms beside the decoding."""
 
 SHAPE_CHARACTERS = 300
-"""Of a complaint about a shape; what it would take comes after that."""
+"""Characters kept of a complaint about a shape; what it would take comes after that."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

@@ -17,7 +17,7 @@ SHOWN_CHOICES = 40
 """Values or names that are listed; no shape of ours has as many."""
 
 COMPARED_CHARACTERS = 100
-"""Of a wrong name; a longer one is like no other, and comparing takes the square."""
+"""Characters of a wrong name that are compared; a longer one is like no other, and comparing takes the square."""
 
 _STEP = re.compile(r"\.([^.\[]+)|\[(.*?)\]")
 

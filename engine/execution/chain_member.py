@@ -1,4 +1,4 @@
-"""What an instance and the chain that it is one of know of each other."""
+"""The terms on which an instance and the chain that it is one of know each other."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What the end cuts off of a chain's call: the invocations whose effects have not all been seen to.
+"""The part of a chain's call that the end cuts off: the invocations whose effects have not all been seen to.
 
 As in ``engine.execution.unprocessed`` each message counts once, at the member that it was for.
 """

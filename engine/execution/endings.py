@@ -1,9 +1,9 @@
-"""Why an execution takes no more: what ended it, and what to do, in words for whoever asks. Pure."""
+"""The reasons why an execution takes no more: what ended it, and what to do, in words for whoever asks. Pure."""
 
 from proto.execution import ExecutionError, ExecutionState
 
 REASON_CHARACTERS = 300
-"""Of the error of a failed execution; its snapshot has all of it."""
+"""Characters shown of the error of a failed execution; its snapshot has all of it."""
 
 TOLD = "it was told that no more input comes; start another one"
 BEGUN = "it was given all its inputs at its start; start another one, without inputs if more are to come"

@@ -163,7 +163,7 @@ class ReadableExecution:
 
     @property
     def ending(self) -> str:
-        """Why it has ended, and what to do; "" while it has not."""
+        """Return why it has ended, and what to do; "" while it has not."""
         head = self.head()
         return why_ended(head.state, head.error, self.shared.input.why) if head.state in TERMINAL else ""
 

@@ -1,4 +1,4 @@
-"""What an execution had accepted and not finished when it ended: each message once, at the node where it was.
+"""The messages that an execution had accepted and not finished when it ended: each once, at the node where it was.
 
 Nobody counts this while an execution lives. A message waits in an inbox, for ``resume``, or in a handler that
 holds it, and can be counted there when all is over; or a node has it in hand. What is in hand is noted by the task
@@ -15,7 +15,7 @@ from engine.contracts.handler import Outcome
 
 
 class CutOff:
-    """What the end has cut off in one execution.
+    """The messages that the end has cut off in one execution.
 
     Attributes:
         messages: how many, by the index of the node that had them in hand or was to be given them.
@@ -28,7 +28,7 @@ class CutOff:
 
 
 class CutSending:
-    """How far the sending of a list of emissions was when the end cut it off.
+    """The point at which the end cut off the sending of a list of emissions.
 
     Whoever sends the list notes it as the ``Cancelled`` goes by, and so does whoever sends that list as part of
     another; whoever took the messages that it was made for reads it. Between the two nobody else has a turn.
@@ -47,7 +47,7 @@ class CutSending:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the list had left."""
+        """True if all of the list had left."""
         return 0 < self.left == self.total
 
     def note_one(self) -> None:

@@ -27,7 +27,7 @@ ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _NOTHING = frozenset({"", "identity"})
 _GZIP_BITS, _ZLIB_BITS, _RAW_BITS = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _METHOD_BITS, _DEFLATED = 0x0F, 8
-"""Of the first byte of zlib's form (RFC 1950), which is what ``deflate`` means; some send the bare one."""
+"""The first byte, masked, of zlib's form (RFC 1950), which is what ``deflate`` means; some send the bare one."""
 
 
 class InflatedBodies:

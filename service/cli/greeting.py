@@ -1,4 +1,4 @@
-"""What ``serve`` prints when it is ready."""
+"""The lines that ``serve`` prints when it is ready."""
 
 from service.http.openapi.first_graph import shell_lines
 

@@ -19,7 +19,7 @@ from service.outbound.source_fetcher import SourceFetcher
 SHAPE = "a file of cases is an object with component and cases"
 
 COMPONENT = "its component"
-"""What stands in place of a case's name where none could be run."""
+"""The text in place of a case's name where none could be run."""
 
 
 @click.command(name="test")

@@ -114,7 +114,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     @property
     def checks_query(self) -> bool:
-        """Whether query parameters that it does not know are refused: not where browsers and probes add some."""
+        """True if query parameters that it does not know are refused: not where browsers and probes add some."""
         return bool(self.query) or self.tag not in {"service", "documentation"}
 
 

@@ -20,7 +20,7 @@ from service.settings.observability import LogFormat
 log = structlog.get_logger("executions")
 
 DROPS_SECONDS = 1.0
-"""Between two warnings of messages that one node drops: it may drop thousands a second."""
+"""Seconds between two warnings of messages that one node drops: it may drop thousands a second."""
 
 NODES_TOLD = 20
 """Nodes whose unprocessed messages are told in one line, those with most first."""

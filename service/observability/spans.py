@@ -51,7 +51,7 @@ FAILURES_TOLD = 10
 
 
 INSTALLING = "pip install '.[otel]' in a checkout, pip install './symbia_runtime-<version>-py3-none-any.whl[otel]'"
-"""How the extra is installed: of a checkout or of a wheel, because the project is on no index."""
+"""The way to install the extra: of a checkout or of a wheel, because the project is on no index."""
 
 
 class SpansUnavailableError(Exception):

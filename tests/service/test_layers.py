@@ -9,6 +9,7 @@ from engine.runtime import open_runtime
 from service.app import create_app
 from service.asgi.access_log import AccessLog
 from service.asgi.half_close import HalfCloseReplies
+from service.asgi.inflated_body import InflatedBodies
 from service.asgi.request_timeout import RequestTimeout
 from service.layers import Layer, layers, within
 from service.live.opening import open_live
@@ -52,7 +53,10 @@ async def test_the_first_layer_is_the_outermost() -> None:
 
 
 async def test_the_list_has_all_layers_in_their_order() -> None:
-    """Each depends on those around it: what is refused for its memory is still bounded, counted and sent whole."""
+    """Each depends on those around it: what is refused for its memory is still bounded, counted and sent whole.
+
+    A body is decoded before it is charged for, so what it takes decoded is charged.
+    """
     settings = Settings()
     async with open_runtime() as runtime:
         readiness = Readiness()
@@ -62,5 +66,5 @@ async def test_the_list_has_all_layers_in_their_order() -> None:
     live_layer, *middle, fast = around
     assert live_layer.func == live.beside  # type: ignore[attr-defined]  # a partial
     kinds = [type(layer(app)) for layer in middle]
-    assert kinds == [HalfCloseReplies, AccessLog, RequestTimeout, RequestMemory]
+    assert kinds == [HalfCloseReplies, AccessLog, RequestTimeout, InflatedBodies, RequestMemory]
     assert fast == app.fast_path.before

@@ -14,7 +14,7 @@ _FOLDER = Path(__file__).parent / "home"
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 FALLBACK_HOST = "127.0.0.1:5006"
-"""What the commands name where the request's own host could not stand in a shell."""
+"""The address that the commands name where the request's own host could not stand in a shell."""
 
 _CREDENTIALS = """\
 <p>This service asks who calls: add <code>-H "Authorization: Bearer $TOKEN"</code> to each <code>curl</code>,
