@@ -99,15 +99,23 @@ ATTACKS = {
         gets=(Fails(("OutputLimitExceeded", "MemoryLimitExceeded")),), restarts=None,
     ),
     "a million nested arrays in": Attack(
-        process="ctx.emit('out', 1)", values=(b"[" * 1_000_000 + b"]" * 1_000_000, b"2"),
+        process="ctx.emit('out', value.length ?? 1)", values=(b"[" * 1_000_000 + b"]" * 1_000_000, b"2"),
         gets=(Fails("RangeError"), b"1"), limits=WIDE,
+    ),
+    "a million nested arrays that nobody looks at": Attack(
+        process="ctx.emit('out', 1)", values=(b"[" * 1_000_000 + b"]" * 1_000_000, b"2"), gets=(b"1", b"1"), limits=WIDE,
+    ),
+    "a deep value within what is emitted": Attack(
+        process="let v = value; for (let i = 0; i < 150; i++) v = [v]; ctx.emit('out', v)",
+        values=(b"[" * 1500 + b"]" * 1500, b"2"), gets=(Fails("OutputLimitExceeded", "nested"), b"[" * 150 + b"2" + b"]" * 150),
+        restarts=None,
     ),
     "a million keys in": Attack(
         process="ctx.emit('out', Object.keys(value).length)",
         values=(b"{" + b",".join(b'"%d":0' % n for n in range(200_000)) + b"}",), gets=(b"200000",), limits=WIDE,
     ),
     "the same key a thousand times": Attack(
-        process="ctx.emit('out', value)", values=(b"{" + b",".join(b'"k":%d' % n for n in range(1000)) + b"}",), gets=(b'{"k":999}',)
+        process="ctx.emit('out', value.k && value)", values=(b"{" + b",".join(b'"k":%d' % n for n in range(1000)) + b"}",), gets=(b'{"k":999}',)
     ),
     "an exponent of a million digits": Attack(process="ctx.emit('out', value)", values=(b"1e" + b"9" * 100_000,), gets=(b"null",)),
     "a fraction of a million digits": Attack(process="ctx.emit('out', value)", values=(b"0." + b"3" * 100_000,), gets=(b"0.3333333333333333",)),

@@ -3,15 +3,17 @@
  * fuzz SECONDS SEED [file ...] draws texts, changes them and those of the files, and holds of each:
  *   what our reader reads, QuickJS's reads, and both values are the same to the bit and to the order of keys;
  *   what our writer writes is what QuickJS's writes, of values that were read and of what programs made of them;
+ *   what a program does with a value that it is the first to look at, it does with one that QuickJS read;
  *   what they leave to QuickJS has thrown nothing; and a refused allocation, whichever it is, is an exception.
  * QuickJS asserts at the end of each runtime that nothing of it is left, and the leak sanitizer says the same.
  */
 #include "engine.c"
 
-enum { MOST_TEXT = 4096, RUNS_OF_A_RUNTIME = 200, PROGRAMS_OF_A_RUN = 3 };
+#include "fuzz_texts.h"
 
-static uint64_t seed;
-static uint64_t texts, read_by_us, written_by_us, refused;
+enum { RUNS_OF_A_RUNTIME = 200, PROGRAMS_OF_A_RUN = 3 };
+
+static uint64_t texts, read_by_us, written_by_us, unread, refused;
 static int64_t allocations_left = -1;     /* before one is refused; none is where this is negative */
 
 static bool is_refused(void)
@@ -36,138 +38,6 @@ static void *fuzz_realloc(void *opaque, void *pointer, size_t size)
     return is_refused() ? NULL : realloc(pointer, size);
 }
 static const JSMallocFunctions fuzz_memory = {fuzz_calloc, fuzz_malloc, fuzz_free, fuzz_realloc, malloc_usable_size};
-
-static uint32_t draw(uint32_t below)
-{
-    seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
-    return (uint32_t)((seed >> 16) % below);
-}
-
-static void fail(const char *what, const char *text, size_t length)
-{
-    fprintf(stderr, "%s\n", what);
-    fwrite(text, 1, length, stderr);
-    fputc('\n', stderr);
-    abort();
-}
-
-/* Texts */
-
-static char text[MOST_TEXT + 1];
-static size_t length;
-
-static void say(const char *bytes, size_t count)
-{
-    if (length + count <= MOST_TEXT / 2) {
-        memcpy(text + length, bytes, count);
-        length += count;
-    }
-}
-
-static void say_word(const char *word)
-{
-    say(word, strlen(word));
-}
-
-static const char *const numbers[] = {
-    "0", "-0", "7", "-1", "2147483647", "-2147483648", "2147483648", "4294967294", "1.0", "1.5", "-0.25", "0.1",
-    "21.1234567", "0.30000000000000004", "1e5", "1E+2", "1e-7", "0.00001", "0.000001", "123456789012345",
-    "1234567890123456", "9007199254740993", "18446744073709551615", "18446744073709551616", "1e22", "1e23", "1e21",
-    "5e-324", "1.7976931348623157e308", "1e400", "-1e-400", "0.1e1", "100000000000000000000", "0e0",
-    "999999999999999.9",
-    "0.000012345678901234", "4.35", "0.5e-22", "8.5e-05", "01", "1.", ".5", "-", "+1", "1e", "1e+", "0x1", "NaN",
-};
-static const char *const pieces[] = {
-    "a", "key", "toJSON", "__proto__", "constructor", "length", "0", "1", "10", "4294967294", "4294967295", "01",
-    "\\n", "\\u0041", "\\ud83d\\ude00", "\\ud800", "\\udc00\\ud800", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9d\x84\x9e",
-    "\xc3", "\xed\xa0\x80", "\xc0\x80", "\xf5\x80\x80\x80", "\\x", "\\u12", "\\", "\x01", " ", "0123456789abcdef",
-    "a longer piece of text that is more than sixteen bytes", "\\\"", "\\/", "\\b\\f\\r\\t", "\x7f", "",
-};
-
-static void say_space(void)
-{
-    static const char *const spaces[] = {" ", "\n", "\t\r", "  ", "\v"};
-    if (draw(12) == 0)
-        say_word(spaces[draw(40) ? draw(4) : 4]);
-}
-
-static void say_string(void)
-{
-    say_word("\"");
-    for (uint32_t count = draw(4); count; count--)
-        say_word(pieces[draw(4) ? draw(12) : draw(sizeof pieces / sizeof *pieces)]);
-    say_word("\"");
-}
-
-static void say_number(void)
-{
-    char digits[64];
-    switch (draw(5)) {
-    case 0: snprintf(digits, sizeof digits, "%d", (int)draw(100000) - 50000); break;
-    case 1: snprintf(digits, sizeof digits, "%.*f", (int)draw(12), (double)draw(1u << 30) / (1 + draw(5000))); break;
-    case 2: snprintf(digits, sizeof digits, "%.17g", (double)draw(1u << 30) / (1 + draw(5000))); break;
-    case 3: snprintf(digits, sizeof digits, "%u%09ue%d", draw(1u << 30), draw(1000000000), (int)draw(80) - 40); break;
-    default: say_word(numbers[draw(sizeof numbers / sizeof *numbers)]); return;
-    }
-    say_word(digits);
-}
-
-static void say_value(uint32_t nesting)
-{
-    say_space();
-    switch (draw(nesting > 5 ? 5 : 9)) {
-    case 0: say_word("true"); break;
-    case 1: say_word(draw(9) ? "null" : "nul"); break;
-    case 2: say_word("false"); break;
-    case 3: say_number(); break;
-    case 4: say_string(); break;
-    case 5: case 6:
-        say_word("[");
-        for (uint32_t count = draw(5); count; count--) {
-            say_value(nesting + 1);
-            if (count > 1)
-                say_word(",");
-        }
-        say_word("]");
-        break;
-    default:
-        say_word("{");
-        for (uint32_t count = draw(60) ? draw(6) : draw(100); count; count--) {
-            say_space();
-            say_string();
-            say_space();
-            say_word(":");
-            say_value(nesting + 1);
-            if (count > 1)
-                say_word(",");
-        }
-        say_word("}");
-    }
-    say_space();
-}
-
-static void change(void)
-{
-    static const char marks[] = "{}[]\",:\\0-.eE+u \x80\xff\n\0";
-    for (uint32_t count = 1 + draw(3); count && length; count--) {
-        uint32_t at = draw((uint32_t)length);
-        switch (draw(4)) {
-        case 0: text[at] = marks[draw(sizeof marks - 1)]; break;
-        case 1: text[at] = (char)draw(256); break;
-        case 2: length = at; break;
-        default: {
-            uint32_t from = draw((uint32_t)length), size = draw((uint32_t)(length - from) + 1);
-            if (length + size <= MOST_TEXT) {
-                char piece[MOST_TEXT];
-                memcpy(piece, text + from, size);
-                memmove(text + at + size, text + at, length - at);
-                memcpy(text + at, piece, size);
-                length += size;
-            }
-        }
-        }
-    }
-}
 
 /* Values */
 
@@ -222,7 +92,7 @@ static void hold_written(JSContext *js, struct json *json, JSValueConst value)
     enum json_outcome outcome = json_write(js, json, value);
     if (JS_HasException(js))
         fail("an exception while writing", text, length);
-    if (outcome != JSON_DONE)
+    if (outcome != JSON_DONE || json->text_nesting == UINT32_MAX)
         return;
     written_by_us++;
     size_t count;
@@ -252,7 +122,20 @@ static const char programs[] =
     " v => Array.from({length: 200}).reduce((a) => [a], v),"
     " v => Array.from({length: 300}).reduce((a) => ({a}), v), v => Object.setPrototypeOf([v], null),"
     " v => Object.defineProperty({a: v, b: 1}, 'a', {enumerable: false}),"
-    " v => [[...JSON.stringify(v)].sort().join('')]]";
+    " v => [[...JSON.stringify(v)].sort().join('')], v => v, v => [Array.isArray(v), v], v => [Object.keys(v), v],"
+    " v => { const out = []; for (const k in v) out.push(k); return [out, v] }, v => Object.isFrozen(Object.freeze(v)),"
+    " v => [Object.isExtensible(Object.preventExtensions(v)), v], v => JSON.stringify(Object.create(v)),"
+    " v => [Object.setPrototypeOf(v, {inherited: 1}).inherited, v.a, v.inherited, v],"
+    " v => { class C extends class { constructor() { return v } } { #x = 5; x = c => c.#x } return [new C().x(v), v] },"
+    " v => { class C extends class { constructor() { return v } } { #x() { return 6 } static x = c => [c.a, c.#x()] }"
+    " return [C.x(new C()), v] }, v => [delete v.a, delete v[0], v], v => ('a' in v) + ('0' in v),"
+    " v => (v.a = v[0] = 1, v), v => Reflect.getOwnPropertyDescriptor(v, 'a'), v => Object.create(v).a,"
+    " v => Object.defineProperty(v, 'a', {value: 2}), v => (Object.create(v).a = 1, v), v => [...v],"
+    " v => [Reflect.set({}, 'a', 1, v), v], v => Reflect.get(v, 'a', {}), v => [v.push?.(1), v.length, v],"
+    " v => [].concat(v), v => Object.prototype.toString.call(v), v => v instanceof Array, v => new Proxy(v, {}),"
+    " v => { const held = new WeakRef(v); return [held.deref() === v, v] }, v => { throw v },"
+    " v => JSON.stringify(v), v => Reflect.ownKeys(v), v => [v, v, {v}], v => v.a?.b,"
+    " v => { with_ = v; return Function('with (with_) { return typeof a }')() }, v => Object.entries(v).length]";
 
 static void run_programs(JSContext *js, struct json *json, JSValueConst list, JSValueConst value)
 {
@@ -270,6 +153,74 @@ static void run_programs(JSContext *js, struct json *json, JSValueConst list, JS
     }
 }
 
+/* What a program made, as QuickJS reads and writes it again; or the exception's text. */
+static JSValue plain(JSContext *js, struct json *json, JSValue made, bool is_by_us)
+{
+    if (JS_IsException(made)) {
+        JSValue thrown = JS_GetException(js), text = JS_ToString(js, thrown);
+        if (JS_IsException(text))
+            forget_exception(js);
+        JS_FreeValue(js, thrown);
+        return JS_IsException(text) ? JS_NULL : text;
+    }
+    const char *utf8 = NULL, *written = NULL;
+    size_t count = 0;
+    enum json_outcome outcome = is_by_us ? json_write(js, json, made) : JSON_ODD;
+    if (outcome == JSON_DONE) {
+        written = json->text, count = json->text_length;
+    } else if (outcome == JSON_CAME) {
+        written = json->came, count = json->came_length;
+    } else {
+        JSValue text = JS_JSONStringify(js, made, JS_UNDEFINED, JS_UNDEFINED);
+        if (!JS_IsString(text)) {
+            JS_FreeValue(js, made);
+            return JS_IsException(text) ? plain(js, json, text, false) : text;
+        }
+        written = utf8 = JS_ToCStringLen(js, &count, text);
+        JS_FreeValue(js, text);
+    }
+    char *copy = malloc(count + 1);
+    memcpy(copy, written, count);
+    copy[count] = 0;
+    JSValue value = JS_ParseJSON(js, copy, count, "<written>"), text;
+    free(copy);
+    JS_FreeCString(js, utf8);
+    JS_FreeValue(js, made);
+    text = JS_JSONStringify(js, value, JS_UNDEFINED, JS_UNDEFINED);
+    JS_FreeValue(js, value);
+    return text;
+}
+
+/* A value that a program is the first to look at, its text let go before or after that, beside one that was read. */
+static void hold_unread(JSContext *js, struct json *json, JSValueConst list)
+{
+    int64_t count;
+    JS_GetLength(js, list, &count);
+    JSValue program = JS_GetPropertyInt64(js, list, draw((uint32_t)count));
+    char *exact = malloc(length + 1);
+    memcpy(exact, text, length + 1);
+    JSValue ours = json_receive(js, json, exact, length), theirs = JS_ParseJSON(js, text, length, "<text>");
+    bool is_early = draw(2);
+    if (is_early && json_settle(JS_GetRuntime(js), json))
+        free(exact);
+    JSValue made = JS_Call(js, program, JS_UNDEFINED, 1, &ours);
+    made = plain(js, json, made, true);
+    JSValue expected = plain(js, json, JS_Call(js, program, JS_UNDEFINED, 1, &theirs), false);
+    if (!are_same(js, made, expected)) {
+        fprintf(stderr, "ours:   %s\ntheirs: %s\nprogram: %s\n", JS_ToCString(js, made), JS_ToCString(js, expected),
+                JS_ToCString(js, program));
+        fail("a program sees that its value was unread", text, length);
+    }
+    if (!is_early && json_settle(JS_GetRuntime(js), json))
+        free(exact);
+    JS_FreeValue(js, ours);
+    JS_FreeValue(js, theirs);
+    JS_FreeValue(js, made);
+    JS_FreeValue(js, expected);
+    JS_FreeValue(js, program);
+    unread++;
+}
+
 /* One text, read and written with every allocation refused in turn. */
 static void hold_refusals(JSContext *js, struct json *json)
 {
@@ -279,6 +230,16 @@ static void hold_refusals(JSContext *js, struct json *json)
         enum json_outcome outcome = json_read(js, json, text, length, &value);
         if (outcome == JSON_DONE)
             outcome = json_write(js, json, value);
+        if (outcome == JSON_DONE && draw(2)) {
+            JS_FreeValue(js, value);
+            value = json_receive(js, json, text, length);
+            bool has_failed = JS_IsException(value) || !json_settle(JS_GetRuntime(js), json);
+            if (!has_failed && JS_IsObject(value))
+                has_failed = json_look(js, JS_VALUE_GET_OBJ(value)) < 0;
+            if (has_failed && !JS_HasException(js))
+                JS_ThrowOutOfMemory(js);
+            outcome = has_failed ? JSON_THROWN : JSON_DONE;
+        }
         bool was_enough = allocations_left != 0;
         allocations_left = -1;
         if (JS_HasException(js) != (outcome == JSON_THROWN))
@@ -288,6 +249,7 @@ static void hold_refusals(JSContext *js, struct json *json)
         refused += !was_enough;
         if (was_enough)
             return;
+        json_settle(JS_GetRuntime(js), json);
         json_free(JS_GetRuntime(js), json);     /* so that next time all of it is asked for again */
     }
 }
@@ -312,6 +274,7 @@ static void hold(JSContext *js, struct json *json, JSValueConst list)
         hold_written(js, json, value);
         run_programs(js, json, list, value);
         JS_FreeValue(js, value);
+        hold_unread(js, json, list);
     }
     free(exact);
     if (draw(50) == 0)
@@ -359,7 +322,8 @@ int main(int argc, char **argv)
     do
         run(argv + 3, argc - 3);
     while (time(NULL) < until);
-    printf("%llu texts, %llu read and %llu written by us, %llu refused allocations\n", (unsigned long long)texts,
-           (unsigned long long)read_by_us, (unsigned long long)written_by_us, (unsigned long long)refused);
+    printf("%llu texts, %llu read and %llu written by us, %llu left unread, %llu refused allocations\n",
+           (unsigned long long)texts, (unsigned long long)read_by_us, (unsigned long long)written_by_us,
+           (unsigned long long)unread, (unsigned long long)refused);
     return 0;
 }

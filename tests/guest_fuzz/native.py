@@ -34,6 +34,7 @@ def sources(folder: Path) -> Path:
     if not upstream.exists():
         folder.mkdir(parents=True, exist_ok=True)
         build.unpack(build.fetch(folder), upstream)
+        build.hook(upstream)
     return upstream
 
 

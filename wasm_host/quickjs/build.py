@@ -21,12 +21,13 @@ from pathlib import Path
 from wasm_host.compile.own_modules import default_cache_folder, private_folder
 from wasm_host.errors import HostError
 from wasm_host.limits import QUICKJS_LIMITS
+from wasm_host.quickjs.hooks import HOOKS, hooked
 
 SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "d071257e2f1a7776def1add3f9b0e06b40ed8d1a21e78e76a117b316b741a3f3"
+EXPECTED_SHA256 = "f52ad3dc2711143f6fd356aabe7543e4994b6df578de99301d89989f48363f23"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"
@@ -74,7 +75,7 @@ def _key() -> str:
     """Return what identifies every input of a build."""
     parts = [SOURCE_SHA256, COMPILER_VERSION, *_FLAGS]
     parts += [f"{path.name} {_sha256(path.read_bytes())}" for path in _our_sources()]
-    parts += [limits_header()]
+    parts += [limits_header(), *(hook.replacement for hook in HOOKS)]
     return _sha256("\n".join(parts).encode())
 
 
@@ -110,6 +111,7 @@ def _check_compiler() -> None:
 def _compile(folder: Path, cache: Path, report: Report) -> Path:
     report(f"fetching the sources: {SOURCE_REQUIREMENT}")
     unpack(fetch(folder), folder / "upstream")
+    hook(folder / "upstream")
     names = [path.name for path in _our_sources()]
     for name in names:
         shutil.copyfile(_HERE / name, folder / name)
@@ -160,6 +162,16 @@ def unpack(archive: Path, into: Path) -> None:
                 content = files.extractfile(member)
                 if content is not None:
                     (into / path.name).write_bytes(content.read())
+
+
+def hook(upstream: Path) -> None:
+    """Put our hooks into the unpacked source.
+
+    Raises:
+        HostError: a place is not where it was.
+    """
+    engine = upstream / "quickjs.c"
+    engine.write_text(hooked(engine.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _run(command: list[str], folder: Path, report: Report, environment: dict[str, str]) -> None:

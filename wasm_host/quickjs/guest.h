@@ -12,9 +12,10 @@
  *   json_steps.h  from the shape of an object to the next one, by keys
  *   json_read_scalars.h   from text to numbers and strings
  *   json_read.h   from text to values
+ *   json_unread.h  values that nobody has looked at yet
  *   json_write_scalars.h  from numbers and strings to text
  *   json_write.h  from values to text
- *   engine.c      QuickJS itself, with these three behind it
+ *   engine.c      QuickJS itself, with these behind it
  *   guest.c       the programs and what each of them has; the input and the status block
  *   wasi.c        the outside world of the C library: a clock, and nothing else
  *   memory.c      QuickJS's allocator, and the bound of each program of a chain

@@ -347,4 +347,22 @@ enum json_outcome json_read(JSContext *js, struct json *json, const char *text, 
     return is_read ? JSON_DONE : reader.is_odd ? JSON_ODD : JSON_THROWN;
 }
 
+JSValue json_value(JSContext *js, struct json *json, char *text, size_t length)
+{
+    JSValue value;
+    char behind = text[length];
+    text[length] = 0;
+    switch (json_read(js, json, text, length, &value)) {
+    case JSON_DONE:
+        break;
+    case JSON_ODD:
+        value = JS_ParseJSON(js, text, length, "<value>");
+        break;
+    default:
+        value = JS_EXCEPTION;
+    }
+    text[length] = behind;
+    return value;
+}
+
 #endif

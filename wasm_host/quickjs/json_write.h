@@ -7,6 +7,7 @@
 #define JSON_WRITE_H
 
 #include "json_steps.h"
+#include "json_unread.h"
 #include "json_write_scalars.h"
 
 enum {
@@ -139,8 +140,27 @@ static bool json_is_whole_array(const JSObject *object)
     return JS_VALUE_GET_TAG(length) == JS_TAG_INT && (uint32_t)JS_VALUE_GET_INT(length) == object->u.array.count;
 }
 
+/* Whether a text that came says what is to be written: no toJSON is found, by its objects or by its arrays. */
+static bool json_says_itself(struct json_writer *writer)
+{
+    JSContext *js = writer->js;
+    return json_is_without_method(writer, JS_VALUE_GET_OBJ(js->class_proto[JS_CLASS_ARRAY])) &&
+           json_is_without_method(writer, JS_VALUE_GET_OBJ(js->class_proto[JS_CLASS_OBJECT]));
+}
+
+/* A text that came, within what is written. How deep it is nested nobody has looked at. */
+static int json_write_unread(struct json_writer *writer, const JSObject *object)
+{
+    if (!json_says_itself(writer))
+        return JSON_ODD;
+    writer->most_nesting = UINT32_MAX;
+    return json_write_word(writer, json_unread_text(object), object->u.array.u1.size);
+}
+
 static int json_write_object(struct json_writer *writer, JSObject *object, uint32_t nesting)
 {
+    if (object->class_id == JSON_UNREAD_CLASS)
+        return json_write_unread(writer, object);
     bool is_array = json_is_whole_array(object);
     if (nesting > JSON_MOST_NESTING || (!is_array && (object->class_id != JS_CLASS_OBJECT || object->is_exotic)) ||
         json_place(object->shape, JS_ATOM_toJSON) >= 0 || !json_is_without_method(writer, object->shape->proto))
@@ -202,6 +222,12 @@ enum json_outcome json_write(JSContext *js, struct json *json, JSValueConst valu
         return JSON_ODD;
     uint8_t *text = (uint8_t *)json->text;
     struct json_writer writer = {js, json, text, text + json->text_capacity};
+    const JSObject *object = JS_IsObject(value) ? JS_VALUE_GET_OBJ(value) : NULL;
+    if (object && object->class_id == JSON_UNREAD_CLASS && json_says_itself(&writer)) {
+        json->came = json_unread_text(object);
+        json->came_length = object->u.array.u1.size;
+        return JSON_CAME;
+    }
     int outcome = json_write_value(&writer, value, 0);
     json->text_length = outcome ? 0 : (size_t)(writer.at - (uint8_t *)json->text);
     json->text_nesting = writer.most_nesting;
@@ -224,6 +250,7 @@ void json_free(JSRuntime *runtime, struct json *json)
     for (uint32_t i = 0; json->steps && i < JSON_STEPS; i++)
         json_forget_step(runtime, &json->steps[i]);
     js_free_shape_null(runtime, json->empty);
+    js_free_shape_null(runtime, json->empty_array);
     js_free_rt(runtime, json->steps);
     js_free_rt(runtime, json->values);
     js_free_rt(runtime, json->text);

@@ -58,10 +58,11 @@ static void put(struct queue *queue, const char *text, size_t length, bool is_ow
     queue->values++;
 }
 
-/* What a program writes is nested as deeply as the writer says; what came was judged before it was passed here. */
+/* What a program writes is nested as deeply as the writer says, where no text is in it that came; what is such a text
+ * and nothing else was judged before it came. */
 static bool is_too_deep(const struct written *written)
 {
-    if (written->owner)
+    if (written->owner || written->nesting == UINT32_MAX)
         return is_nested_too_deeply(written->text, written->length);
     return written->nesting > MOST_NESTING;
 }

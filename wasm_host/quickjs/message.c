@@ -120,7 +120,7 @@ void message_process(char *text, uint32_t length, uint32_t port)
 {
     JSContext *js = guest->js;
     message_begin();
-    JSValue value = parse_value(text, length);
+    JSValue value = receive_value(text, length);
     bool threw = JS_IsException(value);
     if (!threw) {
         JSValue result = call_process(value, port);
@@ -128,5 +128,6 @@ void message_process(char *text, uint32_t length, uint32_t port)
         JS_FreeValue(js, result);
     }
     JS_FreeValue(js, value);
+    value_settle();
     message_end(threw);
 }

@@ -149,6 +149,10 @@ static int emit_written(uint16_t port, const struct written *written)
         return -1;
     if (chain_is_under_way && !chain_emits(port, written))
         return 0;
+    if (written->came && !chain_is_under_way) {
+        output_record(SYMBIA_FORWARD, port, NULL, 0);
+        return 0;
+    }
     output_raw(SYMBIA_EMIT, port, written->text, written->length);
     if (written->owner)
         mend_utf8(buffer + status.length - written->length, written->length);

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.wasm_host.sandboxes import process, run, value_of
+from tests.wasm_host.sandboxes import opened, process, run, value_of
 from wasm_host.limits import GuestLimits
 
 ROOMY = GuestLimits(output_bytes=32 * 1024 * 1024, memory_bytes=128 * 1024 * 1024)
@@ -81,9 +81,9 @@ async def test_values_after_a_big_one_are_unharmed() -> None:
 
 
 async def test_values_nested_too_deeply_are_errors_of_their_invocation() -> None:
-    """On the way in JavaScript's parser refuses, on the way out the host; the guest lives on."""
+    """On the way in JavaScript's parser refuses who looks, on the way out the host; the guest lives on."""
     deep = b"[" * 100_000 + b"]" * 100_000
-    bad, good = await run("value", deep, b"1", mode="map")
+    bad, good = await run("(value.length, value)", deep, b"1", mode="map")
     assert bad.error is not None
     assert bad.error.name == "RangeError"
     assert good.emissions == [(0, b"1")]
@@ -96,9 +96,9 @@ async def test_values_nested_too_deeply_are_errors_of_their_invocation() -> None
 
 
 async def test_a_value_that_is_not_json_is_an_error_of_its_invocation() -> None:
-    """The engine never sends one; the guest does not rely on that."""
+    """The engine never sends one; the guest does not rely on that where somebody looks."""
     for value in (b"", b"{", b"01", b"1 2", b"nul", b"'a'", b"\xff", b"-", b"--1", b"1.", b"[1,]"):
-        bad, good = await run("value", value, b"1", mode="map")
+        bad, good = await run("(value?.x, value)", value, b"1", mode="map")
         assert bad.error is not None, value
         assert good.emissions == [(0, b"1")]
 
@@ -113,3 +113,68 @@ async def test_a_batch_with_much_output_comes_back_in_parts() -> None:
     """The guest hands over before its memory is full of output; the caller does not notice."""
     results = await process("ctx.emit('out', 'x'.repeat(2000000))", *[b"1"] * 12)
     assert [len(effects.emissions[0][1]) for effects in results] == [2_000_002] * 12
+
+
+UNTOUCHED = [
+    b'{"1":1.0,"b":1e2,"0":12345678901234567890}', b'{ "k" : 1, "k":2 }', rb'["\u0041\/"]', b"[]",
+    b"[" * 180 + b"]" * 180, b'{"__proto__":{"a":1}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", UNTOUCHED)
+async def test_what_nobody_looks_at_leaves_as_it_came(value: bytes) -> None:
+    """Its spelling, its order, its large numbers and its equal keys: emitted, kept, and as a part of something."""
+    source = """let last; return { process(ctx, port, value) {
+        ctx.emit('out', value); ctx.setState('k', value); ctx.emit('out', [value, {value}]);
+        ctx.emit('out', last ?? 0); last = value;
+    } }"""
+    first, second = await run(source, value, b"[7]")
+    assert [each for _, each in first.emissions] == [value, b"[" + value + b',{"value":' + value + b"}]", b"0"]
+    assert first.state == [("k", value)]
+    assert [each for _, each in second.emissions] == [b"[7]", b'[[7],{"value":[7]}]', value]
+
+
+async def test_a_level_that_is_looked_at_is_spelt_as_javascript_does() -> None:
+    """Whatever the look: one key is enough."""
+    assert await value_of("(value.b, value)", b'{"1":1.0,"b":1e2,"0":1}') == b'{"0":1,"1":1,"b":100}'
+    assert await value_of("(Array.isArray(value), value)", b"[1.0]") == b"[1.0]"
+
+
+async def test_a_value_that_is_kept_outlives_the_batch_that_it_came_in() -> None:
+    """Unread as it is: it has a text of its own by then."""
+    source = "return { process(ctx, port, value) { ctx.emit('out', (this.kept ??= value).a ?? 0) } }"
+    async with opened(source) as sandbox:
+        await sandbox.process([(0, b'{"a":1}'), (0, b'{"a":2}')])
+        for _ in range(3):
+            (effects,) = await sandbox.process([(0, b'{"b":' + b"[9]" + b',"padding":"' + b"x" * 50_000 + b'"}')])
+            assert effects.emissions == [(0, b"1")]
+
+
+async def test_emitting_a_value_that_came_counts_its_bytes() -> None:
+    """Though none are written."""
+    limits = GuestLimits(output_bytes=1000)
+    body = "ctx.emit('out', value); ctx.emit('out', value)"
+    small, large = await process(body, b"[" + b"1," * 240 + b"1]", b"[" + b"1," * 260 + b"1]", limits=limits)
+    assert small.error is None
+    assert large.error is not None
+    assert large.error.name == "OutputLimitExceeded"
+
+
+async def test_a_batch_of_values_may_be_the_value_that_came() -> None:
+    """It is an array though nobody has looked."""
+    (effects,) = await process("ctx.emitBatch('out', value)", b"[1.0,[2.0]]")
+    assert effects.emissions == [(0, b"1"), (0, b"[2]")]
+
+
+async def test_values_that_are_kept_unread_are_the_programs_memory() -> None:
+    """Whoever keeps too many meets the limit by its name, in the invocation that kept one more."""
+    source = "const all = []; return { process(ctx, port, value) { all.push(value); ctx.emit('out', 1) } }"
+    value = b'["' + b"x" * 1_000_000 + b'"]'
+    async with opened(source, limits=GuestLimits(memory_bytes=8 * 1024 * 1024)) as sandbox:
+        results = [(await sandbox.process([(0, value)]))[0] for _ in range(12)]
+    errors = [effects.error.name for effects in results if effects.error is not None]
+    assert set(errors) == {"MemoryLimitExceeded"}
+    assert [effects.emissions for effects in results if effects.error is None] == [[(0, b"1")]] * (
+        12 - len(errors)
+    )
+    assert sandbox.statistics().restarts == len(errors)

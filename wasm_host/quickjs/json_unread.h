@@ -1,0 +1,180 @@
+/* Containers that nobody has looked at yet. A part of engine.c.
+ *
+ * A message that is an object or an array becomes an object of a class of its own: it has its text, which it borrows,
+ * and a prototype. The first look at it, of whatever kind, reads it and turns this very object into the ordinary one
+ * that it stands for: whoever holds it holds the same one, and nothing about it stays different. What nobody looks at
+ * leaves as the text that it came as.
+ *
+ * Looks come through the class's exotic methods, and, where QuickJS asks none of those, through hooks in its source
+ * (hooks.py). An unread object uses the array's part of its union: the text as the values, and its length as the size.
+ */
+#ifndef JSON_UNREAD_H
+#define JSON_UNREAD_H
+
+#include "json_read.h"
+
+enum { JSON_UNREAD_CLASS = JS_CLASS_INIT_COUNT };     /* the first one that is not QuickJS's own */
+
+static inline char *json_unread_text(const JSObject *object)
+{
+    return object->u.array.u.ptr;
+}
+
+static bool json_is_array(JSObject *object)
+{
+    return object->class_id == JS_CLASS_ARRAY ||
+           (object->class_id == JSON_UNREAD_CLASS && *json_unread_text(object) == '[');
+}
+
+static void json_unread_finalizer(JSRuntime *runtime, JSValueConst value)
+{
+    struct json *json = JS_GetRuntimeOpaque(runtime);
+    JSObject *object = JS_VALUE_GET_OBJ(value);
+    if (json->unread == object)
+        json->unread = NULL;
+    else
+        js_free_rt(runtime, json_unread_text(object));
+}
+
+/* What the ordinary object has becomes this one's, and the other way round: that one is freed with what is left. */
+static void json_become(JSContext *js, JSObject *object, JSValue value)
+{
+    JSObject *read = JS_VALUE_GET_OBJ(value);
+    JSShape *shape = object->shape;
+    JSProperty *properties = object->prop;
+    object->class_id = read->class_id;
+    object->is_exotic = read->is_exotic;
+    object->fast_array = read->fast_array;
+    object->shape = read->shape;
+    object->prop = read->prop;
+    object->u = read->u;
+    read->class_id = JS_CLASS_OBJECT;
+    read->is_exotic = read->fast_array = 0;
+    read->shape = shape;
+    read->prop = properties;
+    read->u.opaque = NULL;
+    JS_FreeValue(js, value);
+}
+
+/* Before anything is done with an object: reads it where it is unread; -1 with an exception. */
+static int json_look(JSContext *js, JSObject *object)
+{
+    if (likely(object->class_id != JSON_UNREAD_CLASS))
+        return 0;
+    struct json *json = JS_GetRuntimeOpaque(js->rt);
+    char *text = json_unread_text(object);
+    size_t length = object->u.array.u1.size;
+    JSValue value = json_value(js, json, text, length);
+    if (JS_IsException(value))
+        return -1;
+    bool is_borrowed = json->unread == object;
+    json_become(js, object, value);
+    if (is_borrowed)
+        json->unread = NULL;
+    else
+        js_free(js, text);
+    return 0;
+}
+
+static int json_unread_get_own(JSContext *js, JSPropertyDescriptor *described, JSValueConst object, JSAtom key)
+{
+    if (json_look(js, JS_VALUE_GET_OBJ(object)) < 0)
+        return -1;
+    return JS_GetOwnPropertyInternal(js, described, JS_VALUE_GET_OBJ(object), key);
+}
+
+static int json_unread_delete(JSContext *js, JSValueConst object, JSAtom key)
+{
+    if (json_look(js, JS_VALUE_GET_OBJ(object)) < 0)
+        return -1;
+    return delete_property(js, JS_VALUE_GET_OBJ(object), key);
+}
+
+static int json_unread_define(JSContext *js, JSValueConst object, JSAtom key, JSValueConst value, JSValueConst getter,
+                              JSValueConst setter, int flags)
+{
+    if (json_look(js, JS_VALUE_GET_OBJ(object)) < 0)
+        return -1;
+    return JS_DefineProperty(js, object, key, value, getter, setter, flags);
+}
+
+static JSValue json_unread_get(JSContext *js, JSValueConst object, JSAtom key, JSValueConst receiver)
+{
+    if (json_look(js, JS_VALUE_GET_OBJ(object)) < 0)
+        return JS_EXCEPTION;
+    return JS_GetPropertyInternal(js, object, key, receiver, false);
+}
+
+static int json_unread_set(JSContext *js, JSValueConst object, JSAtom key, JSValueConst value, JSValueConst receiver,
+                           int flags)
+{
+    if (json_look(js, JS_VALUE_GET_OBJ(object)) < 0)
+        return -1;
+    return JS_SetPropertyInternal2(js, object, key, js_dup(value), receiver, flags);
+}
+
+static JSClassExoticMethods json_unread_methods = {
+    .get_own_property = json_unread_get_own,
+    .delete_property = json_unread_delete,
+    .define_own_property = json_unread_define,
+    .get_property = json_unread_get,
+    .set_property = json_unread_set,
+};
+
+static const JSClassDef json_unread_class = {
+    "Object", .finalizer = json_unread_finalizer, .exotic = &json_unread_methods,
+};
+
+/* What the first unread object needs. */
+static int json_prepare_unread(JSContext *js, struct json *json)
+{
+    if (json->empty_array)
+        return 0;
+    if (json_prepare(js, json) < 0)
+        return -1;
+    if (!JS_IsRegisteredClass(js->rt, JSON_UNREAD_CLASS)) {
+        JS_SetRuntimeOpaque(js->rt, json);
+        if (JS_NewClass(js->rt, JSON_UNREAD_CLASS, &json_unread_class) < 0) {
+            JS_ThrowOutOfMemory(js);
+            return -1;
+        }
+    }
+    JSObject *prototype = JS_VALUE_GET_OBJ(js->class_proto[JS_CLASS_ARRAY]);
+    JSShape *empty = find_hashed_shape_proto(js->rt, prototype);
+    json->empty_array = empty ? js_dup_shape(empty) : js_new_shape(js, prototype);
+    return json->empty_array ? 0 : -1;
+}
+
+JSValue json_receive(JSContext *js, struct json *json, char *text, size_t length)
+{
+    if (!length || (*text != '{' && *text != '['))
+        return json_value(js, json, text, length);
+    if (json_prepare_unread(js, json) < 0)
+        return JS_EXCEPTION;
+    JSShape *shape = *text == '[' ? json->empty_array : json->empty;
+    JSValue value = JS_NewObjectFromShape(js, js_dup_shape(shape), JSON_UNREAD_CLASS, NULL);
+    if (JS_IsException(value))
+        return value;
+    JSObject *object = JS_VALUE_GET_OBJ(value);
+    object->u.array.u.ptr = text;
+    object->u.array.u1.size = (uint32_t)length;
+    json->unread = object;
+    return value;
+}
+
+bool json_settle(JSRuntime *runtime, struct json *json)
+{
+    JSObject *object = json->unread;
+    if (!object)
+        return true;
+    size_t length = object->u.array.u1.size;
+    char *copy = js_malloc_rt(runtime, length + 1);
+    if (!copy)
+        return false;
+    memcpy(copy, json_unread_text(object), length);
+    object->u.array.u.ptr = copy;
+    json->unread = NULL;
+    return true;
+}
+
+#endif
