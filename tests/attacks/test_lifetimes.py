@@ -48,11 +48,11 @@ ATTACKS = {
     "a process that is a generator function": Attack(
         source=f"""return {{ *never(ctx) {{ ctx.emit('out', 'never') }},
             process(ctx, port, value) {{ {ANSWERS} return this.never(ctx) }} }}""",
-        gets=((),),  # a generator that nobody asks does nothing
+        gets=(Fails("ResultError", "generator"),),  # nobody asks it, so it would do nothing, and say so to nobody
     ),
     "a process that is an async generator": Attack(
         source=f"return {{ process(ctx, port, value) {{ {ANSWERS} return (async function* () {{ ctx.emit('out', 1) }})() }} }}",
-        gets=((),),
+        gets=(Fails("ResultError", "generator"),),
     ),
     "a thenable with a getter": Attack(
         source=f"""return {{ process(ctx, port, value) {{ {ANSWERS}
