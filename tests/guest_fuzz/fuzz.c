@@ -300,6 +300,7 @@ static void run(char **files, int count)
     JSRuntime *runtime = JS_NewRuntime2(&fuzz_memory, NULL);
     JSContext *js = JS_NewContext(runtime);
     struct json json = {0};
+    json_begin(runtime, &json);
     JSValue list = JS_Eval(js, programs, sizeof programs - 1, "<programs>", JS_EVAL_TYPE_GLOBAL);
     if (JS_IsException(list))
         fail("the programs do not parse", programs, sizeof programs - 1);

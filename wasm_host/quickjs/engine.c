@@ -9,6 +9,8 @@
 struct JSObject;
 static int json_look(JSContext *js, struct JSObject *object);
 static bool json_is_array(struct JSObject *object);
+static JSValue json_parse(JSContext *js, const char *text, size_t length);
+static JSValue json_stringify(JSContext *js, JSValueConst value, JSValueConst replacer, JSValueConst space);
 
 #include "quickjs.c"
 

@@ -132,6 +132,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     guest->runtime = JS_NewRuntime2(&memory_functions, guest);
     if (!guest->runtime)
         __builtin_trap();
+    json_begin(guest->runtime, &guest->json);
     JS_SetMaxStackSize(guest->runtime, SHADOW_STACK_FOR_JAVASCRIPT);
     JS_SetGCThreshold(guest->runtime, GC_THRESHOLD);
     JS_SetHostPromiseRejectionTracker(guest->runtime, rejections_track, NULL);

@@ -1,8 +1,9 @@
 """Places in QuickJS's source where an object is looked at without a question to its class.
 
 An unread object (``json_unread.h``) answers what its class is asked, and is read first; these places ask nothing,
-so each of them gets a line. A place must stand in the source exactly once: an upgrade that moves or doubles one
-fails the build, and then somebody has to look where it went.
+so each of them gets a line; two more lead ``JSON.parse`` and ``JSON.stringify`` to code of ours. A place must
+stand in the source exactly once: an upgrade that moves or doubles one fails the build, and then somebody has to
+look where it went.
 """
 
 from dataclasses import dataclass
@@ -36,6 +37,16 @@ HOOKS = (
         "            return js_proxy_isArray(ctx, val);\n        else\n"
         "            return p->class_id == JS_CLASS_ARRAY;\n",
         "            return js_proxy_isArray(ctx, val);\n        else\n            return json_is_array(p);\n",
+    ),
+    Hook(
+        "js_json_parse",
+        '        obj = JS_ParseJSON_internal(ctx, str, len, "<input>", NULL);\n',
+        "        obj = json_parse(ctx, str, len);\n",
+    ),
+    Hook(
+        "js_json_stringify",
+        "    return JS_JSONStringify(ctx, argv[0], argv[1], argv[2]);\n",
+        "    return json_stringify(ctx, argv[0], argv[1], argv[2]);\n",
     ),
     Hook(
         "JS_GetOwnPropertyNamesInternal",

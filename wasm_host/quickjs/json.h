@@ -35,6 +35,9 @@ struct json {
     size_t came_length;
 };
 
+/* Whatever of this is called with a runtime's values needs to be told first where it keeps things. */
+void json_begin(JSRuntime *runtime, struct json *json);
+
 /* text[length] must be 0. */
 enum json_outcome json_read(JSContext *js, struct json *json, const char *text, size_t length, JSValue *value);
 

@@ -347,6 +347,21 @@ enum json_outcome json_read(JSContext *js, struct json *json, const char *text, 
     return is_read ? JSON_DONE : reader.is_odd ? JSON_ODD : JSON_THROWN;
 }
 
+/* JSON.parse without a reviver. */
+static JSValue json_parse(JSContext *js, const char *text, size_t length)
+{
+    struct json *json = JS_GetRuntimeOpaque(js->rt);
+    JSValue value;
+    switch (json_read(js, json, text, length, &value)) {
+    case JSON_DONE:
+        return value;
+    case JSON_ODD:
+        return JS_ParseJSON(js, text, length, "<input>");
+    default:
+        return JS_EXCEPTION;
+    }
+}
+
 JSValue json_value(JSContext *js, struct json *json, char *text, size_t length)
 {
     JSValue value;

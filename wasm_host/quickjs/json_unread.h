@@ -133,7 +133,6 @@ static int json_prepare_unread(JSContext *js, struct json *json)
     if (json_prepare(js, json) < 0)
         return -1;
     if (!JS_IsRegisteredClass(js->rt, JSON_UNREAD_CLASS)) {
-        JS_SetRuntimeOpaque(js->rt, json);
         if (JS_NewClass(js->rt, JSON_UNREAD_CLASS, &json_unread_class) < 0) {
             JS_ThrowOutOfMemory(js);
             return -1;

@@ -159,8 +159,12 @@ static int json_write_unread(struct json_writer *writer, const JSObject *object)
 
 static int json_write_object(struct json_writer *writer, JSObject *object, uint32_t nesting)
 {
-    if (object->class_id == JSON_UNREAD_CLASS)
-        return json_write_unread(writer, object);
+    if (object->class_id == JSON_UNREAD_CLASS) {
+        if (!writer->is_for_program)
+            return json_write_unread(writer, object);
+        if (json_look(writer->js, object) < 0)
+            return JSON_THROWN;
+    }
     bool is_array = json_is_whole_array(object);
     if (nesting > JSON_MOST_NESTING || (!is_array && (object->class_id != JS_CLASS_OBJECT || object->is_exotic)) ||
         json_place(object->shape, JS_ATOM_toJSON) >= 0 || !json_is_without_method(writer, object->shape->proto))
@@ -234,6 +238,29 @@ enum json_outcome json_write(JSContext *js, struct json *json, JSValueConst valu
     if (outcome)
         json_let_go(js, json);
     return outcome;
+}
+
+/* JSON.stringify; what is asked of it beside the value is QuickJS's business. */
+static JSValue json_stringify(JSContext *js, JSValueConst value, JSValueConst replacer, JSValueConst space)
+{
+    struct json *json = JS_GetRuntimeOpaque(js->rt);
+    int outcome = JSON_ODD;
+    if (JS_IsUndefined(replacer) && JS_IsUndefined(space) && !js_check_stack_overflow(js->rt, JSON_STACK)) {
+        uint8_t *text = (uint8_t *)json->text;
+        struct json_writer writer = {js, json, text, text + json->text_capacity, .is_for_program = true};
+        outcome = json_write_value(&writer, value, 0);
+        text = (uint8_t *)json->text;
+        JSValue string = outcome ? JS_EXCEPTION : JS_NewStringLen(js, json->text, (size_t)(writer.at - text));
+        json_let_go(js, json);
+        if (!outcome)
+            return string;
+    }
+    return outcome == JSON_ODD ? JS_JSONStringify(js, value, replacer, space) : JS_EXCEPTION;
+}
+
+void json_begin(JSRuntime *runtime, struct json *json)
+{
+    JS_SetRuntimeOpaque(runtime, json);
 }
 
 void json_let_go(JSContext *js, struct json *json)

@@ -16,6 +16,7 @@ struct json_writer {
     struct json *json;
     uint8_t *at, *end;
     uint32_t most_nesting;
+    bool is_for_program;           /* which wants a message spelt as JavaScript does */
     const JSObject *prototype;     /* one that leads to no toJSON: nothing changes while values are written */
 };
 

@@ -196,3 +196,30 @@ def _hold(program: str, text: str, effects: Effects, *, is_exact: bool) -> None:
 def test_programs_see_and_say_what_quickjs_would(text: str) -> None:
     """For any text and each of the programs."""
     trio.run(compare, text)
+
+
+OWN_JSON = """
+const same = (key, each) => each;
+return { process(ctx, port, value) {
+  if (typeof value !== 'string') { ctx.emit('out', JSON.stringify(value)); return }
+  const theirs = JSON.parse(value, same), ours = JSON.parse(value);
+  ctx.emit('out', [JSON.stringify(theirs), JSON.stringify(ours, same), JSON.stringify(ours)]);
+} }
+"""
+
+
+@given(texts=st.lists(TEXTS, max_size=20))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_json_of_programs_is_quickjs_s(texts: list[str]) -> None:
+    """``JSON.parse`` without a reviver and ``JSON.stringify`` without a replacer do what they do with one."""
+
+    async def hold() -> None:
+        batch = [(0, each.encode()) for text in texts for each in (json.dumps(text), f"[{text}]")]
+        async with opened(OWN_JSON) as sandbox:
+            results = [effects.emissions[0][1] for effects in await process_all(sandbox, batch)]
+        for read, message in zip(results[::2], results[1::2], strict=True):
+            first, second, third = json.loads(read)
+            assert first == second == third
+            assert json.loads(message) == f"[{first}]"
+
+    trio.run(hold)

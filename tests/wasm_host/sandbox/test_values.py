@@ -178,3 +178,13 @@ async def test_values_that_are_kept_unread_are_the_programs_memory() -> None:
         12 - len(errors)
     )
     assert sandbox.statistics().restarts == len(errors)
+
+
+@pytest.mark.parametrize("text", ["{", "[1,]", "01", "", "nul", "[1] 2", '{"a":1,}', '"\\x"'])
+async def test_json_of_programs_fails_as_quickjs_says(text: str) -> None:
+    """With a reviver, which only QuickJS's own reader takes, and without: the same error."""
+    tell = "(f => { try { return f() } catch (e) { return `${e.name}: ${e.message}` } })"
+    source = f"[{tell}(() => JSON.parse(value)), {tell}(() => JSON.parse(value, (key, each) => each))]"
+    ours, theirs = json.loads(await value_of(source, json.dumps(text).encode()))
+    assert ours == theirs
+    assert "SyntaxError" in ours
