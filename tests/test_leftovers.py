@@ -50,14 +50,17 @@ def test_a_process_that_is_left_behind_is_found_with_its_test(run: str) -> None:
 def test_a_process_whose_parent_is_gone_is_found(run: str) -> None:
     """An orphan is nobody's child, and still of this run."""
     reading, writing = os.pipe()
-    program = f"import subprocess; subprocess.Popen({FOREVER!r}, stdin={reading}, stdout=subprocess.DEVNULL)"
+    hearing, telling = os.pipe()
+    orphan = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+    program = f"import subprocess; subprocess.Popen({orphan!r}, stdin={reading}, stdout={telling})"
     try:
-        subprocess.run([sys.executable, "-c", program], pass_fds=[reading], check=True)
+        subprocess.run([sys.executable, "-c", program], pass_fds=[reading, telling], check=True)
+        assert os.read(hearing, 1) == b"\n", "it runs"
         (found,) = leftovers(run, grace_seconds=0)
         assert "sys.stdin.read()" in found.command
     finally:
-        os.close(reading)
-        os.close(writing)  # then it ends
+        for each in (reading, hearing, telling, writing):  # with the last it ends
+            os.close(each)
 
 
 def test_a_block_that_fails_ends_its_process(run: str) -> None:
