@@ -134,11 +134,11 @@ def _is_behind_a_key(text: str, place: int) -> bool:
 
 def _pairs(text: str) -> Iterator[int]:
     """Yield where two escapes are one character; a backslash before them would be an escape itself."""
+    end = 0  # of the pair before, which ends in a digit
     for found in _PAIR.finditer(text):
-        place = found.start()
-        while place and text[place - 1] == "\\":
-            place -= 1
-        if (found.start() - place) % 2 == 0:
+        before = text[end : found.start()]
+        end = found.end()
+        if (len(before) - len(before.rstrip("\\"))) % 2 == 0:
             yield found.start()
 
 
