@@ -2,12 +2,10 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("engine", "proto", "service", "wasm_host", "workers")
+from tests.sources import PACKAGES, found_in
 
 ANSWERS = frozenset(
     (
@@ -39,11 +37,7 @@ def riddles_of(source: str) -> list[str]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_docstring_begins_with_an_answer(package: str) -> None:
     """A function says "Return whether ...", a property or a constant "The time between ..."."""
-    found = [
-        f"{path.relative_to(ROOT)}:{riddle}"
-        for path in sorted((ROOT / package).rglob("*.py"))
-        for riddle in riddles_of(path.read_text(encoding="utf-8"))
-    ]
+    found = found_in(package, riddles_of)
     assert not found, "begin these with the verb or the thing:\n" + "\n".join(found)
 
 

@@ -3,12 +3,10 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("engine", "proto", "service", "wasm_host", "workers")
+from tests.sources import PACKAGES, found_in
 
 _CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]")
 _POSSESSIVE_GROUP = re.compile(r"(?<!\\)\)(?:[*+?]|\{\d*,?\d*\})\+")
@@ -26,11 +24,7 @@ def possessive_groups_of(source: str) -> Iterator[int]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_quantifier_of_a_group_is_possessive(package: str) -> None:
     """Python 3.11.0 to 3.11.4, which Debian 12 has, match with them what does not match; (?>...) is right."""
-    found = [
-        f"{path.relative_to(ROOT)}:{line}"
-        for path in sorted((ROOT / package).rglob("*.py"))
-        for line in possessive_groups_of(path.read_text(encoding="utf-8"))
-    ]
+    found = found_in(package, possessive_groups_of)
     assert not found, "write (?>(?:...)*), or ask wasm_host.repetition, in these:\n" + "\n".join(found)
 
 

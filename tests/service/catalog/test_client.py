@@ -82,19 +82,24 @@ async def test_a_catalog_that_is_not_there_is_unavailable() -> None:
             await client.get("/api/resources")
 
 
+async def waits_of(client: CatalogClient) -> list[float]:
+    """Return how long the client waits after each of four questions that fail, each asked after the wait."""
+    waits = []
+    for _ in range(4):
+        with pytest.raises(CatalogUnavailableError):
+            await client.get("/api/resources")
+        waits.append(client.quiet_seconds())
+        await trio.sleep(client.quiet_seconds())
+    return waits
+
+
 async def test_the_catalog_is_tried_again_after_the_wait(autojump_clock: trio.testing.MockClock) -> None:
     """Waits grow with each failure in a row, and are short again once something was done."""
     del autojump_clock
     catalog = FakeCatalog()
     catalog.behaviour = "status 500"
     async with client_of(catalog, transport=catalog.transport) as (client, status):
-        waits = []
-        for _ in range(4):
-            with pytest.raises(CatalogUnavailableError):
-                await client.get("/api/resources")
-            waits.append(client.quiet_seconds())
-            await trio.sleep(client.quiet_seconds())
-        assert waits == [0.5, 1, 2, 4]
+        assert await waits_of(client) == [0.5, 1, 2, 4]
         catalog.behaviour = "well"
         await client.get("/api/resources")
         client.settled()
@@ -114,13 +119,7 @@ async def test_a_catalog_that_is_not_there_is_looked_for_often(
     catalog = FakeCatalog()
     catalog.behaviour = absence
     async with client_of(catalog, transport=catalog.transport) as (client, _):
-        waits = []
-        for _ in range(4):
-            with pytest.raises(CatalogUnavailableError):
-                await client.get("/api/resources")
-            waits.append(client.quiet_seconds())
-            await trio.sleep(client.quiet_seconds())
-        assert waits == [0.5, 0.75, 0.75, 0.75]
+        assert await waits_of(client) == [0.5, 0.75, 0.75, 0.75]
 
 
 @pytest.mark.parametrize(("asked", "waited"), [("7", 7), ("soon", 0.5), ("86400", 300)])
