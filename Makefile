@@ -12,7 +12,7 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast check fmt bench wasm clients simulate fuzz fuzz-guest attacks stalls siege lock mutants
+.PHONY: help setup run demo test test-fast check fmt bench instructions wasm clients simulate fuzz fuzz-guest attacks stalls siege lock mutants
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -31,6 +31,7 @@ help: ## list the verbs
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
 	@echo "make clients  install the npm clients that the tests run, if Node is there; without them, those tests are skipped"
 	@echo "make bench   throughput, latency and growth, beside Node-RED, NoFlo and a bare Trio channel (under ten minutes)"
+	@echo "make instructions  count what values cost in the guest anew, after a change of it that is meant"
 	@echo "make setup   .venv, packages and the QuickJS guest; the other verbs do it when needed"
 	@echo "make lock    renew constraints.txt"
 	@echo
@@ -68,6 +69,9 @@ attacks: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+
+instructions: setup
+	@$(BIN)/python -m tests.wasm_host.quickjs.instructions
 
 lock: setup
 	@$(BIN)/python scripts/lock.py
