@@ -87,3 +87,9 @@ class FlowObserver:
         """Hear of an emission as ``emitted`` does, but with its lane (``engine.contracts.lanes``)."""
         del lane
         self.emitted(node_id, port, value)
+
+    def errored(self, node_id: str, port: str, value: bytes, lane: int) -> None:
+        """Hear that an invocation ended in an error that no edge takes up: what its error port would have sent.
+
+        Whoever hears of the graph's outputs does not hear of it by ``emitted``: nothing was emitted.
+        """

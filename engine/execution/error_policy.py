@@ -100,12 +100,13 @@ class ErrorPolicy:
         error = bounded(error)
         if node.routes[node.error_port]:
             try:
-                value = error_value(node, message, error, self._shared.limits.value_bytes)
-                await self.emitter.emit([(node.error_port, value)], message.lane)
+                await self.emitter.emit([(node.error_port, self._value(message, error))], message.lane)
             except UnsentError as unsent:  # not even the error finds memory: as if it had no edge
                 error = unsent_error(unsent)
             else:
                 return
+        elif self._shared.flow_observers:
+            self._shared.report_error(node, message.lane, self._value(message, error))
         if self._on_error != "continue":
             text = f"Node {node.id} failed: {error.name}: {error.message}"
             self._shared.fail(ExecutionError(text, node.id, error.stack or None, shown_value(message)))
@@ -113,3 +114,6 @@ class ErrorPolicy:
                 await trio.sleep_forever()  # the execution is being cancelled; nothing more may leave this node
             finally:
                 self.emitter.cut.note(1, 1)  # the message has failed, and the execution with it
+
+    def _value(self, message: Message, error: HandlerError) -> bytes:
+        return error_value(self._node, message, error, self._shared.limits.value_bytes)

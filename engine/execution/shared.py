@@ -225,6 +225,12 @@ class ExecutionShared:
             for observer in self.flow_observers:
                 observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
 
+    def report_error(self, node: CompiledNode, derived_lane: int, value: bytes) -> None:
+        """Report the value of an error that no edge takes up."""
+        lane = derived_lane or node.lanes[node.error_port]
+        for observer in self.flow_observers:
+            observer.errored(node.id, node.outputs[node.error_port], value, lane)
+
     async def _send_each(
         self,
         pending: PendingEmissions,

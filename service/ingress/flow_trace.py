@@ -96,6 +96,10 @@ class FlowTrace(FlowObserver):
             self.outputs[place] = self._output(place, value, NAMES[lane])
         self._note(node_id, port, value, NAMES[lane])
 
+    def errored(self, node_id: str, port: str, value: bytes, lane: int) -> None:
+        """Hear of an error that no edge takes up: for whoever waits it is what came out of the node."""
+        self.emitted_in_lane(node_id, port, value, lane)
+
     def _output(self, place: str, value: bytes, lane: Lane) -> TracedOutput:
         """Return a value in the place of the port's former one, as far as a reply may show it."""
         former = self.outputs.get(place)

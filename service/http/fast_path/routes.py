@@ -16,7 +16,7 @@ from service.http.fast_path.headers import Headers
 from service.http.fast_path.recognise import FastRequest, recognise
 from service.http.routes.health import health_of, liveness_of, readiness_of
 from service.http.routes.ingress import delivered
-from service.http.routes.injection import followed, outcome, take_body
+from service.http.routes.injection import CALLER_HEADER, followed, outcome, take_body, wait_of
 from service.ingress.delivery import IngressDelivery
 from service.memory.request_memory import note_owner
 from service.problems import error_reply
@@ -100,9 +100,10 @@ class FastPath:
             note_owner(scope, CURRENT_CALLER.get().owner)
             if request.kind == "inject":
                 execution = self._runtime.execution(request.name)
-                with followed(execution, request.wait_ms) as trace:
+                wait_ms = wait_of(request.wait_ms, headers.get(CALLER_HEADER))
+                with followed(execution, wait_ms) as trace:
                     taken = await take_body(execution, body, is_final=False)
-                    return await outcome(execution, request.name, taken, request.wait_ms, trace), 200
+                    return await outcome(execution, request.name, taken, wait_ms, trace), 200
             if request.kind == "ingress":
                 door = self._delivery.door(request.name)
                 return await delivered(self._delivery, door, body, request.wait_ms), 200

@@ -23,6 +23,12 @@ from service.problems import UnreadableBodyError
 MAX_WAIT_MS = 60_000
 """The longest wait that a caller may ask for: as long as common proxies keep a silent request."""
 
+PLATFORM_WAIT_MS = 5_000
+"""The wait of an injection by a service of the platform that asks for none: as long as a delivery waits."""
+
+CALLER_HEADER = "x-symbia-caller"
+"""The header by which services of the platform say who calls, in every request."""
+
 
 class OneMessage(Injection, frozen=True, rename="camel"):
     """One message for a node.
@@ -118,7 +124,8 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
             "One message, several, or a stream of JSON lines of any length, which is read only as fast as the "
             "graph takes it. Of a stream that is refused, `accepted` says how many messages were taken in, and "
             "`line` which line was refused. With `wait` the reply comes when everything has been processed, or "
-            "when the time is over, and shows what left the graph; what others inject meanwhile is seen as well."
+            "when the time is over, and shows what left the graph; what others inject meanwhile is seen as well. "
+            f"Services of the platform (`{CALLER_HEADER}`) wait {PLATFORM_WAIT_MS} ms where they do not say."
         ),
         body=Body(
             (OneMessage, SeveralMessages),
@@ -146,6 +153,7 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
         is_final = switch("final")
         execution = runtime.execution(execution_id)  # an unknown one is refused before anything is read
         if request.mimetype not in STREAMED_TYPES:
+            wait_ms = wait_of(wait_ms, request.headers.get(CALLER_HEADER))
             with followed(execution, wait_ms) as trace:
                 taken = await take_body(execution, await read_json(), is_final=is_final)
                 return reply(await outcome(execution, execution_id, taken, wait_ms, trace))
@@ -163,6 +171,19 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
             return refusal_of_stream(error, receipt)
 
     return routes
+
+
+def wait_of(asked_ms: int | None, caller: str | None) -> int | None:
+    """Return how long an injection is to wait: as it asks, or as its caller is used to; None for not at all.
+
+    The platform's own runtime answers every injection with what came of it, and its services read that. They are
+    told apart by the header that all of them send (docs/decisions/0160).
+
+    Args:
+        asked_ms: what the request asks for; None where it does not.
+        caller: what it says in ``CALLER_HEADER``.
+    """
+    return PLATFORM_WAIT_MS if asked_ms is None and caller else asked_ms
 
 
 class Taken(msgspec.Struct, frozen=True):

@@ -125,6 +125,8 @@ async def test_injections_are_answered_alike(name: str, fast: list[str]) -> None
         if status == 200 and name != "none":
             waited = await both(service, request_of("POST", f"{target}?wait=2000", body), fast)
             assert json.loads(waited[2])["outputs"]["only:out"]["value"] is not None
+            named = await both(service, request_of("POST", target, body, "X-Symbia-Caller: assistants"), fast)
+            assert named[2] == waited[2]
 
 
 async def test_states_and_strangers_are_refused_alike(fast: list[str]) -> None:

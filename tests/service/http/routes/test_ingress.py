@@ -308,3 +308,15 @@ async def test_a_key_and_a_cookie_deliver_as_their_owner() -> None:
 
 def _keyed(world: ServiceWithIdentity, org: str) -> Person:
     return Person(world.service, {"X-API-Key": world.identity.add_api_key(f"key-of-{org}", org)})
+
+
+async def test_an_error_that_no_edge_takes_up_is_what_came_out() -> None:
+    """A delivery whose message a component refuses shows the refusal among its outputs, as the platform's does."""
+    graph = orders(component="symbia.compute.arithmetic")
+    graph["nodes"][0]["config"] = {"expression": "{a} / {b}"}
+    async with open_service() as service:
+        await started(service, graph)
+        answer = (await deliver(service, "orders", {"a": 1, "b": 0})).json()
+        assert list(answer["outputs"]) == ["only:error"]
+        assert answer["outputs"]["only:error"]["lane"] == "apocryphal"
+        assert answer["outputs"]["only:error"]["value"]["value"] == {"a": 1, "b": 0}

@@ -13,10 +13,16 @@ from tests.service.serving import QUICK_REFERENCE, SPIN, SQUARE, Service, open_s
 PASS = single("symbia.core.passthrough")
 LOGGER = single("symbia.core.logger")
 LINES = {"Content-Type": "application/x-ndjson"}
+CALLER = {"x-symbia-caller": "assistants"}
 
 
 def line(value: object, node: str = "only", port: str = "in") -> bytes:
     return f'{{"nodeId":"{node}","port":"{port}","value":{value}}}\n'.encode()
+
+
+def values(outputs: dict[str, Any]) -> dict[str, Any]:
+    """What left the graph, by port."""
+    return {port: output["value"] for port, output in outputs.items()}
 
 
 async def stream(service: Service, execution: str, content: Any, query: str = "") -> httpx.Response:
@@ -261,3 +267,60 @@ async def test_an_injection_cut_off_by_the_end_says_how_much_was_taken_in() -> N
         assert 5 <= reply.json()["accepted"] < 20
         late = await service.client.post(f"{path}/inject", json=messages[0])
         assert (late.status_code, "accepted" in late.json()) == (409, False)
+
+
+async def test_a_service_of_the_platform_is_shown_what_came_of_its_message() -> None:
+    """An injection that says which service calls, and no wait, is answered as the platform's runtime answers."""
+    body = {"nodeId": "input", "port": "in", "value": 21}
+    async with open_service() as service:
+        execution = await service.start(QUICK_REFERENCE)
+        path = f"/api/executions/{execution}/inject"
+        reply = await service.client.post(path, json=body, headers=CALLER)
+        answer = reply.json()
+        assert (values(answer["outputs"]), answer["hops"], len(answer["trace"])) == ({"output:out": 42}, 2, 3)
+        for headers, query in ((CALLER, "?wait=0"), ({}, ""), ({"x-symbia-caller": ""}, "")):
+            reply = await service.client.post(path + query, json=body, headers=headers)
+            assert ("drained" in reply.json()) is bool(query)
+
+
+async def test_a_stream_of_a_service_does_not_wait() -> None:
+    """Whoever streams wants to send; what came of it is told where they ask."""
+    async with open_service() as service:
+        execution = await service.start(PASS)
+        path = f"/api/executions/{execution}/inject"
+        reply = await service.client.post(path, content=line(1), headers={**LINES, **CALLER})
+        assert reply.json() == {"success": True, "accepted": 1, "executionId": execution, "queued": False}
+
+
+DIVIDING = single("symbia.compute.arithmetic", config={"expression": "{a} / {b}"}, onError="continue")
+
+
+async def test_an_error_that_no_edge_takes_up_is_among_the_outputs() -> None:
+    """Whoever waits reads it at the error port, in the lane of all errors, also where it ends the execution."""
+    body = {"nodeId": "only", "port": "in", "value": {"a": 1}}
+    failing = {**DIVIDING, "nodes": [{**DIVIDING["nodes"][0], "onError": "fail"}]}
+    async with open_service() as service:
+        for graph, state in ((DIVIDING, "running"), (failing, "failed")):
+            execution = await service.start(graph, completion="manual")
+            path = f"/api/executions/{execution}/inject?wait=5000"
+            answer = (await service.client.post(path, json=body)).json()
+            output = answer["outputs"].pop("only:error")
+            assert (answer["state"], answer["outputs"], output["lane"]) == (state, {}, "apocryphal")
+            assert "b" in output["value"]["message"]
+            assert (output["value"]["nodeId"], output["value"]["value"]) == ("only", {"a": 1})
+            assert [(step["node"], step["port"]) for step in answer["trace"]] == [("only", "error")]
+
+
+async def test_an_error_in_a_run_of_nodes_is_among_the_outputs() -> None:
+    """JavaScript nodes that run in one call tell of their errors like any other node."""
+    nodes = [
+        {"id": "a", "component": "symbia.core.map", "config": {"expression": "value"}},
+        {"id": "b", "component": "symbia.core.map", "config": {"expression": "value.x.y"}, "onError": "continue"},
+    ]
+    edges = [{"id": "e", "source": {"node": "a", "port": "out"}, "target": {"node": "b", "port": "in"}}]
+    async with open_service() as service:
+        execution = await service.start({**PASS, "nodes": nodes, "edges": edges}, completion="manual")
+        path = f"/api/executions/{execution}/inject?wait=5000"
+        answer = (await service.client.post(path, json={"nodeId": "a", "port": "in", "value": 1})).json()
+        assert list(answer["outputs"]) == ["b:error"]
+        assert answer["outputs"]["b:error"]["value"]["value"] == 1
