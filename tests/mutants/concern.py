@@ -10,6 +10,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/engine/execution",
         "tests/engine/test_runtime.py",
         "tests/engine/test_growth.py",
+        "tests/engine/memory",
         "tests/simulation",
     ),
     "engine/contracts": ("tests/engine/contracts", "tests/engine/execution"),

@@ -15,7 +15,7 @@ from engine.memory.starvation import PATIENCE_SECONDS
 from engine.runtime import EXECUTION_BYTES, NODE_BYTES, Runtime, open_runtime
 from proto.execution import ExecuteOptions
 from proto.message import Injection
-from tests.engine.executions import document
+from tests.engine.executions import Tap, document
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -440,8 +440,23 @@ async def test_what_a_chain_makes_is_charged() -> None:
         await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"1"))] * 30)
         error = (await runtime.execution(execution).wait_finished()).error
         assert error is not None
+        assert "run as one from a made too much" in error.message
         assert "ORG_MAX_MEMORY_BYTES" in error.message
         assert "outcomes" not in runtime.ledger.statistics().kinds
+
+
+async def test_what_a_chain_makes_is_charged_once() -> None:
+    """What fits into the memory that there is goes through, where twice as much would not."""
+    graph = document(dict.fromkeys("ab", "custom.shouter"), ["a:out > b:in"], role="pipeline")
+    async with open_runtime(limits=bounded(1_000_000, 3)) as runtime:
+        await runtime.library.register_component(shouter("process", 300_000))
+        execution = runtime.execution(await started(runtime, graph))
+        tap = Tap()
+        with execution.watch(tap):  # then both values leave the guest: 600,000 bytes
+            await execution.inject([Injection("a", "in", msgspec.Raw(b"1"))])
+            await execution.wait_quiescent()
+        assert [len(value) for *_, value in [*tap.hops, *tap.outputs]] == [300_002] * 2
+        assert execution.snapshot().state == "running"
 
 
 async def test_an_execution_that_never_ran_leaves_nothing_charged() -> None:
