@@ -24,6 +24,16 @@ from service.outbound.streams import open_stream
 CONNECT_SECONDS = 10
 """The time that the service may take to take the connection."""
 
+ASK_SECONDS = 25
+"""The time between two questions whether the service is still there, as between Engine.IO's."""
+
+ANSWER_SECONDS = 20
+"""The time that its answers may take, as there. They are asked for each second, and heard whenever they come: so a
+process that was stopped for an hour does not take its own silence for the service's."""
+
+CLOSE_SECONDS = 5
+"""The time that the service may take to close the connection."""
+
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message that is taken from a service: statistics of the largest graph have room in it."""
 
@@ -46,6 +56,28 @@ class LiveClient:
     def __init__(self, connection: WebSocketConnection, url: str) -> None:
         self._connection = connection
         self._url = url
+        self._has_vanished = False
+
+    async def heed(self) -> None:
+        """Ask the service whether it is still there, for ever; ``receive`` fails when no answer comes any more."""
+        try:
+            while True:
+                await trio.sleep(ASK_SECONDS)
+                if not await self._answers():
+                    break
+        except ConnectionClosed:
+            return  # which ``receive`` tells
+        self._has_vanished = True
+        with trio.CancelScope() as at_once:
+            at_once.cancel()
+            await self._connection.aclose()
+
+    async def _answers(self) -> bool:
+        for _ in range(ANSWER_SECONDS):
+            with trio.move_on_after(1):
+                await self._connection.ping()
+                return True
+        return False
 
     async def send(self, event: str, data: dict[str, Any], identifier: int) -> None:
         """Send an event that is to be answered.
@@ -75,6 +107,8 @@ class LiveClient:
             raise LiveClientError(f"{self._url} speaks something else: {error}") from error
 
     def _closed(self, error: ConnectionClosed) -> LiveClientError:
+        if self._has_vanished:
+            return LiveClientError(f"{self._url} has not answered for {ANSWER_SECONDS} s; is it still running?")
         reason = getattr(error.reason, "reason", None)
         return LiveClientError(f"{self._url} has closed the connection{f': {reason}' if reason else ''}")
 
@@ -90,6 +124,7 @@ async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) ->
     encoded = [(name.encode(), value.encode()) for name, value in headers]
     tls = ssl.create_default_context() if address.startswith("wss:") else None
     is_open = False
+    failure: BaseException | None = None
     try:
         if tls is not None:
             await _judge(urlsplit(address), tls)
@@ -98,13 +133,20 @@ async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) ->
             tls,
             extra_headers=encoded,
             connect_timeout=CONNECT_SECONDS,
+            disconnect_timeout=CLOSE_SECONDS,
             max_message_size=MAX_MESSAGE_BYTES,
         ) as connection:
             is_open = True
-            yield LiveClient(connection, url)
+            try:
+                yield LiveClient(connection, url)
+            except BaseException as error:
+                failure = error
+                raise
     except ConnectionRejected as error:
         raise LiveClientError(_refused(url, error)) from error
     except DisconnectionTimeout:
+        if failure is not None:
+            raise failure from None
         return  # all was said; that the service does not close the connection is its own affair
     except trio.BrokenResourceError as error:
         if is_open:

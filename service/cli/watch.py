@@ -76,11 +76,11 @@ async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], co
     async with open_live_client(url, headers) as client:
         await client.send(Command.SUBSCRIBE, {"executionId": execution_id, "events": EVENTS}, 1)
         if not console.is_terminal:
-            return await _follow(client, view, console, lambda line: tell(console, line))
+            following = partial(_follow, client, view, console, lambda line: tell(console, line))
+            return await run_beside(client.heed, following)
         with Live(view, console=console, auto_refresh=False, vertical_overflow="crop") as live:
-            status = await run_beside(
-                partial(_redraw, live), partial(_follow, client, view, console, _say_nothing)
-            )
+            following = partial(_follow, client, view, console, _say_nothing)
+            status = await run_beside(partial(_redraw, live), partial(run_beside, client.heed, following))
             live.refresh()
         return status
 
