@@ -25,7 +25,7 @@ from tests.processes import ended
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".hypothesis", ".*_cache")
 _PRELOADED = ("pytest", "hypothesis", "trio", "pytest_trio", "quart_trio", "jsonschema_rs", "wasmtime", "httpx")
 _FORKING = Path(__file__).with_name("forking.py")
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _IGNORED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:schemathesis")
 _ONCE = ("-x", "-q", "-W", _IGNORED, *_PLUGINS, "--hypothesis-seed=0")

@@ -172,6 +172,19 @@ def test_tests_that_fail_without_a_mutant_end_the_run(tmp_path: Path) -> None:
         Campaign(laboratory, print).run(sampled(project, ["engine"], seed=1), within_seconds=60)
 
 
+def test_a_test_is_named_whole(tmp_path: Path) -> None:
+    """Also one whose values have spaces: otherwise nobody could ask it a second time, alone."""
+    project = small_project(tmp_path / "project", "pass")
+    test = (
+        'import pytest\n\n\n@pytest.mark.parametrize("code", ["a > b"])\ndef test_it(code):\n    assert not code\n'
+    )
+    (project / "tests" / "engine" / "test_thing.py").write_text(test)
+    with open_laboratory(project, preloaded=("pytest", "hypothesis")) as laboratory:
+        ran = laboratory.run(["tests/engine/test_thing.py"], within_seconds=60)
+        assert ran.failed == "tests/engine/test_thing.py::test_it[a > b]"
+        assert laboratory.run([ran.failed], within_seconds=60).failed == ran.failed
+
+
 def test_an_entry_is_known_wherever_it_stands_and_missed_when_it_is_gone(tmp_path: Path) -> None:
     """What the run prints can be put into the list as it is, with its reason."""
     project = small_project(tmp_path / "project", "f(0)")

@@ -1,5 +1,6 @@
 """Results that nobody could read: functions of expressions, and generators, which nothing runs."""
 
+import contextlib
 import time
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.wasm_host.sandboxes import process, run
 from wasm_host.errors import ProgramError
 from wasm_host.host import open_host
+from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.javascript import Mode, Program
 
 FUNCTIONS = [
@@ -64,6 +66,25 @@ async def test_other_expressions_are_not_judged_by_what_they_make_of_null(source
         began = time.process_time()
         await host.check(Program(mode, source))
         assert time.process_time() - began < 5
+
+
+async def test_an_expression_is_tried_for_a_moment_only() -> None:
+    """One that never ends for null does not take the time that its messages may take."""
+    async with open_host() as host:
+        await host.check(Program("map", "(() => { for (;;); })()"), limits=GuestLimits(cpu_ms=2_000))
+        assert host.statistics().cpu_seconds < 0.5
+
+
+@pytest.mark.parametrize(
+    ("mode", "source"),
+    [("map", "value"), ("map", "() => value"), ("map", "(() => { for (;;); })()"), ("handler", "() => 1")],
+)
+async def test_what_was_checked_is_no_longer_alive(mode: Mode, source: str) -> None:
+    """Whatever came of it, and before anybody collects garbage."""
+    async with open_host() as host:
+        with contextlib.suppress(ProgramError):
+            await host.check(Program(mode, source))
+        assert host.statistics().alive == 0
 
 
 @pytest.mark.parametrize("mode", ["map", "test"])
