@@ -75,6 +75,7 @@ class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     port: str | None = None
     accepted: int | None = None
     queued: bool | None = None
+    unprocessed: int | None = None
 
 
 class RefusalReply(ErrorBody, frozen=True, rename="camel", omit_defaults=True):

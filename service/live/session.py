@@ -192,7 +192,8 @@ class LiveSession:
         return _state(await self._runtime.execution(command.execution_id).complete())
 
     async def _stop(self, command: Stop) -> CommandReply:
-        return _state(await self._runtime.execution(command.execution_id).stop(drain=command.drain))
+        ended = await self._runtime.execution(command.execution_id).stop(drain=command.drain)
+        return msgspec.structs.replace(_state(ended), unprocessed=ended.unprocessed)
 
     async def _inject(self, command: Inject) -> CommandReply:
         messages = command.injections()

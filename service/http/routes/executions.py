@@ -70,6 +70,12 @@ class StateReply(msgspec.Struct, frozen=True, rename="camel"):
     state: ExecutionState
 
 
+class StopReply(StateReply, frozen=True, kw_only=True, rename="camel"):
+    """The state of an execution that has ended, and how many messages it had accepted and not finished."""
+
+    unprocessed: int
+
+
 _ID = "9d2c6f0e-5a41-4a55-8f6b-0f4a2f7d1c11"
 _RUNNING = {"executionId": _ID, "state": "running"}
 _NO_FIELDS = Body((NoFields,), required=False)
@@ -201,7 +207,7 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
     @routes.post("/<execution_id>/stop")
     @operation(
         "stopExecution",
-        Reply(200, StateReply, {"executionId": _ID, "state": "cancelled"}),
+        Reply(200, StopReply, {"executionId": _ID, "state": "cancelled", "unprocessed": 2}),
         tag="executions",
         summary="End it at once, or after it has drained",
         query=(Query("drain", "Whether to process first what it holds.", {"type": "boolean", "default": False}),),
@@ -211,7 +217,8 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
     async def stop(execution_id: str) -> Response:
         body = await read_struct(StopBody, empty=StopBody())
         drain = switch("drain") or body.drain
-        return reply(_state(await runtime.execution(execution_id).stop(drain=drain)))
+        ended = await runtime.execution(execution_id).stop(drain=drain)
+        return reply(StopReply(ended.id, ended.state, unprocessed=ended.unprocessed))
 
     return routes
 

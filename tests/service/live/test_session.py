@@ -72,7 +72,8 @@ async def test_every_command_is_answered_with_ids_and_state() -> None:
         assert (await client.say("execution:unsubscribe", executionId=execution_id)) == {
             "executionId": execution_id
         }
-        assert (await client.say("execution:stop", executionId=execution_id))["state"] == "cancelled"
+        stopped = await client.say("execution:stop", executionId=execution_id)
+        assert (stopped["state"], stopped["unprocessed"]) == ("cancelled", 1)
 
 
 async def test_pause_and_resume_are_told_to_all_who_watch() -> None:

@@ -211,7 +211,19 @@ async def test_stop_cancels_or_drains(query: str, state: str) -> None:
     async with open_service() as service:
         execution = await service.start(PASS)
         reply = await service.client.post(f"/api/executions/{execution}/stop{query}")
-        assert (reply.status_code, reply.json()) == (200, {"executionId": execution, "state": state})
+        assert reply.status_code == 200
+        assert reply.json() == {"executionId": execution, "state": state, "unprocessed": 0}
+
+
+async def test_stop_says_what_it_leaves_unprocessed() -> None:
+    """What was accepted and held is told to whoever ends it, and not to the log alone."""
+    async with open_service() as service:
+        execution = await service.start(PASS)
+        await service.client.post(f"/api/executions/{execution}/pause")
+        for value in range(2):
+            await service.inject(execution, "only", value)
+        reply = await service.client.post(f"/api/executions/{execution}/stop")
+        assert reply.json() == {"executionId": execution, "state": "cancelled", "unprocessed": 2}
 
 
 async def test_a_wrong_drain_stops_nothing() -> None:
