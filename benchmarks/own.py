@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import msgspec
 import trio
@@ -119,6 +120,8 @@ class Arrivals(FlowObserver):
         outputs: of each message.
         messages: after how many ``all`` is set.
     """
+
+    hears_hops: ClassVar[bool] = False
 
     def __init__(self, outputs: int, messages: int = 0) -> None:
         self.times: list[float] = []

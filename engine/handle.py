@@ -89,7 +89,7 @@ class ExecutionHandle:
 
     @contextmanager
     def watch(self, observer: FlowObserver) -> Iterator[None]:
-        """Tell ``observer`` of every hop, for the length of the block.
+        """Tell ``observer`` of every hop, or of outputs only, for the length of the block.
 
         Raises:
             ExecutionNotFoundError: it is not under way.

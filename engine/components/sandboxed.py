@@ -348,9 +348,11 @@ class SandboxedChain:
         for place, handler in enumerate(handlers):
             handler.enter(self._chain, place)
 
-    async def process(self, batch: Sequence[Item], *, traced: bool) -> ChainResult | None:
+    async def process(
+        self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
+    ) -> ChainResult | None:
         """Process a batch as :class:`engine.contracts.chain.Chain` says."""
-        result = await self._chain.process(batch, traced=traced)
+        result = await self._chain.process(batch, traced=traced, hears_outputs=hears_outputs)
         if result is None:
             return None
         steps: list[Any] = result.steps

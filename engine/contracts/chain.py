@@ -26,7 +26,7 @@ class Link(msgspec.Struct, frozen=True, gc=False):
         port: the output port that leads to the next handler; None for the last.
         input_port: the input port at which the next handler takes the values.
         edge: the edge between the two; ``NO_EDGE`` for the last.
-        unheard: output ports that no edge leaves.
+        unheard: output ports that no edge leaves: their values are told only to who asks.
     """
 
     port: int | None
@@ -91,7 +91,9 @@ class ChainResult(Protocol):
 class Chain(Protocol):
     """Several handlers as one."""
 
-    async def process(self, batch: Sequence[Item], *, traced: bool) -> ChainResult | None:
+    async def process(
+        self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
+    ) -> ChainResult | None:
         """Take messages through, each with all that follows from it before the next one.
 
         None when nothing was done and this chain is not to be used any more.
@@ -99,6 +101,7 @@ class Chain(Protocol):
         Args:
             batch: messages for one handler, in order.
             traced: whether every invocation is to be told, and everything that it emitted.
+            hears_outputs: whether values of unheard ports are to be told; so they are where it is traced.
         """
 
 

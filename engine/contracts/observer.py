@@ -60,7 +60,13 @@ class ExecutionObserver:
 
 
 class FlowObserver:
-    """An observer of one execution's flow: it hears every invocation and every emission."""
+    """An observer of one execution's flow: it hears every invocation and every emission.
+
+    Where ``hears_hops`` is false, it hears only of what leaves the graph (``emitted``, ``emitted_in_lane``), and
+    messages travel as if nobody watched.
+    """
+
+    hears_hops: ClassVar[bool] = True
 
     def injected(self, messages: Sequence[Message], cause: str) -> None:
         """Messages are about to enter; ``cause`` is what their sender gives as such. They may yet be refused."""

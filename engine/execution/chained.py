@@ -216,7 +216,9 @@ class ChainedInstances:
         self.state = "processing"
         try:
             result = await chain.process(
-                [(place, message.port, message.value) for place, message, _ in part], traced=traced
+                [(place, message.port, message.value) for place, message, _ in part],
+                traced=traced,
+                hears_outputs=bool(shared.output_observers),
             )
         finally:
             self.state = "ready"

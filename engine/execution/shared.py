@@ -88,8 +88,10 @@ class ExecutionShared:
         # that travel along no edge are counted without a question, and what it counts is shown to nobody.
         self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
         # Replaced as a whole when one comes or goes, so that who is in the midst of telling them tells the same.
-        # While it is empty, values go several at a time; with one, each hop by itself.
+        # Those who hear of hops: while there are none, values go several at a time; with one, each hop by itself.
         self.flow_observers: tuple[FlowObserver, ...] = ()
+        # Those who hear of outputs: the same, and others.
+        self.output_observers: tuple[FlowObserver, ...] = ()
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
         self._observers = observers
@@ -103,7 +105,18 @@ class ExecutionShared:
         for inbox in self.inboxes:
             inbox.empty()
         self.log_buffer.empty()
-        self.flow_observers = ()
+        self.flow_observers = self.output_observers = ()
+
+    def add_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell an observer from now on of what it wants to hear."""
+        self.output_observers = (*self.output_observers, observer)
+        if observer.hears_hops:
+            self.flow_observers = (*self.flow_observers, observer)
+
+    def remove_flow_observer(self, observer: FlowObserver) -> None:
+        """Tell an observer no more."""
+        self.flow_observers = tuple(other for other in self.flow_observers if other is not observer)
+        self.output_observers = tuple(other for other in self.output_observers if other is not observer)
 
     async def send(
         self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL, size: int = -1
@@ -123,7 +136,7 @@ class ExecutionShared:
             targets = node.routes[port]
             lane = derived_lane or node.lanes[port]
             if not targets:
-                if self.flow_observers:
+                if self.output_observers:
                     self._report_outputs(node, port, values, lane)
             elif len(targets) == 1 and not self.flow_observers:
                 left = self._put_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
@@ -222,7 +235,7 @@ class ExecutionShared:
     def _report_outputs(self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int) -> None:
         """Report values that leave the graph: no edge begins at their port."""
         for value in values:
-            for observer in self.flow_observers:
+            for observer in self.output_observers:
                 observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
 
     def report_error(self, node: CompiledNode, derived_lane: int, value: bytes) -> None:

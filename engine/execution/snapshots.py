@@ -77,12 +77,12 @@ class ReadableExecution:
         raise NotImplementedError
 
     def add_flow_observer(self, observer: FlowObserver) -> None:
-        """Tell ``observer`` of every hop from now on."""
-        self.shared.flow_observers = (*self.shared.flow_observers, observer)
+        """Tell ``observer`` from now on of what it wants to hear."""
+        self.shared.add_flow_observer(observer)
 
     def remove_flow_observer(self, observer: FlowObserver) -> None:
         """Tell ``observer`` no more."""
-        self.shared.flow_observers = tuple(other for other in self.shared.flow_observers if other is not observer)
+        self.shared.remove_flow_observer(observer)
 
     def read_snapshot(self) -> Steps[ExecutionSnapshot]:
         """Read the execution at this moment; its counters may go on while they are read."""

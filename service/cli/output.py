@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import trio
 
@@ -26,6 +26,8 @@ class OutputLines(FlowObserver):
         ended: set when nothing can be written any more; what is emitted then goes nowhere.
         failure: why, unless a signal was it.
     """
+
+    hears_hops: ClassVar[bool] = False
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import trio
@@ -19,7 +19,7 @@ from engine.limits import EngineLimits
 from engine.wall_clock import WallClock
 from proto.component import Code, ComponentDefinition, ExecutionLimits, Port, Ports
 from proto.message import Injection
-from tests.engine.executions import Listener, Tap
+from tests.engine.executions import Listener, OutputTap, Tap
 from tests.engine.handlers import Journal, components
 
 FIRST = "initialize(ctx) { ctx.emit('out', 'first ' + ctx.nodeId); ctx.emit('side', 0); ctx.setState('born', 1) },"
@@ -92,12 +92,12 @@ async def run(
     groups: Sequence[Group],
     *,
     chaining: bool,
-    watched: bool,
+    watched: bool | Literal["outputs"],
     limits: EngineLimits | None = None,
     observers: Sequence[ExecutionObserver] = (),
 ) -> Account:
     """One execution of the graph, fed group by group, each when the one before it is done."""
-    journal, listener, tap = Journal(), Listener(), Tap()
+    journal, listener, tap = Journal(), Listener(), OutputTap() if watched == "outputs" else Tap()
     limits = limits or EngineLimits()
     clock = WallClock(trio.current_time)
     compiled = await compile_graph(graph, {**parts, **components(journal)}, limits, clock.timestamp)

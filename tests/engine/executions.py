@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import trio
@@ -145,3 +145,9 @@ class Tap(FlowObserver):
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
         self.outputs.append((node_id, port, value))
+
+
+class OutputTap(Tap):
+    """Keeps every output that it hears, and wants to hear of nothing else."""
+
+    hears_hops: ClassVar[bool] = False

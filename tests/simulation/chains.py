@@ -40,13 +40,15 @@ class SimulatedChain:
         self._is_over = False
         self._is_behind_early = False
 
-    async def process(self, batch: Sequence[Item], *, traced: bool) -> ChainResult | None:
+    async def process(
+        self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
+    ) -> ChainResult | None:
         """Each message in its turn, with all that follows from it."""
         ends = ENDS_BEHIND_EARLY if self._is_behind_early else ENDS
         self._is_over = self._is_over or self._random.random() < ends
         if self._is_over:
             return None
-        call = _Call(self._handlers, self._links, traced=traced)
+        call = _Call(self._handlers, self._links, traced=traced, hears_outputs=hears_outputs)
         is_early = self._random.random() < RETURNS_EARLY
         most = self._random.randint(1, 8) if is_early else 1_000_000
         begun = 0
@@ -84,10 +86,13 @@ class Passed(msgspec.Struct):
 
 
 class _Call:
-    def __init__(self, handlers: Sequence[Handler], links: Sequence[Link], *, traced: bool) -> None:
+    def __init__(
+        self, handlers: Sequence[Handler], links: Sequence[Link], *, traced: bool, hears_outputs: bool
+    ) -> None:
         self._handlers = handlers
         self._links = links
         self._traced = traced
+        self._hears_outputs = hears_outputs
         self._queues: list[deque[bytes]] = [deque() for _ in handlers]
         self.steps: list[Done] = []
         self.counts = [[0, 0, 0] for _ in handlers]
@@ -125,5 +130,6 @@ class _Call:
         self.steps.append(Done(place, told, outcome.logs, outcome.error, cause, (len(told),)))
 
     def _told(self, link: Link, outcome: Outcome) -> Sequence[Emission]:
-        untold = set() if self._traced else {link.port, *link.unheard}
+        unheard = () if self._hears_outputs else link.unheard
+        untold = set() if self._traced else {link.port, *unheard}
         return [] if outcome.error else [each for each in outcome.emissions if each[0] not in untold]

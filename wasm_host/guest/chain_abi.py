@@ -32,6 +32,7 @@ _NOTHING, _EMIT = 0, 1
 _INPUT, _PENDING = 6, 7
 _VALUES = frozenset((_EMIT, _INPUT, _PENDING))
 _CLOSES = 1
+_TOLD_EVERYTHING = 2
 
 
 _HEAD = struct.Struct("<IdIII")
@@ -104,15 +105,16 @@ class ChainResult(msgspec.Struct, frozen=True, gc=False):
         return False
 
 
-def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool) -> bytes:
+def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool, hears_outputs: bool = False) -> bytes:
     """Return the input of symbia_chain."""
+    told = _TOLD_EVERYTHING if traced else hears_outputs
     count = len(batch)
     if count == 1:
         program, port, value = batch[0]
-        return _HEAD.pack(1, now_ms, traced, program << 16 | port, len(value)) + value
+        return _HEAD.pack(1, now_ms, told, program << 16 | port, len(value)) + value
     targets = [program << 16 | port for program, port, _ in batch]
     values = [value for _, _, value in batch]
-    return struct.pack(f"<IdI{2 * count}I", count, now_ms, traced, *targets, *map(len, values)) + b"".join(values)
+    return struct.pack(f"<IdI{2 * count}I", count, now_ms, told, *targets, *map(len, values)) + b"".join(values)
 
 
 class Block(NamedTuple):

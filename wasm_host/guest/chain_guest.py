@@ -59,7 +59,9 @@ class ChainGuest(Guest):
         self._is_ready = True
         return opened
 
-    async def pass_on(self, batch: Sequence[Message], now_ms: float, *, traced: bool) -> ChainResult:
+    async def pass_on(
+        self, batch: Sequence[Message], now_ms: float, *, traced: bool, hears_outputs: bool = False
+    ) -> ChainResult:
         """Send messages through the chain.
 
         Raises:
@@ -67,7 +69,7 @@ class ChainGuest(Guest):
         """
         if self._limits is not self._shared_limits:  # an opening or a cleanup came before
             self.hold_to(self._shared_limits, 0)
-        data = chain_abi.encode_chain(batch, now_ms, traced=traced)
+        data = chain_abi.encode_chain(batch, now_ms, traced=traced, hears_outputs=hears_outputs)
         length = len(data)
         at = self._input_at
         if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:

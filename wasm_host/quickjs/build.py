@@ -27,7 +27,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "dc91cf338326736f77acf8c6f6e842b082e30cfba925a4dacdec53ed99c804b0"
+EXPECTED_SHA256 = "80ec28dc811f88729bdcb33d5d99ba668237a59f7234352edf3ee34ffac8aaeb"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"

@@ -96,7 +96,8 @@ int32_t __attribute__((export_name("symbia_chain"))) symbia_chain(uint32_t lengt
     clock_set_ms(batch.now_ms);
     begin_call();
     chain_is_under_way = true;
-    chain_is_traced = batch.traced != 0;
+    chain_tells_outputs = batch.told != SYMBIA_TOLD_NOTHING;
+    chain_is_traced = batch.told == SYMBIA_TOLD_EVERYTHING;
     for (uint32_t i = 0; i < batch.count && !is_enough(); i++) {
         uint16_t place[2];
         uint32_t value_length;

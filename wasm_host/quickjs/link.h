@@ -12,6 +12,7 @@ struct invocation {
     uint16_t port;
 };
 extern bool chain_is_under_way;                         /* this call passes values on */
+extern bool chain_tells_outputs;                        /* also those that no edge leaves */
 extern bool chain_is_traced;                            /* and tells the host of each of them too */
 extern struct invocation chain_invocation;
 

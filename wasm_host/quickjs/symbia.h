@@ -118,7 +118,14 @@ enum symbia_kind {
 struct __attribute__((packed)) symbia_chain_batch {
     uint32_t count;
     double now_ms;
-    uint32_t traced;   /* whether what is passed on is told to the host too, as EMIT, and each invocation has a record */
+    uint32_t told;     /* enum symbia_told */
+};
+
+/* What the host is told beyond what it must act upon. */
+enum symbia_told {
+    SYMBIA_TOLD_NOTHING = 0,
+    SYMBIA_TOLD_OUTPUTS = 1,      /* values of the outputs in unheard, too: somebody hears them now */
+    SYMBIA_TOLD_EVERYTHING = 2,   /* those, and as EMIT what is passed on; each invocation has a record */
 };
 
 #endif

@@ -91,20 +91,24 @@ class Chain:
             self._guest = ChainGuest(self._runtime, programs, self._counters, self._on_slice_end)
         return await sandbox.accept(await self._guest.open_program(index, self._module, document))
 
-    async def process(self, batch: Sequence[Message], *, traced: bool) -> ChainResult | None:
+    async def process(
+        self, batch: Sequence[Message], *, traced: bool, hears_outputs: bool = False
+    ) -> ChainResult | None:
         """Take messages through the chain; return None when it came to nothing, and the chain is no more.
 
         Args:
             batch: (program, input port, JSON text) for each message; those for later programs first, where there
                 are any.
             traced: whether every value passed on is reported, too.
+            hears_outputs: whether values of unconnected outputs are reported, too; so they are where it is traced.
         """
         guest = self._guest
         if guest is None or not self.is_whole:
             self.dissolve()
             return None
         try:
-            result = await guest.pass_on(batch, float(int(self._now_ms())), traced=traced)
+            now_ms = float(int(self._now_ms()))
+            result = await guest.pass_on(batch, now_ms, traced=traced, hears_outputs=hears_outputs)
         except GuestFaultError:
             self.dissolve()
             return None

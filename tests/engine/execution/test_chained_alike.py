@@ -4,7 +4,7 @@ The graphs are drawn at random, of nodes that do all that a program can do to th
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -146,10 +146,12 @@ def graph_of(pieces: Sequence[Piece]) -> dict[str, Any]:
     return document(nodes, edges)
 
 
-@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("watched", [False, True, "outputs"])
 @given(plan=PLANS)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_a_chain_does_what_its_nodes_do_alone(plan: tuple[list[Piece], list[Group]], watched: bool) -> None:
+def test_a_chain_does_what_its_nodes_do_alone(
+    plan: tuple[list[Piece], list[Group]], watched: bool | Literal["outputs"]
+) -> None:
     """For any run of nodes and any messages, everything that can be seen is the same with chaining and without."""
     pieces, groups = plan
 

@@ -248,8 +248,10 @@ def test_what_is_left_is_bounded() -> None:
 
 
 def test_a_batch_is_framed_as_the_header_says() -> None:
-    """Count, time, whether to trace; places, lengths, values; one message and several alike."""
+    """Count, time, what to tell; places, lengths, values; one message and several alike."""
     one = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, traced=True)
-    assert one == struct.pack("<IdIHHI", 1, 5.0, 1, 1, 2, 3) + b"[1]"
+    assert one == struct.pack("<IdIHHI", 1, 5.0, 2, 1, 2, 3) + b"[1]"
+    heard = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, traced=False, hears_outputs=True)
+    assert heard == struct.pack("<IdIHHI", 1, 5.0, 1, 1, 2, 3) + b"[1]"
     two = chain_abi.encode_chain([(2, 1, b"[1]"), (0, 0, b"7")], 5.0, traced=False)
     assert two == struct.pack("<IdIHHHHII", 2, 5.0, 0, 1, 2, 0, 0, 3, 1) + b"[1]7"

@@ -93,6 +93,27 @@ async def test_a_traced_call_tells_everything_in_the_order_of_its_happening() ->
         assert emitted(result) == [(0, 0, b"2"), (1, 0, b"4"), (0, 0, b"6"), (1, 0, b"12")]
 
 
+async def test_values_of_unconnected_outputs_are_told_to_who_asks() -> None:
+    """They are the outputs of a graph: mostly nobody hears them, and what nobody hears is not carried out."""
+    program = handler("ctx.emit('out', value); ctx.emit('side', 'aside')")
+    async with open_host() as host:
+        sandboxes = [
+            host.sandbox(program, identity=Identity("e", f"n{at}", f"i{at}"), outputs=OUTPUTS) for at in range(2)
+        ]
+        chain = host.chain(sandboxes, [Link(link=0, unconnected_outputs=(1,)), Link(unconnected_outputs=(0, 1))])
+        for at in range(2):
+            await chain.open(at)
+        silent = await chain.process([(0, 0, b"1")], traced=False)
+        telling = await chain.process([(0, 0, b"1")], traced=False, hears_outputs=True)
+        assert silent is not None
+        assert telling is not None
+        assert emitted(silent) == []
+        assert emitted(telling) == [(0, 1, b'"aside"'), (1, 0, b"1"), (1, 1, b'"aside"')]
+        assert silent.counts == telling.counts == [(1, 1, 2), (1, 0, 2)]
+        for at in range(2):
+            await chain.close(at)
+
+
 async def test_a_call_may_begin_anywhere_in_the_chain() -> None:
     """The programs before it do nothing."""
     async with linked([doubling()] * 3) as (chain, _):
