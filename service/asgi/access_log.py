@@ -31,7 +31,11 @@ log = structlog.get_logger("access")
 
 _ROUTE = "symbia.route"
 _PROBES = frozenset(
-    {"/metrics", *(f"{prefix}/health{part}" for prefix in ("", "/api") for part in ("", "/live", "/ready"))}
+    {
+        f"{prefix}{path}"
+        for prefix in ("", "/api")
+        for path in ("/metrics", "/health", "/health/live", "/health/ready")
+    }
 )
 
 

@@ -65,7 +65,7 @@ class Admission:
         if rule is None:
             return ANONYMOUS
         access = access_to(rule, method)
-        if access == "open" or (rule == METRICS and self._settings.access.metrics_access == "open"):
+        if access == "open" or (rule in METRICS and self._settings.access.metrics_access == "open"):
             return ANONYMOUS
         credentials = credentials_of(headers, cookies, scheme, self._settings.access.cors_origins)
         return await self._authenticator.caller(access, credentials, named_org(headers))

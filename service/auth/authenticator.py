@@ -25,7 +25,7 @@ from service.problems import AuthenticationError, IdentityUnavailableError, Orga
 COOKIES = ("token", "symbia_session")
 
 INGRESS = "/api/ingress/<path:graph_name>"
-METRICS = "/metrics"
+METRICS = frozenset({"/metrics", "/api/metrics"})
 
 Access = Literal["open", "optional", "recognised", "required"]
 
@@ -33,7 +33,7 @@ _OPEN = re.compile(r"/|/(api/)?(health|docs)(/.*)?|/(api/)?openapi\.json|/llms?(
 _OPTIONAL = frozenset(
     {"/api/components", "/api/components/<component_id>", "/api/bootstrap/service", "/api/stats"}
 )
-_RECOGNISED = frozenset({INGRESS, METRICS})
+_RECOGNISED = METRICS | {INGRESS}
 
 _SECRET = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 """The characters of a credential: those of a cookie (RFC 6265, "cookie-octet"); tokens and keys use fewer."""

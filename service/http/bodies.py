@@ -30,6 +30,9 @@ LISTED_MESSAGES = 25_000
 """Messages that one body lists: in 10 ms, whatever their values hold, for those stay text. For more there are
 streams."""
 
+_NOTHING = b"{}"
+"""The body of a request that has none."""
+
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 
@@ -103,10 +106,10 @@ async def values_in(body: bytes, most: int) -> tuple[list[msgspec.Raw], bool]:
     Raises:
         UnreadableBodyError: it is no JSON, or has too many values.
     """
-    body = body.removeprefix(BOM_UTF8).strip()
-    if not body.startswith(b"["):
+    body = body.removeprefix(BOM_UTF8) or _NOTHING
+    if not body.lstrip().startswith(b"["):
         await decoded(body, msgspec.Raw, max_elements=None)
-        return [msgspec.Raw(body)], False
+        return [msgspec.Raw(body.strip())], False
     values = await decoded(body, list[msgspec.Raw], max_items=LISTED_MESSAGES)
     if len(values) > most:
         raise UnreadableBodyError(f"The array has {len(values)} messages, and at most {most} are taken at once")
@@ -124,6 +127,8 @@ async def decoded(
 ) -> T:
     """Decode a JSON body to a struct. Others have their turn while a large one is looked at.
 
+    An empty body is an empty object, as the platform reads it: what it lacks is said in the same words.
+
     Args:
         body: as it came.
         shape: of the body.
@@ -136,7 +141,7 @@ async def decoded(
     Raises:
         UnreadableBodyError: it is no JSON, of another shape, or holds more than it may.
     """
-    body = body.removeprefix(BOM_UTF8)  # editors put it there (RFC 8259, section 8.1)
+    body = body.removeprefix(BOM_UTF8) or _NOTHING  # editors put the mark there (RFC 8259, section 8.1)
     try:
         await check_utf8(body)  # decoding skips over msgspec.Raw without a look at its encoding
         if max_items is not None:
@@ -153,7 +158,7 @@ async def decoded(
         message = f"{error}; send messages as a stream of JSON lines (application/x-ndjson), or one at a time"
         raise UnreadableBodyError(message, [Problem("body.too_many_elements", place, message)]) from error
     except (MalformedJsonError, UnicodeDecodeError) as error:
-        raise UnreadableBodyError(_malformed(body, error)) from error
+        raise UnreadableBodyError(_malformed(error)) from error
     if len(body) > SLICE_BYTES:
         await trio.lowlevel.checkpoint()  # a large value has been skipped: up to 20 ms for 10 MB
     return found
@@ -181,20 +186,18 @@ async def read_document() -> Any:
         UnreadableBodyError: it cannot be read.
     """
     form = _format()
-    body = await _body()
+    body = await _body() or _NOTHING
     try:
         return await decode_document_in_slices(body, form)
     except DocumentError as error:
-        raise UnreadableBodyError(_malformed(body, error)) from error
+        raise UnreadableBodyError(_malformed(error)) from error
 
 
 def _at(message: str, path: str) -> str:
     return f"{message} at {path}" if path else message
 
 
-def _malformed(body: bytes, error: Exception) -> str:
-    if not body:
-        return "The body is empty; send JSON"
+def _malformed(error: Exception) -> str:
     return f"This is not UTF-8: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
 
 

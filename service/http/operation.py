@@ -1,7 +1,7 @@
 """The description of a route, beside its handler: the one source of the OpenAPI document and of the pages.
 
     @routes.post("/<graph_id>/execute")
-    @operation("executeGraph", tag="graphs", summary="Start an execution", reply=Reply(201, StartedReply), ...)
+    @operation(Reply(201, StartedReply), tag="graphs", summary="Start an execution", ...)
     async def execute(graph_id: str) -> Response: ...
 
 What every route of its kind may answer (a body that cannot be read, an id that does not exist) is not said here:
@@ -87,7 +87,6 @@ class Operation(msgspec.Struct, frozen=True):
     """One route and method.
 
     Attributes:
-        id: stable name for generated clients.
         tag: the chapter that it belongs to.
         summary: one line.
         replies: what it answers when all went well; also a 503 with a body of its own.
@@ -100,7 +99,6 @@ class Operation(msgspec.Struct, frozen=True):
         is_public: whether nobody asks who calls.
     """
 
-    id: str
     tag: Tag
     summary: str
     replies: tuple[Reply, ...]
@@ -119,7 +117,6 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def operation(
-    name: str,
     *replies: Reply,
     tag: Tag,
     summary: str,
@@ -133,7 +130,6 @@ def operation(
 ) -> Callable[[Handler], Handler]:
     """Say what a handler does; see :class:`Operation`."""
     said = Operation(
-        id=name,
         tag=tag,
         summary=summary,
         replies=replies,

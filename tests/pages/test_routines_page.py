@@ -73,7 +73,7 @@ async def test_the_platforms_example_loads_and_says_what_is_missing() -> None:
     """It compiles to the chain that the platform promises, and its first message names the model."""
     async with open_service() as service:
         said, reply = await outputs(service, PLATFORM_README, {"text": "Hi"})
-    assert (said, reply["state"]) == ({}, "failed")
+    assert (list(said), reply["state"]) == (["main-respond:error"], "failed")
     assert (
         "LanguageModelMissing: A think step needs a language model (it asks for gpt-4o)"
         in reply["error"]["message"]

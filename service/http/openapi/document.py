@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document, made of the application's own routes and of what their handlers say of themselves."""
 
-import re
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +9,7 @@ from werkzeug.routing import Rule
 from proto.codec import decode, encode
 from proto.problem import ErrorBody
 from service.http.message_stream import BrokenStreamBody
+from service.http.openapi.names import operation_id, parameters_of, shown_path
 from service.http.openapi.schemas import Schemas
 from service.http.operation import JSON, NDJSON, YAML, Body, Operation, Reply, operation_of
 from service.problems import PartlyAcceptedBody
@@ -38,7 +38,6 @@ _BODY_REFUSALS = {
     413: "The body is larger than this service takes.",
     415: "The content type is not taken.",
 }
-_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH")
 
 
@@ -52,7 +51,7 @@ def routes_of(app: Quart) -> dict[tuple[str, str], Operation]:
         said = operation_of(app.view_functions[rule.endpoint])
         for method in _methods(rule):
             if said is not None:
-                found[method, _PARAMETER.sub(r"{\1}", rule.rule)] = said
+                found[method, shown_path(rule.rule)] = said
     return found
 
 
@@ -76,7 +75,7 @@ def openapi_document(app: Quart, *, authenticated: bool = False) -> dict[str, An
         server = PREFIX if path.startswith(f"{PREFIX}/") else "/"
         key = path.removeprefix(PREFIX)
         places.setdefault(key, set()).add(server)
-        described = _operation(said, path, schemas, authenticated=authenticated)
+        described = _operation(said, method, path, schemas, authenticated=authenticated)
         paths.setdefault(key, {})[method.lower()] = described
     for key, servers in places.items():  # a route that is served at both places is described once
         if servers != {PREFIX}:
@@ -118,11 +117,13 @@ def _shapes(routes: dict[tuple[str, str], Operation]) -> list[Any]:
     return shapes
 
 
-def _operation(said: Operation, path: str, schemas: Schemas, *, authenticated: bool) -> dict[str, Any]:
+def _operation(
+    said: Operation, method: str, path: str, schemas: Schemas, *, authenticated: bool
+) -> dict[str, Any]:
     """One operation object."""
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        for name in _PARAMETER.findall(re.sub(r"{(\w+)}", r"<\1>", path))
+        for name in parameters_of(path)
     ]
     parameters += [
         {"name": query.name, "in": "query", "description": query.description, "schema": query.schema}
@@ -138,7 +139,11 @@ def _operation(said: Operation, path: str, schemas: Schemas, *, authenticated: b
         }
         for header in said.headers
     ]
-    described: dict[str, Any] = {"operationId": said.id, "tags": [said.tag], "summary": said.summary}
+    described: dict[str, Any] = {
+        "operationId": operation_id(method, path.removeprefix(PREFIX)),
+        "tags": [said.tag],
+        "summary": said.summary,
+    }
     if said.description:
         described["description"] = said.description
     if parameters:

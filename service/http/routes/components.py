@@ -103,7 +103,6 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.post("")
     @operation(
-        "registerComponent",
         Reply(201, RegisteredReply, {"registered": "custom.math.square"}),
         tag="components",
         summary="Register a component",
@@ -117,7 +116,6 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.get("")
     @operation(
-        "listComponents",
         Reply(200, ComponentList),
         tag="components",
         summary="List all components",
@@ -132,7 +130,6 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.get("/<component_id>")
     @operation(
-        "getComponent",
         Reply(200, ShownComponent),
         tag="components",
         summary="Show a component with its source",
@@ -143,7 +140,6 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.delete("/<component_id>")
     @operation(
-        "removeComponent",
         Reply(204),
         tag="components",
         summary="Remove a registered component that no loaded graph uses",

@@ -56,7 +56,6 @@ def discovery_routes(runtime: RuntimeView, settings: Settings, readiness: Readin
 
     @routes.get("/stats")
     @operation(
-        "getStats",
         Reply(200, Stats, {"loadedGraphs": 3, "activeExecutions": 1, "totalMessagesProcessed": 1547}),
         tag="service",
         summary="How much there is, and how much was processed",
@@ -68,7 +67,6 @@ def discovery_routes(runtime: RuntimeView, settings: Settings, readiness: Readin
 
     @routes.get("/bootstrap/service")
     @operation(
-        "describeService",
         Reply(200, ServiceDescription),
         tag="service",
         summary="What this service is, and where its parts are",

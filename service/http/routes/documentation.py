@@ -76,7 +76,6 @@ def documentation_routes(publication: Publication) -> Blueprint:
 
     @routes.get("/docs/openapi.json")
     @operation(
-        "getOpenapi",
         Reply(200, dict),
         tag="documentation",
         summary="This document",
@@ -87,7 +86,6 @@ def documentation_routes(publication: Publication) -> Blueprint:
 
     @routes.get("/docs")
     @operation(
-        "getReferencePage",
         Reply(200, content_type=HTML),
         Reply(200, dict, description="The page, or under `/api` the document."),
         tag="documentation",
@@ -100,7 +98,6 @@ def documentation_routes(publication: Publication) -> Blueprint:
 
     @routes.get("/docs/llms.txt")
     @operation(
-        "getLlmsText",
         Reply(200, content_type=MARKDOWN),
         tag="documentation",
         summary="The reference in short, for language models",
@@ -111,7 +108,6 @@ def documentation_routes(publication: Publication) -> Blueprint:
 
     @routes.get("/docs/llms-full.txt")
     @operation(
-        "getLlmsFullText",
         Reply(200, content_type=MARKDOWN),
         tag="documentation",
         summary="The whole reference, for language models",

@@ -88,7 +88,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.get("")
     @operation(
-        "listExecutions",
         Reply(200, ExecutionList),
         tag="executions",
         summary="List executions, those that have ended included",
@@ -103,7 +102,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.get("/<execution_id>")
     @operation(
-        "getExecution",
         Reply(200, ExecutionSnapshot),
         tag="executions",
         summary="Show an execution with its instances",
@@ -113,7 +111,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.delete("/<execution_id>")
     @operation(
-        "deleteExecution",
         Reply(204),
         tag="executions",
         summary="Stop an execution, if it has not ended, and forget it",
@@ -124,7 +121,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.get("/<execution_id>/metrics")
     @operation(
-        "getExecutionMetrics",
         Reply(200, MetricsReply),
         tag="executions",
         summary="The counters of an execution, its state and its time",
@@ -142,7 +138,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.get("/<execution_id>/statistics")
     @operation(
-        "getExecutionStatistics",
         Reply(200, ExecutionStatistics),
         tag="executions",
         summary="Where the messages of an execution are, and what holds them up",
@@ -152,7 +147,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.get("/<execution_id>/logs")
     @operation(
-        "getExecutionLogs",
         Reply(200, LogList),
         tag="executions",
         summary="The latest lines that its components logged",
@@ -167,7 +161,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.post("/<execution_id>/pause")
     @operation(
-        "pauseExecution",
         Reply(200, StateReply, {"executionId": _ID, "state": "paused"}),
         tag="executions",
         summary="Hold its messages; when this answers no handler runs",
@@ -180,7 +173,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.post("/<execution_id>/resume")
     @operation(
-        "resumeExecution",
         Reply(200, StateReply, _RUNNING),
         tag="executions",
         summary="Let it go on, with what it holds first",
@@ -193,7 +185,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.post("/<execution_id>/complete")
     @operation(
-        "completeExecution",
         Reply(200, StateReply, _RUNNING),
         tag="executions",
         summary="Say that no more input comes; it ends when it has drained",
@@ -206,7 +197,6 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
 
     @routes.post("/<execution_id>/stop")
     @operation(
-        "stopExecution",
         Reply(200, StopReply, {"executionId": _ID, "state": "cancelled", "unprocessed": 2}),
         tag="executions",
         summary="End it at once, or after it has drained",

@@ -141,7 +141,6 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.post("")
     @operation(
-        "loadGraph",
         Reply(201, LoadedReply | LoadedRoutineReply, _LOADED),
         tag="graphs",
         summary="Load a graph",
@@ -163,7 +162,7 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
         return reply(_loaded(await runtime.library.load_graph(document)), 201)
 
     @routes.get("")
-    @operation("listGraphs", Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)
+    @operation(Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)
     async def list_all() -> Response:
         graphs = runtime.library.graphs()
         counts = {
@@ -175,7 +174,6 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.get("/<graph_id>")
     @operation(
-        "getGraph",
         Reply(200, ShownGraph),
         tag="graphs",
         summary="Show a graph as it was written, with its topology",
@@ -184,14 +182,13 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
         return await sliced_reply(_shown(runtime.library.graph(graph_id)))
 
     @routes.delete("/<graph_id>")
-    @operation("unloadGraph", Reply(204), tag="graphs", summary="Unload a graph and stop its executions")
+    @operation(Reply(204), tag="graphs", summary="Unload a graph and stop its executions")
     async def unload(graph_id: str) -> Response:
         await runtime.unload_graph(graph_id)
         return nothing()
 
     @routes.post("/<graph_id>/execute")
     @operation(
-        "executeGraph",
         Reply(201, StartedReply, _STARTED),
         tag="graphs",
         summary="Start an execution of a graph",

@@ -71,7 +71,6 @@ def health_routes(readiness: Readiness) -> Blueprint:
     @routes.get("/health")
     @routes.get("/api/health")
     @operation(
-        "getHealth",
         Reply(200, HealthReply),
         Reply(503, HealthReply, description="The service is stopping."),
         tag="service",
@@ -84,7 +83,6 @@ def health_routes(readiness: Readiness) -> Blueprint:
     @routes.get("/health/live")
     @routes.get("/api/health/live")
     @operation(
-        "getLiveness",
         Reply(200, LiveReply),
         tag="service",
         summary="Whether the process answers at all",
@@ -96,7 +94,6 @@ def health_routes(readiness: Readiness) -> Blueprint:
     @routes.get("/health/ready")
     @routes.get("/api/health/ready")
     @operation(
-        "getReadiness",
         Reply(200, ReadyReply),
         Reply(
             503,

@@ -56,7 +56,6 @@ def ingress_routes(delivery: IngressDelivery) -> Blueprint:
 
     @routes.post("/<path:graph_name>")
     @operation(
-        "deliverToIngress",
         Reply(200, DeliveredReply, _DELIVERED),
         tag="executions",
         summary="Deliver messages to the newest running execution of a graph, by the graph's name",

@@ -116,7 +116,6 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
 
     @routes.post("/<execution_id>/inject")
     @operation(
-        "injectMessages",
         Reply(200, InjectedReply, INJECTED),
         tag="executions",
         summary="Push messages into an execution",

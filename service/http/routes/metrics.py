@@ -8,12 +8,12 @@ from service.problems import MetricsDisabledError
 
 
 def metrics_routes(metrics: Metrics, *, enabled: bool, is_public: bool) -> Blueprint:
-    """``/metrics``; where it is not enabled it answers 404, with the reason."""
+    """``/metrics``, under ``/api`` as well; where it is not enabled it answers 404, with the reason."""
     routes = Blueprint("metrics", __name__)
 
     @routes.get("/metrics")
+    @routes.get("/api/metrics")
     @operation(
-        "getServiceMetrics",
         Reply(200, content_type="text/plain"),
         tag="service",
         summary="Everything that is measured of the service, for Prometheus",

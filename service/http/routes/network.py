@@ -54,7 +54,6 @@ def network_routes(dispatcher: Dispatcher, caller: Callable[[], Caller]) -> Blue
 
     @routes.post("/receive")
     @operation(
-        "receiveEvent",
         Reply(200, ReceivedReply, _RECEIVED),
         tag="executions",
         summary="Deliver an event to the graphs that are bound to it",

@@ -155,7 +155,6 @@ def routine_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.post("")
     @operation(
-        "loadRoutines",
         Reply(201, RoutinesReply),
         tag="routines",
         summary="Compile a routine definition, and load its graphs",
@@ -169,7 +168,6 @@ def routine_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.post("/validate")
     @operation(
-        "validateRoutines",
         Reply(200, RoutineVerdict, _JUDGED),
         tag="routines",
         summary="Say what is wrong with a routine definition",
@@ -182,7 +180,6 @@ def routine_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.post("/preview")
     @operation(
-        "previewRoutines",
         Reply(200, PreviewReply),
         tag="routines",
         summary="Show the graphs that a routine definition would become",

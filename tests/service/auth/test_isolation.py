@@ -47,6 +47,7 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("GET", "/llms-full.txt"): ("open", None),
     # Sums over everybody, for whoever is recognised, unless METRICS_ACCESS opens them
     ("GET", "/metrics"): ("figures", None),
+    ("GET", "/api/metrics"): ("figures", None),
     # Through a gate of its own; tests/service/http/routes/test_ingress.py
     ("POST", "/api/ingress/<path:graph_name>"): ("by name", MESSAGE),
     # Into what the caller may change; tests/service/network/test_receive.py

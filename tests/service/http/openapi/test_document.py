@@ -1,6 +1,5 @@
 """The OpenAPI document: valid, complete, true to the routes and to what they answer."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from proto.codec import decode
 from service.app import create_app
 from service.auth.authenticator import access_to
 from service.http.openapi.document import openapi_document, routes_of
+from service.http.openapi.names import operation_id, shown_path
 from service.http.openapi.schemas import docstring_of
 from service.http.operation import operation_of
 from service.http.routes.documentation import ALIASES
@@ -58,7 +58,7 @@ async def test_every_route_is_in_the_document_and_back() -> None:
         for server in document["paths"][path].get("servers", document["servers"])
     }
     served = {
-        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        (method, shown_path(rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
@@ -114,22 +114,22 @@ def validator_of(document: dict[str, Any], schema: dict[str, Any]) -> Draft20201
         ("POST", "/routines/validate", GREETING),
         ("POST", "/routines/validate", None),
         ("GET", "/graphs", None),
-        ("GET", "/graphs/{graph_id}", None),
-        ("POST", "/graphs/{graph_id}/execute", {}),
+        ("GET", "/graphs/{id}", None),
+        ("POST", "/graphs/{id}/execute", {}),
         ("GET", "/executions", None),
-        ("GET", "/executions/{execution_id}", None),
-        ("GET", "/executions/{execution_id}/metrics", None),
-        ("GET", "/executions/{execution_id}/statistics", None),
-        ("GET", "/executions/{execution_id}/logs", None),
-        ("POST", "/executions/{execution_id}/inject", {"nodeId": "input", "port": "in", "value": 1}),
-        ("POST", "/executions/{execution_id}/inject", {"nodeId": "ghost", "port": "in", "value": 1}),
-        ("POST", "/executions/{execution_id}/pause", None),
-        ("POST", "/executions/{execution_id}/resume", None),
-        ("POST", "/ingress/{graph_name}", 21),
+        ("GET", "/executions/{id}", None),
+        ("GET", "/executions/{id}/metrics", None),
+        ("GET", "/executions/{id}/statistics", None),
+        ("GET", "/executions/{id}/logs", None),
+        ("POST", "/executions/{id}/inject", {"nodeId": "input", "port": "in", "value": 1}),
+        ("POST", "/executions/{id}/inject", {"nodeId": "ghost", "port": "in", "value": 1}),
+        ("POST", "/executions/{id}/pause", None),
+        ("POST", "/executions/{id}/resume", None),
+        ("POST", "/ingress/{graphName}", 21),
         ("POST", "/components", SQUARE),
         ("POST", "/components", {}),
         ("GET", "/components", None),
-        ("GET", "/components/{component_id}", None),
+        ("GET", "/components/{id}", None),
         ("GET", "/health", None),
         ("GET", "/health/live", None),
         ("GET", "/health/ready", None),
@@ -143,13 +143,13 @@ async def test_answers_fit_the_document(method: str, path: str, body: Any) -> No
     async with open_service() as service:
         execution = await service.start({**QUICK_REFERENCE, "metadata": {"ingress": {"node": "input"}}})
         graph = (await service.client.get(f"/api/executions/{execution}")).json()["graphId"]
-        names = {"graph_id": graph, "execution_id": execution, "component_id": "symbia.core.map"}
-        names["graph_name"] = QUICK_REFERENCE["name"]
+        ids = {"graphs": graph, "executions": execution, "components": "symbia.core.map"}
+        names = {"id": ids.get(path.split("/")[1]), "graphName": QUICK_REFERENCE["name"]}
         if path.endswith("/resume"):
             await service.client.post(f"/api/executions/{execution}/pause")
         reply = await service.client.request(method, f"/api{path.format(**names)}", json=body)
         document = (await service.client.get("/docs/openapi.json")).json()
-        key = "/graphs/{graph_id}" if path.endswith("none") else path
+        key = "/graphs/{id}" if path.endswith("none") else path
         answer = document["paths"][key][method.lower()]["responses"][str(reply.status_code)]
         schema = answer["content"]["application/json"]["schema"]
         validator_of(document, schema).validate(reply.json())
@@ -176,8 +176,12 @@ async def test_credentials_are_asked_for_where_the_service_asks(authenticated: b
     document = openapi_document(app, authenticated=authenticated)
     validate(document)
     asking = {described["operationId"] for _, _, described in operations(document) if "security" in described}
-    wanted = {said.id for said in routes_of(app).values() if not said.is_public} if authenticated else set()
-    assert asking == wanted
+    closed = {
+        operation_id(method, path.removeprefix("/api"))
+        for (method, path), said in routes_of(app).items()
+        if not said.is_public
+    }
+    assert asking == (closed if authenticated else set())
     for rule in app.url_map.iter_rules():
         said = operation_of(app.view_functions[rule.endpoint])
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:

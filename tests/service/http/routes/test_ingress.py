@@ -146,7 +146,7 @@ async def test_the_newest_execution_of_the_first_graph_gets_it() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "The body is empty"),
+        (b" ", "This is not JSON"),
         (b"{", "This is not JSON"),
         (b"[1,", "This is not JSON"),
         (b"1 2", "This is not JSON"),
