@@ -41,6 +41,11 @@ LOG_PAGE = (
         {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
     ),
 )
+DETAIL = Query(
+    "detail",
+    "`short` lists what the platform's own runtime lists; `full` all that is known of each entry.",
+    {"type": "string", "enum": ["short", "full"], "default": "short"},
+)
 STATE = Query(
     "state",
     "Only executions in this state.",
@@ -114,6 +119,18 @@ def wanted_state() -> ExecutionState | None:
     except ValueError:
         known = ", ".join(ExecutionState)
         raise bad_query("state", f"one of {known}", text) from None
+
+
+def wants_all() -> bool:
+    """Return whether the request wants all that is known of each entry of a list.
+
+    Raises:
+        UnreadableBodyError: ``detail`` is neither ``short`` nor ``full``.
+    """
+    text = request.args.get("detail", "short")
+    if text not in {"short", "full"}:
+        raise bad_query("detail", "short or full", text)
+    return text == "full"
 
 
 def whole_number(name: str, *, least: int, most: int) -> int | None:

@@ -152,10 +152,8 @@ def _operation(
         described["requestBody"] = _request_body(said.body, schemas)
     responses: dict[str, Any] = {}
     for each in said.replies:
-        content = responses.get(str(each.status), {}).get("content", {})
-        responses[str(each.status)] = answer = _reply(each, schemas)
-        if content:
-            answer["content"].update(content)
+        answer = _reply(each, schemas)
+        responses[str(each.status)] = _together(responses.get(str(each.status)), answer)
     for status, text in sorted(_refusals(said, path, authenticated=authenticated).items()):
         responses.setdefault(str(status), _refusal(status, text, said, schemas))
     described["responses"] = responses
@@ -193,6 +191,17 @@ def _reply(reply: Reply, schemas: Schemas) -> dict[str, Any]:
     elif reply.content_type != JSON:
         described["content"] = {reply.content_type: {"schema": {"type": "string"}}}
     return described
+
+
+def _together(former: dict[str, Any] | None, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return two answers of one status as one: each content type of either, and of one type either shape."""
+    if former is None:
+        return answer
+    contents = {**answer["content"], **former["content"]}
+    for kind in answer["content"].keys() & former["content"].keys():
+        shapes = [former["content"][kind]["schema"], answer["content"][kind]["schema"]]
+        contents[kind] = {**contents[kind], "schema": {"anyOf": shapes}}
+    return {**answer, "content": contents}
 
 
 def _refusals(said: Operation, path: str, *, authenticated: bool) -> dict[int, str]:

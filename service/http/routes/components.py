@@ -1,5 +1,6 @@
 """Routes of components: register, list, show, remove."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from engine.views import RuntimeView
 from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports
 from service.http.bodies import nothing, read_document, reply
 from service.http.operation import Body, Reply, operation
-from service.http.query import PAGE, page_of
+from service.http.query import DETAIL, PAGE, page_of, wants_all
 from service.http.sliced_replies import page_reply
 
 
@@ -28,8 +29,48 @@ class ShownConfigField(ConfigField, frozen=True, kw_only=True, omit_defaults=Tru
     type: str
 
 
+class ListedField(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A key of a configuration in a list: without its words and bounds."""
+
+    type: str
+    required: bool = False
+    default: Any = msgspec.UNSET
+    enum: tuple[Any, ...] = ()
+
+
+class ListedLane(msgspec.Struct, frozen=True):
+    """The lane of an output port in a list."""
+
+    lane: PortLane
+
+
+class ListedComponent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A component as lists have it: what the platform's own runtime lists, and in no more characters than its MCP
+    server shows.
+
+    Attributes:
+        id: by which nodes name it.
+        name: for people.
+        description: likewise.
+        inputs: the names of its input ports.
+        outputs: the names of its output ports.
+        config: the keys of its configuration.
+        lanes: of its output ports, apart from those that inherit theirs.
+        emits_apocryphal: whether nothing that it makes is ever canonical.
+    """
+
+    id: str
+    name: str
+    description: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    config: dict[str, ListedField]
+    lanes: dict[str, ListedLane] = {}
+    emits_apocryphal: bool = msgspec.field(name="emitsApocryphal", default=False)
+
+
 class ShownComponent(msgspec.Struct, frozen=True):
-    """A component as it is listed.
+    """A component in full.
 
     ``inputs`` and ``outputs`` are names, as the platform's clients read them; ``ports`` says all of them.
     ``lanes`` are those of the outputs; ``emitsApocryphal`` says that nothing it makes is ever canonical.
@@ -69,6 +110,14 @@ class WrittenComponent(ComponentDefinition, frozen=True, kw_only=True):
 
 class ComponentList(msgspec.Struct, frozen=True):
     """Components, the built-in ones first; ``count`` are on this page, ``total`` there are."""
+
+    components: list[ListedComponent]
+    count: int
+    total: int
+
+
+class FullComponentList(msgspec.Struct, frozen=True):
+    """The same with ``?detail=full``."""
 
     components: list[ShownComponent]
     count: int
@@ -117,15 +166,17 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
     @routes.get("")
     @operation(
         Reply(200, ComponentList),
+        Reply(200, FullComponentList),
         tag="components",
         summary="List all components",
         description="Without their sources, which may be long.",
-        query=PAGE,
+        query=(*PAGE, DETAIL),
         is_public=True,
     )
     async def list_all() -> Response:
         components = runtime.library.components()
-        shown = (_shown(definition, with_source=False) for definition in page_of(components))
+        entry = partial(_shown, with_source=False) if wants_all() else _listed
+        shown = map(entry, page_of(components))
         return await page_reply("components", shown, {"total": len(components)}, count_as="count")
 
     @routes.get("/<component_id>")
@@ -150,6 +201,22 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
         return nothing()
 
     return routes
+
+
+def _listed(definition: ComponentDefinition) -> ListedComponent:
+    return ListedComponent(
+        id=definition.id,
+        name=definition.name,
+        description=definition.description,
+        inputs=_names(definition.ports.inputs),
+        outputs=_names(definition.ports.outputs),
+        config={
+            key: ListedField(field.type, field.required, field.default, field.enum)
+            for key, field in definition.config.items()
+        },
+        lanes={name: ListedLane(lane) for name, (lane, _) in shown_lanes(definition).items() if lane != "inherit"},
+        emits_apocryphal=emits_apocryphal(definition),
+    )
 
 
 def _shown(definition: ComponentDefinition, *, with_source: bool) -> ShownComponent:

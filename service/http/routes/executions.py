@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import asdict
 from quart import Blueprint, Response, request
 
 from engine.views import RuntimeView
@@ -11,13 +12,36 @@ from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState,
 from proto.statistics import ExecutionStatistics
 from service.http.bodies import nothing, read_struct, reply
 from service.http.operation import Body, Query, Reply, operation
-from service.http.query import LOG_PAGE, PAGE, STATE, page_bounds, page_of, switch, wanted_state
+from service.http.query import DETAIL, LOG_PAGE, PAGE, STATE, page_bounds, page_of, switch, wanted_state, wants_all
 from service.http.sliced_replies import page_reply, sliced_reply
 from service.problems import MetricsDisabledError
 
 
+class ShortMetrics(msgspec.Struct, frozen=True, rename="camel"):
+    """The counters of an execution in a list."""
+
+    messages_processed: int
+    messages_emitted: int
+    component_invocations: int
+    avg_latency_ms: float
+    error_count: int
+
+
+class ShortExecution(ListedExecution, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """An execution as lists have it: with the counters that the platform's own runtime lists."""
+
+    metrics: ShortMetrics  # type: ignore[assignment]  # some of the same counters
+
+
 class ExecutionList(msgspec.Struct, frozen=True):
     """Executions, oldest first; ``total`` counts all that fit the filters, on this page or not."""
+
+    executions: list[ShortExecution]
+    total: int
+
+
+class FullExecutionList(msgspec.Struct, frozen=True):
+    """The same with ``?detail=full``."""
 
     executions: list[ListedExecution]
     total: int
@@ -89,16 +113,17 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
     @routes.get("")
     @operation(
         Reply(200, ExecutionList),
+        Reply(200, FullExecutionList),
         tag="executions",
         summary="List executions, those that have ended included",
-        query=(*PAGE, STATE, Query("graphId", "Only executions of this graph.", {"type": "string"})),
+        query=(*PAGE, DETAIL, STATE, Query("graphId", "Only executions of this graph.", {"type": "string"})),
     )
     async def list_all() -> Response:
         offset, limit = page_bounds()
         page, total = await runtime.list_executions(
             state=wanted_state(), graph_id=request.args.get("graphId"), offset=offset, limit=limit
         )
-        return await page_reply("executions", page, {"total": total})
+        return await page_reply("executions", page if wants_all() else map(_short, page), {"total": total})
 
     @routes.get("/<execution_id>")
     @operation(
@@ -211,6 +236,12 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         return reply(StopReply(ended.id, ended.state, unprocessed=ended.unprocessed))
 
     return routes
+
+
+def _short(execution: ListedExecution) -> ShortExecution:
+    counted = execution.metrics
+    metrics = ShortMetrics(*[getattr(counted, name) for name in ShortMetrics.__struct_fields__])
+    return ShortExecution(**{**asdict(execution), "metrics": metrics})
 
 
 def _state(execution: ExecutionSnapshot) -> StateReply:

@@ -48,17 +48,17 @@ INSTANCE = {"nodeId": TEXT, "instanceId": TEXT, "componentId": TEXT, "state": TE
 COMMANDED = {"executionId": TEXT, "state": TEXT}
 OUTPUT = {"value": ANY, "lane": TEXT}
 HOP = {"node": TEXT, "port": TEXT, "lane": TEXT, "ms": NUMBER, "summary": ANY}
-COMPONENT = {
+LISTED_COMPONENT = {
     "id": TEXT,
     "name": TEXT,
     "description": TEXT,
     "inputs": [TEXT],
     "outputs": [TEXT],
-    "ports": {"inputs": [{"name": TEXT}], "outputs": [{"name": TEXT}]},
     "config?": {"*": {"type": TEXT, "required?": bool, "default?": ANY, "enum?": [ANY], "description?": TEXT}},
     "lanes?": {"*": {"lane": TEXT, "note?": TEXT}},
     "emitsApocryphal?": bool,
 }
+COMPONENT = {**LISTED_COMPONENT, "ports": {"inputs": [{"name": TEXT}], "outputs": [{"name": TEXT}]}}
 HEALTHY = {"status": "ok", "timestamp": TEXT}
 ERROR = {"error": TEXT}
 DOCS = ("openapi", "llms", "llmsFull", "openapiDirect", "openapiApi", "llmsApi", "llmsFullApi")
@@ -236,7 +236,8 @@ CALLS: list[tuple[str, str, Any, int, Shape]] = [
     ("POST", "/api/executions/{execution}/stop", None, 200, {**COMMANDED, "state": "cancelled"}),
     ("POST", "/api/executions/none/stop", None, 404, ERROR),
     # 1.4 Components
-    ("GET", "/api/components", None, 200, {"components": [COMPONENT], "count": COUNT}),
+    ("GET", "/api/components", None, 200, {"components": [LISTED_COMPONENT], "count": COUNT}),
+    ("GET", "/api/components?detail=full", None, 200, {"components": [COMPONENT], "count": COUNT}),
     ("GET", "/api/components/symbia.core.filter", None, 200, COMPONENT),
     ("GET", "/api/components/none", None, 404, ERROR),
     ("POST", "/api/components", SQUARE, 201, {"registered": SQUARE["id"]}),

@@ -1,9 +1,11 @@
 """Components over HTTP: registered, listed, shown, refused."""
 
+import json
 from typing import Any
 
 import pytest
 
+from tests.fakes.mcp_clients import CUT_CHARACTERS, shown
 from tests.service.serving import SQUARE, open_service
 
 SPECIFIED = {
@@ -21,9 +23,9 @@ SPECIFIED = {
 
 
 async def test_the_specified_components_are_listed() -> None:
-    """Every built-in component of the specification is there, its ports as names and in full."""
+    """Every built-in component of the specification is there, with ``detail=full`` its ports in full."""
     async with open_service() as service:
-        body = (await service.client.get("/api/components")).json()
+        body = (await service.client.get("/api/components?detail=full")).json()
         listed = {component["id"]: component for component in body["components"]}
         assert set(listed) >= SPECIFIED
         assert body["count"] == len(body["components"])
@@ -33,11 +35,52 @@ async def test_the_specified_components_are_listed() -> None:
         assert {"name", "version", "category", "description", "config", "execution"} <= set(split)
 
 
+async def test_a_list_shows_what_the_platforms_does() -> None:
+    """An entry has the platform's fields; words and bounds of its configuration are shown one by one."""
+    async with open_service() as service:
+        await service.client.post("/api/components", json=SQUARE)
+        body = (await service.client.get("/api/components")).json()
+        listed = {component["id"]: component for component in body["components"]}
+        assert listed["symbia.io.passthrough"] == {
+            "id": "symbia.io.passthrough",
+            "name": "Pass-through",
+            "description": listed["symbia.io.passthrough"]["description"],
+            "inputs": ["in"],
+            "outputs": ["out"],
+            "config": {},
+        }
+        request = listed["symbia.io.http-request"]
+        assert request["config"]["url"] == {"type": "string", "required": True}
+        assert request["config"]["timeoutMs"] == {"type": "number", "default": 10000}
+        assert request["lanes"] == {"out": {"lane": "apocryphal"}, "error": {"lane": "apocryphal"}}
+        assert listed[SQUARE["id"]]["emitsApocryphal"]
+        alone = (await service.client.get("/api/components/symbia.io.http-request")).json()
+        assert {"description", "minimum", "maximum"} <= set(alone["config"]["timeoutMs"])
+
+
+async def test_all_components_are_seen_where_replies_are_cut() -> None:
+    """The platform's MCP server shows 25,000 characters, and all built-in components are in them."""
+    async with open_service() as service:
+        reply = (await service.client.get("/api/components")).json()
+    text = shown(reply)
+    assert json.loads(text) == reply
+    assert len(text) < 0.9 * CUT_CHARACTERS  # there is room for a few more
+
+
+async def test_a_wrong_detail_is_refused() -> None:
+    """The refusal says what there is."""
+    async with open_service() as service:
+        for path in ("/api/components", "/api/executions"):
+            reply = await service.client.get(f"{path}?detail=long")
+            assert (reply.status_code, reply.json()["problems"][0]["path"]) == (400, "detail")
+            assert "short or full" in reply.json()["error"]
+
+
 async def test_every_output_says_its_lane() -> None:
     """The platform's clients read the lane of each port; of a registered component nothing is believed."""
     async with open_service() as service:
         await service.client.post("/api/components", json=SQUARE)
-        components = (await service.client.get("/api/components")).json()["components"]
+        components = (await service.client.get("/api/components?detail=full")).json()["components"]
         shown = {component["id"]: (component["lanes"], component["emitsApocryphal"]) for component in components}
         for component in components:
             assert list(component["lanes"]) == component["outputs"]
@@ -58,7 +101,7 @@ async def test_a_registered_component_is_shown_with_its_source() -> None:
         shown = (await service.client.get(f"/api/components/{SQUARE['id']}")).json()
         assert (shown["inputs"], shown["outputs"]) == (["in"], ["out"])
         assert shown["execution"]["source"] == SQUARE["execution"]["source"]
-        listed = (await service.client.get("/api/components")).json()["components"]
+        listed = (await service.client.get("/api/components?detail=full")).json()["components"]
         assert all("source" not in component["execution"] for component in listed)
 
 
