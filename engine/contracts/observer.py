@@ -62,8 +62,8 @@ class ExecutionObserver:
 class FlowObserver:
     """An observer of one execution's flow: it hears every invocation and every emission.
 
-    Where ``hears_hops`` is false, it hears only of what leaves the graph (``emitted``, ``emitted_in_lane``), and
-    messages travel as if nobody watched.
+    Where ``hears_hops`` is false, it hears only of what leaves the graph (``emitted``, ``emitted_in_lane``,
+    ``errored``), and messages travel as if nobody watched.
     """
 
     hears_hops: ClassVar[bool] = True

@@ -105,7 +105,7 @@ class ErrorPolicy:
                 error = unsent_error(unsent)
             else:
                 return
-        elif self._shared.flow_observers:
+        elif self._shared.output_observers:
             self._shared.report_error(node, message.lane, self._value(message, error))
         if self._on_error != "continue":
             text = f"Node {node.id} failed: {error.name}: {error.message}"

@@ -241,7 +241,7 @@ class ExecutionShared:
     def report_error(self, node: CompiledNode, derived_lane: int, value: bytes) -> None:
         """Report the value of an error that no edge takes up."""
         lane = derived_lane or node.lanes[node.error_port]
-        for observer in self.flow_observers:
+        for observer in self.output_observers:
             observer.errored(node.id, node.outputs[node.error_port], value, lane)
 
     async def _send_each(

@@ -5,7 +5,7 @@ from contextvars import Token
 from typing import Any
 
 from service.auth.authenticator import METRICS, Authenticator, access_to, credentials_of, named_org
-from service.auth.caller import ANONYMOUS, CURRENT_CALLER, UNRESTRICTED, Caller
+from service.auth.caller import ANONYMOUS, CURRENT_CALLER, ONLOOKER, UNRESTRICTED, Caller
 from service.auth.loopback import check_local_request
 from service.readiness import Readiness
 from service.settings.table import Settings
@@ -68,4 +68,7 @@ class Admission:
         if access == "open" or (rule in METRICS and self._settings.access.metrics_access == "open"):
             return ANONYMOUS
         credentials = credentials_of(headers, cookies, scheme, self._settings.access.cors_origins)
-        return await self._authenticator.caller(access, credentials, named_org(headers))
+        if access != "required" or method not in _READING or self._settings.access.read_access != "open":
+            return await self._authenticator.caller(access, credentials, named_org(headers))
+        caller = await self._authenticator.caller("optional", credentials, named_org(headers))
+        return ONLOOKER if caller is ANONYMOUS else caller

@@ -62,6 +62,10 @@ ANONYMOUS = Caller(changes_own=False)
 """A caller who was not recognised, on routes that serve them all the same: they see only what is built in."""
 
 
+ONLOOKER = Caller(sees_all=True, changes_own=False)
+"""A caller who was not recognised, where everybody may read: they see what everybody has, and change nothing."""
+
+
 def acting(principal: Principal, named_org: str | None) -> Caller:
     """Return the caller that a principal is when it names an organisation, or none.
 

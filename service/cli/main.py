@@ -1,5 +1,5 @@
-"""The command line: ``symbia-runtime serve``, ``run``, ``watch``, ``check``, ``test`` and
-``manifests``.
+"""The command line: ``symbia-runtime serve``, ``run``, ``watch``, ``check``, ``test``, ``manifests`` and
+``doctor``.
 
 Exit status: 0 done, 1 it failed, 2 the command was wrong, 128 plus the signal when one ended it.
 Each command is imported only when it is called, so that none waits for what another needs.
@@ -27,6 +27,7 @@ COMMANDS = {
     "check": "Say everything that is wrong with a graph.",
     "test": "Run a component's test cases.",
     "manifests": "Say what would be written of manifests in the catalog.",
+    "doctor": "Check a running service and its siblings.",
 }
 
 

@@ -7,6 +7,7 @@ import msgspec
 from service.addresses.origins import RULES_EXPECTED, Origins, read_origins
 from service.settings.kinds import Kind, Setting, choice, whole_number
 
+ReadAccess = Literal["authenticated", "open"]
 MetricsAccess = Literal["authenticated", "open"]
 IngressEnforcement = Literal["strict", "warn", "off"]
 
@@ -28,6 +29,18 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
             ),
         ),
     ] = "strict"
+    read_access: Annotated[
+        ReadAccess,
+        Setting(
+            "READ_ACCESS",
+            choice("authenticated", "open"),
+            (
+                "Who may read graphs and executions where callers are recognised: authenticated is whoever is, "
+                "open is also everybody who says nothing of who they are, and then of all organisations, as with "
+                "the platform's own runtime; only for a network where nobody else is."
+            ),
+        ),
+    ] = "authenticated"
     metrics_access: Annotated[
         MetricsAccess,
         Setting(

@@ -55,12 +55,7 @@ async def open_telemetry(
     if not settings.telemetry.is_active:
         yield None
         return
-    base_url = api_url(settings.telemetry.url)
-    async with (
-        open_sibling_client(TIMEOUT_SECONDS, base_url=base_url) as client,
-        open_sibling_client(TIMEOUT_SECONDS) as identity,
-    ):
-        logging = LoggingClient(client, _credentials(settings, identity), _scope(settings))
+    async with open_logging_client(settings) as logging:
         series = Series(logging, settings.service_id, settings.telemetry.env, settings.telemetry.org_id)
         exporter = Exporter(logging, series, siblings.add("logging"))
         async with trio.open_nursery() as nursery:
@@ -76,6 +71,16 @@ async def open_telemetry(
             await exporter.flush()
         if exporter.waiting or exporter.dropped:
             log.warning("telemetry lost", records=exporter.waiting + exporter.dropped, sent=exporter.sent)
+
+
+@asynccontextmanager
+async def open_logging_client(settings: Settings) -> AsyncIterator[LoggingClient]:
+    """Open a client of the logging service that the settings name."""
+    async with (
+        open_sibling_client(TIMEOUT_SECONDS, base_url=api_url(settings.telemetry.url)) as client,
+        open_sibling_client(TIMEOUT_SECONDS) as identity,
+    ):
+        yield LoggingClient(client, _credentials(settings, identity), _scope(settings))
 
 
 def _credentials(settings: Settings, identity: httpx.AsyncClient) -> Credentials:

@@ -315,3 +315,21 @@ async def test_totals_keep_what_is_forgotten() -> None:
         ]
         assert [reply.json()["totalMessagesProcessed"] for reply in totals] == [3, 0, 3, 0]
         assert totals[0].json()["activeExecutions"] == 0
+
+
+async def test_everybody_may_read_where_that_is_wanted() -> None:
+    """With READ_ACCESS=open whoever says nothing of themselves sees everybody's, as in the platform, and changes
+    nothing; who is recognised sees their own as ever.
+    """
+    async with open_service_with_identity(read_access="open") as world:
+        graph_id, execution_id = await world.alice.start()
+        client = world.service.client
+        for path in ("/api/graphs", "/api/executions"):
+            assert (await client.get(path)).json()["total"] == 1
+            assert (await world.bob.call("GET", path)).json()["total"] == 0
+        assert (await client.get(f"/api/graphs/{graph_id}")).status_code == 200
+        refused = await client.get("/api/graphs", headers={"Authorization": "Bearer nobody"})
+        assert refused.json()["total"] == 1
+        for path in (f"/api/graphs/{graph_id}/execute", f"/api/executions/{execution_id}/stop", "/api/graphs"):
+            assert (await client.post(path, json=PASS)).status_code == 401
+        assert (await client.delete(f"/api/graphs/{graph_id}")).status_code == 401
