@@ -35,8 +35,8 @@ class GuestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     memory_bytes: Annotated[int, Limit(maximum=256 * _MIB, in_chain=sum)] = 64 * _MIB
-    """Linear memory. A message takes as much as its text until a program looks into it, then four times that, and
-    eight if it is written, too; of numbers of a digit or of empty objects twenty and forty-five times."""
+    """Linear memory. A message takes as much as its text, and the parts of it that a program looks at four times
+    theirs, eight if they are written, too; of digits or of empty objects twenty and forty-five times."""
 
     cpu_ms: Annotated[int, Limit(maximum=30_000)] = 2_000
     """Processor time of one invocation, looked at after each slice. A loop without end costs this much."""

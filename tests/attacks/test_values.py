@@ -99,8 +99,12 @@ ATTACKS = {
         gets=(Fails(("OutputLimitExceeded", "MemoryLimitExceeded")),), restarts=None,
     ),
     "a million nested arrays in": Attack(
-        process="ctx.emit('out', value.length ?? 1)", values=(b"[" * 1_000_000 + b"]" * 1_000_000, b"2"),
+        process="JSON.stringify(value); ctx.emit('out', 1)", values=(b"[" * 1_000_000 + b"]" * 1_000_000, b"2"),
         gets=(Fails("RangeError"), b"1"), limits=WIDE,
+    ),
+    "ten thousand nested arrays that are looked at one by one": Attack(
+        process="let v = value, n = 0; while (v.length) { v = v[0]; n++ } ctx.emit('out', n + 1)",
+        values=(b"[" * 10_000 + b"]" * 10_000, b"[]"), gets=(b"10000", b"1"), limits=WIDE,
     ),
     "a million nested arrays that nobody looks at": Attack(
         process="ctx.emit('out', 1)", values=(b"[" * 1_000_000 + b"]" * 1_000_000, b"2"), gets=(b"1", b"1"), limits=WIDE,

@@ -12,7 +12,7 @@ import trio
 from tests.guest_fuzz import native
 from tests.wasm_host.sandbox.test_json_alike import TEXTS, compare
 
-EXAMPLES_OF_A_MINUTE = 60
+EXAMPLES_OF_A_MINUTE = 30
 
 
 def programs_alike(examples: int, seed: int) -> None:

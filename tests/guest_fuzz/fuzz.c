@@ -3,7 +3,8 @@
  * fuzz SECONDS SEED [file ...] draws texts, changes them and those of the files, and holds of each:
  *   what our reader reads, QuickJS's reads, and both values are the same to the bit and to the order of keys;
  *   what our writer writes is what QuickJS's writes, of values that were read and of what programs made of them;
- *   what a program does with a value that it is the first to look at, it does with one that QuickJS read;
+ *   what a program does with a value, or a part of one, that it is the first to look at, it does with one that QuickJS
+ *   read;
  *   what they leave to QuickJS has thrown nothing; and a refused allocation, whichever it is, is an exception.
  * QuickJS asserts at the end of each runtime that nothing of it is left, and the leak sanitizer says the same.
  */
@@ -92,7 +93,7 @@ static void hold_written(JSContext *js, struct json *json, JSValueConst value)
     enum json_outcome outcome = json_write(js, json, value);
     if (JS_HasException(js))
         fail("an exception while writing", text, length);
-    if (outcome != JSON_DONE || json->text_nesting == UINT32_MAX)
+    if (outcome != JSON_DONE)
         return;
     written_by_us++;
     size_t count;
@@ -106,8 +107,9 @@ static void hold_written(JSContext *js, struct json *json, JSValueConst value)
     JS_FreeValue(js, reference);
 }
 
-/* What a program may make of a value before it emits it. */
+/* What a program may make of a value before it emits it; or of the first container within that. */
 static const char programs[] =
+    "const inner = v => (v === Object(v) && Object.values(v).find(each => each === Object(each))) || v;"
     "[v => ({...v, total: 1.1}), v => [v, , v], v => (Object.defineProperty(v, 'x', {get: () => 1}), v),"
     " v => (v.toJSON = () => 5, v), v => Object.freeze(v), v => (v.length = 9, v), v => (delete v.a, v),"
     " v => Object.create(v), v => Object.assign(Object.create(null), v), v => [undefined, v, () => v, Symbol('s')],"
@@ -135,7 +137,13 @@ static const char programs[] =
     " v => [].concat(v), v => Object.prototype.toString.call(v), v => v instanceof Array, v => new Proxy(v, {}),"
     " v => { const held = new WeakRef(v); return [held.deref() === v, v] }, v => { throw v },"
     " v => JSON.stringify(v), v => Reflect.ownKeys(v), v => [v, v, {v}], v => v.a?.b,"
-    " v => { with_ = v; return Function('with (with_) { return typeof a }')() }, v => Object.entries(v).length]";
+    " v => { with_ = v; return Function('with (with_) { return typeof a }')() }, v => Object.entries(v).length,"
+    " v => { const first = inner(v), second = inner(v); return [first === second, [[[first]]], v] },"
+    " v => { const seen = []; const walk = each => { if (each === Object(each) && seen.length < 40) { seen.push(each);"
+    " for (const key in each) walk(each[key]) } }; walk(v); return [seen.at(-1), v, seen.at(-2)] },"
+    " v => { const first = inner(v); return [delete v[Object.keys(v)[0]], first] },"
+    " v => (Array.isArray(v) ? v.concat(v, [v.at(-1)]) : {...v, ...v, again: v.a})]"
+    ".flatMap(program => [program, v => program(inner(v)), v => { const first = inner(v); return [program(first), v] }])";
 
 static void run_programs(JSContext *js, struct json *json, JSValueConst list, JSValueConst value)
 {
@@ -201,6 +209,8 @@ static void hold_unread(JSContext *js, struct json *json, JSValueConst list)
     memcpy(exact, text, length + 1);
     JSValue ours = json_receive(js, json, exact, length), theirs = JS_ParseJSON(js, text, length, "<text>");
     bool is_early = draw(2);
+    if (draw(2) && JS_IsObject(ours) && json_look(js, JS_VALUE_GET_OBJ(ours)) < 0)
+        fail("what QuickJS reads is not read by a level", text, length);
     if (is_early && json_settle(JS_GetRuntime(js), json))
         free(exact);
     JSValue made = JS_Call(js, program, JS_UNDEFINED, 1, &ours);
@@ -221,25 +231,36 @@ static void hold_unread(JSContext *js, struct json *json, JSValueConst list)
     unread++;
 }
 
-/* One text, read and written with every allocation refused in turn. */
+/* What a value may meet: read and written at once, or received, looked at by a level, written and settled, in some
+ * order. */
+static enum json_outcome meet(JSContext *js, struct json *json, uint32_t way, JSValue *value)
+{
+    JSRuntime *runtime = JS_GetRuntime(js);
+    if (way == 0) {
+        enum json_outcome outcome = json_read(js, json, text, length, value);
+        return outcome == JSON_DONE ? json_write(js, json, *value) : outcome;
+    }
+    *value = json_receive(js, json, text, length);
+    if (JS_IsException(*value))
+        return JSON_THROWN;
+    JSObject *object = JS_IsObject(*value) ? JS_VALUE_GET_OBJ(*value) : NULL;
+    if ((way == 1 && !json_settle(runtime, json)) || (object && json_look(js, object) < 0) ||
+        (way == 2 && !json_settle(runtime, json))) {
+        if (!JS_HasException(js))
+            JS_ThrowOutOfMemory(js);
+        return JSON_THROWN;
+    }
+    return json_write(js, json, *value);
+}
+
+/* One text, with every allocation refused in turn. */
 static void hold_refusals(JSContext *js, struct json *json)
 {
+    uint32_t way = draw(4);
     for (int64_t nth = 0;; nth++) {
         JSValue value = JS_UNDEFINED;
         allocations_left = nth;
-        enum json_outcome outcome = json_read(js, json, text, length, &value);
-        if (outcome == JSON_DONE)
-            outcome = json_write(js, json, value);
-        if (outcome == JSON_DONE && draw(2)) {
-            JS_FreeValue(js, value);
-            value = json_receive(js, json, text, length);
-            bool has_failed = JS_IsException(value) || !json_settle(JS_GetRuntime(js), json);
-            if (!has_failed && JS_IsObject(value))
-                has_failed = json_look(js, JS_VALUE_GET_OBJ(value)) < 0;
-            if (has_failed && !JS_HasException(js))
-                JS_ThrowOutOfMemory(js);
-            outcome = has_failed ? JSON_THROWN : JSON_DONE;
-        }
+        enum json_outcome outcome = meet(js, json, way, &value);
         bool was_enough = allocations_left != 0;
         allocations_left = -1;
         if (JS_HasException(js) != (outcome == JSON_THROWN))

@@ -8,11 +8,12 @@
  *
  *   symbia.h      the contract with the host: exports, records, status block
  *   json.h        our reader and writer of JSON, within QuickJS
- *   json_scan.h   what they share: finding the end of plain text
+ *   json_scan.h   what they share: finding the end of plain text, or of a container
+ *   json_borrow.h  containers that nobody has looked at, and the texts that they borrow
  *   json_steps.h  from the shape of an object to the next one, by keys
  *   json_read_scalars.h   from text to numbers and strings
  *   json_read.h   from text to values
- *   json_unread.h  values that nobody has looked at yet
+ *   json_unread.h  the first look at a value
  *   json_write_scalars.h  from numbers and strings to text
  *   json_write.h  from values to text
  *   engine.c      QuickJS itself, with these behind it

@@ -13,9 +13,11 @@
 
 #include "quickjs.h"
 
+enum { JSON_MOST_THAT_COMES = 200 };    /* levels of a value, counted by the host before it comes */
+
 enum json_outcome {
     JSON_DONE,
-    JSON_CAME,      /* written: it is a text that came, and that nobody has looked into */
+    JSON_CAME,      /* written: it is a text that came, or a part of one, and nobody has looked into it */
     JSON_ODD,       /* left to QuickJS; nothing has happened */
     JSON_THROWN,    /* with an exception: there is no memory */
 };
@@ -24,15 +26,17 @@ enum json_outcome {
 struct json {
     struct JSShape *empty;           /* of an object without properties */
     struct JSShape *empty_array;     /* of an unread array, which has not even a length */
-    struct JSObject *unread;         /* the one whose text is borrowed, while it lives and nobody has looked at it */
+    struct json_loan *loans;         /* the unread objects whose text is borrowed */
+    uint32_t loan_count, loan_capacity;
     struct json_step *steps;         /* from shape to shape, by keys; none before the first object */
     JSValue *values;                 /* those of the containers that are being read, innermost last */
     uint32_t value_count, value_capacity;
     char *text;                      /* what was written last */
     size_t text_length, text_capacity;
-    uint32_t text_nesting;           /* how many containers deep that is; UINT32_MAX where nobody knows */
+    uint32_t text_nesting;           /* it is no more containers deep than that; UINT32_MAX where nobody knows */
     const char *came;                /* instead of the text, of a value that came */
     size_t came_length;
+    bool is_message;                 /* and that value is the whole message */
 };
 
 /* Whatever of this is called with a runtime's values needs to be told first where it keeps things. */
@@ -44,11 +48,11 @@ enum json_outcome json_read(JSContext *js, struct json *json, const char *text, 
 /* A value as JSON text says it, or JS_EXCEPTION; text[length] is overwritten for a moment. */
 JSValue json_value(JSContext *js, struct json *json, char *text, size_t length);
 
-/* The same, but an object or array is read when it is looked at; until then, or until it is settled, it borrows its
- * text. One value at a time. */
+/* The same, but an object or array is read when it is looked at, and those within it when those are; until then, or
+ * until it is settled, each borrows its text, which may neither move nor change. One message at a time. */
 JSValue json_receive(JSContext *js, struct json *json, char *text, size_t length);
 
-/* Gives what is still unread a text of its own; false where there is no memory for it. */
+/* Gives whatever is still unread a text of its own; false where there is no memory for it. */
 bool json_settle(JSRuntime *runtime, struct json *json);
 
 /* The text lies in `json`, until something is written again or let go. */

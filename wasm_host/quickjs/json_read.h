@@ -4,10 +4,13 @@
  * follows another with a key's text. So keys that come as they came before are compared, not hashed, and the object
  * is made at once, with all it has. Values that were read stand on a stack, not in an object, until then: the garbage
  * collector sees references that it does not know, and keeps them.
+ *
+ * An unread object is read by one level: it becomes what its text says, and the containers within are unread.
  */
 #ifndef JSON_READ_H
 #define JSON_READ_H
 
+#include "json_borrow.h"
 #include "json_read_scalars.h"
 #include "json_steps.h"
 
@@ -81,17 +84,70 @@ static JSValue json_read_large_array(struct json_reader *reader, uint32_t nestin
     return json->values[--json->value_count];
 }
 
+/* The unread object becomes an ordinary one, which nothing can keep it from any more. */
+static JSValue json_become(struct json_reader *reader, JSShape *shape, JSProperty *properties)
+{
+    JSObject *object = reader->unread;
+    js_free_shape(reader->js->rt, object->shape);
+    object->shape = shape;
+    object->prop = properties;
+    return JS_MKPTR(JS_TAG_OBJECT, object);
+}
+
+/* Whether nothing is behind the container, where it is the one that an unread object is to become. */
+static bool json_is_last(struct json_reader *reader)
+{
+    json_skip_space(reader);
+    if (reader->at != reader->end)
+        json_odd(reader);
+    return !reader->is_odd;
+}
+
+/* The values from `first` on are the array's, or are freed. */
+static JSValue json_become_array(struct json_reader *reader, uint32_t first)
+{
+    JSContext *js = reader->js;
+    uint32_t count = reader->json->value_count - first;
+    JSValue *values = NULL;
+    JSProperty *properties = NULL;
+    if (!json_is_last(reader) || (count && !(values = js_malloc(js, count * sizeof *values))) ||
+        !(properties = js_malloc(js, sizeof *properties * js->array_shape->prop_size))) {
+        js_free(js, values);
+        json_drop(reader, first);
+        return JS_EXCEPTION;
+    }
+    if (count)
+        memcpy(values, reader->json->values + first, count * sizeof *values);
+    reader->json->value_count = first;
+    properties[0].u.value = js_int32((int32_t)count);
+    JSObject *array = reader->unread;
+    json_give_back(reader->json, array);
+    array->class_id = JS_CLASS_ARRAY;
+    array->fast_array = true;
+    array->u.array.u.values = values;
+    array->u.array.u1.size = array->u.array.count = count;
+    return json_become(reader, js_dup_shape(js->array_shape), properties);
+}
+
+static JSValue json_array(struct json_reader *reader, uint32_t first)
+{
+    struct json *json = reader->json;
+    if (reader->unread)
+        return json_become_array(reader, first);
+    uint32_t count = json->value_count - first;
+    json->value_count = first;
+    return JS_NewArrayFrom(reader->js, (int)count, json->values + first);
+}
+
 static JSValue json_read_array(struct json_reader *reader, uint32_t nesting)
 {
     struct json *json = reader->json;
-    uint32_t first = json->value_count, count;
+    uint32_t first = json->value_count;
     reader->at++;
     json_skip_space(reader);
-    if (*reader->at == ']') {
-        reader->at++;
-        return JS_NewArray(reader->js);
-    }
-    for (int more = 1; more;) {
+    bool is_empty = *reader->at == ']';
+    reader->at += is_empty;
+    for (int more = !is_empty; more;) {
         JSValue value = json_read_value(reader, nesting);
         if (JS_IsException(value) || json_push(reader, value) < 0)
             return JS_EXCEPTION;
@@ -106,9 +162,7 @@ static JSValue json_read_array(struct json_reader *reader, uint32_t nesting)
             return json_read_large_array(reader, nesting, first);
         }
     }
-    count = json->value_count - first;
-    json->value_count = first;    /* they are the array's, or are freed */
-    return JS_NewArrayFrom(reader->js, (int)count, json->values + first);
+    return json_array(reader, first);
 }
 
 struct json_key {
@@ -155,13 +209,28 @@ static JSAtom json_atom(struct json_reader *reader, const struct json_key *key)
 }
 
 /* The object of a shape, which is given away, with the values from `first` on; they stay where they are on failure. */
-static JSValue json_object(struct json_reader *reader, JSShape *shape, uint32_t first)
+static JSValue json_object(struct json_reader *reader, JSShape *shape, uint32_t first, JSObject *unread)
 {
     struct json *json = reader->json;
-    JSValue object = JS_NewObjectFromShape(reader->js, shape, JS_CLASS_OBJECT, NULL);
-    if (JS_IsException(object))
-        return object;
-    JSProperty *properties = JS_VALUE_GET_OBJ(object)->prop;
+    JSProperty *properties;
+    JSValue object;
+    if (unread) {
+        properties = json_is_last(reader) ? js_malloc(reader->js, sizeof *properties * shape->prop_size) : NULL;
+        if (!properties) {
+            js_free_shape(reader->js->rt, shape);
+            return JS_EXCEPTION;
+        }
+        json_give_back(json, unread);
+        unread->class_id = JS_CLASS_OBJECT;
+        unread->is_exotic = false;
+        unread->u.opaque = NULL;
+        object = json_become(reader, shape, properties);
+    } else {
+        object = JS_NewObjectFromShape(reader->js, shape, JS_CLASS_OBJECT, NULL);
+        if (JS_IsException(object))
+            return object;
+        properties = JS_VALUE_GET_OBJ(object)->prop;
+    }
     const JSValue *values = json->values + first;
     for (uint32_t i = 0, count = json->value_count - first; i < count; i++)
         properties[i].u.value = values[i];
@@ -231,11 +300,11 @@ static JSValue json_read_object(struct json_reader *reader, uint32_t nesting)
     json_skip_space(reader);
     if (*reader->at == '}') {
         reader->at++;
-        return json_object(reader, shape, first);
+        return json_object(reader, shape, first, reader->unread);
     }
     for (int more = 1; more;) {
         if (unlikely(shape->prop_count >= JSON_MOST_STEPS || unknown == JSON_MOST_NEW)) {
-            JSValue object = json_object(reader, shape, first);
+            JSValue object = json_object(reader, shape, first, NULL);
             return JS_IsException(object) ? object : json_read_large_object(reader, nesting, object);
         }
         struct json_key key;
@@ -263,7 +332,7 @@ static JSValue json_read_object(struct json_reader *reader, uint32_t nesting)
         if (more < 0)
             goto failed;
     }
-    return json_object(reader, shape, first);
+    return json_object(reader, shape, first, reader->unread);
 failed:
     js_free_shape(reader->js->rt, shape);
     return JS_EXCEPTION;
@@ -278,14 +347,27 @@ static JSValue json_read_word(struct json_reader *reader, const char *word, size
     return value;
 }
 
+static JSValue json_read_container(struct json_reader *reader, uint32_t nesting)
+{
+    if (nesting && reader->level) {
+        const uint8_t *start = reader->at, *end = json_container_end(start, reader->end);
+        if (!end)
+            return json_odd(reader);
+        reader->at = end;
+        return json_borrow(reader->js, reader->json, start, (size_t)(end - start), reader->level + 1);
+    }
+    if (nesting == JSON_MOST_NESTING)
+        return json_odd(reader);
+    return *reader->at == '{' ? json_read_object(reader, nesting + 1) : json_read_array(reader, nesting + 1);
+}
+
 static JSValue json_read_value(struct json_reader *reader, uint32_t nesting)
 {
     json_skip_space(reader);
     switch (*reader->at) {
     case '{':
-        return nesting < JSON_MOST_NESTING ? json_read_object(reader, nesting + 1) : json_odd(reader);
     case '[':
-        return nesting < JSON_MOST_NESTING ? json_read_array(reader, nesting + 1) : json_odd(reader);
+        return json_read_container(reader, nesting);
     case '"':
         return json_read_string(reader);
     case 't':
@@ -318,10 +400,13 @@ static int json_prepare(JSContext *js, struct json *json)
     return 0;
 }
 
-enum json_outcome json_read(JSContext *js, struct json *json, const char *text, size_t length, JSValue *value)
+/* Into an unread object where one is given, and then it may stay behind, and another one be answered; `level` is as of
+ * the reader. */
+static enum json_outcome json_read_into(JSContext *js, struct json *json, const char *text, size_t length,
+                                        JSObject *unread, uint32_t level, JSValue *value)
 {
     const uint8_t *start = (const uint8_t *)text;
-    struct json_reader reader = {js, json, start, start + length, false};
+    struct json_reader reader = {js, json, start, start + length, level, unread};
     if (js_check_stack_overflow(js->rt, JSON_STACK))
         return JSON_ODD;
     if (!json->steps && json_prepare(js, json) < 0)
@@ -347,6 +432,11 @@ enum json_outcome json_read(JSContext *js, struct json *json, const char *text, 
     return is_read ? JSON_DONE : reader.is_odd ? JSON_ODD : JSON_THROWN;
 }
 
+enum json_outcome json_read(JSContext *js, struct json *json, const char *text, size_t length, JSValue *value)
+{
+    return json_read_into(js, json, text, length, NULL, 0, value);
+}
+
 /* JSON.parse without a reviver. */
 static JSValue json_parse(JSContext *js, const char *text, size_t length)
 {
@@ -362,12 +452,13 @@ static JSValue json_parse(JSContext *js, const char *text, size_t length)
     }
 }
 
-JSValue json_value(JSContext *js, struct json *json, char *text, size_t length)
+static JSValue json_value_into(JSContext *js, struct json *json, char *text, size_t length, JSObject *unread,
+                               uint32_t level)
 {
     JSValue value;
     char behind = text[length];
     text[length] = 0;
-    switch (json_read(js, json, text, length, &value)) {
+    switch (json_read_into(js, json, text, length, unread, level, &value)) {
     case JSON_DONE:
         break;
     case JSON_ODD:
@@ -378,6 +469,11 @@ JSValue json_value(JSContext *js, struct json *json, char *text, size_t length)
     }
     text[length] = behind;
     return value;
+}
+
+JSValue json_value(JSContext *js, struct json *json, char *text, size_t length)
+{
+    return json_value_into(js, json, text, length, NULL, 0);
 }
 
 #endif

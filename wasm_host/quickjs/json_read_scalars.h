@@ -10,6 +10,8 @@ struct json_reader {
     JSContext *js;
     struct json *json;
     const uint8_t *at, *end;        /* *end is 0, which nothing goes on with */
+    uint32_t level;                 /* where containers within this one stay unread: its own in the message; or 0 */
+    JSObject *unread;               /* and the object that it is to become */
     bool is_odd;                    /* and what was answered is no exception */
 };
 

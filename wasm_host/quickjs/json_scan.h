@@ -1,4 +1,5 @@
-/* What reading and writing share: finding the end of plain text, 16 bytes at a time. A part of engine.c. */
+/* What reading and writing share: finding the end of plain text, or of a container, 16 bytes at a time. A part of
+ * engine.c. */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
 
@@ -16,7 +17,13 @@ static inline bool json_is_plain(uint8_t byte)
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-/* A bit for each of the 16 bytes that is not plain, the lowest for the first. */
+/* A bit for each of 16 bytes, the lowest for the first. */
+struct json_marks {
+    uint32_t quotes, backslashes, openings, closings;
+};
+
+/* json_block marks the bytes that are not plain, and json_marks what containers are made of. Square brackets and curly
+ * ones are the same but for a bit. */
 #ifdef __wasm_simd128__
 #include <wasm_simd128.h>
 
@@ -28,6 +35,19 @@ static inline uint32_t json_block(const uint8_t *at)
     odd = wasm_v128_or(odd, wasm_i8x16_eq(bytes, wasm_i8x16_splat('\\')));
     return wasm_i8x16_bitmask(odd);
 }
+
+static inline uint32_t json_equal(v128_t bytes, uint8_t byte)
+{
+    return wasm_i8x16_bitmask(wasm_i8x16_eq(bytes, wasm_i8x16_splat((int8_t)byte)));
+}
+
+static inline struct json_marks json_marks(const uint8_t *at)
+{
+    v128_t bytes = wasm_v128_load(at), curly = wasm_v128_or(bytes, wasm_i8x16_splat('{' ^ '['));
+    return (struct json_marks){
+        json_equal(bytes, '"'), json_equal(bytes, '\\'), json_equal(curly, '{'), json_equal(curly, '}'),
+    };
+}
 #else
 static inline uint32_t json_block(const uint8_t *at)
 {
@@ -35,6 +55,19 @@ static inline uint32_t json_block(const uint8_t *at)
     for (uint32_t i = 0; i < JSON_BLOCK; i++)
         odd |= (uint32_t)!json_is_plain(at[i]) << i;
     return odd;
+}
+
+static inline struct json_marks json_marks(const uint8_t *at)
+{
+    struct json_marks marks = {0};
+    for (uint32_t i = 0; i < JSON_BLOCK; i++) {
+        uint8_t curly = at[i] | ('{' ^ '[');
+        marks.quotes |= (uint32_t)(at[i] == '"') << i;
+        marks.backslashes |= (uint32_t)(at[i] == '\\') << i;
+        marks.openings |= (uint32_t)(curly == '{') << i;
+        marks.closings |= (uint32_t)(curly == '}') << i;
+    }
+    return marks;
 }
 #endif
 
@@ -77,6 +110,60 @@ static inline bool json_same(const uint8_t *one, const uint8_t *other, size_t le
         if (*one++ != *other++)
             return false;
     return true;
+}
+
+struct json_nesting {
+    uint32_t depth;
+    uint32_t inside;        /* all bits where a block begins within a string, else none */
+    uint32_t escaped;       /* 1 where its first byte is escaped */
+};
+
+/* Goes through 16 bytes; answers the place behind the bracket that closes the first one, or 0. */
+static inline uint32_t json_nest(struct json_nesting *nesting, struct json_marks marks)
+{
+    uint32_t backslashes = marks.backslashes & ~nesting->escaped, strings = marks.quotes & ~nesting->escaped;
+    nesting->escaped = 0;
+    for (; unlikely(backslashes); backslashes &= backslashes - 1) {
+        uint32_t escaped = (backslashes & -backslashes) << 1;
+        strings &= ~escaped;
+        backslashes &= ~escaped;
+        nesting->escaped = escaped >> JSON_BLOCK;
+    }
+    for (int i = 1; i < JSON_BLOCK; i *= 2)     /* from an opening quote to before the closing one */
+        strings ^= strings << i;
+    strings ^= nesting->inside;
+    nesting->inside = -(strings >> (JSON_BLOCK - 1) & 1);
+    uint32_t openings = marks.openings & ~strings, closings = marks.closings & ~strings;
+    uint32_t less = (uint32_t)__builtin_popcount(closings);
+    if (less < nesting->depth) {
+        nesting->depth += (uint32_t)__builtin_popcount(openings) - less;
+        return 0;
+    }
+    for (uint32_t brackets = openings | closings; brackets; brackets &= brackets - 1) {
+        uint32_t at = (uint32_t)__builtin_ctz(brackets);
+        if (openings >> at & 1)
+            nesting->depth++;
+        else if (--nesting->depth == 0)
+            return at + 1;
+    }
+    return 0;
+}
+
+/* What lies behind the container that begins here; NULL where it has no end. No kind of bracket is told from the other,
+ * and nothing but strings and brackets is looked at: of text that is no JSON this is some text within it. */
+static const uint8_t *json_container_end(const uint8_t *at, const uint8_t *end)
+{
+    struct json_nesting nesting = {0};
+    uint32_t found;
+    for (; end - at >= JSON_BLOCK; at += JSON_BLOCK) {
+        found = json_nest(&nesting, json_marks(at));
+        if (found)
+            return at + found;
+    }
+    uint8_t rest[JSON_BLOCK] = {0};
+    json_copy(rest, at, (size_t)(end - at));
+    found = json_nest(&nesting, json_marks(rest));
+    return found ? at + found : NULL;
 }
 
 static const double json_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,

@@ -1,24 +1,18 @@
-/* Containers that nobody has looked at yet. A part of engine.c.
+/* Containers that nobody has looked at yet, and the first look at them. A part of engine.c.
  *
  * A message that is an object or an array becomes an object of a class of its own: it has its text, which it borrows,
  * and a prototype. The first look at it, of whatever kind, reads it and turns this very object into the ordinary one
- * that it stands for: whoever holds it holds the same one, and nothing about it stays different. What nobody looks at
- * leaves as the text that it came as.
+ * that it stands for: whoever holds it holds the same one, and nothing about it stays different. The objects and
+ * arrays within are then such objects, on their parts of the text. What nobody looks at leaves as the text that it
+ * came as.
  *
  * Looks come through the class's exotic methods, and, where QuickJS asks none of those, through hooks in its source
- * (hooks.py). An unread object uses the array's part of its union: the text as the values, and its length as the size.
+ * (hooks.py). What has outlived its message has its own text, and is read with all that is in it.
  */
 #ifndef JSON_UNREAD_H
 #define JSON_UNREAD_H
 
 #include "json_read.h"
-
-enum { JSON_UNREAD_CLASS = JS_CLASS_INIT_COUNT };     /* the first one that is not QuickJS's own */
-
-static inline char *json_unread_text(const JSObject *object)
-{
-    return object->u.array.u.ptr;
-}
 
 static bool json_is_array(JSObject *object)
 {
@@ -28,20 +22,18 @@ static bool json_is_array(JSObject *object)
 
 static void json_unread_finalizer(JSRuntime *runtime, JSValueConst value)
 {
-    struct json *json = JS_GetRuntimeOpaque(runtime);
     JSObject *object = JS_VALUE_GET_OBJ(value);
-    if (json->unread == object)
-        json->unread = NULL;
+    if (json_is_borrowed(object))
+        json_give_back(JS_GetRuntimeOpaque(runtime), object);
     else
         js_free_rt(runtime, json_unread_text(object));
 }
 
 /* What the ordinary object has becomes this one's, and the other way round: that one is freed with what is left. */
-static void json_become(JSContext *js, JSObject *object, JSValue value)
+static void json_swap(JSContext *js, JSObject *object, JSValue value)
 {
     JSObject *read = JS_VALUE_GET_OBJ(value);
     JSShape *shape = object->shape;
-    JSProperty *properties = object->prop;
     object->class_id = read->class_id;
     object->is_exotic = read->is_exotic;
     object->fast_array = read->fast_array;
@@ -51,29 +43,35 @@ static void json_become(JSContext *js, JSObject *object, JSValue value)
     read->class_id = JS_CLASS_OBJECT;
     read->is_exotic = read->fast_array = 0;
     read->shape = shape;
-    read->prop = properties;
+    read->prop = NULL;
     read->u.opaque = NULL;
     JS_FreeValue(js, value);
 }
 
-/* Before anything is done with an object: reads it where it is unread; -1 with an exception. */
-static int json_look(JSContext *js, JSObject *object)
+/* Reads an unread object, by one level or as a whole; -1 with an exception. */
+static no_inline int json_open(JSContext *js, JSObject *object, bool is_whole)
 {
-    if (likely(object->class_id != JSON_UNREAD_CLASS))
-        return 0;
     struct json *json = JS_GetRuntimeOpaque(js->rt);
     char *text = json_unread_text(object);
-    size_t length = object->u.array.u1.size;
-    JSValue value = json_value(js, json, text, length);
+    bool is_borrowed = json_is_borrowed(object), is_level = is_borrowed && !is_whole;
+    JSValue value = json_value_into(js, json, text, json_unread_length(object), is_level ? object : NULL,
+                                    is_level ? json_level(json, object) : 0);
     if (JS_IsException(value))
         return -1;
-    bool is_borrowed = json->unread == object;
-    json_become(js, object, value);
+    if (JS_VALUE_GET_OBJ(value) == object)
+        return 0;
     if (is_borrowed)
-        json->unread = NULL;
-    else
+        json_give_back(json, object);
+    json_swap(js, object, value);
+    if (!is_borrowed)
         js_free(js, text);
     return 0;
+}
+
+/* Before anything is done with an object: reads it where it is unread; -1 with an exception. */
+static inline int json_look(JSContext *js, JSObject *object)
+{
+    return likely(object->class_id != JSON_UNREAD_CLASS) ? 0 : json_open(js, object, false);
 }
 
 static int json_unread_get_own(JSContext *js, JSPropertyDescriptor *described, JSValueConst object, JSAtom key)
@@ -150,30 +148,7 @@ JSValue json_receive(JSContext *js, struct json *json, char *text, size_t length
         return json_value(js, json, text, length);
     if (json_prepare_unread(js, json) < 0)
         return JS_EXCEPTION;
-    JSShape *shape = *text == '[' ? json->empty_array : json->empty;
-    JSValue value = JS_NewObjectFromShape(js, js_dup_shape(shape), JSON_UNREAD_CLASS, NULL);
-    if (JS_IsException(value))
-        return value;
-    JSObject *object = JS_VALUE_GET_OBJ(value);
-    object->u.array.u.ptr = text;
-    object->u.array.u1.size = (uint32_t)length;
-    json->unread = object;
-    return value;
-}
-
-bool json_settle(JSRuntime *runtime, struct json *json)
-{
-    JSObject *object = json->unread;
-    if (!object)
-        return true;
-    size_t length = object->u.array.u1.size;
-    char *copy = js_malloc_rt(runtime, length + 1);
-    if (!copy)
-        return false;
-    memcpy(copy, json_unread_text(object), length);
-    object->u.array.u.ptr = copy;
-    json->unread = NULL;
-    return true;
+    return json_borrow(js, json, (const uint8_t *)text, length, 1);
 }
 
 #endif

@@ -140,29 +140,36 @@ static bool json_is_whole_array(const JSObject *object)
     return JS_VALUE_GET_TAG(length) == JS_TAG_INT && (uint32_t)JS_VALUE_GET_INT(length) == object->u.array.count;
 }
 
-/* Whether a text that came says what is to be written: no toJSON is found, by its objects or by its arrays. */
+/* Whether texts that came say what is to be written: no toJSON is found, by their objects or by their arrays. */
 static bool json_says_itself(struct json_writer *writer)
 {
     JSContext *js = writer->js;
-    return json_is_without_method(writer, JS_VALUE_GET_OBJ(js->class_proto[JS_CLASS_ARRAY])) &&
-           json_is_without_method(writer, JS_VALUE_GET_OBJ(js->class_proto[JS_CLASS_OBJECT]));
+    if (writer->is_said)
+        return true;
+    writer->is_said = json_is_without_method(writer, JS_VALUE_GET_OBJ(js->class_proto[JS_CLASS_ARRAY])) &&
+                      json_is_without_method(writer, JS_VALUE_GET_OBJ(js->class_proto[JS_CLASS_OBJECT]));
+    return writer->is_said;
 }
 
-/* A text that came, within what is written. How deep it is nested nobody has looked at. */
-static int json_write_unread(struct json_writer *writer, const JSObject *object)
+/* A text that came, within what is written. As deep within that as it was in its message, or less, it does not make it
+ * deeper than the message was. */
+static int json_write_unread(struct json_writer *writer, const JSObject *object, uint32_t nesting)
 {
     if (!json_says_itself(writer))
         return JSON_ODD;
-    writer->most_nesting = UINT32_MAX;
-    return json_write_word(writer, json_unread_text(object), object->u.array.u1.size);
+    if (nesting > json_level(writer->json, object))
+        writer->most_nesting = UINT32_MAX;
+    else if (writer->most_nesting < JSON_MOST_THAT_COMES)
+        writer->most_nesting = JSON_MOST_THAT_COMES;
+    return json_write_word(writer, json_unread_text(object), json_unread_length(object));
 }
 
 static int json_write_object(struct json_writer *writer, JSObject *object, uint32_t nesting)
 {
     if (object->class_id == JSON_UNREAD_CLASS) {
         if (!writer->is_for_program)
-            return json_write_unread(writer, object);
-        if (json_look(writer->js, object) < 0)
+            return json_write_unread(writer, object, nesting);
+        if (json_open(writer->js, object, true) < 0)
             return JSON_THROWN;
     }
     bool is_array = json_is_whole_array(object);
@@ -229,7 +236,8 @@ enum json_outcome json_write(JSContext *js, struct json *json, JSValueConst valu
     const JSObject *object = JS_IsObject(value) ? JS_VALUE_GET_OBJ(value) : NULL;
     if (object && object->class_id == JSON_UNREAD_CLASS && json_says_itself(&writer)) {
         json->came = json_unread_text(object);
-        json->came_length = object->u.array.u1.size;
+        json->came_length = json_unread_length(object);
+        json->is_message = json_is_borrowed(object) && json_level(json, object) == 1;
         return JSON_CAME;
     }
     int outcome = json_write_value(&writer, value, 0);
@@ -280,6 +288,7 @@ void json_free(JSRuntime *runtime, struct json *json)
     js_free_shape_null(runtime, json->empty_array);
     js_free_rt(runtime, json->steps);
     js_free_rt(runtime, json->values);
+    js_free_rt(runtime, json->loans);
     js_free_rt(runtime, json->text);
     *json = (struct json){0};
 }

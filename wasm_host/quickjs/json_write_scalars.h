@@ -5,7 +5,8 @@
 #include "json_scan.h"
 
 enum {
-    JSON_FIRST_TEXT = 1024,
+    JSON_FIRST_TEXT = 1024,        /* a power of two, as all of the allocator's blocks are: growing within one is free */
+    JSON_OF_BLOCK = 32,            /* what QuickJS and the allocator may take of it */
     JSON_MOST_OF_UNIT = 6,         /* bytes of one character's escape */
     JSON_MOST_OF_NUMBER = 32,
     JSON_FEW_DIGITS = 15,          /* as many as any decimal number keeps on its way through a double */
@@ -17,6 +18,7 @@ struct json_writer {
     uint8_t *at, *end;
     uint32_t most_nesting;
     bool is_for_program;           /* which wants a message spelt as JavaScript does */
+    bool is_said;                  /* by texts that came, what is to be written of them */
     const JSObject *prototype;     /* one that leads to no toJSON: nothing changes while values are written */
 };
 
@@ -24,9 +26,10 @@ static no_inline int json_grow(struct json_writer *writer, size_t more)
 {
     struct json *json = writer->json;
     size_t length = (size_t)(writer->at - (uint8_t *)json->text), needed = length + more;
-    size_t larger = json->text_capacity + json->text_capacity / 2;
-    if (larger < needed)
-        larger = needed < JSON_FIRST_TEXT ? JSON_FIRST_TEXT : needed;
+    size_t larger = JSON_FIRST_TEXT;
+    while (larger - JSON_OF_BLOCK < needed && larger <= SIZE_MAX / 2)
+        larger *= 2;
+    larger = larger - JSON_OF_BLOCK < needed ? needed : larger - JSON_OF_BLOCK;
     char *moved = js_realloc(writer->js, json->text, larger);
     if (!moved)
         return JSON_THROWN;

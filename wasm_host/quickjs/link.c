@@ -6,14 +6,14 @@
 #include "memory.h"
 #include "values.h"
 
-enum { MOST_NESTING = 200 };   /* deeper values are for the host to judge, which bounds them too */
+/* Deeper values than come are for the host to judge, which bounds them too. */
 
 bool chain_is_under_way, chain_is_traced, chain_tells_outputs;
 struct invocation chain_invocation;
 
 static bool is_nested_too_deeply(const char *text, size_t length)
 {
-    if (length <= MOST_NESTING || (text[0] != '[' && text[0] != '{'))
+    if (length <= JSON_MOST_THAT_COMES || (text[0] != '[' && text[0] != '{'))
         return false;
     int depth = 0;
     bool is_quoted = false;
@@ -27,7 +27,7 @@ static bool is_nested_too_deeply(const char *text, size_t length)
         } else if (c == '"') {
             is_quoted = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > MOST_NESTING)
+            if (++depth > JSON_MOST_THAT_COMES)
                 return true;
         } else if (c == ']' || c == '}') {
             depth--;
@@ -64,7 +64,7 @@ static bool is_too_deep(const struct written *written)
 {
     if (written->owner || written->nesting == UINT32_MAX)
         return is_nested_too_deeply(written->text, written->length);
-    return written->nesting > MOST_NESTING;
+    return written->nesting > JSON_MOST_THAT_COMES;
 }
 
 bool chain_emits(uint16_t port, const struct written *written)

@@ -98,7 +98,7 @@ int value_write(JSValueConst value, struct written *written)
     case JSON_CAME:
         written->text = guest->json.came;
         written->length = guest->json.came_length;
-        written->came = guest->json.unread == JS_VALUE_GET_PTR(value);
+        written->came = guest->json.is_message;
         return 0;
     case JSON_ODD:
         return write_odd(value, written);
