@@ -13,7 +13,7 @@ import trio
 
 from engine.builtin.core_expressions import ExpressionComponent
 from engine.components.guest_limits import check_limits, limits_for, maximum_limits
-from engine.contracts.chain import Chain, ChainResult, Item, Link
+from engine.contracts.chain import Call, Chain, ChainResult, Item, Link
 from engine.contracts.component import input_names, output_names
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
 from engine.errors import WorkersBusyError
@@ -26,6 +26,8 @@ from wasm_host.compile.tasks import COMPILING
 from wasm_host.errors import GuestError, ProgramError, SandboxError
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.abi import LogLine as GuestLine
+from wasm_host.guest.chain_abi import ChainResult as SandboxResult
+from wasm_host.guest.chain_guest import ChainCall
 from wasm_host.guest.identity import Identity
 from wasm_host.guest.usage import HostStatistics
 from wasm_host.host import SandboxHost, open_host
@@ -352,16 +354,32 @@ class SandboxedChain:
         self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
     ) -> ChainResult | None:
         """Process a batch as :class:`engine.contracts.chain.Chain` says."""
-        result = await self._chain.process(batch, traced=traced, hears_outputs=hears_outputs)
-        if result is None:
-            return None
-        steps: list[Any] = result.steps
-        for step in steps:  # in place: most of them have neither
-            if step.logs:
-                step.logs = _log_lines(step.logs)
-            if step.error is not None:
-                step.error = _handler_error(step.error)
-        return cast("ChainResult", result)
+        return _engine_result(await self._chain.process(batch, traced=traced, hears_outputs=hears_outputs))
+
+    def begin(self, item: Item, *, hears_outputs: bool) -> Call | None:
+        """Begin to process a message as :class:`engine.contracts.chain.Chain` says."""
+        return cast("Call | None", self._chain.begin(item, hears_outputs=hears_outputs))
+
+    async def finish(self, call: Call) -> ChainResult | None:
+        """Finish what was begun."""
+        return _engine_result(await self._chain.finish(cast("ChainCall", call)))
+
+    def abandon(self, call: Call) -> None:
+        """Give up what was begun."""
+        self._chain.abandon(cast("ChainCall", call))
+
+
+def _engine_result(result: SandboxResult | None) -> ChainResult | None:
+    """Return a result in the engine's terms."""
+    if result is None:
+        return None
+    steps: list[Any] = result.steps
+    for step in steps:  # in place: most of them have neither
+        if step.logs:
+            step.logs = _log_lines(step.logs)
+        if step.error is not None:
+            step.error = _handler_error(step.error)
+    return cast("ChainResult", result)
 
 
 async def _check(

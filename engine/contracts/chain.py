@@ -88,8 +88,19 @@ class ChainResult(Protocol):
     def has_written(self) -> bool: ...
 
 
+class Call(Protocol):
+    """A call with one message that has begun.
+
+    Attributes:
+        result: what came of it, where it has ended and has only emitted; otherwise ``Chain.finish`` tells.
+    """
+
+    @property
+    def result(self) -> ChainResult | None: ...
+
+
 class Chain(Protocol):
-    """Several handlers as one."""
+    """Several handlers as one. One call at a time."""
 
     async def process(
         self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
@@ -103,6 +114,19 @@ class Chain(Protocol):
             traced: whether every invocation is to be told, and everything that it emitted.
             hears_outputs: whether values of unheard ports are to be told; so they are where it is traced.
         """
+
+    def begin(self, item: Item, *, hears_outputs: bool) -> Call | None:
+        """Begin to process a message: what of it takes a time slice, without an await.
+
+        None when nothing was done. Otherwise ``finish`` or ``abandon`` must follow before the next call, unless
+        there is a result.
+        """
+
+    async def finish(self, call: Call) -> ChainResult | None:
+        """Bring a call to its end that has begun; return what ``process`` would."""
+
+    def abandon(self, call: Call) -> None:
+        """Let a call that has begun come to nothing; this chain is not to be used any more."""
 
 
 @runtime_checkable

@@ -32,6 +32,9 @@ class Chained(Protocol):
     async def begin(self, place: int) -> None:
         """Return when what the members emitted in ``initialize`` has left."""
 
+    def abandon_early(self, place: int) -> None:
+        """Let the call come to nothing that has begun for a message in a member's inbox, if one has."""
+
     async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
         """Process messages that a member has taken from its inbox; return those that it must process alone."""
 

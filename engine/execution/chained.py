@@ -13,6 +13,7 @@ their inboxes: it is older than anything that can come to them.
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
@@ -24,6 +25,7 @@ from engine.contracts.lanes import CANONICAL
 from engine.counters.edge_counters import EdgeCounters
 from engine.execution.chain_member import Member, log_and_fail
 from engine.execution.chained_cut_off import CallCutOff
+from engine.execution.early_start import EarlyCall, begin_early, may_leave_at_once
 from engine.execution.emitter import CAUSELESS
 from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
@@ -79,8 +81,10 @@ class ChainedInstances:
         self._cut_off = CallCutOff(members, shared)
         self._called = 0  # invocations of the last call
         self._most = shared.limits.batch_messages  # messages of the next call, by the time of the last one
+        self._early: EarlyCall | None = None  # while there is one, it has the turn
         for place, member in enumerate(members):
             member.join(self, place)
+            shared.early_starts[member.node.index] = partial(self._begin_early, place)
 
     @property
     def is_whole(self) -> bool:
@@ -89,7 +93,7 @@ class ChainedInstances:
 
     def empty(self) -> None:
         """Let go of the chain and of what it has in hand, once the execution has ended."""
-        self._chain = None
+        self._chain = self._early = None
         self._members, self._passed = (), []
 
     async def begin(self, place: int) -> None:
@@ -109,13 +113,52 @@ class ChainedInstances:
         finally:
             self._end_turn()
 
+    def _begin_early(self, place: int, message: Message) -> bool:
+        """Begin a call for a message that is injected; return whether it is done with (``early_start``)."""
+        if self._is_busy or self._chain is None or not self._has_begun.is_set():
+            return False
+        early = begin_early(self._chain, self._shared, place, message)
+        if early is None:
+            return False
+        result = early.call.result
+        if result is None or not may_leave_at_once(self._members, self._shared, result):
+            self._early, self._is_busy = early, True
+            if early.is_running:
+                self.state = "processing"
+            return False
+        self._shared.in_flight.add(1)
+        self._times = early.started, trio.current_time()
+        self._count(result, *self._times)
+        self._count_edges([(place, message, True)], result)
+        lanes = self._lanes(place, message.lane)
+        for step in result.steps:
+            for port, value in step.emissions:
+                self._shared.send_at_once(self._members[step.program].node, port, value, lanes[step.program])
+        self._shared.counters.processed += self._called
+        self._shared.in_flight.finish(1)
+        return True
+
+    def abandon_early(self, place: int) -> None:
+        """Let the call come to nothing that has begun for a message in a member's inbox, if one has."""
+        early = self._early
+        if early is None or early.place != place or self._chain is None:
+            return
+        self._early = None
+        self._chain.abandon(early.call)
+        self._chain = None
+        if early.is_running:
+            self.state = "ready"
+            self._shared.gate.leave()
+        self._end_turn()
+
     async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
         """Process messages that a member has taken from its inbox; return those that it must process alone."""
-        try:
-            await self._take_turn()
-        except trio.Cancelled:
-            self._cut_off.note_waiting(place, len(batch))
-            raise
+        if self._early is None or self._early.message is not batch[0]:
+            try:
+                await self._take_turn()
+            except trio.Cancelled:
+                self._cut_off.note_waiting(place, len(batch))
+                raise
         try:
             work = deque([(place, message, True) for message in batch])
             await self._work_off(work)
@@ -199,7 +242,7 @@ class ChainedInstances:
         place, message, _ = first = work.popleft()
         lane, size = message.lane, len(message.value)
         part = [first]
-        while work and len(part) < self._most:
+        while work and len(part) < self._most and self._early is None:
             next_place, message, _ = work[0]
             size += len(message.value)
             if next_place != place or message.lane != lane or size > _CALL_BYTES:
@@ -210,6 +253,8 @@ class ChainedInstances:
     async def _call(self, chain: Chain, part: Sequence[_Work]) -> tuple[ChainResult | None, bool]:
         """Call the chain; return what came of it, and whether it was traced: for who watches as the gate opens."""
         shared = self._shared
+        if self._early is not None:
+            return await self._finish_early(chain, self._early), False
         await shared.gate.enter()
         traced = bool(shared.flow_observers or shared.call_observers)
         started = trio.current_time()
@@ -227,6 +272,20 @@ class ChainedInstances:
             self._times = started, trio.current_time()
             self._count(result, *self._times)
         return result, traced
+
+    async def _finish_early(self, chain: Chain, early: EarlyCall) -> ChainResult | None:
+        """Bring a call to its end that has begun when its message was injected."""
+        self._early = None
+        try:
+            result = early.call.result or await chain.finish(early.call)
+        finally:
+            self.state = "ready"
+            if early.is_running:
+                self._shared.gate.leave()
+        if result is not None:
+            self._times = early.started, trio.current_time()
+            self._count(result, *self._times)
+        return result
 
     def _count(self, result: ChainResult, started: float, ended: float) -> None:
         """Count a call. Each invocation is charged its mean share of it, whichever instance it was of."""
@@ -249,12 +308,7 @@ class ChainedInstances:
         """
         entrance, cause, _ = part[0]
         lanes = self._lanes(entrance, cause.lane)
-        counted = sum(was_counted for _, _, was_counted in part[: result.begun])
-        for place, (invocations, passed, _) in enumerate(result.counts):
-            if place and invocations:
-                self._edge_to(place).taken += invocations - (counted if place == entrance else 0)
-            if passed:
-                self._edge_to(place + 1).sent += passed
+        self._count_edges(part, result)
         pending: list[_Work] = []
         done = seen = in_flight = 0
         try:
@@ -283,6 +337,16 @@ class ChainedInstances:
             self._cut_off.note_call(result, result.steps[done:], pending_in_flight=in_flight)
             raise
         return pending
+
+    def _count_edges(self, part: Sequence[_Work], result: ChainResult) -> None:
+        """Count what a call that was not traced has passed along the edges between the members."""
+        entrance = part[0][0]
+        counted = sum(was_counted for _, _, was_counted in part[: result.begun])
+        for place, (invocations, passed, _) in enumerate(result.counts):
+            if place and invocations:
+                self._edge_to(place).taken += invocations - (counted if place == entrance else 0)
+            if passed:
+                self._edge_to(place + 1).sent += passed
 
     def _pending(self, place: int, port: int, value: bytes, lane: int) -> _Work:
         edge = self._links[place - 1].edge  # what is pending was passed on, so there is a member before this one

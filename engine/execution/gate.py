@@ -28,6 +28,11 @@ class Gate:
             await self._waiting.park()
         self._running += 1
 
+    def pass_at_once(self) -> bool:
+        """Count the caller as running, if the gate is open; return whether it is."""
+        self._running += self._open
+        return self._open
+
     def leave(self) -> None:
         """Count the caller as running no more."""
         self._running -= 1

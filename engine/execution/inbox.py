@@ -122,6 +122,11 @@ class Inbox:
             room.lease_for(waiting, self._bytes + size)
         return waiting <= room.messages and self._bytes + size <= room.size_bytes
 
+    @property
+    def is_awaited(self) -> bool:
+        """True where nothing waits here but somebody for the next message."""
+        return bool(self._idle) and not self._queue and not self._blocked
+
     def put_nowait(self, message: Message) -> bool:
         """Take the message in if there is room and nobody waits for room; return whether it was taken.
 

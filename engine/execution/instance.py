@@ -149,7 +149,11 @@ class Instance:
             self.kept_memory.settle()  # what it has set when it was initialised
         (handler,) = self._handlers
         while chained.is_whole:
-            batch = await self._inbox.take_batch(self._batch_messages)
+            try:
+                batch = await self._inbox.take_batch(self._batch_messages)
+            except trio.Cancelled:
+                chained.abandon_early(self._place)
+                raise
             self._shared.note_taken(batch)
             own = await chained.process(self._place, batch)
             if own:

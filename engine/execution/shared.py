@@ -94,6 +94,8 @@ class ExecutionShared:
         self.output_observers: tuple[FlowObserver, ...] = ()
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
+        # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.
+        self.early_starts: dict[int, Callable[[Message], bool]] = {}
         self._observers = observers
         self._timestamp = timestamp
         self._sequence = count(1)
@@ -106,6 +108,7 @@ class ExecutionShared:
             inbox.empty()
         self.log_buffer.empty()
         self.flow_observers = self.output_observers = ()
+        self.early_starts.clear()
 
     def add_flow_observer(self, observer: FlowObserver) -> None:
         """Tell an observer from now on of what it wants to hear."""
@@ -149,6 +152,19 @@ class ExecutionShared:
                     pending = self._pending_emissions(node, emissions, sent + gone)
                     await pending.carry(self._send_each, node, port, values, lane, gone)
             sent += len(values)
+
+    def has_room(self, node: CompiledNode, port: int, size_bytes: int) -> bool:
+        """Return whether a value that leaves by a port would wait nowhere."""
+        inboxes = [self.inboxes[target.node] for target in node.routes[port]]
+        return len(set(inboxes)) == len(inboxes) and all(inbox.has_room(1, size_bytes) for inbox in inboxes)
+
+    def send_at_once(self, node: CompiledNode, port: int, value: bytes, derived_lane: int) -> None:
+        """Send one value as ``send`` does, where all of its edges have room for it."""
+        lane = derived_lane or node.lanes[port]
+        if node.routes[port]:
+            self._deliver(node, port, value, lane)
+        elif self.output_observers:
+            self._report_outputs(node, port, (value,), lane)
 
     def _pending_emissions(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> PendingEmissions:
         own = self.inboxes[node.index]

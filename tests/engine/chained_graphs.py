@@ -86,6 +86,33 @@ class Account(msgspec.Struct):
     chains: int = 0
 
 
+@asynccontextmanager
+async def started(
+    graph: dict[str, Any],
+    parts: Mapping[str, Component],
+    limits: EngineLimits,
+    *,
+    chaining: bool = True,
+    observers: Sequence[ExecutionObserver] = (),
+) -> AsyncIterator[Execution]:
+    """An execution of the graph that has started; it must be ended within the block."""
+    clock = WallClock(trio.current_time)
+    execution = Execution(
+        execution_id="alike",
+        graph=await compile_graph(graph, parts, limits, clock.timestamp),
+        limits=limits,
+        completion="manual",
+        timeout_ms=0,
+        observers=observers,
+        clock=clock,
+        chaining=chaining,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(execution.run)
+        await execution.started.wait()
+        yield execution
+
+
 async def run(
     graph: dict[str, Any],
     parts: dict[str, Component],
@@ -99,23 +126,11 @@ async def run(
     """One execution of the graph, fed group by group, each when the one before it is done."""
     journal, listener, tap = Journal(), Listener(), OutputTap() if watched == "outputs" else Tap()
     limits = limits or EngineLimits()
-    clock = WallClock(trio.current_time)
-    compiled = await compile_graph(graph, {**parts, **components(journal)}, limits, clock.timestamp)
-    execution = Execution(
-        execution_id="alike",
-        graph=compiled,
-        limits=limits,
-        completion="manual",
-        timeout_ms=0,
-        observers=[listener, *observers],
-        clock=clock,
-        chaining=chaining,
-    )
-    if watched:
-        execution.add_flow_observer(tap)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(execution.run)
-        await execution.started.wait()
+    parts = {**parts, **components(journal)}
+    async with started(graph, parts, limits, chaining=chaining, observers=[listener, *observers]) as execution:
+        compiled = execution.graph
+        if watched:
+            execution.add_flow_observer(tap)
         await trio.testing.wait_all_tasks_blocked()  # what was emitted at the start has an edge of its own
         count = sum(each.id.startswith("n") and "-" not in each.id for each in compiled.nodes)
         for group in groups:

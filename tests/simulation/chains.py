@@ -5,12 +5,13 @@ drawn from the run's seed. A call that comes to nothing has done nothing, so tha
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from random import Random
+from typing import Any
 
 import msgspec
 
-from engine.contracts.chain import ChainResult, Item, Link, ProgramCounts
+from engine.contracts.chain import Call, ChainResult, Item, Link, ProgramCounts
 from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
 from tests.simulation.ledger import UNTOLD
 
@@ -23,6 +24,14 @@ ENDS_BEHIND_EARLY = 0.2
 RETURNS_EARLY = 0.5
 """The share of calls that stop after some invocations."""
 
+BEGINS_NOT = 0.2
+"""The share of messages that a chain does not begin at once."""
+
+ENDS_AT_ONCE = 0.6
+"""The share of those begun at once that end so, of which it is possible."""
+
+_NO_BOUND = 1_000_000
+
 
 class SimulatedChain:
     """As :class:`engine.contracts.chain.Chain` says.
@@ -31,26 +40,72 @@ class SimulatedChain:
         handlers: in the order of the flow.
         links: each one's place.
         random: of the run.
+        violate: notes a broken promise.
     """
 
-    def __init__(self, handlers: Sequence[Handler], links: Sequence[Link], random: Random) -> None:
+    def __init__(
+        self,
+        handlers: Sequence[Handler],
+        links: Sequence[Link],
+        random: Random,
+        violate: Callable[[str], None],
+    ) -> None:
         self._handlers = handlers
         self._links = links
         self._random = random
+        self._violate = violate
         self._is_over = False
         self._is_behind_early = False
+        self._is_under_way = False  # a call that has begun, or one that is made as a whole
+
+    def begin(self, item: Item, *, hears_outputs: bool) -> "Begun | None":
+        """Nothing, a call that is still under way, or what came of one: as chance has it."""
+        if self._is_over or self._is_behind_early or self._random.random() < BEGINS_NOT:
+            return None
+        self._expect_rest()
+        begun = Begun(item, hears_outputs)
+        is_instant = all(getattr(handler, "is_instant", False) for handler in self._handlers[item[0] :])
+        if is_instant and self._random.random() < ENDS_AT_ONCE:
+            call = _Call(self._handlers, self._links, traced=False, hears_outputs=hears_outputs)
+            _run_at_once(call.pass_through(*item, _NO_BOUND))
+            begun.result = call.result(1, has_written=False)
+        self._is_under_way = begun.result is None
+        return begun
+
+    def _expect_rest(self) -> None:
+        if self._is_under_way:
+            self._violate("a call of a chain began before the last one had ended")
+
+    async def finish(self, call: Call) -> ChainResult | None:
+        """What was begun, and all that follows from it."""
+        assert isinstance(call, Begun)
+        self._is_under_way = False
+        return await self.process([call.item], traced=False, hears_outputs=call.hears_outputs)
+
+    def abandon(self, call: Call) -> None:
+        """It never was, and there is no chain any more."""
+        del call
+        self._is_over = True
 
     async def process(
         self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
     ) -> ChainResult | None:
         """Each message in its turn, with all that follows from it."""
+        self._expect_rest()
+        self._is_under_way = True
+        try:
+            return await self._process(batch, traced=traced, hears_outputs=hears_outputs)
+        finally:
+            self._is_under_way = False
+
+    async def _process(self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool) -> ChainResult | None:
         ends = ENDS_BEHIND_EARLY if self._is_behind_early else ENDS
         self._is_over = self._is_over or self._random.random() < ends
         if self._is_over:
             return None
         call = _Call(self._handlers, self._links, traced=traced, hears_outputs=hears_outputs)
         is_early = self._random.random() < RETURNS_EARLY
-        most = self._random.randint(1, 8) if is_early else 1_000_000
+        most = self._random.randint(1, 8) if is_early else _NO_BOUND
         begun = 0
         for place, port, value in batch:
             if call.invocations >= most:
@@ -58,9 +113,7 @@ class SimulatedChain:
             begun += 1
             await call.pass_through(place, port, value, most)
         self._is_behind_early = bool(call.pending())
-        values = [value for step in call.steps for _, value in step.emissions]
-        size_bytes = sum(map(len, values)) + sum(len(value) for _, _, value in call.pending())
-        return Passed(call.steps, begun, call.pending(), [(a, b, c) for a, b, c in call.counts], size_bytes)
+        return call.result(begun, has_written=True)
 
 
 class Done(msgspec.Struct):
@@ -82,7 +135,24 @@ class Passed(msgspec.Struct):
     pending: Sequence[Item]
     counts: Sequence[ProgramCounts]
     size_bytes: int
-    has_written: bool = True
+    has_written: bool
+
+
+class Begun(msgspec.Struct):
+    """A call that has begun; ``result`` where it has ended as well."""
+
+    item: Item
+    hears_outputs: bool
+    result: ChainResult | None = None
+
+
+def _run_at_once(calls: Coroutine[Any, Any, None]) -> None:
+    """Run what awaits nothing."""
+    try:
+        calls.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("an instant handler has awaited something")
 
 
 class _Call:
@@ -115,6 +185,12 @@ class _Call:
             for at in reversed(range(1, len(self._queues)))
             for value in self._queues[at]
         ]
+
+    def result(self, begun: int, *, has_written: bool) -> Passed:
+        values = [value for step in self.steps for _, value in step.emissions]
+        size_bytes = sum(map(len, values)) + sum(len(value) for _, _, value in self.pending())
+        counts = [(a, b, c) for a, b, c in self.counts]
+        return Passed(self.steps, begun, self.pending(), counts, size_bytes, has_written)
 
     async def _invoke(self, place: int, port: int, value: bytes) -> None:
         (outcome,) = await self._handlers[place].process([Message(port, value, lane=UNTOLD)])

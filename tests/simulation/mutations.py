@@ -11,6 +11,7 @@ from unittest.mock import patch
 import trio
 
 from engine.contracts.handler import Message
+from engine.execution import chained
 from engine.execution.chained import ChainedInstances
 from engine.execution.chained_cut_off import CallCutOff
 from engine.execution.execution import Execution
@@ -157,6 +158,33 @@ async def _take_any_turn(self: ChainedInstances) -> None:
     self._is_busy = True
 
 
+_begin_early = ChainedInstances._begin_early
+
+
+def _begin_early_in_turn(self: ChainedInstances, place: int, message: Message) -> bool:
+    """As it should be, but for the turn, which nobody has while the call waits for its task."""
+    is_done = _begin_early(self, place, message)
+    if self._early is not None:
+        self._is_busy = False
+    return is_done
+
+
+def _begin_early_for_all(self: ChainedInstances, place: int, message: Message) -> bool:
+    """Say that a message is done with, whatever has become of its call."""
+    _begin_early(self, place, message)
+    return True
+
+
+def _begin_early_twice(self: ChainedInstances, place: int, message: Message) -> bool:
+    """Let a message go into its inbox that is done with."""
+    _begin_early(self, place, message)
+    return False
+
+
+def _may_leave(*_: object) -> bool:
+    return True
+
+
 CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
     "what a chain leaves when it ends is forgotten": _replacing(ChainedInstances, "_hand_over", _keep_own_only),
     "what the end cuts off of a call is forgotten": _replacing(CallCutOff, "note_traced", _note_no_call),
@@ -165,6 +193,16 @@ CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
     ),
     "a stage begins a call before the last one's effects have left": _replacing(
         ChainedInstances, "_take_turn", _take_any_turn
+    ),
+    "an injection's call leaves the turn to others": _replacing(
+        ChainedInstances, "_begin_early", _begin_early_in_turn
+    ),
+    "an injection's call is not gone on with": _replacing(ChainedInstances, "_begin_early", _begin_early_for_all),
+    "an injected message that is done with is processed again": _replacing(
+        ChainedInstances, "_begin_early", _begin_early_twice
+    ),
+    "what an injection's call emits does not wait for room": lambda: patch.object(
+        chained, "may_leave_at_once", _may_leave
     ),
 }
 """Those that only runs of nodes show."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import ClassVar
 
 import msgspec
 import trio
@@ -15,7 +16,13 @@ from tests.simulation.ledger import Ledger
 
 
 class Part(Handler):
-    """Forwards each message as a new value. Subclasses write ``emissions``."""
+    """Forwards each message as a new value. Subclasses write ``emissions``.
+
+    Attributes:
+        is_instant: it awaits nothing for a message, and never fails.
+    """
+
+    is_instant: ClassVar[bool] = True
 
     def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
         self.context = context
@@ -69,6 +76,8 @@ class Part(Handler):
 class Slow(Part):
     """Takes its seconds for each message."""
 
+    is_instant: ClassVar[bool] = False
+
     async def emissions(self, message: Message) -> Sequence[Emission]:
         await trio.sleep(self.config["seconds"])
         return (self.make(message.value),)
@@ -76,6 +85,8 @@ class Slow(Part):
 
 class Aside(Part):
     """Works in slices, and stands aside between them."""
+
+    is_instant: ClassVar[bool] = False
 
     async def emissions(self, message: Message) -> Sequence[Emission]:
         for _ in range(5):
@@ -91,6 +102,8 @@ class Aside(Part):
 
 class Thrower(Part):
     """Throws at some values, at a third of them for ever and at the others once."""
+
+    is_instant: ClassVar[bool] = False
 
     def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
         super().__init__(context, ledger)
@@ -203,14 +216,19 @@ class ChainablePart(Builtin):
     chain_domain = "simulation"
 
     def __init__(
-        self, definition: ComponentDefinition, make: Callable[[InstanceContext], Handler], random: Random
+        self,
+        definition: ComponentDefinition,
+        make: Callable[[InstanceContext], Handler],
+        random: Random,
+        violate: Callable[[str], None],
     ) -> None:
         super().__init__(definition, make)
         self._random = random
+        self._violate = violate
 
     def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
         """Of the simulated kind."""
-        return SimulatedChain(handlers, links, self._random)
+        return SimulatedChain(handlers, links, self._random, self._violate)
 
 
 def parts(ledger: Ledger, random: Random) -> dict[str, Component]:
@@ -221,7 +239,7 @@ def parts(ledger: Ledger, random: Random) -> dict[str, Component]:
         definition = ComponentDefinition(kind, kind, "1.0.0", ports, Code("builtin"))
         definition = msgspec.structs.replace(definition, stateless=kind in ("fast", "slow", "throw"))
         if kind in CHAINABLE:
-            return ChainablePart(definition, lambda context: part(context, ledger), random)
+            return ChainablePart(definition, lambda context: part(context, ledger), random, ledger.violate)
         return Builtin(definition, lambda context: part(context, ledger))
 
     return {kind: component(kind, part) for kind, part in PARTS.items()}

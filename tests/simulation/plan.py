@@ -11,7 +11,9 @@ from proto.message import Lane
 
 MAX_NODES = 50
 
-Verb = Literal["inject", "inject patiently", "pause", "resume", "complete", "stop", "drain", "shut down"]
+Verb = Literal[
+    "inject", "inject patiently", "inject alone", "pause", "resume", "complete", "stop", "drain", "shut down"
+]
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -19,7 +21,8 @@ class Action(msgspec.Struct, frozen=True):
 
     Attributes:
         after_seconds: the wait before it.
-        verb: what is commanded; ``inject patiently`` gives up after ``patience_seconds``.
+        verb: what is commanded; ``inject patiently`` gives up after ``patience_seconds``;
+            ``inject alone`` waits so long for everything else to be processed.
         node: where to inject.
         count: messages to inject in one request.
         final: whether they are the last ones.
@@ -73,7 +76,7 @@ def draw_plan(seed: int, *, runs: bool = False) -> Plan:
         completion="auto" if random.random() < 0.5 else "manual",
         timeout_ms=random.choice((0, 0, 0, 0, 0, 0, 300, 2000, 10_000)),
         people=tuple(_draw_person(random, nodes) for _ in range(random.randint(1, 4))),
-        is_watched=random.random() < 0.9,
+        is_watched=random.random() < (0.5 if runs else 0.9),
     )
 
 
@@ -162,6 +165,7 @@ def _draw_action(random: Random, nodes: list[str]) -> Action:
     verbs: tuple[Verb, ...] = (
         "inject",
         "inject patiently",
+        "inject alone",
         "pause",
         "resume",
         "complete",
@@ -169,7 +173,7 @@ def _draw_action(random: Random, nodes: list[str]) -> Action:
         "drain",
         "shut down",
     )
-    (verb,) = random.choices(verbs, (60, 10, 12, 14, 0.7, 0.7, 1, 0.3))
+    (verb,) = random.choices(verbs, (50, 10, 20, 12, 14, 0.7, 0.7, 1, 0.3))
     count = random.choice((1, 1, 1, 2, 5, 20, 60))
     final = random.random() < 0.01
     patience = random.choice((0.0, 0.05, 0.5))

@@ -169,6 +169,10 @@ class Run:
         elif action.verb == "inject patiently":
             with trio.move_on_after(action.patience_seconds):
                 await self._inject(name, action, 1)
+        elif action.verb == "inject alone":
+            with trio.move_on_after(action.patience_seconds):
+                await self._execution.wait_quiescent()
+            await self._inject(name, action, 1)
         elif action.verb == "pause":
             await self._pause()
         elif action.verb == "resume":
@@ -252,8 +256,8 @@ class Run:
         if plan.is_watched:
             ledger.check_messages(snapshot)
             ledger.check_order_of_injections()
-            if snapshot.state is ExecutionState.COMPLETED:
-                ledger.check_metrics(snapshot)
+        if snapshot.state is ExecutionState.COMPLETED:
+            ledger.check_metrics(snapshot, watched=plan.is_watched)
         self._check_statistics()
         self._check_memory(snapshot.state)
         for command in (execution.pause, execution.resume, lambda: execution.stop(drain=False)):

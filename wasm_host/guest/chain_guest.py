@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from wasm_host.errors import GuestTrapError, OutputLimitError, ProtocolError
+from wasm_host.errors import GuestFaultError, GuestTrapError, OutputLimitError, ProtocolError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import Effects
-from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, ProgramPorts
+from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, ProgramPorts, Step
 from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
@@ -80,10 +80,53 @@ class ChainGuest(Guest):
             self._write(at, data)
         self._clear_status()
         pending = self._living().start(self._chain, length)
-        code = await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
-        if code:
-            raise GuestTrapError(f"the guest gave up with code {code}")
+        _check(await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms))
         return await self._result(batch, traced=traced)
+
+    def begin(self, message: Message, now_ms: float, *, hears_outputs: bool) -> "ChainCall | None":
+        """Send a message into the chain, and let the guest have its first slice at once, as ``pass_on`` does.
+
+        None where something is to be seen to before. What goes wrong, ``finish`` raises.
+        """
+        if self._counters.is_slow:
+            return None
+        if self._limits is not self._shared_limits:
+            self.hold_to(self._shared_limits, 0)
+        data = chain_abi.encode_chain((message,), now_ms, traced=False, hears_outputs=hears_outputs)
+        length = len(data)
+        if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
+            return None
+        call = ChainCall((message,))
+        try:
+            self._write(self._input_at, data)
+            self._clear_status()
+            call.pending = pending = self._living().start(self._chain, length)
+            if self._begin_run(pending):
+                _check(pending.result())
+                call.pending = None
+                call.result = self._plain_result(call.batch)
+        except capi.TrapError as trap:
+            call.fail(self._fault_of(trap))
+        except GuestFaultError as fault:
+            call.fail(fault)
+        except BaseException:
+            call.abandon()
+            raise
+        return call
+
+    async def finish(self, call: "ChainCall") -> ChainResult:
+        """Run what ``begin`` has begun to its end. Raises as ``pass_on`` does."""
+        if call.fault is not None:
+            raise call.fault
+        if call.pending is not None:
+            try:
+                await self._run_in_turns(call.pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
+                _check(call.pending.result())
+            except capi.TrapError as trap:
+                raise self._fault_of(trap) from None
+            finally:
+                call.abandon()
+        return call.result or await self._result(call.batch, traced=False)
 
     async def close_program(self, index: int) -> Effects:
         """Run one program's cleanup, within its ``close_ms``. Raises GuestFaultError."""
@@ -92,6 +135,29 @@ class ChainGuest(Guest):
         return await self.close()
 
     async def _result(self, batch: Sequence[Message], *, traced: bool) -> ChainResult:
+        block, data, begun = self._read(traced=traced)
+        (steps, at), length = begun, block.length
+        pending: list[Message] = []
+        if at < length:
+            reader = ChainReader(data, self._programs, begun, traced=traced, length=length)
+            turn, instance = self._turn, self._instance
+            await read_rest(self._runtime.checker, turn, instance, block.address, length, reader)
+            steps, pending = reader.rest()
+        result = ChainResult(steps, block.begun, pending, block.counts, length)
+        chain_abi.judge(result, block.closed, batch, self._programs, traced=traced)
+        return result
+
+    def _plain_result(self, batch: Sequence[Message]) -> ChainResult | None:
+        """Return the result of a call that was not traced, if the head of its output is all there is."""
+        block, _, (steps, at) = self._read(traced=False)
+        if at < block.length:
+            return None
+        result = ChainResult(steps, block.begun, [], block.counts, at)
+        chain_abi.judge(result, block.closed, batch, self._programs, traced=False)
+        return result
+
+    def _read(self, *, traced: bool) -> tuple[chain_abi.Block, bytes, tuple[list[Step], int]]:
+        """Read the status block of the call that has ended, its output, and what is plain at the head of that."""
         size_bytes = self._instance.memory_bytes()
         if size_bytes != self._seen_bytes:
             self._count_memory(size_bytes)
@@ -106,15 +172,42 @@ class ChainGuest(Guest):
         data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
         if data is None:
             data = window(self._instance, address, length)
-        steps, at = begun = chain_abi.read_plain(data, self._programs, traced=traced)
-        pending: list[Message] = []
-        if at < length:
-            reader = ChainReader(data, self._programs, begun, traced=traced, length=length)
-            await read_rest(self._runtime.checker, self._turn, self._instance, address, length, reader)
-            steps, pending = reader.rest()
-        result = ChainResult(steps, block.begun, pending, block.counts, length)
-        chain_abi.judge(result, block.closed, batch, self._programs, traced=traced)
-        return result
+        return block, data, chain_abi.read_plain(data, self._programs, traced=traced)
+
+
+class ChainCall:
+    """A call of a chain with one message that has begun, and may have ended.
+
+    Attributes:
+        batch: the message.
+        pending: the call, until it has ended.
+        result: what came of it, where it has ended in nothing but values; so there is no more to it.
+        fault: what went wrong.
+    """
+
+    __slots__ = ("batch", "fault", "pending", "result")
+
+    def __init__(self, batch: Sequence[Message]) -> None:
+        self.batch = batch
+        self.pending: capi.Pending | None = None
+        self.result: ChainResult | None = None
+        self.fault: GuestFaultError | None = None
+
+    def fail(self, fault: GuestFaultError) -> None:
+        """Note what went wrong."""
+        self.fault = fault
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the call; if it had not ended, its guest must not run again."""
+        if self.pending is not None:
+            self.pending.delete()
+            self.pending = None
+
+
+def _check(code: int) -> None:
+    if code:
+        raise GuestTrapError(f"the guest gave up with code {code}")
 
 
 def _shared(programs: Sequence[ProgramPorts]) -> GuestLimits:

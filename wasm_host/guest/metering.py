@@ -16,6 +16,7 @@ import wasmtime
 
 from wasm_host.errors import (
     CpuLimitError,
+    GuestFaultError,
     GuestTrapError,
     MemoryLimitError,
     ProtocolError,
@@ -183,25 +184,36 @@ class MeteredStore:
 
         On any exception the call is gone and the guest unusable.
         """
+        try:
+            if not self._begin_run(pending, is_short=is_short):
+                await self._run_in_turns(pending, count, cpu_ms or self._limits.cpu_ms)
+            return pending.result()
+        except capi.TrapError as trap:
+            raise self._fault_of(trap) from None
+        finally:
+            pending.delete()
+
+    def _begin_run(self, pending: capi.Pending, *, is_short: bool = False) -> bool:
+        """Begin to run a call; return whether it is done. Otherwise it goes on in turns.
+
+        Raises:
+            TrapError: it ended in one.
+            MemoryLimitError: it has taken more than there is.
+        """
         counters, memory = self._counters, self._runtime.memory
         counters.calls += 1
         used = memory.used_bytes
         if used != self._limited_at and used + self._most_memory_bytes > memory.least_bytes:
             self._limit_memory()
-        try:
-            self._touched_bytes = 0
-            if (counters.is_slow and not is_short) or not self._is_done_at_once(pending, is_short=is_short):
-                await self._run_in_turns(pending, count, cpu_ms or self._limits.cpu_ms)
-            return pending.result()
-        except capi.TrapError as trap:
-            if "exceeds memory limits" in str(trap) and self._memory_limit_bytes < self._most_memory_bytes:
-                raise self._out_of_memory() from None
-            if trap.stack_overflow:
-                size = capi.WASM_STACK_BYTES
-                raise StackLimitError("the component recursed too deeply", "stack_bytes", size) from None
-            raise GuestTrapError(str(trap).strip().splitlines()[-1].strip()) from None
-        finally:
-            pending.delete()
+        self._touched_bytes = 0
+        return not (counters.is_slow and not is_short) and self._is_done_at_once(pending, is_short=is_short)
+
+    def _fault_of(self, trap: capi.TrapError) -> GuestFaultError:
+        if "exceeds memory limits" in str(trap) and self._memory_limit_bytes < self._most_memory_bytes:
+            return self._out_of_memory()
+        if trap.stack_overflow:
+            return StackLimitError("the component recursed too deeply", "stack_bytes", capi.WASM_STACK_BYTES)
+        return GuestTrapError(str(trap).strip().splitlines()[-1].strip())
 
     def _is_done_at_once(self, pending: capi.Pending, *, is_short: bool) -> bool:
         """Take the first slice out of turn, if that may be; return whether the call is done."""

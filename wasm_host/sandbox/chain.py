@@ -9,7 +9,7 @@ the program's own limits, and is charged to it alone. The chain needs to judge n
 Each program has a QuickJS runtime of its own within the guest: they share no object, atom, symbol or job.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
@@ -17,7 +17,7 @@ from wasm_host.errors import GuestFaultError, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.chain_abi import ChainResult, Message, ProgramPorts
-from wasm_host.guest.chain_guest import ChainGuest
+from wasm_host.guest.chain_guest import ChainCall, ChainGuest
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.sandbox.javascript import Link
 from wasm_host.sandbox.sandbox import Sandbox
@@ -106,9 +106,40 @@ class Chain:
         if guest is None or not self.is_whole:
             self.dissolve()
             return None
+        now_ms = float(int(self._now_ms()))
+        return await self._take_up(guest.pass_on(batch, now_ms, traced=traced, hears_outputs=hears_outputs))
+
+    def begin(self, message: Message, *, hears_outputs: bool) -> ChainCall | None:
+        """Begin what ``process`` does with one message, without an await: ``finish`` must follow, or ``abandon``.
+
+        Nothing has happened where it returns None.
+        """
+        guest = self._guest
+        if guest is None or not self.is_whole:
+            return None
         try:
-            now_ms = float(int(self._now_ms()))
-            result = await guest.pass_on(batch, now_ms, traced=traced, hears_outputs=hears_outputs)
+            return guest.begin(message, float(int(self._now_ms())), hears_outputs=hears_outputs)
+        except BaseException:
+            self.dissolve()
+            raise
+
+    async def finish(self, call: ChainCall) -> ChainResult | None:
+        """Bring what has begun to its end; return what ``process`` would."""
+        guest = self._guest
+        if guest is None:  # it was taken away meanwhile, and the call with it
+            self.abandon(call)
+            return None
+        return await self._take_up(guest.finish(call))
+
+    def abandon(self, call: ChainCall) -> None:
+        """Let what has begun come to nothing, and the chain be no more."""
+        call.abandon()
+        self.dissolve()
+
+    async def _take_up(self, calling: Awaitable[ChainResult]) -> ChainResult | None:
+        """Wait for a call, and take over what it has caused; where it came to nothing, the chain is no more."""
+        try:
+            result = await calling
         except GuestFaultError:
             self.dissolve()
             return None

@@ -4,13 +4,11 @@ import msgspec
 import pytest
 import trio
 
-from engine.compile.compiler import compile_graph
 from engine.execution.execution import Execution
 from engine.execution.injection import locate
 from engine.limits import EngineLimits
-from engine.wall_clock import WallClock
 from proto.message import Injection
-from tests.engine.chained_graphs import open_parts
+from tests.engine.chained_graphs import open_parts, started
 from tests.engine.executions import Tap, document, node
 from tests.engine.handlers import Journal, components
 
@@ -27,31 +25,16 @@ async def cut_off(kind: str, count: int, *, chaining: bool, watched: bool) -> Ex
     """Two nodes and then one that takes nothing, which is stopped when it is full, or has failed before."""
     full = node("gated", inbox={"capacity": 5})
     nodes = {"a": node("js.pass"), "b": node(f"js.{kind}"), "z": full}
-    limits, clock = EngineLimits(batch_messages=16), WallClock(trio.current_time)
-    async with open_parts(BODIES) as (_, parts), trio.open_nursery() as nursery:
-        graph = await compile_graph(
-            document(nodes, ["a:out > b:in", "b:out > z:in"]),
-            {**parts, **components(Journal())},
-            limits,
-            clock.timestamp,
-        )
-        assert graph.chains
-        execution = Execution(
-            execution_id="cut off",
-            graph=graph,
-            limits=limits,
-            completion="manual",
-            timeout_ms=0,
-            observers=[],
-            clock=clock,
-            chaining=chaining,
-        )
+    graph, limits = document(nodes, ["a:out > b:in", "b:out > z:in"]), EngineLimits(batch_messages=16)
+    async with (
+        open_parts(BODIES) as (_, parts),
+        started(graph, {**parts, **components(Journal())}, limits, chaining=chaining) as execution,
+    ):
+        assert execution.graph.chains
         if watched:
             execution.add_flow_observer(Tap())
-        nursery.start_soon(execution.run)
-        await execution.started.wait()
         messages = [Injection("a", "in", msgspec.Raw(b"%d" % number)) for number in range(count)]
-        await execution.inject(await locate(graph, messages, limits), final=False)
+        await execution.inject(await locate(execution.graph, messages, limits), final=False)
         while not execution.finished.is_set() and not execution.shared.inboxes[2].statistics().tasks_waiting_send:
             await trio.lowlevel.checkpoint()
         if not execution.finished.is_set():
