@@ -23,6 +23,7 @@ from engine.contracts.reports import Sink
 from engine.cooperative.slices import in_slices
 from engine.errors import MemoryBoundError, TooManyExecutionsError
 from engine.execution.execution import Execution
+from engine.execution.heritage import Heritage
 from engine.execution.injection import Located, locate
 from engine.handle import ExecutionHandle, stop_if_running
 from engine.history import Finished, History
@@ -157,6 +158,7 @@ class Runtime:
         options: ExecuteOptions | None = None,
         *,
         on_created: Callable[[str], None] | None = None,
+        heritage: Heritage | None = None,
     ) -> ExecutionSnapshot:
         """Start an execution; return when it runs, or when it has failed to initialise.
 
@@ -165,6 +167,7 @@ class Runtime:
             options: the ways in which it runs.
             on_created: called with the execution's id before anything happens in it, so that a watcher misses
                 nothing; it takes note and never raises.
+            heritage: of an earlier revision of the graph, from :meth:`heritage`; its state goes on here.
 
         Raises:
             GraphNotFoundError: there is no such graph.
@@ -196,6 +199,7 @@ class Runtime:
             chaining=self._chaining,
             workers=self.workers,
             account=account,
+            heritage=heritage,
         )
         self._executions[execution.id] = execution
         if on_created is not None:
@@ -259,6 +263,15 @@ class Runtime:
         underway = reversed(self._executions.values())
         running = (each for each in underway if each.state is ExecutionState.RUNNING)
         return next((execution.id for execution in running if execution.graph.id == graph_id), None)
+
+    def heritage(self, graph_id: str) -> Heritage | None:
+        """Return what a graph's newest execution leaves to one of a later revision; None where none is under way.
+
+        Whoever holds it holds the state, which is charged to nobody once the execution has ended.
+        """
+        living = (ExecutionState.RUNNING, ExecutionState.PAUSED)
+        newest = (each for each in reversed(self._executions.values()) if each.state in living)
+        return next((Heritage(each.instances) for each in newest if each.graph.id == graph_id), None)
 
     def underway(self) -> list[str]:
         """Ids of the executions that have not ended."""

@@ -39,7 +39,7 @@ from service.outbound.clients import open_outside
 from service.outbound.source_fetcher import SourceFetcher
 from service.outbound.trace_header import traced
 from service.readiness import Readiness
-from service.settings.table import Settings
+from service.settings.table import NO_DATABASE, Settings
 from service.telemetry.graph_reports import GraphReports
 from service.telemetry.opening import open_telemetry
 from service.version import version
@@ -104,6 +104,8 @@ def url_of(listener: socket.socket) -> str:
 async def serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
     """Serve until a signal comes; ``announce`` is called with the URL once requests are answered."""
     ending_seconds = settings.executions.drain_seconds + 4 * CLOSING_SECONDS
+    if settings.database_url:
+        log.warning("state is kept in memory", reason=f"DATABASE_URL is set, and {NO_DATABASE}")
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with (
             open_watchdog(ending_seconds, CLOSING_SECONDS),

@@ -10,7 +10,7 @@ from engine.builtin.parts.keyed_state import KeyedState, object_of
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin
-from engine.contracts.handler import NOTHING, InstanceContext, Message, Outcome
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem
@@ -99,6 +99,15 @@ class Join(OneByOne):
             return NOTHING
         joined = object_of((name, self._values[name]) for name in self._names)
         return Outcome(((_OUT, joined),), lanes=(self._values.lane,))
+
+    def take_over(self, former: Handler) -> None:
+        if not isinstance(former, Join):
+            return
+        if former._fields_of == self._fields_of:  # noqa: SLF001 - one of us
+            self._values = former._values  # noqa: SLF001 - one of us
+            return
+        for key, fields in self._fields_of.items():  # of a field that means another key now, nothing is known
+            self._values.adopt(former._values, set(fields) & set(former._fields_of.get(key, ())))  # noqa: SLF001 - one of us
 
     def held_bytes(self) -> int:
         return self._values.held_bytes

@@ -6,7 +6,7 @@ from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState, object_of
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.contracts.component import Builtin
-from engine.contracts.handler import InstanceContext, Message, Outcome
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto.component import ConfigField
 
 SNAPSHOTS_AT_ONCE = 4
@@ -56,6 +56,10 @@ class Latest(OneByOne):
         snapshot = object_of(self._messages.items())
         emissions = ((0, message.value), (1, snapshot))
         return Outcome(emissions, lanes=(message.lane, max(message.lane, self._messages.lane)))
+
+    def take_over(self, former: Handler) -> None:
+        if isinstance(former, Latest):
+            self._messages = former._messages  # noqa: SLF001 - one of us
 
     def held_bytes(self) -> int:
         return self._messages.held_bytes

@@ -12,7 +12,7 @@ from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.numbers import exact_sum
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.contracts.component import Builtin
-from engine.contracts.handler import InstanceContext, Message, Outcome
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, NAMES
 from proto.codec import encode
 from proto.component import ConfigField
@@ -109,6 +109,14 @@ class Rollup(OneByOne):
             "missing": missing,
         }
         return Outcome(((0, encode(rollup)),), lanes=(lane,))
+
+    def take_over(self, former: Handler) -> None:
+        if not isinstance(former, Rollup):
+            return
+        if list(former._numbers) == list(self._numbers):  # noqa: SLF001 - one of us
+            self._numbers = former._numbers  # noqa: SLF001 - one of us
+        else:
+            self._numbers = {key: former._numbers.get(key) for key in self._numbers}  # noqa: SLF001 - one of us
 
     def state(self) -> dict[str, bytes]:
         return {

@@ -14,7 +14,7 @@ from engine.builtin.parts.fields import Field, number_json
 from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.contracts.component import Builtin
-from engine.contracts.handler import InstanceContext, Message, Outcome
+from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL, NAMES
 from proto.codec import encode
 from proto.component import ConfigField
@@ -102,6 +102,14 @@ class Window:
         self._fractional += sign * isinstance(number, float)
         self._apocryphal += sign * lane
 
+    def continuing(self, former: "Window") -> "Window":
+        """Return the window that goes on from another one: itself, where it has the same size."""
+        if former._size == self._size:  # noqa: SLF001 - one of us
+            return former
+        for number, lane in former._numbers:  # noqa: SLF001 - one of us
+            self.push(number, lane)
+        return self
+
     def summary(self) -> dict[str, Any]:
         """``count``, ``sum``, ``mean``, ``min``, ``max`` and ``last`` of a window that is not empty."""
         count = len(self._numbers)
@@ -137,6 +145,10 @@ class WindowHandler(OneByOne):
     def take(self, message: Message, document: Document) -> Outcome:
         self._window.push(self._field.number(document), message.lane)
         return Outcome(((0, encode(self._window.summary())),), lanes=(self._window.lane,))
+
+    def take_over(self, former: Handler) -> None:
+        if isinstance(former, WindowHandler):
+            self._window = self._window.continuing(former._window)  # noqa: SLF001 - one of us
 
     def held_bytes(self) -> int:
         return self._window.held_bytes

@@ -193,6 +193,18 @@ class Handler:
         """Return the state between invocations, as JSON texts by key (specification, ``setState``)."""
         return {}
 
+    def take_over(self, former: "Handler") -> None:
+        """Go on with the state of a handler that did this node's work in an earlier revision of the graph.
+
+        Called before any message; the former one may go on for a while, and what it adds is added here, too. A
+        handler that keeps no state across revisions does nothing.
+        """
+        del former
+
+    def innermost(self) -> "Handler":
+        """Return the handler that does the work, where this one only stands before it."""
+        return self
+
     def held_messages(self) -> int:
         """Return how many messages it was handed and has neither given out nor done with; a state is none.
 

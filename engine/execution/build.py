@@ -9,6 +9,7 @@ from engine.contracts.chain import Chainable
 from engine.contracts.handler import Handler, InstanceContext
 from engine.cooperative.slices import Steps
 from engine.execution.chained import ChainedInstances
+from engine.execution.heritage import Heritage
 from engine.execution.instance import Instance
 from engine.execution.shared import ExecutionShared
 from engine.schemas.validating_handler import ValidatingHandler
@@ -17,20 +18,22 @@ from workers.pool import Pool
 
 
 def build_instances(
-    instances: list[Instance],
-    shared: ExecutionShared,
     timestamp: Callable[[], str],
     workers: Pool | None,
+    heritage: Heritage | None,
+    instances: list[Instance],
+    shared: ExecutionShared,
     *,
     chaining: bool,
 ) -> Steps[None]:
     """Make the instances of an execution, in the order of the graph's nodes. Nothing runs yet.
 
     Args:
-        instances: takes them; empty.
-        shared: the parts that they share; knows the execution's id and its graph.
         timestamp: the present wall time, ISO 8601 in UTC.
         workers: where work runs that cannot be sliced; without them it is refused.
+        heritage: of an earlier revision of the graph; its state goes on here.
+        instances: takes them; empty.
+        shared: the parts that they share; knows the execution's id and its graph.
         chaining: whether nodes that may run as one do.
     """
     execution_id, graph = shared.execution_id, shared.graph
@@ -38,6 +41,8 @@ def build_instances(
     handlers = []
     for node in graph.nodes:
         made = _make_handlers(node, shared, timestamp, workers)
+        if heritage is not None:
+            heritage.pass_on(node, made)
         handlers.append(made)
         instances.append(Instance(node, f"{execution_id}/{node.id}", made, shared, on_error))
         yield

@@ -10,6 +10,7 @@ state is shown. So whoever sees a terminal state sees an execution that has left
 import math
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import trio
 from msgspec.structs import force_setattr
@@ -20,6 +21,7 @@ from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.execution.build import build_instances
 from engine.execution.endings import BEGUN
+from engine.execution.heritage import Heritage
 from engine.execution.injection import Located
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
@@ -55,6 +57,7 @@ class Execution(ReadableExecution):
         observers: told of state changes, log lines and failures.
         clock: for the times that people see; everything that waits goes by Trio's clock.
         chaining: whether nodes that may run as one do.
+        heritage: of an earlier revision of the graph; its state goes on here.
         workers: where work runs that cannot be sliced; without them it is refused.
         account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
     """
@@ -70,6 +73,7 @@ class Execution(ReadableExecution):
         observers: Sequence[ExecutionObserver],
         clock: WallClock,
         chaining: bool = True,
+        heritage: Heritage | None = None,
         workers: Pool | None = None,
         account: Account | None = None,
     ) -> None:
@@ -82,8 +86,7 @@ class Execution(ReadableExecution):
         self._timeout_ms = timeout_ms
         self._observers = observers
         self._clock = clock
-        self._workers = workers
-        self._chaining = chaining
+        self._build = partial(build_instances, clock.timestamp, workers, heritage, chaining=chaining)
         # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
         self.shared = ExecutionShared(
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
@@ -322,11 +325,7 @@ class Execution(ReadableExecution):
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
         self._timeout.deadline = trio.current_time() + seconds
         with self._timeout:
-            await in_slices(
-                build_instances(
-                    self.instances, self.shared, self._clock.timestamp, self._workers, chaining=self._chaining
-                )
-            )
+            await in_slices(self._build(self.instances, self.shared))
             if not await self._initialize():
                 return
             self._started_at = self._clock.timestamp()

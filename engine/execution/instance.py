@@ -88,6 +88,11 @@ class Instance:
         self.in_hand.empty()
 
     @property
+    def handlers(self) -> Sequence[Handler]:
+        """The handlers; empty after its end."""
+        return self._handlers
+
+    @property
     def has_initial_output(self) -> bool:
         """True where it emitted something when it was initialised."""
         return any(outcome.emissions for outcome in self.initial.outcomes)

@@ -103,6 +103,9 @@ class ValidatingHandler(Handler):
     def state(self) -> Mapping[str, bytes]:
         return self._inner.state()
 
+    def innermost(self) -> Handler:
+        return self._inner.innermost()
+
     def is_full(self) -> bool:
         return self._inner.is_full()
 

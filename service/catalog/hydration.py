@@ -1,11 +1,11 @@
 """The catalog's graphs in this runtime: loaded when they are published, replaced when they change, gone with them.
 
 A graph that changed is loaded beside the old one, started where its role asks for it, and only then is the old one
-unloaded: it gives up its place at once, and its executions drain. If the new one is refused the old one stays, for
-an old pipeline is better than none, and the log and the counts say so; unless the graph has another owner now. A
-graph that was refused is tried again, ever more rarely, because what it lacked may come; in each round where that
-is a component, whose file may have been uploaded by now. One bad graph is in the way of no other
-(docs/decisions/0072).
+unloaded: it gives up its place at once, and its executions drain. What its components keep goes on in the new one
+(docs/decisions/0162). If the new one is refused the old one stays, for an old pipeline is better than none, and
+the log and the counts say so; unless the graph has another owner now. A graph that was refused is tried again,
+ever more rarely, because what it lacked may come; in each round where that is a component, whose file may have
+been uploaded by now. One bad graph is in the way of no other (docs/decisions/0072).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -124,14 +124,29 @@ class Hydration:
                 held.loaded, held.graph_id = None, ""
             return
         log.info("graph loaded", graph=graph.key, id=loaded.id, replaced=bool(held.graph_id))
-        old_id = held.graph_id
+        old_id, is_same_owner = held.graph_id, held.loaded is not None and held.loaded.org_id == graph.org_id
         held.loaded, held.graph_id = graph, loaded.id
         if self._is_automatic and graph.is_automatic:  # until its graph is gone, and then by itself no more
             self._starting.add(loaded.id)
-            started = partial(self._starting.discard, loaded.id)
-            self._nursery.start_soon(keep_running, self._runtime, loaded.id, graph.key, self._patience(), started)
-        if old_id:
+            heritage = self._runtime.heritage(old_id) if is_same_owner else None
+            self._nursery.start_soon(
+                keep_running,
+                self._runtime,
+                loaded.id,
+                graph.key,
+                self._patience(),
+                partial(self._begun, loaded.id, old_id),
+                heritage,
+            )
+        elif old_id:
             self._nursery.start_soon(self._unload, old_id)
+
+    def _begun(self, graph_id: str, old_id: str) -> None:
+        """Let the old revision go now that the new one runs, or has failed to; called for each attempt."""
+        if graph_id in self._starting:
+            self._starting.discard(graph_id)
+            if old_id:
+                self._nursery.start_soon(self._unload, old_id)
 
     async def _unload(self, graph_id: str) -> None:
         try:

@@ -6,6 +6,7 @@ import structlog
 import trio
 
 from engine.errors import EngineError, NotFoundError
+from engine.execution.heritage import Heritage
 from engine.runtime import Runtime
 from proto.execution import ExecutionState
 from service.siblings.backoff import Backoff
@@ -17,7 +18,12 @@ log = structlog.get_logger("catalog")
 
 
 async def keep_running(
-    runtime: Runtime, graph_id: str, key: str, backoff: Backoff, tried: Callable[[], object]
+    runtime: Runtime,
+    graph_id: str,
+    key: str,
+    backoff: Backoff,
+    tried: Callable[[], object],
+    heritage: Heritage | None = None,
 ) -> None:
     """Execute a graph, and again whenever its execution fails; return when it is to rest.
 
@@ -30,13 +36,15 @@ async def keep_running(
         key: what the catalog calls it, for the log.
         backoff: says how long to wait after a failure.
         tried: is called when it runs, or has failed to.
+        heritage: of the revision before; it is for the first attempt, because nobody is charged with it.
     """
     while True:
         began = trio.current_time()
         try:
             try:
-                execution = await runtime.execute(graph_id)
+                execution = await runtime.execute(graph_id, heritage=heritage)
             finally:
+                heritage = None
                 tried()
             ended = await runtime.execution(execution.id).wait_finished()
         except NotFoundError:

@@ -12,7 +12,7 @@ from service.cli.seat_checks import examine_seat
 from service.cli.sibling_checks import examine_siblings
 from service.cli.until_signal import run_until_signal
 from service.observability.logs import start_logging
-from service.settings.table import Settings, SettingsError, read_settings
+from service.settings.table import NO_DATABASE, Settings, SettingsError, read_settings
 
 
 @click.command(name="doctor")
@@ -56,4 +56,6 @@ def _of_settings(settings: Settings) -> list[Finding]:
         findings.append(Finding("wrong", "HOST", words))
     if settings.identity.auth == "none":
         findings.append(Finding("note", "AUTH", "is none: everybody is served without being asked who they are"))
+    if settings.database_url:
+        findings.append(Finding("note", "DATABASE_URL", f"is set, and {NO_DATABASE}"))
     return findings

@@ -21,7 +21,7 @@ from service.settings.executions import ExecutionSettings
 from service.settings.guest import GuestSettings
 from service.settings.http import HttpSettings
 from service.settings.identity import IdentitySettings
-from service.settings.kinds import FOLDER, HOST, PORT, Kind, Setting
+from service.settings.kinds import FOLDER, HOST, PORT, Kind, Secret, Setting
 from service.settings.live import LiveSettings
 from service.settings.memory import MemorySettings
 from service.settings.network import NetworkSettings
@@ -29,6 +29,12 @@ from service.settings.observability import LogSettings, TracingSettings
 from service.settings.outbound import OutboundSettings
 from service.settings.telemetry import LABEL, TelemetrySettings
 from service.settings.workers import WorkerSettings
+
+NO_DATABASE = (
+    "this service uses no database: what symbia.state.* keeps goes on when a graph is published anew, and is gone "
+    "after a restart"
+)
+"""The word for whoever expects the platform's durable state."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +71,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "Where compiled sandbox code is kept between starts; the user's own cache folder when unset.",
         ),
     ] = None
+    database_url: Annotated[
+        str,
+        Setting(
+            "DATABASE_URL",
+            Kind(expected="a text", read=Secret, secret=True),
+            (
+                "The platform's database for the state of its runtime. This service uses none: where it is set, "
+                "the log says at the start that state is kept in memory."
+            ),
+        ),
+    ] = Secret()
     memory: MemorySettings = MemorySettings()
     workers: WorkerSettings = WorkerSettings()
     guest: GuestSettings = GuestSettings()

@@ -52,6 +52,17 @@ def test_a_signal_ends_the_service_with_status_0(number: signal.Signals) -> None
     assert [line["event"] for line in log_lines(log)][-1] == "stopped"
 
 
+def test_a_database_that_is_named_is_answered_with_a_word() -> None:
+    """Whoever names the platform's database hears at the start that state is kept in memory, and not its URL."""
+    with start_process({"DATABASE_URL": "postgres://symbia:hidden@localhost/runtime"}) as process:
+        status, log = process.end()
+    (said,) = [line for line in log_lines(log) if line["event"] == "state is kept in memory"]
+    assert (status, said["level"], "no database" in said["reason"]) == (0, "warning", True)
+    assert "hidden" not in log
+    with start_process() as process:
+        assert "kept in memory" not in process.end()[1]
+
+
 def test_what_runs_at_the_end_is_ended_too() -> None:
     """Even a component that spins does not keep the service from ending within its deadline."""
     with start_process({"DRAIN_SECONDS": "1"}) as process:

@@ -1,6 +1,6 @@
 """The state that a component keeps by key between invocations: JSON texts with their lanes, within bounds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -76,6 +76,12 @@ class KeyedState:
             former = self._values.get(key)
             self._apocryphal += lane - (0 if former is None else former[1])
             self._values[key] = (text, lane)
+
+    def adopt(self, former: "KeyedState", keys: Iterable[str]) -> None:
+        """Keep what another one keeps of some keys."""
+        for key in keys:
+            if key in former:
+                self.put(key, *former._values[key])  # noqa: SLF001 - one of us
 
     def _size(self, key: str) -> int:
         former = self._values.get(key)

@@ -124,6 +124,14 @@ async def test_another_service_in_the_seat_is_seen() -> None:
     assert (status, f"wrong  runtime: {url}: what answers there is 'catalog'") == (1, lines[-1])
 
 
+async def test_what_is_worth_knowing_is_noted() -> None:
+    """Nobody is asked who they are, and a database is named that is not used; neither is wrong."""
+    environment = {"AUTH": "none", "DATABASE_URL": "postgres://symbia:secret@localhost/runtime"}
+    _, lines, _ = await doctor(environment, "--url", "http://127.0.0.1:9")
+    assert [line.split()[:2] for line in lines[:2]] == [["note", "AUTH:"], ["note", "DATABASE_URL:"]]
+    assert "secret" not in "".join(lines)
+
+
 async def test_a_wrong_setting_is_status_2() -> None:
     """The complaint is that of ``serve``."""
     status, lines, complaint = await doctor({"PORT": "many"})
