@@ -20,6 +20,11 @@ class Headers:
         values = self._values.get(name.lower().encode())
         return values[0].decode("latin-1") if values else None
 
+    def first(self, name: bytes) -> bytes:
+        """Return the first value of a header, named in lower case, as it came; b"" when there is none."""
+        values = self._values.get(name)
+        return values[0] if values else b""
+
     def getlist(self, name: str) -> list[str]:
         """All values of a header."""
         return [value.decode("latin-1") for value in self._values.get(name.lower().encode(), ())]

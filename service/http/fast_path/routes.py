@@ -25,6 +25,7 @@ from service.readiness import Readiness
 NOT_KEPT = "no-cache, no-store, must-revalidate"
 """``Cache-Control`` of what is true only at the moment."""
 
+_CALLER = CALLER_HEADER.encode()
 _REQUEST = "symbia.fast_path"
 _HEALTH = {"health": health_of, "live": liveness_of, "ready": readiness_of}
 
@@ -100,7 +101,7 @@ class FastPath:
             note_owner(scope, CURRENT_CALLER.get().owner)
             if request.kind == "inject":
                 execution = self._runtime.execution(request.name)
-                wait_ms = wait_of(request.wait_ms, headers.get(CALLER_HEADER))
+                wait_ms = wait_of(request.wait_ms, headers.first(_CALLER))
                 with followed(execution, wait_ms) as trace:
                     taken = await take_body(execution, body, is_final=False)
                     return await outcome(execution, request.name, taken, wait_ms, trace), 200

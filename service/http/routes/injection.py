@@ -172,7 +172,7 @@ def injection_routes(runtime: RuntimeView, *, max_line_bytes: int) -> Blueprint:
     return routes
 
 
-def wait_of(asked_ms: int | None, caller: str | None) -> int | None:
+def wait_of(asked_ms: int | None, caller: str | bytes | None) -> int | None:
     """Return how long an injection is to wait: as it asks, or as its caller is used to; None for not at all.
 
     The platform's own runtime answers every injection with what came of it, and its services read that. They are

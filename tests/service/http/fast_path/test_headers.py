@@ -18,3 +18,4 @@ def test_it_says_what_the_frameworks_headers_say(items: list[tuple[bytes, str]],
     theirs = FrameworkHeaders([(key.decode(), value) for key, value in items])
     ours = Headers([(key, value.encode("latin-1")) for key, value in items])
     assert (ours.get(name), ours.getlist(name)) == (theirs.get(name), theirs.getlist(name))
+    assert ours.first(name.lower().encode()).decode("latin-1") == theirs.get(name, "")
