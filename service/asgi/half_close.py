@@ -44,12 +44,12 @@ class HalfCloseReplies:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or WHOLE_BODY in scope:  # such a reply is written in one piece, or not at all
             await self._application(scope, receive, send)
             return
         come_whole = trio.Event()
         replying_last = trio.Event()
-        has_body = WHOLE_BODY not in scope and announces_body(scope)
+        has_body = announces_body(scope)
 
         async def receive_patiently() -> ASGIReceiveEvent:
             event = await receive()

@@ -10,19 +10,24 @@ its turn among those that have as much to read, so that all of them together tak
 loop. And the pieces of a body that came together go to the application together.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import h11
 import structlog
 import trio
-from hypercorn.events import RawData, Updated
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, Data, EndBody
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.typing import HTTPScope
 
 from proto.codec import encode
 from proto.problem import ErrorBody
 from service.asgi.json_reply import json_headers
+from service.asgi.plain_exchange import reply_to, scope_of
+from service.asgi.plain_request import read_plain
 from service.asgi.request_head import HeadFault, check_head
+from service.asgi.request_tasks import GuardedTaskGroup
 from service.asgi.strict_buffer import HEAD_BYTES, StrictBuffer
 
 SLICE_EVENTS = 64
@@ -47,10 +52,43 @@ class HttpProtocol(H11Protocol):
         *ordinary, _ = arguments  # the last is which protocol TLS agreed on, and there is no TLS
         super().__init__(*ordinary)
         self.is_over = False
+        self._takes_plain: Callable[[HTTPScope], bool] | None = getattr(self.config, "takes", None)
         self._turns: trio.Lock = getattr(self.config, "reading_turns", None) or trio.Lock()
         connection: Any = self.connection
-        connection._receive_buffer = StrictBuffer()  # noqa: SLF001  h11 has no other place for it
+        self._buffer = connection._receive_buffer = StrictBuffer()  # noqa: SLF001  h11 has no other place for it
         connection._max_incomplete_event_size = HEAD_BYTES + 1  # noqa: SLF001  the buffer itself is stricter
+
+    async def handle(self, event: Event) -> None:
+        """Take in what has come, or that nothing more comes."""
+        if isinstance(event, RawData) and self._takes_plain and self._is_between():
+            request = read_plain(event.data)
+            if request is not None:
+                scope = scope_of(request, self)
+                if self._takes_plain(scope):
+                    await self._answer(scope)
+                    return
+        await super().handle(event)
+
+    def _is_between(self) -> bool:
+        """Return whether the next byte begins a request, and h11 has none of it."""
+        return (
+            self.stream is None
+            and not self._buffer
+            and self.connection.our_state is h11.IDLE
+            and self.keep_alive_requests < self.config.keep_alive_max_requests
+            and not self.is_over
+            and not self.context.terminated.is_set()
+        )
+
+    async def _answer(self, scope: HTTPScope) -> None:
+        """Answer a request that came whole."""
+        await self.send(Updated(idle=False))
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
+        data, is_last = await reply_to(scope, self)
+        await cast("GuardedTaskGroup", self.task_group).connection.write(data)
+        ends = is_last or self.context.terminated.is_set()
+        await self.send(Closed() if ends else Updated(idle=True))
 
     async def _handle_events(self) -> None:
         """Read what has come, as far as it goes."""

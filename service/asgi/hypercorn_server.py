@@ -14,6 +14,7 @@ spoken on it is ``service.asgi.http_protocol``; the tasks that it needs are ``se
 WebSocket on it is ``service.asgi.websocket_stream``.
 """
 
+import os
 from contextlib import suppress
 from typing import Any, cast
 
@@ -97,6 +98,23 @@ class GuardedTCPServer(TCPServer):
             else:
                 self._connections.work(self)
         await super().protocol_send(event)
+
+    async def write(self, data: bytes) -> None:
+        """Write a whole reply: at once where the socket has the room for it, as it nearly always has."""
+        written = 0
+        stream: Any = self.stream
+        is_free = not self._kept and not self.send_lock.locked()
+        if is_free and len(data) <= PIECE_BYTES and isinstance(stream, trio.SocketStream):
+            try:
+                written = os.write(stream.socket.fileno(), data)  # which never waits: the socket is Trio's
+            except BlockingIOError:
+                pass
+            except OSError:
+                await self.protocol.handle(Closed())
+                return
+        if written < len(data):
+            self._kept.append(data[written:])
+            await self._flush()
 
     async def _flush(self) -> None:
         """Write what was kept; the connection is closed where that takes too long."""

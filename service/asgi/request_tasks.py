@@ -9,6 +9,7 @@ What a caller sends goes to the application through a short queue. When the appl
 goes on sending, what comes is dropped, or the connection would wait for room in the queue for ever.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
@@ -49,6 +50,9 @@ class ServedConnection(Protocol):
     def cut(self) -> None:
         """End it at once."""
 
+    async def write(self, data: bytes) -> None:
+        """Write a whole reply."""
+
 
 class FastPathConfig(Config):
     """Hypercorn's configuration, and one question more.
@@ -64,6 +68,15 @@ class FastPathConfig(Config):
         self.takes = takes
         self.reading_turns = trio.Lock()
         self.connections = Connections(max_connections)
+        self._marks: list[tuple[bytes, bytes]] = []
+        self._marked_at = -1
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        """Return the headers of every reply, ``Date`` among them: written once a second."""
+        now = int(time.time())
+        if now != self._marked_at:
+            self._marks, self._marked_at = super().response_headers(protocol), now
+        return self._marks
 
 
 class GuardedTaskGroup(TaskGroup):
@@ -118,7 +131,7 @@ class GuardedTaskGroup(TaskGroup):
             except trio.EndOfChannel:
                 return {"type": "http.disconnect"}
 
-        self.spawn(_handle, ending_app, config, scope, receive, send, _no_threads, _no_threads)
+        self.spawn(_handle, ending_app, config, scope, receive, send, no_threads, no_threads)
         return put
 
     async def release(self) -> None:
@@ -163,7 +176,7 @@ class _Gathered:
     async def _answer(self) -> None:
         bodies = [event["body"] for event in self._events if event["type"] == "http.request"]
         cast("dict[str, Any]", self._scope)[WHOLE_BODY] = b"".join(bodies)
-        await _handle(self._app, self._config, self._scope, _nothing_more, self._send, _no_threads, _no_threads)
+        await _handle(self._app, self._config, self._scope, nothing_more, self._send, no_threads, no_threads)
 
 
 def _with_head(send: Send, connection: ServedConnection) -> Send:
@@ -187,10 +200,11 @@ def _with_head(send: Send, connection: ServedConnection) -> Send:
     return send_with_head
 
 
-async def _nothing_more() -> ASGIReceiveEvent:
+async def nothing_more() -> ASGIReceiveEvent:
+    """Stand in for ``receive`` of a request that came whole."""
     raise RuntimeError("The request came whole, and its body is in the scope")
 
 
-def _no_threads(*_: object) -> None:
+def no_threads(*_: object) -> None:
     """Refuse to run WSGI applications in threads; nobody serves one here."""
     raise NotImplementedError

@@ -45,7 +45,8 @@ class RequestTimeout:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        bound = trio.CancelScope()
+        is_measured = WHOLE_BODY in scope or not is_streamed(scope)
+        bound = trio.CancelScope(deadline=trio.current_time() + self._seconds if is_measured else math.inf)
         has_begun = False
 
         async def receive_noting_end() -> ASGIReceiveEvent:
@@ -62,8 +63,6 @@ class RequestTimeout:
                 bound.deadline = math.inf  # the kernel cuts replies that nobody reads (UNREAD_SECONDS)
             await send(event)
 
-        if WHOLE_BODY in scope or not is_streamed(scope):
-            bound.deadline = trio.current_time() + self._seconds
         with bound:
             await self._application(scope, receive_noting_end, send_in_time)
         if bound.cancelled_caught and not has_begun:

@@ -63,7 +63,7 @@ def test_the_classes_that_serve_a_connection_are_ours() -> None:
         (
             H11Protocol,
             "handle stream_send _handle_events _create_stream _close_stream _send_h11_event",
-            "can_read config connection send stream task_group keep_alive_requests",
+            "app can_read client config connection_state context keep_alive_requests server stream task_group",
         ),
         # A WebSocket: all of it is replaced, but what its maker gave it.
         (
