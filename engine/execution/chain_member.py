@@ -26,6 +26,9 @@ class Chained(Protocol):
     def is_whole(self) -> bool:
         """Return whether messages still go through the chain."""
 
+    def seconds_under_way(self, now: float) -> float:
+        """Return the share of one member in the time that the call under way has taken."""
+
     def empty(self) -> None:
         """Let go of the chain and of what it has in hand, once the execution has ended."""
 

@@ -74,6 +74,7 @@ class ChainedInstances:
         self._waiting = trio.lowlevel.ParkingLot()
         self._has_begun = trio.Event()  # what was emitted in ``initialize`` has left
         self.state = "ready"
+        self._began = 0.0  # the call under way, by Trio's clock
         self._times = 0.0, 0.0  # of the last call: when it began and ended, by Trio's clock
         # What has been passed on to each member and not taken, in a traced call; empty between two calls.
         self._passed: list[deque[Message]] = [deque() for _ in members]
@@ -90,6 +91,10 @@ class ChainedInstances:
     def is_whole(self) -> bool:
         """True while messages still go through the chain."""
         return self._chain is not None
+
+    def seconds_under_way(self, now: float) -> float:
+        """Return the share of one member in the time that the call under way has taken: all have the same."""
+        return (now - self._began) / len(self._members) if self.state == "processing" else 0.0
 
     def empty(self) -> None:
         """Let go of the chain and of what it has in hand, once the execution has ended."""
@@ -257,7 +262,7 @@ class ChainedInstances:
             return await self._finish_early(chain, self._early), False
         await shared.gate.enter()
         traced = bool(shared.flow_observers or shared.call_observers)
-        started = trio.current_time()
+        started = self._began = trio.current_time()
         self.state = "processing"
         try:
             result = await chain.process(

@@ -97,6 +97,13 @@ class Instance:
         """True where it emitted something when it was initialised."""
         return any(outcome.emissions for outcome in self.initial.outcomes)
 
+    def busy_seconds(self, now: float) -> float:
+        """Return the time that its handlers have worked, calls included that have not ended: those may be long."""
+        under_way = self._observed.seconds_under_way(now)
+        if self._chained is not None:
+            under_way += self._chained.seconds_under_way(now)
+        return self.counters.total_latency_seconds + under_way
+
     def snapshot(self) -> InstanceSnapshot:
         """Return a snapshot of this moment."""
         return InstanceSnapshot(

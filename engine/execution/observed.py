@@ -32,6 +32,12 @@ class Observed:
         self.state = "created"
         self._node = node
         self._shared = shared
+        self._under_way = 0  # calls that have not ended
+        self._begun_seconds = 0.0  # the sum of the times at which they began
+
+    def seconds_under_way(self, now: float) -> float:
+        """Return the time that calls have taken which are counted only when they end."""
+        return self._under_way * now - self._begun_seconds
 
     async def invoke(self, handler: Handler, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Call the handler with a batch; return one outcome a message, whatever it does.
@@ -42,6 +48,8 @@ class Observed:
         await shared.gate.enter()
         started = trio.current_time()
         self.state = "processing"
+        self._under_way += 1
+        self._begun_seconds += started
         try:
             if shared.flow_observers:
                 shared.report_invocations(self._node, batch)
@@ -49,7 +57,11 @@ class Observed:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
             outcomes = [Outcome(error=handler_error(error))] * len(batch)
         finally:
-            self.state = "ready"
+            self._under_way -= 1
+            if self._under_way:  # of a node that does several things at once
+                self._begun_seconds -= started
+            else:
+                self.state, self._begun_seconds = "ready", 0.0
             shared.gate.leave()
         ended = trio.current_time()
         self.counters.count_batch(len(outcomes), ended - started, ended)

@@ -51,13 +51,14 @@ def execution_statistics(
 def _measure_node(instance: Instance, shared: ExecutionShared, age_seconds: float, now: float) -> NodeStatistics:
     counters = instance.counters
     inbox = shared.inboxes[instance.node.index].statistics()
+    busy_seconds = instance.busy_seconds(now)
     p50_ms, p95_ms, p99_ms = percentiles_ms(counters.latencies)
     return NodeStatistics(
         node_id=instance.node.id,
         invocations=counters.invocations,
         error_count=counters.errors,
-        busy_seconds=round(counters.total_latency_seconds, 6),
-        busy_share=round(counters.total_latency_seconds / age_seconds, 4) if age_seconds else 0.0,
+        busy_seconds=round(busy_seconds, 6),
+        busy_share=round(busy_seconds / age_seconds, 4) if age_seconds else 0.0,
         throughput_per_second=round(counters.throughput.per_second(now), 1),
         p50_latency_ms=p50_ms,
         p95_latency_ms=p95_ms,
