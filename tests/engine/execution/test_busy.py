@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -84,7 +85,7 @@ async def test_a_guest_that_computes_is_busy(length: int) -> None:
         loaded = await runtime.library.load_graph(graph)
         execution = await runtime.execute(loaded.id, ExecuteOptions(completion="manual"))
         handle = runtime.execution(execution.id)
-        await handle.inject([Injection(node_id="n0", port="in", value=b"1")])
+        await handle.inject([Injection(node_id="n0", port="in", value=msgspec.Raw(b"1"))])
         last = handle.statistics().nodes[-1]
         while not last.busy_seconds and not last.invocations:
             await trio.lowlevel.checkpoint()
