@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.bench import FULL, SMOKE, Bench, Scale, open_bench
-from benchmarks.families import growth, http, latency, routing, sandbox, sockets, startup
+from benchmarks.families import bodies, growth, http, latency, routing, sandbox, sockets, startup, values
 from benchmarks.peer import PEERS
 from benchmarks.promises import verdicts
 from benchmarks.report import write_report
@@ -24,9 +24,11 @@ from benchmarks.results import Result, Run, changes, load, machine, save
 
 FAMILIES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "routing": routing.measure,
+    "values": values.measure,
     "latency": latency.measure,
     "sandbox": sandbox.measure,
     "http": http.measure,
+    "bodies": bodies.measure,
     "sockets": sockets.measure,
     "startup": startup.measure,
     "growth": growth.measure,
@@ -71,7 +73,8 @@ async def _run(families: Sequence[str], peers: Sequence[str], scale: Scale) -> R
             for family in families:
                 rows.extend([row async for row in FAMILIES[family](bench)])
                 progress.advance(task)
-            return Run(machine=machine(), rows=tuple(rows), left_out=tuple(bench.left_out))
+            versions = {peer.name: peer.version for peer in bench.peers}
+            return Run(machine=machine() | versions, rows=tuple(rows), left_out=tuple(bench.left_out))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 import trio
 
 from benchmarks.own import Own
-from benchmarks.peer import Peer, PeerError, open_peers
+from benchmarks.peer import Peer, PeerError, expected_output, open_peers
 from benchmarks.results import Better, Result
 from benchmarks.workloads import Workload
 from engine.limits import EngineLimits
@@ -34,11 +35,16 @@ FULL = Scale(rounds=5, seconds=0.25, samples=1_000)
 SMOKE = Scale(rounds=1, seconds=0.002, samples=10, is_smoke=True)
 
 _MOST_MESSAGES = 200_000
+_TRIAL_MESSAGES, _SMOKE_MESSAGES = 500, 50
+_TRIAL_BYTES, _SMOKE_BYTES = 5_000_000, 500_000
+"""Sent once, to see how long a message takes: so many, or fewer where they are large."""
 
 LIMITS = EngineLimits(
     max_concurrent_executions=1_000, memory_bytes=1024 * 1024 * 1024, owner_memory_bytes=1024 * 1024 * 1024
 )
 """One owner has all that runs here: a hundred executions of fifty nodes hold more than one may have by default."""
+
+_T = TypeVar("_T")
 
 Measured = Callable[[], Awaitable[float]]
 
@@ -92,7 +98,10 @@ class Bench:
         return await self.rounds(family, label, subjects, "messages/s", "higher")
 
     async def _own_rate(self, own: Own, workload: Workload) -> Measured:
-        count = self.enough(await own.throughput(workload, 50 if self.scale.is_smoke else 500), workload)
+        found, expected = await own.output(workload), expected_output(workload)
+        if found != expected:
+            raise RuntimeError(f"{own.name} answers {str(found)[:80]}, and not {str(expected)[:80]}")
+        count = self.enough(await own.throughput(workload, self._trial(workload)), workload)
 
         async def measure() -> float:
             return 1 / await own.throughput(workload, count)
@@ -106,12 +115,17 @@ class Bench:
             nonlocal count
             await trio.lowlevel.checkpoint()
             if not count:
-                count = self.enough(peer.throughput(workload, 50 if self.scale.is_smoke else 500), workload)
+                count = self.enough(peer.throughput(workload, self._trial(workload)), workload)
             return 1 / peer.throughput(workload, count)
 
         return measure
 
-    def few(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    def _trial(self, workload: Workload) -> int:
+        messages = _SMOKE_MESSAGES if self.scale.is_smoke else _TRIAL_MESSAGES
+        size = _SMOKE_BYTES if self.scale.is_smoke else _TRIAL_BYTES
+        return max(1, min(messages, size // len(workload.value)))
+
+    def few(self, sizes: Sequence[_T]) -> Sequence[_T]:
         """The sizes to measure: all of them, or the least where it is only to be seen that everything runs."""
         return sizes[:1] if self.scale.is_smoke else sizes
 

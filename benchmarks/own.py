@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import trio
@@ -48,6 +48,15 @@ class Own:
                 for execution_id in executions:
                     nursery.start_soon(self.push, execution_id, workload, each)
             return (time.perf_counter() - began) / (each * len(executions))
+
+    async def output(self, workload: Workload) -> Any:
+        """The value that a message comes out as."""
+        async with self._running(workload) as (execution_id, *_):
+            arrival = Arrivals(workload.outputs, 1)
+            with self._runtime.execution(execution_id).watch(arrival):
+                await self._runtime.execution(execution_id).inject([_injection(workload, 0)])
+                await arrival.all.wait()
+        return msgspec.json.decode(arrival.last)
 
     async def opening(self, workload: Workload) -> float:
         """Seconds until an execution runs, all its guests opened."""
@@ -114,7 +123,7 @@ class Own:
 
 
 class Arrivals(FlowObserver):
-    """Notes when all outputs of a message have left the graph.
+    """Notes when all outputs of a message have left the graph, and the last value.
 
     Args:
         outputs: of each message.
@@ -125,6 +134,7 @@ class Arrivals(FlowObserver):
 
     def __init__(self, outputs: int, messages: int = 0) -> None:
         self.times: list[float] = []
+        self.last = b""
         self.all = trio.Event()
         self._outputs = outputs
         self._messages = messages
@@ -133,8 +143,9 @@ class Arrivals(FlowObserver):
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
         """One of the outputs has arrived."""
-        del node_id, port, value
+        del node_id, port
         self._seen += 1
+        self.last = value
         if self._seen % self._outputs == 0:
             self.times.append(time.perf_counter())
             self._next.set()

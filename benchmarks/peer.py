@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.workloads import Workload
+from benchmarks.works import WORKS
 
 FOLDER = Path(__file__).resolve().parent / "peers"
 
@@ -90,10 +91,9 @@ class Peer:
 def expected_output(workload: Workload) -> Any:
     """The value that each message comes out as."""
     value = json.loads(workload.value)
-    if workload.work == "same":
-        return value
-    depth = workload.invocations if workload.outputs == 1 else _depth(workload)
-    return value * 2**depth
+    for _ in range(_depth(workload)):
+        value = WORKS[workload.work].run(value)
+    return value
 
 
 def _depth(workload: Workload) -> int:

@@ -6,12 +6,18 @@ from typing import Literal
 
 import msgspec
 
+from benchmarks.families import bodies, http, latency, sandbox, startup
 from benchmarks.families.latency import HOP_ALONE, HOP_BARE, HOP_LOADED
+from benchmarks.families.routing import SHAPES
 from benchmarks.families.sockets import ALONE as NO_CLIENTS
 from benchmarks.families.sockets import WATCHED, WORKLOAD
+from benchmarks.families.values import name_of
 from benchmarks.results import Result, Run
 
 JAVASCRIPT = "symbia-runtime, JavaScript"
+PASSTHROUGH = "symbia-runtime, pass-through"
+JAVASCRIPT_NODES = f"{http.NODES} JavaScript nodes"
+INJECTED = f"{http.AUTHENTICATED}, p50"
 
 Direction = Literal["at most", "at least"]
 
@@ -26,6 +32,7 @@ class Promise(msgspec.Struct, frozen=True):
         direction: of the bound.
         bound: in the figure's unit, or times the other figure.
         beside: the subject of the other figure, of the same workload; "" where there is none.
+        unit: of a bound that is beside nothing.
     """
 
     what: str
@@ -34,6 +41,7 @@ class Promise(msgspec.Struct, frozen=True):
     direction: Direction
     bound: float
     beside: str = ""
+    unit: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -52,22 +60,39 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.found <= bound if self.promise.direction == "at most" else self.found >= bound
 
 
-ALONE = "one message at a time, p50"
+ALONE = f"chain of 3, {latency.ALONE}, p50"
+FORWARDED = name_of("same", "100 kB")
 
 PROMISES = (
-    Promise("throughput, 3 JavaScript nodes", "chain of 3", JAVASCRIPT, "at least", 5, "Node-RED"),
-    Promise("throughput, 10 JavaScript nodes", "chain of 10", JAVASCRIPT, "at least", 5, "Node-RED"),
-    Promise("throughput, 3 JavaScript nodes", "chain of 3", JAVASCRIPT, "at least", 1, "NoFlo"),
-    Promise("throughput, 10 JavaScript nodes", "chain of 10", JAVASCRIPT, "at least", 1, "NoFlo"),
-    Promise("latency, 3 JavaScript nodes, p50", f"chain of 3, {ALONE}", JAVASCRIPT, "at most", 1.5, "Node-RED"),
+    Promise("chain of 3, numbers", "chain of 3", JAVASCRIPT, "at least", 5, "Node-RED"),
+    Promise("chain of 10, numbers", "chain of 10", JAVASCRIPT, "at least", 5, "Node-RED"),
+    Promise("chain of 3, numbers", "chain of 3", JAVASCRIPT, "at least", 1, "NoFlo"),
+    Promise("chain of 10, numbers", "chain of 10", JAVASCRIPT, "at least", 1, "NoFlo"),
+    Promise("chain of 3, 1 kB handed on", name_of("same", "1 kB"), JAVASCRIPT, "at least", 4, "Node-RED"),
+    Promise("chain of 3, 1 kB handed on", name_of("same", "1 kB"), JAVASCRIPT, "at least", 0.9, "NoFlo"),
+    Promise("1 kB, one path read, then handed on", name_of("read", "1 kB"), JAVASCRIPT, "at least", 2, "Node-RED"),
+    Promise("1 kB, one field changed", name_of("change", "1 kB"), JAVASCRIPT, "at least", 1.5, "Node-RED"),
+    Promise("10 kB, one path read", name_of("read", "10 kB"), JAVASCRIPT, "at least", 0.6, "Node-RED"),
+    Promise("100 kB handed on by 3 JavaScript nodes", FORWARDED, JAVASCRIPT, "at least", 0.9, PASSTHROUGH),
+    Promise(
+        "100 kB handed on by 3 pass-through nodes", FORWARDED, PASSTHROUGH, "at least", 3_000, unit="messages/s"
+    ),
+    *(Promise(each.name, each.name, JAVASCRIPT, "at least", 1, "NoFlo") for each in SHAPES[2:]),
+    Promise("one message alone through 3, p50", ALONE, JAVASCRIPT, "at most", 1.5, "Node-RED"),
+    Promise(
+        "a guest call, a number, alone", sandbox.ALONE, sandbox.ALONE_GUEST, "at most", 1.263, sandbox.ALONE_HOP
+    ),
     Promise("a pass-through hop, alone", "one hop", HOP_ALONE, "at most", 1.5, HOP_BARE),
     Promise("a pass-through hop, under load", "one hop", HOP_LOADED, "at most", 0.3, HOP_BARE),
-    Promise("inject with authentication, p50", "inject one message", "with authentication, p50", "at most", 1.1),
-    Promise("batches of 500 over HTTP", "3 JavaScript nodes", "batches of 500", "at least", 90_000),
-    Promise("open ten JavaScript nodes", "open ten instances", "from a warm cache", "at most", 12),
-    Promise("memory of an idle instance", "memory of an idle instance", "resident", "at most", 0.6),
+    Promise("inject with authentication, p50", http.INJECT, INJECTED, "at most", 1.1, unit="ms"),
+    Promise("inject with authentication, p50", http.INJECT, INJECTED, "at most", 1.5, f"{http.EXPRESS}, p50"),
+    Promise("batches of 500 over HTTP", JAVASCRIPT_NODES, http.BATCHES, "at least", 90_000, unit="messages/s"),
+    Promise("lines of 1 kB over HTTP", JAVASCRIPT_NODES, bodies.LINES, "at least", 60_000, unit="messages/s"),
+    Promise("open ten JavaScript nodes", "open ten instances", "from a warm cache", "at most", 12, unit="ms"),
+    Promise("memory of an idle instance", "memory of an idle instance", "resident", "at most", 0.6, unit="MB"),
     Promise("throughput while 100 of 1,000 clients watch", WORKLOAD, WATCHED, "at least", 0.5, NO_CLIENTS),
-    Promise("heartbeat beside 40 spinning guests", "1 ms heartbeat", "p99", "at most", 10),
+    Promise("heartbeat beside 40 spinning guests, p99", "1 ms heartbeat", "p99", "at most", 10, unit="ms"),
+    Promise("`serve` until its first reply", startup.CLOCK, startup.FIRST_REPLY, "at most", 1_000, unit="ms"),
 )
 
 

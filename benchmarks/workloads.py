@@ -2,14 +2,11 @@
 
 import json
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-Work = Literal["double", "same"]
-"""What each node does: ``value * 2``, or nothing but hand the value on."""
-
-EXPRESSIONS: dict[Work, str] = {"double": "value * 2", "same": "value"}
+from benchmarks.works import WORKS, WorkName
 
 NUMBER = b"21"
 
@@ -30,7 +27,7 @@ class Workload(msgspec.Struct, frozen=True):
     """
 
     name: str
-    work: Work
+    work: WorkName
     nodes: tuple[str, ...]
     edges: tuple[tuple[str, str], ...]
     entries: tuple[str, ...]
@@ -41,7 +38,7 @@ class Workload(msgspec.Struct, frozen=True):
 
     def document(self, component: str = "symbia.core.map") -> dict[str, Any]:
         """The graph as this runtime takes it, made of one kind of component."""
-        config = {"expression": EXPRESSIONS[self.work]} if component == "symbia.core.map" else {}
+        config = {"expression": WORKS[self.work].expression} if component == "symbia.core.map" else {}
         return {
             "symbia": "1.0",
             "name": self.name,
@@ -55,8 +52,9 @@ class Workload(msgspec.Struct, frozen=True):
 
     def request(self) -> dict[str, Any]:
         """The graph and its messages as a peer takes them (peers/README.md)."""
+        work = {"work": self.work, "expression": WORKS[self.work].expression}
         return {
-            "graph": {"nodes": [{"id": node, "work": self.work} for node in self.nodes], "edges": self.edges},
+            "graph": {"nodes": [{"id": node, **work} for node in self.nodes], "edges": self.edges},
             "entries": self.entries,
             "outputs": self.outputs,
             "value": json.loads(self.value),
@@ -64,7 +62,7 @@ class Workload(msgspec.Struct, frozen=True):
         }
 
 
-def chain(length: int, work: Work = "double", value: bytes = NUMBER, executions: int = 1) -> Workload:
+def chain(length: int, work: WorkName = "double", value: bytes = NUMBER, executions: int = 1) -> Workload:
     """Nodes in a row."""
     nodes = _names(length)
     edges = tuple(pairwise(nodes))
@@ -102,12 +100,21 @@ def wide(width: int) -> Workload:
 
 
 def document_of(size_bytes: int) -> bytes:
-    """A JSON object of about so many bytes: many small fields, as real messages have them."""
+    """A JSON value of about so many bytes: a number where it is small, else an order of as many items as fit."""
     if size_bytes <= 16:
-        return b'{"a":"bcd"}'[:size_bytes] if size_bytes >= 11 else b"21.1234567"
-    record = {"id": 7, "name": "temperature", "value": 21.5, "tags": ["a", "b"], "ok": True}
-    count = max(1, size_bytes // (len(json.dumps(record, separators=(",", ":"))) + 1))
-    return json.dumps([record] * count, separators=(",", ":")).encode()
+        return b"21.1234567"
+    count = max(1, round((size_bytes - _ORDER_BYTES) / _ITEM_BYTES))
+    items = [{"sku": f"SKU-{at:05d}", "qty": at % 9 + 1, "price": 19.95} for at in range(count)]
+    customer = {"name": "Jürgen Groß", "country": "DE"}
+    return _text_of({"id": "order-4711", "customer": customer, "price": 21.5, "qty": 3, "items": items})
+
+
+_ORDER_BYTES, _ITEM_BYTES = 104, 42
+"""Of an order without items, and of each of them."""
+
+
+def _text_of(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _names(count: int) -> tuple[str, ...]:

@@ -29,6 +29,10 @@ MESSAGE = {"nodeId": "n0", "port": "in", "value": 21}
 BODY = json.dumps(MESSAGE).encode()
 BATCH_BODY = json.dumps({"messages": [MESSAGE] * BATCH}).encode()
 
+INJECT = "inject one message"
+AUTHENTICATED = "with authentication"
+BATCHES = f"batches of {BATCH}"
+EXPRESS = "Express, which does nothing with it"
 PASSTHROUGH, MAP = "symbia.core.passthrough", "symbia.core.map"
 
 
@@ -53,7 +57,7 @@ async def _single(bench: Bench) -> list[Result]:
         token = hs(SECRET)
         requests: dict[str, Callable[[], bytes]] = {
             "without authentication": _injecting(plain, ""),
-            "with authentication": _injecting(asking, identity_token),
+            AUTHENTICATED: _injecting(asking, identity_token),
             "with a token verified here": _injecting(verifying, token),
             "and wait for the output": _injecting(plain, "", "?wait=1000"),
         }
@@ -62,26 +66,28 @@ async def _single(bench: Bench) -> list[Result]:
         except PeerMissingError as missing:
             bench.left_out.append(str(missing))
         else:
-            requests["Express, which does nothing with it"] = partial(Connection(port).post, "/inject", BODY)
-        rows = await _percentiles(bench, "inject one message", requests)
-        rows += await _percentiles(
+            requests[EXPRESS] = partial(Connection(port).post, "/inject", BODY)
+        rows = await percentiles(bench, INJECT, requests)
+        rows += await percentiles(
             bench, "health", {"a request": partial(Connection(plain.port).get, "/api/health")}
         )
         return rows + await _by_wrk(bench, verifying, token)
 
 
 def _injecting(served: Served, token: str, query: str = "") -> Callable[[], bytes]:
-    path = _start(served, SINGLE, PASSTHROUGH, token)
+    path = execution_path(served, SINGLE, PASSTHROUGH, token)
     return partial(Connection(served.port, _bearer(token)).post, f"{path}/inject{query}", BODY)
 
 
-async def _percentiles(bench: Bench, what: str, requests: dict[str, Callable[[], bytes]]) -> list[Result]:
-    """The latency of each request, in turns."""
+async def percentiles(
+    bench: Bench, what: str, requests: dict[str, Callable[[], bytes]], count: int = 0
+) -> list[Result]:
+    """The latency of each request, in turns, over ``count`` of them a round."""
     taken: dict[str, list[float]] = {}
     for turn in range(bench.scale.rounds + 1):
         bench.tell(f"http: {what}, round {turn} of {bench.scale.rounds}")
         for name, request in requests.items():
-            samples = [_timed(request) for _ in range(bench.scale.samples)]
+            samples = [_timed(request) for _ in range(count or bench.scale.samples)]
             await trio.lowlevel.checkpoint()
             if turn or bench.scale.is_smoke:
                 for percent in (50, 99):
@@ -99,7 +105,7 @@ async def _by_wrk(bench: Bench, served: Served, token: str) -> list[Result]:
     if not wrk.is_installed():
         bench.left_out.append(wrk.MISSING)
         return []
-    path = _start(served, SINGLE, PASSTHROUGH, token)
+    path = execution_path(served, SINGLE, PASSTHROUGH, token)
 
     async def p50() -> float:
         await trio.lowlevel.checkpoint()
@@ -114,7 +120,7 @@ async def _batches(bench: Bench, component: str, what: str) -> list[Result]:
     count = 5 if bench.scale.is_smoke else 80
     costs: list[float] = []
     with serve() as served:
-        path = _start(served, chain(NODES), component)
+        path = execution_path(served, chain(NODES), component)
         connection = Connection(served.port)
         processed = 0
 
@@ -125,18 +131,18 @@ async def _batches(bench: Bench, component: str, what: str) -> list[Result]:
             for _ in range(count):
                 connection.post(f"{path}/inject", BATCH_BODY)
             processed += count * BATCH * NODES
-            _wait_processed(connection, path, processed)
+            wait_processed(connection, path, processed)
             costs.append((served.processor_seconds() - used) / count / BATCH * 1e6)
             return count * BATCH / (time.perf_counter() - began)
 
-        subjects: dict[str, Measured] = {f"batches of {BATCH}": rate}
+        subjects: dict[str, Measured] = {BATCHES: rate}
         rows = await bench.rounds("http", what, subjects, "messages/s", "higher")
-    name = f"batches of {BATCH}, processor time of the service"
+    name = f"{BATCHES}, processor time of the service"
     kept = costs if bench.scale.is_smoke else costs[1:]
     return [*rows, Result("http", what, name, "µs/message", "lower", tuple(kept))]
 
 
-def _wait_processed(connection: Connection, path: str, count: int) -> None:
+def wait_processed(connection: Connection, path: str, count: int) -> None:
     while connection.json("GET", f"{path}/metrics")["messagesProcessed"] < count:
         time.sleep(0.002)
 
@@ -148,7 +154,7 @@ def _streams(bench: Bench) -> Iterator[Result]:
     for turn in range(min(3, bench.scale.rounds)):
         bench.tell(f"http: a stream of {size / 1e6:.0f} MB, round {turn + 1}")
         with serve() as served:
-            runs.append(stream(served, _start(served, chain(NODES), PASSTHROUGH), size))
+            runs.append(stream(served, execution_path(served, chain(NODES), PASSTHROUGH), size))
     what = f"a stream of {size / 1e6:.0f} MB of lines"
     yield Result("http", what, "lines", "messages/s", "higher", tuple(run.lines_per_second for run in runs))
     for percent in (50, 99):
@@ -162,7 +168,7 @@ def _bearer(token: str) -> str:
     return f"Authorization: Bearer {token}\r\n" if token else ""
 
 
-def _start(served: Served, workload: Workload, component: str, token: str = "") -> str:
+def execution_path(served: Served, workload: Workload, component: str, token: str = "") -> str:
     """Load and execute a graph; the path of its execution."""
     connection = Connection(served.port, _bearer(token))
     graph_id = connection.json("POST", "/api/graphs", workload.document(component))["id"]

@@ -19,11 +19,17 @@ OPEN_SECONDS = 0.5
 SHORT, LONG = 10, 30
 """Lengths of pass-through chains; the difference is what their hops cost, without the way in and out."""
 
+ALONE = "one message at a time"
 HOP_BARE = "a bare Trio channel"
 HOP_ALONE = "a pass-through node, one message at a time"
 HOP_LOADED = "a pass-through node under load"
 
 Sampled = Callable[[], Awaitable[list[float]]]
+
+
+def at_rate(rate: int) -> str:
+    """Return the end of a workload's name, as tables look it up."""
+    return f"{rate:,} messages a second"
 
 
 async def measure(bench: Bench) -> AsyncIterator[Result]:
@@ -32,14 +38,14 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
         workload = chain(length)
         subjects = {own.name: _closed(own, workload, bench.scale.samples) for own in (bench.javascript,)}
         subjects |= {peer.name: _peer_closed(bench, index, workload) for index, peer in enumerate(bench.peers)}
-        for row in await _percentiles(bench, f"{workload.name}, one message at a time", subjects):
+        for row in await _percentiles(bench, f"{workload.name}, {ALONE}", subjects):
             yield row
     for rate in RATES:
         workload = chain(3)
         count = int(rate * (0.02 if bench.scale.is_smoke else OPEN_SECONDS))
         subjects = {bench.javascript.name: _open(bench.javascript, workload, count, rate)}
         subjects |= {peer.name: _peer_open(bench, i, workload, count, rate) for i, peer in enumerate(bench.peers)}
-        for row in await _percentiles(bench, f"{workload.name}, {rate:,} messages a second", subjects):
+        for row in await _percentiles(bench, f"{workload.name}, {at_rate(rate)}", subjects):
             yield row
     for row in await _hops(bench):
         yield row

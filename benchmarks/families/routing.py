@@ -1,4 +1,4 @@
-"""Routing: messages a second through graphs of several shapes, sizes of messages, and numbers of executions."""
+"""Routing: messages a second through graphs of several shapes, and through several executions at once."""
 
 from collections.abc import AsyncIterator
 
@@ -7,27 +7,27 @@ import trio
 from benchmarks import bare_channel
 from benchmarks.bench import Bench
 from benchmarks.results import Result
-from benchmarks.workloads import chain, diamond, document_of, fan_in, fan_out, wide
+from benchmarks.workloads import chain, diamond, fan_in, fan_out, wide
 
-SIZES = {"10 B": 10, "1 kB": 1_000, "100 kB": 100_000}
+SHAPES = (chain(3), chain(10), fan_out(10), fan_in(10), diamond(), wide(10))
 EXECUTIONS = (10, 100)
 CHANNEL_HOP = "a bare Trio channel, a hop"
 CALL = "a bare function call"
 
 
+def in_executions(count: int) -> str:
+    """Return the workload of a row, as tables look it up."""
+    return f"chain of 3, {count} executions"
+
+
 async def measure(bench: Bench) -> AsyncIterator[Result]:
     """All rows of the family."""
-    for workload in (chain(3), chain(10), fan_out(10), fan_in(10), diamond(), wide(10)):
+    for workload in SHAPES:
         for row in await bench.throughput("routing", workload, workload.name, forwarding=False):
-            yield row
-    for label, size in SIZES.items():
-        workload = chain(3, "same", document_of(size))
-        name = f"{workload.name}, messages of {label}, handed on"
-        for row in await bench.throughput("sizes", workload, name, forwarding=True):
             yield row
     for executions in bench.few(EXECUTIONS):
         workload = chain(3, executions=executions)
-        name = f"{workload.name}, {executions} executions"
+        name = in_executions(executions)
         for row in await bench.throughput("executions", workload, name, forwarding=False):
             yield row
     for row in await _floor(bench):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import trio
 
+from benchmarks import bare_channel
 from benchmarks.bench import Bench, Measured
 from benchmarks.measure import percentile
 from benchmarks.results import Result
@@ -28,8 +29,13 @@ SHAPES = {
     "an object of 200 bytes, one field read": ("value.value", OBJECT),
 }
 BATCHES = (1, 10, 100)
+HOPS = 10
 HANDLER = Program("handler", "({emit}) => ({ process: (c, p, v) => emit('out', v) })")
 SPINNER = Program("map", "(() => { while (true); })()")
+
+ALONE = "a call alone, a number"
+ALONE_GUEST, ALONE_HOP = "a guest", "a bare Trio channel, one hop"
+"""The least that a sandbox adds, beside the least that a task adds."""
 
 INSTANCES, SPINNING = 1_000, 40
 
@@ -47,6 +53,8 @@ async def measure(bench: Bench) -> AsyncIterator[Result]:
     async with open_host() as host:
         for row in await _calls(bench, host):
             yield row
+        for row in await _alone(bench, host):
+            yield row
         for row in await _openings(bench, host):
             yield row
         for row in await _fairness(bench, host):
@@ -63,6 +71,19 @@ async def _calls(bench: Bench, host: SandboxHost) -> list[Result]:
         subjects = {f"in batches of {size}": _call(bench, sandbox, value, size) for size in BATCHES}
         rows += await bench.rounds("sandbox", f"a call, each message: {name}", subjects, "µs")
         sandbox.discard()
+    return rows
+
+
+async def _alone(bench: Bench, host: SandboxHost) -> list[Result]:
+    sandbox = host.sandbox(Program("map", "value * 2"))
+    await sandbox.open()
+
+    async def hop() -> float:
+        return 1e6 * await bare_channel.hop_seconds(HOPS, bench.scale.samples)
+
+    subjects = {ALONE_GUEST: _call(bench, sandbox, NUMBER, 1), ALONE_HOP: hop}
+    rows = await bench.rounds("sandbox", ALONE, subjects, "µs")
+    sandbox.discard()
     return rows
 
 

@@ -11,6 +11,9 @@ from benchmarks.plain_http import Connection
 from benchmarks.results import Result
 from benchmarks.serving import serve
 
+CLOCK = "time on the clock"
+FIRST_REPLY = "until serve answers its first request"
+
 _IMPORTING = (
     "import time, service.cli.main; service.cli.main.cli.get_command(None, 'serve'); print(time.process_time())"
 )
@@ -19,10 +22,10 @@ _IMPORTING = (
 async def measure(bench: Bench) -> AsyncIterator[Result]:
     """All rows of the family."""
     times: dict[str, Measured] = {
-        "until serve answers its first request": _first_reply,
+        FIRST_REPLY: _first_reply,
         "a bare interpreter, from start to end": _bare_interpreter,
     }
-    for row in await bench.rounds("startup", "time on the clock", times, "ms"):
+    for row in await bench.rounds("startup", CLOCK, times, "ms"):
         yield row
     for row in await bench.rounds("startup", "importing what serve needs", {"processor time": _imports}, "ms"):
         yield row

@@ -1,8 +1,8 @@
 // Lets a dataflow engine for Node.js be measured from outside: one JSON request a line in, one JSON reply a line out.
 //
 // An engine is a function `open(graph, onOutput)` that answers `{send(node, value), close()}`. `graph` is
-// `{nodes: [{id, work}], edges: [[from, to]]}`, where work is "double" (value * 2) or "same" (the value itself), and
-// `onOutput(value)` is to be called with whatever a node without outgoing edges yields.
+// `{nodes: [{id, work, expression}], edges: [[from, to]]}`, where work names what a node does and expression says it in
+// JavaScript (`value * 2`), and `onOutput(value)` is to be called with whatever a node without outgoing edges yields.
 
 'use strict';
 

@@ -3,12 +3,11 @@
 import json
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import streamz
 
-WORK: dict[str, Callable[[Any], Any]] = {"double": lambda value: value * 2, "same": lambda value: value}
+from benchmarks.works import WORKS
 
 
 class Flow:
@@ -17,7 +16,7 @@ class Flow:
     def __init__(self, graph: dict[str, Any]) -> None:
         self.seen = 0
         self.last: Any = None
-        works = {node["id"]: WORK[node["work"]] for node in graph["nodes"]}
+        works = {node["id"]: WORKS[node["work"]].run for node in graph["nodes"]}
         self.entrances = {node: streamz.Stream() for node in works}
         made = {node: self.entrances[node].map(work) for node, work in works.items()}
         for source, target in graph["edges"]:

@@ -19,11 +19,12 @@ SHAPES = [
     workloads.fan_in(4),
     workloads.diamond(),
     workloads.wide(3),
+    *(workloads.chain(3, work, workloads.document_of(200)) for work in ("read", "change", "items")),
 ]
 
 
 @pytest.mark.parametrize("name", PEERS)
-@pytest.mark.parametrize("workload", SHAPES, ids=lambda shape: shape.name)
+@pytest.mark.parametrize("workload", SHAPES, ids=lambda shape: f"{shape.name}, {shape.work}")
 def test_a_peer_pushes_every_message_through_every_shape(name: str, workload: Workload) -> None:
     """Each peer that is installed gives the value that the graph makes, under load, alone and at a rate."""
     try:
@@ -63,7 +64,7 @@ def test_a_peer_that_dies_is_told_of(tmp_path: Path) -> None:
         peer.throughput(workloads.chain(3), 10)
 
 
-@pytest.mark.parametrize("size", [10, 1_000, 100_000])
+@pytest.mark.parametrize("size", [10, 200, 1_000, 10_000, 100_000])
 def test_a_document_has_about_the_size_that_was_asked_for(size: int) -> None:
     """Messages of a size are JSON of that size, give or take a tenth."""
     document = workloads.document_of(size)

@@ -10,10 +10,9 @@ const RED = require('node-red');
 const { version } = require('node-red/package.json');
 const { serve } = require('../driver.js');
 
-const CODE = {
-  double: 'msg.payload = msg.payload * 2; return msg;',
-  same: 'return msg;',
-};
+const code = (expression) => (
+  expression === 'value' ? '' : `const value = msg.payload; msg.payload = ${expression};`
+);
 const outputs = new Map(); // by flow, what to call with an output
 let opened = 0;
 let flows = [];
@@ -32,11 +31,11 @@ async function open(graph, onOutput) {
   const nodes = graph.nodes.map((node) => {
     const targets = graph.edges.filter(([from]) => from === node.id).map(([, to]) => id(to));
     // A node without a successor hands its value over itself: a further node would be a further hop.
-    const end = `${CODE[node.work].replace('return msg;', '')} global.get('outputs').get('${tab}')(msg.payload);`;
+    const end = `${code(node.expression)} global.get('outputs').get('${tab}')(msg.payload);`;
     return {
       id: id(node.id), z: tab, type: 'function', name: '', outputs: 1, timeout: 0, noerr: 0,
       initialize: '', finalize: '', libs: [], x: 0, y: 0,
-      func: targets.length ? CODE[node.work] : end, wires: [targets],
+      func: targets.length ? `${code(node.expression)} return msg;` : end, wires: [targets],
     };
   });
   flows = [...flows, { id: tab, type: 'tab', label: tab, disabled: false, info: '' }, ...nodes];

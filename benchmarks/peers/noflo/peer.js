@@ -10,13 +10,12 @@ const { serve } = require('../driver.js');
 const manifest = path.join(__dirname, 'node_modules', 'noflo', 'package.json');
 const { version } = JSON.parse(fs.readFileSync(manifest, 'utf8'));
 
-const WORK = { double: (value) => value * 2, same: (value) => value };
-
-function component(work) {
+function component(expression) {
+  const work = new Function('value', `return ${expression};`);
   return () => {
     const made = new noflo.Component({ inPorts: { in: { datatype: 'all' } }, outPorts: { out: { datatype: 'all' } } });
     made.process((input, output) => {
-      if (input.hasData('in')) output.sendDone({ out: WORK[work](input.getData('in')) });
+      if (input.hasData('in')) output.sendDone({ out: work(input.getData('in')) });
     });
     return made;
   };
@@ -28,7 +27,7 @@ async function open(graph, onOutput) {
   for (const [from, to] of graph.edges) drawn.addEdge(from, 'out', to, 'in');
   const loader = new noflo.ComponentLoader(__dirname);
   await loader.listComponents();
-  for (const work of Object.keys(WORK)) loader.registerComponent('peer', work, component(work));
+  for (const { work, expression } of graph.nodes) loader.registerComponent('peer', work, component(expression));
   const network = await noflo.createNetwork(drawn, { componentLoader: loader, subscribeGraph: false });
   const process = (id) => network.getNode(id).component;
   const entrances = new Map();
