@@ -1,82 +1,202 @@
-"""The nodes of a graph that run as one: maximal linear runs of chainable ones. Pure.
+"""The nodes of a graph that run as one: its connected parts of chainable nodes. Pure.
 
-Two nodes belong together when the one's values go to the other and nowhere else, the other gets values from
-nowhere else, and nothing that their author says of either needs the inbox between them.
+An edge lies inside a part when both its ends are chainable, of one domain and of one stage, and nothing that the
+author says of the later one needs an inbox of its own. The *stage* of a node is the most edges, on any way to it,
+whose ends may not run as one at all. So every edge that leaves a part leads to a later stage, or to a later piece
+of a part that was too large: nothing that leaves comes back by way of others, and no part waits for room before
+itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
-from engine.compile.loaded_graph import CompiledNode
-from engine.contracts.chain import Chainable, Link
-from engine.contracts.handler import NO_EDGE
+import msgspec
+
+from engine.compile.loaded_graph import CompiledNode, Target
+from engine.contracts.chain import Chainable, Link, Outlet, Way
+from engine.cooperative.slices import Steps, paced
 from proto.graph import InboxOptions
 
 CHAIN_NODES = 32
-"""Nodes of one chain; a longer run becomes several. What one guest has room for
-(``wasm_host.guest.chain_abi``)."""
+"""Nodes of one chain; a larger part becomes several. What one guest has room for
+(``wasm_host.guest.chain_ports``)."""
+
+CHAIN_OUTLETS = 64
+"""Output ports of its nodes that lead to others of them, at most: likewise."""
+
+CHAIN_WAYS = 4096
+"""Edges of its nodes, at most; and of one that may be in a chain."""
 
 _USUAL_INBOX = InboxOptions()
 
+_NODES_AT_ONCE = 50
+"""Nodes with all their edges that are looked at without a break."""
 
-def find_chains(nodes: Sequence[CompiledNode]) -> tuple[tuple[int, ...], ...]:
-    """Return runs of at least two nodes, as indices in the order of the flow; no node is in two of them."""
-    following = {node.index: port[1] for node in nodes if (port := _link(nodes, node)) is not None}
-    reached = set(following.values())
-    chains = []
-    for node in nodes:
-        if node.index in reached:
-            continue
-        run = [node.index]
-        while run[-1] in following:
-            run.append(following[run[-1]])
-        pieces = [tuple(run[start : start + CHAIN_NODES]) for start in range(0, len(run), CHAIN_NODES)]
-        chains += [piece for piece in pieces if len(piece) > 1]
+
+def find_chains(nodes: Sequence[CompiledNode], order: Sequence[int]) -> Steps[tuple[tuple[int, ...], ...]]:
+    """Return parts of at least two nodes, as indices in the given order; no node is in two of them.
+
+    Args:
+        nodes: of the graph.
+        order: their indices, each after all that feed it.
+    """
+    stages = [0] * len(nodes)
+    domains = [_domain(node) for node in nodes]
+    for index, is_due in paced(order, _NODES_AT_ONCE):
+        if is_due:
+            yield
+        for port, targets in enumerate(nodes[index].routes):
+            for target in targets:
+                apart = not _may_join(nodes, domains, index, port, target)
+                stages[target.node] = max(stages[target.node], stages[index] + apart)
+    position = {index: at for at, index in enumerate(order)}
+    chains: list[tuple[int, ...]] = []
+    chainable = [index for index in order if domains[index]]
+    for part in (yield from _parts(nodes, chainable, list(zip(stages, domains, strict=True)))):
+        yield
+        for piece in _pieces(nodes, part):
+            piece.sort(key=position.__getitem__)
+            pieces = [piece] if len(piece) == len(part) else (yield from _parts(nodes, piece, stages))
+            chains += [tuple(sorted(each, key=position.__getitem__)) for each in pieces]
     return tuple(chains)
 
 
 def links_of(nodes: Sequence[CompiledNode], chain: Sequence[int]) -> tuple[Link, ...]:
     """Return the place of each node in its chain."""
-    links = []
-    for index in chain:
-        node = nodes[index]
-        unheard = tuple(port for port, targets in enumerate(node.routes) if not targets)
-        found = _link(nodes, node)
-        if index == chain[-1] or found is None:
-            links.append(Link(None, 0, NO_EDGE, unheard))
-        else:
-            target = node.routes[found[0]][0]
-            links.append(Link(found[0], target.port, target.edge, unheard))
-    return tuple(links)
+    places = {index: place for place, index in enumerate(chain)}
+    following = {index: [target.node for target in _inside(nodes[index], places)] for index in chain}
+    rank = {index: len(chain) - 1 - at for at, index in enumerate(_from_the_ends(following))}
+    return tuple(_link(nodes[index], rank[index], places) for index in chain)
 
 
-def _link(nodes: Sequence[CompiledNode], node: CompiledNode) -> tuple[int, int] | None:
-    """Return the output port of a node that leads to the next one of its chain, and the index of that one."""
-    if not _is_chainable(node):
-        return None
+def _inside(node: CompiledNode, chain: Container[int]) -> Iterator[Target]:
+    for targets in node.routes:
+        yield from (target for target in targets if target.node in chain)
+
+
+def without(node: CompiledNode, chain: Container[int]) -> CompiledNode:
+    """Return a node with those of its edges only that leave the chain."""
+    routes = tuple(tuple(target for target in targets if target.node not in chain) for targets in node.routes)
+    return msgspec.structs.replace(node, routes=routes)
+
+
+def _link(node: CompiledNode, rank: int, places: Mapping[int, int]) -> Link:
+    outlets = []
     for port, targets in enumerate(node.routes):
-        if port != node.error_port and len(targets) == 1 and _may_follow(nodes[targets[0].node], node):
-            return port, targets[0].node
-    return None
+        ways = tuple(
+            Way(places[target.node], target.port, node.lanes[port], target.edge)
+            for target in targets
+            if target.node in places
+        )
+        if ways:
+            outlets.append(Outlet(port, len(ways) < len(targets), ways))
+    unheard = tuple(port for port, targets in enumerate(node.routes) if not targets)
+    return Link(rank, tuple(outlets), unheard)
 
 
-def _may_follow(later: CompiledNode, earlier: CompiledNode) -> bool:
+def _parts(
+    nodes: Sequence[CompiledNode], among: Sequence[int], groups: Sequence[object]
+) -> Steps[list[list[int]]]:
+    """Return the connected parts of some nodes, of two or more. What follows from one node stands together.
+
+    Args:
+        nodes: of the graph.
+        among: those that are asked about, each after all that feed it.
+        groups: of each node of the graph; only those of one group are joined.
+    """
+    members = set(among)
+    following = {}
+    for index, is_due in paced(among, _NODES_AT_ONCE):
+        if is_due:
+            yield
+        inside = _inside(nodes[index], members)
+        following[index] = [target.node for target in inside if groups[target.node] == groups[index]]
+    leaders = {index: index for index in among}
+    for index, is_due in paced(among, _NODES_AT_ONCE):
+        if is_due:
+            yield
+        for later in following[index]:
+            leaders[_leader(leaders, later)] = _leader(leaders, index)
+    parts: dict[int, list[int]] = {}
+    for index, is_due in paced(_from_the_ends(following), _NODES_AT_ONCE):
+        if is_due:
+            yield
+        parts.setdefault(_leader(leaders, index), []).append(index)
+    return [part[::-1] for part in parts.values() if len(part) > 1]
+
+
+def _leader(leaders: dict[int, int], index: int) -> int:
+    """Return who stands for all that a node is joined with; the way there becomes shorter."""
+    while leaders[index] != index:
+        leaders[index] = leaders[leaders[index]]
+        index = leaders[index]
+    return index
+
+
+def _from_the_ends(following: Mapping[int, Sequence[int]]) -> Iterator[int]:
+    """Yield nodes, each after all that follow it, and of these the first one first.
+
+    Without recursion: a graph may be a chain of a thousand nodes.
+    """
+    seen = set()
+    for start in following:
+        if start in seen:
+            continue
+        seen.add(start)
+        trail = [(start, iter(following[start]))]
+        while trail:
+            index, rest = trail[-1]
+            later = next((each for each in rest if each not in seen), None)
+            if later is None:
+                trail.pop()
+                yield index
+            else:
+                seen.add(later)
+                trail.append((later, iter(following[later])))
+
+
+def _pieces(nodes: Sequence[CompiledNode], part: Sequence[int]) -> Iterator[list[int]]:
+    """Yield what one guest has room for at a time."""
+    piece: list[int] = []
+    outlets = ways = 0
+    for index in part:
+        own_outlets, own_ways = _size(nodes[index])
+        outlets += own_outlets
+        ways += own_ways
+        if len(piece) == CHAIN_NODES or outlets > CHAIN_OUTLETS or ways > CHAIN_WAYS:
+            yield piece
+            piece = []
+            outlets, ways = own_outlets, own_ways
+        piece.append(index)
+    yield piece
+
+
+def _size(node: CompiledNode) -> tuple[int, int]:
+    """Return how many output ports of a node lead anywhere, and by how many edges."""
+    return sum(map(bool, node.routes)), sum(map(len, node.routes))
+
+
+def _may_join(
+    nodes: Sequence[CompiledNode], domains: Sequence[str], index: int, port: int, target: Target
+) -> bool:
     return (
-        _is_chainable(later)
-        and _domain(later) == _domain(earlier)
-        and len(later.incoming) == 1
-        and later.definition.inbox == _USUAL_INBOX
-    )
-
-
-def _is_chainable(node: CompiledNode) -> bool:
-    definition = node.definition
-    return (
-        bool(_domain(node))
-        and definition.concurrency == 1
-        and definition.on_error != "retry"
-        and node.schemas is None
+        bool(domains[index])
+        and domains[index] == domains[target.node]
+        and port != nodes[index].error_port
+        and nodes[target.node].definition.inbox == _USUAL_INBOX
     )
 
 
 def _domain(node: CompiledNode) -> str:
-    return node.component.chain_domain if isinstance(node.component, Chainable) else ""
+    """Return the domain of a node that may be in a chain, or "" of one that may not."""
+    definition = node.definition
+    outlets, ways = _size(node)
+    if (
+        not isinstance(node.component, Chainable)
+        or definition.concurrency != 1
+        or definition.on_error == "retry"
+        or node.schemas is not None
+        or outlets > CHAIN_OUTLETS
+        or ways > CHAIN_WAYS
+    ):
+        return ""
+    return node.component.chain_domain

@@ -135,14 +135,14 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         tables.join_twins()
         compiled.append(_compile_node(index, node, tables, checked, schemas, limits))
         yield
-    chains = find_chains(compiled)
-    yield
+    order = tuple(index_of[node_id] for node_id in checked.topology.sorted)
+    chains = yield from find_chains(compiled, order)
     return LoadedGraph(
         id="",
         definition=definition,
         topology=checked.topology,
         nodes=tuple(compiled),
-        order=tuple(index_of[node_id] for node_id in checked.topology.sorted),
+        order=order,
         loaded_at="",
         bindings=examined.bindings,
         chains=chains,

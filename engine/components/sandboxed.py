@@ -28,6 +28,7 @@ from wasm_host.guest.abi import Effects
 from wasm_host.guest.abi import LogLine as GuestLine
 from wasm_host.guest.chain_abi import ChainResult as SandboxResult
 from wasm_host.guest.chain_guest import ChainCall
+from wasm_host.guest.chain_ports import Outlet, Way
 from wasm_host.guest.identity import Identity
 from wasm_host.guest.usage import HostStatistics
 from wasm_host.host import SandboxHost, open_host
@@ -335,15 +336,17 @@ class SandboxedChain:
     """
 
     def __init__(self, host: SandboxHost, handlers: Sequence[SandboxedHandler], links: Sequence[Link]) -> None:
-        ports = [0, *(link.input_port for link in links[:-1])]
         places = [
             javascript.Link(
-                link=link.port,
-                input_port=port,
+                rank=link.rank,
+                outlets=tuple(
+                    Outlet(port, is_told, tuple(Way(*way[:3]) for way in ways))
+                    for port, is_told, ways in link.outlets
+                ),
                 unconnected_outputs=link.unheard,
                 memory_bytes=handler.limits.memory_bytes,
             )
-            for handler, link, port in zip(handlers, links, ports, strict=True)
+            for handler, link in zip(handlers, links, strict=True)
         ]
         sandboxes = [handler.sandbox for handler in handlers]
         self._chain = host.chain(sandboxes, places, handlers[0].on_slice_end)
@@ -351,14 +354,15 @@ class SandboxedChain:
             handler.enter(self._chain, place)
 
     async def process(
-        self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
+        self, batch: Sequence[Item], *, lane: int, traced: bool, hears_outputs: bool = False
     ) -> ChainResult | None:
         """Process a batch as :class:`engine.contracts.chain.Chain` says."""
-        return _engine_result(await self._chain.process(batch, traced=traced, hears_outputs=hears_outputs))
+        called = self._chain.process(batch, lane=lane, traced=traced, hears_outputs=hears_outputs)
+        return _engine_result(await called)
 
-    def begin(self, item: Item, *, hears_outputs: bool) -> Call | None:
+    def begin(self, item: Item, *, lane: int, hears_outputs: bool) -> Call | None:
         """Begin to process a message as :class:`engine.contracts.chain.Chain` says."""
-        return cast("Call | None", self._chain.begin(item, hears_outputs=hears_outputs))
+        return cast("Call | None", self._chain.begin(item, lane=lane, hears_outputs=hears_outputs))
 
     async def finish(self, call: Call) -> ChainResult | None:
         """Finish what was begun."""

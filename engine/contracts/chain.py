@@ -1,12 +1,13 @@
 """The seam between chained instances and what runs several handlers as one.
 
-A chain takes messages through consecutive handlers: what one of them emits on its link is the next one's message.
+A chain takes messages through handlers that feed each other: what one emits by an outlet is the message of those
+behind it, which stand later in the chain. It may be a row of them, and it may branch and join.
 A call of it takes effect as a whole, or not at all; then nothing of it was ever seen by anybody, and the messages
 are processed by each handler alone (docs/decisions/0070).
 """
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -15,28 +16,60 @@ from engine.contracts.handler import Emission, Handler, HandlerError, LogLine
 Item = tuple[int, int, bytes]
 """The place of a handler in its chain, the index of its input port, and a value as JSON text."""
 
-ProgramCounts = tuple[int, int, int]
-"""Counts of one handler's work in a call: invocations, values passed on by its link, values emitted in all."""
+Pending = tuple[int, int, bytes]
+"""A value that was passed on and not taken: the index of its way, its lane, and JSON text. Ways are numbered
+through all handlers, in the order of their outlets."""
+
+ProgramCounts = tuple[int, int]
+"""Counts of one handler's work in a call: invocations, and values emitted in all."""
+
+
+class Way(NamedTuple):
+    """One way between two handlers of a chain.
+
+    Attributes:
+        place: of the handler that it leads to.
+        input_port: where it ends there.
+        lane: that its values are held to at least.
+        edge: of the graph.
+    """
+
+    place: int
+    input_port: int
+    lane: int
+    edge: int
+
+
+class Outlet(NamedTuple):
+    """An output port whose values go to other handlers of the chain.
+
+    Attributes:
+        port: its index.
+        is_told: whether they also leave the chain.
+        ways: to those handlers.
+    """
+
+    port: int
+    is_told: bool
+    ways: tuple[Way, ...]
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A handler's place in a chain.
 
     Attributes:
-        port: the output port that leads to the next handler; None for the last.
-        input_port: the input port at which the next handler takes the values.
-        edge: the edge between the two; ``NO_EDGE`` for the last.
+        rank: of the handlers for which something waits, the one of the highest rank should be next.
+        outlets: its output ports that lead to later handlers, all of a higher rank.
         unheard: output ports that no edge leaves: their values are told only to who asks.
     """
 
-    port: int | None
-    input_port: int
-    edge: int
+    rank: int
+    outlets: tuple[Outlet, ...]
     unheard: tuple[int, ...]
 
 
 class Step(Protocol):
-    """Effects of one invocation; or of several of one handler in a row that only emitted, where nobody traces.
+    """Effects of one invocation; or of several of one handler that only emitted, where nobody traces.
 
     Attributes:
         program: the handler's place in the chain.
@@ -45,6 +78,7 @@ class Step(Protocol):
         error: the reason why it failed, if it did; then it has emitted nothing.
         cause: with an error, the input port and the value of the invocation.
         sizes: how many values each of several invocations emitted, in order; None where each emitted one.
+        lane: of the messages of all of them.
     """
 
     @property
@@ -59,18 +93,22 @@ class Step(Protocol):
     def cause(self) -> tuple[int, bytes] | None: ...
     @property
     def sizes(self) -> Sequence[int] | None: ...
+    @property
+    def lane(self) -> int: ...
 
 
 class ChainResult(Protocol):
     """The result of a call.
 
     Attributes:
-        steps: in the order in which things happened; where nobody traces, those with something to tell.
+        steps: in the order in which things happened; where nobody traces, those with something to tell, and in
+            that order those of one handler only.
         begun: how many messages of the batch were begun, from the first; all that follows from them is done, but
             for what is pending.
-        pending: values passed on and not taken, the last handler's first.
+        pending: values passed on and not taken, those for the last handler first.
         size_bytes: what all of this takes, at least the bytes of its values; 0 where it is little.
         counts: what each handler did.
+        passed: how many values left by each outlet, through all handlers.
         has_written: whether one of them has changed what it keeps.
     """
 
@@ -79,11 +117,13 @@ class ChainResult(Protocol):
     @property
     def begun(self) -> int: ...
     @property
-    def pending(self) -> Sequence[Item]: ...
+    def pending(self) -> Sequence[Pending]: ...
     @property
     def size_bytes(self) -> int: ...
     @property
     def counts(self) -> Sequence[ProgramCounts]: ...
+    @property
+    def passed(self) -> Sequence[int]: ...
     @property
     def has_written(self) -> bool: ...
 
@@ -103,7 +143,7 @@ class Chain(Protocol):
     """Several handlers as one. One call at a time."""
 
     async def process(
-        self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
+        self, batch: Sequence[Item], *, lane: int, traced: bool, hears_outputs: bool = False
     ) -> ChainResult | None:
         """Take messages through, each with all that follows from it before the next one.
 
@@ -111,11 +151,12 @@ class Chain(Protocol):
 
         Args:
             batch: messages for one handler, in order.
+            lane: of all of them.
             traced: whether every invocation is to be told, and everything that it emitted.
             hears_outputs: whether values of unheard ports are to be told; so they are where it is traced.
         """
 
-    def begin(self, item: Item, *, hears_outputs: bool) -> Call | None:
+    def begin(self, item: Item, *, lane: int, hears_outputs: bool) -> Call | None:
         """Begin to process a message: what of it takes a time slice, without an await.
 
         None when nothing was done. Otherwise ``finish`` or ``abandon`` must follow before the next call, unless

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 
-from engine.compile.chains import links_of
+from engine.compile.chains import links_of, without
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.chain import Chainable
 from engine.contracts.handler import Handler, InstanceContext
@@ -51,7 +51,8 @@ def build_instances(
         assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
         links = links_of(graph.nodes, nodes)
         chain = component.join([handlers[index][0] for index in nodes], links)
-        ChainedInstances([instances[index] for index in nodes], chain, links, shared)
+        outside = [without(graph.nodes[index], nodes) for index in nodes]
+        ChainedInstances([instances[index] for index in nodes], outside, chain, links, shared)
         yield
 
 

@@ -12,6 +12,10 @@ from engine.execution.error_policy import ErrorPolicy
 from engine.execution.initial_emissions import InitialEmissions
 from engine.execution.kept_memory import KeptMemory
 
+Work = tuple[int, Message, bool]
+"""The place of an instance, a message that is counted as in flight, and whether its edge has counted it as taken:
+so it has where it came from an inbox, but not where a member has just emitted it."""
+
 
 class Chained(Protocol):
     """A chain, as far as its members know it.
@@ -61,8 +65,8 @@ class Member(Protocol):
     initial: InitialEmissions
     kept_memory: KeptMemory | None
 
-    def join(self, chained: Chained, place: int) -> None:
-        """Let messages go through the chain as long as there is one."""
+    def join(self, chained: Chained, place: int, outside: CompiledNode) -> None:
+        """Let messages go through the chain as long as there is one, and emissions by the edges that leave it."""
 
 
 async def log_and_fail(member: Member, message: Message, step: Step) -> None:

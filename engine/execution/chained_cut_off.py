@@ -6,7 +6,7 @@ As in ``engine.execution.unprocessed`` each message counts once, at the member t
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.contracts.chain import ChainResult, Step
+from engine.contracts.chain import ChainResult, Step, Way
 from engine.contracts.handler import Message
 from engine.execution.chain_member import Member
 from engine.execution.shared import ExecutionShared
@@ -33,12 +33,15 @@ class CallCutOff:
         for place, _, _ in work:
             self.note_waiting(place, 1)
 
-    def note_call(self, result: ChainResult, steps: Sequence[Step], *, pending_in_flight: int) -> None:
+    def note_call(
+        self, result: ChainResult, steps: Sequence[Step], ways: Sequence[Way], *, pending_in_flight: int
+    ) -> None:
         """Count what is cut off of a call that was not traced.
 
         Args:
             result: of the call.
             steps: those not seen to, from the one on that was cut off.
+            ways: between the members.
             pending_in_flight: how many of the values that it left pending are counted as in flight.
         """
         undone = 0
@@ -49,8 +52,8 @@ class CallCutOff:
             count = _count_undone(step, member.emitter.cut.take())
             self.note_waiting(step.program, count)
             undone += count
-        for place, _, _ in result.pending:
-            self.note_waiting(place, 1)
+        for way, _, _ in result.pending:
+            self.note_waiting(ways[way].place, 1)
         self._settle(
             result.begun + pending_in_flight - undone - len(result.pending), _invocations(result) - undone
         )
@@ -123,4 +126,4 @@ def _sizes(step: Step) -> Iterator[int]:
 
 
 def _invocations(result: ChainResult) -> int:
-    return sum([invocations for invocations, _, _ in result.counts])
+    return sum([invocations for invocations, _ in result.counts])

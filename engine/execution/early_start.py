@@ -55,7 +55,7 @@ def begin_early(chain: Chain, shared: ExecutionShared, place: int, message: Mess
         if not shared.pace.is_over():
             started = trio.current_time()
             item = (place, message.port, message.value)
-            call = chain.begin(item, hears_outputs=bool(shared.output_observers))
+            call = chain.begin(item, lane=message.lane, hears_outputs=bool(shared.output_observers))
             if call is not None:
                 begun = EarlyCall(place, message, call, started)
     finally:
@@ -70,7 +70,7 @@ def may_leave_at_once(members: Sequence[Member], shared: ExecutionShared, result
         return False
     is_routed = False
     for step in result.steps:
-        node = members[step.program].node
+        node = members[step.program].emitter.node  # with those of its edges only that leave the chain
         for port, value in step.emissions:
             if len(value) > shared.limits.value_bytes:
                 return False

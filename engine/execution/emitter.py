@@ -36,6 +36,7 @@ class Emitter:
         fail: sees to an invocation that ended in an error and is not tried again.
 
     Attributes:
+        node: as given; while it is in a chain, with those of its edges only that leave that.
         cut: how far the sending was that the end has just cut off.
     """
 
@@ -46,7 +47,7 @@ class Emitter:
         counters: InstanceCounters,
         fail: Callable[[Message, HandlerError], Awaitable[None]],
     ) -> None:
-        self._node = node
+        self.node = node
         self._shared = shared
         self._counters = counters
         self._fail = fail
@@ -67,7 +68,7 @@ class Emitter:
     async def _emit_few(self, emissions: Sequence[Emission], lane: int, size: int) -> None:
         self._counters.emitted += len(emissions)
         try:
-            await self._shared.send(self._node, emissions, lane, size)
+            await self._shared.send(self.node, emissions, lane, size)
         except UnsentError as error:
             self._counters.emitted -= len(emissions) - error.sent
             raise
@@ -161,7 +162,7 @@ class Emitter:
         """Let emissions leave that were counted elsewhere, in the lane of the message that they derive from."""
         if len(emissions) == 1 and len(emissions[0][1]) <= self._shared.limits.value_bytes:  # mostly
             try:
-                await self._shared.send(self._node, emissions, message.lane)
+                await self._shared.send(self.node, emissions, message.lane)
             except UnsentError as unsent:
                 self._counters.emitted -= 1
                 await self._fail(message, unsent_error(unsent))
@@ -178,7 +179,7 @@ class Emitter:
     async def log_all(self, lines: Sequence[LogLine]) -> None:
         """Report what the node has logged, with a look at other tasks where that is much."""
         for index, line in enumerate(lines):
-            self._shared.log(self._node, line)
+            self._shared.log(self.node, line)
             if index % _LINES_AT_ONCE == _LINES_AT_ONCE - 1:
                 await self._rest()
 

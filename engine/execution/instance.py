@@ -74,9 +74,10 @@ class Instance:
         self._turns = Sequencer()
         self._idle_workers = 0
 
-    def join(self, chained: Chained, place: int) -> None:
+    def join(self, chained: Chained, place: int, outside: CompiledNode) -> None:
         """Let messages go through a chain as long as there is one. Called before ``initialize``."""
         self._chained, self._place = chained, place
+        self.emitter.node = outside
 
     def empty(self) -> None:
         """Let go of the handlers and of what they keep, once the execution has ended; the counters stay."""
@@ -168,9 +169,11 @@ class Instance:
                 raise
             self._shared.note_taken(batch)
             own = await chained.process(self._place, batch)
-            if own:
+            if own:  # then the chain is no more
+                self.emitter.node = self.node
                 await self._process(handler, own)
             del batch, own
+        self.emitter.node = self.node
 
     async def _run_one(self, handler: Handler) -> None:
         """Process messages as the only worker, and give out what the handler holds when it is due."""

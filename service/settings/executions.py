@@ -58,7 +58,7 @@ class ExecutionSettings(msgspec.Struct, frozen=True, kw_only=True):
         Setting(
             "RUNTIME_CHAINING",
             SWITCH,
-            "Whether linear runs of nodes with JavaScript run as one, where they may; what they do is the same.",
+            "Whether JavaScript nodes that feed each other run as one where they may; what they do is the same.",
         ),
     ] = True
     completion_grace_ms: Annotated[

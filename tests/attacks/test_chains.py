@@ -11,10 +11,11 @@ import pytest
 import trio
 
 from tests.attacks.sandbox_attack import resources
+from tests.wasm_host.sandboxes import row_of
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.chain import Chain
-from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.javascript import Program
 from wasm_host.sandbox.sandbox import Sandbox
 
 BYSTANDER = """
@@ -119,7 +120,7 @@ async def test_a_neighbour_in_the_same_guest_notices_nothing(attack: str) -> Non
             host.sandbox(Program("handler", source), outputs=("out",), limits=SMALL)
             for source in (BYSTANDER, attacker, BYSTANDER)
         ]
-        links = [Link(link=0, memory_bytes=SMALL.memory_bytes)] * 2 + [Link(memory_bytes=SMALL.memory_bytes)]
+        links = row_of(3, SMALL.memory_bytes)
         chain = host.chain(sandboxes, links)
         for place in range(3):
             await chain.open(place)
@@ -155,7 +156,7 @@ async def test_symbols_are_no_channel_between_programs() -> None:
     })()"""
     async with open_host() as host:
         sandboxes = [host.sandbox(Program("map", asks)) for _ in range(2)]
-        chain = host.chain(sandboxes, [Link(link=0, memory_bytes=10**8), Link(memory_bytes=10**8)])
+        chain = host.chain(sandboxes, row_of(2, 10**8))
         await chain.open(0)
         await chain.open(1)
         result = await chain.process([(0, 0, b"0")], traced=False)

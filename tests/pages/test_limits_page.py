@@ -36,7 +36,7 @@ from proto.component import ExecutionLimits
 from service.settings.table import TABLE
 from wasm_host.compile import bulk_instructions
 from wasm_host.compile.tasks import COMPILING
-from wasm_host.guest import chain_abi, chain_guest
+from wasm_host.guest import chain_abi, chain_guest, chain_ports
 from wasm_host.limits import MAX_INSTANCES, MAXIMUM_LIMITS, GuestLimits
 from wasm_host.wasmtime_c import core as capi
 from workers.bounds import PoolBounds
@@ -156,7 +156,8 @@ def test_every_other_limit_has_its_row() -> None:
     assert stack is not None
     others["SHADOW_STACK_FOR_JAVASCRIPT"] = int(stack[1]) * 1024
     others["MAX_INSTANCES"] = MAX_INSTANCES
-    others["MOST_PROGRAMS"] = chain_abi.MOST_PROGRAMS
+    others["MOST_PROGRAMS"] = chain_ports.MOST_PROGRAMS
+    others["MOST_OUTLETS"] = chain_ports.MOST_OUTLETS
     others["MOST_INVOCATIONS"] = chain_abi.MOST_INVOCATIONS
     others["MOST_PENDING"] = chain_abi.MOST_PENDING
     others["PATIENCE_MS"] = chain_guest.PATIENCE_MS

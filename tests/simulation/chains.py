@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from engine.contracts.chain import Call, ChainResult, Item, Link, ProgramCounts
-from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message, Outcome
+from engine.contracts.chain import Call, ChainResult, Item, Link, Pending, ProgramCounts
+from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message
 from tests.simulation.ledger import UNTOLD
 
 ENDS = 0.01
@@ -58,16 +58,16 @@ class SimulatedChain:
         self._is_behind_early = False
         self._is_under_way = False  # a call that has begun, or one that is made as a whole
 
-    def begin(self, item: Item, *, hears_outputs: bool) -> "Begun | None":
+    def begin(self, item: Item, *, lane: int, hears_outputs: bool) -> "Begun | None":
         """Nothing, a call that is still under way, or what came of one: as chance has it."""
         if self._is_over or self._is_behind_early or self._random.random() < BEGINS_NOT:
             return None
         self._expect_rest()
-        begun = Begun(item, hears_outputs)
+        begun = Begun(item, lane, hears_outputs)
         is_instant = all(getattr(handler, "is_instant", False) for handler in self._handlers[item[0] :])
         if is_instant and self._random.random() < ENDS_AT_ONCE:
             call = _Call(self._handlers, self._links, traced=False, hears_outputs=hears_outputs)
-            _run_at_once(call.pass_through(*item, _NO_BOUND))
+            _run_at_once(call.pass_through(*item, lane, _NO_BOUND))
             begun.result = call.result(1, has_written=False)
         self._is_under_way = begun.result is None
         return begun
@@ -80,7 +80,7 @@ class SimulatedChain:
         """What was begun, and all that follows from it."""
         assert isinstance(call, Begun)
         self._is_under_way = False
-        return await self.process([call.item], traced=False, hears_outputs=call.hears_outputs)
+        return await self.process([call.item], lane=call.lane, traced=False, hears_outputs=call.hears_outputs)
 
     def abandon(self, call: Call) -> None:
         """It never was, and there is no chain any more."""
@@ -88,17 +88,19 @@ class SimulatedChain:
         self._is_over = True
 
     async def process(
-        self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool = False
+        self, batch: Sequence[Item], *, lane: int, traced: bool, hears_outputs: bool = False
     ) -> ChainResult | None:
         """Each message in its turn, with all that follows from it."""
         self._expect_rest()
         self._is_under_way = True
         try:
-            return await self._process(batch, traced=traced, hears_outputs=hears_outputs)
+            return await self._process(batch, lane, traced=traced, hears_outputs=hears_outputs)
         finally:
             self._is_under_way = False
 
-    async def _process(self, batch: Sequence[Item], *, traced: bool, hears_outputs: bool) -> ChainResult | None:
+    async def _process(
+        self, batch: Sequence[Item], lane: int, *, traced: bool, hears_outputs: bool
+    ) -> ChainResult | None:
         ends = ENDS_BEHIND_EARLY if self._is_behind_early else ENDS
         self._is_over = self._is_over or self._random.random() < ends
         if self._is_over:
@@ -111,7 +113,7 @@ class SimulatedChain:
             if call.invocations >= most:
                 break
             begun += 1
-            await call.pass_through(place, port, value, most)
+            await call.pass_through(place, port, value, lane, most)
         self._is_behind_early = bool(call.pending())
         return call.result(begun, has_written=True)
 
@@ -125,6 +127,7 @@ class Done(msgspec.Struct):
     error: HandlerError | None
     cause: tuple[int, bytes] | None
     sizes: Sequence[int]
+    lane: int
 
 
 class Passed(msgspec.Struct):
@@ -132,8 +135,9 @@ class Passed(msgspec.Struct):
 
     steps: Sequence[Done]
     begun: int
-    pending: Sequence[Item]
+    pending: Sequence[Pending]
     counts: Sequence[ProgramCounts]
+    passed: Sequence[int]
     size_bytes: int
     has_written: bool
 
@@ -142,6 +146,7 @@ class Begun(msgspec.Struct):
     """A call that has begun; ``result`` where it has ended as well."""
 
     item: Item
+    lane: int
     hears_outputs: bool
     result: ChainResult | None = None
 
@@ -163,49 +168,56 @@ class _Call:
         self._links = links
         self._traced = traced
         self._hears_outputs = hears_outputs
-        self._queues: list[deque[bytes]] = [deque() for _ in handlers]
+        self._ways = [way for link in links for outlet in link.outlets for way in outlet.ways]
+        self._outlets = [outlet for link in links for outlet in link.outlets]
+        # Before each handler: the number of the way, the lane, and the value.
+        self._queues: list[deque[Pending]] = [deque() for _ in handlers]
         self.steps: list[Done] = []
-        self.counts = [[0, 0, 0] for _ in handlers]
+        self.counts = [[0, 0] for _ in handlers]
+        self.passed = [0] * len(self._outlets)
 
     @property
     def invocations(self) -> int:
         return sum(share[0] for share in self.counts)
 
-    async def pass_through(self, place: int, port: int, value: bytes, most: int) -> None:
-        await self._invoke(place, port, value)
+    async def pass_through(self, place: int, port: int, value: bytes, lane: int, most: int) -> None:
+        await self._invoke(place, port, value, lane)
         while self.invocations < most:
             at = max((at for at, queue in enumerate(self._queues) if queue), default=0)
             if not at:
                 return
-            await self._invoke(at, self._links[at - 1].input_port, self._queues[at].popleft())
+            way, lane, value = self._queues[at].popleft()
+            await self._invoke(at, self._ways[way].input_port, value, lane)
 
-    def pending(self) -> list[Item]:
-        return [
-            (at, self._links[at - 1].input_port, value)
-            for at in reversed(range(1, len(self._queues)))
-            for value in self._queues[at]
-        ]
+    def pending(self) -> list[Pending]:
+        return [each for queue in reversed(self._queues) for each in queue]
 
     def result(self, begun: int, *, has_written: bool) -> Passed:
         values = [value for step in self.steps for _, value in step.emissions]
         size_bytes = sum(map(len, values)) + sum(len(value) for _, _, value in self.pending())
-        counts = [(a, b, c) for a, b, c in self.counts]
-        return Passed(self.steps, begun, self.pending(), counts, size_bytes, has_written)
+        counts = [(invocations, emitted) for invocations, emitted in self.counts]
+        return Passed(self.steps, begun, self.pending(), counts, self.passed, size_bytes, has_written)
 
-    async def _invoke(self, place: int, port: int, value: bytes) -> None:
+    async def _invoke(self, place: int, port: int, value: bytes, lane: int) -> None:
         (outcome,) = await self._handlers[place].process([Message(port, value, lane=UNTOLD)])
         share, link = self.counts[place], self._links[place]
         share[0] += 1
-        passed = [each for way, each in outcome.emissions if way == link.port] if outcome.error is None else []
-        share[1] += len(passed)
-        share[2] += len(outcome.emissions) if outcome.error is None else 0
-        if passed:
-            self._queues[place + 1].extend(passed)
+        emissions = outcome.emissions if outcome.error is None else ()
+        share[1] += len(emissions)
+        number = 0
+        for at, outlet in enumerate(self._outlets):
+            values = [each for way, each in emissions if outlet in link.outlets and way == outlet.port]
+            self.passed[at] += len(values)
+            for each in values:
+                for index, way in enumerate(outlet.ways, number):
+                    self._queues[way.place].append((index, lane or way.lane, each))
+            number += len(outlet.ways)
         cause = None if outcome.error is None else (port, value)
-        told = self._told(link, outcome)
-        self.steps.append(Done(place, told, outcome.logs, outcome.error, cause, (len(told),)))
+        told = self._told(link, emissions)
+        self.steps.append(Done(place, told, outcome.logs, outcome.error, cause, (len(told),), lane))
 
-    def _told(self, link: Link, outcome: Outcome) -> Sequence[Emission]:
+    def _told(self, link: Link, emissions: Sequence[Emission]) -> Sequence[Emission]:
+        inner = {outlet.port for outlet in link.outlets if not outlet.is_told}
         unheard = () if self._hears_outputs else link.unheard
-        untold = set() if self._traced else {link.port, *unheard}
-        return [] if outcome.error else [each for each in outcome.emissions if each[0] not in untold]
+        untold = set() if self._traced else {*inner, *unheard}
+        return [each for each in emissions if each[0] not in untold]

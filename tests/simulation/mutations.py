@@ -14,6 +14,7 @@ from engine.contracts.handler import Message
 from engine.execution import chained
 from engine.execution.chained import ChainedInstances
 from engine.execution.chained_cut_off import CallCutOff
+from engine.execution.chained_effects import ChainedEffects
 from engine.execution.execution import Execution
 from engine.execution.gate import Gate
 from engine.execution.in_flight import InFlight
@@ -147,11 +148,11 @@ def _keep_own_only(self: ChainedInstances, work: Any, owner: int) -> list[Messag
     return [message for place, message, _ in work if place == owner]
 
 
-_conclude_traced = ChainedInstances._conclude_traced
+_conclude_traced = ChainedEffects._conclude_traced
 
 
-async def _conclude_backwards(self: ChainedInstances, part: Any, result: Any) -> Any:
-    return list(reversed(await _conclude_traced(self, part, result)))
+async def _conclude_backwards(self: ChainedEffects, part: Any, result: Any, times: Any) -> Any:
+    return list(reversed(await _conclude_traced(self, part, result, times)))
 
 
 async def _take_any_turn(self: ChainedInstances) -> None:
@@ -189,7 +190,7 @@ CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
     "what a chain leaves when it ends is forgotten": _replacing(ChainedInstances, "_hand_over", _keep_own_only),
     "what the end cuts off of a call is forgotten": _replacing(CallCutOff, "note_traced", _note_no_call),
     "what a call leaves pending is taken up backwards": _replacing(
-        ChainedInstances, "_conclude_traced", _conclude_backwards
+        ChainedEffects, "_conclude_traced", _conclude_backwards
     ),
     "a stage begins a call before the last one's effects have left": _replacing(
         ChainedInstances, "_take_turn", _take_any_turn

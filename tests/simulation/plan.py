@@ -114,11 +114,17 @@ def _draw_link(random: Random, node: str, limits: EngineLimits) -> dict[str, Any
 
 
 def _draw_runs(random: Random, nodes: list[str]) -> list[dict[str, Any]]:
-    """Edges from each node to the next, now and then one that is missing, and some from error ports further on."""
+    """Edges from each node to the next, now and then one that is missing, and some from error ports further on.
+
+    In half of the graphs some nodes also feed others further on, so that they branch and join.
+    """
     edges = []
+    branching = random.random() < 0.5
     for low, source in enumerate(nodes[:-1]):
         if random.random() < 0.9:
             edges.append((source, "out", nodes[low + 1]))
+        if branching and low + 2 < len(nodes) and random.random() < 0.3:
+            edges.append((source, "out", nodes[random.randint(low + 2, min(len(nodes) - 1, low + 6))]))
         if random.random() < 0.2:
             edges.append((source, "error", nodes[random.randint(low + 1, len(nodes) - 1)]))
     return [

@@ -14,6 +14,7 @@ import trio.abc
 import trio.testing
 from trio._core import _run as scheduler
 
+from engine.compile.chains import links_of
 from engine.compile.compiler import compile_graph
 from engine.contracts.lanes import NUMBERS
 from engine.cooperative.slices import use_computing_clock
@@ -110,6 +111,13 @@ class Run:
         plan, ledger = self._plan, self._ledger
         clock = WallClock(trio.current_time)
         graph = await compile_graph(plan.document, parts(ledger, Random(plan.seed)), plan.limits, clock.timestamp)
+        self._fed_within = {
+            chain[way.place]
+            for chain in graph.chains
+            for link in links_of(graph.nodes, chain)
+            for outlet in link.outlets
+            for way in outlet.ways
+        }
         self._execution = execution = Execution(
             execution_id=f"run-{plan.seed}",
             graph=graph,
@@ -308,7 +316,7 @@ class Run:
         node = self._execution.graph.node(node_id)
         if node is None:
             return (f"unknown node {node_id}",)
-        if any(node.index in chain[1:] for chain in self._execution.graph.chains):
+        if node.index in self._fed_within:
             return ()  # what a chain gives back to it when it ends is on no bound
         inbox = self._execution.shared.inboxes[node.index].statistics()
         if inbox.current_buffer_used > node.capacity:

@@ -8,6 +8,7 @@ import wasmtime
 
 from wasm_host.guest import json_check
 from wasm_host.guest.abi import Effects
+from wasm_host.guest.chain_ports import Outlet, Way
 from wasm_host.guest.guest import Guest
 from wasm_host.guest.memory import GuestMemory, GuestReclaimer
 from wasm_host.guest.metering import GuestCounters, GuestRuntime
@@ -16,12 +17,24 @@ from wasm_host.guest.slices import SliceQueue, Ticker
 from wasm_host.guest.usage import GuestUsage
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox.javascript import Mode, Program
+from wasm_host.sandbox.javascript import Link, Mode, Program
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
 
 QUICK = GuestLimits(cpu_ms=40)
 """For what shall meet its limit; everything else has the default's two seconds."""
+
+
+def link_to(*places: int, memory_bytes: int, is_told: bool = False, lane: int = 0) -> Link:
+    """A program's place in a chain: its first output leads to the first inputs of the programs at these places."""
+    outlet = Outlet(0, is_told, tuple(Way(place, 0, lane) for place in places))
+    return Link(outlets=(outlet,) if places else (), memory_bytes=memory_bytes)
+
+
+def row_of(programs: int, memory_bytes: int) -> list[Link]:
+    """The places of programs in a row."""
+    last = programs - 1
+    return [link_to(*([at + 1] if at < last else []), memory_bytes=memory_bytes) for at in range(programs)]
 
 
 @asynccontextmanager

@@ -6,17 +6,13 @@ trusted unchecked. Here a single violation voids the whole call: there is no tel
 
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from wasm_host.errors import GuestError, OutputLimitError, ProtocolError
 from wasm_host.guest.abi import RECORD, LogLine, OutputReader, Record
+from wasm_host.guest.chain_ports import ChainPorts, ProgramCounts, ProgramPorts
 from wasm_host.guest.json_text import check_refused, is_json
-from wasm_host.limits import GuestLimits
-
-MOST_PROGRAMS = 32
-"""Programs of one chain: what quickjs/symbia.h has room for."""
 
 MOST_INVOCATIONS = 4096
 """Invocations of one call (quickjs/chain.c): some milliseconds, after which others have their turn."""
@@ -33,37 +29,20 @@ _INPUT, _PENDING = 6, 7
 _VALUES = frozenset((_EMIT, _INPUT, _PENDING))
 _CLOSES = 1
 _TOLD_EVERYTHING = 2
-
+_PROGRAM, _LANE = 31, 6
+"""The parts of the flags behind the bit of ``_CLOSES``: the program's index, and above it the lane."""
 
 _HEAD = struct.Struct("<IdIII")
-_BLOCKS = [struct.Struct(f"<{5 + 3 * count}I") for count in range(MOST_PROGRAMS + 1)]
-
-
-class ProgramPorts(NamedTuple):
-    """The ports of a program of a chain.
-
-    Attributes:
-        outputs: how many output ports it has.
-        link: the output port whose values go to the next program; None for the last one.
-        limits: what it may use.
-        input_port: the input port that receives what the program before it passes on.
-    """
-
-    outputs: int
-    link: int | None
-    limits: GuestLimits
-    input_port: int = 0
-
 
 Message = tuple[int, int, bytes]
 """The index of a program, of its input port, and JSON text."""
 
-ProgramCounts = tuple[int, int, int]
-"""Counts of one program in a call: invocations, values passed on, values emitted in all."""
+Pending = tuple[int, int, bytes]
+"""The index of a way, the lane of the value that is still to be taken there, and the value, JSON text."""
 
 
 class Step(msgspec.Struct, gc=False):
-    """Effects of an invocation of one program; or of several in a row that only emitted, where nobody traces.
+    """Effects of an invocation of one program; or of several that only emitted, where nobody traces.
 
     ``cause`` is the message of an invocation that ended in an error: the index of its input port, and its value.
     ``sizes`` says how many values each of the invocations emitted; it is None where each emitted one, or none.
@@ -77,6 +56,7 @@ class Step(msgspec.Struct, gc=False):
     state: Sequence[tuple[str, bytes | None]] = ()
     cause: tuple[int, bytes] | None = None
     sizes: list[int] | None = None
+    lane: int = 0
 
 
 NOTHING_READ: tuple[list[Step], int] = ([], 0)
@@ -85,15 +65,16 @@ NOTHING_READ: tuple[list[Step], int] = ([], 0)
 class ChainResult(msgspec.Struct, frozen=True, gc=False):
     """The result of a call.
 
-    ``steps`` are in the order in which things happened. Of the batch, ``begun`` messages were begun, and with them
-    all that followed is done but for ``pending``, which comes before the rest of the batch. ``size_bytes`` is what
-    all of it took in the guest.
+    ``steps`` are, of each program, in the order in which things happened. Of the batch, ``begun`` messages were
+    begun, and with them all that followed is done but for ``pending``, which comes before the rest of the batch.
+    ``passed`` counts the values that left by each outlet. ``size_bytes`` is what all of it took in the guest.
     """
 
     steps: list[Step]
     begun: int
-    pending: list[Message]
+    pending: list[Pending]
     counts: Sequence[ProgramCounts]
+    passed: Sequence[int]
     size_bytes: int = 0
 
     @property
@@ -105,9 +86,11 @@ class ChainResult(msgspec.Struct, frozen=True, gc=False):
         return False
 
 
-def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool, hears_outputs: bool = False) -> bytes:
+def encode_chain(
+    batch: Sequence[Message], now_ms: float, *, lane: int = 0, traced: bool, hears_outputs: bool = False
+) -> bytes:
     """Return the input of symbia_chain."""
-    told = _TOLD_EVERYTHING if traced else hears_outputs
+    told = lane << 16 | (_TOLD_EVERYTHING if traced else hears_outputs)
     count = len(batch)
     if count == 1:
         program, port, value = batch[0]
@@ -117,52 +100,35 @@ def encode_chain(batch: Sequence[Message], now_ms: float, *, traced: bool, hears
     return struct.pack(f"<IdI{2 * count}I", count, now_ms, told, *targets, *map(len, values)) + b"".join(values)
 
 
-class Block(NamedTuple):
-    """A chain's status block: where the output lies, how many invocations were closed, what each program did."""
-
-    address: int
-    length: int
-    closed: int
-    begun: int
-    counts: list[ProgramCounts]
-
-
-def read_block(block: bytes, programs: int) -> Block:
-    """Read the block of a chain of so many programs."""
-    address, length, closed, _, begun, *numbers = _BLOCKS[programs].unpack(block)
-    each = iter(numbers)
-    return Block(address, length, closed, begun, list(zip(each, each, each, strict=True)))
-
-
-def block_bytes(programs: int) -> int:
-    """Return how long the block of a chain of so many programs is."""
-    return _BLOCKS[programs].size
-
-
 def read_plain(data: bytes, programs: Sequence[ProgramPorts], *, traced: bool) -> tuple[list[Step], int]:
     """Read the invocations at the head of a stream that only emitted one value; return also where they end.
 
     Under load, and beside a watcher, that is nearly all of most streams; ``ChainReader`` reads the rest. A value
-    is looked at there too, if anything is wrong with it.
+    is looked at there too, if anything is wrong with it. Where nobody traces, those of one program are one step,
+    whatever others did between them: nothing is promised about the order between edges.
     """
     steps: list[Step] = []
-    at, end, run = 0, min(len(data), _PLAIN_BYTES), -1
+    at, end = 0, min(len(data), _PLAIN_BYTES)
+    runs: list[Step | None] = [None] * len(programs)
     unpack = RECORD.unpack_from
     while at + 8 <= end:
         kind, flags, port, length = unpack(data, at)
         after = at + 8 + length
-        program = flags >> 1
-        if kind != _EMIT or not flags & _CLOSES or after > end or program >= len(programs):
+        program, lane = flags >> 1 & _PROGRAM, flags >> _LANE
+        if kind != _EMIT or not flags & _CLOSES or after > end or program >= len(programs) or lane > 1:
             break
         ports = programs[program]
         value = data[at + 8 : after]
         if port >= ports.outputs or length > ports.limits.output_bytes or not _is_good(value):
             break
-        if program == run:
-            steps[-1].emissions.append((port, value))
+        run = runs[program]
+        if run is not None and run.lane == lane:
+            run.emissions.append((port, value))
         else:
-            steps.append(Step(program, [(port, value)]))
-            run = -1 if traced else program
+            run = Step(program, [(port, value)], lane=lane)
+            steps.append(run)
+            if not traced:
+                runs[program] = run
         at = after
     return steps, at
 
@@ -183,32 +149,33 @@ class ChainReader(OutputReader):
 
     Args:
         data: what the status block pointed at.
-        programs: the chain's, in order.
+        ports: the chain's.
         traced: whether the guest was to tell everything.
         begun: what ``read_plain`` has read of it.
         length: as with ``OutputReader``.
     """
 
-    __slots__ = ("_cause", "_pending", "_program", "_programs", "_run", "_steps", "_traced")
+    __slots__ = ("_cause", "_lane", "_pending", "_program", "_programs", "_runs", "_steps", "_traced", "_ways")
 
     def __init__(
         self,
         data: bytes,
-        programs: Sequence[ProgramPorts],
+        ports: ChainPorts,
         begun: tuple[list[Step], int] = NOTHING_READ,
         *,
         traced: bool,
         length: int = 0,
     ) -> None:
-        super().__init__(data, (), 0, programs[0].limits, length)
+        super().__init__(data, (), 0, ports.programs[0].limits, length)
         steps, self._at = begun
-        self._programs = programs
+        self._programs, self._ways = ports.programs, ports.ways
         self._traced = traced
         self._program = -1  # whose invocation is being read; none between two of them
         self._cause: tuple[int, bytes] | None = None
-        self._pending: list[Message] = []
+        self._lane = 0
+        self._pending: list[Pending] = []
         self._steps = list(steps)
-        self._run = -1  # the program of the last step, where that did nothing but emit
+        self._runs: dict[int, Step] = {}  # by program, its last step, where that did nothing but emit
 
     def _read(self, until: int) -> None:
         data, at = self._data, self._at
@@ -232,17 +199,17 @@ class ChainReader(OutputReader):
 
     def _take_record(self, kind: int, flags: int, port: int, payload: bytes, *, is_long: bool = False) -> None:
         """Take a record, whose value was checked, if it is one."""
-        program = flags >> 1
-        if program >= len(self._programs):
-            raise ProtocolError(f"the guest named program {program} of {len(self._programs)}")
+        program, lane = flags >> 1 & _PROGRAM, flags >> _LANE
+        if program >= len(self._programs) or lane > 1:
+            raise ProtocolError(f"the guest named program {flags >> 1} of {len(self._programs)}")
         if kind == _PENDING:
-            self._take_pending(program, port, payload)
+            self._take_pending(program, port, lane, payload)
             return
         if self._program < 0:
-            self._program = program
+            self._program, self._lane = program, lane
             self._limits = self._programs[program].limits
             self._output_count = self._programs[program].outputs
-        if program != self._program or self._pending:
+        if program != self._program or lane != self._lane or self._pending:
             raise ProtocolError("the guest began an invocation within another, or after the last")
         if kind == _EMIT:
             self._take_emission(port, payload)
@@ -262,10 +229,12 @@ class ChainReader(OutputReader):
             raise OutputLimitError("one invocation emitted too many values", "emissions", most)
         self._emitted_bytes += len(payload)
 
-    def _take_pending(self, program: int, port: int, payload: bytes) -> None:
+    def _take_pending(self, program: int, way: int, lane: int, payload: bytes) -> None:
         if self._program >= 0:
             raise ProtocolError("the guest handed values over within an invocation")
-        self._pending.append((program, port, payload))
+        if way >= len(self._ways) or self._ways[way].program != program:
+            raise ProtocolError(f"the guest passed a value on to program {program} by way {way}")
+        self._pending.append((way, lane, payload))
         if len(self._pending) > MOST_PENDING:
             raise OutputLimitError("one call left too many values on their way", "emissions", MOST_PENDING)
 
@@ -275,8 +244,8 @@ class ChainReader(OutputReader):
             raise ProtocolError("an error record and an input record belong together")
         is_plain = not (self._traced or effects.logs or effects.state or cause)
         count = len(effects.emissions)
-        if is_plain and self._run == self._program:
-            step = self._steps[-1]
+        step = self._runs.pop(self._program, None)
+        if step is not None and is_plain and step.lane == self._lane:
             if count > 1 and step.sizes is None:
                 step.sizes = [1] * len(step.emissions)
             if step.sizes is not None:
@@ -284,15 +253,17 @@ class ChainReader(OutputReader):
             step.emissions += effects.emissions
         else:
             step = Step(self._program, effects.emissions, effects.logs, effects.error, effects.state, cause)
+            step.lane = self._lane
             if count > 1:
                 step.sizes = [count]
             self._steps.append(step)
-        self._run = self._program if is_plain else -1
+        if is_plain:
+            self._runs[self._program] = step
         self._emissions = []
         self._program = -1
         self._cause = None
 
-    def rest(self) -> tuple[list[Step], list[Message]]:
+    def rest(self) -> tuple[list[Step], list[Pending]]:
         """Return everything that was told, and what is pending.
 
         Raises:
@@ -303,68 +274,3 @@ class ChainReader(OutputReader):
         if self._program >= 0:
             raise ProtocolError("the guest ended within an invocation")
         return self._steps, self._pending
-
-
-def judge(
-    result: ChainResult, closed: int, batch: Sequence[Message], programs: Sequence[ProgramPorts], *, traced: bool
-) -> None:
-    """Raise ProtocolError where what was told, what was counted and the batch do not agree."""
-    count = result.begun
-    if not 0 < count <= len(batch) or not 0 < closed <= MOST_INVOCATIONS:
-        raise ProtocolError(f"the guest says that it began {count} messages of {len(batch)}")
-    begun = batch if count == len(batch) else batch[:count]
-    _check_counts(result, closed, begun)
-    _check_inputs(result, begun, programs)
-    if traced:
-        _check_order(result, begun, programs)
-
-
-def _check_counts(result: ChainResult, closed: int, begun: Sequence[Message]) -> None:
-    """Check that every value passed on was taken or is pending, and that every message begun was taken."""
-    shares = result.counts
-    came = [0] * (len(shares) + 1)
-    for program, _, _ in begun:
-        came[program] += 1
-    for program, _, _ in result.pending:
-        came[program] -= 1
-    for program, (_, passed, emitted) in enumerate(shares):
-        came[program + 1] += passed
-        if passed > emitted:
-            raise ProtocolError("the guest says that it passed on more than it emitted")
-    if came != [*[share[0] for share in shares], 0] or sum(came) != closed:
-        raise ProtocolError("the guest's counts of invocations and of values contradict each other")
-
-
-def _check_inputs(result: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
-    """Check that a message that comes back, or an error's cause, came in at an input where something can."""
-    first = min([program for program, _, _ in begun])
-    for program, port, _ in result.pending:
-        if program <= first or port != programs[program].input_port:
-            raise ProtocolError(f"the guest passed a value on to input {port} of program {program}")
-    for step in result.steps:
-        if step.cause is None or (step.program > first and step.cause[0] == programs[step.program].input_port):
-            continue
-        if not any(step.program == program and step.cause[0] == port for program, port, _ in begun):
-            raise ProtocolError(f"the guest tells of an error at input {step.cause[0]} of {step.program}")
-
-
-def _check_order(result: ChainResult, begun: Sequence[Message], programs: Sequence[ProgramPorts]) -> None:
-    """Check that every invocation told of had a message: one passed on before, or the next of the batch."""
-    waiting = [0] * (len(programs) + 1)
-    at = 0
-    for step in result.steps:
-        program = step.program
-        if waiting[program]:
-            waiting[program] -= 1
-        elif at < len(begun) and begun[at][0] == program:
-            at += 1
-        else:
-            raise ProtocolError(f"the guest tells of an invocation of program {program} without a message")
-        link = programs[program].link
-        for port, _ in step.emissions:
-            if port == link:
-                waiting[program + 1] += 1
-    for program, _, _ in result.pending:
-        waiting[program] -= 1
-    if at != len(begun) or any(waiting):
-        raise ProtocolError("the guest does not tell of every invocation")

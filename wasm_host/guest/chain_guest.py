@@ -7,7 +7,9 @@ import msgspec
 from wasm_host.errors import GuestFaultError, GuestTrapError, OutputLimitError, ProtocolError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import Effects
-from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, ProgramPorts, Step
+from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, Pending, Step
+from wasm_host.guest.chain_judge import judge
+from wasm_host.guest.chain_ports import Block, ChainPorts, ProgramPorts
 from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
@@ -42,11 +44,12 @@ class ChainGuest(Guest):
         on_slice_end: OnSliceEnd | None,
     ) -> None:
         self._programs = programs
+        self._ports = ChainPorts(programs)
         self._shared_limits = _shared(programs)
         self._patience_ms = min(PATIENCE_MS, *[each.limits.cpu_ms for each in programs])
         self._is_ready = False
         super().__init__(runtime, self._shared_limits, counters, 0, on_slice_end, len(programs), is_ours=True)
-        self._block_bytes = chain_abi.block_bytes(len(programs))
+        self._block_bytes = self._ports.block_bytes
 
     async def open_program(self, index: int, module: capi.Module, document: bytes) -> OpenResult:
         """Open the next program. Raises as ``Guest.open`` does."""
@@ -60,16 +63,22 @@ class ChainGuest(Guest):
         return opened
 
     async def pass_on(
-        self, batch: Sequence[Message], now_ms: float, *, traced: bool, hears_outputs: bool = False
+        self,
+        batch: Sequence[Message],
+        now_ms: float,
+        *,
+        lane: int = 0,
+        traced: bool,
+        hears_outputs: bool = False,
     ) -> ChainResult:
-        """Send messages through the chain.
+        """Send messages, all in one lane, through the chain.
 
         Raises:
             GuestFaultError: something was wrong, and the call has done nothing that counts.
         """
         if self._limits is not self._shared_limits:  # an opening or a cleanup came before
             self.hold_to(self._shared_limits, 0)
-        data = chain_abi.encode_chain(batch, now_ms, traced=traced, hears_outputs=hears_outputs)
+        data = chain_abi.encode_chain(batch, now_ms, lane=lane, traced=traced, hears_outputs=hears_outputs)
         length = len(data)
         at = self._input_at
         if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
@@ -83,7 +92,7 @@ class ChainGuest(Guest):
         _check(await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms))
         return await self._result(batch, traced=traced)
 
-    def begin(self, message: Message, now_ms: float, *, hears_outputs: bool) -> "ChainCall | None":
+    def begin(self, message: Message, now_ms: float, *, lane: int, hears_outputs: bool) -> "ChainCall | None":
         """Send a message into the chain, and let the guest have its first slice at once, as ``pass_on`` does.
 
         None where something is to be seen to before. What goes wrong, ``finish`` raises.
@@ -92,7 +101,7 @@ class ChainGuest(Guest):
             return None
         if self._limits is not self._shared_limits:
             self.hold_to(self._shared_limits, 0)
-        data = chain_abi.encode_chain((message,), now_ms, traced=False, hears_outputs=hears_outputs)
+        data = chain_abi.encode_chain((message,), now_ms, lane=lane, traced=False, hears_outputs=hears_outputs)
         length = len(data)
         if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
             return None
@@ -137,14 +146,14 @@ class ChainGuest(Guest):
     async def _result(self, batch: Sequence[Message], *, traced: bool) -> ChainResult:
         block, data, begun = self._read(traced=traced)
         (steps, at), length = begun, block.length
-        pending: list[Message] = []
+        pending: list[Pending] = []
         if at < length:
-            reader = ChainReader(data, self._programs, begun, traced=traced, length=length)
+            reader = ChainReader(data, self._ports, begun, traced=traced, length=length)
             turn, instance = self._turn, self._instance
             await read_rest(self._runtime.checker, turn, instance, block.address, length, reader)
             steps, pending = reader.rest()
-        result = ChainResult(steps, block.begun, pending, block.counts, length)
-        chain_abi.judge(result, block.closed, batch, self._programs, traced=traced)
+        result = ChainResult(steps, block.begun, pending, block.counts, block.passed, length)
+        judge(result, block.closed, batch, self._ports, traced=traced)
         return result
 
     def _plain_result(self, batch: Sequence[Message]) -> ChainResult | None:
@@ -152,11 +161,11 @@ class ChainGuest(Guest):
         block, _, (steps, at) = self._read(traced=False)
         if at < block.length:
             return None
-        result = ChainResult(steps, block.begun, [], block.counts, at)
-        chain_abi.judge(result, block.closed, batch, self._programs, traced=False)
+        result = ChainResult(steps, block.begun, [], block.counts, block.passed, at)
+        judge(result, block.closed, batch, self._ports, traced=False)
         return result
 
-    def _read(self, *, traced: bool) -> tuple[chain_abi.Block, bytes, tuple[list[Step], int]]:
+    def _read(self, *, traced: bool) -> tuple[Block, bytes, tuple[list[Step], int]]:
         """Read the status block of the call that has ended, its output, and what is plain at the head of that."""
         size_bytes = self._instance.memory_bytes()
         if size_bytes != self._seen_bytes:
@@ -164,7 +173,7 @@ class ChainGuest(Guest):
         text = self._instance.read(self._status_at, self._block_bytes)
         if text is None:
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
-        block = chain_abi.read_block(text, len(self._programs))
+        block = self._ports.read_block(text)
         address, length = block.address, block.length
         if length > self._output_bytes_at_most:
             most = self._output_bytes_at_most

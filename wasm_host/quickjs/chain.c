@@ -1,7 +1,7 @@
-/* Programs in a row: what one emits on its link is the next one's message, without a way through the host.
+/* Programs that feed each other: what one emits is the message of those behind it, without a way through the host.
  *
- * A message goes through all programs before the next one is begun, so at any moment few values wait: at each program
- * what one invocation of the one before it passed on. Values are passed as the texts that would otherwise have
+ * A message goes through all programs before the next one is begun, so at any moment few values wait: before each
+ * program what one invocation of each of those before it passed on. Values are passed as the texts that would otherwise have
  * gone through the host, so each program sees what it would have seen alone.
  */
 #include <string.h>
@@ -11,20 +11,19 @@
 #include "message.h"
 #include "output.h"
 #include "wasi.h"
+#include "ways.h"
 
 enum {
     MOST_INVOCATIONS = 4096,         /* of one call; some milliseconds, and the host knows this number */
     KEPT_QUEUE = 1024 * 1024,
 };
 
-static void invoke(struct guest *program, char *text, uint32_t length, uint16_t port)
+static void invoke(struct guest *program, struct invocation message)
 {
     guest = program;
     guest->phase = PHASE_PROCESS;
-    if (guest->link != NO_PORT)
-        queue_clear(&guests[guest->index + 1].queue);
-    chain_invocation = (struct invocation){text, length, port};
-    message_process(text, length, port);
+    chain_invocation = message;
+    message_process((char *)message.text, (uint32_t)message.length, message.port);
 }
 
 static bool is_enough(void)
@@ -33,49 +32,50 @@ static bool is_enough(void)
            status.closed >= MOST_INVOCATIONS;
 }
 
-/* Hands over to the host what waits: the furthest program's first, whose values are the oldest on their edge. */
-static void hand_over(uint32_t first)
+static uint32_t furthest(void)
 {
-    for (uint32_t at = guest_count - 1; at > first; at--) {
-        struct queue *queue = &guests[at].queue;
-        guest = &guests[at];
-        while (queue_has_more(queue)) {
-            uint32_t length;
-            char *text = queue_take(queue, &length);
-            output_raw(SYMBIA_PENDING, guest->entry, text, length);
-        }
+    return program_of_rank[31 - __builtin_clz(chain_waiting)];
+}
+
+/* Hands over to the host what waits: the furthest program's first, whose values are the oldest on their ways. */
+static void hand_over(void)
+{
+    while (chain_waiting) {
+        struct frame frame;
+        guest = &guests[furthest()];
+        char *text = chain_take(guest->index, &frame);
+        chain_invocation.lane = frame.lane;
+        output_raw(SYMBIA_PENDING, frame.way, text, frame.length);
     }
 }
 
-/* One message of the batch, and all that follows from it; false when the host is to go on with it. */
-static bool pass_through(struct guest *first, char *text, uint32_t length, uint16_t port)
+/* One message of the batch, and all that follows from it; false when the host is to go on with it. The furthest
+ * program that has something is always first, so that little waits, and so that a program that fails can take back
+ * what it passed on by emptying the queues behind it. */
+static bool pass_through(struct guest *first, struct invocation message)
 {
-    uint32_t at = first->index;
-    invoke(first, text, length, port);
-    for (;;) {
-        if (guests[at].link != NO_PORT && queue_has_more(&guests[at + 1].queue))
-            at++;
-        while (at > first->index && !queue_has_more(&guests[at].queue))
-            at--;
-        if (at == first->index)
-            return true;
+    invoke(first, message);
+    while (chain_waiting) {
         if (is_enough()) {
-            hand_over(first->index);
+            hand_over();
             return false;
         }
-        text = queue_take(&guests[at].queue, &length);
-        invoke(&guests[at], text, length, guests[at].entry);
+        struct frame frame;
+        uint32_t at = furthest();
+        char *text = chain_take(at, &frame);
+        invoke(&guests[at], (struct invocation){text, frame.length, ways[frame.way].input, frame.lane});
     }
+    return true;
 }
 
 static void begin_call(void)
 {
     output_begin_call();
     status.begun = 0;
-    memset(status.programs, 0, guest_count * sizeof *status.programs);
+    memset(status.counts, 0, (2 * guest_count + outlet_count) * sizeof *status.counts);
     for (uint32_t i = 0; i < guest_count; i++) {
         struct queue *queue = &guests[i].queue;
-        queue_clear(queue);
+        chain_clear(i);
         if (queue->capacity > KEPT_QUEUE) {
             memory_give(queue->buffer);
             queue->buffer = NULL;
@@ -106,7 +106,7 @@ int32_t __attribute__((export_name("symbia_chain"))) symbia_chain(uint32_t lengt
         if (place[1] >= guest_count)
             __builtin_trap();
         status.begun++;
-        if (!pass_through(&guests[place[1]], text, value_length, place[0]))
+        if (!pass_through(&guests[place[1]], (struct invocation){text, value_length, place[0], batch.lane}))
             break;
         text += value_length;
     }

@@ -10,6 +10,7 @@
 #include "program.h"
 #include "state.h"
 #include "wasi.h"
+#include "ways.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 
@@ -104,8 +105,7 @@ static void read_ports(JSValueConst document)
 
 static void read_place(JSValueConst document)
 {
-    guest->link = (uint16_t)number_or(document, "link", NO_PORT);
-    guest->entry = (uint16_t)number_or(document, "entry", 0);
+    ways_read(document);
     guest->memory_limit = (size_t)number_or(document, "memoryBytes", 0);
     JSValue ports = JS_GetPropertyStr(guest->js, document, "unheard");
     int64_t count = 0;

@@ -23,7 +23,8 @@
  *   values.c      values on their way in and out: from JSON text, and to it
  *   document.c    members of the open document
  *   limit.c       what a program may use, and the error of what goes beyond
- *   link.c        values between the programs of a chain
+ *   ways.c        the ways between the programs of a chain
+ *   link.c        values on these ways
  *   output.c      the record stream
  *   locale.c      languages, of which there are none
  *   state.c       the instance's state
@@ -60,22 +61,19 @@ struct state_table {
     size_t total_bytes;
 };
 
-/* Values on their way into one program of a chain: each its length, its text, and a byte for the parser. */
+/* Values on their way into one program of a chain: each a frame (link.c), its text, and a byte for the parser. */
 struct queue {
     char *buffer;
     size_t capacity, length;
     size_t at;              /* the first that was not taken */
-    uint32_t values;        /* put since the queue was last empty */
 };
-
-enum { NO_PORT = 0xFFFF };
 
 struct guest {
     uint32_t index;         /* its place in the chain */
-    uint16_t link;          /* the output port whose values go on to the next program, or NO_PORT */
-    uint16_t entry;         /* the input port at which they come, in this one */
+    uint32_t rank;          /* of the programs that have something, the one of the highest rank is next */
+    uint32_t first_outlet, outlet_count;    /* its outlets (ways.c) */
     uint64_t unheard;       /* a bit for each of the first 64 output ports whose values reach nobody */
-    struct queue queue;     /* of what the program before this one emitted */
+    struct queue queue;     /* of what the programs before this one passed on to it */
     size_t allocated;       /* bytes that the runtime holds */
     size_t memory_limit;    /* what it may hold; 0 where the linear memory is its own, and bounds it */
 

@@ -5,11 +5,13 @@
 
 #include "memory.h"
 #include "values.h"
+#include "ways.h"
 
 /* Deeper values than come are for the host to judge, which bounds them too. */
 
 bool chain_is_under_way, chain_is_traced, chain_tells_outputs;
 struct invocation chain_invocation;
+uint32_t chain_waiting;
 
 static bool is_nested_too_deeply(const char *text, size_t length)
 {
@@ -36,10 +38,10 @@ static bool is_nested_too_deeply(const char *text, size_t length)
     return false;
 }
 
-static void put(struct queue *queue, const char *text, size_t length, bool is_own)
+static void put(uint32_t program, struct frame frame, const char *text, bool is_own)
 {
-    uint32_t framed = (uint32_t)length;
-    size_t needed = queue->length + sizeof framed + length + 1;
+    struct queue *queue = &guests[program].queue;
+    size_t length = frame.length, needed = queue->length + sizeof frame + length + 1;
     if (needed > queue->capacity) {
         size_t larger = queue->capacity * 2 > needed ? queue->capacity * 2 : needed + 1024;
         char *moved = memory_take(larger);
@@ -50,12 +52,29 @@ static void put(struct queue *queue, const char *text, size_t length, bool is_ow
         queue->capacity = larger;
     }
     char *end = queue->buffer + queue->length;
-    memcpy(end, &framed, sizeof framed);
-    memcpy(end + sizeof framed, text, length);
+    memcpy(end, &frame, sizeof frame);
+    memcpy(end + sizeof frame, text, length);
     if (is_own)
-        mend_utf8(end + sizeof framed, length);
+        mend_utf8(end + sizeof frame, length);
     queue->length = needed;
-    queue->values++;
+    chain_waiting |= 1u << guests[program].rank;
+}
+
+char *chain_take(uint32_t program, struct frame *frame)
+{
+    struct queue *queue = &guests[program].queue;
+    char *framed = queue->buffer + queue->at;
+    memcpy(frame, framed, sizeof *frame);
+    queue->at += sizeof *frame + frame->length + 1;
+    if (queue->at == queue->length)
+        chain_clear(program);   /* its text stays where it is: nothing is put here before this program has run */
+    return framed + sizeof *frame;
+}
+
+void chain_clear(uint32_t program)
+{
+    guests[program].queue.length = guests[program].queue.at = 0;
+    chain_waiting &= ~(1u << guests[program].rank);
 }
 
 /* What a program writes is nested as deeply as the writer says, where no text is in it that came; what is such a text
@@ -67,27 +86,45 @@ static bool is_too_deep(const struct written *written)
     return written->nesting > JSON_MOST_THAT_COMES;
 }
 
+static void pass_on(struct outlet *outlet, const struct written *written)
+{
+    outlet->passed++;
+    for (uint32_t at = outlet->first_way, end = at + outlet->way_count; at < end; at++) {
+        const struct way *way = &ways[at];
+        struct frame frame = {(uint32_t)written->length, (uint16_t)at, chain_invocation.lane | way->lane};
+        put(way->program, frame, written->text, written->owner != NULL);
+    }
+}
+
 bool chain_emits(uint16_t port, const struct written *written)
 {
-    bool is_passed = port == guest->link;
+    struct outlet *outlet = outlet_of(port);
     bool is_unheard = port < 64 && guest->unheard >> port & 1;
-    if ((is_passed || is_unheard) && is_too_deep(written))
+    if ((outlet || is_unheard) && is_too_deep(written))
         __builtin_trap();
-    if (is_passed)
-        put(&guests[guest->index + 1].queue, written->text, written->length, written->owner != NULL);
-    return chain_is_traced || !(is_passed || (is_unheard && !chain_tells_outputs));
+    if (outlet)
+        pass_on(outlet, written);
+    return chain_is_traced || !((is_unheard && !chain_tells_outputs) || (outlet && !outlet->is_told));
+}
+
+/* While a program runs, nothing waits before those behind it but what it has just passed on: they came first. */
+static void take_back(const struct outlet *outlet)
+{
+    for (uint32_t at = outlet->first_way, end = at + outlet->way_count; at < end; at++)
+        chain_clear(ways[at].program);
 }
 
 void chain_settle(bool failed, uint32_t emitted)
 {
-    struct symbia_share *share = &status.programs[guest->index];
-    share->invocations++;
-    if (guest->link != NO_PORT) {
-        struct queue *next = &guests[guest->index + 1].queue;
-        if (failed)
-            queue_clear(next);
-        share->passed += next->values;
-    }
+    uint32_t *share = status.counts + 2 * guest->index, *passed = status.counts + 2 * guest_count;
+    share[0]++;
     if (!failed)
-        share->emitted += emitted;
+        share[1] += emitted;
+    for (uint32_t at = guest->first_outlet, end = at + guest->outlet_count; at < end; at++) {
+        if (failed)
+            take_back(&outlets[at]);
+        else
+            passed[at] += outlets[at].passed;
+        outlets[at].passed = 0;
+    }
 }

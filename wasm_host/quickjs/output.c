@@ -83,7 +83,7 @@ uint32_t output_emissions(void)
 
 void output_raw(enum symbia_kind kind, uint16_t port, const char *payload, size_t length)
 {
-    uint8_t flags = chain_is_under_way ? (uint8_t)(guest->index * SYMBIA_OF_PROGRAM) : 0;
+    uint8_t flags = chain_is_under_way ? chain_flags() : 0;
     struct symbia_record record = {(uint8_t)kind, flags, port, (uint32_t)length};
     reserve(sizeof record + length);
     memcpy(buffer + status.length, &record, sizeof record);

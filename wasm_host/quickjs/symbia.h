@@ -43,6 +43,7 @@
 
 #define SYMBIA_ABI 1
 #define SYMBIA_CHAIN_MOST 32   /* programs in one guest of the chain's kind; see the end of this file */
+#define SYMBIA_OUTLETS_MOST 64 /* output ports, of all of these together, that lead to others of them */
 
 struct symbia_status {
     uint32_t output;   /* address of the first record */
@@ -51,11 +52,9 @@ struct symbia_status {
     uint32_t fault;    /* why the guest is about to give up; see below */
     /* The rest is for chains only; other guests end here. */
     uint32_t begun;    /* messages of the batch that were begun */
-    struct symbia_share {
-        uint32_t invocations;
-        uint32_t passed;      /* values that went on to the next program */
-        uint32_t emitted;     /* values in all, those included */
-    } programs[SYMBIA_CHAIN_MOST];
+    uint32_t counts[2 * SYMBIA_CHAIN_MOST + SYMBIA_OUTLETS_MOST];
+                       /* of each program that is open: its invocations, and the values that it emitted in all;
+                          then of each outlet: the values that were passed on by it */
 };
 
 enum symbia_fault {
@@ -90,22 +89,27 @@ enum symbia_kind {
     SYMBIA_STATE = 4,     /* uint32_t key length, key, value; without a value the key is deleted */
     SYMBIA_ERROR = 5,     /* {"name": string, "message": string, "stack": string} */
     SYMBIA_INPUT = 6,     /* chains: the value that an invocation with an ERROR had; port: index of the input */
-    SYMBIA_PENDING = 7,   /* chains: a value that was passed on, and is still to be taken; port as with INPUT */
+    SYMBIA_PENDING = 7,   /* chains: a value that was passed on, and is still to be taken; port: the way that it came */
 };
 
 #define SYMBIA_CLOSES 1
 #define SYMBIA_OF_PROGRAM 2   /* chains: the flags hold the program's index, times this */
+#define SYMBIA_APOCRYPHAL 64  /* chains: the invocation's message is in the other lane; so is what is pending */
 
 /* Chains: what the QuickJS guest can do beyond the contract. A module of others need not know of it.
  *
- * Each further symbia_open opens one more program in the same guest, behind the one before it. Its document also has
- * {link: the output whose values go to the next program, entry: the input at which values come, unheard: [outputs
- * whose values reach nobody], memoryBytes: what the program's runtime may hold}.
+ * Each further symbia_open opens one more program in the same guest, behind the one before it. Values go from
+ * programs to later ones only. Its document also has {rank: a number below 32, lower than that of all programs that it
+ * feeds, outlets: [[an output whose values go to other programs, whether
+ * they also leave the chain, [[a program that they go to, its input, the lane of what goes there at least], ...]],
+ * ...], unheard: [outputs whose values reach nobody], memoryBytes: what the program's runtime may hold}.
+ * Outlets and ways are numbered through all programs, in the order of their documents.
  *
  *   symbia_select(index)   -> 0  says which program symbia_close cleans up
  *   symbia_chain(length)   -> 0  the input holds a batch (struct symbia_chain_batch). Each message goes to its program,
- *                                and what that emits on its link goes at once to the next one, and so on, before
- *                                the second message is begun. Every invocation is a transaction and counts as
+ *                                and what that emits by an outlet goes to the programs behind it, of those
+ *                                that have something the one of the highest rank always first, until nothing is
+ *                                left; then the second message is begun. Every invocation is a transaction and counts as
  *                                closed; those that leave nothing to tell have no record.
  *                                When there is much to tell already, the guest returns early: `begun` says how many
  *                                messages were begun, and a PENDING record stands for each value that was passed
@@ -118,7 +122,8 @@ enum symbia_kind {
 struct __attribute__((packed)) symbia_chain_batch {
     uint32_t count;
     double now_ms;
-    uint32_t told;     /* enum symbia_told */
+    uint16_t told;     /* enum symbia_told */
+    uint16_t lane;     /* of all messages of the batch: 1 for apocryphal */
 };
 
 /* What the host is told beyond what it must act upon. */

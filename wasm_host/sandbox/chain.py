@@ -16,8 +16,9 @@ import trio
 from wasm_host.errors import GuestFaultError, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects
-from wasm_host.guest.chain_abi import ChainResult, Message, ProgramPorts
+from wasm_host.guest.chain_abi import ChainResult, Message
 from wasm_host.guest.chain_guest import ChainCall, ChainGuest
+from wasm_host.guest.chain_ports import ProgramPorts
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.sandbox.javascript import Link
 from wasm_host.sandbox.sandbox import Sandbox
@@ -85,20 +86,21 @@ class Chain:
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
         if self._guest is None:
             programs = [
-                ProgramPorts(sandbox.output_count, link.link, sandbox.limits, link.input_port)
+                ProgramPorts(sandbox.output_count, sandbox.limits, link.outlets)
                 for sandbox, link in zip(self._sandboxes, self._links, strict=True)
             ]
             self._guest = ChainGuest(self._runtime, programs, self._counters, self._on_slice_end)
         return await sandbox.accept(await self._guest.open_program(index, self._module, document))
 
     async def process(
-        self, batch: Sequence[Message], *, traced: bool, hears_outputs: bool = False
+        self, batch: Sequence[Message], *, lane: int = 0, traced: bool, hears_outputs: bool = False
     ) -> ChainResult | None:
         """Take messages through the chain; return None when it came to nothing, and the chain is no more.
 
         Args:
             batch: (program, input port, JSON text) for each message; those for later programs first, where there
                 are any.
+            lane: of all of them.
             traced: whether every value passed on is reported, too.
             hears_outputs: whether values of unconnected outputs are reported, too; so they are where it is traced.
         """
@@ -107,9 +109,11 @@ class Chain:
             self.dissolve()
             return None
         now_ms = float(int(self._now_ms()))
-        return await self._take_up(guest.pass_on(batch, now_ms, traced=traced, hears_outputs=hears_outputs))
+        return await self._take_up(
+            guest.pass_on(batch, now_ms, lane=lane, traced=traced, hears_outputs=hears_outputs)
+        )
 
-    def begin(self, message: Message, *, hears_outputs: bool) -> ChainCall | None:
+    def begin(self, message: Message, *, lane: int = 0, hears_outputs: bool) -> ChainCall | None:
         """Begin what ``process`` does with one message, without an await: ``finish`` must follow, or ``abandon``.
 
         Nothing has happened where it returns None.
@@ -118,7 +122,7 @@ class Chain:
         if guest is None or not self.is_whole:
             return None
         try:
-            return guest.begin(message, float(int(self._now_ms())), hears_outputs=hears_outputs)
+            return guest.begin(message, float(int(self._now_ms())), lane=lane, hears_outputs=hears_outputs)
         except BaseException:
             self.dissolve()
             raise

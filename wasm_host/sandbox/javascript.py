@@ -9,6 +9,7 @@ import msgspec
 
 from wasm_host.errors import GuestError, HostError, ProgramError
 from wasm_host.guest import abi
+from wasm_host.guest.chain_ports import Outlet
 from wasm_host.guest.identity import Identity
 from wasm_host.limits import QUICKJS_LIMITS, GuestLimits
 
@@ -38,10 +39,10 @@ class Program(msgspec.Struct, frozen=True):
 class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A program's place in a chain of them (quickjs/symbia.h, "Chains")."""
 
-    link: int | None = None
-    """The output port whose values go to the next program."""
-    input_port: int = msgspec.field(default=0, name="entry")
-    """The input port at which the values of the one before come."""
+    rank: int | None = None
+    """The place in the order of running: of the programs for which something waits, the last one here is next."""
+    outlets: tuple[Outlet, ...] = ()
+    """The output ports whose values go to later programs."""
     unconnected_outputs: tuple[int, ...] = msgspec.field(default=(), name="unheard")
     """Output ports whose values reach nobody."""
     memory_bytes: int = 0

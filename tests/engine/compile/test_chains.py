@@ -1,21 +1,23 @@
 """Which nodes run as one."""
 
 from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
 
-from engine.compile.chains import CHAIN_NODES, links_of
+from engine.compile.chains import CHAIN_NODES, CHAIN_OUTLETS, links_of, without
 from engine.compile.compiler import compile_graph
 from engine.compile.loaded_graph import LoadedGraph
-from engine.contracts.chain import Chain, Link
+from engine.contracts.chain import Chain, Link, Outlet, Way
 from engine.contracts.component import Builtin, Component
 from engine.contracts.handler import Handler
 from engine.limits import EngineLimits
 from proto.component import Code, ComponentDefinition, Port, Ports
 from tests.engine.executions import document, node
-from wasm_host.guest.chain_abi import MOST_PROGRAMS
+from wasm_host.guest.chain_ports import MOST_OUTLETS, MOST_PROGRAMS
 
 
 class Joint(Builtin):
@@ -51,14 +53,29 @@ def chains_of(graph: LoadedGraph) -> list[str]:
 
 
 async def test_a_run_is_one_chain() -> None:
-    """Nodes whose values go from one to the next and nowhere else belong together, whatever their order."""
+    """Nodes that feed each other belong together, whatever their order in the graph."""
     graph = await compiled({"c": "js", "a": "js", "b": "js"}, "a:out > b:in", "b:side > c:other")
     assert chains_of(graph) == ["abc"]
     assert links_of(graph.nodes, graph.chains[0]) == (
-        Link(0, 0, 0, (1, 2)),
-        Link(1, 1, 1, (0, 2)),
-        Link(None, 0, -1, (0, 1, 2)),
+        Link(0, (Outlet(0, False, (Way(1, 0, 0, 0),)),), (1, 2)),
+        Link(1, (Outlet(1, False, (Way(2, 1, 0, 1),)),), (0, 2)),
+        Link(2, (), (0, 1, 2)),
     )
+
+
+async def test_a_chain_may_branch_join_and_be_heard() -> None:
+    """Each way is one edge; of two branches the first one has the higher rank; what also leaves is told."""
+    edges = ("a:out > b:in", "a:out > c:in", "a:out > x:in", "b:out > d:in", "c:side > d:other")
+    graph = await compiled({"a": "js", "b": "js", "c": "js", "d": "js", "x": "alone"}, *edges)
+    assert chains_of(graph) == ["abcd"]
+    assert links_of(graph.nodes, graph.chains[0]) == (
+        Link(0, (Outlet(0, True, (Way(1, 0, 0, 0), Way(2, 0, 0, 1))),), (1, 2)),
+        Link(2, (Outlet(0, False, (Way(3, 0, 0, 3),)),), (1, 2)),
+        Link(1, (Outlet(1, False, (Way(3, 1, 0, 4),)),), (0, 2)),
+        Link(3, (), (0, 1, 2)),
+    )
+    outside = without(graph.nodes[0], graph.chains[0])
+    assert [[target.node for target in targets] for targets in outside.routes] == [[4], [], []]
 
 
 @pytest.mark.parametrize(
@@ -66,16 +83,28 @@ async def test_a_run_is_one_chain() -> None:
     [
         ({"a": "js"}, (), []),
         ({"a": "js", "b": "js"}, (), []),
-        ({"a": "js", "b": "js", "c": "js"}, ("a:out > b:in", "a:out > c:in"), []),
-        ({"a": "js", "b": "js", "c": "js"}, ("a:out > c:in", "b:out > c:in"), []),
-        ({"a": "js", "b": "js"}, ("a:out > b:in", "a:side > b:other"), []),
+        ({"a": "js", "b": "js", "c": "js"}, ("a:out > b:in", "a:out > c:in"), ["abc"]),
+        ({"a": "js", "b": "js", "c": "js"}, ("a:out > c:in", "b:out > c:in"), ["abc"]),
+        ({"a": "js", "b": "js"}, ("a:out > b:in", "a:side > b:other"), ["ab"]),
         ({"a": "js", "b": "js"}, ("a:error > b:in",), []),
         ({"a": "js", "b": "js", "c": "js"}, ("a:error > c:in", "a:out > b:in"), ["ab"]),
         (
             {"a": "js", "b": "js", "c": "js", "d": "js"},
             ("a:out > b:in", "b:out > c:in", "b:side > d:in"),
-            ["abc"],
+            ["abcd"],
         ),
+        ({"a": "js", "b": "alone", "c": "js"}, ("a:out > c:in", "a:out > b:in", "b:out > c:in"), []),
+        (
+            {"a": "js", "b": "js", "x": "alone", "c": "js"},
+            ("a:out > b:in", "b:out > c:in", "a:side > x:in", "x:out > c:in"),
+            ["ab"],
+        ),
+        (
+            {"a": "js", "b": "theirs", "c": "theirs", "d": "js"},
+            ("a:out > d:in", "c:out > b:in", "a:out > b:in", "c:out > d:in"),
+            [],
+        ),
+        ({"a": "js", "b": "js", "c": "js"}, ("a:out > b:in", "a:error > c:in", "b:out > c:in"), ["ab"]),
         (
             {"a": "js", "b": "alone", "c": "js", "d": "js"},
             ("a:out > b:in", "b:out > c:in", "c:out > d:in"),
@@ -95,7 +124,7 @@ async def test_a_run_is_one_chain() -> None:
     ],
 )
 async def test_what_keeps_nodes_apart(nodes: Mapping[str, Any], edges: Sequence[str], chains: list[str]) -> None:
-    """Another way in or out, another domain, several workers, retries, schemas, an inbox somebody asked for."""
+    """Another domain, several workers, retries, schemas, an inbox somebody asked for, a way out and in again."""
     assert chains_of(await compiled(nodes, *edges)) == chains
 
 
@@ -105,5 +134,41 @@ async def test_a_very_long_run_is_several_chains() -> None:
     edges = [f"{one}:out > {two}:in" for one, two in pairwise(names)]
     graph = await compiled(dict.fromkeys(names, "js"), *edges)
     assert [len(chain) for chain in graph.chains] == [CHAIN_NODES, CHAIN_NODES]
-    assert links_of(graph.nodes, graph.chains[0])[-1].port is None
-    assert CHAIN_NODES == MOST_PROGRAMS
+    assert links_of(graph.nodes, graph.chains[0])[-1].outlets == ()
+    assert (CHAIN_NODES, CHAIN_OUTLETS) == (MOST_PROGRAMS, MOST_OUTLETS)
+
+
+async def test_a_very_large_part_is_cut_along_its_branches() -> None:
+    """So what follows from a node stands together, and no piece holds nodes that nothing joins."""
+    names = [f"n{row}-{column}" for row in range(20) for column in range(3)]
+    edges = [f"n{row}-{at}:out > n{row}-{at + 1}:in" for row in range(20) for at in range(2)]
+    edges += [f"top:out > n{row}-0:in" for row in range(20)]
+    graph = await compiled(dict.fromkeys(["top", *names], "js"), *edges)
+    sizes = sorted(len(chain) for chain in graph.chains)
+    assert sum(sizes) >= 60
+    assert sizes[-1] == CHAIN_NODES
+    assert sizes[:-1] == [2, *[3] * 9] or set(sizes[:-1]) <= {2, 3}
+
+
+async def test_what_leaves_a_chain_never_comes_back_to_it() -> None:
+    """Otherwise it could wait for room before itself: along any edge between two chains there is no way back."""
+    random = Random(1)
+    for _ in range(200):
+        size = random.randint(2, 70)
+        kinds = {f"n{at:02}": random.choice(("js", "js", "js", "theirs", "alone")) for at in range(size)}
+        edges = {
+            f"n{low:02}:{random.choice(('out', 'side', 'out', 'error'))} > n{high:02}:in"
+            for high in range(1, size)
+            for low in random.sample(range(high), min(high, random.choice((0, 1, 1, 2))))
+        }
+        graph = await compiled(kinds, *sorted(edges))
+        whose = {index: index for index in range(size)}
+        for chain in graph.chains:
+            whose |= dict.fromkeys(chain, chain[0])
+            assert len({graph.nodes[index].component for index in chain}) == 1
+        sorter = TopologicalSorter[int]()
+        for each in graph.nodes:
+            for target in (target for targets in each.routes for target in targets):
+                if whose[each.index] != whose[target.node]:
+                    sorter.add(whose[target.node], whose[each.index])
+        sorter.prepare()

@@ -10,27 +10,46 @@ from hypothesis import strategies as st
 from wasm_host.errors import GuestError, GuestFaultError, OutputLimitError, ProtocolError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import RECORD
-from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, ProgramCounts, ProgramPorts, Step
+from wasm_host.guest.chain_abi import ChainReader, ChainResult, Pending, Step
+from wasm_host.guest.chain_judge import judge
+from wasm_host.guest.chain_ports import ChainPorts, Outlet, ProgramPorts, Way
 from wasm_host.limits import GuestLimits
 
 PLACES = [
-    ProgramPorts(2, 0, GuestLimits()),
-    ProgramPorts(2, 1, GuestLimits()),
-    ProgramPorts(1, None, GuestLimits(emissions=3)),
+    ProgramPorts(2, GuestLimits(), (Outlet(0, False, (Way(1, 0),)),)),
+    ProgramPorts(2, GuestLimits(), (Outlet(1, False, (Way(2, 0),)),)),
+    ProgramPorts(1, GuestLimits(emissions=3)),
 ]
+ROW = ChainPorts(PLACES)
+"""Three programs in a row."""
+
+_TO_BOTH = (Outlet(0, False, (Way(1, 0), Way(2, 0))),)
+_TO_LAST = (Outlet(0, True, (Way(3, 1, lane=1),)),)
+DIAMOND = ChainPorts(
+    [
+        ProgramPorts(2, GuestLimits(), _TO_BOTH),
+        ProgramPorts(2, GuestLimits(), _TO_LAST),
+        ProgramPorts(2, GuestLimits(), _TO_LAST),
+        ProgramPorts(2, GuestLimits()),
+    ]
+)
+Share = tuple[int, int, int]
+"""Invocations of a program of the row, values that it passed on, values that it emitted in all."""
 NOTHING, EMIT, FORWARD, LOG, STATE, ERROR, INPUT, PENDING = range(8)
 CLOSES = 1
 
 
-def record(kind: int, program: int, payload: bytes = b"", *, port: int = 0, closes: bool = True) -> bytes:
+def record(
+    kind: int, program: int, payload: bytes = b"", *, port: int = 0, closes: bool = True, lane: int = 0
+) -> bytes:
     """One record."""
-    return RECORD.pack(kind, program * 2 + closes, port, len(payload)) + payload
+    return RECORD.pack(kind, lane * 64 + program * 2 + closes, port, len(payload)) + payload
 
 
-def read(data: bytes, *, traced: bool = False) -> tuple[list[Step], list[Message]]:
+def read(data: bytes, *, traced: bool = False, ports: ChainPorts = ROW) -> tuple[list[Step], list[Pending]]:
     """What a stream tells. Raises GuestFaultError."""
-    begun = chain_abi.read_plain(data, PLACES, traced=traced)
-    reader = ChainReader(data, PLACES, begun, traced=traced)
+    begun = chain_abi.read_plain(data, ports.programs, traced=traced)
+    reader = ChainReader(data, ports, begun, traced=traced)
     while not reader.read(64):
         pass
     return reader.rest()
@@ -52,6 +71,7 @@ RECORDS = st.builds(
     st.sampled_from([b"", b"1", b'"x"', b"[", b"\xff", b'{"level":"info","message":"m"}', b"\x01\x00\x00\x00k1"]),
     port=st.integers(0, 3),
     closes=st.booleans(),
+    lane=st.integers(0, 3),
 )
 
 
@@ -65,7 +85,8 @@ def test_any_records_are_read_or_refused(records: list[bytes], traced: bool) -> 
     for step in steps:
         assert all(port < PLACES[step.program].outputs for port, _ in step.emissions)
         assert (step.error is None) == (step.cause is None)
-    assert all(program < len(PLACES) for program, _, _ in pending)
+        assert step.lane in (0, 1)
+    assert all(way < len(ROW.ways) and lane in (0, 1) for way, lane, _ in pending)
 
 
 @given(
@@ -75,7 +96,7 @@ def test_any_records_are_read_or_refused(records: list[bytes], traced: bool) -> 
     traced=st.booleans(),
 )
 def test_what_was_written_is_read(invocations: list[tuple[int, list[bytes]]], traced: bool) -> None:
-    """Every emission, in its order; traced, each invocation has a step of its own."""
+    """Every emission, those of one program in their order; traced, each invocation has a step of its own."""
     data = b""
     for program, values in invocations:
         parts = [record(EMIT, program, value, closes=False) for value in values] or [
@@ -85,7 +106,9 @@ def test_what_was_written_is_read(invocations: list[tuple[int, list[bytes]]], tr
         data += b"".join(parts)
     steps, pending = read(data, traced=traced)
     told = [(step.program, value) for step in steps for _, value in step.emissions]
-    assert told == [(program, value) for program, values in invocations for value in values]
+    wanted = [(program, value) for program, values in invocations for value in values]
+    for program in range(3):
+        assert [each for each in told if each[0] == program] == [each for each in wanted if each[0] == program]
     assert pending == []
     if traced:
         assert [step.program for step in steps] == [program for program, _ in invocations]
@@ -103,6 +126,12 @@ def test_what_was_written_is_read(invocations: list[tuple[int, list[bytes]]], tr
         record(EMIT, 0, b"1", closes=False) + record(PENDING, 1, b"1"),
         record(PENDING, 1, b"1") + record(EMIT, 0, b"1"),
         record(PENDING, 1, b""),
+        record(PENDING, 0, b"1", closes=False),
+        record(PENDING, 2, b"1", closes=False),
+        record(PENDING, 1, b"1", port=1, closes=False),
+        record(PENDING, 1, b"1", port=65535, closes=False),
+        record(EMIT, 0, b"1", lane=2),
+        record(EMIT, 0, b"1", closes=False) + record(NOTHING, 0, lane=1),
         record(ERROR, 0, b'{"name":"E","message":"m"}'),
         record(INPUT, 0, b"1"),
         record(9, 0, b"1"),
@@ -115,24 +144,79 @@ def test_what_no_guest_of_ours_writes_is_refused(data: bytes) -> None:
         read(data)
 
 
+def result_of(
+    shares: Sequence[Share], begun: int, *, pending: Sequence[Pending] = (), steps: Sequence[Step] = ()
+) -> ChainResult:
+    """What a call of the row brings."""
+    counts = [(invocations, emitted) for invocations, _, emitted in shares]
+    return ChainResult(list(steps), begun, list(pending), counts, [passed for _, passed, _ in shares[:-1]])
+
+
 def judged(
-    shares: Sequence[ProgramCounts],
+    shares: Sequence[Share],
     closed: int,
     begun: int,
     *,
-    pending: Sequence[Message] = (),
+    pending: Sequence[Pending] = (),
     steps: Sequence[Step] = (),
+    place: int = 0,
 ) -> None:
-    """Judges a call of two messages for the first program. Raises ProtocolError."""
-    result = ChainResult(list(steps), begun, list(pending), shares)
-    batch = [(0, 0, b"1"), (0, 0, b"2")]
-    chain_abi.judge(result, closed, batch, PLACES, traced=bool(steps))
+    """Judges a call of two messages for one program of the row. Raises ProtocolError."""
+    result = result_of(shares, begun, pending=pending, steps=steps)
+    judge(result, closed, [(place, 0, b"1"), (place, 0, b"2")], ROW, traced=bool(steps))
+
+
+def test_invocations_of_several_programs_are_one_step_each() -> None:
+    """Nothing is promised about the order between edges, and each step has its price; lanes stay apart."""
+    data = record(EMIT, 0, b"1") + record(EMIT, 1, b"2") + record(EMIT, 0, b"3") + record(EMIT, 0, b"4", lane=1)
+    steps, _ = read(data)
+    assert [(step.program, step.lane, [value for _, value in step.emissions]) for step in steps] == [
+        (0, 0, [b"1", b"3"]),
+        (1, 0, [b"2"]),
+        (0, 1, [b"4"]),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "payload"), [(LOG, b'{"level":"info","message":"m"}'), (NOTHING, b"")])
+def test_what_a_program_logs_stands_between_what_it_emitted_before_and_after(kind: int, payload: bytes) -> None:
+    """So nothing of a program overtakes what it logged, wrote or failed with; what did nothing parts nothing."""
+    emits = [record(EMIT, 0, b"1"), record(EMIT, 1, b"2"), record(EMIT, 0, b"3")]
+    steps, _ = read(emits[0] + record(kind, 0, payload) + emits[1] + emits[2])
+    values = [[value for _, value in step.emissions] for step in steps if step.program == 0]
+    assert values == ([[b"1"], [], [b"3"]] if kind == LOG else [[b"1"], [b"3"]])
+
+
+def test_a_value_that_goes_two_ways_is_taken_twice() -> None:
+    """A diamond's counts: by each outlet the values once, before each program behind it as often."""
+    batch = [(0, 0, b"1")]
+    good = [(1, 1), (1, 1), (1, 1), (2, 2)]
+    judge(ChainResult([], 1, [], good, [1, 1, 1]), 5, batch, DIAMOND, traced=False)
+    early = ChainResult([], 1, [(2, 0, b"1"), (3, 1, b"2")], [(1, 1), (1, 1), (1, 1), (0, 0)], [1, 1, 1])
+    judge(early, 3, batch, DIAMOND, traced=False)
+    for counts, passed, closed in (
+        ([(1, 1), (1, 1), (1, 1), (1, 1)], [1, 1, 1], 4),
+        ([(1, 1), (1, 1), (0, 0), (1, 1)], [1, 1, 0], 3),
+        ([(1, 0), (1, 1), (1, 1), (2, 2)], [1, 1, 1], 5),
+    ):
+        with pytest.raises(ProtocolError):
+            judge(ChainResult([], 1, [], counts, passed), closed, batch, DIAMOND, traced=False)
+
+
+def test_a_trace_of_a_diamond_has_two_invocations_at_its_end() -> None:
+    """One for each way; with one of them left out it cannot have happened."""
+    programs = (0, 1, 3, 2, 3)
+    steps = [Step(program, [(0, b"1")] if program < 3 else []) for program in programs]
+    counts = [(1, 1), (1, 1), (1, 1), (2, 0)]
+    judge(ChainResult(steps, 1, [], counts, [1, 1, 1]), 5, [(0, 0, b"1")], DIAMOND, traced=True)
+    steps.insert(1, steps.pop())
+    with pytest.raises(ProtocolError):
+        judge(ChainResult(steps, 1, [], counts, [1, 1, 1]), 5, [(0, 0, b"1")], DIAMOND, traced=True)
 
 
 def test_counts_that_agree_are_believed() -> None:
     """All that was passed on was taken, or is pending."""
     judged([(2, 2, 2), (2, 1, 3), (1, 0, 1)], 5, 2)
-    judged([(1, 3, 3), (1, 0, 0), (0, 0, 0)], 2, 1, pending=[(1, 0, b"1"), (1, 0, b"2")])
+    judged([(1, 3, 3), (1, 0, 0), (0, 0, 0)], 2, 1, pending=[(0, 0, b"1"), (0, 0, b"2")])
 
 
 @pytest.mark.parametrize(
@@ -144,25 +228,20 @@ def test_counts_that_agree_are_believed() -> None:
         ([(1, 1, 1), (1, 1, 1), (1, 0, 1)], 3, 2),
         ([(3, 0, 0), (0, 0, 0), (0, 0, 0)], 3, 3),
         ([(0, 0, 0), (0, 0, 0), (0, 0, 0)], 0, 0),
-        ([(2, 0, 0), (0, 0, 0), (0, 1, 1)], 2, 2),
         ([(1, 4095, 4095), (4095, 1, 1), (1, 0, 0)], 4097, 1),
     ],
 )
-def test_counts_that_contradict_each_other_are_refused(
-    shares: list[ProgramCounts], closed: int, begun: int
-) -> None:
+def test_counts_that_contradict_each_other_are_refused(shares: list[Share], closed: int, begun: int) -> None:
     """Values taken that nobody passed on, values passed on that nobody took, more than there can be."""
     with pytest.raises(ProtocolError):
         judged(shares, closed, begun)
 
 
-@pytest.mark.parametrize("pending", [(0, 0), (1, 1), (1, 65535)])
-def test_what_is_left_waits_where_values_are_passed_on(pending: tuple[int, int]) -> None:
-    """Behind the first program, at the input to which the link before it leads; elsewhere it is a lie."""
-    program, port = pending
-    shares = [(1, 0, 0), (0, 0, 0), (0, 0, 0)] if program == 0 else [(2, 1, 1), (0, 0, 0), (0, 0, 0)]
+def test_what_is_left_waits_behind_the_program_that_was_called() -> None:
+    """Before that program itself it is a lie, however well it counts."""
+    shares = [(0, 0, 0), (1, 0, 0), (0, 0, 0)]
     with pytest.raises(ProtocolError):
-        judged(shares, sum([share[0] for share in shares]), 2, pending=[(program, port, b"1")])
+        judged(shares, 1, 2, pending=[(0, 0, b"1")], place=1)
 
 
 @pytest.mark.parametrize(("program", "port"), [(0, 1), (0, 65535), (1, 1), (2, 7)])
@@ -171,33 +250,32 @@ def test_an_error_happened_at_an_input_that_had_a_message(program: int, port: in
     shares = [(2, 2, 2), (2, 2, 2), (2, 0, 0)]
     error = GuestError("E", "m", "")
     wrong = Step(program, [], error=error, cause=(port, b"1"))
-    result = ChainResult([wrong], 2, [], shares)
     batch = [(0, 0, b"1"), (0, 0, b"2")]
     with pytest.raises(ProtocolError):
-        chain_abi.judge(result, 6, batch, PLACES, traced=False)
+        judge(result_of(shares, 2, steps=[wrong]), 6, batch, ROW, traced=False)
     right = Step(program, [], error=error, cause=(0, b"1"))
-    chain_abi.judge(ChainResult([right], 2, [], shares), 6, batch, PLACES, traced=False)
+    judge(result_of(shares, 2, steps=[right]), 6, batch, ROW, traced=False)
 
 
 NUMBERS = st.integers(0, 3) | st.integers(0, 2**32 - 1)
-LEFT = st.tuples(st.integers(0, 2), st.integers(0, 2))
+FAILED = st.tuples(st.integers(0, 2), st.integers(0, 2))
 
 
-@given(left=st.lists(LEFT, max_size=3), failed=st.lists(LEFT, max_size=2))
+@given(left=st.lists(st.integers(0, 1), max_size=3), failed=st.lists(FAILED, max_size=2))
 def test_an_answer_whose_counts_agree_names_real_inputs_or_is_refused(
-    left: list[tuple[int, int]], failed: list[tuple[int, int]]
+    left: list[int], failed: list[tuple[int, int]]
 ) -> None:
-    """However well it counts: what is left waits behind the first program, and errors were of real messages."""
+    """However well it counts: errors were of real messages."""
     came = [2, 3, 3]
-    taken = [came[program] - [at for at, _ in left].count(program) for program in range(3)]
+    taken = [came[program] - [way + 1 for way in left].count(program) for program in range(3)]
     shares = [(taken[0], 3, 3), (taken[1], 3, 3), (taken[2], 0, 0)]
     error = GuestError("E", "m", "")
     steps = [Step(program, [], error=error, cause=(port, b"1")) for program, port in failed]
-    pending = [(program, port, b"1") for program, port in left]
-    is_real = all(program and not port for program, port in left) and not any(port for _, port in failed)
+    pending = [(way, 0, b"1") for way in left]
+    is_real = not any(port for _, port in failed)
     try:
         batch = [(0, 0, b"1"), (0, 0, b"2")]
-        chain_abi.judge(ChainResult(steps, 2, pending, shares), sum(taken), batch, PLACES, traced=False)
+        judge(result_of(shares, 2, pending=pending, steps=steps), sum(taken), batch, ROW, traced=False)
     except ProtocolError:
         assert not is_real or not sum(taken) or min(taken) < 0
     else:
@@ -206,7 +284,7 @@ def test_an_answer_whose_counts_agree_names_real_inputs_or_is_refused(
 
 @given(
     records=st.lists(RECORDS, max_size=6),
-    block=st.lists(NUMBERS, min_size=14, max_size=14),
+    block=st.lists(NUMBERS, min_size=13, max_size=13),
     ports=st.lists(st.integers(0, 1), min_size=1, max_size=3),
     traced=st.booleans(),
 )
@@ -215,16 +293,14 @@ def test_any_answer_is_believed_or_refused(
 ) -> None:
     """By GuestFaultError and nothing else; what is believed names only inputs at which something can come in."""
     batch = [(0, port, b"1") for port in ports]
-    said = chain_abi.read_block(struct.pack("<14I", *block), len(PLACES))
+    said = ROW.read_block(struct.pack("<13I", *block))
     try:
         steps, pending = read(b"".join(records), traced=traced)
-        chain_abi.judge(
-            ChainResult(steps, said.begun, pending, said.counts), said.closed, batch, PLACES, traced=traced
-        )
+        result = ChainResult(steps, said.begun, pending, said.counts, said.passed)
+        judge(result, said.closed, batch, ROW, traced=traced)
     except GuestFaultError:
         return
     assert sum([share[0] for share in said.counts]) == said.closed <= chain_abi.MOST_INVOCATIONS
-    assert all(program and not port for program, port, _ in pending)
     causes = [(step.program, step.cause[0]) for step in steps if step.cause is not None]
     assert all(port in ports if program == 0 else port == 0 for program, port in causes)
 
@@ -232,7 +308,7 @@ def test_any_answer_is_believed_or_refused(
 @pytest.mark.parametrize("programs", [[0, 1, 0], [1, 0, 0, 1], [0, 0, 1, 1, 1], [2, 0, 1, 0, 1], [0, 1, 0, 2, 1]])
 def test_a_trace_that_cannot_have_happened_is_refused(programs: list[int]) -> None:
     """Every invocation has a message, and every message its invocation."""
-    steps = [Step(program, [(PLACES[program].link or 0, b"1")] if program == 0 else []) for program in programs]
+    steps = [Step(program, [(0, b"1")] if program == 0 else []) for program in programs]
     counts = [programs.count(program) for program in range(3)]
     shares = [(counts[0], counts[1], counts[0] + counts[1]), (counts[1], counts[2], counts[2]), (counts[2], 0, 0)]
     with pytest.raises(ProtocolError):
@@ -248,9 +324,9 @@ def test_what_is_left_is_bounded() -> None:
 
 
 def test_a_batch_is_framed_as_the_header_says() -> None:
-    """Count, time, what to tell; places, lengths, values; one message and several alike."""
-    one = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, traced=True)
-    assert one == struct.pack("<IdIHHI", 1, 5.0, 2, 1, 2, 3) + b"[1]"
+    """Count, time, what to tell, the lane; places, lengths, values; one message and several alike."""
+    one = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, lane=1, traced=True)
+    assert one == struct.pack("<IdHHHHI", 1, 5.0, 2, 1, 1, 2, 3) + b"[1]"
     heard = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, traced=False, hears_outputs=True)
     assert heard == struct.pack("<IdIHHI", 1, 5.0, 1, 1, 2, 3) + b"[1]"
     two = chain_abi.encode_chain([(2, 1, b"[1]"), (0, 0, b"7")], 5.0, traced=False)

@@ -7,12 +7,12 @@ import wasmtime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wasm_host.sandboxes import a_runtime
+from tests.wasm_host.sandboxes import a_runtime, row_of
 from wasm_host.guest.memory import FREE_BYTES, GuestMemory, GuestReclaimer, resident_bytes
 from wasm_host.guest.metering import GuestRuntime
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
-from wasm_host.sandbox.javascript import Link, Program
+from wasm_host.sandbox.javascript import Program
 from wasm_host.wasmtime_c import core as capi
 
 MEBIBYTE = 1024 * 1024
@@ -180,11 +180,7 @@ async def test_the_limits_of_a_chain_are_counted_too() -> None:
         sandboxes = [
             host.sandbox(Program("map", "globalThis.a = new Uint8Array(2e7)[0]"), owner="me") for _ in "ab"
         ]
-        links = [
-            Link(link=0, memory_bytes=GuestLimits().memory_bytes),
-            Link(memory_bytes=GuestLimits().memory_bytes),
-        ]
-        chain = host.chain(sandboxes, links)
+        chain = host.chain(sandboxes, row_of(2, GuestLimits().memory_bytes))
         for index in range(2):
             await chain.open(index)
         assert await chain.process([(0, 0, b"1")], traced=False) is not None

@@ -4,11 +4,13 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 import trio
 
+from tests.wasm_host.sandboxes import link_to, row_of
 from wasm_host.errors import InitializeError, ProgramError, TooManyInstancesError
-from wasm_host.guest import chain_abi
+from wasm_host.guest import chain_abi, chain_ports
 from wasm_host.guest.chain_abi import ChainResult, Message
 from wasm_host.guest.identity import Identity
 from wasm_host.host import SandboxHost, open_host
@@ -38,12 +40,13 @@ async def linked(
     host: SandboxHost | None = None,
     opened: bool = True,
     seed: int = 0,
+    links: Sequence[Link] = (),
 ) -> AsyncIterator[tuple[Chain, list[Sandbox]]]:
-    """A chain of programs by their first outputs, each of whose sides somebody hears."""
+    """A chain of programs by their first outputs, each of whose sides somebody hears: a row, or by ``links``."""
     limits = limits or GuestLimits()
     if host is None:
         async with open_host() as own:
-            async with linked(programs, limits=limits, host=own, opened=opened, seed=seed) as made:
+            async with linked(programs, limits=limits, host=own, opened=opened, seed=seed, links=links) as made:
                 yield made
             assert own.statistics().alive == 0
         return
@@ -53,9 +56,7 @@ async def linked(
         )
         for at, program in enumerate(programs)
     ]
-    last = len(programs) - 1
-    links = [Link(link=0 if at < last else None, memory_bytes=limits.memory_bytes) for at in range(len(programs))]
-    chain = host.chain(sandboxes, links)
+    chain = host.chain(sandboxes, links or row_of(len(programs), limits.memory_bytes))
     try:
         for at in range(len(programs) if opened else 0):
             await chain.open(at)
@@ -82,7 +83,7 @@ async def test_a_message_goes_through_all_programs() -> None:
     async with linked([doubling()] * 3) as (chain, _):
         result = await passed(chain, b"1", b"2")
         assert emitted(result) == [(2, 0, b"8"), (2, 0, b"16")]
-        assert result.counts == [(2, 2, 2), (2, 2, 2), (2, 0, 2)]
+        assert (result.counts, result.passed) == ([(2, 2), (2, 2), (2, 2)], [2, 2])
         assert (result.begun, result.pending) == (2, [])
 
 
@@ -100,7 +101,12 @@ async def test_values_of_unconnected_outputs_are_told_to_who_asks() -> None:
         sandboxes = [
             host.sandbox(program, identity=Identity("e", f"n{at}", f"i{at}"), outputs=OUTPUTS) for at in range(2)
         ]
-        chain = host.chain(sandboxes, [Link(link=0, unconnected_outputs=(1,)), Link(unconnected_outputs=(0, 1))])
+        first, last = row_of(2, 10**8)
+        links = [
+            msgspec.structs.replace(first, unconnected_outputs=(1,)),
+            msgspec.structs.replace(last, unconnected_outputs=(0, 1)),
+        ]
+        chain = host.chain(sandboxes, links)
         for at in range(2):
             await chain.open(at)
         silent = await chain.process([(0, 0, b"1")], traced=False)
@@ -109,7 +115,7 @@ async def test_values_of_unconnected_outputs_are_told_to_who_asks() -> None:
         assert telling is not None
         assert emitted(silent) == []
         assert emitted(telling) == [(0, 1, b'"aside"'), (1, 0, b"1"), (1, 1, b'"aside"')]
-        assert silent.counts == telling.counts == [(1, 1, 2), (1, 0, 2)]
+        assert silent.counts == telling.counts == [(1, 2), (1, 2)]
         for at in range(2):
             await chain.close(at)
 
@@ -117,7 +123,8 @@ async def test_values_of_unconnected_outputs_are_told_to_who_asks() -> None:
 async def test_a_call_may_begin_anywhere_in_the_chain() -> None:
     """The programs before it do nothing."""
     async with linked([doubling()] * 3) as (chain, _):
-        assert (await passed(chain, b"1", place=1)).counts == [(0, 0, 0), (1, 1, 1), (1, 0, 1)]
+        result = await passed(chain, b"1", place=1)
+        assert (result.counts, result.passed) == ([(0, 0), (1, 1), (1, 1)], [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -156,8 +163,85 @@ async def test_an_invocation_that_fails_passes_nothing_on_and_names_its_message(
         assert (failed.program, failed.error.message, failed.cause) == (1, "two", (0, b"2"))
         assert [line.message for line in failed.logs] == ["at 2"]
         assert emitted(result) == [(1, 1, b"1"), (2, 0, b"12")]
-        assert result.counts == [(2, 2, 2), (2, 1, 2), (1, 0, 1)]
+        assert (result.counts, result.passed) == ([(2, 2), (2, 2), (1, 1)], [2, 1])
         assert dict(sandboxes[1].state) == {"n": b"6"}
+
+
+DIAMOND = (
+    link_to(1, 2, memory_bytes=10**8, is_told=True),
+    link_to(3, memory_bytes=10**8),
+    link_to(3, memory_bytes=10**8),
+    link_to(memory_bytes=10**8),
+)
+LANES = (
+    link_to(1, 2, memory_bytes=10**8),
+    link_to(3, memory_bytes=10**8, lane=1),
+    link_to(3, memory_bytes=10**8),
+    link_to(memory_bytes=10**8),
+)
+
+
+async def test_a_value_goes_all_ways_from_its_port() -> None:
+    """And is told where it leaves the chain, too; each way that meets another is a message of its own there."""
+    programs = [doubling(), Program("map", "value + 1"), Program("map", "value + 3"), doubling()]
+    async with linked(programs, links=DIAMOND) as (chain, _):
+        result = await passed(chain, b"1", b"10")
+        assert sorted(emitted(result)) == [
+            (0, 0, b"2"), (0, 0, b"20"), (3, 0, b"10"), (3, 0, b"42"), (3, 0, b"46"), (3, 0, b"6"),
+        ]  # fmt: skip
+        assert (result.counts, result.passed) == ([(2, 2), (2, 2), (2, 2), (4, 4)], [2, 2, 2])
+        traced = await passed(chain, b"1", traced=True)
+        assert [(step.program, step.emissions) for step in traced.steps] == [
+            (0, [(0, b"2")]), (2, [(0, b"5")]), (3, [(0, b"10")]), (1, [(0, b"3")]), (3, [(0, b"6")]),
+        ]  # fmt: skip
+
+
+async def test_a_program_of_a_higher_rank_goes_first() -> None:
+    """So of several branches the first may be taken first, whatever the order in which programs are opened."""
+    links = [msgspec.structs.replace(link, rank=rank) for link, rank in zip(DIAMOND, (0, 2, 1, 3), strict=True)]
+    async with linked([doubling()] * 4, links=links) as (chain, _):
+        traced = await passed(chain, b"1", traced=True)
+        assert [step.program for step in traced.steps] == [0, 1, 3, 2, 3]
+
+
+async def test_what_fails_takes_back_what_it_passed_on_by_all_ways() -> None:
+    """Not one of those behind it is called with it, and what they were passed before stands."""
+    first = handler("ctx.emit('out', value); if (value === 2) throw new Error('two')")
+    async with linked([first, doubling(), doubling(), doubling()], links=DIAMOND) as (chain, _):
+        result = await passed(chain, b"1", b"2", b"3")
+        assert (result.counts, result.passed) == ([(3, 2), (2, 2), (2, 2), (4, 4)], [2, 2, 2])
+        assert sorted(value for program, _, value in emitted(result) if program == 3) == [b"12", b"12", b"4", b"4"]
+
+
+async def test_each_message_is_in_the_lane_of_its_way() -> None:
+    """Or in that of the message that it derives from; so where two ways meet, there may be both."""
+    async with linked([Program("map", "value")] * 4, links=LANES) as (chain, _):
+        result = await passed(chain, b"7")
+        assert [(step.program, step.lane) for step in result.steps] == [(3, 0), (3, 1)]
+        all_apocryphal = await chain.process([(0, 0, b"7")], lane=1, traced=False)
+        assert all_apocryphal is not None
+        assert [(step.program, step.lane, len(step.emissions)) for step in all_apocryphal.steps] == [(3, 1, 2)]
+
+
+async def test_what_is_pending_names_its_way_and_its_lane() -> None:
+    """Two ways lead to the last program, one in the other lane: on each of them everything arrives in order."""
+    fan = handler("for (let i = 0; i < 3000; i++) ctx.emit('out', i)")
+    ways = [way for link in LANES for outlet in link.outlets for way in outlet.ways]
+    seen: dict[int, list[bytes]] = {0: [], 1: []}
+    async with linked([fan, *[Program("map", "value")] * 3], links=LANES) as (chain, _):
+        work = [(0, 0, b"1")]
+        while work:
+            place, lane, _ = work[0]
+            count = next((at for at, each in enumerate(work) if each[:2] != (place, lane)), len(work))
+            batch = [(place, 0, value) for _, _, value in work[:count]]
+            result = await chain.process(batch, lane=lane, traced=False)
+            assert result is not None
+            for step in result.steps:
+                seen[step.lane] += [value for _, value in step.emissions]
+            pending = [(ways[way].program, lane, value) for way, lane, value in result.pending]
+            work = [*pending, *work[result.begun :]]
+    numbers = [b"%d" % number for number in range(3000)]
+    assert seen == {0: numbers, 1: numbers}
 
 
 async def test_a_call_that_tells_much_returns_early() -> None:
@@ -172,7 +256,8 @@ async def test_a_call_that_tells_much_returns_early() -> None:
             result = await chain.process(work[:count], traced=False)
             assert result is not None
             seen += [value for _, _, value in emitted(result)]
-            work = [*result.pending, *work[result.begun :]]
+            pending = [(way + 1, 0, value) for way, _, value in result.pending]
+            work = [*pending, *work[result.begun :]]
             calls += 1
     assert seen == [b"%d" % number for number in range(20_000)]
     assert calls > 4
@@ -223,7 +308,7 @@ async def test_a_program_has_no_more_time_in_a_chain_than_alone() -> None:
             host.sandbox(program, outputs=OUTPUTS, limits=GuestLimits(cpu_ms=cpu_ms))
             for program, cpu_ms in ((doubling(), 2000), (slow, 1))
         ]
-        chain = host.chain(sandboxes, [Link(link=0, memory_bytes=10**8), Link(memory_bytes=10**8)])
+        chain = host.chain(sandboxes, row_of(2, 10**8))
         for place in range(2):
             await chain.open(place)
         assert await chain.process([(0, 0, b"1")], traced=False) is None
@@ -338,5 +423,5 @@ def test_the_guest_and_the_host_agree_on_their_constants() -> None:
 
     folder = Path(chain_abi.__file__).parents[1] / "quickjs"
     header, source = (folder / "symbia.h").read_text(), (folder / "chain.c").read_text()
-    assert f"SYMBIA_CHAIN_MOST {chain_abi.MOST_PROGRAMS} " in header
+    assert f"SYMBIA_CHAIN_MOST {chain_ports.MOST_PROGRAMS} " in header
     assert f"MOST_INVOCATIONS = {chain_abi.MOST_INVOCATIONS}," in source
