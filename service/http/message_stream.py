@@ -13,16 +13,12 @@ from engine.errors import InboxFullError, InvalidInjectionError
 from engine.views import RuntimeView
 from proto.problem import ErrorBody, Problem
 from service.http.bodies import reply
-from service.http.ndjson import BadLineError, LineTooLongError, MessageLines, NumberedMessage
+from service.http.ndjson import BadLineError, LineTooLongError, MessageLines, NumberedMessage, in_turns
 from service.memory.transit import TransitLoad
 from service.problems import UnreadableBodyError, error_reply, within_bounds
 
 IDLE_SECONDS = 300.0
 """The longest silence of a stream: messages may come rarely, but nobody may hold a connection for ever."""
-
-TURN_BYTES = 16 * 1024
-"""Bytes of a stream that are read before others have their turn: half a millisecond's work, where lines are
-short."""
 
 LINE_SECONDS = 60.0
 """The longest time in which a line of more than ``LONG_LINE_BYTES`` comes whole: as long as an ordinary body."""
@@ -84,8 +80,8 @@ async def inject_stream(
     try:
         pieces = aiter(stream)
         while (piece := await _next(pieces, long_since + LINE_SECONDS)) is not None:
-            for start in range(0, len(piece), TURN_BYTES):
-                messages = lines.feed(piece[start : start + TURN_BYTES])
+            for part in in_turns(piece):
+                messages = lines.feed(part)
                 if messages or lines.kept_bytes <= LONG_LINE_BYTES:
                     long_since = math.inf
                 if lines.kept_bytes > LONG_LINE_BYTES:

@@ -5,6 +5,7 @@ order mark before the first line is no part of it.
 """
 
 from codecs import BOM_UTF8
+from collections.abc import Iterator
 
 import msgspec
 
@@ -12,7 +13,23 @@ from proto.codec import decoded_by
 from proto.message import Injection
 from proto.shapes import choices_for
 
+TURN_BYTES, TURN_LINES = 16 * 1024, 256
+"""Bytes that are read before others have their turn: half a millisecond's work, where lines are short."""
+
+LONG_TURN_BYTES = 64 * 1024
+"""The same where those are no more than ``TURN_LINES``: most of what a line costs is the same for each."""
+
 _decoder = msgspec.json.Decoder(Injection)
+
+
+def in_turns(piece: bytes) -> Iterator[bytes]:
+    """Yield a piece of a stream in parts, each as much as may be read in one turn."""
+    start = 0
+    while start < len(piece):
+        is_short = piece.count(b"\n", start, start + LONG_TURN_BYTES) > TURN_LINES
+        end = start + (TURN_BYTES if is_short else LONG_TURN_BYTES)
+        yield piece[start:end]
+        start = end
 
 
 class BadLineError(ValueError):

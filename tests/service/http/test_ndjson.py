@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proto.message import Injection
-from service.http.ndjson import BadLineError, LineTooLongError, MessageLines, NumberedMessage
+from service.http.ndjson import (
+    LONG_TURN_BYTES,
+    TURN_BYTES,
+    TURN_LINES,
+    BadLineError,
+    LineTooLongError,
+    MessageLines,
+    NumberedMessage,
+    in_turns,
+)
 
 LINE = b'{"nodeId":"a","port":"in","value":%s}'
 
@@ -110,3 +119,14 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(size: int) -> None:
     assert read([BOM_UTF8, b"\n"]) == []
     with pytest.raises(BadLineError, match="Line 2"):
         read([LINE % b"1" + b"\n" + data])
+
+
+@given(st.integers(0, 300_000), st.integers(1, 5_000))
+def test_a_turn_is_as_long_as_its_lines_are_work(size: int, line: int) -> None:
+    """All bytes come in order; many short lines are few at once, and long ones as many bytes as a read brings."""
+    piece = (b"x" * (line - 1) + b"\n") * (size // line)
+    parts = list(in_turns(piece))
+    assert b"".join(parts) == piece
+    for part in parts[:-1]:
+        assert len(part) == (TURN_BYTES if line <= LONG_TURN_BYTES // (TURN_LINES + 1) else LONG_TURN_BYTES)
+        assert part.count(b"\n") <= max(TURN_LINES, TURN_BYTES // line + 1)
