@@ -41,7 +41,9 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     for folder in ("wasm_host/quickjs", "scripts"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    shutil.copy(ROOT / "wasm_host/limits.py", tmp_path / "wasm_host/limits.py")
+    (tmp_path / "wasm_host/wasmtime_c").mkdir()
+    for name in ("wasm_host/limits.py", "wasm_host/wasmtime_c/exchange.c"):
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
 
@@ -49,7 +51,7 @@ def checkout(tmp_path: Path) -> Path:
     "name",
     [
         *("pyproject.toml", "constraints.txt", "hatch_build.py", "scripts/installation.py"),
-        *("wasm_host/quickjs/wasi.c", "wasm_host/limits.py"),
+        *("wasm_host/quickjs/wasi.c", "wasm_host/limits.py", "wasm_host/wasmtime_c/exchange.c"),
     ],
 )
 def test_a_changed_input_runs_setup_again(checkout: Path, name: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from wasm_host.errors import GuestFaultError, GuestTrapError, OutputLimitError, ProtocolError
+from wasm_host.errors import GuestFaultError, GuestTrapError, OutputLimitError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, Pending, Step
@@ -12,7 +12,7 @@ from wasm_host.guest.chain_judge import judge
 from wasm_host.guest.chain_ports import Block, ChainPorts, ProgramPorts
 from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
-from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
+from wasm_host.guest.output import read_rest
 from wasm_host.limits import GuestLimits, chain_limits
 from wasm_host.wasmtime_c import core as capi
 
@@ -58,6 +58,7 @@ class ChainGuest(Guest):
             return await self._begin([document])
         opened = await self.open(module, [document])
         self._chain = self._export("symbia_chain")
+        self._exchange = self._open_exchange(self._chain, self._block_bytes)
         self._select = self._export("symbia_select")
         self._is_ready = True
         return opened
@@ -80,17 +81,16 @@ class ChainGuest(Guest):
             self.hold_to(self._shared_limits, 0)
         data = chain_abi.encode_chain(batch, now_ms, lane=lane, traced=traced, hears_outputs=hears_outputs)
         length = len(data)
-        at = self._input_at
         if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
-            at = await self._input(length)
+            await self._input(length)
         if length > KEPT_INPUT_BYTES:
-            await self._write_all(at, [data])
+            await self._write_all(self._input_at, [data])
+            self._clear_status()
+            pending = self._living().start(self._chain, length)
         else:
-            self._write(at, data)
-        self._clear_status()
-        pending = self._living().start(self._chain, length)
+            pending = self._send(self._chain, self._exchange, data)
         _check(await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms))
-        return await self._result(batch, traced=traced)
+        return await self._result(batch, pending, traced=traced)
 
     def begin(self, message: Message, now_ms: float, *, lane: int, hears_outputs: bool) -> "ChainCall | None":
         """Send a message into the chain, and let the guest have its first slice at once, as ``pass_on`` does.
@@ -107,13 +107,11 @@ class ChainGuest(Guest):
             return None
         call = ChainCall((message,))
         try:
-            self._write(self._input_at, data)
-            self._clear_status()
-            call.pending = pending = self._living().start(self._chain, length)
+            call.pending = pending = self._send(self._chain, self._exchange, data)
             if self._begin_run(pending):
                 _check(pending.result())
                 call.pending = None
-                call.result = self._plain_result(call.batch)
+                call.result = self._plain_result(call.batch, pending)
         except capi.TrapError as trap:
             call.fail(self._fault_of(trap))
         except GuestFaultError as fault:
@@ -135,7 +133,7 @@ class ChainGuest(Guest):
                 raise self._fault_of(trap) from None
             finally:
                 call.abandon()
-        return call.result or await self._result(call.batch, traced=False)
+        return call.result or await self._result(call.batch, None, traced=False)
 
     async def close_program(self, index: int) -> Effects:
         """Run one program's cleanup, within its ``close_ms``. Raises GuestFaultError."""
@@ -143,8 +141,8 @@ class ChainGuest(Guest):
         await self._prepare(self._select, index)
         return await self.close()
 
-    async def _result(self, batch: Sequence[Message], *, traced: bool) -> ChainResult:
-        block, data, begun = self._read(traced=traced)
+    async def _result(self, batch: Sequence[Message], ended: capi.Pending | None, *, traced: bool) -> ChainResult:
+        block, data, begun = self._read(ended, traced=traced)
         (steps, at), length = begun, block.length
         pending: list[Pending] = []
         if at < length:
@@ -156,31 +154,23 @@ class ChainGuest(Guest):
         judge(result, block.closed, batch, self._ports, traced=traced)
         return result
 
-    def _plain_result(self, batch: Sequence[Message]) -> ChainResult | None:
+    def _plain_result(self, batch: Sequence[Message], ended: capi.Pending) -> ChainResult | None:
         """Return the result of a call that was not traced, if the head of its output is all there is."""
-        block, _, (steps, at) = self._read(traced=False)
+        block, _, (steps, at) = self._read(ended, traced=False)
         if at < block.length:
             return None
         result = ChainResult(steps, block.begun, [], block.counts, block.passed, at)
         judge(result, block.closed, batch, self._ports, traced=False)
         return result
 
-    def _read(self, *, traced: bool) -> tuple[Block, bytes, tuple[list[Step], int]]:
+    def _read(self, ended: capi.Pending | None, *, traced: bool) -> tuple[Block, bytes, tuple[list[Step], int]]:
         """Read the status block of the call that has ended, its output, and what is plain at the head of that."""
-        size_bytes = self._instance.memory_bytes()
-        if size_bytes != self._seen_bytes:
-            self._count_memory(size_bytes)
-        text = self._instance.read(self._status_at, self._block_bytes)
-        if text is None:
-            raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
-        block = self._ports.read_block(text)
+        block = self._ports.read_block(self._read_status(self._block_bytes, ended))
         address, length = block.address, block.length
         if length > self._output_bytes_at_most:
             most = self._output_bytes_at_most
             raise OutputLimitError(f"one call wrote {length:,} bytes", "output_bytes", most)
-        data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
-        if data is None:
-            data = window(self._instance, address, length)
+        data = self._read_output(address, length, ended)
         return block, data, chain_abi.read_plain(data, self._programs, traced=traced)
 
 

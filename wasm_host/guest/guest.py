@@ -16,6 +16,7 @@ from wasm_host.guest.metering import GuestCounters, GuestRuntime, MeteredStore, 
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
 from wasm_host.limits import GuestLimits, most_output_bytes
 from wasm_host.wasmtime_c import core as capi
+from wasm_host.wasmtime_c.exchange import Exchange, open_exchange
 
 _FIRST_INPUT_BYTES = 16 * 1024
 KEPT_INPUT_BYTES = 1024 * 1024
@@ -124,29 +125,32 @@ class Guest(MeteredStore):
         """Run a batch. Never raises for what the guest did: see ``BatchResult``."""
         values = [value for _, value in batch]
         fault: GuestFaultError | None = None
+        pending = None
         try:
             if len(values[0]) > KEPT_INPUT_BYTES:
                 length = await self._write_long(batch, now_ms)
+                self._clear_status()
+                pending = self._living().start(self._process, length)
             else:
                 data = abi.encode_batch(batch, now_ms)
                 length = len(data)
-                at = self._input_at
                 if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
-                    at = await self._input(length)
-                self._write(at, data)
-            self._clear_status()
-            code = await self._call(self._process, length, len(batch))
+                    await self._input(length)
+                pending = self._send(self._process, self._processing, data)
+            code = await self._run(pending, len(batch))
             if code:
                 fault = GuestTrapError(f"the guest gave up with code {code}")
         except GuestFaultError as problem:
             fault = problem
-        return await self._report(values, fault)
+        return await self._report(values, fault, pending)
 
-    async def _report(self, values: list[bytes], fault: GuestFaultError | None) -> BatchResult:
+    async def _report(
+        self, values: list[bytes], fault: GuestFaultError | None, ended: capi.Pending | None
+    ) -> BatchResult:
         try:
             if fault:
                 fault = self._explained(fault)
-            output = await self._output(values)
+            output = await self._output(values, ended)
         except GuestFaultError as problem:
             return BatchResult([], [], fault or problem)
         fault = fault or output.violation
@@ -181,6 +185,7 @@ class Guest(MeteredStore):
         self._take_input = self._export("symbia_input")
         self._open = self._export("symbia_open")
         self._process = self._export("symbia_process")
+        self._processing = self._open_exchange(self._process, abi.STATUS.size)
         self._close = self._export("symbia_close")
 
     def _export(self, name: str) -> capi.Function:
@@ -218,6 +223,22 @@ class Guest(MeteredStore):
         await self._write_all(await self._input(length), [head, *values])
         return length
 
+    def _open_exchange(self, function: capi.Function, block_bytes: int) -> Exchange | None:
+        """Return the calls of an export in one step, where such are possible."""
+        cleared = abi.STATUS_CLEARED_OFFSET, len(abi.STATUS_CLEARED)
+        return open_exchange(self._living(), function, self._status_at, block_bytes, cleared)
+
+    def _send(self, function: capi.Function, exchange: Exchange | None, data: bytes) -> capi.Pending:
+        """Begin a call with its input, which is not longer than the input buffer."""
+        is_in = self._instance.holds(self._input_at, len(data)) and self._instance.holds(
+            self._status_at, abi.STATUS.size
+        )
+        if exchange is not None and is_in:
+            return exchange.begin(self._input_at, data)
+        self._write(self._input_at, data)
+        self._clear_status()
+        return self._living().start(function, len(data))
+
     def _clear_status(self) -> None:
         """Clear the status, so that nothing of an earlier call is taken for this one's.
 
@@ -226,8 +247,15 @@ class Guest(MeteredStore):
         if not self._instance.write(self._status_at + abi.STATUS_CLEARED_OFFSET, abi.STATUS_CLEARED):
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
 
-    async def _output(self, values: list[bytes]) -> abi.GuestOutput:
-        address, length, closed, _ = self._status()
+    def _read_output(self, address: int, length: int, ended: capi.Pending | None) -> bytes:
+        """Read the head of the output that the status block points at, or all of it; raises ProtocolError."""
+        if ended is not None and ended.output is not None:
+            return ended.output
+        data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
+        return window(self._instance, address, length) if data is None else data
+
+    async def _output(self, values: list[bytes], ended: capi.Pending | None = None) -> abi.GuestOutput:
+        address, length, closed, _ = abi.STATUS.unpack(self._read_status(abi.STATUS.size, ended))
         if length > self._output_bytes_at_most:
             raise OutputLimitError(
                 f"one call wrote {length:,} bytes; the host reads {self._output_bytes_at_most:,}",
@@ -235,9 +263,7 @@ class Guest(MeteredStore):
                 self._limits.output_bytes,
             )
         self.output_bytes = length
-        data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
-        if data is None:
-            data = window(self._instance, address, length)
+        data = self._read_output(address, length, ended)
         reader = abi.OutputReader(data, values, self._output_count, self._limits, length)
         began = time.perf_counter() if length > _NOTED_BYTES else 0.0
         if not reader.read(READ_AT_ONCE_BYTES) or length > READ_AT_ONCE_BYTES:

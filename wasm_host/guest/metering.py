@@ -148,13 +148,18 @@ class MeteredStore:
         return self._store
 
     def _status(self) -> tuple[int, int, int, int]:
-        size_bytes = self._instance.memory_bytes()
+        return abi.STATUS.unpack(self._read_status(abi.STATUS.size))
+
+    def _read_status(self, length: int, ended: capi.Pending | None = None) -> bytes:
+        """Read so much of the status block; ``ended`` is the call that has just ended, and may have brought it."""
+        brought = None if ended is None else ended.block
+        size_bytes = self._instance.memory_bytes() if ended is None or brought is None else ended.memory_bytes
         if size_bytes != self._seen_bytes:
             self._count_memory(size_bytes)
-        block = self._instance.read(self._status_at, abi.STATUS.size)
+        block = brought or self._instance.read(self._status_at, length)
         if block is None:
             raise ProtocolError(f"the guest's status block at {self._status_at} lies outside its memory")
-        return abi.STATUS.unpack(block)
+        return block
 
     async def _call(
         self, function: capi.Function, argument: int | None, count: int = 1, cpu_ms: int | None = None

@@ -40,6 +40,10 @@ def quick_function(name: str, result: Any, *arguments: Any) -> Any:
     return ctypes.PYFUNCTYPE(result, *arguments)((name, dll))
 
 
+def _address_of(name: str) -> int:
+    return ctypes.cast(getattr(dll, name), _ADDRESS).value or 0
+
+
 _call_async = quick_function(
     "wasmtime_func_call_async",
     _ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, _SIZE, _ADDRESS, _SIZE, _ADDRESS, _ADDRESS,
@@ -63,6 +67,16 @@ _madvise.argtypes = (_ADDRESS, _SIZE, ctypes.c_int)
 _new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
 _new_bytes.restype, _new_bytes.argtypes = ctypes.py_object, (_ADDRESS, ctypes.c_ssize_t)
 _increment_epoch = quick_function("wasmtime_engine_increment_epoch", None, _ADDRESS)
+
+EXCHANGE_FUNCTIONS = {
+    "call_async": _address_of("wasmtime_func_call_async"),
+    "poll": _address_of("wasmtime_call_future_poll"),
+    "delete_future": _address_of("wasmtime_call_future_delete"),
+    "set_epoch_deadline": _address_of("wasmtime_context_set_epoch_deadline"),
+    "memory_data": _address_of("wasmtime_memory_data"),
+    "memory_size": _address_of("wasmtime_memory_data_size"),
+}
+"""Addresses of what exchange.c calls, by its names, in its order."""
 
 
 class TrapError(Exception):
@@ -129,13 +143,22 @@ class Function:
 
 
 class Pending:
-    """A call that has begun: poll it until it is done, then take the result; or delete it to abandon it."""
+    """A call that has begun: poll it until it is done, then take the result; or delete it to abandon it.
 
-    __slots__ = ("_future", "_store")
+    Attributes:
+        block: the status block, where the end of the call has brought it (exchange.py); otherwise None.
+        output: what that points at, likewise; never None where there is a block.
+        memory_bytes: the guest's memory at that end.
+    """
+
+    __slots__ = ("_future", "_store", "block", "memory_bytes", "output")
 
     def __init__(self, store: "Store", future: int) -> None:
         self._store = store
         self._future = future
+        self.block: bytes | None = None
+        self.output: bytes | None = None
+        self.memory_bytes = 0
 
     def poll(self) -> bool:
         """Run the guest until it is done (True) or its slice is over (False).
@@ -151,6 +174,7 @@ class Pending:
         if self._future:
             _future_delete(self._future)
             self._future = 0
+        if self._store.pending is self:
             self._store.pending = None
 
     def result(self) -> int:
@@ -209,7 +233,7 @@ class Store:
             argument: its one i32 argument, or None when it takes none
             results: 1 for an i32 result, 0 for none
         """
-        self._refuse_second_call()
+        self.refuse_second_call()
         argument_at, result_at, trap_at, error_at = self._addresses
         count = 0
         if argument is not None:
@@ -225,15 +249,33 @@ class Store:
         )
         return pending
 
+    def addresses(self) -> dict[str, int]:
+        """Return where the parts lie that a call of this store needs, with the names that exchange.c has for them.
+
+        They stay there as long as the store is there.
+        """
+        instance = self._instance
+        assert instance is not None  # noqa: S101 - its memory is looked up before anything is called
+        argument, result, trap, error = self._addresses
+        return {
+            "context": self._context,
+            "memory": instance.memory_address,
+            "argument": argument,
+            "argument_value": ctypes.addressof(self._argument_i32),
+            "result": result,
+            "trap": trap,
+            "error": error,
+        }
+
     def make_ready(self) -> None:
         """Prepare a call: refuse it where one is under way, and let its first slice begin now.
 
         Raises TrapError for a freed store.
         """
-        self._refuse_second_call()
+        self.refuse_second_call()
         _set_epoch_deadline(self._context, 1)
 
-    def _refuse_second_call(self) -> None:
+    def refuse_second_call(self) -> None:
         """Refuse a second call: two on one store would run on each other's stack.
 
         One on a freed store, on anybody's.
@@ -245,7 +287,7 @@ class Store:
 
     def start_instance(self, linker: wasmtime.Linker, module: Module) -> tuple[Pending, Any]:
         """Begin to instantiate a module, start function included; the second is for ``instance``."""
-        self._refuse_second_call()
+        self.refuse_second_call()
         instance = raw.wasmtime_instance_t()
         _, _, trap_at, error_at = self._addresses
         _set_epoch_deadline(self._context, 1)
@@ -334,6 +376,11 @@ class Instance:
         self._memory = raw.wasmtime_memory_t.from_buffer_copy(found.memory)
         self._memory_address = ctypes.addressof(self._memory)
         return True
+
+    @property
+    def memory_address(self) -> int:
+        """The address of Wasmtime's structure of the memory; 0 where there is none."""
+        return self._memory_address
 
     def forget(self) -> None:
         """Note that the store is gone: the memory is empty from now on."""

@@ -38,7 +38,7 @@ class ModuleStore(capi.Store):
             arguments: at most eight
             results: 1 for an i32 result, 0 for none
         """
-        self._refuse_second_call()
+        self.refuse_second_call()
         for slot, argument in zip(self._arguments, arguments, strict=False):
             slot.of.i32 = argument - (1 << 32) if argument >> 31 else argument
         _, result_at, trap_at, error_at = self._addresses
