@@ -165,6 +165,8 @@ class Injector:
         return not self._is_open or bool(self._held) or self._has_ended or self._turn.locked()
 
     def _take_runs(self, messages: Sequence[Located]) -> int:
+        if len(messages) > 1 and messages[0][0] != messages[1][0] and self._take_by_node(messages):
+            return len(messages)
         taken = 0
         for node_index, run in groupby(messages, _node_of):
             offered = [message for _, message in run]
@@ -173,6 +175,19 @@ class Injector:
             if fitting < len(offered):
                 break
         return taken
+
+    def _take_by_node(self, messages: Sequence[Located]) -> bool:
+        """Take in messages for several nodes in turn, if there is room for all; return whether there was."""
+        by_node: dict[int, list[Message]] = {}
+        for node_index, message in messages:
+            by_node.setdefault(node_index, []).append(message)
+        inboxes = self._shared.inboxes
+        sizes = {index: sum([len(each.value) for each in group]) for index, group in by_node.items()}
+        if not all(inboxes[index].has_room(len(group), sizes[index]) for index, group in by_node.items()):
+            return False
+        for index, group in by_node.items():
+            inboxes[index].put_many_nowait(group, sizes[index])
+        return True
 
     async def _accept(self, node_index: int, message: Message, deadline: float) -> bool:
         """Take one message in, waiting for its inbox; return whether it is held."""
