@@ -153,8 +153,9 @@ class Arrivals(FlowObserver):
                 self.all.set()
 
     async def wait(self) -> None:
-        """Return when the outputs of the next message have arrived."""
-        await self._next.wait()
+        """Return when the outputs of the next message have arrived; at once where they have, as the peers do."""
+        if not self._next.is_set():
+            await self._next.wait()
         self._next = trio.Event()
 
 
