@@ -37,9 +37,9 @@ _LARGE_PART_LEVELS = 8
 """Levels that are taken apart where a part is larger than that; each is one more look at all of it."""
 
 
-async def weigh_in_slices(text: bytes, *, measures_numbers: bool = False) -> Weight:
-    """Weigh a JSON text. Others have their turn after every ``SLICE_BYTES``, if there are more."""
-    scanner = Scanner(measures_numbers=measures_numbers)
+async def weigh_in_slices(text: bytes, *, measures_numbers: bool = False, counts_elements: bool = True) -> Weight:
+    """Weigh a JSON text as ``Scanner`` does. Others have their turn after every ``SLICE_BYTES`` of it."""
+    scanner = Scanner(measures_numbers=measures_numbers, counts_elements=counts_elements)
     for start in range(0, len(text), SLICE_BYTES):
         scanner.feed(text[start : start + SLICE_BYTES])
         await trio.lowlevel.checkpoint()
@@ -54,7 +54,7 @@ async def check_in_slices(text: bytes, max_elements: int | None = None) -> None:
         MalformedJsonError: it is nested deeper than ``MAX_DEPTH``.
     """
     if len(text) > SLICE_BYTES:
-        check_weight(await weigh_in_slices(text), max_elements)
+        check_weight(await weigh_in_slices(text, counts_elements=max_elements is not None), max_elements)
     elif max_elements is None:
         check_depth(text)
     else:

@@ -3,7 +3,7 @@
 import json
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proto import json_text
 from proto.codec import MalformedJsonError, TooManyElementsError, check_depth, check_elements, decode
-from proto.json_text import MAX_DEPTH, ItemScanner, Scanner, Weight, weigh
+from proto.json_text import MAX_DEPTH, ItemScanner, Scanner, Weight, depth, weigh
 
 TRICKY = st.text(alphabet='[]{}",\\:a1 ', max_size=30)
 LEAVES = st.none() | st.integers() | TRICKY
@@ -74,6 +74,34 @@ def test_the_weight_of_json_is_what_a_plain_reader_counts(
     assert weigh(text) == read_slowly(text)
 
 
+def depth_in_pieces(text: bytes, lengths: list[int]) -> int:
+    """The depth alone, of a text that comes in pieces of these lengths."""
+    scanner = Scanner(counts_elements=False)
+    for piece in pieces(text, lengths):
+        scanner.feed(piece)
+    return scanner.weight.depth
+
+
+@given(VALUES, st.sampled_from([None, 1]), CUTS)
+def test_the_depth_alone_is_that_of_the_weight(value: Any, indent: int | None, lengths: list[int]) -> None:
+    """Without its commas, which are what strings lie between, a text is as deep, whole or in pieces."""
+    text = json.dumps(value, indent=indent).encode()
+    assert depth(text) == depth_in_pieces(text, lengths) == read_slowly(text).depth
+
+
+@given(BYTES)
+def test_the_depth_alone_is_never_too_low(parts: list[bytes]) -> None:
+    """Whatever mixture of brackets, quotes and backslashes comes: that of the longest sound beginning is in it."""
+    text = b"".join(parts)
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        text = text[: error.pos]
+    except RecursionError:
+        return
+    assert depth(b"".join(parts)) >= min(read_slowly(text).depth, MAX_DEPTH)
+
+
 @given(VALUES, CUTS)
 def test_the_weight_does_not_depend_on_the_cuts(value: Any, lengths: list[int]) -> None:
     """A text that comes in pieces weighs what the whole weighs, also where an escape or a string is cut."""
@@ -107,13 +135,20 @@ def test_what_stands_before_a_mistake_is_counted(parts: list[bytes]) -> None:
         pass
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1])
+@pytest.mark.parametrize("levels", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1])
 @pytest.mark.parametrize("before", [0, 3, json_text.CHUNK_BYTES - 100, 2 * json_text.CHUNK_BYTES - 300])
-def test_the_bound_of_depth_is_exact_wherever_the_depth_is(depth: int, before: int) -> None:
+@pytest.mark.parametrize("marks", [b"x", b'","[]' * 3, b"\\\\"])
+def test_the_bound_of_depth_is_exact_wherever_the_depth_is(levels: int, before: int, marks: bytes) -> None:
     """Levels are counted to the last one, also across the chunks in which a text is looked at."""
-    text = b'{"a":"' + b"x" * before + b'","b":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
-    assert (weigh(text).depth > MAX_DEPTH) == (depth > MAX_DEPTH)
-    assert depth > MAX_DEPTH or weigh(text).depth == depth
+    strings = (marks * before)[: before - before % len(marks)]
+    text = b'{"a":"' + strings + b'","b":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+    assert (weigh(text).depth > MAX_DEPTH) == (depth(text) > MAX_DEPTH) == (levels > MAX_DEPTH)
+    assert levels > MAX_DEPTH or weigh(text).depth == depth(text) == levels
+    if levels > MAX_DEPTH:
+        with pytest.raises(MalformedJsonError):
+            check_depth(text)
+    else:
+        check_depth(text)
 
 
 def test_many_peaks_below_the_bound_are_no_depth() -> None:
@@ -135,8 +170,9 @@ HOSTILE = {
 }
 
 
+@pytest.mark.parametrize("read", [weigh, depth])
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
-def test_the_time_grows_with_the_text_and_no_faster(unit: bytes) -> None:
+def test_the_time_grows_with_the_text_and_no_faster(unit: bytes, read: Callable[[bytes], object]) -> None:
     """Four times the text takes about four times the computing time, on text that is no JSON too."""
 
     def cost(times: int) -> float:
@@ -144,19 +180,20 @@ def test_the_time_grows_with_the_text_and_no_faster(unit: bytes) -> None:
         best = float("inf")
         for _ in range(3):
             started = time.thread_time()
-            weigh(text)
+            read(text)
             best = min(best, time.thread_time() - started)
         return best
 
     assert cost(800) < 8 * cost(200) + 0.005
 
 
+@pytest.mark.parametrize("read", [weigh, depth])
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
-def test_the_memory_is_that_of_a_chunk(unit: bytes) -> None:
+def test_the_memory_is_that_of_a_chunk(unit: bytes, read: Callable[[bytes], object]) -> None:
     """Ten megabytes are weighed with no more memory than one chunk takes."""
     text = unit * (10_000_000 // len(unit))
     tracemalloc.start()
-    weigh(text)
+    read(text)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 5_000_000
