@@ -142,7 +142,7 @@ class ComponentGuest(Guest):
         try:
             await self._tell(now_ms)
             answer = await self._answer("process", canonical_abi.encode_messages(batch, self._input_names, now_ms))
-            for _ in answer.read(len(batch)):
+            for _ in answer.read([value for _, value in batch]):
                 await trio.lowlevel.checkpoint()
             return BatchResult(answer.effects, [], None)
         except GuestFaultError as fault:

@@ -65,7 +65,7 @@ def test_a_place_lies_where_it_should(
 
 def _read(data: bytes, count: int = 1) -> list[Effects]:
     answer = AnswerReader(data, 0, {b"out": 0}, GuestLimits(emissions=5, log_lines=2, log_bytes=100))
-    for _ in answer.read(count):
+    for _ in answer.read([b"{}"] * count):
         pass
     return answer.effects
 
@@ -108,7 +108,7 @@ def test_a_long_answer_is_read_with_pauses() -> None:
     head = struct.pack("<II", BASE + 8, 1)
     record = struct.pack("<IIIIIIB3xIIIIII", BASE + 64, count, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     answer = AnswerReader(head + record + b"out1" + emissions, 0, {b"out": 0}, GuestLimits())
-    pauses = sum(1 for _ in answer.read(1))
+    pauses = sum(1 for _ in answer.read([b"{}"]))
     assert len(answer.effects[0].emissions) == count
     assert pauses >= 4
 

@@ -35,6 +35,14 @@ async def test_a_batch_comes_out_in_order() -> None:
     assert [each.emissions for each in effects] == [[(0, b"1")], [(0, b'"two"')], [(0, b"[3]")]]
 
 
+async def test_a_value_that_is_handed_on_is_the_value_that_came() -> None:
+    """The same bytes are neither checked again nor kept twice; others are."""
+    value, other = b"[1.0, 2]", b"[1.0, 3]"
+    first, second = await run(component(), value, other)
+    assert first.emissions[0][1] is value
+    assert second.emissions[0][1] is other
+
+
 async def test_text_beyond_ascii_survives_both_ways() -> None:
     """A value's characters are the same after a component has returned it."""
     value = '"grüße, 世界, 🙂"'.encode()
