@@ -23,7 +23,7 @@ help: ## list the verbs
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged; then with a token"
-	@echo "make fuzz-guest  the guest's JSON reader and writer under sanitizers, and programs on random values, MINUTES=3"
+	@echo "make fuzz-guest  the guest under sanitizers, its JSON and all of it, and programs on random values, MINUTES=3"
 	@echo "make attacks  what untrusted callers and code have tried: over real sockets, bounded in time and memory"
 	@echo "make stalls  hostile requests, graphs and programs, changed for MINUTES=3 to find what holds or fills the service"
 	@echo "make mutants  one place of the code broken at a time for MINUTES=60, to find what no test notices (tests/mutants/README.md)"

@@ -1,1 +1,1 @@
-"""A fuzzer of the guest's reader and writer of JSON, and of programs on random values: ``make fuzz-guest``."""
+"""Fuzzers of the guest: its reader and writer of JSON, whole guests, programs on random values."""

@@ -32,7 +32,7 @@ def programs_alike(examples: int, seed: int) -> None:
 def main() -> int:
     """Run it, and print what was tried; the exit status is 1 where something differed or a sanitizer spoke."""
     parser = argparse.ArgumentParser(prog="python -m tests.guest_fuzz", description=__doc__)
-    parser.add_argument("--minutes", type=int, default=3, help="of the two native variants together")
+    parser.add_argument("--minutes", type=int, default=3, help="of all that runs natively, together")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="repeats a campaign")
     chosen = parser.parse_args()
     sys.stdout.write(f"seed {chosen.seed}\n")
@@ -45,11 +45,12 @@ def main() -> int:
     clean = True
     with tempfile.TemporaryDirectory() as folder:
         upstream = native.sources(Path(folder))
-        for name, flags in native.VARIANTS.items():
+        runs = [(fuzzer, name, flags) for fuzzer in native.FUZZERS for name, flags in native.VARIANTS.items()]
+        for fuzzer, name, flags in runs:
             program = Path(folder) / "fuzz"
-            native.compile_fuzzer(compiler, upstream, program, flags)
-            sys.stdout.write(f"{name}: ")
-            clean = native.fuzz(program, chosen.minutes * 60 // len(native.VARIANTS), chosen.seed) and clean
+            native.compile_fuzzer(compiler, upstream, program, flags, fuzzer)
+            sys.stdout.write(f"{fuzzer}, {name}: ")
+            clean = native.fuzz(program, chosen.minutes * 60 // len(runs), chosen.seed) and clean
     return 0 if clean else 1
 
 

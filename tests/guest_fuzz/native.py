@@ -1,4 +1,4 @@
-"""Build the guest's JSON code for the machine's own processor, under sanitizers, and run its fuzzer."""
+"""Build the guest for the machine's own processor, under sanitizers: its JSON code alone, and all of it."""
 
 import shutil
 import subprocess
@@ -10,6 +10,12 @@ from wasm_host.quickjs import build
 HERE = Path(__file__).parent
 GUEST = Path(build.__file__).parent
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
+FUZZERS: dict[str, tuple[str, ...]] = {
+    "fuzz.c": (),
+    "lives.c": ("output.c", "memory.c", "wasi.c"),
+}
+"""Each fuzzer, and the files of the guest that it includes or stands for; fuzz.c needs the JSON code alone."""
+
 VARIANTS: dict[str, tuple[str, ...]] = {
     "each object at a place of its own": (),
     "a garbage collection before each object": ("-DFORCE_GC_AT_MALLOC",),
@@ -38,19 +44,22 @@ def sources(folder: Path) -> Path:
     return upstream
 
 
-def compile_fuzzer(with_compiler: str, upstream: Path, target: Path, flags: tuple[str, ...]) -> None:
-    """Compile fuzz.c, which includes the engine."""
+def compile_fuzzer(with_compiler: str, upstream: Path, target: Path, flags: tuple[str, ...], name: str) -> None:
+    """Compile one of ``FUZZERS``, and what it does not include."""
+    (upstream / "guest_limits.h").write_text(build.limits_header())
+    included = FUZZERS[name]
+    ours = sorted(path for path in GUEST.glob("*.c") if included and path.name not in included)
     command = [
         *(with_compiler, "-g", "-O1", "-w", "-D_GNU_SOURCE", *SANITIZERS, *flags),
-        *("-I", str(upstream), "-I", str(GUEST), str(HERE / "fuzz.c")),
-        *(str(upstream / name) for name in build.UPSTREAM_FILES),
+        *("-I", str(upstream), "-I", str(GUEST), str(HERE / name), *map(str, ours)),
+        *(str(upstream / file) for file in build.UPSTREAM_FILES),
         *("-lm", "-o", str(target)),
     ]
     subprocess.run(command, check=True)
 
 
 def fuzz(program: Path, seconds: int, seed: int) -> bool:
-    """Run the fuzzer with the corpus, and say whether it found nothing."""
+    """Run a fuzzer with the corpus, and say whether it found nothing."""
     corpus = sorted(str(path) for path in (HERE / "corpus").iterdir())
     sys.stdout.flush()
     return subprocess.run([str(program), str(seconds), str(seed), *corpus], check=False).returncode == 0

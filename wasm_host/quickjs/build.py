@@ -27,7 +27,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "3b535351e1d70bf79821260e945647588d36491699793da81f10c4f323411bb2"
+EXPECTED_SHA256 = "964ea45322e835e9870444da0ade54ea3706955d9fd9978831385db3505ad797"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"

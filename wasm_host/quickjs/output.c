@@ -34,7 +34,8 @@ static void reserve(size_t more)
     if (larger < needed)
         larger = needed;
     char *moved = memory_take(larger);
-    memcpy(moved, buffer, status.length);
+    if (status.length)
+        memcpy(moved, buffer, status.length);
     char *old = buffer;
     buffer = moved;
     capacity = larger;
