@@ -17,7 +17,7 @@ from engine.compile.ingress import check_ingress, is_declared
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.compile.validation import CheckedGraph, check_graph
 from engine.components.lookup import Resolution
-from engine.contracts.component import Builtin, Component, PortIndex, input_names
+from engine.contracts.component import Builtin, Component, PortIndex, input_names, own_lanes_of
 from engine.contracts.lanes import port_lanes
 from engine.cooperative.slices import Breaks, Steps, in_slices, paced
 from engine.documents.problem_report import ProblemReport, shown
@@ -230,7 +230,7 @@ def _compile_node(
         schemas=own_schemas,
         incoming=tuple(tables.incoming),
         error_port=tables.ports.outputs[ERROR_PORT],
-        lanes=port_lanes(definition, outputs),
+        lanes=port_lanes(definition, outputs, own_lanes_of(tables.component)),
         capacity=node.inbox.capacity or limits.inbox_messages,
         overflow=node.inbox.overflow,
     )

@@ -13,7 +13,7 @@ import msgspec
 from engine.compile.draft import GraphDraft
 from engine.compile.topology import analysis
 from engine.components import config as configuration
-from engine.contracts.component import Component, PortIndex, ports_of
+from engine.contracts.component import Component, PortIndex, is_lenient, ports_of
 from engine.cooperative.slices import Steps, paced
 from engine.documents.hints import Hints
 from engine.documents.problem_report import ProblemReport, listed, shown
@@ -134,6 +134,8 @@ class _Checker:
             )
             self._report.note("node.not_stateless", f"{path}.concurrency", message)
         is_sound = True
+        if is_lenient(component, node.config):
+            return is_sound
         for problem, is_due in paced(configuration.find_problems(node.config, definition.config, self._hints)):
             self._report.note(problem.code, f"{path}.config.{problem.path}", problem.message)
             is_sound = False

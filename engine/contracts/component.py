@@ -48,6 +48,7 @@ class Builtin:
         is_source: whether it emits by itself, so that the executions of its graphs live until they are stopped.
         twins: two output ports that are one port by two names: where edges leave by one of them only, what is
             emitted on the other takes them too.
+        own_lanes: output ports whose values have the lane that the handler says, whatever the port declares.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Builtin:
         *,
         is_source: bool = False,
         twins: tuple[str, str] | None = None,
+        own_lanes: frozenset[str] = frozenset(),
     ) -> None:
         self._definition = definition
         self._make = make
         self.is_source = is_source
         self.twins = twins
+        self.own_lanes = own_lanes
 
     @property
     def definition(self) -> ComponentDefinition:
@@ -70,6 +73,11 @@ class Builtin:
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         del config  # the schema has said all there is to say
         return ()
+
+    def is_lenient(self, config: Mapping[str, Any]) -> bool:
+        """Tell whether a node's configuration is taken as it comes, whatever the definition says of its keys."""
+        del config
+        return False
 
     def inputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of a node's input ports, in order; a subclass may leave some out by the configuration."""
@@ -93,6 +101,16 @@ def inputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ...
 def outputs_of(component: Component, config: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the output ports of a node with this configuration, which need not be a good one."""
     return component.outputs(config) if isinstance(component, Builtin) else output_names(component.definition)
+
+
+def is_lenient(component: Component, config: Mapping[str, Any]) -> bool:
+    """Tell whether a configuration is not to be held to the declared keys, their types and their values."""
+    return isinstance(component, Builtin) and component.is_lenient(config)
+
+
+def own_lanes_of(component: Component) -> frozenset[str]:
+    """Names of the output ports whose values have the lane that their handler says."""
+    return component.own_lanes if isinstance(component, Builtin) else frozenset()
 
 
 class PortIndex(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ tightest of two is the greater, and so that a graph that uses none pays for comp
 """
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 from operator import itemgetter
 
@@ -40,8 +41,11 @@ def emits_apocryphal(definition: ComponentDefinition) -> bool:
     return bool(made) and all(lane == "apocryphal" for lane in made)
 
 
-def port_lanes(definition: ComponentDefinition, outputs: Sequence[str]) -> tuple[int, ...]:
-    """Return the lane that each output port holds its values to at least, by the port's index.
+def port_lanes(
+    definition: ComponentDefinition, outputs: Sequence[str], own: AbstractSet[str] = frozenset()
+) -> tuple[int, ...]:
+    """Return the lane that each output port holds its values to at least, by the port's index; ``own`` hold theirs
+    to none.
 
     The code of a registered component is its author's own affair, and what it declares of itself proves nothing:
     all that it emits is apocryphal. So is what leaves an ``error`` port, for a refusal is nobody's result.
@@ -49,7 +53,7 @@ def port_lanes(definition: ComponentDefinition, outputs: Sequence[str]) -> tuple
     if definition.execution.type != "builtin":
         return (APOCRYPHAL,) * len(outputs)
     apocryphal = {port.name for port in definition.ports.outputs if port.lane == "apocryphal"} | {ERROR_PORT}
-    return tuple(APOCRYPHAL if name in apocryphal else CANONICAL for name in outputs)
+    return tuple(APOCRYPHAL if name in apocryphal - own else CANONICAL for name in outputs)
 
 
 def runs(

@@ -24,7 +24,7 @@ from engine.components import config as configuration
 from engine.components.registry import Registry
 from engine.components.sandboxed import open_sandboxes
 from engine.components.source import FetchSource, no_source
-from engine.contracts.component import Component, input_names, outputs_of
+from engine.contracts.component import Component, input_names, is_lenient, outputs_of
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, Message, Outcome
 from engine.errors import InvalidGraphError
 from engine.limits import EngineLimits
@@ -143,7 +143,8 @@ class Workbench:
     async def _complete(self, component: Component, config: Mapping[str, Any]) -> dict[str, Any]:
         fields = component.definition.config
         complete = configuration.complete(config, fields)
-        problems = configuration.check(config, fields) or list(await component.check(complete))
+        wrong = [] if is_lenient(component, config) else configuration.check(config, fields)
+        problems = wrong or list(await component.check(complete))
         if problems:
             raise InvalidGraphError(problems)
         return complete
