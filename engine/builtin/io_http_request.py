@@ -1,7 +1,8 @@
 """``symbia.io.http-request`` makes one HTTP request for each message and emits the answer.
 
-Whatever is not a 2xx answer is an error: it leaves by the ``error`` port with the answer, as far as there is one,
-beside the message. The error says whether trying again may help (``engine.builtin.parts.http_failure``).
+An answer is a result, whatever its status, as it is on the platform. Where a node is strict, whatever is not a 2xx
+answer is an error: it leaves by the ``error`` port with the answer, as far as there is one, beside the message.
+An error says whether trying again may help (``engine.builtin.parts.http_failure``).
 
 An instance requests one message after another, so answers keep the order of the messages; a node that asks for
 concurrency has several instances.
@@ -30,11 +31,13 @@ from engine.builtin.parts.http_response import (
     read_answer,
 )
 from engine.builtin.parts.json_path import TooMuchToScanError
+from engine.builtin.parts.platform_builtin import is_strict, strict_field
 from engine.builtin.parts.redirects import BodilessRedirects, open_following, trusted_authorities
+from engine.builtin.parts.refusal import RefusedError
 from engine.builtin.parts.repeating import IDLE_LIMIT, IDLE_SECONDS
 from engine.builtin.parts.url_template import UrlError, UrlTemplate, query_text
 from engine.contracts.component import Builtin
-from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem
@@ -74,13 +77,13 @@ DEFINITION = declare(
     outputs=(
         port(
             "out",
-            "`{status, statusText, headers, data, body, url}` of a 2xx answer, and `encoding` where `data` "
-            "is binary; `body` is `data` by another name.",
+            "`{status, statusText, headers, data, body, url}` of an answer, and `encoding` where `data` is "
+            "binary; `body` is the platform's: a text that is JSON is read, whatever its type.",
             {"type": "object"},
             lane="apocryphal",
             lane_note="what a server says cannot be computed from the graph",
         ),
-        error_port("Other answers (with the same fields), failures and timeouts."),
+        error_port("Failures and timeouts; with `strict` also answers outside 2xx, with the same fields."),
     ),
     config={
         "url": ConfigField(
@@ -117,6 +120,10 @@ DEFINITION = declare(
             default=1024 * 1024,
             minimum=0,
             maximum=DATA_LIMIT_BYTES,
+        ),
+        "strict": strict_field(
+            "An answer outside 2xx is an error, which `onError: retry` tries again where that may help; what "
+            "says that it is JSON and is none is an error; `body` is `data`."
         ),
     },
     stateless=True,
@@ -167,6 +174,7 @@ class HttpRequester(Handler):
         self._query = _query(config["query"])
         self._timeout_seconds: float = config["timeoutMs"] / 1000
         self._limit_bytes = int(config["maxResponseBytes"])  # JSON has one kind of number: 1e6 is an integer, too
+        self._is_strict = is_strict(config)
         self._sends_value = "body" not in config and self._method in _METHODS_WITH_BODY
         body = config.get("body")
         self._body = body.encode() if isinstance(body, str) else None if body is None else encode(body)
@@ -196,7 +204,7 @@ class HttpRequester(Handler):
         try:
             url = await self._template.fill(value, self._query)
         except (UrlError, TooMuchToScanError, msgspec.DecodeError) as error:
-            return Outcome(error=HandlerError("HttpInvalidUrl", str(error), is_permanent=True))
+            return Outcome(error=RefusedError("HttpInvalidUrl", str(error)).as_error())
         what = f"{self._method} {url.copy_with(userinfo=b'', query=None, fragment=None)}"  # queries hold keys
         progress = Progress()
         fault: Exception
@@ -208,7 +216,7 @@ class HttpRequester(Handler):
         except (HttpResponseError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             fault = error
         else:
-            if is_success(answer.status):
+            if is_success(answer.status) or not self._is_strict:
                 return Outcome(((0, encode(answer)),))
             return Outcome(error=status_error(what, answer))
         return Outcome(error=failure(what, url, fault, progress.head))
@@ -225,9 +233,9 @@ class HttpRequester(Handler):
         ) as response:
             progress.head = head_of(response)
             if self._account is None:
-                return await read_answer(response, self._limit_bytes)
+                return await read_answer(response, self._limit_bytes, is_strict=self._is_strict)
             with closing(self._account.ledger.account(self._account.owner)) as account:
-                return await read_answer(response, self._limit_bytes, account)
+                return await read_answer(response, self._limit_bytes, account, is_strict=self._is_strict)
 
 
 def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:

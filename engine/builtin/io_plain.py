@@ -4,17 +4,18 @@ The platform's graphs name the entry, the exit, the log and the delay of a graph
 among the specification's components does.
 """
 
-from collections.abc import Mapping, Sequence
+import math
 from typing import Any
 
 from engine.builtin.core_delay import Delay
 from engine.builtin.core_logger import LOGGED_PREFIX_LIMIT_CHARACTERS, Logger
 from engine.builtin.core_passthrough import Passthrough
 from engine.builtin.declare import declare, port
-from engine.contracts.component import Builtin
+from engine.builtin.parts.javascript_values import to_number, to_text
+from engine.builtin.parts.platform_builtin import PlatformBuiltin
+from engine.builtin.parts.platform_field import given
 from engine.contracts.handler import Handler, InstanceContext
 from proto.component import ConfigField
-from proto.problem import Problem
 
 CAPPED_DELAY_MS = 5_000
 """The longest that ``symbia.io.delay`` waits, as on the platform; ``symbia.core.delay`` waits longer."""
@@ -22,21 +23,21 @@ CAPPED_DELAY_MS = 5_000
 LEVELS = ("debug", "info", "warn", "error")
 
 
-class Keyless(Builtin):
-    """A component without configuration, which says so to whoever gives it one."""
+def level_of(value: Any) -> str:
+    """Return the level that a configuration names; ``info`` where it names none of ours."""
+    return value if value in LEVELS else "info"
 
-    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
-        return [
-            Problem("config.unknown_key", key, f"Config key {key} is not known; {self.definition.id} has none")
-            for key in config
-        ]
+
+def prefix_of(value: Any) -> str:
+    """Return the text before each value that a configuration has; none where JavaScript takes it for false."""
+    return to_text(value) if value or isinstance(value, dict | list) else ""
 
 
 def _passthrough(_context: InstanceContext) -> Handler:
     return Passthrough()
 
 
-IO_PASSTHROUGH = Keyless(
+IO_PASSTHROUGH = PlatformBuiltin(
     declare(
         "symbia.io.passthrough",
         "Pass-through",
@@ -48,7 +49,7 @@ IO_PASSTHROUGH = Keyless(
     _passthrough,
 )
 
-COLLECT = Keyless(
+COLLECT = PlatformBuiltin(
     declare(
         "symbia.io.collect",
         "Collect",
@@ -62,10 +63,10 @@ COLLECT = Keyless(
 
 
 def _log(context: InstanceContext) -> Handler:
-    return Logger(context.config["level"], context.config["message"])
+    return Logger(level_of(context.config["level"]), prefix_of(context.config["message"]))
 
 
-IO_LOG = Builtin(
+IO_LOG = PlatformBuiltin(
     declare(
         "symbia.io.log",
         "Log",
@@ -88,10 +89,11 @@ IO_LOG = Builtin(
 
 
 def _delay(context: InstanceContext) -> Handler:
-    return Delay(min(context.config["ms"], CAPPED_DELAY_MS) / 1000)
+    ms = to_number(given(context.config, "ms", 100))
+    return Delay(0 if math.isnan(ms) else max(0, min(ms, CAPPED_DELAY_MS)) / 1000)
 
 
-IO_DELAY = Builtin(
+IO_DELAY = PlatformBuiltin(
     declare(
         "symbia.io.delay",
         "Delay",

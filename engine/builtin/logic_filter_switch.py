@@ -6,31 +6,30 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from engine.builtin.declare import declare, port
+from engine.builtin.parts import javascript_values as javascript
+from engine.builtin.parts.bounded_value import bounded_value
 from engine.builtin.parts.fields import Field, key_text
 from engine.builtin.parts.json_equality import holds, is_same
 from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.numbers import number_in
 from engine.builtin.parts.one_by_one import OneByOne
-from engine.builtin.parts.refusal import RefusedError
-from engine.contracts.component import Builtin
+from engine.builtin.parts.platform_builtin import PlatformBuiltin, Refusing, is_strict, strict_field
+from engine.builtin.parts.platform_field import PlatformField
 from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto import codec
 from proto.component import ERROR_PORT, ConfigField
-from proto.long_numbers import Number, decode_whole, encode_whole, read_number
+from proto.long_numbers import Number, encode_whole, read_number
 from proto.problem import Problem
 
 SWITCH_PORTS = 100
 """Ports of one switch, as many as a component may declare."""
 
-COMPARED_BYTES = 128 * 1024
-"""JSON text of anything but a string that is compared: each value, or digit, is looked at, and all in one go."""
-
-COMPARED_TEXT_BYTES = 4 * 1024 * 1024
-"""JSON text of a string that is compared: it is made a string, and may be searched, in one go of 20 ms."""
+PORT_NAME_CHARACTERS = 200
+"""Characters of the name of a port."""
 
 _PORT_NAME = re.compile(r"[\w$-][\w$.-]{0,63}")  # also 200 and -1.5, for fields that are numbers
 _DEFAULT = "default"
-_NAMING_BYTES = 500  # of a JSON text that could name a port
+_NAMING_BYTES = 6 * PORT_NAME_CHARACTERS + 2  # of a JSON text that could name a port
 _TO_PASS, _TO_FAIL = 0, 1
 
 FILTER_DEFINITION = declare(
@@ -45,19 +44,23 @@ FILTER_DEFINITION = declare(
     config={
         "field": ConfigField(
             type="string",
-            description="The field to compare; a dotted path such as `a.b` reaches inside. Without it the whole "
-            "value is compared.",
+            description="The field to compare, by exactly this name. Without it the whole value is compared.",
             default="",
         ),
         "op": ConfigField(
             type="string",
-            description="How: `eq` and `neq` compare values of the same type; `gt` and `lt` compare numbers; "
-            "`contains` looks for a text in a text or an element in an array; `exists` asks whether there is "
-            "anything but null.",
+            description="How: `eq` and `neq` are JavaScript's `===` and `!==`; `gt` and `lt` compare what "
+            "`Number` makes of both sides; `contains` looks for a text in the value's text; `exists`, "
+            "and any other word, asks whether there is anything but null.",
             default="exists",
             enum=("eq", "neq", "gt", "lt", "contains", "exists"),
         ),
         "value": ConfigField(description="What to compare with; `exists` needs none."),
+        "strict": strict_field(
+            "A dotted path such as `a.b` reaches inside; `gt` and `lt` compare numbers only, with all their "
+            "digits; `contains` looks for an element in an array; objects are compared by what they hold; what "
+            "makes no sense refuses the graph."
+        ),
     },
     stateless=True,
 )
@@ -71,7 +74,7 @@ SWITCH_DEFINITION = declare(
     config={
         "field": ConfigField(
             type="string",
-            description="The field that names the port; a dotted path such as `a.b` reaches inside.",
+            description="The field that names the port, by exactly this name.",
             default="type",
         ),
         "ports": ConfigField(
@@ -79,13 +82,50 @@ SWITCH_DEFINITION = declare(
             description=f"Names of further output ports, at most {SWITCH_PORTS}; a message can name no others.",
             default=[],
         ),
+        "strict": strict_field(
+            "A dotted path such as `a.b` reaches inside; a number names the port that is spelt like its JSON "
+            "text; names that are odd, or stand there twice, refuse the graph."
+        ),
     },
     stateless=True,
 )
 
 
+class PlatformFilter(OneByOne):
+    """One comparison as JavaScript makes it; what is compared is decoded, the message is not.
+
+    Args:
+        field: the name of a field; the whole value is compared where JavaScript takes it for false.
+        op: one of the operations; all else asks whether there is anything.
+        value: what to compare with.
+    """
+
+    def __init__(self, field: Any, op: Any, value: Any) -> None:
+        self._field = PlatformField(field, in_text=True) if field or isinstance(field, dict | list) else None
+        self._op = op if op in ("eq", "neq", "gt", "lt", "contains") else "exists"
+        self._value = value
+        self._number = javascript.to_number(value)
+        self._text = javascript.to_text(value)
+        super().__init__(() if self._field is None else (self._field,))
+
+    def take(self, message: Message, document: Document) -> Outcome:
+        text = message.value if self._field is None else self._field.find(document)
+        return Outcome(((_TO_PASS if self._holds(text) else _TO_FAIL, message.value),))
+
+    def _holds(self, text: bytes | None) -> bool:
+        if self._op == "exists":
+            return text is not None and text.strip() != b"null"
+        actual = javascript.ABSENT if text is None else bounded_value(text)
+        if self._op == "contains":
+            return self._text in ("" if text is None or actual is None else javascript.to_text(actual))
+        if self._op in ("eq", "neq"):
+            return javascript.is_same(actual, self._value) == (self._op == "eq")
+        number = javascript.to_number(actual)
+        return number > self._number if self._op == "gt" else number < self._number
+
+
 class FieldFilter(OneByOne):
-    """One comparison; what is compared is decoded, the message is not."""
+    """One comparison as JSON has it; what is compared is decoded, the message is not."""
 
     def __init__(self, field: str, op: str, value: Any) -> None:
         self._field = Field(field) if field else None
@@ -102,16 +142,7 @@ class FieldFilter(OneByOne):
             return text is not None and text.strip() != b"null"
         if text is None:
             return self._op == "neq"
-        if len(text) > COMPARED_BYTES and text.lstrip()[:1] != b'"':
-            message = f"Of arrays, objects and numbers at most {COMPARED_BYTES} bytes are compared"
-            raise RefusedError("TooLarge", message)
-        if len(text) > COMPARED_TEXT_BYTES:
-            raise RefusedError("TooLarge", f"Of a text at most {COMPARED_TEXT_BYTES} bytes are compared")
-        try:
-            actual = decode_whole(text, COMPARED_BYTES)
-        except codec.MalformedJsonError as error:
-            raise RefusedError("MalformedJson", f"The field cannot be read: {error}") from error
-        return compare(actual, self._op, self._value)
+        return compare(bounded_value(text), self._op, self._value)
 
 
 def compare(actual: Any, op: str, wanted: Any) -> bool:
@@ -143,10 +174,10 @@ def _number(value: Any) -> Number | None:
     return value if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
-class FilterBuiltin(Builtin):
-    """The filter component, which checks that there is something to compare with."""
+class FilterBuiltin(PlatformBuiltin):
+    """The filter component, which checks that there is something to compare with where it is strict."""
 
-    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+    def strict_problems(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         op = config["op"]
         if op != "exists" and "value" not in config:
             return [Problem("config.missing_key", "value", f"{op} needs a value to compare with")]
@@ -155,8 +186,24 @@ class FilterBuiltin(Builtin):
         return ()
 
 
+class PlatformSwitch(OneByOne):
+    """Port names by the text that JavaScript makes of a field; the first is for everything else."""
+
+    def __init__(self, field: Any, listed: Sequence[Any], outputs: Sequence[str]) -> None:
+        self._field = PlatformField(field, in_text=True)
+        self._ports = {name: outputs.index(name) for name in listed if name in outputs}
+        super().__init__((self._field,))
+
+    def take(self, message: Message, document: Document) -> Outcome:
+        found = self._field.find(document)
+        index = 0
+        if found is not None and found != b"null" and len(found) <= _NAMING_BYTES:
+            index = self._ports.get(javascript.to_text(bounded_value(found)), 0)
+        return Outcome(((index, message.value),))
+
+
 class Switch(OneByOne):
-    """Port names by their text; the first is for everything else."""
+    """Port names by their JSON text; the first is for everything else."""
 
     def __init__(self, field: str, outputs: Sequence[str]) -> None:
         self._field = Field(field)
@@ -171,21 +218,34 @@ class Switch(OneByOne):
         return Outcome(((index, message.value),))
 
 
-class SwitchBuiltin(Builtin):
+class SwitchBuiltin(PlatformBuiltin):
     """The switch, whose nodes have the ports that their configuration lists."""
 
     def outputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         listed = config.get("ports")
         # More of them refuse the graph; that is no reason to look at all of them before.
         first = listed[:SWITCH_PORTS] if isinstance(listed, list | tuple) else []
-        names = [name for name in first if isinstance(name, str)]
+        names = [name for name in first if isinstance(name, str) and name]
         own = dict.fromkeys(name for name in names if name not in (_DEFAULT, ERROR_PORT))
         return (_DEFAULT, *own, ERROR_PORT)
 
-    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+    def bound_problems(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         names = config["ports"]
+        if not isinstance(names, list | tuple):
+            return ()  # each message will be an error
         if len(names) > SWITCH_PORTS:
             return [Problem("config.invalid", "ports", f"A switch has at most {SWITCH_PORTS} ports")]
+        message = f"A port is named by at most {PORT_NAME_CHARACTERS} characters"
+        return [
+            Problem("config.invalid", f"ports[{index}]", message)
+            for index, name in enumerate(names)
+            if isinstance(name, str) and len(name) > PORT_NAME_CHARACTERS
+        ]
+
+    def strict_problems(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        names = config["ports"]
+        if len(names) > SWITCH_PORTS:
+            return self.bound_problems(config)
         problems = []
         before: set[str] = set()
         for index, name in enumerate(names):
@@ -205,11 +265,19 @@ class SwitchBuiltin(Builtin):
 
 def _make_filter(context: InstanceContext) -> Handler:
     config = context.config
-    return FieldFilter(config["field"], config["op"], config.get("value"))
+    if is_strict(config):
+        return FieldFilter(config["field"], config["op"], config.get("value"))
+    return PlatformFilter(config["field"], config["op"], config.get("value", javascript.ABSENT))
 
 
 def _make_switch(context: InstanceContext) -> Handler:
-    return Switch(context.config["field"], context.outputs)
+    config = context.config
+    if is_strict(config):
+        return Switch(config["field"], context.outputs)
+    ports = config["ports"]
+    if not isinstance(ports, list | tuple):
+        return Refusing("config.ports is no array of names")
+    return PlatformSwitch(config["field"], ports, context.outputs)
 
 
 FIELD_FILTER = FilterBuiltin(FILTER_DEFINITION, _make_filter)

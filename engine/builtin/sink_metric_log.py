@@ -4,23 +4,28 @@ Where the reports go is the service's business: it gives the engine a sink (``en
 report is a line of the execution's log as well, so that whoever looks at the execution sees the latest values.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.builtin.core_logger import LOGGED_PREFIX_LIMIT_CHARACTERS, shown
 from engine.builtin.declare import declare, error_port, port
-from engine.builtin.io_plain import LEVELS
+from engine.builtin.io_plain import LEVELS, level_of, prefix_of
 from engine.builtin.parts.fields import Field
-from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.javascript_values import to_text
+from engine.builtin.parts.json_path import Document, Names
 from engine.builtin.parts.one_by_one import OneByOne
-from engine.builtin.parts.refusal import UnavailableError
-from engine.contracts.component import Builtin, Component
+from engine.builtin.parts.platform_builtin import PlatformBuiltin, is_strict, strict_field
+from engine.builtin.parts.platform_field import coerced, entries, given, got, walked
+from engine.builtin.parts.refusal import RefusedError, UnavailableError
+from engine.contracts.component import Component
 from engine.contracts.handler import Handler, InstanceContext, LogLine, Message, Outcome
 from engine.contracts.lanes import NAMES
 from engine.contracts.reports import MetricPoint, ReportOrigin, Sink, SinkLine
 from engine.documents.problem_report import shown as cited
 from proto.codec import encode
 from proto.component import ConfigField
+from proto.json_text import MAX_DEPTH
 from proto.problem import Problem
 
 LABELS = 20
@@ -48,6 +53,10 @@ METRIC_DEFINITION = declare(
             type="string",
             description="The field that holds the number; a dotted path such as `out.result` reaches inside.",
             default="value",
+        ),
+        "strict": strict_field(
+            "Only numbers and texts that say one count; a field of exactly the name goes before the path; what "
+            "names no series refuses the graph."
         ),
         "labels": ConfigField(
             type="object",
@@ -79,13 +88,19 @@ LOG_DEFINITION = declare(
 )
 
 
-class MetricBuiltin(Builtin):
+class MetricBuiltin(PlatformBuiltin):
     """The metric component, which checks the names: a schema cannot."""
 
-    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
-        name, labels = config["name"], config["labels"]
+    def strict_problems(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        if config["name"]:
+            return self.bound_problems(config)
+        message = f"A series is named by 1 to {NAME_LIMIT_CHARACTERS} characters"
+        return [Problem("config.invalid", "name", message), *self.bound_problems(config)]
+
+    def bound_problems(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        name, labels = to_text(given(config, "name", "")), entries(config["labels"])
         problems = []
-        if not 1 <= len(name) <= NAME_LIMIT_CHARACTERS:
+        if len(name) > NAME_LIMIT_CHARACTERS:
             message = f"A series is named by 1 to {NAME_LIMIT_CHARACTERS} characters"
             problems.append(Problem("config.invalid", "name", message))
         if len(labels) > LABELS:
@@ -100,18 +115,49 @@ class MetricBuiltin(Builtin):
         return problems
 
 
+class PlatformPath:
+    """The way to a number as the platform's sink goes it: always by the dots, and through arrays, too."""
+
+    def __init__(self, name: Any) -> None:
+        self._name = to_text(name)
+        self._names = tuple(self._name.split(".", MAX_DEPTH))
+
+    @property
+    def paths(self) -> tuple[Names, ...]:
+        """The path to look for."""
+        return (self._names,)
+
+    def number(self, message: Document) -> float:
+        """Return the number that JavaScript makes of what stands at the end.
+
+        Raises:
+            RefusedError: it makes none, or an infinite one.
+        """
+        text = message.find(self._names)
+        if text is None and b"[" in message.text:
+            text = walked(message.text, self._names)
+        number = coerced(text)
+        if not math.isfinite(number):
+            raise RefusedError("NotNumeric", f'valueField "{self._name}" is not numeric', **got(text))
+        return number
+
+
 class MetricSink(OneByOne):
     """One series, and the field that its numbers stand in."""
 
     def __init__(self, sink: Sink, context: InstanceContext) -> None:
+        config = context.config
+        name = given(config, "valueField", "value")
         self._sink = sink
         self._place = _place(context)
-        self._name = context.config["name"]
-        self._labels = context.config["labels"]
-        self._field = Field(context.config["valueField"])
+        self._name = to_text(given(config, "name", ""))
+        self._labels = dict(entries(config["labels"]))
+        self._field = Field(name) if is_strict(config) else PlatformPath(name)
         super().__init__((self._field,))
 
     def take(self, message: Message, document: Document) -> Outcome:
+        if not self._name:
+            raise RefusedError("NameMissing", "config.name is required")
         number = self._field.number(document)
         point = MetricPoint(self._place, self._name, float(number), self._labels, message.lane)
         if not self._sink.metric(point):
@@ -126,8 +172,8 @@ class LogSink(OneByOne):
     def __init__(self, sink: Sink, context: InstanceContext) -> None:
         self._sink = sink
         self._place = _place(context)
-        self._level = context.config["level"]
-        prefix = context.config["message"][:LOGGED_PREFIX_LIMIT_CHARACTERS]
+        self._level = level_of(context.config["level"])
+        prefix = prefix_of(context.config["message"])[:LOGGED_PREFIX_LIMIT_CHARACTERS]
         self._prefix = f"{prefix} " if prefix else ""
         super().__init__()
 
@@ -152,4 +198,4 @@ def sinks(sink: Sink) -> tuple[Component, ...]:
     def make_log(context: InstanceContext) -> Handler:
         return LogSink(sink, context)
 
-    return MetricBuiltin(METRIC_DEFINITION, make_metric), Builtin(LOG_DEFINITION, make_log)
+    return MetricBuiltin(METRIC_DEFINITION, make_metric), PlatformBuiltin(LOG_DEFINITION, make_log)

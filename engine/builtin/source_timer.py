@@ -11,13 +11,18 @@ from typing import Any
 import trio
 
 from engine.builtin.declare import declare, port
-from engine.contracts.component import Builtin
+from engine.builtin.parts.javascript_values import to_number
+from engine.builtin.parts.platform_builtin import PlatformBuiltin
+from engine.builtin.parts.platform_field import entries, given
 from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
+from proto.problem import Problem
 
 LEAST_INTERVAL_MS = 100
 """The shortest interval, as on the platform; who needs more messages a second injects them."""
+
+_USUAL_INTERVAL_MS = 5_000
 
 INTERVAL_LIMIT_MS = 86_400_000
 """One day. Executions live in memory; who waits longer wants a scheduler."""
@@ -40,7 +45,7 @@ DEFINITION = declare(
         "intervalMs": ConfigField(
             type="number",
             description="Milliseconds between two ticks.",
-            default=5000,
+            default=_USUAL_INTERVAL_MS,
             minimum=LEAST_INTERVAL_MS,
             maximum=INTERVAL_LIMIT_MS,
         ),
@@ -51,6 +56,16 @@ DEFINITION = declare(
         ),
     },
 )
+
+
+class TimerBuiltin(PlatformBuiltin):
+    """The timer, which waits for no longer than a day."""
+
+    def bound_problems(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        if to_number(given(config, "intervalMs", _USUAL_INTERVAL_MS)) > INTERVAL_LIMIT_MS:
+            message = f"Between two ticks are at most {INTERVAL_LIMIT_MS} milliseconds"
+            return [Problem("config.out_of_range", "intervalMs", message)]
+        return ()
 
 
 class Timer(Handler):
@@ -91,7 +106,9 @@ class Timer(Handler):
 
 def _make(context: InstanceContext) -> Handler:
     config = context.config
-    return Timer(config["intervalMs"] / 1000, config["payload"], context.timestamp)
+    asked_ms = to_number(given(config, "intervalMs", _USUAL_INTERVAL_MS))
+    interval_ms = max(LEAST_INTERVAL_MS, asked_ms) if asked_ms <= INTERVAL_LIMIT_MS else LEAST_INTERVAL_MS
+    return Timer(interval_ms / 1000, entries(config["payload"]), context.timestamp)
 
 
-TIMER = Builtin(DEFINITION, _make, is_source=True)
+TIMER = TimerBuiltin(DEFINITION, _make, is_source=True)

@@ -5,7 +5,8 @@ from engine.builtin.parts.fields import Field
 from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState, object_of
 from engine.builtin.parts.one_by_one import OneByOne
-from engine.contracts.component import Builtin
+from engine.builtin.parts.platform_builtin import PlatformBuiltin, is_strict, strict_field
+from engine.builtin.parts.platform_field import PlatformField, given
 from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto.component import ConfigField
 
@@ -33,7 +34,8 @@ DEFINITION = declare(
             description="The field that holds the key; a message without it is forwarded and not remembered. "
             f"At most {STATE_KEYS} keys and {STATE_BYTES} bytes are remembered.",
             default="key",
-        )
+        ),
+        "strict": strict_field("A dotted path such as `a.b` reaches inside; an object or an array is no key."),
     },
 )
 
@@ -44,8 +46,8 @@ class Latest(OneByOne):
     keeps = "state"
     batch_messages = SNAPSHOTS_AT_ONCE
 
-    def __init__(self, key_field: str) -> None:
-        self._field = Field(key_field)
+    def __init__(self, key_field: Field | PlatformField) -> None:
+        self._field = key_field
         self._messages = KeyedState()
         super().__init__((self._field,))
 
@@ -69,7 +71,8 @@ class Latest(OneByOne):
 
 
 def _make(context: InstanceContext) -> Latest:
-    return Latest(context.config["keyField"])
+    name = given(context.config, "keyField", "key")
+    return Latest(Field(name) if is_strict(context.config) else PlatformField(name))
 
 
-LATEST = Builtin(DEFINITION, _make)
+LATEST = PlatformBuiltin(DEFINITION, _make)

@@ -4,20 +4,31 @@ Each message costs the same, however long the window is: the sum is an exact fra
 loses another, and the extremes are kept in two queues that a number leaves when a later one surpasses it.
 """
 
+import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import add
 from typing import Any
+
+import msgspec
 
 from engine.builtin.declare import declare, error_port, port
 from engine.builtin.parts.fields import Field, number_json
+from engine.builtin.parts.javascript_values import number_json as javascript_json
+from engine.builtin.parts.javascript_values import to_number
 from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.one_by_one import OneByOne
-from engine.contracts.component import Builtin
+from engine.builtin.parts.platform_builtin import PlatformBuiltin, is_strict, strict_field
+from engine.builtin.parts.platform_field import PlatformField, given
 from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL, NAMES
 from proto.codec import encode
 from proto.component import ConfigField
+from proto.problem import Problem
+
+_USUAL_SIZE = 60
 
 SIZE_LIMIT = 100_000
 """Numbers in one window: some 10 MB."""
@@ -43,14 +54,24 @@ DEFINITION = declare(
         "size": ConfigField(
             type="integer",
             description="How many numbers the window keeps.",
-            default=60,
+            default=_USUAL_SIZE,
             minimum=1,
             maximum=SIZE_LIMIT,
         ),
         "field": ConfigField(type="string", description="The field that holds the number.", default="value"),
+        "strict": strict_field(
+            "A dotted path such as `a.b` reaches inside; only numbers and texts that say one count; integers keep "
+            "all their digits, and sums are exact and rounded once."
+        ),
     },
 )
 
+
+_EXACT_INTEGER = 2**53
+"""The integer up to which a float holds every one."""
+
+_ADDED_BYTES = 8
+"""The cost of a number that is added for each message, as bytes to look through."""
 
 NUMBER_BYTES = 400
 """The bytes of a number in a window: it is in up to three queues."""
@@ -103,8 +124,8 @@ class Window:
         self._apocryphal += sign * lane
 
     def continuing(self, former: "Window") -> "Window":
-        """Return the window that goes on from another one: itself, where it has the same size."""
-        if former._size == self._size:  # noqa: SLF001 - one of us
+        """Return the window that goes on from another one: that itself, where it is of the same size and kind."""
+        if former._size == self._size and type(former) is type(self):  # noqa: SLF001 - one of us
             return former
         for number, lane in former._numbers:  # noqa: SLF001 - one of us
             self.push(number, lane)
@@ -132,15 +153,76 @@ class Window:
         }
 
 
+class FloatWindow(Window):
+    """The last numbers, which are floats, added as the platform does: one after another, from the oldest on.
+
+    Where all are integers that floats hold exactly, and their sum is, the order makes no difference, and neither
+    does it as long as none has left: then a message costs the same, however long the window is.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._whole = 0
+        self._magnitude = 0
+        self._inexact = 0
+        self._running = 0.0
+        self._has_lost = False
+
+    def push(self, number: Number, lane: int) -> None:
+        super().push(float(number), lane)
+
+    def _count(self, number: Number, lane: int, sign: int) -> None:
+        self._apocryphal += sign * lane
+        self._has_lost = self._has_lost or sign < 0
+        self._running += number
+        if float(number).is_integer() and abs(number) <= _EXACT_INTEGER:
+            self._whole += sign * int(number)
+            self._magnitude += sign * abs(int(number))
+        else:
+            self._inexact += sign
+
+    def summary(self) -> dict[str, Any]:
+        count = len(self._numbers)
+        if not self._inexact and self._magnitude <= _EXACT_INTEGER:
+            total = float(self._whole)
+        elif not self._has_lost:
+            total = self._running
+        else:
+            total = reduce(add, [number for number, _ in self._numbers], 0.0)
+        told = {
+            "sum": total,
+            "mean": total / count,
+            "min": self._rising[0][1],
+            "max": self._falling[0][1],
+            "last": self._numbers[-1][0],
+        }
+        return {"count": count, **{name: msgspec.Raw(javascript_json(number)) for name, number in told.items()}}
+
+
+class WindowBuiltin(PlatformBuiltin):
+    """The window, which keeps so many numbers and no more."""
+
+    def bound_problems(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        if not to_number(given(config, "size", _USUAL_SIZE)) > SIZE_LIMIT:
+            return ()  # what is no number asks for no bound, and gets ours
+        return [Problem("config.out_of_range", "size", f"A window keeps at most {SIZE_LIMIT} numbers")]
+
+
 class WindowHandler(OneByOne):
-    """A window over one field."""
+    """A window over one field.
+
+    Args:
+        window: the numbers.
+        field: where each stands.
+        beside_bytes: what a message costs beside looking for it.
+    """
 
     keeps = "state"
 
-    def __init__(self, size: int, field: str) -> None:
-        self._field = Field(field)
-        self._window = Window(size)
-        super().__init__((self._field,))
+    def __init__(self, window: Window, field: Field | PlatformField, beside_bytes: int = 0) -> None:
+        self._field = field
+        self._window = window
+        super().__init__((self._field,), beside_bytes)
 
     def take(self, message: Message, document: Document) -> Outcome:
         self._window.push(self._field.number(document), message.lane)
@@ -158,7 +240,13 @@ class WindowHandler(OneByOne):
 
 
 def _make(context: InstanceContext) -> WindowHandler:
-    return WindowHandler(int(context.config["size"]), context.config["field"])
+    config = context.config
+    name = given(config, "field", "value")
+    if is_strict(config):
+        return WindowHandler(Window(int(config["size"])), Field(name))
+    asked = to_number(given(config, "size", _USUAL_SIZE))
+    size = SIZE_LIMIT if math.isnan(asked) else math.ceil(max(1, asked))
+    return WindowHandler(FloatWindow(size), PlatformField(name), _ADDED_BYTES * size)
 
 
-WINDOW = Builtin(DEFINITION, _make)
+WINDOW = WindowBuiltin(DEFINITION, _make)

@@ -17,6 +17,7 @@ from engine.builtin import (
     transform_map,
 )
 from engine.builtin.parts import (
+    bounded_value,
     exact_arithmetic,
     fields,
     json_path,
@@ -64,7 +65,7 @@ SCHEMA_LIMITS = {
 """All bounds of port schemas."""
 
 _MODULES = (
-    *(exact_arithmetic, fields, json_path, keyed_state, numbers),
+    *(bounded_value, exact_arithmetic, fields, json_path, keyed_state, numbers),
     *(io_plain, logic_filter_switch, sink_metric_log, source_timer),
 )
 _MODULES_OF_STATE = (state_join, state_rollup, state_window, transform_map)

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 
 from engine.builtin.parts.connection_reason import reason_of
 from engine.builtin.parts.http_refusal import HttpResponseError, RequestRefusedError
 from engine.builtin.parts.http_response import HttpResponse, public_url
 from engine.builtin.parts.retry_after import retry_after_seconds
 from engine.contracts.handler import HandlerError
-from proto.codec import encode
+from proto.codec import decode_as, encode
 
 _PASSING = frozenset({408, 425, 429})
 """Statuses of 4xx that say "later"; all others say that this request is wrong."""
@@ -43,10 +44,12 @@ def status_error(what: str, answer: HttpResponse, body_fault: str = "") -> Handl
     """
     message = f"{what} was answered by {answer.status} {answer.status_text}".rstrip()
     is_passing = answer.status in _PASSING or (answer.status // 100 == 5 and answer.status not in _LASTING)
+    if body_fault:
+        message = f"{message}, without a body: {body_fault}"
     return HandlerError(
         "HttpStatusError",
-        f"{message}, without a body: {body_fault}" if body_fault else message,
-        details=encode(answer),
+        message,
+        details=_details(message, answer),
         is_permanent=not is_passing,
         retry_after_seconds=_asked_seconds(answer.headers) if is_passing else 0.0,
     )
@@ -73,9 +76,14 @@ def failure(what: str, url: httpx.URL, error: Exception, head: HttpResponse | No
     return HandlerError(
         name,
         message,
-        details=encode({"url": public_url(url)} if head is None else head),
+        details=_details(message, {"url": public_url(url)} if head is None else head),
         is_permanent=name == "HttpResponseTooLarge" or isinstance(error, _HOPELESS),
     )
+
+
+def _details(message: str, answer: HttpResponse | dict[str, str]) -> bytes:
+    """Return an error's fields; ``error`` says the message again, as the platform's graphs read it."""
+    return encode({"error": message, **decode_as(encode(answer), dict[str, msgspec.Raw])})
 
 
 def _said(error: Exception) -> str:

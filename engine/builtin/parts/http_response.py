@@ -42,7 +42,8 @@ class HttpResponse(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
         headers: names in lower case; repeated ones joined by a comma, but for ``set-cookie``, which may have
             commas within: an array, one string for each.
         data: what a JSON body says, as it stands; any other body as a string; null for no body.
-        body: the same as ``data``, by the name that the platform's graphs read.
+        body: the same as the platform's graphs read it: what a text says that is JSON, whatever its type, and an
+            empty text for no body. Of a strict node it is ``data``.
         url: where the answer came from, after redirects, without credentials.
         encoding: ``base64`` where ``data`` is a binary body in that form; otherwise absent.
     """
@@ -73,13 +74,17 @@ def head_of(response: httpx.Response) -> HttpResponse:
     )
 
 
-async def read_answer(response: httpx.Response, limit_bytes: int, account: Account | None = None) -> HttpResponse:
+async def read_answer(
+    response: httpx.Response, limit_bytes: int, account: Account | None = None, *, is_strict: bool = True
+) -> HttpResponse:
     """Read a streamed response to its end.
 
     Args:
         response: its head has come.
         limit_bytes: of its body, before and after it is inflated.
         account: charged with what is read, and closed by the caller; nothing is when absent.
+        is_strict: whether a body must be what its headers say; otherwise what claims to be JSON and is none is a
+            text, and a text that is JSON is read as such.
 
     Raises:
         HttpResponseError: the body is larger than ``limit_bytes``, has no memory, or is not what its
@@ -104,12 +109,18 @@ async def read_answer(response: httpx.Response, limit_bytes: int, account: Accou
         if refusal is not None:
             raise HttpResponseError("MemoryBoundError", str(refusal))
     plain = await decoded(bytes(body), coding, limit_bytes)
-    data, encoding = await _data_text(plain, response.headers.get("content-type", ""))
-    if len(data) > TEXT_LIMIT_BYTES:
+    content_type = response.headers.get("content-type", "")
+    if is_strict:
+        data, encoding = await _data_text(plain, content_type)
+        body_text = data
+    else:
+        data, body_text, encoding = await _lenient_texts(plain, content_type)
+    if max(len(data), len(body_text)) > TEXT_LIMIT_BYTES:
         text = f"it is larger than {TEXT_LIMIT_BYTES} bytes as JSON text, which the value has twice"
         raise HttpResponseError("HttpResponseTooLarge", text)
-    raw = msgspec.Raw(data)
-    return msgspec.structs.replace(head_of(response), data=raw, body=raw, encoding=encoding)
+    return msgspec.structs.replace(
+        head_of(response), data=msgspec.Raw(data), body=msgspec.Raw(body_text), encoding=encoding
+    )
 
 
 def _charge(account: Account | None, size_bytes: int) -> MemoryBoundError | None:
@@ -135,6 +146,22 @@ async def _data_text(body: bytes, content_type: str) -> tuple[bytes, str]:
         return await _json_text(body, content_type), ""
     text = await text_of(body, content_type)
     return (await _base64_text(body), "base64") if text is None else (encode(text), "")
+
+
+async def _lenient_texts(body: bytes, content_type: str) -> tuple[bytes, bytes, str]:
+    """Return the JSON texts of ``data`` and of ``body``, and the ``encoding``, where a node is not strict."""
+    if not body:
+        return b"null", b'""', ""
+    try:
+        data, encoding = await _data_text(body, content_type)
+    except HttpResponseError:
+        data, encoding = encode(await text_of(body, "text/plain")), ""
+    if encoding or is_json(content_type):
+        return data, data, encoding
+    try:
+        return data, await _json_text(body, content_type), ""
+    except HttpResponseError:
+        return data, data, ""
 
 
 async def _json_text(body: bytes, content_type: str) -> bytes:

@@ -158,10 +158,12 @@ class Document:
         wanted: what will be looked for, where that is known; then large objects are scanned less often.
 
     Attributes:
+        text: the whole.
         scanned_bytes: what has been looked through until now.
     """
 
     def __init__(self, text: bytes, wanted: Wanted = _NOTHING_WANTED) -> None:
+        self.text = text
         self.scanned_bytes = 0
         self._root = _Place(msgspec.Raw(text), wanted)
 

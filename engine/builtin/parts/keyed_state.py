@@ -83,6 +83,14 @@ class KeyedState:
             if key in former:
                 self.put(key, *former._values[key])  # noqa: SLF001 - one of us
 
+    def drop_all(self, keys: Sequence[str]) -> None:
+        """Let go of the values of several keys, as far as there are any."""
+        for key in keys:
+            former = self._values.pop(key, None)
+            if former is not None:
+                self._bytes -= len(former[0]) + len(key.encode("utf-8", "surrogatepass"))
+                self._apocryphal -= former[1]
+
     def _size(self, key: str) -> int:
         former = self._values.get(key)
         return 0 if former is None else len(former[0])

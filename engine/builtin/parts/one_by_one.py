@@ -2,17 +2,25 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 import trio
 
-from engine.builtin.parts.fields import Field
-from engine.builtin.parts.json_path import LARGE_BYTES, Document, TooMuchToScanError, Wanted
+from engine.builtin.parts.json_path import LARGE_BYTES, Document, Names, TooMuchToScanError, Wanted
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.handler import MADE_BYTES, Handler, Message, Outcome
 
 BYTES_AT_ONCE = 256 * 1024
 """Bytes after which other tasks may run: one to two milliseconds of looking for fields."""
+
+
+class Sought(Protocol):
+    """A field that is looked for in each message."""
+
+    @property
+    def paths(self) -> tuple[Names, ...]:
+        """The paths to look for, in this order."""
 
 
 async def in_turns(
@@ -50,7 +58,7 @@ class OneByOne(Handler):
         beside_bytes: what a message costs beside looking through it, as so many bytes to look through.
     """
 
-    def __init__(self, fields: Iterable[Field] = (), beside_bytes: int = 0) -> None:
+    def __init__(self, fields: Iterable[Sought] = (), beside_bytes: int = 0) -> None:
         self._paths = [names for field in fields for names in field.paths]
         self._wanted = Wanted(self._paths)
         self._beside_bytes = beside_bytes

@@ -1,4 +1,7 @@
-"""``symbia.compute.arithmetic``: what it takes from a message, and what it says of it."""
+"""``symbia.compute.arithmetic``: what it takes from a message, and what it says of it, where it is strict.
+
+What it does otherwise stands in ``tests/platform``.
+"""
 
 from typing import Any
 
@@ -27,7 +30,7 @@ async def test_computes_from_fields(
     expression: str, message: bytes, result: str, filled: str | None, exact: bool
 ) -> None:
     """The result has every digit, the expression is shown with its numbers, and rounding is admitted."""
-    async with driven(ARITHMETIC, expression=expression) as driver:
+    async with driven(ARITHMETIC, expression=expression, strict=True) as driver:
         ((port, text),) = driver.texts(*await driver.send(message))
     found = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     assert (port, bytes(found["result"]).decode()) == ("out", result)
@@ -52,7 +55,7 @@ async def test_a_refusal_names_its_reason(
     expression: str, message: Any, name: str, details: dict[str, Any]
 ) -> None:
     """What is absent, no number or beyond computing is an error of its message, and of no other."""
-    async with driven(ARITHMETIC, expression=expression) as driver:
+    async with driven(ARITHMETIC, expression=expression, strict=True) as driver:
         refused, good = await driver.send(message, {"a": 2, "b": 1, "c": 1})
     assert refused.error is not None
     assert refused.error.name == name
@@ -65,10 +68,12 @@ async def test_a_refusal_names_its_reason(
 
 async def test_a_wrong_expression_refuses_the_graph() -> None:
     """Syntax is checked when the graph is loaded."""
-    assert await places(ARITHMETIC, expression="{a} +") == ["expression"]
+    assert await places(ARITHMETIC, expression="{a} +", strict=True) == ["expression"]
+    assert await places(ARITHMETIC, expression="1" * 1_001) == ["expression"]
 
 
 async def test_long_expressions_come_in_small_batches() -> None:
     """What one batch may cost is bounded by the length of the expression."""
-    async with driven(ARITHMETIC, expression="+".join(["1"] * 400)) as driver:
-        assert driver.handler.batch_messages == 2000 // 799
+    for strict in (False, True):
+        async with driven(ARITHMETIC, expression="+".join(["1"] * 400), strict=strict) as driver:
+            assert driver.handler.batch_messages == 2000 // 799

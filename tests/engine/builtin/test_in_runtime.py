@@ -83,7 +83,13 @@ async def outputs(
         ),
         ("io.collect", {}, [("in", [1])], [("out", [1])]),
         ("io.delay", {"ms": 20}, [("in", 1), ("in", 2)], [("out", 1), ("out", 2)]),
-        ("transform.map", {"mapping": {"b": "a.c"}}, [("in", {"a": {"c": 1}})], [("out", {"b": 1})]),
+        (
+            "transform.map",
+            {"mapping": {"b": "a.c"}, "strict": True},
+            [("in", {"a": {"c": 1}})],
+            [("out", {"b": 1})],
+        ),
+        ("transform.map", {"mapping": {"b": "a.c"}}, [("in", {"a.c": 1, "a": {"c": 2}})], [("out", {"b": 1})]),
         ("logic.filter", {"op": "gt", "value": 1}, [("in", 2), ("in", 1)], [("pass", 2), ("fail", 1)]),
         (
             "logic.switch",
@@ -99,9 +105,15 @@ async def outputs(
         ),
         (
             "state.join",
-            {"select": {"x": "a"}},
+            {"select": {"x": "a"}, "strict": True},
             [("in", {"key": "b"}), ("in", {"key": "a", "value": 1})],
             [("pending", {"have": 0, "need": 1, "missing": ["x"]}), ("out", {"x": 1})],
+        ),
+        (
+            "state.join",
+            {"select": {"x": "a"}},
+            [("in", {"key": "b"}), ("in", {"key": "a", "value": 1})],
+            [("pending", {"have": 0, "need": 1}), ("out", {"x": 1})],
         ),
     ],
 )
@@ -130,10 +142,10 @@ async def test_both_spellings_of_a_passthrough_meet(into: str, leaving: str) -> 
 
 
 async def test_request_in_a_graph() -> None:
-    """An answer leaves by out; another status leaves by error, with the answer and the message."""
+    """A strict node's answer leaves by out, and another status by error, with the answer and the message."""
     nodes = {"out": "symbia.core.passthrough", "error": "symbia.core.passthrough"}
     async with serving(answer(b"well"), answer(b"lost", status="404 Not Found")) as server:
-        document = graph("io.http-request", {"url": server.url + "/{id}"})
+        document = graph("io.http-request", {"url": server.url + "/{id}", "strict": True})
         document["nodes"] += [{"id": port, "component": component} for port, component in nodes.items()]
         document["edges"] = [
             {"source": {"node": "node", "port": port}, "target": {"node": port, "port": "in"}} for port in nodes
@@ -164,9 +176,9 @@ async def test_request_in_a_graph() -> None:
     ],
 )
 async def test_only_what_may_pass_is_requested_again(first: Answer, requests: int) -> None:
-    """Under ``onError: retry``: a 404 is an error at once, and a passing one is waited for as the server asks."""
+    """Under ``onError: retry`` a strict node's 404 is an error at once, and a passing one is waited for."""
     async with serving(first, answer(b"well")) as server:
-        document = graph("io.http-request", {"url": server.url})
+        document = graph("io.http-request", {"url": server.url, "strict": True})
         document["nodes"][0] |= {"onError": "retry", "retry": {"maxAttempts": 2, "backoffMs": 1}}
         async with open_runtime(open_http_client=open_client) as runtime:
             loaded = await runtime.library.load_graph(document)
@@ -181,11 +193,11 @@ async def test_only_what_may_pass_is_requested_again(first: Answer, requests: in
     ("component", "config", "port", "value"),
     [
         ("compute.arithmetic", {"expression": "1 / {a}"}, "in", {"a": 0}),
-        ("transform.map", {"mapping": {"a": "b"}}, "in", [1]),
+        ("transform.map", {"mapping": {"a": "b"}}, "in", 1),
         ("data.json-transform", {"path": "abs(@)"}, "in", "text"),
         ("state.window", {}, "in", {"value": "text"}),
-        ("state.latest", {}, "in", {"key": []}),
-        ("state.join", {"select": {"a": "x"}}, "in", {"key": "x"}),
+        ("state.latest", {"strict": True}, "in", {"key": []}),
+        ("state.join", {"select": {"a": "x"}, "strict": True}, "in", {"key": "x"}),
         ("sink.metric", {"name": "a"}, "in", {}),
         ("routine.think", {}, "input", 1),
     ],
@@ -226,11 +238,11 @@ class _ByNode(FlowObserver):
         ("data.json-transform", {"path": "a["}, "path"),
         ("core.filter", {}, "predicate"),
         ("core.map", {"expression": "value *"}, "expression"),
-        ("io.collect", {"keep": True}, "keep"),
-        ("transform.map", {"maping": {}}, "maping"),
-        ("compute.arithmetic", {"expression": "{a} +"}, "expression"),
-        ("state.rollup", {"expected": ["a"], "op": "median"}, "op"),
-        ("sink.metric", {}, "name"),
+        ("transform.map", {"maping": {}, "strict": True}, "maping"),
+        ("compute.arithmetic", {"expression": "{a} +", "strict": True}, "expression"),
+        ("state.rollup", {"expected": ["a"], "op": "median", "strict": True}, "op"),
+        ("sink.metric", {"strict": True}, "name"),
+        ("logic.filter", {"strict": "yes"}, "strict"),
     ],
 )
 async def test_wrong_configuration_refuses_the_graph(component: str, config: dict[str, Any], path: str) -> None:

@@ -25,8 +25,8 @@ async def asked(server: Server, value: Any = None, *, path: str = "/", **config:
 
 
 async def failure(*answers: Answer, **config: Any) -> tuple[HandlerError, dict[str, Any]]:
-    """The error of one message, and its details."""
-    async with serving(*answers) as server, driven(HTTP_REQUEST, url=server.url, **config) as driver:
+    """The error of one message of a strict node, and its details."""
+    async with serving(*answers) as server, driven(HTTP_REQUEST, url=server.url, strict=True, **config) as driver:
         (outcome,) = await driver.send(None)
     assert outcome.error is not None
     assert outcome.error.details is not None
@@ -125,7 +125,34 @@ async def test_messages_share_no_cookies() -> None:
         assert "cookie" not in server.requests[1].headers
 
 
-async def test_other_answers_are_errors_with_the_answer() -> None:
+@pytest.mark.parametrize("status", ["404 Not Found", "503 Later", "301 Moved"])
+async def test_an_answer_is_a_result_whatever_its_status(status: str) -> None:
+    """As on the platform, and with what else is known of it."""
+    async with serving(answer(b'{"why": "gone"}', status=status, content_type=JSON)) as server:
+        found = await asked(server)
+    assert (found["status"], found["statusText"], found["body"]) == (int(status[:3]), status[4:], {"why": "gone"})
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "data", "body"),
+    [
+        ("text/plain", b"42", "42", 42),
+        ("text/plain", b"plain", "plain", "plain"),
+        ("application/json", b"{", "{", "{"),
+        ("application/json", b"", None, ""),
+        ("application/octet-stream", b"\0", "AA==", "AA=="),
+    ],
+)
+async def test_the_body_is_read_as_the_platform_reads_it(
+    content_type: str, content: bytes, data: Any, body: Any
+) -> None:
+    """``body`` is JSON where it can be, whatever its type says; ``data`` goes by the type."""
+    async with serving(answer(content, content_type=content_type)) as server:
+        found = await asked(server)
+    assert (found["data"], found["body"]) == (data, body)
+
+
+async def test_other_answers_are_errors_of_a_strict_node() -> None:
     """A non-2xx answer leaves as an error whose details are the answer."""
     error, details = await failure(answer(b'{"why": "gone"}', status="404 Not Found", content_type=JSON))
     assert error.name == "HttpStatusError"
@@ -240,7 +267,7 @@ async def test_errors_show_no_secrets() -> None:
     """Neither the message nor the details of an error repeat credentials, nor the message a query."""
     async with serving(answer(status="500 No")) as server:
         url = server.url.replace("://", "://user:secret@") + "?key=token"
-        async with driven(HTTP_REQUEST, url=url) as driver:
+        async with driven(HTTP_REQUEST, url=url, strict=True) as driver:
             (outcome,) = await driver.send(1)
     assert outcome.error is not None
     assert "secret" not in str(outcome.error)
@@ -252,7 +279,8 @@ async def test_timeouts_are_errors(autojump_clock: trio.testing.MockClock) -> No
     error, details = await failure(silence, timeoutMs=2_500)
     assert error.name == "HttpTimeout"
     assert "longer than 2.5 s" in error.message
-    assert list(details) == ["url"]
+    assert list(details) == ["error", "url"]
+    assert details["error"] == error.message
     assert 2.5 <= autojump_clock.current_time() < 2.6
 
 

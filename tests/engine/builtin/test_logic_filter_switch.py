@@ -1,4 +1,4 @@
-"""``symbia.logic.filter`` and ``symbia.logic.switch``."""
+"""``symbia.logic.filter`` and ``symbia.logic.switch``, where they are strict; otherwise see ``tests/platform``."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.logic_filter_switch import COMPARED_BYTES, FIELD_FILTER, SWITCH, SWITCH_PORTS, compare
+from engine.builtin.logic_filter_switch import FIELD_FILTER, SWITCH, SWITCH_PORTS, compare
+from engine.builtin.parts.bounded_value import COMPARED_BYTES
 from engine.errors import InvalidGraphError
 from engine.runtime import open_runtime
 from tests.engine.builtin.harness import JSON_VALUES, driven, places
@@ -30,7 +31,7 @@ from tests.engine.executions import document, node
 )
 async def test_filter_compares_a_field(config: dict[str, Any], passing: list[Any], failing: list[Any]) -> None:
     """Each comparison holds for what one would expect, and the values leave unchanged."""
-    async with driven(FIELD_FILTER, **config) as driver:
+    async with driven(FIELD_FILTER, strict=True, **config) as driver:
         assert [port for port, _ in driver.texts(*await driver.send(*passing))] == ["pass"] * len(passing)
         assert [port for port, _ in driver.texts(*await driver.send(*failing))] == ["fail"] * len(failing)
         assert driver.texts(*await driver.send(b'{ "b":1.0 }'))[0][1] == b'{ "b":1.0 }'
@@ -76,14 +77,14 @@ LONG = "7" * 5_000
 )
 async def test_numbers_of_any_length_are_compared(op: str, value: Any, text: str, port: str) -> None:
     """JSON bounds neither their digits nor their exponents, and no comparison calls them something else."""
-    async with driven(FIELD_FILTER, field="a", op=op, value=value) as driver:
+    async with driven(FIELD_FILTER, strict=True, field="a", op=op, value=value) as driver:
         (outcome,) = await driver.send(b'{"a": %b}' % text.encode())
         assert driver.texts(outcome) == [(port, b'{"a": %b}' % text.encode())]
 
 
 async def test_a_number_of_megabytes_is_refused() -> None:
     """Reading its digits would hold the event loop."""
-    async with driven(FIELD_FILTER, op="gt", value=1) as driver:
+    async with driven(FIELD_FILTER, strict=True, op="gt", value=1) as driver:
         number, text = await driver.send(b"7" * 4_000_000, b'"' + b"7" * 4_000_000 + b'"')
         assert number.error is not None
         assert number.error.name == "TooLarge"
@@ -96,12 +97,12 @@ async def test_a_number_of_megabytes_is_refused() -> None:
 )
 async def test_a_comparison_without_sense_refuses_the_graph(config: dict[str, Any], place: str) -> None:
     """There must be something to compare with, and a number where numbers are compared."""
-    assert await places(FIELD_FILTER, **config) == [place]
+    assert await places(FIELD_FILTER, strict=True, **config) == [place]
 
 
 async def test_switch_sends_each_value_to_the_port_it_names() -> None:
     """Listed ports are reached by their names; everything else goes to ``default``, unchanged."""
-    async with driven(SWITCH, ports=["order", "true"]) as driver:
+    async with driven(SWITCH, strict=True, ports=["order", "true"]) as driver:
         kinds: list[Any] = ["order", True, "refund", None, {"a": 1}, "default", "error"]
         found = driver.texts(*await driver.send(*({"type": kind} for kind in kinds), 5))
     assert [port for port, _ in found] == ["order", "true", *["default"] * 6]
@@ -122,7 +123,7 @@ async def test_switch_sends_each_value_to_the_port_it_names() -> None:
 )
 async def test_wrong_ports_refuse_the_graph(ports: list[Any], expected: list[str]) -> None:
     """A port has a name, once, and is not the port of errors."""
-    assert await places(SWITCH, ports=ports) == expected
+    assert await places(SWITCH, strict=True, ports=ports) == expected
 
 
 async def test_a_number_names_the_port_of_its_text() -> None:
@@ -133,7 +134,7 @@ async def test_a_number_names_the_port_of_its_text() -> None:
     }
     async with open_runtime() as runtime:
         await runtime.library.load_graph(document(nodes, ["s:200 > a:in"]))
-    async with driven(SWITCH, field="status", ports=["200", "-1.5"]) as driver:
+    async with driven(SWITCH, strict=True, field="status", ports=["200", "-1.5"]) as driver:
         found = driver.texts(*await driver.send(b'{"status":200}', b'{"status":200.0}', b'{"status":-1.5}'))
     assert [port for port, _ in found] == ["200", "default", "-1.5"]
 
@@ -145,7 +146,7 @@ async def test_edges_leave_by_the_listed_ports_and_no_others() -> None:
         await runtime.library.load_graph(document(nodes, ["s:order > a:in"]))
         with pytest.raises(InvalidGraphError) as caught:
             await runtime.library.load_graph(document(nodes, ["s:refund > a:in"]))
-        nodes["s"] = node("symbia.logic.switch", config={"ports": 5})
+        nodes["s"] = node("symbia.logic.switch", config={"ports": 5, "strict": True})
         with pytest.raises(InvalidGraphError) as worse:
             await runtime.library.load_graph(document(nodes, ["s:order > a:in"]))
     (problem,) = caught.value.problems
@@ -156,7 +157,7 @@ async def test_edges_leave_by_the_listed_ports_and_no_others() -> None:
 
 async def test_what_is_too_large_to_compare_is_refused() -> None:
     """A huge array or object is an error of its message; a huge text is compared, for that costs nothing."""
-    async with driven(FIELD_FILTER, field="a", op="contains", value="x") as driver:
+    async with driven(FIELD_FILTER, strict=True, field="a", op="contains", value="x") as driver:
         for value in ([1] * COMPARED_BYTES, {"x": "y" * COMPARED_BYTES}):
             (outcome,) = await driver.send({"a": value})
             assert outcome.error is not None

@@ -57,7 +57,7 @@ async def test_a_number_is_reported_and_its_message_passes() -> None:
 async def test_what_is_no_number_is_not_reported(message: Any) -> None:
     """It is an error of its message, and nothing is written."""
     recorder = Recorder()
-    async with driven(components(recorder)[0], name="m") as driver:
+    async with driven(components(recorder)[0], name="m", strict=True) as driver:
         (outcome,) = await driver.send(message)
     assert outcome.error is not None
     assert (outcome.error.name, recorder.points) == ("NotNumeric", [])
@@ -99,7 +99,7 @@ async def test_the_service_s_sink_hears_whose_graph_it_is() -> None:
     assert recorder.lines == [
         SinkLine(ReportOrigin("org-1", execution.id, "l"), "info", '{"value": 7}', APOCRYPHAL)
     ]
-    assert logs == [("m", "n = 7"), ("l", '{"value": 7}')]
+    assert logs == [("m", "n = 7.0"), ("l", '{"value": 7}')]
 
 
 def test_the_default_sink_counts_and_keeps_the_latest_within_bounds() -> None:
@@ -117,7 +117,7 @@ def test_the_default_sink_counts_and_keeps_the_latest_within_bounds() -> None:
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ({"name": ""}, ["name"]),
+        ({"name": "", "strict": True}, ["name"]),
         ({"name": "n" * 201}, ["name"]),
         ({"name": "n", "labels": {"a": [1], "b": "x", "c" * 201: 1}}, ["labels.a", f"labels.{'c' * 201}"]),
         ({"name": "n", "labels": {str(n): 1 for n in range(LABELS + 1)}}, ["labels"]),

@@ -1,4 +1,6 @@
-"""``symbia.state.latest``, ``symbia.state.join`` and ``symbia.state.rollup`` against dictionaries."""
+"""``symbia.state.latest``, ``symbia.state.join`` and ``symbia.state.rollup`` against dictionaries, where they are
+strict; what they do otherwise stands in ``tests/platform``.
+"""
 
 import math
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.builtin.parts.fields import Field
 from engine.builtin.parts.keyed_state import STATE_KEYS
 from engine.builtin.state_join import JOIN, SELECTED_FIELDS, Join
 from engine.builtin.state_latest import LATEST, Latest
@@ -34,7 +37,7 @@ def emitted(outcome: Outcome) -> list[tuple[int, Any, int]]:
 @given(st.lists(KEYED))
 def test_latest_is_a_dictionary(stream: list[tuple[str, float, int]]) -> None:
     """The snapshot is the latest message of each key, and as canonical as the least of them."""
-    handler, model = Latest("key"), dict[str, tuple[Any, int]]()
+    handler, model = Latest(Field("key")), dict[str, tuple[Any, int]]()
     for key, value, lane in stream:
         sent = {"key": key, "value": value}
         model[key] = (sent, lane)
@@ -45,7 +48,7 @@ def test_latest_is_a_dictionary(stream: list[tuple[str, float, int]]) -> None:
 
 async def test_what_has_no_key_passes_and_is_not_remembered() -> None:
     """Every message passes unchanged, whatever it is; the snapshot shows what has been remembered."""
-    async with driven(LATEST) as driver:
+    async with driven(LATEST, strict=True) as driver:
         outcomes = await driver.send(b'{ "key": 1.0 }', 5, {"other": 1})
         assert driver.texts(*outcomes) == [
             ("out", b'{ "key": 1.0 }'),
@@ -63,7 +66,7 @@ async def test_what_has_no_key_passes_and_is_not_remembered() -> None:
 @pytest.mark.long_steps("its thousand messages are one step of this test")
 async def test_what_is_remembered_is_bounded() -> None:
     """One key too many is an error that says the bound; what is known is still updated."""
-    async with driven(LATEST) as driver:
+    async with driven(LATEST, strict=True) as driver:
         for number in range(STATE_KEYS):
             (good,) = await driver.send({"key": number})
             assert good.error is None
@@ -83,8 +86,8 @@ def test_join_is_a_dictionary(stream: list[tuple[str, float, int]], select: dict
             model[key] = (value, lane)
         missing = [name for name, wanted in select.items() if wanted not in model]
         if missing:
-            ((port, text),) = outcome.emissions
-            assert (port, msgspec.json.decode(text)["missing"]) == (1, missing)
+            ((port, found, found_lane),) = emitted(outcome)
+            assert (port, found["missing"], found_lane) == (1, missing, APOCRYPHAL)
         elif key in select.values():
             joined = {name: model[wanted][0] for name, wanted in select.items()}
             assert emitted(outcome) == [(0, joined, max(model[wanted][1] for wanted in select.values()))]
@@ -94,7 +97,7 @@ def test_join_is_a_dictionary(stream: list[tuple[str, float, int]], select: dict
 
 async def test_a_join_says_how_far_it_is() -> None:
     """Pending says how many values there are, how many are needed, and which are missing."""
-    async with driven(JOIN, select={"x": "k.1", "y": 2}) as driver:
+    async with driven(JOIN, strict=True, select={"x": "k.1", "y": 2}) as driver:
         outcomes = await driver.send({"key": "k.1", "value": [1.0]}, {"key": 2, "value": None}, {"key": 3})
         texts = driver.texts(*outcomes)
         state = driver.handler.state()
@@ -107,7 +110,7 @@ async def test_a_join_says_how_far_it_is() -> None:
 
 async def test_a_selected_key_needs_a_value() -> None:
     """A message of a selected key without the field is an error, and what was known stays."""
-    async with driven(JOIN, select={"x": "a"}, valueField="v") as driver:
+    async with driven(JOIN, strict=True, select={"x": "a"}, valueField="v") as driver:
         first, refused, again = await driver.send({"key": "a", "v": 1}, {"key": "a"}, {"key": "a", "v": 2})
     assert refused.error is not None
     assert refused.error.name == "MissingValue"
@@ -141,7 +144,7 @@ def _aggregate(numbers: list[float], op: str) -> float | None:
 
 async def test_an_expected_key_needs_a_number() -> None:
     """What is no number is an error and changes nothing; sums of integers are exact, however large."""
-    async with driven(ROLLUP, expected=["a", "b"]) as driver:
+    async with driven(ROLLUP, strict=True, expected=["a", "b"]) as driver:
         await driver.send({"key": "a", "value": 2**62})
         refused, good = await driver.send({"key": "b", "value": "many"}, {"key": "b", "value": str(2**62)})
         assert refused.error is not None
@@ -152,7 +155,7 @@ async def test_an_expected_key_needs_a_number() -> None:
 
 async def test_nothing_expected_is_complete() -> None:
     """A rollup of no keys has coverage 1, and no value."""
-    async with driven(ROLLUP, expected=[]) as driver:
+    async with driven(ROLLUP, strict=True, expected=[]) as driver:
         assert driver.values(*await driver.send(1)) == [
             {"value": None, "op": "sum", "coverage": 1, "present": 0, "missing": []}
         ]
@@ -170,4 +173,4 @@ async def test_nothing_expected_is_complete() -> None:
 )
 async def test_wrong_keys_refuse_the_graph(component: Any, config: dict[str, Any], expected: list[str]) -> None:
     """Keys are strings or numbers, each once, and not too many."""
-    assert await places(component, **config) == expected
+    assert await places(component, strict=True, **config) == expected

@@ -47,6 +47,6 @@ def test_each_failure_is_passing_or_not(error: Exception, name: str, is_permanen
     """What comes of the request itself would come again; what the connection or the server did may not."""
     told = failure("GET http://host/x", URL, error, None)
     assert (told.name, told.is_permanent) == (name, is_permanent)
-    assert decode(told.details or b"") == {"url": "http://host/x"}
+    assert decode(told.details or b"") == {"url": "http://host/x", "error": told.message}
     assert decode(failure("GET", URL, error, head(200)).details or b"")["status"] == 200
     assert failure("GET", URL, error, head(404)).name == "HttpStatusError"

@@ -68,14 +68,14 @@ def test_other_values_are_no_numbers(value: bytes) -> None:
 
 @pytest.mark.parametrize(("text", "is_number"), [*((t, True) for t in NUMBERS), *((t, False) for t in NO_NUMBERS)])
 async def test_all_components_agree(text: str, is_number: bool) -> None:
-    """A window, a rollup, an expression, a filter and a field say the same of each text."""
+    """A window, a rollup, an expression, a filter and a field say the same of each text, where they are strict."""
     message = {"key": "a", "value": text}
     for component, config in (
         (WINDOW, {}),
         (ROLLUP, {"expected": ["a"]}),
         (ARITHMETIC, {"expression": "{value} + 0"}),
     ):
-        async with driven(component, **config) as driver:
+        async with driven(component, strict=True, **config) as driver:
             (outcome,) = await driver.send(message)
         assert (outcome.error is None) == is_number, component.definition.id
     assert (compare(text, "gt", -math.inf) or compare(text, "lt", math.inf)) == is_number
