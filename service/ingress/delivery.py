@@ -3,6 +3,9 @@
 A caller who waits hears what their own message caused, and nothing that another's did. So those who wait take
 turns, first come, first served, and within one request each message is seen through before the next begins. The
 messages of a caller whose time is over before their turn are delivered all the same; they hear of no outputs.
+
+A graph may be published anew between the moment in which its door is found and the turn of who waits at it. The
+old execution takes nothing more then; what it has not taken goes to the one that has come in its place.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,7 +17,7 @@ import trio
 
 from engine.compile.ingress import PLACE, Ingress, ingress_of, is_declared
 from engine.compile.loaded_graph import LoadedGraph
-from engine.errors import EngineError, ExecutionNotFoundError, InvalidInjectionError
+from engine.errors import ConflictError, EngineError, ExecutionNotFoundError, InvalidInjectionError
 from engine.execution.injection import locate
 from engine.runtime import Runtime
 from proto.message import Injection
@@ -22,7 +25,7 @@ from proto.problem import Problem
 from service.auth.caller import Caller
 from service.ingress.flow_trace import FlowTrace, TracedOutput
 from service.ingress.gate import graph_named, reason_against
-from service.problems import IngressIdleError, IngressNotFoundError, IngressRefusedError
+from service.problems import IngressIdleError, IngressNotFoundError, IngressRefusedError, RefusalError
 from service.settings.access import IngressEnforcement
 
 log = structlog.get_logger("ingress")
@@ -40,6 +43,7 @@ class Delivered(msgspec.Struct):
     """The outcome of the messages of one request so far.
 
     Attributes:
+        execution_id: the execution that took the last of them.
         count: messages that were taken in.
         queued: whether the execution was paused meanwhile, and holds some of them.
         drained: whether each was seen through to its end.
@@ -47,6 +51,7 @@ class Delivered(msgspec.Struct):
         hops: values that travelled along edges, of all messages.
     """
 
+    execution_id: str
     count: int = 0
     queued: bool = False
     drained: bool = False
@@ -120,27 +125,51 @@ class IngressDelivery:
             InvalidInjectionError: one of them is refused, or the graph has no such entry; none was taken in.
             EngineError: the execution takes no more of them; ``accepted`` says how many were taken in.
         """
-        messages = [Injection(door.ingress.node, door.ingress.port, value) for value in values]
-        await self._check(door, messages, is_batch=is_batch)
-        delivered = Delivered()
-        try:
-            if wait_ms:
-                await self._see_through(
-                    door.execution_id, messages, delivered, trio.current_time() + wait_ms / 1000
-                )
-            rest = messages[delivered.count :]
-            if rest:
-                receipt = await self._runtime.execution(door.execution_id).inject(rest)
-                delivered.count += receipt.accepted
-                delivered.queued = receipt.queued
-        except EngineError as error:
-            error.accepted += delivered.count
-            raise
-        return delivered
+        messages = await self._checked(door, values, is_batch=is_batch)
+        delivered = Delivered(door.execution_id)
+        deadline = trio.current_time() + wait_ms / 1000
+        while True:
+            try:
+                await self._deliver_all(door, messages, delivered, deadline if wait_ms else None)
+            except (ConflictError, ExecutionNotFoundError) as error:
+                delivered.count += error.accepted
+                successor = self._successor(door)
+                if successor is None:
+                    error.accepted = delivered.count
+                    raise
+                door = successor
+                delivered.execution_id = door.execution_id
+            except EngineError as error:
+                error.accepted += delivered.count
+                raise
+            else:
+                return delivered
 
-    async def _check(self, door: Door, messages: Sequence[Injection], *, is_batch: bool) -> None:
-        """Refuse all messages where one is wrong, before any is delivered."""
+    def _successor(self, door: Door) -> Door | None:
+        """Return the door that the graph's name means now; None where it is the same, or there is none."""
+        try:
+            successor = self.door(door.graph.definition.name)
+        except RefusalError:
+            return None
+        is_another = successor.execution_id != door.execution_id and successor.ingress == door.ingress
+        return successor if is_another else None
+
+    async def _deliver_all(
+        self, door: Door, messages: Sequence[Injection], delivered: Delivered, deadline: float | None
+    ) -> None:
+        """Deliver what has not been, one after another until the deadline, if there is one, and then at once."""
+        if deadline is not None:
+            await self._see_through(door.execution_id, messages, delivered, deadline)
+        rest = messages[delivered.count :]
+        if rest:
+            receipt = await self._runtime.execution(door.execution_id).inject(rest)
+            delivered.count += receipt.accepted
+            delivered.queued = receipt.queued
+
+    async def _checked(self, door: Door, values: Sequence[msgspec.Raw], *, is_batch: bool) -> list[Injection]:
+        """Return the messages as they enter; all are refused where one is wrong, before any is delivered."""
         graph, ingress = door.graph, door.ingress
+        messages = [Injection(ingress.node, ingress.port, value) for value in values]
         node = graph.node(ingress.node)
         if not is_declared(graph.definition.metadata) and (node is None or ingress.port not in node.inputs):
             message = (
@@ -149,6 +178,7 @@ class IngressDelivery:
             )
             raise InvalidInjectionError([Problem("ingress.undeclared", "", message)])
         await locate(graph, messages, self._runtime.limits, key="" if is_batch else "messages")
+        return messages
 
     async def _see_through(
         self, execution_id: str, messages: Sequence[Injection], delivered: Delivered, deadline: float

@@ -107,7 +107,7 @@ async def delivered(delivery: IngressDelivery, door: Door, body: bytes, wait_ms:
     )
     return DeliveredReply(
         success=True,
-        execution_id=door.execution_id,
+        execution_id=done.execution_id,
         delivered=done.count,
         outputs=done.outputs,
         hops=done.hops,

@@ -34,7 +34,7 @@ MARGIN = {
 def theirs(component_id: str, **manifest: Any) -> dict[str, Any]:
     """A manifest as another runtime would have published it, with more in it than ours."""
     ports = {"symbia.logic.filter": ["pass", "fail"], "symbia.io.collect": ["out"]}[component_id]
-    keys = {"symbia.logic.filter": ["field", "op", "value"], "symbia.io.collect": []}[component_id]
+    keys = {"symbia.logic.filter": ["field", "op", "value", "strict"], "symbia.io.collect": []}[component_id]
     return {
         "key": component_id,
         "version": "1.5.0",
