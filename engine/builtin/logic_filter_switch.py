@@ -1,5 +1,6 @@
 """``symbia.logic.filter`` and ``symbia.logic.switch``: routing by a field, without a program."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -14,7 +15,7 @@ from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.numbers import number_in
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.platform_builtin import PlatformBuiltin, Refusing, is_strict, strict_field
-from engine.builtin.parts.platform_field import PlatformField
+from engine.builtin.parts.platform_field import PlatformField, bounded_text
 from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto import codec
 from proto.component import ERROR_PORT, ConfigField
@@ -28,6 +29,7 @@ PORT_NAME_CHARACTERS = 200
 """Characters of the name of a port."""
 
 _PORT_NAME = re.compile(r"[\w$-][\w$.-]{0,63}")  # also 200 and -1.5, for fields that are numbers
+_WRITING_COST = 8  # bytes to look through that a byte of an array costs whose text is made
 _DEFAULT = "default"
 _NAMING_BYTES = 6 * PORT_NAME_CHARACTERS + 2  # of a JSON text that could name a port
 _TO_PASS, _TO_FAIL = 0, 1
@@ -104,20 +106,22 @@ class PlatformFilter(OneByOne):
         self._field = PlatformField(field, in_text=True) if field or isinstance(field, dict | list) else None
         self._op = op if op in ("eq", "neq", "gt", "lt", "contains") else "exists"
         self._value = value
-        self._number = javascript.to_number(value)
-        self._text = javascript.to_text(value)
+        self._number = javascript.to_number(value) if op in ("gt", "lt") else math.nan
+        self._text = javascript.to_text(value) if op == "contains" else ""
         super().__init__(() if self._field is None else (self._field,))
 
     def take(self, message: Message, document: Document) -> Outcome:
         text = message.value if self._field is None else self._field.find(document)
+        if self._op == "contains" and text is not None and text.lstrip()[:1] == b"[":
+            document.scanned_bytes += _WRITING_COST * len(text)
         return Outcome(((_TO_PASS if self._holds(text) else _TO_FAIL, message.value),))
 
     def _holds(self, text: bytes | None) -> bool:
         if self._op == "exists":
             return text is not None and text.strip() != b"null"
-        actual = javascript.ABSENT if text is None else bounded_value(text)
         if self._op == "contains":
-            return self._text in ("" if text is None or actual is None else javascript.to_text(actual))
+            return self._text in ("" if text is None or text.strip() == b"null" else bounded_text(text))
+        actual = javascript.ABSENT if text is None else bounded_value(text)
         if self._op in ("eq", "neq"):
             return javascript.is_same(actual, self._value) == (self._op == "eq")
         number = javascript.to_number(actual)
@@ -198,7 +202,7 @@ class PlatformSwitch(OneByOne):
         found = self._field.find(document)
         index = 0
         if found is not None and found != b"null" and len(found) <= _NAMING_BYTES:
-            index = self._ports.get(javascript.to_text(bounded_value(found)), 0)
+            index = self._ports.get(bounded_text(found), 0)
         return Outcome(((index, message.value),))
 
 

@@ -130,6 +130,12 @@ CASES: dict[str, tuple[Component, dict[str, Any], bytes]] = {
     "recall: a very broad object": (STEPS["recall"], {"key": "x", "default": 1}, VERY_BROAD),
 }
 
+CASES |= {
+    f"strict {name}": (component, {**config, "strict": True}, message)
+    for name, (component, config, message) in CASES.items()
+    if "strict" in component.definition.config
+}
+
 
 @pytest.mark.parametrize(("component", "config", "message"), CASES.values(), ids=CASES)
 async def test_no_message_is_worth_more_than_its_share(
@@ -162,12 +168,20 @@ BATCHES: dict[str, tuple[Component, dict[str, Any], Sequence[Any]]] = {
     ),
     "recall": (STEPS["recall"], {"key": "x", "default": "x" * 1_000_000}, [1] * 64),
     "filter": (FIELD_FILTER, {"op": "eq", "value": list(range(100_000))}, [list(range(18_000))] * 2),
+    "numbers of arrays": (FIELD_FILTER, {"op": "gt", "value": 1}, [[0.5] * 30_000] * 4),
+    "texts of arrays": (FIELD_FILTER, {"op": "contains", "value": "x"}, [[1e-7] * 6_000] * 8),
     "contains": (FIELD_FILTER, {"op": "contains", "value": ["x"] * 200_000}, ["y" * 100] * 64),
     "deep paths": (
         FIELD_MAP,
         {"mapping": {name: f"{LONG_PATH}.{name}" for name in NAMES}},
         [DEEP[:995] + b"1" + b"}" * 199] * 64,
     ),
+}
+
+BATCHES |= {
+    f"strict {name}": (component, {**config, "strict": True}, messages)
+    for name, (component, config, messages) in BATCHES.items()
+    if "strict" in component.definition.config
 }
 
 

@@ -9,6 +9,8 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
+from engine.builtin.parts.numbers import NUMBER_TEXT_LIMIT_CHARACTERS
+
 ABSENT: Final = object()
 """JavaScript's ``undefined``: what a field is that is not there."""
 
@@ -23,19 +25,21 @@ _RADIX = re.compile(r"0(?:[xX](?P<x>[0-9a-fA-F]++)|[oO](?P<o>[0-7]++)|[bB](?P<b>
 _INFINITE = {"Infinity": math.inf, "+Infinity": math.inf, "-Infinity": -math.inf}
 _BASES = {"x": 16, "o": 8, "b": 2}
 _PLAIN_FROM, _PLAIN_TO = -6, 21  # where the point may stand in a number that is written without an exponent
+_EXACT = 2**53  # the integer up to which a float holds every one
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _LAST_OF_PLANE = 0xFFFF
 
 
 def to_number(value: Any) -> float:
-    """Return what ``Number`` makes of a value; not a number where it makes none."""
+    """Return what ``Number`` makes of a value; not a number where it makes none, or of a text that is too long."""
     match value:
         case None:
             return 0.0
         case str():
             return _number_in(value)
         case list():
-            return _number_in(to_text(value))
+            # a text with a comma is no number, so that of several parts need not be made
+            return _number_in(to_text(value)) if len(value) <= 1 else math.nan
         case bool() | int() | float() | Decimal():
             try:
                 return float(value)
@@ -45,6 +49,8 @@ def to_number(value: Any) -> float:
 
 
 def _number_in(text: str) -> float:
+    if len(text) > NUMBER_TEXT_LIMIT_CHARACTERS:
+        return math.nan
     text = text.strip(SPACE)
     if not text:
         return 0.0
@@ -65,7 +71,7 @@ def to_text(value: Any) -> str:
         case str():
             return value
         case list():
-            return ",".join("" if part is None else to_text(part) for part in value)
+            return ",".join([_part_text(part) for part in value])
         case bool():
             return "true" if value else "false"
         case int() | float() | Decimal():
@@ -73,16 +79,25 @@ def to_text(value: Any) -> str:
     return "null" if value is None else "undefined" if value is ABSENT else "[object Object]"
 
 
+def _part_text(part: Any) -> str:
+    """Return the text of a part of an array, of which there may be very many: numbers first."""
+    if type(part) is float:
+        return number_text(part)
+    if type(part) is int and -_EXACT < part < _EXACT:
+        return str(part)
+    return "" if part is None else to_text(part)
+
+
 def number_text(number: float) -> str:
     """Return a number's text: the shortest digits that say it, with an exponent from 1e21 on and below 1e-6."""
+    said = repr(number)
+    if "e" not in said and math.isfinite(number):  # as Python says most of them, too
+        return said.removesuffix(".0") if number else "0"
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
-    if number.is_integer() and abs(number) < 2**53:
-        return str(int(number))
-    _, parts, exponent = Decimal(repr(number)).normalize().as_tuple()
-    assert isinstance(exponent, int), "it is finite"  # noqa: S101 - asked above
-    digits = "".join(map(str, parts))
-    point = len(digits) + exponent
+    mantissa, _, exponent = said.removeprefix("-").partition("e")
+    digits = mantissa.replace(".", "")
+    point = 1 + int(exponent)
     sign = "-" if number < 0 else ""
     if not _PLAIN_FROM < point <= _PLAIN_TO:
         rest = f".{digits[1:]}" if len(digits) > 1 else ""

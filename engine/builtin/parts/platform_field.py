@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from engine.builtin.parts.bounded_value import COMPARED_BYTES, bounded_value
+from engine.builtin.parts.bounded_value import COMPARED_BYTES, WRITTEN_BYTES, bounded_value
 from engine.builtin.parts.fields import KEY_LIMIT_CHARACTERS, quoted
 from engine.builtin.parts.javascript_values import ABSENT, part_of, to_number, to_text, utf16
 from engine.builtin.parts.json_path import Document, Names
@@ -62,10 +62,10 @@ class PlatformField:
         Raises:
             RefusedError: it is too long.
         """
-        value = self.value(message)
-        if value is ABSENT:
+        found = self.find(message)
+        if found is None:
             return None
-        key = to_text(value)
+        key = bounded_text(found)
         if len(key) > KEY_LIMIT_CHARACTERS:
             raise RefusedError(
                 "InvalidKey", f'field "{self.name}" is longer than {KEY_LIMIT_CHARACTERS} characters'
@@ -83,6 +83,17 @@ class PlatformField:
         if not math.isfinite(number):
             raise RefusedError("NotNumeric", f'field "{self.name}" is not numeric', **got(text))
         return number
+
+
+def bounded_text(text: bytes) -> str:
+    """Return the text that JavaScript's ``String`` makes of a JSON text.
+
+    Raises:
+        RefusedError: it is too large, or cannot be read.
+    """
+    if len(text) > WRITTEN_BYTES and text.lstrip()[:1] == b"[":
+        raise RefusedError("TooLarge", f"Of an array at most {WRITTEN_BYTES} bytes are made a text")
+    return to_text(bounded_value(text))
 
 
 def coerced(text: bytes | None) -> float:

@@ -168,7 +168,7 @@ KEPT = {
 }
 REFUSED = {
     "symbia.state.window": {"field": "a"},
-    "symbia.compute.arithmetic": {"expression": "{a} + 1"},
+    "symbia.compute.arithmetic": {"expression": "{a} + 1", "strict": True},
     "symbia.io.http-request": {"url": "http://127.0.0.1:1/{a}"},
 }
 
