@@ -104,21 +104,25 @@ async def test_a_window_of_another_size_takes_what_fits(name: str) -> None:
         assert await told(runtime, "a", 4) == after
 
 
-async def test_a_field_that_means_another_key_is_not_known() -> None:
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_field_that_means_another_key_is_not_known(strict: bool) -> None:
     """A join keeps the fields whose keys stayed; a rollup the keys that are still expected."""
     catalog = FakeCatalog()
-    join = catalog.add_graph("graphs/keeping", graph(1, "symbia.state.join", NODES["symbia.state.join"]))
+    first = {**NODES["symbia.state.join"], "strict": strict}
+    join = catalog.add_graph("graphs/keeping", graph(1, "symbia.state.join", first))
     async with beside(catalog) as (runtime, _):
         await trio.sleep(1)
         await told(runtime, "a", 1)
         await told(runtime, "b", 2)
-        config = {**NODES["symbia.state.join"], "select": {"x": "a", "y": "c"}}
+        config = {**first, "select": {"x": "a", "y": "c"}}
         await republish(catalog, join, graph(2, "symbia.state.join", config))
-        assert (await told(runtime, "a", 7))["pending"]["missing"] == ["y"]
+        assert (await told(runtime, "a", 7))["pending"]["have"] == 1
         assert (await told(runtime, "c", 3))["out"] == {"x": 7, "y": 3}
-        await republish(catalog, join, graph(3, "symbia.state.rollup", NODES["symbia.state.rollup"]))
+        await republish(
+            catalog, join, graph(3, "symbia.state.rollup", {**NODES["symbia.state.rollup"], "strict": strict})
+        )
         assert (await told(runtime, "a", 1))["out"]["missing"] == ["b"]  # another component begins anew
-        config = {**NODES["symbia.state.rollup"], "expected": ["c", "a"]}
+        config = {**NODES["symbia.state.rollup"], "strict": strict, "expected": ["c", "a"]}
         await republish(catalog, join, graph(4, "symbia.state.rollup", config))
         assert (await told(runtime, "c", 5))["out"]["value"] == 6
 
