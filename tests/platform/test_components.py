@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from service.addresses.outbound_rules import read_allow_list
 from tests.platform import recording
@@ -23,7 +24,9 @@ SIXTEEN = {
     )
 }
 
-SETTINGS = settings_with(port=0, outbound_allow=read_allow_list("127.0.0.1"))
+ROWS_AT_ONCE = 8
+
+SETTINGS = settings_with(port=0, log_level="error", outbound_allow=read_allow_list("127.0.0.1"))
 
 
 def test_there_is_a_table_for_each_of_the_sixteen() -> None:
@@ -45,8 +48,16 @@ async def test_a_component_answers_as_the_platforms(component: str) -> None:
     """Each message leaves by the same port with the same value and lane, or as it is known to differ."""
     ((_, table),) = tables([TABLE / f"{component}.json"])
     known = {as_text(case.config): case for case in known_cases(component)}
-    async with open_service(SETTINGS) as service:
-        wrong = [problem for row in table["rows"] for problem in await _problems(service, component, row, known)]
+    wrong: list[Any] = []
+    at_once = trio.CapacityLimiter(ROWS_AT_ONCE)
+
+    async def hold(row: dict[str, Any]) -> None:
+        async with at_once:
+            wrong.extend(await _problems(service, component, row, known))
+
+    async with open_service(SETTINGS) as service, trio.open_nursery() as nursery:
+        for row in table["rows"]:
+            nursery.start_soon(hold, row)
     assert wrong == []
 
 
