@@ -97,6 +97,32 @@ async def test_auto_completion_waits_for_its_grace() -> None:
         assert execution.state == "completed"
 
 
+async def test_a_refused_pause_does_not_keep_an_execution_from_completing() -> None:
+    """Its resume is the one that is waited for: the second pause has changed nothing."""
+    async with open_execution(document({"a": "forward"}), Journal(), completion="auto") as execution:
+        await inject(execution, "a:in", 1)
+        await trio.sleep(1)
+        await execution.pause()
+        await trio.sleep(5)  # it has been quiet for the grace time, and waits for the resume
+        with pytest.raises(IllegalTransitionError):
+            await execution.pause()
+        await execution.resume()
+        await execution.finished.wait()
+        assert trio.current_time() == pytest.approx(8)
+
+
+async def test_a_refused_resume_does_not_put_completion_off() -> None:
+    """The grace time goes on as if nobody had asked."""
+    slow = node("slow", config={"seconds": 1.5})
+    async with open_execution(document({"a": slow}), Journal(), completion="auto") as execution:
+        await inject(execution, "a:in", 1)
+        await trio.sleep(1)
+        with pytest.raises(IllegalTransitionError):
+            await execution.resume()
+        await execution.finished.wait()
+        assert trio.current_time() == pytest.approx(2)
+
+
 async def test_auto_completion_waits_for_slow_work() -> None:
     """With ``completion: auto`` an execution does not end while a message is in flight."""
     journal = Journal()

@@ -427,6 +427,18 @@ async def test_what_instances_emit_before_they_run_is_charged() -> None:
         assert "outcomes" not in runtime.ledger.statistics().kinds
 
 
+async def test_what_was_emitted_at_the_beginning_is_charged_until_it_has_left() -> None:
+    """By both workers of a node, and not any longer."""
+    graph = document({"a": {"component": "custom.shouter", "concurrency": 2}, "b": "symbia.core.passthrough"})
+    graph["edges"] = document({}, ["a:out > b:in"])["edges"]
+    async with open_runtime() as runtime:
+        await runtime.library.register_component({**shouter("initialize", 100_000), "stateless": True})
+        execution = runtime.execution(await started(runtime, graph))
+        await execution.wait_quiescent()
+        assert execution.snapshot().metrics.messages_processed == 2
+        assert "outcomes" not in runtime.ledger.statistics().kinds
+
+
 async def test_what_a_chain_makes_is_charged() -> None:
     """Nodes that run as one, and make more in one call than there is memory for, fail by the bound's name."""
     nodes = {**dict.fromkeys("ab", "custom.shouter"), "c": "symbia.core.passthrough"}
