@@ -263,12 +263,13 @@ class Execution(ReadableExecution):
                 await self.resume()
             self._input.close()
         else:
-            self._scope.cancel()
+            self.abandon()
         await self.finished.wait()
 
     def abandon(self) -> None:
-        """End at once, without waiting for it."""
-        self._scope.cancel()
+        """End at once, without waiting for it. What is ending already keeps its reason, such as its timeout."""
+        if not self._is_ending:
+            self._scope.cancel()
 
     def fail(self, error: ExecutionError) -> None:
         """End because of an error; the first one is kept."""

@@ -192,6 +192,19 @@ async def test_a_timeout_fails_the_execution_and_names_the_limit() -> None:
     assert journal.nodes("cleanup") == ["a"]
 
 
+@pytest.mark.parametrize("drain", [True, False])
+async def test_a_stop_in_the_moment_of_the_timeout_does_not_hide_it(drain: bool) -> None:
+    """The execution is ending already, and no command changes that: it has failed, and says why."""
+    slow = document({"a": node("slow", config={"seconds": 50})})
+    async with open_execution(slow, Journal(), timeout_ms=1000) as execution:
+        await inject(execution, "a:in", 1)
+        await trio.sleep_until(1)
+        await execution.stop(drain=drain)
+        snapshot = execution.snapshot()
+        assert snapshot.error is not None
+        assert (snapshot.state, "(timeoutMs)" in snapshot.error.message) == ("failed", True)
+
+
 async def test_stop_ends_at_once() -> None:
     """``stop`` cancels handlers at work, cleans up, and returns when nothing is left."""
     journal = Journal()
