@@ -1,6 +1,7 @@
 """Breaks one place of the code at a time: ``python -m tests.mutants [--minutes 60] [--seed N] [--under ...]``.
 
-The exit status is 1 where the tests that concern a place did not notice what was done to it.
+The exit status is 1 where the tests that concern a place did not notice what was done to it. With ``--promises``
+each promise of the semantics is broken instead, and the simulation is asked alone.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 from tests.mutants.campaign import Campaign, UnsoundTestsError, as_entry, read_equivalents, sampled, stale
 from tests.mutants.concern import UNDER
 from tests.mutants.laboratory import open_laboratory
+from tests.mutants.promises import PromisesCampaign, as_line, read_promises
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +23,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="how long to try")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="decides which come first")
     parser.add_argument("--under", nargs="+", default=UNDER, metavar="FOLDER", help="folders or files to mutate")
+    parser.add_argument("--promises", action="store_true", help="break each promise of docs/semantics.md instead")
     chosen = parser.parse_args()
+    if chosen.promises:
+        return _break_promises()
     known = read_equivalents()
     mutants = sampled(ROOT, chosen.under, chosen.seed, known)
     for entry in stale(ROOT, chosen.under, known):
@@ -39,6 +44,17 @@ def main() -> int:
         _tell("\nKill each of them by a better test, or say in equivalents.toml why it changes nothing:\n")
         _tell("\n\n".join(as_entry(mutant) for mutant in campaign.survivors))
     return 1 if campaign.survivors else 0
+
+
+def _break_promises() -> int:
+    """Break each promise, and ask the simulation alone."""
+    with open_laboratory(ROOT) as laboratory:
+        campaign = PromisesCampaign(laboratory, _tell)
+        campaign.run(read_promises().broken)
+    _tell(", ".join(f"{count} {name}" for name, count in campaign.counts.items()))
+    for change in campaign.unnoticed:
+        _tell(f"the simulation did not notice: {as_line(change)}")
+    return 1 if campaign.unnoticed else 0
 
 
 def _tell(line: str) -> None:

@@ -14,6 +14,8 @@ from engine.contracts.handler import Emission, Handler, HandlerError, Message
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from engine.contracts.observer import ExecutionObserver, FlowObserver
 from proto.execution import ExecutionSnapshot
+from tests.simulation.endings import Endings
+from tests.simulation.order import HandledOrder
 
 MAX_VALUES = 1200
 """Values made in one run; beyond it handlers emit nothing, because floods multiply along the paths of a graph."""
@@ -41,6 +43,9 @@ class Ledger(ExecutionObserver, FlowObserver):
         unordered: nodes whose emissions may overtake each other.
         parallel: nodes that run several invocations at once.
         edges: how many leave the port ``out`` of each node.
+        feeders: by node, those that have an edge to it.
+        droppers: nodes whose inboxes may drop.
+        endings: the reasons for which it may end.
     """
 
     def __init__(
@@ -49,6 +54,9 @@ class Ledger(ExecutionObserver, FlowObserver):
         unordered: frozenset[str],
         parallel: frozenset[str],
         edges: Counter[str],
+        feeders: dict[str, set[str]],
+        droppers: frozenset[str],
+        endings: Endings,
     ) -> None:
         self.violations: list[str] = []
         self.trace: list[str] = []
@@ -57,14 +65,16 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.invocations: Counter[tuple[str, bytes]] = Counter()
         self.handled: Counter[tuple[str, bytes]] = Counter()
         self.dropped_messages = 0
-        self.failures = 0
         self.thrown: Counter[str] = Counter()
         self.held: set[tuple[str, bytes]] = set()
         self.accepted: set[tuple[str, bytes]] = set()
         self.refused: set[tuple[str, bytes]] = set()
         self.uncertain: set[tuple[str, bytes]] = set()
         self.single: dict[str, list[tuple[float, bytes]]] = defaultdict(list)
-        self.is_resting = False
+        self.hopeless: set[tuple[str, bytes]] = set()
+        self.is_resting = self.is_pausing = False
+        self.endings = endings
+        self.order = HandledOrder(parallel)
         self.look: Callable[[str], Sequence[str]] = lambda _: ()
         self.emissions: set[tuple[str, str, bytes]] = set()
         self._attempts = attempts
@@ -73,6 +83,10 @@ class Ledger(ExecutionObserver, FlowObserver):
         self._running = 0
         self._numbers = count()
         self._edges = edges
+        self._feeders = feeders
+        self._droppers = droppers
+        self._last: dict[str, bytes] = {}
+        self._begun: set[str] = set()
         self._made: dict[tuple[str, bytes], list[bytes]] = defaultdict(list)
         self._thrown_at: set[tuple[str, bytes]] = set()
         self._hops: Counter[tuple[str, bytes]] = Counter()
@@ -80,7 +94,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self._lanes: dict[bytes, int] = {}
         self._latest: dict[int, int] = {}
         self._arrivals: dict[tuple[str, bytes], tuple[int, int]] = {}
-        self._departures: dict[tuple[int, str, str, str, str], int] = {}
+        self._departures: dict[tuple[int, str], int] = {}
         self._initialized: Counter[int] = Counter()
         self._cleaned_up: Counter[int] = Counter()
         self._flushed: Counter[int] = Counter()
@@ -93,12 +107,14 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     # What handlers report
 
-    def make_value(self, node: str, parent: bytes, pad: int) -> bytes:
-        """A new value, unlike all others of the run, as JSON text."""
-        value = b'"%d%s"' % (next(self._numbers), b"." * pad)
+    def make_value(self, node: str, parent: bytes, pad: int, lane: int = CANONICAL) -> bytes:
+        """A new value, unlike all others of the run, as JSON text; ``lane`` is that of the port it leaves by."""
+        number = next(self._numbers)
+        value = b'[ "%d%s" ]' % (number, b"." * pad)
+        self.order.note_made(node, value, number)
         self._parents[value] = parent
         self._made[node, parent].append(value)
-        self._lanes[value] = self.lane_of(parent)
+        self._lanes[value] = self.lane_of(parent) or lane
         self.trace.append(f"{node} makes {value.decode()}")
         return value
 
@@ -118,9 +134,11 @@ class Ledger(ExecutionObserver, FlowObserver):
             self._made[node, self._parents[value]].remove(value)
         return ()
 
-    def throw(self, node: str, value: bytes) -> None:
-        """A handler is about to throw at a value."""
+    def throw(self, node: str, value: bytes, *, hopeless: bool = False) -> None:
+        """A handler is about to throw at a value; where that is ``hopeless``, it says so."""
         self.thrown[node] += 1
+        if hopeless:
+            self.hopeless.add((node, value))
         self._thrown_at.add((node, value))
 
     def enter(self, node: str, *, is_ending: bool = False) -> None:
@@ -149,12 +167,25 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.trace.append(f"{node} takes {message.value.decode()}")
         if message.lane not in (self.lane_of(message.value), UNTOLD):
             self.violate(f"{node} was handed {message.value!r} in lane {message.lane}")
+        if not message.value.startswith(b"{") and message.value not in self._lanes:
+            self.violate(f"{node} was handed {message.value!r}, which nobody has made")
+        if (node, message.value) in self.hopeless:
+            self.violate(f"{node} was handed {message.value!r} again, although that is hopeless")
         self.handled[node, message.value] += 1
+        if self.handled[node, message.value] == 1 and (wrong := self.order.begin(node, message.value)):
+            self.violate(wrong)
+        if self.handled[node, message.value] == 1:
+            self._last[node] = message.value
+        elif node not in self._parallel and self._last[node] != message.value:
+            self.violate(f"{node} began with {self._last[node]!r} before it was through with {message.value!r}")
         if self.handled[node, message.value] > self._attempts[node]:
             self.violate(f"{node} was handed {message.value!r} {self.handled[node, message.value]} times")
 
-    def initialized(self, handler: Handler) -> None:
+    def initialized(self, node: str, handler: Handler) -> None:
         """A handler is being initialised."""
+        self._begun.add(node)
+        if missing := self._feeders.get(node, set()) - self._begun:
+            self.violate(f"{node} is initialised before {missing}, which feed it")
         self._handlers.append(handler)  # kept, so that its identity is not given to another
         self._initialized[id(handler)] += 1
 
@@ -177,7 +208,13 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     def stir(self) -> None:
         """Somebody is about to ask for resume or stop, or the execution has ended."""
-        self.is_resting = False
+        self.is_resting = self.is_pausing = False
+
+    def go_on(self, node: str) -> None:
+        """A handler goes on after it stood aside."""
+        self.check_at_work(node)
+        if self.is_pausing:
+            self.violate(f"{node} went on after somebody had asked for a pause")
 
     # What the engine tells its observers
 
@@ -190,15 +227,20 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.states.append(state)
         if not FOLLOWING[state]:
             self.stir()
+            self.endings.note_end()
+            self.check_lives()
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
         del execution_id
         self.trace.append(f"{node_id} drops {count}")
         self.dropped_messages += count
+        if node_id not in self._droppers:
+            self.violate(f"{count} messages were dropped before {node_id}, which does not ask for it")
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
-        del execution_id, node_id, error
-        self.failures += 1
+        del execution_id
+        if error.name in ("ValueError", "RuntimeError"):  # and no cleanup's, which changes nothing
+            self.endings.note_failed(node_id)
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
         del port
@@ -245,7 +287,7 @@ class Ledger(ExecutionObserver, FlowObserver):
             self.violate(f"{node_id} emitted {value!r} in lane {lane}")
 
     def _check_departure(self, edge: tuple[str, str, str, str], value: bytes) -> None:
-        """What a node sends must be in the order of what it was handed, edge by edge."""
+        """What a node sends must be in the order of what it was handed along each edge, errors among the rest."""
         node_id = edge[0]
         parent = self._parents.get(value)
         if parent is None:  # made by the engine, for the error port
@@ -253,7 +295,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         came_along, sequence = self._arrivals.get((node_id, parent), (-1, 0))
         if came_along < 0:
             return  # requests from outside mingle
-        way = (came_along, *edge)
+        way = (came_along, node_id)
         if sequence < self._departures.get(way, 0):
             self.violate(
                 f"{node_id} sent what follows from message {sequence} behind what follows from a later one"

@@ -10,9 +10,14 @@ import trio
 from engine.contracts.chain import Chain, Link
 from engine.contracts.component import Builtin, Component
 from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, Message, Outcome
-from proto.component import Code, ComponentDefinition, Port, Ports
+from engine.contracts.lanes import APOCRYPHAL, CANONICAL
+from proto.component import Code, ComponentDefinition, Port, PortLane, Ports
 from tests.simulation.chains import SimulatedChain
 from tests.simulation.ledger import Ledger
+
+
+class HopelessError(ValueError):
+    """An error that would come again."""
 
 
 class Part(Handler):
@@ -24,6 +29,8 @@ class Part(Handler):
 
     is_instant: ClassVar[bool] = True
 
+    lane = CANONICAL  # of its port, unless the run says otherwise
+
     def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
         self.context = context
         self.config = context.config
@@ -32,10 +39,10 @@ class Part(Handler):
 
     def make(self, parent: bytes) -> Emission:
         """An emission of a value that never was before."""
-        return (0, self.ledger.make_value(self.node, parent, self.config["pad"]))
+        return (0, self.ledger.make_value(self.node, parent, self.config["pad"], self.lane))
 
     async def initialize(self) -> Outcome:
-        self.ledger.initialized(self)
+        self.ledger.initialized(self.node, self)
         await self._misbehave(self.config.get("initialize"))
         return Outcome()
 
@@ -51,7 +58,8 @@ class Part(Handler):
         try:
             emissions = await self.emissions(message)
         except ValueError as error:
-            return Outcome(error=HandlerError("ValueError", str(error)))
+            is_permanent = isinstance(error, HopelessError)
+            return Outcome(error=HandlerError("ValueError", str(error), is_permanent=is_permanent))
         return Outcome(self.ledger.thin(self.node, emissions))
 
     async def emissions(self, message: Message) -> Sequence[Emission]:
@@ -95,13 +103,13 @@ class Aside(Part):
                 await self.context.on_slice_end()
             finally:
                 self.ledger.enter(self.node, is_ending=True)
-            self.ledger.check_at_work(self.node)
+            self.ledger.go_on(self.node)
             await trio.sleep(self.config["seconds"] / 5)
         return (self.make(message.value),)
 
 
 class Thrower(Part):
-    """Throws at some values, at a third of them for ever and at the others once."""
+    """Throws at some values, at a third of them for ever and at the others once; of the former it knows some."""
 
     is_instant: ClassVar[bool] = False
 
@@ -113,8 +121,9 @@ class Thrower(Part):
         number = len(message.value) + sum(message.value)
         if number % self.config["modulus"] == 0 and (number % 3 == 0 or message.value not in self._thrown):
             self._thrown.add(message.value)
-            self.ledger.throw(self.node, message.value)
-            raise ValueError(f"cannot take {message.value.decode()}")
+            hopeless = number % 6 == 0
+            self.ledger.throw(self.node, message.value, hopeless=hopeless)
+            raise (HopelessError if hopeless else ValueError)(f"cannot take {message.value.decode()}")
         return (self.make(message.value),)
 
 
@@ -137,12 +146,38 @@ class Flood(Part):
         return [self.make(message.value) for _ in range(self.config["modulus"])]
 
 
+class Diverging(Flood):
+    """The same by a port whose values are apocryphal."""
+
+    lane = APOCRYPHAL
+
+
 class Source(Part):
     """Emits when it is initialised."""
 
     async def initialize(self) -> Outcome:
         await super().initialize()
         return Outcome([self.make(b"null") for _ in range(self.config["modulus"])])
+
+
+class Ticker(Part):
+    """Emits again and again, until no more input is coming."""
+
+    is_source = True
+
+    def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
+        super().__init__(context, ledger)
+        self._next = trio.current_time()
+
+    def due(self) -> float | None:
+        return self._next
+
+    def release(self, now: float) -> Outcome:
+        self.ledger.check_not_resting(self.node, "release")
+        if self.ledger.endings.is_told:
+            self.ledger.violate(f"{self.node} was asked for more when no more input was coming")
+        self._next = now + TICK_SECONDS
+        return Outcome(self.ledger.thin(self.node, [self.make(b"null")]))
 
 
 class Holder(Part):
@@ -193,6 +228,8 @@ class Holder(Part):
         return self._take(len(self._held))
 
 
+TICK_SECONDS = 0.7
+
 PARTS: dict[str, type[Part]] = {
     "fast": Part,
     "slow": Slow,
@@ -201,6 +238,7 @@ PARTS: dict[str, type[Part]] = {
     "crash": Crasher,
     "flood": Flood,
     "source": Source,
+    "tick": Ticker,
     "delay": Holder,
     "gather": Holder,
 }
@@ -231,11 +269,17 @@ class ChainablePart(Builtin):
         return SimulatedChain(handlers, links, self._random, self._violate)
 
 
-def parts(ledger: Ledger, random: Random) -> dict[str, Component]:
-    """The components by id, all reporting to one ledger; ``random`` decides what their chains do."""
+def parts(ledger: Ledger, random: Random, *, diverging: bool = False) -> dict[str, Component]:
+    """The components by id, all reporting to one ledger; ``random`` decides what their chains do.
+
+    Where they are ``diverging``, what floods does so by a port whose values are apocryphal.
+    """
 
     def component(kind: str, part: type[Part]) -> Component:
-        ports = Ports(inputs=(Port("in"), Port("other")), outputs=(Port("out"),))
+        lane: PortLane = "inherit"
+        if kind == "flood" and diverging:
+            part, lane = Diverging, "apocryphal"
+        ports = Ports(inputs=(Port("in"), Port("other")), outputs=(Port("out", lane=lane, lane_note="as drawn"),))
         definition = ComponentDefinition(kind, kind, "1.0.0", ports, Code("builtin"))
         definition = msgspec.structs.replace(definition, stateless=kind in ("fast", "slow", "throw"))
         if kind in CHAINABLE:

@@ -91,6 +91,8 @@ def _draw_node(random: Random, node: str, limits: EngineLimits) -> dict[str, Any
         config["initialize"] = random.choice(("throw", "hang", "slow"))
     if random.random() < 0.03:
         config["cleanup"] = random.choice(("throw", "hang", "slow", "aside"))
+    if kind == "source" and config["modulus"] % 2:
+        kind = "tick"
     fields: dict[str, Any] = {"id": node, "component": kind, "config": config}
     if random.random() < 0.6:
         overflow = random.choice(("block", "block", "block", "reject", "drop-oldest", "drop-newest"))

@@ -25,6 +25,7 @@ from engine.memory import ledger as memory
 from engine.wall_clock import WallClock
 from proto.execution import ExecutionSnapshot, ExecutionState
 from proto.message import Injection
+from tests.simulation.endings import SLACK_SECONDS, Endings
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
 from tests.simulation.plan import Action, Plan, draw_plan
@@ -34,9 +35,6 @@ PATIENCE_SECONDS = 100_000
 
 MOST_STEPS = 300_000
 """Steps of tasks in one run. A run takes some thousands; one that takes more goes round in circles."""
-
-SLACK_SECONDS = 0.01
-"""What a deadline may be missed by: the clock jumps from deadline to deadline."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -94,15 +92,23 @@ class Run:
         nodes = plan.document["nodes"]
         self._life = trio.CancelScope()  # which the runtime's end cancels
         self._account = memory.Ledger(process_bytes=0, owner_bytes=0).account("")
+        edges = plan.document["edges"]
+        self._endings = Endings(plan)
         self._ledger = Ledger(
             attempts={
                 node["id"]: node["retry"]["maxAttempts"] if node.get("onError") == "retry" else 1 for node in nodes
             },
             unordered=frozenset(node["id"] for node in nodes if not node.get("ordered", True)),
             parallel=frozenset(node["id"] for node in nodes if node.get("concurrency", 1) > 1),
-            edges=Counter(
-                edge["source"]["node"] for edge in plan.document["edges"] if edge["source"]["port"] == "out"
+            edges=Counter(edge["source"]["node"] for edge in edges if edge["source"]["port"] == "out"),
+            feeders={
+                node["id"]: {e["source"]["node"] for e in edges if e["target"]["node"] == node["id"]}
+                for node in nodes
+            },
+            droppers=frozenset(
+                node["id"] for node in nodes if node.get("inbox", {}).get("overflow", "").startswith("drop")
             ),
+            endings=self._endings,
         )
 
     async def run(self) -> Report:
@@ -110,7 +116,8 @@ class Run:
         use_computing_clock(lambda: 0.0)  # real time must not decide who goes first
         plan, ledger = self._plan, self._ledger
         clock = WallClock(trio.current_time)
-        graph = await compile_graph(plan.document, parts(ledger, Random(plan.seed)), plan.limits, clock.timestamp)
+        components = parts(ledger, Random(plan.seed), diverging=plan.seed % 4 == 1)
+        graph = await compile_graph(plan.document, components, plan.limits, clock.timestamp)
         self._fed_within = {
             chain[way.place]
             for chain in graph.chains
@@ -158,6 +165,7 @@ class Run:
         )
 
     async def _live(self) -> None:
+        self._endings.begin()
         with self._life:
             await self._execution.run()
 
@@ -187,20 +195,24 @@ class Run:
             self._ledger.stir()
             await self._execution.resume()
         elif action.verb == "complete":
-            self._execution.complete()
+            self._complete()
         elif action.verb == "shut down":
             self._ledger.stir()
+            self._endings.is_cut = True
             self._life.cancel()
         else:
             await self._stop(drain=action.verb == "drain")
 
     async def _inject(self, name: str, action: Action, count: int) -> None:
         ledger, execution, plan = self._ledger, self._execution, self._plan
-        values = [b'"%s/%d"' % (name.encode(), index) for index in range(count)]
-        keys = [(action.node, value) for value in values]
-        messages = [Injection(action.node, "in", msgspec.Raw(value), plan.lane_of(value)) for value in values]
+        values = [b'[ "%s/%d" ]' % (name.encode(), index) for index in range(count)]
+        nodes = [action.node if index % 3 < 2 else self._other(action.node) for index in range(count)]
+        keys = list(zip(nodes, values, strict=True))
+        messages = [Injection(node, "in", msgspec.Raw(value), plan.lane_of(value)) for node, value in keys]
         for message in messages:
             ledger.note_injected(bytes(message.value), NUMBERS[message.lane])
+        for node in set(nodes):
+            ledger.order.note_request(node, [value for at, value in keys if at == node])
         came = trio.current_time()
         try:
             await execution.inject(await locate(execution.graph, messages, plan.limits), final=action.final)
@@ -216,14 +228,30 @@ class Run:
             raise
         else:
             ledger.accepted.update(keys)
+            self._endings.injected = max(came, self._endings.injected)
+            self._endings.is_told = self._endings.is_told or action.final
             if count == 1:
                 ledger.single[action.node].append((came, values[0]))
         held = execution.statistics().held
         if held > plan.limits.max_held_messages:
             ledger.violate(f"{held} messages are held")
 
+    def _other(self, node: str) -> str:
+        """The node behind one, round the graph's list."""
+        nodes = [each["id"] for each in self._plan.document["nodes"]]
+        return str(nodes[(nodes.index(node) + 1) % len(nodes)])
+
+    def _complete(self) -> None:
+        self._execution.complete()
+        self._endings.is_told = True
+
     async def _pause(self) -> None:
-        await self._execution.pause()
+        was_pausing, self._ledger.is_pausing = self._ledger.is_pausing, True
+        try:
+            await self._execution.pause()
+        except ConflictError:
+            self._ledger.is_pausing = was_pausing
+            raise
         if self._execution.state is ExecutionState.PAUSED:
             self._ledger.rest()
 
@@ -231,7 +259,20 @@ class Run:
         limits = self._plan.limits
         self._ledger.stir()
         began = trio.current_time()
-        await self._execution.stop(drain=drain)
+        endings, was_cut = self._endings, self._endings.is_cut
+        if drain:
+            endings.drains.append(began)
+            was_told, endings.is_told = endings.is_told, True
+        else:
+            endings.is_cut = True
+        try:
+            await self._execution.stop(drain=drain)
+        except ConflictError:
+            endings.is_cut = was_cut
+            if drain:
+                endings.drains.remove(began)
+                endings.is_told = was_told
+            raise
         allowed = limits.cleanup_seconds + (limits.stop_seconds * 0.75 if drain else 0)
         if trio.current_time() - began > allowed + SLACK_SECONDS:
             self._ledger.violate(f"stop took {trio.current_time() - began} seconds")
@@ -249,7 +290,7 @@ class Run:
         with contextlib.suppress(IllegalTransitionError):
             await execution.resume()
         with contextlib.suppress(IllegalTransitionError):
-            execution.complete()
+            self._complete()
         await execution.finished.wait()
 
     async def _check_end(self) -> None:
@@ -260,6 +301,7 @@ class Run:
         if snapshot.error is not None and snapshot.error.message.startswith("Internal error"):
             ledger.violate(f"{snapshot.error.message}\n{snapshot.error.stack}")
         ledger.check_lives()
+        ledger.violations += self._endings.violations(snapshot) + ledger.order.violations()
         self._check_unprocessed(snapshot)
         if plan.is_watched:
             ledger.check_messages(snapshot)

@@ -283,7 +283,7 @@ async def test_what_is_too_much_voids_the_call_and_ends_the_chain(attack: str) -
     """Nothing of the call was ever done; each program goes on alone, and the culprit alone is charged."""
     count = handler("ctx.setState('n', (ctx.getState('n') ?? 0) + 1); ctx.emit('out', ctx.getState('n'))")
     bad = handler(f"if (value === 3) {{ {HOSTILE[attack]} }} ctx.emit('out', value)")
-    limits = GuestLimits(memory_bytes=8 * 1024 * 1024, cpu_ms=60)
+    limits = GuestLimits(memory_bytes=8 * 1024 * 1024, cpu_ms=250)
     async with open_host() as host, linked([count, bad, count], limits=limits, host=host) as (chain, sandboxes):
         await passed(chain, b"0")
         assert await chain.process([(0, 0, b"0")] * 4, traced=False) is None

@@ -5,6 +5,7 @@ import math
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 
 from tests.wasm_host.sandboxes import QUICK, opened
 from wasm_host.errors import SandboxClosedError, SandboxError
@@ -201,21 +202,22 @@ async def test_opening_twice_does_nothing_twice() -> None:
         assert (await sandbox.open()).emissions == []
 
 
-async def test_budgets_stand_still_while_a_guest_is_held_between_slices() -> None:
-    """What freezes a guest, a pause for instance, costs it nothing."""
+async def test_budgets_stand_still_while_a_guest_is_held_between_slices(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    """What freezes a guest, a pause for instance, costs it nothing; no time goes by on its clock but that."""
     held = 0
 
     async def hold() -> None:
         nonlocal held
         held += 1
-        if held == 1:
-            await trio.sleep(0.1)
+        mock_clock.jump(0.1)
+        await trio.lowlevel.checkpoint()
 
     async with opened("(() => { const n = 1500000; for (let i = 0; i < n; i++); return n })()", "map",
-                      limits=GuestLimits(wall_ms=90, cpu_ms=2000), on_slice_end=hold) as sandbox:  # fmt: skip
+                      limits=GuestLimits(wall_ms=90, cpu_ms=10_000), on_slice_end=hold) as sandbox:  # fmt: skip
         (effects,) = await sandbox.process([(0, b"1")])
-        assert held >= 1
-    assert effects.error is None or effects.error.name == "WallTimeExceeded"
+    assert effects.error is None
     assert held > 1
 
 

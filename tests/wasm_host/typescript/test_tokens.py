@@ -91,12 +91,19 @@ def test_tokens_are_cut_in_steps() -> None:
 @pytest.mark.parametrize("piece", ["'", '"', "`", "/* ", "// ", "a", "/", "   ", "/["])
 @pytest.mark.parametrize("inner", ["x", "\\'", "*", "$"])
 def test_one_long_token_takes_no_long_step(piece: str, inner: str) -> None:
-    """A megabyte that is one token, or one space, is passed over in a few milliseconds."""
+    """A megabyte that is one token, or one space, is passed over in a few milliseconds.
+
+    What else the machine does costs processor time, too, so the least of three readings counts.
+    """
     text = f"a = {piece}{inner * (1_000_000 // len(inner))}"
+    assert min(_longest_step(text) for _ in range(3)) < 0.08
+
+
+def _longest_step(text: str) -> float:
+    """Seconds of the longest step in which a text is read."""
     began = time.thread_time()
-    steps, taken = end_steps(text), []
-    for _ in steps:
+    taken = []
+    for _ in end_steps(text):
         taken.append(time.thread_time() - began)
         began = time.thread_time()
-    taken.append(time.thread_time() - began)
-    assert max(taken) < 0.08
+    return max(*taken, time.thread_time() - began, 0.0)
