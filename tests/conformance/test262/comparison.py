@@ -34,7 +34,8 @@ class Outcome(msgspec.Struct, frozen=True):
         words = {(True, True): "pass", (False, False): "fail (both)", (False, True): "FAIL (guest only)"}
         said = words.get((self.guest.passed, self.native.passed), "FAIL (native only)")
         reason = self.guest.reason or self.native.reason
-        return f"{said} {self.name}" + (f": {reason}" if reason else "")
+        line = f"{said} {self.name}" + (f": {reason}" if reason else "")
+        return line.encode(errors="backslashreplace").decode()  # it may tell of half a surrogate pair
 
 
 def harness_of(folder: Path) -> Path:

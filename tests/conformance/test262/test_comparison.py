@@ -32,12 +32,29 @@ PASSING = {
     "host": "|assert.sameValue($262.evalScript('1 + 1'), 2); assert.sameValue($262.global, globalThis)",
     "separators": "|assert.sameValue(eval('\"\\u2028\"').length, 1)",
 }
+REPLACING = {
+    "print": "|globalThis.print = globalThis.$262 = globalThis.eval = globalThis.String = undefined",
+    "json": "|JSON.stringify = () => '!'; JSON = 1; String.prototype.toJSON = () => 'no'",
+    "arrays": "|Array.prototype.push = Array.prototype.toJSON = () => { throw 1 }; Array = undefined",
+    "objects": "|Object.prototype.toJSON = () => 'no'; Object.prototype.constructor = null; Object = 0",
+    "indices": "|Object.defineProperty(Array.prototype, '0', { set() { throw 1 }, configurable: true })",
+    "functions": "|Function.prototype.call = Function.prototype.apply = undefined; Function = 1",
+    "notes": "|globalThis.notes = 7; globalThis.stringify = globalThis.evaluate = globalThis.asText = null",
+    "frozen": "|Object.freeze(globalThis); Object.freeze(Object.prototype)",
+    "promises": "flags: [async]|Promise.resolve(1).then($DONE.bind(null, 0));\n"
+    "Promise.prototype.then = Promise.resolve = null",
+    "texts": "|Object.defineProperty(String.prototype, 'length', { get() { throw 1 } })",
+}
+"""Cases that replace what a runner may need: they pass, and the runner goes on."""
+
 FAILING = {
     "wrong": ("|assert.sameValue(1, 2)", "threw Test262Error: 1 is not 2"),
     "syntax": ("|let a = ;", "threw SyntaxError"),
     "healthy": ("negative:\n  phase: runtime\n  type: TypeError|1", "returned instead of TypeError"),
     "failed": ("flags: [async]|$DONE('bad')", "Test262:AsyncTestFailure:bad"),
     "silent": ("flags: [async]|1", "printed []"),
+    "halves": ("|throw new Error('\\ud83d')", "threw Error: "),
+    "replaced": ("|print = JSON = Array = String = null; throw new TypeError('x')", "threw TypeError: x"),
     "twice": ("flags: [async]|$DONE(); $DONE()", "printed ["),
 }
 
@@ -58,6 +75,23 @@ async def test_cases_pass_in_the_guest(tmp_path: Path) -> None:
     verdicts = await in_the_guest(write_corpus(tmp_path, **PASSING))
     assert {name: verdict.reason for name, verdict in verdicts.items() if not verdict.passed} == {}
     assert len(verdicts) == 2 * len(PASSING) - 3
+
+
+async def test_a_case_may_replace_what_it_finds(tmp_path: Path) -> None:
+    """Whatever that is: the notes of the run tell of it all the same."""
+    verdicts = await in_the_guest(write_corpus(tmp_path, **REPLACING))
+    assert {name: verdict.reason for name, verdict in verdicts.items() if not verdict.passed} == {}
+
+
+@needs_native
+@pytest.mark.parametrize("name", REPLACING)
+async def test_a_case_may_replace_what_it_finds_natively(name: str, tmp_path: Path) -> None:
+    """The same in the native engine, which has the runner's own code beside the case's."""
+    native = NativeEngine()
+    folder = write_corpus(tmp_path, case=REPLACING[name])
+    for case in cases_in(folder):
+        for scenario in scenarios(case, harness_of(folder)):
+            assert (await native.run(scenario)).reason == ""
 
 
 @pytest.mark.parametrize("name", FAILING)

@@ -12,20 +12,21 @@ from tests.conformance.test262.case import Scenario
 __all__ = ["EVALUATE", "Verdict", "judged"]
 
 EVALUATE: Final = """(text, note) => {
-  globalThis.print = (line) => note('printed', String(line));
+  const asText = String, evaluate = eval;
+  globalThis.print = (line) => note('printed', asText(line));
   globalThis.$262 = {
     global: globalThis,
     gc() {},
-    evalScript(script) { return (0, eval)(script) },
+    evalScript(script) { return evaluate(script) },
   };
   const named = (error) => {
     try { return error.constructor.name } catch { return typeof error }
   };
   const said = (error) => {
-    try { return String(error.message ?? error) } catch { return '' }
+    try { return asText(error.message ?? error) } catch { return '' }
   };
   try {
-    (0, eval)(text);
+    evaluate(text);
     note('returned', '');
   } catch (error) {
     note('threw ' + named(error), said(error));
@@ -34,7 +35,8 @@ EVALUATE: Final = """(text, note) => {
 """Evaluates a text as a script, and notes how it ended and what it printed: (kind, detail).
 
 By indirect eval, in both engines alike: a component's own source is read in one of several forms, which would
-hide that a text is no script.
+hide that a text is no script. A case may replace whatever it finds, so all that is needed after it has begun is
+taken before.
 """
 
 _COMPLETE: Final = "Test262:AsyncTestComplete"
