@@ -22,15 +22,19 @@ class Endings:
         is_told: somebody has said that no more input is coming, and was heard.
         is_cut: somebody has stopped it at once, or ended the whole runtime.
         drains: when somebody asked it to drain, in seconds of the clock.
-        injected: when the last injection that was accepted came.
+        active: when the last injection that was accepted came, or the last resume of one that was open.
+        is_paused_open: when it was paused, more input could come.
+        has_parted_request: the end has cut off a request of which something was accepted.
         first_fatal: the node whose error was the first that must fail the execution.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.is_told = self.is_cut = False
         self.drains: list[float] = []
-        self.injected = -math.inf
+        self.active = -math.inf
         self.first_fatal = ""
+        self.is_paused_open = False
+        self.has_parted_request = False
         self._plan = plan
         self._began = self._ended = 0.0
         default = "continue" if plan.document["metadata"].get("role") == "pipeline" else "fail"
@@ -69,13 +73,15 @@ class Endings:
 
     def _completed(self, snapshot: ExecutionSnapshot) -> list[str]:
         del snapshot
+        if self.has_parted_request:
+            return ["it completed while a request was being taken in"]
         if self.is_told:
             return []
         if self._plan.completion != "auto":
             return ["it completed, and nobody had told it to"]
-        quiet = self._ended - self.injected
+        quiet = self._ended - self.active
         if quiet < self._plan.limits.completion_grace_ms / 1000 - SLACK_SECONDS:
-            return [f"it completed by itself {quiet} seconds after an injection"]
+            return [f"it completed by itself {quiet} seconds after an injection or a resume"]
         return []
 
     def _cancelled(self, snapshot: ExecutionSnapshot) -> list[str]:

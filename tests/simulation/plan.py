@@ -1,5 +1,6 @@
 """What one run does, drawn from a seed before the run begins: a graph, its limits, and people with commands."""
 
+from itertools import pairwise
 from random import Random
 from typing import Any, Literal
 
@@ -10,6 +11,9 @@ from proto.execution import Completion
 from proto.message import Lane
 
 MAX_NODES = 50
+
+JAMMED_NODES = 4
+"""A run of three nodes, and one before which they wait."""
 
 Verb = Literal[
     "inject", "inject patiently", "inject alone", "pause", "resume", "complete", "stop", "drain", "shut down"
@@ -59,7 +63,53 @@ KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 
 def draw_plan(seed: int, *, runs: bool = False) -> Plan:
     """The plan of a seed; the same on every machine. With ``runs``, its graph is mostly runs of nodes."""
-    random = Random(seed)
+    plan = _draw(Random(seed), seed, runs=runs)
+    if runs:
+        return _jammed(plan, Random(-seed)) if seed % 2 == 0 else plan
+    return _hurried(plan) if seed % 8 == 3 else plan
+
+
+def _jammed(plan: Plan, random: Random) -> Plan:
+    """The plan with a run of nodes at its end before a slow one, for which it waits when somebody stops it."""
+    nodes = list(plan.document["nodes"])
+    if len(nodes) < JAMMED_NODES:
+        return plan
+    *run, last = [node["id"] for node in nodes[-JAMMED_NODES:]]
+    config = {"pad": 0, "modulus": 2, "seconds": 0.3}
+    kinds = ["flood" if random.random() < 0.4 else "fast" for _ in run]
+    nodes[-JAMMED_NODES:] = [
+        *({"id": node, "component": kind, "config": config} for node, kind in zip(run, kinds, strict=True)),
+        {"id": last, "component": "slow", "config": config, "inbox": {"capacity": 1}, "onError": "continue"},
+    ]
+    edges = [edge for edge in plan.document["edges"] if edge["source"]["node"] not in run]
+    edges += [_edge(source, "out", target, "in") for source, target in pairwise([*run, last])]
+    stops = Action(random.choice((0.0, 0.1, 0.5, 2.0)), "stop")
+    return msgspec.structs.replace(
+        plan,
+        document={**plan.document, "nodes": nodes, "edges": edges},
+        people=(*plan.people, (Action(0.0, "inject", run[0], 20), Action(0.0, "inject", run[0], 60), stops)),
+        is_watched=random.random() < 0.3,
+    )
+
+
+def _hurried(plan: Plan) -> Plan:
+    """The plan with a quick last node of little room, and somebody who asks for completion while it is filled."""
+    *nodes, last = plan.document["nodes"]
+    quick = {"id": last["id"], "component": "fast", "config": {"pad": 0, "modulus": 2}, "concurrency": 2}
+    quick |= {"inbox": {"capacity": 1}, "onError": "continue"}
+    fills, completes = Action(0.0, "inject", last["id"], 60), Action(0.0, "complete")
+    return msgspec.structs.replace(
+        plan,
+        document={**plan.document, "nodes": [*nodes, quick]},
+        people=((fills,), (Action(0.0, "resume"), Action(0.0, "resume"), completes), *plan.people),
+    )
+
+
+def _edge(source: str, port: str, target: str, into: str) -> dict[str, Any]:
+    return {"source": {"node": source, "port": port}, "target": {"node": target, "port": into}}
+
+
+def _draw(random: Random, seed: int, *, runs: bool) -> Plan:
     size = random.choice((1, 2, 3, 5, 8, 13, 21, MAX_NODES))
     nodes = [f"n{index}" for index in range(random.randint(1, size))]
     limits = _draw_limits(random)
@@ -129,13 +179,7 @@ def _draw_runs(random: Random, nodes: list[str]) -> list[dict[str, Any]]:
             edges.append((source, "out", nodes[random.randint(low + 2, min(len(nodes) - 1, low + 6))]))
         if random.random() < 0.2:
             edges.append((source, "error", nodes[random.randint(low + 1, len(nodes) - 1)]))
-    return [
-        {
-            "source": {"node": source, "port": port},
-            "target": {"node": target, "port": random.choice(("in", "other"))},
-        }
-        for source, port, target in edges
-    ]
+    return [_edge(source, port, target, random.choice(("in", "other"))) for source, port, target in edges]
 
 
 def _draw_edges(random: Random, nodes: list[str]) -> list[dict[str, Any]]:
@@ -145,10 +189,7 @@ def _draw_edges(random: Random, nodes: list[str]) -> list[dict[str, Any]]:
             target = nodes[random.randint(low + 1, min(len(nodes) - 1, low + 8))]
             # No value may reach a node twice: the ledger tells a node's messages apart by their values.
             edges[source, random.choice(("out", "out", "out", "error")), target] = random.choice(("in", "other"))
-    return [
-        {"source": {"node": source, "port": port}, "target": {"node": target, "port": into}}
-        for (source, port, target), into in edges.items()
-    ]
+    return [_edge(source, port, target, into) for (source, port, target), into in edges.items()]
 
 
 def _draw_limits(random: Random) -> EngineLimits:

@@ -194,6 +194,8 @@ class Run:
         elif action.verb == "resume":
             self._ledger.stir()
             await self._execution.resume()
+            if self._endings.is_paused_open:
+                self._endings.active = trio.current_time()
         elif action.verb == "complete":
             self._complete()
         elif action.verb == "shut down":
@@ -222,13 +224,14 @@ class Run:
             waited = trio.current_time() - came
             if waited > plan.limits.injection_wait_seconds + SLACK_SECONDS:
                 ledger.violate(f"an injection was refused after {waited} seconds")
-        except (trio.Cancelled, IllegalTransitionError):
+        except (trio.Cancelled, IllegalTransitionError) as error:
+            self._endings.has_parted_request |= isinstance(error, IllegalTransitionError) and error.accepted > 0
             # A request of several that the end has cut short may have been accepted in part.
             (ledger.refused if count == 1 else ledger.uncertain).update(keys)
             raise
         else:
             ledger.accepted.update(keys)
-            self._endings.injected = max(came, self._endings.injected)
+            self._endings.active = max(came, self._endings.active)
             self._endings.is_told = self._endings.is_told or action.final
             if count == 1:
                 ledger.single[action.node].append((came, values[0]))
@@ -247,6 +250,8 @@ class Run:
 
     async def _pause(self) -> None:
         was_pausing, self._ledger.is_pausing = self._ledger.is_pausing, True
+        if self._execution.state is ExecutionState.RUNNING:
+            self._endings.is_paused_open = not self._execution.shared.input.is_closed
         try:
             await self._execution.pause()
         except ConflictError:
