@@ -7,6 +7,8 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
+import trio
+import trio.testing
 
 from engine.builtin.io_http_request import http_request, open_client
 from engine.builtin.parts.redirects import open_following
@@ -53,6 +55,19 @@ async def test_what_may_not_be_done_twice_is_sent_once(method: str) -> None:
         assert [error and error.name for error in errors] == [None, "HttpRequestFailed", None]
         assert errors[1] is not None
         assert not errors[1].is_permanent
+        assert [request.body for request in server.requests] == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("opening", [open_client, open_guarded])
+async def test_what_finds_its_connection_closed_takes_another(opening: Callable[[], httpx.AsyncClient]) -> None:
+    """Nothing of it has been sent, so it may be anything: a message by POST is no error, and is done once."""
+    kept = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")  # as if the connection were kept, and it is not
+    async with serving(kept, kept, kept) as server:
+        async with driven(http_request(opening), url=server.url, method="POST") as driver:
+            for value in (1, 2, 3):
+                (outcome,) = await driver.send(value)
+                assert outcome.error is None
+                await trio.testing.wait_all_tasks_blocked()  # the server has closed by then
         assert [request.body for request in server.requests] == [b"1", b"2", b"3"]
 
 
