@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -108,3 +109,23 @@ def test_how_an_execution_ended_is_kept_where_there_is_no_memory_for_more() -> N
     history.add(sized(3, "a", 40))
     (left,) = history.records()
     assert (left.id, left.snapshot().instances, left.snapshot().unprocessed) == ("3", (), 3)
+
+
+def test_whoever_has_most_makes_room_for_others() -> None:
+    """The oldest records of the owner whose records are the largest go, and of nobody else's."""
+    small, large = sized(1, "a", 10).size_bytes, sized(2, "b", 60).size_bytes
+    history = History(20, Ledger(process_bytes=0, owner_bytes=0), most_bytes=2 * small + large)
+    for each in (sized(1, "a", 10), sized(2, "b", 60), sized(3, "c", 10), sized(4, "a", 10)):
+        history.add(each)
+    assert [each.id for each in history.records()] == ["1", "3", "4"]
+
+
+def test_what_is_reduced_keeps_nothing_of_its_nodes() -> None:
+    """Neither in its snapshot nor in its statistics."""
+    snapshot = sized(1, "a", 2).snapshot()
+    nodes: Any = ("what is known of a node",)
+    statistics = ExecutionStatistics("1", snapshot.state, 0, 0, nodes, nodes, None)
+    finished = Finished("a", snapshot, [], statistics)
+    finished.reduce()
+    assert (finished.snapshot().instances, finished.statistics().nodes, finished.logs()) == ((), (), [])
+    assert finished.statistics().edges == ()

@@ -14,6 +14,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/simulation",
     ),
     "engine/contracts": ("tests/engine/contracts", "tests/engine/execution"),
+    "engine/compile": ("tests/engine/compile", "tests/engine/contracts"),
+    "engine/components": ("tests/engine/components", "tests/engine/execution"),
     "engine/counters": ("tests/engine/counters", "tests/engine/execution", "tests/engine/test_totals.py"),
     "engine/cooperative": ("tests/engine/cooperative", "tests/engine/execution", "tests/engine/compile"),
     "engine/memory": ("tests/engine/memory", "tests/engine/execution"),
@@ -24,7 +26,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "wasm_host/guest": ("tests/wasm_host/guest", "tests/wasm_host/sandbox"),
     "wasm_host/sandbox": ("tests/wasm_host/sandbox", "tests/wasm_host/test_host.py", "tests/engine/components"),
     "wasm_host": ("tests/wasm_host/test_*.py", "tests/wasm_host/sandbox"),
-    "service/live": ("tests/service/live",),
+    "service/live": ("tests/service/live", "tests/attacks/test_wire_floods.py"),
     "service/auth": ("tests/service/auth", "tests/service/http/routes/test_ingress.py", "tests/service/network"),
 }
 """The tests of rooms for which those in the folder of the same name are not enough."""

@@ -23,6 +23,7 @@ class Endings:
         is_cut: somebody has stopped it at once, or ended the whole runtime.
         drains: when somebody asked it to drain, in seconds of the clock.
         active: when the last injection that was accepted came, or the last resume of one that was open.
+        has_begun: an injection was accepted.
         is_paused_open: when it was paused, more input could come.
         has_parted_request: the end has cut off a request of which something was accepted.
         first_fatal: the node whose error was the first that must fail the execution.
@@ -33,6 +34,7 @@ class Endings:
         self.drains: list[float] = []
         self.active = -math.inf
         self.first_fatal = ""
+        self.has_begun = False
         self.is_paused_open = False
         self.has_parted_request = False
         self._plan = plan

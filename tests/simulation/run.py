@@ -33,6 +33,13 @@ from tests.simulation.plan import Action, Plan, draw_plan
 PATIENCE_SECONDS = 100_000
 """No run that goes on at all takes as long as this by its own clock; one that takes longer is stuck."""
 
+OBEYED_IN = {
+    "pause": (ExecutionState.RUNNING,),
+    "resume": (ExecutionState.PAUSED,),
+    "complete": (ExecutionState.RUNNING, ExecutionState.PAUSED),
+}
+"""The states in which commands may be obeyed; written down here again, not taken from the engine."""
+
 MOST_STEPS = 300_000
 """Steps of tasks in one run. A run takes some thousands; one that takes more goes round in circles."""
 
@@ -93,6 +100,7 @@ class Run:
         self._life = trio.CancelScope()  # which the runtime's end cancels
         self._account = memory.Ledger(process_bytes=0, owner_bytes=0).account("")
         edges = plan.document["edges"]
+        self._ticks = any(node["component"] == "tick" for node in nodes)
         self._endings = Endings(plan)
         self._ledger = Ledger(
             attempts={
@@ -174,10 +182,14 @@ class Run:
     async def _act(self, person: int, actions: Sequence[Action]) -> None:
         for number, action in enumerate(actions):
             await trio.sleep(action.after_seconds)
+            state = self._execution.state
             try:
                 await self._obey(f"{person}.{number}", action)
             except ConflictError:
                 self._ledger.trace.append(f"{person} is told: not now")
+            else:
+                if state not in OBEYED_IN.get(action.verb, (state,)):
+                    self._ledger.violate(f"{action.verb} was obeyed, and the execution was {state}")
 
     async def _obey(self, name: str, action: Action) -> None:
         if action.verb == "inject":
@@ -231,6 +243,7 @@ class Run:
             raise
         else:
             ledger.accepted.update(keys)
+            self._endings.has_begun = True
             self._endings.active = max(came, self._endings.active)
             self._endings.is_told = self._endings.is_told or action.final
             if count == 1:
@@ -286,7 +299,7 @@ class Run:
 
     async def _end(self) -> None:
         """Let the execution go on until it ends by itself; but one that cannot even be initialised is stopped."""
-        execution, ledger = self._execution, self._ledger
+        execution, ledger, plan = self._execution, self._ledger, self._plan
         with trio.move_on_after(1):
             await execution.started.wait()
         if not execution.started.is_set():
@@ -294,6 +307,11 @@ class Run:
         ledger.stir()
         with contextlib.suppress(IllegalTransitionError):
             await execution.resume()
+        if plan.completion == "auto" and self._endings.has_begun and not self._ticks:
+            with trio.move_on_after(PATIENCE_SECONDS / 2):
+                await execution.finished.wait()
+            if not execution.finished.is_set():
+                ledger.violate("it was quiet, and did not complete by itself")
         with contextlib.suppress(IllegalTransitionError):
             self._complete()
         await execution.finished.wait()

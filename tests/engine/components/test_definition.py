@@ -48,6 +48,7 @@ def with_code(**changes: Any) -> dict[str, Any]:
         (with_inputs("error"), [("component.reserved_port", "ports.inputs")]),
         (with_inputs(*(f"p{i}" for i in range(MAX_PORTS + 1))), [("component.too_many_ports", "ports.inputs")]),
         (with_inputs(3), [("component.wrong_type", "ports.inputs[0]")]),
+        ({"ports": ["in"]}, [("component.wrong_type", "ports")]),
         (with_code(type="builtin"), [("component.unsupported_type", "execution.type")]),
         (with_code(type="cobol"), [("component.wrong_type", "execution.type")]),
         (with_code(source="  "), [("component.missing_source", "execution.source")]),

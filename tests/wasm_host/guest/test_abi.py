@@ -165,6 +165,20 @@ def test_a_record_that_is_longer_than_the_rest_of_the_stream_is_a_lie() -> None:
         assert "longer than its output" in str(output.violation)
 
 
+def test_an_empty_record_closes_a_message() -> None:
+    """One that closes none says nothing, and is a mistake."""
+    output = parse(record(NOTHING), b"0")
+    assert isinstance(output.violation, ProtocolError)
+    assert "closes no message" in str(output.violation)
+
+
+@pytest.mark.parametrize("value", [b'"\xff"', b'"\xed\xa0\x80"', b"{", b"NaN"])
+def test_a_state_must_be_json_text(value: bytes) -> None:
+    """It is shown, and handed to the next guest."""
+    output = parse(record(STATE, state(b"k", value), closes=True), b"0")
+    assert isinstance(output.violation, ProtocolError)
+
+
 @pytest.mark.parametrize(
     "value", [b"", b"{", b"1 2", b"'a'", b'"\xff"', b'"\xed\xa0\x80"', b"NaN", b"01", b"[1,]", b"\x00"]
 )

@@ -1,7 +1,5 @@
 """A sandbox outlives its guests: state, batches, cancellation, the end."""
 
-import math
-
 import pytest
 import trio
 import trio.lowlevel
@@ -249,14 +247,14 @@ async def test_spinning_guests_leave_the_event_loop_to_others() -> None:
             sandbox = host.sandbox(Program("map", "(() => { while (true); })()"))
             await sandbox.open()
             nursery.start_soon(sandbox.process, [(0, b"1")])
-        gaps = []
-        before = trio.current_time()
+        slices = []
+        before = host.statistics().slices
         for _ in range(100):
             await trio.lowlevel.checkpoint()
-            now = trio.current_time()
-            gaps.append(now - before)
+            now = host.statistics().slices
+            slices.append(now - before)
             before = now
         nursery.cancel_scope.cancel()
     # The first pass holds twelve first slices; after it, passes hold one slice each.
-    assert sorted(gaps)[80] < 0.02
-    assert not math.isnan(sum(gaps))
+    assert sum(slices) > 10
+    assert max(slices[2:]) <= 1, slices
