@@ -97,7 +97,6 @@ class ChainedInstances:
 
     def empty(self) -> None:
         """Let go of the chain and of what it has in hand, once the execution has ended."""
-        self._hold(0)
         self._chain = self._early = None
         self._members = ()
         self._effects.empty()
