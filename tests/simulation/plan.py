@@ -66,7 +66,11 @@ def draw_plan(seed: int, *, runs: bool = False) -> Plan:
     plan = _draw(Random(seed), seed, runs=runs)
     if runs:
         return _jammed(plan, Random(-seed)) if seed % 2 == 0 else plan
-    return _hurried(plan) if seed % 8 == 3 else plan
+    if seed % 8 == 3:
+        return _hurried(plan)
+    if seed % 16 == 5:
+        return _doomed(plan)
+    return _paused_twice(plan) if seed % 64 == 13 else plan
 
 
 def _jammed(plan: Plan, random: Random) -> Plan:
@@ -102,6 +106,34 @@ def _hurried(plan: Plan) -> Plan:
         plan,
         document={**plan.document, "nodes": [*nodes, quick]},
         people=((fills,), (Action(0.0, "resume"), Action(0.0, "resume"), completes), *plan.people),
+    )
+
+
+def _doomed(plan: Plan) -> Plan:
+    """The plan with two nodes at its end that fail the execution, both at once."""
+    nodes = plan.document["nodes"]
+    last = [node["id"] for node in nodes[-2:]]
+    config = {"pad": 0, "modulus": 1}
+    failing = [{"id": node, "component": "throw", "config": config, "onError": "fail"} for node in last]
+    edges = [edge for edge in plan.document["edges"] if edge["source"]["node"] not in last]
+    return msgspec.structs.replace(
+        plan,
+        document={**plan.document, "nodes": [*nodes[:-2], *failing], "edges": edges},
+        people=(*((Action(0.0, "inject", node),) for node in last), *plan.people),
+    )
+
+
+def _paused_twice(plan: Plan) -> Plan:
+    """One node that is quiet by itself, and somebody who asks for a second pause during the first."""
+    quiet = {"id": "n0", "component": "fast", "config": {"pad": 0, "modulus": 2}}
+    pauses = Action(0.5, "inject", "n0"), Action(0.5, "pause"), Action(5.0, "pause"), Action(1.0, "resume")
+    return msgspec.structs.replace(
+        plan,
+        document={**plan.document, "nodes": [quiet], "edges": []},
+        limits=msgspec.structs.replace(plan.limits, completion_grace_ms=2000),
+        completion="auto",
+        timeout_ms=0,
+        people=(pauses,),
     )
 
 
