@@ -86,6 +86,8 @@ class Ledger(ExecutionObserver, FlowObserver):
         self._feeders = feeders
         self._droppers = droppers
         self._last: dict[str, bytes] = {}
+        self._places: dict[tuple[str, bytes], int] = {}
+        self._furthest: dict[str, int] = {}
         self._begun: set[str] = set()
         self._made: dict[tuple[str, bytes], list[bytes]] = defaultdict(list)
         self._thrown_at: set[tuple[str, bytes]] = set()
@@ -251,6 +253,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.invocations[key] += 1
         if self.invocations[key] > 1:
             return  # a retry, whose number ``begin`` checks
+        self._places[key] = len(self.first_invocations[node_id])
         self.first_invocations[node_id].append(message.value)
         self._arrivals[key] = (message.edge, message.sequence)
         if message.edge >= 0:
@@ -292,6 +295,11 @@ class Ledger(ExecutionObserver, FlowObserver):
         parent = self._parents.get(value)
         if parent is None:  # made by the engine, for the error port
             parent = bytes(msgspec.json.decode(value, type=dict[str, msgspec.Raw])["value"])
+        place = self._places.get((node_id, parent))
+        if place is not None and node_id not in self._parallel:  # then invocations and departures are in one order
+            if place < self._furthest.get(node_id, -1):
+                self.violate(f"{node_id} sent what follows from {parent!r} behind what follows from a later one")
+            self._furthest[node_id] = max(place, self._furthest.get(node_id, -1))
         came_along, sequence = self._arrivals.get((node_id, parent), (-1, 0))
         if came_along < 0:
             return  # requests from outside mingle
