@@ -60,11 +60,16 @@ def ingress_routes(delivery: IngressDelivery) -> Blueprint:
         tag="executions",
         summary="Deliver messages to the newest running execution of a graph, by the graph's name",
         description=(
-            "The body is one message, any JSON value; an array is a batch, whose items are delivered in order, "
-            "each when the one before has been seen through. They enter where the graph's `metadata.ingress` "
-            "says. The reply comes when everything has been processed, or when the wait is over."
+            "The body is one message, any JSON value, and `{}` where it is left away; an array is a batch, whose "
+            "items are delivered in order, each when the one before has been seen through. They enter where the "
+            "graph's `metadata.ingress` says. The reply comes when everything has been processed, or when the "
+            "wait is over."
         ),
-        body=Body((msgspec.Raw,), {"one message": {"orderId": 7, "total": 12.5}, "a batch": [{"orderId": 8}, {}]}),
+        body=Body(
+            (msgspec.Raw,),
+            {"one message": {"orderId": 7, "total": 12.5}, "a batch": [{"orderId": 8}, {}]},
+            required=False,
+        ),
         query=(
             Query(
                 "wait",
