@@ -172,7 +172,7 @@ def routine_routes(runtime: RuntimeView) -> Blueprint:
         tag="routines",
         summary="Say what is wrong with a routine definition",
         description="The answer is 200 whatever the document holds; what is valid can be loaded.",
-        body=Body((Any,), {"greets by name": GREETING}, yaml=True),
+        body=Body((Any,), {"greets by name": GREETING}, required=False, yaml=True),
         refusals={400: "It is no document: it cannot be read, or lies too deep."},
     )
     async def validate() -> Response:
