@@ -14,6 +14,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/simulation",
     ),
     "engine/contracts": ("tests/engine/contracts", "tests/engine/execution"),
+    "engine/builtin/parts": ("tests/engine/builtin",),
     "engine/compile": ("tests/engine/compile", "tests/engine/contracts"),
     "engine/components": ("tests/engine/components", "tests/engine/execution"),
     "engine/counters": ("tests/engine/counters", "tests/engine/execution", "tests/engine/test_totals.py"),

@@ -1,10 +1,14 @@
 """Feeds: one log for many readers, in bounded memory."""
 
 import pytest
+import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.live.feed import Chunk, Feed, FeedMemory, Reader
+from service.live.hub import TRIM_SECONDS
+from tests.service.live.live_runtime import chain, open_live_runtime
 
 PLENTY = 10**9
 
@@ -100,6 +104,22 @@ def test_a_feed_is_crowded_when_more_than_half_of_it_waits(max_events: int, max_
         crowded.append(feed.is_crowded)
     read_all(feed, reader)
     assert [*crowded, feed.is_crowded] == [False, False, True, False]
+
+
+async def test_what_all_have_read_is_let_go_also_where_nothing_follows(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Nobody's memory is held by what a quiet execution has told, once everybody has it."""
+    del autojump_clock
+    async with open_live_runtime(metrics_seconds=None) as live:
+        client = live.open_client()
+        execution_id = await client.start(await live.load(chain("a", "b")), completion="manual")
+        for value in range(3):
+            await client.say("execution:inject", executionId=execution_id, nodeId="a", port="in", value=value)
+        await client.wait_for("port:emit", 3)
+        assert live.runtime.ledger.statistics().kinds.get("feeds", 0) > 0
+        await trio.sleep(2 * TRIM_SECONDS)
+        assert live.runtime.ledger.statistics().kinds.get("feeds", 0) == 0
 
 
 def test_what_all_have_read_is_let_go() -> None:

@@ -7,7 +7,13 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.builtin.parts.url_template import URL_LIMIT_CHARACTERS, UrlError, UrlTemplate, query_text
+from engine.builtin.parts.url_template import (
+    TEMPLATE_LIMIT_CHARACTERS,
+    URL_LIMIT_CHARACTERS,
+    UrlError,
+    UrlTemplate,
+    query_text,
+)
 
 MESSAGE = {"id": 7, "user": {"name": "Ada Lovelace"}, "ok": True, "none": None, "list": [1], "empty": ""}
 
@@ -29,6 +35,14 @@ def filled(text: str, message: Any = MESSAGE, **query: str | list[str]) -> str:
 def test_fills_placeholders(text: str, url: str) -> None:
     """Strings, numbers and booleans of the message stand where the placeholders stood, percent-encoded."""
     assert filled(text) == url
+
+
+def test_a_template_may_be_as_long_as_it_may() -> None:
+    """To the character; one more is refused, and both numbers are told."""
+    name = "x" * (TEMPLATE_LIMIT_CHARACTERS - len("http://host/{}"))
+    UrlTemplate(f"http://host/{{{name}}}")
+    with pytest.raises(UrlError, match="It has 32001 characters; 32000 are allowed"):
+        UrlTemplate(f"http://host/{{{name}x}}")
 
 
 def test_numbers_keep_their_digits() -> None:
