@@ -40,7 +40,11 @@ def find_chains(nodes: Sequence[CompiledNode], order: Sequence[int]) -> Steps[tu
         order: their indices, each after all that feed it.
     """
     stages = [0] * len(nodes)
-    domains = [_domain(node) for node in nodes]
+    domains: list[str] = []
+    for node, is_due in paced(nodes, _NODES_AT_ONCE):
+        if is_due:
+            yield
+        domains.append(_domain(node))
     for index, is_due in paced(order, _NODES_AT_ONCE):
         if is_due:
             yield
@@ -52,8 +56,8 @@ def find_chains(nodes: Sequence[CompiledNode], order: Sequence[int]) -> Steps[tu
     chains: list[tuple[int, ...]] = []
     chainable = [index for index in order if domains[index]]
     for part in (yield from _parts(nodes, chainable, list(zip(stages, domains, strict=True)))):
-        yield
         for piece in _pieces(nodes, part):
+            yield
             piece.sort(key=position.__getitem__)
             pieces = [piece] if len(piece) == len(part) else (yield from _parts(nodes, piece, stages))
             chains += [tuple(sorted(each, key=position.__getitem__)) for each in pieces]

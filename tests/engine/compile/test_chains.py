@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.compile.chains import CHAIN_NODES, CHAIN_OUTLETS, links_of, without
+from engine.compile.chains import CHAIN_NODES, CHAIN_OUTLETS, find_chains, links_of, without
 from engine.compile.compiler import compile_graph
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.chain import Chain, Link, Outlet, Way
@@ -148,6 +148,14 @@ async def test_a_very_large_part_is_cut_along_its_branches() -> None:
     assert sum(sizes) >= 60
     assert sizes[-1] == CHAIN_NODES
     assert sizes[:-1] == [2, *[3] * 9] or set(sizes[:-1]) <= {2, 3}
+
+
+async def test_chains_are_found_in_steps() -> None:
+    """Others go on after fifty nodes, and after each piece of a part that is too large."""
+    names = [f"n{index}" for index in range(20 * CHAIN_NODES)]
+    graph = await compiled(dict.fromkeys(names, "js"), *[f"{one}:out > {two}:in" for one, two in pairwise(names)])
+    rounds = 5  # domains, stages, edges, parts, orders
+    assert sum(1 for _ in find_chains(graph.nodes, graph.order)) == rounds * (len(names) // 50) + 20
 
 
 async def test_what_leaves_a_chain_never_comes_back_to_it() -> None:
