@@ -1,21 +1,23 @@
 """A hostile program among others in one guest: whatever it does, its neighbours do what they did.
 
-The attacker stands between two bystanders, so that one runs before it and one after it on every message. What one
-program can do to another in a chain is to cost it the chain: each then goes on in a guest of its own.
+The attacker stands behind a bystander, and before another one or beside it: they run before it and after it on
+every message. What one program can do to another in a chain is to cost it the chain: each then goes on in a guest
+of its own.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import trio
 
 from tests.attacks.sandbox_attack import resources
-from tests.wasm_host.sandboxes import row_of
+from tests.wasm_host.sandboxes import link_to, row_of
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.chain import Chain
-from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.javascript import Link, Program
 from wasm_host.sandbox.sandbox import Sandbox
 
 BYSTANDER = """
@@ -89,7 +91,22 @@ SMALL = GuestLimits(memory_bytes=8 * 1024 * 1024, cpu_ms=60)
 VALUES = [b"1", b'{"a":[1]}', b'"x"', b"null"]
 
 
-async def through(chain: Chain, sandboxes: list[Sandbox], values: list[bytes]) -> list[list[list[str]]]:
+BETWEEN = row_of(3, SMALL.memory_bytes), (0, 0, 1)
+"""A row, and for each of its programs the one before it."""
+
+BESIDE = (
+    [
+        link_to(1, 2, memory_bytes=SMALL.memory_bytes),
+        *[link_to(memory_bytes=SMALL.memory_bytes) for _ in range(2)],
+    ],
+    (0, 0, 0),
+)
+"""Two branches: the bystander's runs first, as the last one opened."""
+
+
+async def through(
+    chain: Chain, sandboxes: list[Sandbox], before: Sequence[int], values: list[bytes]
+) -> list[list[list[str]]]:
     """Log lines by message and program, chained as long as there is a chain, and one by one after it."""
     lines: list[list[list[str]]] = []
     for value in values:
@@ -100,17 +117,22 @@ async def through(chain: Chain, sandboxes: list[Sandbox], values: list[bytes]) -
                 told[step.program] += [line.message for line in step.logs]
             lines.append(told)
             continue
-        waiting, told = [value], []
-        for sandbox in sandboxes:
+        told = []
+        made: list[list[bytes]] = []
+        for place, sandbox in enumerate(sandboxes):
+            waiting = made[before[place]] if place else [value]
             effects = await sandbox.process([(0, each) for each in waiting]) if waiting else []
             told.append([line.message for each in effects for line in each.logs])
-            waiting = [text for each in effects for port, text in each.emissions if port == 0]
+            made.append([text for each in effects for port, text in each.emissions if port == 0])
         lines.append(told)
     return lines
 
 
+@pytest.mark.parametrize("shape", [BETWEEN, BESIDE], ids=["between", "beside"])
 @pytest.mark.parametrize("attack", [*QUIET, *LOUD])
-async def test_a_neighbour_in_the_same_guest_notices_nothing(attack: str) -> None:
+async def test_a_neighbour_in_the_same_guest_notices_nothing(
+    attack: str, shape: tuple[list[Link], Sequence[int]]
+) -> None:
     """Both bystanders see their own untouched world, each message in its turn, and lose nothing they kept."""
     body = {**QUIET, **LOUD}[attack]
     attacker = f"return {{ async process(ctx, port, value) {{ {body}; ctx.emit('out', value) }} }}"
@@ -120,11 +142,11 @@ async def test_a_neighbour_in_the_same_guest_notices_nothing(attack: str) -> Non
             host.sandbox(Program("handler", source), outputs=("out",), limits=SMALL)
             for source in (BYSTANDER, attacker, BYSTANDER)
         ]
-        links = row_of(3, SMALL.memory_bytes)
+        links, fed_by = shape
         chain = host.chain(sandboxes, links)
         for place in range(3):
             await chain.open(place)
-        lines = await through(chain, sandboxes, VALUES)
+        lines = await through(chain, sandboxes, fed_by, VALUES)
         assert chain.is_whole or attack in LOUD
         _examine([line for told in lines for line in told[0]], len(VALUES), is_whole=chain.is_whole)
         _examine([line for told in lines for line in told[2]], None, is_whole=chain.is_whole)
