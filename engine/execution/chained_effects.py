@@ -46,6 +46,9 @@ class ChainedEffects:
         self._edges_of = [
             [shared.edges[way.edge] for way in outlet.ways] for link in links for outlet in link.outlets
         ]
+        self._targets = {
+            way.edge: Target(way.edge, members[way.place].node.index, way.input_port) for way in self.ways
+        }
         # What has been passed on to each member and not taken, in a traced call; empty between two calls.
         self._passed: list[deque[Message]] = [deque() for _ in members]
 
@@ -144,7 +147,7 @@ class ChainedEffects:
         try:
             for step in result.steps:
                 place = step.program
-                member, outlets = members[place], self._links[place].outlets
+                member, outlets, unheard = members[place], self._links[place].outlets, self._links[place].unheard
                 is_inner = bool(passed[place])
                 message, was_counted = (passed[place].popleft(), False) if is_inner else next(begun)[1:]
                 number = 0
@@ -160,7 +163,9 @@ class ChainedEffects:
                     if outlet is not None:
                         for target, inner, _ in self.pass_on(place, outlet, value, message.lane):
                             passed[target].append(inner)
-                    if outlet is None or outlet.is_told:
+                    if outlet is None and port in unheard and len(value) <= shared.limits.value_bytes:
+                        shared.send_at_once(member.node, port, value, message.lane)  # nothing to wait for
+                    elif outlet is None or outlet.is_told:
                         await member.emitter.emit_alone(((port, value),), message)
                 if is_inner:
                     shared.in_flight.finish(1)
@@ -196,14 +201,13 @@ class ChainedEffects:
         """Make a value messages between members, each in flight, counted on its edge and reported to watchers."""
         shared, node = self._shared, self._members[place].node
         messages: list[Work] = []
-        for way in outlet.ways:
-            lane = derived_lane or way.lane
-            message = Message(way.input_port, value, shared.next_sequence(), way.edge, lane)
-            target = Target(way.edge, self._members[way.place].node.index, way.input_port)
-            shared.report_hop(node, outlet.port, target, message)
-            shared.in_flight.add(1)
-            shared.edges[way.edge].sent += 1
-            messages.append((way.place, message, False))
+        shared.in_flight.add(len(outlet.ways))
+        for to_place, input_port, way_lane, edge in outlet.ways:
+            message = Message(input_port, value, shared.next_sequence(), edge, derived_lane or way_lane)
+            if shared.flow_observers:
+                shared.report_hop(node, outlet.port, self._targets[edge], message)
+            shared.edges[edge].sent += 1
+            messages.append((to_place, message, False))
         return messages
 
 
