@@ -24,7 +24,7 @@ more. Every further program could add as much, and the host would hold all of it
 _PLAIN_BYTES = 32 * 1024
 """Output that is read in one go: at most four thousand records, a few milliseconds."""
 
-_NOTHING, _EMIT = 0, 1
+_NOTHING, _EMIT, _FORWARD = 0, 1, 2
 _INPUT, _PENDING = 6, 7
 _VALUES = frozenset((_EMIT, _INPUT, _PENDING))
 _CLOSES = 1
@@ -32,6 +32,7 @@ _TOLD_EVERYTHING = 2
 _PROGRAM, _LANE = 31, 6
 """The parts of the flags behind the bit of ``_CLOSES``: the program's index, and above it the lane."""
 
+_PLACE_BYTES = 4
 _HEAD = struct.Struct("<IdIII")
 
 Message = tuple[int, int, bytes]
@@ -59,7 +60,7 @@ class Step(msgspec.Struct, gc=False):
     lane: int = 0
 
 
-NOTHING_READ: tuple[list[Step], int] = ([], 0)
+NOTHING_READ: tuple[list[Step], int, int] = ([], 0, 0)
 
 
 class ChainResult(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +68,8 @@ class ChainResult(msgspec.Struct, frozen=True, gc=False):
 
     ``steps`` are, of each program, in the order in which things happened. Of the batch, ``begun`` messages were
     begun, and with them all that followed is done but for ``pending``, which comes before the rest of the batch.
-    ``passed`` counts the values that left by each outlet. ``size_bytes`` is what all of it took in the guest.
+    ``passed`` counts the values that left by each outlet. ``size_bytes`` is what all of it took in the guest,
+    and the bytes of the values in it that are messages of the batch.
     """
 
     steps: list[Step]
@@ -100,27 +102,38 @@ def encode_chain(
     return struct.pack(f"<IdI{2 * count}I", count, now_ms, told, *targets, *map(len, values)) + b"".join(values)
 
 
-def read_plain(data: bytes, programs: Sequence[ProgramPorts], *, traced: bool) -> tuple[list[Step], int]:
-    """Read the invocations at the head of a stream that only emitted one value; return also where they end.
+def read_plain(
+    data: bytes, programs: Sequence[ProgramPorts], batch: Sequence[Message], *, traced: bool
+) -> tuple[list[Step], int, int]:
+    """Read the invocations at the head of a stream that only emitted one value.
+
+    Return also where they end, and how many bytes the values have that are messages of the batch.
 
     Under load, and beside a watcher, that is nearly all of most streams; ``ChainReader`` reads the rest. A value
     is looked at there too, if anything is wrong with it. Where nobody traces, those of one program are one step,
     whatever others did between them: nothing is promised about the order between edges.
     """
     steps: list[Step] = []
-    at, end = 0, min(len(data), _PLAIN_BYTES)
+    at, end, named_bytes = 0, min(len(data), _PLAIN_BYTES), 0
     runs: list[Step | None] = [None] * len(programs)
     unpack = RECORD.unpack_from
     while at + 8 <= end:
         kind, flags, port, length = unpack(data, at)
         after = at + 8 + length
         program, lane = flags >> 1 & _PROGRAM, flags >> _LANE
-        if kind != _EMIT or not flags & _CLOSES or after > end or program >= len(programs) or lane > 1:
+        if not flags & _CLOSES or after > end or program >= len(programs) or lane > 1:
             break
         ports = programs[program]
-        value = data[at + 8 : after]
-        if port >= ports.outputs or length > ports.limits.output_bytes or not _is_good(value):
-            break
+        if kind == _EMIT:
+            value = data[at + 8 : after]
+            if port >= ports.outputs or length > ports.limits.output_bytes or not _is_good(value):
+                break
+        else:
+            came = _named(data[at + 8 : after], batch) if kind == _FORWARD and port < ports.outputs else None
+            if came is None:
+                break
+            value = came
+            named_bytes += len(value)
         run = runs[program]
         if run is not None and run.lane == lane:
             run.emissions.append((port, value))
@@ -130,7 +143,13 @@ def read_plain(data: bytes, programs: Sequence[ProgramPorts], *, traced: bool) -
             if not traced:
                 runs[program] = run
         at = after
-    return steps, at
+    return steps, at, named_bytes
+
+
+def _named(payload: bytes, batch: Sequence[Message]) -> bytes | None:
+    """Return the message of the batch that a record names by its place, where there is one."""
+    place = int.from_bytes(payload, "little")
+    return batch[place][2] if len(payload) == _PLACE_BYTES and place < len(batch) else None
 
 
 def _is_good(value: bytes) -> bool:
@@ -150,24 +169,33 @@ class ChainReader(OutputReader):
     Args:
         data: what the status block pointed at.
         ports: the chain's.
+        batch: the messages that were sent.
         traced: whether the guest was to tell everything.
         begun: what ``read_plain`` has read of it.
         length: as with ``OutputReader``.
+
+    Attributes:
+        named_bytes: of values that are messages of the batch.
     """
 
-    __slots__ = ("_cause", "_lane", "_pending", "_program", "_programs", "_runs", "_steps", "_traced", "_ways")
+    __slots__ = (
+        "_batch", "_cause", "_lane", "_pending", "_program", "_programs", "_runs", "_steps", "_traced", "_ways",
+        "named_bytes",
+    )  # fmt: skip
 
     def __init__(
         self,
         data: bytes,
         ports: ChainPorts,
-        begun: tuple[list[Step], int] = NOTHING_READ,
+        batch: Sequence[Message],
+        begun: tuple[list[Step], int, int] = NOTHING_READ,
         *,
         traced: bool,
         length: int = 0,
     ) -> None:
         super().__init__(data, (), 0, ports.programs[0].limits, length)
-        steps, self._at = begun
+        steps, self._at, self.named_bytes = begun
+        self._batch = batch
         self._programs, self._ways = ports.programs, ports.ways
         self._traced = traced
         self._program = -1  # whose invocation is being read; none between two of them
@@ -213,6 +241,8 @@ class ChainReader(OutputReader):
             raise ProtocolError("the guest began an invocation within another, or after the last")
         if kind == _EMIT:
             self._take_emission(port, payload)
+        elif kind == _FORWARD:
+            self._take_named(port, payload)
         elif kind == _INPUT:
             self._cause = (port, payload)
         elif kind != _NOTHING:
@@ -228,6 +258,15 @@ class ChainReader(OutputReader):
             most = self._limits.emissions
             raise OutputLimitError("one invocation emitted too many values", "emissions", most)
         self._emitted_bytes += len(payload)
+
+    def _take_named(self, port: int, payload: bytes) -> None:
+        value = _named(payload, self._batch)
+        if value is None:
+            raise ProtocolError(
+                f"the guest handed on a message that is none of the {len(self._batch)} that it got"
+            )
+        self.named_bytes += len(value)
+        self._take_emission(port, value)
 
     def _take_pending(self, program: int, way: int, lane: int, payload: bytes) -> None:
         if self._program >= 0:

@@ -142,28 +142,32 @@ class ChainGuest(Guest):
         return await self.close()
 
     async def _result(self, batch: Sequence[Message], ended: capi.Pending | None, *, traced: bool) -> ChainResult:
-        block, data, begun = self._read(ended, traced=traced)
-        (steps, at), length = begun, block.length
+        block, data, begun = self._read(batch, ended, traced=traced)
+        (steps, at, named_bytes), length = begun, block.length
         pending: list[Pending] = []
         if at < length:
-            reader = ChainReader(data, self._ports, begun, traced=traced, length=length)
+            reader = ChainReader(data, self._ports, batch, begun, traced=traced, length=length)
             turn, instance = self._turn, self._instance
             await read_rest(self._runtime.checker, turn, instance, block.address, length, reader)
             steps, pending = reader.rest()
-        result = ChainResult(steps, block.begun, pending, block.counts, block.passed, length)
+            named_bytes = reader.named_bytes
+        size_bytes = length + named_bytes
+        result = ChainResult(steps, block.begun, pending, block.counts, block.passed, size_bytes)
         judge(result, block.closed, batch, self._ports, traced=traced)
         return result
 
     def _plain_result(self, batch: Sequence[Message], ended: capi.Pending) -> ChainResult | None:
         """Return the result of a call that was not traced, if the head of its output is all there is."""
-        block, _, (steps, at) = self._read(ended, traced=False)
+        block, _, (steps, at, named_bytes) = self._read(batch, ended, traced=False)
         if at < block.length:
             return None
-        result = ChainResult(steps, block.begun, [], block.counts, block.passed, at)
+        result = ChainResult(steps, block.begun, [], block.counts, block.passed, at + named_bytes)
         judge(result, block.closed, batch, self._ports, traced=False)
         return result
 
-    def _read(self, ended: capi.Pending | None, *, traced: bool) -> tuple[Block, bytes, tuple[list[Step], int]]:
+    def _read(
+        self, batch: Sequence[Message], ended: capi.Pending | None, *, traced: bool
+    ) -> tuple[Block, bytes, tuple[list[Step], int, int]]:
         """Read the status block of the call that has ended, its output, and what is plain at the head of that."""
         block = self._ports.read_block(self._read_status(self._block_bytes, ended))
         address, length = block.address, block.length
@@ -171,7 +175,7 @@ class ChainGuest(Guest):
             most = self._output_bytes_at_most
             raise OutputLimitError(f"one call wrote {length:,} bytes", "output_bytes", most)
         data = self._read_output(address, length, ended)
-        return block, data, chain_abi.read_plain(data, self._programs, traced=traced)
+        return block, data, chain_abi.read_plain(data, self._programs, batch, traced=traced)
 
 
 class ChainCall:

@@ -63,7 +63,7 @@ static bool pass_through(struct guest *first, struct invocation message)
         struct frame frame;
         uint32_t at = furthest();
         char *text = chain_take(at, &frame);
-        invoke(&guests[at], (struct invocation){text, frame.length, ways[frame.way].input, frame.lane});
+        invoke(&guests[at], (struct invocation){text, frame.length, ways[frame.way].input, frame.lane, frame.came});
     }
     return true;
 }
@@ -106,7 +106,7 @@ int32_t __attribute__((export_name("symbia_chain"))) symbia_chain(uint32_t lengt
         if (place[1] >= guest_count)
             __builtin_trap();
         status.begun++;
-        if (!pass_through(&guests[place[1]], (struct invocation){text, value_length, place[0], batch.lane}))
+        if (!pass_through(&guests[place[1]], (struct invocation){text, value_length, place[0], batch.lane, i + 1}))
             break;
         text += value_length;
     }

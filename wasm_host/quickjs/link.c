@@ -41,7 +41,7 @@ static bool is_nested_too_deeply(const char *text, size_t length)
 static void put(uint32_t program, struct frame frame, const char *text, bool is_own)
 {
     struct queue *queue = &guests[program].queue;
-    size_t length = frame.length, needed = queue->length + sizeof frame + length + 1;
+    size_t length = frame.length, needed = queue->length + sizeof frame + (frame.text ? 0 : length + 1);
     if (needed > queue->capacity) {
         size_t larger = queue->capacity * 2 > needed ? queue->capacity * 2 : needed + 1024;
         char *moved = memory_take(larger);
@@ -53,9 +53,11 @@ static void put(uint32_t program, struct frame frame, const char *text, bool is_
     }
     char *end = queue->buffer + queue->length;
     memcpy(end, &frame, sizeof frame);
-    memcpy(end + sizeof frame, text, length);
-    if (is_own)
-        mend_utf8(end + sizeof frame, length);
+    if (!frame.text) {
+        memcpy(end + sizeof frame, text, length);
+        if (is_own)
+            mend_utf8(end + sizeof frame, length);
+    }
     queue->length = needed;
     chain_waiting |= 1u << guests[program].rank;
 }
@@ -65,10 +67,10 @@ char *chain_take(uint32_t program, struct frame *frame)
     struct queue *queue = &guests[program].queue;
     char *framed = queue->buffer + queue->at;
     memcpy(frame, framed, sizeof *frame);
-    queue->at += sizeof *frame + frame->length + 1;
+    queue->at += sizeof *frame + (frame->text ? 0 : frame->length + 1);
     if (queue->at == queue->length)
         chain_clear(program);   /* its text stays where it is: nothing is put here before this program has run */
-    return framed + sizeof *frame;
+    return frame->text ? (char *)frame->text : framed + sizeof *frame;
 }
 
 void chain_clear(uint32_t program)
@@ -92,6 +94,8 @@ static void pass_on(struct outlet *outlet, const struct written *written)
     for (uint32_t at = outlet->first_way, end = at + outlet->way_count; at < end; at++) {
         const struct way *way = &ways[at];
         struct frame frame = {(uint32_t)written->length, (uint16_t)at, chain_invocation.lane | way->lane};
+        if (written->came)
+            frame.text = written->text, frame.came = chain_invocation.came;
         put(way->program, frame, written->text, written->owner != NULL);
     }
 }

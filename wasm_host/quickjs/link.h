@@ -11,13 +11,17 @@ struct invocation {
     size_t length;
     uint16_t port;
     uint16_t lane;
+    uint32_t came;           /* its place in the host's batch, counted from 1; 0 where a program wrote it */
 };
 
-/* What stands in a queue before a value's text. */
+/* What stands in a queue before a value's text, or instead of it, where that is a message that was handed on: it stays
+ * where it is until nothing waits behind the program that handed it on. */
 struct frame {
     uint32_t length;
     uint16_t way;
     uint16_t lane;
+    uint32_t came;
+    const char *text;
 };
 extern bool chain_is_under_way;                         /* this call passes values on */
 extern bool chain_tells_outputs;                        /* also those that no edge leaves */

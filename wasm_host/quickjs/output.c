@@ -144,20 +144,24 @@ static bool may_emit(size_t bytes)
     return true;
 }
 
-static int emit_written(uint16_t port, const struct written *written)
+static int emit_counted(uint16_t port, const struct written *written)
 {
-    if (!may_emit(written->length))
-        return -1;
     if (chain_is_under_way && !chain_emits(port, written))
         return 0;
-    if (written->came && !chain_is_under_way) {
-        output_record(SYMBIA_FORWARD, port, NULL, 0);
+    if (written->came && (!chain_is_under_way || chain_invocation.came)) {
+        uint32_t place = chain_invocation.came - 1;
+        output_raw(SYMBIA_FORWARD, port, (const char *)&place, chain_is_under_way ? sizeof place : 0);
         return 0;
     }
     output_raw(SYMBIA_EMIT, port, written->text, written->length);
     if (written->owner)
         mend_utf8(buffer + status.length - written->length, written->length);
     return 0;
+}
+
+static int emit_written(uint16_t port, const struct written *written)
+{
+    return may_emit(written->length) ? emit_counted(port, written) : -1;
 }
 
 static int emit_text(uint16_t port, const char *text, size_t length)
@@ -203,12 +207,8 @@ int output_forward(uint16_t port)
 {
     if (!may_emit(0))
         return -1;
-    const struct invocation *under_way = &chain_invocation;
-    if (!chain_is_under_way)
-        output_record(SYMBIA_FORWARD, port, NULL, 0);
-    else if (chain_emits(port, &(struct written){under_way->text, under_way->length}))
-        output_raw(SYMBIA_EMIT, port, under_way->text, under_way->length);
-    return 0;
+    const char *text = chain_is_under_way ? chain_invocation.text : NULL;
+    return emit_counted(port, &(struct written){text, chain_invocation.length, .came = true});
 }
 
 static void discard_exception(void)

@@ -84,7 +84,8 @@ struct symbia_record {
 enum symbia_kind {
     SYMBIA_NOTHING = 0,   /* no payload: a message without effects still needs a record to close it */
     SYMBIA_EMIT = 1,      /* a value */
-    SYMBIA_FORWARD = 2,   /* no payload: the host emits this invocation's input, byte for byte */
+    SYMBIA_FORWARD = 2,   /* no payload: the host emits this invocation's input, byte for byte; in chains, uint32_t:
+                             the place in the batch of the message that it is, and that nobody has changed since */
     SYMBIA_LOG = 3,       /* {"level": "debug|info|warn|error", "message": string, "meta"?: value} */
     SYMBIA_STATE = 4,     /* uint32_t key length, key, value; without a value the key is deleted */
     SYMBIA_ERROR = 5,     /* {"name": string, "message": string, "stack": string} */

@@ -35,6 +35,7 @@ DIAMOND = ChainPorts(
 )
 Share = tuple[int, int, int]
 """Invocations of a program of the row, values that it passed on, values that it emitted in all."""
+BATCH = [(0, 0, b"[1.0]"), (0, 0, b"[2.0]")]
 NOTHING, EMIT, FORWARD, LOG, STATE, ERROR, INPUT, PENDING = range(8)
 CLOSES = 1
 
@@ -48,8 +49,8 @@ def record(
 
 def read(data: bytes, *, traced: bool = False, ports: ChainPorts = ROW) -> tuple[list[Step], list[Pending]]:
     """What a stream tells. Raises GuestFaultError."""
-    begun = chain_abi.read_plain(data, ports.programs, traced=traced)
-    reader = ChainReader(data, ports, begun, traced=traced)
+    begun = chain_abi.read_plain(data, ports.programs, BATCH, traced=traced)
+    reader = ChainReader(data, ports, BATCH, begun, traced=traced)
     while not reader.read(64):
         pass
     return reader.rest()
@@ -68,7 +69,9 @@ RECORDS = st.builds(
     record,
     st.integers(0, 9),
     st.integers(0, 4),
-    st.sampled_from([b"", b"1", b'"x"', b"[", b"\xff", b'{"level":"info","message":"m"}', b"\x01\x00\x00\x00k1"]),
+    st.sampled_from(
+        [b"", b"1", b'"x"', b"[", b"\xff", b'{"level":"info","message":"m"}', b"\x01\x00\x00\x00k1", bytes(4)]
+    ),
     port=st.integers(0, 3),
     closes=st.booleans(),
     lane=st.integers(0, 3),
@@ -87,6 +90,24 @@ def test_any_records_are_read_or_refused(records: list[bytes], traced: bool) -> 
         assert (step.error is None) == (step.cause is None)
         assert step.lane in (0, 1)
     assert all(way < len(ROW.ways) and lane in (0, 1) for way, lane, _ in pending)
+
+
+def test_a_message_that_is_named_is_that_message() -> None:
+    """The bytes that were sent, wherever in the stream it is named; and they count as what the guest told."""
+    first, second = (record(FORWARD, 0, struct.pack("<I", place)) for place in (0, 1))
+    several = record(EMIT, 1, b"1", closes=False) + record(FORWARD, 1, bytes(4), port=1)
+    for data, values in (
+        (second + first, [BATCH[1][2], BATCH[0][2]]),
+        (several + second, [b"1", BATCH[0][2], BATCH[1][2]]),
+    ):
+        begun = chain_abi.read_plain(data, ROW.programs, BATCH, traced=False)
+        reader = ChainReader(data, ROW, BATCH, begun, traced=False)
+        while not reader.read(64):
+            pass
+        told = [value for step in reader.rest()[0] for _, value in step.emissions]
+        assert told == values
+        assert sum(any(value is came for _, _, came in BATCH) for value in told) == 2
+        assert reader.named_bytes == 10
 
 
 @given(
@@ -118,6 +139,11 @@ def test_what_was_written_is_read(invocations: list[tuple[int, list[bytes]]], tr
     "data",
     [
         record(EMIT, 3, b"1"),
+        record(FORWARD, 0, struct.pack("<I", len(BATCH))),
+        record(FORWARD, 0, b""),
+        record(FORWARD, 0, bytes(8)),
+        record(FORWARD, 0, bytes(4), port=2),
+        record(FORWARD, 2, bytes(4), closes=False) * 4 + record(NOTHING, 2),
         record(EMIT, 0, b"1", port=2),
         record(EMIT, 0, b"["),
         record(EMIT, 0, b"1")[:-1],

@@ -94,6 +94,34 @@ async def test_a_traced_call_tells_everything_in_the_order_of_its_happening() ->
         assert emitted(result) == [(0, 0, b"2"), (1, 0, b"4"), (0, 0, b"6"), (1, 0, b"12")]
 
 
+HANDING_ON = [Program("map", "value"), Program("test", "true"), handler("ctx.emit('out', value)")]
+
+
+async def test_what_no_program_changes_is_the_message_that_came() -> None:
+    """The same bytes, through any number of programs and of any kind; and only those that were not changed."""
+    values = [b"[1.0]", b'{"a": 2e0}', b'{"change":[3.0]}', b"[4.0]", b"5"]
+    change = Program("map", "value.change ?? value")
+    async with linked([*HANDING_ON, change, *HANDING_ON]) as (chain, _):
+        told = emitted(await passed(chain, *values))
+        assert [value for _, _, value in told] == [b"[1]", b'{"a":2}', b"[3.0]", b"[4]", b"5"]
+    async with linked(HANDING_ON * 2) as (chain, _):
+        result = await passed(chain, *values)
+        told = emitted(result)
+        assert result.counts == [(5, 5)] * 6
+        assert [value for _, _, value in told] == values
+        assert all(one is other for (_, _, one), other in zip(told[:4], values, strict=False))
+
+
+async def test_what_is_handed_on_stands_beside_what_is_written() -> None:
+    """Several values of one message on their way, some named and some not: in their order, each whole."""
+    body = "ctx.emit('out', [value.n]); ctx.emit('out', value); ctx.emit('out', 'x'.repeat(3000) + value.n)"
+    first = handler("ctx.emit('out', value); ctx.emit('out', value)")
+    async with linked([first, handler(body), *HANDING_ON]) as (chain, _):
+        told = emitted(await passed(chain, *(b'{"n": %d}' % n for n in range(30))))
+    expected = [[b"[%d]" % n, b'{"n":%d}' % n, b'"%s%d"' % (b"x" * 3000, n)] * 2 for n in range(30)]
+    assert [value for _, _, value in told] == [value for values in expected for value in values]
+
+
 async def test_values_of_unconnected_outputs_are_told_to_who_asks() -> None:
     """They are the outputs of a graph: mostly nobody hears them, and what nobody hears is not carried out."""
     program = handler("ctx.emit('out', value); ctx.emit('side', 'aside')")
