@@ -87,7 +87,7 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class GraphDefinition(msgspec.Struct, frozen=True):
-    """A dataflow network (specification, "Graphs"). Further top-level fields are tolerated and not kept.
+    """A dataflow network (specification, "Graphs"). ``engine.compile.fields`` says which others it may have.
 
     Attributes:
         symbia: the version of the specification; any non-empty text.

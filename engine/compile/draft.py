@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from engine.compile.fields import note_unknown
 from engine.cooperative.slices import Steps
+from engine.documents.hints import Hints
 from engine.documents.problem_report import ProblemReport, shown
 from engine.documents.weight import Weight, weigh
 from engine.limits import EngineLimits
@@ -49,6 +51,7 @@ class _Reader:
         self._document = document
         self._limits = limits
         self._report = report
+        self._hints = Hints()
         self._bound = Weight(limits.graph_bytes, limits.graph_values)
         self.weight = Weight()
 
@@ -66,7 +69,8 @@ class _Reader:
         return ""
 
     def rest(self) -> Steps[dict[str, Any]]:
-        """Return the fields that may be absent, where they have their type and their size."""
+        """Return the fields that may be absent, where they have their type and their size; note unknown ones."""
+        yield from note_unknown(self._document, "graph", "", self._report, self._hints)
         kept: dict[str, Any] = {}
         limits = self._limits
         for key, longest in (("version", limits.name_characters), ("description", limits.description_characters)):
@@ -126,6 +130,7 @@ class _Reader:
             yield from self._add({key: value for key, value in item.items() if key != "config"})
             if self.is_too_heavy():
                 return None
+            yield from note_unknown(item, "node", path, self._report, self._hints)
         yield
         return self._convert(item, Node, "node.wrong_type", path)
 
@@ -154,6 +159,8 @@ class _Reader:
                 self._report.note("edge.wrong_type", path, message)
                 return None
             self.weight += Weight(sum(_edge_bytes(item)))
+            for part, kind, place in ((item, "edge", path), *_ends(item, path)):
+                yield from note_unknown(part, kind, place, self._report, self._hints)
         return self._convert(item, Edge, "edge.wrong_type", path)
 
     def _convert(self, item: Any, shape: type[T], code: str, path: str) -> T | None:
@@ -212,6 +219,13 @@ def _edge_bytes(item: dict[str, Any]) -> Iterator[int]:
                 yield len(key) + 6
                 if isinstance(value, str):
                     yield len(value)
+
+
+def _ends(item: dict[str, Any], path: str) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield the ends of an edge that are objects, each with its kind and its place."""
+    for end in ("source", "target"):
+        if isinstance(item[end], dict):
+            yield item[end], "end", f"{path}.{end}"
 
 
 def _ids_of(items: list[Any]) -> frozenset[str]:

@@ -15,6 +15,9 @@ import msgspec
 import structlog
 import trio
 
+from engine.compile.fields import without_unknown
+from engine.cooperative.slices import in_slices
+from engine.documents.problem_report import listed
 from engine.errors import EngineError, GraphNotFoundError, InvalidGraphError
 from engine.runtime import Runtime
 from service.catalog.graphs import PublishedGraph, plan
@@ -112,7 +115,10 @@ class Hydration:
     async def _load(self, held: _Held) -> None:
         graph = held.graph
         try:
-            loaded = await self._runtime.library.load_graph(graph.definition, owner=graph.org_id)
+            definition, left_out = await in_slices(without_unknown(graph.definition))
+            if left_out and held.backoff is None:
+                log.warning("unknown fields of a graph ignored", graph=graph.key, fields=listed(left_out))
+            loaded = await self._runtime.library.load_graph(definition, owner=graph.org_id)
         except EngineError as error:
             is_first = held.backoff is None
             held.backoff = held.backoff or self._patience(RETRY_SECONDS, LONGEST_RETRY_SECONDS)
