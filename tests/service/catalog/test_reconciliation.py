@@ -213,6 +213,17 @@ async def test_a_broken_revision_leaves_the_old_one_running() -> None:
         assert running(runtime) != before
 
 
+async def test_a_published_graph_with_an_unknown_field_runs_without_it() -> None:
+    """Nobody here can mend it, and the platform's own runtime ignores it; over HTTP it is refused."""
+    catalog = FakeCatalog()
+    catalog.add_graph("graphs/pipe", {**PIPELINE, "colour": "blue"})
+    async with beside(catalog) as (runtime, _):
+        await trio.sleep(1)
+        assert len(running(runtime)) == 1
+        with pytest.raises(InvalidGraphError, match="A graph has no field colour"):
+            await runtime.library.load_graph({**PIPELINE, "colour": "blue"})
+
+
 async def test_a_graph_that_changes_hands_does_not_stay_with_its_old_owner() -> None:
     """Also where the new revision cannot be loaded."""
     catalog = FakeCatalog()
