@@ -11,6 +11,7 @@ from service.http.openapi.document import openapi_document
 from service.http.openapi.home_page import home_page
 from service.http.openapi.llms_txt import full_text, short_text
 from service.http.openapi.reference_page import reference_page
+from service.http.openapi.tools import spelled_out
 from service.http.operation import Reply, operation
 
 ALIASES = {
@@ -44,7 +45,7 @@ class Publication:
     @cached_property
     def openapi(self) -> bytes:
         """The OpenAPI document as JSON."""
-        return encode(self._document)
+        return encode(spelled_out(self._document))
 
     @cached_property
     def page(self) -> str:
