@@ -32,6 +32,7 @@ class Observed:
         self.state = "created"
         self._node = node
         self._shared = shared
+        self._told = 0  # messages of the next call that were reported with the last one, which did not reach them
         self._under_way = 0  # calls that have not ended
         self._begun_seconds = 0.0  # the sum of the times at which they began
 
@@ -52,7 +53,7 @@ class Observed:
         self._begun_seconds += started
         try:
             if shared.flow_observers:
-                shared.report_invocations(self._node, batch)
+                shared.report_invocations(self._node, batch[self._told :])
             outcomes = await handler.process(batch)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
             outcomes = [Outcome(error=handler_error(error))] * len(batch)
@@ -64,6 +65,7 @@ class Observed:
                 self.state, self._begun_seconds = "ready", 0.0
             shared.gate.leave()
         ended = trio.current_time()
+        self._told = len(batch) - len(outcomes)
         self.counters.count_batch(len(outcomes), ended - started, ended)
         shared.counters.last_activity_seconds = ended
         if shared.call_observers:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import trio
 
+from tests.wasm_host.sandboxes import process_all
 from wasm_host.guest.abi import Effects
 from wasm_host.host import SandboxHost, open_host
 from wasm_host.limits import GuestLimits
@@ -144,7 +145,7 @@ async def run_attack(attack: Attack) -> list[Effects]:
         return host.sandbox(attack.program, outputs=attack.outputs, limits=attack.limits)
 
     async with attacked_sandbox(attacker) as sandbox:
-        results = await sandbox.process([(0, value) for value in attack.values])
+        results = await process_all(sandbox, [(0, value) for value in attack.values])
         assert len(results) == len(attack.gets) == len(attack.values)
         for effects, gets in zip(results, attack.gets, strict=True):
             check_result(effects, gets)

@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from tests.attacks.sandbox_attack import resources
-from tests.wasm_host.sandboxes import link_to, row_of
+from tests.wasm_host.sandboxes import link_to, process_all, row_of
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
 from wasm_host.sandbox.chain import Chain
@@ -121,7 +121,7 @@ async def through(
         made: list[list[bytes]] = []
         for place, sandbox in enumerate(sandboxes):
             waiting = made[before[place]] if place else [value]
-            effects = await sandbox.process([(0, each) for each in waiting]) if waiting else []
+            effects = await process_all(sandbox, [(0, each) for each in waiting]) if waiting else []
             told.append([line.message for each in effects for line in each.logs])
             made.append([text for each in effects for port, text in each.emissions if port == 0])
         lines.append(told)

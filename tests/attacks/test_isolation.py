@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.wasm_host.sandboxes import opened
+from tests.wasm_host.sandboxes import opened, process_all
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.identity import Identity
 from wasm_host.host import SandboxHost, open_host
@@ -120,7 +120,7 @@ async def run(seed: int, start_ms: float) -> list[Effects]:
     async with open_host(now_ms=clock) as host:
         sandbox = sandbox_of(host, CHANCE, seed=seed)
         results = [await sandbox.open()]
-        results += await sandbox.process([(0, value) for value in MESSAGES])
+        results += await process_all(sandbox, [(0, value) for value in MESSAGES])
         for value in MESSAGES:
             results += await sandbox.process([(0, value)])
         results.append(Effects([], state=list(sandbox.state.items())))

@@ -182,6 +182,8 @@ class Guest(MeteredStore):
         if version != abi.ABI_VERSION:
             raise ModuleError(f"the module speaks version {version} of the guest ABI, this host {abi.ABI_VERSION}")
         self._status_at = await self._prepare(self._export("symbia_status"), None)
+        awaited = self._instance.function("symbia_awaited")
+        self._awaited_at = await self._prepare(awaited, None) if awaited is not None else 0
         self._take_input = self._export("symbia_input")
         self._open = self._export("symbia_open")
         self._process = self._export("symbia_process")

@@ -40,6 +40,8 @@ _EARLY_SECONDS = 0.0005
 """A slice ends when the epoch's tick comes, which may be at once. A first one that was shorter than this goes on
 to the next tick: most calls take a tenth of a tick, and to wait in turn would cost them more than they take."""
 
+_AWAITED = (1).to_bytes(4, "little")
+
 _UNCOUNTED_SECONDS = 0.00002
 """A call that is this short costs the event loop less than what is around it."""
 
@@ -112,6 +114,7 @@ class MeteredStore:
         self._is_ours = is_ours
         self._instance: capi.Instance
         self._status_at = 0
+        self._awaited_at = 0  # of the word that asks the guest to return soon, where it has one
         self._counted_bytes = 0  # of its memory, by the host's GuestMemory
         self._seen_bytes = 0
         self._limited_at = -1
@@ -237,6 +240,7 @@ class MeteredStore:
             turns.note(took, is_over=done)
         counters.short_calls = counters.short_calls + 1 if done else 0
         if not done and self._status_at:
+            self._ask_to_return()
             self._count_running()  # before others begin
         return done
 
@@ -312,6 +316,7 @@ class MeteredStore:
                     self._count_memory(self._instance.memory_bytes())
                 return
             counters.is_slow = True
+            self._ask_to_return()
             if self._status_at:
                 self._count_running()
             closed_now = self._closed_messages(closed, count)
@@ -321,6 +326,14 @@ class MeteredStore:
                 raise CpuLimitError(f"one invocation computed for {cpu_ms} ms", "cpu_ms", cpu_ms)
             if (trio.current_time() - started - frozen) * 1000 > limits.wall_ms:
                 raise WallTimeError(f"one invocation took {limits.wall_ms} ms", "wall_ms", limits.wall_ms)
+
+    def _ask_to_return(self) -> None:
+        """Let the guest begin no further message in this call, if it listens to that.
+
+        The slices of others lie before its next one, and what it has made would wait for them.
+        """
+        if self._awaited_at:
+            self._instance.write(self._awaited_at, _AWAITED)
 
     def _closed_messages(self, before: int, count: int) -> int:
         """Return how many messages the running guest has closed. It may only count up, and only to the end."""

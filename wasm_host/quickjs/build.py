@@ -27,7 +27,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "15708ec1957f8a80b7bb7f3dbef80a2bc940bd2397e4f810389f011c3f0af8af"
+EXPECTED_SHA256 = "119e5edaa57658c7f99e5015b63ba46e745ce2727c23c8a23a000a4932c37b85"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"

@@ -98,7 +98,8 @@ int32_t __attribute__((export_name("symbia_chain"))) symbia_chain(uint32_t lengt
     chain_is_under_way = true;
     chain_tells_outputs = batch.told != SYMBIA_TOLD_NOTHING;
     chain_is_traced = batch.told == SYMBIA_TOLD_EVERYTHING;
-    for (uint32_t i = 0; i < batch.count && !is_enough(); i++) {
+    is_awaited = false;
+    for (uint32_t i = 0; i < batch.count && !is_enough() && !(i && is_awaited); i++) {
         uint16_t place[2];
         uint32_t value_length;
         memcpy(place, places + i * sizeof place, sizeof place);

@@ -29,6 +29,11 @@ uint32_t EXPORT(symbia_status)(void)
     return (uint32_t)(uintptr_t)&status;
 }
 
+uint32_t EXPORT(symbia_awaited)(void)
+{
+    return (uint32_t)(uintptr_t)&is_awaited;
+}
+
 uint32_t EXPORT(symbia_input)(uint32_t capacity)
 {
     memory_give(input);
@@ -197,8 +202,9 @@ int32_t EXPORT(symbia_process)(uint32_t length)
     guest->phase = PHASE_PROCESS;
     clock_set_ms(batch->now_ms);
     output_begin_call();
-    for (uint32_t i = 0; i < count && output_length() < RETURN_EARLY_AT && output_records() < RETURN_EARLY_AT_RECORDS;
-         i++) {
+    is_awaited = false;
+    for (uint32_t i = 0; i < count && output_length() < RETURN_EARLY_AT &&
+                         output_records() < RETURN_EARLY_AT_RECORDS && !(i && is_awaited); i++) {
         uint32_t port, value_length;
         memcpy(&port, ports + i * sizeof port, sizeof port);
         memcpy(&value_length, lengths + i * sizeof value_length, sizeof value_length);

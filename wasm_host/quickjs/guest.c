@@ -6,3 +6,4 @@ struct guest *guest = guests;
 uint32_t guest_count;
 char *input;
 struct symbia_status status;
+volatile uint32_t is_awaited;

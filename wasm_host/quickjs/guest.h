@@ -110,5 +110,6 @@ extern struct guest *guest;                  /* the one that runs */
 extern uint32_t guest_count;
 extern char *input;                          /* what the host wrote for this call */
 extern struct symbia_status status;
+extern volatile uint32_t is_awaited;         /* set by the host, where the call has taken long: return soon */
 
 #endif

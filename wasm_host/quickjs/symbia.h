@@ -10,6 +10,9 @@
  *   _initialize()                optional; called once, first
  *   symbia_abi() -> 1            the version of this contract
  *   symbia_status() -> address   of the 16-byte status block (struct symbia_status); it never moves
+ *   symbia_awaited() -> address  optional; of a word that the host sets to 1 where symbia_process has taken long:
+ *                                a guest that has closed a message by then returns without beginning another, so
+ *                                that what it has made can leave. The guest clears it when the call begins.
  *   symbia_input(capacity) -> address of a buffer of that many bytes, 0 when there is no memory for it.
  *                                It stays valid until the next symbia_input. One byte beyond
  *                                a message may be overwritten by the guest.

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import trio
 
-from tests.wasm_host.sandboxes import link_to, row_of
+from tests.wasm_host.sandboxes import link_to, process_all, row_of
 from wasm_host.errors import InitializeError, ProgramError, TooManyInstancesError
 from wasm_host.guest import chain_abi, chain_ports
 from wasm_host.guest.chain_abi import ChainResult, Message
@@ -67,9 +67,21 @@ async def linked(
 
 
 async def passed(chain: Chain, *values: bytes, place: int = 0, traced: bool = False) -> ChainResult:
-    """What a call brings that comes to something."""
-    result = await chain.process([(place, 0, value) for value in values], traced=traced)
+    """What a call brings that comes to something; or several, where one took so long that it returned early."""
+    work: Sequence[Message] = [(place, 0, value) for value in values]
+    result = await chain.process(work, traced=traced)
     assert result is not None
+    while result.begun < len(work) and not result.pending:
+        more = await chain.process(work[result.begun :], traced=traced)
+        assert more is not None
+        result = ChainResult(
+            steps=[*result.steps, *more.steps],
+            begun=result.begun + more.begun,
+            pending=more.pending,
+            counts=[(a + c, b + d) for (a, b), (c, d) in zip(result.counts, more.counts, strict=True)],
+            passed=[one + other for one, other in zip(result.passed, more.passed, strict=True)],
+            size_bytes=result.size_bytes + more.size_bytes,
+        )
     return result
 
 
@@ -313,19 +325,19 @@ async def test_what_is_too_much_voids_the_call_and_ends_the_chain(attack: str) -
     bad = handler(f"if (value === 3) {{ {HOSTILE[attack]} }} ctx.emit('out', value)")
     limits = GuestLimits(memory_bytes=8 * 1024 * 1024, cpu_ms=250)
     async with open_host() as host, linked([count, bad, count], limits=limits, host=host) as (chain, sandboxes):
-        await passed(chain, b"0")
+        await passed(chain, b"0", b"0")
         assert await chain.process([(0, 0, b"0")] * 4, traced=False) is None
         assert not chain.is_whole
         assert host.statistics().restarts == 1
-        assert dict(sandboxes[0].state) == dict(sandboxes[2].state) == {"n": b"1"}
-        assert [each.emissions for each in await sandboxes[0].process([(0, b"0")] * 2)] == [
-            [(0, b"2")],
+        assert dict(sandboxes[0].state) == dict(sandboxes[2].state) == {"n": b"2"}
+        assert [each.emissions for each in await process_all(sandboxes[0], [(0, b"0")] * 2)] == [
             [(0, b"3")],
+            [(0, b"4")],
         ]
-        three, four = await sandboxes[1].process([(0, b"3"), (0, b"4")])
+        three, four = await process_all(sandboxes[1], [(0, b"3"), (0, b"4")])
         assert three.error is not None or attack.endswith("caught")
         assert four.emissions == [(0, b"4")]
-        assert (await sandboxes[2].process([(0, b"4")]))[0].emissions == [(0, b"2")]
+        assert (await sandboxes[2].process([(0, b"4")]))[0].emissions == [(0, b"3")]
 
 
 async def test_a_program_has_no_more_time_in_a_chain_than_alone() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.wasm_host.sandboxes import opened, process, run, value_of
+from tests.wasm_host.sandboxes import opened, process, process_all, run, value_of
 from wasm_host.guest.abi import LogLine
 from wasm_host.guest.identity import Identity
 
@@ -37,7 +37,7 @@ async def test_emitting_on_an_undeclared_port_names_the_declared_ones() -> None:
 async def test_input_ports_are_given_by_name() -> None:
     """A batch names ports by index; the component sees their names."""
     async with opened("return { process(ctx, port) { ctx.emit('out', port) } }", inputs=("a", "b")) as sandbox:
-        results = await sandbox.process([(1, b"0"), (0, b"0")])
+        results = await process_all(sandbox, [(1, b"0"), (0, b"0")])
     assert [effects.emissions for effects in results] == [[(0, b'"b"')], [(0, b'"a"')]]
 
 
@@ -72,7 +72,7 @@ async def test_an_invocation_that_throws_leaves_nothing_but_its_logs() -> None:
     body = """ctx.log('info', 'seen'); ctx.emit('out', ctx.getState('n') ?? 'none'); ctx.setState('n', value);
         if (value === 2) throw new RangeError('two')"""
     async with opened(f"return {{ async process(ctx, port, value) {{ {body} }} }}") as sandbox:
-        first, second, third = await sandbox.process([(0, b"1"), (0, b"2"), (0, b"3")])
+        first, second, third = await process_all(sandbox, [(0, b"1"), (0, b"2"), (0, b"3")])
     assert first.emissions == [(0, b'"none"')]
     assert second.emissions == []
     assert [line.message for line in second.logs] == ["seen"]

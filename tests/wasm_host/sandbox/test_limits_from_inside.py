@@ -6,7 +6,7 @@ Data: to add a limit, add a `Meeting`. What a single limit means in detail is in
 import msgspec
 import pytest
 
-from tests.wasm_host.sandboxes import opened
+from tests.wasm_host.sandboxes import opened, process_all
 from wasm_host.errors import ProgramError, TooManyInstancesError
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
@@ -110,7 +110,7 @@ async def test_a_limit_ends_its_message_and_nothing_else(limit: str) -> None:
         neighbour = host.sandbox(Program("handler", PROGRAM % ""))
         await sandbox.open()
         await neighbour.open()
-        before, bad, after = await sandbox.process([(0, b"1"), (0, b'"bad"'), (0, b"3")])
+        before, bad, after = await process_all(sandbox, [(0, b"1"), (0, b'"bad"'), (0, b"3")])
         (beside,) = await neighbour.process([(0, b'"bad"')])
         (again,) = await sandbox.process([(0, b"4")])
         statistics, untouched = sandbox.statistics(), neighbour.statistics()
@@ -157,7 +157,7 @@ async def test_the_source_has_a_limit() -> None:
 async def test_recursion_has_a_limit_that_can_be_caught() -> None:
     """The stack's end is JavaScript's own RangeError, and costs no guest."""
     async with opened(PROGRAM % "(function f() { f() })()") as sandbox:
-        bad, after = await sandbox.process([(0, b'"bad"'), (0, b"1")])
+        bad, after = await process_all(sandbox, [(0, b'"bad"'), (0, b"1")])
         assert sandbox.statistics().restarts == 0
     assert bad.error is not None
     assert (bad.error.name, bad.error.message) == ("RangeError", "Maximum call stack size exceeded")
@@ -173,7 +173,7 @@ async def test_a_host_has_room_for_so_many_instances() -> None:
         await second.open()
         with pytest.raises(TooManyInstancesError, match="2 instances are alive"):
             await third.open()
-        bad, after = await second.process([(0, b'"bad"'), (0, b"1")])
+        bad, after = await process_all(second, [(0, b'"bad"'), (0, b"1")])
         assert bad.error is not None
         assert after.emissions == [(0, b"1")]
         await first.close()

@@ -5,7 +5,7 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from tests.wasm_host.sandboxes import QUICK, opened
+from tests.wasm_host.sandboxes import QUICK, opened, process_all
 from wasm_host.errors import SandboxClosedError, SandboxError
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
@@ -24,7 +24,7 @@ COUNTER = """return {
 async def test_state_survives_a_destroyed_guest() -> None:
     """The successor has the state of the last complete invocation; its initialize does not reset it."""
     async with opened(COUNTER, limits=QUICK) as sandbox:
-        first, spun, third = await sandbox.process([(0, b"1"), (0, b'"spin"'), (0, b"1")])
+        first, spun, third = await process_all(sandbox, [(0, b"1"), (0, b'"spin"'), (0, b"1")])
         assert first.emissions == [(0, b"1")]
         assert spun.error is not None
         assert spun.error.name == "CpuLimitExceeded"
@@ -42,7 +42,7 @@ async def test_only_the_culprits_of_a_batch_are_charged() -> None:
     """Every message has effects of its own, whatever happened to its neighbours."""
     values = [b"1", b'"throw"', b'"spin"', b"1", b'"spin"', b'"throw"', b"1"]
     async with opened(COUNTER, limits=QUICK) as sandbox:
-        results = await sandbox.process([(0, value) for value in values])
+        results = await process_all(sandbox, [(0, value) for value in values])
     assert [effects.error and effects.error.name for effects in results] == [
         None, "Error", "CpuLimitExceeded", None, "CpuLimitExceeded", "Error", None,
     ]  # fmt: skip
@@ -85,7 +85,7 @@ async def test_when_no_replacement_opens_the_rest_of_the_batch_says_why() -> Non
         process(ctx, port, value) { if (value) while (true); ctx.emit('out', 1) },
     }"""
     async with opened(source, limits=QUICK) as sandbox:
-        results = await sandbox.process([(0, b"0"), (0, b"1"), (0, b"0"), (0, b"0")])
+        results = await process_all(sandbox, [(0, b"0"), (0, b"1"), (0, b"0"), (0, b"0")])
         assert [effects.error and effects.error.message for effects in results] == [
             None, "one invocation computed for 40 ms", "not again", "not again",
         ]  # fmt: skip
@@ -98,7 +98,7 @@ async def test_a_cancelled_call_leaves_a_usable_sandbox() -> None:
     async with opened(COUNTER) as sandbox:
         await sandbox.process([(0, b"1")])
         with trio.move_on_after(0.02) as scope:
-            await sandbox.process([(0, b"1"), (0, b'"spin"')])
+            await process_all(sandbox, [(0, b"1"), (0, b'"spin"')])
         assert scope.cancelled_caught
         (effects,) = await sandbox.process([(0, b"1")])
         assert effects.emissions == [(0, b"2")]
@@ -113,7 +113,7 @@ async def test_a_discard_in_the_middle_of_a_call_ends_the_call() -> None:
             await trio.sleep(0.01)
             sandbox.discard()
 
-        results = await sandbox.process([(0, b'"spin"'), (0, b"1")])
+        results = await process_all(sandbox, [(0, b'"spin"'), (0, b"1")])
         assert [effects.error and effects.error.name for effects in results] == ["GuestTrapped", "SandboxClosed"]
 
 

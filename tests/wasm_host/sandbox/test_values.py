@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.wasm_host.sandboxes import opened, process, run, value_of
+from tests.wasm_host.sandboxes import opened, process, process_all, run, value_of
 from wasm_host.limits import GuestLimits
 
 ROOMY = GuestLimits(output_bytes=32 * 1024 * 1024, memory_bytes=128 * 1024 * 1024)
@@ -144,7 +144,7 @@ async def test_a_value_that_is_kept_outlives_the_batch_that_it_came_in() -> None
     """Unread as it is: it has a text of its own by then."""
     source = "return { process(ctx, port, value) { ctx.emit('out', (this.kept ??= value).a ?? 0) } }"
     async with opened(source) as sandbox:
-        await sandbox.process([(0, b'{"a":1}'), (0, b'{"a":2}')])
+        await process_all(sandbox, [(0, b'{"a":1}'), (0, b'{"a":2}')])
         for _ in range(3):
             (effects,) = await sandbox.process([(0, b'{"b":' + b"[9]" + b',"padding":"' + b"x" * 50_000 + b'"}')])
             assert effects.emissions == [(0, b"1")]
