@@ -18,7 +18,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import trio
 
-from tests.fakes.catalog_rules import WriteWindow, problems, stripped
+from tests.fakes.app_rules import app_problems, unmet
+from tests.fakes.catalog_rules import WriteWindow, is_public, problems, stripped
 from tests.fakes.small_http import Answer, Direct, HangUpError, as_json, serving
 
 Behaviour = Literal[
@@ -177,7 +178,8 @@ class FakeCatalog:
         if behaviour.startswith("status"):
             status = int(behaviour.removeprefix("status "))
             return as_json(status, {"error": "Oops"}, {"Retry-After": self.retry_after} if status == 429 else {})
-        if headers.get("x-service-auth") != self.token:
+        sent = headers.get("x-service-auth")
+        if sent != self.token and (sent is not None or method != "GET"):
             return as_json(403, {"error": "Forbidden"})
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -203,9 +205,12 @@ class FakeCatalog:
     def _read(self, method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         match method, path.split("/")[2:]:
             case "GET", ["resources"]:
-                return self._listed(query, headers.get("if-none-match", ""))
+                return self._listed(query, headers)
             case "GET", ["resources", resource_id] if resource_id in self.resources:
-                return as_json(200, self.resources[resource_id])
+                resource = self.resources[resource_id]
+                if not self._may_read(resource, headers):
+                    return as_json(403, {"error": "Access denied"})
+                return as_json(200, resource)
             case "GET", ["resources", resource_id, "artifacts"] if resource_id in self.resources:
                 return as_json(200, self.artifacts.get(resource_id, []))
             case "GET", ["artifacts", artifact_id, "download"] if artifact_id in self.contents:
@@ -214,43 +219,62 @@ class FakeCatalog:
                 return as_json(200, self.components[component_id])
         return as_json(404, {"error": "Not found"})
 
-    def _listed(self, query: dict[str, str], known: str) -> Answer:
+    def _may_read(self, resource: dict[str, Any], headers: dict[str, str]) -> bool:
+        return "x-service-auth" in headers or is_public(resource)
+
+    def _listed(self, query: dict[str, str], headers: dict[str, str]) -> Answer:
         found = [
             item
             for item in self.resources.values()
             if item["type"] == query.get("type", item["type"])
             and item["status"] == query.get("status", item["status"])
+            and self._may_read(item, headers)
         ]
         if self.pages:
             offset = int(query["offset"])
             found = found[offset : offset + int(query["limit"])]
-        status, headers, body = as_json(200, {"resources": found} if self.is_wrapped else found)
+        status, own, body = as_json(200, {"resources": found} if self.is_wrapped else found)
         etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
         if not self.etags:
-            return status, headers, body
-        return (304, {"ETag": etag}, b"") if known == etag else (status, {**headers, "ETag": etag}, body)
+            return status, own, body
+        known = headers.get("if-none-match", "")
+        return (304, {"ETag": etag}, b"") if known == etag else (status, {**own, "ETag": etag}, body)
 
     def _created(self, body: Any) -> Answer:
+        refusal = self._refused(body["type"], body["key"], body)
+        if refusal is not None:
+            return refusal
+        if body["key"] in self.refused_keys:
+            return as_json(400, {"error": f"Invalid {body['type']} manifest", "details": ["refused"]})
         if self.by_key(body["key"]) is not None:
             return as_json(400, {"error": "A resource with this key already exists"})
-        wrong = ["refused"] if body["key"] in self.refused_keys else self._wrong(body["type"], body["key"], body)
-        if wrong:
-            return as_json(400, {"error": "Invalid component manifest", "details": wrong})
         fields = {name: value for name, value in body.items() if name not in {"key", "type", "metadata"}}
         private = {"accessPolicy": {"visibility": "private"}, "status": "draft"}
-        metadata = stripped(body["metadata"])
+        metadata = stripped(body["metadata"]) if body["type"] == "component" else body["metadata"]
         return as_json(201, self.add(body["key"], body["type"], metadata, **{**private, **fields}))
 
     def _changed(self, resource: dict[str, Any], body: Any) -> Answer:
-        wrong = self._wrong(resource["type"], resource["key"], body)
-        if wrong:
-            return as_json(400, {"error": "Invalid component manifest", "details": wrong})
-        fields = {**body, "metadata": stripped(body["metadata"])} if "metadata" in body else body
-        self.change(resource, **fields)
+        refusal = self._refused(resource["type"], resource["key"], body)
+        if refusal is not None:
+            return refusal
+        is_component = resource["type"] == "component" and "metadata" in body
+        self.change(resource, **({**body, "metadata": stripped(body["metadata"])} if is_component else body))
         return as_json(200, resource)
 
-    def _wrong(self, kind: str, key: str, body: Any) -> list[str]:
-        return problems(key, body.get("metadata")) if kind == "component" else []
+    def _refused(self, kind: str, key: str, body: Any) -> Answer | None:
+        """Return what is said of a manifest that is wrong, or of an app that asks for what is not there."""
+        manifest = (body.get("metadata") or {}).get("manifest")
+        wrong = app_problems(manifest) if kind == "app" else []
+        if kind == "component":
+            wrong = problems(key, body.get("metadata"))
+        if wrong:
+            return as_json(400, {"error": f"Invalid {kind} manifest", "details": wrong})
+        missing = unmet(manifest or {}, list(self.resources.values())) if kind == "app" else []
+        return (
+            as_json(409, {"error": "App requirements not met by this platform", "unmet": missing})
+            if missing
+            else None
+        )
 
 
 @asynccontextmanager

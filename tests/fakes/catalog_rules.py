@@ -52,6 +52,14 @@ def stripped(metadata: dict[str, Any]) -> dict[str, Any]:
     return {**metadata, "manifest": {name: part for name, part in manifest.items() if name in MANIFEST_FIELDS}}
 
 
+def is_public(resource: dict[str, Any]) -> bool:
+    """Return whether anybody may read a resource, without saying who they are."""
+    policy = resource["accessPolicy"]
+    return policy["visibility"] == "public" and "public" in policy.get("actions", {}).get("read", {}).get(
+        "anyOf", []
+    )
+
+
 def staleness(running: list[dict[str, Any]], published: list[dict[str, Any]]) -> list[str]:
     """Return how the components of ``GET /api/components`` differ from the manifests, as the platform's own
     check of it has it: ports in order with their lanes, and the keys of the configuration.
