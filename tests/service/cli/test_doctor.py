@@ -58,9 +58,9 @@ async def doctor(environment: Mapping[str, str], *arguments: str) -> tuple[int, 
 
 
 async def ready(url: str) -> None:
-    """Return when the first round with the catalog is over."""
+    """Return when the first round with the catalog is over, and logs were sent for the first time."""
     async with httpx.AsyncClient(base_url=url) as client:
-        while (await client.get("/health/ready")).status_code != 200:
+        while "Not asked" in (reply := await client.get("/health/ready")).text or reply.status_code != 200:
             await trio.lowlevel.checkpoint()
 
 
@@ -69,6 +69,7 @@ async def test_a_whole_stack_is_well() -> None:
     async with stack() as platform:
         with await trio.to_thread.run_sync(start_process, platform.environment) as process:
             await until(lambda: len(platform.catalog.resources) >= 35)
+            await ready(process.url)
             status, lines, _ = await doctor(platform.environment, "--url", process.url)
     assert {line.split()[0] for line in lines} == {"ok"}, lines
     assert [line.split()[1] for line in lines] == [
