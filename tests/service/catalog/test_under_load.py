@@ -7,6 +7,7 @@ import httpx
 import trio
 
 from tests.fakes.catalog import serving_catalog
+from tests.service.catalog.test_reconciliation import running
 from tests.service.catalog.test_service import beside, until
 from tests.service.serving import Service
 
@@ -74,7 +75,7 @@ async def test_a_graph_that_is_published_anew_under_load_loses_no_delivery() -> 
     async with serving_catalog() as catalog:
         resource = catalog.add_graph("graphs/orders", ORDERS)
         async with beside(catalog) as service, trio.open_nursery() as nursery:
-            await until(service.runtime.executions)
+            await until(lambda: running(service.runtime))
             load = Deliveries(service)
             for _ in range(CLIENTS):
                 nursery.start_soon(load.deliver)
