@@ -1,4 +1,4 @@
-"""Cookies on the way of a redirect; what else may follow is in tests/attacks/test_redirects.py."""
+"""Cookies and the body on the way of a redirect; what else may follow is in tests/attacks/test_redirects.py."""
 
 import httpx
 import pytest
@@ -46,3 +46,24 @@ async def test_cookies_set_on_the_way_do_not_follow_to_another_origin() -> None:
         async with serving(away) as first, open_client() as client:
             await client.get(first.url, headers={"Cookie": "mine=secret"})
         assert [request.headers.get("cookie") for request in second.requests] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "body", "follows"), [(303, "GET", b"", False), (307, "POST", b"{}", True)]
+)
+async def test_headers_of_a_body_follow_with_it(status: int, method: str, body: bytes, *, follows: bool) -> None:
+    """A request that has lost its body says nothing of one; one that repeats it says all that the first said."""
+    of_the_body = {
+        "content-type": "application/json",
+        "content-encoding": "identity",
+        "content-language": "en",
+        "content-location": "/here",
+    }
+    hops = answer(status=f"{status} X", location="/next"), answer()
+    async with serving(*hops) as server, open_client() as client:
+        await client.post(server.url, content=b"{}", headers=of_the_body)
+        last = server.requests[-1]
+    assert (last.method, last.body) == (method, body)
+    assert {name: last.headers[name] for name in of_the_body if name in last.headers} == (
+        of_the_body if follows else {}
+    )
