@@ -111,7 +111,10 @@ class Soak:
                 break
             if turn % CANCEL_EVERY == 0:
                 await self._cancelled(sandbox)
-            effects = await sandbox.process([(0, value_of(kind)) for kind in kinds])
+            batch = [(0, value_of(kind)) for kind in kinds]
+            effects = list(await sandbox.process(batch))
+            while len(effects) < len(batch):  # what took long has left before the rest was begun
+                effects += await sandbox.process(batch[len(effects) :])
             for kind, each in zip(kinds, effects, strict=True):
                 name = each.error.name if each.error else ""
                 if name != (KINDS[kind].error if kind else ""):

@@ -19,8 +19,8 @@ _LENGTH_DIGITS = 18
 _NO_LENGTH = b"9" * (_LENGTH_DIGITS + 1)
 
 _NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_VALUE = rb"[ \t]*+(?:[!-~\x80-\xff]++(?:[ \t]++[!-~\x80-\xff]++)*+[ \t]*+)?+"
-_HEAD = re.compile(rb"(GET|POST) (/[!-\"$-~]*+) HTTP/1\.1\r\n((?:%b:%b\r\n)++)\r\n" % (_NAME, _VALUE))
+_VALUE = rb"[ \t]*+(?>(?:[!-~\x80-\xff]++(?>(?:[ \t]++[!-~\x80-\xff]++)*)[ \t]*+)?)"
+_HEAD = re.compile(rb"(GET|POST) (/[!-\"$-~]*+) HTTP/1\.1\r\n((?>(?:%b:%b\r\n)+))\r\n" % (_NAME, _VALUE))
 _UNUSUAL = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"http2-settings", b"trailer", b"te"})
 
 

@@ -15,7 +15,7 @@ from engine.memory.starvation import PATIENCE_SECONDS
 from engine.runtime import EXECUTION_BYTES, NODE_BYTES, Runtime, open_runtime
 from proto.execution import ExecuteOptions
 from proto.message import Injection
-from tests.engine.executions import Tap, document
+from tests.engine.executions import Tap, document, node
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -441,15 +441,19 @@ async def test_what_was_emitted_at_the_beginning_is_charged_until_it_has_left() 
 
 async def test_what_a_chain_makes_is_charged() -> None:
     """Nodes that run as one, and make more in one call than there is memory for, fail by the bound's name."""
-    nodes = {**dict.fromkeys("ab", "custom.shouter"), "c": "symbia.core.passthrough"}
-    graph = document(nodes, ["a:out > b:in", "b:out > c:in"], role="pipeline")
+    nodes = {"a": node("symbia.core.map", config={"expression": "value"}), "b": "custom.shouter"}
+    graph = document({**nodes, "c": "symbia.core.passthrough"}, ["a:out > b:in", "b:out > c:in"], role="pipeline")
+    component = shouter("process", 300_000)
+    component["execution"]["source"] = (
+        "return { process(ctx, port, times) { while (times--) ctx.emit('out', 'x'.repeat(300000)) } }"
+    )
     async with open_runtime(limits=bounded(1_000_000, 4)) as runtime:
-        await runtime.library.register_component(shouter("process", 300_000))
+        await runtime.library.register_component(component)
         execution = await started(runtime, graph)
         await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"1"))])
         await runtime.execution(execution).wait_quiescent()
         assert runtime.execution(execution).snapshot().metrics.messages_processed == 3
-        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"1"))] * 30)
+        await runtime.execution(execution).inject([Injection("a", "in", msgspec.Raw(b"9"))])
         error = (await runtime.execution(execution).wait_finished()).error
         assert error is not None
         assert "run as one from a made too much" in error.message
