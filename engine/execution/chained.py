@@ -180,7 +180,7 @@ class ChainedInstances:
 
     def _end_turn(self) -> None:
         if self._held_bytes:  # the end has cut it off, or others have it now
-            self._hold(0)
+            self._keep(0)
         if self._waiting:
             self._waiting.unpark()
         else:
@@ -208,7 +208,7 @@ class ChainedInstances:
                     if member.kept_memory is not None:
                         member.kept_memory.settle()
             if result.size_bytes > _LIGHT_BYTES:
-                self._hold(self._held_bytes + result.size_bytes)
+                self._hold(result.size_bytes)
             begun = result.begun
             try:
                 pending = await self._effects.conclude(part, result, self._times if traced else None)
@@ -218,27 +218,31 @@ class ChainedInstances:
             if begun < len(part) or pending:
                 work.extendleft(reversed([*pending, *part[begun:]]))
             if self._held_bytes:
-                self._hold(sum([len(message.value) for _, message, _ in work]))
+                self._keep(sum([len(message.value) for _, message, is_counted in work if not is_counted]))
             self._shared.counters.processed += self._called
             self._shared.in_flight.finish(begun)
 
-    def _hold(self, size_bytes: int) -> None:
-        """Charge what the chain has made and is not rid of; where there is no memory for it, the execution fails.
+    def _hold(self, made_bytes: int) -> None:
+        """Charge what a call of the chain has made; where there is no memory for it, the execution fails.
 
         A call takes effect as a whole, so nothing of it could be taken back.
         """
         account = self._shared.account
         if account is None:
             return
-        more, self._held_bytes = size_bytes - self._held_bytes, size_bytes
-        if more <= 0:
-            account.release(-more, "outcomes")
-            return
-        refusal = account.refusal(more)
-        account.note(more, "outcomes")
+        refusal = account.refusal(made_bytes)
+        account.note(made_bytes, "outcomes")
+        self._held_bytes += made_bytes
         if refusal is not None:
             node = self._members[0].node.id
             self._shared.fail(ExecutionError(f"The nodes that run as one from {node} made too much: {refusal}"))
+
+    def _keep(self, left_bytes: int) -> None:
+        """Release what has left of that; so many bytes have not. What waits in an inbox is charged there."""
+        left_bytes = min(left_bytes, self._held_bytes)
+        if self._shared.account is not None:
+            self._shared.account.release(self._held_bytes - left_bytes, "outcomes")
+        self._held_bytes = left_bytes
 
     def _next_part(self, work: deque[Work]) -> list[Work]:
         """Take the messages of one call: they go to one member and are in one lane."""
