@@ -129,11 +129,10 @@ class ChainedInstances:
         if result is None or not may_leave_at_once(self._members, self._shared, result):
             self._early, self._is_busy = early, True
             if early.is_running:
-                self.state = "processing"
+                self.state, self._began = "processing", early.started
             return False
         self._shared.in_flight.add(1)
-        self._times = early.started, trio.current_time()
-        self._count(result, *self._times)
+        self._count(result, early.started)
         self._effects.conclude_at_once((place, message, True), result)
         self._shared.counters.processed += self._called
         self._shared.in_flight.finish(1)
@@ -277,8 +276,7 @@ class ChainedInstances:
             self.state = "ready"
             shared.gate.leave()
         if result is not None:
-            self._times = started, trio.current_time()
-            self._count(result, *self._times)
+            self._count(result, started)
         return result, traced
 
     async def _finish_early(self, chain: Chain, early: EarlyCall) -> ChainResult | None:
@@ -291,12 +289,13 @@ class ChainedInstances:
             if early.is_running:
                 self._shared.gate.leave()
         if result is not None:
-            self._times = early.started, trio.current_time()
-            self._count(result, *self._times)
+            self._count(result, early.started)
         return result
 
-    def _count(self, result: ChainResult, started: float, ended: float) -> None:
-        """Count a call. Each invocation is charged its mean share of it, whichever instance it was of."""
+    def _count(self, result: ChainResult, started: float) -> None:
+        """Count a call that has just ended. Each invocation is charged its mean share, whosever it was."""
+        ended = trio.current_time()
+        self._times = started, ended
         seconds = ended - started
         self._called = sum([share[0] for share in result.counts])
         each = seconds / self._called

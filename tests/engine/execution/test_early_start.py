@@ -153,6 +153,18 @@ async def test_a_pause_holds_what_has_begun() -> None:
         assert journal.values("z") == ["long"]
 
 
+async def test_what_has_begun_counts_as_busy_from_its_beginning(mock_clock: trio.testing.MockClock) -> None:
+    """And not from the beginning of the call before it, however long ago that was."""
+    async with pair("endless") as execution:
+        await send(execution, 1)
+        await execution.wait_quiescent()
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(10)
+        await send(execution, "long")
+        assert [each.busy_seconds for each in execution.statistics().nodes[:2]] == [0, 0]
+        await execution.stop(drain=False)
+
+
 async def test_a_stop_ends_what_has_begun_and_counts_it() -> None:
     """The message was accepted and came to nothing: it is unprocessed, once."""
     async with pair("endless") as execution:
