@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from wasm_host.errors import GuestFaultError, GuestTrapError, OutputLimitError
+from wasm_host.errors import GuestFaultError, OutputLimitError
 from wasm_host.guest import chain_abi
 from wasm_host.guest.abi import Effects
 from wasm_host.guest.chain_abi import ChainReader, ChainResult, Message, Pending, Step
 from wasm_host.guest.chain_judge import judge
 from wasm_host.guest.chain_ports import Block, ChainPorts, ProgramPorts
-from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult
+from wasm_host.guest.guest import KEPT_INPUT_BYTES, Guest, OpenResult, check_code
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import read_rest
 from wasm_host.limits import GuestLimits, chain_limits
@@ -85,11 +85,10 @@ class ChainGuest(Guest):
             await self._input(length)
         if length > KEPT_INPUT_BYTES:
             await self._write_all(self._input_at, [data])
-            self._clear_status()
-            pending = self._living().start(self._chain, length)
+            pending = self._start(self._chain, length)
         else:
             pending = self._send(self._chain, self._exchange, data)
-        _check(await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms))
+        check_code(await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms))
         return await self._result(batch, pending, traced=traced)
 
     def begin(self, message: Message, now_ms: float, *, lane: int, hears_outputs: bool) -> "ChainCall | None":
@@ -109,7 +108,7 @@ class ChainGuest(Guest):
         try:
             call.pending = pending = self._send(self._chain, self._exchange, data)
             if self._begin_run(pending):
-                _check(pending.result())
+                check_code(pending.result())
                 call.pending = None
                 call.result = self._plain_result(call.batch, pending)
         except capi.TrapError as trap:
@@ -128,7 +127,7 @@ class ChainGuest(Guest):
         if call.pending is not None:
             try:
                 await self._run_in_turns(call.pending, chain_abi.MOST_INVOCATIONS, self._patience_ms)
-                _check(call.pending.result())
+                check_code(call.pending.result())
             except capi.TrapError as trap:
                 raise self._fault_of(trap) from None
             finally:
@@ -206,11 +205,6 @@ class ChainCall:
         if self.pending is not None:
             self.pending.delete()
             self.pending = None
-
-
-def _check(code: int) -> None:
-    if code:
-        raise GuestTrapError(f"the guest gave up with code {code}")
 
 
 def _shared(programs: Sequence[ProgramPorts]) -> GuestLimits:

@@ -128,18 +128,14 @@ class Guest(MeteredStore):
         pending = None
         try:
             if len(values[0]) > KEPT_INPUT_BYTES:
-                length = await self._write_long(batch, now_ms)
-                self._clear_status()
-                pending = self._living().start(self._process, length)
+                pending = self._start(self._process, await self._write_long(batch, now_ms))
             else:
                 data = abi.encode_batch(batch, now_ms)
                 length = len(data)
                 if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
                     await self._input(length)
                 pending = self._send(self._process, self._processing, data)
-            code = await self._run(pending, len(batch))
-            if code:
-                fault = GuestTrapError(f"the guest gave up with code {code}")
+            check_code(await self._run(pending, len(batch)))
         except GuestFaultError as problem:
             fault = problem
         return await self._report(values, fault, pending)
@@ -238,8 +234,12 @@ class Guest(MeteredStore):
         if exchange is not None and is_in:
             return exchange.begin(self._input_at, data)
         self._write(self._input_at, data)
+        return self._start(function, len(data))
+
+    def _start(self, function: capi.Function, length: int) -> capi.Pending:
+        """Begin a call whose input, of so many bytes, is in the input buffer."""
         self._clear_status()
-        return self._living().start(function, len(data))
+        return self._living().start(function, length)
 
     def _clear_status(self) -> None:
         """Clear the status, so that nothing of an earlier call is taken for this one's.
@@ -284,3 +284,9 @@ class Guest(MeteredStore):
         if isinstance(fault, GuestTrapError) and self._status_at and self._status()[3] == abi.FAULT_MEMORY:
             return self._out_of_memory()
         return fault
+
+
+def check_code(code: int) -> None:
+    """Raise GuestTrapError where a call that ended answered anything but 0."""
+    if code:
+        raise GuestTrapError(f"the guest gave up with code {code}")

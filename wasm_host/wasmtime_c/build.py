@@ -19,6 +19,8 @@ def build() -> str:
     target = library()
     if target.exists():
         return ""
+    for old in target.parent.glob("exchange-*.so"):  # of another source: nothing would load it
+        old.unlink()
     partial = target.with_suffix(".partial")
     command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, "-o", str(partial), str(SOURCE)]
     try:
@@ -29,8 +31,6 @@ def build() -> str:
         return str(error)
     if done.returncode:
         return (done.stderr or done.stdout).strip()[-2000:]
-    for old in target.parent.glob("exchange-*.so"):
-        old.unlink()
     partial.replace(target)
     return ""
 

@@ -51,7 +51,7 @@ _functions = _Functions(**core.EXCHANGE_FUNCTIONS)
 
 
 def library() -> Path:
-    """Return where the library lies, or would lie: its name tells the source that it was made of, and the machine.
+    """Return where the library lies, or would lie: its name tells the source that it was made of.
 
     So none is ever loaded that was made of another source, whose structures may be others.
     """
