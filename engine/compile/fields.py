@@ -58,15 +58,14 @@ def note_unknown(
         report: takes the problems.
         hints: of what was meant.
     """
-    taken = _TAKEN[kind]
     for number, key in enumerate(item, 1):
         if not number % _KEYS_BETWEEN_PAUSES:
             yield
-        if key not in taken and not key.startswith(_FREE):
+        if _is_unknown(key, kind):
             close = hints.similar(key, _NAMES[kind])
             hint = f"did you mean {close}?" if close else f"known are {listed(_NAMES[kind])}"
             message = f"{_TITLES[kind]} has no field {shown(key)}; {hint}"
-            report.note(f"{kind}.unknown_field", f"{path}.{shown(key)}" if path else shown(key), message)
+            report.note(f"{kind}.unknown_field", _place(path, key), message)
 
 
 def without_unknown(document: Any) -> Steps[tuple[Any, list[str]]]:
@@ -102,6 +101,13 @@ def _kept_item(item: Any, kind: str, path: str, left_out: list[str]) -> Any:
 
 
 def _kept(item: dict[str, Any], kind: str, path: str, left_out: list[str]) -> dict[str, Any]:
-    unknown = {key for key in item if key not in _TAKEN[kind] and not key.startswith(_FREE)}
-    left_out += [f"{path}.{shown(key)}" if path else shown(key) for key in item if key in unknown]
-    return {key: value for key, value in item.items() if key not in unknown}
+    left_out += [_place(path, key) for key in item if _is_unknown(key, kind)]
+    return {key: value for key, value in item.items() if not _is_unknown(key, kind)}
+
+
+def _is_unknown(key: str, kind: str) -> bool:
+    return key not in _TAKEN[kind] and not key.startswith(_FREE)
+
+
+def _place(path: str, key: str) -> str:
+    return f"{path}.{shown(key)}" if path else shown(key)

@@ -3,6 +3,7 @@
 import os
 import sys
 from functools import partial
+from urllib.parse import urlsplit
 
 import click
 
@@ -51,7 +52,7 @@ async def _examine(settings: Settings, url: str) -> list[Finding]:
 def _of_settings(settings: Settings) -> list[Finding]:
     findings = []
     urls = (settings.identity.service_url, settings.catalog.url, settings.telemetry.url, settings.network.url)
-    if is_loopback(settings.host) and any(url and "localhost" not in url and "127." not in url for url in urls):
+    if is_loopback(settings.host) and any(url and not is_loopback(urlsplit(url).hostname or "") for url in urls):
         words = f"is {settings.host}, so no other machine reaches the service; HOST=0.0.0.0 serves all"
         findings.append(Finding("wrong", "HOST", words))
     if settings.identity.auth == "none":

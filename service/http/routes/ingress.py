@@ -6,12 +6,12 @@ from quart import Blueprint, Response
 from service.http.bodies import read_json, reply, values_in
 from service.http.operation import Body, Query, Reply, operation
 from service.http.query import whole_number
-from service.http.routes.injection import MAX_WAIT_MS
+from service.http.routes.injection import MAX_WAIT_MS, PLATFORM_WAIT_MS
 from service.ingress.delivery import Door, IngressDelivery
 from service.ingress.flow_trace import TracedOutput
 from service.problems import IngressRefusedBody, PartlyAcceptedBody
 
-DEFAULT_WAIT_MS = 5_000
+DEFAULT_WAIT_MS = PLATFORM_WAIT_MS
 """The wait of a delivery for its outputs where its caller does not say; the platform waits for ten seconds."""
 
 MAX_BATCH_MESSAGES = 10_000
