@@ -58,6 +58,8 @@ class ConfigField(msgspec.Struct, frozen=True, omit_defaults=True):
         enum: the values allowed, empty for all.
         minimum: the smallest number allowed.
         maximum: the largest number allowed.
+        secret: whether a secret may stand here: only such keys take ``${secret.name}``.
+        code: whether the value is a program or an expression, which is taken as it stands: nothing is filled in.
     """
 
     type: str = "any"
@@ -67,6 +69,8 @@ class ConfigField(msgspec.Struct, frozen=True, omit_defaults=True):
     enum: tuple[Any, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    secret: bool = False
+    code: bool = False
 
 
 _AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
