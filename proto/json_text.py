@@ -19,11 +19,16 @@ chunk:
 
 On text that is no JSON, the figures hold for what comes before its first mistake, which is as far as a decoder
 goes; they may be too high for the rest, never too low.
+
+Where there is a library for it (``native_weight``) one pass in C counts the same, six times as fast on ordinary
+text and as fast on any other.
 """
 
 import re
 
 import msgspec
+
+from proto import native_weight
 
 MAX_DEPTH = 200
 """Nesting levels of a JSON document. Deeper ones serve only to exhaust the stacks of those who parse them."""
@@ -51,8 +56,15 @@ _INNERMOST = re.compile(rb"\[,*\]")
 _RUNS = re.compile(rb"\[+|\]+|,+")
 _COMMA_BYTE = _COMMA[0]
 _OPENING_BYTE = b"["[0]
+_COUNTED_BYTES = 16 * 1024
+"""Texts whose brackets are counted before their depth is: most have so few that it need not be known. Likewise
+those with escapes, which make finding the depth slow. In other texts counting takes half as long as that."""
+
 _COUNTED_BRACKETS = 1_000
 """Brackets without a partner in their chunk that are looked at one by one; JSON as people send it leaves a few."""
+
+
+_native = native_weight.load()
 
 
 class Weight(msgspec.Struct, frozen=True):
@@ -114,14 +126,21 @@ class Scanner:
         self._open = 0
         self._deepest = 0
         self._outside = _Outside(keeps_digits=measures_numbers, keeps_commas=counts_elements)
+        self._native = None if _native is None or measures_numbers else native_weight.NativeText(_native)
 
     @property
     def weight(self) -> Weight:
         """The weight of what has been fed so far."""
+        if self._native is not None:
+            return Weight(self._bytes, self._native.depth, self._native.elements)
         return Weight(self._bytes, self._deepest, self._elements, self._has_long_numbers)
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the text, of any length; ``CHUNK_BYTES`` of it at a time."""
+        if self._native is not None:
+            self._bytes += len(piece)
+            self._native.feed(piece)
+            return
         if len(piece) <= CHUNK_BYTES:
             self._take(piece)
             return
@@ -193,17 +212,32 @@ class ItemScanner:
 
 
 def weigh(text: bytes) -> Weight:
-    """Weigh a whole text, in one go: some 500 MB/s on ordinary text, 50 at the worst."""
+    """Weigh a whole text, in one go: some 500 MB/s on ordinary text, 50 at the worst; natively 1,000 at least."""
     scanner = Scanner()
     scanner.feed(text)
     return scanner.weight
 
 
 def depth(text: bytes) -> int:
-    """Return how deep a whole text is nested, in one go: some 1,000 MB/s on ordinary text, 50 at the worst."""
+    """Return how deep a whole text is nested, in one go: some 700 MB/s on ordinary text, 50 at the worst; natively
+    4,000 and 500.
+    """
+    if _native is not None:
+        return int(_native.depth(text, len(text)))
     scanner = Scanner(counts_elements=False)
     scanner.feed(text)
     return scanner.weight.depth
+
+
+def is_too_deep(text: bytes) -> bool:
+    """Return whether a whole text is nested deeper than ``MAX_DEPTH``, in one go."""
+    if len(text) <= MAX_DEPTH:
+        return False
+    if _native is not None:
+        return bool(_native.depth(text, len(text)) > MAX_DEPTH)
+    if (len(text) <= _COUNTED_BYTES or b"\\" in text) and text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
+        return False
+    return depth(text) > MAX_DEPTH
 
 
 def _without_inner(outside: bytes) -> bytes:

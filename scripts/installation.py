@@ -28,7 +28,7 @@ LOG = VENV / "setup.log"
 STAMP = VENV / "setup.stamp"
 GUEST_SOURCES = ROOT / "wasm_host" / "quickjs"
 GUEST = GUEST_SOURCES / "guest.wasm"
-EXCHANGE_SOURCE = ROOT / "wasm_host" / "wasmtime_c" / "exchange.c"
+LIBRARY_SOURCES = (ROOT / "wasm_host" / "wasmtime_c" / "exchange.c", ROOT / "proto" / "json_weight.c")
 
 FREE_BYTES = 1500 * 1024**2
 """Free space asked for: the environment takes 650 MB (two thirds of it the compiler of the guest), and pip and
@@ -75,7 +75,7 @@ def _inputs(root: Path) -> Iterator[Path]:
     yield from (root / "pyproject.toml", root / "constraints.txt", root / "hatch_build.py")
     yield from sorted((root / "scripts").glob("*.py"))
     yield root / "wasm_host" / "limits.py"  # a header of the guest is made from it
-    yield root / "wasm_host" / "wasmtime_c" / "exchange.c"
+    yield from (root / source.relative_to(ROOT) for source in LIBRARY_SOURCES)
     built = {".wasm", ".pyc"}
     sources = (root / "wasm_host" / "quickjs").rglob("*")
     yield from sorted(path for path in sources if path.is_file() and path.suffix not in built)
@@ -97,7 +97,7 @@ def install() -> None:
         ("Python environment in .venv", _make_environment),
         ("packages of constraints.txt, wheels only", _install_packages),
         ("QuickJS guest, compiled to WebAssembly", _build_guest),
-        ("calls of guests, compiled for this machine", _build_exchange),
+        ("calls of guests, compiled for this machine", _build_libraries),
         ("symbia-runtime command", _install_command),
     ]
     _check_space()
@@ -160,10 +160,11 @@ def _build_guest(step: Step) -> None:
     step.note(f"{GUEST.stat().st_size // 1024} KB")
 
 
-def _build_exchange(step: Step) -> None:
-    """Build an extra that makes calls of guests faster; without it they go another way."""
+def _build_libraries(step: Step) -> None:
+    """Build extras in C that make calls of guests and the check of large values faster; it works without."""
     _run(step, [str(PYTHON), "-m", "wasm_host.wasmtime_c.build"])
-    step.note("ready" if any(EXCHANGE_SOURCE.parent.glob("exchange-*.so")) else "not built; it works without")
+    is_built = all(any(source.parent.glob(f"{source.stem}-*.so")) for source in LIBRARY_SOURCES)
+    step.note("ready" if is_built else "not built; it works without")
 
 
 def _install_command(step: Step) -> None:

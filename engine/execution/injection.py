@@ -13,7 +13,7 @@ from engine.documents.problem_report import MAX_PROBLEMS, shown
 from engine.errors import InvalidInjectionError
 from engine.limits import EngineLimits
 from proto.codec import MalformedJsonError
-from proto.json_text import MAX_DEPTH
+from proto.json_text import is_too_deep
 from proto.message import Injection
 from proto.problem import Problem
 
@@ -53,7 +53,7 @@ async def locate(
     for index, message in enumerate(messages):
         text = bytes(message.value)
         size = len(text)  # most values are plain: looking at each of them must cost next to nothing
-        is_plain = size <= small_bytes and text.isascii() and (size <= MAX_DEPTH or _is_shallow(text))
+        is_plain = size <= small_bytes and (text.isascii() or _is_utf8(text)) and not is_too_deep(text)
         is_known = message.node_id == node_id and message.port == port_name
         if not is_known:
             place = places.get((message.node_id, message.port))
@@ -83,9 +83,12 @@ async def locate(
     return located
 
 
-def _is_shallow(text: bytes) -> bool:
-    """Return whether a text has too few brackets to be nested too deeply."""
-    return text.count(b"[") + text.count(b"{") <= MAX_DEPTH
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _find_problem(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proto import json_text
+from proto import json_text, native_weight
 from proto.codec import MalformedJsonError, TooManyElementsError, check_depth, check_elements, decode
 from proto.json_text import MAX_DEPTH, ItemScanner, Scanner, Weight, depth, weigh
 
@@ -22,6 +22,17 @@ VALUES = st.recursive(
 )
 BYTES = st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b'"', b"\\", b",", b"a", b"[[[[[[[[", b"]]]]]]]]"]))
 CUTS = st.lists(st.integers(1, 40), min_size=1, max_size=10)
+
+
+@pytest.fixture(autouse=True, scope="module", params=["in C", "in Python"])
+def _way_of_weighing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With the library that ``make setup`` builds, and as if it were not there: both must come to the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "in Python":
+            patch.setattr(json_text, "_native", None)
+        else:
+            assert native_weight.library().exists(), "build it: python -m wasm_host.wasmtime_c.build"
+        yield
 
 
 def read_slowly(text: bytes) -> Weight:

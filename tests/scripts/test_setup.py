@@ -41,8 +41,9 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     for folder in ("wasm_host/quickjs", "scripts"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    (tmp_path / "wasm_host/wasmtime_c").mkdir()
-    for name in ("wasm_host/limits.py", "wasm_host/wasmtime_c/exchange.c"):
+    for folder in ("wasm_host/wasmtime_c", "proto"):
+        (tmp_path / folder).mkdir()
+    for name in ("wasm_host/limits.py", "wasm_host/wasmtime_c/exchange.c", "proto/json_weight.c"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -51,7 +52,12 @@ def checkout(tmp_path: Path) -> Path:
     "name",
     [
         *("pyproject.toml", "constraints.txt", "hatch_build.py", "scripts/installation.py"),
-        *("wasm_host/quickjs/wasi.c", "wasm_host/limits.py", "wasm_host/wasmtime_c/exchange.c"),
+        *(
+            "wasm_host/quickjs/wasi.c",
+            "wasm_host/limits.py",
+            "wasm_host/wasmtime_c/exchange.c",
+            "proto/json_weight.c",
+        ),
     ],
 )
 def test_a_changed_input_runs_setup_again(checkout: Path, name: str) -> None:

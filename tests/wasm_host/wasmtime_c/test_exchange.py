@@ -179,8 +179,7 @@ def test_what_cannot_be_built_is_told_and_is_no_failure(
     """The compiler's words, and what follows from them."""
     broken = tmp_path / "exchange.c"
     broken.write_text("int symbia_exchange(void) { return }")
-    monkeypatch.setattr(exchange, "SOURCE", broken)
-    monkeypatch.setattr(build, "SOURCE", broken)
+    monkeypatch.setattr(build, "SOURCES", (broken,))
     assert build.main() == 0
     told = capsys.readouterr().err
     assert "expected expression" in told
