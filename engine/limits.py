@@ -37,6 +37,9 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     graph_edges: int = 10_000
     """Edges of a graph."""
 
+    graph_depth: int = 8
+    """Graphs in one another, the outermost one included: deeper than people nest what they want to follow."""
+
     graph_bytes: int = 8 * 1024 * 1024
     """The nodes, edges, metadata and bindings of a graph as JSON text, the defaults of its components counted at
     each node that has them: whatever runs the graph holds all of it. As much as the graphs of a routine."""

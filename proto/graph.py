@@ -35,12 +35,13 @@ class InboxOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 
 class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One use of a component in a graph.
+    """One use of a component, or of another graph, in a graph.
 
     Attributes:
         id: unique in its graph.
-        component: the id of a component definition.
-        config: the values that this use gives the component's configuration keys.
+        component: the id of a component definition; ``graph:<name>@<range of versions>`` for another graph; absent
+            where the node has ``graph``.
+        config: the values that this use gives the component's configuration keys, or the graph's parameters.
         name: a display name.
         type: kept for editors that draw the graph.
         position: kept for editors that draw the graph.
@@ -51,10 +52,11 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         concurrency: invocations at once; more than one for stateless components only.
         validate: whether values are checked against the schemas of the component's ports.
         ordered: whether concurrent invocations' emissions leave in the order of their messages.
+        graph: another graph, written out in place of its name; a document like the one that the node stands in.
     """
 
     id: Name
-    component: Name
+    component: str = ""
     config: dict[str, Any] = {}
     name: str = ""
     type: str = ""
@@ -66,6 +68,7 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     ordered: bool = True
     validate: bool = False
+    graph: dict[str, Any] | None = None
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -86,6 +89,35 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str = ""
 
 
+class GraphPort(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A port of a graph, by which it is fed, or feeds others, where a node of another graph uses it.
+
+    Attributes:
+        name: unique among the inputs, or the outputs, of its graph.
+        bind: the port of a node that it stands for; or several: an input then feeds all of them, and an output is
+            fed by all of them.
+        schema: JSON Schema of the values, an object; ``{}`` admits everything.
+        description: words for people about what travels here.
+    """
+
+    name: Name
+    bind: Endpoint | tuple[Endpoint, ...]
+    schema: dict[str, Any] = {}
+    description: str = ""
+
+    @property
+    def ends(self) -> tuple[Endpoint, ...]:
+        """The ports of nodes that it stands for."""
+        return (self.bind,) if isinstance(self.bind, Endpoint) else self.bind
+
+
+class GraphPorts(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The ports of a graph. It has the output port ``error``, too, where what nothing inside takes leaves it."""
+
+    inputs: tuple[GraphPort, ...] = ()
+    outputs: tuple[GraphPort, ...] = ()
+
+
 class GraphDefinition(msgspec.Struct, frozen=True):
     """A dataflow network (specification, "Graphs"). ``engine.compile.fields`` says which others it may have.
 
@@ -98,6 +130,9 @@ class GraphDefinition(msgspec.Struct, frozen=True):
         description: words for people.
         metadata: ``role``, ``ingress`` and the author's own.
         bindings: the bindings as their author writes them (``engine.compile.bindings``).
+        ports: where other graphs that use it are connected.
+        parameters: a JSON Schema for each value that a use may give, by name; ``default`` is the value of those
+            who give none.
     """
 
     symbia: Name
@@ -108,6 +143,8 @@ class GraphDefinition(msgspec.Struct, frozen=True):
     description: str = ""
     metadata: dict[str, Any] = {}
     bindings: dict[str, Any] = {}
+    ports: GraphPorts = GraphPorts()
+    parameters: dict[str, Any] = {}
 
 
 class TopologySummary(msgspec.Struct, frozen=True, rename="camel"):

@@ -4,12 +4,13 @@ Nothing is converted before it is weighed: what a graph may not hold is not buil
 platform's own clients know (such as "Graph missing symbia version"), where it has any.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from engine.compile.fields import note_unknown
+from engine.compile.graph_ports import read_ports
 from engine.cooperative.slices import Steps
 from engine.documents.hints import Hints
 from engine.documents.problem_report import ProblemReport, shown
@@ -19,6 +20,8 @@ from proto import codec
 from proto.graph import Edge, GraphDefinition, Node
 
 T = TypeVar("T")
+
+_WEIGHED_APART = ("config", "graph")
 
 _EDGE_KEYS = 50
 """Keys of an edge, and of its ends: three are read, others may be an editor's."""
@@ -33,7 +36,8 @@ class GraphDraft(msgspec.Struct, frozen=True):
         edge_places: likewise for each edge.
         misshapen_ids: ids of the nodes that are not in the definition, for want of the right shape.
         has_nodes: whether the document has a list of nodes that could be read at all.
-        weight: of all that is kept of it; of its edges the bytes alone.
+        weight: of all that is kept of it and of what is written out inside it; of edges the bytes alone.
+        inside: the graphs that are written out in its nodes, by the index of the node in the definition.
     """
 
     definition: GraphDefinition
@@ -42,35 +46,67 @@ class GraphDraft(msgspec.Struct, frozen=True):
     misshapen_ids: frozenset[str]
     has_nodes: bool
     weight: Weight
+    inside: Mapping[int, "GraphDraft"] = {}
 
 
 class _Reader:
-    """A reader of the shapes of one document, which weighs what it keeps."""
+    """A reader of the shapes of one document, which weighs what it keeps.
 
-    def __init__(self, document: dict[str, Any], limits: EngineLimits, report: ProblemReport) -> None:
+    Args:
+        document: the graph.
+        limits: bounds of definitions.
+        report: takes the problems.
+        outer: the reader of the graph in which this one is written out; None for the outermost one.
+        path: the place there.
+
+    Attributes:
+        hints: of what was meant, shared by all readers of a document.
+        level: 1 for the outermost graph.
+        weight: of all that has been read.
+    """
+
+    hints: Hints
+    level: int
+    weight: Weight
+
+    def __init__(
+        self,
+        document: dict[str, Any],
+        limits: EngineLimits,
+        report: ProblemReport,
+        outer: "_Reader | None" = None,
+        path: str = "",
+    ) -> None:
         self._document = document
         self._limits = limits
         self._report = report
-        self._hints = Hints()
+        self.hints = Hints() if outer is None else outer.hints
         self._bound = Weight(limits.graph_bytes, limits.graph_values)
-        self.weight = Weight()
+        self._path = path
+        self.level = 1 if outer is None else outer.level + 1
+        self._graphs: dict[str, GraphDraft] = {}
+        self.weight = Weight() if outer is None else outer.weight
+
+    def _at(self, key: str) -> str:
+        return f"{self._path}.{key}" if self._path else key
 
     def text(self, key: str, code: str, message: str) -> str:
-        """Read a name that must be there."""
+        """Read a name; one that is not written out in another graph must have it."""
         value = self._document.get(key)
         limit = self._limits.name_characters
         if not value:
-            self._report.note(code, key, message)
+            if self.level == 1:
+                self._report.note(code, key, message)
         elif not isinstance(value, str) or len(value) > limit:
             expected = f"text of at most {limit} characters"
-            self._report.note("graph.wrong_type", key, f"Graph {key} must be {expected}")
+            self._report.note("graph.wrong_type", self._at(key), f"Graph {key} must be {expected}")
         else:
             return value
         return ""
 
     def rest(self) -> Steps[dict[str, Any]]:
         """Return the fields that may be absent, where they have their type and their size; note unknown ones."""
-        yield from note_unknown(self._document, "graph", "", self._report, self._hints)
+        yield from note_unknown(self._document, "graph", self._path, self._report, self.hints)
         kept: dict[str, Any] = {}
         limits = self._limits
         for key, longest in (("version", limits.name_characters), ("description", limits.description_characters)):
@@ -79,14 +115,16 @@ class _Reader:
                 kept[key] = value
             elif value is not None:
                 wanted = "text" if not isinstance(value, str) else f"text of at most {longest} characters"
-                self._report.note("graph.wrong_type", key, f"Graph {key} must be {wanted}")
-        for key in ("metadata", "bindings"):
+                self._report.note("graph.wrong_type", self._at(key), f"Graph {key} must be {wanted}")
+        for key in ("metadata", "bindings", "parameters", "ports"):
             value = self._document.get(key)
             if isinstance(value, dict):
                 yield from self._add(value)
                 kept[key] = value if not self.is_too_heavy() else {}
             elif value is not None:
-                self._report.note("graph.wrong_type", key, f"Graph {key} must be an object")
+                self._report.note("graph.wrong_type", self._at(key), f"Graph {key} must be an object")
+        if "ports" in kept:
+            kept["ports"] = read_ports(kept["ports"], self._at("ports"), limits, self._report)
         return kept
 
     def is_too_heavy(self) -> bool:
@@ -100,14 +138,15 @@ class _Reader:
         """Return the items of a list that have the right shape, by their index in it."""
         items = self._document.get(key)
         if not isinstance(items, list):
-            self._report.note(f"graph.missing_{key}", key, f"Graph missing {key} array")
+            self._report.note(f"graph.missing_{key}", self._at(key), f"Graph missing {key} array")
             return {}
         if len(items) > limit:
-            self._report.note("graph.too_large", key, f"Graph has {len(items)} {key}; {limit} are allowed")
+            message = f"Graph has {len(items)} {key}; {limit} are allowed"
+            self._report.note("graph.too_large", self._at(key), message)
             return {}
         parsed: dict[int, T] = {}
         for index, item in enumerate(items):
-            made = yield from read(item, f"{key}[{index}]")
+            made = yield from read(item, f"{self._at(key)}[{index}]")
             if made is not None:
                 parsed[index] = made
         return parsed
@@ -121,18 +160,47 @@ class _Reader:
             if not item.get("id"):
                 self._report.note("node.missing_id", f"{path}.id", "Node missing id")
                 is_missing = True
-            if not item.get("component"):
+            graph = item.get("graph")
+            if not item.get("component") and graph is None:
                 message = f'Node "{shown(item.get("id", ""))}" has no component'
                 self._report.note("node.missing_component", f"{path}.component", message)
                 is_missing = True
             if is_missing or not (yield from self._has_fitting_config(item, path)):
                 return None
-            yield from self._add({key: value for key, value in item.items() if key != "config"})
+            yield from self._add({key: value for key, value in item.items() if key not in _WEIGHED_APART})
             if self.is_too_heavy():
                 return None
-            yield from note_unknown(item, "node", path, self._report, self._hints)
+            yield from note_unknown(item, "node", path, self._report, self.hints)
+            if graph is not None:
+                return (yield from self._node_with_graph(item, graph, path))
         yield
         return self._convert(item, Node, "node.wrong_type", path)
+
+    def _node_with_graph(self, item: dict[str, Any], graph: Any, path: str) -> Steps[Node | None]:
+        """Read a node in which another graph is written out, and that graph."""
+        node = self._convert(
+            {key: value for key, value in item.items() if key != "graph"}, Node, "node.wrong_type", path
+        )
+        if node is not None and node.component:
+            message = f"Node {shown(node.id)} has a component and a graph; it can be the use of one of them"
+            self._report.note("node.two_components", f"{path}.component", message)
+            node = None
+        if not isinstance(graph, dict):
+            self._report.note(
+                "node.wrong_type", f"{path}.graph", "The graph of a node is an object, as a graph is"
+            )
+            return None
+        if self.level >= self._limits.graph_depth:
+            message = f"Graphs are at most {self._limits.graph_depth} deep in one another"
+            self._report.note("graph.too_deep", f"{path}.graph", message)
+            return None
+        reader = _Reader(graph, self._limits, self._report, self, f"{path}.graph")
+        draft = yield from reader.draft()
+        self.weight = reader.weight
+        if node is None or draft is None:
+            return None
+        self._graphs[node.id] = draft
+        return msgspec.structs.replace(node, graph=graph)
 
     def _has_fitting_config(self, item: dict[str, Any], path: str) -> Steps[bool]:
         bound = Weight(self._limits.config_bytes, self._limits.graph_values)
@@ -160,7 +228,7 @@ class _Reader:
                 return None
             self.weight += Weight(sum(_edge_bytes(item)))
             for part, kind, place in ((item, "edge", path), *_ends(item, path)):
-                yield from note_unknown(part, kind, place, self._report, self._hints)
+                yield from note_unknown(part, kind, place, self._report, self.hints)
         return self._convert(item, Edge, "edge.wrong_type", path)
 
     def _convert(self, item: Any, shape: type[T], code: str, path: str) -> T | None:
@@ -169,6 +237,31 @@ class _Reader:
         except msgspec.ValidationError as error:
             self._report.extend([codec.shape_problem(error, shape, code=code, path=path)])
             return None
+
+    def draft(self) -> Steps[GraphDraft | None]:
+        """Read the whole document; None where it is too heavy, which the outermost reader's caller reports."""
+        limits, report = self._limits, self._report
+        symbia = self.text("symbia", "graph.missing_symbia", "Graph missing symbia version")
+        name = self.text("name", "graph.missing_name", "Graph missing name")
+        nodes = yield from self.items("nodes", limits.graph_nodes, self.node)
+        edges = yield from self.items("edges", limits.graph_edges, self.edge)
+        rest = yield from self.rest()
+        if self.is_too_heavy():
+            return None
+        items = self._document.get("nodes")
+        has_nodes = isinstance(items, list) and len(items) <= limits.graph_nodes
+        if items == []:
+            report.note("graph.empty", self._at("nodes"), "Graph has no nodes")
+        read = tuple(nodes.values())
+        return GraphDraft(
+            definition=GraphDefinition(symbia=symbia, name=name, nodes=read, edges=tuple(edges.values()), **rest),
+            node_places=tuple(nodes),
+            edge_places=tuple(edges),
+            misshapen_ids=_ids_of(items or []) - {node.id for node in read} if has_nodes else frozenset(),
+            has_nodes=has_nodes,
+            weight=self.weight,
+            inside={index: self._graphs[node.id] for index, node in enumerate(read) if node.graph is not None},
+        )
 
 
 def parse_graph(document: Any, limits: EngineLimits) -> Steps[tuple[GraphDraft | None, ProblemReport]]:
@@ -183,11 +276,7 @@ def parse_graph(document: Any, limits: EngineLimits) -> Steps[tuple[GraphDraft |
         report.note("graph.wrong_type", "", "A graph is a JSON object")
         return None, report
     reader = _Reader(document, limits, report)
-    symbia = reader.text("symbia", "graph.missing_symbia", "Graph missing symbia version")
-    name = reader.text("name", "graph.missing_name", "Graph missing name")
-    nodes = yield from reader.items("nodes", limits.graph_nodes, reader.node)
-    edges = yield from reader.items("edges", limits.graph_edges, reader.edge)
-    rest = yield from reader.rest()
+    draft = yield from reader.draft()
     if reader.is_too_heavy():
         message = (
             f"The graph's nodes, metadata and bindings hold more than {limits.graph_bytes} bytes of JSON text, or "
@@ -195,20 +284,7 @@ def parse_graph(document: Any, limits: EngineLimits) -> Steps[tuple[GraphDraft |
         )
         report.note("graph.too_large", "", message)
         return None, report
-    items = document.get("nodes")
-    has_nodes = isinstance(items, list) and len(items) <= limits.graph_nodes
-    if items == []:
-        report.note("graph.empty", "nodes", "Graph has no nodes")
-    return GraphDraft(
-        definition=GraphDefinition(
-            symbia=symbia, name=name, nodes=tuple(nodes.values()), edges=tuple(edges.values()), **rest
-        ),
-        node_places=tuple(nodes),
-        edge_places=tuple(edges),
-        misshapen_ids=_ids_of(items or []) - {node.id for node in nodes.values()} if has_nodes else frozenset(),
-        has_nodes=has_nodes,
-        weight=reader.weight,
-    ), report
+    return draft, report
 
 
 def _edge_bytes(item: dict[str, Any]) -> Iterator[int]:

@@ -10,7 +10,7 @@ import yaml
 
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
-from proto.graph import Edge, Endpoint, GraphDefinition, InboxOptions, Node, OnError, Overflow, Retry
+from proto.graph import Edge, Endpoint, GraphDefinition, GraphPort, InboxOptions, Node, OnError, Overflow, Retry
 
 PAGE = (Path(__file__).parents[2] / "docs/graphs.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `([^`|]+)` \| ([^|]+) \|", re.MULTILINE)
@@ -19,6 +19,7 @@ FIELDS: list[tuple[type[msgspec.Struct], str, str]] = [
     (GraphDefinition, "The graph", "Field"),
     (Node, "Nodes", "Field"),
     (Edge, "Edges", "Field"),
+    (GraphPort, "Graphs in graphs", "Field of a port"),
     (Retry, "Errors", "Field of `retry`"),
     (InboxOptions, "Queues", "Field of `inbox`"),
 ]

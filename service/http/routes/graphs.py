@@ -9,7 +9,7 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.routine.validation import is_routine
 from engine.views import RuntimeView
 from proto.execution import Completion, ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
-from proto.graph import Edge, GraphDefinition, Node, TopologySummary
+from proto.graph import Edge, GraphDefinition, GraphPorts, Node, TopologySummary
 from proto.message import Injection
 from proto.routine import RoutineDefinition
 from service.http.bodies import LISTED_MESSAGES, decoded, nothing, read_document, read_struct, reply
@@ -94,6 +94,8 @@ class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
     edges: tuple[Edge, ...]
     metadata: dict[str, Any]
     bindings: dict[str, Any]
+    ports: GraphPorts
+    parameters: dict[str, Any]
     topology: TopologySummary
     loaded_at: str
 
@@ -150,7 +152,7 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
             (GraphDefinition, RoutineDefinition),
             {"the Quick Reference": QUICK_REFERENCE, "a routine that greets": GREETING},
             yaml=True,
-            nullable=("version", "description", "metadata", "bindings"),
+            nullable=("version", "description", "metadata", "bindings", "ports", "parameters"),
         ),
         refusals={409: "There are as many graphs as there may be."},
         refusal_shapes={400: CompilationBody},

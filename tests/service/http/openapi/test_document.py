@@ -234,7 +234,7 @@ async def test_the_document_says_what_the_service_does() -> None:
             "RoutineStep": ("id",),
             "RoutineDefinition": ("name", "version", "assistantId"),
             "GraphDefinition": ("symbia", "name"),
-            "Node": ("id", "component"),
+            "Node": ("id",),
             "Endpoint": ("node", "port"),
             "WrittenComponent": ("id", "name", "version"),
             "Port": ("name",),

@@ -1,0 +1,51 @@
+"""The ports that a graph declares for those who use it, as a document has them. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from engine.components.definition import MAX_PORTS
+from engine.documents.problem_report import ProblemReport, shown
+from engine.limits import EngineLimits
+from proto import codec
+from proto.graph import GraphPort, GraphPorts
+
+
+def read_ports(document: dict[str, Any], path: str, limits: EngineLimits, report: ProblemReport) -> GraphPorts:
+    """Read the ports of a graph; empty ones where they have another shape, which is noted.
+
+    Args:
+        document: what the graph has as its ``ports``.
+        path: its place.
+        limits: bounds of names.
+        report: takes the problems.
+    """
+    try:
+        ports = msgspec.convert(document, GraphPorts)
+    except msgspec.ValidationError as error:
+        report.extend([codec.shape_problem(error, GraphPorts, code="port.wrong_type", path=path)])
+        return GraphPorts()
+    for side, listed in (("inputs", ports.inputs), ("outputs", ports.outputs)):
+        if len(listed) > MAX_PORTS:
+            message = f"A graph has at most {MAX_PORTS} {side[:-1]} ports"
+            report.note("port.too_many", f"{path}.{side}", message)
+            return GraphPorts()
+        _check_names(listed, f"{path}.{side}", limits, report)
+    return ports
+
+
+def _check_names(ports: tuple[GraphPort, ...], path: str, limits: EngineLimits, report: ProblemReport) -> None:
+    seen: set[str] = set()
+    for index, port in enumerate(ports):
+        place = f"{path}[{index}]"
+        if not 0 < len(port.name) <= limits.name_characters:
+            message = f"The name of a port has 1 to {limits.name_characters} characters"
+            report.note("port.wrong_name", f"{place}.name", message)
+        elif port.name in seen:
+            report.note("port.duplicate", f"{place}.name", f"Duplicate port: {shown(port.name)}")
+        if not port.ends:
+            report.note("port.unbound", f"{place}.bind", f"Port {shown(port.name)} is bound to no port of a node")
+        if len(set(port.ends)) < len(port.ends):
+            message = f"Port {shown(port.name)} is bound twice to the same port of a node"
+            report.note("port.duplicate_end", f"{place}.bind", message)
+        seen.add(port.name)
