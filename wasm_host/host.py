@@ -90,6 +90,7 @@ class SandboxHost:
         seed: int = 0,
         on_slice_end: OnSliceEnd | None = None,
         owner: str = "",
+        param: bytes = b"",
     ) -> Sandbox:
         """Return a sandbox for one component instance; nothing runs before its ``open``.
 
@@ -103,6 +104,7 @@ class SandboxHost:
             seed: of Math.random; the same seed, inputs and times give the same run
             on_slice_end: awaited between the slices of a long call; its budgets stand still meanwhile
             owner: the owner of it, for the bound of an owner's memory
+            param: what a program in JavaScript finds in the variable of this name, JSON text; none where empty
         """
         setup = GuestSetup(
             runtime=self._runtime,
@@ -115,6 +117,7 @@ class SandboxHost:
             counters=GuestCounters(owner),
             on_slice_end=on_slice_end,
             now_ms=self._now_whole_ms,
+            param=param,
         )
         opener = wasm_opener(program) if isinstance(program, WasmProgram) else SourceOpener(self._guest)
         return Sandbox(setup, opener, seed=seed)
@@ -172,6 +175,7 @@ class SandboxHost:
         inputs: tuple[str, ...] = ("in",),
         outputs: tuple[str, ...] = ("out",),
         limits: GuestLimits = _DEFAULT_LIMITS,
+        param: bytes = b"",
     ) -> None:
         """Compile a program, or instantiate a module, in a guest of its own, without running ``initialize``.
 
@@ -180,7 +184,8 @@ class SandboxHost:
             ModuleError: the module cannot be instantiated.
             GuestFaultError: the source's top level ran into a limit.
         """
-        await self.sandbox(program, config=config, inputs=inputs, outputs=outputs, limits=limits).check()
+        sandbox = self.sandbox(program, config=config, inputs=inputs, outputs=outputs, limits=limits, param=param)
+        await sandbox.check()
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 The only file that knows ``wasm_host``, but for its table of limits (:mod:`engine.components.guest_limits`).
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -54,6 +55,11 @@ OWNER = "owner"
 
 _NO_BOUND = 2**62
 """A bound of more bytes than there are."""
+
+_NO_PARAMETERS = b"{}"
+
+_MENTIONS_PARAM = re.compile(r"\bparam\b", re.ASCII)
+"""Programs that may look at the variable; only they are given it, so it costs the others nothing."""
 
 _LINES_AT_ONCE = 2_000
 """Log lines that are made without a look at other tasks: a millisecond."""
@@ -120,6 +126,7 @@ class SourceComponent(Joining):
             entrypoint=definition.execution.entrypoint,
             filename=f"{definition.id}.{_SUFFIXES[definition.execution.type]}",
         )
+        self._mentions_param = _mentions_param(definition.execution.source)
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         """Find nothing: the source was checked when it was registered; ``initialize`` sees the configuration."""
@@ -145,7 +152,10 @@ class SourceComponent(Joining):
         ]
 
     def create(self, context: InstanceContext) -> Handler:
-        return SandboxedHandler(self._host, self._program, context, self._limits)
+        param = b""
+        if self._mentions_param:  # another author's program is not shown what the graph's author gives
+            param = context.param if self.chain_domain == OWNER else _NO_PARAMETERS
+        return SandboxedHandler(self._host, self._program, context, self._limits, param)
 
 
 class ModuleComponent:
@@ -227,7 +237,9 @@ class ExpressionRunner(Joining):
         return await _check(self._host, program, names, codec.encode(config), given[0], self._limits)
 
     def create(self, context: InstanceContext) -> Handler:
-        return SandboxedHandler(self._host, self._program(context.config), context, self._limits)
+        program = self._program(context.config)
+        param = context.param if _mentions_param(program.source) else b""
+        return SandboxedHandler(self._host, program, context, self._limits, param)
 
     def _program(self, config: Mapping[str, Any]) -> Program:
         key = next((key for key in self._keys if key in config), self._keys[0])
@@ -247,12 +259,18 @@ class SandboxedHandler(Handler):
         program: the untrusted code.
         context: its place in the execution.
         limits: what it may use.
+        param: what the variable of this name holds, JSON text; there is none where it is empty.
     """
 
     keeps = "state"
 
     def __init__(
-        self, host: SandboxHost, program: Program | WasmProgram, context: InstanceContext, limits: GuestLimits
+        self,
+        host: SandboxHost,
+        program: Program | WasmProgram,
+        context: InstanceContext,
+        limits: GuestLimits,
+        param: bytes = b"",
     ) -> None:
         self._limits = limits
         self._between_slices = context.on_slice_end
@@ -268,6 +286,7 @@ class SandboxedHandler(Handler):
             seed=context.seed,
             on_slice_end=context.on_slice_end,
             owner=context.owner,
+            param=param,
         )
 
     async def initialize(self) -> Outcome:
@@ -396,11 +415,16 @@ async def _check(
 ) -> Sequence[Problem]:
     """Return the guest's complaints about a program; ``names`` are its input and its output ports."""
     inputs, outputs = names
+    param = _NO_PARAMETERS if isinstance(program, Program) and _mentions_param(program.source) else b""
     try:
-        await host.check(program, config=config, inputs=inputs, outputs=outputs, limits=limits)
+        await host.check(program, config=config, inputs=inputs, outputs=outputs, limits=limits, param=param)
     except SandboxError as error:
         return [_refusal(error, path)]
     return ()
+
+
+def _mentions_param(source: str) -> bool:
+    return _MENTIONS_PARAM.search(source) is not None
 
 
 def _refusal(error: SandboxError, path: str) -> Problem:

@@ -117,6 +117,7 @@ class InstanceContext(msgspec.Struct, frozen=True):
         timestamp: the present time of day, ISO 8601 in UTC.
         value_bytes: the most that an emitted value may have; who makes a larger one gets an error in its place.
         account: charged with what the execution keeps in memory; nothing is when absent.
+        param: the parameters of its graph as its author's programs see them, JSON text.
     """
 
     execution_id: str
@@ -131,6 +132,7 @@ class InstanceContext(msgspec.Struct, frozen=True):
     timestamp: Callable[[], str] = WallClock().timestamp
     value_bytes: int = EngineLimits().value_bytes
     account: Account | None = None
+    param: bytes = b"{}"
 
 
 class Handler:

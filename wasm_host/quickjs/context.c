@@ -211,7 +211,26 @@ static void set_method(const char *name, JSCFunction *function, int length)
     JS_SetPropertyStr(guest->js, guest->context, name, JS_NewCFunction(guest->js, function, name, length));
 }
 
-int context_install(const char *execution_id, const char *node_id, const char *instance_id)
+/* The parameters of the graph, a variable of programs that mention it. Its value is frozen through and through; the
+ * variable itself a handler may declare anew, as any other global, and an expression may not even assign to it. */
+static int install_parameters(JSValueConst global, JSValueConst parameters)
+{
+    static const char freezing[] = "(function freeze(value) {"
+                                   " if (typeof value === 'object' && value !== null) {"
+                                   " for (const part of Object.values(value)) freeze(part);"
+                                   " Object.freeze(value); } return value; })";
+    JSContext *js = guest->js;
+    JSValue freeze = JS_Eval(js, freezing, sizeof freezing - 1, "<param>", JS_EVAL_TYPE_GLOBAL);
+    JSValue frozen = JS_Call(js, freeze, JS_UNDEFINED, 1, &parameters);
+    JS_FreeValue(js, freeze);
+    if (JS_IsException(frozen))
+        return -1;
+    int flags = JS_PROP_CONFIGURABLE | (guest->mode == MODE_HANDLER ? JS_PROP_WRITABLE : 0);
+    return JS_DefinePropertyValueStr(js, global, "param", frozen, flags);
+}
+
+int context_install(const char *execution_id, const char *node_id, const char *instance_id,
+                    JSValueConst parameters)
 {
     JSContext *js = guest->js;
     guest->context = JS_NewObject(js);
@@ -233,6 +252,8 @@ int context_install(const char *execution_id, const char *node_id, const char *i
     JSAtom shared = JS_NewAtom(js, "SharedArrayBuffer");
     JS_DeleteProperty(js, global, shared, 0);
     JS_FreeAtom(js, shared);
+    if (!JS_IsUndefined(parameters))
+        install_parameters(global, parameters);
     JS_FreeValue(js, global);
     return JS_HasException(js) ? -1 : 0;
 }

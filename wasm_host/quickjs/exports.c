@@ -172,14 +172,16 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     guest->warned_of_result = restored;     /* the instance has had its warning, if it wanted one */
     int check = (int)number_in(document, "check");      /* 1: compile only; 2: and try an expression */
     JSValue state = JS_GetPropertyStr(js, document, "state");
+    JSValue parameters = JS_GetPropertyStr(js, document, "param");
     const char *execution_id = text_in(document, "executionId", &unused);
     const char *node_id = text_in(document, "nodeId", &unused);
     const char *instance_id = text_in(document, "instanceId", &unused);
 
     guest->phase = PHASE_SOURCE;
-    bool threw = context_install(execution_id, node_id, instance_id) < 0 || state_load(state) < 0;
+    bool threw = context_install(execution_id, node_id, instance_id, parameters) < 0 || state_load(state) < 0;
     threw = threw || program_load((char *)source, source_length, entrypoint, filename) < 0;
     threw = threw || (check == 2 && guest->mode != MODE_HANDLER && !message_tried());
+    JS_FreeValue(js, parameters);
     JS_FreeValue(js, state);
     JS_FreeValue(js, document);
     JS_FreeCString(js, source);

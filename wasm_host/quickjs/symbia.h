@@ -20,7 +20,8 @@
  *                                {mode, source, entrypoint, filename, executionId, nodeId, instanceId, config,
  *                                inputs: [names], outputs: [names], state: {key: value}, limits,
  *                                restored: 1 when this guest replaces another, check: 1 to compile only, 2 to try
- *                                an expression as well}.
+ *                                an expression as well, param: what the variable of this name holds, where there
+ *                                is to be one}.
  *                                1: the program cannot be used; 2: initialize failed. In both cases
  *                                the last record is an ERROR. What initialize caused is one message.
  *   symbia_process(length) -> 0  the input holds a batch (struct symbia_batch). The guest closes one

@@ -95,12 +95,14 @@ def open_document(
     restored: bool = False,
     check: Check = "",
     link: Link | None = None,
+    param: bytes = b"",
 ) -> Iterator[bytes]:
     """Return the input of symbia_open, in pieces of moderate size; all are one text.
 
     With ``restored``, the guest replaces another: ``state`` is the instance's, and initialize must not change it.
     With ``check``, the source is compiled only, or an expression tried on null as well; initialize is not run.
-    With a ``link``, it is one of a chain.
+    With a ``link``, it is one of a chain. With ``param``, a JSON text, the program sees a frozen variable of this
+    name.
 
     Raises:
         ProgramError: the source is too large, the entrypoint is not a name, or the configuration is not JSON.
@@ -131,6 +133,9 @@ def open_document(
             text = text[:-1] + b"," + msgspec.json.encode(link)[1:]
     except UnicodeEncodeError:
         raise _refused("the source is not well-formed text: it holds half of a surrogate pair") from None
+    if param:
+        _refuse_invalid(param)
+        text = text[:-1] + b',"param":' + param + b"}"
     yield abi.encode_open(text[:-1] + b',"state":{', seed=seed, now_ms=now_ms)
     yield from _members(state)
     yield b"}}"
@@ -157,7 +162,7 @@ def _members(state: Mapping[str, bytes]) -> Iterator[bytes]:
 
 
 def _refuse_invalid(config: bytes) -> None:
-    """Refuse a configuration that is not one whole JSON value: it is spliced into the document as it stands."""
+    """Refuse a configuration, or parameters, that are not one whole JSON value: they are spliced in as such."""
     try:
         msgspec.json.decode(config, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as problem:

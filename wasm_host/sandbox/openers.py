@@ -53,6 +53,7 @@ class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
     counters: GuestCounters
     on_slice_end: OnSliceEnd | None
     now_ms: Callable[[], float]
+    param: bytes = b""
 
     def document(self, start: Start, *, check: Check = "", link: Link | None = None) -> Iterator[bytes]:
         """Return the input of symbia_open, in pieces. Raises ProgramError."""
@@ -69,6 +70,7 @@ class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
             restored=start.restored,
             check=check,
             link=link,
+            param=self.param,
         )
 
 
