@@ -33,6 +33,9 @@ _PROGRAM, _LANE = 31, 6
 """The parts of the flags behind the bit of ``_CLOSES``: the program's index, and above it the lane."""
 
 _PLACE_BYTES = 4
+_JOINED_BYTES = 4096
+"""The length of a value up to which it is worth a copy to have one text instead of two."""
+
 _HEAD = struct.Struct("<IdIII")
 
 Message = tuple[int, int, bytes]
@@ -88,18 +91,31 @@ class ChainResult(msgspec.Struct, frozen=True, gc=False):
         return False
 
 
-def encode_chain(
-    batch: Sequence[Message], now_ms: float, *, lane: int = 0, traced: bool, hears_outputs: bool = False
-) -> bytes:
-    """Return the input of symbia_chain."""
-    told = lane << 16 | (_TOLD_EVERYTHING if traced else hears_outputs)
+def told_of(lane: int, *, traced: bool, hears_outputs: bool) -> int:
+    """Return what a call is to tell, and the lane of its messages, as one number of its input."""
+    return lane << 16 | (_TOLD_EVERYTHING if traced else hears_outputs)
+
+
+def encode_chain(batch: Sequence[Message], now_ms: float, told: int) -> tuple[int, bytes, Sequence[bytes]]:
+    """Return the input of symbia_chain: its length, its head, and the values that are to stand behind that.
+
+    Short values are in the head already: one text of all of them is made faster than each is handed over.
+    """
     count = len(batch)
     if count == 1:
         program, port, value = batch[0]
-        return _HEAD.pack(1, now_ms, told, program << 16 | port, len(value)) + value
+        size = len(value)
+        head = _HEAD.pack(1, now_ms, told, program << 16 | port, size)
+        if size > _JOINED_BYTES:
+            return len(head) + size, head, (value,)
+        return len(head) + size, head + value, ()
     targets = [program << 16 | port for program, port, _ in batch]
     values = [value for _, _, value in batch]
-    return struct.pack(f"<IdI{2 * count}I", count, now_ms, told, *targets, *map(len, values)) + b"".join(values)
+    head = struct.pack(f"<IdI{2 * count}I", count, now_ms, told, *targets, *map(len, values))
+    length = len(head) + sum(map(len, values))
+    if length > _JOINED_BYTES * count:
+        return length, head, values
+    return length, head + b"".join(values), ()
 
 
 def read_plain(

@@ -79,15 +79,15 @@ class ChainGuest(Guest):
         """
         if self._limits is not self._shared_limits:  # an opening or a cleanup came before
             self.hold_to(self._shared_limits, 0)
-        data = chain_abi.encode_chain(batch, now_ms, lane=lane, traced=traced, hears_outputs=hears_outputs)
-        length = len(data)
+        told = chain_abi.told_of(lane, traced=traced, hears_outputs=hears_outputs)
+        length, data, values = chain_abi.encode_chain(batch, now_ms, told)
         if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
             await self._input(length)
         if length > KEPT_INPUT_BYTES:
-            await self._write_all(self._input_at, [data])
+            await self._write_all(self._input_at, [data, *values])
             pending = self._start(self._chain, length)
         else:
-            pending = self._send(self._chain, self._exchange, data)
+            pending = self._send(self._chain, self._exchange, length, data, values)
         check_code(await self._run(pending, chain_abi.MOST_INVOCATIONS, self._patience_ms))
         return await self._result(batch, pending, traced=traced)
 
@@ -100,13 +100,13 @@ class ChainGuest(Guest):
             return None
         if self._limits is not self._shared_limits:
             self.hold_to(self._shared_limits, 0)
-        data = chain_abi.encode_chain((message,), now_ms, lane=lane, traced=False, hears_outputs=hears_outputs)
-        length = len(data)
+        told = chain_abi.told_of(lane, traced=False, hears_outputs=hears_outputs)
+        length, data, values = chain_abi.encode_chain((message,), now_ms, told)
         if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
             return None
         call = ChainCall((message,))
         try:
-            call.pending = pending = self._send(self._chain, self._exchange, data)
+            call.pending = pending = self._send(self._chain, self._exchange, length, data, values)
             if self._begin_run(pending):
                 check_code(pending.result())
                 call.pending = None

@@ -134,7 +134,7 @@ class Guest(MeteredStore):
                 length = len(data)
                 if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
                     await self._input(length)
-                pending = self._send(self._process, self._processing, data)
+                pending = self._send(self._process, self._processing, length, data)
             check_code(await self._run(pending, len(batch)))
         except GuestFaultError as problem:
             fault = problem
@@ -226,15 +226,26 @@ class Guest(MeteredStore):
         cleared = abi.STATUS_CLEARED_OFFSET, len(abi.STATUS_CLEARED)
         return open_exchange(self._living(), function, self._status_at, block_bytes, cleared)
 
-    def _send(self, function: capi.Function, exchange: Exchange | None, data: bytes) -> capi.Pending:
-        """Begin a call with its input, which is not longer than the input buffer."""
-        is_in = self._instance.holds(self._input_at, len(data)) and self._instance.holds(
+    def _send(
+        self,
+        function: capi.Function,
+        exchange: Exchange | None,
+        length: int,
+        data: bytes,
+        values: Sequence[bytes] = (),
+    ) -> capi.Pending:
+        """Begin a call with its input of so many bytes, no more than the input buffer has: a head, and values."""
+        is_in = self._instance.holds(self._input_at, length) and self._instance.holds(
             self._status_at, abi.STATUS.size
         )
         if exchange is not None and is_in:
-            return exchange.begin(self._input_at, data)
+            return exchange.begin(self._input_at, data, values)
         self._write(self._input_at, data)
-        return self._start(function, len(data))
+        at = self._input_at + len(data)
+        for value in values:
+            self._write(at, value)
+            at += len(value)
+        return self._start(function, length)
 
     def _start(self, function: capi.Function, length: int) -> capi.Pending:
         """Begin a call whose input, of so many bytes, is in the input buffer."""

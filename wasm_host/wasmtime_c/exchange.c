@@ -53,17 +53,36 @@ static bool holds(size_t size, uint64_t at, uint64_t length)
     return at + length <= size;
 }
 
-int symbia_exchange(struct exchange *one, uint32_t input_at, const uint8_t *input, uint32_t length)
+static uint32_t number_at(const uint8_t *numbers, uint32_t index)
+{
+    uint32_t number;
+    memcpy(&number, numbers + index * sizeof number, sizeof number);
+    return number;
+}
+
+/* The input is its head and then the values, whose lengths are the last numbers of the head. */
+int symbia_exchange(struct exchange *one, uint32_t input_at, const uint8_t *head, uint32_t head_length,
+                    const uint8_t *const *values, uint32_t value_count)
 {
     const struct functions *wasmtime = one->functions;
+    const uint8_t *lengths = head + head_length - value_count * sizeof(uint32_t);
+    uint64_t length = head_length;
+    for (uint32_t i = 0; i < value_count; i++)
+        length += number_at(lengths, i);
     size_t size = wasmtime->memory_size(one->context, one->memory);
     if (!holds(size, input_at, length) || !holds(size, one->cleared_at, one->cleared_bytes))
         return OUT_OF_BOUNDS;
     uint8_t *memory = wasmtime->memory_data(one->context, one->memory);
-    memcpy(memory + input_at, input, length);
+    uint8_t *input = memory + input_at;
+    memcpy(input, head, head_length);
+    input += head_length;
+    for (uint32_t i = 0; i < value_count; i++) {
+        memcpy(input, values[i], number_at(lengths, i));
+        input += number_at(lengths, i);
+    }
     memset(memory + one->cleared_at, 0, one->cleared_bytes);
 
-    *one->argument_value = length;
+    *one->argument_value = (uint32_t)length;
     wasmtime->set_epoch_deadline(one->context, 1);
     one->future = wasmtime->call_async(one->context, one->function, one->argument, 1, one->result, 1, one->trap,
                                        one->error);

@@ -7,6 +7,7 @@ slower then and otherwise the same; tests/wasm_host/guest runs both ways.
 
 import ctypes
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,10 @@ def _load() -> Any:
     except OSError:
         return None
     found.restype = ctypes.c_int
-    found.argtypes = (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32)
+    found.argtypes = (
+        *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32),
+        *(ctypes.c_void_p, ctypes.c_uint32),
+    )
     return found
 
 
@@ -110,14 +114,20 @@ class Exchange:
         )
         self._address = ctypes.addressof(self._fields)
 
-    def begin(self, input_at: int, data: bytes) -> "PendingExchange":
+    def begin(self, input_at: int, data: bytes, values: Sequence[bytes] = ()) -> "PendingExchange":
         """Prepare a call; nothing is written and nothing runs before the first poll.
+
+        Args:
+            input_at: where the guest takes its input.
+            data: the input, or its head, which ends with the lengths of the values, four bytes each.
+            values: what is written behind it.
 
         Raises:
             TrapError: the store was freed.
         """
         self._store.refuse_second_call()
         pending = PendingExchange(self._store, self._fields, self._address, input_at, data)
+        pending.values = values
         self._store.pending = pending
         return pending
 
@@ -135,7 +145,7 @@ class PendingExchange(core.Pending):
     It does not where either lies outside of the memory, or the output is long.
     """
 
-    __slots__ = ("_address", "_data", "_fields", "_input_at")
+    __slots__ = ("_address", "_data", "_fields", "_input_at", "values")
 
     def __init__(self, store: core.Store, fields: _Fields, address: int, input_at: int, data: bytes) -> None:
         super().__init__(store, 0)
@@ -143,6 +153,7 @@ class PendingExchange(core.Pending):
         self._address = address
         self._input_at = input_at
         self._data: bytes | None = data
+        self.values: Sequence[bytes] = ()
 
     def poll(self) -> bool:
         """Run the guest until it is done (True) or its slice is over (False).
@@ -154,7 +165,10 @@ class PendingExchange(core.Pending):
         if data is None:
             return super().poll()
         self._data = None
-        outcome = _exchange(self._address, self._input_at, data, len(data))
+        count = len(self.values)
+        values = (ctypes.c_char_p * count)(*self.values) if count else None
+        outcome = _exchange(self._address, self._input_at, data, len(data), values, count)
+        self.values = ()
         if outcome == _ENDED:
             fields = self._fields
             self.memory_bytes = fields.memory_bytes

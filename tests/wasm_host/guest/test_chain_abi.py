@@ -351,9 +351,27 @@ def test_what_is_left_is_bounded() -> None:
 
 def test_a_batch_is_framed_as_the_header_says() -> None:
     """Count, time, what to tell, the lane; places, lengths, values; one message and several alike."""
-    one = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, lane=1, traced=True)
+    one = framed([(2, 1, b"[1]")], chain_abi.told_of(1, traced=True, hears_outputs=False))
     assert one == struct.pack("<IdHHHHI", 1, 5.0, 2, 1, 1, 2, 3) + b"[1]"
-    heard = chain_abi.encode_chain([(2, 1, b"[1]")], 5.0, traced=False, hears_outputs=True)
+    heard = framed([(2, 1, b"[1]")], chain_abi.told_of(0, traced=False, hears_outputs=True))
     assert heard == struct.pack("<IdIHHI", 1, 5.0, 1, 1, 2, 3) + b"[1]"
-    two = chain_abi.encode_chain([(2, 1, b"[1]"), (0, 0, b"7")], 5.0, traced=False)
+    two = framed([(2, 1, b"[1]"), (0, 0, b"7")], 0)
     assert two == struct.pack("<IdIHHHHII", 2, 5.0, 0, 1, 2, 0, 0, 3, 1) + b"[1]7"
+
+
+def framed(batch: list[chain_abi.Message], told: int) -> bytes:
+    """The input of a call, put together, of the length that was said."""
+    length, head, values = chain_abi.encode_chain(batch, 5.0, told)
+    data = head + b"".join(values)
+    assert length == len(data)
+    return data
+
+
+def test_long_values_are_not_copied_into_the_frame() -> None:
+    """They stand behind it, as the objects that they are, one of them or several."""
+    long = b"1" * 100_000
+    (one,) = chain_abi.encode_chain([(0, 0, long)], 5.0, 0)[2]
+    assert one is long
+    several = chain_abi.encode_chain([(0, 0, long), (0, 0, b"7")], 5.0, 0)[2]
+    assert [value is long for value in several] == [True, False]
+    assert framed([(0, 0, long), (0, 0, b"7")], 0).endswith(long + b"7")

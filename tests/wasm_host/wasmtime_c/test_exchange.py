@@ -76,6 +76,29 @@ def test_a_call_brings_its_result_its_block_and_its_output() -> None:
     guest.store.close()
 
 
+def test_values_stand_behind_their_head_in_order() -> None:
+    """Their lengths are the last numbers of the head; an empty one takes no room."""
+    guest = Guest()
+    values = [b"a" * 5000, b"", b"c\0d"]
+    head = b"head" + struct.pack("<3I", *map(len, values))
+    calls = guest.calls("echo")
+    pending = calls.begin(INPUT_AT, head, values)
+    assert pending.poll()
+    assert pending.output == head + b"".join(values)
+    guest.store.close()
+
+
+@pytest.mark.parametrize("last", [65536, 2**32 - 1])
+def test_values_that_do_not_fit_are_refused(last: int) -> None:
+    """Whatever length the head says, also where the sum of them is beyond 32 bits: nothing is written."""
+    guest = Guest()
+    pending = guest.calls("grow").begin(INPUT_AT, struct.pack("<3I", 5, last, last), [b"x" * 5, b"", b""])
+    with pytest.raises(capi.TrapError, match="outside its memory"):
+        pending.poll()
+    assert guest.instance.read(INPUT_AT, 16) == bytes(16)
+    guest.store.close()
+
+
 def test_the_status_of_the_call_before_is_cleared() -> None:
     """All but the address, as step by step."""
     guest = Guest()
