@@ -4,7 +4,8 @@
     ├── NotFoundError                  the caller names something that does not exist
     │   ├── GraphNotFoundError
     │   ├── ExecutionNotFoundError
-    │   └── ComponentNotFoundError
+    │   ├── ComponentNotFoundError
+    │   └── VersionNotFoundError
     ├── InvalidError                   the caller sent something that is wrong; carries every problem
     │   ├── InvalidGraphError
     │   ├── InvalidComponentError
@@ -16,7 +17,9 @@
     │   ├── ComponentExistsError
     │   ├── ComponentBuiltInError
     │   ├── ComponentInUseError
+    │   ├── NameAmbiguousError
     │   └── QuotaError
+    ├── PreconditionFailedError        the change was meant for another version than there is
     └── OverloadedError                a bound was met; try again later
         ├── TooManyExecutionsError
         ├── WorkersBusyError
@@ -77,6 +80,17 @@ class ComponentNotFoundError(NotFoundError):
 
     code = "component.not_found"
     kind = "Component"
+
+
+class VersionNotFoundError(NotFoundError):
+    """No version of this number is kept."""
+
+    code = "version.not_found"
+
+    def __init__(self, identifier: str, number: int, kept: Sequence[int]) -> None:
+        shown = f"{kept[0]} to {kept[-1]}" if len(kept) > 1 else ", ".join(map(str, kept))
+        EngineError.__init__(self, f"Version {number} of {identifier} is not kept; there is {shown or 'none'}")
+        self.identifier = identifier
 
 
 class InvalidError(EngineError):
@@ -197,6 +211,27 @@ class ComponentInUseError(ConflictError):
     def __init__(self, identifier: str, graph_ids: Sequence[str]) -> None:
         named = ", ".join(graph_ids[:3]) + (" and others" if len(graph_ids) > 3 else "")
         super().__init__(f"Component {identifier} is in use by graph {named}; unload that first")
+
+
+class NameAmbiguousError(ConflictError):
+    """Several graphs have the name of the one that is to be replaced."""
+
+    code = "graph.name_ambiguous"
+
+    def __init__(self, name: str, graph_ids: Sequence[str]) -> None:
+        named = ", ".join(graph_ids[:3]) + (" and others" if len(graph_ids) > 3 else "")
+        super().__init__(f"{len(graph_ids)} graphs are named {name[:100]} ({named}); replace one by its id")
+
+
+class PreconditionFailedError(EngineError):
+    """The change was meant for another version than there is; nothing has changed."""
+
+    code = "version.precondition_failed"
+
+    def __init__(self, identifier: str, tag: str | None) -> None:
+        present = "it does not exist" if tag is None else f'its present version is "{tag}"'
+        super().__init__(f"{identifier} is not as the request expects: {present}; look at it anew, and try again")
+        self.tag = tag
 
 
 class QuotaError(ConflictError):

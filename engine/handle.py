@@ -7,6 +7,7 @@ whoever comes back later looks the execution up again, and hears then if it has 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import in_slices
 from engine.errors import ExecutionNotFoundError, IllegalTransitionError
@@ -47,6 +48,11 @@ class ExecutionHandle:
     def owner(self) -> str:
         """The owner of its graph."""
         return self._record.owner
+
+    @property
+    def graph(self) -> LoadedGraph | None:
+        """The graph that it runs, in the version that it began with; None once it has ended."""
+        return self._record.graph if isinstance(self._record, Execution) else None
 
     # Reading
 

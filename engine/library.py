@@ -1,20 +1,24 @@
 """All that can be run: the components that are known, and the graphs that are loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from engine.compile.compiler import compile_graph, find_problems
+from engine.compile.fingerprint import document_of
 from engine.compile.loaded_graph import LoadedGraph
 from engine.components.definition import memory_of
 from engine.components.lookup import ComponentSource, Resolver
 from engine.components.registry import Registry
 from engine.cooperative.slices import in_slices
+from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
 from engine.documents.problem_report import ProblemReport, numbered
-from engine.errors import GraphNotFoundError, InvalidGraphError
+from engine.errors import InvalidGraphError
 from engine.limits import EngineLimits
+from engine.loaded_graphs import LoadedGraphs, Placement, WrittenGraph
 from engine.memory.ledger import RESERVED_SHARE, Account, Kind, Ledger
 from engine.quota import Quotas
+from engine.versions import UNCONDITIONAL, Condition, Version
 from engine.wall_clock import WallClock
 from proto.component import ComponentDefinition
 from proto.problem import Problem
@@ -27,22 +31,28 @@ class Library:
         registry: the components.
         limits: bounds of definitions, and of what one owner may have.
         clock: the time of day.
+        used: tells which versions of a graph are in use, by its id; none are when absent.
 
     Attributes:
         ledger: of all memory that owners cause, in the engine and around it.
         quotas: of what one owner may have.
     """
 
-    def __init__(self, registry: Registry, limits: EngineLimits, clock: WallClock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        limits: EngineLimits,
+        clock: WallClock,
+        used: Callable[[str], Collection[int]] = lambda _: (),
+    ) -> None:
         self.limits = limits
         self.ledger = Ledger(limits.memory_bytes, limits.owner_memory_bytes, reserved_share=RESERVED_SHARE)
         self._registry = registry
         self._resolver = Resolver(registry, limits)
         self._clock = clock
-        self._graphs: dict[str, LoadedGraph] = {}
-        self._graphs_by_owner: dict[str, dict[str, LoadedGraph]] = {}
-        self._graphs_by_name: dict[str, dict[str, LoadedGraph]] = {}
         self.quotas = Quotas(limits)
+        self._graphs = LoadedGraphs(self.ledger, self.quotas, limits, used)
+        self._turns = Turns()
         self._accounts: dict[tuple[Kind, str, str], Account] = {}
 
     # Components
@@ -82,7 +92,7 @@ class Library:
             ComponentBuiltInError: it is a built-in one.
             ComponentInUseError: a loaded graph of the owner uses it.
         """
-        graphs = self._graphs_by_owner.get(owner, {}).values()
+        graphs = self._graphs.of(owner)
         users = [graph.id for graph in graphs if component_id in graph.component_ids]
         self._registry.unregister(component_id, users, owner)
         self._release("components", owner, component_id)
@@ -101,22 +111,82 @@ class Library:
         _, problems = await find_problems(document, found.components, self.limits, found)
         return tuple(problems)
 
-    async def load_graph(self, document: Any, *, owner: str = "") -> LoadedGraph:
+    async def load_graph(self, document: Any, *, owner: str = "", by: str = "") -> LoadedGraph:
         """Take in a graph, given as a decoded JSON document; its executions belong to the same owner.
+
+        ``by`` says who does it, in its history.
 
         Raises:
             InvalidGraphError: carries every problem; nothing was stored.
             QuotaError: the owner has as many graphs as they may.
             MemoryBoundError: memory for it is at its bound.
         """
-        self.quotas.check_graphs(self._graphs_of(owner))
-        graph = await self._compiled(document, owner)
-        self.quotas.check_graphs(self._graphs_of(owner))  # others may have come while it was being checked
-        self.ledger.require(owner, graph.size_bytes)
-        self._keep(graph)
-        return graph
+        return (await self.place_graph(document, owner=owner, by=by)).graph
 
-    async def load_graphs(self, documents: Sequence[Any], *, owner: str = "") -> list[LoadedGraph]:
+    async def place_graph(
+        self,
+        document: Any,
+        *,
+        owner: str = "",
+        by: str = "",
+        replace: bool = False,
+        condition: Condition = UNCONDITIONAL,
+    ) -> Placement:
+        """Take in a graph as :meth:`load_graph` does, or as a new version of the owner's graph of its name.
+
+        Args:
+            document: decoded JSON.
+            owner: whose it is.
+            by: who does it.
+            replace: whether it takes the place of the one that has its name, if one has.
+            condition: what must be so of that one.
+
+        Raises:
+            InvalidGraphError: carries every problem; nothing was stored.
+            PreconditionFailedError: the one that has its name is another than was expected, or there is one.
+            NameAmbiguousError: several have it, so none can be replaced.
+            QuotaError: the owner has as many graphs as they may.
+            MemoryBoundError: memory for it is at its bound.
+        """
+        if not replace:
+            self._graphs.check_quota(owner)
+            return self._graphs.place(await self._compiled(document, owner), condition, by, replace=False)
+        async with self._turns.alone((owner, _name_in(document))):
+            return self._graphs.place(await self._compiled(document, owner), condition, by, replace=True)
+
+    async def replace_graph(
+        self, graph_id: str, document: Any, *, by: str = "", condition: Condition = UNCONDITIONAL
+    ) -> Placement:
+        """Make a new version of a graph, given as a decoded JSON document; who asks first is served first.
+
+        What was written as the present version was makes no new one.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+            PreconditionFailedError: its present version is another than was expected.
+            InvalidGraphError: carries every problem; the present version stays.
+            MemoryBoundError: memory for it is at its bound; the present version stays.
+        """
+        async with self._turns.alone(graph_id):
+            present = self.graph(graph_id)
+            condition.check(f"Graph {graph_id}", present.tag)  # before anything is compiled for nothing
+            fresh = await self._compiled(document, present.owner)
+            return self._graphs.replace(graph_id, fresh, condition, by)
+
+    async def roll_back_graph(
+        self, graph_id: str, number: int, *, by: str = "", condition: Condition = UNCONDITIONAL
+    ) -> Placement:
+        """Make a new version of a graph that is written as an earlier one was; it is checked anew.
+
+        Raises:
+            VersionNotFoundError: the earlier one is not kept.
+            EngineError: as :meth:`replace_graph`.
+        """
+        written = self.graph_version(graph_id, number).content
+        document = await in_slices(document_of(written.definition))
+        return await self.replace_graph(graph_id, document, by=by, condition=condition)
+
+    async def load_graphs(self, documents: Sequence[Any], *, owner: str = "", by: str = "") -> list[LoadedGraph]:
         """Take in several graphs, or none of them; as :meth:`load_graph`.
 
         Raises:
@@ -124,7 +194,7 @@ class Library:
             QuotaError: the owner would have more graphs than they may; nothing was stored.
             MemoryBoundError: memory for them is at its bound; nothing was stored.
         """
-        self.quotas.check_graphs(self._graphs_of(owner), len(documents))
+        self._graphs.check_quota(owner, len(documents))
         graphs: list[LoadedGraph] = []
         report = ProblemReport()
         for index, document in enumerate(documents):
@@ -134,10 +204,7 @@ class Library:
                 report.extend(numbered(error.problems, f"graphs[{index}]"))
         if report:
             raise InvalidGraphError(report.problems())
-        self.quotas.check_graphs(self._graphs_of(owner), len(documents))  # others may have come meanwhile
-        self.ledger.require(owner, sum(graph.size_bytes for graph in graphs))
-        for graph in graphs:
-            self._keep(graph)
+        self._graphs.add(graphs, by)
         return graphs
 
     async def _compiled(self, document: Any, owner: str) -> LoadedGraph:
@@ -148,47 +215,49 @@ class Library:
             document, found.components, self.limits, self._clock.timestamp, owner, found=found
         )
 
-    def _graphs_of(self, owner: str) -> int:
-        return len(self._graphs_by_owner.get(owner, ()))
-
     def graphs(self, *, owner: str | None = None) -> list[LoadedGraph]:
         """All loaded graphs, or those of one owner, oldest first."""
-        return list((self._graphs if owner is None else self._graphs_by_owner.get(owner, {})).values())
+        return self._graphs.of(owner)
 
     def graphs_named(self, name: str) -> list[LoadedGraph]:
         """Return the loaded graphs of a name, oldest first; they may belong to different owners."""
-        return list(self._graphs_by_name.get(name, {}).values())
+        return self._graphs.named(name)
 
     def graph(self, graph_id: str) -> LoadedGraph:
-        """One loaded graph.
+        """One loaded graph, in its present version.
 
         Raises:
             GraphNotFoundError: there is none with this id.
         """
-        graph = self._graphs.get(graph_id)
-        if graph is None:
-            raise GraphNotFoundError(graph_id)
-        return graph
+        return self._graphs.graph(graph_id)
 
-    def _keep(self, graph: LoadedGraph) -> None:
-        self._charge("graphs", graph.owner, graph.id, graph.size_bytes)
-        self._graphs[graph.id] = graph
-        self._graphs_by_owner.setdefault(graph.owner, {})[graph.id] = graph
-        self._graphs_by_name.setdefault(graph.definition.name, {})[graph.id] = graph
-
-    def forget_graph(self, graph_id: str) -> None:
-        """Forget a graph; its executions go on until the runtime stops them.
+    def graph_versions(self, graph_id: str) -> list[Version[WrittenGraph]]:
+        """Return the versions of a graph that are kept, oldest first; the last one is the present one.
 
         Raises:
             GraphNotFoundError: there is none with this id.
+        """
+        return self._graphs.versions.history(self.graph(graph_id).owner, graph_id)
+
+    def graph_version(self, graph_id: str, number: int | None = None) -> Version[WrittenGraph]:
+        """Return one version of a graph, the present one where no number is given.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+            VersionNotFoundError: it has no such version, or not any more.
         """
         graph = self.graph(graph_id)
-        del self._graphs[graph_id]
-        self._release("graphs", graph.owner, graph_id)
-        for index, key in ((self._graphs_by_owner, graph.owner), (self._graphs_by_name, graph.definition.name)):
-            del index[key][graph_id]
-            if not index[key]:
-                del index[key]
+        number = graph.number if number is None else number
+        return self._graphs.versions.version(graph.owner, graph_id, number)
+
+    def forget_graph(self, graph_id: str, condition: Condition = UNCONDITIONAL) -> None:
+        """Forget a graph and all its versions; its executions go on until the runtime stops them.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+            PreconditionFailedError: its present version is another than was expected.
+        """
+        self._graphs.forget(graph_id, condition)
 
     def _charge(self, kind: Kind, owner: str, name: str, size_bytes: int) -> None:
         account = self._accounts[kind, owner, name] = self.ledger.account(owner)
@@ -196,3 +265,9 @@ class Library:
 
     def _release(self, kind: Kind, owner: str, name: str) -> None:
         self._accounts.pop((kind, owner, name)).close()
+
+
+def _name_in(document: Any) -> str:
+    """Return the name that a document gives its graph; "" where it gives none."""
+    name = document.get("name") if isinstance(document, dict) else None
+    return name if isinstance(name, str) else ""

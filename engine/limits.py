@@ -102,6 +102,12 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     owner_components: int = 1_000
     """Components that one owner may have registered; 0 for no bound."""
 
+    kept_versions: int = 20
+    """Versions kept of one graph or component, the present one among them; the oldest goes first."""
+
+    kept_version_bytes: int = 8 * 1024 * 1024
+    """Bytes of those before the present one: as much as the largest graph. They are charged to their owner."""
+
     found_components: int = 500
     """Components that were found elsewhere and are kept compiled; the one that was unused longest goes first."""
 

@@ -32,6 +32,7 @@ from engine.limits import EngineLimits
 from engine.memory.lease import MESSAGE_BYTES
 from engine.memory.ledger import Account
 from engine.totals import RuntimeStatistics, Totals, runtime_statistics
+from engine.versions import UNCONDITIONAL, Condition
 from engine.wall_clock import WallClock
 from proto.component import ExecutionLimits
 from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState, ListedExecution
@@ -113,7 +114,7 @@ class Runtime:
         chaining: bool = True,
     ) -> None:
         self.limits = limits
-        self.library = Library(registry, limits, clock)
+        self.library = Library(registry, limits, clock, self._versions_in_use)
         self.ledger = self.library.ledger
         self.workers = workers
         self._nursery = nursery
@@ -138,17 +139,25 @@ class Runtime:
 
     # Graphs
 
-    async def unload_graph(self, graph_id: str, *, drain: bool = False) -> None:
+    async def unload_graph(
+        self, graph_id: str, *, drain: bool = False, condition: Condition = UNCONDITIONAL
+    ) -> None:
         """Forget a graph, and stop its executions: at once, or after they have drained.
 
         Raises:
             GraphNotFoundError: there is none with this id.
+            PreconditionFailedError: its present version is another than was expected.
         """
-        self.library.forget_graph(graph_id)
+        self.library.forget_graph(graph_id, condition)
         async with trio.open_nursery() as nursery:
             for execution in self._executions.values():
                 if execution.graph.id == graph_id:
                     nursery.start_soon(partial(stop_if_running, execution, drain=drain))
+
+    def _versions_in_use(self, graph_id: str) -> frozenset[int]:
+        """Return the numbers of a graph's versions that executions under way have begun with."""
+        running = [execution.graph for execution in self._executions.values()]
+        return frozenset(graph.number for graph in running if graph.id == graph_id)
 
     # Executions
 
@@ -166,7 +175,7 @@ class Runtime:
             graph_id: the graph to run.
             options: the ways in which it runs.
             on_created: called with the execution's id before anything happens in it, so that a watcher misses
-                nothing; it takes note and never raises.
+                nothing; where it raises, nothing is started.
             heritage: of an earlier revision of the graph, from :meth:`heritage`; its state goes on here.
 
         Raises:
@@ -178,8 +187,11 @@ class Runtime:
             InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
         """
         options = options or ExecuteOptions()
-        inputs = await locate(self.library.graph(graph_id), options.inputs or (), self.limits, key="inputs")
-        graph = self.library.graph(graph_id)  # it may have been unloaded meanwhile
+        graph = self.library.graph(graph_id)
+        inputs = await locate(graph, options.inputs or (), self.limits, key="inputs")
+        while (present := self.library.graph(graph_id)) is not graph:  # it has been replaced meanwhile, or is gone
+            graph = present
+            inputs = await locate(graph, options.inputs or (), self.limits, key="inputs")
         underway = sum(execution.owner == graph.owner for execution in self._executions.values())
         self.library.quotas.check_executions(underway)
         limit = self.limits.max_concurrent_executions
@@ -203,7 +215,12 @@ class Runtime:
         )
         self._executions[execution.id] = execution
         if on_created is not None:
-            on_created(execution.id)
+            try:
+                on_created(execution.id)
+            except Exception:  # the watcher's choice fits another version of the graph than there is by now
+                del self._executions[execution.id]
+                account.close()
+                raise
         self._nursery.start_soon(self._run, execution, account)
         try:
             await execution.started.wait()

@@ -115,6 +115,7 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
     ``unprocessed`` counts the messages that were accepted, or on their way between nodes, and not finished when
     the execution ended (docs/semantics.md): what a stop or a failure cut off is reported, not silently lost.
+    ``graph_version`` is the version of the graph that it runs, whatever has come after.
     """
 
     id: str
@@ -127,6 +128,7 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     completed_at: str | None = None
     error: ExecutionError | None = None
     unprocessed: int = 0
+    graph_version: int = 0
 
     def listed(self, instance_count: int) -> "ListedExecution":
         """Return the entry of this execution in a list."""
@@ -141,6 +143,7 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
             completed_at=self.completed_at,
             error=self.error,
             unprocessed=self.unprocessed,
+            graph_version=self.graph_version,
         )
 
 
@@ -157,6 +160,7 @@ class ListedExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     completed_at: str | None = None
     error: ExecutionError | None = None
     unprocessed: int = 0
+    graph_version: int = 0
 
 
 class LogEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -18,6 +18,7 @@ from service.http.routes.components import component_routes
 from service.http.routes.discovery import discovery_routes
 from service.http.routes.documentation import Publication, documentation_routes
 from service.http.routes.executions import execution_routes
+from service.http.routes.graph_versions import graph_version_routes
 from service.http.routes.graphs import graph_routes
 from service.http.routes.health import health_routes
 from service.http.routes.ingress import ingress_routes
@@ -77,6 +78,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.register_blueprint(graph_routes(scoped))
+    app.register_blueprint(graph_version_routes(scoped))
     app.register_blueprint(routine_routes(scoped))
     app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.executions.enable_metrics))
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))

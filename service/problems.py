@@ -181,6 +181,7 @@ ENGINE_STATUSES: tuple[tuple[type[errors.EngineError], HTTPStatus], ...] = (
     (errors.InvalidError, HTTPStatus.BAD_REQUEST),
     (errors.InvalidRoutineError, HTTPStatus.BAD_REQUEST),
     (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.PreconditionFailedError, HTTPStatus.PRECONDITION_FAILED),
     (errors.ResidentMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.ProcessMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),  # the caller may have nothing to do with it
     (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),
@@ -287,6 +288,8 @@ def _headers_of(error: BaseException, status: HTTPStatus) -> dict[str, str]:
         return {"WWW-Authenticate": 'Bearer realm="symbia"'}
     if isinstance(error, UnsupportedEncodingError):
         return {"Accept-Encoding": "gzip, deflate"}  # RFC 7694
+    if isinstance(error, errors.PreconditionFailedError) and error.tag is not None:
+        return {"ETag": f'"{error.tag}"'}
     return {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 

@@ -13,6 +13,7 @@ import msgspec
 from engine.compile.bindings import read_bindings
 from engine.compile.chains import find_chains
 from engine.compile.draft import GraphDraft, parse_graph
+from engine.compile.fingerprint import fingerprint
 from engine.compile.ingress import check_ingress, is_declared
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.compile.validation import CheckedGraph, check_graph
@@ -112,7 +113,8 @@ async def compile_graph(
     if examined is None:
         raise InvalidGraphError(report.problems())
     graph = await in_slices(_compile(examined, components, limits))
-    return msgspec.structs.replace(graph, id=str(uuid4()), loaded_at=timestamp(), owner=owner)
+    sha256 = await in_slices(fingerprint(examined.draft.definition))
+    return msgspec.structs.replace(graph, id=str(uuid4()), loaded_at=timestamp(), owner=owner, sha256=sha256)
 
 
 def _compile(examined: _Examined, components: Mapping[str, Component], limits: EngineLimits) -> Steps[LoadedGraph]:

@@ -7,6 +7,7 @@ import msgspec
 
 from engine.contracts.component import Builtin, Component
 from engine.schemas.port_schemas import PortSchemas
+from engine.versions import tag_of
 from proto.binding import Bindings
 from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
 
@@ -72,7 +73,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         nodes: in the author's order.
         order: indices of the nodes, every node after all that feed it.
         chains: runs of nodes that may run as one, by index (``engine.compile.chains``).
-        loaded_at: ISO 8601 in UTC.
+        loaded_at: ISO 8601 in UTC; of this version.
         owner: the owner of it, and therefore of its executions; "" where nobody asks.
         bindings: where events enter it, and which of its values leave as events.
         index_of: the index of each node, by its id.
@@ -80,6 +81,8 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         has_lanes: whether its nodes may be handed, or make, apocryphal values although no injected one is.
         is_long_lived: whether executions live until stopped: of a role, or with an ingress, bindings or a source.
         size_bytes: of memory that it takes, roughly; its owner is charged for it.
+        number: which version of the graph it is, counted from 1.
+        sha256: of its definition.
     """
 
     id: str
@@ -96,6 +99,13 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     has_lanes: bool = False
     is_long_lived: bool = False
     size_bytes: int = 0
+    number: int = 1
+    sha256: str = ""
+
+    @property
+    def tag(self) -> str:
+        """The tag that tells this version from all others of the graph."""
+        return tag_of(self.number, self.sha256)
 
     @property
     def source_ids(self) -> tuple[str, ...]:

@@ -10,15 +10,14 @@ What was made of an offer is kept by its revision: a hundred graphs that name on
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-import trio
 
 from engine.components.registry import Registry
 from engine.contracts.component import Component
+from engine.cooperative.turns import Turns
 from engine.errors import InvalidComponentError
 from engine.limits import EngineLimits
 from proto.problem import Problem
@@ -95,7 +94,7 @@ class Resolver:
         self._registry = registry
         self._limits = limits
         self._kept: OrderedDict[tuple[str, str], Component | Problem] = OrderedDict()
-        self._making: dict[tuple[str, str], trio.Lock] = {}
+        self._making = Turns()
 
     async def resolve(self, document: Any, owner: str) -> Resolution:
         """Find the components that a graph may name. Never raises for what is wrong with the document."""
@@ -116,7 +115,7 @@ class Resolver:
 
     async def _made(self, component_id: str, offer: Offer, owner: str) -> Component | Problem:
         key = (component_id, offer.revision)
-        async with self._alone(key):
+        async with self._making.alone(key):  # those who wait find what the first has made
             kept = self._kept.get(key)
             if kept is not None:
                 self._kept.move_to_end(key)
@@ -141,17 +140,6 @@ class Resolver:
             message = f"Component {component_id} was found, and says that it is {component.definition.id}"
             return Problem("node.unusable_component", "", message), False
         return component, False
-
-    @asynccontextmanager
-    async def _alone(self, key: tuple[str, str]) -> AsyncIterator[None]:
-        """Let one caller at a time make what has this key; those who wait find what the first has made."""
-        lock = self._making.setdefault(key, trio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.statistics().tasks_waiting and not lock.locked():
-                self._making.pop(key, None)
 
 
 def _used(document: Any, limits: EngineLimits) -> list[str]:

@@ -137,6 +137,7 @@ class Execution(ReadableExecution):
             completed_at=self._completed_at,
             error=self._error,
             unprocessed=0 if remains is None else remains.unprocessed,
+            graph_version=self.graph.number,
         )
 
     async def wait_quiescent(self) -> None:

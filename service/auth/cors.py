@@ -17,9 +17,9 @@ from service.problems import ForeignCallerError
 METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Content-Type, Authorization, X-API-Key, X-Org-Id, X-Service-Id, X-Env, X-Environment, X-Data-Class, "
-    "X-Policy-Ref"
+    "X-Policy-Ref, If-Match, If-None-Match"
 )
-READABLE_HEADERS = "Retry-After, WWW-Authenticate, x-trace-id"
+READABLE_HEADERS = "ETag, Retry-After, WWW-Authenticate, x-trace-id"
 MAX_AGE_SECONDS = 86_400
 
 _DOCUMENTS = re.compile(r"/(api/)?(docs(/.*)?|openapi\.json)|/llms?(-full)?\.txt")

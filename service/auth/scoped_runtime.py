@@ -13,9 +13,11 @@ from engine.contracts.observer import FlowObserver
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.handle import ExecutionHandle
 from engine.library import Library
+from engine.loaded_graphs import Placement, WrittenGraph
 from engine.memory.ledger import Account
 from engine.quota import UNOWNED
 from engine.runtime import Runtime
+from engine.versions import UNCONDITIONAL, Condition, Version
 from proto.component import ComponentDefinition
 from proto.execution import (
     ExecuteOptions,
@@ -60,10 +62,28 @@ class ScopedLibrary:
         return await self._library.check_graph(document, owner=self._namespace())
 
     async def load_graph(self, document: Any) -> LoadedGraph:
-        return await self._library.load_graph(document, owner=self._maker())
+        return await self._library.load_graph(document, owner=self._maker(), by=self._by())
+
+    async def place_graph(
+        self, document: Any, *, replace: bool = False, condition: Condition = UNCONDITIONAL
+    ) -> Placement:
+        owner, by = self._maker(), self._by()
+        return await self._library.place_graph(document, owner=owner, by=by, replace=replace, condition=condition)
+
+    async def replace_graph(
+        self, graph_id: str, document: Any, *, condition: Condition = UNCONDITIONAL
+    ) -> Placement:
+        check_change(self._caller(), self.graph(graph_id).owner)
+        return await self._library.replace_graph(graph_id, document, by=self._by(), condition=condition)
+
+    async def roll_back_graph(
+        self, graph_id: str, number: int, *, condition: Condition = UNCONDITIONAL
+    ) -> Placement:
+        check_change(self._caller(), self.graph(graph_id).owner)
+        return await self._library.roll_back_graph(graph_id, number, by=self._by(), condition=condition)
 
     async def load_graphs(self, documents: Sequence[Any]) -> list[LoadedGraph]:
-        return await self._library.load_graphs(documents, owner=self._maker())
+        return await self._library.load_graphs(documents, owner=self._maker(), by=self._by())
 
     def graphs(self, *, owner: str | None = None) -> list[LoadedGraph]:
         caller = self._caller()
@@ -82,6 +102,17 @@ class ScopedLibrary:
         if not self._caller().sees(graph.owner):
             raise GraphNotFoundError(graph_id)
         return graph
+
+    def graph_versions(self, graph_id: str) -> list[Version[WrittenGraph]]:
+        return self._library.graph_versions(self.graph(graph_id).id)
+
+    def graph_version(self, graph_id: str, number: int | None = None) -> Version[WrittenGraph]:
+        return self._library.graph_version(self.graph(graph_id).id, number)
+
+    def _by(self) -> str:
+        """Return who calls, for the history of what they change."""
+        principal = self._caller().principal
+        return "" if principal is None else principal.id
 
     def _namespace(self) -> str:
         """Return whose components the caller uses, besides the built-in ones."""
@@ -113,6 +144,10 @@ class ScopedExecution:
     @property
     def owner(self) -> str:
         return self._execution.owner
+
+    @property
+    def graph(self) -> LoadedGraph | None:
+        return self._execution.graph
 
     # Reading
 
@@ -196,9 +231,11 @@ class ScopedRuntime:
         self._caller = caller
         self._check_work = check_work
 
-    async def unload_graph(self, graph_id: str, *, drain: bool = False) -> None:
+    async def unload_graph(
+        self, graph_id: str, *, drain: bool = False, condition: Condition = UNCONDITIONAL
+    ) -> None:
         self._check_graph_change(graph_id)
-        await self._runtime.unload_graph(graph_id, drain=drain)
+        await self._runtime.unload_graph(graph_id, drain=drain, condition=condition)
 
     async def execute(
         self,

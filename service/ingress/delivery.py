@@ -6,6 +6,9 @@ messages of a caller whose time is over before their turn are delivered all the 
 
 A graph may be published anew between the moment in which its door is found and the turn of who waits at it. The
 old execution takes nothing more then; what it has not taken goes to the one that has come in its place.
+
+Who may deliver is said by the graph's present version, and where messages enter by the version that runs: one that
+was replaced and has not been started anew takes them as before.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -32,8 +35,12 @@ log = structlog.get_logger("ingress")
 
 
 class Door(msgspec.Struct, frozen=True):
-    """An ingress that a caller may deliver to: where their messages enter, and which execution gets them."""
+    """An ingress that a caller may deliver to: where their messages enter, and which execution gets them.
 
+    ``name`` is what the caller asked for, ``graph`` what the execution runs: a replaced one may have had another.
+    """
+
+    name: str
     graph: LoadedGraph
     ingress: Ingress
     execution_id: str
@@ -86,13 +93,13 @@ class IngressDelivery:
         graph = graph_named(self._runtime.library.graphs_named(graph_name), graph_name, caller)
         if graph is None:
             raise IngressNotFoundError(f"No loaded graph named: {graph_name}")
-        ingress = ingress_of(graph.definition.metadata)
-        self._pass_gate(graph, ingress, caller)
+        self._pass_gate(graph, ingress_of(graph.definition.metadata), caller)
         execution_id = self._runtime.newest_running(graph.id)
         if execution_id is None:
             remedy = Problem(IngressIdleError.code, "", 'Execute it, with completion "manual" so that it stays')
             raise IngressIdleError(f'Graph "{graph_name}" has no running execution', [remedy])
-        return Door(graph, ingress, execution_id)
+        running = self._runtime.execution(execution_id).graph or graph
+        return Door(graph_name, running, ingress_of(running.definition.metadata), execution_id)
 
     def _pass_gate(self, graph: LoadedGraph, ingress: Ingress, caller: Caller) -> None:
         if self._enforcement == "off":
@@ -148,7 +155,7 @@ class IngressDelivery:
     def _successor(self, door: Door) -> Door | None:
         """Return the door that the graph's name means now; None where it is the same, or there is none."""
         try:
-            successor = self.door(door.graph.definition.name)
+            successor = self.door(door.name)
         except RefusalError:
             return None
         is_another = successor.execution_id != door.execution_id and successor.ingress == door.ingress

@@ -13,7 +13,7 @@ import trio
 from engine.contracts.handler import HandlerError, LogLine
 from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.encoding import encoded_in_slices
-from engine.errors import ExecutionNotFoundError, GraphNotFoundError
+from engine.errors import ExecutionNotFoundError
 from engine.runtime import Runtime
 from engine.wall_clock import epoch_ms
 from proto.codec import encode
@@ -104,17 +104,16 @@ class Hub(ExecutionObserver):
         watch = self._watches.get(execution.id)
         if watch is None:
             watch = self._watches[execution.id] = ExecutionWatch(execution, self._runtime, self.memory)
-            watch.nodes, watch.edges = self._size_of(execution.graph_id)
+            watch.nodes, watch.edges = self._size_of(execution.id)
             self._nursery.start_soon(self._run, watch)
         view, reader = watch.subscribe(selection, subscriber)
         self.counters.subscriptions += 1
         return Subscription(watch, view, reader)
 
-    def _size_of(self, graph_id: str) -> tuple[int, int]:
-        """Nodes and edges of a graph; the most that there may be where it was unloaded."""
-        try:
-            graph = self._runtime.library.graph(graph_id)
-        except GraphNotFoundError:
+    def _size_of(self, execution_id: str) -> tuple[int, int]:
+        """Nodes and edges of an execution's graph; the most that there may be where it has just ended."""
+        graph = self._runtime.execution(execution_id).graph
+        if graph is None:
             return self._runtime.limits.graph_nodes, self._runtime.limits.graph_edges
         return len(graph.nodes), len(graph.definition.edges)
 

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 import trio
 
-from engine.errors import GraphNotFoundError
+from engine.compile.loaded_graph import LoadedGraph
 from engine.execution.lifecycle import TERMINAL
 from engine.runtime import Runtime
 from proto.codec import MalformedJsonError, decode_raw_values, encode
@@ -36,7 +36,7 @@ from service.live.execution_watch import lifecycle_event
 from service.live.framing import Framing, chunk_in
 from service.live.hub import Hub, Subscription
 from service.live.limits import ID_CHARACTERS, PERSONAL_BYTES, PERSONAL_EVENTS, SENDING_BYTES, SUBSCRIPTIONS
-from service.live.selection import Subscribe, select
+from service.live.selection import Selection, Subscribe, select
 from service.problems import StoppingError, SubscriptionLimitError, UnknownEventError, error_reply
 from service.readiness import Readiness
 
@@ -165,7 +165,7 @@ class LiveSession:
 
     async def _start(self, command: Start) -> CommandReply:
         wanted = _wanted(command)
-        self._select(wanted, command.graph_id)  # what is wrong with it is said before anything is started
+        self._select(wanted, self._runtime.library.graph(command.graph_id))  # said before anything is started
 
         def watch(execution_id: str) -> None:
             self._open(self._runtime.execution(execution_id).head(), wanted)
@@ -212,15 +212,11 @@ class LiveSession:
 
     # What it watches
 
-    def _select(self, wanted: Subscribe, graph_id: str) -> Any:
-        try:
-            graph = self._runtime.library.graph(graph_id)
-        except GraphNotFoundError:  # unloaded, while what it is about is still coming to its end
-            graph = None
+    def _select(self, wanted: Subscribe, graph: LoadedGraph | None) -> Selection:
         return select(wanted, graph, max_value_bytes=self._hub.max_value_bytes)
 
     def _open(self, execution: ExecutionSnapshot, wanted: Subscribe) -> None:
-        selection = self._select(wanted, execution.graph_id)
+        selection = self._select(wanted, self._runtime.execution(execution.id).graph)
         present = self._readings.get(execution.id)
         if present is not None and present.subscription.view.selection == selection:
             present.is_batch = wanted.batch  # it reads on where it is

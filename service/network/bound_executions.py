@@ -13,7 +13,6 @@ import structlog
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.handler import Message
 from engine.contracts.observer import ExecutionObserver, FlowObserver
-from engine.errors import EngineError
 from engine.execution.lifecycle import TERMINAL
 from engine.runtime import Runtime
 from proto.binding import OutputBinding
@@ -65,11 +64,8 @@ class BoundExecutions(ExecutionObserver):
             self.taking[execution.id] = graph
 
     def _begin(self, execution: ExecutionSnapshot) -> LoadedGraph | None:
-        try:
-            graph = self._runtime.library.graph(execution.graph_id)
-        except EngineError:  # unloaded in the same moment; the execution is about to end
-            return None
-        if not graph.bindings.exist:
+        graph = self._runtime.execution(execution.id).graph
+        if graph is None or not graph.bindings.exist:
             return None
         if graph.bindings.outputs and not self._publishes:
             log.warning("bindings without a network", execution=execution.id, graph=graph.id)

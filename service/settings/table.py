@@ -21,6 +21,7 @@ from service.settings.executions import ExecutionSettings
 from service.settings.guest import GuestSettings
 from service.settings.http import HttpSettings
 from service.settings.identity import IdentitySettings
+from service.settings.keeping import KeepingSettings
 from service.settings.kinds import FOLDER, HOST, PORT, Kind, Secret, Setting
 from service.settings.live import LiveSettings
 from service.settings.memory import MemorySettings
@@ -83,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = Secret()
     memory: MemorySettings = MemorySettings()
+    keeping: KeepingSettings = KeepingSettings()
     workers: WorkerSettings = WorkerSettings()
     guest: GuestSettings = GuestSettings()
     log: LogSettings = LogSettings()
@@ -117,6 +119,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             owner_executions=self._share(self.quotas.max_executions, self.executions.max_concurrent),
             owner_instances=self._share(self.quotas.max_instances, MAX_INSTANCES),
             owner_bytes_per_second=self.quotas.max_bytes_per_second,
+            kept_versions=self.keeping.versions,
+            kept_version_bytes=self.keeping.version_bytes,
             memory_bytes=self.memory.max_bytes,
             owner_memory_bytes=self.memory.org_max_bytes,
             sandbox_memory_bytes=self.memory.sandbox_bytes,

@@ -1,4 +1,4 @@
-"""Routes of graphs: load, list, show, unload, execute."""
+"""Routes of graphs: load, list, show, replace, unload, execute. Of their history: ``graph_versions.py``."""
 
 from typing import Annotated, Any
 
@@ -6,22 +6,48 @@ import msgspec
 from quart import Blueprint, Response
 
 from engine.compile.loaded_graph import LoadedGraph
+from engine.documents.problem_report import listed, shown
+from engine.loaded_graphs import Placement, WrittenGraph
 from engine.routine.validation import is_routine
+from engine.versions import UNCONDITIONAL, Version
 from engine.views import RuntimeView
 from proto.execution import Completion, ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
 from proto.graph import Edge, GraphDefinition, GraphPorts, Node, TopologySummary
 from proto.message import Injection
+from proto.problem import Problem
 from proto.routine import RoutineDefinition
 from service.http.bodies import LISTED_MESSAGES, decoded, nothing, read_document, read_struct, reply
-from service.http.operation import Body, Reply, operation
-from service.http.query import PAGE, page_of
+from service.http.conditions import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    MAX_VERSION,
+    NOT_MODIFIED,
+    OTHER_VERSION,
+    condition_of_request,
+    tagged,
+    unchanged,
+)
+from service.http.operation import Body, Query, Reply, operation
+from service.http.query import PAGE, bad_query, page_of, switch, whole_number
 from service.http.routes.routines import GREETING, LoadedRoutineReply, load_routine
 from service.http.sliced_replies import page_reply, sliced_reply
 from service.problems import CompilationBody
 
 
 class LoadedReply(msgspec.Struct, frozen=True, rename="camel", tag_field="type", tag="graph"):
-    """Reply of ``POST /api/graphs``."""
+    """Reply of ``POST /api/graphs``, and of whatever makes a new version of a graph.
+
+    Attributes:
+        id: of the graph; all its versions have it.
+        name: as its author calls it.
+        version: its author's own.
+        node_count: how large it is.
+        edge_count: likewise.
+        topology: what follows from its shape.
+        loaded_at: when this version was made.
+        version_number: which of the versions under this id it is, counted from 1.
+        warnings: what its author may not have meant, such as a second graph of one name.
+    """
 
     id: str
     name: str
@@ -30,6 +56,8 @@ class LoadedReply(msgspec.Struct, frozen=True, rename="camel", tag_field="type",
     edge_count: int
     topology: TopologySummary
     loaded_at: str
+    version_number: int
+    warnings: tuple[Problem, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ListedGraph(msgspec.Struct, frozen=True, rename="camel"):
@@ -45,6 +73,7 @@ class ListedGraph(msgspec.Struct, frozen=True, rename="camel"):
     role: Any
     ingress: Any
     loaded_at: str
+    version_number: int
 
 
 class StartedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -98,6 +127,7 @@ class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
     parameters: dict[str, Any]
     topology: TopologySummary
     loaded_at: str
+    version_number: int
 
 
 QUICK_REFERENCE = {
@@ -114,7 +144,7 @@ QUICK_REFERENCE = {
         {"id": "e2", "source": {"node": "double", "port": "out"}, "target": {"node": "output", "port": "in"}},
     ],
 }
-_LOADED = {
+LOADED = {
     "type": "graph",
     "id": "0b8d3ad4-6fb0-4f3c-a6d1-6a1e0a4c9a55",
     "name": "Simple Pipeline",
@@ -128,6 +158,7 @@ _LOADED = {
         "outputNodes": ["output"],
     },
     "loadedAt": "2026-03-01T09:30:00.000Z",
+    "versionNumber": 1,
 }
 _STARTED = {
     "executionId": "9d2c6f0e-5a41-4a55-8f6b-0f4a2f7d1c11",
@@ -137,31 +168,56 @@ _STARTED = {
 }
 
 
+REPLACE = Query(
+    "replace",
+    "Whether the graph becomes a new version of the one that has its name, where there is one.",
+    {"type": "boolean", "default": False},
+)
+VERSION = Query(
+    "version",
+    "Which of its versions, by its number; the present one when absent.",
+    {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
+)
+WRITTEN_GRAPH = Body(
+    (GraphDefinition,),
+    {"the Quick Reference": QUICK_REFERENCE},
+    yaml=True,
+    nullable=("version", "description", "metadata", "bindings"),
+)
+
+
 def graph_routes(runtime: RuntimeView) -> Blueprint:
     """Make the routes under ``/api/graphs``."""
     routes = Blueprint("graphs", __name__, url_prefix="/api/graphs")
 
     @routes.post("")
     @operation(
-        Reply(201, LoadedReply | LoadedRoutineReply, _LOADED),
+        Reply(201, LoadedReply | LoadedRoutineReply, LOADED),
+        Reply(200, LoadedReply, description="With `replace`: it is a version of the graph that has its name."),
         tag="graphs",
         summary="Load a graph",
         description="A graph that is wrong is refused with every problem and its place, and nothing is stored. "
-        "A routine definition is taken, too: all its graphs are loaded, or none.",
+        "A routine definition is taken, too: all its graphs are loaded, or none. Where another graph has the name "
+        "already, `warnings` say so; with `replace` it becomes a new version of that.",
         body=Body(
             (GraphDefinition, RoutineDefinition),
             {"the Quick Reference": QUICK_REFERENCE, "a routine that greets": GREETING},
             yaml=True,
             nullable=("version", "description", "metadata", "bindings", "ports", "parameters"),
         ),
-        refusals={409: "There are as many graphs as there may be."},
+        query=(REPLACE,),
+        headers=(IF_MATCH, IF_NONE_MATCH),
+        refusals={409: "There are as many graphs as there may be, or several have the name.", 412: OTHER_VERSION},
         refusal_shapes={400: CompilationBody},
     )
     async def load() -> Response:
+        replace, condition = switch("replace"), condition_of_request()
         document = await read_document()
         if is_routine(document):
+            if replace or condition != UNCONDITIONAL:
+                raise bad_query("replace", "left away for a routine: its graphs are loaded anew", str(replace))
             return reply(await load_routine(runtime, document), 201)
-        return reply(_loaded(await runtime.library.load_graph(document)), 201)
+        return loaded_reply(await runtime.library.place_graph(document, replace=replace, condition=condition))
 
     @routes.get("")
     @operation(Reply(200, GraphList), tag="graphs", summary="List the loaded graphs", query=PAGE)
@@ -179,14 +235,41 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
         Reply(200, ShownGraph),
         tag="graphs",
         summary="Show a graph as it was written, with its topology",
+        query=(VERSION,),
+        headers=(NOT_MODIFIED,),
     )
     async def show(graph_id: str) -> Response:
-        return await sliced_reply(_shown(runtime.library.graph(graph_id)))
+        number = whole_number("version", least=1, most=MAX_VERSION)
+        version = runtime.library.graph_version(graph_id, number)
+        return unchanged(version.tag) or tagged(await sliced_reply(_shown(graph_id, version)), version.tag)
+
+    @routes.put("/<graph_id>")
+    @operation(
+        Reply(200, LoadedReply, LOADED),
+        tag="graphs",
+        summary="Replace a graph by a new version",
+        description="All or nothing: where the new one is wrong the old one stays. One that is written as the "
+        "present one makes no new version. What runs keeps the version that it began with.",
+        body=WRITTEN_GRAPH,
+        headers=(IF_MATCH, IF_NONE_MATCH),
+        refusals={412: OTHER_VERSION},
+    )
+    async def replace(graph_id: str) -> Response:
+        runtime.library.graph(graph_id)  # an unknown one is refused before anything is read
+        condition = condition_of_request()
+        document = await read_document()
+        return loaded_reply(await runtime.library.replace_graph(graph_id, document, condition=condition))
 
     @routes.delete("/<graph_id>")
-    @operation(Reply(204), tag="graphs", summary="Unload a graph and stop its executions")
+    @operation(
+        Reply(204),
+        tag="graphs",
+        summary="Unload a graph, with all its versions, and stop its executions",
+        headers=(IF_MATCH,),
+        refusals={412: OTHER_VERSION},
+    )
     async def unload(graph_id: str) -> Response:
-        await runtime.unload_graph(graph_id)
+        await runtime.unload_graph(graph_id, condition=condition_of_request())
         return nothing()
 
     @routes.post("/<graph_id>/execute")
@@ -221,7 +304,25 @@ async def _options(body: ExecuteBody) -> ExecuteOptions:
     return ExecuteOptions(body.completion, body.timeout_ms, inputs)
 
 
-def _loaded(graph: LoadedGraph) -> LoadedReply:
+def loaded_reply(placement: Placement) -> Response:
+    """Reply with what has come of a graph."""
+    graph = placement.graph
+    status = 201 if placement.outcome == "created" else 200
+    return tagged(reply(_loaded(graph, _warnings(placement)), status), graph.tag)
+
+
+def _warnings(placement: Placement) -> tuple[Problem, ...]:
+    if not placement.namesakes:
+        return ()
+    named, newest = listed(placement.namesakes, 3), placement.namesakes[-1]
+    message = (
+        f"You have other graphs of the name {shown(placement.graph.definition.name)}: {named}. ?replace=true "
+        f"makes a new version of the one that has a name, and so does PUT /api/graphs/{newest}"
+    )
+    return (Problem("graph.name_exists", "name", message),)
+
+
+def _loaded(graph: LoadedGraph, warnings: tuple[Problem, ...]) -> LoadedReply:
     definition = graph.definition
     return LoadedReply(
         id=graph.id,
@@ -231,6 +332,8 @@ def _loaded(graph: LoadedGraph) -> LoadedReply:
         edge_count=len(definition.edges),
         topology=graph.topology,
         loaded_at=graph.loaded_at,
+        version_number=graph.number,
+        warnings=warnings or msgspec.UNSET,
     )
 
 
@@ -247,13 +350,16 @@ def _listed(graph: LoadedGraph) -> ListedGraph:
         role=definition.metadata.get("role"),
         ingress=definition.metadata.get("ingress"),
         loaded_at=graph.loaded_at,
+        version_number=graph.number,
     )
 
 
-def _shown(graph: LoadedGraph) -> ShownGraph:
-    definition = graph.definition
+def _shown(graph_id: str, version: Version[WrittenGraph]) -> ShownGraph:
+    definition, topology = version.content.definition, version.content.topology
     fields = {name: getattr(definition, name) for name in definition.__struct_fields__}
-    return ShownGraph(**fields, id=graph.id, topology=graph.topology, loaded_at=graph.loaded_at)
+    return ShownGraph(
+        **fields, id=graph_id, topology=topology, loaded_at=version.made_at, version_number=version.number
+    )
 
 
 def _started(execution: ExecutionSnapshot) -> StartedReply:

@@ -32,7 +32,7 @@ async def test_an_admitted_page_may_ask_everything_that_clients_of_the_platform_
         methods = set(headers["Access-Control-Allow-Methods"].split(", "))
         assert methods == {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
         sent = {"Content-Type", "Authorization", "X-API-Key", "X-Org-Id", "X-Service-Id", "X-Env"}
-        sent |= {"X-Environment", "X-Data-Class", "X-Policy-Ref"}
+        sent |= {"X-Environment", "X-Data-Class", "X-Policy-Ref", "If-Match", "If-None-Match"}
         assert set(headers["Access-Control-Allow-Headers"].split(", ")) == sent
         assert world.identity.questions == []
 
@@ -64,7 +64,7 @@ async def test_answers_of_every_kind_are_marked() -> None:
             reply = await person.call("GET", path, Origin=CONSOLE)
             assert (reply.status_code, reply.headers[ALLOW]) == (status, CONSOLE)
             readable = set(reply.headers["Access-Control-Expose-Headers"].split(", "))
-            assert readable == {"Retry-After", "WWW-Authenticate", "x-trace-id"}
+            assert readable == {"ETag", "Retry-After", "WWW-Authenticate", "x-trace-id"}
             assert reply.headers["x-trace-id"]
 
 

@@ -67,6 +67,9 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("POST", "/api/routines/preview"): ("lists", {}),
     # What belongs to another is not found
     ("GET", "/api/graphs/<graph_id>"): ("by id", None),
+    ("GET", "/api/graphs/<graph_id>/versions"): ("by id", None),
+    ("PUT", "/api/graphs/<graph_id>"): ("by id", single("symbia.core.logger")),
+    ("POST", "/api/graphs/<graph_id>/rollback"): ("by id", {"version": 1}),
     ("POST", "/api/graphs/<graph_id>/execute"): ("by id", {}),
     ("DELETE", "/api/graphs/<graph_id>"): ("by id", None),
     ("GET", "/api/executions/<execution_id>"): ("by id", None),

@@ -60,6 +60,12 @@ async def _owner(world: World) -> object:
     return world.execution.owner
 
 
+@row(ScopedExecution, "graph", seen(1))
+async def _running_graph(world: World) -> object:
+    graph = world.execution.graph
+    return graph is not None and graph.number
+
+
 @row(ScopedExecution, "head", seen((True, "running")))
 async def _head(world: World) -> object:
     head = world.execution.head()
@@ -226,6 +232,33 @@ async def _check(world: World) -> object:
 @row(ScopedLibrary, "load_graph", made(lambda owner: (owner, 3)))
 async def _load(world: World) -> object:
     return (await world.library.load_graph(PASS)).owner, len(world.runtime.library.graphs())
+
+
+@row(ScopedLibrary, "place_graph", made(lambda owner: (owner, "created", 3)))
+async def _place(world: World) -> object:
+    placement = await world.library.place_graph({**PASS, "name": "another"}, replace=True)
+    return placement.graph.owner, placement.outcome, len(world.runtime.library.graphs())
+
+
+@row(ScopedLibrary, "replace_graph", changed(("org-a", 2)))
+async def _replace(world: World) -> object:
+    placement = await world.library.replace_graph(world.graph_id, {**PASS, "description": "new"})
+    return placement.graph.owner, placement.graph.number
+
+
+@row(ScopedLibrary, "roll_back_graph", changed("unchanged"))
+async def _roll_back(world: World) -> object:
+    return (await world.library.roll_back_graph(world.graph_id, 1)).outcome
+
+
+@row(ScopedLibrary, "graph_versions", seen([1]))
+async def _versions(world: World) -> object:
+    return [version.number for version in world.library.graph_versions(world.graph_id)]
+
+
+@row(ScopedLibrary, "graph_version", seen("pass"))
+async def _version(world: World) -> object:
+    return world.library.graph_version(world.graph_id, 1).content.definition.name
 
 
 @row(ScopedLibrary, "load_graphs", made(lambda owner: (owner, owner, 4)))

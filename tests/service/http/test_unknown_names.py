@@ -31,7 +31,7 @@ def said(reply: httpx.Response) -> tuple[int, str, str]:
         ("POST", "/api/executions/{id}/stop?drian=true", "did you mean drain?"),
         ("POST", "/api/executions/{id}/pause?drain=true", "this route takes none"),
         ("POST", "/api/ingress/Single?final=true", "known are wait"),
-        ("POST", "/api/graphs?dryRun=true", "this route takes none"),
+        ("POST", "/api/graphs?replce=true", "did you mean replace?"),
         ("DELETE", "/api/executions/{id}?drain=true", "this route takes none"),
     ],
 )

@@ -228,6 +228,8 @@ async def test_the_document_says_what_the_service_does() -> None:
             "X-Symbia-Run-Id": True,
             "X-Symbia-Boundary": False,
             "X-Symbia-Source": False,
+            "If-Match": False,
+            "If-None-Match": False,
         }
         for name, fields in {
             "Routine": ("id", "name"),
