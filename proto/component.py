@@ -73,6 +73,11 @@ class ConfigField(msgspec.Struct, frozen=True, omit_defaults=True):
     code: bool = False
 
 
+def authored(config: dict[str, ConfigField]) -> dict[str, ConfigField]:
+    """Return the keys of a configuration that authors give; those that begin with ``_`` are a compiler's."""
+    return {key: field for key, field in config.items() if not key.startswith("_")}
+
+
 _AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 

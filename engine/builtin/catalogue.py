@@ -1,4 +1,4 @@
-"""All built-in components: those of the specification in its order, the platform's own, the steps of routines."""
+"""All built-in components: the specification's in its order, our own, the platform's, steps of routines."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,16 @@ import httpx
 
 from engine.builtin.compute_arithmetic import ARITHMETIC
 from engine.builtin.core_accumulator import ACCUMULATOR
+from engine.builtin.core_debounce import DEBOUNCE
+from engine.builtin.core_dedupe import DEDUPE
 from engine.builtin.core_delay import DELAY
 from engine.builtin.core_expressions import FILTER, MAP, SPLIT, ExpressionComponent
+from engine.builtin.core_group import GROUP
+from engine.builtin.core_join import JOIN_BY_KEY
 from engine.builtin.core_logger import LOGGER
 from engine.builtin.core_merge import MERGE
 from engine.builtin.core_passthrough import PASSTHROUGH
+from engine.builtin.core_throttle import THROTTLE
 from engine.builtin.data_json_transform import json_transform
 from engine.builtin.io_http_request import http_request, open_client
 from engine.builtin.io_plain import COLLECT, IO_DELAY, IO_LOG, IO_PASSTHROUGH
@@ -51,6 +56,11 @@ def builtins(
         ACCUMULATOR,
         http_request(open_http_client),
         json_transform(workers),
+        GROUP,
+        JOIN_BY_KEY,
+        THROTTLE,
+        DEBOUNCE,
+        DEDUPE,
         IO_PASSTHROUGH,
         COLLECT,
         IO_LOG,

@@ -65,21 +65,26 @@ DEFINITION = declare(
 )
 
 
-class Merge(Builtin):
-    """The component, which checks that the awaited inputs exist; its nodes have no others, but in ``any``."""
+class AwaitingBuiltin(Builtin):
+    """A component that awaits the inputs which its configuration names; its nodes have no others."""
 
     def inputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
-        fields = DEFINITION.config
-        awaited = config.get("inputs", fields["inputs"].default)
-        if config.get("mode", fields["mode"].default) not in ("zip", "all") or not isinstance(
-            awaited, list | tuple
-        ):
+        awaited = config.get("inputs", self.definition.config["inputs"].default)
+        if not isinstance(awaited, list | tuple):
             return PORTS
         named = set(islice((name for name in awaited if isinstance(name, str)), len(PORTS)))
         return tuple(name for name in PORTS if name in named) or PORTS
 
     async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
         return tuple(_input_problems(config["inputs"]))
+
+
+class Merge(AwaitingBuiltin):
+    """The component, whose nodes have all inputs in ``any``."""
+
+    def inputs(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        awaits = config.get("mode", self.definition.config["mode"].default) in ("zip", "all")
+        return super().inputs(config) if awaits else PORTS
 
 
 class AnyMerge(Handler):
@@ -108,7 +113,7 @@ class ZipMerge(Handler):
         name, value, lane = PORTS[message.port], message.value, message.lane
         queue = self._waiting.get(name)
         if queue is None:
-            return _unexpected(name, self._names)
+            return unexpected(name, self._names)
         if len(queue) >= WAITING_LIMIT_MESSAGES or self._waiting_bytes + len(value) > WAITING_LIMIT_BYTES:
             return self._overflow(name)
         queue.append((value, lane))
@@ -165,7 +170,7 @@ class LatestMerge(Handler):
     def _take(self, message: Message) -> Outcome:
         name, value, lane = PORTS[message.port], message.value, message.lane
         if name not in self._names:
-            return _unexpected(name, self._names)
+            return unexpected(name, self._names)
         self._latest[name] = (value, lane)
         made_from = 1 if self._complete else len(self._names)  # the first set is made of all that waited for it
         self._complete = self._complete or len(self._latest) == len(self._names)
@@ -207,7 +212,8 @@ def object_text(names: Sequence[str], values: Sequence[bytes]) -> bytes:
     return b"{" + b",".join(pairs) + b"}"
 
 
-def _unexpected(name: str, names: Sequence[str]) -> Outcome:
+def unexpected(name: str, names: Sequence[str]) -> Outcome:
+    """Return the outcome of a value on a port that is not awaited."""
     return Outcome(
         error=HandlerError(
             "UnexpectedInput",

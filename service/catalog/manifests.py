@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from proto.codec import decode, encode
-from proto.component import ComponentDefinition, ConfigField, Port
+from proto.component import ComponentDefinition, ConfigField, Port, authored
 from service.catalog.resource import COMPONENT_PREFIX
 
 CAPABILITY = "cap:runtime.execute"
@@ -67,7 +67,9 @@ def manifest_of(definition: ComponentDefinition, version: str) -> dict[str, Any]
         "implementation": "builtin",
         "inputs": [_port(port) for port in definition.ports.inputs],
         "outputs": [_output(port) for port in definition.ports.outputs],
-        "config": {key: _field(field) for key, field in definition.config.items()},  # also where it takes none
+        "config": {
+            key: _field(field) for key, field in authored(definition.config).items()
+        },  # also where it takes none
         "capability": CAPABILITY,
         "description": definition.description,
     }

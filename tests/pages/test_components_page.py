@@ -7,12 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.builtin import core_debounce as debounce
 from engine.builtin import core_delay as delay
+from engine.builtin import core_group as group
+from engine.builtin import core_join as join
 from engine.builtin import core_logger as logger
 from engine.builtin import core_merge as merge
 from engine.builtin import data_json_transform as json_transform
 from engine.builtin.catalogue import builtins
 from engine.builtin.core_expressions import ExpressionComponent
+from engine.builtin.parts.message_key import KEYS_LIMIT
 from engine.contracts.component import Component
 from proto.component import ComponentDefinition, ConfigField
 from proto.graph import Node
@@ -61,6 +65,14 @@ def test_limits_in_prose_are_the_real_ones() -> None:
         f"{merge.WAITING_LIMIT_MESSAGES:,} values of one input and {merge.WAITING_LIMIT_BYTES // mebibyte} MiB"
     )
     assert waiting in SECTIONS["symbia.core.merge"]
+    for page, module in (("group", group), ("join", join)):
+        most = f"{module.HELD_LIMIT_MESSAGES:,} values and {module.HELD_LIMIT_BYTES // mebibyte} MiB"
+        assert most in SECTIONS[f"symbia.core.{page}"]
+    assert f"longer than {group.BATCH_LIMIT_BYTES // mebibyte} MiB" in SECTIONS["symbia.core.group"]
+    bursts = f"{KEYS_LIMIT:,} bursts and {debounce.HELD_LIMIT_BYTES // mebibyte} MiB"
+    assert bursts in SECTIONS["symbia.core.debounce"]
+    assert held in SECTIONS["symbia.core.throttle"]
+    assert f"{KEYS_LIMIT:,} keys" in SECTIONS["symbia.core.throttle"]
     largest = f"values up to {json_transform.VALUE_LIMIT_BYTES // mebibyte} MiB"
     assert largest in SECTIONS["symbia.data.json-transform"]
 

@@ -9,7 +9,7 @@ from quart import Blueprint, Response
 
 from engine.contracts.lanes import emits_apocryphal, shown_lanes
 from engine.views import RuntimeView
-from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports
+from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports, authored
 from service.http.bodies import nothing, read_document, reply
 from service.http.operation import Body, Reply, operation
 from service.http.query import DETAIL, PAGE, page_of, wants_all
@@ -30,7 +30,7 @@ class ShownConfigField(ConfigField, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ListedField(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A key of a configuration in a list: without its words and bounds."""
+    """A key of a configuration in a list: without its words and bounds, and without a default of nothing."""
 
     type: str
     required: bool = False
@@ -54,7 +54,7 @@ class ListedComponent(msgspec.Struct, frozen=True, omit_defaults=True):
         description: likewise.
         inputs: the names of its input ports.
         outputs: the names of its output ports.
-        config: the keys of its configuration.
+        config: the keys of its configuration that authors give.
         lanes: of its output ports, apart from those that inherit theirs.
         emits_apocryphal: whether nothing that it makes is ever canonical.
     """
@@ -211,8 +211,8 @@ def _listed(definition: ComponentDefinition) -> ListedComponent:
         inputs=_names(definition.ports.inputs),
         outputs=_names(definition.ports.outputs),
         config={
-            key: ListedField(field.type, field.required, field.default, field.enum)
-            for key, field in definition.config.items()
+            key: ListedField(field.type, field.required, field.default or msgspec.UNSET, field.enum)
+            for key, field in authored(definition.config).items()
         },
         lanes={name: ListedLane(lane) for name, (lane, _) in shown_lanes(definition).items() if lane != "inherit"},
         emits_apocryphal=emits_apocryphal(definition),

@@ -1,0 +1,291 @@
+"""``symbia.core.join`` puts together values of several inputs that have the same key.
+
+The first value of a key opens a set; the first value of each other input that has the key joins it, and a
+complete set leaves as an object ``{port: value}`` built from the values' texts. A second value of an input
+does not replace the first: it opens the next set. A set that is not complete within ``ms`` of its opening, or when
+the execution completes, is left alone, and ``alone`` says what becomes of it.
+
+What waits is bounded by errors, not by ``is_full``, as in ``symbia.core.merge``: a join that takes no more would
+never be handed the partner for which the others wait.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+import trio
+
+from engine.builtin.core_merge import PORTS, AwaitingBuiltin, object_text, unexpected
+from engine.builtin.declare import declare, port
+from engine.builtin.parts.fields import Field
+from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.refusal import RefusedError, UnavailableError
+from engine.contracts.handler import (
+    MADE_BYTES,
+    NOTHING,
+    Emission,
+    Handler,
+    HandlerError,
+    InstanceContext,
+    LogLine,
+    Message,
+    Outcome,
+)
+from engine.documents.problem_report import shown
+from engine.memory.lease import MESSAGE_BYTES
+from proto.codec import encode
+from proto.component import ConfigField
+from proto.problem import Problem
+
+HELD_LIMIT_MESSAGES = 10_000
+HELD_LIMIT_BYTES = 64 * 1024 * 1024
+"""Values that wait for partners in one node. As many as a paused execution holds."""
+
+TIME_LIMIT_MS = 24 * 3_600_000
+"""One day. Executions live in memory; what is matched with yesterday's wants a store."""
+
+_SET_BYTES = 1_200
+"""The bytes of a set beside its values and the text of its key."""
+
+_KEYS_TOLD = 10
+"""Keys that a log line or an error names of many sets that are left alone together."""
+
+_OUT, _ALONE = 0, 1
+
+DEFINITION = declare(
+    "symbia.core.join",
+    "Join",
+    "Puts together values of several inputs that have the same key, within a time.",
+    inputs=tuple(port(name, "An object with the key.", {"type": "object"}) for name in PORTS),
+    outputs=(
+        port("out", "An object with one key for each input.", {"type": "object"}),
+        port(
+            "alone",
+            "With `alone: emit`, `{key, values, missing}` of a set that was not complete in time.",
+            {"type": "object"},
+        ),
+    ),
+    config={
+        "inputs": ConfigField(
+            type="array",
+            description=f"The ports that are joined, two at least, of {', '.join(PORTS)}.",
+            default=["a", "b"],
+        ),
+        "key": ConfigField(
+            type="string", description="The field that holds the key; a dotted path reaches inside.", default="id"
+        ),
+        "keys": ConfigField(
+            type="object",
+            description='The field of an input whose key stands elsewhere, by port: `{"b": "order.id"}`.',
+            default={},
+        ),
+        "ms": ConfigField(
+            type="number",
+            description="Milliseconds from the first value of a set until it is left alone; 0 for never.",
+            default=60_000,
+            minimum=0,
+            maximum=TIME_LIMIT_MS,
+        ),
+        "alone": ConfigField(
+            type="string",
+            description="`emit` lets an incomplete set leave by `alone`; `error` by `error`; `drop` writes a line "
+            "to the log.",
+            default="emit",
+            enum=("emit", "error", "drop"),
+        ),
+    },
+)
+
+
+class JoinComponent(AwaitingBuiltin):
+    """The component, which checks its inputs and where their keys stand."""
+
+    async def check(self, config: Mapping[str, Any]) -> Sequence[Problem]:
+        problems = list(await super().check(config))
+        inputs, keys = config["inputs"], config["keys"]
+        if not problems and len(inputs) == 1:
+            problems.append(Problem("config.invalid", "inputs", "A join has two inputs at least"))
+        for name, path in keys.items():
+            place = f"keys.{shown(name)}"
+            if name not in inputs:
+                problems.append(Problem("config.invalid", place, f"There is no input {shown(name)} to be joined"))
+            elif not isinstance(path, str) or not path:
+                problems.append(Problem("config.invalid", place, f"The key of input {name} must name a field"))
+        if not config["key"] and any(name not in keys for name in inputs):
+            problems.append(Problem("config.invalid", "key", "Name the field that holds the key"))
+        return problems
+
+
+class Set:
+    """Values of one key that have come together so far."""
+
+    __slots__ = ("due", "key", "messages", "number")
+
+    def __init__(self, key: str, number: int, due: float) -> None:
+        self.key = key
+        self.number = number
+        self.due = due
+        self.messages: dict[str, Message] = {}
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of its values."""
+        return sum([len(message.value) for message in self.messages.values()])
+
+
+class Join(OneByOne):
+    """The sets that are not complete, the oldest first.
+
+    Args:
+        names: of the ports that are joined.
+        fields: where the key stands, by port.
+        seconds: until a set is left alone; 0 for never.
+        alone: what becomes of it.
+        value_bytes: that an object may have.
+    """
+
+    keeps = "messages"
+
+    def __init__(
+        self, names: Sequence[str], fields: Mapping[str, Field], seconds: float, alone: str, value_bytes: int
+    ) -> None:
+        self._names = tuple(names)
+        self._fields = fields
+        self._seconds = seconds
+        self._alone = alone
+        self._value_bytes = value_bytes
+        self._sets: OrderedDict[int, Set] = OrderedDict()
+        self._number = count()
+        # By key and port: the sets that lack a value of that port, the oldest first.
+        self._lacking: dict[tuple[str, str], deque[Set]] = {}
+        self._held = 0
+        self._held_bytes = 0
+        self._keys_bytes = 0
+        super().__init__(fields.values())
+
+    def take(self, message: Message, document: Document) -> Outcome:
+        name = PORTS[message.port]
+        if name not in self._names:
+            return unexpected(name, self._names)
+        field = self._fields[name]
+        key = field.key(document)
+        if key is None:
+            raise RefusedError("MissingKey", f'the message on port {name} has no field "{field.name}"')
+        size = len(message.value)
+        lacking = self._lacking.get((key, name))
+        if (lacking is None and self._held >= HELD_LIMIT_MESSAGES) or self._held_bytes + size > HELD_LIMIT_BYTES:
+            limits = f"{HELD_LIMIT_MESSAGES} values and {HELD_LIMIT_BYTES} bytes"
+            raise UnavailableError("HeldLimitExceeded", f"At most {limits} wait for partners in this node")
+        if lacking is None:
+            joined = self._open(key, name)
+        else:
+            joined = lacking[0]
+            self._drop_first(key, name)
+        joined.messages[name] = message
+        self._held += 1
+        self._held_bytes += size
+        if len(joined.messages) < len(self._names):
+            return NOTHING
+        self._close(joined)
+        return self._complete(joined)
+
+    def _open(self, key: str, name: str) -> Set:
+        """Open a set with a value of a port, for which the other ports' next values are meant."""
+        made = Set(key, next(self._number), trio.current_time() + self._seconds)
+        self._sets[made.number] = made
+        self._keys_bytes += len(key) + _SET_BYTES
+        for other in self._names:
+            if other != name:
+                self._lacking.setdefault((key, other), deque()).append(made)
+        return made
+
+    def _drop_first(self, key: str, name: str) -> None:
+        """Let the oldest of the sets of a key that lack a value lack it no more."""
+        lacking = self._lacking[key, name]
+        lacking.popleft()
+        if not lacking:
+            del self._lacking[key, name]
+
+    def _close(self, closed: Set) -> None:
+        """Let a set wait no more; where it lacks values, it is the oldest of its key."""
+        del self._sets[closed.number]
+        self._keys_bytes -= len(closed.key) + _SET_BYTES
+        self._held -= len(closed.messages)
+        self._held_bytes -= closed.size_bytes
+        for name in self._names:
+            if name not in closed.messages:
+                self._drop_first(closed.key, name)
+
+    def _complete(self, joined: Set) -> Outcome:
+        texts = [joined.messages[name].value for name in self._names]
+        made_from = (len(texts),)
+        size = sum(map(len, texts)) + sum([len(name) + 4 for name in self._names])
+        if size > self._value_bytes:
+            text = f"The set of key {shown(joined.key)} would have {size} bytes; {self._value_bytes} are allowed"
+            return Outcome(error=HandlerError("ValueTooLarge", text), made_from=made_from)
+        lane = max([message.lane for message in joined.messages.values()])
+        return Outcome(((_OUT, object_text(self._names, texts)),), lanes=(lane,), made_from=made_from)
+
+    def due(self) -> float | None:
+        return next(iter(self._sets.values())).due if self._seconds and self._sets else None
+
+    def release(self, now: float) -> Outcome:
+        most = 1 if self._alone == "error" else len(self._sets)  # an outcome has one error
+        left: list[Set] = []
+        made = 0
+        while self._sets and len(left) < most and made <= MADE_BYTES:
+            first = next(iter(self._sets.values()))
+            if first.due > now:
+                break
+            self._close(first)
+            left.append(first)
+            made += first.size_bytes
+        return self._left_alone(left, "in time")
+
+    def flush(self) -> Outcome:
+        left = list(self._sets.values())
+        self._sets.clear()
+        self._lacking.clear()
+        self._held = self._held_bytes = self._keys_bytes = 0
+        return self._left_alone(left, "before the end of input")
+
+    def _left_alone(self, left: Sequence[Set], when: str) -> Outcome:
+        if not left:
+            return NOTHING
+        if self._alone == "emit":
+            emissions: list[Emission] = [(_ALONE, encode(self._told(each))) for each in left]
+            lanes = [max([message.lane for message in each.messages.values()]) for each in left]
+            return Outcome(emissions, lanes=lanes, made_from=[len(each.messages) for each in left])
+        keys = ", ".join(shown(each.key) for each in left[:_KEYS_TOLD]) + (", ..." if left[_KEYS_TOLD:] else "")
+        text = f"Sets that were not complete {when}: {len(left)} (keys: {keys})"
+        if self._alone == "drop":
+            return Outcome(logs=(LogLine("warn", text),))
+        made_from = (sum(len(each.messages) for each in left),)
+        details = encode({"sets": [self._told(each) for each in left[:_KEYS_TOLD]]})
+        return Outcome(error=HandlerError("LeftAlone", text, details=details), made_from=made_from)
+
+    def _told(self, each: Set) -> dict[str, Any]:
+        return {
+            "key": each.key,
+            "values": {name: msgspec.Raw(message.value) for name, message in each.messages.items()},
+            "missing": [name for name in self._names if name not in each.messages],
+        }
+
+    def held_messages(self) -> int:
+        return self._held
+
+    def held_bytes(self) -> int:
+        return self._held_bytes + MESSAGE_BYTES * self._held + self._keys_bytes
+
+
+def _make(context: InstanceContext) -> Handler:
+    config = context.config
+    names: Sequence[str] = config["inputs"]
+    fields = {name: Field(config["keys"].get(name, config["key"])) for name in names}
+    return Join(names, fields, config["ms"] / 1000, config["alone"], context.value_bytes)
+
+
+JOIN_BY_KEY = JoinComponent(DEFINITION, _make)
