@@ -1,5 +1,4 @@
-"""The command line: ``symbia-runtime serve``, ``run``, ``watch``, ``check``, ``test``, ``manifests`` and
-``doctor``.
+"""The command line: ``symbia-runtime serve`` and what else ``COMMANDS`` lists.
 
 Exit status: 0 done, 1 it failed, 2 the command was wrong, 128 plus the signal when one ended it.
 Each command is imported only when it is called, so that none waits for what another needs.
@@ -23,11 +22,22 @@ from service.version import version
 COMMANDS = {
     "serve": "Serve the HTTP API.",
     "run": "Run one graph in this process, without a server.",
-    "watch": "Watch a running execution of a service.",
     "check": "Say everything that is wrong with a graph.",
     "test": "Run a component's test cases.",
-    "manifests": "Say what would be written of manifests in the catalog.",
+    "graphs": "List, show, load and delete graphs of a service.",
+    "components": "List, show, register and remove components of a service.",
+    "execute": "Start an execution of a graph on a service.",
+    "executions": "List, show and forget executions of a service.",
+    "inject": "Push messages into an execution of a service.",
+    "logs": "Print what an execution of a service has logged.",
+    "watch": "Watch a running execution of a service.",
+    "pause": "Hold the messages of executions of a service.",
+    "resume": "Let paused executions of a service go on.",
+    "complete": "Say that no more input comes to executions of a service.",
+    "stop": "End executions of a service.",
     "doctor": "Check a running service and its siblings.",
+    "manifests": "Say what would be written of manifests in the catalog.",
+    "completion": "Print what makes a shell complete all this.",
 }
 
 

@@ -17,6 +17,7 @@ from engine.runtime import Runtime
 from proto.execution import ExecutionSnapshot
 from service.cli.runner import RunNotes
 from service.cli.stdin import Lines
+from service.documents.printable import printable
 
 MAX_SHOWN_ERRORS = 20
 """Failed invocations that are shown one by one; the metrics count all."""
@@ -112,8 +113,7 @@ class RunReport(RunNotes):
 
     def _say(self, text: str, style: str) -> None:
         """One line; control characters, which untrusted code may have put there, are made visible."""
-        shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-        self._console.print(Text(shown, style=style), soft_wrap=True)
+        self._console.print(Text(printable(text), style=style), soft_wrap=True)
 
 
 def listed(names: Sequence[str]) -> str:

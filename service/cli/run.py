@@ -1,25 +1,17 @@
 """``symbia-runtime run``: one graph in this process, without a server."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import click
 import trio
 
 from proto.execution import ExecutionState
-from proto.message import Injection
 from service.cli.console import TellingConsole
 from service.cli.files import FILE, read_document_file
-from service.cli.inject_syntax import (
-    InjectionSyntaxError,
-    parse_argument,
-    parse_message_line,
-    parse_port,
-    parse_value_line,
-)
+from service.cli.message_options import inject_option, line_parser, parsed_arguments, stdin_options
 from service.cli.report import RunReport
-from service.cli.runner import InputError, Parse, RefusedDocumentError, Result, RunPlan, run_plan
+from service.cli.runner import InputError, RefusedDocumentError, Result, RunPlan, run_plan
 from service.cli.streams import SIGPIPE_STATUS, complaint_about, discard, has_no_reader
 from service.cli.until_signal import SIGNAL_STATUS
 
@@ -29,15 +21,8 @@ USAGE_STATUS = 2
 
 @click.command(name="run")
 @click.argument("graph", type=FILE)
-@click.option(
-    "--inject",
-    "arguments",
-    multiple=True,
-    metavar="NODE:PORT=JSON",
-    help="Inject this value, such as input:in=21.",
-)
-@click.option("--stdin", is_flag=True, help='Inject each line {"nodeId", "port", "value"} of standard input.')
-@click.option("--stdin-to", metavar="NODE:PORT", help="Inject each line of standard input, a JSON value, here.")
+@inject_option
+@stdin_options
 @click.option("--component", "components", type=FILE, multiple=True, help="Register this component first.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=0.0, help="Seconds it may take; 0 for no limit.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every log line of the components, not only warnings.")
@@ -63,11 +48,11 @@ def command(
     plan = RunPlan(
         graph=(str(graph), read_document_file(graph)),
         components=[(str(path), read_document_file(path)) for path in components],
-        injections=_injections(arguments),
-        parse_line=_line_parser(stdin=stdin, stdin_to=stdin_to),
+        injections=parsed_arguments(arguments, "--inject"),
+        parse_line=line_parser(stdin=stdin, stdin_to=stdin_to),
         timeout_ms=timeout * 1000,
     )
-    _require_streams(reads=plan.parse_line is not None)
+    _require_output()
     report = RunReport(TellingConsole(stderr=True), verbose=verbose)
     if plan.parse_line is not None and sys.stdin.isatty():
         report.hint("Reading messages from this terminal: one a line, Ctrl-D ends them")
@@ -87,31 +72,10 @@ def command(
     sys.exit(_end(result, report))
 
 
-def _require_streams(*, reads: bool) -> None:
-    """Refuse to run where a stream is closed, as after ``<&-``: its descriptor may be anything by now."""
+def _require_output() -> None:
+    """Refuse to run where standard output is closed, as after ``>&-``: its descriptor may be anything by now."""
     if sys.stdout is None:
         raise click.UsageError("Standard output is closed; what leaves the graph needs a place, such as /dev/null")
-    if reads and sys.stdin is None:
-        raise click.UsageError("Standard input is closed; --stdin and --stdin-to read it")
-
-
-def _injections(arguments: tuple[str, ...]) -> list[Injection]:
-    try:
-        return [parse_argument(argument) for argument in arguments]
-    except InjectionSyntaxError as error:
-        raise click.UsageError(f"--inject: {error}") from error
-
-
-def _line_parser(*, stdin: bool, stdin_to: str | None) -> Parse | None:
-    """Return the function that makes a message of a line of standard input; None when it is not to be read."""
-    if stdin_to is None:
-        return parse_message_line if stdin else None
-    if stdin:
-        raise click.UsageError("Give either --stdin or --stdin-to, not both")
-    try:
-        return partial(parse_value_line, port=parse_port(stdin_to))
-    except InjectionSyntaxError as error:
-        raise click.UsageError(f"--stdin-to: {error}") from error
 
 
 def _end(result: Result, report: RunReport) -> int:

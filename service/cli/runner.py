@@ -6,7 +6,7 @@ reader of the output therefore slows the graph, and a slow graph slows the readi
 
 import math
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, aclosing, contextmanager
 from typing import Any, BinaryIO
 
@@ -29,14 +29,12 @@ from proto.execution import ExecuteOptions, ExecutionSnapshot
 from proto.message import Injection
 from service.cli.files import problem_line
 from service.cli.inject_syntax import InjectionSyntaxError
+from service.cli.message_options import Parse
 from service.cli.output import OutputLines
 from service.cli.stdin import Lines, LineTooLongError
 from service.cli.until_signal import SIGNALS
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
-
-Parse = Callable[[bytes], Injection]
-"""A function that makes a message of one line, or raises InjectionSyntaxError."""
 
 FULL_SECONDS = 0.005
 """The wait of a message before it is offered again to a node that refuses while it is full."""

@@ -12,6 +12,10 @@ from proto.events import Command, ComponentFailed, MetricsUpdate, StatisticsUpda
 from proto.execution import ExecutionState
 from service.cli.console import TellingConsole
 from service.cli.live_client import LiveClient, LiveClientError, open_live_client
+from service.cli.remote.address import ServiceAddress, service_address, service_options
+from service.cli.remote.client import ServiceError, ask
+from service.cli.remote.lookup import find_execution
+from service.cli.remote.names import execution_names
 from service.cli.streams import SIGPIPE_STATUS, complaint_about, has_no_reader
 from service.cli.until_signal import run_beside, run_until_signal
 from service.cli.watch_table import WatchView, tell
@@ -32,40 +36,40 @@ class UnreadError(Exception):
 
 
 @click.command(name="watch")
-@click.argument("execution")
-@click.option(
-    "--url",
-    default="http://127.0.0.1:5006",
-    show_default=True,
-    envvar="SYMBIA_URL",
-    help="Where the service is; or SYMBIA_URL.",
-)
-@click.option("--token", envvar="SYMBIA_TOKEN", help="A bearer token; better in SYMBIA_TOKEN, which nobody sees.")
-@click.option("--api-key", envvar="SYMBIA_API_KEY", help="An API key; likewise SYMBIA_API_KEY.")
-@click.option("--org", envvar="SYMBIA_ORG_ID", help="The organisation to act for; or SYMBIA_ORG_ID.")
-def command(execution: str, url: str, token: str | None, api_key: str | None, org: str | None) -> None:
-    """Watch EXECUTION, an id, until it ends: its nodes, rates, queues and errors.
+@click.argument("execution", shell_complete=execution_names)
+@service_options
+def command(execution: str) -> None:
+    """Watch EXECUTION until it ends: its nodes, rates, queues and errors.
+
+    It is named by its id, its beginning, or the name of its graph, whose newest execution is meant.
 
     Where the output is no terminal, what happens is told in lines.
 
     The exit status is 0 when it completed, 1 when it failed, 3 when it was cancelled, and 2 when it could not be
     watched to its end; a signal ends the watching, not the execution, with 128 and its number.
     """
-    named = {"X-API-Key": api_key, "X-Org-Id": org, "Authorization": f"Bearer {token}" if token else None}
-    headers = [(name, value) for name, value in named.items() if value]
+    try:
+        execution_id = ask(find_execution, execution)
+    except ServiceError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(UNWATCHED)
+    sys.exit(watch_to_end(execution_id, service_address()))
+
+
+def watch_to_end(execution_id: str, address: ServiceAddress) -> int:
+    """Show an execution until it ends; the exit status that says how."""
     console = TellingConsole()
     try:
-        status = run_until_signal(_watch, execution, url, headers, console)
+        return run_until_signal(_watch, execution_id, address, console)
     except LiveClientError as error:
         click.echo(f"Error: {error}", err=True)
-        status = UNWATCHED
+        return UNWATCHED
     except UnreadError as error:
         click.echo(f"Error: {complaint_about(error.failure)}", err=True)
-        status = SIGPIPE_STATUS if has_no_reader(error.failure) else FAILED
-    sys.exit(status)
+        return SIGPIPE_STATUS if has_no_reader(error.failure) else FAILED
 
 
-async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], console: TellingConsole) -> int:
+async def _watch(execution_id: str, address: ServiceAddress, console: TellingConsole) -> int:
     """Watch to the end; the exit status.
 
     Raises:
@@ -73,7 +77,7 @@ async def _watch(execution_id: str, url: str, headers: list[tuple[str, str]], co
         UnreadError: the output cannot be written any more.
     """
     view = WatchView(execution_id)
-    async with open_live_client(url, headers) as client:
+    async with open_live_client(address.url, address.headers) as client:
         await client.send(Command.SUBSCRIBE, {"executionId": execution_id, "events": EVENTS}, 1)
         if not console.is_terminal:
             following = partial(_follow, client, view, console, lambda line: tell(console, line))

@@ -14,6 +14,7 @@ from engine.contracts.handler import HandlerError, LogLine
 from engine.contracts.observer import ExecutionObserver
 from engine.execution.lifecycle import TERMINAL
 from proto.execution import ExecutionSnapshot, ExecutionState
+from service.documents.printable import printable
 from service.observability.log_stream import UnblockedStream
 from service.settings.observability import LogFormat
 
@@ -129,6 +130,6 @@ def _to_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
 def _escape_controls(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Make what is not printable visible, so that what untrusted code logs cannot steer an operator's terminal."""
     for key, value in event.items():
-        if isinstance(value, str) and key != "exception" and not value.isprintable():
-            event[key] = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in value)
+        if isinstance(value, str) and key != "exception":
+            event[key] = printable(value)
     return event

@@ -1,38 +1,16 @@
 """The README's lines work as they stand."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from examples.countries.server import open_server
+from tests.pages.shell import run_shell
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-CURL = f"""\
-#!{sys.executable}
-# Stands in for curl where there is none: -s, -w, -X, -H and -d, as the README uses them.
-import argparse, sys, httpx
-parser = argparse.ArgumentParser()
-parser.add_argument("-s", action="store_true")
-parser.add_argument("-w", default="")
-parser.add_argument("-X", default=None)
-parser.add_argument("-H", default="Accept: */*")
-parser.add_argument("-d", default=None)
-parser.add_argument("url")
-asked = parser.parse_args()
-body = asked.d and (open(asked.d[1:]).read() if asked.d.startswith("@") else asked.d)
-name, _, value = asked.H.partition(": ")
-method = asked.X or ("POST" if body else "GET")
-sys.stdout.write(httpx.request(method, asked.url, headers={{name: value}}, content=body).text)
-sys.stdout.write(asked.w.replace("\\\\n", "\\n"))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +20,6 @@ def url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def search_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PATH on which there is a curl."""
-    if shutil.which("curl") is None:
-        stand_in = tmp_path / "curl"
-        stand_in.write_text(CURL, encoding="utf-8")
-        stand_in.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-
-
 def shell_block(heading: str) -> str:
     """The last shell block under a heading of the README."""
     section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
@@ -59,40 +27,24 @@ def shell_block(heading: str) -> str:
     return blocks[-1]
 
 
-def run_shell(lines: str) -> str:
-    environment = {**os.environ, "NO_PROXY": "127.0.0.1"}  # a proxy of the machine would not find this service
-    command = ["sh", "-eu", "-c", lines]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+def test_the_first_minute_doubles_21(url: str, tmp_path: Path) -> None:
+    """The lines of the first minute, as they stand, print 42, log it, and show that each node had a message."""
+    said = run_shell(shell_block("The first minute"), tmp_path, url).splitlines()
+    assert said[1] == '{"node":"output","port":"out","value":42}'
+    assert said[2].split()[1:] == ["info", "output", "42"]
+    assert "processed  3" in said
 
 
-def with_url(lines: str, url: str) -> str:
-    assert "URL=http://127.0.0.1:5006\n" in lines
-    return lines.replace("http://127.0.0.1:5006", url)
+def test_the_component_of_your_own_squares_12(url: str, tmp_path: Path) -> None:
+    """The lines of the custom component follow, and show 144 in the log."""
+    said = run_shell(shell_block("A component of your own"), tmp_path, url)
+    assert said.splitlines()[-1].split()[1:] == ["info", "output", "144"]
 
 
-@pytest.mark.usefixtures("search_path")
-def test_the_first_minute_doubles_21(url: str) -> None:
-    """The curl lines of the first minute, run as they stand, show 42 in the log and three messages processed."""
-    said = run_shell(with_url(shell_block("The first minute"), url))
-    assert '"message":"42"' in said
-    assert '"nodeId":"output"' in said
-    assert '"messagesProcessed":3' in said
-
-
-@pytest.mark.usefixtures("search_path")
-def test_the_component_of_your_own_squares_12(url: str) -> None:
-    """The curl lines of the custom component follow on from the first minute, and show 144 in the log."""
-    first = "\n".join(shell_block("The first minute").splitlines()[:2]) + "\n"
-    said = run_shell(with_url(first + shell_block("A component of your own"), url))
-    assert '"message":"144"' in said
-
-
-def test_the_commands_run() -> None:
+def test_the_commands_run(tmp_path: Path) -> None:
     """Each command under "The command line" ends well, and the first writes 42."""
-    block = shell_block("The command line").replace(".venv/bin/symbia-runtime", f"{sys.executable} -m service")
-    assert "42" in run_shell(block).splitlines()[0]
+    block = shell_block("The command line").replace(".venv/bin/symbia-runtime", "symbia-runtime")
+    assert "42" in run_shell(block, tmp_path).splitlines()[0]
 
 
 @pytest.mark.parametrize("document", ["README.md", "examples/README.md", "docs/architecture.md"])

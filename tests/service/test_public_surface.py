@@ -88,8 +88,13 @@ def _verbs() -> Iterator[str]:
         for name in COMMANDS:
             command = cli.get_command(context, name)
             assert command is not None
-            options = sorted(option for parameter in command.params for option in parameter.opts)
-            yield f"verb {name} {' '.join(options)}"
+            yield f"verb {name} {_options(command)}"
+            for inner in getattr(command, "commands", {}).values():
+                yield f"verb {name} {inner.name} {_options(inner)}"
+
+
+def _options(command: click.Command) -> str:
+    return " ".join(sorted(option for parameter in command.params for option in parameter.opts))
 
 
 def _refusals() -> Iterator[str]:

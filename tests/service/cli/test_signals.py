@@ -76,7 +76,7 @@ def test_what_cannot_be_watched_is_status_2_at_a_terminal(service: Process) -> N
     """An unknown execution is named in one line, as it is where the output is no terminal."""
     with Terminal("watch", "none", environment={"SYMBIA_URL": service.url}) as terminal:
         assert terminal.wait() == 2
-        assert "Error: Execution not found: none\r\n" in terminal.shown
+        assert "Error: No execution has the id or the name 'none'; " in terminal.shown
 
 
 def test_ctrl_c_ends_a_run(tmp_path: Path) -> None:

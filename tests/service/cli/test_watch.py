@@ -13,6 +13,9 @@ from service.cli.watch_table import WatchView, tell
 from tests.service.service_with_identity import open_service_with_identity
 from tests.service.serving import QUICK_REFERENCE, ROOT, Service, clean_environment, open_service, single
 
+NOBODYS = "00000000-0000-4000-8000-000000000000"
+UNKNOWN = "No execution has the id or the name 'none'; `symbia-runtime executions` lists them"
+
 
 async def watch(service_url: str, execution_id: str, *options: str, **variables: str) -> tuple[int, str, str]:
     """Run the command to its end; its status, what it printed and its complaints."""
@@ -81,7 +84,9 @@ async def test_what_cannot_be_watched_is_said_in_one_line() -> None:
     """An unknown id, an address where nothing is, and no URL at all: status 2 and a sentence."""
     async with open_service() as service:
         status, _, complaint = await watch(service.url, "none")
-        assert (status, complaint) == (2, "Error: Execution not found: none\n")
+        assert (status, complaint) == (2, f"Error: {UNKNOWN}\n")
+        status, _, complaint = await watch(service.url, NOBODYS)
+        assert (status, complaint) == (2, f"Error: Execution not found: {NOBODYS}\n")
         status, _, complaint = await watch("http://127.0.0.1:1", "none")
         assert status == 2
         assert "http://127.0.0.1:1 cannot be reached" in complaint

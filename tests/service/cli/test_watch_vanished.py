@@ -10,6 +10,7 @@ import trio.testing
 
 from service.cli.console import TellingConsole
 from service.cli.live_client import LiveClientError, open_live_client
+from service.cli.remote.address import ServiceAddress
 from service.cli.until_signal import run_beside
 from service.cli.watch import _watch
 from tests.service.serving import QUICK_REFERENCE, open_service
@@ -59,7 +60,7 @@ async def test_a_service_that_vanishes_is_noticed(mock_clock: trio.testing.MockC
             cable.is_cut = True
             mock_clock.autojump_threshold = 0
 
-        watching = partial(_watch, execution_id, url, [], TellingConsole())
+        watching = partial(_watch, execution_id, ServiceAddress(url), TellingConsole())
         with pytest.raises(LiveClientError, match=r"has not answered for 20 s; is it still running\?"):
             await run_beside(cut, watching)
 

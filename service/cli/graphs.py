@@ -1,0 +1,160 @@
+"""``symbia-runtime graphs``: the graphs of a service, listed, shown, loaded and unloaded."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from service.cli.remote.address import service_options
+from service.cli.remote.client import ServiceClient, ask, escaped
+from service.cli.remote.documents import DOCUMENT, post_document
+from service.cli.remote.lookup import SeenGraph, find_graph
+from service.cli.remote.names import graph_names
+from service.cli.remote.tables import age_of, json_option, short, show_facts, show_json, show_table
+
+GRAPH = click.argument("graph", shell_complete=graph_names)
+
+
+class ShownNode(msgspec.Struct, frozen=True):
+    """A node of a graph, as far as it is shown."""
+
+    id: str
+    component: str
+    config: Any = None
+
+
+class ShownEnd(msgspec.Struct, frozen=True):
+    """An end of an edge."""
+
+    node: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.port}"
+
+
+class ShownEdge(msgspec.Struct, frozen=True):
+    """An edge of a graph, as far as it is shown."""
+
+    source: ShownEnd
+    target: ShownEnd
+
+
+class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
+    """A graph as its own route shows it, as far as it is shown here."""
+
+    id: str
+    name: str
+    version: str
+    description: str = ""
+    nodes: tuple[ShownNode, ...] = ()
+    edges: tuple[ShownEdge, ...] = ()
+    loaded_at: str = ""
+
+
+@click.group(name="graphs", invoke_without_command=True)
+@service_options
+@json_option
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """List the graphs of a service; or show, load and delete one.
+
+    GRAPH is an id, a name, or the beginning of either; of several of one name the newest is meant.
+    """
+    if ctx.invoked_subcommand is None:
+        ask(_list, as_json=as_json)
+
+
+@command.command(name="list")
+@service_options
+@json_option
+def list_command(*, as_json: bool) -> None:
+    """List the graphs of a service."""
+    ask(_list, as_json=as_json)
+
+
+@command.command(name="show")
+@GRAPH
+@service_options
+@json_option
+def show_command(graph: str, *, as_json: bool) -> None:
+    """Show GRAPH: its nodes and its edges."""
+    ask(_show, graph, as_json=as_json)
+
+
+@command.command(name="load")
+@click.argument("files", type=DOCUMENT, nargs=-1, required=True)
+@service_options
+@json_option
+def load_command(files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Load the graphs in FILES, JSON or YAML; - is standard input."""
+    ask(_load, files, as_json=as_json)
+
+
+@command.command(name="delete")
+@GRAPH
+@service_options
+def delete_command(graph: str) -> None:
+    """Unload GRAPH, and stop its executions."""
+    ask(_delete, graph)
+
+
+async def load_graph(client: ServiceClient, path: Path) -> tuple[SeenGraph, bytes]:
+    """Load the graph in a file; what became of it, and the reply.
+
+    Raises:
+        ServiceError: it was refused.
+    """
+    reply = await post_document(client, "/api/graphs", path)
+    return client.decode(reply, SeenGraph), reply
+
+
+async def _list(client: ServiceClient, *, as_json: bool) -> None:
+    entries = await client.entries("/api/graphs", "graphs")
+    if as_json:
+        return show_json(entries)
+    graphs = [client.decode(entry, SeenGraph) for entry in entries]
+    rows = [
+        (short(each.id), each.version, each.node_count, each.edge_count, age_of(each.loaded_at), each.name)
+        for each in graphs
+    ]
+    return show_table(("ID", "VERSION", "NODES", "EDGES", "LOADED", "NAME"), rows)
+
+
+async def _show(client: ServiceClient, text: str, *, as_json: bool) -> None:
+    reply = await client.get(f"/api/graphs/{escaped((await find_graph(client, text)).id)}")
+    if as_json:
+        return show_json([reply])
+    graph = client.decode(reply, ShownGraph)
+    facts = {"id": graph.id, "version": graph.version, "loaded": f"{age_of(graph.loaded_at)} ago"}
+    if graph.description:
+        facts["description"] = graph.description
+    show_facts(graph.name, facts)
+    click.echo()
+    config = msgspec.json.encode
+    nodes = [
+        (each.id, each.component, config(each.config).decode() if each.config else "") for each in graph.nodes
+    ]
+    show_table(("NODE", "COMPONENT", "CONFIG"), nodes)
+    click.echo()
+    return show_table(("FROM", "TO"), [(each.source, each.target) for each in graph.edges])
+
+
+async def _load(client: ServiceClient, paths: tuple[Path, ...], *, as_json: bool) -> None:
+    for path in paths:
+        graph, reply = await load_graph(client, path)
+        if as_json:
+            show_json([reply])
+        else:
+            click.echo(f"{graph.id}  {graph.name} {graph.version}: {_counted(graph)}")
+
+
+def _counted(graph: SeenGraph) -> str:
+    return f"{graph.node_count} nodes, {graph.edge_count} edges"
+
+
+async def _delete(client: ServiceClient, text: str) -> None:
+    graph = await find_graph(client, text)
+    await client.delete(f"/api/graphs/{escaped(graph.id)}")
+    click.echo(f"{graph.id}  {graph.name} {graph.version}: unloaded")

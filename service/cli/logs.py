@@ -1,0 +1,116 @@
+"""``symbia-runtime logs``: the lines that the components of an execution logged, once or as they come."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import click
+import msgspec
+import trio
+
+from engine.execution.lifecycle import TERMINAL
+from proto.execution import ExecutionState, LogEntry
+from service.cli.remote.address import service_options
+from service.cli.remote.client import ServiceClient, ServiceError, ask
+from service.cli.remote.lookup import find_execution
+from service.cli.remote.names import execution_names
+from service.cli.remote.tables import json_option, show_json
+from service.documents.printable import printable
+
+LEVELS = ("debug", "info", "warn", "error")
+COLOURS = {"warn": "yellow", "error": "red"}
+ASK_SECONDS = 0.5
+"""The time between two questions for new lines."""
+
+
+Wanted = Callable[[LogEntry], bool]
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """A page of lines; ``total`` were logged, of which the first ``dropped`` are not kept any more."""
+
+    total: int
+    dropped: int
+    logs: list[msgspec.Raw]
+
+
+class StateSeen(msgspec.Struct, frozen=True):
+    """The state of an execution."""
+
+    state: ExecutionState
+
+
+@click.command(name="logs")
+@click.argument("execution", shell_complete=execution_names)
+@click.option("--follow", "-f", is_flag=True, help="Go on with what is logged, until the execution ends.")
+@click.option("--tail", type=click.IntRange(min=0), help="Only the latest so many lines.")
+@click.option("--node", help="Only lines of this node.")
+@click.option(
+    "--level", type=click.Choice(LEVELS), default="debug", help="Only lines of this level, and worse ones."
+)
+@service_options
+@json_option
+def command(
+    execution: str, tail: int | None, node: str | None, level: str, *, follow: bool, as_json: bool
+) -> None:
+    """Print what EXECUTION has logged: an id, its beginning, or the name of a graph, whose newest one is meant.
+
+    Lines that the service does not keep any more are counted on standard error.
+    """
+    wanted = partial(_is_wanted, node, LEVELS[LEVELS.index(level) :])
+    ask(_print_logs, execution, tail, wanted, follow=follow, as_json=as_json)
+
+
+def _is_wanted(node: str | None, levels: Sequence[str], entry: LogEntry) -> bool:
+    return node in {None, entry.node_id} and entry.level in levels
+
+
+async def _print_logs(
+    client: ServiceClient,
+    text: str,
+    tail: int | None,
+    wanted: Wanted,
+    *,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    path = f"/api/executions/{await find_execution(client, text)}"
+    place = 0
+    if tail is not None:
+        place = max(0, client.decode(await client.get(f"{path}/logs", limit=1), LogPage).total - tail)
+    while True:
+        has_ended = follow and await _has_ended(client, path)  # asked first, so that its last lines are read
+        place = await _print_from(client, path, place, wanted, as_json=as_json)
+        if not follow or has_ended:
+            return
+        await trio.sleep(ASK_SECONDS)
+
+
+async def _print_from(client: ServiceClient, path: str, place: int, wanted: Wanted, *, as_json: bool) -> int:
+    """Print the lines from a place on; the place of the next one."""
+    while True:
+        page = client.decode(await client.get(f"{path}/logs", offset=place), LogPage)
+        if page.dropped > place:
+            click.echo(f"{page.dropped - place:,} older lines are not kept any more", err=True)
+            place = page.dropped
+        for line in page.logs:
+            entry = client.decode(line, LogEntry)
+            if wanted(entry):
+                show_json([line]) if as_json else _show(entry)
+        place += len(page.logs)
+        if not page.logs or place >= page.total:
+            return place
+
+
+def _show(entry: LogEntry) -> None:
+    text = f"{entry.timestamp}  {entry.level:<5}  {entry.node_id}  {entry.message}"
+    click.secho(printable(text), fg=COLOURS.get(entry.level), dim=entry.level == "debug")
+
+
+async def _has_ended(client: ServiceClient, path: str) -> bool:
+    try:
+        seen = await client.get(f"{path}/metrics")
+    except ServiceError as error:
+        if error.status != 404:
+            raise
+        seen = await client.get(path)
+    return client.decode(seen, StateSeen).state in TERMINAL

@@ -1,0 +1,139 @@
+"""The commands against a service, as their users call them: in processes of their own, against a real one."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from examples.countries.server import open_server
+from tests.service.serving import QUICK_REFERENCE, ROOT, clean_environment
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A service on a free port."""
+    with open_server() as url:
+        yield url
+
+
+def call(url: str, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    """Run a command to its end; its status, what it printed and its complaints."""
+    command = [sys.executable, "-m", "service", *arguments]
+    environment = clean_environment({"SYMBIA_URL": url})
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=30, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_graph_is_executed_from_its_file_and_named_by_what_it_is_called(url: str) -> None:
+    """``execute FILE``, then messages to it by name, then what it logged: no id is typed."""
+    status, printed, _ = call(url, "execute", "examples/quick_reference.json", "--completion", "manual")
+    assert (status, printed.split(maxsplit=1)[1]) == (0, "Simple Pipeline: running\n")
+    identifier = printed.split()[0]
+    status, printed, said = call(url, "inject", "simple-pipeline", "input:in=21", "input:in=22", "--wait")
+    assert (status, json.loads(printed), said) == (
+        0,
+        {"node": "output", "port": "out", "value": 44},
+        "2 accepted\n",
+    )
+    assert call(url, "pause", "Simple Pipeline") == (0, f"{identifier}  paused\n", "")
+    assert call(url, "inject", identifier[:8], "--stdin-to", "input:in", stdin="1\n2\n") == (
+        0,
+        "",
+        "2 accepted; the execution is paused and holds them\n",
+    )
+    assert call(url, "stop", "simple", "--drain") == (0, f"{identifier}  completed\n", "")
+    _, printed, _ = call(url, "logs", "simple", "--json", "--tail", "3")
+    assert [json.loads(line)["message"] for line in printed.splitlines()] == ["44", "2", "4"]
+    _, printed, _ = call(url, "executions", "show", identifier[:8])
+    assert [line.split()[:5] for line in printed.splitlines() if line.startswith("double")] == [
+        ["double", "symbia.core.map", "stopped", "0", "4"]
+    ]
+    assert call(url, "resume", identifier)[0] == 1
+
+
+def test_lists_are_tables_for_people_and_lines_of_json_for_programs(url: str) -> None:
+    """A graph from standard input is in the list, is shown, and is gone when it is deleted."""
+    graph = {**QUICK_REFERENCE, "name": "Tabled", "nodes": QUICK_REFERENCE["nodes"][:1], "edges": []}
+    status, printed, _ = call(url, "graphs", "load", "-", stdin=json.dumps(graph))
+    assert (status, printed.split(maxsplit=1)[1]) == (0, "Tabled 1.0.0: 1 nodes, 0 edges\n")
+    identifier = printed.split()[0]
+    _, printed, _ = call(url, "graphs")
+    assert printed.split()[:6] == ["ID", "VERSION", "NODES", "EDGES", "LOADED", "NAME"]
+    (row,) = [line.split() for line in printed.splitlines() if line.endswith("Tabled")]
+    assert row[:4] == [identifier[:8], "1.0.0", "1", "0"]
+    _, printed, _ = call(url, "graphs", "list", "--json")
+    assert identifier in [json.loads(line)["id"] for line in printed.splitlines()]
+    assert "input  symbia.core.passthrough" in call(url, "graphs", "show", "tabled")[1]
+    assert call(url, "graphs", "delete", "tabled")[0] == 0
+    assert call(url, "graphs", "show", "tabled") == (
+        1,
+        "",
+        "Error: No graph has the id or the name 'tabled'; `symbia-runtime graphs` lists them\n",
+    )
+
+
+def test_a_component_is_registered_and_its_log_is_followed_to_the_end(url: str) -> None:
+    """Following ends with the execution, and has its last line."""
+    assert call(url, "components", "load", "examples/square.json") == (0, "custom.math.square  registered\n", "")
+    assert "ctx.emit('out', value * value)" in call(url, "components", "show", "custom.math.square")[1]
+    status, printed, _ = call(url, "execute", "examples/squares.json", "--inject", "square:in=12", "--watch")
+    assert (status, printed.splitlines()[-1]) == (0, "completed")
+    _, printed, _ = call(url, "logs", "squares", "--follow", "--level", "info")
+    assert printed.split()[1:] == ["info", "output", "144"]
+    refused = call(url, "components", "load", "examples/square.json")
+    assert refused[0] == 1
+    assert refused[2].startswith("Error: examples/square.json: Component already registered: custom.math.square\n")
+
+
+def test_what_the_service_refuses_is_said_with_its_problems(url: str) -> None:
+    """A wrong line of a stream is named with its number; what came before it was taken in."""
+    _, printed, _ = call(url, "execute", "examples/quick_reference.json", "--completion", "manual")
+    identifier = printed.split()[0]
+    lines = '{"nodeId": "input", "port": "in", "value": 1}\n{"nodeId": "nowhere", "port": "in", "value": 2}\n'
+    status, _, said = call(url, "inject", identifier, "--stdin", stdin=lines)
+    assert (status, said.splitlines()[0]) == (1, "Error: Line 2: Node not in graph: nowhere")
+    status, _, said = call(url, "inject", identifier, "--stdin-to", "input:in", stdin="1\nno json\n")
+    assert (status, said.startswith("Error: Line 2 of standard input: ")) == (1, True)
+    assert call(url, "inject", identifier)[0] == 2
+
+
+def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
+    """So is a URL that is none."""
+    status, _, said = call("http://127.0.0.1:1", "executions")
+    assert (status, said.startswith("Error: http://127.0.0.1:1 cannot be reached: "), said.count("\n")) == (
+        1,
+        True,
+        1,
+    )
+    assert call("ftp://nowhere", "graphs") == (
+        1,
+        "",
+        "Error: 'ftp://nowhere' is no URL of a service; write one such as http://127.0.0.1:5006\n",
+    )
+
+
+def test_a_shell_completes_commands_and_the_names_of_graphs(url: str, tmp_path: Path) -> None:
+    """The lines for bash, evaluated there, complete a command, and a graph as a shell takes it without quotes."""
+    call(url, "graphs", "load", "examples/etl.yaml")
+    program = tmp_path / "symbia-runtime"
+    program.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -c "import symbia_runtime; symbia_runtime.main()" "$@"\n'
+    )
+    program.chmod(0o755)
+    script = """
+eval "$(symbia-runtime completion bash)"
+COMP_WORDS=(symbia-runtime compl); COMP_CWORD=1; _symbia_runtime_completion symbia-runtime; echo "${COMPREPLY[@]}"
+COMP_WORDS=(symbia-runtime graphs show et); COMP_CWORD=3; COMPREPLY=(); _symbia_runtime_completion symbia-runtime
+echo "${COMPREPLY[@]}"
+"""
+    environment = clean_environment({"SYMBIA_URL": url})
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.splitlines() == ["complete completion", "etl-pipeline"]
