@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.compile.fields import note_unknown
+from engine.compile.fields import FIELDS
 from engine.compile.graph_ports import read_ports
 from engine.cooperative.slices import Steps
 from engine.documents.hints import Hints
+from engine.documents.known_fields import note_unknown
 from engine.documents.problem_report import ProblemReport, shown
 from engine.documents.weight import Weight, weigh
 from engine.limits import EngineLimits
@@ -106,7 +107,7 @@ class _Reader:
 
     def rest(self) -> Steps[dict[str, Any]]:
         """Return the fields that may be absent, where they have their type and their size; note unknown ones."""
-        yield from note_unknown(self._document, "graph", self._path, self._report, self.hints)
+        yield from note_unknown(self._document, FIELDS["graph"], self._path, self._report, self.hints)
         kept: dict[str, Any] = {}
         limits = self._limits
         for key, longest in (("version", limits.name_characters), ("description", limits.description_characters)):
@@ -170,7 +171,7 @@ class _Reader:
             yield from self._add({key: value for key, value in item.items() if key not in _WEIGHED_APART})
             if self.is_too_heavy():
                 return None
-            yield from note_unknown(item, "node", path, self._report, self.hints)
+            yield from note_unknown(item, FIELDS["node"], path, self._report, self.hints)
             if graph is not None:
                 return (yield from self._node_with_graph(item, graph, path))
         yield
@@ -228,7 +229,7 @@ class _Reader:
                 return None
             self.weight += Weight(sum(_edge_bytes(item)))
             for part, kind, place in ((item, "edge", path), *_ends(item, path)):
-                yield from note_unknown(part, kind, place, self._report, self.hints)
+                yield from note_unknown(part, FIELDS[kind], place, self._report, self.hints)
         return self._convert(item, Edge, "edge.wrong_type", path)
 
     def _convert(self, item: Any, shape: type[T], code: str, path: str) -> T | None:

@@ -1,26 +1,17 @@
-"""The fields that a graph, its nodes and its edges may have; what else stands there is a slip. Pure.
+"""The fields that a graph, its nodes and its edges may have (``engine.documents.known_fields``). Pure.
 
-A misspelt key that is ignored makes a graph do something else than its author wrote, so it is refused. These are
-free all the same: what is within ``metadata`` and ``config``, keys that begin with ``x-``, and those that editors
-and the platform's console write beside the graph itself; they are not kept.
+What is within ``metadata`` and ``config`` is the author's, and editors and the platform's console write fields of
+their own beside the graph itself.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from engine.cooperative.slices import Steps, paced
-from engine.documents.hints import Hints
-from engine.documents.problem_report import ProblemReport, listed, shown
+from engine.documents.known_fields import KnownFields, fields_of, kept_fields
 from proto.graph import Edge, Endpoint, GraphDefinition, Node
 
-_KEYS_BETWEEN_PAUSES = 2_000
-"""Keys that are looked at in one step: a fraction of a millisecond."""
-
-_FREE = "x-"
-
-_OF_EDITORS = {
+_OF_EDITORS: Mapping[str, tuple[str, ...]] = {
     "graph": ("id", "key", "orgId", "tags", "status", "createdAt", "updatedAt", "viewport", "layout", "$schema"),
     "node": (
         *("label", "description", "data", "style", "width", "height", "measured", "selected", "dragging"),
@@ -30,42 +21,15 @@ _OF_EDITORS = {
         *("type", "name", "label", "description", "data", "metadata", "style", "animated", "selected", "zIndex"),
         *("sourceHandle", "targetHandle", "markerEnd"),
     ),
-    "end": (),
 }
 """Fields that editors of graphs write (React Flow, the platform's console and catalog); they mean nothing here."""
 
-_SHAPES: Mapping[str, type[msgspec.Struct]] = {
-    "graph": GraphDefinition,
-    "node": Node,
-    "edge": Edge,
-    "end": Endpoint,
+FIELDS: Mapping[str, KnownFields] = {
+    "graph": fields_of(GraphDefinition, "A graph", "graph.unknown_field", _OF_EDITORS["graph"]),
+    "node": fields_of(Node, "A node", "node.unknown_field", _OF_EDITORS["node"]),
+    "edge": fields_of(Edge, "An edge", "edge.unknown_field", _OF_EDITORS["edge"]),
+    "end": fields_of(Endpoint, "An end of an edge", "end.unknown_field"),
 }
-_KNOWN = {kind: msgspec.structs.fields(shape) for kind, shape in _SHAPES.items()}
-_NAMES = {kind: tuple(field.encode_name for field in fields) for kind, fields in _KNOWN.items()}
-_TAKEN = {kind: frozenset((*names, *_OF_EDITORS[kind])) for kind, names in _NAMES.items()}
-_TITLES = {"graph": "A graph", "node": "A node", "edge": "An edge", "end": "An end of an edge"}
-
-
-def note_unknown(
-    item: Mapping[str, Any], kind: str, path: str, report: ProblemReport, hints: Hints
-) -> Steps[None]:
-    """Note each field that a graph, a node, an edge or an end of one cannot have.
-
-    Args:
-        item: the object.
-        kind: ``graph``, ``node``, ``edge`` or ``end``.
-        path: its place in the document; empty for the graph itself.
-        report: takes the problems.
-        hints: of what was meant.
-    """
-    for number, key in enumerate(item, 1):
-        if not number % _KEYS_BETWEEN_PAUSES:
-            yield
-        if _is_unknown(key, kind):
-            close = hints.similar(key, _NAMES[kind])
-            hint = f"did you mean {close}?" if close else f"known are {listed(_NAMES[kind])}"
-            message = f"{_TITLES[kind]} has no field {shown(key)}; {hint}"
-            report.note(f"{kind}.unknown_field", _place(path, key), message)
 
 
 def without_unknown(document: Any) -> Steps[tuple[Any, list[str]]]:
@@ -77,7 +41,7 @@ def without_unknown(document: Any) -> Steps[tuple[Any, list[str]]]:
     left_out: list[str] = []
     if not isinstance(document, dict):
         return document, left_out
-    kept = _kept(document, "graph", "", left_out)
+    kept = kept_fields(document, FIELDS["graph"], "", left_out)
     for key, kind in (("nodes", "node"), ("edges", "edge")):
         if isinstance(kept.get(key), list):
             items = []
@@ -92,22 +56,9 @@ def without_unknown(document: Any) -> Steps[tuple[Any, list[str]]]:
 def _kept_item(item: Any, kind: str, path: str, left_out: list[str]) -> Any:
     if not isinstance(item, dict):
         return item
-    kept = _kept(item, kind, path, left_out)
+    kept = kept_fields(item, FIELDS[kind], path, left_out)
     if kind == "edge":
         for end in ("source", "target"):
             if isinstance(kept.get(end), dict):
-                kept[end] = _kept(kept[end], "end", f"{path}.{end}", left_out)
+                kept[end] = kept_fields(kept[end], FIELDS["end"], f"{path}.{end}", left_out)
     return kept
-
-
-def _kept(item: dict[str, Any], kind: str, path: str, left_out: list[str]) -> dict[str, Any]:
-    left_out += [_place(path, key) for key in item if _is_unknown(key, kind)]
-    return {key: value for key, value in item.items() if not _is_unknown(key, kind)}
-
-
-def _is_unknown(key: str, kind: str) -> bool:
-    return key not in _TAKEN[kind] and not key.startswith(_FREE)
-
-
-def _place(path: str, key: str) -> str:
-    return f"{path}.{shown(key)}" if path else shown(key)

@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from engine.components.config import CONFIG_TYPES
+from engine.components.fields import note_unknown_fields
 from engine.components.module import check_module
 from engine.components.source import check_origin
 from engine.cooperative.slices import Steps, at_once
+from engine.documents.hints import Hints
 from engine.documents.problem_report import ProblemReport, shown
 from engine.documents.weight import Weight, weigh
 from engine.limits import EngineLimits
@@ -52,10 +54,14 @@ def read_component(document: Any, limits: EngineLimits) -> Steps[tuple[Component
     """
     if not isinstance(document, dict):
         return None, [Problem("component.wrong_type", "", "A component is a JSON object")]
+    report = ProblemReport()
     missing = [key for key in _REQUIRED if not document.get(key)]
     if missing:
         message = f"Invalid component definition: missing {', '.join(missing)}"
-        return None, [Problem("component.missing_field", missing[0], message)]
+        report.note("component.missing_field", missing[0], message)
+    yield from note_unknown_fields(document, report, Hints())
+    if missing:
+        return None, report.problems()
     bound = Weight(limits.definition_bytes, limits.definition_values)
     weight = yield from weigh(_without_code(document), bound)
     if weight.exceeds(bound):
@@ -70,9 +76,10 @@ def read_component(document: Any, limits: EngineLimits) -> Steps[tuple[Component
         problem = codec.shape_problem(error, ComponentDefinition, code="component.wrong_type")
         if problem.path == "execution.type":  # of what the shape allows, built-in components are not for everybody
             problem = _unsupported(document["execution"]["type"], "component.wrong_type")
-        return None, ProblemReport([problem]).problems()
+        report.extend([problem])
+        return None, report.problems()
     yield
-    report = ProblemReport([*_check_names(definition, limits), *_check_ports(definition)])
+    report.extend([*_check_names(definition, limits), *_check_ports(definition)])
     report.extend(_check_fields(definition))
     yield
     if not report:  # schemas of ports that are refused anyway need not be looked at

@@ -13,6 +13,7 @@ import msgspec
 from engine.builtin.catalogue import builtins
 from engine.builtin.core_expressions import ExpressionComponent
 from engine.components.definition import read_component
+from engine.components.fields import without_unknown_fields
 from engine.components.module import obtain_module
 from engine.components.sandboxed import (
     OWNER,
@@ -116,12 +117,14 @@ class Registry:
         return component.definition
 
     async def make(self, document: Any, owner: str = "") -> Component:
-        """Make an untrusted component, given as a decoded JSON document, for an owner; it is not stored.
+        """Make an untrusted component that others publish, for an owner; it is not stored.
+
+        Fields that it cannot have are left out: nobody here could mend them.
 
         Raises:
             InvalidComponentError: as ``register`` does.
         """
-        return await self._made(await self._parsed(document), owner)
+        return await self._made(await self._parsed(without_unknown_fields(document)), owner)
 
     async def _parsed(self, document: Any) -> ComponentDefinition:
         if unsayable := await in_slices(check_sayable(document, "component.unsayable")):
