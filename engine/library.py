@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from engine.compile.compiler import compile_graph, find_problems
+from engine.compile.compiler import compile_graph, find_problems, judge
 from engine.compile.fingerprint import document_of
 from engine.compile.loaded_graph import LoadedGraph
 from engine.components.definition import memory_of
@@ -21,6 +21,7 @@ from engine.quota import Quotas
 from engine.versions import UNCONDITIONAL, Condition, Version
 from engine.wall_clock import WallClock
 from proto.component import ComponentDefinition
+from proto.graph import GraphVerdict
 from proto.problem import Problem
 
 
@@ -110,6 +111,14 @@ class Library:
         found = await self._resolver.resolve(document, owner)
         _, problems = await find_problems(document, found.components, self.limits, found)
         return tuple(problems)
+
+    async def judge_graph(self, document: Any, *, owner: str = "") -> GraphVerdict:
+        """Return everything that is to be said of a graph, given as a decoded JSON document; nothing is stored."""
+        if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
+            return GraphVerdict(valid=False, errors=tuple(unsayable))
+        found = await self._resolver.resolve(document, owner)
+        errors, warnings = await judge(document, found.components, self.limits, found)
+        return GraphVerdict(not errors, tuple(errors), tuple(warnings))
 
     async def load_graph(self, document: Any, *, owner: str = "", by: str = "") -> LoadedGraph:
         """Take in a graph, given as a decoded JSON document; its executions belong to the same owner.

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from proto.names import Name
+from proto.problem import Problem
 
 OnError = Literal["fail", "continue", "retry"]
 Overflow = Literal["block", "reject", "drop-oldest", "drop-newest"]
@@ -161,3 +162,17 @@ class TopologySummary(msgspec.Struct, frozen=True, rename="camel"):
     levels: tuple[tuple[str, ...], ...]
     input_nodes: tuple[str, ...]
     output_nodes: tuple[str, ...]
+
+
+class GraphVerdict(msgspec.Struct, frozen=True):
+    """The verdict on a graph: all that is to be said against it.
+
+    Attributes:
+        valid: whether it can be loaded.
+        errors: the reasons why not.
+        warnings: parts that can be loaded and may not be meant so; none are told of a graph with errors.
+    """
+
+    valid: bool
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()

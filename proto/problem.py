@@ -17,6 +17,18 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
 
+class Finding(Problem, frozen=True, omit_defaults=True):
+    """A problem with its place in the text that its author wrote.
+
+    Attributes:
+        line: counted from 1; absent where the place is not known.
+        column: in that line, in characters, counted from 1.
+    """
+
+    line: int | None = None
+    column: int | None = None
+
+
 class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of every refusal: ``{"error", "code", "problems"}``.
 

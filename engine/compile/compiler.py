@@ -17,6 +17,7 @@ from engine.compile.fingerprint import fingerprint
 from engine.compile.ingress import check_ingress, is_declared
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.compile.validation import CheckedGraph, check_graph
+from engine.compile.warnings import find_warnings
 from engine.components.lookup import Resolution
 from engine.contracts.component import Builtin, Component, PortIndex, input_names, own_lanes_of
 from engine.contracts.lanes import port_lanes
@@ -61,6 +62,26 @@ async def find_problems(
     """
     draft, _, report = await _examine(document, components, limits, found)
     return None if draft is None else draft.definition, report.problems()
+
+
+async def judge(
+    document: Any,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    found: Resolution | None = None,
+) -> tuple[list[Problem], list[Problem]]:
+    """Return what is wrong with a graph as ``find_problems`` does, or else what in it may not be meant so.
+
+    Of a graph with problems no warnings are given: a misspelt edge makes a node one that nothing reaches.
+    """
+    _, examined, report = await _examine(document, components, limits, found)
+    if examined is None:
+        return report.problems(), []
+    draft, bindings = examined.draft, examined.bindings
+    nodes = [components[node.component] for node in draft.definition.nodes]
+    long_lived = _is_long_lived(draft.definition, bindings, nodes)
+    warnings = find_warnings(draft, examined.checked, components, bindings, is_long_lived=long_lived)
+    return [], (await in_slices(warnings)).problems()
 
 
 async def _examine(
@@ -154,7 +175,7 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         size_bytes=examined.draft.weight.memory_bytes
         + NODE_BYTES * len(definition.nodes)
         + EDGE_BYTES * len(definition.edges),
-        is_long_lived=_is_long_lived(definition, examined.bindings, compiled),
+        is_long_lived=_is_long_lived(definition, examined.bindings, [node.component for node in compiled]),
     )
 
 
@@ -164,11 +185,11 @@ def _has_lanes(node: CompiledNode) -> bool:
     )
 
 
-def _is_long_lived(definition: GraphDefinition, bindings: Bindings, nodes: Sequence[CompiledNode]) -> bool:
+def _is_long_lived(definition: GraphDefinition, bindings: Bindings, components: Sequence[Component]) -> bool:
     metadata = definition.metadata
     if bindings.exist or metadata.get("role") in ("pipeline", "service") or is_declared(metadata):
         return True
-    return any(isinstance(node.component, Builtin) and node.component.is_source for node in nodes)
+    return any(isinstance(component, Builtin) and component.is_source for component in components)
 
 
 async def _check_components(

@@ -27,6 +27,7 @@ from proto.execution import (
     ListedExecution,
     LogEntry,
 )
+from proto.graph import GraphVerdict
 from proto.message import Injection
 from proto.problem import Problem
 from proto.statistics import ExecutionStatistics, RuntimeTotals
@@ -60,6 +61,9 @@ class ScopedLibrary:
 
     async def check_graph(self, document: Any) -> tuple[Problem, ...]:
         return await self._library.check_graph(document, owner=self._namespace())
+
+    async def judge_graph(self, document: Any) -> GraphVerdict:
+        return await self._library.judge_graph(document, owner=self._namespace())
 
     async def load_graph(self, document: Any) -> LoadedGraph:
         return await self._library.load_graph(document, owner=self._maker(), by=self._by())

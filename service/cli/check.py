@@ -1,50 +1,52 @@
-"""``symbia-runtime check``: every problem of a graph, each with its place."""
+"""``symbia-runtime check``: every problem of what people write, each with its line and column."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from engine.errors import ComponentExistsError, InvalidComponentError
-from engine.limits import EngineLimits
-from engine.runtime import open_runtime
-from service.cli.files import FILE, problem_line, read_document_file
+from proto.codec import encode
+from service.cli.check_sources import Source, read_sources
+from service.cli.checking import Report, check_sources, line_of
+from service.cli.files import FILE
 from service.cli.until_signal import run_until_signal
-from service.outbound.clients import UNGUARDED
-from service.outbound.source_fetcher import SourceFetcher
+
+PLACES = click.Path(exists=True, allow_dash=True, path_type=Path)
 
 
 @click.command(name="check")
-@click.argument("graph", type=FILE)
+@click.argument("paths", type=PLACES, nargs=-1, required=True, metavar="PATH...")
 @click.option("--component", "components", type=FILE, multiple=True, help="Register this component first.")
-def command(graph: Path, components: tuple[Path, ...]) -> None:
-    """Say everything that is wrong with GRAPH, a JSON or YAML file: one line for each problem.
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array of findings.")
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+def command(paths: tuple[Path, ...], components: tuple[Path, ...], *, as_json: bool, strict: bool) -> None:
+    """Say everything that is wrong with each PATH: graphs, components, files of cases and routines.
 
-    The exit status is 0 when the graph can be loaded, 1 when it cannot, and 2 when a file cannot be read.
+    A PATH is a JSON or YAML file, a folder of them, or - for standard input; what a file is, is told by what
+    stands in it. Components that are among them are known to the graphs. Each line is
+    `file:line:column: severity: message (code)`.
+
+    The exit status is 0 when nothing is wrong, 1 when something is (with --strict, also for warnings), and 2 when
+    a file cannot be read.
     """
-    document = read_document_file(graph)
-    definitions = [(path, read_document_file(path)) for path in components]
-    lines = run_until_signal(_find, document, definitions)
-    for line in lines:
-        click.echo(line)
-    if lines:
-        sys.exit(1)
-    click.echo(f"{graph}: no problems", err=True)
+    sources = [*read_sources(components, "component"), *read_sources(paths)]
+    report = run_until_signal(check_sources, list({source.name: source for source in sources}.values()))
+    if as_json:
+        click.echo(encode(report.told))
+    else:
+        for told in report.told:
+            click.echo(line_of(told))
+        _sum_up(report, sources)
+    if status := report.status(is_strict=strict):
+        sys.exit(status)
 
 
-async def _find(document: Any, components: Sequence[tuple[Path, Any]]) -> list[str]:
-    lines = []
-    limits = EngineLimits()
-    fetcher = SourceFetcher(UNGUARDED.open_source_client)
-    async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
-        for path, definition in components:
-            try:
-                await runtime.library.register_component(definition)
-            except InvalidComponentError as error:
-                lines += [f"{path}: {problem_line(problem)}" for problem in error.problems]
-            except ComponentExistsError as error:
-                lines.append(f"{path}: {error}")
-        lines += [problem_line(problem) for problem in await runtime.library.check_graph(document)]
-    return lines
+def _sum_up(report: Report, sources: Sequence[Source]) -> None:
+    what = sources[-1].name if len(sources) == 1 else f"{len(sources)} files"
+    counts = [
+        f"{count} {severity}{'s' if count != 1 else ''}"
+        for severity in ("error", "warning")
+        if (count := report.count(severity))
+    ]
+    click.echo(f"{what}: {', '.join(counts) or 'no problems'}", err=True)

@@ -22,7 +22,7 @@ from service.version import version
 COMMANDS = {
     "serve": "Serve the HTTP API.",
     "run": "Run one graph in this process, without a server.",
-    "check": "Say everything that is wrong with a graph.",
+    "check": "Say everything that is wrong with graphs, components, cases and routines.",
     "test": "Run a component's test cases.",
     "graphs": "List, show, load and delete graphs of a service.",
     "components": "List, show, register and remove components of a service.",

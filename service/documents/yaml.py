@@ -15,9 +15,10 @@ import yaml
 
 from engine.documents.problem_report import shown
 from proto.json_text import MAX_DEPTH
+from service.documents.yaml_advice import QUOTE, advice_for
 from service.documents.yaml_source import Source, preparing
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C where PyYAML was built with it."""
 
 TURN_EVENTS = 500
@@ -26,6 +27,9 @@ TURN_EVENTS = 500
 MAX_EVENTS = 200_000
 """Events of one document: names, values, and beginnings and ends of lists and objects; half a second in all."""
 
+_ANCHOR = "write the value out, or put a text that begins with * or & in quotes"
+_TAG = f"a text cannot begin with !: {QUOTE}"
+_LINE = re.compile(r"[^\r\n]*")
 _CORE = "tag:yaml.org,2002:"
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -36,7 +40,21 @@ _ENDLESS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 class YamlError(ValueError):
-    """The text is no YAML that this service reads; the message says why, and at which line."""
+    """The text is no YAML that this service reads; the message says why, at which line, and what to do.
+
+    Args:
+        what: is wrong.
+        mark: the place in libyaml's terms, where it is known.
+        remedy: for people, where one is known.
+
+    Attributes:
+        position: line and column, counted from 0, where they are known.
+    """
+
+    def __init__(self, what: str, mark: Any = None, remedy: str = "") -> None:
+        place = "" if mark is None else f" at line {mark.line + 1}, column {mark.column + 1}"
+        super().__init__(f"{what}{place}{remedy and '; '}{remedy}")
+        self.position: tuple[int, int] | None = None if mark is None else (mark.line, mark.column)
 
 
 def read_yaml(text: bytes) -> Any:
@@ -69,7 +87,7 @@ def reading(text: bytes) -> Generator[None, None, Any]:
         raise YamlError(f"This YAML cannot be read: {error}") from error
     builder = _Builder(source)
     try:
-        for count, event in enumerate(yaml.parse(source.text, Loader=_LOADER), 1):
+        for count, event in enumerate(yaml.parse(source.text, Loader=LOADER), 1):
             builder.take(event)
             if count > MAX_EVENTS:
                 raise YamlError(f"This YAML has more than {MAX_EVENTS} names, values and ends of lists; send JSON")
@@ -77,14 +95,18 @@ def reading(text: bytes) -> Generator[None, None, Any]:
                 yield
     except yaml.MarkedYAMLError as error:
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise YamlError(f"This is not YAML: {what}{_place(error.problem_mark)}") from error
+        raise YamlError(f"This is not YAML: {what}", error.problem_mark, _advice(source.text, error)) from error
     except yaml.YAMLError as error:
         raise YamlError(f"This is not YAML: {error}") from error
     return builder.document()
 
 
-def _place(mark: Any) -> str:
-    return "" if mark is None else f" at line {mark.line + 1}, column {mark.column + 1}"
+def _advice(text: str, error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark
+    if mark is None:
+        return ""
+    line = _LINE.match(text, max(0, mark.index - mark.column))
+    return advice_for(f"{error.context or ''} {error.problem}", line[0] if line else "", mark.column)
 
 
 class _Builder:
@@ -98,7 +120,7 @@ class _Builder:
 
     def take(self, event: Any) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise YamlError(f"Anchors and aliases are not taken{_place(event.start_mark)}; write the value out")
+            raise YamlError("Anchors and aliases are not taken", event.start_mark, _ANCHOR)
         if isinstance(event, yaml.ScalarEvent):
             self._take_scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -118,11 +140,11 @@ class _Builder:
 
     def _begin(self, collection: list[Any] | dict[str, Any], event: Any, tag: str) -> None:
         if event.tag not in {None, "!", _CORE + tag}:
-            raise YamlError(f"The tag {shown(event.tag)} is not taken{_place(event.start_mark)}")
+            raise YamlError(f"The tag {shown(event.tag)} is not taken", event.start_mark, _TAG)
         if len(self._open) >= MAX_DEPTH:
-            raise YamlError(f"This YAML is nested deeper than {MAX_DEPTH} levels{_place(event.start_mark)}")
+            raise YamlError(f"This YAML is nested deeper than {MAX_DEPTH} levels", event.start_mark)
         if self._expects_key():
-            raise YamlError(f"A key must be text{_place(event.start_mark)}")
+            raise YamlError("A key must be text", event.start_mark)
         self._open.append(collection)
         self._keys.append(None)
 
@@ -133,9 +155,9 @@ class _Builder:
             return
         mapping = self._open[-1]
         if text in mapping:
-            raise YamlError(f"The key {shown(text)!r} comes twice{_place(event.start_mark)}")
+            raise YamlError(f"The key {shown(text)!r} comes twice", event.start_mark)
         if text == "<<" and event.implicit[0]:
-            raise YamlError(f"Merge keys are not taken{_place(event.start_mark)}; write the values out")
+            raise YamlError("Merge keys are not taken", event.start_mark, "write the values out")
         self._keys[-1] = text
 
     def _expects_key(self) -> bool:
@@ -152,7 +174,7 @@ class _Builder:
             return
         key = self._keys[-1]
         if key is None:  # an event order that the parser does not produce
-            raise YamlError(f"A key must be text{_place(event.start_mark)}")
+            raise YamlError("A key must be text", event.start_mark)
         around[key] = value
         self._keys[-1] = None
 
@@ -167,9 +189,9 @@ def _scalar(text: str, event: Any) -> Any:
         return value
     wanted: Any = names.get(event.tag.removeprefix(_CORE))
     if wanted is None:
-        raise YamlError(f"The tag {shown(event.tag)} is not taken{_place(event.start_mark)}")
+        raise YamlError(f"The tag {shown(event.tag)} is not taken", event.start_mark, _TAG)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise YamlError(f"{shown(text)!r} does not fit its tag {event.tag}{_place(event.start_mark)}")
+        raise YamlError(f"{shown(text)!r} does not fit its tag {event.tag}", event.start_mark)
     return value
 
 
@@ -181,10 +203,10 @@ def _plain(text: str, event: Any) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
     if _ENDLESS.fullmatch(text):
-        raise YamlError(f"JSON has no number {text}{_place(event.start_mark)}")
+        raise YamlError(f"JSON has no number {text}", event.start_mark)
     if _FLOAT.fullmatch(text):
         number = float(text)
         if not math.isfinite(number):
-            raise YamlError(f"The number {shown(text)} is too large{_place(event.start_mark)}")
+            raise YamlError(f"The number {shown(text)} is too large", event.start_mark)
         return number
     return text

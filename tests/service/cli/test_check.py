@@ -1,6 +1,7 @@
 """``symbia-runtime check``, and what the program says of itself."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,21 @@ def test_a_right_graph_has_no_problems(tmp_path: Path) -> None:
 
 
 def test_every_problem_is_a_line_with_its_place(tmp_path: Path) -> None:
-    """All problems come at once, one a line, and status 1."""
+    """All problems come at once, one a line, and status 1; how many there are is said beside them."""
     nodes = [
         {"id": "a", "component": "symbia.core.nothing"},
         {"id": "b", "component": "symbia.core.map", "config": {"expression": "value *"}},
     ]
     edges = [{"source": {"node": "ghost", "port": "out"}, "target": {"node": "b", "port": "in"}}]
     result = run_command("check", _write(tmp_path / "g.json", {**QUICK_REFERENCE, "nodes": nodes, "edges": edges}))
-    places = [line.split(b":")[0] for line in result.stdout.splitlines()]
-    assert result.returncode == 1
-    assert set(places) == {b"nodes[0].component", b"nodes[1].config.expression", b"edges[0].source.node"}
+    lines = result.stdout.decode().splitlines()
+    assert (result.returncode, result.stderr.decode()) == (1, f"{tmp_path}/g.json: 3 errors\n")
+    assert all(re.fullmatch(r".*/g\.json:1:\d+: error: .* \([a-z_.]+\)", line) for line in lines)
+    assert [line.rpartition("(")[2] for line in lines] == [
+        "node.unknown_component)",
+        "program.invalid)",
+        "edge.unknown_node)",
+    ]
 
 
 def test_a_component_from_a_file_is_known(tmp_path: Path) -> None:
@@ -56,9 +62,9 @@ def test_a_file_that_is_no_document_is_told(tmp_path: Path, text: bytes) -> None
     path = tmp_path / "g.json"
     path.write_bytes(text)
     checked, run = run_command("check", str(path)), run_command("run", str(path))
-    assert (checked.returncode, str(path).encode() in checked.stderr) == (2, True)
-    assert (run.returncode, run.stderr) == (checked.returncode, checked.stderr)
-    assert b"Traceback" not in checked.stderr
+    assert (checked.returncode, checked.stdout.startswith(str(path).encode())) == (2, True)
+    assert (run.returncode, str(path).encode() in run.stderr) == (2, True)
+    assert b"Traceback" not in checked.stderr + run.stderr
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,30 @@ def test_an_empty_file_is_told_as_such(tmp_path: Path, name: str, text: bytes) -
     path = tmp_path / name
     path.write_bytes(text)
     result = run_command("check", str(path))
-    assert (result.returncode, b"There is nothing in" in result.stderr) == (2, True), result.stderr
+    assert (result.returncode, b"There is nothing in" in result.stdout) == (2, True), result.stderr
+
+
+def test_findings_can_be_read_by_programs() -> None:
+    """One array on standard output, from a text on standard input, and nothing else."""
+    result = run_command("check", "--json", "--strict", "-", stdin=b"symbia: '1.0'\nname: g\nnodes: []\nedges: []")
+    assert (result.returncode, result.stderr) == (1, b"")
+    assert json.loads(result.stdout) == [
+        {
+            "file": "<stdin>",
+            "severity": "error",
+            "code": "graph.empty",
+            "path": "nodes",
+            "message": "Graph has no nodes",
+            "line": 3,
+            "column": 1,
+        }
+    ]
+
+
+def test_nothing_to_find_is_an_empty_array(tmp_path: Path) -> None:
+    """So that programs need not ask first."""
+    result = run_command("check", "--json", _write(tmp_path / "g.json", QUICK_REFERENCE))
+    assert (result.returncode, json.loads(result.stdout)) == (0, [])
 
 
 def test_the_version_is_the_installations() -> None:

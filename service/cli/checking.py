@@ -1,0 +1,116 @@
+"""Documents of all kinds, looked at together: what is wrong with each, with its lines and columns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from engine.cooperative.slices import in_slices
+from engine.errors import ComponentExistsError, InvalidComponentError
+from engine.library import Library
+from engine.limits import EngineLimits
+from engine.routine.loading import judge
+from engine.runtime import open_runtime
+from proto.problem import Finding, Problem
+from service.cli.case_checks import check_cases
+from service.cli.check_sources import Source
+from service.documents.locating import locating
+from service.outbound.clients import UNGUARDED
+from service.outbound.source_fetcher import SourceFetcher
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One finding, as ``--json`` prints it."""
+
+    file: str
+    severity: str
+    code: str
+    path: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
+class Report(msgspec.Struct):
+    """All that was found; ``unreadable`` counts documents that could not be read."""
+
+    told: list[Told] = []
+    unreadable: int = 0
+
+    def add(self, source: Source, severity: str, findings: Sequence[Finding]) -> None:
+        """Take in what was found in one document."""
+        for found in findings:
+            place = (found.line, found.column)
+            self.told.append(Told(source.name, severity, found.code, found.path, found.message, *place))
+
+    def count(self, severity: str) -> int:
+        """Return the number of findings of a severity."""
+        return sum(1 for told in self.told if told.severity == severity)
+
+    def status(self, *, is_strict: bool) -> int:
+        """Return the exit status."""
+        if self.unreadable:
+            return 2
+        return 1 if self.count("error") or (is_strict and self.told) else 0
+
+
+def line_of(told: Told) -> str:
+    """Return a finding as one line: ``file:line:column: severity: message (code)``."""
+    place = "" if told.line is None else f":{told.line}:{told.column}"
+    message = " ".join(told.message.split())
+    return f"{told.file}{place}: {told.severity}: {message} ({told.code})"
+
+
+async def check_sources(sources: Sequence[Source]) -> Report:
+    """Look at documents; components that are among them are known to the graphs and the cases."""
+    report = Report()
+    fetcher = SourceFetcher(UNGUARDED.open_source_client)
+    async with open_runtime(limits=EngineLimits(), fetch_source=fetcher) as runtime:
+        # What others may name goes first.
+        found = {
+            source.name: await _judge(runtime.library, source)
+            for source in sorted(sources, key=_is_used_by_others)
+        }
+    for source in sources:
+        if source.refusal is not None:
+            report.unreadable += 1
+            report.add(source, "error", [source.refusal])
+            continue
+        errors, warnings = found[source.name]
+        located = await in_slices(locating(source.text, source.form, [*errors, *warnings]))
+        report.add(source, "error", sorted(located.findings[: len(errors)], key=_place))
+        report.add(source, "warning", sorted([*located.findings[len(errors) :], *located.repeated], key=_place))
+    return report
+
+
+def _is_used_by_others(source: Source) -> bool:
+    return source.kind != "component"
+
+
+def _place(found: Finding) -> tuple[int, int]:
+    return found.line or 0, found.column or 0
+
+
+async def _judge(library: Library, source: Source) -> tuple[Sequence[Problem], Sequence[Problem]]:
+    """Return what is wrong with a document, and what may not be meant so."""
+    if source.refusal is not None:
+        return (), ()
+    if source.kind == "component":
+        return await _register(library, source.document), ()
+    if source.kind == "cases":
+        return await check_cases(library, source.document, source.folder, source.name), ()
+    if source.kind == "routine":
+        told = await judge(library, source.document)
+        return told.errors, told.warnings
+    verdict = await library.judge_graph(source.document)
+    return verdict.errors, verdict.warnings
+
+
+async def _register(library: Library, document: Any) -> Sequence[Problem]:
+    try:
+        await library.register_component(document)
+    except InvalidComponentError as error:
+        return error.problems
+    except ComponentExistsError as error:
+        return [Problem(error.code, "id", str(error))]
+    return ()
