@@ -229,6 +229,15 @@ async def _check(world: World) -> object:
     return [problem.code for problem in await world.library.check_graph(OWN)]
 
 
+@row(
+    ScopedLibrary,
+    "judge_graph",
+    {name: [] if caller.org else ["node.unknown_component"] for name, caller in CALLERS.items()},
+)
+async def _judge(world: World) -> object:
+    return [problem.code for problem in (await world.library.judge_graph(OWN)).errors]
+
+
 @row(ScopedLibrary, "load_graph", made(lambda owner: (owner, 3)))
 async def _load(world: World) -> object:
     return (await world.library.load_graph(PASS)).owner, len(world.runtime.library.graphs())
