@@ -2,10 +2,11 @@
 
 How the rooms lie, the highest first; each imports only from below (docs/architecture.md says more of them):
 
+    testing/      for authors: a component or a graph under its cases
     runtime, handle, views, library, totals, history    the door, what is handed out there, what is loaded and kept
     routine/      a front-end language: steps in plain words that compile to graphs
     execution/    one running graph: its tasks, its queues, its end
-    compile/      from a document to a graph that can run        testing/  a workbench for authors of components
+    compile/      from a document to a graph that can run
     components/   where components come from; only these know the sandbox
     builtin/      the components that are always there           schemas/  JSON Schemas of ports
     contracts/    what components and observers implement, and what they are given

@@ -4,7 +4,7 @@ A handle holds the execution itself, or what is kept of it after its end. It is 
 whoever comes back later looks the execution up again, and hears then if it has been forgotten meanwhile.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from engine.compile.loaded_graph import LoadedGraph
@@ -79,6 +79,15 @@ class ExecutionHandle:
     async def read_statistics(self) -> ExecutionStatistics:
         """Return the same, read in slices."""
         return await in_slices(self._record.read_statistics())
+
+    def state(self) -> Mapping[str, Mapping[str, bytes]]:
+        """Return what its nodes keep with ``setState``, as JSON texts by node and key, while it is under way."""
+        if isinstance(self._record, Finished):
+            return {}
+        states = {
+            each.node.id: each.handlers[0].innermost().state() for each in self._record.instances if each.handlers
+        }
+        return {node_id: dict(state) for node_id, state in states.items() if state}
 
     def logs(self) -> list[LogEntry]:
         """Return the latest log lines of its handlers, oldest first."""

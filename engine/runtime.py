@@ -77,15 +77,16 @@ async def open_runtime(
         compiler_processes: modules that are compiled at once; the default when absent.
     """
     limits = limits or EngineLimits()
+    clock = clock or WallClock()
     async with (
         open_pool(worker_bounds) as workers,
-        open_sandboxes(cache_folder, maximum_guest_limits, limits, compiler_processes) as host,
+        open_sandboxes(cache_folder, maximum_guest_limits, limits, compiler_processes, clock.milliseconds) as host,
         trio.open_nursery() as nursery,
     ):
         registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)
         fault: Exception | None = None
         try:
-            yield Runtime(nursery, registry, limits, clock or WallClock(), workers, chaining=chaining)
+            yield Runtime(nursery, registry, limits, clock, workers, chaining=chaining)
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
             fault = error
         nursery.cancel_scope.cancel()

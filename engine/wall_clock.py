@@ -33,6 +33,10 @@ class WallClock:
             return 0
         return int((self._now_seconds() - (trio.current_time() - trio_seconds)) * 1000)
 
+    def milliseconds(self) -> float:
+        """Return this moment in milliseconds since the epoch."""
+        return self._now_seconds() * 1000
+
     def timestamp(self) -> str:
         """Return this moment in the form of :func:`timestamp_of`."""
         return timestamp_of(self._now_seconds())

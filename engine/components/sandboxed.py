@@ -19,6 +19,7 @@ from engine.contracts.component import input_names, output_names
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
 from engine.errors import WorkersBusyError
 from engine.limits import EngineLimits
+from engine.wall_clock import WallClock
 from proto import codec
 from proto.component import ComponentDefinition, ExecutionLimits
 from proto.problem import Problem
@@ -74,6 +75,7 @@ async def open_sandboxes(
     maximum: ExecutionLimits | None = None,
     limits: EngineLimits | None = None,
     compiler_processes: int | None = None,
+    now_ms: Callable[[], float] | None = None,
 ) -> AsyncIterator[SandboxHost]:
     """Open the sandbox host, which the components below are made with; closed at the end.
 
@@ -82,10 +84,12 @@ async def open_sandboxes(
         maximum: what a component may ask for.
         limits: those of all guests together, and of one owner's.
         compiler_processes: modules that are compiled at once; the default when absent.
+        now_ms: the time of day that guests see, in milliseconds since the epoch; the real one when absent.
     """
     limits = limits or EngineLimits()
     async with open_host(
         cache_folder,
+        now_ms or WallClock().milliseconds,
         maximum_limits=maximum_limits(maximum),
         owner_instances=limits.owner_instances,
         memory_bytes=limits.sandbox_memory_bytes or _NO_BOUND,

@@ -10,12 +10,13 @@ The component runs as it would in a graph: built-in or sandboxed, with its defau
 where it asks for it. Time is Trio's; under a mock clock, a delay takes none.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import msgspec
 import trio
 
@@ -30,6 +31,7 @@ from engine.errors import InvalidGraphError
 from engine.limits import EngineLimits
 from engine.schemas.port_schemas import compile_schemas
 from engine.schemas.validating_handler import ValidatingHandler
+from engine.wall_clock import WallClock
 from proto import codec
 from workers.pool import Pool, open_pool
 
@@ -48,13 +50,28 @@ class Reply(msgspec.Struct, frozen=True):
     error: HandlerError | None = None
 
 
+class InitializationError(RuntimeError):
+    """A component's ``initialize`` failed; ``reply`` says how."""
+
+    def __init__(self, error: HandlerError, reply: Reply) -> None:
+        super().__init__(f"initialize failed: {error.name}: {error.message}")
+        self.reply = reply
+
+
 class Unit:
-    """One instance of a component on the workbench."""
+    """One instance of a component on the workbench.
+
+    Attributes:
+        inputs: names of its input ports.
+        outputs: names of its output ports.
+        replies: the effects of its whole life so far, in order.
+    """
 
     def __init__(self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         self._handler = handler
-        self._inputs = list(inputs)
-        self._outputs = outputs
+        self.inputs = tuple(inputs)
+        self.outputs = tuple(outputs)
+        self.replies: list[Reply] = []
 
     async def initialize(self) -> Reply:
         """Call the handler's ``initialize``; called by :meth:`Workbench.open`."""
@@ -66,23 +83,31 @@ class Unit:
         Raises:
             ValueError: the component has no such input port.
         """
-        if port not in self._inputs:
-            raise ValueError(f"No input port {port}; there are {', '.join(self._inputs) or 'none'}")
+        if port not in self.inputs:
+            raise ValueError(f"No input port {port}; there are {', '.join(self.inputs) or 'none'}")
         text = value if isinstance(value, bytes) else codec.encode(value)
-        (outcome,) = await self._handler.process([Message(self._inputs.index(port), text)])
+        (outcome,) = await self._handler.process([Message(self.inputs.index(port), text)])
         return self._reply(outcome)
+
+    def due(self) -> float | None:
+        """Return when what it holds back is due, in seconds of Trio's clock; None where nothing waits for time."""
+        return self._handler.due()
+
+    async def release(self) -> Reply:
+        """Give out what is due by now."""
+        return self._reply(await self._handler.vet(self._handler.release(trio.current_time())))
 
     async def wait_released(self) -> Reply:
         """Wait until what the handler holds back is due, and give it out; at once where nothing waits for time."""
-        due = self._handler.due()
+        due = self.due()
         if due is None:
             return Reply({})
         await trio.sleep_until(due)
-        return self._reply(await self._handler.vet(self._handler.release(trio.current_time())))
+        return await self.release()
 
-    def flush(self) -> Reply:
-        """Tell the handler that no further message will come."""
-        return self._reply(self._handler.flush())
+    async def flush(self) -> Reply:
+        """Tell the handler that no further message will come; it gives out what it holds."""
+        return self._reply(await self._handler.vet(self._handler.flush()))
 
     def state(self) -> dict[str, Any]:
         """Return the instance's state between invocations, decoded."""
@@ -96,16 +121,24 @@ class Unit:
         emissions: dict[str, list[Any]] = {}
         if outcome.error is None:
             for port, text in outcome.emissions:
-                emissions.setdefault(self._outputs[port], []).append(codec.decode(text, len(text)))
-        return Reply(emissions, [(line.level, line.message) for line in outcome.logs], outcome.error)
+                emissions.setdefault(self.outputs[port], []).append(codec.decode(text, len(text)))
+        reply = Reply(emissions, [(line.level, line.message) for line in outcome.logs], outcome.error)
+        self.replies.append(reply)
+        return reply
 
 
 class Workbench:
     """A workbench, which opens units. Made by :func:`open_workbench`."""
 
-    def __init__(self, registry: Registry, workers: Pool) -> None:
+    def __init__(self, registry: Registry, workers: Pool, clock: WallClock) -> None:
         self._registry = registry
         self._workers = workers
+        self._clock = clock
+
+    def is_busy(self) -> bool:
+        """Return whether anything is done for it outside of this process."""
+        done = self._workers.statistics()
+        return bool(done.running or done.waiting)
 
     async def register(self, document: Any) -> str:
         """Register a component given as a decoded JSON document; return its id.
@@ -115,6 +148,14 @@ class Workbench:
             ComponentExistsError: its id is taken.
         """
         return (await self._registry.register(document)).id
+
+    def require(self, component_id: str) -> None:
+        """Return if there is a component of this id.
+
+        Raises:
+            ComponentNotFoundError: there is none.
+        """
+        self._registry.definition(component_id)
 
     @asynccontextmanager
     async def open(self, component_id: str, config: Mapping[str, Any] | None = None) -> AsyncIterator[Unit]:
@@ -127,15 +168,15 @@ class Workbench:
         Raises:
             ComponentNotFoundError: there is none with this id.
             InvalidGraphError: the configuration is wrong; carries every problem.
-            RuntimeError: ``initialize`` failed.
+            InitializationError: ``initialize`` failed.
         """
-        self._registry.definition(component_id)  # raises for an unknown one
+        self.require(component_id)
         component = self._registry.of("")[component_id]
         unit = self._make(component, await self._complete(component, config or {}))
         try:
             started = await unit.initialize()
             if started.error is not None:
-                raise RuntimeError(f"initialize failed: {started.error.name}: {started.error.message}")
+                raise InitializationError(started.error, started)
             yield unit
         finally:
             await unit.cleanup()
@@ -161,6 +202,7 @@ class Workbench:
             outputs=outputs,
             seed=0,
             on_slice_end=trio.lowlevel.checkpoint,
+            timestamp=self._clock.timestamp,
         )
         handler = component.create(context)
         if definition.validate:
@@ -175,8 +217,20 @@ async def open_workbench(
     limits: EngineLimits | None = None,
     cache_folder: Path | None = None,
     fetch_source: FetchSource = no_source,
+    open_http_client: Callable[[], httpx.AsyncClient] = open_client,
+    clock: WallClock | None = None,
 ) -> AsyncIterator[Workbench]:
-    """Open a workbench with all built-in components; everything on it is gone at the end of the block."""
-    async with open_pool() as workers, open_sandboxes(cache_folder) as host:
+    """Open a workbench with all built-in components; everything on it is gone at the end of the block.
+
+    Args:
+        limits: the bounds; the defaults when absent.
+        cache_folder: where compiled guests are kept; the user's cache folder when absent.
+        fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
+        open_http_client: makes the client that a component uses for outgoing HTTP.
+        clock: the time of day, as components see it.
+    """
+    clock = clock or WallClock()
+    async with open_pool() as workers, open_sandboxes(cache_folder, now_ms=clock.milliseconds) as host:
         limits = limits or EngineLimits()
-        yield Workbench(Registry(host, limits, open_client, fetch_source, workers=workers), workers)
+        registry = Registry(host, limits, open_http_client, fetch_source, workers=workers)
+        yield Workbench(registry, workers, clock)

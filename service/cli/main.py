@@ -23,7 +23,7 @@ COMMANDS = {
     "serve": "Serve the HTTP API.",
     "run": "Run one graph in this process, without a server.",
     "check": "Say everything that is wrong with graphs, components, cases and routines.",
-    "test": "Run a component's test cases.",
+    "test": "Run test cases of components and graphs.",
     "graphs": "List, show, load and delete graphs of a service.",
     "components": "List, show, register and remove components of a service.",
     "execute": "Start an execution of a graph on a service.",

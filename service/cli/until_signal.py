@@ -15,8 +15,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNAL_STATUS = 128
 
 
-def run_until_signal(function: Callable[[*Arguments], Awaitable[T]], *arguments: *Arguments) -> T:
+def run_until_signal(
+    function: Callable[[*Arguments], Awaitable[T]], *arguments: *Arguments, clock: trio.abc.Clock | None = None
+) -> T:
     """Run an async function to its end; Ctrl-C or SIGTERM ends it and the process, with 128 and its number.
+
+    Time goes by ``clock``, where one is given.
 
     Left to itself Ctrl-C would come as a KeyboardInterrupt out of the midst of some task, wrapped in groups of
     errors that nobody catches.
@@ -29,7 +33,7 @@ def run_until_signal(function: Callable[[*Arguments], Awaitable[T]], *arguments:
             watching = partial(_cancel_on_signal, received, scope, signals)
             results.append(await run_beside(watching, partial(function, *arguments)))
 
-    trio.run(run)
+    trio.run(run, clock=clock)
     if signals:
         sys.exit(SIGNAL_STATUS + signals[0])
     return results[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from examples.countries.server import open_server
 from service.cli.main import COMMANDS
 from service.cli.streams import SIGPIPE_STATUS
+from service.cli.test import NO_CASES_STATUS
 from service.cli.until_signal import SIGNAL_STATUS
 from tests.pages.shell import run_shell
 from tests.service.serving import ROOT, clean_environment
@@ -49,5 +50,13 @@ def test_every_command_has_its_column_of_statuses() -> None:
     assert set(re.findall(r"`(\w+)`", head)) <= set(COMMANDS)
     assert all(f"`{verb}" in PAGE or f"symbia-runtime {verb}" in PAGE for verb in COMMANDS)
     statuses = re.findall(r"^\| (\S.*?) \|", PAGE.split("## Exit statuses")[1], re.MULTILINE)[2:]
-    assert statuses == ["0", "1", "2", "3", f"{SIGNAL_STATUS} and a signal's number", str(SIGPIPE_STATUS)]
+    assert statuses == [
+        "0",
+        "1",
+        "2",
+        "3",
+        str(NO_CASES_STATUS),
+        f"{SIGNAL_STATUS} and a signal's number",
+        str(SIGPIPE_STATUS),
+    ]
     assert f"{SIGNAL_STATUS + signal.SIGINT} for Ctrl-C, {SIGNAL_STATUS + signal.SIGTERM} for SIGTERM" in PAGE

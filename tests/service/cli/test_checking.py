@@ -203,6 +203,37 @@ async def test_cases_are_held_against_their_component(tmp_path: Path) -> None:
     assert told[0].message == "The component has no input port inn; it has in"
 
 
+GRAPH_CASES = """\
+graph:
+  symbia: "1.0"
+  name: g
+  nodes: [{id: a, component: symbia.core.map, config: {expression: value}}]
+  edges: []
+cases:
+  - name: runs
+    send: [{a: 1}, {advance: 5s}, {"a:in": 2}, {expect: {"a:out": [1, 2]}}]
+    expect: {"a:out": [1, 2]}
+  - name: names what is not there
+    send: [{b: 1}, {"a:inn": 2}]
+    expect: {"a:uot": [{$gt: 1}], a: []}
+  - name: is wrong in itself
+    expect: {"a:out": [{$gtt: 1}]}
+"""
+
+
+async def test_cases_are_held_against_their_graph(tmp_path: Path) -> None:
+    """Its nodes and ports, and what is wrong with a case itself, without running anything."""
+    told = (await checked(written(tmp_path / "c.cases.yaml", GRAPH_CASES))).told
+    assert [(each.line, each.code) for each in told] == [
+        (11, "cases.unknown_node"),
+        (11, "cases.unknown_port"),
+        (12, "cases.unknown_port"),
+        (12, "cases.unknown_port"),
+        (13, "cases.invalid_case"),
+    ]
+    assert "did you mean $gt?" in told[-1].message
+
+
 @pytest.mark.parametrize(
     ("text", "code", "line"),
     [

@@ -1,0 +1,160 @@
+"""The cases of a file, run one after another on the real component or the real graph."""
+
+import time as real_time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import msgspec
+
+from engine.components.source import FetchSource, no_source
+from engine.errors import EngineError, InvalidError
+from engine.limits import EngineLimits
+from engine.runtime import open_runtime
+from engine.testing.case_file import Case, CaseFile, InvalidCaseError, name_of, parse_case
+from engine.testing.component_case import play_on_component
+from engine.testing.graph_case import GraphBench
+from engine.testing.http_stand_ins import StandIns
+from engine.testing.simulated_time import SimulatedTime
+from engine.testing.verdict import Seen, Verdict, compare, snapshot_of
+from engine.testing.workbench import Workbench, open_workbench
+from proto.problem import Problem
+
+Play = Callable[[Case], Awaitable[Seen]]
+
+
+class UnusableSubjectError(Exception):
+    """The component or the graph of a file cannot be used, so that none of its cases was run."""
+
+    def __init__(self, complaints: list[str]) -> None:
+        super().__init__("; ".join(complaints))
+        self.complaints = tuple(complaints)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The ways in which cases are run.
+
+    Attributes:
+        fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
+        network: makes the client for requests that no stand-in answers; such are refused when absent.
+        chosen: whether a case of this name is to be run.
+    """
+
+    fetch_source: FetchSource = no_source
+    network: Callable[[], httpx.AsyncBaseTransport] | None = None
+    chosen: Callable[[str], bool] = lambda name: True  # noqa: ARG005
+
+
+async def run_cases(
+    file: CaseFile, time: SimulatedTime, hear: Callable[[Verdict], None], options: Options | None = None
+) -> None:
+    """Run every case, in order, and let ``hear`` know how each went.
+
+    The clock of the program must be ``time.clock``; it goes while the component or the graph is made ready.
+
+    Raises:
+        UnusableSubjectError: the component or the graph cannot be used.
+    """
+    options = options or Options()
+    network = options.network() if options.network is not None else None
+    stand_ins = StandIns(network)
+    time.go()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(stand_ins.aclose)
+        stack.callback(time.go)  # what is closed may take its time
+        play = await _made_ready(file, time, options, stand_ins, stack)
+        names: set[str] = set()
+        for index, document in enumerate(file.cases):
+            name = name_of(document, index)
+            is_repeated = name in names
+            names.add(name)
+            if options.chosen(name):
+                began = real_time.perf_counter()
+                time.stop()
+                try:
+                    complaints, snapshot = await _judged(document, file, play, stand_ins, is_repeated=is_repeated)
+                except InvalidCaseError as error:
+                    complaints, snapshot = error.complaints, None
+                finally:
+                    time.go()
+                hear(Verdict(name, complaints, index, real_time.perf_counter() - began, snapshot))
+
+
+async def _judged(
+    document: Any, file: CaseFile, play: Play, stand_ins: StandIns, *, is_repeated: bool
+) -> tuple[tuple[str, ...], Mapping[str, Any] | None]:
+    """Run one case; return what was not as expected, and what a snapshot would hold.
+
+    Raises:
+        InvalidCaseError: it is wrong in itself.
+    """
+    case = parse_case(document)
+    if is_repeated:
+        raise InvalidCaseError(["another case of this file has the same name"])
+    stand_ins.begin((*case.http, *file.http))
+    seen = await play(case)
+    seen.sent = stand_ins.sent
+    seen.unused = [place for place in range(len(case.http)) if place not in stand_ins.used]
+    return tuple(compare(case, seen)), snapshot_of(seen) if case.snapshot else None
+
+
+async def _made_ready(
+    file: CaseFile, time: SimulatedTime, options: Options, stand_ins: StandIns, stack: AsyncExitStack
+) -> Play:
+    """Make the component or the graph ready; return what plays a case on it."""
+    if bool(file.component) == bool(file.graph):
+        raise UnusableSubjectError(["a file of cases has a component or a graph, and not both"])
+    try:
+        if file.graph:
+            return await _graph_ready(file, time, options, stand_ins, stack)
+        return await _component_ready(file, time, options, stand_ins, stack)
+    except InvalidError as error:
+        raise UnusableSubjectError([line_of(problem) for problem in error.problems]) from error
+    except EngineError as error:
+        raise UnusableSubjectError([str(error)]) from error
+
+
+async def _component_ready(
+    file: CaseFile, time: SimulatedTime, options: Options, stand_ins: StandIns, stack: AsyncExitStack
+) -> Play:
+    workbench: Workbench = await stack.enter_async_context(
+        open_workbench(fetch_source=options.fetch_source, open_http_client=stand_ins.open_client, clock=time.wall)
+    )
+    time.is_busy = workbench.is_busy
+    for definition in file.components:
+        await workbench.register(definition)
+    if isinstance(file.component, str):
+        component_id = file.component
+        workbench.require(component_id)
+    else:
+        component_id = await workbench.register(file.component)
+    return lambda case: play_on_component(workbench, component_id, case, time)
+
+
+async def _graph_ready(
+    file: CaseFile, time: SimulatedTime, options: Options, stand_ins: StandIns, stack: AsyncExitStack
+) -> Play:
+    runtime = await stack.enter_async_context(
+        open_runtime(
+            limits=EngineLimits(default_timeout_ms=0, finished_executions=1),
+            fetch_source=options.fetch_source,
+            open_http_client=stand_ins.open_client,
+            clock=time.wall,
+        )
+    )
+    time.is_busy = lambda: _is_busy(runtime.workers.statistics())
+    for definition in file.components:
+        await runtime.library.register_component(definition)
+    graph = await runtime.library.load_graph(file.graph)
+    return GraphBench(runtime, graph, time).play
+
+
+def _is_busy(statistics: Any) -> bool:
+    return bool(statistics.running or statistics.waiting)
+
+
+def line_of(problem: Problem) -> str:
+    """Return a problem as one line: ``path: message [code]``."""
+    place = f"{problem.path}: " if problem.path else ""
+    return f"{place}{problem.message} [{problem.code}]"
