@@ -16,7 +16,7 @@ from engine.execution.injection import locate
 from engine.history import Finished, History
 from engine.library import Library
 from engine.memory.ledger import Account
-from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry
+from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Output, OutputCounts
 from proto.message import Injection
 from proto.statistics import ExecutionStatistics
 
@@ -97,6 +97,31 @@ class ExecutionHandle:
     def logged(self) -> int:
         """The number of lines that its handlers have logged, kept or not."""
         return self._record.logged
+
+    @property
+    def output_count(self) -> int:
+        """The number of values that have left its graph, kept or not."""
+        return self._record.output_count
+
+    def output_counts(self, place: str | None = None) -> OutputCounts:
+        """Return how many values have left, and how many are kept: at one port, such as ``node:port``, or at all.
+
+        Where none are kept those of one port are not counted.
+        """
+        kept = self._record.kept_outputs
+        if kept is None:
+            return OutputCounts(self._record.output_count if place is None else 0)
+        return kept.counts(place)
+
+    def outputs(self, place: str | None = None, after: int = 0) -> Iterator[Output]:
+        """Return the outputs that are kept at this moment, in the order in which they left.
+
+        Args:
+            place: only those of this port, such as ``node:port``.
+            after: only those with a greater number.
+        """
+        kept = self._record.kept_outputs
+        return iter(()) if kept is None else kept.read(place, after)
 
     def open_account(self) -> Account:
         """Open an account of its owner's memory, for what is kept on its behalf outside of it."""

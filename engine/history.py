@@ -1,13 +1,15 @@
 """The records of executions after their end, within a bound that no owner can use up for others."""
 
 import sys
+from collections.abc import Iterator
+from typing import Protocol
 
 import msgspec
 
 from engine.cooperative.slices import Steps
 from engine.errors import ExecutionNotFoundError
 from engine.memory.ledger import Account, Ledger
-from proto.execution import ExecutionSnapshot, ListedExecution, LogEntry
+from proto.execution import ExecutionSnapshot, ListedExecution, LogEntry, Output, OutputCounts
 from proto.statistics import ExecutionStatistics
 
 RECORD_BYTES = 4 * 1024
@@ -17,6 +19,15 @@ EDGE_BYTES = 640
 
 _MANY = 2**60
 """A number that bounds nothing."""
+
+
+class KeptValues(Protocol):
+    """The last outputs of an execution; :class:`engine.execution.kept_outputs.KeptOutputs` says what they are."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    def counts(self, place: str | None = None) -> OutputCounts: ...
+    def read(self, place: str | None = None, after: int = 0) -> Iterator[Output]: ...
 
 
 class Finished:
@@ -30,6 +41,8 @@ class Finished:
         log_bytes: what the lines take.
         logged: how many lines there were, kept or not.
         ending: why it ended, and what to do, in words.
+        outputs: the last values that left it; None where none are kept.
+        output_count: values that left it, kept or not.
 
     Attributes:
         size_bytes: what all of it takes, roughly.
@@ -46,6 +59,8 @@ class Finished:
         log_bytes: int = 0,
         logged: int = 0,
         ending: str = "",
+        outputs: KeptValues | None = None,
+        output_count: int = 0,
     ) -> None:
         self.owner = owner
         self.id = snapshot.id
@@ -56,6 +71,8 @@ class Finished:
         self._logs = logs
         self.logged = logged
         self.ending = ending
+        self.kept_outputs = outputs
+        self.output_count = output_count
         self._statistics = statistics
         nodes = len(snapshot.instances)
         self._nodes = nodes
@@ -65,13 +82,15 @@ class Finished:
             self._least_bytes += sum(
                 [sys.getsizeof(text or "") for text in (error.message, error.stack, error.value)]
             )
-        self.size_bytes = self._least_bytes + log_bytes + NODE_BYTES * nodes + EDGE_BYTES * len(statistics.edges)
+        kept_bytes = log_bytes + (0 if outputs is None else outputs.size_bytes)
+        self.size_bytes = self._least_bytes + kept_bytes + NODE_BYTES * nodes + EDGE_BYTES * len(statistics.edges)
 
     def reduce(self) -> None:
-        """Keep of it only how it ended: not its nodes, its edges and its lines."""
+        """Keep of it only how it ended: not its nodes, its edges, its outputs and its lines."""
         self._snapshot = msgspec.structs.replace(self._snapshot, instances=())
         self._statistics = msgspec.structs.replace(self._statistics, nodes=(), edges=())
         self._logs = []
+        self.kept_outputs = None
         self.size_bytes = self._least_bytes
 
     def snapshot(self) -> ExecutionSnapshot:

@@ -90,6 +90,14 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     log_bytes: int = 256 * 1024
     """Bytes of the log lines kept per execution; the oldest goes first."""
 
+    kept_outputs: int = 0
+    """Values kept of each port that no edge leaves, per execution; the oldest goes first. None by default:
+    programs hear of outputs as observers, and values that nobody hears need not leave a guest."""
+
+    kept_output_bytes: int = 256 * 1024
+    """Bytes of them per execution; the oldest goes first. As much as of log lines, and for the same reason: a
+    hundred executions that hold as much leave two thirds of one owner's memory for work."""
+
     finished_bytes: int = 32 * 1024 * 1024
     """Bytes kept of executions after their end, of all owners; the oldest of whoever has most goes first."""
 

@@ -262,6 +262,8 @@ class Runtime:
                     execution.shared.log_buffer.size_bytes,
                     execution.logged,
                     execution.ending,
+                    execution.kept_outputs,
+                    execution.output_count,
                 )
             )
             execution.empty()

@@ -5,7 +5,7 @@ as ``service.auth.scoped_runtime.ScopedRuntime``, has this and nothing else: so 
 cannot reach past it, and mypy sees to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ from proto.execution import (
     InjectionReceipt,
     ListedExecution,
     LogEntry,
+    Output,
+    OutputCounts,
 )
 from proto.graph import GraphVerdict
 from proto.message import Injection
@@ -71,6 +73,10 @@ class ExecutionView(Protocol):
     def logs(self) -> list[LogEntry]: ...
     @property
     def logged(self) -> int: ...
+    @property
+    def output_count(self) -> int: ...
+    def output_counts(self, place: str | None = None) -> OutputCounts: ...
+    def outputs(self, place: str | None = None, after: int = 0) -> Iterator[Output]: ...
     def open_account(self) -> Account: ...
     def watch(self, observer: FlowObserver) -> AbstractContextManager[None]: ...
     async def wait_finished(self) -> ExecutionSnapshot: ...

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from proto.message import Injection
+from proto.message import Injection, Lane
 
 Completion = Literal["auto", "manual"]
 
@@ -161,6 +161,33 @@ class ListedExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     error: ExecutionError | None = None
     unprocessed: int = 0
     graph_version: int = 0
+
+
+class Output(msgspec.Struct, frozen=True, rename="camel"):
+    """One value that left a graph.
+
+    Attributes:
+        sequence: its number among all outputs of its execution, counted from 1.
+        node: where it left.
+        port: likewise; at an ``error`` port also an error that no edge takes up.
+        value: its JSON text; null where it is left out.
+        lane: its lane (docs/lanes.md).
+        omitted_bytes: the size that it had, where it is left out because it is too large.
+    """
+
+    sequence: int
+    node: str
+    port: str
+    value: msgspec.Raw
+    lane: Lane = "canonical"
+    omitted_bytes: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class OutputCounts(msgspec.Struct, frozen=True):
+    """The number of values that have left, at one port or at all, and of those that are kept."""
+
+    total: int = 0
+    kept: int = 0
 
 
 class LogEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

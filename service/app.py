@@ -25,6 +25,7 @@ from service.http.routes.ingress import ingress_routes
 from service.http.routes.injection import injection_routes
 from service.http.routes.metrics import metrics_routes
 from service.http.routes.network import network_routes
+from service.http.routes.outputs import output_routes
 from service.http.routes.routines import routine_routes
 from service.ingress.delivery import IngressDelivery
 from service.memory.request_memory import note_owner
@@ -81,6 +82,7 @@ def create_app(
     app.register_blueprint(graph_version_routes(scoped))
     app.register_blueprint(routine_routes(scoped))
     app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.executions.enable_metrics))
+    app.register_blueprint(output_routes(scoped))
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))

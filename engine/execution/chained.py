@@ -270,7 +270,7 @@ class ChainedInstances:
                 [(place, message.port, message.value) for place, message, _ in part],
                 lane=part[0][1].lane,
                 traced=traced,
-                hears_outputs=bool(shared.output_observers),
+                hears_outputs=shared.outputs.is_heard,
             )
         finally:
             self.state = "ready"

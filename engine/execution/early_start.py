@@ -55,7 +55,7 @@ def begin_early(chain: Chain, shared: ExecutionShared, place: int, message: Mess
         if not shared.pace.is_over():
             started = trio.current_time()
             item = (place, message.port, message.value)
-            call = chain.begin(item, lane=message.lane, hears_outputs=bool(shared.output_observers))
+            call = chain.begin(item, lane=message.lane, hears_outputs=shared.outputs.is_heard)
             if call is not None:
                 begun = EarlyCall(place, message, call, started)
     finally:

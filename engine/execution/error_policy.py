@@ -105,8 +105,8 @@ class ErrorPolicy:
                 error = unsent_error(unsent)
             else:
                 return
-        elif self._shared.output_observers:
-            self._shared.report_error(node, message.lane, self._value(message, error))
+        elif self._shared.outputs.is_heard:
+            self._shared.outputs.note_error(node, message.lane, self._value(message, error))
         if self._on_error != "continue":
             text = f"Node {node.id} failed: {error.name}: {error.message}"
             self._shared.fail(ExecutionError(text, node.id, error.stack or None, shown_value(message)))

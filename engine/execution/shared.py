@@ -21,6 +21,7 @@ from engine.execution.gate import Gate
 from engine.execution.in_flight import InFlight
 from engine.execution.inbox import Inbox
 from engine.execution.log_buffer import LogBuffer, bounded
+from engine.execution.outputs import Outputs
 from engine.execution.pending_emissions import LIGHT_BYTES, PendingEmissions
 from engine.execution.unprocessed import CutOff
 from engine.limits import EngineLimits
@@ -90,8 +91,7 @@ class ExecutionShared:
         # Replaced as a whole when one comes or goes, so that who is in the midst of telling them tells the same.
         # Those who hear of hops: while there are none, values go several at a time; with one, each hop by itself.
         self.flow_observers: tuple[FlowObserver, ...] = ()
-        # Those who hear of outputs: the same, and others.
-        self.output_observers: tuple[FlowObserver, ...] = ()
+        self.outputs = Outputs(limits, account)  # those who hear of them are these, and others
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
         # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.
@@ -107,19 +107,20 @@ class ExecutionShared:
         for inbox in self.inboxes:
             inbox.empty()
         self.log_buffer.empty()
-        self.flow_observers = self.output_observers = ()
+        self.flow_observers = ()
+        self.outputs.empty()
         self.early_starts.clear()
 
     def add_flow_observer(self, observer: FlowObserver) -> None:
         """Tell an observer from now on of what it wants to hear."""
-        self.output_observers = (*self.output_observers, observer)
+        self.outputs.add_observer(observer)
         if observer.hears_hops:
             self.flow_observers = (*self.flow_observers, observer)
 
     def remove_flow_observer(self, observer: FlowObserver) -> None:
         """Tell an observer no more."""
         self.flow_observers = tuple(other for other in self.flow_observers if other is not observer)
-        self.output_observers = tuple(other for other in self.output_observers if other is not observer)
+        self.outputs.remove_observer(observer)
 
     async def send(
         self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL, size: int = -1
@@ -139,8 +140,10 @@ class ExecutionShared:
             targets = node.routes[port]
             lane = derived_lane or node.lanes[port]
             if not targets:
-                if self.output_observers:
-                    self._report_outputs(node, port, values, lane)
+                self.outputs.count += len(values)
+                if self.outputs.is_heard:
+                    known_size = size if len(values) == len(emissions) else -1
+                    self.outputs.note(node, port, values, lane, known_size)
             elif len(targets) == 1 and not self.flow_observers:
                 left = self._put_run(targets[0], values, lane, size if len(values) == len(emissions) else -1)
                 if left:
@@ -163,8 +166,10 @@ class ExecutionShared:
         lane = derived_lane or node.lanes[port]
         if node.routes[port]:
             self._deliver(node, port, value, lane)
-        elif self.output_observers:
-            self._report_outputs(node, port, (value,), lane)
+            return
+        self.outputs.count += 1
+        if self.outputs.is_heard:
+            self.outputs.note(node, port, (value,), lane, len(value))
 
     def _pending_emissions(self, node: CompiledNode, emissions: Sequence[Emission], sent: int) -> PendingEmissions:
         own = self.inboxes[node.index]
@@ -247,18 +252,6 @@ class ExecutionShared:
         self.in_flight.add(1)
         self.edges[target.edge].sent += 1
         return message
-
-    def _report_outputs(self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int) -> None:
-        """Report values that leave the graph: no edge begins at their port."""
-        for value in values:
-            for observer in self.output_observers:
-                observer.emitted_in_lane(node.id, node.outputs[port], value, lane)
-
-    def report_error(self, node: CompiledNode, derived_lane: int, value: bytes) -> None:
-        """Report the value of an error that no edge takes up."""
-        lane = derived_lane or node.lanes[node.error_port]
-        for observer in self.output_observers:
-            observer.errored(node.id, node.outputs[node.error_port], value, lane)
 
     async def _send_each(
         self,

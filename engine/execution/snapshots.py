@@ -13,6 +13,7 @@ from engine.counters.counters import Sums, summarise
 from engine.execution.endings import why_ended
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
+from engine.execution.kept_outputs import KeptOutputs
 from engine.execution.lifecycle import TERMINAL
 from engine.execution.shared import ExecutionShared
 from engine.execution.statistics import execution_statistics
@@ -160,6 +161,16 @@ class ReadableExecution:
     def logs(self) -> list[LogEntry]:
         """Return the latest log lines of its handlers, oldest first."""
         return self.shared.log_buffer.entries()
+
+    @property
+    def kept_outputs(self) -> KeptOutputs | None:
+        """The last values that left it; None where none are kept."""
+        return self.shared.outputs.kept
+
+    @property
+    def output_count(self) -> int:
+        """The number of values that have left it, kept or not."""
+        return self.shared.outputs.count
 
     @property
     def ending(self) -> str:

@@ -28,6 +28,7 @@ Kind = Literal[
     "handlers",
     "states",
     "logs",
+    "outputs",
     "history",
     "graphs",
     "components",

@@ -4,7 +4,7 @@ Routes are given this in place of the runtime itself, so none of them can forget
 has the methods of ``engine.views`` alone, so nothing reaches past it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -26,6 +26,8 @@ from proto.execution import (
     InjectionReceipt,
     ListedExecution,
     LogEntry,
+    Output,
+    OutputCounts,
 )
 from proto.graph import GraphVerdict
 from proto.message import Injection
@@ -173,6 +175,16 @@ class ScopedExecution:
     @property
     def logged(self) -> int:
         return self._execution.logged
+
+    @property
+    def output_count(self) -> int:
+        return self._execution.output_count
+
+    def output_counts(self, place: str | None = None) -> OutputCounts:
+        return self._execution.output_counts(place)
+
+    def outputs(self, place: str | None = None, after: int = 0) -> Iterator[Output]:
+        return self._execution.outputs(place, after)
 
     def open_account(self) -> Account:
         return self._execution.open_account()

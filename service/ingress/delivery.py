@@ -23,11 +23,13 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.errors import ConflictError, EngineError, ExecutionNotFoundError, InvalidInjectionError
 from engine.execution.injection import locate
 from engine.runtime import Runtime
+from proto.execution import Output
 from proto.message import Injection
 from proto.problem import Problem
 from service.auth.caller import Caller
 from service.ingress.flow_trace import FlowTrace, TracedOutput
 from service.ingress.gate import graph_named, reason_against
+from service.ingress.output_list import OutputList
 from service.problems import IngressIdleError, IngressNotFoundError, IngressRefusedError, RefusalError
 from service.settings.access import IngressEnforcement
 
@@ -55,6 +57,8 @@ class Delivered(msgspec.Struct):
         queued: whether the execution was paused meanwhile, and holds some of them.
         drained: whether each was seen through to its end.
         outputs: what the last message that caused any output left at each, by ``node:port``.
+        listed: all outputs in the order in which they left, as far as one reply may show them.
+        is_truncated: whether there were more.
         hops: values that travelled along edges, of all messages.
     """
 
@@ -63,6 +67,8 @@ class Delivered(msgspec.Struct):
     queued: bool = False
     drained: bool = False
     outputs: dict[str, TracedOutput] = {}
+    listed: list[Output] = []
+    is_truncated: bool = False
     hops: int = 0
 
 
@@ -133,11 +139,20 @@ class IngressDelivery:
             EngineError: the execution takes no more of them; ``accepted`` says how many were taken in.
         """
         messages = await self._checked(door, values, is_batch=is_batch)
+        with closing(OutputList(self._runtime.ledger.account(door.graph.owner))) as listed:
+            delivered = await self._deliver_somewhere(door, messages, wait_ms, listed)
+            delivered.listed, delivered.is_truncated = listed.entries, listed.is_truncated
+        return delivered
+
+    async def _deliver_somewhere(
+        self, door: Door, messages: Sequence[Injection], wait_ms: int, listed: OutputList
+    ) -> Delivered:
+        """Deliver to what is behind the door, and the rest to what comes in its place."""
         delivered = Delivered(door.execution_id)
         deadline = trio.current_time() + wait_ms / 1000
         while True:
             try:
-                await self._deliver_all(door, messages, delivered, deadline if wait_ms else None)
+                await self._deliver_all(door, messages, delivered, deadline if wait_ms else None, listed)
             except (ConflictError, ExecutionNotFoundError) as error:
                 delivered.count += error.accepted
                 successor = self._successor(door)
@@ -162,11 +177,16 @@ class IngressDelivery:
         return successor if is_another else None
 
     async def _deliver_all(
-        self, door: Door, messages: Sequence[Injection], delivered: Delivered, deadline: float | None
+        self,
+        door: Door,
+        messages: Sequence[Injection],
+        delivered: Delivered,
+        deadline: float | None,
+        listed: OutputList,
     ) -> None:
         """Deliver what has not been, one after another until the deadline, if there is one, and then at once."""
         if deadline is not None:
-            await self._see_through(door.execution_id, messages, delivered, deadline)
+            await self._see_through(door.execution_id, messages, delivered, deadline, listed)
         rest = messages[delivered.count :]
         if rest:
             receipt = await self._runtime.execution(door.execution_id).inject(rest)
@@ -188,14 +208,20 @@ class IngressDelivery:
         return messages
 
     async def _see_through(
-        self, execution_id: str, messages: Sequence[Injection], delivered: Delivered, deadline: float
+        self,
+        execution_id: str,
+        messages: Sequence[Injection],
+        delivered: Delivered,
+        deadline: float,
+        listed: OutputList,
     ) -> None:
         """Deliver one after another, each when nothing of the one before is on its way, while there is time."""
         async with self._turn(execution_id, deadline) as has_turn:
             while has_turn and delivered.count < len(messages) and trio.current_time() < deadline:
-                trace = FlowTrace(self._runtime.execution(execution_id).open_account())
+                execution = self._runtime.execution(execution_id)
+                trace = FlowTrace(execution.open_account(), listed, execution.output_count)
                 try:
-                    with closing(trace), self._runtime.execution(execution_id).watch(trace):
+                    with closing(trace), execution.watch(trace):
                         is_done = await self._deliver_one(
                             execution_id, messages[delivered.count], delivered, deadline
                         )

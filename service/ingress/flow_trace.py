@@ -8,6 +8,7 @@ from engine.contracts.lanes import NAMES
 from engine.contracts.observer import FlowObserver
 from engine.memory.ledger import Account
 from proto.message import Lane
+from service.ingress.output_list import OutputList
 
 TRACE_ENTRIES = 1_000
 """Steps that are kept; further ones are only counted, so that a long wait cannot fill the memory."""
@@ -67,15 +68,20 @@ class FlowTrace(FlowObserver):
 
     Args:
         account: of whoever owns the execution.
+        listed: takes all outputs in their order.
+        count: outputs that the execution has had before.
 
     Attributes:
+        listed: as given.
         hops: values that travelled along edges.
         steps: the first values emitted, at most ``TRACE_ENTRIES``.
         outputs: the last value of each port that no edge leaves, by ``node:port``.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, listed: OutputList, count: int) -> None:
         self._account = account
+        self._count = count
+        self.listed = listed
         self._output_bytes = 0
         self._charged_steps = 0
         self._began = trio.current_time()
@@ -91,6 +97,8 @@ class FlowTrace(FlowObserver):
 
     def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
         """Hear that a value left the graph."""
+        self._count += 1
+        self.listed.add(self._count, node_id, port, value, NAMES[lane])
         place = f"{node_id}:{port}"
         if place in self.outputs or len(self.outputs) < OUTPUT_PORTS:
             self.outputs[place] = self._output(place, value, NAMES[lane])

@@ -1,4 +1,4 @@
-"""Settings of what is kept: versions of graphs and components."""
+"""Settings of what is kept: versions of graphs and components, and outputs of executions."""
 
 from typing import Annotated
 
@@ -29,3 +29,23 @@ class KeepingSettings(msgspec.Struct, frozen=True, kw_only=True):
             "Memory of those before the present one; it counts to what an organisation may hold, too.",
         ),
     ] = _DEFAULTS.kept_version_bytes
+    outputs: Annotated[
+        int,
+        Setting(
+            "KEPT_OUTPUTS",
+            whole_number(0, 10_000, "0 for none"),
+            (
+                "Values kept of each port that no edge leaves, per execution, for GET "
+                "/api/executions/<id>/outputs. Without them, values that nobody hears need not leave the sandbox, "
+                "which is faster."
+            ),
+        ),
+    ] = 100
+    output_bytes: Annotated[
+        int,
+        Setting(
+            "KEPT_OUTPUT_BYTES",
+            whole_number(0, 2**32, "bytes"),
+            "Memory of them per execution; it counts to what an organisation may hold, too.",
+        ),
+    ] = _DEFAULTS.kept_output_bytes

@@ -121,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             owner_bytes_per_second=self.quotas.max_bytes_per_second,
             kept_versions=self.keeping.versions,
             kept_version_bytes=self.keeping.version_bytes,
+            kept_outputs=self.keeping.outputs,
+            kept_output_bytes=self.keeping.output_bytes,
             memory_bytes=self.memory.max_bytes,
             owner_memory_bytes=self.memory.org_max_bytes,
             sandbox_memory_bytes=self.memory.sandbox_bytes,

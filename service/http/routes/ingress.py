@@ -3,6 +3,7 @@
 import msgspec
 from quart import Blueprint, Response
 
+from proto.execution import Output
 from service.http.bodies import read_json, reply, values_in
 from service.http.operation import Body, Query, Reply, operation
 from service.http.query import whole_number
@@ -26,6 +27,8 @@ class DeliveredReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
         execution_id: the execution that got the messages.
         delivered: messages that were taken in.
         outputs: the value that the last message with any output left at each, by ``node:port``.
+        all_outputs: all outputs of all messages in the order in which they left, as far as one reply may show.
+        truncated: whether there were more, or larger ones, than it shows.
         hops: values that travelled along edges, of all messages.
         drained: whether everything was processed before the wait was over.
         queued: whether the execution was paused meanwhile and holds some of them.
@@ -37,6 +40,8 @@ class DeliveredReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     outputs: dict[str, TracedOutput]
     hops: int
     drained: bool
+    all_outputs: list[Output]
+    truncated: bool
     queued: bool = False
 
 
@@ -47,6 +52,8 @@ _DELIVERED = {
     "outputs": {"output:out": {"value": 42}},
     "hops": 2,
     "drained": True,
+    "allOutputs": [{"sequence": 1, "node": "output", "port": "out", "value": 42, "lane": "canonical"}],
+    "truncated": False,
 }
 
 
@@ -117,5 +124,7 @@ async def delivered(delivery: IngressDelivery, door: Door, body: bytes, wait_ms:
         outputs=done.outputs,
         hops=done.hops,
         drained=done.drained,
+        all_outputs=done.listed,
+        truncated=done.is_truncated,
         queued=done.queued,
     )

@@ -8,7 +8,7 @@ import trio
 from quart import Blueprint, Response, request
 
 from engine.views import ExecutionView, RuntimeView
-from proto.execution import ExecutionError, ExecutionState
+from proto.execution import ExecutionError, ExecutionState, Output
 from proto.message import Injection, Lane
 from proto.problem import Problem
 from service.asgi.streamed_body import STREAMED_TYPES
@@ -17,6 +17,7 @@ from service.http.message_stream import StreamReceipt, inject_stream, read_on, r
 from service.http.operation import Body, Query, Reply, operation
 from service.http.query import switch, whole_number
 from service.ingress.flow_trace import FlowTrace, TracedOutput, TracedStep
+from service.ingress.output_list import OutputList
 from service.memory.request_memory import load_of
 from service.problems import UnreadableBodyError
 
@@ -80,6 +81,8 @@ class InjectedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
         state: the execution's state after the wait.
         drained: whether everything was processed before the wait was over.
         outputs: the last value of each port that no edge leaves, by ``node:port``.
+        all_outputs: all of them in the order in which they left, as far as one reply may show them.
+        truncated: whether there were more, or larger ones, than it shows.
         trace: the values that were emitted, in order, the first 1,000 of them.
         hops: values that travelled along edges.
         error: the reason why the execution failed, if it did.
@@ -94,6 +97,8 @@ class InjectedReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     state: ExecutionState | None = None
     drained: bool | None = None
     outputs: dict[str, TracedOutput] | None = None
+    all_outputs: list[Output] | None = None
+    truncated: bool | None = None
     trace: list[TracedStep] | None = None
     hops: int | None = None
     error: ExecutionError | None = None
@@ -221,7 +226,10 @@ def followed(execution: ExecutionView, wait_ms: int | None) -> Iterator[FlowTrac
     if wait_ms is None:
         yield None
         return
-    with closing(FlowTrace(execution.open_account())) as trace:
+    with (
+        closing(OutputList(execution.open_account())) as listed,
+        closing(FlowTrace(execution.open_account(), listed, execution.output_count)) as trace,
+    ):
         if execution.head().completed_at is not None:
             yield trace
             return
@@ -258,6 +266,8 @@ async def outcome(
         state=snapshot.state,
         drained=is_drained and snapshot.state is not ExecutionState.FAILED and not snapshot.unprocessed,
         outputs=trace.outputs,
+        all_outputs=trace.listed.entries,
+        truncated=trace.listed.is_truncated,
         trace=trace.steps,
         hops=trace.hops,
         error=snapshot.error,

@@ -76,6 +76,7 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("GET", "/api/executions/<execution_id>/metrics"): ("by id", None),
     ("GET", "/api/executions/<execution_id>/statistics"): ("by id", None),
     ("GET", "/api/executions/<execution_id>/logs"): ("by id", None),
+    ("GET", "/api/executions/<execution_id>/outputs"): ("by id", None),
     ("POST", "/api/executions/<execution_id>/inject"): ("by id", MESSAGE),
     ("POST", "/api/executions/<execution_id>/pause"): ("by id", None),
     ("POST", "/api/executions/<execution_id>/resume"): ("by id", None),

@@ -91,6 +91,23 @@ async def _statistics(world: World) -> object:
     return [node.node_id for node in (await world.execution.read_statistics()).nodes]
 
 
+@row(ScopedExecution, "output_count", seen(1))
+async def _output_count(world: World) -> object:
+    await world.work()
+    return world.execution.output_count
+
+
+@row(ScopedExecution, "output_counts", seen(1))
+async def _output_counts(world: World) -> object:
+    await world.work()
+    return world.execution.output_counts().total
+
+
+@row(ScopedExecution, "outputs", seen([]))
+async def _outputs(world: World) -> object:
+    return list(world.execution.outputs())
+
+
 @row(ScopedExecution, "logs", seen([]))
 async def _logs(world: World) -> object:
     return world.execution.logs()

@@ -11,6 +11,7 @@ import trio.lowlevel
 from engine.runtime import Runtime
 from proto.message import Injection
 from service.ingress.flow_trace import FlowTrace
+from service.ingress.output_list import OutputList
 from tests.fakes.catalog import FakeCatalog
 from tests.service.catalog.test_reconciliation import INTERVAL_SECONDS, beside, running
 
@@ -39,7 +40,7 @@ def graph(revision: int, component: str, config: dict[str, Any], **fields: Any) 
 async def told(runtime: Runtime, key: str, value: float) -> dict[str, Any]:
     """What comes out of the newest execution for one message, by port."""
     execution = runtime.execution(running(runtime)[-1])
-    trace = FlowTrace(execution.open_account())
+    trace = FlowTrace(execution.open_account(), OutputList(execution.open_account()), 0)
     with execution.watch(trace):
         await execution.inject(
             [Injection("keeper", "in", msgspec.Raw(json.dumps({"k": key, "v": value}).encode()))]

@@ -44,6 +44,7 @@ async def test_a_message_comes_out_in_the_reply() -> None:
         reply = await deliver(service, "Simple Pipeline", 21)
         body = reply.json()
         assert (reply.status_code, values(body.pop("outputs"))) == (200, {"output:out": 42})
+        assert ([each["value"] for each in body.pop("allOutputs")], body.pop("truncated")) == ([42], False)
         assert body == {"success": True, "executionId": execution, "delivered": 1, "hops": 2, "drained": True}
 
 
