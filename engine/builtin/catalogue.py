@@ -9,7 +9,9 @@ from engine.builtin.core_accumulator import ACCUMULATOR
 from engine.builtin.core_debounce import DEBOUNCE
 from engine.builtin.core_dedupe import DEDUPE
 from engine.builtin.core_delay import DELAY
+from engine.builtin.core_each import EACH
 from engine.builtin.core_expressions import FILTER, MAP, SPLIT, ExpressionComponent
+from engine.builtin.core_gather import GATHER
 from engine.builtin.core_group import GROUP
 from engine.builtin.core_join import JOIN_BY_KEY
 from engine.builtin.core_logger import LOGGER
@@ -56,6 +58,8 @@ def builtins(
         ACCUMULATOR,
         http_request(open_http_client),
         json_transform(workers),
+        EACH,
+        GATHER,
         GROUP,
         JOIN_BY_KEY,
         THROTTLE,

@@ -11,7 +11,8 @@ import trio
 
 from engine.builtin.declare import declare, port
 from engine.contracts.component import Builtin
-from engine.contracts.handler import NOTHING, Emission, Handler, InstanceContext, Message, Outcome, made_of
+from engine.contracts.groups import GroupedMessage, made_at, together
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome, made_of
 from engine.contracts.lanes import CANONICAL
 from engine.memory.lease import MESSAGE_BYTES
 from proto.component import ConfigField
@@ -69,6 +70,7 @@ class Accumulator(Handler):
         self._limit_bytes = limit_bytes or ARRAY_LIMIT_BYTES
         self._timeout_seconds = timeout_seconds
         self._held: list[bytes] = []
+        self._grouped: list[Message] = []  # those of them that have places in groups
         self._lane = CANONICAL
         self._text_bytes = 1  # the opening bracket; each value adds itself and the comma or bracket after it
         self._due = 0.0
@@ -78,30 +80,30 @@ class Accumulator(Handler):
 
     def _take(self, message: Message) -> Outcome:
         value, lane = message.value, message.lane
-        emissions: list[Emission] = []
-        lanes: list[int] = []
-        made_from: list[int] = []
+        earlier = NOTHING
         if self._held and self._text_bytes + len(value) + 1 > self._limit_bytes:
-            lanes.append(self._lane)
-            made_from.append(len(self._held))
-            emissions.append((0, self._array()))
+            earlier = self._array()
         if not self._held and self._timeout_seconds:
             self._due = trio.current_time() + self._timeout_seconds
         self._held.append(value)
         self._lane = max(self._lane, lane)
         self._text_bytes += len(value) + 1
-        if len(self._held) >= self._count:
-            lanes.append(self._lane)
-            made_from.append(len(self._held))
-            emissions.append((0, self._array()))
-        return Outcome(emissions, lanes=lanes, made_from=made_from) if emissions else NOTHING
+        if type(message) is GroupedMessage:
+            self._grouped.append(message)
+        if len(self._held) < self._count:
+            return earlier
+        return together((earlier, self._array())) if earlier is not NOTHING else self._array()
 
-    def _array(self) -> bytes:
+    def _array(self) -> Outcome:
         text = b"[" + b",".join(self._held) + b"]"
+        outcome = Outcome(((0, text),), lanes=(self._lane,), made_from=(len(self._held),))
+        if self._grouped:
+            outcome = made_at(outcome, self._grouped[-1], self._grouped)
+            self._grouped.clear()
         self._held.clear()
         self._lane = CANONICAL
         self._text_bytes = 1
-        return text
+        return outcome
 
     def held_messages(self) -> int:
         return len(self._held)
@@ -118,8 +120,7 @@ class Accumulator(Handler):
         return self.flush() if due is not None and due <= now else NOTHING
 
     def flush(self) -> Outcome:
-        lane, count = self._lane, len(self._held)
-        return Outcome(((0, self._array()),), lanes=(lane,), made_from=(count,)) if count else NOTHING
+        return self._array() if self._held else NOTHING
 
 
 def _make(context: InstanceContext) -> Handler:

@@ -6,10 +6,12 @@ long, so the order of departure is the order of arrival. It starts no timer; the
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Literal
 
 import trio
 
 from engine.builtin.declare import declare, port
+from engine.builtin.parts.leaving import unchanged
 from engine.contracts.component import Builtin
 from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
 from engine.memory.lease import MESSAGE_BYTES
@@ -43,22 +45,24 @@ DEFINITION = declare(
 
 
 class Delay(Handler):
-    """Held values, each with the moment when it is due (seconds of Trio's clock) and its lane; earliest first."""
+    """Held messages, each with the moment when it is due (seconds of Trio's clock); earliest first."""
 
     counts_as_in_flight = True
-    keeps = "messages"
+    keeps: Literal["", "messages", "state"] = "messages"
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._held: deque[tuple[float, bytes, int]] = deque()
+        self._held: deque[tuple[float, Message]] = deque()
         self._held_bytes = 0
+        if not seconds:
+            self.keeps = ""
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         if not self._seconds:
             return [Outcome(((0, message.value),)) for message in batch]
         due = trio.current_time() + self._seconds
         for message in batch:
-            self._held.append((due, message.value, message.lane))
+            self._held.append((due, message))
             self._held_bytes += len(message.value)
         return [NOTHING] * len(batch)
 
@@ -66,14 +70,11 @@ class Delay(Handler):
         return self._held[0][0] if self._held else None
 
     def release(self, now: float) -> Outcome:
-        ready: list[tuple[int, bytes]] = []
-        lanes: list[int] = []
+        ready: list[Message] = []
         while self._held and self._held[0][0] <= now:
-            _, value, lane = self._held.popleft()
-            self._held_bytes -= len(value)
-            ready.append((0, value))
-            lanes.append(lane)
-        return Outcome(ready, lanes=lanes, made_from=(1,) * len(ready)) if ready else NOTHING
+            ready.append(self._held.popleft()[1])
+            self._held_bytes -= len(ready[-1].value)
+        return unchanged(0, ready)
 
     def flush(self) -> Outcome:
         return self.release(float("inf"))

@@ -17,6 +17,7 @@ from engine.builtin.parts.message_key import MessageKey, refuse_key
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.refusal import UnavailableError
 from engine.contracts.component import Builtin
+from engine.contracts.groups import made_at, together
 from engine.contracts.handler import MADE_BYTES, NOTHING, Handler, InstanceContext, Message, Outcome
 from engine.memory.lease import MESSAGE_BYTES
 from proto.codec import encode
@@ -171,7 +172,7 @@ class Group(OneByOne):
         elif batch.size_bytes + size + 1 > BATCH_LIMIT_BYTES:
             if self._every_seconds:
                 raise UnavailableError("HeldLimitExceeded", f"A window has at most {BATCH_LIMIT_BYTES} bytes")
-            outcome = self._given(key, batch, 0) if batch.fresh else self._let_go(batch, 0)
+            outcome = self._given(key, batch, 0) if batch.fresh else self._left(batch)
             self._due.pop(key, None)
         now = trio.current_time()
         if self._seconds and not batch.fresh and key not in self._due:
@@ -181,7 +182,7 @@ class Group(OneByOne):
         self._held_bytes += size
         if len(batch.values) < self._count:
             return outcome
-        return _joined(outcome, self._completed(key, batch))
+        return together((outcome, self._completed(key, batch)))
 
     def _completed(self, key: str, batch: Batch) -> Outcome:
         """Give out a batch that has all its values; a part of them may stay."""
@@ -197,16 +198,20 @@ class Group(OneByOne):
         text = b"[" + b",".join([message.value for _, message in batch.values]) + b"]"
         if self._key.fields:
             text = b'{"key":%b,"values":%b}' % (encode(key), text)
-        before = len(batch.values)
-        self._let_go(batch, staying)
+        last = batch.values[-1][1]
+        gone = self._let_go(batch, staying)
         batch.fresh = 0
-        return Outcome(((0, text),), lanes=(lane,), made_from=(before - staying,))
+        return made_at(Outcome(((0, text),), lanes=(lane,), made_from=(len(gone),)), last, gone)
 
-    def _let_go(self, batch: Batch, staying: int) -> Outcome:
-        while len(batch.values) > staying:
-            self._held_bytes -= len(batch.pop().value)
-            self._held -= 1
-        return NOTHING
+    def _let_go(self, batch: Batch, staying: int) -> Sequence[Message]:
+        gone = [batch.pop() for _ in range(len(batch.values) - staying)]
+        self._held_bytes -= sum([len(message.value) for message in gone])
+        self._held -= len(gone)
+        return gone
+
+    def _left(self, batch: Batch) -> Outcome:
+        """Let go of values that have left in a batch, and would only be in the next one as well."""
+        return made_at(NOTHING, None, self._let_go(batch, 0))
 
     def _forget(self, key: str) -> None:
         del self._batches[key]
@@ -226,7 +231,7 @@ class Group(OneByOne):
             outcome = self._window(key, batch, due) if self._every_seconds else self._completed(key, batch)
             outcomes.append(outcome)
             made += sum([len(value) for _, value in outcome.emissions])
-        return _joined(*outcomes)
+        return together(outcomes)
 
     def _window(self, key: str, batch: Batch, end: float) -> Outcome:
         """Give out the window that ends at a time, and let go of the values that the next one does not have."""
@@ -246,29 +251,20 @@ class Group(OneByOne):
         return outcome
 
     def flush(self) -> Outcome:
-        outcomes = [self._given(key, batch, 0) for key, batch in self._batches.items() if batch.fresh]
+        outcomes = [
+            self._given(key, batch, 0) if batch.fresh else self._left(batch)
+            for key, batch in self._batches.items()
+        ]
         self._batches.clear()
         self._due.clear()
         self._held = self._held_bytes = self._keys_bytes = 0
-        return _joined(*outcomes)
+        return together(outcomes)
 
     def held_messages(self) -> int:
         return self._held
 
     def held_bytes(self) -> int:
         return self._held_bytes + MESSAGE_BYTES * self._held + self._keys_bytes
-
-
-def _joined(*outcomes: Outcome) -> Outcome:
-    """Return one outcome of several that only emit."""
-    several = [outcome for outcome in outcomes if outcome.emissions]
-    if len(several) < 2:
-        return several[0] if several else NOTHING
-    return Outcome(
-        [emission for outcome in several for emission in outcome.emissions],
-        lanes=[lane for outcome in several for lane in outcome.lanes],
-        made_from=[count for outcome in several for count in outcome.made_from],
-    )
 
 
 def _make(context: InstanceContext) -> Handler:

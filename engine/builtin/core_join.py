@@ -23,10 +23,10 @@ from engine.builtin.parts.fields import Field
 from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.refusal import RefusedError, UnavailableError
+from engine.contracts.groups import made_at, together
 from engine.contracts.handler import (
     MADE_BYTES,
     NOTHING,
-    Emission,
     Handler,
     HandlerError,
     InstanceContext,
@@ -190,7 +190,7 @@ class Join(OneByOne):
         if len(joined.messages) < len(self._names):
             return NOTHING
         self._close(joined)
-        return self._complete(joined)
+        return self._complete(joined, message)
 
     def _open(self, key: str, name: str) -> Set:
         """Open a set with a value of a port, for which the other ports' next values are meant."""
@@ -219,15 +219,17 @@ class Join(OneByOne):
             if name not in closed.messages:
                 self._drop_first(closed.key, name)
 
-    def _complete(self, joined: Set) -> Outcome:
+    def _complete(self, joined: Set, present: Message) -> Outcome:
         texts = [joined.messages[name].value for name in self._names]
         made_from = (len(texts),)
         size = sum(map(len, texts)) + sum([len(name) + 4 for name in self._names])
         if size > self._value_bytes:
             text = f"The set of key {shown(joined.key)} would have {size} bytes; {self._value_bytes} are allowed"
-            return Outcome(error=HandlerError("ValueTooLarge", text), made_from=made_from)
+            outcome = Outcome(error=HandlerError("ValueTooLarge", text), made_from=made_from)
+            return made_at(outcome, present, [each for each in joined.messages.values() if each is not present])
         lane = max([message.lane for message in joined.messages.values()])
-        return Outcome(((_OUT, object_text(self._names, texts)),), lanes=(lane,), made_from=made_from)
+        outcome = Outcome(((_OUT, object_text(self._names, texts)),), lanes=(lane,), made_from=made_from)
+        return made_at(outcome, present, joined.messages.values())
 
     def due(self) -> float | None:
         return next(iter(self._sets.values())).due if self._seconds and self._sets else None
@@ -256,16 +258,21 @@ class Join(OneByOne):
         if not left:
             return NOTHING
         if self._alone == "emit":
-            emissions: list[Emission] = [(_ALONE, encode(self._told(each))) for each in left]
-            lanes = [max([message.lane for message in each.messages.values()]) for each in left]
-            return Outcome(emissions, lanes=lanes, made_from=[len(each.messages) for each in left])
+            return together([self._alone_by_itself(each) for each in left])
+        done = [message for each in left for message in each.messages.values()]
         keys = ", ".join(shown(each.key) for each in left[:_KEYS_TOLD]) + (", ..." if left[_KEYS_TOLD:] else "")
         text = f"Sets that were not complete {when}: {len(left)} (keys: {keys})"
         if self._alone == "drop":
-            return Outcome(logs=(LogLine("warn", text),))
-        made_from = (sum(len(each.messages) for each in left),)
+            return made_at(Outcome(logs=(LogLine("warn", text),)), None, done)
         details = encode({"sets": [self._told(each) for each in left[:_KEYS_TOLD]]})
-        return Outcome(error=HandlerError("LeftAlone", text, details=details), made_from=made_from)
+        outcome = Outcome(error=HandlerError("LeftAlone", text, details=details), made_from=(len(done),))
+        return made_at(outcome, done[-1], done)
+
+    def _alone_by_itself(self, each: Set) -> Outcome:
+        messages = list(each.messages.values())
+        lane = max([message.lane for message in messages])
+        outcome = Outcome(((_ALONE, encode(self._told(each))),), lanes=(lane,), made_from=(len(messages),))
+        return made_at(outcome, messages[-1], messages)
 
     def _told(self, each: Set) -> dict[str, Any]:
         return {

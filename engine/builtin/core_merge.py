@@ -18,6 +18,7 @@ from typing import Any
 
 from engine.builtin.declare import declare, port
 from engine.contracts.component import Builtin
+from engine.contracts.groups import made_at
 from engine.contracts.handler import (
     NOTHING,
     Handler,
@@ -102,7 +103,7 @@ class ZipMerge(Handler):
     def __init__(self, names: Sequence[str], value_bytes: int) -> None:
         self._value_bytes = value_bytes
         self._names = tuple(names)
-        self._waiting: dict[str, deque[tuple[bytes, int]]] = {name: deque() for name in names}
+        self._waiting: dict[str, deque[Message]] = {name: deque() for name in names}
         self._waiting_bytes = 0
         self._unpaired = 0  # at the end, when their values are gone
 
@@ -110,19 +111,19 @@ class ZipMerge(Handler):
         return made_of(batch, self._take)
 
     def _take(self, message: Message) -> Outcome:
-        name, value, lane = PORTS[message.port], message.value, message.lane
+        name, value = PORTS[message.port], message.value
         queue = self._waiting.get(name)
         if queue is None:
             return unexpected(name, self._names)
         if len(queue) >= WAITING_LIMIT_MESSAGES or self._waiting_bytes + len(value) > WAITING_LIMIT_BYTES:
             return self._overflow(name)
-        queue.append((value, lane))
+        queue.append(message)
         self._waiting_bytes += len(value)
         if not all(self._waiting.values()):
             return NOTHING
         pairs = [self._waiting[other].popleft() for other in self._names]
-        self._waiting_bytes -= sum(len(text) for text, _ in pairs)
-        return _set_of(self._names, pairs, self._value_bytes, made_from=len(pairs))
+        self._waiting_bytes -= sum(len(each.value) for each in pairs)
+        return _set_of(self._names, pairs, self._value_bytes, message, done=pairs)
 
     def held_messages(self) -> int:
         return self._unpaired + sum(map(len, self._waiting.values()))
@@ -144,12 +145,14 @@ class ZipMerge(Handler):
     def flush(self) -> Outcome:
         self._unpaired = self.held_messages()
         left = [f"{len(queue)} on {name}" for name, queue in self._waiting.items() if queue]
+        done = [message for queue in self._waiting.values() for message in queue]
         for queue in self._waiting.values():
             queue.clear()
         self._waiting_bytes = 0
         if not left:
             return NOTHING
-        return Outcome(logs=(LogLine("warn", f"Values that found no partner: {', '.join(left)}"),))
+        lines = (LogLine("warn", f"Values that found no partner: {', '.join(left)}"),)
+        return made_at(Outcome(logs=lines), None, done)
 
 
 class LatestMerge(Handler):
@@ -160,7 +163,7 @@ class LatestMerge(Handler):
     def __init__(self, names: Sequence[str], value_bytes: int) -> None:
         self._value_bytes = value_bytes
         self._names = tuple(names)
-        self._latest: dict[str, tuple[bytes, int]] = {}
+        self._latest: dict[str, Message] = {}
         self._complete = False
         self._unpaired = 0  # at the end, when their values are gone
 
@@ -168,42 +171,53 @@ class LatestMerge(Handler):
         return made_of(batch, self._take)
 
     def _take(self, message: Message) -> Outcome:
-        name, value, lane = PORTS[message.port], message.value, message.lane
+        name = PORTS[message.port]
         if name not in self._names:
             return unexpected(name, self._names)
-        self._latest[name] = (value, lane)
-        made_from = 1 if self._complete else len(self._names)  # the first set is made of all that waited for it
-        self._complete = self._complete or len(self._latest) == len(self._names)
-        if not self._complete:
-            return NOTHING
+        former = self._latest.get(name)
+        self._latest[name] = message
+        if not self._complete and len(self._latest) < len(self._names):
+            return NOTHING if former is None else made_at(NOTHING, None, (former,))
         latest = [self._latest[other] for other in self._names]
-        return _set_of(self._names, latest, self._value_bytes, made_from=made_from)
+        done = [message] if self._complete else latest  # the first set is made of all that waited for it
+        self._complete = True
+        return _set_of(self._names, latest, self._value_bytes, message, done=done)
 
     def held_messages(self) -> int:
         return 0 if self._complete else self._unpaired + len(self._latest)
 
     def held_bytes(self) -> int:
-        return sum(len(value) + MESSAGE_BYTES for value, _ in self._latest.values())
+        return sum(len(message.value) + MESSAGE_BYTES for message in self._latest.values())
 
     def flush(self) -> Outcome:
         if self._complete or not self._latest:
             return NOTHING
         silent = ", ".join(name for name in self._names if name not in self._latest)
         self._unpaired = self.held_messages()
+        done = list(self._latest.values())
         self._latest.clear()
-        return Outcome(logs=(LogLine("warn", f"No set was complete; nothing ever came on {silent}"),))
+        lines = (LogLine("warn", f"No set was complete; nothing ever came on {silent}"),)
+        return made_at(Outcome(logs=lines), None, done)
 
 
 def _set_of(
-    names: Sequence[str], pairs: Sequence[tuple[bytes, int]], value_bytes: int, *, made_from: int
+    names: Sequence[str],
+    latest: Sequence[Message],
+    value_bytes: int,
+    present: Message,
+    *,
+    done: Sequence[Message],
 ) -> Outcome:
     """Make a set of values, in the tightest of their lanes; an error where it would be too large for a value."""
-    size = 1 + sum(len(name) + 4 + len(value) for name, (value, _) in zip(names, pairs, strict=True))
+    made_from = (len(done),)
+    size = 1 + sum(len(name) + 4 + len(each.value) for name, each in zip(names, latest, strict=True))
     if size > value_bytes:
         message = f"The set of {', '.join(names)} would have {size} bytes; {value_bytes} are allowed (value_bytes)"
-        return Outcome(error=HandlerError("ValueTooLarge", message), made_from=(made_from,))
-    text = object_text(names, [value for value, _ in pairs])
-    return Outcome(((0, text),), lanes=(max(lane for _, lane in pairs),), made_from=(made_from,))
+        outcome = Outcome(error=HandlerError("ValueTooLarge", message), made_from=made_from)
+        return made_at(outcome, present, [each for each in done if each is not present])
+    text = object_text(names, [each.value for each in latest])
+    outcome = Outcome(((0, text),), lanes=(max(each.lane for each in latest),), made_from=made_from)
+    return made_at(outcome, present, done)
 
 
 def object_text(names: Sequence[str], values: Sequence[bytes]) -> bytes:

@@ -13,7 +13,7 @@ import trio
 from engine.builtin.core_delay import HELD_LIMIT_BYTES, HELD_LIMIT_MESSAGES
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
-from engine.builtin.parts.leaving import unchanged
+from engine.builtin.parts.leaving import at_once, unchanged
 from engine.builtin.parts.message_key import MessageKey, refuse_key
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.contracts.component import Builtin
@@ -112,10 +112,10 @@ class Throttle(OneByOne):
         if len(times) == self._count:
             leaves = max(leaves, times[0] + self._interval_seconds)
         if leaves > now and not self._waits:
-            return Outcome(((_DROPPED, message.value),))
+            return at_once(_DROPPED, message)
         times.append(leaves)
         if leaves <= now:
-            return Outcome(((_OUT, message.value),))
+            return at_once(_OUT, message)
         heappush(self._held, (leaves, next(self._number), message))
         self._held_bytes += len(message.value)
         return NOTHING

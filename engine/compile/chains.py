@@ -32,26 +32,29 @@ _NODES_AT_ONCE = 50
 """Nodes with all their edges that are looked at without a break."""
 
 
-def find_chains(nodes: Sequence[CompiledNode], order: Sequence[int]) -> Steps[tuple[tuple[int, ...], ...]]:
+def find_chains(
+    nodes: Sequence[CompiledNode], order: Sequence[int], apart: Container[int] = frozenset()
+) -> Steps[tuple[tuple[int, ...], ...]]:
     """Return parts of at least two nodes, as indices in the given order; no node is in two of them.
 
     Args:
         nodes: of the graph.
         order: their indices, each after all that feed it.
+        apart: indices of nodes that are in none: what they emit must be known by the message that it follows from.
     """
     stages = [0] * len(nodes)
     domains: list[str] = []
     for node, is_due in paced(nodes, _NODES_AT_ONCE):
         if is_due:
             yield
-        domains.append(_domain(node))
+        domains.append("" if node.index in apart else _domain(node))
     for index, is_due in paced(order, _NODES_AT_ONCE):
         if is_due:
             yield
         for port, targets in enumerate(nodes[index].routes):
             for target in targets:
-                apart = not _may_join(nodes, domains, index, port, target)
-                stages[target.node] = max(stages[target.node], stages[index] + apart)
+                is_cut = not _may_join(nodes, domains, index, port, target)
+                stages[target.node] = max(stages[target.node], stages[index] + is_cut)
     position = {index: at for at, index in enumerate(order)}
     chains: list[tuple[int, ...]] = []
     chainable = [index for index in order if domains[index]]

@@ -14,6 +14,8 @@ from engine.compile.bindings import read_bindings
 from engine.compile.chains import find_chains
 from engine.compile.draft import GraphDraft, parse_graph
 from engine.compile.fingerprint import fingerprint
+from engine.compile.group_plan import GroupPlan
+from engine.compile.groups import plan_groups
 from engine.compile.ingress import check_ingress, is_declared
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.compile.validation import CheckedGraph, check_graph
@@ -44,6 +46,7 @@ class _Examined(msgspec.Struct, frozen=True):
     draft: GraphDraft
     checked: CheckedGraph
     bindings: Bindings
+    groups: GroupPlan | None
 
 
 async def find_problems(
@@ -100,7 +103,22 @@ async def _examine(
         report.extend(found.problems)
     if checked is None or report:
         return draft, None, report
-    return draft, _Examined(draft, checked, bindings), report
+    groups = await in_slices(_plan_groups(draft, checked, components, report))
+    if report:
+        return draft, None, report
+    return draft, _Examined(draft, checked, bindings, groups), report
+
+
+def _plan_groups(
+    draft: GraphDraft, checked: CheckedGraph, components: Mapping[str, Component], report: ProblemReport
+) -> Steps[GroupPlan | None]:
+    """Find who gathers what others take apart; note who gathers nothing."""
+    index_of = {node.id: index for index, node in enumerate(draft.definition.nodes)}
+    order = [index_of[node_id] for node_id in checked.topology.sorted]
+    plan, problems = yield from plan_groups(draft.definition, components, order)
+    for index, code, path, message in problems:
+        report.note(code, f"nodes[{draft.node_places[index]}].{path}", message)
+    return plan
 
 
 def _note_obstacles(draft: GraphDraft, found: Resolution, report: ProblemReport) -> Steps[None]:
@@ -159,7 +177,8 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         compiled.append(_compile_node(index, node, tables, checked, schemas, limits))
         yield
     order = tuple(index_of[node_id] for node_id in checked.topology.sorted)
-    chains = yield from find_chains(compiled, order)
+    groups = examined.groups
+    chains = yield from find_chains(compiled, order, frozenset() if groups is None else groups.grouped)
     return LoadedGraph(
         id="",
         definition=definition,
@@ -170,6 +189,7 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         bindings=examined.bindings,
         chains=chains,
         index_of=index_of,
+        groups=groups,
         component_ids=frozenset(node.component for node in definition.nodes),
         has_lanes=any(map(_has_lanes, compiled)),
         size_bytes=examined.draft.weight.memory_bytes

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from engine.compile.group_plan import GroupPlan
 from engine.contracts.component import Builtin, Component
 from engine.schemas.port_schemas import PortSchemas
 from engine.versions import tag_of
@@ -80,6 +81,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         component_ids: of all components that it uses.
         has_lanes: whether its nodes may be handed, or make, apocryphal values although no injected one is.
         is_long_lived: whether executions live until stopped: of a role, or with an ingress, bindings or a source.
+        groups: those of its nodes that take arrays apart and gather them again; None where there are none.
         size_bytes: of memory that it takes, roughly; its owner is charged for it.
         number: which version of the graph it is, counted from 1.
         sha256: of its definition.
@@ -99,6 +101,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     has_lanes: bool = False
     is_long_lived: bool = False
     size_bytes: int = 0
+    groups: GroupPlan | None = None
     number: int = 1
     sha256: str = ""
 

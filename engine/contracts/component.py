@@ -1,7 +1,7 @@
 """Components as the engine runs them: a definition, and the making of handlers from it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -49,6 +49,7 @@ class Builtin:
         twins: two output ports that are one port by two names: where edges leave by one of them only, what is
             emitted on the other takes them too.
         own_lanes: output ports whose values have the lane that the handler says, whatever the port declares.
+        grouping: whether it takes arrays apart, or gathers what was taken apart (``engine.contracts.groups``).
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Builtin:
         is_source: bool = False,
         twins: tuple[str, str] | None = None,
         own_lanes: frozenset[str] = frozenset(),
+        grouping: Literal["", "each", "gather"] = "",
     ) -> None:
         self._definition = definition
         self._make = make
         self.is_source = is_source
         self.twins = twins
         self.own_lanes = own_lanes
+        self.grouping = grouping
 
     @property
     def definition(self) -> ComponentDefinition:

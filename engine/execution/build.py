@@ -4,17 +4,24 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from engine.compile.chains import links_of, without
-from engine.compile.loaded_graph import CompiledNode
+from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.chain import Chainable
 from engine.contracts.handler import Handler, InstanceContext
 from engine.cooperative.slices import Steps
 from engine.execution.chained import ChainedInstances
+from engine.execution.grouped import GroupedInstance
+from engine.execution.grouped_shared import GroupedShared
 from engine.execution.heritage import Heritage
 from engine.execution.instance import Instance
 from engine.execution.shared import ExecutionShared
 from engine.schemas.validating_handler import ValidatingHandler
 from proto.graph import OnError
 from workers.pool import Pool
+
+
+def shared_of(graph: LoadedGraph) -> type[ExecutionShared]:
+    """Return what the instances of a graph share: another kind where it takes arrays apart and gathers them."""
+    return ExecutionShared if graph.groups is None else GroupedShared
 
 
 def build_instances(
@@ -44,7 +51,8 @@ def build_instances(
         if heritage is not None:
             heritage.pass_on(node, made)
         handlers.append(made)
-        instances.append(Instance(node, f"{execution_id}/{node.id}", made, shared, on_error))
+        kind = GroupedInstance if isinstance(shared, GroupedShared) and shared.concerns(node.index) else Instance
+        instances.append(kind(node, f"{execution_id}/{node.id}", made, shared, on_error))
         yield
     for nodes in graph.chains if chaining else ():
         component = graph.nodes[nodes[0]].component

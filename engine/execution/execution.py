@@ -19,7 +19,7 @@ from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
-from engine.execution.build import build_instances
+from engine.execution.build import build_instances, shared_of
 from engine.execution.endings import BEGUN
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located
@@ -27,7 +27,6 @@ from engine.execution.injector import Injector
 from engine.execution.instance import Instance
 from engine.execution.lifecycle import Command, Lifecycle
 from engine.execution.node_tasks import NodeTasks, clean_up
-from engine.execution.shared import ExecutionShared
 from engine.execution.snapshots import ReadableExecution
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
@@ -88,7 +87,7 @@ class Execution(ReadableExecution):
         self._clock = clock
         self._build = partial(build_instances, clock.timestamp, workers, heritage, chaining=chaining)
         # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
-        self.shared = ExecutionShared(
+        self.shared = shared_of(graph)(
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
         )
         self.injector = Injector(self.shared)

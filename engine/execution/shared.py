@@ -326,7 +326,11 @@ class ExecutionShared:
             self.counters.dropped += len(dropped)
             for observer in self._observers:
                 observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
+            self.note_lost(dropped)
             self.in_flight.finish(len(dropped))
+
+    def note_lost(self, messages: Sequence[Message]) -> None:
+        """Take note of messages that come to nothing; they are in flight still."""
 
     def note_taken(self, batch: Sequence[Message]) -> None:
         """Count messages that a node has just taken from its inbox, by the edges that they came along.

@@ -124,7 +124,7 @@ class ValidatingHandler(Handler):
                     continue
                 error = await self._mismatch(schema, value, self._outputs[port])
                 if error is not None:
-                    return Outcome(logs=outcome.logs, error=error, made_from=outcome.made_from)
+                    return msgspec.structs.replace(outcome, emissions=(), lanes=(), error=error)
         return outcome
 
     def _fits_at_once(self, schema: PortSchema, text: bytes) -> bool:

@@ -9,6 +9,8 @@ import pytest
 
 from engine.builtin import core_debounce as debounce
 from engine.builtin import core_delay as delay
+from engine.builtin import core_each as each
+from engine.builtin import core_gather as gather
 from engine.builtin import core_group as group
 from engine.builtin import core_join as join
 from engine.builtin import core_logger as logger
@@ -65,7 +67,9 @@ def test_limits_in_prose_are_the_real_ones() -> None:
         f"{merge.WAITING_LIMIT_MESSAGES:,} values of one input and {merge.WAITING_LIMIT_BYTES // mebibyte} MiB"
     )
     assert waiting in SECTIONS["symbia.core.merge"]
-    for page, module in (("group", group), ("join", join)):
+    assert f"at most {each.ITEMS_LIMIT:,} items" in SECTIONS["symbia.core.each"]
+    assert f"{gather.GROUPS_LIMIT:,} arrays" in SECTIONS["symbia.core.gather"]
+    for page, module in (("gather", gather), ("group", group), ("join", join)):
         most = f"{module.HELD_LIMIT_MESSAGES:,} values and {module.HELD_LIMIT_BYTES // mebibyte} MiB"
         assert most in SECTIONS[f"symbia.core.{page}"]
     assert f"longer than {group.BATCH_LIMIT_BYTES // mebibyte} MiB" in SECTIONS["symbia.core.group"]

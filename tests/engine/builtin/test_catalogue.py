@@ -74,7 +74,7 @@ def test_definitions_are_complete() -> None:
 def test_what_holds_values_is_not_stateless() -> None:
     """A node may run several invocations at once of all but the components that hold values."""
     stateful = {item.definition.id for item in builtins() if not item.definition.stateless}
-    holders = ("delay", "merge", "accumulator", "group", "join", "throttle", "debounce", "dedupe")
+    holders = ("delay", "merge", "accumulator", "gather", "group", "join", "throttle", "debounce", "dedupe")
     core = {f"symbia.core.{name}" for name in holders}
     state = {f"symbia.state.{name}" for name in ("latest", "join", "window", "rollup")}
     assert stateful == {*core, *state, "symbia.io.delay", "symbia.source.timer", "symbia.routine.wait"}

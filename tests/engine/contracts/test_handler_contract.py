@@ -25,6 +25,8 @@ BUILTIN: dict[str, Mapping[str, Any]] = {
     "symbia.core.merge": {},
     "symbia.core.split": {"condition": "value > 1"},
     "symbia.core.accumulator": {},
+    "symbia.core.each": {},
+    "symbia.core.gather": {},
     "symbia.core.group": {"count": 2, "overlap": 1, "key": "a"},
     "symbia.core.join": {"key": "a"},
     "symbia.core.throttle": {"intervalMs": 10},

@@ -1,0 +1,159 @@
+"""One node whose messages have places in groups, or that gives them theirs.
+
+All that an invocation emits has the place of its message. So emissions leave message by message here, and not
+batch by batch; and a message's place is let go when all that it has led to is on its way.
+"""
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+import trio
+
+from engine.contracts.groups import PRESENT, GroupedOutcome, Place, place_of
+from engine.contracts.handler import Handler, HandlerError, Message, Outcome
+from engine.execution.emitter import CAUSELESS
+from engine.execution.grouped_shared import GroupedShared
+from engine.execution.instance import Instance
+
+_ITEMS_AT_ONCE = 100
+"""Items that are sent without a look at other tasks: a millisecond."""
+
+
+class GroupedInstance(Instance):
+    """An instance that opens groups, gathers them, or is between."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        assert isinstance(self._shared, GroupedShared)  # noqa: S101 - whoever makes it has looked
+        self._groups = self._shared
+        handler = self._handlers[0]
+        self._opener = self._groups.opener(self.node.index)
+        self._concurrency = self.node.config.get("concurrency", 0) if self._opener is not None else 0
+        self._keeps_messages = handler.keeps == "messages"
+        self._waiting: trio.CancelScope | None = None
+        plan = self._groups.graph.groups
+        self._gathers = plan is not None and any(self.node.index in nodes for nodes in plan.gathers.values())
+        if self._gathers:
+            self._groups.gathers(self.node.index, handler, self._wake)
+
+    def _wake(self) -> None:
+        """Let the task that waits for messages look at what is due."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _next_batch(self, handler: Handler, limit: int) -> Sequence[Message]:
+        if not self._gathers:
+            return await super()._next_batch(handler, limit)
+        due = self._due(handler)
+        if due is not None and due <= trio.current_time():
+            await trio.lowlevel.checkpoint()
+            return ()
+        with trio.CancelScope(deadline=inf if due is None else due) as scope:
+            self._waiting = scope
+            try:
+                return await self._inbox.take_batch(limit)
+            finally:
+                self._waiting = None
+        return ()
+
+    async def _finish(
+        self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome], size: int = -1
+    ) -> None:
+        del size
+        done = 0
+        try:
+            for message, outcome in zip(batch, outcomes, strict=False):
+                await self._finish_one(handler, message, outcome)
+                done += 1
+        except trio.Cancelled:
+            self._note_cut_off(handler, batch, outcomes, done)
+            raise
+        self.in_hand.settle(handler, len(outcomes))
+
+    async def _finish_one(self, handler: Handler, message: Message, outcome: Outcome) -> None:
+        place = place_of(message)
+        PRESENT.set(place)
+        await self.emitter.log_all(outcome.logs)
+        if outcome.error is not None:
+            await self.errors.handle(handler, message, outcome.error)
+        elif self._opener is not None:
+            await self._open(outcome, message, place)
+        else:
+            await self._emit_at_places(outcome, message)
+        if isinstance(outcome, GroupedOutcome):
+            self._let_go(outcome.done)
+        if place is not None and (outcome.error is not None or self._gathers or not self._keeps_messages):
+            self._groups.settle(place)
+
+    async def _open(self, outcome: Outcome, message: Message, outer: Place | None) -> None:
+        """Open a group with the items that a message was taken apart into, and let them leave."""
+        assert self._opener is not None  # noqa: S101 - the caller has looked
+        groups, opener = self._groups, self._opener
+        if not groups.may_open(opener):
+            text = "Too many arrays are under way to where they are gathered"
+            await self.errors.handle(self._handlers[0], message, HandlerError("TooManyGroups", text))
+            return
+        group = groups.open(opener, message.lane, outer)
+        for index, emission in enumerate(outcome.emissions):
+            while self._concurrency and opener.under_way >= self._concurrency:
+                await opener.waiting.park()
+            place = groups.begin(group, index)
+            PRESENT.set(place)
+            await self.emitter.emit_all(Outcome((emission,)), message)
+            groups.settle(place)
+            if index % _ITEMS_AT_ONCE == _ITEMS_AT_ONCE - 1:
+                await trio.lowlevel.checkpoint()
+                await groups.pace.keep()
+        groups.end_opening(group)
+
+    async def _emit_at_places(self, outcome: Outcome, message: Message) -> None:
+        """Let emissions leave: each at the place that its handler says, or all at that of the message."""
+        if not isinstance(outcome, GroupedOutcome) or len(set(outcome.places)) < 2:
+            if isinstance(outcome, GroupedOutcome):
+                PRESENT.set(next(iter(outcome.places), None))
+            await self.emitter.emit_all(outcome, message)
+            return
+        lanes = outcome.lanes or (message.lane,) * len(outcome.emissions)
+        left = 0
+        try:
+            for emission, lane, place in zip(outcome.emissions, lanes, outcome.places, strict=True):
+                PRESENT.set(place)
+                await self.emitter.emit_all(Outcome((emission,), lanes=(lane,)), message)
+                left += 1
+        except trio.Cancelled:
+            self.emitter.cut.note(left + self.emitter.cut.left, len(outcome.emissions))
+            raise
+
+    async def _give_out(self, handler: Handler, outcome: Outcome) -> None:
+        places = outcome.places if isinstance(outcome, GroupedOutcome) else ()
+        PRESENT.set(next(iter(places), None))
+        if len(set(places)) < 2 or outcome.error is not None:
+            await super()._give_out(handler, outcome)
+        else:
+            try:
+                if self.kept_memory is not None:
+                    self.kept_memory.lend()
+                await self._emit_at_places(outcome, CAUSELESS)
+            except trio.Cancelled:
+                self.in_hand.note_undone(handler, 0, sum(outcome.made_from[self.emitter.cut.take() :]))
+                raise
+        if isinstance(outcome, GroupedOutcome):
+            self._let_go(outcome.done)
+        if self._gathers:
+            self._close()
+
+    def _close(self) -> None:
+        """Let go of the complete groups that have just been given out."""
+        for group in self._groups.gatherers[self.node.index].take_closed():
+            self._groups.close(group)
+            self._groups.in_flight.finish(1)
+
+    async def flush(self) -> None:
+        await super().flush()
+        while self._gathers and any(handler.held_messages() for handler in self._handlers):
+            await super().flush()
+
+    def _let_go(self, places: Sequence[Place]) -> None:
+        for place in places:
+            self._groups.settle(place)
