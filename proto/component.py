@@ -41,7 +41,12 @@ class Port(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """The ports of a component; outputs do not list the implicit ``error`` port unless it is documented."""
+    """The ports of a component.
+
+    Attributes:
+        inputs: the ports where values come in.
+        outputs: the ports where values leave; ``error`` need not be listed, for every node has it.
+    """
 
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()

@@ -73,7 +73,12 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """One end of an edge: a port of a node."""
+    """One end of an edge: a port of a node.
+
+    Attributes:
+        node: the id of the node.
+        port: the name of its port: an output where values leave, an input where they come in.
+    """
 
     node: Name
     port: Name
@@ -83,7 +88,13 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A connection along which every value emitted at the source reaches the target, in order."""
+    """A connection along which every value emitted at the source reaches the target, in order.
+
+    Attributes:
+        source: an output port.
+        target: an input port.
+        id: unique in its graph, where it is given.
+    """
 
     source: Endpoint
     target: Endpoint
@@ -113,14 +124,19 @@ class GraphPort(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
 
 class GraphPorts(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The ports of a graph. It has the output port ``error``, too, where what nothing inside takes leaves it."""
+    """The ports of a graph. It has the output port ``error``, too, where what nothing inside takes leaves it.
+
+    Attributes:
+        inputs: where values enter it.
+        outputs: where values leave it.
+    """
 
     inputs: tuple[GraphPort, ...] = ()
     outputs: tuple[GraphPort, ...] = ()
 
 
 class GraphDefinition(msgspec.Struct, frozen=True):
-    """A dataflow network (specification, "Graphs"). ``engine.compile.fields`` says which others it may have.
+    """A dataflow network (specification, "Graphs"); keys that begin with ``x-`` are its author's own.
 
     Attributes:
         symbia: the version of the specification; any non-empty text.

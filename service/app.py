@@ -27,6 +27,8 @@ from service.http.routes.metrics import metrics_routes
 from service.http.routes.network import network_routes
 from service.http.routes.outputs import output_routes
 from service.http.routes.routines import routine_routes
+from service.http.routes.schemas import schema_routes
+from service.http.routes.validation import validation_routes
 from service.ingress.delivery import IngressDelivery
 from service.memory.request_memory import note_owner
 from service.metrics_page import Metrics
@@ -80,6 +82,7 @@ def create_app(
     app.url_map.merge_slashes = False
     app.register_blueprint(graph_routes(scoped))
     app.register_blueprint(graph_version_routes(scoped))
+    app.register_blueprint(validation_routes(scoped))
     app.register_blueprint(routine_routes(scoped))
     app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.executions.enable_metrics))
     app.register_blueprint(output_routes(scoped))
@@ -94,6 +97,7 @@ def create_app(
         )
     )
     app.register_blueprint(discovery_routes(scoped, settings, readiness))
+    app.register_blueprint(schema_routes())
     app.register_blueprint(documentation_routes(Publication(app, authenticated=authenticator is not None)))
 
     @app.before_request
@@ -120,7 +124,7 @@ def create_app(
 
     @app.after_request
     async def forbid_keeping(response: Response) -> Response:
-        if not request.path.startswith("/health"):
+        if not request.path.startswith("/health") and "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = NOT_KEPT
         return response
 

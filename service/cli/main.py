@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "Run one graph in this process, without a server.",
     "check": "Say everything that is wrong with graphs, components, cases and routines.",
     "test": "Run test cases of components and graphs.",
+    "schema": "Print the JSON Schema of graphs, components or cases.",
     "graphs": "List, show, load and delete graphs of a service.",
     "components": "List, show, register and remove components of a service.",
     "execute": "Start an execution of a graph on a service.",

@@ -20,7 +20,7 @@ from proto.codec import (
     shape_problem,
 )
 from proto.half_pairs import UnmaskableError, masking, may_hold_halves
-from proto.problem import Problem
+from proto.problem import Finding, Problem
 from service.documents.reading import MAX_YAML_BYTES, DocumentError, Format, decode_document_in_slices
 from service.problems import UnreadableBodyError, UnsupportedTypeError, error_reply
 
@@ -178,6 +178,14 @@ async def _read(body: bytes, shape: type[T]) -> T:
         raise MalformedJsonError(f"This is not JSON: {error}") from error
 
 
+class Written(msgspec.Struct, frozen=True):
+    """A document, and the text that its author wrote."""
+
+    text: bytes
+    form: Format
+    document: Any
+
+
 async def read_document() -> Any:
     """Read the request's body, JSON or YAML, as a value made of builtins.
 
@@ -185,12 +193,26 @@ async def read_document() -> Any:
         UnsupportedTypeError: the body has another content type.
         UnreadableBodyError: it cannot be read.
     """
+    return (await read_written()).document
+
+
+async def read_written() -> Written:
+    """Read the request's body as ``read_document`` does, and keep its text.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type.
+        UnreadableBodyError: it cannot be read; where its place is known, that is its problem.
+    """
     form = _format()
     body = await _body() or _NOTHING
     try:
-        return await decode_document_in_slices(body, form)
+        return Written(body, form, await decode_document_in_slices(body, form))
     except DocumentError as error:
-        raise UnreadableBodyError(_malformed(error)) from error
+        problems = []
+        if error.position is not None:
+            line, column = error.position
+            problems = [Finding("document.unreadable", "", error.bare, line + 1, column + 1)]
+        raise UnreadableBodyError(_malformed(error), problems) from error
 
 
 def _at(message: str, path: str) -> str:

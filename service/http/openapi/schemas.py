@@ -21,7 +21,7 @@ class Schemas:
     def __init__(self, shapes: Sequence[Any]) -> None:
         references, self.components = msgspec.json.schema_components(shapes, ref_template=_TEMPLATE)
         self._references = list(zip(shapes, references, strict=True))
-        for shape in _structs(shapes):
+        for shape in structs_of(shapes):
             schema = self.components.get(shape.__name__)
             if schema is not None:
                 describe(schema, shape)
@@ -71,7 +71,7 @@ def _plain(text: str) -> str:
     return re.sub(r":\w+:`(?:[\w.]*\.)?(\w+)`", r"`\1`", text).replace("``", "`").strip()
 
 
-def _structs(shapes: Sequence[Any]) -> list[type[msgspec.Struct]]:
+def structs_of(shapes: Sequence[Any]) -> list[type[msgspec.Struct]]:
     """Return the structs among some types and all that they hold, each once."""
     found: list[type[msgspec.Struct]] = []
     waiting: list[Any] = list(shapes)

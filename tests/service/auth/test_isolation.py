@@ -36,6 +36,9 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("GET", "/docs/openapi.json"): ("open", None),
     ("GET", "/docs/llms.txt"): ("open", None),
     ("GET", "/docs/llms-full.txt"): ("open", None),
+    ("GET", "/schemas/graph.json"): ("open", None),
+    ("GET", "/schemas/component.json"): ("open", None),
+    ("GET", "/schemas/cases.json"): ("open", None),
     ("GET", "/api/docs"): ("open", None),
     ("GET", "/api/docs/openapi.json"): ("open", None),
     ("GET", "/api/docs/llms.txt"): ("open", None),
@@ -63,6 +66,7 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("POST", "/api/components"): ("makes", {}),
     ("POST", "/api/routines"): ("makes", GREETING),
     # Nothing is kept; the graphs are judged with the components of the caller's organisation
+    ("POST", "/api/graphs/validate"): ("lists", PASS),
     ("POST", "/api/routines/validate"): ("lists", {}),
     ("POST", "/api/routines/preview"): ("lists", {}),
     # What belongs to another is not found
