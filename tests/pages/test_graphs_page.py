@@ -11,9 +11,13 @@ import yaml
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
 from proto.graph import Edge, Endpoint, GraphDefinition, GraphPort, InboxOptions, Node, OnError, Overflow, Retry
+from service.documents.reading import DocumentError, decode_document
 
 PAGE = (Path(__file__).parents[2] / "docs/graphs.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `([^`|]+)` \| ([^|]+) \|", re.MULTILINE)
+
+GRAPHS = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "symbia:" in block]
+OF_GRAPHS_IN_GRAPHS = {"ports", "parameters", "graph"}
 
 FIELDS: list[tuple[type[msgspec.Struct], str, str]] = [
     (GraphDefinition, "The graph", "Field"),
@@ -69,11 +73,43 @@ def test_every_policy_stands_on_the_page() -> None:
 
 async def test_the_example_loads_and_shows_every_policy() -> None:
     """The graph on the page is one, and uses each field of the page that steers an execution."""
-    (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    document = yaml.safe_load(block)
+    document = yaml.safe_load(GRAPHS[0])
     async with open_runtime() as runtime:
         loaded = await runtime.library.load_graph(document)
         assert loaded.definition.name == document["name"]
     used = {key for node in document["nodes"] for key in node}
     assert {"onError", "retry", "inbox", "concurrency", "ordered", "validate", "config"} <= used
     assert all(set(edge["source"]) == set(Endpoint.__struct_fields__) for edge in document["edges"])
+
+
+async def test_every_graph_on_the_page_loads_and_together_they_show_every_field() -> None:
+    """Whoever looks for a field finds it in use."""
+    used: dict[type[msgspec.Struct], set[str]] = {shape: set() for shape, _, _ in FIELDS}
+    async with open_runtime() as runtime:
+        for block in GRAPHS:
+            document: Any = decode_document(block.encode(), "yaml")
+            assert await runtime.library.check_graph(document) == (), block
+            used[GraphDefinition] |= set(document)
+            for node in document["nodes"]:
+                used[Node] |= set(node)
+                used[Retry] |= set(node.get("retry", ()))
+                used[InboxOptions] |= set(node.get("inbox", ()))
+            used[Edge] |= {key for edge in document["edges"] for key in edge}
+    for shape, keys in used.items():
+        lacking = {field.encode_name for field in msgspec.structs.fields(shape)} - keys
+        assert lacking <= OF_GRAPHS_IN_GRAPHS, shape
+
+
+def test_what_yaml_reads_otherwise_is_as_the_page_says() -> None:
+    """Each line of the table: as it is written, what comes of it, and what to write."""
+    section = PAGE.split("\n## YAML and JSON\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| `([^`]+)` \|$", section, re.MULTILINE)
+    assert len(rows) > 5
+    for written, read, better in rows:
+        key, _, _ = written.partition(":")
+        assert isinstance(decode_document(better.encode(), "yaml")[key], str)
+        if read.startswith("refused"):
+            with pytest.raises(DocumentError):
+                decode_document(written.encode(), "yaml")
+        else:
+            assert repr(decode_document(written.encode(), "yaml")[key]) == read.strip("`")

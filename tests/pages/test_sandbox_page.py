@@ -1,4 +1,4 @@
-"""docs/sandbox.md says what is so: its example runs, its forms work, its errors are all there are."""
+"""docs/sandbox.md and docs/writing-components.md: the example runs, the forms work, the errors are all there are."""
 
 import json
 import re
@@ -20,7 +20,8 @@ from tests.wasm_host.sandboxes import opened, run
 from tests.wasm_host.test_errors import reported_names
 from wasm_host.errors import SandboxError
 
-PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "sandbox.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+PAGE = "\n".join((DOCS / name).read_text(encoding="utf-8") for name in ("sandbox.md", "writing-components.md"))
 
 KINDS = {"GuestFault", "LimitExceeded"}
 """Names that no error has: they are kinds of errors."""

@@ -24,8 +24,8 @@ _SUMMARIES: dict[DocumentKind, str] = {
 
 
 def schema_routes() -> Blueprint:
-    """Make the routes under ``/schemas``."""
-    routes = Blueprint("schemas", __name__, url_prefix="/schemas")
+    """Make the routes under ``/schemas``, which are under ``/api`` as well."""
+    routes = Blueprint("schemas", __name__)
     for kind, summary in _SUMMARIES.items():
         said = operation(
             Reply(200, dict, content_type=CONTENT_TYPE),
@@ -35,7 +35,9 @@ def schema_routes() -> Blueprint:
             headers=(NOT_MODIFIED,),
             is_public=True,
         )
-        routes.add_url_rule(f"/{kind}.json", kind, said(_answer(kind)), methods=["GET"])
+        answer = said(_answer(kind))
+        for prefix in ("", "/api"):  # the platform's clients know one address for all routes
+            routes.add_url_rule(f"{prefix}/schemas/{kind}.json", f"{kind}{prefix[1:]}", answer, methods=["GET"])
     return routes
 
 
