@@ -1,4 +1,4 @@
-"""docs/sandbox.md and docs/writing-components.md: the example runs, the forms work, the errors are all there are."""
+"""docs/sandbox.md and docs/writing-components.md: examples run, forms work, and the errors are all there are."""
 
 import json
 import re

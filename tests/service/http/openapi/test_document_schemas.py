@@ -193,14 +193,17 @@ def test_what_is_taken_of_a_component_its_schema_takes() -> None:
     Draft202012Validator(SCHEMAS["component"]).validate(document)
 
 
-@pytest.mark.parametrize("fields", [
+@pytest.mark.parametrize(
+    "fields",
+    [
         {"cases": []},
         {"cases": [{"nmae": "x"}]},
         {"cases": [{"name": "x", "send": [1]}]},
         {"component": 1},
         {"graph": "g.yaml"},
         {"casez": []},
-    ])
+    ],
+)
 def test_files_of_cases_have_a_schema(fields: dict[str, Any]) -> None:
     """It takes what they need and refuses what they cannot have."""
     right = {"component": "symbia.core.merge", "cases": [{"name": "x", "send": [{"in": 1}]}]}
