@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from engine.compile.compiler import compile_graph, find_problems, judge
+from engine.compile.compiler import compile_read, judge, problems_of, read_graph
 from engine.compile.fingerprint import document_of
 from engine.compile.loaded_graph import LoadedGraph
+from engine.compile.parts import GraphSource
 from engine.components.definition import memory_of
 from engine.components.lookup import ComponentSource, Resolver
 from engine.components.registry import Registry
@@ -14,6 +15,7 @@ from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
 from engine.documents.problem_report import ProblemReport, numbered
 from engine.errors import InvalidGraphError
+from engine.graph_finder import GraphFinder
 from engine.limits import EngineLimits
 from engine.loaded_graphs import LoadedGraphs, Placement, WrittenGraph
 from engine.memory.ledger import RESERVED_SHARE, Account, Kind, Ledger
@@ -50,6 +52,7 @@ class Library:
         self.ledger = Ledger(limits.memory_bytes, limits.owner_memory_bytes, reserved_share=RESERVED_SHARE)
         self._registry = registry
         self._resolver = Resolver(registry, limits)
+        self._source: GraphSource | None = None
         self._clock = clock
         self.quotas = Quotas(limits)
         self._graphs = LoadedGraphs(self.ledger, self.quotas, limits, used)
@@ -102,22 +105,27 @@ class Library:
         """Look there from now on for components that are neither built in nor registered; None looks nowhere."""
         self._resolver.source = source
 
+    def find_graphs_in(self, source: GraphSource | None) -> None:
+        """Look there from now on for graphs that others name and that are not loaded; None looks nowhere."""
+        self._source = source
+
     # Graphs
 
     async def check_graph(self, document: Any, *, owner: str = "") -> tuple[Problem, ...]:
         """Return everything that is wrong with a graph, given as a decoded JSON document; nothing is stored."""
         if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
             return tuple(unsayable)
-        found = await self._resolver.resolve(document, owner)
-        _, problems = await find_problems(document, found.components, self.limits, found)
-        return tuple(problems)
+        read = await read_graph(document, self.limits, self._finder(owner))
+        found = await self._resolver.resolve(read.component_ids, owner)
+        return tuple(await problems_of(read, found.components, self.limits, found))
 
     async def judge_graph(self, document: Any, *, owner: str = "") -> GraphVerdict:
         """Return everything that is to be said of a graph, given as a decoded JSON document; nothing is stored."""
         if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
             return GraphVerdict(valid=False, errors=tuple(unsayable))
-        found = await self._resolver.resolve(document, owner)
-        errors, warnings = await judge(document, found.components, self.limits, found)
+        read = await read_graph(document, self.limits, self._finder(owner))
+        found = await self._resolver.resolve(read.component_ids, owner)
+        errors, warnings = await judge(read, found.components, self.limits, found)
         return GraphVerdict(not errors, tuple(errors), tuple(warnings))
 
     async def load_graph(self, document: Any, *, owner: str = "", by: str = "") -> LoadedGraph:
@@ -219,10 +227,12 @@ class Library:
     async def _compiled(self, document: Any, owner: str) -> LoadedGraph:
         if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
             raise InvalidGraphError(unsayable)
-        found = await self._resolver.resolve(document, owner)
-        return await compile_graph(
-            document, found.components, self.limits, self._clock.timestamp, owner, found=found
-        )
+        read = await read_graph(document, self.limits, self._finder(owner))
+        found = await self._resolver.resolve(read.component_ids, owner)
+        return await compile_read(read, found.components, self.limits, self._clock.timestamp, owner, found=found)
+
+    def _finder(self, owner: str) -> GraphFinder:
+        return GraphFinder(self._graphs, self._source, owner)
 
     def graphs(self, *, owner: str | None = None) -> list[LoadedGraph]:
         """All loaded graphs, or those of one owner, oldest first."""

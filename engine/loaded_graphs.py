@@ -22,10 +22,17 @@ Used = Callable[[str], Collection[int]]
 
 
 class WrittenGraph(msgspec.Struct, frozen=True):
-    """The part of a graph that is kept of each of its versions: as its author wrote it, and not compiled."""
+    """The part of a graph that is kept of each of its versions: as its author wrote it, and not compiled.
+
+    Attributes:
+        definition: of it.
+        topology: what its shape implies.
+        edge_count: edges between ports of components, those of the graphs inside it included.
+    """
 
     definition: GraphDefinition
     topology: TopologySummary
+    edge_count: int = 0
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -178,7 +185,7 @@ class LoadedGraphs:
         self._remove(self._by_name, graph.definition.name, graph_id)
 
     def _keep(self, graph: LoadedGraph, by: str) -> None:
-        written = WrittenGraph(graph.definition, graph.topology)
+        written = WrittenGraph(graph.definition, graph.topology, len(graph.edges))
         version = Version(graph.number, written, graph.sha256, graph.size_bytes, graph.loaded_at, by)
         self.versions.keep(graph.owner, graph.id, version, self._used(graph.id))
         self._index(graph)

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.compile.draft import GraphDraft
+from engine.compile.flat_graph import FlatGraph
 from engine.contracts.component import Component, inputs_of, outputs_of
 from engine.cooperative.slices import Steps, paced
 from engine.documents.problem_report import ProblemReport, listed, shown
@@ -75,13 +75,11 @@ class BindingSite(msgspec.Struct, frozen=True):
     direction: Direction | None
 
 
-def read_bindings(
-    draft: GraphDraft, components: Mapping[str, Component], report: ProblemReport
-) -> Steps[Bindings]:
+def read_bindings(draft: FlatGraph, components: Mapping[str, Component], report: ProblemReport) -> Steps[Bindings]:
     """Read the bindings that a graph declares; of no account where the report is not empty.
 
     Args:
-        draft: as ``parse_graph`` made it.
+        draft: as ``flatten`` made it.
         components: the known components that the graph's nodes may name, by id.
         report: takes what is wrong with them.
     """

@@ -14,10 +14,13 @@ from engine.compile.bindings import read_bindings
 from engine.compile.chains import find_chains
 from engine.compile.draft import GraphDraft, parse_graph
 from engine.compile.fingerprint import fingerprint
+from engine.compile.flat_graph import FlatGraph, Place
+from engine.compile.flatten import flatten
 from engine.compile.group_plan import GroupPlan
 from engine.compile.groups import plan_groups
 from engine.compile.ingress import check_ingress, is_declared
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
+from engine.compile.parts import Finder, NoGraphs, Part, assemble
 from engine.compile.validation import CheckedGraph, check_graph
 from engine.compile.warnings import find_warnings
 from engine.components.lookup import Resolution
@@ -30,7 +33,7 @@ from engine.limits import EngineLimits
 from engine.schemas.port_schemas import PortSchemas, compile_schemas
 from proto.binding import Bindings
 from proto.component import ERROR_PORT
-from proto.graph import GraphDefinition, Node
+from proto.graph import Endpoint, GraphDefinition, Node
 from proto.problem import Problem
 
 NODE_BYTES = 2_500
@@ -40,13 +43,51 @@ EDGE_BYTES = 900
 """Memory of an edge beside its names: its ends, and where it leads."""
 
 
+class ReadGraph(msgspec.Struct, frozen=True):
+    """A document that has been read, put together with the graphs inside it, and written out.
+
+    Attributes:
+        draft: all of it that has the right shape; None where the document as a whole has another.
+        part: the same with what is inside it.
+        flat: the same written out; None where that would be larger than a graph may be.
+        report: what is wrong with it so far.
+    """
+
+    draft: GraphDraft | None
+    part: Part | None
+    flat: FlatGraph | None
+    report: ProblemReport
+
+    @property
+    def component_ids(self) -> list[str]:
+        """Ids of the components that its nodes name, each once, in their order."""
+        nodes = () if self.flat is None else self.flat.definition.nodes
+        return list(dict.fromkeys(node.component for node in nodes))
+
+
 class _Examined(msgspec.Struct, frozen=True):
     """A graph that has been looked at, and what was looked up."""
 
-    draft: GraphDraft
+    part: Part
+    draft: FlatGraph
     checked: CheckedGraph
     bindings: Bindings
     groups: GroupPlan | None
+
+
+async def read_graph(document: Any, limits: EngineLimits, finder: Finder) -> ReadGraph:
+    """Read a graph, and find the graphs inside it; what it says of components is not looked at.
+
+    Args:
+        document: decoded JSON.
+        limits: bounds of definitions.
+        finder: looks up the graphs that it names.
+    """
+    draft, report = await in_slices(parse_graph(document, limits))
+    if draft is None:
+        return ReadGraph(None, None, None, report)
+    part = await assemble(draft, finder, limits, report)
+    return ReadGraph(draft, part, await in_slices(flatten(part, limits, report)), report)
 
 
 async def find_problems(
@@ -58,28 +99,37 @@ async def find_problems(
     """Return the graph that a document describes, and what is wrong with it.
 
     Args:
-        document: decoded JSON.
+        document: decoded JSON; graphs inside it are written out.
         components: those that its nodes may name, by id.
         limits: bounds of definitions.
         found: what speaks against the use of its components, if anything does.
     """
-    draft, _, report = await _examine(document, components, limits, found)
-    return None if draft is None else draft.definition, report.problems()
+    read = await read_graph(document, limits, NoGraphs())
+    problems = await problems_of(read, components, limits, found)
+    return None if read.draft is None else read.draft.definition, problems
+
+
+async def problems_of(
+    read: ReadGraph, components: Mapping[str, Component], limits: EngineLimits, found: Resolution | None = None
+) -> list[Problem]:
+    """Return what is wrong with a graph that has been read; the arguments are those of :func:`find_problems`."""
+    await _examine(read, components, limits, found)
+    return read.report.problems()
 
 
 async def judge(
-    document: Any,
+    read: ReadGraph,
     components: Mapping[str, Component],
     limits: EngineLimits,
     found: Resolution | None = None,
 ) -> tuple[list[Problem], list[Problem]]:
-    """Return what is wrong with a graph as ``find_problems`` does, or else what in it may not be meant so.
+    """Return what is wrong with a graph as ``problems_of`` does, or else what in it may not be meant so.
 
     Of a graph with problems no warnings are given: a misspelt edge makes a node one that nothing reaches.
     """
-    _, examined, report = await _examine(document, components, limits, found)
+    examined = await _examine(read, components, limits, found)
     if examined is None:
-        return report.problems(), []
+        return read.report.problems(), []
     draft, bindings = examined.draft, examined.bindings
     nodes = [components[node.component] for node in draft.definition.nodes]
     long_lived = _is_long_lived(draft.definition, bindings, nodes)
@@ -88,11 +138,11 @@ async def judge(
 
 
 async def _examine(
-    document: Any, components: Mapping[str, Component], limits: EngineLimits, found: Resolution | None
-) -> tuple[GraphDraft | None, _Examined | None, ProblemReport]:
-    draft, report = await in_slices(parse_graph(document, limits))
+    read: ReadGraph, components: Mapping[str, Component], limits: EngineLimits, found: Resolution | None
+) -> _Examined | None:
+    draft, report = read.flat, read.report
     if draft is None:
-        return None, None, report
+        return None
     checked = await in_slices(check_graph(draft, components, limits, report))
     report.extend(check_ingress(draft, components))
     bindings = await in_slices(read_bindings(draft, components, report))
@@ -101,35 +151,33 @@ async def _examine(
     if found is not None:
         await in_slices(_note_obstacles(draft, found, report))
         report.extend(found.problems)
-    if checked is None or report:
-        return draft, None, report
+    if checked is None or read.part is None or report:
+        return None
     groups = await in_slices(_plan_groups(draft, checked, components, report))
-    if report:
-        return draft, None, report
-    return draft, _Examined(draft, checked, bindings, groups), report
+    return None if report else _Examined(read.part, draft, checked, bindings, groups)
 
 
 def _plan_groups(
-    draft: GraphDraft, checked: CheckedGraph, components: Mapping[str, Component], report: ProblemReport
+    draft: FlatGraph, checked: CheckedGraph, components: Mapping[str, Component], report: ProblemReport
 ) -> Steps[GroupPlan | None]:
     """Find who gathers what others take apart; note who gathers nothing."""
     index_of = {node.id: index for index, node in enumerate(draft.definition.nodes)}
     order = [index_of[node_id] for node_id in checked.topology.sorted]
     plan, problems = yield from plan_groups(draft.definition, components, order)
     for index, code, path, message in problems:
-        report.note(code, f"nodes[{draft.node_places[index]}].{path}", message)
+        report.note(code, f"{draft.node_paths[index]}.{path}", message)
     return plan
 
 
-def _note_obstacles(draft: GraphDraft, found: Resolution, report: ProblemReport) -> Steps[None]:
+def _note_obstacles(draft: FlatGraph, found: Resolution, report: ProblemReport) -> Steps[None]:
     """Note what speaks against components, at each node that uses one of them."""
-    nodes = zip(draft.node_places, draft.definition.nodes, strict=True)
-    for (place, node), is_due in paced(nodes):
+    nodes = zip(draft.node_paths, draft.definition.nodes, strict=True)
+    for (path, node), is_due in paced(nodes):
         if is_due:
             yield
         obstacle = found.obstacles.get(node.component)
         if obstacle is not None:
-            report.note(obstacle.code, f"nodes[{place}].component", obstacle.message)
+            report.note(obstacle.code, f"{path}.component", obstacle.message)
 
 
 async def compile_graph(
@@ -148,12 +196,35 @@ async def compile_graph(
     Raises:
         InvalidGraphError: it cannot; carries its problems.
     """
-    _, examined, report = await _examine(document, components, limits, found)
+    read = await read_graph(document, limits, NoGraphs())
+    return await compile_read(read, components, limits, timestamp, owner, found=found)
+
+
+async def compile_read(
+    read: ReadGraph,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    timestamp: Callable[[], str],
+    owner: str = "",
+    *,
+    found: Resolution | None = None,
+) -> LoadedGraph:
+    """Compile a graph that has been read; otherwise as :func:`compile_graph`."""
+    if read.part is not None:
+        _require_defaults(read.part, read.report)
+    examined = await _examine(read, components, limits, found)
     if examined is None:
-        raise InvalidGraphError(report.problems())
+        raise InvalidGraphError(read.report.problems())
     graph = await in_slices(_compile(examined, components, limits))
-    sha256 = await in_slices(fingerprint(examined.draft.definition))
+    sha256 = await in_slices(fingerprint(examined.part.draft.definition))
     return msgspec.structs.replace(graph, id=str(uuid4()), loaded_at=timestamp(), owner=owner, sha256=sha256)
+
+
+def _require_defaults(part: Part, report: ProblemReport) -> None:
+    """Note parameters without a default: nobody gives them to a graph that runs by itself."""
+    for name in part.parameters.required:
+        message = f"Parameter {name} has no default; a graph that is loaded must run without being used by another"
+        report.note("parameter.no_default", f"parameters.{name}", message)
 
 
 def _compile(examined: _Examined, components: Mapping[str, Component], limits: EngineLimits) -> Steps[LoadedGraph]:
@@ -181,7 +252,8 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
     chains = yield from find_chains(compiled, order, frozenset() if groups is None else groups.grouped)
     return LoadedGraph(
         id="",
-        definition=definition,
+        definition=examined.part.draft.definition,
+        edges=definition.edges,
         topology=checked.topology,
         nodes=tuple(compiled),
         order=order,
@@ -192,11 +264,24 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         groups=groups,
         component_ids=frozenset(node.component for node in definition.nodes),
         has_lanes=any(map(_has_lanes, compiled)),
+        part=examined.part,
+        inputs=_indexed(examined.draft.inputs, index_of, compiled),
+        uses=examined.draft.uses,
         size_bytes=examined.draft.weight.memory_bytes
         + NODE_BYTES * len(definition.nodes)
         + EDGE_BYTES * len(definition.edges),
         is_long_lived=_is_long_lived(definition, examined.bindings, [node.component for node in compiled]),
     )
+
+
+def _indexed(
+    ports: Mapping[Place, tuple[Endpoint, ...]], index_of: Mapping[str, int], nodes: Sequence[CompiledNode]
+) -> dict[Place, tuple[tuple[int, int], ...]]:
+    """Return the input ports of graphs as indices of nodes, and of their input ports."""
+    return {
+        place: tuple((index_of[end.node], nodes[index_of[end.node]].input_of[end.port]) for end in ends)
+        for place, ends in ports.items()
+    }
 
 
 def _has_lanes(node: CompiledNode) -> bool:
@@ -213,16 +298,16 @@ def _is_long_lived(definition: GraphDefinition, bindings: Bindings, components: 
 
 
 async def _check_components(
-    draft: GraphDraft, checked: CheckedGraph, components: Mapping[str, Component], report: ProblemReport
+    draft: FlatGraph, checked: CheckedGraph, components: Mapping[str, Component], report: ProblemReport
 ) -> None:
     """Note what the components find wrong with their nodes' configurations, such as an expression's syntax."""
     breaks = Breaks()
-    for index, (place, node) in enumerate(zip(draft.node_places, draft.definition.nodes, strict=True)):
+    for index, (node_path, node) in enumerate(zip(draft.node_paths, draft.definition.nodes, strict=True)):
         if index not in checked.sound:
             continue
         component = components[node.component]
         for problem in await component.check(checked.completed(node, component)):
-            path = f"nodes[{place}].config.{problem.path}".rstrip(".")
+            path = f"{node_path}.config.{problem.path}".rstrip(".")
             report.note(problem.code, path, f"Node {shown(node.id)}: {problem.message}")
         await breaks.offer()
 

@@ -86,7 +86,7 @@ class _Reader:
         self._path = path
         self.level = 1 if outer is None else outer.level + 1
         self._graphs: dict[str, GraphDraft] = {}
-        self.weight = Weight() if outer is None else outer.weight
+        self.weight = self._start = Weight() if outer is None else outer.weight
 
     def _at(self, key: str) -> str:
         return f"{self._path}.{key}" if self._path else key
@@ -260,7 +260,7 @@ class _Reader:
             edge_places=tuple(edges),
             misshapen_ids=_ids_of(items or []) - {node.id for node in read} if has_nodes else frozenset(),
             has_nodes=has_nodes,
-            weight=self.weight,
+            weight=self.weight.without(self._start),
             inside={index: self._graphs[node.id] for index, node in enumerate(read) if node.graph is not None},
         )
 

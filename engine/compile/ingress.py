@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from engine.compile.draft import GraphDraft
+from engine.compile.flat_graph import FlatGraph
 from engine.contracts.component import Component, inputs_of
 from engine.cooperative.slices import at_once
 from engine.documents.problem_report import listed, shown
@@ -58,11 +58,11 @@ def ingress_of(metadata: Mapping[str, Any]) -> Ingress:
     return msgspec.convert(metadata[KEY], Ingress) if is_declared(metadata) else Ingress()
 
 
-def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> list[Problem]:
+def check_ingress(draft: FlatGraph, components: Mapping[str, Component]) -> list[Problem]:
     """Return what is wrong with what a graph declares for the outside: its role and its ingress.
 
     Args:
-        draft: as ``parse_graph`` made it.
+        draft: as ``flatten`` made it.
         components: the known components that the graph's nodes may name, by id.
     """
     metadata = draft.definition.metadata
@@ -78,15 +78,29 @@ def check_ingress(draft: GraphDraft, components: Mapping[str, Component]) -> lis
         return [codec.shape_problem(error, Ingress, code="ingress.wrong_type", path=PLACE)]
     if ingress.node in draft.misshapen_ids:
         return []  # its own problem has been reported
+    return _check_place(draft, ingress, components, is_said="node" in metadata[KEY])
+
+
+def _check_place(
+    draft: FlatGraph, ingress: Ingress, components: Mapping[str, Component], *, is_said: bool
+) -> list[Problem]:
+    if ingress.node in draft.uses or not ingress.node:
+        return _check_graph_port(draft, ingress)
     node = next((node for node in draft.definition.nodes if node.id == ingress.node), None)
     if node is not None:
         return _check_port(node, ingress.port, components.get(node.component))
-    said = "" if "node" in metadata[KEY] else f", the default where {PLACE} names no node"
-    return [
-        Problem(
-            "ingress.unknown_node", f"{PLACE}.node", f"Ingress at an unknown node: {shown(ingress.node)}{said}"
-        )
-    ]
+    said = "" if is_said else f", the default where {PLACE} names no node"
+    message = f"Ingress at an unknown node: {shown(ingress.node)}{said}"
+    return [Problem("ingress.unknown_node", f"{PLACE}.node", message)]
+
+
+def _check_graph_port(draft: FlatGraph, ingress: Ingress) -> list[Problem]:
+    if (ingress.node, ingress.port) in draft.inputs:
+        return []
+    known = listed(port for path, port in draft.inputs if path == ingress.node) or "none"
+    named = f"Node {shown(ingress.node)}" if ingress.node else "The graph"
+    message = f"{named} has no input port {shown(ingress.port)} for the ingress; it has {known}"
+    return [Problem("ingress.unknown_port", f"{PLACE}.port", message)]
 
 
 def _check_port(node: Node, port: str, component: Component | None) -> list[Problem]:

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from engine.compile.group_plan import GroupPlan
+from engine.compile.parts import Part
 from engine.contracts.component import Builtin, Component
 from engine.schemas.port_schemas import PortSchemas
 from engine.versions import tag_of
 from proto.binding import Bindings
-from proto.graph import GraphDefinition, Node, Overflow, TopologySummary
+from proto.graph import Edge, GraphDefinition, Node, Overflow, TopologySummary
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +72,8 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         id: unique among all graphs.
         definition: as the author wrote it.
         topology: what its shape implies.
-        nodes: in the author's order.
+        nodes: those of the graphs inside it included, by their paths, in the order in which they are written.
+        edges: between ports of components.
         order: indices of the nodes, every node after all that feed it.
         chains: runs of nodes that may run as one, by index (``engine.compile.chains``).
         loaded_at: ISO 8601 in UTC; of this version.
@@ -82,6 +84,10 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         has_lanes: whether its nodes may be handed, or make, apocryphal values although no injected one is.
         is_long_lived: whether executions live until stopped: of a role, or with an ingress, bindings or a source.
         groups: those of its nodes that take arrays apart and gather them again; None where there are none.
+        part: what it was put together of, for graphs that use it.
+        inputs: of the input ports of graphs inside it, by path and name, and of its own, whose path is "": the
+            indices of the nodes and input ports that they feed.
+        uses: the path of each graph inside it, and how it was named; "" where it was written out.
         size_bytes: of memory that it takes, roughly; its owner is charged for it.
         number: which version of the graph it is, counted from 1.
         sha256: of its definition.
@@ -104,6 +110,10 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     groups: GroupPlan | None = None
     number: int = 1
     sha256: str = ""
+    edges: tuple[Edge, ...] = ()
+    part: Part | None = None
+    inputs: Mapping[tuple[str, str], tuple[tuple[int, int], ...]] = {}
+    uses: Mapping[str, str] = {}
 
     @property
     def tag(self) -> str:

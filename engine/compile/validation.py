@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.compile.draft import GraphDraft
+from engine.compile.flat_graph import SOURCE_IS_WRITTEN, TARGET_IS_WRITTEN, FlatGraph
 from engine.compile.topology import analysis
 from engine.components import config as configuration
 from engine.contracts.component import Component, PortIndex, is_lenient, ports_of
@@ -53,7 +53,7 @@ class _Checker:
     """A checker of one graph, which looks everything up once."""
 
     def __init__(
-        self, draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
+        self, draft: FlatGraph, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
     ) -> None:
         self._draft = draft
         self._components = components
@@ -72,8 +72,7 @@ class _Checker:
         weight = self._draft.weight
         concurrency = 0
         nodes = self._draft.definition.nodes
-        for index, (place, node) in enumerate(zip(self._draft.node_places, nodes, strict=True)):
-            path = f"nodes[{place}]"
+        for index, (path, node) in enumerate(zip(self._draft.node_paths, nodes, strict=True)):
             if node.id in self.nodes:
                 report.note("node.duplicate_id", f"{path}.id", f"Duplicate node id: {shown(node.id)}")
             self.nodes.setdefault(node.id, node)
@@ -146,21 +145,25 @@ class _Checker:
     def check_edges(self) -> Steps[None]:
         """Ids, ends and ports."""
         report, draft = self._report, self._draft
-        ids: set[str] = set()
+        ids: dict[str, str] = {}
         ends: set[tuple[Endpoint, Endpoint]] = set()
-        edges = zip(draft.edge_places, draft.definition.edges, strict=True)
-        for (place, edge), is_due in paced(edges):
-            path = f"edges[{place}]"
-            if edge.id and edge.id in ids:
+        edges = zip(draft.edge_paths, draft.edge_ends, draft.definition.edges, strict=True)
+        for (path, written, edge), is_due in paced(edges):
+            if edge.id and ids.setdefault(edge.id, path) != path:
                 report.note("edge.duplicate_id", f"{path}.id", f"Duplicate edge id: {shown(edge.id)}")
-            ids.add(edge.id)
             if (edge.source, edge.target) in ends:
                 named = f"from {shown(str(edge.source))} to {shown(str(edge.target))}"
                 message = f"A second edge {named} would deliver every value twice"
                 report.note("edge.duplicate", path, message)
             ends.add((edge.source, edge.target))
-            self._check_end("source", edge.source, f"{path}.source")
-            self._check_end("target", edge.target, f"{path}.target")
+            if written & SOURCE_IS_WRITTEN:
+                self._check_end("source", edge.source, f"{path}.source")
+            if written & TARGET_IS_WRITTEN:
+                self._check_end("target", edge.target, f"{path}.target")
+            if is_due:
+                yield
+        for bound, is_due in paced(draft.bound):
+            self._check_end(bound.side, bound.end, bound.path)
             if is_due:
                 yield
 
@@ -195,12 +198,12 @@ class _Checker:
 
 
 def check_graph(
-    draft: GraphDraft, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
+    draft: FlatGraph, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
 ) -> Steps[CheckedGraph | None]:
     """Note what is wrong with the meaning of a graph: ids, components, configuration, ports, cycles.
 
     Args:
-        draft: as ``parse_graph`` made it.
+        draft: as ``flatten`` made it.
         components: the known components that the graph's nodes may name, by id.
         limits: bounds of names and configurations.
         report: takes the problems.

@@ -7,7 +7,7 @@ author has said nothing that shows it is meant.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.compile.draft import GraphDraft
+from engine.compile.flat_graph import FlatGraph
 from engine.compile.ingress import ingress_of, is_declared
 from engine.compile.validation import CheckedGraph
 from engine.contracts.component import Builtin, Component
@@ -29,7 +29,7 @@ _BESIDE = frozenset(
 
 
 def find_warnings(
-    draft: GraphDraft,
+    draft: FlatGraph,
     checked: CheckedGraph,
     components: Mapping[str, Component],
     bindings: Bindings,
@@ -39,7 +39,7 @@ def find_warnings(
     """Return the warnings of a graph without problems.
 
     Args:
-        draft: as ``parse_graph`` made it.
+        draft: as ``flatten`` made it.
         checked: what ``check_graph`` looked up.
         components: the known components, by id.
         bindings: of the graph to the Network.
@@ -47,20 +47,22 @@ def find_warnings(
     """
     report = ProblemReport()
     definition = draft.definition
-    nodes = tuple(zip(draft.node_places, definition.nodes, strict=True))
+    nodes = tuple(zip(draft.node_paths, definition.nodes, strict=True))
     left: dict[str, set[str]] = defaultdict(set)
     for edge, is_due in paced(definition.edges):
         left[edge.source.node].add(edge.source.port)
         if is_due:
             yield
+    for (use, _), ends in draft.outputs.items():
+        for end in ends if not use else ():
+            left[end.node].add(end.port)
     for binding in bindings.outputs:
         left[binding.node].add(binding.port)
     entries = _entries(draft, components, bindings)
     unreached = (yield from _unreached(entries, definition.nodes, definition.edges)) if entries else set()
     apart = set() if entries else _unconnected(definition.nodes, definition.edges)
     losing: list[tuple[str, str]] = []
-    for (place, node), is_due in paced(nodes):
-        path = f"nodes[{place}]"
+    for (path, node), is_due in paced(nodes):
         if node.id in unreached:
             message = f"Nothing reaches node {shown(node.id)}: messages enter at {listed(sorted(entries))}"
             report.note("node.unreachable", path, f"{message}, and no edges lead on from there to it")
@@ -90,12 +92,15 @@ def find_warnings(
     return report
 
 
-def _entries(draft: GraphDraft, components: Mapping[str, Component], bindings: Bindings) -> set[str]:
+def _entries(draft: FlatGraph, components: Mapping[str, Component], bindings: Bindings) -> set[str]:
     """Return the nodes where messages enter, as the graph declares it; none where anything may be injected."""
     metadata = draft.definition.metadata
     entries = {binding.node for binding in bindings.inputs}
     if is_declared(metadata):
-        entries.add(ingress_of(metadata).node)
+        ingress = ingress_of(metadata)
+        entries.update(end.node for end in draft.inputs.get((ingress.node, ingress.port), ()))
+        entries |= {ingress.node} - {*draft.uses, ""}
+    entries.update(end.node for (use, _), ends in draft.inputs.items() if not use for end in ends)
     return entries | {node.id for node in draft.definition.nodes if _is_source(components[node.component])}
 
 

@@ -96,10 +96,15 @@ class Resolver:
         self._kept: OrderedDict[tuple[str, str], Component | Problem] = OrderedDict()
         self._making = Turns()
 
-    async def resolve(self, document: Any, owner: str) -> Resolution:
-        """Find the components that a graph may name. Never raises for what is wrong with the document."""
+    async def resolve(self, named: Sequence[str], owner: str) -> Resolution:
+        """Find the components that a graph may name.
+
+        Args:
+            named: those that it does name, each once; they may be anything.
+            owner: whose graph it is.
+        """
         here = self._registry.of(owner)
-        used = _used(document, self._limits)
+        used = [name for name in named if 0 < len(name) <= self._limits.name_characters]
         if self.source is None or not used:
             return Resolution(here)
         findings = await self.source.look_up(used, [name for name in used if name not in here], owner)
@@ -140,13 +145,3 @@ class Resolver:
             message = f"Component {component_id} was found, and says that it is {component.definition.id}"
             return Problem("node.unusable_component", "", message), False
         return component, False
-
-
-def _used(document: Any, limits: EngineLimits) -> list[str]:
-    """Ids of the components that the nodes of a document name, each once, in their order; never hostile ones."""
-    nodes = document.get("nodes") if isinstance(document, dict) else None
-    if not isinstance(nodes, list) or len(nodes) > limits.graph_nodes:
-        return []  # refused for that
-    names = [node.get("component") for node in nodes if isinstance(node, dict)]
-    fitting = [name for name in names if isinstance(name, str) and 0 < len(name) <= limits.name_characters]
-    return list(dict.fromkeys(fitting))

@@ -25,6 +25,10 @@ class Weight(msgspec.Struct, frozen=True):
     def __add__(self, other: "Weight") -> "Weight":
         return Weight(self.size_bytes + other.size_bytes, self.values + other.values)
 
+    def without(self, other: "Weight") -> "Weight":
+        """Return the rest of a weight that includes another one."""
+        return Weight(self.size_bytes - other.size_bytes, self.values - other.values)
+
     @property
     def memory_bytes(self) -> int:
         """Memory that so many values take once they are decoded, roughly."""

@@ -87,7 +87,7 @@ class ExecutionShared:
         ]
         # One for each edge, by its index, and a spare one at the end: the index ``NO_EDGE`` finds it, so messages
         # that travel along no edge are counted without a question, and what it counts is shown to nobody.
-        self.edges = [EdgeCounters() for _ in range(len(graph.definition.edges) + 1)]
+        self.edges = [EdgeCounters() for _ in range(len(graph.edges) + 1)]
         # Replaced as a whole when one comes or goes, so that who is in the midst of telling them tells the same.
         # Those who hear of hops: while there are none, values go several at a time; with one, each hop by itself.
         self.flow_observers: tuple[FlowObserver, ...] = ()

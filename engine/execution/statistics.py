@@ -31,7 +31,7 @@ def execution_statistics(
         if is_due:
             yield
     edges = []
-    pairs = enumerate(zip(shared.graph.definition.edges, shared.edges, strict=False))
+    pairs = enumerate(zip(shared.graph.edges, shared.edges, strict=False))
     for (index, (edge, counters)), is_due in paced(pairs, _BETWEEN_YIELDS):
         edges.append(_measure_edge(index, edge, counters, now))
         if is_due:

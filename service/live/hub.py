@@ -115,7 +115,7 @@ class Hub(ExecutionObserver):
         graph = self._runtime.execution(execution_id).graph
         if graph is None:
             return self._runtime.limits.graph_nodes, self._runtime.limits.graph_edges
-        return len(graph.nodes), len(graph.definition.edges)
+        return len(graph.nodes), len(graph.edges)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Let somebody hear no more."""

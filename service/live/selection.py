@@ -153,7 +153,7 @@ def _unknown_nodes(wanted: Subscribe, graph: LoadedGraph | None) -> list[Problem
 def _edges(
     chosen: tuple[str | int, ...], graph: LoadedGraph | None, problems: list[Problem]
 ) -> frozenset[int] | None:
-    edges = () if graph is None else graph.definition.edges
+    edges = () if graph is None else graph.edges
     named = {edge.id: index for index, edge in enumerate(edges) if edge.id}
     found: set[int] = set()
     for index, name in enumerate(chosen):

@@ -217,8 +217,8 @@ async def load_routine(runtime: RuntimeView, document: Any) -> LoadedRoutineRepl
                 id=graph.id,
                 name=graph.definition.name,
                 version=graph.definition.version,
-                node_count=len(graph.definition.nodes),
-                edge_count=len(graph.definition.edges),
+                node_count=len(graph.nodes),
+                edge_count=len(graph.edges),
                 topology=graph.topology,
                 loaded_at=graph.loaded_at,
             )
@@ -255,8 +255,8 @@ def _loaded(compilation: Compilation, graphs: list[LoadedGraph]) -> RoutinesRepl
                 routine_id=compiled.routine.id,
                 routine_name=compiled.routine.name,
                 is_main=bool(compiled.routine.is_main),
-                node_count=len(graph.definition.nodes),
-                edge_count=len(graph.definition.edges),
+                node_count=len(graph.nodes),
+                edge_count=len(graph.edges),
                 loaded_at=graph.loaded_at,
                 trigger=msgspec.UNSET if compiled.routine.trigger is None else compiled.routine.trigger,
             )

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compile.bindings import MAX_BINDINGS, read_bindings
-from engine.compile.compiler import compile_graph
-from engine.compile.draft import parse_graph
+from engine.compile.compiler import compile_graph, read_graph
+from engine.compile.parts import NoGraphs
 from engine.cooperative.slices import at_once
 from engine.documents.problem_report import ProblemReport
 from engine.errors import InvalidGraphError
@@ -23,9 +24,9 @@ LIMITS = EngineLimits()
 
 def _read(bindings: Any, nodes: dict[str, Any] | None = None) -> tuple[Bindings, ProblemReport]:
     drawn = document(nodes or {"a": "forward", "b": "forward"})
-    draft, report = at_once(parse_graph(drawn | {"bindings": bindings}, LIMITS))
-    assert draft is not None
-    return at_once(read_bindings(draft, KNOWN, report)), report
+    read = trio.run(read_graph, drawn | {"bindings": bindings}, LIMITS, NoGraphs())
+    assert read.flat is not None
+    return at_once(read_bindings(read.flat, KNOWN, read.report)), read.report
 
 
 def _problems(bindings: Any, nodes: dict[str, Any] | None = None) -> list[tuple[str, str]]:

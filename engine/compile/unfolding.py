@@ -1,0 +1,195 @@
+"""The nodes of a graph and of the graphs inside it, each with the path by which it is known. Pure."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from engine.compile.parameters import Parameters
+from engine.compile.parts import Part
+from engine.compile.placeholders import Filler, Placeholder, UnfilledError
+from engine.cooperative.slices import Steps, paced
+from engine.documents.hints import Hints
+from engine.documents.problem_report import ProblemReport, shown
+from engine.limits import EngineLimits
+from proto.graph import Endpoint, GraphPort, InboxOptions, Node, OnError, Retry
+
+SEPARATOR = "/"
+"""Stands between the steps of a path."""
+
+
+class Use:
+    """One use of a graph: the outermost one, or a node's.
+
+    Attributes:
+        part: the graph.
+        node: of the graph around it; None for the outermost one.
+        outer: the use around it; None for the outermost one.
+        path: the path of the node; "" for the outermost one.
+        document: where the graph is written, for problems.
+        values: of its parameters.
+        on_error: what holds inside; None where nobody says.
+        retry: likewise.
+        children: the uses inside, by the id of their node.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        outer: "Use | None",
+        node: Node | None,
+        path: str,
+        document: str,
+        values: Mapping[str, Any],
+    ) -> None:
+        self.part = part
+        self.node = node
+        self.outer = outer
+        self.path = path
+        self.document = document
+        self.values = values
+        self.on_error: OnError | None = None
+        self.retry = Retry()
+        self.children: dict[str, Use] = {}
+
+    def inner(self, node_id: str) -> str:
+        """Return the path of a node inside."""
+        return f"{self.path}{SEPARATOR}{node_id}" if self.path else node_id
+
+    def written(self, place: str) -> str:
+        """Return a place in its document as a place in the whole."""
+        return f"{self.document}.{place}" if self.document else place
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Ids of its nodes, those included that could not be read."""
+        draft = self.part.draft
+        return frozenset(node.id for node in draft.definition.nodes) | draft.misshapen_ids
+
+    @cached_property
+    def leaving(self) -> frozenset[Endpoint]:
+        """The ports of its nodes from which edges lead away inside."""
+        return frozenset(edge.source for edge in self.part.draft.definition.edges)
+
+    @cached_property
+    def bound_outputs(self) -> Mapping[Endpoint, Sequence[str]]:
+        """The output ports that a port of a node inside is bound to, by that port."""
+        bound: dict[Endpoint, list[str]] = {}
+        for port in self.part.draft.definition.ports.outputs:
+            for end in port.ends:
+                bound.setdefault(end, []).append(port.name)
+        return bound
+
+    @cached_property
+    def inputs(self) -> Mapping[str, GraphPort]:
+        """Its input ports, by name."""
+        return {port.name: port for port in self.part.draft.definition.ports.inputs}
+
+    @cached_property
+    def outputs(self) -> Mapping[str, GraphPort]:
+        """Its output ports, by name; without the ``error`` port that every graph has."""
+        return {port.name: port for port in self.part.draft.definition.ports.outputs}
+
+
+class Unfolding:
+    """The unfolding of the nodes of one graph.
+
+    Args:
+        limits: bounds of configurations.
+        report: takes the problems.
+
+    Attributes:
+        uses: of graphs, the outermost one first, each before those inside it.
+        nodes: with their paths as ids, in the order in which they are written.
+        node_paths: where each is written.
+        owners: the use that each is written in.
+        lost: paths of nodes that are not among them, because something is wrong with them.
+    """
+
+    def __init__(self, limits: EngineLimits, report: ProblemReport) -> None:
+        self._limits = limits
+        self._report = report
+        self._hints = Hints()
+        self.uses: list[Use] = []
+        self.nodes: list[Node] = []
+        self.node_paths: list[str] = []
+        self.owners: list[Use] = []
+        self.lost: set[str] = set()
+
+    def unfold(self, use: Use) -> Steps[None]:
+        """Write out the nodes of a use, and of those inside it."""
+        self.uses.append(use)
+        draft, part = use.part.draft, use.part
+        self.lost.update(use.inner(node_id) for node_id in (*draft.misshapen_ids, *part.lost))
+        nodes = zip(draft.node_places, draft.definition.nodes, strict=True)
+        for index, (place, node) in enumerate(nodes):
+            written = use.written(f"nodes[{place}]")
+            child = part.children.get(index)
+            if child is not None:
+                yield from self._unfold_child(use, node, child, written)
+            elif node.id not in part.lost:
+                self.nodes.append(self._flat(use, node))
+                self.node_paths.append(written)
+                self.owners.append(use)
+            yield
+
+    def _flat(self, use: Use, node: Node) -> Node:
+        if use.outer is None:
+            return node
+        if node.on_error is not None or use.on_error is None:
+            return msgspec.structs.replace(node, id=use.inner(node.id))
+        return msgspec.structs.replace(node, id=use.inner(node.id), on_error=use.on_error, retry=use.retry)
+
+    def _unfold_child(self, use: Use, node: Node, part: Part, written: str) -> Steps[None]:
+        if node.id in use.children:
+            message = f"Duplicate node id: {shown(use.inner(node.id))}"
+            self._report.note("node.duplicate_id", f"{written}.id", message)
+            return
+        self._check_fields(node, written)
+        document = f"{written}.graph" if not part.name else f"{written}.component({shown(part.name)})"
+        values = yield from self._values(use, node, part.parameters, f"{written}.config")
+        child = Use(part, use, node, use.inner(node.id), document, values)
+        says = node if node.on_error is not None else use
+        child.on_error, child.retry = says.on_error, says.retry
+        use.children[node.id] = child
+        yield from self.unfold(child)
+
+    def _check_fields(self, node: Node, written: str) -> None:
+        """Refuse what is a matter of single components."""
+        for field, usual in (
+            ("inbox", InboxOptions()),
+            ("concurrency", 1),
+            ("ordered", True),
+            ("validate", False),
+        ):
+            if getattr(node, field) != usual:
+                message = f"Node {shown(node.id)} uses a graph, which has no {field}; its nodes have"
+                self._report.note("node.not_for_graphs", f"{written}.{field}", message)
+
+    def _values(self, use: Use, node: Node, parameters: Parameters, path: str) -> Steps[Mapping[str, Any]]:
+        """Return the values of a graph's parameters where a node uses it."""
+        filler = Filler(lambda placeholder: _value_of(placeholder, use.values), self._limits.config_bytes)
+        given = yield from filler.fill(node.config)
+        if filler.is_overfull:
+            message = f"The config of node {shown(node.id)} is larger than {self._limits.config_bytes} bytes"
+            self._report.note("node.config_too_large", path, message)
+        for place, error in filler.unfilled:
+            self._report.note("placeholder.unknown", f"{path}.{place[0]}", str(error))
+        for problem, is_due in paced(parameters.problems(given, self._hints), every=1):
+            self._report.note(problem.code, f"{path}.{problem.path}", problem.message)
+            if is_due:
+                yield
+        return {**parameters.defaults, **given}
+
+
+def _value_of(placeholder: Placeholder, values: Mapping[str, Any]) -> Any:
+    """Return what a parameter stands for in a graph; placeholders of other kinds stay what they are."""
+    if placeholder.scope != "param":
+        return str(placeholder)
+    value: Any = values
+    for step in placeholder.path:
+        if not isinstance(value, dict) or step not in value:
+            raise UnfilledError(placeholder, f"{placeholder}: the graph has no such parameter")
+        value = value[step]
+    return value
