@@ -12,7 +12,7 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast check fmt bench instructions wasm clients simulate fuzz fuzz-guest attacks stalls siege lock mutants
+.PHONY: help setup run demo test test-fast check fmt bench instructions wasm clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
@@ -22,6 +22,7 @@ help: ## list the verbs
 	@echo "make fmt     format the code, and repair what ruff can repair"
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
+	@echo "make nested  5,000 random graphs, nested in one another and flat: both must do the same"
 	@echo "make fuzz    requests generated from the OpenAPI document, at least 5,000, every answer judged; then with a token"
 	@echo "make fuzz-guest  the guest under sanitizers, its JSON and all of it, and programs on random values, MINUTES=3"
 	@echo "make attacks  what untrusted callers and code have tried: over real sockets, bounded in time and memory"
@@ -88,6 +89,9 @@ wasm: setup
 
 clients:
 	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund
+
+nested: setup
+	@$(BIN)/python -m tests.engine.compile.differential --graphs 5000
 
 simulate: setup
 	@$(BIN)/python -m tests.simulation --graphs 20000

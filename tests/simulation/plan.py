@@ -9,6 +9,7 @@ import msgspec
 from engine.limits import EngineLimits
 from proto.execution import Completion
 from proto.message import Lane
+from tests.nesting import draw_paths, renamed
 
 MAX_NODES = 50
 
@@ -63,7 +64,11 @@ KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 
 def draw_plan(seed: int, *, runs: bool = False) -> Plan:
     """The plan of a seed; the same on every machine. With ``runs``, its graph is mostly runs of nodes."""
-    plan = _draw(Random(seed), seed, runs=runs)
+    plan = _with_purpose(_draw(Random(seed), seed, runs=runs), seed, runs=runs)
+    return _nested(plan, Random(f"nested {seed}")) if seed % 3 == 1 else plan
+
+
+def _with_purpose(plan: Plan, seed: int, *, runs: bool) -> Plan:
     if runs:
         return _jammed(plan, Random(-seed)) if seed % 2 == 0 else plan
     if seed % 8 == 3:
@@ -71,6 +76,16 @@ def draw_plan(seed: int, *, runs: bool = False) -> Plan:
     if seed % 16 == 5:
         return _doomed(plan)
     return _paused_twice(plan) if seed % 64 == 13 else plan
+
+
+def _nested(plan: Plan, random: Random) -> Plan:
+    """The plan with paths for ids: its graph is loaded as graphs inside graphs (``tests.nesting``)."""
+    paths = draw_paths(random, [node["id"] for node in plan.document["nodes"]])
+    people = tuple(
+        tuple(msgspec.structs.replace(action, node=paths.get(action.node, action.node)) for action in actions)
+        for actions in plan.people
+    )
+    return msgspec.structs.replace(plan, document=renamed(plan.document, paths), people=people)
 
 
 def _jammed(plan: Plan, random: Random) -> Plan:

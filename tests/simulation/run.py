@@ -25,6 +25,7 @@ from engine.memory import ledger as memory
 from engine.wall_clock import WallClock
 from proto.execution import ExecutionSnapshot, ExecutionState
 from proto.message import Injection
+from tests.nesting import nested
 from tests.simulation.endings import SLACK_SECONDS, Endings
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
@@ -125,7 +126,8 @@ class Run:
         plan, ledger = self._plan, self._ledger
         clock = WallClock(trio.current_time)
         components = parts(ledger, Random(plan.seed), diverging=plan.seed % 4 == 1)
-        graph = await compile_graph(plan.document, components, plan.limits, clock.timestamp)
+        document = nested(plan.document, Random(plan.seed))
+        graph = await compile_graph(document, components, plan.limits, clock.timestamp)
         self._fed_within = {
             chain[way.place]
             for chain in graph.chains
