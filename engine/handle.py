@@ -7,12 +7,14 @@ whoever comes back later looks the execution up again, and hears then if it has 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import msgspec
+
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import in_slices
-from engine.errors import ExecutionNotFoundError, IllegalTransitionError
+from engine.errors import EngineError, ExecutionNotFoundError, IllegalTransitionError
 from engine.execution.execution import Execution
-from engine.execution.injection import locate
+from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History
 from engine.library import Library
 from engine.memory.ledger import Account
@@ -176,7 +178,14 @@ class ExecutionHandle:
             ledger.require(owner, max([len(message.value) for message in messages], default=0))
         located = await locate(execution.graph, messages, limits)
         library.quotas.spend(owner, (len(message.value) for _, message in located))
-        return await execution.inject(located, final=final, cause=cause)
+        if len(located) == len(messages):
+            return await execution.inject(located, final=final, cause=cause)
+        try:
+            receipt = await execution.inject(located, final=final, cause=cause)
+        except EngineError as error:
+            error.accepted = messages_of(execution.graph, messages, error.accepted)
+            raise
+        return msgspec.structs.replace(receipt, accepted=len(messages))
 
     async def pause(self) -> ExecutionSnapshot:
         """Hold its messages; when this returns no handler is running.

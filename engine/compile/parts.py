@@ -191,7 +191,7 @@ class _Assembly:
             return Problem("node.wrong_reference", "", f"{shown(reference)}: {error}")
         if name in names:
             return Problem("graph.recursion", "", _recursion((*names, name)))
-        if len(names) > self._limits.graph_depth:
+        if len(names) >= self._limits.graph_depth:
             return Problem("graph.too_deep", "", _too_deep(self._limits))
         found = await self._finder.find(name, wanted)
         if isinstance(found, Part | Problem):

@@ -66,7 +66,8 @@ async def locate(
                 await trio.lowlevel.checkpoint()
             continue
         node = graph.node(message.node_id)
-        problem = _find_problem(message, node, text, limits)
+        entrances = () if node is not None else graph.inputs.get((message.node_id, message.port), ())
+        problem = _find_problem(message, node, text, limits, graph) if not entrances else _too_large(text, limits)
         if problem is None and not is_plain:
             problem = await _find_problem_inside(text)
         if problem is not None:
@@ -74,6 +75,8 @@ async def locate(
             problems.append(msgspec.structs.replace(problem, path=prefix + problem.path))
             if len(problems) == MAX_PROBLEMS:
                 break
+        elif entrances:  # a port of a graph, which may stand for several of components
+            located += [(at, Message(into, text, 0, NO_EDGE, NUMBERS[message.lane])) for at, into in entrances]
         elif node is not None:
             node_id, port_name = message.node_id, message.port
             node_index, port = places[node_id, port_name] = node.index, node.input_of[port_name]
@@ -91,17 +94,47 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
+def messages_of(graph: LoadedGraph, messages: Sequence[Injection], count: int) -> int:
+    """Return how many messages the first ``count`` of what ``locate`` made of them are, whole ones only."""
+    for number, message in enumerate(messages):
+        is_node = graph.node(message.node_id) is not None
+        count -= 1 if is_node else len(graph.inputs.get((message.node_id, message.port), ()))
+        if count < 0:
+            return number
+    return len(messages)
+
+
 def _find_problem(
-    message: Injection, node: CompiledNode | None, text: bytes, limits: EngineLimits
+    message: Injection, node: CompiledNode | None, text: bytes, limits: EngineLimits, graph: LoadedGraph
 ) -> Problem | None:
     if node is None:
-        return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}")
+        return _unknown_place(message, graph)
     if message.port not in node.input_of:
         ports = tuple(node.input_of)
         known = ", ".join(ports[:_NAMED_PORTS]) or "none"
         more = f" and {len(ports) - _NAMED_PORTS} more" if len(ports) > _NAMED_PORTS else ""
         complaint = f"Node {node.id} has no input port {shown(message.port)}; it has {known}{more}"
         return Problem("injection.unknown_port", "port", complaint)
+    return _too_large(text, limits)
+
+
+def _unknown_place(message: Injection, graph: LoadedGraph) -> Problem:
+    """Return what is wrong with a place that is neither a node nor a port of a graph."""
+    known = ", ".join([port for path, port in graph.inputs if path == message.node_id][:_NAMED_PORTS])
+    if message.node_id in graph.uses:
+        complaint = (
+            f"Node {shown(message.node_id)} has no input port {shown(message.port)}; it has {known or 'none'}"
+        )
+        return Problem("injection.unknown_port", "port", complaint)
+    if not message.node_id and known:
+        complaint = f"The graph has no input port {shown(message.port)}; it has {known}"
+        return Problem("injection.unknown_port", "port", complaint)
+    if not message.node_id:
+        return Problem("injection.unknown_node", "nodeId", "nodeId and port are required; the graph has no ports")
+    return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}")
+
+
+def _too_large(text: bytes, limits: EngineLimits) -> Problem | None:
     if len(text) > limits.value_bytes:
         complaint = f"The value has {len(text)} bytes; {limits.value_bytes} are allowed"
         return Problem("injection.value_too_large", "value", complaint)

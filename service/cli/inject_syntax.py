@@ -14,21 +14,25 @@ class InjectionSyntaxError(ValueError):
 
 
 class PortAddress(msgspec.Struct, frozen=True):
-    """An input port: ``node:port``."""
+    """An input port: ``node:port``, or ``port`` of the graph itself, whose node is ""."""
 
     node: str
     port: str
 
 
 def parse_port(text: str) -> PortAddress:
-    """Read an input port from ``node:port``. The last colon divides, so a node's id may hold colons.
+    """Read an input port from ``node:port``, or one of the graph's own from ``port``.
+
+    The last colon divides, so a node's id may hold colons.
 
     Raises:
         InjectionSyntaxError: it does not look like that.
     """
     node, colon, port = text.rpartition(":")
-    if not (colon and node and port):
-        raise InjectionSyntaxError(f"{text!r} names no port; write NODE:PORT, such as input:in")
+    if not port or (colon and not node):
+        raise InjectionSyntaxError(
+            f"{text!r} names no port; write NODE:PORT, such as input:in, or PORT for one of the graph's own"
+        )
     return PortAddress(node=node, port=port)
 
 

@@ -56,11 +56,12 @@ class Inject(OfExecution, frozen=True, rename="camel"):
             if is_single:
                 raise _missing("Send either nodeId, port and value, or messages, not both", "messages")
             return self.messages
-        if self.node_id is msgspec.UNSET or self.port is msgspec.UNSET:
-            raise _missing("nodeId and port are required", "port" if self.port is msgspec.UNSET else "nodeId")
+        if self.port is msgspec.UNSET:
+            raise _missing("nodeId and port are required", "port")
         if not self.value:
             raise _missing("value is required; send null for none", "value")
-        return (Injection(self.node_id, self.port, self.value),)
+        node_id = "" if self.node_id is msgspec.UNSET else self.node_id  # of the graph's own ports
+        return (Injection(node_id, self.port, self.value),)
 
 
 class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -289,11 +289,12 @@ async def _messages(body: InjectBody) -> tuple[Injection, ...]:
         if alone:
             raise _missing("Send either nodeId, port and value, or messages, not both", "messages")
         return await decoded(bytes(several), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="messages")
-    if body.node_id is msgspec.UNSET or body.port is msgspec.UNSET:
-        raise _missing("nodeId and port are required", "port" if body.port is msgspec.UNSET else "nodeId")
+    if body.port is msgspec.UNSET:
+        raise _missing("nodeId and port are required", "port")
     if not body.value:
         raise _missing("value is required; send null for none", "value")
-    return (Injection(node_id=body.node_id, port=body.port, value=body.value, lane=body.lane),)
+    node_id = "" if body.node_id is msgspec.UNSET else body.node_id  # of the graph's own ports
+    return (Injection(node_id=node_id, port=body.port, value=body.value, lane=body.lane),)
 
 
 def _missing(message: str, path: str) -> UnreadableBodyError:

@@ -40,7 +40,6 @@ def test_an_argument_is_a_place_and_a_value(text: str, node: str, port: str, val
     [
         ("", "NODE:PORT=JSON"),
         ("input", "NODE:PORT=JSON"),
-        ("input=1", "names no port"),
         (":in=1", "names no port"),
         ("input:=1", "names no port"),
         ("input:in=", "text needs quotes"),

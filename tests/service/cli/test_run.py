@@ -116,7 +116,7 @@ def test_a_timeout_is_status_1(tmp_path: Path) -> None:
         (["--stdin"], b'{"nodeId":"input","port":"in","value":1}\nx\n', b"Line 2 of standard input"),
         (["--stdin-to", "input:in"], b"1\n{\n", b"Line 2 of standard input"),
         (["--stdin-to", "input:side"], b"1\n", b"side"),
-        (["--stdin-to", "input"], b"", b"NODE:PORT"),
+        (["--stdin-to", "input:"], b"", b"NODE:PORT"),
         (["--stdin", "--stdin-to", "input:in"], b"", b"not both"),
         (["--component", "/nowhere.json"], b"", b"does not exist"),
     ],
