@@ -48,16 +48,7 @@ def find_warnings(
     report = ProblemReport()
     definition = draft.definition
     nodes = tuple(zip(draft.node_paths, definition.nodes, strict=True))
-    left: dict[str, set[str]] = defaultdict(set)
-    for edge, is_due in paced(definition.edges):
-        left[edge.source.node].add(edge.source.port)
-        if is_due:
-            yield
-    for (use, _), ends in draft.outputs.items():
-        for end in ends if not use else ():
-            left[end.node].add(end.port)
-    for binding in bindings.outputs:
-        left[binding.node].add(binding.port)
+    left = yield from _left_ports(draft, bindings)
     entries = _entries(draft, components, bindings)
     unreached = (yield from _unreached(entries, definition.nodes, definition.edges)) if entries else set()
     apart = set() if entries else _unconnected(definition.nodes, definition.edges)
@@ -90,6 +81,21 @@ def find_warnings(
         where = losing[0][0] if len(losing) == 1 else "nodes"
         report.note("node.errors_lost", where, f"{message}; connect their port {ERROR_PORT}, or say onError")
     return report
+
+
+def _left_ports(draft: FlatGraph, bindings: Bindings) -> Steps[dict[str, set[str]]]:
+    """Return the output ports of each node by which values leave it."""
+    left: dict[str, set[str]] = defaultdict(set)
+    for edge, is_due in paced(draft.definition.edges):
+        left[edge.source.node].add(edge.source.port)
+        if is_due:
+            yield
+    for (use, _), ends in draft.outputs.items():
+        for end in ends if not use else ():
+            left[end.node].add(end.port)
+    for binding in bindings.outputs:
+        left[binding.node].add(binding.port)
+    return left
 
 
 def _entries(draft: FlatGraph, components: Mapping[str, Component], bindings: Bindings) -> set[str]:
