@@ -115,10 +115,19 @@ class GraphBench(ExecutionObserver):
             self._seen.complaints.append(f"send[{index}]: refused: {error}")
 
     def _input(self, name: str, index: int) -> tuple[str, str]:
-        """Return the node and the port of a name: ``node:port``, or a node, for its only input port or ``in``."""
+        """Return the node and the port of a name: ``node:port``, or a node, for its only input port or ``in``.
+
+        A name may also be that of one of the graph's own ports.
+        """
         node_id, colon, port = name.partition(":")
         node = self._graph.node(node_id)
         if node is None:
+            if not colon and ("", name) in self._graph.inputs:
+                return "", name
+            inner = [known for path, known in self._graph.inputs if path == node_id]
+            port = port if colon else inner[0] if len(inner) == 1 else "in"
+            if port in inner:
+                return node_id, port
             known = ", ".join(each.id for each in self._graph.nodes[:20])
             raise InvalidCaseError([f"send[{index}]: There is no node {node_id}; there are {known}"])
         if not colon:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from engine.compile.parts import GraphSource
 from engine.components.source import FetchSource, no_source
 from engine.errors import EngineError, InvalidError
 from engine.limits import EngineLimits
@@ -39,11 +40,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
         network: makes the client for requests that no stand-in answers; such are refused when absent.
         chosen: whether a case of this name is to be run.
+        beside: where the graphs are that a graph uses by name.
     """
 
     fetch_source: FetchSource = no_source
     network: Callable[[], httpx.AsyncBaseTransport] | None = None
     chosen: Callable[[str], bool] = lambda name: True  # noqa: ARG005
+    beside: GraphSource | None = None
 
 
 async def run_cases(
@@ -146,6 +149,7 @@ async def _graph_ready(
     time.is_busy = lambda: _is_busy(runtime.workers.statistics())
     for definition in file.components:
         await runtime.library.register_component(definition)
+    runtime.library.find_graphs_in(options.beside)
     graph = await runtime.library.load_graph(file.graph)
     return GraphBench(runtime, graph, time).play
 

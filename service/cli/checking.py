@@ -1,6 +1,7 @@
 """Documents of all kinds, looked at together: what is wrong with each, with its lines and columns."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from engine.runtime import open_runtime
 from proto.problem import Finding, Problem
 from service.cli.case_checks import check_cases
 from service.cli.check_sources import Source
+from service.cli.graph_files import FolderGraphs
 from service.documents.locating import locating
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
@@ -67,10 +69,12 @@ async def check_sources(sources: Sequence[Source]) -> Report:
     fetcher = SourceFetcher(UNGUARDED.open_source_client)
     async with open_runtime(limits=EngineLimits(), fetch_source=fetcher) as runtime:
         # What others may name goes first.
-        found = {
-            source.name: await _judge(runtime.library, source)
-            for source in sorted(sources, key=_is_used_by_others)
-        }
+        found = {}
+        folders: dict[Path, FolderGraphs] = {}
+        for source in sorted(sources, key=_is_used_by_others):
+            beside = folders.setdefault(source.folder, FolderGraphs(source.folder))
+            runtime.library.find_graphs_in(beside)
+            found[source.name] = await _judge(runtime.library, source)
     for source in sources:
         if source.refusal is not None:
             report.unreadable += 1

@@ -9,6 +9,7 @@ import trio
 from proto.execution import ExecutionState
 from service.cli.console import TellingConsole
 from service.cli.files import FILE, read_document_file
+from service.cli.graph_files import FolderGraphs
 from service.cli.message_options import inject_option, line_parser, parsed_arguments, stdin_options
 from service.cli.report import RunReport
 from service.cli.runner import InputError, RefusedDocumentError, Result, RunPlan, run_plan
@@ -47,6 +48,7 @@ def command(
     """
     plan = RunPlan(
         graph=(str(graph), read_document_file(graph)),
+        beside=FolderGraphs(graph.parent),
         components=[(str(path), read_document_file(path)) for path in components],
         injections=parsed_arguments(arguments, "--inject"),
         parse_line=line_parser(stdin=stdin, stdin_to=stdin_to),

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 import trio
 
+from engine.compile.parts import GraphSource
 from engine.contracts.handler import HandlerError, LogLine
 from engine.contracts.observer import ExecutionObserver
 from engine.errors import (
@@ -57,6 +58,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         graph: what the graph is called, and its decoded definition.
+        beside: where the graphs are that it uses by name.
         components: the same of components to register first.
         injections: messages to inject first.
         parse_line: how a line of standard input becomes a message; None when it is not read.
@@ -64,6 +66,7 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     graph: tuple[str, Any]
+    beside: GraphSource | None = None
     components: Sequence[tuple[str, Any]] = ()
     injections: Sequence[Injection] = ()
     parse_line: Parse | None = None
@@ -156,6 +159,7 @@ async def _run(
     for name, component in plan.components:
         with _refusals_of(name):
             await runtime.library.register_component(component)
+    runtime.library.find_graphs_in(plan.beside)
     name, definition = plan.graph
     with _refusals_of(name):
         graph = await runtime.library.load_graph(definition)

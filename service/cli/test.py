@@ -18,6 +18,7 @@ from service.cli.case_reports import CaseResult, show_json, show_line, write_jun
 from service.cli.case_snapshots import read_snapshots, snapshot_path, write_snapshots
 from service.cli.changes import stamps_of, wait_changed
 from service.cli.files import DocumentFileError
+from service.cli.graph_files import FolderGraphs
 from service.cli.until_signal import run_until_signal
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
@@ -153,6 +154,7 @@ async def _run_file(
         fetch_source=SourceFetcher(UNGUARDED.open_source_client),
         network=httpx.AsyncHTTPTransport if wishes.network else None,
         chosen=wishes.chooses,
+        beside=FolderGraphs(cases.path.parent),
     )
     try:
         kept = read_snapshots(cases.path)
