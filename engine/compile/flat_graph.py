@@ -15,7 +15,7 @@ from proto.graph import Endpoint, GraphDefinition
 SOURCE_IS_WRITTEN = 1
 TARGET_IS_WRITTEN = 2
 BOTH_ARE_WRITTEN = SOURCE_IS_WRITTEN | TARGET_IS_WRITTEN
-"""Which ends of an edge stand in the document as ports of components, and not as ports of a graph."""
+"""The ends of an edge that stand in the document as ports of components, and not as ports of a graph."""
 
 Place = tuple[str, str]
 """A path of a graph's use, "" for the graph itself; and the name of one of its ports."""
@@ -36,7 +36,7 @@ class BoundEnd(msgspec.Struct, frozen=True):
 
 
 class FlatGraph(msgspec.Struct, frozen=True):
-    """What is checked and compiled.
+    """A graph as it is checked and compiled.
 
     Attributes:
         draft: what the document says.
@@ -68,5 +68,5 @@ class FlatGraph(msgspec.Struct, frozen=True):
 
     @property
     def has_nodes(self) -> bool:
-        """Whether the document has a list of nodes that could be read at all."""
+        """True where the document has a list of nodes that could be read at all."""
         return self.draft.has_nodes

@@ -1,4 +1,4 @@
-"""From graphs inside graphs to one flat graph: nothing of the borders is left at run time. Pure.
+"""One flat graph of graphs inside graphs: nothing of the borders is left at run time. Pure.
 
 A node ``convert`` of the graph that node ``pricing`` uses is ``pricing/convert``, however deep. What the using
 node says of errors holds inside wherever nothing else is said there. Edges are for ``engine.compile.wiring``.

@@ -83,12 +83,12 @@ class Use:
 
     @cached_property
     def inputs(self) -> Mapping[str, GraphPort]:
-        """Its input ports, by name."""
+        """The input ports, by name."""
         return {port.name: port for port in self.part.draft.definition.ports.inputs}
 
     @cached_property
     def outputs(self) -> Mapping[str, GraphPort]:
-        """Its output ports, by name; without the ``error`` port that every graph has."""
+        """The output ports, by name; without the ``error`` port that every graph has."""
         return {port.name: port for port in self.part.draft.definition.ports.outputs}
 
 
