@@ -39,18 +39,26 @@ def without_unknown(document: Any) -> Steps[tuple[Any, list[str]]]:
     ignores it.
     """
     left_out: list[str] = []
-    if not isinstance(document, dict):
-        return document, left_out
-    kept = kept_fields(document, FIELDS["graph"], "", left_out)
+    kept = (yield from _without_unknown(document, "", left_out)) if isinstance(document, dict) else document
+    return kept, left_out
+
+
+def _without_unknown(graph: dict[str, Any], path: str, left_out: list[str]) -> Steps[dict[str, Any]]:
+    kept = kept_fields(graph, FIELDS["graph"], path, left_out)
+    prefix = f"{path}." if path else ""
     for key, kind in (("nodes", "node"), ("edges", "edge")):
         if isinstance(kept.get(key), list):
             items = []
             for index, (item, is_due) in enumerate(paced(kept[key])):
-                items.append(_kept_item(item, kind, f"{key}[{index}]", left_out))
+                place = f"{prefix}{key}[{index}]"
+                shown = _kept_item(item, kind, place, left_out)
+                if kind == "node" and isinstance(item, dict) and isinstance(item.get("graph"), dict):
+                    shown["graph"] = yield from _without_unknown(item["graph"], f"{place}.graph", left_out)
+                items.append(shown)
                 if is_due:
                     yield
             kept[key] = items
-    return kept, left_out
+    return kept
 
 
 def _kept_item(item: Any, kind: str, path: str, left_out: list[str]) -> Any:

@@ -64,7 +64,9 @@ def note_unknown(
     for number, key in enumerate(item, 1):
         if not number % KEYS_BETWEEN_PAUSES:
             yield
-        if known.lacks(key):
+        if known.lacks(key) and report.is_full:
+            report.note(known.code, path, "")  # is only counted
+        elif known.lacks(key):
             close = hints.similar(key, known.names)
             hint = f"did you mean {close}?" if close else f"known are {listed(known.names)}"
             report.note(known.code, place_of(path, key), f"{known.title} has no field {shown(key)}; {hint}")

@@ -7,6 +7,8 @@ where it is quoted: cutting a message afterwards would be too late for the time 
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from proto.problem import Problem
 
 MAX_PROBLEMS = 100
@@ -66,7 +68,7 @@ def bounded(problem: Problem) -> Problem:
     if len(problem.message) <= MAX_MESSAGE_CHARACTERS and len(problem.path) <= MAX_PATH_CHARACTERS:
         return problem
     path, message = _cut(problem.path, MAX_PATH_CHARACTERS), _cut(problem.message, MAX_MESSAGE_CHARACTERS)
-    return Problem(problem.code, path, message)
+    return msgspec.structs.replace(problem, path=path, message=message)  # also where it has a line
 
 
 def further(count: int) -> Problem:

@@ -13,6 +13,7 @@ import msgspec
 from engine.cooperative.slices import Steps, at_once
 from engine.documents.encodable import check_sayable
 from engine.documents.hints import Hints
+from engine.documents.known_fields import KnownFields, fields_of, note_unknown
 from engine.documents.problem_report import ProblemReport
 from engine.documents.weight import Weight, weigh
 from engine.routine.calls import check_calls
@@ -34,6 +35,12 @@ MAX_UNKNOWN_PARAMS = 20
 
 SHOWN_CHARACTERS = 100
 """Characters shown of a name that is nobody's."""
+
+
+_OF_EDITORS = ("$schema", "id", "key", "orgId", "metadata", "tags", "status", "author", "createdAt", "updatedAt")
+_DEFINITION = fields_of(RoutineDefinition, "A routine definition", "UNKNOWN_FIELD", _OF_EDITORS)
+_ROUTINE = fields_of(Routine, "A routine", "UNKNOWN_FIELD", ("description", "metadata", "position"))
+_STEP = fields_of(RoutineStep, "A step", "UNKNOWN_FIELD", ("name", "metadata", "position"))
 
 
 def is_routine(document: Any) -> bool:
@@ -68,6 +75,12 @@ class Findings:
     def warn(self, code: str, path: str, message: str) -> None:
         """Note something that may not be meant so."""
         self._warnings.note(code, path, message)
+
+    def unknown(self, item: dict[str, Any], known: KnownFields, path: str) -> None:
+        """Warn of fields that mean nothing here; the platform's editor may have its own."""
+        report = ProblemReport()
+        at_once(note_unknown(item, known, path, report, self.hints))
+        self._warnings.extend(report.problems())
 
     def converted(self, value: Any, shape: type[T], path: str) -> T | None:
         """Convert a value to its shape, where it has it; null is as if it were absent."""
@@ -115,6 +128,7 @@ def examine(document: Any) -> Steps[tuple[RoutineDefinition | None, Findings]]:
     if document.get("symbia") != VERSION:
         found.error("INVALID_VERSION", "symbia", f'Invalid or missing symbia version. Expected "{VERSION}"')
     name = _text(document, "name", "MISSING_NAME", "Routine definition must have a name", found)
+    found.unknown(document, _DEFINITION, "")
     version = _text(document, "version", "MISSING_VERSION", "Routine definition must have a version", found)
     message = "Routine definition must specify an assistantId"
     assistant_id = _text(document, "assistantId", "MISSING_ASSISTANT_ID", message, found)
@@ -205,6 +219,7 @@ def _routine(item: Any, path: str, names: set[str], taken: set[str], found: Find
     if not isinstance(item, dict):
         found.error("WRONG_TYPE", path, "A routine is a JSON object")
         return None
+    found.unknown(item, _ROUTINE, path)
     routine_id = _text(item, "id", "MISSING_ROUTINE_ID", "Routine must have an id", found, path)
     name = _text(item, "name", "MISSING_ROUTINE_NAME", "Routine must have a name", found, path)
     if name and name in taken:
@@ -234,6 +249,7 @@ def _step(item: Any, path: str, names: set[str], taken: set[str], found: Finding
     if not isinstance(item, dict):
         found.error("WRONG_TYPE", path, "A step is a JSON object")
         return None
+    found.unknown(item, _STEP, path)
     step_id = _text(item, "id", "MISSING_STEP_ID", "Step must have an id", found, path)
     if step_id in RESERVED_STEP_IDS:
         found.error(

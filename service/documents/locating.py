@@ -17,7 +17,14 @@ from service.documents.yaml_places import tracking_yaml
 _WITHIN = re.compile(r" \(line (\d{1,9}), column (\d{1,9})\)\Z")
 """The place in a program, at the end of a problem's message."""
 
-_OF_KEYS = (".unknown_field", ".unknown_key", "cases.unknown_port", "UNKNOWN_PARAM", "RESERVED_PARAM")
+_OF_KEYS = (
+    ".unknown_field",
+    ".unknown_key",
+    "cases.unknown_port",
+    "UNKNOWN_FIELD",
+    "UNKNOWN_PARAM",
+    "RESERVED_PARAM",
+)
 """Ends of the codes of problems that are about a key, and not its value."""
 
 

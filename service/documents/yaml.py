@@ -117,10 +117,13 @@ class _Builder:
         self._open: list[list[Any] | dict[str, Any]] = []
         self._keys: list[str | None] = []  # for each open collection, the key that waits for its value
         self._documents: list[Any] = []
+        self._second: Any = None  # where a second document begins
 
     def take(self, event: Any) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise YamlError("Anchors and aliases are not taken", event.start_mark, _ANCHOR)
+        if isinstance(event, yaml.DocumentStartEvent) and self._documents and self._second is None:
+            self._second = event.start_mark
         if isinstance(event, yaml.ScalarEvent):
             self._take_scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -135,7 +138,8 @@ class _Builder:
         if not self._documents:
             raise YamlError("There is nothing in this YAML but comments; a document is expected")
         if len(self._documents) != 1:
-            raise YamlError(f"Expected one YAML document, got {len(self._documents)}")
+            what = f"Expected one YAML document, got {len(self._documents)}"
+            raise YamlError(what, self._second, "put each into a file of its own")
         return self._documents[0]
 
     def _begin(self, collection: list[Any] | dict[str, Any], event: Any, tag: str) -> None:

@@ -24,6 +24,10 @@ _ADVICE = (
 
 _CLOSING = frozenset({'"', "'", "]", "}"})
 _SPLIT = re.compile(r":(?:[ \t]|\Z)")
+_WANTS_TRUTH = re.compile(r"Expected `bool`|must be of type boolean")
+_WANTS_NUMBER = re.compile(r"Expected `(?:int|float)|must be of type (?:number|integer)")
+_TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_QUOTED_NUMBER = re.compile(r"""(['"])(-?[0-9]+(?:\.[0-9]+)?)\1""")
 _WANTS_TEXT = re.compile(r"Expected `str`|must be (?:of type string|text)")
 
 
@@ -57,6 +61,12 @@ def advice_for_value(spot: Spot, message: str, *, is_program: bool) -> str:
     """
     if is_program:
         return _BRACKETS if spot.style == "plain" and spot.is_in_brackets else ""
+    if _WANTS_TRUTH.search(message):
+        meant = _TRUTHS.get(spot.raw.strip("'\"").lower())
+        return f"write {meant}: {spot.raw} is a text" if meant else ""
+    if _WANTS_NUMBER.search(message):
+        number = _QUOTED_NUMBER.fullmatch(spot.raw)
+        return f"leave the quotes away: {number[2]}" if number else ""
     if not _WANTS_TEXT.search(message):
         return ""
     if not spot.style:

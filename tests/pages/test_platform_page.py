@@ -5,6 +5,8 @@ import shlex
 
 import pytest
 
+from engine.compile.fields import FIELDS
+from engine.components.fields import COMPONENT, CONFIG_FIELD, PORT
 from service.cli.findings import Grade
 from service.settings.table import TABLE, Settings, read_settings
 from tests.deploy.dockerfile import stages_of
@@ -61,3 +63,18 @@ def test_every_grade_is_explained() -> None:
     """The table of what doctor says has each word that its lines begin with."""
     rows = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
     assert tuple(rows) == Grade.__args__  # type: ignore[attr-defined]  # a Literal has them
+
+
+def test_what_is_taken_and_means_nothing_is_listed() -> None:
+    """Each table of fields has its row, with no field more or less."""
+    rows = {
+        "a graph": FIELDS["graph"],
+        "a node": FIELDS["node"],
+        "an edge": FIELDS["edge"],
+        "a component": COMPONENT,
+        "a port of a component": PORT,
+        "a configuration key": CONFIG_FIELD,
+    }
+    for title, known in rows.items():
+        (row,) = re.findall(rf"^\| {title} \| (.*) \|$", PAGE, re.MULTILINE)
+        assert set(re.findall(r"`([^`]+)`", row)) == known.free, title

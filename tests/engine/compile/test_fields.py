@@ -104,6 +104,15 @@ def test_of_published_graphs_slips_are_left_out(kind: str) -> None:
     assert problems_of(kept) == []
 
 
+def test_of_published_graphs_slips_are_left_out_within_nodes() -> None:
+    """A graph that stands in a node is held to the same."""
+    inner = with_field("node", "slip")
+    document = {**GRAPH, "nodes": [{"id": "n", "graph": inner}], "edges": []}
+    kept, left_out = at_once(without_unknown(document))
+    assert kept == {**document, "nodes": [{"id": "n", "graph": GRAPH}]}
+    assert left_out == ["nodes[0].graph.nodes[1].slip"]
+
+
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=5),
     lambda inner: (

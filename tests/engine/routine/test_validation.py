@@ -224,3 +224,32 @@ def test_a_name_of_any_length_is_not_compared_with_others() -> None:
     )
     *_, last = validate(document)[1].warnings
     assert last.message == "A say step does not read contenta; did you mean content?"
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "message"),
+    [
+        (
+            {**GOOD, "assitantId": "x"},
+            "assitantId",
+            "A routine definition has no field assitantId; did you mean assistantId?",
+        ),
+        (
+            definition(routine("Main", step("say", content="Hi"), isMian=True)),
+            "routines[0].isMian",
+            "A routine has no field isMian; did you mean isMain?",
+        ),
+        (
+            definition(routine("Main", {**step("say", content="Hi"), "parms": {}})),
+            "routines[0].steps[0].parms",
+            "A step has no field parms; did you mean params?",
+        ),
+        ({**GOOD, "x-note": 1}, None, ""),
+    ],
+)
+def test_a_field_that_nothing_knows_is_a_warning(document: Any, path: str | None, message: str) -> None:
+    """Not an error: the platform's editor may write fields of its own."""
+    definition_found, found = validate(document)
+    assert definition_found is not None
+    told = [(each.path, each.message) for each in found.warnings if each.code == "UNKNOWN_FIELD"]
+    assert told == ([] if path is None else [(path, message)])

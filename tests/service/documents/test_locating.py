@@ -133,6 +133,23 @@ def test_what_should_be_text_is_to_be_put_in_quotes() -> None:
     assert (found.line, found.column) == (2, 27)
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "advice"),
+    [
+        (b"x: yes", "Expected `bool`, got `str`", "write true: yes is a text"),
+        (b"x: 'Off'", "Config key x must be of type boolean", "write false: 'Off' is a text"),
+        (b"x: '4'", "Expected `int`, got `str`", "leave the quotes away: 4"),
+        (b'x: "-1.5"', "Config key x must be of type number", "leave the quotes away: -1.5"),
+        (b"x: four", "Expected `int`, got `str`", ""),
+        (b"x: maybe", "Expected `bool`, got `str`", ""),
+    ],
+)
+def test_what_is_text_and_should_not_be_has_its_advice(text: bytes, message: str, advice: str) -> None:
+    """YAML 1.2 reads yes as a text, and quotes make a text of everything."""
+    (found,) = located(text, "yaml", Problem("node.wrong_type", "x", message)).findings
+    assert found.message == message + (advice and f"; {advice}")
+
+
 def test_a_key_of_json_that_comes_twice_is_told() -> None:
     """The last one counts for whoever reads it, and the first one is forgotten."""
     text = b'{"a": {"x": 1}, "b": [{"x": 1}],\n "\\u0061": 2}'

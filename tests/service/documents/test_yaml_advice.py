@@ -27,6 +27,7 @@ def refusal(text: bytes) -> DocumentError:
         (b"a: `x`", "a text cannot begin with `: put the text in quotes", (0, 3)),
         (b"a: !value.ok", "a text cannot begin with !: put the text in quotes", (0, 3)),
         (b"a: *x", "put a text that begins with * or & in quotes", (0, 3)),
+        (b"a: b\n---\nc: d\n---\ne: f", "got 3 at line 2, column 1; put each into a file of its own", (1, 0)),
         (b"a: 1\n b: 2", "its indentation does not fit the lines above", (1, 2)),
         (b"- a: 1\n  b\n", 'each line of an object is "key: value"', (2, 0)),
     ],
