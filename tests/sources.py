@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("engine", "proto", "service", "wasm_host", "workers")
+PACKAGES = ("engine", "proto", "service", "store", "wasm_host", "workers")
 
 
 def found_in(package: str, search: Callable[[str], Iterable[object]]) -> list[str]:

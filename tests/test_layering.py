@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LINTER = Path(sys.executable).parent / "lint-imports"
-PACKAGES = ("symbia_runtime", "service", "engine", "wasm_host", "workers", "proto")
+PACKAGES = ("symbia_runtime", "service", "engine", "wasm_host", "workers", "store", "proto")
 
 OFFENCES = {
     "packages": ("engine/quota.py", "import service.version"),

@@ -11,7 +11,7 @@ def test_the_list_of_threads_is_complete() -> None:
     """The files that start threads are those of the decision record, no more and no fewer."""
     found = {
         str(path.relative_to(ROOT))
-        for package in ("proto", "workers", "wasm_host", "engine", "service")
+        for package in ("proto", "store", "workers", "wasm_host", "engine", "service")
         for path in (ROOT / package).rglob("*.py")
         if STARTS_A_THREAD.search(path.read_text(encoding="utf-8"))
     }
