@@ -20,6 +20,7 @@
     │   ├── NameAmbiguousError
     │   └── QuotaError
     ├── PreconditionFailedError        the change was meant for another version than there is
+    ├── NotKeptError                   the store has failed; nothing was changed
     └── OverloadedError                a bound was met; try again later
         ├── TooManyExecutionsError
         ├── WorkersBusyError
@@ -238,6 +239,15 @@ class QuotaError(ConflictError):
     """The owner has as many graphs, components or executions as they may; waiting alone frees none."""
 
     code = "quota.exceeded"
+
+
+class NotKeptError(EngineError):
+    """What was sent cannot be kept, because the store fails; nothing was changed."""
+
+    code = "store.failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This cannot be kept, and nothing was changed: {reason}")
 
 
 class OverloadedError(EngineError):

@@ -1,13 +1,14 @@
 """The records of executions after their end, within a bound that no owner can use up for others."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
 
 from engine.cooperative.slices import Steps
 from engine.errors import ExecutionNotFoundError
+from engine.keeping.records import KeptExecution
 from engine.memory.ledger import Account, Ledger
 from proto.execution import ExecutionSnapshot, ListedExecution, LogEntry, Output, OutputCounts
 from proto.statistics import ExecutionStatistics
@@ -74,6 +75,7 @@ class Finished:
         self.kept_outputs = outputs
         self.output_count = output_count
         self._statistics = statistics
+        self._log_bytes = log_bytes
         nodes = len(snapshot.instances)
         self._nodes = nodes
         error = snapshot.error
@@ -85,12 +87,29 @@ class Finished:
         kept_bytes = log_bytes + (0 if outputs is None else outputs.size_bytes)
         self.size_bytes = self._least_bytes + kept_bytes + NODE_BYTES * nodes + EDGE_BYTES * len(statistics.edges)
 
+    @classmethod
+    def of(cls, owner: str, kept: KeptExecution) -> "Finished":
+        """Return the record of an execution that an earlier process has left."""
+        return cls(owner, kept.snapshot, kept.logs, kept.statistics, kept.log_bytes, kept.logged, kept.ending)
+
+    def kept(self) -> KeptExecution:
+        """Return it as it is to outlive the process."""
+        return KeptExecution(
+            snapshot=self._snapshot,
+            statistics=self._statistics,
+            logs=self._logs,
+            logged=self.logged,
+            log_bytes=self._log_bytes,
+            ending=self.ending,
+        )
+
     def reduce(self) -> None:
         """Keep of it only how it ended: not its nodes, its edges, its outputs and its lines."""
         self._snapshot = msgspec.structs.replace(self._snapshot, instances=())
         self._statistics = msgspec.structs.replace(self._statistics, nodes=(), edges=())
         self._logs = []
         self.kept_outputs = None
+        self._log_bytes = 0
         self.size_bytes = self._least_bytes
 
     def snapshot(self) -> ExecutionSnapshot:
@@ -140,11 +159,19 @@ class History:
         ledger: charged with them, by owner; nothing is when absent.
         most_bytes: what is kept of all of them.
         owner_bytes: what is kept of one owner's.
+        on_forgotten: called with each record that is kept no longer.
     """
 
     def __init__(
-        self, capacity: int, ledger: Ledger | None = None, *, most_bytes: int = _MANY, owner_bytes: int = _MANY
+        self,
+        capacity: int,
+        ledger: Ledger | None = None,
+        *,
+        most_bytes: int = _MANY,
+        owner_bytes: int = _MANY,
+        on_forgotten: Callable[[Finished], None] = lambda _: None,
     ) -> None:
+        self._on_forgotten = on_forgotten
         self._capacity = capacity
         self._ledger = ledger or Ledger(0, 0)
         self._most_bytes = most_bytes
@@ -242,3 +269,4 @@ class History:
         self._recount(owner, len(own) + 1, len(own))
         if not own:
             del self._by_owner[owner], self._accounts[owner]
+        self._on_forgotten(record)

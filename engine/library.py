@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+import msgspec
+
 from engine.compile.compiler import compile_read, judge, problems_of, read_graph
 from engine.compile.fingerprint import document_of
 from engine.compile.loaded_graph import LoadedGraph
@@ -14,10 +16,12 @@ from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
 from engine.documents.problem_report import ProblemReport, numbered
-from engine.errors import InvalidGraphError
+from engine.errors import EngineError, InvalidGraphError
 from engine.graph_finder import GraphFinder
+from engine.keeping.keeper import Keeper
+from engine.keeping.records import GRAPH, KeptVersion, record_of_version, removal_of_version, version_in
 from engine.limits import EngineLimits
-from engine.loaded_graphs import LoadedGraphs, Placement, WrittenGraph
+from engine.loaded_graphs import Change, LoadedGraphs, Placement, WrittenGraph
 from engine.memory.ledger import RESERVED_SHARE, Account, Kind, Ledger
 from engine.quota import Quotas
 from engine.versions import UNCONDITIONAL, Condition, Version
@@ -25,6 +29,30 @@ from engine.wall_clock import WallClock
 from proto.component import ComponentDefinition
 from proto.graph import GraphVerdict
 from proto.problem import Problem
+from store.protocol import Change as StoreChange
+
+
+class Unrestored(msgspec.Struct, frozen=True):
+    """A graph in the store that cannot be loaded, and why."""
+
+    id: str
+    name: str
+    owner: str
+    reason: str
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """The outcome of a start from a store.
+
+    Attributes:
+        graphs: how many there are again.
+        failed: those that there are not.
+        executions: how many are known again, as ended.
+    """
+
+    graphs: int
+    failed: tuple[Unrestored, ...]
+    executions: int = 0
 
 
 class Library:
@@ -35,6 +63,7 @@ class Library:
         limits: bounds of definitions, and of what one owner may have.
         clock: the time of day.
         used: tells which versions of a graph are in use, by its id; none are when absent.
+        keeper: lets graphs outlive the process; they do not when absent.
 
     Attributes:
         ledger: of all memory that owners cause, in the engine and around it.
@@ -47,8 +76,10 @@ class Library:
         limits: EngineLimits,
         clock: WallClock,
         used: Callable[[str], Collection[int]] = lambda _: (),
+        keeper: Keeper | None = None,
     ) -> None:
         self.limits = limits
+        self._keeper = keeper or Keeper(None)
         self.ledger = Ledger(limits.memory_bytes, limits.owner_memory_bytes, reserved_share=RESERVED_SHARE)
         self._registry = registry
         self._resolver = Resolver(registry, limits)
@@ -167,9 +198,18 @@ class Library:
         """
         if not replace:
             self._graphs.check_quota(owner)
-            return self._graphs.place(await self._compiled(document, owner), condition, by, replace=False)
+            graph = await self._compiled(document, owner)
+            return await self._made(owner, lambda: self._graphs.plan(graph, condition, by, replace=False))
         async with self._turns.alone((owner, _name_in(document))):
-            return self._graphs.place(await self._compiled(document, owner), condition, by, replace=True)
+            graph = await self._compiled(document, owner)
+            return await self._made(owner, lambda: self._graphs.plan(graph, condition, by, replace=True))
+
+    async def _made(self, owner: str, plan: Callable[[], Change]) -> Placement:
+        """Make a change of an owner's graphs when it is on disk; no other of theirs comes between."""
+        async with self._turns.alone(("graphs", owner)):
+            change = plan()
+            await self._keeper.keep(_records_of(change))
+            return self._graphs.make(change)
 
     async def replace_graph(
         self, graph_id: str, document: Any, *, by: str = "", condition: Condition = UNCONDITIONAL
@@ -188,7 +228,9 @@ class Library:
             present = self.graph(graph_id)
             condition.check(f"Graph {graph_id}", present.tag)  # before anything is compiled for nothing
             fresh = await self._compiled(document, present.owner)
-            return self._graphs.replace(graph_id, fresh, condition, by)
+            return await self._made(
+                present.owner, lambda: self._graphs.plan_replacement(graph_id, fresh, condition, by)
+            )
 
     async def roll_back_graph(
         self, graph_id: str, number: int, *, by: str = "", condition: Condition = UNCONDITIONAL
@@ -221,7 +263,11 @@ class Library:
                 report.extend(numbered(error.problems, f"graphs[{index}]"))
         if report:
             raise InvalidGraphError(report.problems())
-        self._graphs.add(graphs, by)
+        async with self._turns.alone(("graphs", owner)):
+            changes = self._graphs.plan_new(graphs, by)
+            await self._keeper.keep([record for change in changes for record in _records_of(change)])
+            for change in changes:
+                self._graphs.make(change)
         return graphs
 
     async def _compiled(self, document: Any, owner: str) -> LoadedGraph:
@@ -269,14 +315,70 @@ class Library:
         number = graph.number if number is None else number
         return self._graphs.versions.version(graph.owner, graph_id, number)
 
-    def forget_graph(self, graph_id: str, condition: Condition = UNCONDITIONAL) -> None:
+    async def forget_graph(self, graph_id: str, condition: Condition = UNCONDITIONAL) -> None:
         """Forget a graph and all its versions; its executions go on until the runtime stops them.
 
         Raises:
             GraphNotFoundError: there is none with this id.
             PreconditionFailedError: its present version is another than was expected.
+            NotKeptError: the store fails; it stays.
         """
-        self._graphs.forget(graph_id, condition)
+        owner = self.graph(graph_id).owner
+        async with self._turns.alone(("graphs", owner)):
+            self._graphs.check_forgetting(graph_id, condition)
+            versions = self._graphs.versions.history(owner, graph_id)
+            await self._keeper.keep([removal_of_version(owner, graph_id, each.number) for each in versions])
+            self._graphs.forget(graph_id)
+
+    async def restore(self) -> Restored:
+        """Take in the graphs that an earlier process has left in the store, each with its versions.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        async for record in self._keeper.kept(GRAPH):
+            graph_id, version = version_in(record)
+            self._unrestored.setdefault((record.owner, graph_id), []).append(version)
+        return await self.restore_rest()
+
+    @property
+    def unrestored(self) -> int:
+        """The number of graphs that are in the store and cannot be loaded."""
+        return len(self._unrestored)
+
+    async def restore_rest(self) -> Restored:
+        """Take in what is in the store and could not be loaded before: what it needs may be there by now.
+
+        A graph that is used by others is there before them, in whichever order they were written.
+        """
+        restored = 0
+        failed: list[Unrestored] = []
+        has_got_on = True
+        while has_got_on:
+            has_got_on, failed = False, []
+            for (owner, graph_id), versions in list(self._unrestored.items()):
+                reason = await self._restored(owner, graph_id, versions)
+                if reason:
+                    failed.append(Unrestored(graph_id, versions[-1].definition.name, owner, reason))
+                    continue
+                del self._unrestored[owner, graph_id]
+                restored += 1
+                has_got_on = bool(failed)
+        return Restored(restored, tuple(failed))
+
+    async def _restored(self, owner: str, graph_id: str, versions: list[KeptVersion]) -> str:
+        """Take in a graph with its versions; the reason why it cannot be, empty where it was."""
+        versions.sort(key=lambda version: version.number)
+        present = versions[-1]
+        try:
+            fresh = await self._compiled(await in_slices(document_of(present.definition)), owner)
+        except EngineError as error:
+            return str(error)
+        graph = msgspec.structs.replace(
+            fresh, id=graph_id, number=present.number, loaded_at=present.made_at, sha256=present.sha256
+        )
+        self._graphs.restore(graph, [_version_of(kept) for kept in versions])
+        return ""
 
     def _charge(self, kind: Kind, owner: str, name: str, size_bytes: int) -> None:
         account = self._accounts[kind, owner, name] = self.ledger.account(owner)
@@ -290,3 +392,28 @@ def _name_in(document: Any) -> str:
     """Return the name that a document gives its graph; "" where it gives none."""
     name = document.get("name") if isinstance(document, dict) else None
     return name if isinstance(name, str) else ""
+
+
+def _records_of(change: Change) -> list[StoreChange]:
+    """Return what a change of graphs is in the store."""
+    graph = change.graph
+    if change.outcome == "unchanged":
+        return []
+    made = change.version
+    kept = KeptVersion(
+        definition=made.content.definition,
+        topology=made.content.topology,
+        edge_count=made.content.edge_count,
+        number=made.number,
+        sha256=made.sha256,
+        size_bytes=made.size_bytes,
+        made_at=made.made_at,
+        made_by=made.made_by,
+    )
+    gone = [removal_of_version(graph.owner, graph.id, number) for number in change.outgoing]
+    return [record_of_version(graph.owner, graph.id, kept), *gone]
+
+
+def _version_of(kept: KeptVersion) -> Version[WrittenGraph]:
+    written = WrittenGraph(kept.definition, kept.topology, kept.edge_count)
+    return Version(kept.number, written, kept.sha256, kept.size_bytes, kept.made_at, kept.made_by)

@@ -14,7 +14,7 @@ from engine.errors import GraphNotFoundError, NameAmbiguousError
 from engine.limits import EngineLimits
 from engine.memory.ledger import Ledger
 from engine.quota import Quotas
-from engine.versions import UNCONDITIONAL, Condition, Version, VersionStore
+from engine.versions import Condition, Version, VersionStore
 from proto.graph import GraphDefinition, TopologySummary
 
 Used = Callable[[str], Collection[int]]
@@ -47,6 +47,29 @@ class Placement(msgspec.Struct, frozen=True):
     graph: LoadedGraph
     outcome: Literal["created", "replaced", "unchanged"]
     namesakes: tuple[str, ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change of the loaded graphs, as it was planned.
+
+    Attributes:
+        graph: as it will be loaded.
+        outcome: whether it is a new one, or a new version of one, or the same as is there.
+        by: who makes it.
+        outgoing: numbers of the versions that go.
+    """
+
+    graph: LoadedGraph
+    outcome: Literal["created", "replaced", "unchanged"]
+    by: str
+    outgoing: tuple[int, ...] = ()
+
+    @property
+    def version(self) -> Version[WrittenGraph]:
+        """The version that comes with it."""
+        graph = self.graph
+        written = WrittenGraph(graph.definition, graph.topology, len(graph.edges))
+        return Version(graph.number, written, graph.sha256, graph.size_bytes, graph.loaded_at, self.by)
 
 
 class LoadedGraphs:
@@ -105,10 +128,10 @@ class LoadedGraphs:
         """
         self._quotas.check_graphs(len(self._by_owner.get(owner, ())), more)
 
-    # Changing
+    # Changing: first it is looked at what a change would be, and then it is made, at once and without refusal
 
-    def add(self, graphs: Sequence[LoadedGraph], by: str) -> None:
-        """Take in new graphs of one owner, or none of them.
+    def plan_new(self, graphs: Sequence[LoadedGraph], by: str) -> list[Change]:
+        """Plan to take in new graphs of one owner.
 
         Raises:
             QuotaError: the owner would have more than they may.
@@ -117,11 +140,10 @@ class LoadedGraphs:
         if graphs:
             self.check_quota(graphs[0].owner, len(graphs))
             self._ledger.require(graphs[0].owner, sum(graph.size_bytes for graph in graphs))
-        for graph in graphs:
-            self._keep(graph, by)
+        return [Change(graph, "created", by) for graph in graphs]
 
-    def place(self, graph: LoadedGraph, condition: Condition, by: str, *, replace: bool) -> Placement:
-        """Take in a graph: as a new one, or, if wanted, as a new version of the one that has its name.
+    def plan(self, graph: LoadedGraph, condition: Condition, by: str, *, replace: bool) -> Change:
+        """Plan to take in a graph: as a new one, or, if wanted, as a new version of the one that has its name.
 
         Raises:
             PreconditionFailedError: the one that has its name is another than was expected.
@@ -133,14 +155,14 @@ class LoadedGraphs:
         if replace and len(namesakes) > 1:
             raise NameAmbiguousError(graph.definition.name, [other.id for other in namesakes])
         if replace and namesakes:
-            return self.replace(namesakes[0].id, graph, condition, by)
+            return self.plan_replacement(namesakes[0].id, graph, condition, by)
         named = graph.definition.name
         condition.check(f"Graph {named[:100]}", namesakes[-1].tag if namesakes else None)
-        self.add([graph], by)
-        return Placement(graph, "created", tuple(other.id for other in namesakes))
+        (change,) = self.plan_new([graph], by)
+        return change
 
-    def replace(self, graph_id: str, fresh: LoadedGraph, condition: Condition, by: str) -> Placement:
-        """Let what was just compiled be the present version of a graph.
+    def plan_replacement(self, graph_id: str, fresh: LoadedGraph, condition: Condition, by: str) -> Change:
+        """Plan to let what was just compiled be the present version of a graph.
 
         Where it was written as the present version was, that stays, with the components that there are now.
 
@@ -152,26 +174,29 @@ class LoadedGraphs:
         present = self.graph(graph_id)
         condition.check(f"Graph {graph_id}", present.tag)
         if fresh.sha256 == present.sha256:
-            self.relink(graph_id, fresh)
-            return Placement(self.graph(graph_id), "unchanged")
-        self.versions.make_room(present.owner, graph_id, fresh.size_bytes, self._used(graph_id))
-        graph = msgspec.structs.replace(fresh, id=graph_id, number=present.number + 1)
-        if graph.definition.name != present.definition.name:
-            self._remove(self._by_name, present.definition.name, graph_id)
-        self._keep(graph, by)
-        return Placement(graph, "replaced", tuple(other.id for other in self.namesakes(graph)))
-
-    def relink(self, graph_id: str, fresh: LoadedGraph) -> None:
-        """Let the present version of a graph be what it was compiled to just now."""
-        present = self.graph(graph_id)
-        self._index(
-            msgspec.structs.replace(
+            graph = msgspec.structs.replace(
                 fresh, id=graph_id, number=present.number, loaded_at=present.loaded_at, owner=present.owner
             )
-        )
+            return Change(graph, "unchanged", by)
+        outgoing = self.versions.outgoing(present.owner, graph_id, fresh.size_bytes, self._used(graph_id))
+        graph = msgspec.structs.replace(fresh, id=graph_id, number=present.number + 1)
+        return Change(graph, "replaced", by, outgoing)
 
-    def forget(self, graph_id: str, condition: Condition = UNCONDITIONAL) -> None:
-        """Let go of a graph and of all its versions.
+    def make(self, change: Change) -> Placement:
+        """Make a change that was planned; what it replaces is what it was planned for."""
+        graph = change.graph
+        if change.outcome == "replaced":
+            present = self.graph(graph.id)
+            if graph.definition.name != present.definition.name:
+                self._remove(self._by_name, present.definition.name, graph.id)
+        if change.outcome != "unchanged":
+            self.versions.keep(graph.owner, graph.id, change.version, change.outgoing)
+        self._index(graph)
+        namesakes = () if change.outcome == "unchanged" else tuple(other.id for other in self.namesakes(graph))
+        return Placement(graph, change.outcome, namesakes)
+
+    def check_forgetting(self, graph_id: str, condition: Condition) -> LoadedGraph:
+        """Return a graph that is to be let go of.
 
         Raises:
             GraphNotFoundError: there is none with this id.
@@ -179,15 +204,24 @@ class LoadedGraphs:
         """
         graph = self.graph(graph_id)
         condition.check(f"Graph {graph_id}", graph.tag)
+        return graph
+
+    def forget(self, graph_id: str) -> None:
+        """Let go of a graph and of all its versions.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+        """
+        graph = self.graph(graph_id)
         del self._by_id[graph_id]
         self.versions.forget(graph.owner, graph_id)
         self._remove(self._by_owner, graph.owner, graph_id)
         self._remove(self._by_name, graph.definition.name, graph_id)
 
-    def _keep(self, graph: LoadedGraph, by: str) -> None:
-        written = WrittenGraph(graph.definition, graph.topology, len(graph.edges))
-        version = Version(graph.number, written, graph.sha256, graph.size_bytes, graph.loaded_at, by)
-        self.versions.keep(graph.owner, graph.id, version, self._used(graph.id))
+    def restore(self, graph: LoadedGraph, versions: Sequence[Version[WrittenGraph]]) -> None:
+        """Take in a graph that an earlier process has left, with its versions, the present one last."""
+        for version in versions:
+            self.versions.keep(graph.owner, graph.id, version)
         self._index(graph)
 
     def _index(self, graph: LoadedGraph) -> None:

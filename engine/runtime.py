@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import msgspec
 import trio
 
 from engine.builtin.io_http_request import open_client
@@ -25,9 +26,19 @@ from engine.errors import MemoryBoundError, TooManyExecutionsError
 from engine.execution.execution import Execution
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located, locate
+from engine.execution.lifecycle import TERMINAL
 from engine.handle import ExecutionHandle, stop_if_running
 from engine.history import Finished, History
-from engine.library import Library
+from engine.keeping.keeper import Keeper
+from engine.keeping.records import (
+    EXECUTION,
+    beginning,
+    cut_off,
+    execution_in,
+    record_of_execution,
+    removal_of_execution,
+)
+from engine.library import Library, Restored
 from engine.limits import EngineLimits
 from engine.memory.lease import MESSAGE_BYTES
 from engine.memory.ledger import Account
@@ -61,6 +72,7 @@ async def open_runtime(
     chaining: bool = True,
     worker_bounds: PoolBounds | None = None,
     compiler_processes: int | None = None,
+    keeper: Keeper | None = None,
 ) -> AsyncIterator["Runtime"]:
     """Open a runtime; at the end of the block all its executions are stopped and cleaned up.
 
@@ -75,18 +87,22 @@ async def open_runtime(
         chaining: whether linear runs of nodes with foreign code run as one, where they may (docs/decisions/0070).
         worker_bounds: of the processes for work that cannot be sliced; the defaults when absent.
         compiler_processes: modules that are compiled at once; the default when absent.
+        keeper: lets graphs and executions outlive the process; nothing does when absent.
     """
     limits = limits or EngineLimits()
     clock = clock or WallClock()
+    keeper = keeper or Keeper(None)
+    fault: Exception | None = None
     async with (
+        keeper.flushing(),
         open_pool(worker_bounds) as workers,
         open_sandboxes(cache_folder, maximum_guest_limits, limits, compiler_processes, clock.milliseconds) as host,
         trio.open_nursery() as nursery,
     ):
         registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)
-        fault: Exception | None = None
+        nursery.start_soon(keeper.run)
         try:
-            yield Runtime(nursery, registry, limits, clock, workers, chaining=chaining)
+            yield Runtime(nursery, registry, limits, clock, workers, keeper, chaining=chaining)
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
             fault = error
         nursery.cancel_scope.cancel()
@@ -102,6 +118,7 @@ class Runtime:
         library: graphs and components.
         ledger: of all memory that owners cause, in the engine and around it.
         workers: processes for work that cannot be sliced, shared fairly between owners.
+        keeper: lets graphs and executions outlive the process.
     """
 
     def __init__(
@@ -111,11 +128,13 @@ class Runtime:
         limits: EngineLimits,
         clock: WallClock,
         workers: Pool,
+        keeper: Keeper,
         *,
         chaining: bool = True,
     ) -> None:
         self.limits = limits
-        self.library = Library(registry, limits, clock, self._versions_in_use)
+        self.keeper = keeper
+        self.library = Library(registry, limits, clock, self._versions_in_use, keeper)
         self.ledger = self.library.ledger
         self.workers = workers
         self._nursery = nursery
@@ -129,6 +148,7 @@ class Runtime:
             self.ledger,
             most_bytes=limits.finished_bytes,
             owner_bytes=limits.owner_finished_bytes,
+            on_forgotten=self._forgotten,
         )
         self._totals = Totals()
 
@@ -149,7 +169,7 @@ class Runtime:
             GraphNotFoundError: there is none with this id.
             PreconditionFailedError: its present version is another than was expected.
         """
-        self.library.forget_graph(graph_id, condition)
+        await self.library.forget_graph(graph_id, condition)
         async with trio.open_nursery() as nursery:
             for execution in self._executions.values():
                 if execution.graph.id == graph_id:
@@ -215,6 +235,8 @@ class Runtime:
             heritage=heritage,
         )
         self._executions[execution.id] = execution
+        if self.keeper.is_keeping:
+            self.keeper.keep_later(record_of_execution(graph.owner, beginning(execution.head())))
         if on_created is not None:
             try:
                 on_created(execution.id)
@@ -253,21 +275,44 @@ class Runtime:
         finally:
             del self._executions[execution.id]
             self._totals.close(execution)
-            self._history.add(
-                Finished(
-                    execution.owner,
-                    execution.snapshot(),
-                    execution.logs(),
-                    execution.statistics(),
-                    execution.shared.log_buffer.size_bytes,
-                    execution.logged,
-                    execution.ending,
-                    execution.kept_outputs,
-                    execution.output_count,
-                )
+            finished = Finished(
+                execution.owner,
+                execution.snapshot(),
+                execution.logs(),
+                execution.statistics(),
+                execution.shared.log_buffer.size_bytes,
+                execution.logged,
+                execution.ending,
+                execution.kept_outputs,
+                execution.output_count,
             )
+            self._history.add(finished)
+            if self.keeper.is_keeping:
+                self.keeper.keep_later(record_of_execution(finished.owner, finished.kept()))
             execution.empty()
             account.close()
+
+    def _forgotten(self, finished: Finished) -> None:
+        self.keeper.keep_later(removal_of_execution(finished.owner, finished.id))
+
+    async def restore(self) -> Restored:
+        """Take in what an earlier process has left in the store; for the start, before anybody is served.
+
+        An execution that was under way when that process ended has failed, and says so.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        restored = await self.library.restore()
+        executions = 0
+        async for record in self.keeper.kept(EXECUTION):
+            kept = execution_in(record)
+            if kept.snapshot.state not in TERMINAL:
+                kept = cut_off(kept)
+                self.keeper.keep_later(record_of_execution(record.owner, kept))
+            self._history.add(Finished.of(record.owner, kept))
+            executions += 1
+        return msgspec.structs.replace(restored, executions=executions)
 
     def execution(self, execution_id: str) -> ExecutionHandle:
         """Look up an execution that is under way, or what is kept of one that has ended.

@@ -1,11 +1,11 @@
 """The versions of what is replaced in place: of graphs and of components, the present one and those before.
 
-They are kept in memory, behind the few methods of :class:`VersionStore`, and charged to their owner. How many
-there are is bounded in number and in bytes; one that is in use stays, whatever the bounds. What a version holds is
-not known here.
+They are kept in memory, behind the few methods of :class:`VersionStore`, and charged to their owner; what is to
+outlive the process is written before (``engine.keeping``). How many there are is bounded in number and in bytes;
+one that is in use stays, whatever the bounds. What a version holds is not known here.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -128,47 +128,60 @@ class VersionStore(Generic[T]):
             raise VersionNotFoundError(identifier, number, [] if kept is None else list(kept.versions))
         return found
 
-    def make_room(self, owner: str, identifier: str, size_bytes: int, used: Collection[int] = ()) -> None:
-        """See to it that a version of this size may be kept; old ones of the same id go for it, the oldest first.
+    def outgoing(
+        self, owner: str, identifier: str, size_bytes: int, used: Collection[int] = ()
+    ) -> tuple[int, ...]:
+        """Return which versions of an id go when one of this size comes, the oldest first; nothing is changed.
+
+        They are those for which there is no memory beside it, and then those that are too many.
+
+        Args:
+            owner: whose it is.
+            identifier: what it is a version of.
+            size_bytes: of the new one.
+            used: numbers of versions that stay.
 
         Raises:
-            MemoryBoundError: memory is at its bound all the same.
+            MemoryBoundError: memory is at its bound without them, too.
         """
         kept = self._kept.get((owner, identifier))
-        while kept is not None and self._ledger.refusal(owner, size_bytes) is not None:
-            if not self._drop_oldest(kept, used):
+        staying = {} if kept is None else {each.number: each.size_bytes for each in kept.versions.values()}
+        present = next(reversed(staying), None)
+        gone: list[int] = []
+        freed = 0
+        for number in [number for number in staying if number not in used and number != present]:
+            if self._ledger.refusal(owner, max(0, size_bytes - freed)) is None:
                 break
-        self._ledger.require(owner, size_bytes)
+            freed += staying.pop(number)
+            gone.append(number)
+        self._ledger.require(owner, max(0, size_bytes - freed))
+        for number in [number for number in staying if number not in used]:
+            if not self._are_too_many(staying):
+                break
+            del staying[number]
+            gone.append(number)
+        return tuple(gone)
 
-    def keep(self, owner: str, identifier: str, version: Version[T], used: Collection[int] = ()) -> None:
-        """Keep a version as the present one, and let go of old ones that are too many.
+    def _are_too_many(self, old: Mapping[int, int]) -> bool:
+        """Tell whether versions, by their sizes, are more than may be kept beside a new one."""
+        return len(old) + 1 > self._limits.kept_versions or sum(old.values()) > self._limits.kept_version_bytes
+
+    def keep(self, owner: str, identifier: str, version: Version[T], outgoing: Collection[int] = ()) -> None:
+        """Keep a version as the present one, and let go of those that :meth:`outgoing` has named.
 
         Args:
             owner: whose it is; charged with it.
             identifier: what it is a version of.
             version: its number is greater than all before.
-            used: numbers of versions that stay.
+            outgoing: numbers of those that go.
         """
         kept = self._kept.get((owner, identifier))
         if kept is None:
             kept = self._kept[owner, identifier] = _Kept(self._ledger.account(owner))
         kept.account.note(version.size_bytes, self._kind)
         kept.versions[version.number] = version
-        while self._are_too_many(kept, version):
-            if not self._drop_oldest(kept, used):
-                break
-
-    def _are_too_many(self, kept: _Kept[T], present: Version[T]) -> bool:
-        old_bytes = kept.account.held_bytes - present.size_bytes
-        return len(kept.versions) > self._limits.kept_versions or old_bytes > self._limits.kept_version_bytes
-
-    def _drop_oldest(self, kept: _Kept[T], used: Collection[int]) -> bool:
-        """Let go of the oldest version that is neither used nor the present one; return whether there was one."""
-        present = next(reversed(kept.versions))
-        oldest = next((number for number in kept.versions if number not in used and number != present), None)
-        if oldest is not None:
-            kept.account.release(kept.versions.pop(oldest).size_bytes, self._kind)
-        return oldest is not None
+        for number in outgoing:
+            kept.account.release(kept.versions.pop(number).size_bytes, self._kind)
 
     def forget(self, owner: str, identifier: str) -> None:
         """Let go of all versions of an id; nothing happens where there is none."""

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from engine.counters.latency import LatencyHistogram
 from engine.execution.lifecycle import TERMINAL
+from engine.keeping.keeper import KeeperStatistics
 from engine.memory.ledger import Kind, LedgerStatistics
 from engine.runtime import Runtime
 from engine.totals import QueueLoad, RuntimeStatistics, Totals
@@ -94,6 +95,7 @@ class Metrics:
         yield from _sandbox_families(figures)
         yield from _worker_families(figures.workers)
         yield from _ledger_families(self._runtime.ledger.statistics())
+        yield from _keeper_families(self._runtime.keeper.statistics())
         lag = "How much later than asked for the event loop woke a task that looks four times a second."
         yield _histogram("symbia_event_loop_lag_seconds", lag, self.lags)
         yield from _http_families(self.http)
@@ -109,6 +111,13 @@ class _Page(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
+
+
+def _keeper_families(statistics: KeeperStatistics) -> Iterator[Metric]:
+    yield _counter("symbia_store_changes", "Changes that were written to the store.", statistics.written)
+    yield _gauge("symbia_store_waiting", "Ends of executions that are to be written.", statistics.waiting)
+    yield _counter("symbia_store_lost", "Ends of executions that could not be written.", statistics.lost)
+    yield _counter("symbia_store_failures", "Writes that failed.", statistics.failures)
 
 
 def _sibling_families(reports: Iterable[SiblingReport]) -> Iterator[Metric]:

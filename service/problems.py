@@ -182,6 +182,7 @@ ENGINE_STATUSES: tuple[tuple[type[errors.EngineError], HTTPStatus], ...] = (
     (errors.InvalidRoutineError, HTTPStatus.BAD_REQUEST),
     (errors.ConflictError, HTTPStatus.CONFLICT),
     (errors.PreconditionFailedError, HTTPStatus.PRECONDITION_FAILED),
+    (errors.NotKeptError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.ResidentMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.ProcessMemoryError, HTTPStatus.SERVICE_UNAVAILABLE),  # the caller may have nothing to do with it
     (errors.OverloadedError, HTTPStatus.TOO_MANY_REQUESTS),

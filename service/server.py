@@ -23,6 +23,7 @@ from service.asgi.request_tasks import FastPathConfig
 from service.asgi.serving import BACKLOG, serve_http
 from service.auth.opening import open_authenticator
 from service.catalog.opening import open_catalog
+from service.keeping import open_keeper, restore, restore_rest
 from service.layers import layers, within
 from service.live.opening import open_live
 from service.memory.guard import MemoryGuard
@@ -148,17 +149,22 @@ async def open_configured_runtime(
     """
     limits = settings.engine_limits()
     outside = open_outside(settings.outbound.mode, settings.outbound.rules(), resolve)
-    async with open_runtime(
-        limits=limits,
-        cache_folder=settings.cache_folder,
-        open_http_client=traced(outside.open_client),
-        fetch_source=SourceFetcher(outside.open_source_client),
-        maximum_guest_limits=settings.guest.limits(),
-        sink=reports,
-        chaining=settings.executions.chaining,
-        worker_bounds=settings.workers.bounds(),
-        compiler_processes=settings.workers.compiler_processes,
-    ) as runtime:
+    async with (
+        open_keeper(settings.keeping) as keeper,
+        open_runtime(
+            limits=limits,
+            cache_folder=settings.cache_folder,
+            open_http_client=traced(outside.open_client),
+            fetch_source=SourceFetcher(outside.open_source_client),
+            maximum_guest_limits=settings.guest.limits(),
+            sink=reports,
+            chaining=settings.executions.chaining,
+            worker_bounds=settings.workers.bounds(),
+            compiler_processes=settings.workers.compiler_processes,
+            keeper=keeper,
+        ) as runtime,
+    ):
+        await restore(runtime)
         yield runtime
 
 
@@ -201,6 +207,7 @@ async def serve_runtime(
             observers=observers,
         )
         measuring.start_soon(logging.warn_of_drops)
+        measuring.start_soon(restore_rest, runtime)
         measuring.start_soon(measure_lag, metrics.lags)
         most_bytes = settings.memory.most_resident_bytes(available_bytes())
         if most_bytes:

@@ -5,31 +5,48 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """The store cannot do what it was asked for. What it was to write is not there, not even in parts."""
+    """The store cannot do what it was asked for. What it was to write is not there, not even in parts.
+
+    The message is for whoever runs the program, and names the file; ``reason`` is for everybody.
+    """
+
+    reason = "the store cannot be used"
 
 
 class StoreLockedError(StoreError):
     """Another process has the store."""
 
+    reason = "the store is in use by another process"
+
 
 class StoreReadOnlyError(StoreError):
     """The store cannot be written by this user."""
+
+    reason = "the store cannot be written"
 
 
 class StoreFullError(StoreError):
     """There is no room for what was to be written: on the disk, or below the store's own bound."""
 
+    reason = "the store is full"
+
 
 class StoreCorruptError(StoreError):
     """The file is damaged, or is no store."""
+
+    reason = "the store is damaged"
 
 
 class StoreNewerError(StoreError):
     """A later version of this program has written the store."""
 
+    reason = "the store is of a later version"
+
 
 class StoreClosedError(StoreError):
     """The store has been closed."""
+
+    reason = "the service is stopping"
 
 
 def translated(error: sqlite3.Error, path: Path) -> StoreError:

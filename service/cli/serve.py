@@ -14,6 +14,7 @@ from service.observability.logs import start_logging
 from service.observability.spans import SpansUnavailableError, check_spans
 from service.server import ListenError, listen, serve
 from service.settings.table import TABLE, Row, SettingsError, read_settings
+from store.errors import StoreError
 
 OPTION_OF = {"HOST": "--host", "RUNTIME_PORT": "--port"}
 """The options that stand for variables."""
@@ -43,8 +44,8 @@ def command(host: str | None, port: str | None) -> None:
     Settings are the environment variables below. Where one has several names, the first that is set counts; an
     empty one is unset.
 
-    The exit status is 0 after a signal, when all has ended in good order, 1 when the address cannot be served, and
-    2 when a setting is wrong.
+    The exit status is 0 after a signal, when all has ended in good order, 1 when the address cannot be served or
+    the store in DATA_DIR cannot be used, and 2 when a setting is wrong.
     """
     environment = dict(os.environ)
     if host is not None:
@@ -72,7 +73,18 @@ def command(host: str | None, port: str | None) -> None:
     except ListenError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    trio.run(serve, settings, listener, announce)
+    try:
+        trio.run(serve, settings, listener, announce)
+    except* StoreError as failures:
+        click.echo(f"Error: DATA_DIR: {_first(failures)}", err=True)
+        sys.exit(1)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first error inside groups of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def announce(url: str) -> None:

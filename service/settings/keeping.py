@@ -1,11 +1,13 @@
-"""Settings of what is kept: versions of graphs and components, and outputs of executions."""
+"""Settings of what is kept: on disk, of versions of graphs and components, and of outputs of executions."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from engine.limits import EngineLimits
-from service.settings.kinds import Setting, whole_number
+from service.settings.kinds import FOLDER, Setting, whole_number
+from store.sqlite import DEFAULT_BOUND_BYTES
 
 _DEFAULTS = EngineLimits()
 
@@ -13,6 +15,25 @@ _DEFAULTS = EngineLimits()
 class KeepingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of what is kept for those who want to look back, or to go back."""
 
+    data_folder: Annotated[
+        Path | None,
+        Setting(
+            "DATA_DIR",
+            FOLDER,
+            (
+                "A folder of this service's own, made where there is none, in which graphs, components and ends "
+                "of executions outlive it; unset, a restart forgets them."
+            ),
+        ),
+    ] = None
+    store_bytes: Annotated[
+        int,
+        Setting(
+            "STORE_MAX_BYTES",
+            whole_number(2**20, 2**46, "bytes"),
+            "What the file in DATA_DIR may have at most; beyond it nothing more is taken in, with status 503.",
+        ),
+    ] = DEFAULT_BOUND_BYTES
     versions: Annotated[
         int,
         Setting(

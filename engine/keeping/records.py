@@ -1,0 +1,137 @@
+"""Graphs and ends of executions as records of a store, and back. Pure.
+
+A version of a graph is one record, written once; the graph is all of its versions, the one with the greatest
+number being the present one. An execution is one record, written when it starts and again when it has ended.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from proto.codec import MalformedJsonError, decode_as, encode
+from proto.execution import ExecutionError, ExecutionSnapshot, ExecutionState, LogEntry
+from proto.graph import GraphDefinition, TopologySummary
+from proto.statistics import ExecutionStatistics
+from store.errors import StoreCorruptError
+from store.protocol import Record, Removal
+
+Shape = TypeVar("Shape")
+
+GRAPH, EXECUTION = "graph", "execution"
+
+CUT_OFF = "The service ended while this ran; what it had in hand is lost"
+
+_NUMBER_DIGITS = 10
+_MANY = 2**60
+"""Elements that a record may have: it was bounded when it came."""
+
+
+class KeptVersion(msgspec.Struct, frozen=True, rename="camel"):
+    """A version of a graph, as it is kept.
+
+    Attributes:
+        definition: as its author wrote it.
+        topology: what its shape implies.
+        edge_count: the edges that it has when it is written out.
+        number: counted from 1.
+        sha256: of the definition.
+        size_bytes: of memory that it takes when it is loaded.
+        made_at: ISO 8601 in UTC.
+        made_by: the id of who made it; "" where nobody asks.
+    """
+
+    definition: GraphDefinition
+    topology: TopologySummary
+    edge_count: int
+    number: int
+    sha256: str
+    size_bytes: int
+    made_at: str
+    made_by: str = ""
+
+
+class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An execution, as it is kept.
+
+    Attributes:
+        snapshot: the last one; the first one while it is under way.
+        statistics: where its messages were at its end.
+        logs: its latest lines.
+        logged: how many lines there were, kept or not.
+        log_bytes: what the lines take.
+        ending: why it ended, in words.
+    """
+
+    snapshot: ExecutionSnapshot
+    statistics: ExecutionStatistics
+    logs: list[LogEntry] = []
+    logged: int = 0
+    log_bytes: int = 0
+    ending: str = ""
+
+
+def record_of_version(owner: str, graph_id: str, kept: KeptVersion) -> Record:
+    """Return a version of a graph as a record."""
+    return Record(GRAPH, owner, _key(graph_id, kept.number), encode(kept))
+
+
+def removal_of_version(owner: str, graph_id: str, number: int) -> Removal:
+    """Return the removal of a version of a graph."""
+    return Removal(GRAPH, owner, _key(graph_id, number))
+
+
+def version_in(record: Record) -> tuple[str, KeptVersion]:
+    """Return the version in a record, and the id of its graph.
+
+    Raises:
+        StoreCorruptError: there is none in it.
+    """
+    return record.key.rpartition("/")[0], _decoded(record, KeptVersion)
+
+
+def record_of_execution(owner: str, kept: KeptExecution) -> Record:
+    """Return an execution as a record."""
+    return Record(EXECUTION, owner, kept.snapshot.id, encode(kept))
+
+
+def beginning(snapshot: ExecutionSnapshot) -> KeptExecution:
+    """Return an execution that has only just been made: all that is kept of it until it has ended."""
+    statistics = ExecutionStatistics(snapshot.id, snapshot.state, 0, 0, (), (), None)
+    return KeptExecution(snapshot=snapshot, statistics=statistics)
+
+
+def cut_off(kept: KeptExecution) -> KeptExecution:
+    """Return an execution that was under way when its process ended, as one that has failed."""
+    failed = ExecutionState.FAILED
+    return KeptExecution(
+        snapshot=msgspec.structs.replace(kept.snapshot, state=failed, error=ExecutionError(CUT_OFF)),
+        statistics=msgspec.structs.replace(kept.statistics, state=failed),
+        ending=f"{CUT_OFF}; start another one",
+    )
+
+
+def removal_of_execution(owner: str, execution_id: str) -> Removal:
+    """Return the removal of an execution."""
+    return Removal(EXECUTION, owner, execution_id)
+
+
+def execution_in(record: Record) -> KeptExecution:
+    """Return the execution in a record.
+
+    Raises:
+        StoreCorruptError: there is none in it.
+    """
+    return _decoded(record, KeptExecution)
+
+
+def _key(graph_id: str, number: int) -> str:
+    """Return the key of a version: keys of one graph are in the order of their numbers."""
+    return f"{graph_id}/{number:0{_NUMBER_DIGITS}}"
+
+
+def _decoded(record: Record, shape: type[Shape]) -> Shape:
+    try:
+        return decode_as(record.body, shape, _MANY)
+    except (MalformedJsonError, msgspec.ValidationError) as error:
+        message = f"The {record.kind} {record.key} in the store cannot be read: {error}"
+        raise StoreCorruptError(message) from error
