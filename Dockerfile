@@ -14,6 +14,7 @@ COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./
 COPY symbia_runtime ./symbia_runtime
 COPY proto ./proto
 COPY workers ./workers
+COPY store ./store
 COPY wasm_host ./wasm_host
 COPY engine ./engine
 COPY service ./service
@@ -26,7 +27,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends wget \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10006 --no-create-home --home-dir /app symbia \
-    && install --directory --owner symbia --mode 700 /app /app/cache
+    && install --directory --owner symbia --mode 700 /app /app/cache /app/data
 COPY --from=builder /opt/symbia /opt/symbia
 WORKDIR /app
 ENV PATH=/opt/symbia/bin:$PATH
@@ -34,6 +35,8 @@ ENV PATH=/opt/symbia/bin:$PATH
 ENV HOST=0.0.0.0
 # Compiled sandbox code; a volume here spares the next container the compiling.
 ENV CACHE_FOLDER=/app/cache
+# Graphs and the ends of executions; a volume here lets them outlive the container.
+ENV DATA_DIR=/app/data
 USER symbia
 EXPOSE 5006
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 \

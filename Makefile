@@ -15,7 +15,8 @@ TYPED_SCRIPTS := hatch_build.py scripts/*.py
 .PHONY: help setup run demo test test-fast check fmt bench instructions wasm clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants
 
 help: ## list the verbs
-	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port)"
+	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port);"
+	@echo "             graphs are kept in .data (DATA_DIR=... for another folder, DATA_DIR= for none)"
 	@echo "make demo    push 13,000 ISO records through a graph over HTTP, and check what comes out"
 	@echo "make test-fast  in a minute: the vocabulary, the engine, the workers, the docs; no sandbox, no service"
 	@echo "make test    make check, then every test but the attacks"
@@ -42,7 +43,7 @@ setup:
 	@$(PYTHON) scripts/setup.py
 
 run: setup
-	@exec $(BIN)/symbia-runtime serve
+	@DATA_DIR="$${DATA_DIR-$(CURDIR)/.data}" exec $(BIN)/symbia-runtime serve
 
 demo: setup
 	@$(BIN)/python -m examples.countries

@@ -242,7 +242,7 @@ class QuotaError(ConflictError):
 
 
 class NotKeptError(EngineError):
-    """What was sent cannot be kept, because the store fails; nothing was changed."""
+    """A change cannot be kept, because the store fails; nothing was changed."""
 
     code = "store.failed"
 

@@ -80,6 +80,8 @@ class Library:
     ) -> None:
         self.limits = limits
         self._keeper = keeper or Keeper(None)
+        self._unkept: set[str] = set()
+        self._unrestored: dict[tuple[str, str], list[KeptVersion]] = {}
         self.ledger = Ledger(limits.memory_bytes, limits.owner_memory_bytes, reserved_share=RESERVED_SHARE)
         self._registry = registry
         self._resolver = Resolver(registry, limits)
@@ -159,17 +161,27 @@ class Library:
         errors, warnings = await judge(read, found.components, self.limits, found)
         return GraphVerdict(not errors, tuple(errors), tuple(warnings))
 
-    async def load_graph(self, document: Any, *, owner: str = "", by: str = "") -> LoadedGraph:
+    async def load_graph(
+        self, document: Any, *, owner: str = "", by: str = "", is_kept: bool = True
+    ) -> LoadedGraph:
         """Take in a graph, given as a decoded JSON document; its executions belong to the same owner.
 
-        ``by`` says who does it, in its history.
+        Args:
+            document: decoded JSON.
+            owner: whose it is.
+            by: who does it, for its history.
+            is_kept: whether it is to outlive the process, where it may; not so what comes again by itself.
 
         Raises:
             InvalidGraphError: carries every problem; nothing was stored.
             QuotaError: the owner has as many graphs as they may.
             MemoryBoundError: memory for it is at its bound.
         """
-        return (await self.place_graph(document, owner=owner, by=by)).graph
+        self._graphs.check_quota(owner)
+        graph = await self._compiled(document, owner)
+        if not is_kept:
+            self._unkept.add(graph.id)
+        return (await self._made(owner, lambda: self._graphs.plan(graph, UNCONDITIONAL, by, replace=False))).graph
 
     async def place_graph(
         self,
@@ -208,7 +220,8 @@ class Library:
         """Make a change of an owner's graphs when it is on disk; no other of theirs comes between."""
         async with self._turns.alone(("graphs", owner)):
             change = plan()
-            await self._keeper.keep(_records_of(change))
+            if change.graph.id not in self._unkept:
+                await self._keeper.keep(_records_of(change))
             return self._graphs.make(change)
 
     async def replace_graph(
@@ -329,6 +342,7 @@ class Library:
             versions = self._graphs.versions.history(owner, graph_id)
             await self._keeper.keep([removal_of_version(owner, graph_id, each.number) for each in versions])
             self._graphs.forget(graph_id)
+            self._unkept.discard(graph_id)
 
     async def restore(self) -> Restored:
         """Take in the graphs that an earlier process has left in the store, each with its versions.

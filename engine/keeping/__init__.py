@@ -1,1 +1,1 @@
-"""What outlives the process: records of graphs and executions, and the keeper that writes and reads them."""
+"""Outliving the process: records of graphs and executions, and the keeper that writes and reads them."""

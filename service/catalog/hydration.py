@@ -118,7 +118,9 @@ class Hydration:
             definition, left_out = await in_slices(without_unknown(graph.definition))
             if left_out and held.backoff is None:
                 log.warning("unknown fields of a graph ignored", graph=graph.key, fields=listed(left_out))
-            loaded = await self._runtime.library.load_graph(definition, owner=graph.org_id, by="catalog")
+            loaded = await self._runtime.library.load_graph(
+                definition, owner=graph.org_id, by="catalog", is_kept=False
+            )
         except EngineError as error:
             is_first = held.backoff is None
             held.backoff = held.backoff or self._patience(RETRY_SECONDS, LONGEST_RETRY_SECONDS)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from functools import partial
+from pathlib import Path
 
 import click
 import trio
@@ -74,7 +76,7 @@ def command(host: str | None, port: str | None) -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     try:
-        trio.run(serve, settings, listener, announce)
+        trio.run(serve, settings, listener, partial(announce, data_folder=settings.keeping.data_folder))
     except* StoreError as failures:
         click.echo(f"Error: DATA_DIR: {_first(failures)}", err=True)
         sys.exit(1)
@@ -87,10 +89,10 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def announce(url: str) -> None:
+def announce(url: str, data_folder: Path | None = None) -> None:
     """Announce that requests are answered at ``url`` from now on."""
     set_aside()
-    text = greeting(url) if sys.stdout is not None and sys.stdout.isatty() else address_line(url)
+    text = greeting(url, data_folder) if sys.stdout is not None and sys.stdout.isatty() else address_line(url)
     try:
         click.echo(text)
     except OSError:  # a service outlives whoever has started it

@@ -1,6 +1,7 @@
 """Lines of a file descriptor, as they come, in bounded memory."""
 
 import os
+import sys
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator
 
@@ -9,6 +10,11 @@ import trio
 CHUNK_BYTES = 64 * 1024
 MAX_LINE_BYTES = 12 * 1024 * 1024
 """A line is one message; the service takes no larger ones either."""
+
+
+async def whole_input() -> bytes:
+    """Read standard input to its end; as with ``Lines``, a read that is given up stays behind, harmlessly."""
+    return await trio.to_thread.run_sync(sys.stdin.buffer.read, abandon_on_cancel=True)
 
 
 class LineTooLongError(ValueError):

@@ -1,6 +1,5 @@
 """Documents on their way to a service: files, or standard input, in JSON or YAML."""
 
-import sys
 from codecs import BOM_UTF8
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import trio
 
 from service.cli.files import DocumentFileError
 from service.cli.remote.client import Query, ServiceClient, ServiceError
+from service.cli.stdin import whole_input
 from service.documents.reading import Format, format_of_file
 
 DOCUMENT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -25,7 +25,7 @@ async def post_document(client: ServiceClient, path: str, file: Path, query: Que
         ServiceError: the service refuses it; the message begins with the file.
     """
     try:
-        content = await _standard_input() if file == STANDARD_INPUT else await trio.Path(file).read_bytes()
+        content = await whole_input() if file == STANDARD_INPUT else await trio.Path(file).read_bytes()
     except OSError as error:
         raise DocumentFileError(f"{file}: {error.strerror or error}") from error
     kind = format_of_text(content) if file == STANDARD_INPUT else format_of_file(file.name)
@@ -38,8 +38,3 @@ async def post_document(client: ServiceClient, path: str, file: Path, query: Que
 def format_of_text(text: bytes) -> Format:
     """Return the format of a document whose name nobody knows: an object in JSON begins with a brace."""
     return "json" if text.removeprefix(BOM_UTF8).lstrip().startswith(b"{") else "yaml"
-
-
-async def _standard_input() -> bytes:
-    """Read standard input to its end. A read that is given up stays behind in its thread, harmlessly."""
-    return await trio.to_thread.run_sync(sys.stdin.buffer.read, abandon_on_cancel=True)

@@ -173,7 +173,12 @@ async def test_a_store_that_fails_loses_no_run(tmp_path: Path) -> None:
 
 async def test_a_graph_that_others_use_is_there_before_them(tmp_path: Path) -> None:
     """Also where it was replaced after they came, and so was written last."""
-    inner = {**PASS, "name": "inner", "version": "1.0.0", "ports": {"inputs": [{"name": "in", "node": "a"}]}}
+    inner = {
+        **PASS,
+        "name": "inner",
+        "version": "1.0.0",
+        "ports": {"inputs": [{"name": "in", "bind": {"node": "a", "port": "in"}}]},
+    }
     async with kept_runtime(tmp_path) as (runtime, _):
         used = await runtime.library.load_graph(inner)
         await runtime.library.load_graph({**document({"x": node("graph:inner@^1.0.0")}), "name": "outer"})
