@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "Say everything that is wrong with graphs, components, cases and routines.",
     "test": "Run test cases of components and graphs.",
     "schema": "Print the JSON Schema of graphs, components or cases.",
+    "import": "Make graphs of those of other tools.",
     "graphs": "List, show, load and delete graphs of a service.",
     "components": "List, show, register and remove components of a service.",
     "execute": "Start an execution of a graph on a service.",
@@ -40,6 +41,9 @@ COMMANDS = {
     "manifests": "Say what would be written of manifests in the catalog.",
     "completion": "Print what makes a shell complete all this.",
 }
+
+MODULES = {"import": "import_"}
+"""The modules of commands whose names are words of Python."""
 
 
 OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
@@ -57,7 +61,7 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = _imported(f"service.cli.{cmd_name}").command
+        command = _imported(f"service.cli.{MODULES.get(cmd_name, cmd_name)}").command
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -1,0 +1,1 @@
+"""Graphs of other tools as ours: what is imported runs, and does what it did."""
