@@ -9,7 +9,8 @@
     ├── InvalidError                   the caller sent something that is wrong; carries every problem
     │   ├── InvalidGraphError
     │   ├── InvalidComponentError
-    │   └── InvalidInjectionError
+    │   ├── InvalidInjectionError
+    │   └── InvalidParametersError
     ├── InvalidRoutineError            as InvalidError, in the words and the spelling of the platform
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
@@ -126,6 +127,12 @@ class InvalidInjectionError(InvalidError):
         """Return the index of the first wrong message: paths are ``messages[3].port``, or ``port`` of one."""
         place, bracket, _ = self.problems[0].path.removeprefix("messages[").partition("]")
         return int(place) if bracket else 0
+
+
+class InvalidParametersError(InvalidError):
+    """Values for a graph's parameters of which one is missing, or does not fit; nothing was started."""
+
+    code = "parameters.invalid"
 
 
 class InvalidRoutineError(EngineError):

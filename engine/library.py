@@ -12,6 +12,7 @@ from engine.compile.parts import GraphSource
 from engine.components.definition import memory_of
 from engine.components.lookup import ComponentSource, Resolver
 from engine.components.registry import Registry
+from engine.contracts.surroundings import SameForAll, Vault
 from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
@@ -64,6 +65,7 @@ class Library:
         clock: the time of day.
         used: tells which versions of a graph are in use, by its id; none are when absent.
         keeper: lets graphs outlive the process; they do not when absent.
+        vault: the variables and secrets that graphs may name.
 
     Attributes:
         ledger: of all memory that owners cause, in the engine and around it.
@@ -77,6 +79,7 @@ class Library:
         clock: WallClock,
         used: Callable[[str], Collection[int]] = lambda _: (),
         keeper: Keeper | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.limits = limits
         self._keeper = keeper or Keeper(None)
@@ -87,6 +90,7 @@ class Library:
         self._resolver = Resolver(registry, limits)
         self._source: GraphSource | None = None
         self._clock = clock
+        self.vault = vault or SameForAll()
         self.quotas = Quotas(limits)
         self._graphs = LoadedGraphs(self.ledger, self.quotas, limits, used)
         self._turns = Turns()
@@ -150,7 +154,7 @@ class Library:
             return tuple(unsayable)
         read = await read_graph(document, self.limits, self._finder(owner))
         found = await self._resolver.resolve(read.component_ids, owner)
-        return tuple(await problems_of(read, found.components, self.limits, found))
+        return tuple(await problems_of(read, found.components, self.limits, found, self.vault.of(owner)))
 
     async def judge_graph(self, document: Any, *, owner: str = "") -> GraphVerdict:
         """Return everything that is to be said of a graph, given as a decoded JSON document; nothing is stored."""
@@ -158,7 +162,7 @@ class Library:
             return GraphVerdict(valid=False, errors=tuple(unsayable))
         read = await read_graph(document, self.limits, self._finder(owner))
         found = await self._resolver.resolve(read.component_ids, owner)
-        errors, warnings = await judge(read, found.components, self.limits, found)
+        errors, warnings = await judge(read, found.components, self.limits, found, self.vault.of(owner))
         return GraphVerdict(not errors, tuple(errors), tuple(warnings))
 
     async def load_graph(
@@ -288,7 +292,15 @@ class Library:
             raise InvalidGraphError(unsayable)
         read = await read_graph(document, self.limits, self._finder(owner))
         found = await self._resolver.resolve(read.component_ids, owner)
-        return await compile_read(read, found.components, self.limits, self._clock.timestamp, owner, found=found)
+        return await compile_read(
+            read,
+            found.components,
+            self.limits,
+            self._clock.timestamp,
+            owner,
+            found=found,
+            surroundings=self.vault.of(owner),
+        )
 
     def _finder(self, owner: str) -> GraphFinder:
         return GraphFinder(self._graphs, self._source, owner)

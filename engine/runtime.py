@@ -15,12 +15,15 @@ import msgspec
 import trio
 
 from engine.builtin.io_http_request import open_client
+from engine.compile.execution_values import fill_graph
 from engine.compile.loaded_graph import LoadedGraph
+from engine.compile.template import FilledGraph
 from engine.components.registry import Registry
 from engine.components.sandboxed import open_sandboxes
 from engine.components.source import FetchSource, no_source
 from engine.contracts.observer import ExecutionObserver
 from engine.contracts.reports import Sink
+from engine.contracts.surroundings import Vault
 from engine.cooperative.slices import in_slices
 from engine.errors import MemoryBoundError, TooManyExecutionsError
 from engine.execution.execution import Execution
@@ -73,6 +76,7 @@ async def open_runtime(
     worker_bounds: PoolBounds | None = None,
     compiler_processes: int | None = None,
     keeper: Keeper | None = None,
+    vault: Vault | None = None,
 ) -> AsyncIterator["Runtime"]:
     """Open a runtime; at the end of the block all its executions are stopped and cleaned up.
 
@@ -88,6 +92,7 @@ async def open_runtime(
         worker_bounds: of the processes for work that cannot be sliced; the defaults when absent.
         compiler_processes: modules that are compiled at once; the default when absent.
         keeper: lets graphs and executions outlive the process; nothing does when absent.
+        vault: the variables and secrets that graphs may name; none when absent.
     """
     limits = limits or EngineLimits()
     clock = clock or WallClock()
@@ -102,7 +107,7 @@ async def open_runtime(
         registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)
         nursery.start_soon(keeper.run)
         try:
-            yield Runtime(nursery, registry, limits, clock, workers, keeper, chaining=chaining)
+            yield Runtime(nursery, registry, limits, clock, workers, keeper, vault, chaining=chaining)
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
             fault = error
         nursery.cancel_scope.cancel()
@@ -129,12 +134,13 @@ class Runtime:
         clock: WallClock,
         workers: Pool,
         keeper: Keeper,
+        vault: Vault | None = None,
         *,
         chaining: bool = True,
     ) -> None:
         self.limits = limits
         self.keeper = keeper
-        self.library = Library(registry, limits, clock, self._versions_in_use, keeper)
+        self.library = Library(registry, limits, clock, self._versions_in_use, keeper, vault)
         self.ledger = self.library.ledger
         self.workers = workers
         self._nursery = nursery
@@ -206,19 +212,20 @@ class Runtime:
             InjectionRateError: the owner injects more bytes per second than they may.
             MemoryBoundError: there is no memory for it; nothing was started.
             InvalidInjectionError: ``options.inputs`` name no port; nothing was started.
+            InvalidParametersError: ``options.parameters`` lack one, or do not fit; nothing was started.
         """
         options = options or ExecuteOptions()
         graph = self.library.graph(graph_id)
-        inputs = await locate(graph, options.inputs or (), self.limits, key="inputs")
+        inputs, values = await self._beginning(graph, options)
         while (present := self.library.graph(graph_id)) is not graph:  # it has been replaced meanwhile, or is gone
             graph = present
-            inputs = await locate(graph, options.inputs or (), self.limits, key="inputs")
+            inputs, values = await self._beginning(graph, options)
         underway = sum(execution.owner == graph.owner for execution in self._executions.values())
         self.library.quotas.check_executions(underway)
         limit = self.limits.max_concurrent_executions
         if len(self._executions) >= limit:
             raise TooManyExecutionsError(limit)
-        account = self._open_account(graph, inputs)
+        account = self._open_account(graph, inputs, values.used_bytes)
         self.library.quotas.spend(graph.owner, (len(message.value) for _, message in inputs))
         default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
         execution = Execution(
@@ -233,6 +240,7 @@ class Runtime:
             workers=self.workers,
             account=account,
             heritage=heritage,
+            values=values,
         )
         self._executions[execution.id] = execution
         if self.keeper.is_keeping:
@@ -254,15 +262,23 @@ class Runtime:
             execution.begin_with(inputs)
         return await in_slices(execution.read_snapshot())
 
-    def _open_account(self, graph: LoadedGraph, inputs: Sequence[Located]) -> Account:
+    async def _beginning(self, graph: LoadedGraph, options: ExecuteOptions) -> tuple[list[Located], FilledGraph]:
+        """Return what an execution begins with: messages, and what is filled into its graph."""
+        inputs = await locate(graph, options.inputs or (), self.limits, key="inputs")
+        surroundings = self.library.vault.of(graph.owner)
+        return inputs, await fill_graph(graph, options.parameters, surroundings, self.limits)
+
+    def _open_account(self, graph: LoadedGraph, inputs: Sequence[Located], filled_bytes: int) -> Account:
         """Open an account that is charged with a new execution and what it begins with.
+
+        ``filled_bytes`` are those that were filled into configurations.
 
         Raises:
             MemoryBoundError: there is no memory for it.
         """
         account = self.ledger.account(graph.owner)
         try:
-            account.charge(EXECUTION_BYTES + NODE_BYTES * len(graph.nodes), "executions")
+            account.charge(EXECUTION_BYTES + NODE_BYTES * len(graph.nodes) + filled_bytes, "executions")
             account.charge(sum(len(message.value) + MESSAGE_BYTES for _, message in inputs), "held")
         except MemoryBoundError:
             account.close()

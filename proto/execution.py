@@ -1,7 +1,7 @@
 """Executions: states, metrics and snapshots of running graphs."""
 
 import enum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -215,8 +215,10 @@ class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
             the graph's role decides when absent.
         timeout_ms: wall time that the execution may take; 0 for no limit; the service's default when absent.
         inputs: messages injected at once; when given, no further input is expected.
+        parameters: values for the graph's parameters; those that have a default may be absent.
     """
 
     completion: Completion | None = None
     timeout_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
     inputs: tuple[Injection, ...] | None = None
+    parameters: dict[str, Any] = {}

@@ -12,7 +12,7 @@ import msgspec
 from engine.builtin.declare import declare, error_port, port
 from proto.component import ComponentDefinition, ConfigField
 
-SCOPE = "JavaScript; it sees `value`, `port` and `config`."
+SCOPE = "JavaScript; it sees `value`, `port`, `config` and `param`."
 
 
 class ExpressionComponent(msgspec.Struct, frozen=True):
@@ -49,7 +49,9 @@ FILTER = ExpressionComponent(
             error_port("What the predicate threw, with the value."),
         ),
         config={
-            "predicate": ConfigField(type="string", description=f"When a value may pass. {SCOPE}", required=True)
+            "predicate": ConfigField(
+                type="string", description=f"When a value may pass. {SCOPE}", required=True, code=True
+            )
         },
         stateless=True,
     ),
@@ -66,9 +68,13 @@ MAP = ExpressionComponent(
         outputs=(port("out", "The result."), error_port("What the expression threw, with the value.")),
         config={
             "expression": ConfigField(
-                type="string", description=f"The new value; either this or `transform` is given. {SCOPE}"
+                type="string",
+                description=f"The new value; either this or `transform` is given. {SCOPE}",
+                code=True,
             ),
-            "transform": ConfigField(type="string", description="The same as `expression`, by its other name."),
+            "transform": ConfigField(
+                type="string", description="The same as `expression`, by its other name.", code=True
+            ),
         },
         stateless=True,
     ),
@@ -87,7 +93,11 @@ SPLIT = ExpressionComponent(
             port("false", "All others, unchanged."),
             error_port("What the condition threw, with the value."),
         ),
-        config={"condition": ConfigField(type="string", description=f"Which way it goes. {SCOPE}", required=True)},
+        config={
+            "condition": ConfigField(
+                type="string", description=f"Which way it goes. {SCOPE}", required=True, code=True
+            )
+        },
         stateless=True,
     ),
     mode="test",

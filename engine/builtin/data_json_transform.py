@@ -59,6 +59,7 @@ DEFINITION = declare(
             description="A dotted path such as `data.items`, or any other JMESPath expression; at most "
             f"{PATH_LIMIT_CHARACTERS} characters.",
             required=True,
+            code=True,
         ),
         "default": ConfigField(
             type="any", description="What is emitted when nothing, or null, is found.", default=None

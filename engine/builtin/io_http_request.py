@@ -91,21 +91,24 @@ DEFINITION = declare(
             description="An http or https URL. `{field}` or `{field.inner}` behind the host stands for a field of "
             "the message, percent-encoded.",
             required=True,
+            secret=True,
         ),
         "method": ConfigField(type="string", description="The HTTP method.", default="GET", enum=_METHODS),
         "headers": ConfigField(
-            type="object", description="Request headers: names, and strings for values.", default={}
+            type="object", description="Request headers: names, and strings for values.", default={}, secret=True
         ),
         "query": ConfigField(
             type="object",
             description="Added behind the query of the URL, which stays as it stands: names, and strings, "
             "numbers, booleans or arrays of them.",
             default={},
+            secret=True,
         ),
         "body": ConfigField(
             type="any",
             description="A string is sent as text, null sends nothing, anything else is sent as JSON. Without "
             "this key, POST, PUT and PATCH send the message's value as JSON, and the others nothing.",
+            secret=True,
         ),
         "timeoutMs": ConfigField(
             type="number",

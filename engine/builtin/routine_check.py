@@ -57,7 +57,9 @@ CHECK = ExpressionComponent(
         ),
         config={
             "condition": ConfigField(
-                type="string", description="JavaScript; it sees `value`, `variables`, `port` and `config`."
+                type="string",
+                description="JavaScript; it sees `value`, `variables`, `port` and `config`.",
+                code=True,
             ),
             "field": ConfigField(
                 type="string", description="A dotted path to what is compared; the whole value when absent."

@@ -172,13 +172,14 @@ class LogSink(OneByOne):
     def __init__(self, sink: Sink, context: InstanceContext) -> None:
         self._sink = sink
         self._place = _place(context)
+        self._mask = context.mask
         self._level = level_of(context.config["level"])
         prefix = prefix_of(context.config["message"])[:LOGGED_PREFIX_LIMIT_CHARACTERS]
         self._prefix = f"{prefix} " if prefix else ""
         super().__init__()
 
     def take(self, message: Message, _document: Document) -> Outcome:
-        text = self._prefix + shown(message.value)
+        text = self._prefix + shown(message.value if self._mask is None else self._mask.json(message.value))
         if not self._sink.line(SinkLine(self._place, self._level, text, message.lane)):
             raise UnavailableError("SinkUnavailable", "the line could not be written")
         meta = encode({"lane": NAMES[message.lane]})

@@ -21,11 +21,13 @@ from engine.compile.groups import plan_groups
 from engine.compile.ingress import check_ingress, is_declared
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.compile.parts import Finder, NoGraphs, Part, assemble
+from engine.compile.template import GraphTemplate, try_out
 from engine.compile.validation import CheckedGraph, check_graph
 from engine.compile.warnings import find_warnings
 from engine.components.lookup import Resolution
 from engine.contracts.component import Builtin, Component, PortIndex, input_names, own_lanes_of
 from engine.contracts.lanes import port_lanes
+from engine.contracts.surroundings import NOTHING_AROUND, Surroundings
 from engine.cooperative.slices import Breaks, Steps, in_slices, paced
 from engine.documents.problem_report import ProblemReport, shown
 from engine.errors import InvalidGraphError
@@ -73,6 +75,7 @@ class _Examined(msgspec.Struct, frozen=True):
     checked: CheckedGraph
     bindings: Bindings
     groups: GroupPlan | None
+    template: GraphTemplate | None
 
 
 async def read_graph(document: Any, limits: EngineLimits, finder: Finder) -> ReadGraph:
@@ -95,6 +98,7 @@ async def find_problems(
     components: Mapping[str, Component],
     limits: EngineLimits,
     found: Resolution | None = None,
+    surroundings: Surroundings = NOTHING_AROUND,
 ) -> tuple[GraphDefinition | None, list[Problem]]:
     """Return the graph that a document describes, and what is wrong with it.
 
@@ -103,17 +107,22 @@ async def find_problems(
         components: those that its nodes may name, by id.
         limits: bounds of definitions.
         found: what speaks against the use of its components, if anything does.
+        surroundings: the variables and secrets that it may name.
     """
     read = await read_graph(document, limits, NoGraphs())
-    problems = await problems_of(read, components, limits, found)
+    problems = await problems_of(read, components, limits, found, surroundings)
     return None if read.draft is None else read.draft.definition, problems
 
 
 async def problems_of(
-    read: ReadGraph, components: Mapping[str, Component], limits: EngineLimits, found: Resolution | None = None
+    read: ReadGraph,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    found: Resolution | None = None,
+    surroundings: Surroundings = NOTHING_AROUND,
 ) -> list[Problem]:
     """Return what is wrong with a graph that has been read; the arguments are those of :func:`find_problems`."""
-    await _examine(read, components, limits, found)
+    await _examine(read, components, limits, found, surroundings)
     return read.report.problems()
 
 
@@ -122,12 +131,13 @@ async def judge(
     components: Mapping[str, Component],
     limits: EngineLimits,
     found: Resolution | None = None,
+    surroundings: Surroundings = NOTHING_AROUND,
 ) -> tuple[list[Problem], list[Problem]]:
     """Return what is wrong with a graph as ``problems_of`` does, or else what in it may not be meant so.
 
     Of a graph with problems no warnings are given: a misspelt edge makes a node one that nothing reaches.
     """
-    examined = await _examine(read, components, limits, found)
+    examined = await _examine(read, components, limits, found, surroundings)
     if examined is None:
         return read.report.problems(), []
     draft, bindings = examined.draft, examined.bindings
@@ -138,23 +148,29 @@ async def judge(
 
 
 async def _examine(
-    read: ReadGraph, components: Mapping[str, Component], limits: EngineLimits, found: Resolution | None
+    read: ReadGraph,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    found: Resolution | None,
+    surroundings: Surroundings,
 ) -> _Examined | None:
     draft, report = read.flat, read.report
     if draft is None:
         return None
-    checked = await in_slices(check_graph(draft, components, limits, report))
-    report.extend(check_ingress(draft, components))
-    bindings = await in_slices(read_bindings(draft, components, report))
+    trial = await in_slices(try_out(draft, components, surroundings, limits, report))
+    tried = msgspec.structs.replace(draft, definition=msgspec.structs.replace(draft.definition, nodes=trial.nodes))
+    checked = await in_slices(check_graph(tried, components, limits, report, trial.open))
+    report.extend(check_ingress(tried, components))
+    bindings = await in_slices(read_bindings(tried, components, report))
     if checked is not None:
-        await _check_components(draft, checked, components, report)
+        await _check_components(tried, checked, components, report)
     if found is not None:
         await in_slices(_note_obstacles(draft, found, report))
         report.extend(found.problems)
     if checked is None or read.part is None or report:
         return None
     groups = await in_slices(_plan_groups(draft, checked, components, report))
-    return None if report else _Examined(read.part, draft, checked, bindings, groups)
+    return None if report else _Examined(read.part, draft, checked, bindings, groups, trial.template)
 
 
 def _plan_groups(
@@ -188,16 +204,17 @@ async def compile_graph(
     owner: str = "",
     *,
     found: Resolution | None = None,
+    surroundings: Surroundings = NOTHING_AROUND,
 ) -> LoadedGraph:
     """Compile a decoded JSON document to a graph that can run. ``components`` are those that ``owner`` may use.
 
-    ``found`` is as for :func:`find_problems`.
+    ``found`` and ``surroundings`` are as for :func:`find_problems`.
 
     Raises:
         InvalidGraphError: it cannot; carries its problems.
     """
     read = await read_graph(document, limits, NoGraphs())
-    return await compile_read(read, components, limits, timestamp, owner, found=found)
+    return await compile_read(read, components, limits, timestamp, owner, found=found, surroundings=surroundings)
 
 
 async def compile_read(
@@ -208,23 +225,15 @@ async def compile_read(
     owner: str = "",
     *,
     found: Resolution | None = None,
+    surroundings: Surroundings = NOTHING_AROUND,
 ) -> LoadedGraph:
     """Compile a graph that has been read; otherwise as :func:`compile_graph`."""
-    if read.part is not None:
-        _require_defaults(read.part, read.report)
-    examined = await _examine(read, components, limits, found)
+    examined = await _examine(read, components, limits, found, surroundings)
     if examined is None:
         raise InvalidGraphError(read.report.problems())
     graph = await in_slices(_compile(examined, components, limits))
     sha256 = await in_slices(fingerprint(examined.part.draft.definition))
     return msgspec.structs.replace(graph, id=str(uuid4()), loaded_at=timestamp(), owner=owner, sha256=sha256)
-
-
-def _require_defaults(part: Part, report: ProblemReport) -> None:
-    """Note parameters without a default: nobody gives them to a graph that runs by itself."""
-    for name in part.parameters.required:
-        message = f"Parameter {name} has no default; a graph that is loaded must run without being used by another"
-        report.note("parameter.no_default", f"parameters.{name}", message)
 
 
 def _compile(examined: _Examined, components: Mapping[str, Component], limits: EngineLimits) -> Steps[LoadedGraph]:
@@ -270,6 +279,7 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         size_bytes=examined.draft.weight.memory_bytes
         + NODE_BYTES * len(definition.nodes)
         + EDGE_BYTES * len(definition.edges),
+        template=examined.template,
         is_long_lived=_is_long_lived(definition, examined.bindings, [node.component for node in compiled]),
     )
 

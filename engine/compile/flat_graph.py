@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from engine.compile.draft import GraphDraft
+from engine.compile.scopes import ParameterScope
 from engine.documents.weight import Weight
 from proto.graph import Endpoint, GraphDefinition
 
@@ -46,7 +47,8 @@ class FlatGraph(msgspec.Struct, frozen=True):
         edge_ends: for each edge, which of its ends are written there.
         misshapen_ids: ids of the nodes that are not in the definition, because something is wrong with them.
         bound: the ports of components that the ports of graphs are bound to.
-        scopes: for each node, the parameters of the graph that it is written in, by name.
+        scopes: the parameters of the graph, and of each that is used inside it, behind those around it.
+        scope_of: for each node, the scope of the graph that it is written in, by index.
         inputs: the input ports of each graph inside, and of the whole: the ports of components that they feed.
         outputs: likewise the output ports, and the ports of components that feed them.
         uses: the path of each graph inside, and how it was named: "" where it was written out.
@@ -59,7 +61,8 @@ class FlatGraph(msgspec.Struct, frozen=True):
     edge_paths: Sequence[str]
     edge_ends: Sequence[int]
     misshapen_ids: frozenset[str]
-    scopes: Sequence[Mapping[str, object]]
+    scopes: tuple[ParameterScope, ...]
+    scope_of: Sequence[int]
     weight: Weight
     bound: Sequence[BoundEnd] = ()
     inputs: Mapping[Place, tuple[Endpoint, ...]] = {}

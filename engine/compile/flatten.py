@@ -11,6 +11,7 @@ import msgspec
 
 from engine.compile.flat_graph import BOTH_ARE_WRITTEN, FlatGraph
 from engine.compile.parts import Part
+from engine.compile.scopes import ParameterScope
 from engine.compile.unfolding import Unfolding, Use
 from engine.compile.wiring import OverfullError, Wiring
 from engine.cooperative.slices import Steps
@@ -35,8 +36,8 @@ def flatten(part: Part, limits: EngineLimits, report: ProblemReport) -> Steps[Fl
         return _as_it_is(part)
     if not _check_size(part, limits, report):
         return None
-    unfolding = Unfolding(limits, report)
-    yield from unfolding.unfold(Use(part, None, None, "", "", part.parameters.defaults))
+    unfolding = Unfolding(part, report)
+    yield from unfolding.unfold(Use(part, None, None, "", "", 0))
     wiring = Wiring(unfolding, limits, report)
     try:
         yield from wiring.connect()
@@ -58,7 +59,8 @@ def flatten(part: Part, limits: EngineLimits, report: ProblemReport) -> Steps[Fl
         edge_paths=wiring.edge_paths,
         edge_ends=wiring.edge_ends,
         misshapen_ids=frozenset(unfolding.lost),
-        scopes=[use.values for use in unfolding.owners],
+        scopes=tuple(unfolding.scopes),
+        scope_of=[use.scope for use in unfolding.owners],
         weight=part.weight,
         bound=wiring.bound,
         inputs=inputs,
@@ -76,7 +78,8 @@ def _as_it_is(part: Part) -> FlatGraph:
         edge_paths=[f"edges[{place}]" for place in draft.edge_places],
         edge_ends=[BOTH_ARE_WRITTEN] * len(draft.edge_places),
         misshapen_ids=draft.misshapen_ids,
-        scopes=[part.parameters.defaults] * len(draft.node_places),
+        scopes=(ParameterScope(part.parameters),),
+        scope_of=[0] * len(draft.node_places),
         weight=draft.weight,
     )
 

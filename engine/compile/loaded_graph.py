@@ -7,6 +7,7 @@ import msgspec
 
 from engine.compile.group_plan import GroupPlan
 from engine.compile.parts import Part
+from engine.compile.template import GraphTemplate
 from engine.contracts.component import Builtin, Component
 from engine.schemas.port_schemas import PortSchemas
 from engine.versions import tag_of
@@ -91,6 +92,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         size_bytes: of memory that it takes, roughly; its owner is charged for it.
         number: which version of the graph it is, counted from 1.
         sha256: of its definition.
+        template: what of it is filled in for each execution; None where nothing is.
     """
 
     id: str
@@ -108,6 +110,7 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     is_long_lived: bool = False
     size_bytes: int = 0
     groups: GroupPlan | None = None
+    template: GraphTemplate | None = None
     number: int = 1
     sha256: str = ""
     edges: tuple[Edge, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from engine.compile.placeholders import has_dollars
 from engine.components.definition import MAX_CONFIG_FIELDS
 from engine.cooperative.slices import Steps, paced
 from engine.documents.hints import Hints
@@ -19,6 +20,9 @@ from engine.schemas.port_schemas import SCHEMAS_BYTES, PortSchema
 from engine.schemas.tasks import explain
 from proto import codec
 from proto.problem import Problem
+
+_WORDS = frozenset({"default", "description", "title", "examples", "$comment"})
+"""What a schema may say without ruling anything out."""
 
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 
@@ -98,6 +102,8 @@ def read_parameters(document: Mapping[str, Any], path: str, report: ProblemRepor
             schemas[name] = schema = _schema(name, rules, place, report)
             if "default" in declared:
                 defaults[name] = declared["default"]
+                if (yield from has_dollars({name: declared["default"]})):
+                    continue  # it is held against the schema when it is filled in
                 if (complaint := _misfit(schema, declared["default"])) is not None:
                     message = f"The default of parameter {name}: {complaint}"
                     report.note("parameter.wrong_default", f"{place}.default", message)
@@ -111,6 +117,8 @@ def read_parameters(document: Mapping[str, Any], path: str, report: ProblemRepor
 
 def _schema(name: str, rules: Mapping[str, Any], place: str, report: ProblemReport) -> PortSchema | None:
     """Return the schema of a parameter; None where it takes everything, or is wrong, which is noted."""
+    if rules.keys() <= _WORDS:
+        return None
     try:
         schema = PortSchema(rules)
         if schema.cost.is_opaque:

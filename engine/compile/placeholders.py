@@ -164,19 +164,21 @@ class Filler:
         most_bytes: of text that all placeholders together may become.
 
     Attributes:
+        used_bytes: that they have become.
         unfilled: the placeholders that had no value, each with its place and the reason; they are left as null.
     """
 
     def __init__(self, find: Find, most_bytes: int) -> None:
         self._find = find
-        self._left_bytes = most_bytes
+        self._most_bytes = most_bytes
+        self.used_bytes = 0
         self._count = 0
         self.unfilled: list[tuple[tuple[str | int, ...], UnfilledError]] = []
 
     @property
     def is_overfull(self) -> bool:
         """True where more was to be put in than may be; then something is missing in the result."""
-        return self._left_bytes < 0
+        return self.used_bytes > self._most_bytes
 
     def fill(self, config: Mapping[str, Any], code: Container[str] = ()) -> Steps[dict[str, Any]]:
         """Return a configuration with its placeholders filled in; values that are ``code`` are as they were."""
@@ -216,6 +218,6 @@ class Filler:
         except UnfilledError as error:
             self.unfilled.append((place, error))
             return None
-        if self._left_bytes >= 0:
-            self._left_bytes -= len(value) if isinstance(value, str) else len(encode(value))
+        if not self.is_overfull:
+            self.used_bytes += len(value) if isinstance(value, str) else len(encode(value))
         return None if self.is_overfull else value

@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
-from engine.compile.parameters import Parameters
 from engine.compile.parts import Part
-from engine.compile.placeholders import Filler, Placeholder, UnfilledError
-from engine.cooperative.slices import Steps, paced
-from engine.documents.hints import Hints
+from engine.compile.scopes import ParameterScope
+from engine.cooperative.slices import Steps
 from engine.documents.problem_report import ProblemReport, shown
-from engine.limits import EngineLimits
 from proto.graph import Endpoint, GraphPort, InboxOptions, Node, OnError, Retry
 
 SEPARATOR = "/"
@@ -28,7 +24,7 @@ class Use:
         outer: the use around it; None for the outermost one.
         path: the path of the node; "" for the outermost one.
         document: where the graph is written, for problems.
-        values: of its parameters.
+        scope: of its parameters, by index.
         on_error: what holds inside; None where nobody says.
         retry: likewise.
         children: the uses inside, by the id of their node.
@@ -41,14 +37,14 @@ class Use:
         node: Node | None,
         path: str,
         document: str,
-        values: Mapping[str, Any],
+        scope: int,
     ) -> None:
         self.part = part
         self.node = node
         self.outer = outer
         self.path = path
         self.document = document
-        self.values = values
+        self.scope = scope
         self.on_error: OnError | None = None
         self.retry = Retry()
         self.children: dict[str, Use] = {}
@@ -96,7 +92,7 @@ class Unfolding:
     """The unfolding of the nodes of one graph.
 
     Args:
-        limits: bounds of configurations.
+        part: the graph, put together.
         report: takes the problems.
 
     Attributes:
@@ -104,17 +100,17 @@ class Unfolding:
         nodes: with their paths as ids, in the order in which they are written.
         node_paths: where each is written.
         owners: the use that each is written in.
+        scopes: the parameters of the outermost graph, and of each use, behind those around it.
         lost: paths of nodes that are not among them, because something is wrong with them.
     """
 
-    def __init__(self, limits: EngineLimits, report: ProblemReport) -> None:
-        self._limits = limits
+    def __init__(self, part: Part, report: ProblemReport) -> None:
         self._report = report
-        self._hints = Hints()
         self.uses: list[Use] = []
         self.nodes: list[Node] = []
         self.node_paths: list[str] = []
         self.owners: list[Use] = []
+        self.scopes = [ParameterScope(part.parameters)]
         self.lost: set[str] = set()
 
     def unfold(self, use: Use) -> Steps[None]:
@@ -148,8 +144,18 @@ class Unfolding:
             return
         self._check_fields(node, written)
         document = f"{written}.graph" if not part.name else f"{written}.component({shown(part.name)})"
-        values = yield from self._values(use, node, part.parameters, f"{written}.config")
-        child = Use(part, use, node, use.inner(node.id), document, values)
+        around = self.scopes[use.scope]
+        self.scopes.append(
+            ParameterScope(
+                parameters=part.parameters,
+                given=node.config,
+                outer=use.scope,
+                path=f"{written}.config",
+                declared=f"{document}.parameters",
+                is_ours=around.is_ours and not part.name,
+            )
+        )
+        child = Use(part, use, node, use.inner(node.id), document, len(self.scopes) - 1)
         says = node if node.on_error is not None else use
         child.on_error, child.retry = says.on_error, says.retry
         use.children[node.id] = child
@@ -166,30 +172,3 @@ class Unfolding:
             if getattr(node, field) != usual:
                 message = f"Node {shown(node.id)} uses a graph, which has no {field}; its nodes have"
                 self._report.note("node.not_for_graphs", f"{written}.{field}", message)
-
-    def _values(self, use: Use, node: Node, parameters: Parameters, path: str) -> Steps[Mapping[str, Any]]:
-        """Return the values of a graph's parameters where a node uses it."""
-        filler = Filler(lambda placeholder: _value_of(placeholder, use.values), self._limits.config_bytes)
-        given = yield from filler.fill(node.config)
-        if filler.is_overfull:
-            message = f"The config of node {shown(node.id)} is larger than {self._limits.config_bytes} bytes"
-            self._report.note("node.config_too_large", path, message)
-        for place, error in filler.unfilled:
-            self._report.note("placeholder.unknown", f"{path}.{place[0]}", str(error))
-        for problem, is_due in paced(parameters.problems(given, self._hints), every=1):
-            self._report.note(problem.code, f"{path}.{problem.path}", problem.message)
-            if is_due:
-                yield
-        return {**parameters.defaults, **given}
-
-
-def _value_of(placeholder: Placeholder, values: Mapping[str, Any]) -> Any:
-    """Return what a parameter stands for in a graph; placeholders of other kinds stay what they are."""
-    if placeholder.scope != "param":
-        return str(placeholder)
-    value: Any = values
-    for step in placeholder.path:
-        if not isinstance(value, dict) or step not in value:
-            raise UnfilledError(placeholder, f"{placeholder}: the graph has no such parameter")
-        value = value[step]
-    return value

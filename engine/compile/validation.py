@@ -53,9 +53,15 @@ class _Checker:
     """A checker of one graph, which looks everything up once."""
 
     def __init__(
-        self, draft: FlatGraph, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
+        self,
+        draft: FlatGraph,
+        components: Mapping[str, Component],
+        limits: EngineLimits,
+        report: ProblemReport,
+        open_keys: Mapping[int, frozenset[str]],
     ) -> None:
         self._draft = draft
+        self._open_keys = open_keys
         self._components = components
         self._limits = limits
         self._report = report
@@ -82,7 +88,8 @@ class _Checker:
                 self._note_unknown(node, path)
             else:
                 self.ports.setdefault(node.id, ports_of(component, node.config))
-                if (yield from self._check_config(node, component, path)):
+                open_keys = self._open_keys.get(index, frozenset())
+                if (yield from self._check_config(node, component, path, open_keys)):
                     self.sound.add(index)
                 weight += self._defaults_weight[id(component)]
             concurrency += node.concurrency - 1
@@ -118,8 +125,8 @@ class _Checker:
         message = f"Graph references components with no registered implementation: {named}{hint}"
         self._report.note("node.unknown_component", f"{path}.component", message)
 
-    def _check_config(self, node: Node, component: Component, path: str) -> Steps[bool]:
-        """Note what is wrong with a node's configuration and concurrency, and return whether nothing is."""
+    def _check_config(self, node: Node, component: Component, path: str, open_keys: frozenset[str]) -> Steps[bool]:
+        """Note what is wrong with a node's configuration and concurrency; return whether it is whole and good."""
         definition = component.definition
         key = id(component)
         if key not in self.defaults:
@@ -132,12 +139,13 @@ class _Checker:
                 f"{shown(node.component)} keeps state"
             )
             self._report.note("node.not_stateless", f"{path}.concurrency", message)
-        is_sound = True
+        is_sound = not open_keys
         if is_lenient(component, node.config):
             return is_sound
         for problem, is_due in paced(configuration.find_problems(node.config, definition.config, self._hints)):
-            self._report.note(problem.code, f"{path}.config.{problem.path}", problem.message)
-            is_sound = False
+            if problem.path not in open_keys:
+                self._report.note(problem.code, f"{path}.config.{problem.path}", problem.message)
+                is_sound = False
             if is_due:
                 yield
         return is_sound
@@ -198,7 +206,11 @@ class _Checker:
 
 
 def check_graph(
-    draft: FlatGraph, components: Mapping[str, Component], limits: EngineLimits, report: ProblemReport
+    draft: FlatGraph,
+    components: Mapping[str, Component],
+    limits: EngineLimits,
+    report: ProblemReport,
+    open_keys: Mapping[int, frozenset[str]] = {},
 ) -> Steps[CheckedGraph | None]:
     """Note what is wrong with the meaning of a graph: ids, components, configuration, ports, cycles.
 
@@ -207,13 +219,14 @@ def check_graph(
         components: the known components that the graph's nodes may name, by id.
         limits: bounds of names and configurations.
         report: takes the problems.
+        open_keys: by the index of a node, keys of its configuration whose values are not known yet.
 
     Returns:
         What was looked up; None where there are no nodes to look at.
     """
     if not draft.has_nodes:
         return None  # nothing can be asked of edges between nodes that could not be read
-    checker = _Checker(draft, components, limits, report)
+    checker = _Checker(draft, components, limits, report, open_keys)
     yield from checker.check_nodes()
     yield from checker.check_edges()
     topology = yield from checker.check_cycles()

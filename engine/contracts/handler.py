@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.documents.mask import Mask
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.wall_clock import WallClock
@@ -118,6 +119,7 @@ class InstanceContext(msgspec.Struct, frozen=True):
         value_bytes: the most that an emitted value may have; who makes a larger one gets an error in its place.
         account: charged with what the execution keeps in memory; nothing is when absent.
         param: the parameters of its graph as its author's programs see them, JSON text.
+        mask: of the secrets that its execution uses, for what a handler itself hands to somebody outside.
     """
 
     execution_id: str
@@ -133,6 +135,7 @@ class InstanceContext(msgspec.Struct, frozen=True):
     value_bytes: int = EngineLimits().value_bytes
     account: Account | None = None
     param: bytes = b"{}"
+    mask: Mask | None = None
 
 
 class Handler:

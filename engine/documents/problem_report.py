@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from engine.documents.mask import Mask
 from proto.problem import Problem
 
 MAX_PROBLEMS = 100
@@ -28,11 +29,16 @@ SHOWN_NAMES = 20
 
 
 class ProblemReport:
-    """A collection of problems in the order in which they are found."""
+    """A collection of problems in the order in which they are found.
+
+    Attributes:
+        mask: of secrets that problems found from now on may quote; None for none.
+    """
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self._problems: list[Problem] = []
         self._left_out = 0
+        self.mask: Mask | None = None
         self.extend(problems)
 
     def __bool__(self) -> bool:
@@ -48,6 +54,8 @@ class ProblemReport:
         if self.is_full:
             self._left_out += 1
             return
+        if self.mask is not None:
+            path, message = self.mask.text(path), self.mask.text(message)
         problem = Problem(code, _cut(path, MAX_PATH_CHARACTERS), _cut(message, MAX_MESSAGE_CHARACTERS))
         self._problems.append(problem)
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 
 from engine.compile.chains import links_of, without
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
+from engine.compile.template import FilledGraph
+from engine.components.config import complete
 from engine.contracts.chain import Chainable
 from engine.contracts.handler import Handler, InstanceContext
 from engine.cooperative.slices import Steps
@@ -28,6 +30,7 @@ def build_instances(
     timestamp: Callable[[], str],
     workers: Pool | None,
     heritage: Heritage | None,
+    values: FilledGraph,
     instances: list[Instance],
     shared: ExecutionShared,
     *,
@@ -39,6 +42,7 @@ def build_instances(
         timestamp: the present wall time, ISO 8601 in UTC.
         workers: where work runs that cannot be sliced; without them it is refused.
         heritage: of an earlier revision of the graph; its state goes on here.
+        values: what is filled into configurations, and what programs see as ``param``.
         instances: takes them; empty.
         shared: the parts that they share; knows the execution's id and its graph.
         chaining: whether nodes that may run as one do.
@@ -47,7 +51,7 @@ def build_instances(
     on_error: OnError = "continue" if graph.is_long_lived else "fail"
     handlers = []
     for node in graph.nodes:
-        made = _make_handlers(node, shared, timestamp, workers)
+        made = _make_handlers(node, values, shared, timestamp, workers)
         if heritage is not None:
             heritage.pass_on(node, made)
         handlers.append(made)
@@ -66,19 +70,23 @@ def build_instances(
 
 def _make_handlers(
     node: CompiledNode,
+    values: FilledGraph,
     shared: ExecutionShared,
     timestamp: Callable[[], str],
     workers: Pool | None,
 ) -> Sequence[Handler]:
     """Make one handler, or as many as the node asks for."""
     execution_id, owner = shared.execution_id, shared.graph.owner
+    config = node.config
+    if node.index in values.configs:
+        config = complete(values.configs[node.index], node.component.definition.config)
     handlers = []
     for _ in range(node.definition.concurrency):
         context = InstanceContext(
             execution_id=execution_id,
             node_id=node.id,
             instance_id=f"{execution_id}/{node.id}",
-            config=node.config,
+            config=config,
             inputs=node.inputs,
             outputs=node.outputs,
             seed=secrets.randbits(63),
@@ -87,6 +95,8 @@ def _make_handlers(
             timestamp=timestamp,
             value_bytes=shared.limits.value_bytes,
             account=shared.account,
+            param=values.param_of(node.index),
+            mask=values.mask,
         )
         handler = node.component.create(context)
         if node.schemas is not None:

@@ -11,6 +11,7 @@ from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import Handler, HandlerError, Message
 from engine.execution.emitter import Emitter
 from engine.execution.failure import UnsentError, bounded, error_value, shown_value, unsent_error
+from engine.execution.masking import masked_error
 from engine.execution.observed import Observed
 from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionError
@@ -45,6 +46,7 @@ class ErrorPolicy:
 
     async def handle(self, handler: Handler, message: Message, error: HandlerError) -> None:
         """Retry, send to the error port, go on, or fail the execution: as the node asks for."""
+        error = masked_error(self._shared.mask, error)
         self._observed.count_error(error)
         try:
             remaining = await self._retry(handler, message, error) if self.retries else error
@@ -56,6 +58,7 @@ class ErrorPolicy:
 
     async def fail(self, message: Message, error: HandlerError) -> None:
         """Handle a failed invocation as ``handle`` does, but never try it again: it has had effects already."""
+        error = masked_error(self._shared.mask, error)
         self._observed.count_error(error)
         try:
             await self._route(message, error)
@@ -90,7 +93,7 @@ class ErrorPolicy:
             if outcome.error is None:
                 await self.emitter.emit_all(outcome, message)
                 return None
-            error = outcome.error
+            error = masked_error(self._shared.mask, outcome.error)
             self._observed.count_error(error)
         return error
 

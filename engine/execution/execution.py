@@ -16,6 +16,7 @@ import trio
 from msgspec.structs import force_setattr
 
 from engine.compile.loaded_graph import LoadedGraph
+from engine.compile.template import NOTHING_FILLED, FilledGraph
 from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
@@ -26,6 +27,7 @@ from engine.execution.injection import Located
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
 from engine.execution.lifecycle import Command, Lifecycle
+from engine.execution.masking import masked_failure
 from engine.execution.node_tasks import NodeTasks, clean_up
 from engine.execution.snapshots import ReadableExecution
 from engine.limits import EngineLimits
@@ -57,6 +59,7 @@ class Execution(ReadableExecution):
         clock: for the times that people see; everything that waits goes by Trio's clock.
         chaining: whether nodes that may run as one do.
         heritage: of an earlier revision of the graph; its state goes on here.
+        values: what is filled into the graph.
         workers: where work runs that cannot be sliced; without them it is refused.
         account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
     """
@@ -73,6 +76,7 @@ class Execution(ReadableExecution):
         clock: WallClock,
         chaining: bool = True,
         heritage: Heritage | None = None,
+        values: FilledGraph = NOTHING_FILLED,
         workers: Pool | None = None,
         account: Account | None = None,
     ) -> None:
@@ -85,10 +89,10 @@ class Execution(ReadableExecution):
         self._timeout_ms = timeout_ms
         self._observers = observers
         self._clock = clock
-        self._build = partial(build_instances, clock.timestamp, workers, heritage, chaining=chaining)
+        self._build = partial(build_instances, clock.timestamp, workers, heritage, values, chaining=chaining)
         # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
         self.shared = shared_of(graph)(
-            execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account
+            execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account, values.mask
         )
         self.injector = Injector(self.shared)
         self.instances: list[Instance] = []  # made by its own task: there may be a thousand
@@ -274,7 +278,7 @@ class Execution(ReadableExecution):
     def fail(self, error: ExecutionError) -> None:
         """End because of an error; the first one is kept."""
         if self._error is None:
-            self._error = error
+            self._error = masked_failure(self.shared.mask, error)
         self._scope.cancel()
 
     def _require_living(self, command: str) -> None:
@@ -363,7 +367,7 @@ class Execution(ReadableExecution):
             await breaks.offer()
             if error is not None:
                 text = f"Node {instance.node.id} failed to initialize: {error.name}: {error.message}"
-                self._error = ExecutionError(text, instance.node.id, error.stack or None)
+                self.fail(ExecutionError(text, instance.node.id, error.stack or None))
                 return False
         return True
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.observer import FlowObserver
+from engine.documents.mask import Mask
 from engine.execution.kept_outputs import KeptOutputs
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
@@ -15,6 +16,7 @@ class Outputs:
     Args:
         limits: how many are kept.
         account: charged with them; nothing is when absent.
+        mask: of the secrets that the execution uses; None where it uses none.
 
     Attributes:
         count: values that have left; whoever lets some go counts them.
@@ -23,9 +25,10 @@ class Outputs:
         observers: those who watch. Replaced as a whole when one comes or goes.
     """
 
-    __slots__ = ("count", "is_heard", "kept", "observers")
+    __slots__ = ("count", "is_heard", "kept", "mask", "observers")
 
-    def __init__(self, limits: EngineLimits, account: Account | None) -> None:
+    def __init__(self, limits: EngineLimits, account: Account | None, mask: Mask | None = None) -> None:
+        self.mask = mask
         self.count = 0
         self.observers: tuple[FlowObserver, ...] = ()
         self.kept: KeptOutputs | None = None
@@ -45,6 +48,8 @@ class Outputs:
 
     def note(self, node: CompiledNode, port: int, values: Sequence[bytes], lane: int, size: int = -1) -> None:
         """Keep and report values that have just been counted; ``size`` is the sum of their bytes, if known."""
+        if self.mask is not None:
+            values, size = [self.mask.json(value) for value in values], -1
         if self.kept is not None:
             self.kept.add(node, port, values, lane, self.count, size)
         if self.observers:
@@ -57,6 +62,8 @@ class Outputs:
         """Count, keep and report the value of an error that no edge takes up."""
         lane = derived_lane or node.lanes[node.error_port]
         self.count += 1
+        if self.mask is not None:
+            value = self.mask.json(value)
         if self.kept is not None:
             self.kept.add(node, node.error_port, (value,), lane, self.count)
         for observer in self.observers:

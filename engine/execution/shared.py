@@ -15,12 +15,14 @@ from engine.contracts.observer import ExecutionObserver, FlowObserver, HandlerCa
 from engine.cooperative.pace import pace
 from engine.counters.counters import ExecutionCounters
 from engine.counters.edge_counters import EdgeCounters
+from engine.documents.mask import Mask
 from engine.errors import MemoryBoundError
 from engine.execution.end_of_input import EndOfInput
 from engine.execution.gate import Gate
 from engine.execution.in_flight import InFlight
 from engine.execution.inbox import Inbox
 from engine.execution.log_buffer import LogBuffer, bounded
+from engine.execution.masking import guarded, masked_error, masked_line, masked_outcomes, without
 from engine.execution.outputs import Outputs
 from engine.execution.pending_emissions import LIGHT_BYTES, PendingEmissions
 from engine.execution.unprocessed import CutOff
@@ -45,6 +47,7 @@ class ExecutionShared:
         timestamp: the present wall time, ISO 8601 in UTC.
         spawn: starts a task that the execution owns.
         account: charged with what the execution keeps in memory; nothing is when absent.
+        mask: of the secrets that its nodes use, for all that is shown; None where they use none.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class ExecutionShared:
         timestamp: Callable[[], str],
         spawn: Spawn,
         account: Account | None = None,
+        mask: Mask | None = None,
     ) -> None:
         self.execution_id = execution_id
+        self.mask = mask
         self.graph = graph
         self.limits = limits
         self.fail = fail
@@ -91,7 +96,7 @@ class ExecutionShared:
         # Replaced as a whole when one comes or goes, so that who is in the midst of telling them tells the same.
         # Those who hear of hops: while there are none, values go several at a time; with one, each hop by itself.
         self.flow_observers: tuple[FlowObserver, ...] = ()
-        self.outputs = Outputs(limits, account)  # those who hear of them are these, and others
+        self.outputs = Outputs(limits, account, mask)  # those who hear of them are these, and others
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
         # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.
@@ -115,11 +120,11 @@ class ExecutionShared:
         """Tell an observer from now on of what it wants to hear."""
         self.outputs.add_observer(observer)
         if observer.hears_hops:
-            self.flow_observers = (*self.flow_observers, observer)
+            self.flow_observers = (*self.flow_observers, guarded(observer, self.mask))
 
     def remove_flow_observer(self, observer: FlowObserver) -> None:
         """Tell an observer no more."""
-        self.flow_observers = tuple(other for other in self.flow_observers if other is not observer)
+        self.flow_observers = without(self.flow_observers, observer)
         self.outputs.remove_observer(observer)
 
     async def send(
@@ -351,13 +356,14 @@ class ExecutionShared:
 
     def log(self, node: CompiledNode, line: LogLine) -> None:
         """Keep a handler's log line for inspection, and report it."""
-        line = bounded(line)
+        line = bounded(masked_line(self.mask, line))
         self.log_buffer.add(self._timestamp(), node.id, line)
         for observer in self._observers:
             observer.logged(self.execution_id, node.id, line)
 
     def report_failure(self, node: CompiledNode, error: HandlerError) -> None:
         """Report an invocation that ended in an error."""
+        error = masked_error(self.mask, error)
         for observer in self._observers:
             observer.invocation_failed(self.execution_id, node.id, error)
 
@@ -365,7 +371,8 @@ class ExecutionShared:
         self, node: CompiledNode, batch: Sequence[Message], outcomes: Sequence[Outcome], began: float, ended: float
     ) -> None:
         """Report to those who hear of calls that a handler's has ended."""
-        call = HandlerCall(node.id, node.definition.component, batch, outcomes, began, ended)
+        told = masked_outcomes(self.mask, outcomes)
+        call = HandlerCall(node.id, node.definition.component, batch, told, began, ended)
         for observer in self.call_observers:
             observer.called(self.execution_id, call)
 
