@@ -1,7 +1,7 @@
 """Executions: states, metrics and snapshots of running graphs."""
 
 import enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -221,4 +221,4 @@ class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     completion: Completion | None = None
     timeout_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
     inputs: tuple[Injection, ...] | None = None
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, msgspec.Raw] = {}

@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 import trio
 
+from engine.contracts.surroundings import Vault
 from engine.errors import EngineError
 from engine.runtime import Runtime, open_runtime
 from service.app import create_app
@@ -102,8 +103,13 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
-    """Serve until a signal comes; ``announce`` is called with the URL once requests are answered."""
+async def serve(
+    settings: Settings, listener: socket.socket, announce: Callable[[str], None], vault: Vault | None = None
+) -> None:
+    """Serve until a signal comes; ``announce`` is called with the URL once requests are answered.
+
+    ``vault`` has the variables and secrets that graphs may name; there are none when it is absent.
+    """
     ending_seconds = settings.executions.drain_seconds + 4 * CLOSING_SECONDS
     if settings.database_url:
         log.warning("state is kept in memory", reason=f"DATABASE_URL is set, and {NO_DATABASE}")
@@ -130,7 +136,7 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
             reports = GraphReports()
             async with (
                 open_spans(settings.tracing.endpoint) as spans,
-                open_configured_runtime(settings, reports=reports) as runtime,
+                open_configured_runtime(settings, reports=reports, vault=vault) as runtime,
             ):
                 await serve_runtime(runtime, settings, listener, announce, told_to_stop, spans, reports)
             nursery.cancel_scope.cancel()
@@ -138,7 +144,10 @@ async def serve(settings: Settings, listener: socket.socket, announce: Callable[
 
 @asynccontextmanager
 async def open_configured_runtime(
-    settings: Settings, resolve: Resolve | None = None, reports: GraphReports | None = None
+    settings: Settings,
+    resolve: Resolve | None = None,
+    reports: GraphReports | None = None,
+    vault: Vault | None = None,
 ) -> AsyncIterator[Runtime]:
     """Open a runtime as the settings ask for it.
 
@@ -146,6 +155,7 @@ async def open_configured_runtime(
         settings: how the service runs.
         resolve: finds the addresses of the hosts of outgoing requests; the machine's resolver when absent.
         reports: takes what graphs report; it is only counted when absent.
+        vault: the variables and secrets that graphs may name; none when absent.
     """
     limits = settings.engine_limits()
     outside = open_outside(settings.outbound.mode, settings.outbound.rules(), resolve)
@@ -162,6 +172,7 @@ async def open_configured_runtime(
             worker_bounds=settings.workers.bounds(),
             compiler_processes=settings.workers.compiler_processes,
             keeper=keeper,
+            vault=vault,
         ) as runtime,
     ):
         await restore(runtime)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.compile.template import NOTHING_FILLED, FilledGraph, fill
 from engine.components import config as configuration
@@ -12,20 +14,20 @@ from engine.contracts.surroundings import Surroundings
 from engine.cooperative.slices import Breaks, in_slices
 from engine.documents.encodable import check_sayable
 from engine.documents.hints import Hints
-from engine.documents.problem_report import MAX_PROBLEMS, ProblemReport, shown
-from engine.documents.weight import Weight, weigh
+from engine.documents.problem_report import MAX_PROBLEMS, ProblemReport, numbered, shown
 from engine.errors import InvalidParametersError
 from engine.limits import EngineLimits
+from proto import codec
 
 
 async def fill_graph(
-    graph: LoadedGraph, given: Mapping[str, Any], surroundings: Surroundings, limits: EngineLimits
+    graph: LoadedGraph, given: Mapping[str, msgspec.Raw], surroundings: Surroundings, limits: EngineLimits
 ) -> FilledGraph:
     """Fill a graph in for an execution, and check it again where that may make a difference.
 
     Args:
         graph: to be executed.
-        given: values for its parameters.
+        given: values for its parameters, JSON text.
         surroundings: the variables and secrets that it may name.
         limits: bounds of configurations.
 
@@ -34,8 +36,7 @@ async def fill_graph(
     """
     template = graph.template
     report = ProblemReport()
-    if given:
-        await _check_given(given, limits, report)
+    values = await _decoded(given, limits, report) if given else {}
     if template is None:
         for name in islice(given, MAX_PROBLEMS):
             message = f"The graph has no parameter {shown(name)}; it declares none"
@@ -43,7 +44,7 @@ async def fill_graph(
         _require_none(report)
         return NOTHING_FILLED
     nodes = [(node.definition, node.component) for node in graph.nodes]
-    filled = await in_slices(fill(template, nodes, given, surroundings, limits, report))
+    filled = await in_slices(fill(template, nodes, values, surroundings, limits, report))
     _require_none(report)
     breaks = Breaks()
     for index, config in filled.configs.items():
@@ -53,14 +54,29 @@ async def fill_graph(
     return filled
 
 
-async def _check_given(given: Mapping[str, Any], limits: EngineLimits, report: ProblemReport) -> None:
-    bound = Weight(limits.config_bytes, limits.graph_values)
-    if (await in_slices(weigh(given, bound))).exceeds(bound):
-        message = f"The parameters have at most {bound.size_bytes} bytes of JSON text and {bound.values} values"
+async def _decoded(
+    given: Mapping[str, msgspec.Raw], limits: EngineLimits, report: ProblemReport
+) -> Mapping[str, Any]:
+    """Return the values that an execution gives.
+
+    Raises:
+        InvalidParametersError: they are too large, or hold what no name may.
+    """
+    if sum(len(name) + len(bytes(text)) for name, text in given.items()) > limits.config_bytes:
+        message = f"The parameters have at most {limits.config_bytes} bytes of JSON text"
         report.note("parameter.too_large", "parameters", message)
         _require_none(report)
-    report.extend(await in_slices(check_sayable(given, "parameter.unsayable")))
+    values = {}
+    breaks = Breaks()
+    for name, text in given.items():
+        try:
+            values[name] = codec.decode(bytes(text))
+        except codec.MalformedJsonError as error:
+            report.note("parameter.malformed", f"parameters.{shown(name)}", str(error))
+        await breaks.offer()
+    report.extend(numbered(await in_slices(check_sayable(values, "parameter.unsayable")), "parameters"))
     _require_none(report)
+    return values
 
 
 def _require_none(report: ProblemReport) -> None:

@@ -22,7 +22,7 @@ from proto import codec
 from proto.problem import Problem
 
 _WORDS = frozenset({"default", "description", "title", "examples", "$comment"})
-"""What a schema may say without ruling anything out."""
+"""The keys of a schema that rule nothing out."""
 
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 

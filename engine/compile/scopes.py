@@ -46,7 +46,7 @@ class ParameterScope(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What is known of the parameters of one use.
+    """The knowledge of the parameters of one use.
 
     Attributes:
         values: of those that have one.

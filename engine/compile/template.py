@@ -1,4 +1,4 @@
-"""What of a graph is filled in, when it is loaded and when it is executed.
+"""The parts of a graph that are filled in, when it is loaded and when it is executed.
 
 A loaded graph keeps its placeholders, and what it takes to fill them: nobody who looks at it sees a value. The
 values are found and checked for each execution, and given to its instances only.

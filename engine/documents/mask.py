@@ -42,7 +42,7 @@ class Mask:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({secret for secret in secrets if secret})
+        known = {part for secret in secrets for part in (secret, *_long_lines(secret)) if part}
         forms = {form for secret in known for form in _forms(secret)}
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
         self._bytes = tuple(form.encode("utf-8", "surrogatepass") for form in self._forms)
@@ -107,6 +107,13 @@ class Mask:
             if form in text:
                 text = text.replace(form, MASK.encode())
         return text
+
+
+def _long_lines(secret: str) -> Iterator[str]:
+    """Yield the lines of a secret that has several: a message may quote one of them."""
+    lines = secret.splitlines()
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= SHORTEST_SECRET_CHARACTERS and line[:5] != "-----")
 
 
 def _forms(secret: str) -> Iterator[str]:

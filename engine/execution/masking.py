@@ -1,4 +1,4 @@
-"""What leaves an execution that uses secrets, without them.
+"""The mask of an execution that uses secrets, at the places where something leaves it.
 
 Values go from node to node as they are: a request must carry its key. What is shown of them to anybody (events,
 outputs, replies, what is sent to other services), what is logged, and what is said of errors is masked, at the few

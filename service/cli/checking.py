@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from engine.contracts.surroundings import UNKNOWN_SURROUNDINGS, SameForAll
 from engine.cooperative.slices import in_slices
 from engine.errors import ComponentExistsError, InvalidComponentError
 from engine.library import Library
@@ -67,7 +68,8 @@ async def check_sources(sources: Sequence[Source]) -> Report:
     """Look at documents; components that are among them are known to the graphs and the cases."""
     report = Report()
     fetcher = SourceFetcher(UNGUARDED.open_source_client)
-    async with open_runtime(limits=EngineLimits(), fetch_source=fetcher) as runtime:
+    vault = SameForAll(UNKNOWN_SURROUNDINGS)  # a graph is checked for where it will run
+    async with open_runtime(limits=EngineLimits(), fetch_source=fetcher, vault=vault) as runtime:
         # What others may name goes first.
         found = {}
         folders: dict[Path, FolderGraphs] = {}

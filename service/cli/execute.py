@@ -12,6 +12,7 @@ from proto.codec import encode
 from proto.execution import ExecutionError
 from service.cli.graphs import load_graph
 from service.cli.message_options import inject_option, parsed_arguments
+from service.cli.param_option import param_option
 from service.cli.remote.address import service_address, service_options
 from service.cli.remote.client import ServiceClient, ask, escaped
 from service.cli.remote.lookup import find_graph
@@ -33,6 +34,7 @@ class Started(msgspec.Struct, frozen=True, rename="camel"):
 @click.command(name="execute")
 @click.argument("graph", shell_complete=graph_names)
 @inject_option
+@param_option
 @click.option(
     "--completion",
     type=click.Choice(["auto", "manual"]),
@@ -45,6 +47,7 @@ class Started(msgspec.Struct, frozen=True, rename="camel"):
 def command(
     graph: str,
     arguments: tuple[str, ...],
+    parameters: dict[str, msgspec.Raw],
     completion: str | None,
     timeout: float | None,
     *,
@@ -62,6 +65,8 @@ def command(
         options["completion"] = completion
     if timeout is not None:
         options["timeoutMs"] = timeout * 1000
+    if parameters:
+        options["parameters"] = parameters
     if arguments:
         options["inputs"] = parsed_arguments(arguments, "--inject")
     started = ask(_execute, graph, encode(options), as_json=as_json)

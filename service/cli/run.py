@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 import trio
 
 from proto.execution import ExecutionState
@@ -11,6 +12,8 @@ from service.cli.console import TellingConsole
 from service.cli.files import FILE, read_document_file
 from service.cli.graph_files import FolderGraphs
 from service.cli.message_options import inject_option, line_parser, parsed_arguments, stdin_options
+from service.cli.own_vault import own_vault
+from service.cli.param_option import param_option
 from service.cli.report import RunReport
 from service.cli.runner import InputError, RefusedDocumentError, Result, RunPlan, run_plan
 from service.cli.streams import SIGPIPE_STATUS, complaint_about, discard, has_no_reader
@@ -23,6 +26,7 @@ USAGE_STATUS = 2
 @click.command(name="run")
 @click.argument("graph", type=FILE)
 @inject_option
+@param_option
 @stdin_options
 @click.option("--component", "components", type=FILE, multiple=True, help="Register this component first.")
 @click.option("--timeout", type=click.FloatRange(min=0), default=0.0, help="Seconds it may take; 0 for no limit.")
@@ -30,6 +34,7 @@ USAGE_STATUS = 2
 def command(
     graph: Path,
     arguments: tuple[str, ...],
+    parameters: dict[str, msgspec.Raw],
     stdin: bool,
     stdin_to: str | None,
     components: tuple[Path, ...],
@@ -41,6 +46,7 @@ def command(
     What is emitted on ports that no edge leaves is printed as lines {"node", "port", "value"} on standard output;
     progress, errors and metrics go to standard error. Nothing is gathered: input and output may be endless.
     A graph with a timer, which emits by itself, runs until Ctrl-C or --timeout.
+    ${env.NAME} and ${secret.name} are what GRAPH_ENV_NAMES, SECRETS_FILE and SECRET_NAME allow, as in the service.
 
     The exit status is 0 when the execution completed, 1 when it failed or its output could not be written, 2 when
     the graph or a message is wrong (what was injected before is processed), and 128 plus the signal when one ended
@@ -53,6 +59,8 @@ def command(
         injections=parsed_arguments(arguments, "--inject"),
         parse_line=line_parser(stdin=stdin, stdin_to=stdin_to),
         timeout_ms=timeout * 1000,
+        parameters=parameters,
+        vault=own_vault(),
     )
     _require_output()
     report = RunReport(TellingConsole(stderr=True), verbose=verbose)

@@ -6,7 +6,7 @@ reader of the output therefore slows the graph, and a slow graph slows the readi
 
 import math
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, aclosing, contextmanager
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ import trio
 from engine.compile.parts import GraphSource
 from engine.contracts.handler import HandlerError, LogLine
 from engine.contracts.observer import ExecutionObserver
+from engine.contracts.surroundings import Vault
 from engine.errors import (
     ConflictError,
     EngineError,
@@ -63,6 +64,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
         injections: messages to inject first.
         parse_line: how a line of standard input becomes a message; None when it is not read.
         timeout_ms: wall time that the execution may take; 0 for no limit.
+        parameters: values for the graph's parameters, JSON text.
+        vault: the variables and secrets that the graph may name.
     """
 
     graph: tuple[str, Any]
@@ -71,6 +74,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     injections: Sequence[Injection] = ()
     parse_line: Parse | None = None
     timeout_ms: float = 0
+    parameters: Mapping[str, msgspec.Raw] = {}
+    vault: Vault | None = None
 
 
 class RunNotes:
@@ -145,7 +150,7 @@ async def run_plan(plan: RunPlan, output: BinaryIO, notes: RunNotes, *, input_de
     """
     limits = EngineLimits(injection_wait_seconds=math.inf, default_timeout_ms=0)
     fetcher = SourceFetcher(UNGUARDED.open_source_client)
-    async with open_runtime(limits=limits, fetch_source=fetcher) as runtime:
+    async with open_runtime(limits=limits, fetch_source=fetcher, vault=plan.vault) as runtime:
         try:
             return await _run(runtime, plan, output, notes, input_descriptor)
         except (RefusedDocumentError, InputError) as error:
@@ -166,8 +171,10 @@ async def _run(
     writer = OutputLines(output)
     with ExitStack() as stack:
         runtime.observe(_Relay(runtime, writer, notes, stack))
-        options = ExecuteOptions(completion="manual", timeout_ms=plan.timeout_ms)
-        execution = await runtime.execute(graph.id, options)
+        parameters = dict(plan.parameters)
+        options = ExecuteOptions(completion="manual", timeout_ms=plan.timeout_ms, parameters=parameters)
+        with _refusals_of(name):
+            execution = await runtime.execute(graph.id, options)
         run = _Run(runtime, execution.id, plan, notes, graph.source_ids)
         return await run.to_end(writer, input_descriptor)
 

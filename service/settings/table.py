@@ -5,7 +5,7 @@ A variable that is absent or empty has its default. All wrong values are reporte
 value and what is expected.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -18,6 +18,7 @@ from service.addresses.ip import is_loopback
 from service.settings.access import AccessSettings, QuotaSettings
 from service.settings.catalog import CatalogSettings
 from service.settings.executions import ExecutionSettings
+from service.settings.graph_values import GraphValueSettings
 from service.settings.guest import GuestSettings
 from service.settings.http import HttpSettings
 from service.settings.identity import IdentitySettings
@@ -62,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quotas: QuotaSettings = QuotaSettings()
     catalog: CatalogSettings = CatalogSettings()
     executions: ExecutionSettings = ExecutionSettings()
+    graph_values: GraphValueSettings = GraphValueSettings()
     http: HttpSettings = HttpSettings()
     outbound: OutboundSettings = OutboundSettings()
     cache_folder: Annotated[
@@ -163,7 +165,7 @@ class Row(msgspec.Struct, frozen=True):
     def default(self) -> str:
         """The default as one would write it into the variable; empty when there is none."""
         value = self.value_in(Settings())
-        if value is None or value == "unset":
+        if value is None or value in ("unset", ()):
             return ""
         return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -204,22 +206,7 @@ def read_settings(environment: Mapping[str, str], names: Mapping[str, str] = {})
     Raises:
         SettingsError: with every wrong value at once.
     """
-    values: dict[Row, Any] = {}
-    complaints: list[str] = []
-    for row in TABLE:
-        variable = next((name for name in row.variables if environment.get(name, "").strip()), None)
-        if variable is None:
-            continue
-        text = environment[variable].strip()
-        if not is_sayable(text):
-            complaints.append(f"{names.get(variable, variable)} is not UTF-8.")
-            continue
-        try:
-            values[row] = row.kind.read(text)
-        except ValueError:
-            shown = "(not shown)" if row.kind.secret else _shown(text)
-            name = names.get(variable, variable)
-            complaints.append(f"{name}={shown} is not usable: expected {row.kind.expected}.")
+    values, complaints = _values_of(TABLE, environment, names)
     settings = settings_of(values)
     if not complaints and settings.loopback_only and not is_loopback(settings.host):
         complaints.append(
@@ -235,6 +222,42 @@ def read_settings(environment: Mapping[str, str], names: Mapping[str, str] = {})
     if complaints:
         raise SettingsError(complaints)
     return settings
+
+
+def graph_value_settings(environment: Mapping[str, str]) -> GraphValueSettings:
+    """Read the settings of what graphs may use, and no others: for whoever runs graphs without a service.
+
+    Raises:
+        SettingsError: with every wrong value at once.
+    """
+    rows = [row for row in TABLE if row.path[0] == "graph_values"]
+    values, complaints = _values_of(rows, environment, {})
+    if complaints:
+        raise SettingsError(complaints)
+    return settings_of(values).graph_values
+
+
+def _values_of(
+    rows: Sequence[Row], environment: Mapping[str, str], names: Mapping[str, str]
+) -> tuple[dict[Row, Any], list[str]]:
+    """Return the values that the environment gives, and a sentence for each wrong one."""
+    values: dict[Row, Any] = {}
+    complaints: list[str] = []
+    for row in rows:
+        variable = next((name for name in row.variables if environment.get(name, "").strip()), None)
+        if variable is None:
+            continue
+        text = environment[variable].strip()
+        if not is_sayable(text):
+            complaints.append(f"{names.get(variable, variable)} is not UTF-8.")
+            continue
+        try:
+            values[row] = row.kind.read(text)
+        except ValueError:
+            shown = "(not shown)" if row.kind.secret else _shown(text)
+            name = names.get(variable, variable)
+            complaints.append(f"{name}={shown} is not usable: expected {row.kind.expected}.")
+    return values, complaints
 
 
 def _shown(text: str) -> str:

@@ -42,6 +42,11 @@ class Outputs(FlowObserver):
         self.values.append(json.loads(value))
 
 
+def as_given(parameters: Mapping[str, Any]) -> dict[str, msgspec.Raw]:
+    """The values as an execution is given them."""
+    return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in parameters.items()}
+
+
 def graph_of(config: Mapping[str, Any], component: str = "symbia.core.logger", **fields: Any) -> dict[str, Any]:
     """A graph of one node."""
     node = {"id": "node", "component": component, "config": config}
@@ -72,7 +77,7 @@ async def run(
         watching.enter_context(runtime.execution(execution_id).watch(outputs))
 
     inputs = tuple(Injection("node", "in", msgspec.Raw(msgspec.json.encode(value))) for value in values)
-    options = ExecuteOptions(inputs=inputs, parameters=dict(parameters or {}))
+    options = ExecuteOptions(inputs=inputs, parameters=as_given(parameters or {}))
     with watching:
         started = await runtime.execute(loaded.id, options, on_created=watch)
         ended = await runtime.execution(started.id).wait_finished()
@@ -156,7 +161,7 @@ async def test_parameters_that_lack_or_do_not_fit_refuse_the_execution(
     async with a_runtime() as runtime:
         loaded = await runtime.library.load_graph(graph_of(config, parameters={**PARAMETERS, **level}))
         with pytest.raises(InvalidParametersError) as refusal:
-            await runtime.execute(loaded.id, ExecuteOptions(parameters=parameters))
+            await runtime.execute(loaded.id, ExecuteOptions(parameters=as_given(parameters)))
         assert runtime.executions() == []
     assert [(problem.code, problem.path) for problem in refusal.value.problems] == [(code, path)]
 
@@ -166,7 +171,7 @@ async def test_parameters_of_a_graph_that_declares_none_are_refused() -> None:
     async with a_runtime() as runtime:
         loaded = await runtime.library.load_graph(graph_of({}))
         with pytest.raises(InvalidParametersError, match="no parameter x; it declares none"):
-            await runtime.execute(loaded.id, ExecuteOptions(parameters={"x": 1}))
+            await runtime.execute(loaded.id, ExecuteOptions(parameters=as_given({"x": 1})))
 
 
 async def test_a_value_that_an_execution_gives_is_data() -> None:
@@ -295,7 +300,7 @@ async def test_what_is_filled_in_is_bounded_for_the_whole_graph() -> None:
     async with a_runtime() as runtime:
         loaded = await runtime.library.load_graph(graph)
         with pytest.raises(InvalidParametersError) as refusal:
-            await runtime.execute(loaded.id, ExecuteOptions(parameters={"big": big}))
+            await runtime.execute(loaded.id, ExecuteOptions(parameters=as_given({"big": big})))
     assert {problem.code for problem in refusal.value.problems} == {"placeholder.too_large"}
     assert EngineLimits().graph_bytes < 20 * len(big)
 

@@ -21,6 +21,7 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.InvalidGraphError: (errors.InvalidGraphError([PROBLEM]), 400),
     errors.InvalidComponentError: (errors.InvalidComponentError([PROBLEM]), 400),
     errors.InvalidInjectionError: (errors.InvalidInjectionError([PROBLEM]), 400),
+    errors.InvalidParametersError: (errors.InvalidParametersError([PROBLEM]), 400),
     errors.InvalidRoutineError: (errors.InvalidRoutineError([PROBLEM]), 400),
     errors.IllegalTransitionError: (errors.IllegalTransitionError("e", "pause", "completed"), 409),
     errors.InputsClosedError: (errors.InputsClosedError("e", "why"), 409),

@@ -93,6 +93,7 @@ class ExecuteBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     timeout_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
     inputs: msgspec.Raw = msgspec.Raw()
     input: msgspec.Raw = msgspec.Raw()
+    parameters: dict[str, msgspec.Raw] = {}
 
 
 class GraphList(msgspec.Struct, frozen=True, rename="camel"):
@@ -283,6 +284,7 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
             {
                 "one message, and no more": {"inputs": [{"nodeId": "input", "port": "in", "value": 21}]},
                 "until it is stopped": {"completion": "manual", "timeoutMs": 0},
+                "with values for its parameters": {"parameters": {"rate": 0.07, "currency": "eur"}},
             },
             required=False,
         ),
@@ -301,7 +303,7 @@ async def _options(body: ExecuteBody) -> ExecuteOptions:
         inputs = await decoded(
             bytes(body.inputs), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="inputs"
         )
-    return ExecuteOptions(body.completion, body.timeout_ms, inputs)
+    return ExecuteOptions(body.completion, body.timeout_ms, inputs, body.parameters)
 
 
 def loaded_reply(placement: Placement) -> Response:

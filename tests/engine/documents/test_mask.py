@@ -113,3 +113,10 @@ def test_a_secret_that_seems_to_stand_across_an_escape_leaves_the_json_whole(sec
     read = json.loads(Mask([secret]).json(encode({"a": value, secret: 1})))
     assert secret not in read["a"]
     assert MASK in read
+
+
+def test_each_line_of_a_key_is_masked_by_itself() -> None:
+    """A message that quotes a line of a key shows none of it; the lines that all keys have stay."""
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nab\n-----END KEY-----\n"
+    masked = Mask([key]).text(f"at {key.splitlines()[1]} of -----BEGIN KEY-----, ab")
+    assert masked == f"at {MASK} of -----BEGIN KEY-----, ab"

@@ -1,0 +1,1 @@
+"""The vault: secrets and variables that graphs may use."""
