@@ -323,3 +323,82 @@ async def test_declarations_of_parameters_are_checked(parameters: dict[str, Any]
         with pytest.raises(InvalidGraphError) as refusal:
             await runtime.library.load_graph(graph_of({}, parameters=parameters))
     assert [problem.code for problem in refusal.value.problems] == [code]
+
+
+def used(inner: dict[str, Any], config: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """A graph with another one written out inside it."""
+    node = {"id": "use", "graph": inner, "config": config}
+    return {"symbia": "1.0", "name": "outer", "nodes": [node], "edges": [], **fields}
+
+
+async def test_a_graph_inside_has_the_values_that_its_use_gives() -> None:
+    """Values of the execution reach every depth, with their types; none is read again as text."""
+    inner = graph_of(
+        {"message": "${param.who} ${param.times}$${env.REGION}"}, parameters={"who": {}, "times": {"default": 3}}
+    )
+    middle = used(inner, {"who": ["${param.whom}", "$${param.x}"]}, parameters={"whom": {"default": "nobody"}})
+    outer = used(middle, {"whom": "${param.who}"}, parameters={"who": {"type": "string"}})
+    async with a_runtime() as runtime:
+        loaded = await runtime.library.load_graph(outer)
+        inputs = (Injection("use/use/node", "in", msgspec.Raw(b"1")),)
+        options = ExecuteOptions(inputs=inputs, parameters=as_given({"who": "${env.REGION}"}))
+        started = await runtime.execute(loaded.id, options)
+        await runtime.execution(started.id).wait_finished()
+        (line,) = runtime.execution(started.id).logs()
+    assert line.message == '["${env.REGION}","${param.x}"] 3${env.REGION} 1'
+
+
+async def test_programs_inside_see_the_parameters_of_their_own_graph() -> None:
+    """``param`` is what the graph declares in which the program is written."""
+    inner = graph_of({"expression": "param"}, "symbia.core.map", parameters={"own": {}})
+    parameters = {"outer": {"default": 1}, "sum": {"default": 2}}
+    graph = used(inner, {"own": "${param.sum}"}, parameters=parameters)
+    graph["nodes"].append({"id": "node", "component": "symbia.core.map", "config": {"expression": "param"}})
+    graph["edges"] = [{"source": {"node": "node", "port": "out"}, "target": {"node": "use", "port": "in"}}]
+    inner["ports"] = {"inputs": [{"name": "in", "bind": {"node": "node", "port": "in"}}]}
+    graph["nodes"].append({"id": "seen", "component": "symbia.core.logger"})
+    graph["edges"].append({"source": {"node": "node", "port": "out"}, "target": {"node": "seen", "port": "in"}})
+    async with a_runtime() as runtime:
+        values, lines, _ = await run(runtime, graph, 0)
+    assert {"own": 2} in values
+    assert lines == ['{"outer":1,"sum":2}']
+
+
+NAMED = {**graph_of({"message": "${env.REGION}"}), "name": "library"}
+
+
+async def test_a_graph_that_is_used_by_its_name_names_neither_secrets_nor_variables() -> None:
+    """It may be somebody else's: whoever uses it gives it what it needs."""
+    header = {"url": "https://example.com", "headers": {"x": "${param.key}"}}
+    given = {**graph_of(header, "symbia.io.http-request", parameters={"key": {}}), "name": "given"}
+    by_name = {**used({}, {}), "nodes": [{"id": "use", "component": "graph:library"}]}
+    with_key = {"id": "use", "component": "graph:given", "config": {"key": "${secret.api.key}"}}
+    async with a_runtime() as runtime:
+        await runtime.library.load_graph(NAMED)
+        await runtime.library.load_graph(given)
+        refused = await problems_in(runtime, by_name)
+        written_out = await problems_in(runtime, used(graph_of({"message": "${env.REGION}"}), {}))
+        handed_over = await problems_in(runtime, {**by_name, "nodes": [with_key]})
+    assert [code for code, _, _ in refused] == ["placeholder.not_here"]
+    assert written_out == handed_over == []
+
+
+async def test_a_secret_that_is_handed_to_a_graph_inside_stays_one() -> None:
+    """It may stand there only where a secret may, and is masked in what is shown."""
+    inner = graph_of({"message": "${param.key}!"}, parameters={"key": {}})
+    async with a_runtime() as runtime:
+        problems = await problems_in(runtime, used(inner, {"key": ["${secret.api.key}"]}))
+    assert [(code, path) for code, path, _ in problems] == [
+        ("placeholder.secret_not_taken", "nodes[0].graph.nodes[0].config.message")
+    ]
+
+
+async def test_a_missing_value_of_a_graph_inside_refuses_the_graph_that_uses_it() -> None:
+    """No execution could give it."""
+    inner = graph_of({"message": "${param.key}"}, parameters={"key": {}})
+    async with a_runtime() as runtime:
+        problems = await problems_in(runtime, used(inner, {"kay": 1}))
+    assert [(code, path) for code, path, _ in problems] == [
+        ("config.missing_key", "nodes[0].config.key"),
+        ("config.unknown_key", "nodes[0].config.kay"),
+    ]

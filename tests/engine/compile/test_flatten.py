@@ -7,8 +7,11 @@ import pytest
 import trio
 
 from engine.compile.compiler import ReadGraph, find_problems, read_graph
+from engine.compile.filling import Filling
 from engine.compile.parts import FoundDocument
 from engine.compile.version_ranges import Range
+from engine.contracts.surroundings import NOTHING_AROUND
+from engine.cooperative.slices import at_once
 from engine.limits import EngineLimits
 from proto.problem import Problem
 from tests.engine.executions import document, node
@@ -166,9 +169,12 @@ def test_values_of_parameters_reach_every_depth() -> None:
     inner = part({"a": "forward"}, parameters={"rate": {"type": "number"}, "unit": {"default": "EUR"}})
     outer = part({"i": {"graph": inner, "config": {"rate": "${param.rate}"}}}, parameters={"rate": {"default": 1}})
     found = read(document({"x": "forward", "o": {"graph": outer, "config": {"rate": 2.5}}, "p": {"graph": outer}}))
-    assert found.flat is not None
+    flat = found.flat
+    assert flat is not None
+    filling = Filling(NOTHING_AROUND, LIMITS, found.report, is_executed=False)
+    known = at_once(filling.parameters(flat.scopes, {}))
     scopes = {
-        each.id: dict(scope) for each, scope in zip(found.flat.definition.nodes, found.flat.scopes, strict=True)
+        each.id: known[scope].values for each, scope in zip(flat.definition.nodes, flat.scope_of, strict=True)
     }
     assert scopes == {"x": {}, "o/i/a": {"rate": 2.5, "unit": "EUR"}, "p/i/a": {"rate": 1, "unit": "EUR"}}
 
@@ -192,8 +198,9 @@ RATED = part(
 )
 def test_values_are_held_against_the_parameters(config: dict[str, Any], code: str, place: str) -> None:
     """A wrong one is told at the node that gives it."""
-    found = problems(document({"i": {"graph": RATED, "config": config}}))
-    assert (code, f"nodes[0].config.{place}") in found
+    graph = document({"i": {"graph": RATED, "config": config}})
+    _, found = trio.run(find_problems, graph, KNOWN, LIMITS)
+    assert (code, f"nodes[0].config.{place}") in [(each.code, each.path) for each in found]
 
 
 @pytest.mark.parametrize(
