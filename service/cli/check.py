@@ -8,8 +8,9 @@ import click
 
 from proto.codec import encode
 from service.cli.check_sources import Source, read_sources
-from service.cli.checking import Report, check_sources, line_of
+from service.cli.checking import Report, check_sources
 from service.cli.files import FILE
+from service.cli.told import line_of
 from service.cli.until_signal import run_until_signal
 
 PLACES = click.Path(exists=True, allow_dash=True, path_type=Path)
@@ -35,8 +36,8 @@ def command(paths: tuple[Path, ...], components: tuple[Path, ...], *, as_json: b
     if as_json:
         click.echo(encode(report.told))
     else:
-        for told in report.told:
-            click.echo(line_of(told))
+        for each in report.told:
+            click.echo(line_of(each))
         _sum_up(report, sources)
     if status := report.status(is_strict=strict):
         sys.exit(status)

@@ -17,21 +17,10 @@ from proto.problem import Finding, Problem
 from service.cli.case_checks import check_cases
 from service.cli.check_sources import Source
 from service.cli.graph_files import FolderGraphs
+from service.cli.told import Told, told
 from service.documents.locating import locating
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
-
-
-class Told(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One finding, as ``--json`` prints it."""
-
-    file: str
-    severity: str
-    code: str
-    path: str
-    message: str
-    line: int | None = None
-    column: int | None = None
 
 
 class Report(msgspec.Struct):
@@ -42,26 +31,17 @@ class Report(msgspec.Struct):
 
     def add(self, source: Source, severity: str, findings: Sequence[Finding]) -> None:
         """Take in what was found in one document."""
-        for found in findings:
-            place = (found.line, found.column)
-            self.told.append(Told(source.name, severity, found.code, found.path, found.message, *place))
+        self.told += [told(source.name, severity, found) for found in findings]
 
     def count(self, severity: str) -> int:
         """Return the number of findings of a severity."""
-        return sum(1 for told in self.told if told.severity == severity)
+        return sum(1 for each in self.told if each.severity == severity)
 
     def status(self, *, is_strict: bool) -> int:
         """Return the exit status."""
         if self.unreadable:
             return 2
         return 1 if self.count("error") or (is_strict and self.told) else 0
-
-
-def line_of(told: Told) -> str:
-    """Return a finding as one line: ``file:line:column: severity: message (code)``."""
-    place = "" if told.line is None else f":{told.line}:{told.column}"
-    message = " ".join(told.message.split())
-    return f"{told.file}{place}: {told.severity}: {message} ({told.code})"
 
 
 async def check_sources(sources: Sequence[Source]) -> Report:
@@ -106,8 +86,8 @@ async def _judge(library: Library, source: Source) -> tuple[Sequence[Problem], S
     if source.kind == "cases":
         return await check_cases(library, source.document, source.folder, source.name), ()
     if source.kind == "routine":
-        told = await judge(library, source.document)
-        return told.errors, told.warnings
+        routine = await judge(library, source.document)
+        return routine.errors, routine.warnings
     verdict = await library.judge_graph(source.document)
     return verdict.errors, verdict.warnings
 

@@ -29,11 +29,11 @@ from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from proto.message import Injection
-from service.cli.files import problem_line
 from service.cli.inject_syntax import InjectionSyntaxError
 from service.cli.message_options import Parse
 from service.cli.output import OutputLines
 from service.cli.stdin import Lines, LineTooLongError
+from service.cli.told import refusal_lines
 from service.cli.until_signal import SIGNALS
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
@@ -181,11 +181,11 @@ async def _run(
 
 @contextmanager
 def _refusals_of(name: str) -> Iterator[None]:
-    """Put the name of a document before everything that is wrong with it."""
+    """Put the name of a document, and the place in it, before everything that is wrong with it."""
     try:
         yield
     except InvalidError as error:
-        raise RefusedDocumentError([f"{name}: {problem_line(problem)}" for problem in error.problems]) from error
+        raise RefusedDocumentError(refusal_lines(name, error.problems)) from error
     except EngineError as error:
         raise RefusedDocumentError([f"{name}: {error}"]) from error
 

@@ -36,7 +36,7 @@ def place_within(spot: Spot, line: int, column: int) -> tuple[int, int]:
 
 
 def _in_block(spot: Spot, line: int, column: int) -> tuple[int, int] | None:
-    body = spot.raw.splitlines()[1:]
+    body = spot.raw.rstrip().splitlines()[1:]
     header = _HEADER.match(spot.raw)
     if header is None or not body:
         return None
@@ -46,6 +46,8 @@ def _in_block(spot: Spot, line: int, column: int) -> tuple[int, int] | None:
         if spot.key is None:
             return None
         indent = spot.key[1] + int(given[0])
+    if line >= len(body):  # the end of the text, which is behind its last word for those who look at it
+        return spot.line + len(body), len(body[-1])
     return spot.line + 1 + line, indent + column
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from proto.codec import encode
+from proto.problem import Problem
 from service.cli.check_sources import read_sources
-from service.cli.checking import Report, check_sources, line_of
+from service.cli.checking import Report, check_sources
 from service.cli.files import DocumentFileError
+from service.cli.told import line_of, refusal_lines
 from tests.service.serving import QUICK_REFERENCE, SQUARE, single
 
 MISTAKES = """\
@@ -266,3 +268,67 @@ def test_the_quick_reference_is_a_graph(tmp_path: Path) -> None:
     """As whatever else that has nodes."""
     (source,) = read_sources([written(tmp_path / "g.yaml", QUICK_REFERENCE)])
     assert source.kind == "graph"
+
+
+WITHIN = """\
+symbia: "1.0"
+name: Orders
+parameters: {rate: {type: number, default: 2}}
+nodes:
+  - id: entry
+    component: symbia.core.passthroug
+  - id: pricing
+    config: {rat: 3}
+    graph:
+      parameters: {rate: {type: number, default: 1}}
+      ports:
+        inputs: [{name: in, bind: {node: convert, port: in}}]
+        outputs: [{name: out, bind: {node: round, port: out}}]
+      nodes:
+        - id: convert
+          component: symbia.core.map
+          config:
+            expression: |
+              value
+                * param.rate +
+        - id: round
+          component: symbia.core.filter
+          onErorr: fail
+          config: {predicate: value => value > 10}
+        - {id: lost, component: symbia.core.mpa}
+      edges:
+        - source: {node: convert, port: out}
+          target: {node: round, port: true}
+  - id: shared
+    component: graph:Nothing@^1
+  - {id: log, component: symbia.core.logger}
+  - {id: log, component: symbia.core.logger}
+edges:
+  - source: {node: entry, port: out}
+    target: {node: pricing, port: inp}
+"""
+
+
+async def test_mistakes_in_a_graph_within_a_graph_have_their_lines_too(tmp_path: Path) -> None:
+    """Ten in six nodes, of which one is a graph of its own: at whatever depth, where their author wrote them."""
+    report = await checked(written(tmp_path / "g.yaml", WITHIN))
+    assert [(each.line, each.column, each.code) for each in report.told] == [
+        (6, 16, "node.unknown_component"),
+        (8, 14, "config.unknown_key"),
+        (20, 31, "program.invalid"),
+        (23, 11, "node.unknown_field"),
+        (24, 31, "program.invalid"),
+        (25, 33, "node.unknown_component"),
+        (28, 39, "edge.wrong_type"),
+        (30, 16, "node.unknown_graph"),
+        (32, 10, "node.duplicate_id"),
+        (35, 35, "edge.unknown_port"),
+    ]
+
+
+def test_a_file_that_is_refused_is_told_line_by_line(tmp_path: Path) -> None:
+    """By run as by check; what is no file of its own, such as a pipe, has no places."""
+    problem = Problem("graph.empty", "nodes", "Graph has no nodes")
+    path = written(tmp_path / "g.yaml", "name: g\nnodes: []")
+    assert refusal_lines(str(path), [problem]) == [f"{path}:2:1: error: Graph has no nodes (graph.empty)"]
+    assert refusal_lines("/dev/null", [problem])[0].endswith("Graph has no nodes (graph.empty)")

@@ -135,7 +135,8 @@ def test_a_wrong_graph_is_status_2_with_every_problem(tmp_path: Path) -> None:
     graph = _file(tmp_path, single("symbia.core.nothing", id="a b"))
     result = run_command("run", graph)
     assert (result.returncode, result.stdout) == (2, b"")
-    assert b"nodes[0].component: " in result.stderr
+    assert result.stderr.startswith(f"{graph}:1:".encode())
+    assert b": error: Graph references components" in result.stderr
 
 
 def test_the_end_of_the_reader_is_the_end_of_the_run(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_a_problem_of_a_key_is_at_the_key() -> None:
     [
         (YAML, "yaml", "line 3, column 3", (12, 11)),
         (YAML, "yaml", "line 2, column 1", (11, 9)),
+        (YAML, "yaml", "line 4, column 1", (12, 14)),
         (JSON, "json", "line 2, column 6", (4, 55)),
         (JSON, "json", "line 1, column 2", (4, 44)),
         (b"nodes: [{}, {config: {expression: 'a''b +'}}]", "yaml", "line 1, column 5", (1, 41)),
