@@ -26,6 +26,7 @@ COMMANDS = {
     "test": "Run test cases of components and graphs.",
     "schema": "Print the JSON Schema of graphs, components or cases.",
     "import": "Make graphs of those of other tools.",
+    "export": "Print a graph as a diagram.",
     "graphs": "List, show, load and delete graphs of a service.",
     "components": "List, show, register and remove components of a service.",
     "execute": "Start an execution of a graph on a service.",

@@ -1,11 +1,14 @@
 """A graph put together of nodes and wires: doubled wires become one, and what closes a cycle is left out. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 SPECIFICATION = "1.0"
+
+_PLACEHOLDER = re.compile(r"\$+(?=\{(?:param|env|secret)\.)")
 
 
 class Wire(msgspec.Struct, frozen=True, order=True):
@@ -81,6 +84,15 @@ class Reach:
         return False
 
 
+def literal(value: Any) -> Any:
+    """Return a value of a configuration in which no text is a placeholder of ours, whatever it looks like."""
+    if isinstance(value, str):
+        return _PLACEHOLDER.sub(lambda dollars: dollars[0] * 2, value)
+    if isinstance(value, list):
+        return [literal(item) for item in value]
+    return {key: literal(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def graph_document(
     name: str, nodes: Iterable[dict[str, Any]], wires: Iterable[Wire], **more: Any
 ) -> dict[str, Any]:
@@ -92,5 +104,6 @@ def graph_document(
         }
         for wire in wires
     ]
+    shown = [{**node, "config": literal(node["config"])} if "config" in node else node for node in nodes]
     head = {"symbia": SPECIFICATION, "name": name, **{key: value for key, value in more.items() if value}}
-    return {**head, "nodes": list(nodes), "edges": edges}
+    return {**head, "nodes": shown, "edges": edges}

@@ -174,6 +174,13 @@ async def test_a_setup_that_fails_leaves_the_graph_running() -> None:
     assert [line.split(": ", 1)[1] for line in errors] == ["Error: no setup"] * 2
 
 
+def test_what_looks_like_a_placeholder_stays_text() -> None:
+    """In a template of Node-RED it means nothing, so its dollar is doubled."""
+    made = graph(red("t", "template", template="${param.x} $${env.Y} ${other.z} {{payload}}"))
+    text = node_of(made, "t")["config"]["settings"]["red"]["template"]
+    assert text == "$${param.x} $$$${env.Y} ${other.z} {{payload}}"
+
+
 def test_a_report_is_data() -> None:
     """It can be written as JSON, with the fates and the places."""
     note = imported(red("a", "xml", "b"), red("b", "debug")).notes[0]
