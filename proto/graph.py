@@ -8,6 +8,7 @@ from proto.names import Name
 from proto.problem import Problem
 
 OnError = Literal["fail", "continue", "retry"]
+OnItemError = Literal["fail", "skip", "collect"]
 Overflow = Literal["block", "reject", "drop-oldest", "drop-newest"]
 
 
@@ -35,6 +36,22 @@ class InboxOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
     overflow: Overflow = "block"
 
 
+class ForEach(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """The taking apart of arrays before a node, and the gathering of what became of their items behind it.
+
+    Attributes:
+        concurrency: items under way at once; 0 for as many as there are. A stateless component works on so many
+            at a time.
+        on_item_error: what the error of an item does: make one error of the array, leave the item out, or stand in
+            its place.
+        timeout_ms: milliseconds after which an array that is not complete is an error; 0 for never.
+    """
+
+    concurrency: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
+    on_item_error: OnItemError = "fail"
+    timeout_ms: Annotated[float, msgspec.Meta(ge=0, le=3_600_000)] = 0
+
+
 class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One use of a component, or of another graph, in a graph.
 
@@ -54,6 +71,7 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         validate: whether values are checked against the schemas of the component's ports.
         ordered: whether concurrent invocations' emissions leave in the order of their messages.
         graph: another graph, written out in place of its name; a document like the one that the node stands in.
+        for_each: whether arrays come, whose items the node handles one by one, and how.
     """
 
     id: Name
@@ -70,6 +88,12 @@ class Node(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     ordered: bool = True
     validate: bool = False
     graph: dict[str, Any] | None = None
+    for_each: bool | ForEach = False
+
+    @property
+    def every(self) -> ForEach | None:
+        """The way in which arrays are taken apart before the node, if they are."""
+        return self.for_each if isinstance(self.for_each, ForEach) else ForEach() if self.for_each else None
 
 
 class Endpoint(msgspec.Struct, frozen=True):

@@ -38,6 +38,9 @@ DEFINITION = declare(
             minimum=0,
             maximum=CONCURRENCY_LIMIT,
         ),
+        "_port": ConfigField(
+            type="string", description="The port that errors name; `forEach` sets it.", default="in"
+        ),
     },
     stateless=True,
 )
@@ -46,8 +49,8 @@ DEFINITION = declare(
 class Each(Handler):
     """The cutting of arrays. The instance gives the items their places (``engine.execution.grouped``)."""
 
-    def __init__(self, inputs: Sequence[str]) -> None:
-        self._inputs = inputs
+    def __init__(self, port_name: str) -> None:
+        self._port = port_name
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         return made_of(batch, self._take)
@@ -56,18 +59,17 @@ class Each(Handler):
         text = message.value.lstrip()
         if text[:1] != b"[":
             found = _KINDS.get(text[:1], "a number")
-            error = f"The value on port {self._inputs[message.port]} must be an array, and is {found}"
+            error = f"The value on port {self._port} must be an array, and is {found}"
             return Outcome(error=HandlerError("NotAnArray", error, is_permanent=True))
         items = _ITEMS.decode(text)
         if len(items) > ITEMS_LIMIT:
-            name = self._inputs[message.port]
-            error = f"The array on port {name} has {len(items)} items; {ITEMS_LIMIT} are allowed"
+            error = f"The array on port {self._port} has {len(items)} items; {ITEMS_LIMIT} are allowed"
             return Outcome(error=HandlerError("TooManyItems", error, is_permanent=True))
         return Outcome([(0, bytes(item)) for item in items])
 
 
 def _make(context: InstanceContext) -> Handler:
-    return Each(context.inputs)
+    return Each(context.config["_port"])
 
 
 EACH = Builtin(DEFINITION, _make, grouping="each")

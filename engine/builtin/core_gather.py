@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from math import inf
 from operator import itemgetter
-from typing import Literal
+from typing import Any
 
 import msgspec
 import trio
@@ -21,6 +21,7 @@ from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceCon
 from engine.memory.lease import MESSAGE_BYTES
 from proto.codec import encode
 from proto.component import ConfigField
+from proto.graph import OnItemError
 
 GROUPS_LIMIT = 10_000
 """Groups that one node waits for. As many as a paused execution holds messages."""
@@ -37,8 +38,6 @@ _GROUP_BYTES = 800
 
 OUT, INCOMPLETE = 0, 1
 IN, FAILED = 0, 1
-
-OnItemError = Literal["fail", "skip", "collect"]
 
 DEFINITION = declare(
     "symbia.core.gather",
@@ -73,6 +72,16 @@ DEFINITION = declare(
             minimum=0,
             maximum=TIMEOUT_LIMIT_MS,
         ),
+        "_inside": ConfigField(
+            type="boolean",
+            description="Whether an array that is not complete in time is an error; `forEach` sets it.",
+            default=False,
+        ),
+        "_silent": ConfigField(
+            type="boolean",
+            description="Whether another node tells of an array's error; `forEach` sets it.",
+            default=False,
+        ),
     },
 )
 
@@ -102,11 +111,13 @@ class Gather(GatheringHandler):
 
     keeps = "messages"
 
-    def __init__(self, on_item_error: OnItemError, seconds: float, value_bytes: int, *, ordered: bool) -> None:
-        self._on_item_error = on_item_error
-        self._seconds = seconds
+    def __init__(self, config: Mapping[str, Any], value_bytes: int) -> None:
+        self._on_item_error: OnItemError = config["onItemError"]
+        self._seconds = config["timeoutMs"] / 1000
+        self._ordered: bool = config["ordered"]
+        self._is_inside: bool = config["_inside"]
+        self._is_silent: bool = config["_silent"]
         self._value_bytes = value_bytes
-        self._ordered = ordered
         self._open: OrderedDict[Group, Gathered] = OrderedDict()
         self._complete: deque[Group] = deque()
         self._closed: list[Group] = []
@@ -139,7 +150,8 @@ class Gather(GatheringHandler):
         place = place_of(message)
         gathered = None if place is None else self._open.get(place.group)
         if place is None or gathered is None:
-            return _refused(is_late=place is not None)
+            is_told = self._is_inside and place is not None  # its array has failed, and that was said
+            return NOTHING if is_told else _refused(is_late=place is not None)
         size = len(message.value)
         if self._held >= HELD_LIMIT_MESSAGES or self._held_bytes + size > HELD_LIMIT_BYTES:
             limits = f"{HELD_LIMIT_MESSAGES} values and {HELD_LIMIT_BYTES} bytes"
@@ -186,7 +198,9 @@ class Gather(GatheringHandler):
         self._held_bytes -= gathered.size_bytes
         values.sort(key=itemgetter(0))
         made_from = (len(values),)
-        error = self._error_of(values)
+        error = self._error_of(gathered)
+        if error is not None and self._is_silent:
+            return NOTHING
         if error is not None:
             return GroupedOutcome(error=error, made_from=made_from, places=(group.outer,))
         texts = [
@@ -202,11 +216,14 @@ class Gather(GatheringHandler):
         emission = (OUT if gathered.is_complete else INCOMPLETE, b"[" + b",".join(texts) + b"]")
         return GroupedOutcome((emission,), lanes=(gathered.lane,), made_from=made_from, places=(group.outer,))
 
-    def _error_of(self, values: Sequence[tuple[int, bytes, bool]]) -> HandlerError | None:
-        """Return the error of an array of which items have failed, where that is one."""
+    def _error_of(self, gathered: Gathered) -> HandlerError | None:
+        """Return the error of an array of which items have failed or are late, where that is one."""
+        if self._is_inside and not gathered.is_complete:
+            text = f"Not all items were done with in {self._seconds * 1000:.16g} ms (timeoutMs)"
+            return HandlerError("ItemsIncomplete", text)
         if self._on_item_error != "fail":
             return None
-        failed = [(index, value) for index, value, is_error in values if is_error]
+        failed = [(index, value) for index, value, is_error in gathered.values if is_error]
         if not failed:
             return None
         index, value = failed[0]
@@ -238,10 +255,7 @@ def _refused(*, is_late: bool) -> Outcome:
 
 
 def _make(context: InstanceContext) -> Handler:
-    config = context.config
-    return Gather(
-        config["onItemError"], config["timeoutMs"] / 1000, context.value_bytes, ordered=config["ordered"]
-    )
+    return Gather(context.config, context.value_bytes)
 
 
 GATHER = Builtin(DEFINITION, _make, grouping="gather")

@@ -10,12 +10,14 @@ from uuid import uuid4
 
 import msgspec
 
+from engine.compile import brackets
 from engine.compile.bindings import read_bindings
 from engine.compile.chains import find_chains
 from engine.compile.draft import GraphDraft, parse_graph
 from engine.compile.fingerprint import fingerprint
 from engine.compile.flat_graph import FlatGraph, Place
 from engine.compile.flatten import flatten
+from engine.compile.for_each import write_out_items
 from engine.compile.group_plan import GroupPlan
 from engine.compile.groups import plan_groups
 from engine.compile.ingress import check_ingress, is_declared
@@ -64,7 +66,8 @@ class ReadGraph(msgspec.Struct, frozen=True):
     def component_ids(self) -> list[str]:
         """Ids of the components that its nodes name, each once, in their order."""
         nodes = () if self.flat is None else self.flat.definition.nodes
-        return list(dict.fromkeys(node.component for node in nodes))
+        around = brackets.COMPONENTS if any(node.every is not None for node in nodes) else ()
+        return list(dict.fromkeys([*(node.component for node in nodes), *around]))
 
 
 class _Examined(msgspec.Struct, frozen=True):
@@ -157,6 +160,7 @@ async def _examine(
     draft, report = read.flat, read.report
     if draft is None:
         return None
+    draft = await in_slices(write_out_items(draft, components, limits, report))
     trial = await in_slices(try_out(draft, components, surroundings, limits, report))
     tried = msgspec.structs.replace(draft, definition=msgspec.structs.replace(draft.definition, nodes=trial.nodes))
     checked = await in_slices(check_graph(tried, components, limits, report, trial.open))

@@ -83,9 +83,9 @@ def _edges(definition: GraphDefinition) -> Steps[list[list[tuple[str, int]]]]:
 
 def _after(stack: _Open, index: int, port: str, kind: str) -> _Open:
     """Return what is open behind a port of a node, of what is open before it."""
-    if port == ERROR_PORT or not kind:
-        return stack
-    return (*stack, index) if kind == "each" else stack[:-1]
+    if kind == "gather":
+        return stack[:-1]  # its errors concern the array
+    return (*stack, index) if kind == "each" and port != ERROR_PORT else stack
 
 
 def _nothing_to_gather(definition: GraphDefinition, index: int) -> Found:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import msgspec
 
+from engine.compile.brackets import Brackets
 from engine.compile.parts import Part
 from engine.compile.scopes import ParameterScope
 from engine.cooperative.slices import Steps
@@ -28,6 +29,7 @@ class Use:
         on_error: what holds inside; None where nobody says.
         retry: likewise.
         children: the uses inside, by the id of their node.
+        brackets: the nodes around it, where it handles the items of arrays.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Use:
         self.on_error: OnError | None = None
         self.retry = Retry()
         self.children: dict[str, Use] = {}
+        self.brackets: Brackets | None = None
 
     def inner(self, node_id: str) -> str:
         """Return the path of a node inside."""
@@ -159,6 +162,13 @@ class Unfolding:
         says = node if node.on_error is not None else use
         child.on_error, child.retry = says.on_error, says.retry
         use.children[node.id] = child
+        if node.every is not None:
+            named = msgspec.structs.replace(node, id=child.path)
+            child.brackets = Brackets(named, tuple(child.inputs), tuple(child.outputs), child.on_error)
+            for made in child.brackets.nodes:
+                self.nodes.append(made)
+                self.node_paths.append(written)
+                self.owners.append(use)
         yield from self.unfold(child)
 
     def _check_fields(self, node: Node, written: str) -> None:

@@ -7,6 +7,7 @@ leads away there.
 
 from collections.abc import Iterator
 
+from engine.compile.brackets import Brackets
 from engine.compile.flat_graph import BOTH_ARE_WRITTEN, SOURCE_IS_WRITTEN, TARGET_IS_WRITTEN, BoundEnd, Place
 from engine.compile.unfolding import SEPARATOR, Unfolding, Use
 from engine.cooperative.slices import Steps, paced
@@ -59,12 +60,30 @@ class Wiring:
         for use in self._unfolding.uses:
             yield from self._check_ports(use)
         for use in self._unfolding.uses:
+            if use.brackets is not None:
+                yield from self._connect_brackets(use, use.brackets)
             draft = use.part.draft
             edges = zip(draft.edge_places, draft.definition.edges, strict=True)
             for (place, edge), is_due in paced(edges):
                 self._connect(use, edge, use.written(f"edges[{place}]"))
                 if is_due:
                     yield
+
+    def _connect_brackets(self, use: Use, brackets: Brackets) -> Steps[None]:
+        """Connect what is inside with the nodes that take arrays apart before it, and gather behind it."""
+        edges: list[Edge] = []
+        for port in use.inputs:
+            edges += brackets.inner_edges(port, self._reached(use, port))
+            yield
+        for port in (*use.outputs, ERROR_PORT):
+            if brackets.gathers(port):
+                edges += brackets.outer_edges(port, self._left_by(use, port))
+            yield
+        if len(self.edges) + len(edges) > self._limits.graph_edges:
+            raise OverfullError
+        self.edges += edges
+        self.edge_paths += [use.document] * len(edges)
+        self.edge_ends += [0] * len(edges)
 
     def _connect(self, use: Use, edge: Edge, written: str) -> None:
         is_good = self._check_end(use, "source", edge.source, f"{written}.source")
@@ -128,10 +147,17 @@ class Wiring:
         child = use.children.get(end.node)
         if child is None:
             return (Endpoint(use.inner(end.node), end.port),)
-        key = (id(child), end.port)
+        if child.brackets is not None:
+            into = child.brackets.into(end.port)
+            return () if into is None else (into,)
+        return self._reached(child, end.port)
+
+    def _reached(self, use: Use, name: str) -> tuple[Endpoint, ...]:
+        """Return the input ports of components inside a graph that one of its ports is bound to."""
+        key = (id(use), name)
         if key not in self._targets:
-            port = child.inputs.get(end.port)
-            found = [each for inner in (port.ends if port else ()) for each in self._inner_targets(child, inner)]
+            port = use.inputs.get(name)
+            found = [each for inner in (port.ends if port else ()) for each in self._inner_targets(use, inner)]
             self._targets[key] = self._spent(found)
         return self._targets[key]
 
@@ -143,13 +169,20 @@ class Wiring:
         child = use.children.get(end.node)
         if child is None:
             return (Endpoint(use.inner(end.node), end.port),)
-        key = (id(child), end.port)
+        if child.brackets is not None:
+            own = () if child.brackets.gathers(end.port) else self._left_by(child, end.port)
+            return (*child.brackets.out_of(end.port), *own)
+        return self._left_by(child, end.port)
+
+    def _left_by(self, use: Use, name: str) -> tuple[Endpoint, ...]:
+        """Return the output ports of components inside a graph whose values leave by one of its ports."""
+        key = (id(use), name)
         if key not in self._sources:
-            port = child.outputs.get(end.port)
-            ends = [inner for inner in (port.ends if port else ()) if self._exists(child, inner)]
-            found = [each for inner in ends for each in self.sources(child, inner)]
-            if end.port == ERROR_PORT:
-                found += self._errors.get(id(child), ())
+            port = use.outputs.get(name)
+            ends = [inner for inner in (port.ends if port else ()) if self._exists(use, inner)]
+            found = [each for inner in ends for each in self.sources(use, inner)]
+            if name == ERROR_PORT:
+                found += self._errors.get(id(use), ())
             self._sources[key] = self._spent(found)
         return self._sources[key]
 
@@ -189,6 +222,8 @@ class Wiring:
         """Return whether an edge leads away from an output port of a graph, however far outside."""
         if use.outer is None or use.node is None:
             return False
+        if use.brackets is not None and use.brackets.gathers(port):
+            return True
         key = (id(use), port)
         if key not in self._connected:
             self._connected[key] = self._leads_on(use.outer, Endpoint(use.node.id, port))
@@ -202,13 +237,11 @@ class Wiring:
         outputs: dict[Place, tuple[Endpoint, ...]] = {}
         for use in self._unfolding.uses:
             for port in use.inputs.values():
-                found = [each for end in port.ends for each in self._inner_targets(use, end)]
-                inputs[use.path, port.name] = self._spent(found)
+                into = None if use.brackets is None else use.brackets.into(port.name)
+                inputs[use.path, port.name] = self._reached(use, port.name) if into is None else (into,)
             for port in use.outputs.values():
-                ends = [end for end in port.ends if self._exists(use, end)]
-                outputs[use.path, port.name] = self._spent(
-                    [each for end in ends for each in self.sources(use, end)]
-                )
+                own = () if use.brackets is None else use.brackets.out_of(port.name)
+                outputs[use.path, port.name] = own or self._left_by(use, port.name)
             yield
         return inputs, outputs
 

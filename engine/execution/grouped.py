@@ -76,6 +76,8 @@ class GroupedInstance(Instance):
         PRESENT.set(place)
         await self.emitter.log_all(outcome.logs)
         if outcome.error is not None:
+            if self._gathers and place is not None:
+                PRESENT.set(place.group.outer)  # it concerns the array
             await self.errors.handle(handler, message, outcome.error)
         elif self._opener is not None:
             await self._open(outcome, message, place)

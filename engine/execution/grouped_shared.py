@@ -122,6 +122,8 @@ class GroupedShared(ExecutionShared):
             outer.live += 1
         for node in opener.gathers:
             self.gatherers[node].open(group)
+            if self.gatherers[node].due() is not None:
+                self._told[node]()  # it may wait for no time yet
         return group
 
     def begin(self, group: Group, index: int) -> Place:

@@ -10,7 +10,19 @@ import yaml
 
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
-from proto.graph import Edge, Endpoint, GraphDefinition, GraphPort, InboxOptions, Node, OnError, Overflow, Retry
+from proto.graph import (
+    Edge,
+    Endpoint,
+    ForEach,
+    GraphDefinition,
+    GraphPort,
+    InboxOptions,
+    Node,
+    OnError,
+    OnItemError,
+    Overflow,
+    Retry,
+)
 from service.documents.reading import DocumentError, decode_document
 
 PAGE = (Path(__file__).parents[2] / "docs/graphs.md").read_text(encoding="utf-8")
@@ -24,6 +36,7 @@ FIELDS: list[tuple[type[msgspec.Struct], str, str]] = [
     (Node, "Nodes", "Field"),
     (Edge, "Edges", "Field"),
     (GraphPort, "Graphs in graphs", "Field of a port"),
+    (ForEach, "Every item", "Field of `forEach`"),
     (Retry, "Errors", "Field of `retry`"),
     (InboxOptions, "Queues", "Field of `inbox`"),
 ]
@@ -69,6 +82,7 @@ def test_every_policy_stands_on_the_page() -> None:
     """What `onError` and `overflow` may be is listed, and nothing else."""
     assert tuple(table("Errors", "`onError`")) == get_args(OnError)
     assert tuple(table("Queues", "`overflow`")) == get_args(Overflow)
+    assert tuple(table("Every item", "`onItemError`")) == get_args(OnItemError)
 
 
 async def test_the_example_loads_and_shows_every_policy() -> None:

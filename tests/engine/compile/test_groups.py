@@ -46,13 +46,18 @@ async def test_brackets_nest() -> None:
     assert await plan(nodes, edges) == ({"e": {"g"}, "e2": {"g2"}}, {"e2", "b", "g2", "c", "g"})
 
 
-async def test_errors_stay_in_their_group() -> None:
-    """An error of the taking apart is of no item; one that is late at the gather is of its item still."""
-    nodes = {"e": "each", "g": "gather", "h": "gather", "x": "forward"}
-    assert await plan(nodes, ["e:out > g:in", "g:error > h:in", "e:error > x:in"]) == (
-        {"e": {"g", "h"}},
-        {"g", "h"},
-    )
+async def test_errors_concern_the_array() -> None:
+    """An error of the taking apart, and one of the gathering, concern the array and no item of it."""
+    nodes = {"o": "each", "e": "each", "x": "forward", "g": "gather", "h": "gather"}
+    edges = [
+        "o:out > e:in",
+        "e:out > g:in",
+        "e:error > x:in",
+        "x:out > h:in",
+        "g:out > h:in",
+        "g:error > h:failed",
+    ]
+    assert await plan(nodes, edges) == ({"o": {"h"}, "e": {"g"}}, {"e", "x", "g", "h"})
 
 
 async def test_without_a_gather_there_are_no_groups() -> None:
