@@ -91,6 +91,11 @@ class Brackets:
         return [Edge(source, Endpoint(self._gathers[port], "in")) for source in sources]
 
 
+def without_brackets(path: str) -> str:
+    """Return the path of a node; of one that stands around another, that of the other."""
+    return path.rpartition("/(")[0] if path.endswith(")") and "/(" in path else path
+
+
 def item_of(node: Node, outputs: tuple[str, ...], *, is_stateless: bool) -> Node:
     """Return the node that handles the items of one with a component."""
     every = node.every or ForEach()

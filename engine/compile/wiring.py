@@ -7,7 +7,7 @@ leads away there.
 
 from collections.abc import Iterator
 
-from engine.compile.brackets import Brackets
+from engine.compile.brackets import Brackets, without_brackets
 from engine.compile.flat_graph import BOTH_ARE_WRITTEN, SOURCE_IS_WRITTEN, TARGET_IS_WRITTEN, BoundEnd, Place
 from engine.compile.unfolding import SEPARATOR, Unfolding, Use
 from engine.cooperative.slices import Steps, paced
@@ -204,7 +204,7 @@ class Wiring:
                 yield
             if owner.outer is None:
                 continue
-            local = node.id[len(owner.path) + 1 :]
+            local = without_brackets(node.id)[len(owner.path) + 1 :]
             if self._leads_on(owner, Endpoint(local, ERROR_PORT)):
                 continue
             for use in _outwards(owner):

@@ -169,6 +169,24 @@ class TestGraphs:
         assert out["s/(gather):out"] == [[3]]
         assert [error["nodeId"] for error in out["seen:out"]] == ["s/(gather)"]
 
+    @pytest.mark.parametrize("inner", ["component", "graph"])
+    async def test_errors_of_arrays_leave_once(self, inner: str) -> None:
+        """An array's error inside a graph leaves by the innermost connected ``error`` port alone."""
+        one: dict[str, Any] = node("throw", config={"at": [2]})
+        if inner == "graph":
+            one = {"graph": graph_of({"t": one}, [], {"in": "t:in"}, {"out": "t:out"})}
+        one["forEach"] = True
+        silent = graph_of({"n": one}, [], {"in": "n:in"}, {"out": "n:out"})
+        nodes = {"s": {"graph": silent}, "seen": "forward"}
+        out = await run(nodes, ["s:error > seen:in"], "s:in", [1, 2], 5, [3])
+        assert out.pop("s/n/(gather):out") == [[3]]
+        assert {error["name"] for error in out["seen:out"]} == {"ItemFailed", "NotAnArray"}
+        assert len(out["seen:out"]) == 2
+        heard = graph_of({"n": one, "ear": "forward"}, ["n:error > ear:in"], {"in": "n:in"}, {"out": "n:out"})
+        out = await run({"s": {"graph": heard}, "seen": "forward"}, ["s:error > seen:in"], "s:in", [1, 2], 5, [3])
+        assert len(out["s/ear:out"]) == 2
+        assert "seen:out" not in out
+
     async def test_levels(self) -> None:
         """Orders with lines, each priced by a shared graph: arrays within arrays, by graphs within graphs."""
         line = graph_of({"p": node("fan", config={"copies": 2})}, [], {"in": "p:in"}, {"out": "p:out"})
