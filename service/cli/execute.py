@@ -54,7 +54,9 @@ def command(
     watch: bool,
     as_json: bool,
 ) -> None:
-    """Start an execution of GRAPH: a file, which is loaded first, an id, a name, or the beginning of either.
+    """Start an execution of GRAPH: a file, an id, a name, or the beginning of either.
+
+    A file is loaded first, in the place of the graph of its name, if there is one; what runs of that goes on.
 
     With --inject no further input is expected: it ends when that has been processed.
 
@@ -80,7 +82,7 @@ def command(
 
 async def _execute(client: ServiceClient, text: str, options: bytes, *, as_json: bool) -> Started:
     if text.lower().endswith(FILES) and await trio.Path(text).is_file():
-        graph, _ = await load_graph(client, Path(text))
+        graph, _ = await load_graph(client, Path(text), replace=True)
     else:
         graph = await find_graph(client, text)
     reply = await client.post(f"/api/graphs/{escaped(graph.id)}/execute", options)

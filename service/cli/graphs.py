@@ -6,12 +6,21 @@ from typing import Any
 import click
 import msgspec
 
+from proto.codec import encode
 from service.cli.remote.address import service_options
 from service.cli.remote.client import ServiceClient, ask, escaped
 from service.cli.remote.documents import DOCUMENT, post_document
 from service.cli.remote.lookup import SeenGraph, find_graph
 from service.cli.remote.names import graph_names
-from service.cli.remote.tables import age_of, json_option, short, show_facts, show_json, show_table
+from service.cli.remote.tables import (
+    age_of,
+    json_option,
+    short,
+    show_facts,
+    show_json,
+    show_table,
+)
+from service.documents.printable import printable
 
 GRAPH = click.argument("graph", shell_complete=graph_names)
 
@@ -53,6 +62,16 @@ class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
     loaded_at: str = ""
 
 
+class ShownVersion(msgspec.Struct, frozen=True, rename="camel"):
+    """A version of a graph in the list of them, as far as it is shown."""
+
+    number: int
+    version: str
+    sha256: str
+    created_at: str
+    created_by: str | None = None
+
+
 @click.group(name="graphs", invoke_without_command=True)
 @service_options
 @json_option
@@ -85,11 +104,31 @@ def show_command(graph: str, *, as_json: bool) -> None:
 
 @command.command(name="load")
 @click.argument("files", type=DOCUMENT, nargs=-1, required=True)
+@click.option("--replace", is_flag=True, help="Make a new version of the graph of its name, where there is one.")
 @service_options
 @json_option
-def load_command(files: tuple[Path, ...], *, as_json: bool) -> None:
+def load_command(files: tuple[Path, ...], *, replace: bool, as_json: bool) -> None:
     """Load the graphs in FILES, JSON or YAML; - is standard input."""
-    ask(_load, files, as_json=as_json)
+    ask(_load, files, replace=replace, as_json=as_json)
+
+
+@command.command(name="versions")
+@GRAPH
+@service_options
+@json_option
+def versions_command(graph: str, *, as_json: bool) -> None:
+    """List the versions of GRAPH that are kept, the present one last."""
+    ask(_versions, graph, as_json=as_json)
+
+
+@command.command(name="rollback")
+@GRAPH
+@click.argument("number", type=click.IntRange(min=1))
+@service_options
+@json_option
+def rollback_command(graph: str, number: int, *, as_json: bool) -> None:
+    """Make a new version of GRAPH that is written as its version NUMBER was."""
+    ask(_roll_back, graph, number, as_json=as_json)
 
 
 @command.command(name="delete")
@@ -100,14 +139,17 @@ def delete_command(graph: str) -> None:
     ask(_delete, graph)
 
 
-async def load_graph(client: ServiceClient, path: Path) -> tuple[SeenGraph, bytes]:
-    """Load the graph in a file; what became of it, and the reply.
+async def load_graph(client: ServiceClient, path: Path, *, replace: bool) -> tuple[SeenGraph, bytes]:
+    """Load the graph in a file; what became of it, and the reply. What it may not have meant is told.
 
     Raises:
         ServiceError: it was refused.
     """
-    reply = await post_document(client, "/api/graphs", path)
-    return client.decode(reply, SeenGraph), reply
+    reply = await post_document(client, "/api/graphs", path, {"replace": "true"} if replace else None)
+    graph = client.decode(reply, SeenGraph)
+    for warning in graph.warnings:
+        click.echo(f"Warning: {path}: {printable(warning.message)}", err=True)
+    return graph, reply
 
 
 async def _list(client: ServiceClient, *, as_json: bool) -> None:
@@ -141,17 +183,38 @@ async def _show(client: ServiceClient, text: str, *, as_json: bool) -> None:
     return show_table(("FROM", "TO"), [(each.source, each.target) for each in graph.edges])
 
 
-async def _load(client: ServiceClient, paths: tuple[Path, ...], *, as_json: bool) -> None:
+async def _load(client: ServiceClient, paths: tuple[Path, ...], *, replace: bool, as_json: bool) -> None:
     for path in paths:
-        graph, reply = await load_graph(client, path)
-        if as_json:
-            show_json([reply])
-        else:
-            click.echo(f"{graph.id}  {graph.name} {graph.version}: {_counted(graph)}")
+        graph, reply = await load_graph(client, path, replace=replace)
+        _tell(graph, reply, as_json=as_json)
 
 
-def _counted(graph: SeenGraph) -> str:
-    return f"{graph.node_count} nodes, {graph.edge_count} edges"
+def _tell(graph: SeenGraph, reply: bytes, *, as_json: bool) -> None:
+    """Print a graph that was loaded."""
+    if as_json:
+        return show_json([reply])
+    number = f", version {graph.version_number}" if graph.version_number > 1 else ""
+    counted = f"{graph.node_count} nodes, {graph.edge_count} edges{number}"
+    return click.echo(f"{graph.id}  {graph.name} {graph.version}: {counted}")
+
+
+async def _versions(client: ServiceClient, text: str, *, as_json: bool) -> None:
+    graph = await find_graph(client, text)
+    entries = await client.entries(f"/api/graphs/{escaped(graph.id)}/versions", "versions")
+    if as_json:
+        return show_json(entries)
+    versions = [client.decode(entry, ShownVersion) for entry in entries]
+    rows = [
+        (each.number, each.version, short(each.sha256), age_of(each.created_at), each.created_by or "-")
+        for each in versions
+    ]
+    return show_table(("NUMBER", "VERSION", "HASH", "MADE", "BY"), rows)
+
+
+async def _roll_back(client: ServiceClient, text: str, number: int, *, as_json: bool) -> None:
+    graph = await find_graph(client, text)
+    reply = await client.post(f"/api/graphs/{escaped(graph.id)}/rollback", encode({"version": number}))
+    _tell(client.decode(reply, SeenGraph), reply, as_json=as_json)
 
 
 async def _delete(client: ServiceClient, text: str) -> None:

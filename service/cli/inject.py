@@ -15,6 +15,7 @@ from service.cli.remote.address import service_options
 from service.cli.remote.client import ServiceClient, ServiceError, ask
 from service.cli.remote.lookup import find_execution
 from service.cli.remote.names import execution_names
+from service.cli.remote.outputs import Output, show_outputs
 from service.cli.remote.tables import json_option, show_json
 from service.cli.stdin import Lines, LineTooLongError
 
@@ -23,23 +24,19 @@ NDJSON = "application/x-ndjson"
 MAX_WAIT_SECONDS = 60
 
 
-class Output(msgspec.Struct, frozen=True):
-    """A value that has left the graph."""
-
-    value: msgspec.Raw = msgspec.Raw(b"null")
-
-
 class InjectionReply(msgspec.Struct, frozen=True, rename="camel"):
     """The reply to an injection, as far as it is shown.
 
     Attributes:
-        outputs: the last value of each port that no edge leaves, by ``node:port``; where it was waited for.
+        all_outputs: what has left the graph, in that order; where it was waited for.
+        truncated: whether there was more than that.
         drained: whether all was processed in time; None where nothing was waited for.
     """
 
     accepted: int
     queued: bool = False
-    outputs: dict[str, Output] = {}
+    all_outputs: tuple[Output, ...] = ()
+    truncated: bool = False
     drained: bool | None = None
     state: str = ""
     error: ExecutionError | None = None
@@ -152,11 +149,13 @@ async def _encoded(
 def _tell(said: InjectionReply, *, as_json: bool) -> int:
     """Print what has left the graph, and what has become of the messages; the exit status."""
     if not as_json:
-        for place, output in said.outputs.items():
-            node, _, port = place.rpartition(":")
-            click.echo(encode({"node": node, "port": port, "value": output.value}) + b"\n", nl=False)
+        show_outputs(said.all_outputs)
     held = "; the execution is paused and holds them" if said.queued else ""
     click.echo(f"{said.accepted:,} accepted{held}", err=True)
+    if said.truncated:
+        click.echo(
+            "More has left the graph than is shown; `symbia-runtime outputs` shows the last of it", err=True
+        )
     if said.error is not None:
         place = f" at node {said.error.node_id}" if said.error.node_id else ""
         click.echo(f"Failed{place}: {said.error.message}", err=True)

@@ -7,10 +7,10 @@ import click
 import msgspec
 import trio
 
-from engine.execution.lifecycle import TERMINAL
-from proto.execution import ExecutionState, LogEntry
+from proto.execution import LogEntry
 from service.cli.remote.address import service_options
-from service.cli.remote.client import ServiceClient, ServiceError, ask
+from service.cli.remote.client import ServiceClient, ask
+from service.cli.remote.following import ASK_SECONDS, has_ended
 from service.cli.remote.lookup import find_execution
 from service.cli.remote.names import execution_names
 from service.cli.remote.tables import json_option, show_json
@@ -18,9 +18,6 @@ from service.documents.printable import printable
 
 LEVELS = ("debug", "info", "warn", "error")
 COLOURS = {"warn": "yellow", "error": "red"}
-ASK_SECONDS = 0.5
-"""The time between two questions for new lines."""
-
 
 Wanted = Callable[[LogEntry], bool]
 
@@ -31,12 +28,6 @@ class LogPage(msgspec.Struct, frozen=True):
     total: int
     dropped: int
     logs: list[msgspec.Raw]
-
-
-class StateSeen(msgspec.Struct, frozen=True):
-    """The state of an execution."""
-
-    state: ExecutionState
 
 
 @click.command(name="logs")
@@ -78,9 +69,9 @@ async def _print_logs(
     if tail is not None:
         place = max(0, client.decode(await client.get(f"{path}/logs", limit=1), LogPage).total - tail)
     while True:
-        has_ended = follow and await _has_ended(client, path)  # asked first, so that its last lines are read
+        is_over = not follow or await has_ended(client, path)  # asked first, so that its last lines are read
         place = await _print_from(client, path, place, wanted, as_json=as_json)
-        if not follow or has_ended:
+        if is_over:
             return
         await trio.sleep(ASK_SECONDS)
 
@@ -104,13 +95,3 @@ async def _print_from(client: ServiceClient, path: str, place: int, wanted: Want
 def _show(entry: LogEntry) -> None:
     text = f"{entry.timestamp}  {entry.level:<5}  {entry.node_id}  {entry.message}"
     click.secho(printable(text), fg=COLOURS.get(entry.level), dim=entry.level == "debug")
-
-
-async def _has_ended(client: ServiceClient, path: str) -> bool:
-    try:
-        seen = await client.get(f"{path}/metrics")
-    except ServiceError as error:
-        if error.status != 404:
-            raise
-        seen = await client.get(path)
-    return client.decode(seen, StateSeen).state in TERMINAL

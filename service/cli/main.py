@@ -32,6 +32,7 @@ COMMANDS = {
     "execute": "Start an execution of a graph on a service.",
     "executions": "List, show and forget executions of a service.",
     "inject": "Push messages into an execution of a service.",
+    "outputs": "Print what has left the graph of an execution of a service.",
     "logs": "Print what an execution of a service has logged.",
     "watch": "Watch a running execution of a service.",
     "pause": "Hold the messages of executions of a service.",

@@ -8,7 +8,7 @@ import msgspec
 
 from engine.execution.lifecycle import TERMINAL
 from proto.execution import ExecutionState
-from service.cli.remote.client import ServiceClient, ServiceError
+from service.cli.remote.client import ServiceClient, ServiceError, ShownProblem
 from service.cli.remote.tables import age_of, short
 
 LEAST_ID_CHARACTERS = 4
@@ -20,15 +20,16 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class SeenGraph(msgspec.Struct, frozen=True, rename="camel"):
-    """A graph in the list, as far as it is shown."""
+    """A graph in the list, or in the reply to its loading, as far as it is shown."""
 
     id: str
     name: str
     version: str
     node_count: int = 0
     edge_count: int = 0
-    role: str | None = None
     loaded_at: str = ""
+    version_number: int = 1
+    warnings: tuple[ShownProblem, ...] = ()
 
     @property
     def line(self) -> str:
