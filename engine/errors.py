@@ -16,6 +16,7 @@
     │   ├── IllegalTransitionError
     │   ├── InputsClosedError
     │   ├── ComponentExistsError
+    │   ├── ComponentBreaksGraphsError
     │   ├── ComponentBuiltInError
     │   ├── ComponentInUseError
     │   ├── NameAmbiguousError
@@ -199,7 +200,7 @@ class ComponentExistsError(ConflictError):
 
     def __init__(self, identifier: str) -> None:
         super().__init__(f"Component already registered: {identifier}")
-        self.problems = (Problem(self.code, "id", "Remove it first, or choose another id"),)
+        self.problems = (Problem(self.code, "id", "Replace it with PUT, or choose another id"),)
 
 
 class ComponentBuiltInError(ConflictError):
@@ -208,7 +209,20 @@ class ComponentBuiltInError(ConflictError):
     code = "component.built_in"
 
     def __init__(self, identifier: str) -> None:
-        super().__init__(f"Component {identifier} is built in and cannot be removed; others can")
+        super().__init__(f"Component {identifier} is built in and can be neither removed nor replaced; others can")
+
+
+class ComponentBreaksGraphsError(ConflictError):
+    """Loaded graphs follow the component and could not use its new version; ``problems`` says why of each."""
+
+    code = "component.breaks_graphs"
+
+    def __init__(self, identifier: str, problems: Sequence[Problem]) -> None:
+        super().__init__(
+            f"The new version of {identifier} does not fit graphs that use it, so the old one stays; change or "
+            f"unload them, or let them name {identifier}@<version>"
+        )
+        self.problems = tuple(problems)
 
 
 class ComponentInUseError(ConflictError):

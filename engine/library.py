@@ -1,6 +1,6 @@
 """All that can be run: the components that are known, and the graphs that are loaded."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,9 +9,9 @@ from engine.compile.compiler import compile_read, judge, problems_of, read_graph
 from engine.compile.fingerprint import document_of
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.parts import GraphSource
-from engine.components.definition import memory_of
 from engine.components.lookup import ComponentSource, Resolver
 from engine.components.registry import Registry
+from engine.contracts.component import Component
 from engine.contracts.surroundings import SameForAll, Vault
 from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
@@ -23,7 +23,8 @@ from engine.keeping.keeper import Keeper
 from engine.keeping.records import GRAPH, KeptVersion, record_of_version, removal_of_version, version_in
 from engine.limits import EngineLimits
 from engine.loaded_graphs import Change, LoadedGraphs, Placement, WrittenGraph
-from engine.memory.ledger import RESERVED_SHARE, Account, Kind, Ledger
+from engine.memory.ledger import RESERVED_SHARE, Ledger
+from engine.own_components import ComponentPlacement, OwnComponents
 from engine.quota import Quotas
 from engine.versions import UNCONDITIONAL, Condition, Version
 from engine.wall_clock import WallClock
@@ -63,7 +64,7 @@ class Library:
         registry: the components.
         limits: bounds of definitions, and of what one owner may have.
         clock: the time of day.
-        used: tells which versions of a graph are in use, by its id; none are when absent.
+        running: tells the graphs of all executions under way; there are none when absent.
         keeper: lets graphs outlive the process; they do not when absent.
         vault: the variables and secrets that graphs may name.
 
@@ -77,7 +78,7 @@ class Library:
         registry: Registry,
         limits: EngineLimits,
         clock: WallClock,
-        used: Callable[[str], Collection[int]] = lambda _: (),
+        running: Callable[[], Iterable[LoadedGraph]] = tuple,
         keeper: Keeper | None = None,
         vault: Vault | None = None,
     ) -> None:
@@ -87,14 +88,17 @@ class Library:
         self._unrestored: dict[tuple[str, str], list[KeptVersion]] = {}
         self.ledger = Ledger(limits.memory_bytes, limits.owner_memory_bytes, reserved_share=RESERVED_SHARE)
         self._registry = registry
-        self._resolver = Resolver(registry, limits)
         self._source: GraphSource | None = None
         self._clock = clock
         self.vault = vault or SameForAll()
         self.quotas = Quotas(limits)
-        self._graphs = LoadedGraphs(self.ledger, self.quotas, limits, used)
+        self._running = running
+        self._graphs = LoadedGraphs(self.ledger, self.quotas, limits, self._versions_in_use)
         self._turns = Turns()
-        self._accounts: dict[tuple[Kind, str, str], Account] = {}
+        self._own = OwnComponents(
+            registry, self._graphs, self._turns, self.ledger, limits, running, clock.timestamp, self._recompiled
+        )
+        self._resolver = Resolver(registry, limits, self._own.pinned)
 
     # Components
 
@@ -110,7 +114,7 @@ class Library:
         """
         return self._registry.definition(component_id, owner)
 
-    async def register_component(self, document: Any, *, owner: str = "") -> ComponentDefinition:
+    async def register_component(self, document: Any, *, owner: str = "", by: str = "") -> ComponentDefinition:
         """Take in an owner's untrusted component, given as a decoded JSON document; only its owner can use it.
 
         Raises:
@@ -119,24 +123,71 @@ class Library:
             QuotaError: the owner has as many components as they may.
             MemoryBoundError: memory for it is at its bound.
         """
-        size_bytes = await in_slices(memory_of(document, self.limits))
-        self.ledger.require(owner, size_bytes)
-        definition = await self._registry.register(document, owner)
-        self._charge("components", owner, definition.id, size_bytes)
-        return definition
+        return await self._own.register(document, owner, by)
 
-    def unregister_component(self, component_id: str, *, owner: str = "") -> None:
-        """Forget a registered component.
+    async def replace_component(
+        self,
+        component_id: str,
+        document: Any,
+        *,
+        owner: str = "",
+        by: str = "",
+        condition: Condition = UNCONDITIONAL,
+    ) -> ComponentPlacement:
+        """Make a new version of an owner's component, or the first one; graphs that follow it use it from then on.
+
+        Raises:
+            PreconditionFailedError: its present version is another than was expected.
+            InvalidComponentError: carries every problem; the present version stays.
+            ComponentBreaksGraphsError: a graph that follows it cannot use it; the present version stays.
+            ComponentBuiltInError: it is a built-in one.
+            QuotaError: it is a new one, and the owner has as many as they may.
+            MemoryBoundError: memory for it is at its bound; the present version stays.
+        """
+        return await self._own.replace(component_id, document, owner, by, condition)
+
+    async def roll_back_component(
+        self,
+        component_id: str,
+        number: int,
+        *,
+        owner: str = "",
+        by: str = "",
+        condition: Condition = UNCONDITIONAL,
+    ) -> ComponentPlacement:
+        """Make a new version of a component that is as an earlier one was.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+            VersionNotFoundError: the earlier one is not kept.
+            EngineError: as :meth:`replace_component`.
+        """
+        return await self._own.roll_back(component_id, number, owner, by, condition)
+
+    def component_versions(self, component_id: str, *, owner: str = "") -> list[Version[Component]]:
+        """Return the versions of a component that are kept, oldest first; of a built-in one there are none.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+        """
+        return self._own.history(owner, component_id)
+
+    def unregister_component(
+        self, component_id: str, *, owner: str = "", condition: Condition = UNCONDITIONAL
+    ) -> None:
+        """Forget a registered component with all its versions.
 
         Raises:
             ComponentNotFoundError: there is none with this id that the owner may use.
             ComponentBuiltInError: it is a built-in one.
             ComponentInUseError: a loaded graph of the owner uses it.
+            PreconditionFailedError: its present version is another than was expected.
         """
-        graphs = self._graphs.of(owner)
-        users = [graph.id for graph in graphs if component_id in graph.component_ids]
-        self._registry.unregister(component_id, users, owner)
-        self._release("components", owner, component_id)
+        self._own.unregister(owner, component_id, condition)
+
+    def _versions_in_use(self, graph_id: str) -> set[int]:
+        """Return the numbers of a graph's versions that executions under way have begun with."""
+        return {graph.number for graph in self._running() if graph.id == graph_id}
 
     def find_components_in(self, source: ComponentSource | None) -> None:
         """Look there from now on for components that are neither built in nor registered; None looks nowhere."""
@@ -185,7 +236,9 @@ class Library:
         graph = await self._compiled(document, owner)
         if not is_kept:
             self._unkept.add(graph.id)
-        return (await self._made(owner, lambda: self._graphs.plan(graph, UNCONDITIONAL, by, replace=False))).graph
+        return (
+            await self._made(graph, lambda fresh: self._graphs.plan(fresh, UNCONDITIONAL, by, replace=False))
+        ).graph
 
     async def place_graph(
         self,
@@ -215,15 +268,15 @@ class Library:
         if not replace:
             self._graphs.check_quota(owner)
             graph = await self._compiled(document, owner)
-            return await self._made(owner, lambda: self._graphs.plan(graph, condition, by, replace=False))
+            return await self._made(graph, lambda fresh: self._graphs.plan(fresh, condition, by, replace=False))
         async with self._turns.alone((owner, _name_in(document))):
             graph = await self._compiled(document, owner)
-            return await self._made(owner, lambda: self._graphs.plan(graph, condition, by, replace=True))
+            return await self._made(graph, lambda fresh: self._graphs.plan(fresh, condition, by, replace=True))
 
-    async def _made(self, owner: str, plan: Callable[[], Change]) -> Placement:
+    async def _made(self, graph: LoadedGraph, plan: Callable[[LoadedGraph], Change]) -> Placement:
         """Make a change of an owner's graphs when it is on disk; no other of theirs comes between."""
-        async with self._turns.alone(("graphs", owner)):
-            change = plan()
+        async with self._turns.alone(("graphs", graph.owner)):
+            change = plan(await self._fresh(graph))
             if change.graph.id not in self._unkept:
                 await self._keeper.keep(_records_of(change))
             return self._graphs.make(change)
@@ -244,9 +297,9 @@ class Library:
         async with self._turns.alone(graph_id):
             present = self.graph(graph_id)
             condition.check(f"Graph {graph_id}", present.tag)  # before anything is compiled for nothing
-            fresh = await self._compiled(document, present.owner)
+            compiled = await self._compiled(document, present.owner)
             return await self._made(
-                present.owner, lambda: self._graphs.plan_replacement(graph_id, fresh, condition, by)
+                compiled, lambda fresh: self._graphs.plan_replacement(graph_id, fresh, condition, by)
             )
 
     async def roll_back_graph(
@@ -281,6 +334,7 @@ class Library:
         if report:
             raise InvalidGraphError(report.problems())
         async with self._turns.alone(("graphs", owner)):
+            graphs = [await self._fresh(graph) for graph in graphs]
             changes = self._graphs.plan_new(graphs, by)
             await self._keeper.keep([record for change in changes for record in _records_of(change)])
             for change in changes:
@@ -290,11 +344,30 @@ class Library:
     async def _compiled(self, document: Any, owner: str) -> LoadedGraph:
         if unsayable := await in_slices(check_sayable(document, "graph.unsayable")):
             raise InvalidGraphError(unsayable)
+        return await self._linked(document, owner)
+
+    async def _fresh(self, graph: LoadedGraph) -> LoadedGraph:
+        """Return a graph that was just compiled; anew where a component of it was replaced since it began."""
+        here = self._registry.of(graph.owner)
+        if all(here.get(node.definition.component, node.component) is node.component for node in graph.nodes):
+            return graph
+        fresh = await self._linked(await in_slices(document_of(graph.definition)), graph.owner)
+        return msgspec.structs.replace(fresh, id=graph.id)
+
+    async def _recompiled(self, graph: LoadedGraph, component: Component) -> LoadedGraph:
+        """Compile a graph anew, with this component in the place of the one of its id."""
+        document = await in_slices(document_of(graph.definition))
+        return await self._linked(document, graph.owner, component)
+
+    async def _linked(self, document: Any, owner: str, component: Component | None = None) -> LoadedGraph:
         read = await read_graph(document, self.limits, self._finder(owner))
         found = await self._resolver.resolve(read.component_ids, owner)
+        components = dict(found.components)
+        if component is not None:
+            components[component.definition.id] = component
         return await compile_read(
             read,
-            found.components,
+            components,
             self.limits,
             self._clock.timestamp,
             owner,
@@ -405,13 +478,6 @@ class Library:
         )
         self._graphs.restore(graph, [_version_of(kept) for kept in versions])
         return ""
-
-    def _charge(self, kind: Kind, owner: str, name: str, size_bytes: int) -> None:
-        account = self._accounts[kind, owner, name] = self.ledger.account(owner)
-        account.note(size_bytes, kind)
-
-    def _release(self, kind: Kind, owner: str, name: str) -> None:
-        self._accounts.pop((kind, owner, name)).close()
 
 
 def _name_in(document: Any) -> str:

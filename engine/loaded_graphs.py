@@ -17,6 +17,8 @@ from engine.quota import Quotas
 from engine.versions import Condition, Version, VersionStore
 from proto.graph import GraphDefinition, TopologySummary
 
+Outcome = Literal["created", "replaced", "unchanged"]
+
 Used = Callable[[str], Collection[int]]
 """Tells which versions of a graph are in use, by its id."""
 
@@ -45,7 +47,7 @@ class Placement(msgspec.Struct, frozen=True):
     """
 
     graph: LoadedGraph
-    outcome: Literal["created", "replaced", "unchanged"]
+    outcome: Outcome
     namesakes: tuple[str, ...] = ()
 
 
@@ -60,7 +62,7 @@ class Change(msgspec.Struct, frozen=True):
     """
 
     graph: LoadedGraph
-    outcome: Literal["created", "replaced", "unchanged"]
+    outcome: Outcome
     by: str
     outgoing: tuple[int, ...] = ()
 
@@ -174,13 +176,21 @@ class LoadedGraphs:
         present = self.graph(graph_id)
         condition.check(f"Graph {graph_id}", present.tag)
         if fresh.sha256 == present.sha256:
-            graph = msgspec.structs.replace(
-                fresh, id=graph_id, number=present.number, loaded_at=present.loaded_at, owner=present.owner
-            )
-            return Change(graph, "unchanged", by)
+            return Change(self._as_present(graph_id, fresh), "unchanged", by)
         outgoing = self.versions.outgoing(present.owner, graph_id, fresh.size_bytes, self._used(graph_id))
         graph = msgspec.structs.replace(fresh, id=graph_id, number=present.number + 1)
         return Change(graph, "replaced", by, outgoing)
+
+    def relink(self, graph_id: str, fresh: LoadedGraph) -> None:
+        """Let the present version of a graph be what it was compiled to just now."""
+        self._index(self._as_present(graph_id, fresh))
+
+    def _as_present(self, graph_id: str, fresh: LoadedGraph) -> LoadedGraph:
+        """Return what a graph's present version was compiled to just now, as that version."""
+        present = self.graph(graph_id)
+        return msgspec.structs.replace(
+            fresh, id=graph_id, number=present.number, loaded_at=present.loaded_at, owner=present.owner
+        )
 
     def make(self, change: Change) -> Placement:
         """Make a change that was planned; what it replaces is what it was planned for."""

@@ -140,7 +140,7 @@ class Runtime:
     ) -> None:
         self.limits = limits
         self.keeper = keeper
-        self.library = Library(registry, limits, clock, self._versions_in_use, keeper, vault)
+        self.library = Library(registry, limits, clock, self._running_graphs, keeper, vault)
         self.ledger = self.library.ledger
         self.workers = workers
         self._nursery = nursery
@@ -181,10 +181,9 @@ class Runtime:
                 if execution.graph.id == graph_id:
                     nursery.start_soon(partial(stop_if_running, execution, drain=drain))
 
-    def _versions_in_use(self, graph_id: str) -> frozenset[int]:
-        """Return the numbers of a graph's versions that executions under way have begun with."""
-        running = [execution.graph for execution in self._executions.values()]
-        return frozenset(graph.number for graph in running if graph.id == graph_id)
+    def _running_graphs(self) -> list[LoadedGraph]:
+        """Return the graphs of all executions under way, in the versions that those have begun with."""
+        return [execution.graph for execution in self._executions.values()]
 
     # Executions
 

@@ -14,6 +14,7 @@ from service.http.bodies import refusal
 from service.http.fast_path.routes import NOT_KEPT, FastPath
 from service.http.operation import operation_of
 from service.http.query import check_query
+from service.http.routes.component_versions import component_version_routes
 from service.http.routes.components import component_routes
 from service.http.routes.discovery import discovery_routes
 from service.http.routes.documentation import Publication, documentation_routes
@@ -90,6 +91,7 @@ def create_app(
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))
     app.register_blueprint(component_routes(scoped))
+    app.register_blueprint(component_version_routes(scoped))
     app.register_blueprint(health_routes(readiness))
     app.register_blueprint(
         metrics_routes(

@@ -10,7 +10,7 @@ What was made of an offer is kept by its revision: a hundred graphs that name on
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -27,6 +27,18 @@ TOLD_PROBLEMS = 3
 
 _PASSING = frozenset({"component.source_unavailable"})
 """Problems that may be gone at the next attempt, so that they are not remembered."""
+
+
+VERSION_MARK = "@"
+"""The mark between a component's id and its version, where a node names both; no id has it."""
+
+Pinned = Callable[[str, str, str], Component | None]
+"""Finds a component by its owner, its id and its author's version."""
+
+
+def base_of(name: str) -> str:
+    """Return the id of the component that a node names, with or without a version."""
+    return name.partition(VERSION_MARK)[0]
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -84,16 +96,18 @@ class Resolver:
     Args:
         registry: those that are here.
         limits: how many graphs name, and how many found ones are kept.
+        pinned: finds the version of an owner's component that a graph names.
 
     Attributes:
         source: where to look for others; None to look nowhere.
     """
 
-    def __init__(self, registry: Registry, limits: EngineLimits) -> None:
+    def __init__(self, registry: Registry, limits: EngineLimits, pinned: Pinned = lambda *_: None) -> None:
         self.source: ComponentSource | None = None
         self._registry = registry
         self._limits = limits
         self._kept: OrderedDict[tuple[str, str], Component | Problem] = OrderedDict()
+        self._pinned = pinned
         self._making = Turns()
 
     async def resolve(self, named: Sequence[str], owner: str) -> Resolution:
@@ -104,9 +118,11 @@ class Resolver:
             owner: whose graph it is.
         """
         here = self._registry.of(owner)
-        used = [name for name in named if 0 < len(name) <= self._limits.name_characters]
-        if self.source is None or not used:
-            return Resolution(here)
+        named = [name for name in named if 0 < len(name) <= self._limits.name_characters]
+        pins = self._pins(named, owner)
+        if self.source is None or not named:
+            return Resolution({**here, **pins})
+        used = list(dict.fromkeys(base_of(name) if name in pins else name for name in named))
         findings = await self.source.look_up(used, [name for name in used if name not in here], owner)
         found: dict[str, Component] = {}
         obstacles = dict(findings.obstacles)
@@ -116,7 +132,20 @@ class Resolver:
                 obstacles[component_id] = made
             else:
                 found[component_id] = made
-        return Resolution({**found, **self._registry.of(owner)}, obstacles, findings.problems)
+        for name in pins:
+            if base_of(name) in obstacles:
+                obstacles[name] = obstacles[base_of(name)]
+        return Resolution({**found, **self._registry.of(owner), **pins}, obstacles, findings.problems)
+
+    def _pins(self, names: Sequence[str], owner: str) -> dict[str, Component]:
+        """Return the components of those names that say which version they mean, as far as it is there."""
+        pins: dict[str, Component] = {}
+        for name in names:
+            component_id, at, version = name.partition(VERSION_MARK)
+            component = self._pinned(owner, component_id, version) if at else None
+            if component is not None:
+                pins[name] = component
+        return pins
 
     async def _made(self, component_id: str, offer: Offer, owner: str) -> Component | Problem:
         key = (component_id, offer.revision)

@@ -107,14 +107,55 @@ class Registry:
             QuotaError: the owner has as many components as they may.
             WorkersBusyError: too much of the owner's work waits for worker processes already.
         """
+        component = await self.prepare(document, owner, is_new=True)
+        self.add(component, owner)
+        return component.definition
+
+    async def prepare(self, document: Any, owner: str, *, is_new: bool) -> Component:
+        """Make an owner's untrusted component, given as a decoded JSON document, that is to be stored.
+
+        Args:
+            document: decoded JSON.
+            owner: whose it is.
+            is_new: whether its id must be free, which is asked before anything is compiled.
+
+        Raises:
+            EngineError: as ``register`` does.
+        """
         definition = await self._parsed(document)
-        self._check_place(definition.id, owner)
+        if is_new:
+            self._check_place(definition.id, owner)
         component = await self._made(definition, owner)
-        self._check_place(definition.id, owner)  # others may have come while this one was being checked
         if isinstance(component, SourceComponent):
             component.chain_domain = OWNER
-        self._owned.setdefault(owner, {})[definition.id] = component
-        return component.definition
+        return component
+
+    def add(self, component: Component, owner: str) -> None:
+        """Store a component that is not there yet.
+
+        Raises:
+            ComponentExistsError: its id is a built-in one's, or the owner has used it.
+            QuotaError: the owner has as many components as they may.
+        """
+        self._check_place(component.definition.id, owner)
+        self._owned.setdefault(owner, {})[component.definition.id] = component
+
+    def put(self, component: Component, owner: str) -> None:
+        """Store a component in the place of the one that has its id."""
+        self._owned[owner][component.definition.id] = component
+
+    def builtin(self, component_id: str) -> Component | None:
+        """Return the built-in component of an id; None where there is none."""
+        return self._builtins.get(component_id)
+
+    def check_own(self, component_id: str) -> None:
+        """Refuse the id of a built-in component, where an owner's is to be changed.
+
+        Raises:
+            ComponentBuiltInError: it is one.
+        """
+        if component_id in self._builtins:
+            raise ComponentBuiltInError(component_id)
 
     async def make(self, document: Any, owner: str = "") -> Component:
         """Make an untrusted component that others publish, for an owner; it is not stored.

@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from engine.compile.loaded_graph import LoadedGraph
+from engine.contracts.component import Component
 from engine.contracts.observer import FlowObserver
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.handle import ExecutionHandle
 from engine.library import Library
 from engine.loaded_graphs import Placement, WrittenGraph
 from engine.memory.ledger import Account
+from engine.own_components import ComponentPlacement
 from engine.quota import UNOWNED
 from engine.runtime import Runtime
 from engine.versions import UNCONDITIONAL, Condition, Version
@@ -56,10 +58,29 @@ class ScopedLibrary:
         return self._library.component(component_id, owner=self._namespace())
 
     async def register_component(self, document: Any) -> ComponentDefinition:
-        return await self._library.register_component(document, owner=self._maker())
+        return await self._library.register_component(document, owner=self._maker(), by=self._by())
 
-    def unregister_component(self, component_id: str) -> None:
-        self._library.unregister_component(component_id, owner=self._maker())
+    async def replace_component(
+        self, component_id: str, document: Any, *, condition: Condition = UNCONDITIONAL
+    ) -> ComponentPlacement:
+        owner, by = self._maker(), self._by()
+        return await self._library.replace_component(
+            component_id, document, owner=owner, by=by, condition=condition
+        )
+
+    async def roll_back_component(
+        self, component_id: str, number: int, *, condition: Condition = UNCONDITIONAL
+    ) -> ComponentPlacement:
+        owner, by = self._maker(), self._by()
+        return await self._library.roll_back_component(
+            component_id, number, owner=owner, by=by, condition=condition
+        )
+
+    def component_versions(self, component_id: str) -> list[Version[Component]]:
+        return self._library.component_versions(component_id, owner=self._namespace())
+
+    def unregister_component(self, component_id: str, *, condition: Condition = UNCONDITIONAL) -> None:
+        self._library.unregister_component(component_id, owner=self._maker(), condition=condition)
 
     async def check_graph(self, document: Any) -> tuple[Problem, ...]:
         return await self._library.check_graph(document, owner=self._namespace())

@@ -1,4 +1,4 @@
-"""Conditions of requests: ``ETag``, ``If-Match`` and ``If-None-Match`` (RFC 9110, sections 8.8.3 and 13.1)."""
+"""Versions in requests: ``?version=``; ``ETag``, ``If-Match``, ``If-None-Match`` (RFC 9110, 8.8.3 and 13.1)."""
 
 import re
 
@@ -6,7 +6,7 @@ from quart import Response, request
 
 from engine.versions import ANY, Condition
 from proto.problem import Problem
-from service.http.operation import Header
+from service.http.operation import Header, Query
 from service.problems import UnreadableBodyError
 
 IF_MATCH = Header(
@@ -19,6 +19,12 @@ OTHER_VERSION = "The present version is another than the request expects; its `E
 
 MAX_VERSION = 2**53 - 1
 """The largest number of a version that a request may name: no thing has as many."""
+
+VERSION = Query(
+    "version",
+    "Which of its versions, by its number; the present one when absent.",
+    {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
+)
 
 _TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
 _TAGS = re.compile(rf"\s*{_TAG}\s*(,\s*{_TAG}\s*)*")

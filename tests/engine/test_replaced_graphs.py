@@ -1,5 +1,7 @@
 """A graph is replaced as a whole or not at all, and what runs keeps the version that it began with."""
 
+from typing import Any
+
 import msgspec
 import pytest
 import trio
@@ -7,6 +9,7 @@ import trio
 from engine.errors import (
     GraphNotFoundError,
     InvalidGraphError,
+    InvalidInjectionError,
     MemoryBoundError,
     NameAmbiguousError,
     PreconditionFailedError,
@@ -186,17 +189,38 @@ async def test_a_second_graph_of_a_name_says_so_and_may_replace_the_first() -> N
 
 
 async def test_two_who_replace_a_name_that_is_not_there_make_one_graph() -> None:
-    """Who comes second finds what the first has made."""
+    """Who comes second finds what the first has made, also where that took long to compile."""
     async with open_runtime() as runtime:
         async with trio.open_nursery() as nursery:
-            for text in ("one", "two"):
-                nursery.start_soon(_replace_by_name, runtime, text)
+            for written in (FILTER, {**PASS, "name": FILTER["name"], "description": "second"}):
+                nursery.start_soon(_replace_by_name, runtime, written)
+                await trio.lowlevel.checkpoint()
         (graph,) = runtime.library.graphs()
-        assert graph.number == 2
+        assert (graph.number, graph.definition.description) == (2, "second")
 
 
-async def _replace_by_name(runtime: Runtime, text: str) -> None:
-    await runtime.library.place_graph({**FILTER, "description": text}, replace=True)
+async def _replace_by_name(runtime: Runtime, written: dict[str, Any]) -> None:
+    await runtime.library.place_graph(written, replace=True)
+
+
+async def test_inputs_are_of_the_version_that_runs() -> None:
+    """A graph that is replaced while the inputs of its execution are looked up: they are looked up again."""
+    begun: list[str] = []
+    many = tuple(Injection("a", "in", msgspec.Raw(b"1")) for _ in range(20_000))
+
+    async def execute(runtime: Runtime, graph_id: str) -> None:
+        with pytest.raises(InvalidInjectionError):
+            await runtime.execute(graph_id, ExecuteOptions(inputs=many))
+        begun.append("refused")
+
+    async with open_runtime() as runtime:
+        graph = await runtime.library.load_graph(PASS)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(execute, runtime, graph.id)
+            await trio.lowlevel.checkpoint()
+            await runtime.library.replace_graph(graph.id, OTHER)
+            assert begun == []
+        assert (begun, runtime.underway()) == (["refused"], [])
 
 
 async def test_versions_count_to_what_their_owner_may_hold() -> None:

@@ -8,11 +8,24 @@ from msgspec.structs import asdict
 from quart import Blueprint, Response
 
 from engine.contracts.lanes import emits_apocryphal, shown_lanes
+from engine.errors import VersionNotFoundError
+from engine.own_components import ComponentPlacement
 from engine.views import RuntimeView
 from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports, authored
 from service.http.bodies import nothing, read_document, reply
+from service.http.conditions import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    MAX_VERSION,
+    NOT_MODIFIED,
+    OTHER_VERSION,
+    VERSION,
+    condition_of_request,
+    tagged,
+    unchanged,
+)
 from service.http.operation import Body, Reply, operation
-from service.http.query import DETAIL, PAGE, page_of, wants_all
+from service.http.query import DETAIL, PAGE, page_of, wants_all, whole_number
 from service.http.sliced_replies import page_reply
 
 
@@ -125,9 +138,10 @@ class FullComponentList(msgspec.Struct, frozen=True):
 
 
 class RegisteredReply(msgspec.Struct, frozen=True):
-    """The id of a component that has been taken in."""
+    """The id of a component that has been taken in, and which of its versions is the present one now."""
 
     registered: str
+    version_number: int = msgspec.field(default=1, name="versionNumber")
 
 
 SQUARE = {
@@ -146,6 +160,9 @@ SQUARE = {
 }
 
 
+WRITTEN = Body((WrittenComponent,), {"squares numbers": SQUARE}, yaml=True)
+
+
 def component_routes(runtime: RuntimeView) -> Blueprint:
     """Make the routes under ``/api/components``."""
     routes = Blueprint("components", __name__, url_prefix="/api/components")
@@ -156,12 +173,13 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
         tag="components",
         summary="Register a component",
         description="Its code runs in the sandbox only. Source that cannot be compiled is refused with its line.",
-        body=Body((WrittenComponent,), {"squares numbers": SQUARE}, yaml=True),
+        body=WRITTEN,
         refusals={409: "The id is taken, or there are as many components as there may be."},
     )
     async def register() -> Response:
         definition = await runtime.library.register_component(await read_document())
-        return reply(RegisteredReply(definition.id), 201)
+        present = runtime.library.component_versions(definition.id)[-1]
+        return tagged(reply(RegisteredReply(definition.id), 201), present.tag)
 
     @routes.get("")
     @operation(
@@ -184,23 +202,60 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
         Reply(200, ShownComponent),
         tag="components",
         summary="Show a component with its source",
+        query=(VERSION,),
+        headers=(NOT_MODIFIED,),
         is_public=True,
     )
     async def show(component_id: str) -> Response:
-        return reply(_shown(runtime.library.component(component_id), with_source=True))
+        number = whole_number("version", least=1, most=MAX_VERSION)
+        versions = runtime.library.component_versions(component_id)
+        if not versions and number is None:  # built in
+            return reply(_shown(runtime.library.component(component_id), with_source=True))
+        numbers = [version.number for version in versions]
+        if number is not None and number not in numbers:
+            raise VersionNotFoundError(component_id, number, numbers)
+        version = versions[-1 if number is None else numbers.index(number)]
+        shown = _shown(version.content.definition, with_source=True)
+        return unchanged(version.tag) or tagged(reply(shown), version.tag)
+
+    @routes.put("/<component_id>")
+    @operation(
+        Reply(200, RegisteredReply, {"registered": "custom.math.square", "versionNumber": 2}),
+        Reply(201, RegisteredReply, description="It is the first one of this id."),
+        tag="components",
+        summary="Replace a component by a new version, or register it",
+        description="All or nothing: where the new one is wrong, or a graph that names it could not use it, the "
+        "old one stays. Graphs that name it use it from their next execution on; those that name `id@version` "
+        "keep to the version that bears this text.",
+        body=WRITTEN,
+        headers=(IF_MATCH, IF_NONE_MATCH),
+        refusals={409: "It is built in, or a loaded graph could not use it.", 412: OTHER_VERSION},
+    )
+    async def replace(component_id: str) -> Response:
+        condition = condition_of_request()
+        document = await read_document()
+        return placed_reply(await runtime.library.replace_component(component_id, document, condition=condition))
 
     @routes.delete("/<component_id>")
     @operation(
         Reply(204),
         tag="components",
         summary="Remove a registered component that no loaded graph uses",
-        refusals={409: "It is built in, or a loaded graph uses it."},
+        headers=(IF_MATCH,),
+        refusals={409: "It is built in, or a loaded graph uses it.", 412: OTHER_VERSION},
     )
     async def remove(component_id: str) -> Response:
-        runtime.library.unregister_component(component_id)
+        runtime.library.unregister_component(component_id, condition=condition_of_request())
         return nothing()
 
     return routes
+
+
+def placed_reply(placement: ComponentPlacement) -> Response:
+    """Reply with what has come of a component."""
+    version = placement.version
+    status = 201 if placement.outcome == "created" else 200
+    return tagged(reply(RegisteredReply(placement.definition.id, version.number), status), version.tag)
 
 
 def _listed(definition: ComponentDefinition) -> ListedComponent:

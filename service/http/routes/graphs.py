@@ -23,6 +23,7 @@ from service.http.conditions import (
     MAX_VERSION,
     NOT_MODIFIED,
     OTHER_VERSION,
+    VERSION,
     condition_of_request,
     tagged,
     unchanged,
@@ -173,11 +174,6 @@ REPLACE = Query(
     "replace",
     "Whether the graph becomes a new version of the one that has its name, where there is one.",
     {"type": "boolean", "default": False},
-)
-VERSION = Query(
-    "version",
-    "Which of its versions, by its number; the present one when absent.",
-    {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
 )
 WRITTEN_GRAPH = Body(
     (GraphDefinition,),

@@ -70,6 +70,34 @@ async def test_what_is_here_goes_first() -> None:
         assert [item.component.definition.version for item in graph.nodes] == ["1.0.0", "1.0.0"]
 
 
+async def test_a_version_that_is_named_is_judged_as_its_component() -> None:
+    """The source is asked for the id alone, and what speaks against that refuses the node that names a version."""
+    shelf = CatalogComponents()
+    pinned = document({"a": "far.twice@1.0.0", "b": "far.twice"})
+    async with open_runtime() as runtime:
+        runtime.library.find_components_in(shelf)
+        await runtime.library.register_component(TWICE)
+        await runtime.library.load_graph(pinned)
+        assert shelf.asked == [(["far.twice"], [], "")]
+        shelf.obstacles = {"far.twice": Problem("node.no_manifest", "", "No manifest")}
+        assert [path for _, path in await _refusal(runtime, pinned)] == [
+            "nodes[0].component",
+            "nodes[1].component",
+        ]
+
+
+async def test_a_graph_that_comes_again_as_it_was_finds_its_components_anew() -> None:
+    """It makes no new version, and its next execution uses what is offered now."""
+    shelf = CatalogComponents(TWICE)
+    async with open_runtime() as runtime:
+        runtime.library.find_components_in(shelf)
+        graph = await runtime.library.load_graph(document({"a": "far.twice"}))
+        shelf.offers["far.twice"] = Offer({**TWICE, "version": "2.0.0"}, "2")
+        again = await runtime.library.replace_graph(graph.id, document({"a": "far.twice"}))
+        assert (again.outcome, again.graph.number) == ("unchanged", 1)
+        assert runtime.library.graph(graph.id).nodes[0].component.definition.version == "2.0.0"
+
+
 async def test_unusable_offers_refuse_the_graph_at_their_nodes() -> None:
     """Source that does not compile, a shape that is none, and another's id are told at the node."""
     shelf = CatalogComponents(BROKEN)

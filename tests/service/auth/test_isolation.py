@@ -90,6 +90,9 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("POST", "/api/executions/<execution_id>/complete"): ("by id", None),
     ("POST", "/api/executions/<execution_id>/stop"): ("by id", None),
     ("DELETE", "/api/executions/<execution_id>"): ("by id", None),
+    ("PUT", "/api/components/<component_id>"): ("makes", {}),
+    ("GET", "/api/components/<component_id>/versions"): ("by id", None),
+    ("POST", "/api/components/<component_id>/rollback"): ("by id", {"version": 1}),
     ("GET", "/api/components/<component_id>"): ("by id", None),
     ("DELETE", "/api/components/<component_id>"): ("by id", None),
 }

@@ -260,6 +260,34 @@ async def _load(world: World) -> object:
     return (await world.library.load_graph(PASS)).owner, len(world.runtime.library.graphs())
 
 
+@row(ScopedLibrary, "replace_component", made(lambda owner: ("created", [owner])))
+async def _replace_component(world: World) -> object:
+    placement = await world.library.replace_component("custom.new", {**SQUARE, "id": "custom.new"})
+    owners = [
+        owner
+        for owner in ("", "org-a", "org-b")
+        if "custom.new" in {each.id for each in world.runtime.library.components(owner=owner)}
+    ]
+    return placement.outcome, owners
+
+
+_OWN_MAKERS = {**made(lambda _: "unchanged"), "unrestricted": HIDDEN}
+
+
+@row(ScopedLibrary, "roll_back_component", _OWN_MAKERS)
+async def _roll_back_component(world: World) -> object:
+    return (await world.library.roll_back_component("custom.own", 1)).outcome
+
+
+@row(
+    ScopedLibrary,
+    "component_versions",
+    {name: [caller.org] if caller.org else HIDDEN for name, caller in CALLERS.items()},
+)
+async def _component_versions(world: World) -> object:
+    return [each.content.definition.name for each in world.library.component_versions("custom.own")]
+
+
 @row(ScopedLibrary, "place_graph", made(lambda owner: (owner, "created", 3)))
 async def _place(world: World) -> object:
     placement = await world.library.place_graph({**PASS, "name": "another"}, replace=True)

@@ -184,6 +184,17 @@ async def test_a_payload_that_is_no_object_is_refused() -> None:
             assert getattr(answer, "code", "") == "body.unreadable"
 
 
+async def test_a_subscription_is_held_against_the_version_that_runs() -> None:
+    """A graph that was replaced has other nodes; those of its running execution can be chosen, and no others."""
+    async with open_live_runtime() as live:
+        client, execution_id = await running(live, "a", "b")
+        graph_id = live.runtime.execution(execution_id).snapshot().graph_id
+        await live.runtime.library.replace_graph(graph_id, chain("c"))
+        chosen = await client.say("execution:subscribe", executionId=execution_id, nodes=["a"], edges=["e0"])
+        refused = await client.say("execution:subscribe", executionId=execution_id, nodes=["c"])
+        assert (chosen["state"], refused["code"]) == ("running", "subscription.invalid")
+
+
 async def test_only_so_many_executions_are_watched_at_once() -> None:
     """One more than the limit is refused, and starts nothing."""
     async with open_live_runtime() as live:
