@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from engine.contracts.groups import PRESENT, GroupedOutcome, Place, place_of
-from engine.contracts.handler import Handler, HandlerError, Message, Outcome
+from engine.contracts.handler import Emission, Handler, HandlerError, Message, Outcome
 from engine.execution.emitter import CAUSELESS
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.instance import Instance
@@ -74,19 +74,35 @@ class GroupedInstance(Instance):
     async def _finish_one(self, handler: Handler, message: Message, outcome: Outcome) -> None:
         place = place_of(message)
         PRESENT.set(place)
-        await self.emitter.log_all(outcome.logs)
+        if outcome.logs:
+            await self.emitter.log_all(outcome.logs)
         if outcome.error is not None:
             if self._gathers and place is not None:
                 PRESENT.set(place.group.outer)  # it concerns the array
             await self.errors.handle(handler, message, outcome.error)
         elif self._opener is not None:
             await self._open(outcome, message, place)
-        else:
+        elif type(outcome) is not Outcome or outcome.lanes or not self._sent_at_once(outcome.emissions, message):
             await self._emit_at_places(outcome, message)
         if isinstance(outcome, GroupedOutcome):
             self._let_go(outcome.done)
         if place is not None and (outcome.error is not None or self._gathers or not self._keeps_messages):
             self._groups.settle(place)
+
+    def _sent_at_once(self, emissions: Sequence[Emission], message: Message) -> bool:
+        """Send none or one emission where it need not wait; return False where it may have to, or there are more.
+
+        A way for most messages; the other one does the same with three coroutines.
+        """
+        if not emissions:
+            return True
+        groups, (port, value) = self._groups, emissions[0]
+        size = len(value)
+        if len(emissions) > 1 or size > groups.limits.value_bytes or not groups.has_room(self.node, port, size):
+            return False
+        self.counters.emitted += 1
+        groups.send_at_once(self.node, port, value, message.lane)
+        return True
 
     async def _open(self, outcome: Outcome, message: Message, outer: Place | None) -> None:
         """Open a group with the items that a message was taken apart into, and let them leave."""
@@ -102,7 +118,8 @@ class GroupedInstance(Instance):
                 await opener.waiting.park()
             place = groups.begin(group, index)
             PRESENT.set(place)
-            await self.emitter.emit_all(Outcome((emission,)), message)
+            if not self._sent_at_once((emission,), message):
+                await self.emitter.emit_all(Outcome((emission,)), message)
             groups.settle(place)
             if index % _ITEMS_AT_ONCE == _ITEMS_AT_ONCE - 1:
                 await trio.lowlevel.checkpoint()

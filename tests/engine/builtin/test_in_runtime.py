@@ -75,6 +75,31 @@ async def outputs(
             [("out", [1, 2]), ("out", [3])],
         ),
         ("core.accumulator", {"timeoutMs": 20}, [("in", 1)], [("out", [1])]),
+        ("core.each", {}, [("in", [1, [2]]), ("in", [])], [("out", 1), ("out", [2])]),
+        (
+            "core.group",
+            {"count": 2, "overlap": 1, "key": "k"},
+            [("in", {"k": 1}), ("in", {"k": 1}), ("in", {"k": 2})],
+            [
+                ("out", {"key": "1", "values": [{"k": 1}, {"k": 1}]}),
+                ("out", {"key": "2", "values": [{"k": 2}]}),
+            ],
+        ),
+        ("core.group", {"ms": 60_000, "everyMs": 10_000}, [("in", 1)], [("out", [1])]),
+        (
+            "core.join",
+            {"alone": "emit"},
+            [("a", {"id": 1}), ("b", {"id": 1}), ("b", {"id": 2})],
+            [
+                ("out", {"a": {"id": 1}, "b": {"id": 1}}),
+                ("alone", {"key": "2", "values": {"b": {"id": 2}}, "missing": ["a"]}),
+            ],
+        ),
+        ("core.throttle", {"intervalMs": 20}, [("in", 1), ("in", 2)], [("out", 1), ("out", 2)]),
+        ("core.throttle", {"excess": "drop"}, [("in", 1), ("in", 2)], [("out", 1), ("dropped", 2)]),
+        ("core.debounce", {"ms": 20}, [("in", 1), ("in", 2)], [("dropped", 1), ("out", 2)]),
+        ("core.debounce", {"edge": "leading"}, [("in", 1), ("in", 2)], [("out", 1), ("dropped", 2)]),
+        ("core.dedupe", {}, [("in", 1), ("in", 1)], [("out", 1), ("duplicate", 1)]),
         (
             "data.json-transform",
             {"path": "a.b"},
