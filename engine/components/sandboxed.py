@@ -315,6 +315,9 @@ class SandboxedHandler(Handler):
                 await trio.lowlevel.checkpoint()
         return outcomes
 
+    async def conclude(self) -> Outcome:
+        return _outcome(await (self._sandbox.flush() if self._chain is None else self._chain.flush(self._place)))
+
     def state(self) -> Mapping[str, bytes]:
         return self._sandbox.state
 

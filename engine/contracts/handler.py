@@ -190,6 +190,12 @@ class Handler:
         """Give out all that is held, because no further message will come."""
         return NOTHING
 
+    async def conclude(self) -> Outcome:
+        """Say the last word, because no further message will come; what ``flush`` gives out, and more where that
+        takes time.
+        """
+        return await self.vet(self.flush())
+
     async def vet(self, outcome: Outcome) -> Outcome:
         """Look at what ``release`` or ``flush`` has given out before it leaves: does it fit its ports?"""
         return outcome

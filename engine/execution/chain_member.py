@@ -5,7 +5,7 @@ from typing import Protocol
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.chain import Step
-from engine.contracts.handler import Message
+from engine.contracts.handler import Message, Outcome
 from engine.counters.counters import InstanceCounters
 from engine.execution.emitter import Emitter
 from engine.execution.error_policy import ErrorPolicy
@@ -38,6 +38,9 @@ class Chained(Protocol):
 
     async def begin(self, place: int) -> None:
         """Return when what the members emitted in ``initialize`` has left."""
+
+    async def give_last(self, place: int, outcome: Outcome, cause: Message) -> Outcome:
+        """Let leave what a member has emitted at the end of its input; return what it must see to alone."""
 
     def abandon_early(self, place: int) -> None:
         """Let the call come to nothing that has begun for a message in a member's inbox, if one has."""

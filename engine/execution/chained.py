@@ -21,8 +21,7 @@ import trio
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.chain import Chain, ChainResult, Link
-from engine.contracts.handler import Emission, Message
-from engine.contracts.lanes import CANONICAL
+from engine.contracts.handler import Emission, Message, Outcome
 from engine.execution.chain_member import Member, Work
 from engine.execution.chained_cut_off import CallCutOff
 from engine.execution.chained_effects import ChainedEffects, outlet_of
@@ -113,7 +112,7 @@ class ChainedInstances:
         try:
             for member_place in reversed(range(len(self._members))):
                 for outcome in self._members[member_place].initial.outcomes:
-                    await self._emit_initial(member_place, outcome.emissions)
+                    await self._emit_own(member_place, outcome.emissions, CAUSELESS)
             self._has_begun.set()
         finally:
             self._end_turn()
@@ -307,8 +306,23 @@ class ChainedInstances:
         fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * result.begun)
         self._most = min(max(fitting, 1), self._shared.limits.batch_messages)
 
-    async def _emit_initial(self, place: int, emissions: Sequence[Emission]) -> None:
-        """Let leave what a member emitted in ``initialize``; it goes through those behind it at once."""
+    async def give_last(self, place: int, outcome: Outcome, cause: Message) -> Outcome:
+        """Let leave what a member has emitted at the end of its input; return what it must see to alone."""
+        member = self._members[place]
+        if self._chain is None:
+            member.emitter.node = member.node
+            return outcome
+        await member.emitter.log_all(outcome.logs)
+        await self._take_turn()
+        try:
+            if outcome.error is None:
+                await self._emit_own(place, outcome.emissions, cause)
+        finally:
+            self._end_turn()
+        return Outcome(error=outcome.error)
+
+    async def _emit_own(self, place: int, emissions: Sequence[Emission], cause: Message) -> None:
+        """Let leave what a member emitted without a message; it goes through those behind it at once."""
         member = self._members[place]
         member.counters.emitted += len(emissions)
         for port, run in groupby(emissions, _port_of):
@@ -316,11 +330,11 @@ class ChainedInstances:
             values = list(run)
             if outlet is not None:
                 pass_on = self._effects.pass_on
-                work = deque([each for _, value in values for each in pass_on(place, outlet, value, CANONICAL)])
+                work = deque([each for _, value in values for each in pass_on(place, outlet, value, cause.lane)])
                 await self._work_off(work)
                 self._hand_over(work, None)
             if outlet is None or outlet.is_told:
-                await member.emitter.emit_alone(values, CAUSELESS)
+                await member.emitter.emit_alone(values, cause)
 
     def _hand_over(self, work: Iterable[Work], owner: int | None) -> Sequence[Message]:
         """Give what the chain did not do to the members' inboxes; return what is the caller's own.

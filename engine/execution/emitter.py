@@ -10,7 +10,7 @@ import trio
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import Emission, HandlerError, LogLine, Message, Outcome
-from engine.contracts.lanes import runs
+from engine.contracts.lanes import APOCRYPHAL, runs
 from engine.counters.counters import InstanceCounters
 from engine.execution.failure import UnsentError, find_oversize, unsent_error
 from engine.execution.shared import ExecutionShared
@@ -24,6 +24,9 @@ _LINES_AT_ONCE = 50
 
 CAUSELESS = Message(0, b"null")
 """The stand-in for the message where an instance gives something out by itself."""
+
+CAUSELESS_APOCRYPHAL = Message(0, b"null", lane=APOCRYPHAL)
+"""The same, where it is made of all that came, and some of that may be apocryphal."""
 
 
 class Emitter:

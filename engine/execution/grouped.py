@@ -144,16 +144,16 @@ class GroupedInstance(Instance):
             self.emitter.cut.note(left + self.emitter.cut.left, len(outcome.emissions))
             raise
 
-    async def _give_out(self, handler: Handler, outcome: Outcome) -> None:
+    async def _give_out(self, handler: Handler, outcome: Outcome, cause: Message = CAUSELESS) -> None:
         places = outcome.places if isinstance(outcome, GroupedOutcome) else ()
         PRESENT.set(next(iter(places), None))
         if len(set(places)) < 2 or outcome.error is not None:
-            await super()._give_out(handler, outcome)
+            await super()._give_out(handler, outcome, cause)
         else:
             try:
                 if self.kept_memory is not None:
                     self.kept_memory.lend()
-                await self._emit_at_places(outcome, CAUSELESS)
+                await self._emit_at_places(outcome, cause)
             except trio.Cancelled:
                 self.in_hand.note_undone(handler, 0, sum(outcome.made_from[self.emitter.cut.take() :]))
                 raise

@@ -11,7 +11,7 @@ import trio
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, Message, Outcome
 from engine.execution.chain_member import Chained
-from engine.execution.emitter import CAUSELESS
+from engine.execution.emitter import CAUSELESS, CAUSELESS_APOCRYPHAL
 from engine.execution.error_policy import ErrorPolicy
 from engine.execution.failure import handler_error
 from engine.execution.in_hand import InHand
@@ -259,15 +259,18 @@ class Instance:
             del batch, outcomes
 
     async def flush(self) -> None:
-        """Let the handlers give out what they hold, because no further message will come."""
-        for handler in self._handlers:
-            await self._shared.gate.enter()
-            try:
-                outcome = await handler.vet(handler.flush())
-            finally:
-                self._shared.gate.leave()
-            await self._give_out(handler, outcome)
-            self.in_hand.settle(handler, 0)
+        """Let the handler, or one of several, give out what it holds, because no further message will come."""
+        handler = self._handlers[0]
+        await self._shared.gate.enter()
+        try:
+            outcome = await handler.conclude()
+        finally:
+            self._shared.gate.leave()
+        cause = CAUSELESS_APOCRYPHAL if self._shared.has_lanes else CAUSELESS
+        if self._chained is not None:
+            outcome = await self._chained.give_last(self._place, outcome, cause)
+        await self._give_out(handler, outcome, cause)
+        self.in_hand.settle(handler, 0)
 
     def retire(self) -> Sequence[Handler]:
         """Let the instance be stopped; return the initialised handlers that have something to clean up."""
@@ -367,16 +370,16 @@ class Instance:
         await self._give_out(handler, outcome)
         self.in_hand.settle(handler, 0)
 
-    async def _give_out(self, handler: Handler, outcome: Outcome) -> None:
+    async def _give_out(self, handler: Handler, outcome: Outcome, cause: Message = CAUSELESS) -> None:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
         try:
             await self.emitter.log_all(outcome.logs)
             if self.kept_memory is not None:
                 self.kept_memory.lend()
             if outcome.error is None:
-                await self.emitter.emit_all(outcome, CAUSELESS)
+                await self.emitter.emit_all(outcome, cause)
             else:
-                await self.errors.fail(CAUSELESS, outcome.error)
+                await self.errors.fail(cause, outcome.error)
         except trio.Cancelled:
             left = self.emitter.cut.take()
             is_done = outcome.error is not None and left

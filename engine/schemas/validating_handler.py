@@ -100,6 +100,9 @@ class ValidatingHandler(Handler):
     def flush(self) -> Outcome:
         return self._inner.flush()
 
+    async def conclude(self) -> Outcome:
+        return await self.vet(await self._inner.conclude())
+
     def state(self) -> Mapping[str, bytes]:
         return self._inner.state()
 

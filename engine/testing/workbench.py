@@ -106,8 +106,8 @@ class Unit:
         return await self.release()
 
     async def flush(self) -> Reply:
-        """Tell the handler that no further message will come; it gives out what it holds."""
-        return self._reply(await self._handler.vet(self._handler.flush()))
+        """Tell the handler that no further message will come; it says its last word."""
+        return self._reply(await self._handler.conclude())
 
     def state(self) -> dict[str, Any]:
         """Return the instance's state between invocations, decoded."""

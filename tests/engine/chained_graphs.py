@@ -23,6 +23,7 @@ from tests.engine.executions import Listener, OutputTap, Tap
 from tests.engine.handlers import Journal, components
 
 FIRST = "initialize(ctx) { ctx.emit('out', 'first ' + ctx.nodeId); ctx.emit('side', 0); ctx.setState('born', 1) },"
+WORD = "flush(ctx) { ctx.emit('out', 'last ' + ctx.nodeId); ctx.emit('side', -1); ctx.setState('born', 2) },"
 LAST = "cleanup(ctx) { ctx.log('info', 'bye', ctx.getState('n')) },"
 
 
@@ -35,7 +36,7 @@ class Group(msgspec.Struct, frozen=True):
 
 def source(body: str, *, first: bool) -> str:
     """A component's source."""
-    return f"return {{ {FIRST if first else ''} {LAST} async process(ctx, port, value) {{ {body} }} }}"
+    return f"return {{ {FIRST + WORD if first else ''} {LAST} async process(ctx, port, value) {{ {body} }} }}"
 
 
 def written(component_id: str, text: str, limits: ExecutionLimits | None = None) -> ComponentDefinition:

@@ -18,6 +18,7 @@ ABI_VERSION = 1
 FAULT_MEMORY = 1
 OPEN_PROGRAM_REFUSED = 1
 OPEN_INITIALIZE_FAILED = 2
+OPENED_TO_FLUSH = 3
 
 STATUS = struct.Struct("<IIII")
 """output address, output length, closed messages, fault"""
@@ -33,6 +34,7 @@ _CLOSES = 1
 _NOTHING, EMIT, _FORWARD, _LOG, STATE, _ERROR, INPUT, PENDING = range(8)
 _EMIT, _STATE = EMIT, STATE
 _ONE = struct.Struct("<IdII")
+_CLOCK = struct.Struct("<Id")
 
 
 class Record(NamedTuple):
@@ -115,6 +117,11 @@ def encode_head(batch: Sequence[tuple[int, bytes]], now_ms: float) -> bytes:
     """Return the same up to the values."""
     ports, values = zip(*batch, strict=True)
     return struct.pack(f"<Id{2 * len(batch)}I", len(batch), now_ms, *ports, *map(len, values))
+
+
+def encode_clock(now_ms: float) -> bytes:
+    """Return a batch without messages: the input of symbia_flush."""
+    return _CLOCK.pack(0, now_ms)
 
 
 _REPORT_BYTES = 256

@@ -134,6 +134,12 @@ class ChainGuest(Guest):
                 call.abandon()
         return call.result or await self._result(call.batch, None, traced=False)
 
+    async def flush_program(self, index: int, now_ms: float) -> Effects:
+        """Let one program say its last word. Raises GuestFaultError."""
+        self.hold_to(self._programs[index].limits, self._programs[index].outputs)
+        await self._prepare(self._select, index)
+        return await self.flush(now_ms)
+
     async def close_program(self, index: int) -> Effects:
         """Run one program's cleanup, within its ``close_ms``. Raises GuestFaultError."""
         self.hold_to(self._programs[index].limits, self._programs[index].outputs)

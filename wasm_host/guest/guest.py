@@ -30,8 +30,15 @@ _BATCH_SLACK_BYTES = 8 * 1024 * 1024
 """A guest may finish some messages of a batch before it hands over; the host reads at most so much more."""
 
 
+_OPENED = (0, abi.OPENED_TO_FLUSH)
+_OPEN_CODES = (*_OPENED, abi.OPEN_PROGRAM_REFUSED, abi.OPEN_INITIALIZE_FAILED)
+
+_NO_INPUT = b"null"
+"""The input of what has none, which a guest may forward."""
+
+
 class OpenResult(NamedTuple):
-    """The end of an opening: 0, abi.OPEN_PROGRAM_REFUSED or abi.OPEN_INITIALIZE_FAILED, and its effects."""
+    """The end of an opening: 0 or one of the codes of :mod:`wasm_host.guest.abi`, and its effects."""
 
     code: int
     effects: Effects
@@ -106,13 +113,13 @@ class Guest(MeteredStore):
             code = await self._call(self._open, length)
         except GuestFaultError as fault:
             raise self._explained(fault) from None
-        output = await self._output([b""])
+        output = await self._output([_NO_INPUT])
         if output.violation:
             raise output.violation
-        if len(output.closed) != 1 or code not in (0, abi.OPEN_PROGRAM_REFUSED, abi.OPEN_INITIALIZE_FAILED):
+        if len(output.closed) != 1 or code not in _OPEN_CODES:
             raise ProtocolError(f"symbia_open answered {code} and closed {len(output.closed)} messages")
         effects = output.closed[0]
-        if (code == 0) != (effects.error is None):
+        if (code in _OPENED) != (effects.error is None):
             raise ProtocolError("symbia_open's answer and its error record contradict each other")
         return OpenResult(code, effects)
 
@@ -154,11 +161,27 @@ class Guest(MeteredStore):
             fault = ProtocolError("the guest returned without closing a message")
         return BatchResult(output.closed, output.unfinished_logs, fault)
 
+    async def flush(self, now_ms: float) -> Effects:
+        """Let the program say its last word, because no further message comes. Raises GuestFaultError."""
+        data = abi.encode_clock(now_ms)
+        try:
+            self._write(await self._input(len(data)), data)
+            self._clear_status()
+            check_code(await self._call(self._export("symbia_flush"), len(data)))
+        except GuestFaultError as fault:
+            raise self._explained(fault) from None
+        output = await self._output([_NO_INPUT])
+        if output.violation:
+            raise output.violation
+        if len(output.closed) != 1:
+            raise ProtocolError(f"symbia_flush closed {len(output.closed)} messages")
+        return output.closed[0]
+
     async def close(self) -> Effects:
         """Run cleanup, within ``close_ms``. Raises GuestFaultError; discard the guest in any case."""
         self._clear_status()
         await self._call(self._close, None, cpu_ms=self._limits.close_ms)
-        output = await self._output([b""])
+        output = await self._output([_NO_INPUT])
         if output.violation:
             raise output.violation
         return output.closed[0] if output.closed else Effects([])

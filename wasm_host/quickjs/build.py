@@ -27,7 +27,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "9d78f604003fb12d098e24c243fe64ef685e544a3489ef4cd1179a9d71d94818"
+EXPECTED_SHA256 = "b0069c333ec606b5f8a85ce56d2c1e98b87019bd6539ec8c2968efd1cda4bec0"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"

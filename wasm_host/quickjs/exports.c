@@ -1,4 +1,4 @@
-/* The exports of the QuickJS guest: open, process, close. The contract stands in symbia.h. */
+/* The exports of the QuickJS guest: open, process, flush, close. The contract stands in symbia.h. */
 #include <string.h>
 
 #include "context.h"
@@ -148,7 +148,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     length -= sizeof opening;
 
     guest->failure = guest->context = guest->handler = guest->initialize = guest->cleanup = JS_UNDEFINED;
-    guest->process = JS_UNDEFINED;
+    guest->process = guest->flush = JS_UNDEFINED;
     JSContext *js = guest->js = new_context(guest->runtime, opening.seed, opening.now_ms);
     text[length] = 0;
     output_begin_call();
@@ -189,7 +189,9 @@ int32_t EXPORT(symbia_open)(uint32_t length)
         message_end(true);
         return 1;
     }
-    return message_end(check ? false : initialize(restored)) ? 0 : 2;
+    if (!message_end(check ? false : initialize(restored)))
+        return 2;
+    return JS_IsUndefined(guest->flush) ? 0 : SYMBIA_OPENED_TO_FLUSH;
 }
 
 int32_t EXPORT(symbia_process)(uint32_t length)
@@ -221,6 +223,18 @@ int32_t EXPORT(symbia_select)(uint32_t index)
     if (index >= guest_count)
         return 1;
     guest = &guests[index];
+    return 0;
+}
+
+int32_t EXPORT(symbia_flush)(uint32_t length)
+{
+    const struct symbia_batch *batch = (const void *)input;
+    (void)length;
+    guest->phase = PHASE_PROCESS;
+    clock_set_ms(batch->now_ms);
+    output_begin_call();
+    message_begin();
+    message_end(call_lifecycle(guest->flush));
     return 0;
 }
 

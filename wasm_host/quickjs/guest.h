@@ -32,7 +32,7 @@
  *   program.c     from source text to the functions that are called; promise jobs and rejections
  *   message.c     one invocation: a transaction
  *   chain.c       the export that takes messages through all programs
- *   exports.c     the other exports: open, process, close
+ *   exports.c     the other exports: open, process, flush, close
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -89,6 +89,7 @@ struct guest {
     JSValue handler;        /* `this` of its methods */
     JSValue process;        /* in the expression modes: (value, port, config) => result */
     JSValue initialize;
+    JSValue flush;
     JSValue cleanup;
 
     JSValue *inputs;        /* port names as strings */

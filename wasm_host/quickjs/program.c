@@ -329,8 +329,10 @@ static int adopt(JSValue handler)
     guest->handler = handler;
     guest->process = method(handler, "process");
     guest->initialize = method(handler, "initialize");
+    guest->flush = method(handler, "flush");
     guest->cleanup = method(handler, "cleanup");
-    if (JS_IsException(guest->process) || JS_IsException(guest->initialize) || JS_IsException(guest->cleanup))
+    if (JS_IsException(guest->process) || JS_IsException(guest->initialize) || JS_IsException(guest->flush) ||
+        JS_IsException(guest->cleanup))
         return -1;
     return 0;
 }

@@ -24,9 +24,12 @@
  *                                is to be one}.
  *                                1: the program cannot be used; 2: initialize failed. In both cases
  *                                the last record is an ERROR. What initialize caused is one message.
+ *                                3 (SYMBIA_OPENED_TO_FLUSH): all is well as with 0, and symbia_flush is to be called.
  *   symbia_process(length) -> 0  the input holds a batch (struct symbia_batch). The guest closes one
  *                                message after another. It may return before the last one, when it has
  *                                closed at least one: the host sends the others again.
+ *   symbia_flush(length)   -> 0  optional; called once where symbia_open has answered 3, when no further message will
+ *                                come. The input holds a batch of none, for its clock. What it causes is one message.
  *   symbia_close()         -> 0  runs cleanup. Only LOG and ERROR records make sense here.
  *
  * Any other result, and any trap, says that this guest is broken: the host destroys it. Messages closed by then
@@ -35,7 +38,7 @@
  * Output
  *
  * The status block says where the output of the current call lies and how much of it is complete. The host clears
- * all of it but the address before it calls symbia_open, symbia_process and symbia_close.
+ * all of it but the address before it calls symbia_open, symbia_process, symbia_flush and symbia_close.
  * It is a stream of records (struct symbia_record and its payload), without padding. The last record of a message
  * carries SYMBIA_CLOSES. An invocation is a transaction: with an ERROR record among its records,
  * its emissions and state writes are dropped, and its logs stay.
@@ -46,6 +49,7 @@
 #include <stdint.h>
 
 #define SYMBIA_ABI 1
+#define SYMBIA_OPENED_TO_FLUSH 3
 #define SYMBIA_CHAIN_MOST 32   /* programs in one guest of the chain's kind; see the end of this file */
 #define SYMBIA_OUTLETS_MOST 64 /* output ports, of all of these together, that lead to others of them */
 
@@ -110,7 +114,7 @@ enum symbia_kind {
  * ...], unheard: [outputs whose values reach nobody], memoryBytes: what the program's runtime may hold}.
  * Outlets and ways are numbered through all programs, in the order of their documents.
  *
- *   symbia_select(index)   -> 0  says which program symbia_close cleans up
+ *   symbia_select(index)   -> 0  says which program symbia_flush and symbia_close are for
  *   symbia_chain(length)   -> 0  the input holds a batch (struct symbia_chain_batch). Each message goes to its program,
  *                                and what that emits by an outlet goes to the programs behind it, of those
  *                                that have something the one of the highest rank always first, until nothing is

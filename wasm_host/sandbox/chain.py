@@ -178,6 +178,25 @@ class Chain:
                     written.restore(writes)
         return True
 
+    async def flush(self, index: int) -> Effects:
+        """Let one program say its last word, wherever it lives now; what goes wrong is among its effects."""
+        sandbox = self._sandboxes[index]
+        guest = self._guest
+        if not sandbox.wants_flush:
+            return Effects([])
+        if guest is not None and self.is_whole:
+            try:
+                effects = await guest.flush_program(index, float(int(self._now_ms())))
+                if not effects.state or await sandbox.take_over(effects.state) is not None:
+                    return effects
+            except GuestFaultError:
+                pass  # it counts as never made
+            except BaseException:
+                self.dissolve()
+                raise
+        self.dissolve()
+        return await sandbox.flush()
+
     async def close(self, index: int) -> Effects:
         """Run one program's ``cleanup``, wherever it lives now, and free what it has. Idempotent."""
         sandbox = self._sandboxes[index]

@@ -60,6 +60,7 @@ class Sandbox:
         self._guest: Guest | None = None
         self._state = InstanceState(setup.limits)
         self._was_open = False
+        self._wants_flush = False
         self._closed = False
         self._restarts = 0
 
@@ -177,6 +178,33 @@ class Sandbox:
             self._drop_guest()
             raise
 
+    @property
+    def wants_flush(self) -> bool:
+        """True where its program has something to say at the end of its input."""
+        return self._wants_flush
+
+    async def flush(self) -> Effects:
+        """Let its program say its last word, because no further message comes; nothing where it has none.
+
+        Nothing raises but Cancelled: what a component does wrong is an ``error`` among its effects.
+        """
+        if not self._wants_flush or self._closed:
+            return Effects([])
+        try:
+            reopened_logs = [] if self._guest is not None else (await self._reopen()).logs
+            assert self._guest is not None  # noqa: S101 - it is open now
+            effects = await self._guest.flush(self._now_ms())
+            if not await self._keep(effects):
+                self._drop_guest()
+        except SandboxError as error:
+            self._drop_guest()
+            return abi.failed(error)
+        except BaseException:  # Cancelled: the guest is in the middle of something
+            self._drop_guest()
+            raise
+        effects.logs = [*reopened_logs, *effects.logs] if reopened_logs else effects.logs
+        return effects
+
     async def close(self) -> Effects:
         """Run ``cleanup`` within its short budget, and free everything. Idempotent."""
         guest, self._closed = self._guest, True
@@ -277,6 +305,7 @@ class Sandbox:
 
     def _accepted(self, opened: OpenResult) -> Effects:
         error = opened.effects.error
+        self._wants_flush = opened.code == abi.OPENED_TO_FLUSH
         if error is None:
             return opened.effects
         if opened.code == abi.OPEN_PROGRAM_REFUSED:

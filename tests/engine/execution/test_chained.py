@@ -138,7 +138,8 @@ async def test_what_is_emitted_at_the_start_leaves_before_what_follows_from_mess
     """Each node's first emissions go through all that follows, the last node's first."""
     graph = row("js.count.first", "js.count.first", "js.count.first")
     seen = await both_ways(graph, [Group(0, ["value"])])
-    assert seen.arrivals["z-end"][1] == ["first n2", "first n1", "first n0", "value"]
+    lasts = ["last n0", "last n1", "last n2"]
+    assert seen.arrivals["z-end"][1] == ["first n2", "first n1", "first n0", "value", *lasts]
 
 
 async def test_what_is_emitted_at_the_start_keeps_its_order_when_the_chain_ends_there() -> None:

@@ -24,6 +24,18 @@ async def test_the_beginning_and_the_end_are_seen(mock_clock: MockClock) -> None
     ]
 
 
+async def test_the_last_word_is_said_where_the_case_asks_for_it(mock_clock: MockClock) -> None:
+    """With ``flush`` the component is told of the end of its input; its errors there count."""
+    last = component("""return {
+        process(ctx, port, value) { ctx.setState('last', value); },
+        flush(ctx) { ctx.emit('out', ctx.getState('last').toFixed(1)); ctx.log('info', 'done'); },
+    };""")
+    said = {"send": [{"in": 3}], "flush": True, "expect": {"out": ["3.0"]}, "logs": ["done"]}
+    unsaid = {"send": [{"in": 3}], "logs": []}
+    wrong = {"flush": True, "error": "TypeError"}
+    assert await complaints_of(mock_clock, {"component": last}, said, unsaid, wrong) == [(), (), ()]
+
+
 async def test_a_beginning_that_fails_fails_its_case_alone(mock_clock: MockClock) -> None:
     """An error of ``initialize`` is an error as others, which a case may expect; the next case is run."""
     broken = component("return { initialize(ctx) { throw new Error('not today'); }, process() {} };")

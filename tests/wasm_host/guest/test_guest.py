@@ -2,10 +2,14 @@
 
 import pytest
 import trio
+import wasmtime
 
-from tests.wasm_host.sandboxes import QUICK, a_guest, on_process
+from tests.wasm_host.sandboxes import QUICK, a_guest, a_runtime, module_text, on_process
 from wasm_host.errors import GuestFaultError, ModuleError, SandboxError
+from wasm_host.guest.guest import Guest
+from wasm_host.guest.metering import GuestCounters
 from wasm_host.limits import GuestLimits
+from wasm_host.wasmtime_c import core as capi
 
 
 def status(output: int, length: int, closed: int, fault: int = 0) -> str:
@@ -190,3 +194,36 @@ async def test_a_cancel_scope_ends_a_start_function() -> None:
         async with a_guest(GuestLimits(), extra="(func $s (loop (br 0))) (start $s)"):
             pass
     assert scope.cancelled_caught
+
+
+_FLUSHING = {
+    "symbia_open": f'(func (export "symbia_open") (param i32) (result i32) {_CLOSE_ONE} (i32.const 3))',
+    "forward": r'(data (i32.const 768) "\02\01\01\00\00\00\00\00")',
+    "symbia_flush": '(func (export "symbia_flush") (param i32) (result i32) '
+    f"(i32.store (i32.const 16) (i32.const 768)) {_CLOSE_ONE} (i32.const 0))",
+}
+
+
+async def test_a_module_says_its_last_word_where_it_asks_for_it() -> None:
+    """Its ``symbia_open`` answers 3, its ``symbia_flush`` is one message; what it forwards is null."""
+    async with a_guest(QUICK, **_FLUSHING) as guest:
+        effects = await guest.flush(0.0)
+        assert (effects.emissions, effects.error) == ([(1, b"null")], None)
+
+
+async def test_a_last_word_that_is_not_exported_is_a_fault() -> None:
+    """Who asks for it has to have it."""
+    async with a_guest(symbia_open=_FLUSHING["symbia_open"]) as guest:
+        with pytest.raises(SandboxError, match="symbia_flush"):
+            await guest.flush(0.0)
+
+
+async def test_what_a_module_forwards_when_it_is_opened_is_null() -> None:
+    """There is no input that it could forward: it was an empty text, which is no JSON."""
+    opening = _FLUSHING["symbia_flush"].replace("symbia_flush", "symbia_open")
+    with a_runtime() as runtime:
+        text = module_text(forward=_FLUSHING["forward"], symbia_open=opening)
+        guest = Guest(runtime, QUICK, GuestCounters(), output_count=2)
+        opened = await guest.open(capi.Module(runtime.engine, bytes(wasmtime.wat2wasm(text))), [b"{}"])
+        guest.discard()
+    assert opened.effects.emissions == [(1, b"null")]
