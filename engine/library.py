@@ -496,6 +496,7 @@ def _records_of(change: Change) -> list[StoreChange]:
         definition=made.content.definition,
         topology=made.content.topology,
         edge_count=made.content.edge_count,
+        uses=dict(made.content.uses),
         number=made.number,
         sha256=made.sha256,
         size_bytes=made.size_bytes,
@@ -507,5 +508,5 @@ def _records_of(change: Change) -> list[StoreChange]:
 
 
 def _version_of(kept: KeptVersion) -> Version[WrittenGraph]:
-    written = WrittenGraph(kept.definition, kept.topology, kept.edge_count)
+    written = WrittenGraph(kept.definition, kept.topology, kept.edge_count, kept.uses)
     return Version(kept.number, written, kept.sha256, kept.size_bytes, kept.made_at, kept.made_by)

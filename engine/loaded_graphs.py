@@ -4,7 +4,7 @@ A graph is replaced in one step: whoever looks it up finds the version before or
 runs already keeps the version that it began with, because an execution holds its graph itself.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -29,12 +29,14 @@ class WrittenGraph(msgspec.Struct, frozen=True):
     Attributes:
         definition: of it.
         topology: what its shape implies.
+        uses: the graphs inside it, by path, as each was named.
         edge_count: edges between ports of components, those of the graphs inside it included.
     """
 
     definition: GraphDefinition
     topology: TopologySummary
     edge_count: int = 0
+    uses: Mapping[str, str] = {}
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -70,7 +72,7 @@ class Change(msgspec.Struct, frozen=True):
     def version(self) -> Version[WrittenGraph]:
         """The version that comes with it."""
         graph = self.graph
-        written = WrittenGraph(graph.definition, graph.topology, len(graph.edges))
+        written = WrittenGraph(graph.definition, graph.topology, len(graph.edges), graph.uses)
         return Version(graph.number, written, graph.sha256, graph.size_bytes, graph.loaded_at, self.by)
 
 

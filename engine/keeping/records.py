@@ -38,6 +38,7 @@ class KeptVersion(msgspec.Struct, frozen=True, rename="camel"):
         size_bytes: of memory that it takes when it is loaded.
         made_at: ISO 8601 in UTC.
         made_by: the id of who made it; "" where nobody asks.
+        uses: the graphs inside it, by path, as each was named.
     """
 
     definition: GraphDefinition
@@ -48,6 +49,7 @@ class KeptVersion(msgspec.Struct, frozen=True, rename="camel"):
     size_bytes: int
     made_at: str
     made_by: str = ""
+    uses: dict[str, str] = {}
 
 
 class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

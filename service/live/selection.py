@@ -1,5 +1,6 @@
 """The part of an execution that a subscriber wants to hear: as a client sends it, held against the graph. Pure."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -51,7 +52,7 @@ class Subscribe(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fiel
 
     Attributes:
         execution_id: the execution to watch.
-        nodes: only what concerns these nodes.
+        nodes: only what concerns these nodes; that of a node which uses a graph is what concerns all nodes inside.
         edges: only what travels along these edges, given by their ids or their places in the graph.
         events: only these, and lifecycle events.
         max_per_second: values shown of each edge, and calls of each input port, in a second.
@@ -123,7 +124,7 @@ def select(wanted: Subscribe, graph: LoadedGraph | None, *, max_value_bytes: int
     limit = max_value_bytes if wanted.max_value_bytes is None else min(wanted.max_value_bytes, max_value_bytes)
     return Selection(
         events=USUAL if wanted.events is None else frozenset(wanted.events) - LIFECYCLE,
-        nodes=None if wanted.nodes is None else frozenset(wanted.nodes),
+        nodes=None if wanted.nodes is None else frozenset(_with_inner(wanted.nodes, graph)),
         edges=edges,
         max_per_second=wanted.max_per_second or 0,
         max_value_bytes=limit,
@@ -142,7 +143,7 @@ def _unknown_events(wanted: Subscribe) -> list[Problem]:
 def _unknown_nodes(wanted: Subscribe, graph: LoadedGraph | None) -> list[Problem]:
     if wanted.nodes is None or graph is None:
         return []
-    known = {node.id for node in graph.nodes}
+    known = {*(node.id for node in graph.nodes), *graph.uses}
     return [
         _problem(f"nodes[{index}]", f"The graph has no node {name[:100]!r}")
         for index, name in enumerate(wanted.nodes)
@@ -150,19 +151,31 @@ def _unknown_nodes(wanted: Subscribe, graph: LoadedGraph | None) -> list[Problem
     ]
 
 
+def _with_inner(names: tuple[str, ...], graph: LoadedGraph | None) -> Iterator[str]:
+    """Yield nodes, and those inside the graphs that they use."""
+    yield from names
+    if graph is None or graph.uses.keys().isdisjoint(names):
+        return
+    uses = tuple(f"{name}/" for name in names if name in graph.uses)
+    yield from (node.id for node in graph.nodes if node.id.startswith(uses))
+
+
 def _edges(
     chosen: tuple[str | int, ...], graph: LoadedGraph | None, problems: list[Problem]
 ) -> frozenset[int] | None:
     edges = () if graph is None else graph.edges
-    named = {edge.id: index for index, edge in enumerate(edges) if edge.id}
+    named: dict[str | int, list[int]] = {}
+    for index, edge in enumerate(edges):
+        named.setdefault(edge.id, []).append(index)  # an edge to a graph's port may be several to those inside
     found: set[int] = set()
     for index, name in enumerate(chosen):
-        place = named.get(name) if isinstance(name, str) else name if 0 <= name < len(edges) else None
-        if place is None:
+        is_place = isinstance(name, int) and 0 <= name < len(edges)
+        places = [name] if isinstance(name, int) and is_place else named.get(name, []) if name else []
+        if not places:
             shown = name[:100] if isinstance(name, str) else name
             problems.append(_problem(f"edges[{index}]", f"The graph has no edge {shown!r}"))
         else:
-            found.add(place)
+            found.update(places)
     return frozenset(found)
 
 

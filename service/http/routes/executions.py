@@ -14,6 +14,7 @@ from service.http.bodies import nothing, read_struct, reply
 from service.http.operation import Body, Query, Reply, operation
 from service.http.query import DETAIL, LOG_PAGE, PAGE, STATE, page_bounds, page_of, switch, wanted_state, wants_all
 from service.http.sliced_replies import page_reply, sliced_reply
+from service.http.under import UNDER, instances_under, is_under, statistics_under
 from service.problems import MetricsDisabledError
 
 
@@ -130,9 +131,10 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         Reply(200, ExecutionSnapshot),
         tag="executions",
         summary="Show an execution with its instances",
+        query=(UNDER,),
     )
     async def show(execution_id: str) -> Response:
-        return await sliced_reply(await runtime.execution(execution_id).read_snapshot())
+        return await sliced_reply(instances_under(await runtime.execution(execution_id).read_snapshot()))
 
     @routes.delete("/<execution_id>")
     @operation(
@@ -166,23 +168,27 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
         Reply(200, ExecutionStatistics),
         tag="executions",
         summary="Where the messages of an execution are, and what holds them up",
+        query=(UNDER,),
     )
     async def statistics(execution_id: str) -> Response:
-        return await sliced_reply(await runtime.execution(execution_id).read_statistics())
+        return await sliced_reply(statistics_under(await runtime.execution(execution_id).read_statistics()))
 
     @routes.get("/<execution_id>/logs")
     @operation(
         Reply(200, LogList),
         tag="executions",
         summary="The latest lines that its components logged",
-        query=LOG_PAGE,
+        query=(*LOG_PAGE, UNDER),
+        description="With `under`, lines of other nodes are left out of the page; the counts are of all lines.",
     )
     async def logs(execution_id: str) -> Response:
         execution = runtime.execution(execution_id)
         entries, logged = execution.logs(), execution.logged
         dropped = logged - len(entries)
         counts = {"executionId": execution_id, "total": logged, "kept": len(entries), "dropped": dropped}
-        return await page_reply("logs", page_of(entries, dropped), counts)
+        wanted = is_under()
+        page = [entry for entry in page_of(entries, dropped) if wanted(entry.node_id)]
+        return await page_reply("logs", page, counts)
 
     @routes.post("/<execution_id>/pause")
     @operation(

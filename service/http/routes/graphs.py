@@ -114,7 +114,12 @@ class GraphList(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
-    """A graph as its author wrote it, with its topology."""
+    """A graph as its author wrote it, with its topology.
+
+    Attributes:
+        uses: the graphs inside it, by the paths of the nodes that use them: as each was named, "" for one that is
+            written out.
+    """
 
     id: str
     symbia: str
@@ -127,6 +132,7 @@ class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
     bindings: dict[str, Any]
     ports: GraphPorts
     parameters: dict[str, Any]
+    uses: dict[str, str]
     topology: TopologySummary
     loaded_at: str
     version_number: int
@@ -356,7 +362,12 @@ def _shown(graph_id: str, version: Version[WrittenGraph]) -> ShownGraph:
     definition, topology = version.content.definition, version.content.topology
     fields = {name: getattr(definition, name) for name in definition.__struct_fields__}
     return ShownGraph(
-        **fields, id=graph_id, topology=topology, loaded_at=version.made_at, version_number=version.number
+        **fields,
+        id=graph_id,
+        uses=dict(version.content.uses),
+        topology=topology,
+        loaded_at=version.made_at,
+        version_number=version.number,
     )
 
 

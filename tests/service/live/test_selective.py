@@ -290,3 +290,37 @@ async def test_another_selection_takes_the_place_of_the_first() -> None:
         await client.wait_for("execution:completed")
         assert len(client.heard("execution:completed")) == 1
         assert live.hub.counters.subscriptions == 0
+
+
+def _nested(*, edge: str = "") -> dict[str, Any]:
+    """Node a before a graph whose one input leads to two nodes."""
+    nodes = [{"id": each, "component": "symbia.core.passthrough"} for each in ("x", "y")]
+    ports = {"inputs": [{"name": "in", "bind": [{"node": "x", "port": "in"}, {"node": "y", "port": "in"}]}]}
+    return {
+        "symbia": "1.0",
+        "name": "nested",
+        "nodes": [
+            {"id": "a", "component": "symbia.core.passthrough"},
+            {"id": "g", "graph": {"nodes": nodes, "edges": [], "ports": ports}},
+        ],
+        "edges": [{"id": edge, "source": {"node": "a", "port": "out"}, "target": {"node": "g", "port": "in"}}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        ({"nodes": ["g"], "events": ["component:invoked"]}, ["g/x", "g/y"]),
+        ({"nodes": ["g/y"], "events": ["component:invoked"]}, ["g/y"]),
+        ({"edges": ["over"], "events": ["port:emit"]}, ["a>g/x", "a>g/y"]),
+    ],
+)
+async def test_a_graph_inside_is_watched_by_its_path(selection: dict[str, Any], expected: list[str]) -> None:
+    """As a whole or node by node; an edge to it is all edges that it has become."""
+    async with open_live_runtime() as live:
+        client = live.open_client()
+        graph_id = await live.load(_nested(edge="over"))
+        execution_id = await client.start(graph_id, completion="manual", **selection)
+        await client.wait_for("execution:started")
+        await push(client, execution_id, 1)
+        assert sorted(places(client)) == expected
