@@ -43,8 +43,16 @@ class PublishedGraph(msgspec.Struct, frozen=True, kw_only=True):
 
     def components(self) -> set[str]:
         """Return the ids of the components that its nodes name, as far as they can be read."""
-        nodes = [node for node in self.definition.get("nodes", ()) if isinstance(node, dict)]
-        return {node["component"] for node in nodes if isinstance(node.get("component"), str)}
+        found = set()
+        left: list[Any] = [self.definition]
+        while left:
+            nodes = left.pop().get("nodes")
+            for node in nodes if isinstance(nodes, list) else ():
+                if isinstance(node, dict) and isinstance(node.get("component"), str):
+                    found.add(node["component"])
+                if isinstance(node, dict) and isinstance(node.get("graph"), dict):
+                    left.append(node["graph"])
+        return found
 
 
 def published_graph(resource: Resource) -> PublishedGraph:

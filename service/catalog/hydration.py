@@ -30,7 +30,9 @@ RETRY_SECONDS = 10.0
 LONGEST_RETRY_SECONDS = 600.0
 """The longest one. What a graph lacked has come from people, mostly."""
 
-_LACKS = frozenset({"node.unknown_component", "node.component_unavailable", "node.no_manifest"})
+_LACKS = frozenset(
+    {"node.unknown_component", "node.component_unavailable", "node.no_manifest", "node.unknown_graph"}
+)
 
 log = structlog.get_logger("catalog")
 

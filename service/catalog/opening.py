@@ -11,6 +11,7 @@ import trio
 from engine.runtime import Runtime
 from service.catalog.client import open_catalog_client
 from service.catalog.component_source import CatalogComponents
+from service.catalog.graph_source import CatalogGraphs
 from service.catalog.hydration import Hydration
 from service.catalog.manifests import wanted_component
 from service.catalog.publication import Publication
@@ -64,6 +65,7 @@ async def open_catalog(
             version = settings.contract_version
             offered = [item for item in runtime.library.components() if item.execution.type == "builtin"]
             manifests.want(wanted_component(definition, version) for definition in offered)
+        graphs = CatalogGraphs(client)
         hydration = None
         if settings.hydrate_graphs:
             hydration = Hydration(runtime, nursery, chance, is_automatic=settings.auto_execute)
@@ -73,6 +75,7 @@ async def open_catalog(
             client,
             shelf,
             manifests,
+            graphs,
             hydration,
             entrances,
             publisher,
@@ -81,6 +84,7 @@ async def open_catalog(
             chance,
         )
         runtime.library.find_components_in(shelf)
+        runtime.library.find_graphs_in(graphs)
         publisher.tell = reconciler.tell
         status.delay = reconciler.delay
         nursery.start_soon(reconciler.run)
@@ -89,4 +93,5 @@ async def open_catalog(
             yield
         finally:
             runtime.library.find_components_in(None)
+            runtime.library.find_graphs_in(None)
             nursery.cancel_scope.cancel()

@@ -15,9 +15,10 @@ import trio
 from service.catalog.client import CatalogClient
 from service.catalog.component_source import CatalogComponents
 from service.catalog.errors import CatalogUnavailableError
+from service.catalog.graph_source import CatalogGraphs
 from service.catalog.graphs import published_graph, wanted_ingress
 from service.catalog.hydration import Hydration
-from service.catalog.listing import Listing, read_listing
+from service.catalog.listing import read_listing
 from service.catalog.manifests import Wanted
 from service.catalog.publication import Publication
 from service.catalog.publisher import Publisher
@@ -38,6 +39,7 @@ class Reconciler:
         client: goes to the catalog.
         shelf: the components, read in each round.
         manifests: what is published of the components.
+        graphs: what is published of them, read in each round that loads them.
         hydration: the graphs; None where they are not to be loaded.
         entrances: what is published of graphs with an ingress; None where nothing is.
         publisher: writes what is to be published.
@@ -51,6 +53,7 @@ class Reconciler:
         client: CatalogClient,
         shelf: CatalogComponents,
         manifests: Publication,
+        graphs: CatalogGraphs,
         hydration: Hydration | None,
         entrances: Publication | None,
         publisher: Publisher,
@@ -61,13 +64,13 @@ class Reconciler:
         self._client = client
         self._shelf = shelf
         self._manifests = manifests
+        self._graphs = graphs
         self._hydration = hydration
         self._entrances = entrances
         self._publisher = publisher
         self._status = status
         self._interval_seconds = interval_seconds
         self._random = random
-        self._graphs: Listing | None = None
         self._has_tried = False
         self._known_entrances: set[tuple[str, str]] = set()
 
@@ -109,15 +112,15 @@ class Reconciler:
     async def _round(self) -> None:
         await self._shelf.refresh()
         if self._hydration is not None:
-            self._graphs = await read_listing(self._client, "graph", "published", self._graphs)
-            published = [published_graph(resource) for resource in self._graphs.resources.values()]
-            await self._hydration.reconcile(published, is_complete=not self._graphs.unreadable)
+            graphs = await self._graphs.refresh()
+            published = [published_graph(resource) for resource in graphs.resources.values()]
+            await self._hydration.reconcile(published, is_complete=not graphs.unreadable)
             if self._entrances is not None:
                 await self._settle_entrances(self._entrances, self._hydration)
         self._manifests.settle(self._shelf.by_key())
         if self._publisher.waiting:
-            graphs = self._hydration.held() if self._hydration is not None else ()
-            used = {component_id for graph in graphs for component_id in graph.components()}
+            held = self._hydration.held() if self._hydration is not None else ()
+            used = {component_id for graph in held for component_id in graph.components()}
             self._publisher.wake(COMPONENT_PREFIX + component_id for component_id in used)
 
     async def _settle_entrances(self, entrances: Publication, hydration: Hydration) -> None:
