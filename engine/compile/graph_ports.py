@@ -7,8 +7,12 @@ import msgspec
 from engine.components.definition import MAX_PORTS
 from engine.documents.problem_report import ProblemReport, shown
 from engine.limits import EngineLimits
+from engine.schemas.port_schemas import PortSchema
 from proto import codec
 from proto.graph import GraphPort, GraphPorts
+
+SCHEMA_BYTES = 4 * 1024
+"""JSON text of the schema of one port: compiling it takes less than a millisecond, and there may be 200."""
 
 
 def read_ports(document: dict[str, Any], path: str, limits: EngineLimits, report: ProblemReport) -> GraphPorts:
@@ -48,4 +52,20 @@ def _check_names(ports: tuple[GraphPort, ...], path: str, limits: EngineLimits, 
         if len(set(port.ends)) < len(port.ends):
             message = f"Port {shown(port.name)} is bound twice to the same port of a node"
             report.note("port.duplicate_end", f"{place}.bind", message)
+        if port.schema and (complaint := _complaint(port.schema)):
+            message = f"The schema of port {shown(port.name)} is not JSON Schema: {complaint}"
+            report.note("port.invalid_schema", f"{place}.schema", message)
         seen.add(port.name)
+
+
+def _complaint(rules: dict[str, Any]) -> str:
+    """Return what is wrong with a schema. Nobody is held to it, so it may be too complex to be asked."""
+    if len(codec.encode(rules)) > SCHEMA_BYTES:
+        return f"it has more than {SCHEMA_BYTES} bytes"
+    try:
+        schema = PortSchema({key: value for key, value in rules.items() if (key, value) != ("type", "any")})
+        if not schema.cost.is_opaque:
+            _ = schema.validator
+    except ValueError as error:
+        return (str(error).splitlines() or [""])[0][:500]
+    return ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.compile.flat_graph import FlatGraph
 from engine.compile.ingress import ingress_of, is_declared
+from engine.compile.unfolding import SEPARATOR
 from engine.compile.validation import CheckedGraph
 from engine.contracts.component import Builtin, Component
 from engine.cooperative.slices import Steps, paced
@@ -20,6 +21,7 @@ from proto.graph import Edge, Node
 _BESIDE = frozenset(
     {
         ("symbia.core.filter", "rejected"),
+        ("symbia.core.gather", "incomplete"),
         ("symbia.logic.filter", "fail"),
         ("symbia.state.latest", "snapshot"),
         ("symbia.state.join", "pending"),
@@ -47,7 +49,11 @@ def find_warnings(
     """
     report = ProblemReport()
     definition = draft.definition
-    nodes = tuple(zip(draft.node_paths, definition.nodes, strict=True))
+    found = tuple(
+        f"{path}{SEPARATOR}" for path, named in draft.uses.items() if named
+    )  # whose authors are told there
+    written = zip(draft.node_paths, definition.nodes, strict=True)
+    nodes = tuple((path, node) for path, node in written if not node.id.startswith(found))
     left = yield from _left_ports(draft, bindings)
     entries = _entries(draft, components, bindings)
     unreached = (yield from _unreached(entries, definition.nodes, definition.edges)) if entries else set()

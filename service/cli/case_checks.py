@@ -110,12 +110,15 @@ async def _check_ports(
     """Note which ports of a graph a case names that are not there: each becomes the end of one more edge."""
     known = {node["id"] for node in graph["nodes"]}
     helper = _unused(known)
+    ports = {port["name"] for port in graph.get("ports", {}).get("inputs", ())}
     named = [(name, f"{path}.send[{index}].{shown(name)}", True) for index, name in _sent(case)]
     named += [(name, f"{path}.expect.{shown(name)}", False) for name in case.expect]
     edges: list[dict[str, Any]] = []
     places: list[str] = []
     for name, place, is_input in named:
         node, colon, port = name.partition(":")
+        if is_input and not colon and node in ports:
+            continue  # a port of the graph itself
         if node not in known and node.partition("/")[0] in known:
             continue  # inside the graph that the node uses: the run of the case tells
         if node not in known:
