@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from benchmarks.families import bodies, http, latency, sandbox, startup
+from benchmarks.families import bodies, http, latency, nested, sandbox, startup
 from benchmarks.families.latency import HOP_ALONE, HOP_BARE, HOP_LOADED
 from benchmarks.families.routing import SHAPES
 from benchmarks.families.sockets import ALONE as NO_CLIENTS
@@ -92,6 +92,11 @@ PROMISES = (
     Promise("memory of an idle instance", "memory of an idle instance", "resident", "at most", 0.6, unit="MB"),
     Promise("throughput while 100 of 1,000 clients watch", WORKLOAD, WATCHED, "at least", 0.5, NO_CLIENTS),
     Promise("heartbeat beside 40 spinning guests, p99", "1 ms heartbeat", "p99", "at most", 10, unit="ms"),
+    Promise(
+        "load 1,000 nodes in 50 graphs, written out", nested.LOADING, nested.WRITTEN_OUT, "at most", 2, nested.FLAT
+    ),
+    Promise("load 1,000 nodes in 50 graphs, by name", nested.LOADING, nested.BY_NAME, "at most", 2, nested.FLAT),
+    Promise("a message through 50 graphs", nested.RUNNING, nested.BY_NAME, "at most", 1.1, nested.FLAT),
     Promise("`serve` until its first reply", startup.CLOCK, startup.FIRST_REPLY, "at most", 1_000, unit="ms"),
 )
 

@@ -8,7 +8,7 @@ import pytest
 from tests.engine.compile.differential import Shelf, difference, draw_graph
 from tests.nesting import SEPARATOR, nested, written_out
 
-SEEDS = range(40)
+SEEDS = range(25)
 
 
 def test_nested_and_flat_graphs_do_the_same() -> None:
@@ -37,5 +37,5 @@ def test_the_graphs_are_nested(seed: int) -> None:
 def test_parts_are_used_by_name() -> None:
     """About half of the graphs inside are found by their name."""
     shelf = Shelf(Random(1))
-    used = [shelf.use({"nodes": [number]}) for number in range(40)]
+    used = [shelf.use({"nodes": [number]}) for number in range(25)]
     assert 10 < sum("component" in use for use in used) < 30
