@@ -14,6 +14,7 @@ from service.cli.sibling_checks import examine_siblings
 from service.cli.until_signal import run_until_signal
 from service.observability.logs import start_logging
 from service.settings.table import NO_DATABASE, Settings, SettingsError, read_settings
+from service.vault.opening import vault_of
 
 
 @click.command(name="doctor")
@@ -28,6 +29,7 @@ def command(url: str | None) -> None:
     """
     try:
         settings = read_settings(dict(os.environ))
+        vault_of(settings, os.environ)
     except SettingsError as error:
         for complaint in error.complaints:
             click.echo(f"Error: {complaint}", err=True)

@@ -16,7 +16,7 @@ from service.observability.logs import start_logging
 from service.observability.spans import SpansUnavailableError, check_spans
 from service.server import ListenError, listen, serve
 from service.settings.table import TABLE, Row, SettingsError, read_settings
-from service.vault.opening import read_vault
+from service.vault.opening import vault_of
 from store.errors import StoreError
 
 OPTION_OF = {"HOST": "--host", "RUNTIME_PORT": "--port"}
@@ -59,8 +59,7 @@ def command(host: str | None, port: str | None) -> None:
     given = {variable: OPTION_OF[variable] for variable, value in options.items() if value is not None}
     try:
         settings = read_settings(environment, given)
-        are_callers_known = settings.identity.effective_auth == "identity"
-        vault = read_vault(settings.graph_values, environment, are_callers_known=are_callers_known)
+        vault = vault_of(settings, environment)
     except SettingsError as error:
         for complaint in error.complaints:
             click.echo(f"Error: {complaint}", err=True)

@@ -13,7 +13,7 @@ from engine.contracts.surroundings import Surroundings
 from engine.documents.encodable import is_sayable
 from engine.documents.mask import LONGEST_SECRET_CHARACTERS, SHORTEST_SECRET_CHARACTERS
 from service.settings.graph_values import GraphValueSettings
-from service.settings.table import TABLE, SettingsError
+from service.settings.table import TABLE, Settings, SettingsError
 from service.vault.secrets_file import EVERYONE, UNSAID, SecretsError, read_secrets
 
 PREFIX = "SECRET_"
@@ -48,6 +48,12 @@ class OperatorVault:
     def of(self, owner: str) -> Surroundings:
         """Return what the graphs of an organisation may use."""
         return self._own.get(owner, self._everyone)
+
+
+def vault_of(settings: Settings, environment: Mapping[str, str]) -> OperatorVault:
+    """Make the vault of a service with these settings; raises as :func:`read_vault` does."""
+    are_callers_known = settings.identity.effective_auth == "identity"
+    return read_vault(settings.graph_values, environment, are_callers_known=are_callers_known)
 
 
 def read_vault(

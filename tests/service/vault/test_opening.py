@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from engine.contracts.surroundings import Surroundings
+from service.cli import doctor, serve
 from service.settings.graph_values import GraphValueSettings
-from service.settings.table import SettingsError, graph_value_settings
+from service.settings.table import SettingsError, graph_value_settings, read_settings
 from service.vault.opening import OperatorVault, read_vault
+from service.vault.opening import vault_of as vault_of_service
 
 VALUE = "a-secret-value"
 
@@ -153,3 +157,20 @@ def test_neither_a_vault_nor_what_it_gives_shows_a_secret() -> None:
     around = vault.of("")
     assert around == Surroundings(secrets={"A": VALUE})
     assert VALUE not in f"{vault!r} {around!r} {around}"
+
+
+@pytest.mark.parametrize("command", [serve.command, doctor.command])
+def test_a_service_with_a_wrong_secret_does_not_start(command: click.Command) -> None:
+    """It is a wrong setting: status 2, and a sentence that names the variable and not the value."""
+    result = CliRunner(env={"SECRET_A": "short-1", "AUTH": "none", "PORT": "0"}).invoke(command)
+    assert result.exit_code == 2
+    assert "The secret A has 7 characters" in result.output
+    assert "short-1" not in result.output
+
+
+def test_what_nobody_claims_is_nobodys_in_a_service_that_knows_its_callers() -> None:
+    """Organisations are known where the settings of identity say so."""
+    environment = {"SECRET_A": VALUE, "IDENTITY_SERVICE_URL": "http://127.0.0.1:1"}
+    assert vault_of_service(read_settings(environment), environment).of("acme").secrets == {}
+    alone = {"SECRET_A": VALUE}
+    assert vault_of_service(read_settings(alone), alone).of("").secrets == {"A": VALUE}
