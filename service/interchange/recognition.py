@@ -5,6 +5,10 @@ from typing import Any
 
 import msgspec
 
+from service.interchange.benthos.config import is_pipeline
+from service.interchange.benthos.importing import import_pipeline
+from service.interchange.fbp.importing import import_network
+from service.interchange.fbp.network import is_network
 from service.interchange.imported import Imported, NotImportableError
 from service.interchange.nodered.flows import is_flows
 from service.interchange.nodered.importing import import_flows
@@ -35,7 +39,15 @@ def _nodered(source: Source) -> Imported:
     return import_flows(source.document, source.tabs, source.unusable)
 
 
-TOOLS: Mapping[str, Importer] = {"nodered": _nodered}
+def _fbp(source: Source) -> Imported:
+    return import_network(source.text, source.document, source.name)
+
+
+def _benthos(source: Source) -> Imported:
+    return import_pipeline(source.document, source.name)
+
+
+TOOLS: Mapping[str, Importer] = {"nodered": _nodered, "fbp": _fbp, "benthos": _benthos}
 
 
 def importer_of(tool: str | None, name: str, document: Any) -> Importer:
@@ -46,6 +58,10 @@ def importer_of(tool: str | None, name: str, document: Any) -> Importer:
     """
     if tool is not None:
         return TOOLS[tool]
+    if document is None or is_network(document):
+        return _fbp
     if is_flows(document):
         return _nodered
+    if is_pipeline(document):
+        return _benthos
     raise NotImportableError(f"{name} is of no tool that is known; --from says which one, of {', '.join(TOOLS)}")
