@@ -17,44 +17,22 @@ from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
 from engine.documents.problem_report import ProblemReport, numbered
-from engine.errors import EngineError, InvalidGraphError
+from engine.errors import InvalidGraphError
 from engine.graph_finder import GraphFinder
 from engine.keeping.keeper import Keeper
-from engine.keeping.records import GRAPH, KeptVersion, record_of_version, removal_of_version, version_in
+from engine.keeping.records import KeptVersion, record_of_version, removal_of_version
 from engine.limits import EngineLimits
 from engine.loaded_graphs import Change, LoadedGraphs, Placement, WrittenGraph
 from engine.memory.ledger import RESERVED_SHARE, Ledger
 from engine.own_components import ComponentPlacement, OwnComponents
 from engine.quota import Quotas
+from engine.restoring import Restoring
 from engine.versions import UNCONDITIONAL, Condition, Version
 from engine.wall_clock import WallClock
 from proto.component import ComponentDefinition
 from proto.graph import GraphVerdict
 from proto.problem import Problem
 from store.protocol import Change as StoreChange
-
-
-class Unrestored(msgspec.Struct, frozen=True):
-    """A graph in the store that cannot be loaded, and why."""
-
-    id: str
-    name: str
-    owner: str
-    reason: str
-
-
-class Restored(msgspec.Struct, frozen=True):
-    """The outcome of a start from a store.
-
-    Attributes:
-        graphs: how many there are again.
-        failed: those that there are not.
-        executions: how many are known again, as ended.
-    """
-
-    graphs: int
-    failed: tuple[Unrestored, ...]
-    executions: int = 0
 
 
 class Library:
@@ -65,12 +43,13 @@ class Library:
         limits: bounds of definitions, and of what one owner may have.
         clock: the time of day.
         running: tells the graphs of all executions under way; there are none when absent.
-        keeper: lets graphs outlive the process; they do not when absent.
+        keeper: lets components and graphs outlive the process; they do not when absent.
         vault: the variables and secrets that graphs may name.
 
     Attributes:
         ledger: of all memory that owners cause, in the engine and around it.
         quotas: of what one owner may have.
+        restoring: takes in what an earlier process has left.
     """
 
     def __init__(
@@ -85,7 +64,6 @@ class Library:
         self.limits = limits
         self._keeper = keeper or Keeper(None)
         self._unkept: set[str] = set()
-        self._unrestored: dict[tuple[str, str], list[KeptVersion]] = {}
         self.ledger = Ledger(limits.memory_bytes, limits.owner_memory_bytes, reserved_share=RESERVED_SHARE)
         self._registry = registry
         self._source: GraphSource | None = None
@@ -96,8 +74,17 @@ class Library:
         self._graphs = LoadedGraphs(self.ledger, self.quotas, limits, self._versions_in_use)
         self._turns = Turns()
         self._own = OwnComponents(
-            registry, self._graphs, self._turns, self.ledger, limits, running, clock.timestamp, self._recompiled
+            registry,
+            self._graphs,
+            self._turns,
+            self.ledger,
+            limits,
+            running,
+            clock.timestamp,
+            self._recompiled,
+            self._keeper,
         )
+        self.restoring = Restoring(self._keeper, self._graphs, self._own, self._compiled)
         self._resolver = Resolver(registry, limits, self._own.pinned)
 
     # Components
@@ -172,7 +159,7 @@ class Library:
         """
         return self._own.history(owner, component_id)
 
-    def unregister_component(
+    async def unregister_component(
         self, component_id: str, *, owner: str = "", condition: Condition = UNCONDITIONAL
     ) -> None:
         """Forget a registered component with all its versions.
@@ -182,8 +169,9 @@ class Library:
             ComponentBuiltInError: it is a built-in one.
             ComponentInUseError: a loaded graph of the owner uses it.
             PreconditionFailedError: its present version is another than was expected.
+            NotKeptError: the store fails; it stays.
         """
-        self._own.unregister(owner, component_id, condition)
+        await self._own.unregister(owner, component_id, condition)
 
     def _versions_in_use(self, graph_id: str) -> set[int]:
         """Return the numbers of a graph's versions that executions under way have begun with."""
@@ -429,56 +417,6 @@ class Library:
             self._graphs.forget(graph_id)
             self._unkept.discard(graph_id)
 
-    async def restore(self) -> Restored:
-        """Take in the graphs that an earlier process has left in the store, each with its versions.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
-        async for record in self._keeper.kept(GRAPH):
-            graph_id, version = version_in(record)
-            self._unrestored.setdefault((record.owner, graph_id), []).append(version)
-        return await self.restore_rest()
-
-    @property
-    def unrestored(self) -> int:
-        """The number of graphs that are in the store and cannot be loaded."""
-        return len(self._unrestored)
-
-    async def restore_rest(self) -> Restored:
-        """Take in what is in the store and could not be loaded before: what it needs may be there by now.
-
-        A graph that is used by others is there before them, in whichever order they were written.
-        """
-        restored = 0
-        failed: list[Unrestored] = []
-        has_got_on = True
-        while has_got_on:
-            has_got_on, failed = False, []
-            for (owner, graph_id), versions in list(self._unrestored.items()):
-                reason = await self._restored(owner, graph_id, versions)
-                if reason:
-                    failed.append(Unrestored(graph_id, versions[-1].definition.name, owner, reason))
-                    continue
-                del self._unrestored[owner, graph_id]
-                restored += 1
-                has_got_on = bool(failed)
-        return Restored(restored, tuple(failed))
-
-    async def _restored(self, owner: str, graph_id: str, versions: list[KeptVersion]) -> str:
-        """Take in a graph with its versions; the reason why it cannot be, empty where it was."""
-        versions.sort(key=lambda version: version.number)
-        present = versions[-1]
-        try:
-            fresh = await self._compiled(await in_slices(document_of(present.definition)), owner)
-        except EngineError as error:
-            return str(error)
-        graph = msgspec.structs.replace(
-            fresh, id=graph_id, number=present.number, loaded_at=present.made_at, sha256=present.sha256
-        )
-        self._graphs.restore(graph, [_version_of(kept) for kept in versions])
-        return ""
-
 
 def _name_in(document: Any) -> str:
     """Return the name that a document gives its graph; "" where it gives none."""
@@ -505,8 +443,3 @@ def _records_of(change: Change) -> list[StoreChange]:
     )
     gone = [removal_of_version(graph.owner, graph.id, number) for number in change.outgoing]
     return [record_of_version(graph.owner, graph.id, kept), *gone]
-
-
-def _version_of(kept: KeptVersion) -> Version[WrittenGraph]:
-    written = WrittenGraph(kept.definition, kept.topology, kept.edge_count, kept.uses)
-    return Version(kept.number, written, kept.sha256, kept.size_bytes, kept.made_at, kept.made_by)

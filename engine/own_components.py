@@ -5,7 +5,7 @@ anew with the new version, and if one of them cannot be, nothing is replaced. A 
 keeps to the version of which the author says that it is this one. What runs keeps what it began with.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,18 +14,28 @@ from engine.compile.fingerprint import fingerprint
 from engine.compile.loaded_graph import LoadedGraph
 from engine.components.definition import memory_of
 from engine.components.lookup import base_of
-from engine.components.registry import Registry
+from engine.components.registry import Prepared, Registry
 from engine.contracts.component import Component
 from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
 from engine.documents.problem_report import ProblemReport, numbered
-from engine.errors import ComponentBreaksGraphsError, InvalidComponentError, InvalidGraphError
+from engine.errors import ComponentBreaksGraphsError, EngineError, InvalidComponentError, InvalidGraphError
+from engine.keeping.keeper import Keeper
+from engine.keeping.records import (
+    MODULE,
+    KeptComponent,
+    record_of_component,
+    record_of_module,
+    removal_of_component,
+    removal_of_module,
+)
 from engine.limits import EngineLimits
 from engine.loaded_graphs import LoadedGraphs, Outcome
 from engine.memory.ledger import Ledger
 from engine.versions import Condition, Version, VersionStore
 from proto.component import ComponentDefinition
 from proto.problem import Problem
+from store.protocol import Record, Removal
 
 Recompile = Callable[[LoadedGraph, Component], Awaitable[LoadedGraph]]
 """Compiles a graph anew, with this component in the place of the one of its id.
@@ -59,6 +69,7 @@ class OwnComponents:
         running: tells the graphs of all executions under way.
         timestamp: the present wall time, ISO 8601 in UTC.
         recompile: compiles a graph that follows a component.
+        keeper: lets them outlive the process.
     """
 
     def __init__(
@@ -71,6 +82,7 @@ class OwnComponents:
         running: Callable[[], Iterable[LoadedGraph]],
         timestamp: Callable[[], str],
         recompile: Recompile,
+        keeper: Keeper,
     ) -> None:
         self.versions: VersionStore[Component] = VersionStore("components", ledger, limits)
         self._registry = registry
@@ -81,6 +93,7 @@ class OwnComponents:
         self._timestamp = timestamp
         self._recompile = recompile
         self._turns = turns
+        self._keeper = keeper
 
     # Reading
 
@@ -112,12 +125,16 @@ class OwnComponents:
         """Take in a component that is not there yet; see :meth:`engine.library.Library.register_component`."""
         size_bytes = await in_slices(memory_of(document, self._limits))
         self._ledger.require(owner, size_bytes)
-        component = await self._registry.prepare(document, owner, is_new=True)
+        prepared = await self._registry.prepare(document, owner, is_new=True)
+        component = prepared.component
         sha256 = await in_slices(fingerprint(component.definition))
-        self._ledger.require(owner, size_bytes)
-        self._registry.add(component, owner)
-        version = Version(1, component, sha256, size_bytes, self._timestamp(), by)
-        self.versions.keep(owner, component.definition.id, version)
+        async with self._turns.alone(("graphs", owner)):
+            self._registry.check_place(component.definition.id, owner)
+            self._ledger.require(owner, size_bytes)
+            version = Version(1, component, sha256, size_bytes, self._timestamp(), by)
+            await self._keeper.keep(_records_of(owner, version, prepared.module))
+            self._registry.add(component, owner)
+            self.versions.keep(owner, component.definition.id, version)
         return component.definition
 
     async def replace(
@@ -129,14 +146,15 @@ class OwnComponents:
             present = self.versions.present(owner, component_id)
             condition.check(f"Component {component_id}", None if present is None else present.tag)
             size_bytes = await in_slices(memory_of(document, self._limits))
-            component = await self._registry.prepare(document, owner, is_new=False)
+            prepared = await self._registry.prepare(document, owner, is_new=False)
+            component = prepared.component
             if component.definition.id != component_id:
                 message = f"The component says that it is {component.definition.id[:100]}, and not {component_id}"
                 raise InvalidComponentError([Problem("component.other_id", "id", message)])
             sha256 = await in_slices(fingerprint(component.definition))
             if present is not None and present.sha256 == sha256:
                 return ComponentPlacement(present, "unchanged")
-            return await self._put(owner, component, sha256, size_bytes, by, condition)
+            return await self._put(owner, prepared, sha256, size_bytes, by, condition)
 
     async def roll_back(
         self, component_id: str, number: int, owner: str, by: str, condition: Condition
@@ -146,27 +164,29 @@ class OwnComponents:
         self._registry.definition(component_id, owner)
         async with self._turns.alone(("component", owner, component_id)):
             earlier = self.versions.version(owner, component_id, number)
-            return await self._put(owner, earlier.content, earlier.sha256, earlier.size_bytes, by, condition)
+            again = Prepared(earlier.content, b"")  # its module is kept with the earlier one
+            return await self._put(owner, again, earlier.sha256, earlier.size_bytes, by, condition)
 
     async def _put(
-        self, owner: str, component: Component, sha256: str, size_bytes: int, by: str, condition: Condition
+        self, owner: str, prepared: Prepared, sha256: str, size_bytes: int, by: str, condition: Condition
     ) -> ComponentPlacement:
         """Let a component be the present version of its id, with all graphs that follow it, or nothing."""
+        component = prepared.component
         component_id = component.definition.id
         async with self._turns.alone(("graphs", owner)):  # none comes and none changes meanwhile
             followed = await self._followed(owner, component)
-            # Nothing is awaited from here on.
             present = self.versions.present(owner, component_id)
             condition.check(f"Component {component_id}", None if present is None else present.tag)
             if present is not None and present.sha256 == sha256:
                 return ComponentPlacement(present, "unchanged")
-            outgoing = self.versions.outgoing(owner, component_id, size_bytes, self._used(owner, component_id))
             if present is None:
-                self._registry.add(component, owner)
-            else:
-                self._registry.put(component, owner)
+                self._registry.check_place(component_id, owner)
+            outgoing = self.versions.outgoing(owner, component_id, size_bytes, self._used(owner, component_id))
             number = 1 if present is None else present.number + 1
             version = Version(number, component, sha256, size_bytes, self._timestamp(), by)
+            gone = self._removals(owner, component_id, outgoing, component.definition.execution.source_hash)
+            await self._keeper.keep([*_records_of(owner, version, prepared.module), *gone])
+            self._registry.put(component, owner)
             self.versions.keep(owner, component_id, version, outgoing)
             for graph in followed:
                 self._graphs.relink(graph.id, graph)
@@ -205,10 +225,77 @@ class OwnComponents:
         }
         return {each.number for each in self.versions.history(owner, component_id) if id(each.content) in at_work}
 
-    def unregister(self, owner: str, component_id: str, condition: Condition) -> None:
+    async def unregister(self, owner: str, component_id: str, condition: Condition) -> None:
         """Forget a component with all its versions; see :meth:`engine.library.Library.unregister_component`."""
-        present = self.versions.present(owner, component_id)
-        if present is not None:
-            condition.check(f"Component {component_id}", present.tag)
-        self._registry.unregister(component_id, self.users(owner, component_id), owner)
-        self.versions.forget(owner, component_id)
+        async with self._turns.alone(("graphs", owner)):  # none that uses it comes meanwhile
+            present = self.versions.present(owner, component_id)
+            if present is not None:
+                condition.check(f"Component {component_id}", present.tag)
+            self._registry.check_removal(component_id, self.users(owner, component_id), owner)
+            numbers = [each.number for each in self.versions.history(owner, component_id)]
+            await self._keeper.keep(self._removals(owner, component_id, numbers))
+            self._registry.remove(component_id, owner)
+            self.versions.forget(owner, component_id)
+
+    def _removals(self, owner: str, component_id: str, numbers: Collection[int], used: str = "") -> list[Removal]:
+        """Return what goes from the store with versions: they, and the modules that no other version has.
+
+        Args:
+            owner: whose they are.
+            component_id: what they are versions of.
+            numbers: of the versions.
+            used: the hash of a module that is needed besides.
+        """
+        history = self.versions.history(owner, component_id)
+        staying = {used, *(_hash_of(each) for each in history if each.number not in numbers)}
+        going = {_hash_of(each) for each in history if each.number in numbers} - staying
+        return [
+            *(removal_of_component(owner, component_id, number) for number in numbers),
+            *(removal_of_module(owner, sha256) for sha256 in sorted(going)),
+        ]
+
+    # After a restart
+
+    async def restore(self, owner: str, versions: Sequence[KeptComponent]) -> str:
+        """Take in a component that was kept, with its versions, the present one last.
+
+        Versions before the present one that cannot be made any more are left out.
+
+        Returns:
+            The reason why it cannot be taken in; empty where it was.
+        """
+        component: Component | None = None
+        for kept in versions:
+            sha256 = kept.definition.execution.source_hash
+            module = await self._keeper.read(MODULE, owner, sha256) or b""
+            try:
+                component = (await self._registry.prepare_kept(kept.definition, module, owner)).component
+            except EngineError as error:
+                if kept is versions[-1]:
+                    self.versions.forget(owner, kept.definition.id)
+                    return str(error)
+                continue
+            version = Version(kept.number, component, kept.sha256, kept.size_bytes, kept.made_at, kept.made_by)
+            self.versions.keep(owner, component.definition.id, version)
+        if component is not None:
+            self._registry.put(component, owner)
+        return ""
+
+
+def _hash_of(version: Version[Component]) -> str:
+    return version.content.definition.execution.source_hash
+
+
+def _records_of(owner: str, version: Version[Component], module: bytes) -> list[Record]:
+    """Return what a version of a component is in the store."""
+    definition = version.content.definition
+    kept = KeptComponent(
+        definition=definition,
+        number=version.number,
+        sha256=version.sha256,
+        size_bytes=version.size_bytes,
+        made_at=version.made_at,
+        made_by=version.made_by,
+    )
+    modules = [record_of_module(owner, definition.execution.source_hash, module)] if module else []
+    return [record_of_component(owner, kept), *modules]

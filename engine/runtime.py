@@ -41,10 +41,11 @@ from engine.keeping.records import (
     record_of_execution,
     removal_of_execution,
 )
-from engine.library import Library, Restored
+from engine.library import Library
 from engine.limits import EngineLimits
 from engine.memory.lease import MESSAGE_BYTES
 from engine.memory.ledger import Account
+from engine.restoring import Restored
 from engine.totals import RuntimeStatistics, Totals, runtime_statistics
 from engine.versions import UNCONDITIONAL, Condition
 from engine.wall_clock import WallClock
@@ -318,7 +319,7 @@ class Runtime:
         Raises:
             StoreError: the store cannot be read.
         """
-        restored = await self.library.restore()
+        restored = await self.library.restoring.begin()
         executions = 0
         async for record in self.keeper.kept(EXECUTION):
             kept = execution_in(record)

@@ -41,20 +41,20 @@ async def restore(runtime: Runtime) -> None:
     if not runtime.keeper.is_keeping:
         return
     restored = await runtime.restore()
-    for graph in restored.failed:
-        log.error("graph not restored", graph=graph.id, name=graph.name, reason=graph.reason)
-    log.info("restored", graphs=restored.graphs, executions=restored.executions)
+    for each in restored.failed:
+        log.error("not restored", kind=each.kind, id=each.id, name=each.name, reason=each.reason)
+    log.info("restored", components=restored.components, graphs=restored.graphs, executions=restored.executions)
 
 
 async def restore_rest(runtime: Runtime) -> None:
     """Try what could not be restored again, until it is: its components may come later, as from a catalog."""
     seconds = RETRY_SECONDS
-    while runtime.library.unrestored:
+    while runtime.library.restoring.left:
         await trio.sleep(seconds)
         seconds = min(2 * seconds, MOST_RETRY_SECONDS)
-        restored = await runtime.library.restore_rest()
-        if restored.graphs:
-            log.info("restored", graphs=restored.graphs, failed=len(restored.failed))
+        restored = await runtime.library.restoring.go_on()
+        if restored.components or restored.graphs:
+            log.info("restored", components=restored.components, graphs=restored.graphs, left=len(restored.failed))
 
 
 def _complain(error: StoreError) -> None:

@@ -42,6 +42,18 @@ from proto.component import ComponentDefinition
 from workers.pool import Pool, PoolStatistics
 
 
+class Prepared(msgspec.Struct, frozen=True):
+    """A component that can be registered.
+
+    Attributes:
+        component: compiled.
+        module: the bytes of its module, of which the component keeps none; empty where it has a source.
+    """
+
+    component: Component
+    module: bytes
+
+
 class Registry:
     """All components by owner and id. A graph resolves its components when it is loaded, once.
 
@@ -107,11 +119,11 @@ class Registry:
             QuotaError: the owner has as many components as they may.
             WorkersBusyError: too much of the owner's work waits for worker processes already.
         """
-        component = await self.prepare(document, owner, is_new=True)
-        self.add(component, owner)
-        return component.definition
+        prepared = await self.prepare(document, owner, is_new=True)
+        self.add(prepared.component, owner)
+        return prepared.component.definition
 
-    async def prepare(self, document: Any, owner: str, *, is_new: bool) -> Component:
+    async def prepare(self, document: Any, owner: str, *, is_new: bool) -> Prepared:
         """Make an owner's untrusted component, given as a decoded JSON document, that is to be stored.
 
         Args:
@@ -124,11 +136,23 @@ class Registry:
         """
         definition = await self._parsed(document)
         if is_new:
-            self._check_place(definition.id, owner)
-        component = await self._made(definition, owner)
-        if isinstance(component, SourceComponent):
-            component.chain_domain = OWNER
-        return component
+            self.check_place(definition.id, owner)
+        prepared = await self._made(definition, owner)
+        return self._owned_by(prepared)
+
+    async def prepare_kept(self, definition: ComponentDefinition, module: bytes, owner: str) -> Prepared:
+        """Make a component that was registered before, from what was kept of it.
+
+        Raises:
+            InvalidComponentError: it cannot be made any more; carries every problem.
+        """
+        return self._owned_by(await self._checked(definition, module, owner))
+
+    @staticmethod
+    def _owned_by(prepared: Prepared) -> Prepared:
+        if isinstance(prepared.component, SourceComponent):
+            prepared.component.chain_domain = OWNER
+        return prepared
 
     def add(self, component: Component, owner: str) -> None:
         """Store a component that is not there yet.
@@ -137,12 +161,12 @@ class Registry:
             ComponentExistsError: its id is a built-in one's, or the owner has used it.
             QuotaError: the owner has as many components as they may.
         """
-        self._check_place(component.definition.id, owner)
+        self.check_place(component.definition.id, owner)
         self._owned.setdefault(owner, {})[component.definition.id] = component
 
     def put(self, component: Component, owner: str) -> None:
-        """Store a component in the place of the one that has its id."""
-        self._owned[owner][component.definition.id] = component
+        """Store a component, in the place of the one that has its id."""
+        self._owned.setdefault(owner, {})[component.definition.id] = component
 
     def builtin(self, component_id: str) -> Component | None:
         """Return the built-in component of an id; None where there is none."""
@@ -165,7 +189,7 @@ class Registry:
         Raises:
             InvalidComponentError: as ``register`` does.
         """
-        return await self._made(await self._parsed(without_unknown_fields(document)), owner)
+        return (await self._made(await self._parsed(without_unknown_fields(document)), owner)).component
 
     async def _parsed(self, document: Any) -> ComponentDefinition:
         if unsayable := await in_slices(check_sayable(document, "component.unsayable")):
@@ -175,18 +199,27 @@ class Registry:
             raise InvalidComponentError(problems)
         return definition
 
-    async def _made(self, definition: ComponentDefinition, owner: str) -> Component:
+    async def _made(self, definition: ComponentDefinition, owner: str) -> Prepared:
         """Return the component, its code at hand and compiled."""
         if problems := await check_opaque_schemas(definition, self._workers, owner):
             raise InvalidComponentError(problems)
-        component = await self._with_code(definition)
+        definition, module = await self._with_code(definition)
+        return await self._checked(definition, module, owner)
+
+    async def _checked(self, definition: ComponentDefinition, module: bytes, owner: str) -> Prepared:
+        """Return the component, its code compiled."""
+        component: SourceComponent | ModuleComponent
+        if definition.execution.type == "wasm":
+            component = ModuleComponent(definition, module, self._host)
+        else:
+            component = SourceComponent(definition, self._host)
         problems = list(await component.check_source(owner))
         if problems:
             raise InvalidComponentError(problems)
-        return component
+        return Prepared(component, module)
 
-    async def _with_code(self, definition: ComponentDefinition) -> SourceComponent | ModuleComponent:
-        """Return the component, with its code at hand and not yet looked at."""
+    async def _with_code(self, definition: ComponentDefinition) -> tuple[ComponentDefinition, bytes]:
+        """Return the definition with its source at hand, or the bytes of its module beside it."""
         content = b""
         if definition.execution.type == "wasm":
             limit_bytes = self._host.maximum_limits.module_bytes
@@ -195,13 +228,10 @@ class Registry:
             code, problems = await obtain_source(definition.execution, self._fetch_source, self._limits)
         if problems:
             raise InvalidComponentError(problems)
-        definition = msgspec.structs.replace(definition, execution=code)
-        if definition.execution.type == "wasm":
-            return ModuleComponent(definition, content, self._host)
-        return SourceComponent(definition, self._host)
+        return msgspec.structs.replace(definition, execution=code), content
 
-    def unregister(self, component_id: str, users: Sequence[str], owner: str = "") -> None:
-        """Forget a registered component.
+    def check_removal(self, component_id: str, users: Sequence[str], owner: str = "") -> None:
+        """Refuse to forget a component that is not registered, or that is used.
 
         Args:
             component_id: the id of the component.
@@ -218,9 +248,18 @@ class Registry:
             raise ComponentBuiltInError(component_id)
         if users:
             raise ComponentInUseError(component_id, users)
+
+    def remove(self, component_id: str, owner: str = "") -> None:
+        """Forget a registered component."""
         del self._owned[owner][component_id]
 
-    def _check_place(self, component_id: str, owner: str) -> None:
+    def check_place(self, component_id: str, owner: str) -> None:
+        """Refuse a new component whose id is taken, or for which its owner has no place.
+
+        Raises:
+            ComponentExistsError: its id is a built-in one's, or the owner has used it.
+            QuotaError: the owner has as many components as they may.
+        """
         owned = self._owned.get(owner, {})
         if component_id in self._builtins or component_id in owned:
             raise ComponentExistsError(component_id)

@@ -130,6 +130,15 @@ class Keeper:
             else:
                 self._written += len(changes)
 
+    async def read(self, kind: str, owner: str, key: str) -> bytes | None:
+        """Return the body of one record that was kept; None where there is none.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        record = None if self._store is None else await self._store.read(kind, owner, key)
+        return None if record is None else record.body
+
     async def kept(self, kind: str) -> AsyncIterator[Record]:
         """Yield all that was kept of a kind, in the order in which it came.
 

@@ -1,7 +1,8 @@
-"""Graphs and ends of executions as records of a store, and back. Pure.
+"""Components, graphs and ends of executions as records of a store, and back. Pure.
 
-A version of a graph is one record, written once; the graph is all of its versions, the one with the greatest
-number being the present one. An execution is one record, written when it starts and again when it has ended.
+A version of a graph or of a component is one record, written once; the thing is all of its versions, the one with
+the greatest number being the present one. An execution is one record, written when it starts and again when it has
+ended.
 """
 
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from proto.codec import MalformedJsonError, decode_as, encode
+from proto.component import ComponentDefinition
 from proto.execution import ExecutionError, ExecutionSnapshot, ExecutionState, LogEntry
 from proto.graph import GraphDefinition, TopologySummary
 from proto.statistics import ExecutionStatistics
@@ -17,7 +19,10 @@ from store.protocol import Record, Removal
 
 Shape = TypeVar("Shape")
 
-GRAPH, EXECUTION = "graph", "execution"
+COMPONENT, GRAPH, EXECUTION = "component", "graph", "execution"
+
+MODULE = "module"
+"""The bytes of a WebAssembly module, by their SHA-256: however many versions have it, each owner has it once."""
 
 CUT_OFF = "The service ended while this ran; what it had in hand is lost"
 
@@ -50,6 +55,26 @@ class KeptVersion(msgspec.Struct, frozen=True, rename="camel"):
     made_at: str
     made_by: str = ""
     uses: dict[str, str] = {}
+
+
+class KeptComponent(msgspec.Struct, frozen=True, rename="camel"):
+    """A version of a component, as it is kept; its module, if it is one, is a record of its own.
+
+    Attributes:
+        definition: with its source at hand, and the hash of that or of its module.
+        number: counted from 1.
+        sha256: of the definition.
+        size_bytes: of memory that it takes when it is loaded.
+        made_at: ISO 8601 in UTC.
+        made_by: the id of who made it; "" where nobody asks.
+    """
+
+    definition: ComponentDefinition
+    number: int
+    sha256: str
+    size_bytes: int
+    made_at: str
+    made_by: str = ""
 
 
 class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -94,6 +119,35 @@ def version_in(record: Record) -> tuple[str, KeptVersion]:
 def record_of_execution(owner: str, kept: KeptExecution) -> Record:
     """Return an execution as a record."""
     return Record(EXECUTION, owner, kept.snapshot.id, encode(kept))
+
+
+def record_of_component(owner: str, kept: KeptComponent) -> Record:
+    """Return a version of a component as a record."""
+    return Record(COMPONENT, owner, _key(kept.definition.id, kept.number), encode(kept))
+
+
+def removal_of_component(owner: str, component_id: str, number: int) -> Removal:
+    """Return the removal of a version of a component."""
+    return Removal(COMPONENT, owner, _key(component_id, number))
+
+
+def component_in(record: Record) -> KeptComponent:
+    """Return the version of a component in a record.
+
+    Raises:
+        StoreCorruptError: there is none in it.
+    """
+    return _decoded(record, KeptComponent)
+
+
+def record_of_module(owner: str, sha256: str, content: bytes) -> Record:
+    """Return the bytes of a module as a record."""
+    return Record(MODULE, owner, sha256, content)
+
+
+def removal_of_module(owner: str, sha256: str) -> Removal:
+    """Return the removal of a module."""
+    return Removal(MODULE, owner, sha256)
 
 
 def beginning(snapshot: ExecutionSnapshot) -> KeptExecution:

@@ -79,8 +79,8 @@ class ScopedLibrary:
     def component_versions(self, component_id: str) -> list[Version[Component]]:
         return self._library.component_versions(component_id, owner=self._namespace())
 
-    def unregister_component(self, component_id: str, *, condition: Condition = UNCONDITIONAL) -> None:
-        self._library.unregister_component(component_id, owner=self._maker(), condition=condition)
+    async def unregister_component(self, component_id: str, *, condition: Condition = UNCONDITIONAL) -> None:
+        await self._library.unregister_component(component_id, owner=self._maker(), condition=condition)
 
     async def check_graph(self, document: Any) -> tuple[Problem, ...]:
         return await self._library.check_graph(document, owner=self._namespace())

@@ -76,7 +76,7 @@ async def test_what_is_stored_is_charged_to_its_owner() -> None:
         await runtime.library.register_component(SQUARE, owner="somebody")
         assert runtime.ledger.held_by("somebody") > graph.size_bytes
         assert runtime.ledger.held_by("") == 0
-        runtime.library.unregister_component(SQUARE["id"], owner="somebody")
+        await runtime.library.unregister_component(SQUARE["id"], owner="somebody")
         await runtime.unload_graph(graph.id)
         assert runtime.ledger.held_bytes == 0
 

@@ -177,9 +177,9 @@ async def test_a_version_that_is_named_or_runs_is_kept() -> None:
                 await library.load_graph(document({"a": name}))
         await library.load_graph(document({"a": "symbia.core.map@1.0.0"}) | {"nodes": [_map()]})
         with pytest.raises(ComponentInUseError):
-            library.unregister_component("own.x")
+            await library.unregister_component("own.x")
         await runtime.unload_graph(pinned.id)
-        library.unregister_component("own.x")
+        await library.unregister_component("own.x")
         assert runtime.ledger.held_by("") == sum(graph.size_bytes for graph in library.graphs())
 
 

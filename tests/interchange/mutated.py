@@ -76,7 +76,7 @@ async def complaints_of(flow: list[Any], runtime: Runtime, registered: dict[str,
     for component in imported.components.values():
         if registered.get(component["id"]) != component:
             if component["id"] in registered:
-                runtime.library.unregister_component(component["id"])
+                await runtime.library.unregister_component(component["id"])
             await runtime.library.register_component(component)
             registered[component["id"]] = component
     return [

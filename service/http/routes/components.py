@@ -245,7 +245,7 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
         refusals={409: "It is built in, or a loaded graph uses it.", 412: OTHER_VERSION},
     )
     async def remove(component_id: str) -> Response:
-        runtime.library.unregister_component(component_id, condition=condition_of_request())
+        await runtime.library.unregister_component(component_id, condition=condition_of_request())
         return nothing()
 
     return routes

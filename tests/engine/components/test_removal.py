@@ -25,9 +25,9 @@ async def test_a_component_goes_when_nothing_uses_it() -> None:
         await runtime.library.register_component(ECHO)
         graph = await runtime.library.load_graph(document({"a": "custom.test"}))
         with pytest.raises(ComponentInUseError, match=graph.id):
-            runtime.library.unregister_component("custom.test")
+            await runtime.library.unregister_component("custom.test")
         await runtime.unload_graph(graph.id)
-        runtime.library.unregister_component("custom.test")
+        await runtime.library.unregister_component("custom.test")
         with pytest.raises(ComponentNotFoundError):
             runtime.library.component("custom.test")
         await runtime.library.register_component(ECHO)
@@ -37,7 +37,7 @@ async def test_a_built_in_component_never_goes() -> None:
     """Built-in components are refused as such, used or not."""
     async with open_runtime() as runtime:
         with pytest.raises(ComponentBuiltInError):
-            runtime.library.unregister_component(PASS)
+            await runtime.library.unregister_component(PASS)
         assert runtime.library.component(PASS).id == PASS
 
 
@@ -46,10 +46,10 @@ async def test_a_component_of_another_owner_does_not_exist() -> None:
     async with open_runtime() as runtime:
         await runtime.library.register_component(ECHO, owner="one")
         with pytest.raises(ComponentNotFoundError):
-            runtime.library.unregister_component("custom.test", owner="two")
+            await runtime.library.unregister_component("custom.test", owner="two")
         await runtime.library.register_component(ECHO, owner="two")
         await runtime.library.load_graph(document({"a": "custom.test"}), owner="two")
-        runtime.library.unregister_component("custom.test", owner="one")
+        await runtime.library.unregister_component("custom.test", owner="one")
 
 
 async def test_a_running_execution_is_stopped_and_forgotten() -> None:

@@ -12,8 +12,8 @@ from msgspec import Raw
 from engine.errors import NotKeptError
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import CUT_OFF
-from engine.library import Restored
 from engine.limits import EngineLimits
+from engine.restoring import Restored
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection
@@ -125,29 +125,6 @@ async def test_an_execution_that_was_cut_off_has_failed_and_says_so(tmp_path: Pa
             assert snapshot.state is ExecutionState.FAILED
             assert snapshot.error is not None
             assert snapshot.error.message == CUT_OFF
-
-
-async def test_a_graph_that_does_not_compile_any_more_is_named_and_stays_in_the_store(tmp_path: Path) -> None:
-    """Its component is gone; when it is there again, so is the graph."""
-    component = {
-        "id": "custom.own",
-        "name": "Own",
-        "version": "1.0.0",
-        "ports": {"inputs": [{"name": "in"}], "outputs": [{"name": "out"}]},
-        "execution": {"type": "javascript", "source": "return {process(ctx, port, value) {}}"},
-    }
-    async with open_sqlite_store(tmp_path) as store:
-        async with open_runtime(keeper=Keeper(store)) as runtime:
-            await runtime.library.register_component(component)
-            graph = await runtime.library.load_graph(document({"a": node("custom.own")}))
-        async with open_runtime(keeper=Keeper(store)) as runtime:
-            restored = await runtime.restore()
-            (failed,) = restored.failed
-            assert "custom.own" in failed.reason
-            assert (runtime.library.graphs(), runtime.library.unrestored) == ([], 1)
-            await runtime.library.register_component(component)
-            assert (await runtime.library.restore_rest()).graphs == 1
-            assert (runtime.library.graphs()[0].id, runtime.library.unrestored) == (graph.id, 0)
 
 
 async def test_a_store_that_fails_loses_no_run(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ async def _register(world: World) -> object:
     {**made(lambda owner: "org-b" if owner == "org-a" else "org-a"), "unrestricted": HIDDEN},
 )
 async def _unregister(world: World) -> object:
-    world.library.unregister_component("custom.own")
+    await world.library.unregister_component("custom.own")
     (left,) = [
         owner
         for owner in ("org-a", "org-b")
