@@ -33,7 +33,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: the words for what it shows.
         send: steps in order: ``{port: value}`` sends, ``{advance: 5s}`` lets time pass, ``{expect: {...}}`` looks
             at what has been emitted since the last look.
-        config: of the instance; a graph has none.
+        config: of the instance; of a graph the values of its parameters.
         expect: all emissions by output port, in order; a port that is not named here must emit nothing.
         error: text that the last error's name or message must contain; without it and ``errors`` none may occur.
         errors: all errors in order; of a graph, those that no edge takes up.

@@ -9,7 +9,7 @@ import msgspec
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.handler import LogLine, Message
 from engine.contracts.observer import ExecutionObserver, FlowObserver
-from engine.errors import ConflictError, InvalidInjectionError, OverloadedError
+from engine.errors import ConflictError, InvalidInjectionError, InvalidParametersError, OverloadedError
 from engine.handle import ExecutionHandle
 from engine.runtime import Runtime
 from engine.testing.case_file import (
@@ -57,10 +57,8 @@ class GraphBench(ExecutionObserver):
         """Let an execution live through a case; return what was seen of it.
 
         Raises:
-            InvalidCaseError: the case is wrong: a port, a duration.
+            InvalidCaseError: the case is wrong: a parameter, a port, a duration.
         """
-        if case.config:
-            raise InvalidCaseError(["config is of components; the nodes of a graph have their own"])
         seen = self._seen = Seen()
         self._looked_at = {}
         looks = [step[EXPECT] for step in case.send if is_look(step, ()) and isinstance(step[EXPECT], dict)]
@@ -72,10 +70,13 @@ class GraphBench(ExecutionObserver):
                 await self._live(case)
             except StuckError as error:
                 raise InvalidCaseError([STUCK]) from error
+            except InvalidParametersError as error:
+                raise InvalidCaseError([problem.message for problem in error.problems]) from error
         return seen
 
     async def _live(self, case: Case) -> None:
-        options = ExecuteOptions(completion="manual", timeout_ms=0)
+        parameters = {name: msgspec.Raw(codec.encode(value)) for name, value in case.config.items()}
+        options = ExecuteOptions(completion="manual", timeout_ms=0, parameters=parameters)
         execution = await self._time.finish(lambda: self._runtime.execute(self._graph.id, options))
         handle = self._runtime.execution(execution.id)
         try:

@@ -52,8 +52,23 @@ async def test_a_graph_is_tested_from_port_to_port(mock_clock: MockClock) -> Non
         ("send[0]: There is no node x; there are a, b",),
         ("send[0]: Node a has no input port x; there are in",),
         ("expect: There is no output port c:out; there are a:out, a:error, b:out, b:error",),
-        ("config is of components; the nodes of a graph have their own",),
+        ("The graph has no parameter a; it declares none",),
     ]
+
+
+async def test_a_case_gives_the_parameters_of_its_graph(mock_clock: MockClock) -> None:
+    """The config of a case holds their values; one that does not fit fails the case alone."""
+    tested = graph({"a": expression("value * param.rate")}, [], parameters={"rate": {"type": "number"}})
+    found = await complaints_of(
+        mock_clock,
+        {"graph": tested},
+        {"config": {"rate": 1.5}, "send": [{"a": 2}], "expect": {"a:out": [3]}},
+        {"config": {"rate": "x"}},
+        {},
+    )
+    assert found[0] == ()
+    assert found[1] == ('Parameter rate: "x" is not of type "number"',)
+    assert found[2] == ("Parameter rate is required",)
 
 
 async def test_an_error_that_an_edge_takes_is_no_error_of_the_case(mock_clock: MockClock) -> None:
