@@ -165,8 +165,7 @@ class GroupedInstance(Instance):
     def _close(self) -> None:
         """Let go of the complete groups that have just been given out."""
         for group in self._groups.gatherers[self.node.index].take_closed():
-            self._groups.close(group)
-            self._groups.in_flight.finish(1)
+            self._groups.given_out(group)
 
     async def flush(self) -> None:
         await super().flush()

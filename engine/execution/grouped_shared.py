@@ -31,6 +31,8 @@ class GroupedShared(ExecutionShared):
 
     Attributes:
         gatherers: the handlers that gather groups, by index of their node.
+        complete_groups: how many are complete and have not been given out, once for each who gathers them; each is
+            in flight.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,6 +43,7 @@ class GroupedShared(ExecutionShared):
         self._openers = {each: Opener(gathers) for each, gathers in plan.gathers.items()}
         self.gatherers: dict[int, GatheringHandler] = {}
         self._told: dict[int, Any] = {}
+        self.complete_groups = 0
 
     def empty(self) -> None:
         super().empty()
@@ -151,10 +154,17 @@ class GroupedShared(ExecutionShared):
             return
         for node in group.opener.gathers:
             if self.gatherers[node].complete(group):
-                self.in_flight.add(1)  # until it has been given out
+                self.in_flight.add(1)
+                self.complete_groups += 1
                 self._told[node]()
             else:
                 self.close(group)
+
+    def given_out(self, group: Group) -> None:
+        """Take note that one node has given out a group that was complete."""
+        self.close(group)
+        self.complete_groups -= 1
+        self.in_flight.finish(1)
 
     def close(self, group: Group) -> None:
         """Take note that a group which is complete has been gathered by one node, or that it had been before."""

@@ -1,14 +1,16 @@
 """The components of simulated graphs: handlers that do as they are told, and report to the ledger."""
 
+import math
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 import trio
 
 from engine.contracts.chain import Chain, Link
 from engine.contracts.component import Builtin, Component
+from engine.contracts.groups import GatheringHandler, Group, GroupedOutcome, Place, place_of
 from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from proto.component import Code, ComponentDefinition, Port, PortLane, Ports
@@ -187,30 +189,33 @@ class Holder(Part):
 
     def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
         super().__init__(context, ledger)
-        self._held: list[tuple[float, bytes, int]] = []
+        self._held: list[tuple[float, Message]] = []
         self._count = self.config.get("count", 1_000_000)
         self.counts_as_in_flight = "count" not in self.config
 
     async def _outcome(self, message: Message) -> Outcome:
         self.ledger.begin(self.node, message)
-        self._held.append((trio.current_time() + self.config["seconds"], message.value, message.lane))
+        self._held.append((trio.current_time() + self.config["seconds"], message))
         self.ledger.held.add((self.node, message.value))
         return self._take(len(self._held) if len(self._held) >= self._count else 0)
 
     def _take(self, count: int) -> Outcome:
         taken = self._held[:count]
         del self._held[:count]
-        self.ledger.held -= {(self.node, value) for _, value, _ in taken}
-        emissions = self.ledger.thin(self.node, [self.make(value) for _, value, _ in taken])
+        self.ledger.held -= {(self.node, message.value) for _, message in taken}
+        emissions = self.ledger.thin(self.node, [self.make(message.value) for _, message in taken])
+        places: list[Place | None] = [place_of(message) for _, message in taken]
+        done = [place for place in places if place is not None]
         if not emissions:
-            return Outcome()
-        return Outcome(emissions, lanes=[lane for _, _, lane in taken], made_from=[1] * len(taken))
+            return GroupedOutcome(done=done)
+        lanes, counts = [message.lane for _, message in taken], [1] * len(taken)
+        return GroupedOutcome(emissions, lanes=lanes, made_from=counts, places=places, done=done)
 
     def held_messages(self) -> int:
         return len(self._held)
 
     def held_bytes(self) -> int:
-        return sum(len(value) for _, value, _ in self._held)
+        return sum(len(message.value) for _, message in self._held)
 
     def due(self) -> float | None:
         return self._held[0][0] if self._held and (self.counts_as_in_flight or self.config["seconds"]) else None
@@ -220,12 +225,88 @@ class Holder(Part):
 
     def release(self, now: float) -> Outcome:
         self.ledger.check_not_resting(self.node, "release")
-        return self._take(sum(due <= now for due, _, _ in self._held))
+        return self._take(sum(due <= now for due, _ in self._held))
 
     def flush(self) -> Outcome:
         self.ledger.check_not_resting(self.node, "flush")
         self.ledger.flushed(self)
         return self._take(len(self._held))
+
+
+class TakerApart(Flood):
+    """Takes each message apart: emits several values, each at a place of its own."""
+
+    async def emissions(self, message: Message) -> Sequence[Emission]:
+        return [self.make(message.value) for _ in range(self.config["modulus"] % 5)]  # or none
+
+
+class PutterTogether(GatheringHandler, Part):
+    """Holds what comes of each message that was taken apart, until nothing of it is on its way any more."""
+
+    keeps = "messages"
+
+    def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
+        super().__init__(context, ledger)
+        self._open: dict[Group, list[Message]] = {}
+        self._complete: list[Group] = []
+        self._closed: list[Group] = []
+
+    def has_room(self) -> bool:
+        return True
+
+    def open(self, group: Group) -> None:
+        self._open[group] = []
+
+    def complete(self, group: Group) -> bool:
+        if group not in self._open:
+            self.ledger.violate(f"{self.node} was told twice that a group is complete")
+        self._complete.append(group)
+        return True
+
+    def take_closed(self) -> Sequence[Group]:
+        closed, self._closed = self._closed, []
+        return closed
+
+    async def _outcome(self, message: Message) -> Outcome:
+        self.ledger.begin(self.node, message)
+        place = place_of(message)
+        if place is None:
+            return Outcome(self.ledger.thin(self.node, [self.make(message.value)]))
+        if place.group not in self._open or place.group in self._complete:
+            self.ledger.violate(f"{message.value!r} came to {self.node} when its group was complete")
+            return Outcome()
+        self._open[place.group].append(message)
+        self.ledger.held.add((self.node, message.value))
+        return Outcome()
+
+    def due(self) -> float | None:
+        return -math.inf if self._complete else None
+
+    def release(self, now: float) -> Outcome:
+        del now
+        self.ledger.check_not_resting(self.node, "release")
+        group = self._complete.pop(0)
+        messages = self._open.pop(group)
+        self._closed.append(group)
+        self.ledger.held -= {(self.node, message.value) for message in messages}
+        lane = max([group.lane, *[message.lane for message in messages]])
+        value = self.ledger.make_value(self.node, b"null", self.config["pad"], lane)
+        emissions = self.ledger.thin(self.node, [(0, value)])
+        counts = (len(messages),) * len(emissions)
+        return GroupedOutcome(emissions, lanes=(lane,) * len(emissions), made_from=counts, places=(group.outer,))
+
+    def flush(self) -> Outcome:
+        self.ledger.check_not_resting(self.node, "flush")
+        self.ledger.flushed(self)
+        if self._open:
+            self.ledger.violate(f"{len(self._open)} groups are open at {self.node} when it is flushed")
+        return Outcome()
+
+    def held_messages(self) -> int:
+        return sum(map(len, self._open.values()))
+
+    def held_bytes(self) -> int:
+        return sum(len(message.value) for messages in self._open.values() for message in messages)
 
 
 TICK_SECONDS = 0.7
@@ -241,7 +322,11 @@ PARTS: dict[str, type[Part]] = {
     "tick": Ticker,
     "delay": Holder,
     "gather": Holder,
+    "take apart": TakerApart,
+    "put together": PutterTogether,
 }
+
+GROUPING: dict[str, Literal["each", "gather"]] = {"take apart": "each", "put together": "gather"}
 
 
 CHAINABLE = frozenset({"fast", "slow", "aside", "throw", "flood", "source"})
@@ -284,6 +369,6 @@ def parts(ledger: Ledger, random: Random, *, diverging: bool = False) -> dict[st
         definition = msgspec.structs.replace(definition, stateless=kind in ("fast", "slow", "throw"))
         if kind in CHAINABLE:
             return ChainablePart(definition, lambda context: part(context, ledger), random, ledger.violate)
-        return Builtin(definition, lambda context: part(context, ledger))
+        return Builtin(definition, lambda context: part(context, ledger), grouping=GROUPING.get(kind, ""))
 
     return {kind: component(kind, part) for kind, part in PARTS.items()}

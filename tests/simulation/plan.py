@@ -58,6 +58,9 @@ class Plan(msgspec.Struct, frozen=True):
         return "apocryphal" if self.seed % 3 == 0 and sum(value) % 4 == 0 else "canonical"
 
 
+COUNTED_SEEDS = 60
+"""The first seeds, of which README.md counts those that notice something."""
+
 KINDS = ("fast", "slow", "throw", "crash", "delay", "gather", "flood", "aside", "source")
 KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 
@@ -75,7 +78,41 @@ def _with_purpose(plan: Plan, seed: int, *, runs: bool) -> Plan:
         return _hurried(plan)
     if seed % 16 == 5:
         return _doomed(plan)
+    if seed % 8 == 2 and seed > COUNTED_SEEDS:
+        return _taken_apart(plan, Random(-seed))
     return _paused_twice(plan) if seed % 64 == 13 else plan
+
+
+def _taken_apart(plan: Plan, random: Random) -> Plan:
+    """The plan with parts of its graph that take messages apart and put together what has become of them.
+
+    They lie one behind the other, or one within the other.
+    """
+    nodes = [dict(node) for node in plan.document["nodes"]]
+    edges = {
+        (edge["source"]["node"], edge["source"]["port"], edge["target"]["node"]): edge
+        for edge in plan.document["edges"]
+    }
+    first, last = 0, len(nodes) - 1
+    while last - first >= 2:  # a node at least between the two
+        first = random.randint(first, last - 2)
+        last = random.randint(first + 2, min(last, first + 9))
+        holds = any(node["component"] == "gather" for node in nodes)  # until more comes, which would not
+        most = 0 if holds else random.choice((0, 1, 3))
+        for at, kind in ((first, "take apart"), (last, "put together")):
+            config = {"pad": 0, "modulus": random.randint(0, 4), "concurrency": most}
+            plain = {key: value for key, value in nodes[at].items() if key not in ("concurrency", "ordered")}
+            nodes[at] = {**plain, "component": kind, "config": config}
+        for low, high in pairwise(range(first, last + 1)):
+            way = (nodes[low]["id"], "out", nodes[high]["id"])
+            if random.random() < 0.9 or high - first == 1:
+                edges.setdefault(way, _edge(*way, "in"))
+        shortcut = (nodes[random.randint(first, last - 1)]["id"], "out", nodes[last]["id"])
+        edges.setdefault(shortcut, _edge(*shortcut, "in"))
+        way = (nodes[first]["id"], "out", nodes[last]["id"])
+        edges.setdefault(way, _edge(*way, "in"))
+        first, last = (first + 1, last - 1) if random.random() < 0.5 else (last + 1, len(nodes) - 1)
+    return msgspec.structs.replace(plan, document={**plan.document, "nodes": nodes, "edges": list(edges.values())})
 
 
 def _nested(plan: Plan, random: Random) -> Plan:

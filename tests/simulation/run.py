@@ -20,6 +20,7 @@ from engine.contracts.lanes import NUMBERS
 from engine.cooperative.slices import use_computing_clock
 from engine.errors import ConflictError, IllegalTransitionError, OverloadedError
 from engine.execution.execution import Execution
+from engine.execution.grouped_shared import GroupedShared
 from engine.execution.injection import locate
 from engine.memory import ledger as memory
 from engine.wall_clock import WallClock
@@ -333,6 +334,7 @@ class Run:
             ledger.check_order_of_injections()
         if snapshot.state is ExecutionState.COMPLETED:
             ledger.check_metrics(snapshot, watched=plan.is_watched)
+            self._check_groups()
         self._check_statistics()
         self._check_memory(snapshot.state)
         for command in (execution.pause, execution.resume, lambda: execution.stop(drain=False)):
@@ -360,9 +362,20 @@ class Run:
             for instance in self._execution.instances
             if not instance._handlers[0].counts_as_in_flight
         )
-        in_flight = self._execution.statistics().in_flight
+        in_flight = self._execution.statistics().in_flight - self._complete_groups()
         if in_flight + waiting != snapshot.unprocessed:
             ledger.violate(f"{in_flight} in flight, {waiting} waiting, {snapshot.unprocessed} unprocessed")
+
+    def _complete_groups(self) -> int:
+        """How many groups are complete and have not been put together: each is in flight."""
+        shared = self._execution.shared
+        return shared.complete_groups if isinstance(shared, GroupedShared) else 0
+
+    def _check_groups(self) -> None:
+        """Nothing of a message that was taken apart is counted as under way when all is done."""
+        shared = self._execution.shared
+        if isinstance(shared, GroupedShared) and any(each.under_way for each in shared._openers.values()):
+            self._ledger.violate("it completed, and places are counted that nothing has")
 
     def _check_memory(self, state: ExecutionState) -> None:
         """What has been let go is charged no more; and all that is charged is somebody's."""
