@@ -5,7 +5,8 @@ How the rooms lie, the highest first; each imports only from below (docs/archite
     testing/      for authors: a component or a graph under its cases
     runtime, handle, views, library, totals, history    the door, what is handed out there, what is loaded and kept
     loaded_graphs, graph_finder, versions    the graphs that are loaded, those that others name, and those before
-    keeping/      what outlives the process
+    own_components    the components that owners registered, and the graphs that follow them
+    keeping/, restoring    what outlives the process, and the start from it
     routine/      a front-end language: steps in plain words that compile to graphs
     execution/    one running graph: its tasks, its queues, its end
     compile/      from a document to a graph that can run
