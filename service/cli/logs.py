@@ -5,12 +5,11 @@ from functools import partial
 
 import click
 import msgspec
-import trio
 
 from proto.execution import LogEntry
 from service.cli.remote.address import service_options
 from service.cli.remote.client import ServiceClient, ask
-from service.cli.remote.following import ASK_SECONDS, has_ended
+from service.cli.remote.following import show_until_end
 from service.cli.remote.lookup import find_execution
 from service.cli.remote.names import execution_names
 from service.cli.remote.tables import json_option, show_json
@@ -68,15 +67,11 @@ async def _print_logs(
     place = 0
     if tail is not None:
         place = max(0, client.decode(await client.get(f"{path}/logs", limit=1), LogPage).total - tail)
-    while True:
-        is_over = not follow or await has_ended(client, path)  # asked first, so that its last lines are read
-        place = await _print_from(client, path, place, wanted, as_json=as_json)
-        if is_over:
-            return
-        await trio.sleep(ASK_SECONDS)
+    show = partial(_print_from, client, path, wanted=wanted, as_json=as_json)
+    await show_until_end(client, path, place, show, follow=follow)
 
 
-async def _print_from(client: ServiceClient, path: str, place: int, wanted: Wanted, *, as_json: bool) -> int:
+async def _print_from(client: ServiceClient, path: str, place: int, *, wanted: Wanted, as_json: bool) -> int:
     """Print the lines from a place on; the place of the next one."""
     while True:
         page = client.decode(await client.get(f"{path}/logs", offset=place), LogPage)

@@ -1,12 +1,13 @@
 """``symbia-runtime outputs``: the last values that have left the graph of an execution, once or as they come."""
 
+from functools import partial
+
 import click
 import msgspec
-import trio
 
 from service.cli.remote.address import service_options
 from service.cli.remote.client import ServiceClient, ask
-from service.cli.remote.following import ASK_SECONDS, has_ended
+from service.cli.remote.following import show_until_end
 from service.cli.remote.lookup import find_execution
 from service.cli.remote.names import execution_names
 from service.cli.remote.outputs import Output, show_outputs
@@ -38,16 +39,11 @@ async def _print_outputs(
     client: ServiceClient, text: str, port: str | None, *, follow: bool, as_json: bool
 ) -> None:
     path = f"/api/executions/{await find_execution(client, text)}"
-    after = 0
-    while True:
-        is_over = not follow or await has_ended(client, path)  # asked first, so that the last values are read
-        after = await _print_after(client, path, after, port, as_json=as_json)
-        if is_over:
-            return
-        await trio.sleep(ASK_SECONDS)
+    show = partial(_print_after, client, path, port=port, as_json=as_json)
+    await show_until_end(client, path, 0, show, follow=follow)
 
 
-async def _print_after(client: ServiceClient, path: str, after: int, port: str | None, *, as_json: bool) -> int:
+async def _print_after(client: ServiceClient, path: str, after: int, *, port: str | None, as_json: bool) -> int:
     """Print the outputs after one; the number of the last one."""
     query: dict[str, str | int] = {"after": after, **({"port": port} if port else {})}
     while lines := client.decode(await client.get(f"{path}/outputs", **query), OutputPage).outputs:

@@ -1,6 +1,9 @@
 """Asking again for what comes, until an execution has ended."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
+import trio
 
 from engine.execution.lifecycle import TERMINAL
 from proto.execution import ExecutionState
@@ -27,3 +30,23 @@ async def has_ended(client: ServiceClient, path: str) -> bool:
             raise
         seen = await client.get(path)
     return client.decode(seen, StateSeen).state in TERMINAL
+
+
+async def show_until_end(
+    client: ServiceClient, path: str, place: int, show: Callable[[int], Awaitable[int]], *, follow: bool
+) -> None:
+    """Show what there is, and, if wanted, what comes until an execution has ended.
+
+    Args:
+        client: of the service.
+        path: of the execution.
+        place: where to begin.
+        show: shows what there is from a place on; returns the next one.
+        follow: whether to go on.
+    """
+    while True:
+        is_over = not follow or await has_ended(client, path)  # asked first, so that the last of it is shown
+        place = await show(place)
+        if is_over:
+            return
+        await trio.sleep(ASK_SECONDS)
