@@ -15,8 +15,9 @@ from typing import Any
 
 import trio
 
+from engine.errors import InvalidComponentError
 from engine.runtime import Runtime, open_runtime
-from service.interchange.imported import NotImportableError
+from service.interchange.imported import Imported, NotImportableError
 from service.interchange.nodered.importing import import_flows
 
 FLOWS = [
@@ -27,6 +28,7 @@ ODD: list[Any] = [
     *(None, True, False, 0, -1, 1e308, 2**70, "", "x", "0", "NaN", "${X}", "a" * 300, "\ud83d", "]]"),
     *("}}; throw 1; {{", [], [[]], [None], {}, {"a": {}}, [{"t": 5}], [{"t": "set"}]),
     [{"t": "set", "p": 1, "pt": "flow", "tot": "jsonata"}],
+    *([{"name": "A", "type": kind, "value": ""}] for kind in ("num", "bool", "json", "env", "cred")),
 ]
 """Values that a field may have and should not."""
 
@@ -50,7 +52,7 @@ def _change(flow: list[Any], source: random.Random) -> None:
         case 0:
             del item[source.choice(list(item))]
         case 1:
-            item[source.choice(list(item))] = copy.deepcopy(source.choice(ODD))
+            item[source.choice([*item, "env"])] = copy.deepcopy(source.choice(ODD))
         case 2:
             item["wires"] = [[source.choice(ids) for _ in range(3)] for _ in range(source.randint(0, 3))]
         case 3:
@@ -67,18 +69,34 @@ def _change(flow: list[Any], source: random.Random) -> None:
             item["z"] = source.choice(ids)
 
 
+async def _register(imported: Imported, runtime: Runtime, registered: dict[str, Any]) -> dict[str, str]:
+    """Register the components that are new or changed; return those that are no programs, and why."""
+    unusable = {}
+    for name, component in imported.components.items():
+        if registered.get(name) == component:
+            continue
+        if registered.pop(name, None) is not None:
+            await runtime.library.unregister_component(name)
+        try:
+            await runtime.library.register_component(component)
+            registered[name] = component
+        except InvalidComponentError as error:
+            unusable[name] = str(error)
+    return unusable
+
+
 async def complaints_of(flow: list[Any], runtime: Runtime, registered: dict[str, Any]) -> list[str]:
     """Return what is wrong with the graphs that are made of a flow; nothing where it is refused."""
     try:
         imported = import_flows(flow)
+        unusable = await _register(imported, runtime, registered)
+        if unusable:  # code that is no program, as the command does
+            imported = import_flows(flow, (), unusable)
+            unusable = await _register(imported, runtime, registered)
     except NotImportableError:
         return []
-    for component in imported.components.values():
-        if registered.get(component["id"]) != component:
-            if component["id"] in registered:
-                await runtime.library.unregister_component(component["id"])
-            await runtime.library.register_component(component)
-            registered[component["id"]] = component
+    if unusable:
+        return [f"{name}: {why}" for name, why in unusable.items()]
     return [
         f"{problem.path}: {problem.message}"
         for graph in imported.graphs

@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import pytest
+import trio
 
 from service.interchange.nodered.importing import import_flows
+from tests.fakes.small_http import Answer, as_json, serving
 from tests.interchange.red import edges, graph, imported, red, said, tab
 from tests.interchange.running import run_imported
 
@@ -129,6 +131,38 @@ def test_a_request_keeps_its_message_beside_it() -> None:
         "any: The method is what msg.method says; put the one that is meant into the node",
         "any: The address is in msg.url; put the address into the node's url",
     ]
+
+
+def test_a_variable_that_is_an_empty_number_is_none() -> None:
+    """The editor writes a number that nobody has given as an empty text."""
+    made = import_flows([tab(env=[{"name": "N", "type": "num", "value": ""}]), red("f", "function")])
+    assert node_of(made.graphs[0], "f")["config"]["settings"]["env"] == {"N": 0}
+
+
+async def test_a_request_is_answered_with_its_message() -> None:
+    """Its message stays; text is text, objects are objects, and a server that is not there is told, too."""
+
+    async def answering(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        await trio.lowlevel.checkpoint()
+        del method, headers
+        return as_json(201, {"asked": target, "sent": json.loads(body or b"null")})
+
+    async with serving(answering) as url:
+        where = f"{url}/a/{{{{payload.id}}}}"
+        made = imported(
+            red("press", "inject", ["get", "post", "gone"], props=[{"p": "topic", "v": "t", "vt": "str"}]),
+            red("get", "http request", "got", method="GET", ret="txt", url=where),
+            red("post", "http request", "posted", method="POST", ret="obj", url=where),
+            red("gone", "http request", "failed", method="GET", ret="obj", url="http://127.0.0.1:9/"),
+            *(red("got", "debug", complete="true"), red("posted", "debug", complete="true")),
+            red("failed", "debug", complete="statusCode"),
+        )
+        shown, _ = await run_imported(made, [{"node": "press", "value": {"payload": {"id": "x y"}}}])
+    kept = [{key: each[0][key] for key in ("topic", "statusCode")} for each in (shown["got"], shown["posted"])]
+    assert kept == [{"topic": "t", "statusCode": 201}] * 2
+    assert shown["got"][0]["payload"].replace(" ", "") == '{"asked":"/a/x%20y","sent":null}'
+    assert shown["posted"][0]["payload"] == {"asked": "/a/x%20y", "sent": {"id": "x y"}}
+    assert shown["failed"] == ["HttpRequestFailed"]
 
 
 async def test_requests_find_their_http_in_node() -> None:

@@ -108,12 +108,12 @@ class Flows(msgspec.Struct):
 def number_of(value: object, otherwise: float = 0) -> float:
     """Return the number that a field says, finite; ``otherwise`` where it says none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return otherwise
+        return float(otherwise)
     try:
         number = float(value)
     except (ValueError, OverflowError):
-        return otherwise
-    return number if abs(number) < float("inf") else otherwise
+        return float(otherwise)
+    return number if abs(number) < float("inf") else float(otherwise)
 
 
 def place_of(red: RedNode, flows: Flows, node: str = "") -> Place:

@@ -64,6 +64,8 @@ def import_flows(document: Any, tabs: Iterable[str] = (), unusable: Mapping[str,
     if not graphs:
         known = ", ".join(shown(tab.name) for tab in flows.tabs.values())
         reason = f"No such tab; there are {known}" if wanted else "There is no node in it that could run"
+        if flows.subflows and not nodes:
+            reason = "There are only definitions of subflows in it; export a flow that uses them"
         raise NotImportableError(reason)
     return Imported(tuple(graphs), components, report.notes())
 
