@@ -47,10 +47,11 @@ class GraphFinder:
         trouble = ""
         if self._source is not None:
             found = await self._source.graphs_named(name, self._owner)
-            offered = [_version_of(document) for document in found.documents]
+            documents = [document for document in found.documents if isinstance(document, dict)]
+            offered = [_version_of(document) for document in documents]
             chosen = _newest(offered, versions)
             if chosen is not None:
-                return FoundDocument(found.documents[chosen])
+                return FoundDocument(documents[chosen])
             there += offered
             trouble = found.trouble
         return Problem("node.unknown_graph", "", self._complaint(name, versions, there, trouble))
@@ -78,6 +79,6 @@ def _newest(there: Sequence[str], versions: Range) -> int | None:
     return max(meant, key=lambda place: (precedence(there[place]), place), default=None)
 
 
-def _version_of(document: Any) -> str:
-    version = document.get("version") if isinstance(document, dict) else None
+def _version_of(document: dict[str, Any]) -> str:
+    version = document.get("version")
     return version if isinstance(version, str) else DEFAULT_VERSION

@@ -125,7 +125,7 @@ class _Reader:
             elif value is not None:
                 self._report.note("graph.wrong_type", self._at(key), f"Graph {key} must be an object")
         if "ports" in kept:
-            kept["ports"] = read_ports(kept["ports"], self._at("ports"), limits, self._report)
+            kept["ports"] = yield from read_ports(kept["ports"], self._at("ports"), limits, self._report)
         return kept
 
     def is_too_heavy(self) -> bool:

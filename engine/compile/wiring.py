@@ -16,7 +16,7 @@ from engine.limits import EngineLimits
 from proto.component import ERROR_PORT
 from proto.graph import Edge, Endpoint
 
-ENDS_PER_EDGE = 10
+ENDS_PER_EDGE = 2
 """Ends that ports may lead to, for each edge that a graph may have; each is looked up once."""
 
 

@@ -91,3 +91,27 @@ def test_every_graph_has_a_default_ingress() -> None:
     """Without a declaration it is the port in of the node entry; null declares nothing."""
     assert ingress_of({}) == ingress_of({"ingress": None}) == Ingress("entry", "in", None)
     assert not is_declared({"ingress": None})
+
+
+INSIDE = {
+    "id": "other",
+    "graph": {
+        "nodes": [{"id": "x", "component": "plain"}],
+        "edges": [],
+        "ports": {"inputs": [{"name": "orders", "bind": {"node": "x", "port": "side"}}]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("ingress", "path"),
+    [
+        ({"node": "other", "port": "orders"}, ""),
+        ({"node": "other/x", "port": "in"}, ""),
+        ({"node": "other"}, "metadata.ingress.port"),
+        ({"node": "other/y"}, "metadata.ingress.node"),
+    ],
+)
+def test_an_ingress_may_be_a_port_of_a_graph_inside(ingress: dict[str, Any], path: str) -> None:
+    """By the node that uses it, or by the path of a node inside."""
+    assert [place for _, place, _ in problems_of(ingress, INSIDE)] == ([path] if path else [])
