@@ -10,9 +10,9 @@ import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.keyed import Keyed
 from engine.builtin.parts.leaving import unchanged
-from engine.builtin.parts.message_key import MessageKey, refuse_key
-from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey, refuse_key
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin
 from engine.contracts.handler import MADE_BYTES, NOTHING, Handler, InstanceContext, Message, Outcome
@@ -67,11 +67,12 @@ DEFINITION = declare(
             'reaches inside. `""` for one stream.',
             default="",
         ),
+        KEY_EXPRESSION: KEY_EXPRESSION_FIELD,
     },
 )
 
 
-class Bursts(OneByOne):
+class Bursts(Keyed):
     """The bursts under way, by key: when each began and when it will have ended if nothing more comes.
 
     Both dictionaries are in the order of their times, for every burst lasts as long as every other.
@@ -84,7 +85,7 @@ class Bursts(OneByOne):
         self._began: OrderedDict[str, float] = OrderedDict()
         self._last: OrderedDict[str, float] = OrderedDict()
         self._keys_bytes = 0
-        super().__init__(key.fields)
+        super().__init__((key,))
 
     def _note(self, key: str, now: float) -> None:
         """Take note of a value; it begins a burst where none is under way."""
@@ -191,7 +192,11 @@ class Trailing(Bursts):
 def _make(context: InstanceContext) -> Handler:
     config = context.config
     kind = Leading if config["edge"] == "leading" else Trailing
-    return kind(config["ms"] / 1000, config["maxWaitMs"] / 1000, MessageKey(config["key"]))
+    return kind(
+        config["ms"] / 1000,
+        config["maxWaitMs"] / 1000,
+        MessageKey(config["key"], is_computed=KEY_EXPRESSION in config),
+    )
 
 
 DEBOUNCE = Builtin(DEFINITION, _make)

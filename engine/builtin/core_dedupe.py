@@ -12,8 +12,8 @@ import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
-from engine.builtin.parts.message_key import MessageKey
-from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.keyed import Keyed
+from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey
 from engine.contracts.component import Builtin
 from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
 from proto.codec import encode
@@ -50,6 +50,7 @@ DEFINITION = declare(
             "text of the value.",
             default="",
         ),
+        KEY_EXPRESSION: KEY_EXPRESSION_FIELD,
         "count": ConfigField(
             type="integer",
             description="How many keys are remembered, the latest that were let through.",
@@ -68,21 +69,21 @@ DEFINITION = declare(
 )
 
 
-class Dedupe(OneByOne):
+class Dedupe(Keyed):
     """The digests of the keys that were let through, in order, each with the time (seconds of Trio's clock)."""
 
     keeps = "state"
 
-    def __init__(self, key: str, count: int, seconds: float) -> None:
-        self._key_name = key
-        self._key = MessageKey(key)
+    def __init__(self, key: MessageKey, name: str, count: int, seconds: float) -> None:
+        self._name = name
+        self._key = key
         self._count = count
         self._seconds = seconds
         self._seen: OrderedDict[bytes, float] = OrderedDict()
-        super().__init__(self._key.fields)
+        super().__init__((self._key,))
 
     def take(self, message: Message, document: Document) -> Outcome:
-        text = self._key.of(document).encode("utf-8", "surrogatepass") if self._key_name else message.value
+        text = self._key.of(document).encode("utf-8", "surrogatepass") if self._key.exists else message.value
         digest = blake2b(text, digest_size=_DIGEST_BYTES).digest()
         now = trio.current_time()
         if self._seconds:
@@ -104,7 +105,7 @@ class Dedupe(OneByOne):
             del self._seen[first]
 
     def take_over(self, former: Handler) -> None:
-        if isinstance(former, Dedupe) and former._key_name == self._key_name:  # noqa: SLF001 - one of us
+        if isinstance(former, Dedupe) and former._name == self._name:  # noqa: SLF001 - one of us
             self._seen = former._seen  # noqa: SLF001 - one of us
             while len(self._seen) > self._count:
                 self._seen.popitem(last=False)
@@ -118,7 +119,10 @@ class Dedupe(OneByOne):
 
 def _make(context: InstanceContext) -> Handler:
     config = context.config
-    return Dedupe(config["key"], int(config["count"]), config["ms"] / 1000)
+    computed = config.get(KEY_EXPRESSION)
+    key = MessageKey(config["key"], is_computed=computed is not None)
+    name = config["key"] if computed is None else f"{KEY_EXPRESSION}: {computed}"
+    return Dedupe(key, name, int(config["count"]), config["ms"] / 1000)
 
 
 DEDUPE = Builtin(DEFINITION, _make)

@@ -13,8 +13,8 @@ import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
-from engine.builtin.parts.message_key import MessageKey, refuse_key
-from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.keyed import Keyed
+from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey, refuse_key
 from engine.builtin.parts.refusal import UnavailableError
 from engine.contracts.component import Builtin
 from engine.contracts.groups import made_at, together
@@ -86,6 +86,7 @@ DEFINITION = declare(
             '`""` for one stream.',
             default="",
         ),
+        KEY_EXPRESSION: KEY_EXPRESSION_FIELD,
     },
 )
 
@@ -130,7 +131,7 @@ class Batch:
         return message
 
 
-class Group(OneByOne):
+class Group(Keyed):
     """The batches that are not complete, by key.
 
     Args:
@@ -154,7 +155,7 @@ class Group(OneByOne):
         self._held = 0
         self._held_bytes = 0
         self._keys_bytes = 0
-        super().__init__(key.fields)
+        super().__init__((key,))
 
     def take(self, message: Message, document: Document) -> Outcome:
         key = self._key.of(document)
@@ -196,7 +197,7 @@ class Group(OneByOne):
         """Return the outcome that gives out all values, of which so many stay, the last ones."""
         lane = max([message.lane for _, message in batch.values])
         text = b"[" + b",".join([message.value for _, message in batch.values]) + b"]"
-        if self._key.fields:
+        if self._key.exists:
             text = b'{"key":%b,"values":%b}' % (encode(key), text)
         last = batch.values[-1][1]
         gone = self._let_go(batch, staying)
@@ -271,7 +272,13 @@ def _make(context: InstanceContext) -> Handler:
     config = context.config
     seconds, every_seconds = config["ms"] / 1000, config["everyMs"] / 1000
     count = int(config["count"]) or COUNT_LIMIT
-    return Group(count, int(config["overlap"]), seconds, every_seconds, MessageKey(config["key"]))
+    return Group(
+        count,
+        int(config["overlap"]),
+        seconds,
+        every_seconds,
+        MessageKey(config["key"], is_computed=KEY_EXPRESSION in config),
+    )
 
 
 GROUP = GroupComponent(DEFINITION, _make)

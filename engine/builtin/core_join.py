@@ -19,10 +19,10 @@ import trio
 
 from engine.builtin.core_merge import PORTS, AwaitingBuiltin, object_text, unexpected
 from engine.builtin.declare import declare, port
-from engine.builtin.parts.fields import Field
 from engine.builtin.parts.json_path import Document
-from engine.builtin.parts.one_by_one import OneByOne
-from engine.builtin.parts.refusal import RefusedError, UnavailableError
+from engine.builtin.parts.keyed import Keyed
+from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey
+from engine.builtin.parts.refusal import UnavailableError
 from engine.contracts.groups import made_at, together
 from engine.contracts.handler import (
     MADE_BYTES,
@@ -77,6 +77,7 @@ DEFINITION = declare(
         "key": ConfigField(
             type="string", description="The field that holds the key; a dotted path reaches inside.", default="id"
         ),
+        KEY_EXPRESSION: KEY_EXPRESSION_FIELD,
         "keys": ConfigField(
             type="object",
             description='The field of an input whose key stands elsewhere, by port: `{"b": "order.id"}`.',
@@ -136,12 +137,12 @@ class Set:
         return sum([len(message.value) for message in self.messages.values()])
 
 
-class Join(OneByOne):
+class Join(Keyed):
     """The sets that are not complete, the oldest first.
 
     Args:
         names: of the ports that are joined.
-        fields: where the key stands, by port.
+        keys: of the messages, by port.
         seconds: until a set is left alone; 0 for never.
         alone: what becomes of it.
         value_bytes: that an object may have.
@@ -150,10 +151,10 @@ class Join(OneByOne):
     keeps = "messages"
 
     def __init__(
-        self, names: Sequence[str], fields: Mapping[str, Field], seconds: float, alone: str, value_bytes: int
+        self, names: Sequence[str], keys: Mapping[str, MessageKey], seconds: float, alone: str, value_bytes: int
     ) -> None:
         self._names = tuple(names)
-        self._fields = fields
+        self._key_of = keys
         self._seconds = seconds
         self._alone = alone
         self._value_bytes = value_bytes
@@ -164,16 +165,13 @@ class Join(OneByOne):
         self._held = 0
         self._held_bytes = 0
         self._keys_bytes = 0
-        super().__init__(fields.values())
+        super().__init__(tuple(keys.values()))
 
     def take(self, message: Message, document: Document) -> Outcome:
         name = PORTS[message.port]
         if name not in self._names:
             return unexpected(name, self._names)
-        field = self._fields[name]
-        key = field.key(document)
-        if key is None:
-            raise RefusedError("MissingKey", f'the message on port {name} has no field "{field.name}"')
+        key = self._key_of[name].of(document)
         size = len(message.value)
         lacking = self._lacking.get((key, name))
         if (lacking is None and self._held >= HELD_LIMIT_MESSAGES) or self._held_bytes + size > HELD_LIMIT_BYTES:
@@ -291,8 +289,12 @@ class Join(OneByOne):
 def _make(context: InstanceContext) -> Handler:
     config = context.config
     names: Sequence[str] = config["inputs"]
-    fields = {name: Field(config["keys"].get(name, config["key"])) for name in names}
-    return Join(names, fields, config["ms"] / 1000, config["alone"], context.value_bytes)
+    is_computed = KEY_EXPRESSION in config
+    keys = {
+        name: MessageKey(config["keys"].get(name, config["key"]), is_computed=is_computed, port=name)
+        for name in names
+    }
+    return Join(names, keys, config["ms"] / 1000, config["alone"], context.value_bytes)
 
 
 JOIN_BY_KEY = JoinComponent(DEFINITION, _make)

@@ -13,9 +13,9 @@ import trio
 from engine.builtin.core_delay import HELD_LIMIT_BYTES, HELD_LIMIT_MESSAGES
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.keyed import Keyed
 from engine.builtin.parts.leaving import at_once, unchanged
-from engine.builtin.parts.message_key import MessageKey, refuse_key
-from engine.builtin.parts.one_by_one import OneByOne
+from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey, refuse_key
 from engine.contracts.component import Builtin
 from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
 from engine.memory.lease import MESSAGE_BYTES
@@ -74,11 +74,12 @@ DEFINITION = declare(
             'reaches inside. `""` for one rate for all.',
             default="",
         ),
+        KEY_EXPRESSION: KEY_EXPRESSION_FIELD,
     },
 )
 
 
-class Throttle(OneByOne):
+class Throttle(Keyed):
     """The times at which the last values of each key left or will leave, and the values that wait for theirs."""
 
     counts_as_in_flight = True
@@ -94,7 +95,7 @@ class Throttle(OneByOne):
         self._held: list[tuple[float, int, Message]] = []  # a heap: who leaves first stands first
         self._held_bytes = 0
         self._number = counted()
-        super().__init__(key.fields)
+        super().__init__((key,))
 
     def take(self, message: Message, document: Document) -> Outcome:
         key = self._key.of(document)
@@ -155,7 +156,7 @@ class Throttle(OneByOne):
 
 def _make(context: InstanceContext) -> Handler:
     config = context.config
-    key = MessageKey(config["key"])
+    key = MessageKey(config["key"], is_computed=KEY_EXPRESSION in config)
     return Throttle(int(config["count"]), config["intervalMs"] / 1000, key, waits=config["excess"] == "wait")
 
 

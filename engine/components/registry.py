@@ -12,8 +12,10 @@ import msgspec
 
 from engine.builtin.catalogue import builtins
 from engine.builtin.core_expressions import ExpressionComponent
+from engine.builtin.parts.message_key import KEY_EXPRESSION
 from engine.components.definition import read_component
 from engine.components.fields import without_unknown_fields
+from engine.components.keyed import KeyedComponent
 from engine.components.module import obtain_module
 from engine.components.sandboxed import (
     OWNER,
@@ -24,7 +26,7 @@ from engine.components.sandboxed import (
     SourceComponent,
 )
 from engine.components.source import FetchSource, no_source, obtain_source
-from engine.contracts.component import Component
+from engine.contracts.component import Builtin, Component
 from engine.contracts.reports import Sink
 from engine.cooperative.slices import in_slices
 from engine.documents.encodable import check_sayable
@@ -83,7 +85,10 @@ class Registry:
         self._owned: dict[str, dict[str, Component]] = {}
         self._builtins: dict[str, Component] = {}
         for item in builtins(open_http_client, sink, workers):
-            component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
+            component: Component = ExpressionRunner(item, host) if isinstance(item, ExpressionComponent) else item
+            if isinstance(component, Builtin) and KEY_EXPRESSION in component.definition.config:
+                computing = ExpressionComponent(component.definition, "map", (KEY_EXPRESSION,))
+                component = KeyedComponent(component, ExpressionRunner(computing, host))
             self._builtins[component.definition.id] = component
 
     def sandbox_statistics(self) -> HostStatistics:

@@ -1,7 +1,8 @@
+import pytest
 import trio
 import trio.testing
 
-from engine.builtin.core_debounce import DEBOUNCE, HELD_LIMIT_BYTES
+from engine.builtin.core_debounce import DEBOUNCE
 from engine.contracts.handler import Message
 from engine.contracts.lanes import APOCRYPHAL
 from tests.engine.builtin.harness import driven
@@ -77,10 +78,11 @@ async def test_the_end_of_input_ends_all_bursts() -> None:
         assert driver.values(driver.handler.flush()) == []
 
 
-async def test_held_bytes_are_bounded() -> None:
+async def test_held_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values beyond the bound are errors of their own, and what was held stays as it was."""
     async with driven(DEBOUNCE, key="k") as driver:
-        most = HELD_LIMIT_BYTES // 8
+        most = 1000
+        monkeypatch.setattr("engine.builtin.core_debounce.HELD_LIMIT_BYTES", 8 * most)
         values = [b'{"k":%d,"v":"%b"}' % (n, b"x" * (most - 15)) for n in range(9)]
         errors = [outcome.error for value in values for outcome in await driver.send(value)]
         assert [error.name for error in errors if error is not None] == ["HeldLimitExceeded"]

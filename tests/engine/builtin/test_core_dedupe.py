@@ -1,6 +1,7 @@
 import trio.testing
 
 from engine.builtin.core_dedupe import DEDUPE, Dedupe
+from engine.builtin.parts.message_key import MessageKey
 from tests.engine.builtin.harness import driven
 
 
@@ -58,6 +59,6 @@ async def test_the_next_revision_goes_on() -> None:
         heir.handler.take_over(former.handler)
         assert heir.values(*await heir.send({"a": 2})) == []
         assert heir.values(*await heir.send({"a": 1})) == [{"a": 1}]
-        other = Dedupe("b", 10, 0)
+        other = Dedupe(MessageKey("b"), "b", 10, 0)
         other.take_over(former.handler)
         assert other.state() == {}

@@ -3,7 +3,7 @@ from typing import Any
 import msgspec
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.builtin.core_group import BATCH_LIMIT_BYTES, GROUP, HELD_LIMIT_MESSAGES
@@ -134,6 +134,7 @@ async def test_what_cannot_be_is_refused() -> None:
     assert await places(GROUP, ms=10, everyMs=5, count=3) == ["everyMs"]
 
 
+@settings(max_examples=40)
 @given(count=st.integers(1, 6), keys=st.lists(st.integers(0, 2), max_size=40), data=st.data())
 def test_batches_hold_what_went_in(count: int, keys: list[int], data: Any) -> None:
     """By key, batches without their overlap are the values in order, and every message is done with once."""

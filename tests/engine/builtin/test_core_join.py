@@ -2,7 +2,7 @@ from typing import Any
 
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.builtin.core_join import HELD_LIMIT_MESSAGES, JOIN_BY_KEY
@@ -132,6 +132,7 @@ async def test_what_cannot_be_is_refused() -> None:
     assert await places(JOIN_BY_KEY, key="", keys={"a": "x", "b": "y"}) == []
 
 
+@settings(max_examples=40)
 @given(sends=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=40))
 def test_each_value_leaves_once(sends: list[tuple[str, int]]) -> None:
     """The n-th values of a key on both inputs meet; what is left over is left alone, and nothing else."""
