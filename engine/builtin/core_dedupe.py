@@ -37,7 +37,7 @@ _OUT, _DUPLICATE = 0, 1
 DEFINITION = declare(
     "symbia.core.dedupe",
     "Dedupe",
-    "Lets every value through once, by its key or as a whole, within a number of values or a time.",
+    "Lets every value through once, by its key or as a whole.",
     inputs=(port("in", "Any value."),),
     outputs=(
         port("out", "Values that have not been seen, unchanged."),

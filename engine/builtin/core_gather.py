@@ -42,7 +42,7 @@ IN, FAILED = 0, 1
 DEFINITION = declare(
     "symbia.core.gather",
     "Gather",
-    "Puts together in one array what `symbia.core.each` took apart, in the order of the items.",
+    "Puts together what `symbia.core.each` took apart, in its order.",
     inputs=(
         port("in", "What has become of an item."),
         port("failed", "The error value of an item, from an `error` port.", {"type": "object"}),

@@ -41,7 +41,7 @@ _FORGOTTEN_AT_ONCE = 2
 DEFINITION = declare(
     "symbia.core.throttle",
     "Throttle",
-    "Lets so many values through in a time; what is too much waits, or leaves by another port.",
+    "Lets so many values through in a time; what is too much waits.",
     inputs=(port("in", "Any value."),),
     outputs=(
         port("out", "Values within the rate, unchanged."),
