@@ -1,6 +1,7 @@
 """Networks of FBP and NoFlo as graphs: the text and the JSON."""
 
 import random
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -140,3 +141,10 @@ def test_texts_that_are_changed_at_random_are_read_or_refused() -> None:
             )
         with suppress(NotImportableError):
             assert read_text("".join(letters).encode()).processes
+
+
+def test_a_text_of_blank_lines_is_read_at_once() -> None:
+    """Two hundred thousand of them, and a word at the end."""
+    began = time.process_time()
+    assert read_text(b"\n" * 200_000 + b"A(core/Output)").processes
+    assert time.process_time() - began < 5

@@ -1,6 +1,7 @@
 """Files that are wrong, cruel or odd: each is refused as a whole, or imported with a word on what is wrong."""
 
 import random
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -135,6 +136,20 @@ def test_a_long_chain_needs_no_recursion() -> None:
     """Two thousand nodes in a row, the last of which leads back to the first."""
     chain = [red(f"n{number}", "change", f"n{(number + 1) % 2_000}", rules=[]) for number in range(2_000)]
     assert len(graph(*chain).document["edges"]) == 1_999
+
+
+def test_a_tab_beyond_all_bounds_is_refused() -> None:
+    """Before its wires are put together."""
+    with pytest.raises(NotImportableError, match="5001 nodes in one graph"):
+        imported(*(red(f"n{number}", "debug") for number in range(5_001)))
+
+
+def test_code_that_is_made_to_be_slow_to_read_is_read_at_once() -> None:
+    """Comments that never end, and lists that never close, cost a look at each letter."""
+    for code in ("/*" * 200_000, "flow.get(['a'" + "   'b'" * 50_000, "context" * 60_000, "{{" * 100_000):
+        began = time.process_time()
+        imported(red("f", "function", func=code), red("t", "template", template=code))
+        assert time.process_time() - began < 2
 
 
 def test_halves_of_surrogate_pairs_become_signs_that_can_be_written() -> None:

@@ -46,12 +46,12 @@ def _path(mark: str) -> str:
 
 def filter_of(mapping: str) -> str | None:
     """Return when a message goes on, where a mapping does nothing but delete some; else None."""
-    match = _FILTER.fullmatch(mapping.strip())
+    match = _FILTER.fullmatch(mapping.strip()) if len(mapping) <= MOST_CHARACTERS else None
     condition = expression_of(match["condition"]) if match else None
     return None if condition is None else f"!({condition})"
 
 
 def value_of(mapping: str) -> str | None:
     """Return the new value, where a mapping does nothing but set it; else None."""
-    match = _WHOLE.fullmatch(mapping.strip())
+    match = _WHOLE.fullmatch(mapping.strip()) if len(mapping) <= MOST_CHARACTERS else None
     return expression_of(match["value"]) if match else None

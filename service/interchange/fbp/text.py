@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 _EXPORT = re.compile(r"(?:DEFAULT_)?(INPORT|OUTPORT|EXPORT)=([\w\-/]+)\.([\w\-]+)(?:\[(\d+)\])?:([\w\-]+)\s*")
 _PORT = re.compile(r"([A-Za-z_][\w.\-]*)(?:\[(\d+)\])?")
 _PROCESS = re.compile(r"([A-Za-z_][\w.\-]*(?:/[\w.\-]+)*)(?:\(([^():]*)(?::([^()]*))?\))?")
-_NAME = re.compile(r"^\s*#\s*@name\s+(.+?)\s*$", re.MULTILINE)
+_NAME = re.compile(r"^[ \t]*#[ \t]*@name[ \t]+(\S[^\n]*)$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -53,7 +53,7 @@ def read_text(text: bytes) -> Network:
         raise NotImportableError(f"It has {len(text)} bytes; {MOST_BYTES} are taken")
     source = text.decode("utf-8", "replace").removeprefix("\ufeff")
     named = _NAME.search(source)
-    network = Network(name=named[1] if named else "")
+    network = Network(name=named[1].strip() if named else "")
     for statement in _statements(source):
         _read(statement, network)
         if len(network.processes) > MOST_PROCESSES or len(network.connections) > MOST_CONNECTIONS:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 MOST_CHARACTERS = 500_000
 """Characters of one node's code that are looked at; a component's source may have fewer."""
 
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`\\])//[^\n]*", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|(?<![:\"'`\\])//[^\n]*", re.DOTALL)
 
 MISSING = {
     r"\bset(?:Timeout|Interval|Immediate)\s*\(": "there are no timers in a component: put a delay node behind it",
@@ -24,6 +24,8 @@ MISSING = {
 _CONTEXT = re.compile(
     r"\b(?:context\s*\.\s*)?(flow|global)\s*\.\s*(get|set|keys)\s*\(\s*(?:(['\"`])((?:(?!\3)[^\\$\n])*)\3\s*[,)])?"
 )
+_LISTED = re.compile(r"\b(flow|global)\s*\.\s*(get|set)\s*\(\s*\[([^\[\]()]*)\]")
+_QUOTED = re.compile(r"'([^'\\\n]*)'|\"([^\"\\\n]*)\"")
 _ROOT = re.compile(r"[^.\[]+")
 _STORE = re.compile(r"#:\([^)]*\)::")
 
@@ -46,7 +48,10 @@ def missing_in(code: str) -> Iterator[str]:
 
 def context_uses(code: str) -> Iterator[tuple[str, str, str]]:
     """Yield the scope, ``get`` or ``set``, and the key of each use of flow and global context."""
-    for match in _CONTEXT.finditer(plain(code)):
+    text = plain(code)
+    for scope, verb, keys in _LISTED.findall(text):
+        yield from ((scope, verb, root_of(one or other)) for one, other in _QUOTED.findall(keys))
+    for match in _CONTEXT.finditer(_LISTED.sub(" ", text)):
         scope, verb, _, key = match.groups()
         if verb != "keys":
             yield scope, verb, root_of(key) if key else ANY_KEY

@@ -1,6 +1,5 @@
 """The draft of what a node becomes: nodes of ours, where wires enter and leave, and the components they need."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -66,15 +65,10 @@ class Workshop:
         self.wires: list[Wire] = []
         self.used: dict[str, None] = {}
         self._names = UniqueNames()
-        self._text: str | None = None
 
     def mentions(self, *words: str) -> bool:
         """Return whether any node of the file names one of these properties of a message."""
-        if self._text is None:
-            reds = (red for each in self.flows.nodes.values() for red in each)
-            fields = ("func", "rules", "props", "template")
-            self._text = "\n".join(str(red.props.get(field, "")) for red in reds for field in fields)
-        return any(re.search(rf"\b{re.escape(word)}\b", self._text) for word in words)
+        return any(self.flows.mentions(word) for word in words)
 
     def name(self, node: FlatNode) -> str:
         """Return the id that a node gets in the graph; the first call decides."""

@@ -3,6 +3,7 @@
 The file is whatever somebody has on their disk: every field may be absent, of another type, or a lie.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -98,6 +99,18 @@ class Flows(msgspec.Struct):
     groups: dict[str, RedNode] = {}
     configurations: dict[str, RedNode] = {}
     nodes: dict[str, list[RedNode]] = {}
+    mentioned: dict[str, bool] = {}
+
+    def mentions(self, word: str) -> bool:
+        """Return whether any node of the file names this property of a message, in its code or its fields."""
+        if word not in self.mentioned:
+            pattern = re.compile(rf"\b{re.escape(word)}\b")
+            fields = ("func", "rules", "props", "template")
+            reds = (red for each in self.nodes.values() for red in each)
+            self.mentioned[word] = any(
+                pattern.search(str(red.props.get(key, ""))) for red in reds for key in fields
+            )
+        return self.mentioned[word]
 
     def container(self, container_id: str) -> Container:
         """Return a tab or a subflow; one that is not in the file has its id for a name."""

@@ -8,6 +8,7 @@ wires, then listeners, then context        what feeds what, without cycles
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from service.interchange.assembly import Reach, Wire, graph_document, without_cycles
@@ -29,7 +30,11 @@ from service.interchange.texts import mended
 WITHOUT_PART = ("comment", "group", "tab", "subflow", "global-config", "unknown:comment")
 """Types that are for people, and have no part in what runs."""
 
-_LISTENING = {"catch": "errors", "complete": "complete", "status": "status"}
+MOST_GRAPH_NODES = 5_000
+"""Nodes of one graph; the runtime takes fewer, and what is far beyond that need not be put together."""
+
+MOST_LISTENING = 10_000
+"""Wires to catch, complete and status nodes of one graph: as many as a graph has edges."""
 
 
 def import_flows(document: Any, tabs: Iterable[str] = (), unusable: Mapping[str, str] | None = None) -> Imported:
@@ -56,6 +61,11 @@ def import_flows(document: Any, tabs: Iterable[str] = (), unusable: Mapping[str,
         names = [flows.container(tab).name for tab in group]
         if not wanted or wanted & set(names):
             members = {key: node for key, node in nodes.items() if node.tab in group}
+            if len(members) > MOST_GRAPH_NODES:
+                shown_names = ", ".join(shown(each) for each in names[:5])
+                raise NotImportableError(
+                    f"{shown_names}: {len(members)} nodes in one graph; {MOST_GRAPH_NODES} are taken"
+                )
             name = " and ".join(names[:3]) + (" and others" if len(names) > 3 else "")
             graph_slug = slugs.give(slug(name, "flow"))
             workshop = Workshop(graph_slug, flows, report, components, unusable or {})
@@ -171,7 +181,7 @@ class _Assembly:
     def _listening(self) -> Iterator[tuple[Wire, str]]:
         """Yield the wires to catch, complete and status nodes, and what their sources tell by them."""
         for kind in LISTENERS:
-            for listener, source in heard_by(kind, self._nodes):
+            for listener, source in islice(heard_by(kind, self._nodes), MOST_LISTENING):
                 entry, draft = self._drafts[listener].entry, self._drafts[source]
                 if entry is None or source == listener:
                     continue

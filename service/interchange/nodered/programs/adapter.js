@@ -101,28 +101,49 @@ let settings; // what the importer wrote into the node's configuration
 
 const missing = (what, instead) => () => { throw new Error(`${what} is not there: ${instead}`); };
 
-// Context is kept in the node's own state; what another node must know is sent to it along an edge.
+// Context is kept in the node's own state; what another node must know is sent to it along an edge. Objects that are
+// read are the context's own in Node-RED, so what a call changes in them is kept when it ends (settle).
 const contextKey = (key) => String(key).replace(/^#:\([^)]*\)::/, '');
+const textOf = (value) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : undefined);
+
+function rootAt(scope, root) {
+  const key = `${scope}:${root}`;
+  if (!here.roots.has(key)) {
+    const value = here.ctx.getState(key);
+    here.roots.set(key, { scope, root, value, text: textOf(value) });
+  }
+  return here.roots.get(key).value;
+}
+
+function keep(scope, root, value) {
+  const key = `${scope}:${root}`;
+  here.roots.set(key, { scope, root, value, text: textOf(value) });
+  here.ctx.setState(key, value);
+  const names = here.ctx.getState('names') ?? {};
+  if (Boolean(names[key]) !== (value !== undefined)) here.ctx.setState('names', { ...names, [key]: value !== undefined });
+  if (scope !== 'node' && settings.tells.includes('context')) {
+    here.ctx.emit('context', { scope, key: root, value: value ?? null });
+  }
+}
+
+function settle() {
+  [...here.roots.values()].forEach(({ scope, root, value, text }) => {
+    if (textOf(value) !== text) keep(scope, root, value);
+  });
+}
+
 const context = (scope) => {
   const rootOf = (key) => keysOf(contextKey(key), here.msg)[0];
   const read = (key) => {
     const root = rootOf(key);
-    const stored = here.ctx.getState(`${scope}:${root}`);
-    return found(() => valueAt({ [root]: stored }, contextKey(key), here.msg));
+    return found(() => valueAt({ [root]: rootAt(scope, root) }, contextKey(key), here.msg));
   };
   const write = (key, value) => {
     const root = rootOf(key);
-    const holder = { [root]: here.ctx.getState(`${scope}:${root}`) };
+    const holder = { [root]: rootAt(scope, root) };
     if (holder[root] === undefined) delete holder[root];
     setAt(holder, contextKey(key), value, value !== undefined, here.msg);
-    here.ctx.setState(`${scope}:${root}`, holder[root]);
-    const names = here.ctx.getState('names') ?? {};
-    if (names[`${scope}:${root}`] !== (holder[root] !== undefined)) {
-      here.ctx.setState('names', { ...names, [`${scope}:${root}`]: holder[root] !== undefined });
-    }
-    if (scope !== 'node' && settings.tells.includes('context')) {
-      here.ctx.emit('context', { scope, key: root, value: holder[root] ?? null });
-    }
+    keep(scope, root, holder[root]);
   };
   const answer = (callback, result) => {
     if (typeof callback !== 'function') return result;
@@ -248,13 +269,16 @@ const closing = [];
 function nodeRed(make) {
   let body;
   const open = (ctx, msg) => {
-    here = { ctx, msg };
+    here = { ctx, msg, roots: new Map() };
     settings ??= { name: '', id: ctx.nodeId, type: '', outputs: 1, env: {}, jsonata: {}, tells: [], ...ctx.config.settings };
     body ??= make(settings.red ?? {});
     return body;
   };
   return {
-    async initialize(ctx) { await open(ctx).start?.(); },
+    async initialize(ctx) {
+      await open(ctx).start?.();
+      settle();
+    },
     async process(ctx, port, value) {
       if (port === 'context') {
         open(ctx);
@@ -264,6 +288,7 @@ function nodeRed(make) {
       const msg = messageOf(value);
       const receiver = open(ctx, msg);
       await receiver.receive(msg, port);
+      settle();
       if (settings.tells.includes('complete')) {
         const { id, type, name } = settings;
         ctx.emit('complete', { ...msg, complete: { source: { id, type, name } } });
@@ -271,6 +296,7 @@ function nodeRed(make) {
     },
     async cleanup(ctx) {
       await open(ctx).stop?.();
+      settle();
       closing.forEach((callback) => callback());
     },
   };
