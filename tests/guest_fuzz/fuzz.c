@@ -5,7 +5,8 @@
  *   what our writer writes is what QuickJS's writes, of values that were read and of what programs made of them;
  *   what a program does with a value, or a part of one, that it is the first to look at, it does with one that QuickJS
  *   read;
- *   what they leave to QuickJS has thrown nothing; and a refused allocation, whichever it is, is an exception.
+ *   what they leave to QuickJS has thrown nothing; and a refused allocation, whichever it is, is an exception, in
+ *   programs that only QuickJS runs, too.
  * QuickJS asserts at the end of each runtime that nothing of it is left, and the leak sanitizer says the same.
  */
 #include "engine.c"
@@ -275,6 +276,36 @@ static void hold_refusals(JSContext *js, struct json *json)
     }
 }
 
+/* Programs in which QuickJS itself has to do with a refusal, whichever allocation it meets: an array with a prototype
+ * that another object has, too, so that the shape to which its length is added has to be copied; an object whose shape
+ * grows, with the collector in the way. */
+static const char *const refused_programs[] = {
+    "class Own extends Array {} const held = Object.create(Own.prototype); (() => new Own(3))",
+    "(() => { const own = Object.create({}); for (const key of 'abcdefghij') own[key] = own; return own })",
+};
+
+static void hold_refused_programs(JSContext *js)
+{
+    for (size_t i = 0; i < sizeof refused_programs / sizeof *refused_programs; i++) {
+        const char *source = refused_programs[i];
+        JSValue program = JS_Eval(js, source, strlen(source), "<refused>", JS_EVAL_TYPE_GLOBAL);
+        bool was_enough = false;
+        JS_FreeValue(js, JS_Call(js, program, JS_UNDEFINED, 0, NULL));     /* what is made when it is first asked for */
+        for (int64_t nth = 0; !was_enough; nth++) {
+            allocations_left = nth;
+            JSValue made = JS_Call(js, program, JS_UNDEFINED, 0, NULL);
+            was_enough = allocations_left != 0;
+            allocations_left = -1;
+            if (JS_IsException(made))
+                forget_exception(js);
+            JS_FreeValue(js, made);
+            JS_RunGC(JS_GetRuntime(js));
+            refused += !was_enough;
+        }
+        JS_FreeValue(js, program);
+    }
+}
+
 static void hold(JSContext *js, struct json *json, JSValueConst list)
 {
     text[length] = 0;
@@ -325,6 +356,7 @@ static void run(char **files, int count)
     JSValue list = JS_Eval(js, programs, sizeof programs - 1, "<programs>", JS_EVAL_TYPE_GLOBAL);
     if (JS_IsException(list))
         fail("the programs do not parse", programs, sizeof programs - 1);
+    hold_refused_programs(js);
     for (int i = 0; i < RUNS_OF_A_RUNTIME; i++) {
         fill(files, count);
         hold(js, &json, list);

@@ -4,9 +4,7 @@
  *   the output is whole records that name declared ports and programs, closes what the status block says, and all
  *   values in it are JSON where those that came were;
  *   with an allocation of a batch refused, whichever it is, the guest ends as the host expects, or goes on soundly.
- * While a context is made, QuickJS does not look whether it was refused one, so nothing is refused there; nor does it
- * in the constructor of arrays, so no program here calls that. With a collection before each object nothing is refused
- * at all: growing a shape takes it out of the collector's list, and the error of a refusal is an object.
+ * While a context is made, QuickJS does not look whether it was refused one, so nothing is refused there.
  * A guest that gives up ends in a trap, and its memory with it: so each lives in a process of its own, and so does each
  * batch in which an allocation is refused.
  */
@@ -25,12 +23,6 @@
 
 #include "fuzz_texts.h"
 #include "wasi.h"
-
-#ifdef FORCE_GC_AT_MALLOC
-enum { MAY_REFUSE = 0 };
-#else
-enum { MAY_REFUSE = 1 };
-#endif
 
 enum { MOST_BATCH = 64 * 1024, MOST_VALUES = 6, MOST_PROGRAMS = 4, OUTPUTS = 3 };
 
@@ -98,6 +90,8 @@ static const char *const expressions[] = {
     "[value.a, {b: value[0]}]", "(globalThis.kept ??= value, [kept, value])", "new Date(0)", "'\\ud800' + value",
     "[...'x'.repeat(60)].reduce((a) => [a], value)", "(value.x = value, 1)", "new Proxy(value, {})",
     "JSON.rawJSON('1.0')", "(Array.prototype.toJSON = () => 1, value)", "String(value).repeat(100)", "undefined",
+    "new Array(3).fill(value)", "Array.from({length: 9}, () => value)", "new (class extends Array {})(value, 1)",
+    "Object.fromEntries([...'abcdefghijklmnopqrstuvwxyz'].map(key => [key, value]))",
 };
 static const char *const bodies[] = {
     "ctx.emit('out', value); ctx.emit('side', value)", "for (const each of Object.values(value)) ctx.emit('out', each)",
@@ -308,7 +302,7 @@ static void life(uint64_t number)
         batch_count = draw_batch(is_chain, &batch_size);
         process(is_chain, batch_count, batch_size);
     }
-    if (MAY_REFUSE && draw(4) == 0) {
+    if (draw(4) == 0) {
         batch_count = draw_batch(is_chain, &batch_size);
         for (uint64_t nth = 0;; nth++) {
             apart(refused_batch, nth);

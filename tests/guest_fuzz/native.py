@@ -46,7 +46,8 @@ def sources(folder: Path) -> Path:
 
 def compile_fuzzer(with_compiler: str, upstream: Path, target: Path, flags: tuple[str, ...], name: str) -> None:
     """Compile one of ``FUZZERS``, and what it does not include."""
-    (upstream / "guest_limits.h").write_text(build.limits_header())
+    for header, text in build.made_headers().items():
+        (upstream / header).write_text(text)
     included = FUZZERS[name]
     ours = sorted(path for path in GUEST.glob("*.c") if included and path.name not in included)
     command = [

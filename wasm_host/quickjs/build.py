@@ -27,7 +27,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "b0069c333ec606b5f8a85ce56d2c1e98b87019bd6539ec8c2968efd1cda4bec0"
+EXPECTED_SHA256 = "201ad6ec978d7ab2ffaff2fe3fa90a907f21dbbbf06ad39bbf0c558db50e5ea3"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"
@@ -45,6 +45,9 @@ _FLAGS = (
     "-Wl,-z,stack-size=1048576",
 )  # fmt: skip
 _HERE = Path(__file__).parent
+_LEAST_POWER, _MOST_POWER = -342, 324
+"""Powers of ten: from where 19 digits become a double that is not zero, to what brings the digits of the least of
+these before the point."""
 
 Report = Callable[[str], None]
 
@@ -75,12 +78,36 @@ def _key() -> str:
     """Return what identifies every input of a build."""
     parts = [SOURCE_SHA256, COMPILER_VERSION, *_FLAGS]
     parts += [f"{path.name} {_sha256(path.read_bytes())}" for path in _our_sources()]
-    parts += [limits_header(), *(hook.replacement for hook in HOOKS)]
+    parts += [*made_headers().values(), *(hook.replacement for hook in HOOKS)]
     return _sha256("\n".join(parts).encode())
 
 
 def _our_sources() -> list[Path]:
     return sorted(path for path in _HERE.iterdir() if path.suffix in {".c", ".h"})
+
+
+def made_headers() -> dict[str, str]:
+    """Return the C headers that are made and not written, by their names."""
+    return {"guest_limits.h": limits_header(), "json_powers.h": powers_header()}
+
+
+def powers_header() -> str:
+    """Return the C header with the powers of ten that json_digits.h needs: 128 bits of each, rounded up."""
+    rows = []
+    for power in range(_LEAST_POWER, _MOST_POWER + 1):
+        above, below = 10 ** max(power, 0), 10 ** max(-power, 0)
+        shift = above.bit_length() - below.bit_length() - 128  # or one more, where that is a bit too many
+        while True:
+            scaled = -((-above << max(-shift, 0)) // (below << max(shift, 0)))
+            if scaled.bit_length() <= 128:
+                break
+            shift += 1
+        rows.append(f"    {{{scaled >> 64:#018x}u, {scaled & (1 << 64) - 1:#018x}u}},\n")
+    return (
+        "/* Made by build.py: the high and the low half of each power of ten, without its exponent of two. */\n"
+        f"enum {{ JSON_LEAST_POWER = {_LEAST_POWER} }};\n"
+        f"static const uint64_t json_powers_of_ten[][2] = {{\n{''.join(rows)}}};\n"
+    )
 
 
 def limits_header() -> str:
@@ -115,7 +142,8 @@ def _compile(folder: Path, cache: Path, report: Report) -> Path:
     names = [path.name for path in _our_sources()]
     for name in names:
         shutil.copyfile(_HERE / name, folder / name)
-    (folder / "guest_limits.h").write_text(limits_header())
+    for name, text in made_headers().items():
+        (folder / name).write_text(text)
     sources = [name for name in names if name.endswith(".c") and name != _ENGINE]
     sources += [_ENGINE, *(f"upstream/{name}" for name in UPSTREAM_FILES)]
     report("compiling QuickJS to WebAssembly (about 30 seconds, once)")

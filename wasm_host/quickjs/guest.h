@@ -11,6 +11,7 @@
  *   json_scan.h   what they share: finding the end of plain text, or of a container
  *   json_borrow.h  containers that nobody has looked at, and the texts that they borrow
  *   json_steps.h  from the shape of an object to the next one, by keys
+ *   json_digits.h  from numbers to digits, and back
  *   json_read_scalars.h   from text to numbers and strings
  *   json_read.h   from text to values
  *   json_unread.h  the first look at a value

@@ -1,9 +1,9 @@
-"""Places in QuickJS's source where an object is looked at without a question to its class.
+"""Places in QuickJS's source that get a line of ours.
 
-An unread object (``json_unread.h``) answers what its class is asked, and is read first; these places ask nothing,
-so each of them gets a line; two more lead ``JSON.parse`` and ``JSON.stringify`` to code of ours. A place must
-stand in the source exactly once: an upgrade that moves or doubles one fails the build, and then somebody has to
-look where it went.
+An unread object (``json_unread.h``) answers what its class is asked, and is read first; six places look at an
+object without asking its class. Two more lead ``JSON.parse`` and ``JSON.stringify`` to code of ours, and the last
+two go on soundly where an allocation is refused. A place must stand in the source exactly once: an upgrade that
+moves or doubles one fails the build, and then somebody has to look where it went.
 """
 
 from dataclasses import dataclass
@@ -74,6 +74,33 @@ HOOKS = (
         "        p1 = JS_VALUE_GET_OBJ(obj);\n        if (json_look(ctx, p1)) {\n"
         "            JS_FreeAtom(ctx, brand_atom);\n            return -1;\n        }\n"
         "        if (unlikely(!p1->extensible)) {\n",
+    ),
+    Hook(  # its length is added to a shape of another prototype, for which memory may be refused
+        "JS_NewObjectFromShape",
+        "                    pr = add_property(ctx, p, JS_ATOM_length,\n"
+        "                                      JS_PROP_WRITABLE | JS_PROP_LENGTH);\n",
+        "                    pr = add_property(ctx, p, JS_ATOM_length,\n"
+        "                                      JS_PROP_WRITABLE | JS_PROP_LENGTH);\n"
+        "                    if (unlikely(!pr)) {\n"
+        "                        js_free_shape(ctx->rt, p->shape);\n"
+        "                        js_free(ctx, p->prop);\n"
+        "                        js_free(ctx, p);\n"
+        "                        return JS_EXCEPTION;\n"
+        "                    }\n",
+    ),
+    Hook(  # a refusal's error is an object, for which the collector may run: not while its list lacks the shape
+        "resize_properties",
+        "        sh_alloc = js_realloc(ctx, get_alloc_from_shape(sh),\n"
+        "                              get_shape_size(new_hash_size, new_size));\n"
+        "        if (unlikely(!sh_alloc)) {\n"
+        "            /* insert again in the GC list */\n"
+        "            list_add_tail(&sh->header.link, &ctx->rt->gc_obj_list);\n",
+        "        sh_alloc = js_realloc_rt(ctx->rt, get_alloc_from_shape(sh),\n"
+        "                                 get_shape_size(new_hash_size, new_size));\n"
+        "        if (unlikely(!sh_alloc)) {\n"
+        "            /* insert again in the GC list */\n"
+        "            list_add_tail(&sh->header.link, &ctx->rt->gc_obj_list);\n"
+        "            JS_ThrowOutOfMemory(ctx);\n",
     ),
 )
 

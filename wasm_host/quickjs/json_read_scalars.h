@@ -2,6 +2,7 @@
 #ifndef JSON_READ_SCALARS_H
 #define JSON_READ_SCALARS_H
 
+#include "json_digits.h"
 #include "json_scan.h"
 
 enum { JSON_MOST_DIGITS = 19 };     /* that 64 bits hold, whichever they are */
@@ -28,7 +29,7 @@ static inline void json_skip_space(struct json_reader *reader)
 }
 
 /* Numbers: up to 19 digits are one integer, and exact where it and a power of ten are doubles themselves: then one
- * multiplication or division rounds once, and so rightly. All others are QuickJS's. */
+ * multiplication or division rounds once, and so rightly. Others are found by digits, or are QuickJS's. */
 static no_inline JSValue json_read_number(struct json_reader *reader)
 {
     const int64_t most_exponent = (int64_t)1 << 40;    /* more than a text can have digits to make up for it */
@@ -78,6 +79,9 @@ static no_inline JSValue json_read_number(struct json_reader *reader)
             number = exponent < 0 ? number / json_powers[-exponent] : number * json_powers[exponent];
             return js_number(is_negative ? -number : number);
         }
+        double number;
+        if (json_nearest(mantissa, exponent, &number))
+            return js_number(is_negative ? -number : number);
     }
     JSATODTempMem scratch;
     return js_number(js_atod((const char *)start, NULL, 10, 0, &scratch));

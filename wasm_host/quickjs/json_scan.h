@@ -1,5 +1,5 @@
-/* What reading and writing share: finding the end of plain text, or of a container, 16 bytes at a time. A part of
- * engine.c. */
+/* What reading and writing share: finding the end of plain text, 16 bytes at a time, or of a container, 64 at a time.
+ * A part of engine.c. */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
 
@@ -7,6 +7,7 @@
 
 enum {
     JSON_BLOCK = 16,
+    JSON_WIDE_BLOCK = 64,
     JSON_MOST_NESTING = 250,               /* deeper is left to QuickJS, which finds cycles and the stack's end */
     JSON_STACK = 128 * 1024,               /* what that much nesting may take of it */
 };
@@ -17,9 +18,9 @@ static inline bool json_is_plain(uint8_t byte)
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-/* A bit for each of 16 bytes, the lowest for the first. */
+/* A bit for each of 64 bytes, the lowest for the first. */
 struct json_marks {
-    uint32_t quotes, backslashes, openings, closings;
+    uint64_t quotes, backslashes, openings, closings;
 };
 
 /* json_block marks the bytes that are not plain, and json_marks what containers are made of. Square brackets and curly
@@ -36,17 +37,22 @@ static inline uint32_t json_block(const uint8_t *at)
     return wasm_i8x16_bitmask(odd);
 }
 
-static inline uint32_t json_equal(v128_t bytes, uint8_t byte)
+static inline uint64_t json_equal(v128_t bytes, uint8_t byte)
 {
     return wasm_i8x16_bitmask(wasm_i8x16_eq(bytes, wasm_i8x16_splat((int8_t)byte)));
 }
 
 static inline struct json_marks json_marks(const uint8_t *at)
 {
-    v128_t bytes = wasm_v128_load(at), curly = wasm_v128_or(bytes, wasm_i8x16_splat('{' ^ '['));
-    return (struct json_marks){
-        json_equal(bytes, '"'), json_equal(bytes, '\\'), json_equal(curly, '{'), json_equal(curly, '}'),
-    };
+    struct json_marks marks = {0};
+    for (uint32_t part = 0; part < JSON_WIDE_BLOCK; part += JSON_BLOCK) {
+        v128_t bytes = wasm_v128_load(at + part), curly = wasm_v128_or(bytes, wasm_i8x16_splat('{' ^ '['));
+        marks.quotes |= json_equal(bytes, '"') << part;
+        marks.backslashes |= json_equal(bytes, '\\') << part;
+        marks.openings |= json_equal(curly, '{') << part;
+        marks.closings |= json_equal(curly, '}') << part;
+    }
+    return marks;
 }
 #else
 static inline uint32_t json_block(const uint8_t *at)
@@ -60,12 +66,12 @@ static inline uint32_t json_block(const uint8_t *at)
 static inline struct json_marks json_marks(const uint8_t *at)
 {
     struct json_marks marks = {0};
-    for (uint32_t i = 0; i < JSON_BLOCK; i++) {
+    for (uint32_t i = 0; i < JSON_WIDE_BLOCK; i++) {
         uint8_t curly = at[i] | ('{' ^ '[');
-        marks.quotes |= (uint32_t)(at[i] == '"') << i;
-        marks.backslashes |= (uint32_t)(at[i] == '\\') << i;
-        marks.openings |= (uint32_t)(curly == '{') << i;
-        marks.closings |= (uint32_t)(curly == '}') << i;
+        marks.quotes |= (uint64_t)(at[i] == '"') << i;
+        marks.backslashes |= (uint64_t)(at[i] == '\\') << i;
+        marks.openings |= (uint64_t)(curly == '{') << i;
+        marks.closings |= (uint64_t)(curly == '}') << i;
     }
     return marks;
 }
@@ -113,38 +119,48 @@ static inline bool json_same(const uint8_t *one, const uint8_t *other, size_t le
 }
 
 struct json_nesting {
+    uint64_t inside;        /* all bits where a block begins within a string, else none */
+    uint64_t escaped;       /* 1 where its first byte is escaped */
     uint32_t depth;
-    uint32_t inside;        /* all bits where a block begins within a string, else none */
-    uint32_t escaped;       /* 1 where its first byte is escaped */
 };
 
-/* Goes through 16 bytes; answers the place behind the bracket that closes the first one, or 0. */
-static inline uint32_t json_nest(struct json_nesting *nesting, struct json_marks marks)
+/* The bits of the bytes behind single backslashes: of a run of them each second one is escaped itself. */
+static no_inline uint64_t json_escaped(struct json_nesting *nesting, uint64_t backslashes)
 {
-    uint32_t backslashes = marks.backslashes & ~nesting->escaped, strings = marks.quotes & ~nesting->escaped;
+    uint64_t all = nesting->escaped;
     nesting->escaped = 0;
-    for (; unlikely(backslashes); backslashes &= backslashes - 1) {
-        uint32_t escaped = (backslashes & -backslashes) << 1;
-        strings &= ~escaped;
-        backslashes &= ~escaped;
-        nesting->escaped = escaped >> JSON_BLOCK;
+    for (backslashes &= ~all; backslashes;) {
+        uint64_t first = backslashes & -backslashes, next = first << 1;
+        if (!next)
+            nesting->escaped = 1;
+        all |= next;
+        backslashes &= ~(first | next);
     }
-    for (int i = 1; i < JSON_BLOCK; i *= 2)     /* from an opening quote to before the closing one */
+    return all;
+}
+
+/* Goes through 64 bytes; answers the place behind the bracket that closes the first one, or 0. */
+static inline uint32_t json_nest(struct json_nesting *nesting, const uint8_t *at)
+{
+    struct json_marks marks = json_marks(at);
+    uint64_t strings = marks.quotes;
+    if (unlikely(marks.backslashes | nesting->escaped))
+        strings &= ~json_escaped(nesting, marks.backslashes);
+    for (int i = 1; i < JSON_WIDE_BLOCK; i *= 2)     /* from an opening quote to before the closing one */
         strings ^= strings << i;
     strings ^= nesting->inside;
-    nesting->inside = -(strings >> (JSON_BLOCK - 1) & 1);
-    uint32_t openings = marks.openings & ~strings, closings = marks.closings & ~strings;
-    uint32_t less = (uint32_t)__builtin_popcount(closings);
+    nesting->inside = -(strings >> (JSON_WIDE_BLOCK - 1));
+    uint64_t openings = marks.openings & ~strings, closings = marks.closings & ~strings;
+    uint32_t less = (uint32_t)__builtin_popcountll(closings);
     if (less < nesting->depth) {
-        nesting->depth += (uint32_t)__builtin_popcount(openings) - less;
+        nesting->depth += (uint32_t)__builtin_popcountll(openings) - less;
         return 0;
     }
-    for (uint32_t brackets = openings | closings; brackets; brackets &= brackets - 1) {
-        uint32_t at = (uint32_t)__builtin_ctz(brackets);
-        if (openings >> at & 1)
+    for (uint64_t brackets = openings | closings; brackets; brackets &= brackets - 1) {
+        if (openings & brackets & -brackets)
             nesting->depth++;
         else if (--nesting->depth == 0)
-            return at + 1;
+            return (uint32_t)__builtin_ctzll(brackets) + 1;
     }
     return 0;
 }
@@ -155,14 +171,14 @@ static const uint8_t *json_container_end(const uint8_t *at, const uint8_t *end)
 {
     struct json_nesting nesting = {0};
     uint32_t found;
-    for (; end - at >= JSON_BLOCK; at += JSON_BLOCK) {
-        found = json_nest(&nesting, json_marks(at));
+    for (; end - at >= JSON_WIDE_BLOCK; at += JSON_WIDE_BLOCK) {
+        found = json_nest(&nesting, at);
         if (found)
             return at + found;
     }
-    uint8_t rest[JSON_BLOCK] = {0};
+    uint8_t rest[JSON_WIDE_BLOCK] = {0};
     json_copy(rest, at, (size_t)(end - at));
-    found = json_nest(&nesting, json_marks(rest));
+    found = json_nest(&nesting, rest);
     return found ? at + found : NULL;
 }
 

@@ -2,6 +2,7 @@
 #ifndef JSON_WRITE_SCALARS_H
 #define JSON_WRITE_SCALARS_H
 
+#include "json_digits.h"
 #include "json_scan.h"
 
 enum {
@@ -10,6 +11,8 @@ enum {
     JSON_MOST_OF_UNIT = 6,         /* bytes of one character's escape */
     JSON_MOST_OF_NUMBER = 32,
     JSON_FEW_DIGITS = 15,          /* as many as any decimal number keeps on its way through a double */
+    JSON_MOST_WHOLE = 21,          /* digits before the point, and zeros behind it, before JavaScript counts tens */
+    JSON_LEAST_WHOLE = -5,
 };
 
 struct json_writer {
@@ -179,14 +182,14 @@ static uint8_t *json_write_integer(uint8_t *at, int32_t number)
     return json_write_digits(at, number < 0 ? 0u - (uint32_t)number : (uint32_t)number);
 }
 
-/* A positive number with a fraction and at most 15 digits, or NULL. Decimal numbers of so many digits all are different
- * doubles; so when one of them is this double, no shorter one is, and this is the spelling that the language wants.
- * A whole number below 10^15 divided by a power of ten up to 10^22 rounds once, as reading it would. */
-static uint8_t *json_write_short_fraction(uint8_t *at, double number)
+/* Whether a positive number has a fraction and at most 15 digits, and then which: half the work of json_shortest.
+ * Decimal numbers of so many digits all are different doubles; so when one of them is this double, no shorter one is,
+ * and this is the spelling that the language wants. A whole number below 10^15 divided by a power of ten up to 10^22
+ * rounds once, as reading it would. */
+static bool json_has_few_digits(double number, struct json_decimal *decimal)
 {
-    static const uint32_t steps[] = {100000000, 10000, 100, 10};
     if (!(number >= 1e-5 && number < 1e15))
-        return NULL;
+        return false;
     int64_t bits;
     memcpy(&bits, &number, sizeof bits);
     int magnitude = (int)((bits >> 52) - 1023) * 1233 >> 12;     /* its power of two, as one of ten, rounded down */
@@ -194,27 +197,57 @@ static uint8_t *json_write_short_fraction(uint8_t *at, double number)
     while (power > 0 && number * json_powers[power] >= 1e15)
         power--;
     uint64_t digits = (uint64_t)(number * json_powers[power] + 0.5);
-    if (digits >= (uint64_t)1e15 || (double)digits / json_powers[power] != number)
-        return NULL;
+    *decimal = (struct json_decimal){digits, -power};
+    return digits < (uint64_t)1e15 && (double)digits / json_powers[power] == number;
+}
+
+/* Digits and a power of ten as JavaScript spells them. */
+static inline uint8_t *json_write_decimal(uint8_t *at, uint64_t digits, int32_t exponent)
+{
+    static const uint32_t steps[] = {100000000, 10000, 100, 10};
     for (int i = 0, zeros = 8; i < 4; i++, zeros /= 2)
-        if (power >= zeros && digits % steps[i] == 0)
-            digits /= steps[i], power -= zeros;
+        if (digits % steps[i] == 0)
+            digits /= steps[i], exponent += zeros;
     uint8_t text[20];
-    int count = (int)(json_write_digits(text, digits) - text), whole = count - power, from = 0;
-    if (whole <= 0) {
-        *at++ = '0';
-    } else {
-        for (; from < whole; from++)
-            *at++ = text[from];
-    }
-    if (!power)
-        return at;
-    *at++ = '.';
-    for (; whole < 0; whole++)
-        *at++ = '0';
-    while (from < count)
+    int count = (int)(json_write_digits(text, digits) - text), whole = count + exponent, from = 0;
+    bool is_scientific = whole > JSON_MOST_WHOLE || whole < JSON_LEAST_WHOLE;
+    int before = is_scientific ? 1 : whole, written = before < count ? before : count;   /* before the point */
+    while (from < written)
         *at++ = text[from++];
-    return at;
+    for (; written < before; written++)
+        *at++ = '0';
+    if (from < count) {
+        if (before <= 0)
+            *at++ = '0';
+        *at++ = '.';
+        for (; before < 0; before++)
+            *at++ = '0';
+        while (from < count)
+            *at++ = text[from++];
+    }
+    if (!is_scientific)
+        return at;
+    *at++ = 'e';
+    *at++ = whole > 0 ? '+' : '-';
+    return json_write_digits(at, (uint64_t)(whole > 0 ? whole - 1 : 1 - whole));
+}
+
+/* QuickJS spells 46 powers of two with a digit more than they need. A program must not see two spellings of one number,
+ * so those of many digits are left to it. */
+static bool json_is_power_of_two(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return !(bits << (64 - JSON_FRACTION_BITS));
+}
+
+static uint8_t *json_write_as_quickjs(uint8_t *at, double number)
+{
+    JSDTOATempMem scratch;
+    char text[128];
+    int length = js_dtoa(text, number, 10, 0, JS_DTOA_FORMAT_FREE, &scratch);
+    json_copy(at, (const uint8_t *)text, (size_t)length);
+    return at + length;
 }
 
 static no_inline int json_write_number(struct json_writer *writer, double number)
@@ -223,22 +256,24 @@ static no_inline int json_write_number(struct json_writer *writer, double number
         return json_write_word(writer, "null", 4);
     if (json_room(writer, JSON_MOST_OF_NUMBER))
         return JSON_THROWN;
-    uint8_t *at = writer->at, *end;
+    uint8_t *at = writer->at;
     if (number < 0) {
         *at++ = '-';
         number = -number;
     }
     if (number < 9007199254740992.0 && (double)(uint64_t)number == number) {
         writer->at = json_write_digits(at, (uint64_t)number);
-    } else if ((end = json_write_short_fraction(at, number))) {
-        writer->at = end;
-    } else {
-        JSDTOATempMem scratch;
-        char text[128];
-        int length = js_dtoa(text, number, 10, 0, JS_DTOA_FORMAT_FREE, &scratch);
-        json_copy(at, (const uint8_t *)text, (size_t)length);
-        writer->at = at + length;
+        return JSON_DONE;
     }
+    struct json_decimal decimal;
+    if (!json_has_few_digits(number, &decimal)) {
+        if (json_is_power_of_two(number)) {
+            writer->at = json_write_as_quickjs(at, number);
+            return JSON_DONE;
+        }
+        decimal = json_shortest(number);
+    }
+    writer->at = json_write_decimal(at, decimal.digits, decimal.exponent);
     return JSON_DONE;
 }
 

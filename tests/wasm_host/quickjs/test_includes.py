@@ -25,7 +25,8 @@ def test_every_file_includes_only_those_above_it_in_the_map() -> None:
         f"{path.name} includes {name}.h"
         for path in _sources()
         for name in re.findall(r'^#include "(\w+)\.h"', path.read_text(encoding="utf-8"), re.MULTILINE)
-        if name not in {"quickjs", "guest_limits", path.stem} and ORDER.index(name) >= ORDER.index(path.stem)
+        if name not in {"quickjs", "guest_limits", "json_powers", path.stem}
+        and ORDER.index(name) >= ORDER.index(path.stem)
     ]
     assert wrong == []
 
