@@ -13,10 +13,14 @@ class Readiness:
     Args:
         siblings: what is known of the services beside this one; none where it runs alone.
         ledger: of the memory that callers cause; where it is shut, nothing new is taken in.
+
+    Attributes:
+        refused_files: how many of the files that the service was given are refused as they are.
     """
 
     def __init__(self, siblings: Siblings | None = None, ledger: Ledger | None = None) -> None:
         self.ready = True
+        self.refused_files = 0
         self._ledger = ledger
         self.siblings = siblings or Siblings()
         self._began = trio.current_time()

@@ -24,6 +24,8 @@ from service.asgi.request_tasks import FastPathConfig
 from service.asgi.serving import BACKLOG, serve_http
 from service.auth.opening import open_authenticator
 from service.catalog.opening import open_catalog
+from service.folders.keeper import FolderPlan
+from service.folders.opening import open_folders
 from service.keeping import open_keeper, restore, restore_rest
 from service.layers import layers, within
 from service.live.opening import open_live
@@ -104,11 +106,16 @@ def url_of(listener: socket.socket) -> str:
 
 
 async def serve(
-    settings: Settings, listener: socket.socket, announce: Callable[[str], None], vault: Vault | None = None
+    settings: Settings,
+    listener: socket.socket,
+    announce: Callable[[str], None],
+    vault: Vault | None = None,
+    plan: FolderPlan | None = None,
 ) -> None:
     """Serve until a signal comes; ``announce`` is called with the URL once requests are answered.
 
-    ``vault`` has the variables and secrets that graphs may name; there are none when it is absent.
+    ``vault`` has the variables and secrets that graphs may name; there are none when it is absent. What is in the
+    files of the ``plan`` is loaded before anything is announced.
     """
     ending_seconds = settings.executions.drain_seconds + 4 * CLOSING_SECONDS
     if settings.database_url:
@@ -138,7 +145,7 @@ async def serve(
                 open_spans(settings.tracing.endpoint) as spans,
                 open_configured_runtime(settings, reports=reports, vault=vault) as runtime,
             ):
-                await serve_runtime(runtime, settings, listener, announce, told_to_stop, spans, reports)
+                await serve_runtime(runtime, settings, listener, announce, told_to_stop, spans, reports, plan)
             nursery.cancel_scope.cancel()
 
 
@@ -187,6 +194,7 @@ async def serve_runtime(
     told_to_stop: trio.Event,
     spans: Spans | None = None,
     reports: GraphReports | None = None,
+    plan: FolderPlan | None = None,
 ) -> None:
     """Serve a runtime on a listening socket, which it takes over, until told to stop; then end in good order."""
     logging = LoggingObserver()
@@ -228,7 +236,10 @@ async def serve_runtime(
             config.websocket_max_message_size = settings.live.max_frame_bytes
             serving = partial(serve_http, closing_seconds=CLOSING_SECONDS)
             await nursery.start(serving, within(around, app), listener, closing, config)
-            async with open_catalog(runtime, settings.catalog, readiness.siblings):
+            async with (
+                open_folders(runtime, plan or FolderPlan(), readiness),
+                open_catalog(runtime, settings.catalog, readiness.siblings),
+            ):
                 announce(url)
                 if telemetry is not None:
                     telemetry.requests.started(version(), url)

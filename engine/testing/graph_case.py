@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from engine.compile.loaded_graph import LoadedGraph
+from engine.compile.parts import Part
 from engine.contracts.handler import LogLine, Message
 from engine.contracts.observer import ExecutionObserver, FlowObserver
 from engine.errors import ConflictError, InvalidInjectionError, InvalidParametersError, OverloadedError
@@ -27,10 +28,28 @@ from proto import codec
 from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState
 from proto.message import Injection
 
+TOLD_NAMES = 20
+"""Names that are listed where one is not known."""
+
 MOST_EMISSIONS = 100_000
 """Values that are kept of one case."""
 
 STUCK = "the graph does not come to an end, though a day of simulated time has passed"
+
+
+def own_outputs(part: Part, prefix: str = "") -> dict[str, list[str]]:
+    """Return the output ports of a graph by name, each with the ports of components that it stands for."""
+    ids = {node.id: index for index, node in enumerate(part.draft.definition.nodes)}
+    found: dict[str, list[str]] = {}
+    for port in part.draft.definition.ports.outputs:
+        places = found.setdefault(port.name, [])
+        for end in port.ends:
+            child = part.children.get(ids.get(end.node, -1))
+            if child is None:
+                places.append(f"{prefix}{end.node}:{end.port}")
+            else:
+                places += own_outputs(child, f"{prefix}{end.node}/").get(end.port, [])
+    return found
 
 
 class GraphBench(ExecutionObserver):
@@ -47,6 +66,7 @@ class GraphBench(ExecutionObserver):
         self._graph = graph
         self._time = time
         self._outputs = {f"{node.id}:{port}": node for node in graph.nodes for port in node.outputs}
+        self._own_outputs = {} if graph.part is None else own_outputs(graph.part)
         self._seen = Seen()
         self._flow: _Flow | None = None
         self._watching = ExitStack()
@@ -64,7 +84,10 @@ class GraphBench(ExecutionObserver):
         looks = [step[EXPECT] for step in case.send if is_look(step, ()) and isinstance(step[EXPECT], dict)]
         named = {port for expected in (case.expect, *looks) for port in expected}
         inner = self._inner(named)
-        self._flow = (_InnerFlow if inner else _Flow)(seen, inner)
+        names = {
+            place: name for name, places in self._own_outputs.items() for place in places if place not in named
+        }
+        self._flow = (_InnerFlow if inner else _Flow)(seen, inner, names)
         with self._watching:
             try:
                 await self._live(case)
@@ -116,20 +139,19 @@ class GraphBench(ExecutionObserver):
             self._seen.complaints.append(f"send[{index}]: refused: {error}")
 
     def _input(self, name: str, index: int) -> tuple[str, str]:
-        """Return the node and the port of a name: ``node:port``, or a node, for its only input port or ``in``.
+        """Return the node and the port of a name: a port of the graph, ``node:port``, or a node.
 
-        A name may also be that of one of the graph's own ports.
+        A node alone stands for its only input port, or for ``in``; no node stands for the graph itself.
         """
+        if ("", name) in self._graph.inputs:
+            return "", name
         node_id, colon, port = name.partition(":")
+        if (node_id, port) in self._graph.inputs:
+            return node_id, port
         node = self._graph.node(node_id)
         if node is None:
-            if not colon and ("", name) in self._graph.inputs:
-                return "", name
-            inner = [known for path, known in self._graph.inputs if path == node_id]
-            port = port if colon else inner[0] if len(inner) == 1 else "in"
-            if port in inner:
-                return node_id, port
-            known = ", ".join(each.id for each in self._graph.nodes[:20])
+            own = [port for path, port in self._graph.inputs if not path]
+            known = ", ".join([*own, *[each.id for each in self._graph.nodes]][:TOLD_NAMES])
             raise InvalidCaseError([f"send[{index}]: There is no node {node_id}; there are {known}"])
         if not colon:
             port = next(iter(node.input_of)) if len(node.input_of) == 1 else "in"
@@ -141,10 +163,10 @@ class GraphBench(ExecutionObserver):
     def _inner(self, names: Iterable[str]) -> dict[tuple[str, str], tuple[str, str]]:
         """Return the ports among these that edges leave, each with the end of the first of its edges."""
         inner: dict[tuple[str, str], tuple[str, str]] = {}
-        for name in names:
+        for name in [place for each in names for place in self._own_outputs.get(each, (each,))]:
             node = self._outputs.get(name)
             if node is None:
-                known = ", ".join(list(self._outputs)[:20])
+                known = ", ".join([*self._own_outputs, *self._outputs][:TOLD_NAMES])
                 raise InvalidCaseError([f"expect: There is no output port {name}; there are {known}"])
             port = name.partition(":")[2]
             targets = node.routes[node.output_of[port]]
@@ -185,9 +207,12 @@ class _Flow(FlowObserver):
 
     hears_hops: ClassVar[bool] = False
 
-    def __init__(self, seen: Seen, inner: Mapping[tuple[str, str], tuple[str, str]]) -> None:
+    def __init__(
+        self, seen: Seen, inner: Mapping[tuple[str, str], tuple[str, str]], names: Mapping[str, str]
+    ) -> None:
         self._seen = seen
         self._inner = inner
+        self._names = names
         self._count = 0
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
@@ -209,7 +234,9 @@ class _Flow(FlowObserver):
                 f"more than {MOST_EMISSIONS:,} values were emitted; the rest is not looked at"
             )
         if self._count < MOST_EMISSIONS:
-            self._seen.emissions.setdefault(f"{node_id}:{port}", []).append(codec.decode(value, len(value)))
+            place = f"{node_id}:{port}"
+            name = self._names.get(place, place)
+            self._seen.emissions.setdefault(name, []).append(codec.decode(value, len(value)))
 
 
 class _InnerFlow(_Flow):

@@ -1,7 +1,7 @@
 """The cases of a file, run one after another on the real component or the real graph."""
 
 import time as real_time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 
 from engine.compile.parts import GraphSource
 from engine.components.source import FetchSource, no_source
-from engine.errors import EngineError, InvalidError
+from engine.errors import ComponentNotFoundError, EngineError, InvalidError
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
 from engine.testing.case_file import Case, CaseFile, InvalidCaseError, name_of, parse_case
@@ -26,23 +26,31 @@ Play = Callable[[Case], Awaitable[Seen]]
 
 
 class UnusableSubjectError(Exception):
-    """The component or the graph of a file cannot be used, so that none of its cases was run."""
+    """The component or the graph of a file cannot be used, so that none of its cases was run.
 
-    def __init__(self, complaints: list[str]) -> None:
+    Attributes:
+        complaints: everything that is wrong.
+        is_absent: whether there is none of this name.
+    """
+
+    def __init__(self, complaints: list[str], *, is_absent: bool = False) -> None:
         super().__init__("; ".join(complaints))
         self.complaints = tuple(complaints)
+        self.is_absent = is_absent
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The ways in which cases are run.
 
     Attributes:
+        components: names of components and their definitions: registered first, but for what is tested.
         fetch_source: fetches the source of a component that names a URL in its place; none are taken when absent.
         network: makes the client for requests that no stand-in answers; such are refused when absent.
         chosen: whether a case of this name is to be run.
         beside: where the graphs are that a graph uses by name.
     """
 
+    components: Sequence[tuple[str, Any]] = ()
     fetch_source: FetchSource = no_source
     network: Callable[[], httpx.AsyncBaseTransport] | None = None
     chosen: Callable[[str], bool] = lambda name: True  # noqa: ARG005
@@ -108,25 +116,30 @@ async def _made_ready(
     """Make the component or the graph ready; return what plays a case on it."""
     if bool(file.component) == bool(file.graph):
         raise UnusableSubjectError(["a file of cases has a component or a graph, and not both"])
+    broken: list[str] = []
+    ready = _graph_ready if file.graph else _component_ready
     try:
-        if file.graph:
-            return await _graph_ready(file, time, options, stand_ins, stack)
-        return await _component_ready(file, time, options, stand_ins, stack)
+        return await ready(file, time, options, stand_ins, stack, broken)
     except InvalidError as error:
-        raise UnusableSubjectError([line_of(problem) for problem in error.problems]) from error
+        raise UnusableSubjectError([*(line_of(problem) for problem in error.problems), *broken]) from error
     except EngineError as error:
-        raise UnusableSubjectError([str(error)]) from error
+        is_absent = isinstance(error, ComponentNotFoundError)
+        raise UnusableSubjectError([str(error), *broken], is_absent=is_absent) from error
 
 
 async def _component_ready(
-    file: CaseFile, time: SimulatedTime, options: Options, stand_ins: StandIns, stack: AsyncExitStack
+    file: CaseFile,
+    time: SimulatedTime,
+    options: Options,
+    stand_ins: StandIns,
+    stack: AsyncExitStack,
+    broken: list[str],
 ) -> Play:
     workbench: Workbench = await stack.enter_async_context(
         open_workbench(fetch_source=options.fetch_source, open_http_client=stand_ins.open_client, clock=time.wall)
     )
     time.is_busy = workbench.is_busy
-    for definition in file.components:
-        await workbench.register(definition)
+    await _register(file, options, workbench.register, broken)
     if isinstance(file.component, str):
         component_id = file.component
         workbench.require(component_id)
@@ -136,7 +149,12 @@ async def _component_ready(
 
 
 async def _graph_ready(
-    file: CaseFile, time: SimulatedTime, options: Options, stand_ins: StandIns, stack: AsyncExitStack
+    file: CaseFile,
+    time: SimulatedTime,
+    options: Options,
+    stand_ins: StandIns,
+    stack: AsyncExitStack,
+    broken: list[str],
 ) -> Play:
     runtime = await stack.enter_async_context(
         open_runtime(
@@ -147,11 +165,32 @@ async def _graph_ready(
         )
     )
     time.is_busy = lambda: _is_busy(runtime.workers.statistics())
-    for definition in file.components:
-        await runtime.library.register_component(definition)
+    await _register(file, options, runtime.library.register_component, broken)
     runtime.library.find_graphs_in(options.beside)
     graph = await runtime.library.load_graph(file.graph)
     return GraphBench(runtime, graph, time).play
+
+
+async def _register(
+    file: CaseFile, options: Options, register: Callable[[Any], Awaitable[object]], broken: list[str]
+) -> None:
+    """Register the components of the options and of the file; the file's own take the place of others.
+
+    What is wrong with others is noted: it matters only where the cases are about something that uses them.
+    """
+    own = [definition for definition in (file.component, *file.components) if isinstance(definition, dict)]
+    taken = [definition.get("id") for definition in own]
+    for name, definition in options.components:
+        if isinstance(definition, dict) and definition.get("id") in taken:
+            continue
+        try:
+            await register(definition)
+        except InvalidError as error:
+            broken += [f"{name}: {line_of(problem)}" for problem in error.problems]
+        except EngineError as error:
+            broken.append(f"{name}: {error}")
+    for definition in file.components:
+        await register(definition)
 
 
 def _is_busy(statistics: Any) -> bool:

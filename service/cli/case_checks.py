@@ -22,7 +22,8 @@ from engine.testing.case_file import (
 )
 from proto import codec
 from proto.problem import Problem
-from service.cli.files import DocumentFileError, read_document_file
+from service.cli.case_files import with_subject
+from service.cli.files import DocumentFileError, component_in, read_document_file
 
 _UNIT = "unit"
 _EDGE = re.compile(r"edges\[(\d+)\]")
@@ -36,7 +37,7 @@ async def check_cases(library: Library, document: Any, folder: Path, owner: str)
         library: knows the components that are there already.
         document: decoded.
         folder: where files that it names are looked for.
-        owner: to whom its own components are registered, so that they are in the way of no other.
+        owner: the name of the file, to whom its own components are registered: so they are in nobody's way.
     """
     try:
         file = parse_case_file(document)
@@ -46,6 +47,11 @@ async def check_cases(library: Library, document: Any, folder: Path, owner: str)
     if not file.cases:
         report.note("cases.empty", "cases", "There are no cases in it")
     cases = [(index, case) for index, each in enumerate(file.cases) if (case := _read(each, index, report))]
+    try:
+        file = with_subject(Path(owner), file)
+    except DocumentFileError as error:
+        report.note("cases.no_subject", "", str(error).removeprefix(f"{owner}: "))
+        return report.problems()
     if bool(file.component) == bool(file.graph):
         report.note("cases.no_subject", "component", "A file of cases has a component or a graph, and not both")
     elif file.graph:
@@ -109,16 +115,16 @@ async def _check_ports(
 ) -> None:
     """Note which ports of a graph a case names that are not there: each becomes the end of one more edge."""
     known = {node["id"] for node in graph["nodes"]}
+    own = {is_input: _own_ports(graph, side) for is_input, side in ((True, "inputs"), (False, "outputs"))}
     helper = _unused(known)
-    ports = {port["name"] for port in graph.get("ports", {}).get("inputs", ())}
     named = [(name, f"{path}.send[{index}].{shown(name)}", True) for index, name in _sent(case)]
     named += [(name, f"{path}.expect.{shown(name)}", False) for name in case.expect]
     edges: list[dict[str, Any]] = []
     places: list[str] = []
     for name, place, is_input in named:
         node, colon, port = name.partition(":")
-        if is_input and not colon and node in ports:
-            continue  # a port of the graph itself
+        if name in own[is_input]:
+            continue
         if node not in known and node.partition("/")[0] in known:
             continue  # inside the graph that the node uses: the run of the case tells
         if node not in known:
@@ -136,6 +142,12 @@ async def _check_ports(
         told = _EDGE.match(problem.path)
         if told is not None and int(told[1]) >= first:
             report.note("cases.unknown_port", places[int(told[1]) - first], problem.message)
+
+
+def _own_ports(graph: Any, side: str) -> set[str]:
+    """Return the names of the ports that a graph declares on one side."""
+    ports = graph.get("ports") or {}
+    return {port["name"] for port in ports.get(side, ())}
 
 
 def _unused(names: Collection[str]) -> str:
@@ -166,7 +178,7 @@ async def _component(
             report.note("cases.unknown_component", path, message)
             return "", False
     try:
-        document = named if beside is None else read_document_file(beside)
+        document = named if beside is None else component_in(beside).document
         return (await library.register_component(document, owner=owner)).id, True
     except DocumentFileError as error:
         report.note("cases.unreadable_component", path, str(error))

@@ -11,7 +11,9 @@ from engine.cooperative.slices import at_once
 from engine.testing.case_file import CaseFile, parse_case_file
 from proto.problem import Problem
 from proto.shapes import choices_for
-from service.cli.files import DocumentFileError, read_document_file
+from service.cli.files import DocumentFileError, component_in, read_document_file
+from service.documents.component_files import DEFINITIONS, LANGUAGE_OF
+from service.documents.kinds import kind_of
 from service.documents.locating import locating
 from service.documents.reading import format_of_file
 
@@ -84,23 +86,56 @@ def read_case_file(path: Path) -> ReadCases:
 def _with_documents(path: Path, file: CaseFile, sources: list[Path]) -> CaseFile:
     """Return a file of cases with the documents of files in place of their names."""
 
-    def read(name: str | dict[str, Any], *, is_id: bool = False) -> Any:
+    def read_component(name: str | dict[str, Any]) -> Any:
+        if not isinstance(name, str) or not (beside := path.parent / name).is_file():
+            return name
+        found = component_in(beside)
+        sources.extend(found.sources)
+        return found.document
+
+    def read_graph(name: str | dict[str, Any]) -> Any:
         if not isinstance(name, str) or not name:
             return name
         beside = path.parent / name
-        if not beside.is_file():
-            if is_id:
-                return name
-            raise DocumentFileError(f"{path}: There is no file {beside}")
         sources.append(beside)
         return read_document_file(beside)
 
+    file = with_subject(path, file)
     return msgspec.structs.replace(
         file,
-        component=read(file.component, is_id=True),
-        graph=read(file.graph),
-        components=tuple(read(each) for each in file.components),
+        component=read_component(file.component) if file.component else "",
+        graph=read_graph(file.graph),
+        components=tuple(read_component(each) for each in file.components),
     )
+
+
+def with_subject(path: Path, file: CaseFile) -> CaseFile:
+    """Return cases with the name of what they are about: where they say nothing, the file of their own name.
+
+    Raises:
+        DocumentFileError: there is none.
+    """
+    if file.component or file.graph:
+        return file
+    beside = subject_beside(path)
+    is_graph = beside.suffix in DEFINITIONS and kind_of(read_document_file(beside)) == "graph"
+    return msgspec.structs.replace(file, **{"graph" if is_graph else "component": beside.name})
+
+
+def subject_beside(path: Path) -> Path:
+    """Return the file that the cases in another are about: the one of the same name.
+
+    Raises:
+        DocumentFileError: there is none.
+    """
+    stem = path.name.rsplit(".cases.", 1)[0]
+    endings = (*LANGUAGE_OF, *DEFINITIONS)
+    found = next((place for ending in endings if (place := path.with_name(f"{stem}{ending}")).is_file()), None)
+    if found is None or found == path:
+        raise DocumentFileError(
+            f"{path}: It names no component and no graph, and there is no {stem}.js, {stem}.yaml …"
+        )
+    return found
 
 
 def case_lines(path: Path, count: int) -> tuple[int, ...]:

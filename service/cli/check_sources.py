@@ -9,6 +9,14 @@ import msgspec
 
 from proto.problem import Finding
 from service.cli.files import DocumentFileError
+from service.documents.component_files import (
+    ComponentFile,
+    code_beside,
+    has_definition,
+    is_code,
+    read_component_file,
+    read_folders,
+)
 from service.documents.kinds import Kind, kind_of
 from service.documents.reading import DocumentError, Format, decode_document, format_of_file
 
@@ -28,6 +36,7 @@ class Source(msgspec.Struct, frozen=True):
         document: decoded; None where it could not be.
         refusal: why not, with the place.
         folder: where files that it names are looked for.
+        code: the file of its code, where that is not in it.
     """
 
     name: str
@@ -37,6 +46,7 @@ class Source(msgspec.Struct, frozen=True):
     document: Any
     refusal: Finding | None
     folder: Path
+    code: Path | None = None
 
 
 def read_sources(paths: Sequence[Path], kind: Kind | None = None) -> list[Source]:
@@ -71,17 +81,54 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         is_foreign = any(part.startswith(".") or part == _FOREIGN for part in parts)
-        if path.suffix.lower() in _SUFFIXES and not is_foreign and path.is_file():
+        if is_foreign or not path.is_file():
+            continue
+        if is_code(path) or path.suffix.lower() in _SUFFIXES:
             yield path
 
 
 def _of_folder(path: Path) -> Source | None:
-    """Return a document of a folder; None where it is of a kind that is not ours."""
+    """Return a document of a folder; None where it is of a kind that is not ours, or told with another file."""
+    if is_code(path):
+        return _of_code(path) if has_definition(path) else None
+    if code_beside(path) is not None and ".cases." not in path.name:
+        return None
     source = _of_file(path, None)
     return source if source.refusal is not None or kind_of(source.document) is not None else None
 
 
+def read_libraries(folders: Sequence[Path]) -> list[Source]:
+    """Read the components in the files of folders, and what is wrong with others as sources that are refused."""
+    found = read_folders(folders)
+    components = [_of_component(component) for component in found.components]
+    return [*components, *(_refused(each.path, each.message, each.code) for each in found.problems)]
+
+
+def _of_code(path: Path) -> Source:
+    try:
+        return _of_component(read_component_file(path))
+    except DocumentError as error:
+        return _refused(path, str(error), "library.invalid_file")
+
+
+def _of_component(found: ComponentFile) -> Source:
+    """Return a component in files as the text of its definition, with its code told apart."""
+    path = found.sources[-1]
+    text = found.header or path.read_bytes()
+    form: Format = "yaml" if found.header else format_of_file(path.name)
+    code = found.path if is_code(found.path) else None
+    return Source(str(path), text, form, "component", found.document, None, path.parent, code)
+
+
+def _refused(path: Path, message: str, code: str) -> Source:
+    return Source(str(path), b"", "json", "component", None, Finding(code, "", message), path.parent)
+
+
 def _of_file(path: Path, kind: Kind | None) -> Source:
+    if is_code(path):
+        return _of_code(path)
+    if ".cases." not in path.name and path.suffix.lower() in _SUFFIXES and code_beside(path) is not None:
+        return _of_code(path)
     try:
         text = path.read_bytes()
     except OSError as error:

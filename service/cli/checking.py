@@ -17,7 +17,7 @@ from proto.problem import Finding, Problem
 from service.cli.case_checks import check_cases
 from service.cli.check_sources import Source
 from service.cli.graph_files import FolderGraphs
-from service.cli.told import Told, told
+from service.cli.told import CODE, Told, told, told_of_code
 from service.documents.locating import locating
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
@@ -32,6 +32,10 @@ class Report(msgspec.Struct):
     def add(self, source: Source, severity: str, findings: Sequence[Finding]) -> None:
         """Take in what was found in one document."""
         self.told += [told(source.name, severity, found) for found in findings]
+
+    def add_of_code(self, path: Path, problems: Sequence[Problem]) -> None:
+        """Take in what is wrong with the code in a file of its own."""
+        self.told += [told_of_code(path, problem) for problem in problems]
 
     def count(self, severity: str) -> int:
         """Return the number of findings of a severity."""
@@ -63,6 +67,9 @@ async def check_sources(sources: Sequence[Source]) -> Report:
             report.add(source, "error", [source.refusal])
             continue
         errors, warnings = found[source.name]
+        if source.code is not None:
+            report.add_of_code(source.code, [problem for problem in errors if problem.path == CODE])
+            errors = [problem for problem in errors if problem.path != CODE]
         located = await in_slices(locating(source.text, source.form, [*errors, *warnings]))
         report.add(source, "error", sorted(located.findings[: len(errors)], key=_place))
         report.add(source, "warning", sorted([*located.findings[len(errors) :], *located.repeated], key=_place))

@@ -27,6 +27,8 @@ COMMANDS = {
     "schema": "Print the JSON Schema of graphs, components or cases.",
     "import": "Make graphs of those of other tools.",
     "export": "Print a graph as a diagram.",
+    "new": "Write a component or a graph to begin with.",
+    "types": "Write the types of components in TypeScript.",
     "graphs": "List, show, load and delete graphs of a service.",
     "components": "List, show, register and remove components of a service.",
     "execute": "Start an execution of a graph on a service.",

@@ -9,7 +9,7 @@ import trio
 
 from proto.execution import ExecutionState
 from service.cli.console import TellingConsole
-from service.cli.files import FILE, read_document_file
+from service.cli.files import FILE, component_in, library_components, library_option, read_document_file
 from service.cli.graph_files import FolderGraphs
 from service.cli.message_options import inject_option, line_parser, parsed_arguments, stdin_options
 from service.cli.own_vault import own_vault
@@ -29,6 +29,7 @@ USAGE_STATUS = 2
 @param_option
 @stdin_options
 @click.option("--component", "components", type=FILE, multiple=True, help="Register this component first.")
+@library_option
 @click.option("--timeout", type=click.FloatRange(min=0), default=0.0, help="Seconds it may take; 0 for no limit.")
 @click.option("--verbose", "-v", is_flag=True, help="Show every log line of the components, not only warnings.")
 def command(
@@ -38,6 +39,7 @@ def command(
     stdin: bool,
     stdin_to: str | None,
     components: tuple[Path, ...],
+    libraries: tuple[Path, ...],
     timeout: float,
     verbose: bool,
 ) -> None:
@@ -55,7 +57,10 @@ def command(
     plan = RunPlan(
         graph=(str(graph), read_document_file(graph)),
         beside=FolderGraphs(graph.parent),
-        components=[(str(path), read_document_file(path)) for path in components],
+        components=[
+            *((str(found.path), found.document) for found in library_components(libraries)),
+            *((str(path), component_in(path).document) for path in components),
+        ],
         injections=parsed_arguments(arguments, "--inject"),
         parse_line=line_parser(stdin=stdin, stdin_to=stdin_to),
         timeout_ms=timeout * 1000,

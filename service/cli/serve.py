@@ -9,8 +9,10 @@ import click
 import trio
 
 from service.asgi.open_files import raise_descriptor_limit
+from service.cli.files import FOLDER, library_option
 from service.cli.greeting import address_line, greeting
 from service.cli.streams import discard
+from service.folders.keeper import FolderPlan
 from service.memory.gc_freeze import set_aside
 from service.observability.logs import start_logging
 from service.observability.spans import SpansUnavailableError, check_spans
@@ -41,8 +43,27 @@ def help_of(row: Row) -> str:
 @click.command(cls=SettingsCommand, name="serve")
 @click.option("--host", metavar="ADDRESS", help="The address to serve on; instead of HOST.")
 @click.option("--port", metavar="NUMBER", help="The port to serve on, 0 for any free one; instead of PORT.")
-def command(host: str | None, port: str | None) -> None:
+@library_option
+@click.option(
+    "--graphs",
+    type=FOLDER,
+    multiple=True,
+    help="Load the graphs in the files of this folder, and run their roles.",
+)
+@click.option("--watch", "watches", is_flag=True, help="Load again what changes in these folders.")
+def command(
+    host: str | None,
+    port: str | None,
+    libraries: tuple[Path, ...],
+    graphs: tuple[Path, ...],
+    *,
+    watches: bool,
+) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM.
+
+    One file of --graphs or --library that is wrong keeps neither the others nor the service from running: the log
+    tells of it. With --watch a file that changes is loaded again, whole or not at all; what runs keeps the version
+    that it was started with.
 
     Settings are the environment variables below. Where one has several names, the first that is set counts; an
     empty one is unset.
@@ -79,7 +100,8 @@ def command(host: str | None, port: str | None) -> None:
         sys.exit(1)
     try:
         told = partial(announce, data_folder=settings.keeping.data_folder)
-        trio.run(serve, settings, listener, told, vault)
+        plan = FolderPlan(libraries, graphs, watches)
+        trio.run(serve, settings, listener, told, vault, plan)
     except* StoreError as failures:
         click.echo(f"Error: DATA_DIR: {_first(failures)}", err=True)
         sys.exit(1)

@@ -17,9 +17,10 @@ from service.cli.case_files import ReadCases, find_case_files, read_case_file
 from service.cli.case_reports import CaseResult, show_json, show_line, write_junit
 from service.cli.case_snapshots import read_snapshots, snapshot_path, write_snapshots
 from service.cli.changes import stamps_of, wait_changed
-from service.cli.files import DocumentFileError
+from service.cli.files import DocumentFileError, library_components, library_option
 from service.cli.graph_files import FolderGraphs
 from service.cli.until_signal import run_until_signal
+from service.documents.component_files import ComponentFile
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
 
@@ -43,6 +44,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         is_json: whether results are shown as JSON.
         junit: where to write JUnit's XML; nowhere when absent.
         network: whether requests without a stand-in go out.
+        libraries: folders with components.
+        components: those in them.
     """
 
     paths: tuple[Path, ...]
@@ -51,6 +54,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     is_json: bool = False
     junit: Path | None = None
     network: bool = False
+    libraries: tuple[Path, ...] = ()
+    components: tuple[ComponentFile, ...] = ()
 
     def chooses(self, name: str) -> bool:
         """Return whether a case of this name is to be run."""
@@ -59,6 +64,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.command(name="test")
 @click.argument("paths", type=PATH, nargs=-1, required=True)
+@library_option
 @click.option(
     "--filter", "wanted", default="", metavar="TEXT", help="Run only cases with this text in their names."
 )
@@ -89,21 +95,27 @@ def command(watch: bool, **wishes: Any) -> None:
 def _run_for_ever(wishes: Wishes) -> NoReturn:
     while True:
         _, sources = _run_once(wishes)
-        stamps = stamps_of([*sources, *_folders_of(wishes.paths)])
+        stamps = stamps_of([*sources, *_folders_of(wishes.paths, wishes.libraries)])
         click.echo(f"Waiting for a change of {len(sources)} files; Ctrl-C ends", err=True)
         changed = run_until_signal(wait_changed, stamps)
         click.echo(f"\n{changed[0]} has changed", err=True)
 
 
-def _folders_of(paths: tuple[Path, ...]) -> set[Path]:
+def _folders_of(paths: tuple[Path, ...], libraries: tuple[Path, ...]) -> set[Path]:
     """Return the folders in which a new file of cases would be found."""
     folders = {path for path in paths if path.is_dir()}
-    return folders | {path.parent for path in find_case_files(folders)}
+    return folders | {path.parent for path in find_case_files(folders)} | set(libraries)
 
 
 def _run_once(wishes: Wishes) -> tuple[int, list[Path]]:
     """Run all cases, and tell of them; return the exit status, and the files that were read."""
-    read, sources, unreadable = [], [], 0
+    try:
+        wishes = msgspec.structs.replace(wishes, components=tuple(library_components(wishes.libraries)))
+    except DocumentFileError as error:
+        click.echo(f"Error: {error.message}", err=True)
+        return UNREADABLE_STATUS, [path for folder in wishes.libraries for path in folder.rglob("*")]
+    read, unreadable = [], 0
+    sources = [path for found in wishes.components for path in found.sources]
     for path in find_case_files(wishes.paths):
         try:
             cases = read_case_file(path)
@@ -151,6 +163,7 @@ async def _run_file(
 ) -> None:
     """Run the cases of one file, and see to their snapshots."""
     options = Options(
+        components=[(str(found.path), found.document) for found in wishes.components],
         fetch_source=SourceFetcher(UNGUARDED.open_source_client),
         network=httpx.AsyncHTTPTransport if wishes.network else None,
         chosen=wishes.chooses,
@@ -174,7 +187,7 @@ async def _run_file(
     try:
         await run_cases(cases.file, time, hear, options)
     except UnusableSubjectError as error:
-        beside = f", and {cases.path.parent} has no such file" if isinstance(cases.file.component, str) else ""
+        beside = f", and {cases.path.parent} has no such file" if error.is_absent else ""
         first, *others = error.complaints
         note(cases, Verdict(SUBJECT, (f"{first}{beside}", *others)))
         return

@@ -23,9 +23,14 @@ AUTHENTICATION = (
 
 
 class Stats(RuntimeTotals, frozen=True, rename="camel", omit_defaults=True):
-    """The totals, and the services beside this one, where any are configured."""
+    """The totals, and the services beside this one, where any are configured.
+
+    Attributes:
+        refused_files: files that the service was given and that are refused as they are.
+    """
 
     siblings: tuple[SiblingReport, ...] = ()
+    refused_files: int = 0
 
 
 class RuntimeBounds(msgspec.Struct, frozen=True, rename="camel"):
@@ -63,7 +68,7 @@ def discovery_routes(runtime: RuntimeView, settings: Settings, readiness: Readin
     )
     async def stats() -> Response:
         totals = msgspec.structs.asdict(runtime.totals())
-        return reply(Stats(**totals, siblings=readiness.siblings.reports()))
+        return reply(Stats(**totals, siblings=readiness.siblings.reports(), refused_files=readiness.refused_files))
 
     @routes.get("/bootstrap/service")
     @operation(

@@ -55,8 +55,8 @@ class ReadyReply(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         status: ``ok`` or ``unhealthy``.
         timestamp: the time of now, ISO 8601 in UTC.
-        checks: ``server`` where the service stops, ``memory`` where there is none for anything new, and each
-            sibling that is configured, by its name.
+        checks: ``server`` where the service stops, ``memory`` where there is none for anything new, ``files``
+            where some that it was given are refused, and each sibling that is configured, by its name.
     """
 
     status: str
@@ -142,6 +142,9 @@ def _checks(readiness: Readiness) -> dict[str, Check]:
     checks = {} if readiness.ready else {"server": Check("unhealthy", "The service is stopping")}
     if readiness.memory_complaint:
         checks["memory"] = Check("unhealthy", readiness.memory_complaint)
+    if readiness.refused_files:
+        message = f"{readiness.refused_files} of the files of --graphs and --library are refused; the log says why"
+        checks["files"] = Check("degraded", message)
     missing = {report.name for report in readiness.siblings.missing()}
     delays = readiness.siblings.delays()
     for report in readiness.siblings.reports():

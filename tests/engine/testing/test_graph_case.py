@@ -125,6 +125,28 @@ async def test_state_logs_and_the_end_are_seen(mock_clock: MockClock) -> None:
     ) == [(), (), ('state: expected {}, got {"keep":{"last":2}}',)]
 
 
+async def test_graphs_inside_and_their_ports_are_named(mock_clock: MockClock) -> None:
+    """A case names the graph's own ports, those of graphs inside by their paths, and what is in these."""
+    inner = graph({"plus": expression("value + 1"), "twice": expression("value * 2")}, ["plus:out twice:in"])
+    inner["ports"] = {
+        "inputs": [{"name": "number", "bind": {"node": "plus", "port": "in"}}],
+        "outputs": [{"name": "result", "bind": {"node": "twice", "port": "out"}}],
+    }
+    outer = graph({"sum": {"graph": inner}, "log": {"component": "symbia.core.logger"}}, ["sum:result log:in"])
+    outer["ports"] = {
+        "inputs": [{"name": "into", "bind": {"node": "sum", "port": "number"}}],
+        "outputs": [{"name": "total", "bind": {"node": "sum", "port": "result"}}],
+    }
+    assert await complaints_of(
+        mock_clock,
+        {"graph": outer},
+        {"send": [{"into": 1}, {"sum:number": 2}], "expect": {"total": [4, 6], "log:out": [4, 6]}},
+        {"send": [{"into": 1}], "expect": {"sum/plus:out": [2], "sum/twice:out": [4], "log:out": [4]}},
+        {"send": [{"sum/twice": 5}], "expect": {"total": [10], "log:out": [10]}},
+        {"send": [{"onto": 1}]},
+    ) == [(), (), (), ("send[0]: There is no node onto; there are into, sum/plus, sum/twice, log",)]
+
+
 async def test_a_graph_that_cannot_be_loaded_is_told(mock_clock: MockClock) -> None:
     """Everything that is wrong with the graph is told once, and no case is run."""
     file = {"graph": graph({"a": {"component": "custom.nowhere"}}, ["a:out b:in"])}

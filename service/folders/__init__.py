@@ -1,0 +1,1 @@
+"""Components and graphs from files: loaded at the start, and again when they change."""
