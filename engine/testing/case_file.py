@@ -68,6 +68,8 @@ class CaseFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         graph: a definition, in place of a component.
         components: definitions to register first.
         http: what answers HTTP requests of every case, after the case's own.
+        env: variables of the environment that a graph may name.
+        secrets: secrets that a graph may name.
         cases: each as it stands in the document.
     """
 
@@ -75,6 +77,8 @@ class CaseFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     graph: dict[str, Any] | str = ""
     components: tuple[dict[str, Any] | str, ...] = ()
     http: tuple[StandIn, ...] = ()
+    env: dict[str, str] = {}
+    secrets: dict[str, str] = {}
     cases: tuple[Any, ...]
 
 

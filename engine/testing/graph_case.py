@@ -112,9 +112,9 @@ class GraphBench(ExecutionObserver):
         finally:
             with suppress(ConflictError):
                 await handle.stop()
-        error = handle.head().error
-        if error is not None and not self._seen.errors:
-            self._seen.errors.append(SeenError("", error.message, error.node_id or ""))
+        failure = handle.head().error
+        if failure is not None and not self._seen.errors:
+            self._seen.errors.append(SeenError("", failure.message, failure.node_id or ""))
 
     async def _go_through(self, case: Case, handle: ExecutionHandle) -> None:
         for index, step in enumerate(case.send):

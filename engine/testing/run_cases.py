@@ -10,6 +10,7 @@ import msgspec
 
 from engine.compile.parts import GraphSource
 from engine.components.source import FetchSource, no_source
+from engine.contracts.surroundings import SameForAll, Surroundings
 from engine.errors import ComponentNotFoundError, EngineError, InvalidError
 from engine.limits import EngineLimits
 from engine.runtime import open_runtime
@@ -162,6 +163,7 @@ async def _graph_ready(
             fetch_source=options.fetch_source,
             open_http_client=stand_ins.open_client,
             clock=time.wall,
+            vault=SameForAll(Surroundings(file.env, file.secrets)),
         )
     )
     time.is_busy = lambda: _is_busy(runtime.workers.statistics())
