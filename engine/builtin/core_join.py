@@ -224,7 +224,7 @@ class Join(Keyed):
         if size > self._value_bytes:
             text = f"The set of key {shown(joined.key)} would have {size} bytes; {self._value_bytes} are allowed"
             outcome = Outcome(error=HandlerError("ValueTooLarge", text), made_from=made_from)
-            return made_at(outcome, present, [each for each in joined.messages.values() if each is not present])
+            return made_at(outcome, present, joined.messages.values())
         lane = max([message.lane for message in joined.messages.values()])
         outcome = Outcome(((_OUT, object_text(self._names, texts)),), lanes=(lane,), made_from=made_from)
         return made_at(outcome, present, joined.messages.values())

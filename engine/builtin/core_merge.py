@@ -214,7 +214,7 @@ def _set_of(
     if size > value_bytes:
         message = f"The set of {', '.join(names)} would have {size} bytes; {value_bytes} are allowed (value_bytes)"
         outcome = Outcome(error=HandlerError("ValueTooLarge", message), made_from=made_from)
-        return made_at(outcome, present, [each for each in done if each is not present])
+        return made_at(outcome, present, done)
     text = object_text(names, [each.value for each in latest])
     outcome = Outcome(((0, text),), lanes=(max(each.lane for each in latest),), made_from=made_from)
     return made_at(outcome, present, done)

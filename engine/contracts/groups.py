@@ -87,7 +87,7 @@ class GroupedOutcome(Outcome, frozen=True, gc=False):
     Attributes:
         places: of each emission; with an error, of that.
         done: the places of the messages that are done with by it, that of the present one among them unless it is
-            kept; with an error, those of the others.
+            kept.
     """
 
     places: Sequence[Place | None] = ()
@@ -109,7 +109,7 @@ def made_at(outcome: Outcome, last: Message | None, done: Iterable[Message] = ()
     Args:
         outcome: without places.
         last: of the messages, if there is one.
-        done: those that are done with by it; with an error, without the present one.
+        done: those that are done with by it, the present one among them unless it is kept.
     """
     places = [message.place for message in done if type(message) is GroupedMessage and message.place is not None]
     place = None if last is None else place_of(last)

@@ -31,6 +31,8 @@ class GroupedInstance(Instance):
         self._opener = self._groups.opener(self.node.index)
         self._concurrency = self.node.config.get("concurrency", 0) if self._opener is not None else 0
         self._keeps_messages = handler.keeps == "messages"
+        if self._keeps_messages:
+            self.errors.retries = False  # what a later attempt has kept would be nobody's
         self._waiting: trio.CancelScope | None = None
         plan = self._groups.graph.groups
         self._gathers = plan is not None and any(self.node.index in nodes for nodes in plan.gathers.values())
@@ -86,7 +88,7 @@ class GroupedInstance(Instance):
             await self._emit_at_places(outcome, message)
         if isinstance(outcome, GroupedOutcome):
             self._let_go(outcome.done)
-        if place is not None and (outcome.error is not None or self._gathers or not self._keeps_messages):
+        elif place is not None and (outcome.error is not None or self._gathers or not self._keeps_messages):
             self._groups.settle(place)
 
     def _sent_at_once(self, emissions: Sequence[Emission], message: Message) -> bool:

@@ -251,6 +251,52 @@ async def test_what_is_held_between_is_waited_for(holder: Any, ports: tuple[str,
 
 
 @pytest.mark.usefixtures("autojump_clock")
+async def test_a_holder_that_is_full_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a component that holds messages refuses is an error at once, also under ``onError: retry``.
+
+    Whether a later attempt kept the message would be known to nobody who counts places.
+    """
+    monkeypatch.setattr("engine.builtin.core_group.HELD_LIMIT_MESSAGES", 2)
+    grouped = node(
+        "group", config={"count": 9, "ms": 50}, onError="retry", retry={"maxAttempts": 3, "backoffMs": 100}
+    )
+    nodes = {**AROUND, "h": grouped, "seen": "forward"}
+    tap = await run(nodes, ["e:out > h:in", "h:out > g:in", "h:error > seen:in"], [1, 2, 3], [4])
+    assert sorted(outputs(tap)) == [[], [[1, 2]]]
+    assert [error["value"] for error in outputs(tap, "seen:out")] == [3, 4]
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_pair_too_large_is_done_with() -> None:
+    """Messages whose set would be too large are an error, and their array waits for them no more."""
+    nodes = {
+        **AROUND,
+        "z": node("merge", config={"mode": "zip"}, onError="continue"),
+        "d": node("delay", config={"ms": 5}),
+    }
+    nodes["j"], nodes["h"] = node("join", onError="continue"), "gather"
+    edges = [
+        "e:out > z:a",
+        "e:out > d:in",
+        "d:out > z:b",
+        "z:out > g:in",
+        "e:out > j:a",
+        "d:out > j:b",
+        "j:out > h:in",
+    ]
+    tap = OutputTap()
+    limits = EngineLimits(value_bytes=60)
+    async with open_execution(document(nodes, edges), Journal(), limits=limits, more=PARTS) as execution:
+        execution.shared.add_flow_observer(tap)
+        await inject(execution, "e:in", [{"id": 1}, {"id": "x" * 20}], [{"id": 2}], final=True)
+        await execution.finished.wait()
+        assert execution.snapshot().metrics.error_count == 2
+        assert_done(execution)
+    pairs = [[{"a": {"id": n}, "b": {"id": n}}] for n in (1, 2)]
+    assert (outputs(tap), outputs(tap, "h:out")) == (pairs, pairs)
+
+
+@pytest.mark.usefixtures("autojump_clock")
 async def test_partners_of_one_item_meet() -> None:
     """A zip of two ways of the same items has the items' places."""
     nodes = {**AROUND, "d": node("delay", config={"ms": 5}), "z": node("merge", config={"mode": "zip"})}
