@@ -150,6 +150,46 @@ def test_small_mappings_are_translated() -> None:
     assert value_of("root = this\nroot.c = 1") is None
     assert filter_of("root = if this.a == null { deleted() }") == "!(value?.a === null)"
     assert filter_of("root = this.a") is None
+    assert filter_of("root = deleted()") == "false"
+    assert value_of("root = {}") == "({})"
+
+
+def test_what_each_message_would_fill_in_is_not_guessed() -> None:
+    """A duration, a key, a label and a time of day that are reckoned: by hand, or left away with a word."""
+    made = import_pipeline(
+        {
+            "input": {"generate": {"interval": "0 6 * * *", "mapping": "root = {}"}},
+            "pipeline": {
+                "processors": [
+                    {"sleep": {"duration": "${! 3600 - this.x }s"}},
+                    {"dedupe": {"key": '${!json("order.id")}'}},
+                    {"dedupe": {"key": "${! content() }"}},
+                    {
+                        "metric": {
+                            "type": "gauge",
+                            "name": "n",
+                            "value": '${! json("n") }',
+                            "labels": {"a": "${! x }"},
+                        }
+                    },
+                ]
+            },
+        },
+        "x",
+    )
+    configs = {node["id"]: node.get("config") for node in made.graphs[0].document["nodes"]}
+    assert configs == {
+        "generate": {"intervalMs": 1_000},
+        "mapping": {"expression": "({})"},
+        "sleep": {"type": "sleep"},
+        "dedupe": {"key": "order.id"},
+        "dedupe-2": {"type": "dedupe"},
+        "metric": {"name": "n", "valueField": "n"},
+    }
+    assert said(made, "byHand")[0] == "input: It fires at certain times; start it from outside at these"
+    assert said(made, "approximated")[-1] == (
+        "pipeline.processors[3]: Labels that each message fills in are left away"
+    )
 
 
 def test_what_is_no_pipeline_is_refused() -> None:

@@ -122,6 +122,28 @@ def test_a_text_that_is_none_is_refused_with_its_line(text: str, reason: str) ->
         imported(text)
 
 
+def test_old_files_are_read_too() -> None:
+    """They name no libraries, export either side by the same word, and write processes in capitals there."""
+    made = imported(
+        "EXPORT=MERGE.IN:SOURCE\nEXPORT=KEY.OUT:FOUND\nMerge(Merge) OUT -> IN Key(GetObjectKey)\n'a' -> KEY Key"
+    )
+    assert [node["component"] for node in made.graphs[0].document["nodes"]] == [
+        *("symbia.core.passthrough", "symbia.data.json-transform")
+    ]
+    assert made.graphs[0].document["ports"] == {
+        "inputs": [{"name": "source", "bind": {"node": "merge", "port": "in"}}],
+        "outputs": [{"name": "found", "bind": {"node": "key", "port": "out"}}],
+    }
+
+
+def test_a_counterpart_that_lacks_its_option_is_written_by_hand() -> None:
+    """A graph with it would not load: its key comes from another process, or from nobody."""
+    made = imported("A(core/Repeat) OUT -> KEY Get(objects/GetObjectKey)")
+    assert [node["component"] for node in made.graphs[0].document["nodes"]] == [
+        *("symbia.core.passthrough", "fbp.objects.get-object-key")
+    ]
+
+
 def test_ports_may_be_left_away() -> None:
     """They are in and out then."""
     assert edges(imported("A(core/Repeat) -> B(core/Repeat) -> C(core/Output)").graphs[0]) == {
@@ -140,7 +162,7 @@ def test_texts_that_are_changed_at_random_are_read_or_refused() -> None:
                 ["", "'", "->", "(", ")", "=", "\n", "[", "é", "\0"]
             )
         with suppress(NotImportableError):
-            assert read_text("".join(letters).encode()).processes
+            assert imported("".join(letters)).graphs
 
 
 def test_a_text_of_blank_lines_is_read_at_once() -> None:

@@ -11,6 +11,10 @@ _MARKS = {"==": "===", "!=": "!=="}
 _FILTER = re.compile(r"root\s*=\s*if\s+(?P<condition>[^{}]+?)\s*\{\s*deleted\(\)\s*\}\s*", re.DOTALL)
 _WHOLE = re.compile(r"root\s*=\s*(?P<value>[^{}\n=]+(?:[=!<>]=[^{}\n=]+)*)\s*")
 
+_FIELD = re.compile(r"\$\{!\s*json\(\"([\w.-]+)\"\)\s*\}")
+_ALL = re.compile(r"root\s*=\s*deleted\(\)")
+_EMPTY = {"{}": "({})", "[]": "[]"}
+
 MOST_CHARACTERS = 2_000
 
 
@@ -44,14 +48,25 @@ def _path(mark: str) -> str:
     return "?.".join(["value", *mark.split(".")[1:]])
 
 
+def field_of(interpolation: str) -> str | None:
+    """Return the field that a text is the value of, as in ``${! json("order.id") }``; else None."""
+    match = _FIELD.fullmatch(interpolation) if len(interpolation) <= MOST_CHARACTERS else None
+    return match[1] if match else None
+
+
 def filter_of(mapping: str) -> str | None:
     """Return when a message goes on, where a mapping does nothing but delete some; else None."""
     match = _FILTER.fullmatch(mapping.strip()) if len(mapping) <= MOST_CHARACTERS else None
+    if _ALL.fullmatch(mapping.strip()):
+        return "false"
     condition = expression_of(match["condition"]) if match else None
     return None if condition is None else f"!({condition})"
 
 
 def value_of(mapping: str) -> str | None:
     """Return the new value, where a mapping does nothing but set it; else None."""
+    head, equals, tail = mapping.partition("=")
+    if equals and head.strip() == "root" and tail.strip() in _EMPTY:
+        return _EMPTY[tail.strip()]
     match = _WHOLE.fullmatch(mapping.strip()) if len(mapping) <= MOST_CHARACTERS else None
     return expression_of(match["value"]) if match else None

@@ -14,6 +14,7 @@ MOST_PARTS = 2_000
 _SECTIONS = ("input", "pipeline", "output")
 _BESIDE = ("label", "processors", "batching", "description", "id", "type", "plugin")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|m|h)")
+_DURATIONS = re.compile(r"(?:@every\s+)?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+")
 _UNITS_MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 
 
@@ -86,3 +87,8 @@ def milliseconds(value: Any, otherwise: float = 0) -> float:
         return number_of(value, otherwise)
     found = _DURATION.findall(value[:100])
     return sum(number_of(number) * _UNITS_MS[unit] for number, unit in found) if found else otherwise
+
+
+def is_duration(value: Any) -> bool:
+    """Return whether a text says how long something lasts, and nothing else."""
+    return isinstance(value, str) and bool(_DURATIONS.fullmatch(value.strip()[:100]))

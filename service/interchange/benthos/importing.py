@@ -3,8 +3,8 @@
 from typing import Any
 
 from service.interchange.assembly import graph_document, without_cycles
-from service.interchange.benthos.bloblang import expression_of
-from service.interchange.benthos.config import Part, is_pipeline, milliseconds, part_of, parts_of
+from service.interchange.benthos.bloblang import expression_of, value_of
+from service.interchange.benthos.config import Part, is_duration, is_pipeline, milliseconds, part_of, parts_of
 from service.interchange.benthos.line import Line
 from service.interchange.benthos.processors import convert, http
 from service.interchange.imported import Imported, ImportedGraph, NotImportableError
@@ -12,8 +12,14 @@ from service.interchange.names import slug
 from service.interchange.notes import Fate, Place, Report
 from service.interchange.texts import mended
 
-ELSEWHERE = ("http", "logger", "metrics", "tracer", "shutdown_timeout", "tests")
-"""Sections that are the service's to say, and not the graph's."""
+_SETTINGS = "The service's settings say this (docs/settings.md)"
+_RESOURCE = "What uses it says so"
+ELSEWHERE = {
+    **dict.fromkeys(("http", "logger", "metrics", "tracer", "shutdown_timeout", "shutdown_delay"), _SETTINGS),
+    **dict.fromkeys(("cache_resources", "input_resources", "output_resources"), _RESOURCE),
+    "tests": "Cases have files of their own (docs/testing-components.md)",
+}
+"""Sections that are not the graph's, and what becomes of them."""
 
 TAKEN = "a program of yours takes it from there"
 """The remedy for an output that has no counterpart."""
@@ -38,9 +44,9 @@ def import_pipeline(document: Any, name: str) -> Imported:
     output = part_of(config.get("output"), "output")
     if output is not None:
         _output(output, line, 0)
-    for key in ELSEWHERE:
+    for key, message in ELSEWHERE.items():
         if key in config:
-            report.note("leftOut", "The service's settings say this (docs/settings.md)", Place(id=key))
+            report.note("leftOut", message, Place(id=key))
     if "buffer" in config:
         report.note(
             "approximated", "Each node has an inbox, which is bounded (docs/graphs.md)", Place(id="buffer")
@@ -88,12 +94,14 @@ def _item(part: Part) -> dict[str, Any]:
 
 def _generate(part: Part, line: Line) -> None:
     """Add a timer, whose ticks the mapping makes messages of."""
+    if part.field("interval") is not None and not is_duration(part.field("interval")):
+        line.note("byHand", "It fires at certain times; start it from outside at these", part)
     interval = min(max(milliseconds(part.field("interval"), 1_000), 100), 86_400_000)
     line.add(part, "symbia.source.timer", intervalMs=interval)
     if part.field("count"):
         line.note("approximated", "It goes on until it is stopped, and not up to a count", part)
     text = part.text("mapping")
-    value = expression_of(text.removeprefix("root").strip().removeprefix("=")) if text else None
+    value = value_of(text) if text else None
     mapping = Part("mapping", text, path=f"{part.path}.generate.mapping")
     if value is not None:
         line.add(mapping, "symbia.core.map", expression=value)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from service.interchange.benthos.bloblang import expression_of, filter_of, value_of
-from service.interchange.benthos.config import Part, milliseconds
+from service.interchange.benthos.bloblang import expression_of, field_of, filter_of, value_of
+from service.interchange.benthos.config import Part, is_duration, milliseconds
 from service.interchange.benthos.line import Line
 from service.interchange.nodered.flows import number_of
 
@@ -51,16 +51,19 @@ def jmespath(part: Part, line: Line) -> None:
 def dedupe(part: Part, line: Line) -> None:
     """Let each key through once."""
     key = part.text("key")
-    field = key.removeprefix('${! json("').removesuffix('") }') if key.startswith('${! json("') else None
-    if key and field is None:
+    field = field_of(key) if key else ""
+    if field is None:
         line.by_hand(part, "its key is an interpolation; symbia.core.dedupe takes a field")
         return
     line.note("approximated", "It remembers by itself, and not in a cache that others share", part)
-    line.add(part, "symbia.core.dedupe", key=field or "")
+    line.add(part, "symbia.core.dedupe", key=field)
 
 
 def sleep(part: Part, line: Line) -> None:
     """Hold each message for a time."""
+    if not is_duration(part.field("duration")):
+        line.by_hand(part, "its duration is reckoned for each message; symbia.core.delay has one for all")
+        return
     ms = milliseconds(part.text("duration"))
     line.note("approximated", "Messages that come together wait together, and not one after another", part)
     line.add(part, "symbia.core.delay", ms=min(ms, LONGEST_MS))
@@ -121,11 +124,25 @@ def metric(part: Part, line: Line) -> None:
     if part.text("type").startswith("counter") and not value:
         line.by_hand(part, "the node's own figures count its messages (docs/operations.md)")
         return
-    field = value.removeprefix('${! json("').removesuffix('") }')
-    if field == value or not field or not part.text("name"):
+    field = field_of(value)
+    if not field or not part.text("name"):
         line.by_hand(part, "its value is an interpolation; symbia.sink.metric takes a field")
         return
-    line.add(part, "symbia.sink.metric", name=part.text("name"), valueField=field)
+    labels = part.field("labels")
+    fixed = {key: text for key, text in labels.items() if _is_fixed(text)} if isinstance(labels, dict) else {}
+    if isinstance(labels, dict) and len(fixed) < len(labels):
+        line.note("approximated", "Labels that each message fills in are left away", part)
+    line.add(
+        part,
+        "symbia.sink.metric",
+        name=part.text("name")[:200],
+        valueField=field,
+        labels=dict(list(fixed.items())[:20]),
+    )
+
+
+def _is_fixed(text: object) -> bool:
+    return isinstance(text, str) and _INTERPOLATION not in text
 
 
 def noop(part: Part, line: Line) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from service.interchange.assembly import Wire, graph_document, without_cycles
 from service.interchange.fbp.network import Connection, Network, Port, Process, read_network
 from service.interchange.fbp.text import read_text
-from service.interchange.imported import Imported, ImportedGraph
+from service.interchange.imported import Imported, ImportedGraph, NotImportableError
 from service.interchange.names import UniqueNames, slug
 from service.interchange.nodered.flows import number_of
 from service.interchange.notes import Place, Report, shown
@@ -27,6 +27,7 @@ class Counterpart(msgspec.Struct, frozen=True):
         options: input ports that are configuration here, and the key of each.
         inputs: ports that have another name here.
         outputs: likewise.
+        required: the ports of options without which it cannot be used.
         is_whole: whether it is named by its own id, and its ports are taken as they are.
         note: what is different; empty for nothing.
     """
@@ -35,6 +36,7 @@ class Counterpart(msgspec.Struct, frozen=True):
     options: Mapping[str, str] = {}
     inputs: Mapping[str, str] = {}
     outputs: Mapping[str, str] = {}
+    required: tuple[str, ...] = ()
     is_whole: bool = False
     note: str = ""
 
@@ -53,11 +55,14 @@ COUNTERPARTS: Mapping[str, Counterpart] = {
     "core/Split": _PASSTHROUGH,
     "core/RepeatDelayed": Counterpart("symbia.core.delay", {"delay": "ms"}),
     "core/Drop": Counterpart(_PASSTHROUGH.component, note="What it drops is a result of the graph"),
-    "objects/ExtractProperty": Counterpart("symbia.data.json-transform", {"key": "path"}),
-    "objects/GetObjectKey": Counterpart("symbia.data.json-transform", {"key": "path"}),
+    "objects/ExtractProperty": Counterpart("symbia.data.json-transform", {"key": "path"}, required=("key",)),
+    "objects/GetObjectKey": Counterpart("symbia.data.json-transform", {"key": "path"}, required=("key",)),
     "packets/UniquePacket": Counterpart("symbia.core.dedupe", outputs={"duplicate": "duplicate"}),
 }
-"""Counterparts by the names of NoFlo's libraries; a component without a library is one of `core`."""
+"""Counterparts by the names of NoFlo's libraries; with the library before them."""
+
+_WITHOUT_LIBRARY = {name.partition("/")[2]: counterpart for name, counterpart in COUNTERPARTS.items()}
+"""The same by their own names: old files name no library."""
 
 REFUSAL = "const handler = { process() { throw new Error(%s); } };"
 START = "const handler = { initialize(ctx) { ctx.emit('out', ctx.config.value); }, process() {} };"
@@ -71,7 +76,20 @@ def import_network(text: bytes, document: Any, name: str) -> Imported:
     """
     report = Report()
     network = read_text(text) if document is None else read_network(mended(document), report)
+    if not network.processes:
+        raise NotImportableError("There is no process in it")
+    _find_exported(network)
     return _Assembly(network, report, network.name or name).imported()
+
+
+def _find_exported(network: Network) -> None:
+    """Name the processes of exported ports as they are; old files write them there in capital letters."""
+    known = {name.lower(): name for name in network.processes}
+    for ports in (network.inputs, network.outputs):
+        for name, port in ports.items():
+            if port.process not in network.processes:
+                own = known.get(port.process.lower(), port.process)
+                ports[name] = msgspec.structs.replace(port, process=own)
 
 
 class _Assembly:
@@ -83,6 +101,11 @@ class _Assembly:
         self._name = name
         self._unique = UniqueNames()
         self._names = {key: self._unique.give(slug(key, "process")) for key in network.processes}
+        self._packets = {
+            (each.target.process, each.target.name)
+            for each in network.connections
+            if each.source is None and isinstance(each.data, str) and each.data
+        }
         self._nodes: dict[str, dict[str, Any]] = {}
         self._components: dict[str, dict[str, Any]] = {}
         self._wires: list[Wire] = []
@@ -135,7 +158,9 @@ class _Assembly:
         component = process.component
         if component.startswith("symbia."):
             return Counterpart(component, is_whole=True)
-        return COUNTERPARTS.get(component) or COUNTERPARTS.get(f"core/{component}")
+        found = COUNTERPARTS.get(component) or _WITHOUT_LIBRARY.get(component)
+        lacks = found is not None and any((process.name, port) not in self._packets for port in found.required)
+        return None if lacks else found
 
     def _own(self, process: Process, connections: list[Connection]) -> str:
         """Define a component with the ports that are used of a process; return its id."""

@@ -60,8 +60,6 @@ def read_text(text: bytes) -> Network:
             raise NotImportableError(
                 f"It has more than {MOST_PROCESSES} processes or {MOST_CONNECTIONS} connections"
             )
-    if not network.processes:
-        raise NotImportableError("There is no process in it")
     return network
 
 
@@ -168,5 +166,6 @@ def _export(token: _Token, network: Network) -> None:
             f"Line {token.line}: {token.text.strip()} exports no port, as INPORT=Name.IN:NAME does"
         )
     side, process, port, index, name = match.groups()
-    ports = network.outputs if side == "OUTPORT" else network.inputs
+    is_output = side == "OUTPORT" or (side == "EXPORT" and port.lower().startswith(("out", "error")))
+    ports = network.outputs if is_output else network.inputs
     ports[name.lower()] = Port(process, port.lower(), int(index) if index else None)
