@@ -9,6 +9,7 @@ from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.handler import NO_EDGE, Message
 from engine.contracts.lanes import NUMBERS
 from engine.cooperative.json_checks import SLICE_BYTES, check_in_slices, check_utf8
+from engine.documents.hints import Hints
 from engine.documents.problem_report import MAX_PROBLEMS, shown
 from engine.errors import InvalidInjectionError
 from engine.limits import EngineLimits
@@ -67,7 +68,8 @@ async def locate(
             continue
         node = graph.node(message.node_id)
         entrances = () if node is not None else graph.inputs.get((message.node_id, message.port), ())
-        problem = _find_problem(message, node, text, limits, graph) if not entrances else _too_large(text, limits)
+        problem = None if entrances else _find_problem(message, node, graph, is_first=not problems)
+        problem = problem or _too_large(text, limits)
         if problem is None and not is_plain:
             problem = await _find_problem_inside(text)
         if problem is not None:
@@ -105,20 +107,21 @@ def messages_of(graph: LoadedGraph, messages: Sequence[Injection], count: int) -
 
 
 def _find_problem(
-    message: Injection, node: CompiledNode | None, text: bytes, limits: EngineLimits, graph: LoadedGraph
+    message: Injection, node: CompiledNode | None, graph: LoadedGraph, *, is_first: bool
 ) -> Problem | None:
+    """Return what is wrong with the place of a message; only the first is compared with known names."""
     if node is None:
-        return _unknown_place(message, graph)
+        return _unknown_place(message, graph, Hints(1 if is_first else 0))
     if message.port not in node.input_of:
         ports = tuple(node.input_of)
         known = ", ".join(ports[:_NAMED_PORTS]) or "none"
         more = f" and {len(ports) - _NAMED_PORTS} more" if len(ports) > _NAMED_PORTS else ""
         complaint = f"Node {node.id} has no input port {shown(message.port)}; it has {known}{more}"
         return Problem("injection.unknown_port", "port", complaint)
-    return _too_large(text, limits)
+    return None
 
 
-def _unknown_place(message: Injection, graph: LoadedGraph) -> Problem:
+def _unknown_place(message: Injection, graph: LoadedGraph, hints: Hints) -> Problem:
     """Return what is wrong with a place that is neither a node nor a port of a graph."""
     known = ", ".join([port for path, port in graph.inputs if path == message.node_id][:_NAMED_PORTS])
     if message.node_id in graph.uses:
@@ -131,7 +134,9 @@ def _unknown_place(message: Injection, graph: LoadedGraph) -> Problem:
         return Problem("injection.unknown_port", "port", complaint)
     if not message.node_id:
         return Problem("injection.unknown_node", "nodeId", "nodeId and port are required; the graph has no ports")
-    return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}")
+    close = hints.similar(message.node_id, [*graph.uses, *(node.id for node in graph.nodes)])
+    hint = f"; did you mean {close}?" if close else ""
+    return Problem("injection.unknown_node", "nodeId", f"Node not in graph: {shown(message.node_id)}{hint}")
 
 
 def _too_large(text: bytes, limits: EngineLimits) -> Problem | None:

@@ -9,7 +9,7 @@ import msgspec
 from proto.codec import encode
 from service.cli.remote.address import service_options
 from service.cli.remote.client import ServiceClient, ask, escaped
-from service.cli.remote.documents import DOCUMENT, post_document
+from service.cli.remote.documents import DOCUMENT, STANDARD_INPUT, RefusedFileError, post_document
 from service.cli.remote.lookup import SeenGraph, find_graph
 from service.cli.remote.names import graph_names
 from service.cli.remote.tables import (
@@ -29,8 +29,14 @@ class ShownNode(msgspec.Struct, frozen=True):
     """A node of a graph, as far as it is shown."""
 
     id: str
-    component: str
+    component: str = ""
     config: Any = None
+    graph: dict[str, Any] | None = None
+
+    @property
+    def used(self) -> str:
+        """The component or the graph that it is the use of; of one that is written out its nodes are counted."""
+        return self.component or f"graph of {len((self.graph or {}).get('nodes', ()))} nodes"
 
 
 class ShownEnd(msgspec.Struct, frozen=True):
@@ -108,7 +114,10 @@ def show_command(graph: str, *, as_json: bool) -> None:
 @service_options
 @json_option
 def load_command(files: tuple[Path, ...], *, replace: bool, as_json: bool) -> None:
-    """Load the graphs in FILES, JSON or YAML; - is standard input."""
+    """Load the graphs in FILES, JSON or YAML; - is standard input.
+
+    Graphs that others of the files use by name are loaded before those.
+    """
     ask(_load, files, replace=replace, as_json=as_json)
 
 
@@ -175,18 +184,29 @@ async def _show(client: ServiceClient, text: str, *, as_json: bool) -> None:
     show_facts(graph.name, facts)
     click.echo()
     config = msgspec.json.encode
-    nodes = [
-        (each.id, each.component, config(each.config).decode() if each.config else "") for each in graph.nodes
-    ]
+    nodes = [(each.id, each.used, config(each.config).decode() if each.config else "") for each in graph.nodes]
     show_table(("NODE", "COMPONENT", "CONFIG"), nodes)
     click.echo()
     return show_table(("FROM", "TO"), [(each.source, each.target) for each in graph.edges])
 
 
 async def _load(client: ServiceClient, paths: tuple[Path, ...], *, replace: bool, as_json: bool) -> None:
-    for path in paths:
-        graph, reply = await load_graph(client, path, replace=replace)
-        _tell(graph, reply, as_json=as_json)
+    """Load graphs, those first that others among them use by name."""
+    waiting = list(paths)
+    while waiting:
+        put_off: dict[Path, RefusedFileError] = {}
+        for path in waiting:
+            try:
+                graph, reply = await load_graph(client, path, replace=replace)
+            except RefusedFileError as error:
+                if not error.lacks_graphs or path == STANDARD_INPUT:
+                    raise
+                put_off[path] = error
+            else:
+                _tell(graph, reply, as_json=as_json)
+        if len(put_off) == len(waiting):
+            raise next(iter(put_off.values()))
+        waiting = list(put_off)
 
 
 def _tell(graph: SeenGraph, reply: bytes, *, as_json: bool) -> None:

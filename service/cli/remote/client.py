@@ -1,7 +1,7 @@
 """A client of the HTTP interface for the command line: replies come decoded, refusals as sentences."""
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
@@ -12,6 +12,7 @@ import msgspec
 
 from engine.builtin.parts.connection_reason import words_of
 from proto.codec import MalformedJsonError, decode_raw_values
+from proto.problem import Finding
 from service.cli.remote.address import ServiceAddress, service_address
 from service.cli.until_signal import run_until_signal
 from service.documents.printable import printable
@@ -38,13 +39,15 @@ class ServiceError(click.ClickException):
 
     Attributes:
         status: of the refusal; 0 where no answer came.
+        problems: of a document that was sent.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, problems: Sequence[Finding] = ()) -> None:
         super().__init__(message)
         self.status = status
+        self.problems = tuple(problems)
 
 
 class ServiceClient:
@@ -120,22 +123,24 @@ class ServiceClient:
             raise ServiceError(f"{self.url} cannot be reached: {reason}; is the service running there?") from error
         if reply.is_success:
             return reply.content
-        raise ServiceError(self._refusal(reply), reply.status_code)
+        raise self._refusal(reply)
 
-    def _refusal(self, reply: httpx.Response) -> str:
+    def _refusal(self, reply: httpx.Response) -> ServiceError:
         """Return what the service says against a request, with its problems below, and what to do."""
+        status = reply.status_code
         try:
             said = decode_raw_values(reply.content, Refusal)
         except (msgspec.ValidationError, MalformedJsonError):
-            return f"{self.url} answers with status {reply.status_code}; is it a symbia-runtime?"
+            return ServiceError(f"{self.url} answers with status {status}; is it a symbia-runtime?", status)
         lines = [said.error]
         if [each.message for each in said.problems] != lines:  # one that says the same would say it twice
             lines += [f"  {each.path}: {each.message}" for each in said.problems[:SHOWN_PROBLEMS]]
         if len(said.problems) > SHOWN_PROBLEMS:
             lines.append(f"  and {len(said.problems) - SHOWN_PROBLEMS} more")
-        if reply.status_code == UNAUTHENTICATED:
+        if status == UNAUTHENTICATED:
             lines.append("Give --token, --api-key, SYMBIA_TOKEN or SYMBIA_API_KEY")
-        return "\n".join(printable(line) for line in lines)
+        findings = [Finding(each.code, each.path, each.message, each.line, each.column) for each in said.problems]
+        return ServiceError("\n".join(printable(line) for line in lines), status, findings)
 
 
 class ShownProblem(msgspec.Struct, frozen=True):
@@ -143,6 +148,9 @@ class ShownProblem(msgspec.Struct, frozen=True):
 
     message: str
     path: str = ""
+    code: str = ""
+    line: int | None = None
+    column: int | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):

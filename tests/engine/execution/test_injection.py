@@ -73,6 +73,19 @@ def test_a_wrong_message_is_refused(message: Injection, expected: tuple[str, str
     assert problems_of(message) == [expected]
 
 
+def test_a_misspelt_node_is_answered_with_the_one_that_was_meant() -> None:
+    """Only the first of a request: comparing names takes its time."""
+    graph = trio.run(
+        compile_graph, document({"price": "forward"}, []), components(Journal()), LIMITS, lambda: "now"
+    )
+    with pytest.raises(InvalidInjectionError) as caught:
+        trio.run(locate, graph, [injection("pric"), injection("prise")], LIMITS)
+    assert [problem.message for problem in caught.value.problems] == [
+        "Node not in graph: pric; did you mean price?",
+        "Node not in graph: prise",
+    ]
+
+
 def test_all_problems_of_a_request_come_at_once() -> None:
     """In a request of several messages each problem says which message it is about."""
     assert problems_of(injection(), injection(node_id="z"), injection(port="y")) == [

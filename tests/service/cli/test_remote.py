@@ -67,10 +67,12 @@ def test_lists_are_tables_for_people_and_lines_of_json_for_programs(url: str) ->
     _, printed, _ = call(url, "graphs", "list", "--json")
     assert identifier in [json.loads(line)["id"] for line in printed.splitlines()]
     assert "input  symbia.core.passthrough" in call(url, "graphs", "show", "tabled")[1]
-    changed = json.dumps({**graph, "version": "2.0.0"})
+    inside = {"id": "inside", "graph": {"nodes": graph["nodes"], "edges": []}}
+    changed = json.dumps({**graph, "version": "2.0.0", "nodes": [*graph["nodes"], inside]})
     assert call(url, "graphs", "load", "--replace", "-", stdin=changed)[1].endswith(
-        "1 nodes, 0 edges, version 2\n"
+        "2 nodes, 0 edges, version 2\n"
     )
+    assert "inside  graph of 1 nodes" in call(url, "graphs", "show", "tabled")[1]
     assert call(url, "graphs", "rollback", "tabled", "1")[0] == 0
     _, printed, _ = call(url, "graphs", "versions", "tabled")
     assert [line.split()[:2] for line in printed.splitlines()[1:]] == [
@@ -109,6 +111,33 @@ def test_what_the_service_refuses_is_said_with_its_problems(url: str) -> None:
     status, _, said = call(url, "inject", identifier, "--stdin-to", "input:in", stdin="1\nno json\n")
     assert (status, said.startswith("Error: Line 2 of standard input: ")) == (1, True)
     assert call(url, "inject", identifier)[0] == 2
+
+
+def test_a_file_that_is_refused_is_shown_as_check_shows_it(url: str, tmp_path: Path) -> None:
+    """Graphs and components, from files and standard input: each problem with its line and column."""
+    graph = tmp_path / "g.yaml"
+    graph.write_text(
+        'symbia: "1.0"\nname: g\nnodes:\n  - id: a\n    component: symbia.core.map\n'
+        "    config: {expresion: 1}\nedges:\n  - {source: {node: a, port: out}, target: {node: a, port: true}}\n"
+    )
+    lines = [
+        f"{graph}:6:14: error: Config key expresion is not known; did you mean expression? (config.unknown_key)",
+        f'{graph}:8:60: error: Expected `str`, got `bool`; write it in quotes: "true" (edge.wrong_type)',
+    ]
+    status, printed, said = call(url, "execute", str(graph))
+    assert (status, printed, said.splitlines()) == (1, "", lines)
+    assert call(url, "components", "load", "-", stdin='{\n"surce": 1}')[2].startswith("<stdin>:")
+
+
+def test_graphs_are_loaded_before_those_that_use_them_by_name(url: str) -> None:
+    """They are, in whichever order their files are given."""
+    files = [f"examples/orders/{name}.yaml" for name in ("orders", "order", "pricing")]
+    status, printed, said = call(url, "graphs", "load", *files)
+    assert (status, [line.split()[1] for line in printed.splitlines()], said) == (
+        0,
+        ["pricing", "order", "Orders"],
+        "",
+    )
 
 
 def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
