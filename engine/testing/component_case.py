@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.errors import InvalidGraphError
 from engine.testing.case_file import (
+    EXPECT,
     Case,
     InvalidCaseError,
     is_look,
@@ -55,7 +56,8 @@ class _Play:
     async def go_through(self, case: Case) -> None:
         """Take the steps, and the end."""
         inputs, outputs = self._unit.inputs, self._unit.outputs
-        if unknown := sorted(case.expect.keys() - set(outputs)):
+        looks = [step[EXPECT] for step in case.send if is_look(step, inputs) and isinstance(step[EXPECT], dict)]
+        if unknown := sorted({port for each in (case.expect, *looks) for port in each} - set(outputs)):
             known = ", ".join(outputs)
             raise InvalidCaseError(
                 [f"expect: There is no output port {port}; there are {known}" for port in unknown]

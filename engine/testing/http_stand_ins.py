@@ -10,6 +10,9 @@ from engine.builtin.parts.redirects import open_following
 from engine.testing.matching import find_mistakes, fits
 from proto import codec
 
+ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+"""Bytes of an answer that comes from the network."""
+
 KEPT_REQUESTS = 10_000
 """Requests of one case that are remembered."""
 
@@ -89,6 +92,7 @@ class StandIns(httpx.AsyncBaseTransport):
     Attributes:
         sent: the requests of the case, in order.
         used: which stand-ins have answered, by their place.
+        under_way: requests that are out in the network.
     """
 
     def __init__(self, network: httpx.AsyncBaseTransport | None = None) -> None:
@@ -96,6 +100,7 @@ class StandIns(httpx.AsyncBaseTransport):
         self._stand_ins: Sequence[StandIn] = ()
         self.sent: list[Sent] = []
         self.used: dict[int, int] = {}
+        self.under_way = 0
 
     def begin(self, stand_ins: Sequence[StandIn]) -> None:
         """Answer for another case from now on."""
@@ -124,8 +129,24 @@ class StandIns(httpx.AsyncBaseTransport):
                 answers = stand_in.answers or ((stand_in.answer or Answer()),)
                 return _response(answers[min(number, len(answers)) - 1])
         if self._network is not None:
-            return await self._network.handle_async_request(request)
+            return await self._ask(self._network, request)
         raise NoStandInError(f"no stand-in of the case answers {sent.method} {sent.url} (http)")
+
+    async def _ask(self, network: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+        """Return the answer of the network, which is there as a whole: until then time goes."""
+        self.under_way += 1
+        try:
+            answer = await network.handle_async_request(request)
+            parts, size = [], 0
+            async for part in answer.aiter_raw():
+                size += len(part)
+                if size > ANSWER_LIMIT_BYTES:
+                    raise httpx.ReadError(f"the answer is larger than {ANSWER_LIMIT_BYTES:,} bytes")
+                parts.append(part)
+            await answer.aclose()
+        finally:
+            self.under_way -= 1
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=_Body(b"".join(parts)))
 
     async def aclose(self) -> None:
         """Close the way to the network, where there is one."""

@@ -115,10 +115,10 @@ async def _made_ready(
     file: CaseFile, time: SimulatedTime, options: Options, stand_ins: StandIns, stack: AsyncExitStack
 ) -> Play:
     """Make the component or the graph ready; return what plays a case on it."""
-    if bool(file.component) == bool(file.graph):
+    if (file.component != "") == (file.graph != ""):
         raise UnusableSubjectError(["a file of cases has a component or a graph, and not both"])
     broken: list[str] = []
-    ready = _graph_ready if file.graph else _component_ready
+    ready = _graph_ready if file.graph != "" else _component_ready
     try:
         return await ready(file, time, options, stand_ins, stack, broken)
     except InvalidError as error:
@@ -139,7 +139,7 @@ async def _component_ready(
     workbench: Workbench = await stack.enter_async_context(
         open_workbench(fetch_source=options.fetch_source, open_http_client=stand_ins.open_client, clock=time.wall)
     )
-    time.is_busy = workbench.is_busy
+    time.is_busy = lambda: workbench.is_busy() or stand_ins.under_way > 0
     await _register(file, options, workbench.register, broken)
     if isinstance(file.component, str):
         component_id = file.component
@@ -166,7 +166,7 @@ async def _graph_ready(
             vault=SameForAll(Surroundings(file.env, file.secrets)),
         )
     )
-    time.is_busy = lambda: _is_busy(runtime.workers.statistics())
+    time.is_busy = lambda: _is_busy(runtime.workers.statistics()) or stand_ins.under_way > 0
     await _register(file, options, runtime.library.register_component, broken)
     runtime.library.find_graphs_in(options.beside)
     graph = await runtime.library.load_graph(file.graph)

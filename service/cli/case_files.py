@@ -98,7 +98,10 @@ def _with_documents(path: Path, file: CaseFile, sources: list[Path]) -> CaseFile
             return name
         beside = path.parent / name
         sources.append(beside)
-        return read_document_file(beside)
+        try:
+            return read_document_file(beside)
+        except DocumentFileError as error:
+            raise DocumentFileError(f"{path}: its graph: {error.message}") from error
 
     file = with_subject(path, file)
     return msgspec.structs.replace(
@@ -115,7 +118,7 @@ def with_subject(path: Path, file: CaseFile) -> CaseFile:
     Raises:
         DocumentFileError: there is none.
     """
-    if file.component or file.graph:
+    if file.component != "" or file.graph != "":
         return file
     beside = subject_beside(path)
     is_graph = beside.suffix in DEFINITIONS and kind_of(read_document_file(beside)) == "graph"

@@ -1,9 +1,13 @@
 """Cases see the whole life of a component: its beginning, its end, time that passes, HTTP that is answered."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 from trio.testing import MockClock
 
+from engine.testing.run_cases import Options
 from tests.engine.testing.playing import complaints_of, component
 
 LIVELY = component("""
@@ -81,10 +85,12 @@ async def test_time_passes_when_the_case_says_so(mock_clock: MockClock) -> None:
             "expect": {"out": [1]},
         },
         {"send": [{"advance": 5}]},
+        {"send": [{"expect": {"uot": []}}]},
     ) == [
         (),
         ("send[5].expect: port out: expected [1], got []",),
         ("send[0].advance: a duration is a number and its unit, such as 250ms, 5s, 1.5m, 2h or 1d",),
+        ("expect: There is no output port uot; there are out, error",),
     ]
     clock = component("return { process(ctx) { ctx.emit('out', new Date().toISOString()); } };")
     times = ["2026-01-01T00:00:00.000Z", "2026-01-01T01:30:00.000Z"]
@@ -136,3 +142,31 @@ async def test_requests_are_answered_by_the_case(mock_clock: MockClock) -> None:
     assert found[0] == ()
     assert "no stand-in of the case answers GET https://prices.example/7" in found[1][0]
     assert found[2:] == [("http[0] was never requested: there were no requests",), ()]
+
+
+class _Late(BaseHTTPRequestHandler):
+    """A server that takes its time."""
+
+    def do_GET(self) -> None:
+        threading.Event().wait(0.05)
+        self.send_response(200)
+        self.send_header("content-length", "4")
+        self.end_headers()
+        self.wfile.write(b"true")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+async def test_the_network_is_waited_for_where_it_is_let_in(mock_clock: MockClock) -> None:
+    """A request that goes out in earnest takes its time in earnest: its own deadline does not jump by."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Late) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        case = {"config": {"url": url}, "send": [{"in": 1}], "expect": {"out": [{"$subset": {"data": "true"}}]}}
+        options = Options(network=httpx.AsyncHTTPTransport)
+        try:
+            found = await complaints_of(mock_clock, {"component": "symbia.io.http-request"}, case, options=options)
+        finally:
+            server.shutdown()
+    assert found == [()]
