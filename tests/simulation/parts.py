@@ -200,6 +200,8 @@ class Holder(Part):
         return self._take(len(self._held) if len(self._held) >= self._count else 0)
 
     def _take(self, count: int) -> Outcome:
+        if not count:
+            return Outcome()
         taken = self._held[:count]
         del self._held[:count]
         self.ledger.held -= {(self.node, message.value) for _, message in taken}
