@@ -5,6 +5,8 @@
     │   ├── GraphNotFoundError
     │   ├── ExecutionNotFoundError
     │   ├── ComponentNotFoundError
+    │   ├── EdgeNotFoundError
+    │   ├── WaitingNotFoundError
     │   └── VersionNotFoundError
     ├── InvalidError                   the caller sent something that is wrong; carries every problem
     │   ├── InvalidGraphError
@@ -83,6 +85,20 @@ class ComponentNotFoundError(NotFoundError):
 
     code = "component.not_found"
     kind = "Component"
+
+
+class EdgeNotFoundError(NotFoundError):
+    """The execution's graph has no edge of this name."""
+
+    code = "edge.not_found"
+    kind = "Edge"
+
+
+class WaitingNotFoundError(NotFoundError):
+    """No message of this number waits on the edge: it has been taken, or it never was there."""
+
+    code = "message.not_waiting"
+    kind = "Waiting message"
 
 
 class VersionNotFoundError(NotFoundError):

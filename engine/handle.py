@@ -12,12 +12,20 @@ import msgspec
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import in_slices
-from engine.errors import EngineError, ExecutionNotFoundError, IllegalTransitionError
+from engine.errors import (
+    EdgeNotFoundError,
+    EngineError,
+    ExecutionNotFoundError,
+    IllegalTransitionError,
+    WaitingNotFoundError,
+)
+from engine.execution.edges import edge_index, read_edges, read_waiting, shown_message
 from engine.execution.execution import Execution
 from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History
 from engine.library import Library
 from engine.memory.ledger import Account
+from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Output, OutputCounts
 from proto.message import Injection
 from proto.statistics import ExecutionStatistics
@@ -81,6 +89,67 @@ class ExecutionHandle:
     async def read_statistics(self) -> ExecutionStatistics:
         """Return the same, read in slices."""
         return await in_slices(self._record.read_statistics())
+
+    async def read_edges(self) -> list[EdgeSnapshot]:
+        """Return its edges at this moment, those of the graphs inside included.
+
+        Raises:
+            IllegalTransitionError: it has ended; its statistics say what became of them.
+        """
+        return await in_slices(read_edges(self._underway("look at the edges of").shared))
+
+    async def read_edge(self, edge: str) -> EdgeSnapshot:
+        """Return one edge at this moment, by its id, or else by its index.
+
+        Raises:
+            EdgeNotFoundError: there is none of this name.
+            IllegalTransitionError: it has ended.
+        """
+        execution, index = self._edge(edge)
+        (snapshot,) = await in_slices(read_edges(execution.shared, [index]))
+        return snapshot
+
+    async def read_waiting(
+        self, edge: str, most_bytes: int, offset: int = 0, limit: int | None = None
+    ) -> tuple[list[WaitingMessage], int]:
+        """Return the messages that wait on an edge, the oldest first, and how many there are in all.
+
+        Args:
+            edge: its id, or else its index.
+            most_bytes: of a value that is shown; larger ones are left out.
+            offset: how many to leave out.
+            limit: how many to show at most.
+
+        Raises:
+            EdgeNotFoundError: there is none of this name.
+            IllegalTransitionError: it has ended.
+        """
+        execution, index = self._edge(edge)
+        waiting = await in_slices(read_waiting(execution.shared, index))
+        page = waiting[offset:] if limit is None else waiting[offset : offset + limit]
+        return [shown_message(execution.shared, message, most_bytes) for message in page], len(waiting)
+
+    async def read_waiting_message(self, edge: str, sequence: str) -> WaitingMessage:
+        """Return one message that waits on an edge, by its number, whole.
+
+        Raises:
+            WaitingNotFoundError: it does not wait there.
+            EdgeNotFoundError: there is no edge of this name.
+            IllegalTransitionError: it has ended.
+        """
+        execution, index = self._edge(edge)
+        waiting = await in_slices(read_waiting(execution.shared, index))
+        found = next((message for message in waiting if str(message.sequence) == sequence), None)
+        if found is None:
+            raise WaitingNotFoundError(sequence[:100])
+        return shown_message(execution.shared, found, len(found.value))
+
+    def _edge(self, edge: str) -> tuple[Execution, int]:
+        execution = self._underway("look at the edges of")
+        index = edge_index(execution.graph.edges, edge)
+        if index is None:
+            raise EdgeNotFoundError(edge[:100])
+        return execution, index
 
     def state(self) -> Mapping[str, Mapping[str, bytes]]:
         """Return what its nodes keep with ``setState``, as JSON texts by node and key, while it is under way."""

@@ -105,6 +105,10 @@ class Inbox:
             dropped_messages=self._dropped,
         )
 
+    def waiting(self) -> list[Message]:
+        """Return the messages that wait here, the oldest first; they stay."""
+        return list(self._queue)
+
     # Putting in
 
     @property

@@ -21,6 +21,7 @@ from engine.quota import UNOWNED
 from engine.runtime import Runtime
 from engine.versions import UNCONDITIONAL, Condition, Version
 from proto.component import ComponentDefinition
+from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import (
     ExecuteOptions,
     ExecutionSnapshot,
@@ -196,6 +197,20 @@ class ScopedExecution:
     @property
     def logged(self) -> int:
         return self._execution.logged
+
+    async def read_edges(self) -> list[EdgeSnapshot]:
+        return await self._execution.read_edges()
+
+    async def read_edge(self, edge: str) -> EdgeSnapshot:
+        return await self._execution.read_edge(edge)
+
+    async def read_waiting(
+        self, edge: str, most_bytes: int, offset: int = 0, limit: int | None = None
+    ) -> tuple[list[WaitingMessage], int]:
+        return await self._execution.read_waiting(edge, most_bytes, offset, limit)
+
+    async def read_waiting_message(self, edge: str, sequence: str) -> WaitingMessage:
+        return await self._execution.read_waiting_message(edge, sequence)
 
     @property
     def output_count(self) -> int:

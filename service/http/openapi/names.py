@@ -13,6 +13,10 @@ _SHOWN = {"graph_id": "id", "execution_id": "id", "component_id": "id", "graph_n
 """Names of parameters in routes that are others in the platform's document."""
 
 
+_RENAMED = {"messages": "waiting"}
+"""Words of paths that are others in the ids of operations."""
+
+
 def shown_path(rule: str) -> str:
     """Return the path of a route's pattern, its parameters in braces."""
     return _PARAMETER.sub(lambda found: f"{{{_SHOWN.get(found[1], found[1])}}}", rule)
@@ -27,14 +31,15 @@ def operation_id(method: str, path: str) -> str:
     """Return the id of an operation: the words of its path, without parameters, and its method.
 
     A path that ends in a parameter and is read has the parameter's name in it, so that a list (``graphs_get``) and
-    one of its entries (``graphs_id_get``) are two.
+    one of its entries (``graphs_id_get``) are two. What is called ``messages`` there is ``waiting`` in the id: the
+    platform's integrations take an operation with that word for one of a language model.
 
     Args:
         method: of the request.
         path: behind ``/api``, with its parameters in braces.
     """
     parts = path.strip("/").split("/")
-    words = [re.sub(r"\W", "_", part) for part in parts if not part.startswith("{")]
+    words = [_RENAMED.get(part, re.sub(r"\W", "_", part)) for part in parts if not part.startswith("{")]
     if method == "GET" and parts[-1].startswith("{"):
         words.append(parts[-1].strip("{}"))
     return "_".join([*words, method.lower()])

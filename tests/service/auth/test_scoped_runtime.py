@@ -10,7 +10,7 @@ import pytest
 
 from engine.contracts.handler import Message
 from engine.contracts.observer import FlowObserver
-from engine.errors import NotFoundError
+from engine.errors import EdgeNotFoundError, NotFoundError
 from proto.execution import ExecutionState
 from service.auth.caller import UNRESTRICTED
 from service.auth.scoped_runtime import ScopedExecution, ScopedLibrary, ScopedRuntime
@@ -35,6 +35,7 @@ from tests.service.auth.scoped_world import (
 from tests.service.serving import SQUARE
 
 OWN = document({"only": "custom.own"})
+NO_EDGE = "the graph has no edge"
 REFUSALS: dict[type[Exception], str] = {
     NotFoundError: HIDDEN,
     ReadOnlyCallerError: READ_ONLY,
@@ -106,6 +107,38 @@ async def _output_counts(world: World) -> object:
 @row(ScopedExecution, "outputs", seen([]))
 async def _outputs(world: World) -> object:
     return list(world.execution.outputs())
+
+
+@row(ScopedExecution, "read_edges", seen([]))
+async def _edges(world: World) -> object:
+    return await world.execution.read_edges()
+
+
+@row(ScopedExecution, "read_edge", seen(NO_EDGE))
+async def _edge(world: World) -> object:
+    execution = world.execution
+    try:
+        return await execution.read_edge("0")
+    except EdgeNotFoundError:
+        return NO_EDGE
+
+
+@row(ScopedExecution, "read_waiting", seen(NO_EDGE))
+async def _waiting(world: World) -> object:
+    execution = world.execution
+    try:
+        return await execution.read_waiting("0", 10)
+    except EdgeNotFoundError:
+        return NO_EDGE
+
+
+@row(ScopedExecution, "read_waiting_message", seen(NO_EDGE))
+async def _waiting_message(world: World) -> object:
+    execution = world.execution
+    try:
+        return await execution.read_waiting_message("0", "1")
+    except EdgeNotFoundError:
+        return NO_EDGE
 
 
 @row(ScopedExecution, "logs", seen([]))

@@ -44,6 +44,12 @@ def test_a_graph_is_executed_from_its_file_and_named_by_what_it_is_called(url: s
         "",
         "2 accepted; the execution is paused and holds them\n",
     )
+    _, printed, _ = call(url, "edges", "simple", "--json")
+    assert [(json.loads(line)["source"], json.loads(line)["sent"]) for line in printed.splitlines()] == [
+        ("input:out", 2),
+        ("double:out", 2),
+    ]
+    assert call(url, "edges", "simple", "e1")[1].split() == ["SEQUENCE", "LANE", "BYTES", "VALUE"]
     assert call(url, "stop", "simple", "--drain") == (0, f"{identifier}  completed\n", "")
     _, printed, _ = call(url, "logs", "simple", "--json", "--tail", "3")
     assert [json.loads(line)["message"] for line in printed.splitlines()] == ["44", "2", "4"]

@@ -1,0 +1,71 @@
+"""The edges of a running execution: what waits on each is seen, and stays where it is."""
+
+import trio
+
+from engine.cooperative.slices import at_once
+from engine.documents.mask import Mask
+from engine.execution.edges import edge_index, read_edges, read_waiting, shown_message
+from engine.execution.execution import Execution
+from proto.graph import Edge, Endpoint
+from tests.engine.executions import document, inject, node, open_execution
+from tests.engine.handlers import Journal
+
+GRAPH = document(
+    {"a": "forward", "b": "forward", "gate": node("gated", inbox={"capacity": 50})},
+    ["a:out > gate:in", "b:out > gate:other"],
+)
+
+
+async def begin(execution: Execution) -> None:
+    """Let the gated node have a message in hand, so that what comes then waits before it."""
+    await inject(execution, "a:in", 0)
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_what_waits_on_an_edge_is_told_apart_from_what_waits_beside_it() -> None:
+    """Two edges end at one node: each has its own messages and bytes, and all are handled afterwards."""
+    journal = Journal()
+    async with open_execution(GRAPH, journal) as execution:
+        await begin(execution)
+        await inject(execution, "a:in", 10, 11)
+        await inject(execution, "b:in", "four")
+        await trio.testing.wait_all_tasks_blocked()
+        shared = execution.shared
+        first, second = at_once(read_edges(shared))
+        waiting = at_once(read_waiting(shared, 0))
+        assert (first.edge, first.source, first.target) == ("0", "a:out", "gate:in")
+        assert (first.sent, first.waiting, first.waiting_bytes) == (3, 2, 4)
+        assert first.oldest_sequence == waiting[0].sequence
+        assert [message.value for message in waiting] == [b"10", b"11"]
+        assert (second.sent, second.waiting, second.waiting_bytes, second.capacity) == (1, 1, 6, 50)
+        (only,) = at_once(read_edges(shared, [1]))
+        assert only == second
+        journal.gate("gate").set()
+        await execution.wait_quiescent()
+        assert [each.waiting for each in at_once(read_edges(shared))] == [0, 0]
+        assert at_once(read_edges(shared, [0]))[0].oldest_sequence is None
+    assert sorted(map(str, journal.values("gate"))) == ["0", "10", "11", "four"]
+
+
+async def test_a_value_is_shown_up_to_a_size_and_without_secrets() -> None:
+    """Larger ones are null, with their size; what a secret says is masked, as wherever a value is shown."""
+    journal = Journal()
+    async with open_execution(GRAPH, journal) as execution:
+        await begin(execution)
+        await inject(execution, "b:in", "my secret-text")
+        await trio.testing.wait_all_tasks_blocked()
+        execution.shared.mask = Mask(["secret-text"])
+        (message,) = at_once(read_waiting(execution.shared, 1))
+        assert bytes(shown_message(execution.shared, message, 100).value) == b'"my ***"'
+        left_out = shown_message(execution.shared, message, 5)
+        assert (bytes(left_out.value), left_out.size_bytes, left_out.is_omitted) == (b"null", 16, True)
+        journal.gate("gate").set()
+
+
+def test_an_edge_is_named_by_its_id_and_otherwise_by_its_index() -> None:
+    """An author may call an edge by a number, which goes before an index; such an edge has no index as name."""
+    source, target = Endpoint("a", "out"), Endpoint("b", "in")
+    edges = [Edge(source, target, "first"), Edge(source, target), Edge(source, target, "1")]
+    found = {name: edge_index(edges, name) for name in ("first", "1", "0", "2", "3", "-1", "x", "")}
+    assert found == {"first": 0, "1": 2, "0": None, "2": None, "3": None, "-1": None, "x": None, "": None}
+    assert edge_index(edges[:2], "1") == 1
