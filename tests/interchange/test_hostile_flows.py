@@ -22,7 +22,7 @@ from tests.interchange.red import edges, graph, imported, red, said, tab
         ("text", "An export of Node-RED is a list of nodes"),
         ([], "There is no node in it that could run"),
         ([tab(), red("c", "comment")], "There is no node in it that could run"),
-        ([{"id": "s", "type": "subflow"}, red("a", "debug", z="s")], "only definitions of subflows"),
+        ([{"id": "s", "type": "subflow"}, red("a", "subflow:s", z="s")], "There is no node in it that could run"),
         ([tab(disabled=True), red("a", "debug")], "There is no node in it that could run"),
         ([{"id": str(number), "type": "debug", "wires": []} for number in range(20_001)], "20001 nodes"),
     ],

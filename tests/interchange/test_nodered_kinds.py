@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import trio
 
+from engine.runtime import open_runtime
 from service.interchange.nodered.importing import import_flows
 from tests.fakes.small_http import Answer, as_json, serving
 from tests.interchange.red import edges, graph, imported, red, said, tab
@@ -123,14 +124,57 @@ def test_a_request_keeps_its_message_beside_it() -> None:
         ),
         red("post", "http request", "d", method="POST", url="api.example.com/{{payload.kind}}"),
         red("any", "http request", "d", method="use", url=""),
+        red("gone", "http request", "d", method="DELETE", url="http://x.example/"),
         red("d", "debug"),
     )
+    assert said(made, "approximated") == [
+        "post: A payload that is text is sent as JSON, in quotes; an object is sent as it was",
+        "gone: A DELETE is sent without a body",
+    ]
     urls = [node_of(made.graphs[0], f"{name}-request")["config"]["url"] for name in ("get", "post")]
     assert urls == ["https://api.example.com/users/{payload.id}?q={topic}", "http://api.example.com/{kind}"]
     assert said(made, "byHand") == [
         "any: The method is what msg.method says; put the one that is meant into the node",
         "any: The address is in msg.url; put the address into the node's url",
     ]
+
+
+async def test_a_file_of_subflows_alone_is_graphs_that_others_can_use() -> None:
+    """Those that no other one uses, with their inputs and outputs as ports."""
+    made = import_flows(
+        [
+            {"id": "inner", "type": "subflow", "name": "Inner", "in": [], "out": []},
+            red("quiet", "function", z="inner"),
+            {
+                "id": "outer",
+                "type": "subflow",
+                "name": "Add one",
+                "in": [{"wires": [{"id": "add"}]}],
+                "out": [{"wires": [{"id": "add", "port": 0}]}, {"wires": [{"id": "add", "port": 1}]}],
+            },
+            red("add", "function", [], [], z="outer", outputs=2, func="msg.payload += 1; return [msg, msg];"),
+            red("use", "subflow:inner", z="outer"),
+        ]
+    )
+    (each,) = made.graphs
+    assert each.document["name"] == "Add one"
+    assert each.document["ports"] == {
+        "inputs": [{"name": "in", "bind": [{"node": "add", "port": "in"}]}],
+        "outputs": [
+            {"name": "out1", "bind": [{"node": "add", "port": "out1"}]},
+            {"name": "out2", "bind": [{"node": "add", "port": "out2"}]},
+        ],
+    }
+    outer = {
+        "symbia": "1.0",
+        "name": "Uses it",
+        "nodes": [{"id": "sum", "graph": each.document}],
+        "edges": [],
+    }
+    async with open_runtime() as runtime:
+        for name in each.components:
+            await runtime.library.register_component(made.components[name])
+        assert not await runtime.library.check_graph(outer)
 
 
 def test_a_variable_that_is_an_empty_number_is_none() -> None:

@@ -87,7 +87,7 @@ def expand(flows: Flows, report: Report) -> Expansion:
         if configuration.type == "global-config":
             outer = extended(outer, configuration.items("env"))
     for container_id in flows.nodes:
-        if container_id in flows.subflows:
+        if container_id in flows.subflows and container_id not in flows.tabs:
             continue
         tab = flows.container(container_id)
         if tab.is_disabled:

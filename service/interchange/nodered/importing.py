@@ -15,9 +15,9 @@ from service.interchange.assembly import Reach, Wire, graph_document, without_cy
 from service.interchange.imported import Imported, ImportedGraph, NotImportableError
 from service.interchange.names import UniqueNames, slug
 from service.interchange.nodered.context import ContextUses, find_uses
-from service.interchange.nodered.draft import Draft, Workshop
-from service.interchange.nodered.expansion import JUNCTION, FlatNode, FlatWire, expand
-from service.interchange.nodered.flows import Flows, place_of, read_flows
+from service.interchange.nodered.draft import Draft, Port, Workshop, port_name
+from service.interchange.nodered.expansion import INSTANCE, JUNCTION, FlatNode, FlatWire, expand
+from service.interchange.nodered.flows import Container, Flows, place_of, read_flows
 from service.interchange.nodered.kinds.by_hand import by_hand
 from service.interchange.nodered.kinds.events import link_return
 from service.interchange.nodered.kinds.network import add_entry
@@ -50,6 +50,7 @@ def import_flows(document: Any, tabs: Iterable[str] = (), unusable: Mapping[str,
     """
     report = Report()
     flows = read_flows(mended(document), report)
+    _promote_subflows(flows)
     linked = follow_links(expand(flows, report), flows, report)
     _note_what_has_no_part(flows, linked, report)
     nodes = {key: node for key, node in linked.nodes.items() if node.red.type not in WITHOUT_PART}
@@ -74,10 +75,16 @@ def import_flows(document: Any, tabs: Iterable[str] = (), unusable: Mapping[str,
     if not graphs:
         known = ", ".join(shown(tab.name) for tab in flows.tabs.values())
         reason = f"No such tab; there are {known}" if wanted else "There is no node in it that could run"
-        if flows.subflows and not nodes:
-            reason = "There are only definitions of subflows in it; export a flow that uses them"
         raise NotImportableError(reason)
     return Imported(tuple(graphs), components, report.notes())
+
+
+def _promote_subflows(flows: Flows) -> None:
+    """Make graphs of a file's subflows where it has nothing but these: of those that no other one uses."""
+    if any(container not in flows.subflows for container in flows.nodes):
+        return
+    used = {red.type.removeprefix(INSTANCE) for reds in flows.nodes.values() for red in reds}
+    flows.tabs |= {key: each for key, each in flows.subflows.items() if key not in used}
 
 
 def _note_what_has_no_part(flows: Flows, linked: Linked, report: Report) -> None:
@@ -143,9 +150,22 @@ class _Assembly:
             metadata["ingress"] = {"node": entry, "port": "in"}
         flows = self._shop.flows
         about = "\n".join(flows.container(tab).info for tab in tabs).strip()
-        return graph_document(
-            name[:200], self._shop.nodes.values(), kept, description=about[:2_000], metadata=metadata
-        )
+        ports = self._ports(flows.tabs[tabs[0]]) if tabs[0] in flows.subflows else {}
+        more = {"ports": ports, "metadata": {} if ports else metadata, "description": about[:2_000]}
+        return graph_document(name[:200], self._shop.nodes.values(), kept, **more)
+
+    def _ports(self, subflow: Container) -> dict[str, Any]:
+        """Return the ports of a graph that was a subflow, for other graphs to use it by."""
+        entries = [self._drafts[end].entry for end in subflow.inputs if end in self._drafts]
+        inputs = [bound for bound in entries if bound is not None]
+        made: dict[str, Any] = {"inputs": [{"name": "in", "bind": _bind(inputs)}]} if inputs else {}
+        outputs = []
+        for index, ends in enumerate(subflow.outputs):
+            known = ((self._drafts[end].outputs, number) for end, number in ends if end in self._drafts)
+            bound = [ports[number] for ports, number in known if number < len(ports)]
+            if bound:
+                outputs.append({"name": port_name(index, len(subflow.outputs)), "bind": _bind(bound)})
+        return {**made, **({"outputs": outputs} if outputs else {})}
 
     def _convert(self) -> str:
         """Make a draft of each node; return the name of the entry for requests, if there is one."""
@@ -250,6 +270,10 @@ def _ports_heard(kind: str, draft: Draft) -> list[tuple[str, str]]:
     if kind == "complete":
         return [draft.complete] if draft.complete else draft.outputs[:1]
     return [draft.status] if draft.status else []
+
+
+def _bind(ports: Iterable[Port]) -> list[dict[str, str]]:
+    return [{"node": node, "port": port} for node, port in dict.fromkeys(ports)]
 
 
 def _is_dynamic_call(node: FlatNode) -> bool:

@@ -62,7 +62,7 @@ def http_request(node: FlatNode, shop: Workshop, name: str) -> Draft:
         what = "is what msg.method says" if method == "USE" else f"is {shown(method)}"
         shop.note("byHand", f"The method {what}; put the one that is meant into the node", node, name)
         method = "GET"
-    sends_payload = method in ("POST", "PUT", "PATCH") or (method == "DELETE" and red.text("paytoqs") == "body")
+    sends_payload = method in ("POST", "PUT", "PATCH")
     if method == "GET" and red.text("paytoqs") in ("query", "body"):
         shop.note(
             "byHand",
@@ -81,8 +81,12 @@ def http_request(node: FlatNode, shop: Workshop, name: str) -> Draft:
         "headers": _headers(node, shop, name),
         "timeoutMs": min(max(red.number("reqTimeout", TIMEOUT_MS) or TIMEOUT_MS, 1), 300_000),
     }
-    if not sends_payload and method not in ("GET", "HEAD"):
+    if sends_payload:
+        message = "A payload that is text is sent as JSON, in quotes; an object is sent as it was"
+        shop.note("approximated", message, node, name)
+    elif method not in ("GET", "HEAD"):
         config["body"] = None
+        shop.note("approximated", f"A {method} is sent without a body", node, name)
     request = shop.add(shop.beside(name, "request"), "symbia.io.http-request", config)
     pair = shop.add(shop.beside(name, "pair"), "symbia.core.merge", {"mode": "zip", "inputs": ["a", "b"]})
     answer = shop.beside(name, "answer")
