@@ -55,12 +55,13 @@ class FolderPlan(msgspec.Struct, frozen=True):
 
 
 class _Held(msgspec.Struct):
-    """The state of one file: the stamp of what was tried last, and what is loaded."""
+    """The state of one file: the stamp of what was tried last, what is loaded, wrong, and told of that."""
 
     stamp: Stamp
     graph_id: str = ""
     name: str = ""
     problem: str = ""
+    told: str = ""
 
 
 class FileKeeper:
@@ -170,8 +171,9 @@ class FileKeeper:
                 break
             waiting = left
         for path, held in self._graphs.items():
-            if held.problem and held.stamp == files.get(path):
+            if held.problem and held.problem != held.told:
                 log.warning("file refused", file=str(path), reason=held.problem)
+            held.told = held.problem
 
     async def _take_graph(self, path: Path, stamp: Stamp) -> bool:
         """Take a graph's file as it is now; return whether there is nothing more to be done for it."""

@@ -143,7 +143,7 @@ def _checks(readiness: Readiness) -> dict[str, Check]:
     if readiness.memory_complaint:
         checks["memory"] = Check("unhealthy", readiness.memory_complaint)
     if readiness.refused_files:
-        message = f"{readiness.refused_files} of the files of --graphs and --library are refused; the log says why"
+        message = f"Refused files of --graphs and --library: {readiness.refused_files}; the log says why"
         checks["files"] = Check("degraded", message)
     missing = {report.name for report in readiness.siblings.missing()}
     delays = readiness.siblings.delays()
