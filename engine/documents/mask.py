@@ -1,20 +1,23 @@
 """Secrets taken out of what is shown: errors, log lines, events, replies. Pure.
 
 A secret is looked for as it is, and in the forms that programs give a text on its way: within JSON, once or twice
-over, percent-encoded as in URLs and forms, and in Base64, wherever in the encoded bytes it begins. Where a text
-was cut, the beginning of a secret that stands before the cut is taken out as well. Whoever reshapes a secret in a
-way of their own shows what they want: a mask is against accidents, and no wall.
+over, percent-encoded as in URLs and forms, within HTML, and in Base64, wherever in the encoded bytes it begins.
+Where a text was cut, the beginning of a secret that stands before the cut is taken out as well. Whoever reshapes a
+secret in a way of their own shows what they want: a mask is against accidents, and no wall.
+
+A mask is laid on in one go, and texts are written by whoever wants to hold the service up: so the cost grows with
+the length only, and values are never decoded for it.
 """
 
 import base64
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 import msgspec
 
-from proto.codec import decode_checked, encode
+from proto.codec import encode
 
 MASK = "***"
 """The text that stands in place of a secret."""
@@ -28,10 +31,24 @@ LONGEST_SECRET_CHARACTERS = 16_384
 _BEGINNING_CHARACTERS = 6
 """Characters of a secret that give it away, at the end of a text that was cut."""
 
-_NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*", re.ASCII)
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*', re.DOTALL)
-_whole_json: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
+_MOST_CUTS = 20
+"""Cuts of one text before which beginnings are looked for, the last ones: we make one or two in a text."""
+
+_MOST_DOUBTFUL = 1_000
+"""Places of one secret in a JSON text that are looked at one by one; with more of them the whole text goes."""
+
+_DIGITS = b"0123456789.eE+-"
+_OUTSIDE = frozenset(_DIGITS + b",:[]{} \t\r\nnulltruefalse")
+"""The bytes that may stand in JSON outside of texts."""
+
+_NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
+_MORE_DIGITS = re.compile(rb"[0-9.eE+-]*")
 _CUTS = ("…", '","cut":')
+_UNICODE_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u([0-9a-f]{4})")
+_UNTOUCHED = re.compile("[A-Za-z0-9]+")
+_BEGUN_ESCAPE = re.compile(rb"u[0-9a-fA-F]{0,3}\Z")
+_HEXADECIMAL = b"0123456789abcdefABCDEF"
+_text_decoder = msgspec.json.Decoder(str)
 
 
 class Mask:
@@ -43,70 +60,124 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = {part for secret in secrets for part in (secret, *_long_lines(secret)) if part}
-        forms = {form for secret in known for form in _forms(secret)}
-        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
-        self._bytes = tuple(form.encode("utf-8", "surrogatepass") for form in self._forms)
-        # Within JSON a number is no text: where one is a secret, the whole number has to go.
-        self._has_numbers = any(_NUMBER.fullmatch(form) for form in self._forms)
+        forms = {form: core for secret in known for form, core in _forms(secret)}
+        self._forms = tuple(sorted(forms.items(), key=lambda form: (-len(form[0]), form[0])))
+        self._cores = frozenset(core for _, core in self._forms)
+        self._within_json = tuple(
+            (data, core.encode("utf-8", "surrogatepass"))
+            for form, core in self._forms
+            if (data := _as_json_has_it(form)) is not None
+        )
+        self._cores_within_json = frozenset(core for _, core in self._within_json)
+        self._longest = max(map(len, forms), default=0)
+        self._by_beginning: dict[str, list[str]] = {}
+        for form in forms:
+            self._by_beginning.setdefault(form[:_BEGINNING_CHARACTERS], []).append(form)
 
     def __repr__(self) -> str:
         return f"Mask({len(self._forms)} forms)"
 
     def text(self, text: str) -> str:
         """Return a text without the secrets."""
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, MASK)
+        seen = {core for core in self._cores if core in text}
+        if seen:
+            for form, core in self._forms:
+                if core in seen and form in text:
+                    text = text.replace(form, MASK)
         return self._without_beginnings(text)
 
     def _without_beginnings(self, text: str) -> str:
         """Return a text that may have been cut without the beginnings of secrets before the cut."""
         for cut in _CUTS:
             if cut in text:
-                pieces = text.split(cut)
-                text = cut.join([*map(self._without_beginning, pieces[:-1]), pieces[-1]])
+                *before, last = text.rsplit(cut, _MOST_CUTS)
+                text = cut.join([*map(self._without_beginning, before), last])
         return text
 
     def _without_beginning(self, text: str) -> str:
-        for form in self._forms:
-            beginning = form[:_BEGINNING_CHARACTERS]
-            at = text.find(beginning, max(0, len(text) - len(form)))
+        start = max(0, len(text) - self._longest)
+        for beginning, forms in self._by_beginning.items():
+            at = text.find(beginning, start)
             while at >= 0:
-                if form.startswith(text[at:]):
+                tail = text[at:]
+                if any(form.startswith(tail) for form in forms):
                     return text[:at] + MASK
                 at = text.find(beginning, at + 1)
         return text
 
     def json(self, text: bytes) -> bytes:
         """Return a JSON text without the secrets; it is JSON again."""
-        if not any(form in text for form in self._bytes):
-            return text
-        masked = _TOKEN.sub(self._token, text) if self._has_numbers else self._plain(text)
-        try:
-            _whole_json.decode(masked)
-        except msgspec.DecodeError:  # what was found began or ended within an escape
-            return encode(self._rebuilt(decode_checked(text)))
-        return masked
-
-    def _rebuilt(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {self.text(key): self._rebuilt(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self._rebuilt(inner) for inner in value]
-        if isinstance(value, str):
-            return self.text(value)
-        return MASK if self._plain(encode(value)) != encode(value) else value
-
-    def _token(self, found: re.Match[bytes]) -> bytes:
-        token = found[0]
-        masked = self._plain(token)
-        return masked if masked is token or token.startswith(b'"') else encode(MASK)
-
-    def _plain(self, text: bytes) -> bytes:
-        for form in self._bytes:
-            if form in text:
-                text = text.replace(form, MASK.encode())
+        seen = {core for core in self._cores_within_json if core in text}
+        if seen:
+            for form, core in self._within_json:
+                if core in seen and form in text:
+                    text = _without(text, form)
         return text
+
+
+def _without(text: bytes, form: bytes) -> bytes:
+    """Return a JSON text without a form of a secret.
+
+    Mostly the form can only stand within texts, and be whole there. Where it looks like a number, or where its
+    first letter may be that of an escape, each place is looked at.
+    """
+    is_begun = b"\\u" in text if form[:1] in _HEXADECIMAL else b"\\" + form in text
+    if not is_begun and not _OUTSIDE.issuperset(form):
+        return text.replace(form, MASK.encode())
+    if text.count(form) > _MOST_DOUBTFUL:
+        return encode(MASK)
+    return _without_doubtful(text, form)
+
+
+def _without_doubtful(text: bytes, form: bytes) -> bytes:
+    done: list[bytes] = []
+    taken = 0  # what lies before is in `done`
+    looked_at = 0  # up to here it is known whether a text has begun; no escape lies across
+    is_inside = False
+    place = text.find(form)
+    while place >= 0:
+        between = text[looked_at:place]
+        escape = _escape_at_the_end(between)
+        is_within_escape = escape < len(between)
+        between = between[:escape]
+        is_inside ^= _quotes(between) % 2 == 1
+        looked_at += len(between)
+        end = place + len(form)
+        if is_inside and not is_within_escape:
+            done += (text[taken:place], MASK.encode())
+            taken = looked_at = end
+        elif not is_inside and _NUMBER.fullmatch(form):
+            number = len(between.rstrip(_DIGITS)) + place - len(between)
+            more = _MORE_DIGITS.match(text, end)
+            done += (text[taken:number], encode(MASK))
+            taken = looked_at = end if more is None else more.end()
+        place = text.find(form, max(taken, place + 1))
+    return b"".join((*done, text[taken:]))
+
+
+def _escape_at_the_end(text: bytes) -> int:
+    """Return where in a piece of JSON the escape begins that is cut at its end; its length where there is none."""
+    begun = _BEGUN_ESCAPE.search(text, max(0, len(text) - 4))
+    stem = text if begun is None else text[: begun.start()]
+    is_odd = (len(stem) - len(stem.rstrip(b"\\"))) % 2 == 1
+    return len(stem) - 1 if is_odd else len(text)
+
+
+def _quotes(text: bytes) -> int:
+    """Return how many texts begin or end in a piece of JSON that cuts no escape."""
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return text.count(b'"')
+
+
+def _as_json_has_it(form: str) -> bytes | None:
+    """Return a form as it may stand within a text of JSON; None where it cannot."""
+    data = form.encode("utf-8", "surrogatepass")
+    try:
+        _text_decoder.decode(b'"' + data + b'"')
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return data
 
 
 def _long_lines(secret: str) -> Iterator[str]:
@@ -116,18 +187,39 @@ def _long_lines(secret: str) -> Iterator[str]:
         yield from (line for line in lines if len(line) >= SHORTEST_SECRET_CHARACTERS and line[:5] != "-----")
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """Yield the forms in which a secret may stand in a text. None of them is a few letters only."""
+def _forms(secret: str) -> Iterator[tuple[str, str]]:
+    """Yield the forms in which a secret may stand in a text, each with a part of it to look for first.
+
+    None of them is a few letters only.
+    """
+    core = max(_UNTOUCHED.findall(secret), key=len, default="")
     for plain in (secret, *_percent_encoded(secret)):
-        yield plain
-        once = _within_json(plain)
-        yield from (once, _within_json(once), _within_json(plain, is_ascii=True))
+        for form in (plain, html.escape(plain), html.escape(plain, quote=False)):
+            yield form, core
+        for once in _in_json(plain):
+            yield once, core
+            yield _within_json(once), core
     data = secret.encode("utf-8", "surrogatepass")
     for offset in range(3):
         encoded = _in_base64(data, offset)
         if len(encoded) >= _BEGINNING_CHARACTERS:
-            yield encoded
-            yield encoded.translate(str.maketrans("+/", "-_"))
+            for form in (encoded, encoded.translate(str.maketrans("+/", "-_"))):
+                yield form, form
+
+
+def _in_json(text: str) -> Iterator[str]:
+    """Yield what a text is within JSON: some programs escape more than they must."""
+    plain, ascii_only = _within_json(text), _within_json(text, is_ascii=True)
+    large = _UNICODE_ESCAPE.sub(lambda escape: f"{escape[1]}\\u{escape[2].upper()}", ascii_only)
+    yield from (plain, ascii_only, large)
+    yield from (plain.replace("/", "\\/"), ascii_only.replace("/", "\\/"))  # PHP
+    yield _with_escapes(plain, "&<>", "04x")  # Go, Rails
+    yield _with_escapes(plain, "&<>'=", "04x")  # Gson
+    yield _with_escapes(large.replace('\\"', "\\u0022"), "&<>'+`", "04X")  # .NET
+
+
+def _with_escapes(text: str, characters: str, form: str) -> str:
+    return "".join(f"\\u{ord(each):{form}}" if each in characters else each for each in text)
 
 
 def _percent_encoded(secret: str) -> Iterator[str]:

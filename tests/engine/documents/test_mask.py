@@ -1,6 +1,7 @@
 """Masks: the forms in which a secret is found, and what stands there afterwards."""
 
 import base64
+import html
 import json
 import re
 from collections.abc import Callable
@@ -13,6 +14,17 @@ from hypothesis import strategies as st
 
 from engine.documents.mask import MASK, Mask
 from proto.codec import encode
+
+
+def escaped(text: str, characters: str, form: str) -> str:
+    """A text with JSON's escapes for some characters."""
+    return "".join(f"\\u{ord(each):{form}}" if each in characters else each for each in text)
+
+
+def large(text: str) -> str:
+    """A text within JSON of ASCII, as programs have it whose escapes are of large letters."""
+    return re.sub(r"\\u(....)", lambda found: f"\\u{found[1].upper()}", json.dumps(text)[1:-1])
+
 
 SECRETS = (
     "plain-token-1234",
@@ -27,6 +39,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "within JSON": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
     "within JSON of ASCII": lambda text: json.dumps(text)[1:-1],
     "within JSON within JSON": lambda text: encode(encode(text).decode()).decode(),
+    "within JSON of PHP": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "within JSON of Go": lambda text: escaped(json.dumps(text, ensure_ascii=False)[1:-1], "&<>", "04x"),
+    "within JSON of Gson": lambda text: escaped(json.dumps(text, ensure_ascii=False)[1:-1], "&<>'=", "04x"),
+    "within JSON of .NET": lambda text: escaped(large(text).replace('\\"', "\\u0022"), "&<>'+`", "04X"),
+    "within JSON of large letters": large,
+    "within HTML": html.escape,
     "percent-encoded": lambda text: quote(text, safe=""),
     "percent-encoded path": quote,
     "percent-encoded in small letters": lambda text: re.sub("%..", lambda octet: octet[0].lower(), quote(text)),
@@ -106,6 +124,8 @@ def test_no_text_is_left_in_json(secret: str, before: str, after: str) -> None:
         ("nabcdefgh", "\nabcdefgh nabcdefgh"),
         ("abcdefgh\\", 'abcdefgh\\" and abcdefgh"'),
         ("u00e9abcd", "é\x00u00e9abcd"),
+        ("00000001f", "\x001f \x00000001f 00000001f"),
+        ("1,1,1,1,1", [1, 1, 1, 1, 1, 1, "1,1,1,1,1"]),
     ],
 )
 def test_a_secret_that_seems_to_stand_across_an_escape_leaves_the_json_whole(secret: str, value: str) -> None:
@@ -120,3 +140,25 @@ def test_each_line_of_a_key_is_masked_by_itself() -> None:
     key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nab\n-----END KEY-----\n"
     masked = Mask([key]).text(f"at {key.splitlines()[1]} of -----BEGIN KEY-----, ab")
     assert masked == f"at {MASK} of -----BEGIN KEY-----, ab"
+
+
+@pytest.mark.parametrize("secret", ["nabcdefgh", "12345678"])
+def test_a_value_of_any_depth_is_masked(secret: str) -> None:
+    """Values are not decoded for it, so none is too deep, and none takes long."""
+    value = b"[" * 900 + encode(["\nabcdefgh", 123456789, secret]) + b"]" * 900
+    masked = Mask([secret]).json(value)
+    assert masked == value.replace(b"123456789", b'"***"' if secret.isdigit() else b"123456789").replace(
+        encode(secret), b'"***"'
+    )
+
+
+def test_a_value_full_of_doubtful_places_is_masked_whole() -> None:
+    """Looking at each of a million numbers would hold up everybody."""
+    value = encode([12345678] * 2_000)
+    assert Mask(["12345678"]).json(value) == encode(MASK)
+
+
+def test_beginnings_are_looked_for_before_the_last_cuts() -> None:
+    """A text of cuts only costs no more than others; those that we make are at the end."""
+    text = "plain-to…" * 100
+    assert Mask(["plain-token-1234"]).text(text) == "plain-to…" * 80 + f"{MASK}…" * 20
