@@ -24,6 +24,7 @@ from engine.keeping.keeper import Keeper
 from engine.keeping.records import (
     MODULE,
     KeptComponent,
+    module_key,
     record_of_component,
     record_of_module,
     removal_of_component,
@@ -94,6 +95,7 @@ class OwnComponents:
         self._recompile = recompile
         self._turns = turns
         self._keeper = keeper
+        self._unmade: dict[tuple[str, str], Sequence[KeptComponent]] = {}  # in the store, and nowhere else
 
     # Reading
 
@@ -131,9 +133,12 @@ class OwnComponents:
         async with self._turns.alone(("graphs", owner)):
             self._registry.check_place(component.definition.id, owner)
             self._ledger.require(owner, size_bytes)
-            version = Version(1, component, sha256, size_bytes, self._timestamp(), by)
-            await self._keeper.keep(_records_of(owner, version, prepared.module))
+            number = self._next_number(owner, component.definition.id)
+            version = Version(number, component, sha256, size_bytes, self._timestamp(), by)
+            gone = self._removals(owner, component.definition.id, (), component.definition.execution.source_hash)
+            await self._keeper.keep([*_records_of(owner, version, prepared.module), *gone])
             self._registry.add(component, owner)
+            self._unmade.pop((owner, component.definition.id), None)
             self.versions.keep(owner, component.definition.id, version)
         return component.definition
 
@@ -182,11 +187,12 @@ class OwnComponents:
             if present is None:
                 self._registry.check_place(component_id, owner)
             outgoing = self.versions.outgoing(owner, component_id, size_bytes, self._used(owner, component_id))
-            number = 1 if present is None else present.number + 1
+            number = self._next_number(owner, component_id)
             version = Version(number, component, sha256, size_bytes, self._timestamp(), by)
             gone = self._removals(owner, component_id, outgoing, component.definition.execution.source_hash)
             await self._keeper.keep([*_records_of(owner, version, prepared.module), *gone])
             self._registry.put(component, owner)
+            self._unmade.pop((owner, component_id), None)
             self.versions.keep(owner, component_id, version, outgoing)
             for graph in followed:
                 self._graphs.relink(graph.id, graph)
@@ -235,10 +241,17 @@ class OwnComponents:
             numbers = [each.number for each in self.versions.history(owner, component_id)]
             await self._keeper.keep(self._removals(owner, component_id, numbers))
             self._registry.remove(component_id, owner)
+            self._unmade.pop((owner, component_id), None)
             self.versions.forget(owner, component_id)
 
+    def _next_number(self, owner: str, component_id: str) -> int:
+        """Return the number of a component's next version: greater than all that memory or the store knows."""
+        present = self.versions.present(owner, component_id)
+        unmade = self._unmade.get((owner, component_id), ())
+        return 1 + max(0 if present is None else present.number, *(kept.number for kept in unmade), 0)
+
     def _removals(self, owner: str, component_id: str, numbers: Collection[int], used: str = "") -> list[Removal]:
-        """Return what goes from the store with versions: they, and the modules that no other version has.
+        """Return what goes from the store with versions: they, those that could not be made, and unused modules.
 
         Args:
             owner: whose they are.
@@ -248,10 +261,13 @@ class OwnComponents:
         """
         history = self.versions.history(owner, component_id)
         staying = {used, *(_hash_of(each) for each in history if each.number not in numbers)}
-        going = {_hash_of(each) for each in history if each.number in numbers} - staying
+        unmade = self._unmade.get((owner, component_id), ())
+        going = {_hash_of(each) for each in history if each.number in numbers}
+        going = {*going, *map(_kept_hash, unmade)} - staying
+        numbers = (*numbers, *(kept.number for kept in unmade))
         return [
             *(removal_of_component(owner, component_id, number) for number in numbers),
-            *(removal_of_module(owner, sha256) for sha256 in sorted(going)),
+            *(removal_of_module(owner, component_id, sha256) for sha256 in sorted(going)),
         ]
 
     # After a restart
@@ -259,27 +275,38 @@ class OwnComponents:
     async def restore(self, owner: str, versions: Sequence[KeptComponent]) -> str:
         """Take in a component that was kept, with its versions, the present one last.
 
-        Versions before the present one that cannot be made any more are left out.
+        Versions before the present one that cannot be made any more are left out; they go from the store when
+        the component changes. One that was registered meanwhile takes the place of all that is in the store.
 
         Returns:
             The reason why it cannot be taken in; empty where it was.
         """
-        component: Component | None = None
+        component_id = versions[-1].definition.id
+        made: list[Version[Component]] = []
+        unmade: list[KeptComponent] = []
+        reason = ""
         for kept in versions:
-            sha256 = kept.definition.execution.source_hash
-            module = await self._keeper.read(MODULE, owner, sha256) or b""
+            module = await self._keeper.read(MODULE, owner, module_key(component_id, _kept_hash(kept))) or b""
             try:
                 component = (await self._registry.prepare_kept(kept.definition, module, owner)).component
             except EngineError as error:
-                if kept is versions[-1]:
-                    self.versions.forget(owner, kept.definition.id)
-                    return str(error)
+                reason = str(error) if kept is versions[-1] else ""
+                unmade.append(kept)
                 continue
-            version = Version(kept.number, component, kept.sha256, kept.size_bytes, kept.made_at, kept.made_by)
-            self.versions.keep(owner, component.definition.id, version)
-        if component is not None:
-            self._registry.put(component, owner)
-        return ""
+            made.append(Version(kept.number, component, kept.sha256, kept.size_bytes, kept.made_at, kept.made_by))
+        async with self._turns.alone(("graphs", owner)):
+            if self.versions.present(owner, component_id) is not None:
+                return ""
+            self._unmade[owner, component_id] = versions if reason else unmade
+            if not reason:
+                for version in made:
+                    self.versions.keep(owner, component_id, version)
+                self._registry.put(made[-1].content, owner)
+        return reason
+
+
+def _kept_hash(kept: KeptComponent) -> str:
+    return kept.definition.execution.source_hash
 
 
 def _hash_of(version: Version[Component]) -> str:
@@ -297,5 +324,6 @@ def _records_of(owner: str, version: Version[Component], module: bytes) -> list[
         made_at=version.made_at,
         made_by=version.made_by,
     )
-    modules = [record_of_module(owner, definition.execution.source_hash, module)] if module else []
+    sha256 = definition.execution.source_hash
+    modules = [record_of_module(owner, definition.id, sha256, module)] if module else []
     return [record_of_component(owner, kept), *modules]

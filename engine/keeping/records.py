@@ -22,7 +22,7 @@ Shape = TypeVar("Shape")
 COMPONENT, GRAPH, EXECUTION = "component", "graph", "execution"
 
 MODULE = "module"
-"""The bytes of a WebAssembly module, by their SHA-256: however many versions have it, each owner has it once."""
+"""The bytes of a WebAssembly module, by component and SHA-256: however many versions have it, each has it once."""
 
 CUT_OFF = "The service ended while this ran; what it had in hand is lost"
 
@@ -140,14 +140,19 @@ def component_in(record: Record) -> KeptComponent:
     return _decoded(record, KeptComponent)
 
 
-def record_of_module(owner: str, sha256: str, content: bytes) -> Record:
-    """Return the bytes of a module as a record."""
-    return Record(MODULE, owner, sha256, content)
+def module_key(component_id: str, sha256: str) -> str:
+    """Return the key of a module: a component's own, so that it goes with it and no other lacks it."""
+    return f"{component_id}/{sha256}"
 
 
-def removal_of_module(owner: str, sha256: str) -> Removal:
-    """Return the removal of a module."""
-    return Removal(MODULE, owner, sha256)
+def record_of_module(owner: str, component_id: str, sha256: str, content: bytes) -> Record:
+    """Return the bytes of a component's module as a record."""
+    return Record(MODULE, owner, module_key(component_id, sha256), content)
+
+
+def removal_of_module(owner: str, component_id: str, sha256: str) -> Removal:
+    """Return the removal of a component's module."""
+    return Removal(MODULE, owner, module_key(component_id, sha256))
 
 
 def beginning(snapshot: ExecutionSnapshot) -> KeptExecution:

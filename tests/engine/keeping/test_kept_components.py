@@ -121,3 +121,54 @@ async def test_a_component_that_cannot_be_made_any_more_is_named_and_tried_again
             await store.write([module])
             again = await runtime.library.restoring.go_on()
             assert (again.components, again.graphs, again.failed) == (1, 1, ())
+
+
+async def test_a_module_stays_as_long_as_another_component_has_it(tmp_path: Path) -> None:
+    """An owner has the bytes once, whichever of their components have them."""
+    async with open_sqlite_store(tmp_path) as store:
+        async with open_runtime(keeper=Keeper(store)) as runtime:
+            for name in ("own.wasm", "own.twin", "own.third"):
+                await runtime.library.register_component({**_module("1.0.0"), "id": name})
+            await runtime.library.unregister_component("own.third")
+            await runtime.library.replace_component("own.twin", written("2.0.0", 2) | {"id": "own.twin"})
+            await runtime.library.unregister_component("own.twin")
+        async with open_runtime(keeper=Keeper(store)) as runtime:
+            restored = await runtime.restore()
+            assert (restored.components, restored.failed) == (1, ())
+            await runtime.library.unregister_component("own.wasm")
+        assert [record.key async for record in store.read_all("module")] == []
+
+
+async def test_what_is_registered_goes_before_what_could_not_be_restored(tmp_path: Path) -> None:
+    """The later one was answered for; the earlier one does not come back, neither then nor at the next start."""
+    async with open_sqlite_store(tmp_path) as store:
+        async with open_runtime(keeper=Keeper(store)) as runtime:
+            await runtime.library.register_component(_module("1.0.0"))
+            await runtime.library.replace_component("own.wasm", _module("2.0.0"))
+        (module,) = [record async for record in store.read_all("module")]
+        await store.write([type(module)(module.kind, module.owner, module.key, b"no module")])
+        async with open_runtime(keeper=Keeper(store)) as runtime:
+            assert len((await runtime.restore()).failed) == 1
+            await runtime.library.register_component(written("3.0.0", 3) | {"id": "own.wasm"})
+            await runtime.library.restoring.go_on()
+            assert runtime.library.restoring.left == 0
+        async with open_runtime(keeper=Keeper(store)) as runtime:
+            assert (await runtime.restore()).failed == ()
+            (version,) = runtime.library.component_versions("own.wasm")
+            assert (version.number, version.content.definition.version) == (3, "3.0.0")
+        assert [record.key async for record in store.read_all("module")] == []
+
+
+async def test_versions_that_cannot_be_made_any_more_go_with_their_component(tmp_path: Path) -> None:
+    """Otherwise the next start would bring back what was removed."""
+    async with open_sqlite_store(tmp_path) as store:
+        async with open_runtime(keeper=Keeper(store)) as runtime:
+            await runtime.library.register_component(_module("1.0.0"))
+            await runtime.library.replace_component("own.wasm", written("2.0.0", 2) | {"id": "own.wasm"})
+        (module,) = [record async for record in store.read_all("module")]
+        await store.write([type(module)(module.kind, module.owner, module.key, b"no module")])
+        async with open_runtime(keeper=Keeper(store)) as runtime:
+            assert (await runtime.restore()).components == 1
+            await runtime.library.unregister_component("own.wasm")
+        left = [each.key for kind in ("component", "module") async for each in store.read_all(kind)]
+    assert left == []
