@@ -103,7 +103,7 @@ async def _load(client: ServiceClient, paths: tuple[Path, ...], *, as_json: bool
         if as_json:
             show_json([reply])
         else:
-            click.echo(f"{client.decode(reply, Registered).registered}  registered")
+            click.echo(printable(f"{client.decode(reply, Registered).registered}  registered"))
 
 
 async def _delete(client: ServiceClient, component: str) -> None:

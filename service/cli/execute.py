@@ -19,6 +19,7 @@ from service.cli.remote.lookup import find_graph
 from service.cli.remote.names import graph_names
 from service.cli.remote.tables import json_option, show_json
 from service.cli.watch import watch_to_end
+from service.documents.printable import printable
 
 FILES = (".json", ".yaml", ".yml")
 
@@ -74,7 +75,7 @@ def command(
     started = ask(_execute, graph, encode(options), as_json=as_json)
     if started.error is not None:
         place = f" at node {started.error.node_id}" if started.error.node_id else ""
-        click.echo(f"Failed{place}: {started.error.message}", err=True)
+        click.echo(printable(f"Failed{place}: {started.error.message}"), err=True)
         sys.exit(1)
     if watch:
         sys.exit(watch_to_end(started.execution_id, service_address()))
@@ -90,5 +91,5 @@ async def _execute(client: ServiceClient, text: str, options: bytes, *, as_json:
     if as_json:
         show_json([reply])
     else:
-        click.echo(f"{started.execution_id}  {graph.name}: {started.state}")
+        click.echo(printable(f"{started.execution_id}  {graph.name}: {started.state}"))
     return started

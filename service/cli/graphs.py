@@ -215,7 +215,7 @@ def _tell(graph: SeenGraph, reply: bytes, *, as_json: bool) -> None:
         return show_json([reply])
     number = f", version {graph.version_number}" if graph.version_number > 1 else ""
     counted = f"{graph.node_count} nodes, {graph.edge_count} edges{number}"
-    return click.echo(f"{graph.id}  {graph.name} {graph.version}: {counted}")
+    return click.echo(printable(f"{graph.id}  {graph.name} {graph.version}: {counted}"))
 
 
 async def _versions(client: ServiceClient, text: str, *, as_json: bool) -> None:
@@ -240,4 +240,4 @@ async def _roll_back(client: ServiceClient, text: str, number: int, *, as_json: 
 async def _delete(client: ServiceClient, text: str) -> None:
     graph = await find_graph(client, text)
     await client.delete(f"/api/graphs/{escaped(graph.id)}")
-    click.echo(f"{graph.id}  {graph.name} {graph.version}: unloaded")
+    click.echo(printable(f"{graph.id}  {graph.name} {graph.version}: unloaded"))

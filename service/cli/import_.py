@@ -13,6 +13,7 @@ from proto.codec import MalformedJsonError, decode
 from service.cli.files import FILE, DocumentFileError
 from service.cli.import_check import find_problems
 from service.cli.until_signal import run_until_signal
+from service.documents.printable import printable
 from service.documents.reading import MAX_YAML_BYTES, DocumentError, decode_document, format_of_file
 from service.documents.yaml_writing import write_yaml
 from service.interchange.imported import Imported, NotImportableError
@@ -67,7 +68,7 @@ def command(
     else:
         _tell(imported, written, is_dry=dry_run)
     for line in problems:
-        click.echo(f"cannot be loaded: {line}", err=True)
+        click.echo(printable(f"cannot be loaded: {line}"), err=True)
     if problems or (strict and any(note.fate in NEEDS_SOMEBODY for note in imported.notes)):
         sys.exit(1)
 
@@ -160,10 +161,10 @@ def _tell(imported: Imported, files: dict[Path, str], *, is_dry: bool) -> None:
         if notes:
             click.echo(f"{WORDS[fate]}: {len(notes)}")
         for note in notes:
-            click.echo(f"  {_line(note)}")
+            click.echo(f"  {printable(_line(note))}")
     for graph in imported.graphs:
         size = f"{len(graph.document['nodes'])} nodes, {len(graph.document['edges'])} edges"
-        click.echo(f"{graph.document['name']}: {size}", err=True)
+        click.echo(printable(f"{graph.document['name']}: {size}"), err=True)
     if is_dry:
         return
     for path in files:

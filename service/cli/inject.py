@@ -18,6 +18,7 @@ from service.cli.remote.names import execution_names
 from service.cli.remote.outputs import Output, show_outputs
 from service.cli.remote.tables import json_option, show_json
 from service.cli.stdin import Lines, LineTooLongError
+from service.documents.printable import printable
 
 STANDARD_INPUT = 0
 NDJSON = "application/x-ndjson"
@@ -158,7 +159,7 @@ def _tell(said: InjectionReply, *, as_json: bool) -> int:
         )
     if said.error is not None:
         place = f" at node {said.error.node_id}" if said.error.node_id else ""
-        click.echo(f"Failed{place}: {said.error.message}", err=True)
+        click.echo(printable(f"Failed{place}: {said.error.message}"), err=True)
         return 1
     if said.drained is False and not said.queued:
         click.echo("Not all was processed in time; --timeout SECONDS waits longer", err=True)

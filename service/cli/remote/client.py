@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 import click
 import httpx
 import msgspec
+import trio
 
 from engine.builtin.parts.connection_reason import words_of
 from proto.codec import MalformedJsonError, decode_raw_values
@@ -28,6 +29,12 @@ CONNECT_SECONDS = 10.0
 REPLY_SECONDS = 90.0
 """The time between two pieces of a reply: a wait for outputs may take a minute."""
 
+MOST_REPLY_BYTES = 256 * 1024 * 1024
+"""Bytes of one reply, unpacked: all outputs that may be kept of an execution are less."""
+
+MOST_ENTRIES = 100_000
+"""Entries of a list; a service bounds them by far less."""
+
 SHOWN_PROBLEMS = 20
 """Problems of a refusal that are shown; the service bounds them, too."""
 
@@ -35,7 +42,7 @@ UNAUTHENTICATED = 401
 
 
 class ServiceError(click.ClickException):
-    """The service cannot be reached, or refuses; the message says what to do.
+    """The service cannot be reached, or refuses; the message says what to do, and shows no control characters.
 
     Attributes:
         status: of the refusal; 0 where no answer came.
@@ -45,7 +52,7 @@ class ServiceError(click.ClickException):
     exit_code = 1
 
     def __init__(self, message: str, status: int = 0, problems: Sequence[Finding] = ()) -> None:
-        super().__init__(message)
+        super().__init__("\n".join(printable(line) for line in message.split("\n")))
         self.status = status
         self.problems = tuple(problems)
 
@@ -78,6 +85,8 @@ class ServiceClient:
             entries += listed
             if not listed or len(entries) >= self.decode(bytes(page.get("total", b"0")), int):
                 return entries
+            if len(entries) > MOST_ENTRIES:
+                raise ServiceError(f"{self.url} lists more than {MOST_ENTRIES} {key}")
 
     def decode(self, content: bytes | msgspec.Raw, shape: type[Shape]) -> Shape:
         """Decode a reply, or an entry of one.
@@ -115,21 +124,33 @@ class ServiceClient:
 
     async def _ask(self, method: str, path: str, **request: Any) -> bytes:
         try:
-            reply = await self._client.request(method, self.url + path, **request)
+            async with self._client.stream(method, self.url + path, **request) as reply:
+                content = await self._content(reply)
         except httpx.TimeoutException as error:
             raise ServiceError(f"{self.url} has not answered in time") from error
         except httpx.RequestError as error:
             reason = words_of(error)
             raise ServiceError(f"{self.url} cannot be reached: {reason}; is the service running there?") from error
         if reply.is_success:
-            return reply.content
-        raise self._refusal(reply)
+            return content
+        raise self._refusal(reply, content)
 
-    def _refusal(self, reply: httpx.Response) -> ServiceError:
+    async def _content(self, reply: httpx.Response) -> bytes:
+        content = bytearray()
+        with trio.CancelScope() as scope:
+            async for piece in reply.aiter_bytes():
+                content += piece
+                if len(content) > MOST_REPLY_BYTES:
+                    scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
+        if len(content) > MOST_REPLY_BYTES:
+            raise ServiceError(f"{self.url} answers with more than {MOST_REPLY_BYTES} bytes")
+        return bytes(content)
+
+    def _refusal(self, reply: httpx.Response, content: bytes) -> ServiceError:
         """Return what the service says against a request, with its problems below, and what to do."""
         status = reply.status_code
         try:
-            said = decode_raw_values(reply.content, Refusal)
+            said = decode_raw_values(content, Refusal)
         except (msgspec.ValidationError, MalformedJsonError):
             return ServiceError(f"{self.url} answers with status {status}; is it a symbia-runtime?", status)
         lines = [said.error]

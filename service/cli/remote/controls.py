@@ -8,6 +8,7 @@ from service.cli.remote.client import Query, ServiceClient, ask
 from service.cli.remote.lookup import find_execution
 from service.cli.remote.names import execution_names
 from service.cli.remote.tables import json_option, show_json
+from service.documents.printable import printable
 
 EXECUTIONS = click.argument("executions", nargs=-1, required=True, shell_complete=execution_names)
 
@@ -51,4 +52,4 @@ async def request_all(
             continue
         said = client.decode(reply, ControlReply)
         left = f", {said.unprocessed:,} unprocessed" if said.unprocessed else ""
-        click.echo(f"{said.execution_id}  {said.state}{left}")
+        click.echo(printable(f"{said.execution_id}  {said.state}{left}"))

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from proto.codec import encode
+from service.documents.printable import printable_json
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -20,4 +21,5 @@ class Output(msgspec.Struct, frozen=True):
 def show_outputs(outputs: Iterable[Output]) -> None:
     """Print outputs, one a line."""
     for output in outputs:
-        click.echo(encode({"node": output.node, "port": output.port, "value": output.value}) + b"\n", nl=False)
+        line = encode({"node": output.node, "port": output.port, "value": output.value})
+        click.echo(printable_json(line) + b"\n", nl=False)

@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.cells import cell_len, set_cell_size
 
-from service.documents.printable import printable
+from service.documents.printable import printable, printable_json
 
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
@@ -29,9 +29,17 @@ def json_option(function: AnyFunction) -> AnyFunction:
 
 
 def show_json(values: Iterable[bytes | msgspec.Raw]) -> None:
-    """Print JSON values, one a line."""
+    """Print JSON values, one a line.
+
+    Raises:
+        click.ClickException: one is no JSON.
+    """
     for value in values:
-        click.echo(msgspec.json.format(bytes(value), indent=-1) + b"\n", nl=False)
+        try:
+            line = msgspec.json.format(bytes(value), indent=-1)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise click.ClickException("The reply is no JSON; is it a symbia-runtime?") from error
+        click.echo(printable_json(line) + b"\n", nl=False)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -56,10 +64,13 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
 
 
 def age_of(moment: str | None, now: datetime | None = None) -> str:
-    """Return how long ago something happened, such as ``5 min``; a dash where it has not."""
+    """Return how long ago something happened, such as ``5 min``; a dash where it has not, ``?`` if it is none."""
     if not moment:
         return "-"
-    seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds())
+    try:
+        seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds())
+    except (ValueError, TypeError):  # it is no moment, or one of nobody knows which zone
+        return "?"
     for size, unit in _UNITS:
         if seconds >= size:
             return f"{seconds // size} {unit}"
