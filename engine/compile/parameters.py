@@ -24,6 +24,20 @@ from proto.problem import Problem
 _WORDS = frozenset({"default", "description", "title", "examples", "$comment"})
 """The keys of a schema that rule nothing out."""
 
+_KEYWORDS = (
+    *("$anchor", "$comment", "$defs", "$id", "$ref", "$schema", "additionalItems", "additionalProperties"),
+    *("allOf", "anyOf", "const", "contains", "contentEncoding", "contentMediaType", "contentSchema"),
+    *("default", "definitions", "dependencies", "dependentRequired", "dependentSchemas", "deprecated"),
+    *("description", "else", "enum", "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "if"),
+    *("items", "maxContains", "maxItems", "maxLength", "maxProperties", "maximum", "minContains"),
+    *("minItems", "minLength", "minProperties", "minimum", "multipleOf", "not", "oneOf", "pattern"),
+    *("patternProperties", "prefixItems", "properties", "propertyNames", "readOnly", "required", "then"),
+    *("title", "type", "unevaluatedItems", "unevaluatedProperties", "uniqueItems", "writeOnly"),
+)
+"""The keys that JSON Schema knows, of all its drafts; others mean nothing there."""
+
+_TYPES = ("any", "array", "boolean", "integer", "null", "number", "object", "string")
+
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 
 
@@ -35,12 +49,14 @@ class Parameters(msgspec.Struct, frozen=True):
         defaults: of those that have one.
         required: names of those that have none.
         descriptions: words about each, where there are some.
+        doubts: keys of schemas that look like another one.
     """
 
     schemas: Mapping[str, PortSchema | None] = {}
     defaults: Mapping[str, Any] = {}
     required: tuple[str, ...] = ()
     descriptions: Mapping[str, str] = {}
+    doubts: tuple[Problem, ...] = ()
 
     def problems(self, given: Mapping[str, Any], hints: Hints) -> Iterator[Problem]:
         """Yield what is wrong with the values that a use gives; paths are relative to its configuration."""
@@ -66,6 +82,15 @@ class Parameters(msgspec.Struct, frozen=True):
 NO_PARAMETERS = Parameters()
 
 
+def _doubts(name: str, declared: Mapping[str, Any], place: str, hints: Hints) -> Iterator[Problem]:
+    """Yield the keys of a schema that JSON Schema does not know, and that look like one that it knows."""
+    for key in [key for key in declared if key not in _KEYWORDS]:
+        close = None if key.startswith("x-") else hints.similar(key, _KEYWORDS)
+        if close:
+            message = f"Parameter {name}: {shown(key)} means nothing in JSON Schema; did you mean {close}?"
+            yield Problem("parameter.unknown_key", f"{place}.{shown(key)}", message)
+
+
 def read_parameters(document: Mapping[str, Any], path: str, report: ProblemReport) -> Steps[Parameters]:
     """Read the parameters that a graph declares; those that are wrong are noted, and left out.
 
@@ -81,6 +106,8 @@ def read_parameters(document: Mapping[str, Any], path: str, report: ProblemRepor
         return NO_PARAMETERS
     schemas: dict[str, PortSchema | None] = {}
     defaults: dict[str, Any] = {}
+    doubts: list[Problem] = []
+    hints = Hints()
     left_bytes = SCHEMAS_BYTES
     for (name, declared), is_due in paced(document.items(), every=1):
         if is_due:
@@ -99,6 +126,7 @@ def read_parameters(document: Mapping[str, Any], path: str, report: ProblemRepor
                 message = f"The schemas of all parameters together have more than {SCHEMAS_BYTES} bytes"
                 report.note("parameter.too_large", path, message)
                 return NO_PARAMETERS
+            doubts += _doubts(name, declared, place, hints)
             schemas[name] = schema = _schema(name, rules, place, report)
             if "default" in declared:
                 defaults[name] = declared["default"]
@@ -112,6 +140,7 @@ def read_parameters(document: Mapping[str, Any], path: str, report: ProblemRepor
         defaults,
         tuple(name for name in schemas if name not in defaults),
         {name: str(document[name].get("description", "")) for name in schemas},
+        tuple(doubts),
     )
 
 
@@ -127,10 +156,18 @@ def _schema(name: str, rules: Mapping[str, Any], place: str, report: ProblemRepo
             _ = schema.validator
             return schema
     except ValueError as error:
-        complaint = (str(error).splitlines() or [""])[0][:500]
+        complaint = _no_type(rules.get("type")) or (str(error).splitlines() or [""])[0][:500]
     message = f"The schema of parameter {name} is not JSON Schema: {complaint}"
     report.note("parameter.invalid_schema", place, message)
     return None
+
+
+def _no_type(name: Any) -> str:
+    """Return the complaint about a type that there is none of; empty where that is not what is wrong."""
+    if not isinstance(name, str) or name in _TYPES:
+        return ""
+    close = Hints().similar(name, _TYPES)
+    return f"{shown(name)} is no type; " + (f"did you mean {close}?" if close else f"there are {listed(_TYPES)}")
 
 
 def _misfit(schema: PortSchema | None, value: Any) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.compile.flat_graph import FlatGraph
 from engine.compile.ingress import ingress_of, is_declared
+from engine.compile.parameter_warnings import doubts_about
 from engine.compile.unfolding import SEPARATOR
 from engine.compile.validation import CheckedGraph
 from engine.contracts.component import Builtin, Component
@@ -52,8 +53,9 @@ def find_warnings(
     found = tuple(
         f"{path}{SEPARATOR}" for path, named in draft.uses.items() if named
     )  # whose authors are told there
-    written = zip(draft.node_paths, definition.nodes, strict=True)
-    nodes = tuple((path, node) for path, node in written if not node.id.startswith(found))
+    written = zip(draft.node_paths, definition.nodes, draft.scope_of, strict=True)
+    ours = tuple((path, node, scope) for path, node, scope in written if not node.id.startswith(found))
+    nodes = tuple((path, node) for path, node, _ in ours)
     left = yield from _left_ports(draft, bindings)
     entries = _entries(draft, components, bindings)
     unreached = (yield from _unreached(entries, definition.nodes, definition.edges)) if entries else set()
@@ -86,6 +88,8 @@ def find_warnings(
         message = f"This graph is long-lived, so errors of these nodes are counted and lost: {names}"
         where = losing[0][0] if len(losing) == 1 else "nodes"
         report.note("node.errors_lost", where, f"{message}; connect their port {ERROR_PORT}, or say onError")
+    for doubt in (yield from doubts_about(ours, draft.scopes)):
+        report.note(doubt.code, doubt.path, doubt.message)
     return report
 
 

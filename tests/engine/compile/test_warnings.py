@@ -87,6 +87,48 @@ async def test_what_may_not_be_meant_so_is_told(document: Any, expected: list[tu
     assert await told(document) == expected
 
 
+def mapped(expression: str, **parameters: Any) -> dict[str, Any]:
+    return graph([node("a", "symbia.core.map", config={"expression": expression})], parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (mapped("value * param.rate + parameter.x", rate={"type": "number", "x-unit": "%", "ui": 1}), []),
+        (mapped("value * param.rat", rate={}), [("parameter.unknown", "nodes[0].config.expression")]),
+        (mapped("param?.rate"), [("parameter.unknown", "nodes[0].config.expression")]),
+        (mapped("[value].map((param) => param.rat)[0]", rate={}), []),
+        (mapped("value", rate={"defult": 1}), [("parameter.unknown_key", "parameters.rate.defult")]),
+        (mapped("value", rate={"min": 1}), [("parameter.unknown_key", "parameters.rate.min")]),
+        (
+            graph(
+                [{"id": "a", "graph": {**mapped("param.y", x={"typ": "any", "default": 1}), "ports": {}}}],
+                parameters={"y": {}},
+            ),
+            [
+                ("parameter.unknown_key", "nodes[0].graph.parameters.x.typ"),
+                ("parameter.unknown", "nodes[0].graph.nodes[0].config.expression"),
+            ],
+        ),
+    ],
+    ids=["known", "misspelt", "none declared", "of the program", "misspelt key", "short key", "inside"],
+)
+async def test_a_parameter_that_is_misspelt_in_a_program_or_its_schema_is_told(
+    document: Any, expected: list[tuple[str, str]]
+) -> None:
+    """JavaScript makes undefined of such a name, and JSON Schema passes over such a key."""
+    assert await told(document) == expected
+
+
+async def test_a_type_that_there_is_none_of_is_answered_with_the_one_that_was_meant() -> None:
+    """JSON Schema itself says only what it does not fit."""
+    async with library() as known:
+        verdict = await known.judge_graph(mapped("value", rate={"type": "numbr"}))
+    assert [error.message for error in verdict.errors] == [
+        "The schema of parameter rate is not JSON Schema: numbr is no type; did you mean number?"
+    ]
+
+
 async def test_a_binding_is_a_way_in_and_a_way_out() -> None:
     """What events reach is reached, and a port whose values leave as events leads somewhere."""
     bindings = {"a": {"in": {"network": "orders.*"}, "true": {"network": "big"}}}
