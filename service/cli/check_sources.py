@@ -94,7 +94,8 @@ def _of_folder(path: Path) -> Source | None:
     if code_beside(path) is not None and ".cases." not in path.name:
         return None
     source = _of_file(path, None)
-    return source if source.refusal is not None or kind_of(source.document) is not None else None
+    is_ours = source.kind == "cases" or kind_of(source.document) is not None
+    return source if source.refusal is not None or is_ours else None
 
 
 def read_libraries(folders: Sequence[Path]) -> list[Source]:
@@ -133,9 +134,9 @@ def _of_file(path: Path, kind: Kind | None) -> Source:
         text = path.read_bytes()
     except OSError as error:
         raise DocumentFileError(f"{path}: {error.strerror or error}") from error
-    return _source(
-        str(path), text, format_of_file(path.name), kind or "graph", path.parent, is_known=kind is not None
-    )
+    known = kind or ("cases" if ".cases." in path.name else None)
+    form = format_of_file(path.name)
+    return _source(str(path), text, form, known or "graph", path.parent, is_known=known is not None)
 
 
 def _source(name: str, text: bytes, form: Format, kind: Kind, folder: Path, *, is_known: bool = False) -> Source:

@@ -28,7 +28,15 @@ def read_document_file(path: Path) -> Any:
     except OSError as error:
         raise DocumentFileError(f"{path}: {error.strerror or error}") from error
     except DocumentError as error:
-        raise DocumentFileError(f"{path}: {error}") from error
+        raise DocumentFileError(_with_place(path, error)) from error
+
+
+def _with_place(path: Path, error: DocumentError) -> str:
+    """Return what is wrong with a file, with its line and column in the form that editors know."""
+    if error.position is None:
+        return f"{path}: {error}"
+    line, column = error.position
+    return f"{path}:{line + 1}:{column + 1}: {error.bare}"
 
 
 def problem_line(problem: Problem) -> str:

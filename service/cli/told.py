@@ -30,9 +30,16 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     column: int | None = None
 
 
-def told(file: str, severity: str, found: Finding) -> Told:
-    """Return a finding with the name of its file."""
-    return Told(file, severity, found.code, found.path, found.message, found.line, found.column)
+LIBRARY_HINT = "register it first, by --library DIR or --component FILE"
+"""The remedy on the command line where a component is not known and no other is called nearly so."""
+
+
+def told(file: str, severity: str, found: Finding, *, hint: str = LIBRARY_HINT) -> Told:
+    """Return a finding with the name of its file; of a component that nobody knows with the way to register it."""
+    message = found.message
+    if found.code == "node.unknown_component" and "did you mean" not in message:
+        message += f"; {hint}"
+    return Told(file, severity, found.code, found.path, message, found.line, found.column)
 
 
 def line_of(each: Told) -> str:

@@ -17,6 +17,9 @@ from service.documents.yaml_places import tracking_yaml
 _WITHIN = re.compile(r" \(line (\d{1,9}), column (\d{1,9})\)\Z")
 """The place in a program, at the end of a problem's message."""
 
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([\w-]{1,100})`")
+"""The words of the decoder for a key that an object cannot have; its path is that of the object."""
+
 _OF_KEYS = (
     ".unknown_field",
     ".unknown_key",
@@ -43,7 +46,7 @@ class Located(msgspec.Struct, frozen=True):
 def locating(text: bytes, form: Format, problems: Sequence[Problem]) -> Generator[None, None, Located]:
     """Find the places of problems in the text of a document that could be decoded, with pauses."""
     decoded = text.decode("utf-8-sig", "replace")
-    tracker = PlaceTracker({problem.path for problem in problems})
+    tracker = PlaceTracker({_place_of(problem) for problem in problems})
     repeated: list[tuple[str, int, int]] = []
     if form == "json":
         repeated = yield from tracking_json(decoded, tracker)
@@ -56,17 +59,24 @@ def locating(text: bytes, form: Format, problems: Sequence[Problem]) -> Generato
     )
 
 
+def _place_of(problem: Problem) -> str:
+    """Return the place to look for: that of a field that its object cannot have, where the problem names one."""
+    field = _UNKNOWN_FIELD.match(problem.message)
+    return ".".join(filter(None, (problem.path, field[1]))) if field else problem.path
+
+
 def _finding(problem: Problem, spots: Mapping[str, Spot]) -> Finding:
-    found = nearest(spots, problem.path)
+    place = _place_of(problem)
+    found = nearest(spots, place)
     if found is None:
         return Finding(problem.code, problem.path, problem.message)
     path, spot = found
     line, column = spot.line, spot.column
     message = problem.message
     within = _WITHIN.search(message)
-    if path != problem.path:
+    if path != place:
         line, column = spot.key or (line, column)
-    elif spot.key is not None and (not spot.style or problem.code.endswith(_OF_KEYS)):
+    elif spot.key is not None and (not spot.style or place != problem.path or problem.code.endswith(_OF_KEYS)):
         line, column = spot.key
     else:
         if within is not None:

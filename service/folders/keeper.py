@@ -5,7 +5,7 @@ running execution goes on with the version of its graph that it was started with
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ import msgspec
 import structlog
 import trio
 
+from engine.cooperative.slices import in_slices
 from engine.errors import EngineError, GraphNotFoundError, InvalidError
 from engine.runtime import Runtime
+from proto.problem import Finding, Problem
 from service.catalog.graphs import AUTOMATIC_ROLES
 from service.catalog.supervisor import keep_running
 from service.documents.component_files import ComponentFile, is_code, read_folders
 from service.documents.kinds import kind_of
+from service.documents.locating import locating
 from service.documents.reading import DocumentError, decode_document_in_slices, format_of_file
 from service.folders.listing import Stamp, list_files
 from service.siblings.backoff import Backoff
@@ -152,7 +155,7 @@ class FileKeeper:
             component_id, by = str(component.document.get("id", "")), f"file {path}"
             await library.replace_component(component_id, component.document, by=by)
         except EngineError as error:
-            refused[path] = _reason(error)
+            refused[path] = await _reason(component.sources[-1], error)
             return
         if former is not None and former.document["id"] != component_id:
             await self._forget_component(path, refused)
@@ -208,7 +211,7 @@ class FileKeeper:
             except GraphNotFoundError:  # it is new here; one of its name may have been kept from an earlier time
                 placed = (await library.place_graph(document, by=by, replace=True)).graph
         except EngineError as error:
-            return _reason(error)
+            return await _reason(path, error)
         is_new = placed.id != held.graph_id
         held.graph_id, held.name = placed.id, placed.definition.name
         log.info("graph loaded", file=str(path), id=placed.id, version=placed.number)
@@ -255,12 +258,21 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _reason(error: EngineError) -> str:
-    """Return what is wrong, in one line."""
+async def _reason(path: Path, error: EngineError) -> str:
+    """Return what is wrong with a file, in one line, with lines and columns where they are known."""
     if not isinstance(error, InvalidError):
         return str(error)
-    told = [
-        f"{each.path}: {each.message}" if each.path else each.message for each in error.problems[:TOLD_PROBLEMS]
-    ]
+    problems = error.problems[:TOLD_PROBLEMS]
+    found: Sequence[Problem] = problems
+    if not is_code(path):
+        text = await trio.Path(path).read_bytes() if await trio.Path(path).is_file() else b""
+        found = (await in_slices(locating(text, format_of_file(path.name), problems))).findings
+    told = [f"{_place(each)}{each.message}" for each in found]
     more = len(error.problems) - TOLD_PROBLEMS
     return "; ".join([*told, f"and {more} more"] if more > 0 else told)
+
+
+def _place(problem: Problem) -> str:
+    if isinstance(problem, Finding) and problem.line is not None:
+        return f"line {problem.line}, column {problem.column}: "
+    return f"{problem.path}: " if problem.path else ""

@@ -25,6 +25,9 @@ STANDARD_INPUT = Path("-")
 
 BAD_REQUEST = 400
 
+HINT = "register it first, by `symbia-runtime components load FILE`"
+"""The remedy where a graph uses a component that the service does not know."""
+
 
 class RefusedFileError(ServiceError):
     """A file that the service refuses; shown as ``check`` shows it, each problem with its line and column."""
@@ -70,7 +73,7 @@ async def _lines_of(error: ServiceError, file: Path, content: bytes, kind: Forma
     found = (await in_slices(locating(content, kind, error.problems))).findings
     places = [said if said.line else seen for said, seen in zip(error.problems, found, strict=True)]
     places.sort(key=lambda each: (each.line or 0, each.column or 0))
-    return [printable(line_of(told(name, "error", each))) for each in places]
+    return [printable(line_of(told(name, "error", each, hint=HINT))) for each in places]
 
 
 def format_of_text(text: bytes) -> Format:

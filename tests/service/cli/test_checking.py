@@ -10,7 +10,7 @@ from proto.codec import encode
 from proto.problem import Problem
 from service.cli.check_sources import read_sources
 from service.cli.checking import Report, check_sources
-from service.cli.files import DocumentFileError
+from service.cli.files import DocumentFileError, read_document_file
 from service.cli.told import line_of, refusal_lines
 from tests.service.serving import QUICK_REFERENCE, SQUARE, single
 
@@ -135,6 +135,27 @@ async def test_a_file_is_looked_at_once(tmp_path: Path) -> None:
     assert len((await checked(path, tmp_path, path)).told) == 1
 
 
+async def test_a_file_of_cases_is_known_by_its_name(tmp_path: Path) -> None:
+    """So one whose word cases is misspelt is not passed over, and is not called a graph."""
+    path = written(tmp_path / "a.cases.yaml", "graph: g.yaml\ncass: []\n")
+    for given in (path, tmp_path):
+        (told,) = (await checked(given)).told
+        assert (told.line, told.column, told.code) == (2, 1, "cases.wrong_shape")
+        assert told.message.endswith("; did you mean cases?")
+
+
+async def test_a_component_that_nobody_knows_is_told_with_the_way_to_register_it(tmp_path: Path) -> None:
+    """Unless its name is nearly that of another one."""
+    (told,) = (await checked(written(tmp_path / "g.json", single("shop.tag")))).told
+    assert told.message.endswith("-> shop.tag; register it first, by --library DIR or --component FILE")
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_line_and_column(tmp_path: Path) -> None:
+    """In the form that editors know, as everything else that is wrong."""
+    with pytest.raises(DocumentFileError, match=r"a\.yaml:2:5: This is not YAML: mapping values are not allowed"):
+        read_document_file(written(tmp_path / "a.yaml", "a: 1\nb: c: d\n"))
+
+
 def test_a_folder_without_documents_is_refused(tmp_path: Path) -> None:
     """Nobody checks nothing and means it."""
     with pytest.raises(DocumentFileError, match="there is no graph"):
@@ -243,7 +264,7 @@ async def test_cases_are_held_against_their_graph(tmp_path: Path) -> None:
         ("component: broken.json\ncases: [{name: a}]", "cases.unreadable_component", 1),
         ("component: wrong.json\ncases: [{name: a}]", "cases.invalid_component", 1),
         ("component: symbia.core.merge\ncases: []", "cases.empty", 2),
-        ("component: symbia.core.merge\ncases:\n- name: a\n  exepct: {}", "cases.wrong_shape", 3),
+        ("component: symbia.core.merge\ncases:\n- name: a\n  exepct: {}", "cases.wrong_shape", 4),
         ("component: {id: a, name: A}\ncases: [{name: a}]", "component.missing_field", 1),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +121,15 @@ def test_a_place_in_a_program_is_one_in_the_document(
     assert (found.line, found.column) == expected
     assert found.message.startswith("SyntaxError: no")
     assert told not in found.message
+
+
+def test_a_field_that_an_object_cannot_have_is_at_its_key() -> None:
+    """The path of the problem is that of the object, as the decoder says it, and stays so."""
+    problem = Problem("x.wrong_shape", "nodes[1]", "Object contains unknown field `onErorr`; known are onError")
+    (found,) = located(YAML, "yaml", problem).findings
+    assert (found.path, found.line, found.column) == ("nodes[1]", 7, 5)
+    (found,) = located(JSON, "json", msgspec.structs.replace(problem, path="nodes[1]")).findings
+    assert (found.line, found.column) == (5, 17)
 
 
 def test_what_should_be_text_is_to_be_put_in_quotes() -> None:

@@ -79,7 +79,7 @@ async def test_one_broken_graph_stops_no_other(tmp_path: Path) -> None:
         folder.write("torn.yaml", "nodes: [")
         refused = await folder.look()
         assert sorted(refused) == ["bad.json", "torn.yaml"]
-        assert "nodes[0].component: Graph references components" in refused["bad.json"]
+        assert refused["bad.json"].startswith("line 1, column 69: Graph references components")
         assert (folder.loaded(), folder.counts) == ({"good": 1}, [2])
         folder.write("bad.json", graph("bad"))
         (folder.graphs / "torn.yaml").unlink()
