@@ -30,6 +30,10 @@ _BESIDE = frozenset(
 )
 """Output ports of built-in components that may well lead nowhere: leaving them alone is how these are used."""
 
+_IMPORTED = "nodered."
+_OF_IMPORTED = frozenset({"complete", "context", "status"})
+"""Output ports that every component of an imported graph has beside its own, for the few nodes that listen."""
+
 
 def find_warnings(
     draft: FlatGraph,
@@ -154,7 +158,10 @@ def _lost(node: Node, component: Component, checked: CheckedGraph, connected: se
     if isinstance(component, Builtin) and component.twins is not None and connected & set(component.twins):
         connected |= set(component.twins)
     for port in checked.ports[node.id].outputs:
-        if port != ERROR_PORT and port not in connected and (node.component, port) not in _BESIDE:
+        is_beside = (node.component, port) in _BESIDE or (
+            port in _OF_IMPORTED and node.component.startswith(_IMPORTED)
+        )
+        if port != ERROR_PORT and port not in connected and not is_beside:
             yield port
 
 

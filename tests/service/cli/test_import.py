@@ -47,6 +47,8 @@ def test_a_flow_is_imported_checked_and_run(tmp_path: Path) -> None:
     components = [f"--component={path}" for path in (folder / "components").iterdir()]
     done = run_command("run", str(folder / "my-flow.yaml"), *components, "--inject", "press:in={}")
     assert done.stdout.decode().splitlines() == ['{"node":"shown","port":"out","value":8}']
+    checked = command_line("check", "--json", str(folder))  # ports that every component has may lead nowhere
+    assert [found["code"] for found in json.loads(checked.stdout)] == ["node.errors_lost"]
 
 
 def test_files_are_written_over_when_that_is_said(tmp_path: Path) -> None:
