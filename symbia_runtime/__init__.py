@@ -1,4 +1,4 @@
-"""The way in: finds the five packages of the runtime, wherever they lie, and starts the command line.
+"""The way in: finds the six packages of the runtime, wherever they lie, and starts the command line.
 
 In a checkout the packages `service`, `engine`, `wasm_host`, `workers` and `proto` lie beside this one; in a wheel
 they lie inside of it, so that an installation brings one name, `symbia_runtime`, and cannot overwrite another
@@ -16,18 +16,18 @@ from pathlib import Path
 
 __all__ = ["PACKAGES", "main", "packages_folder", "use_packages"]
 
-PACKAGES = ("service", "engine", "wasm_host", "workers", "proto")
+PACKAGES = ("service", "engine", "wasm_host", "workers", "store", "proto")
 """Their names, as they import each other."""
 
 
 def packages_folder() -> Path:
-    """Return the folder that holds the five packages: this one in a wheel, the one above it in a checkout."""
+    """Return the folder that holds the six packages: this one in a wheel, the one above it in a checkout."""
     here = Path(__file__).resolve().parent
     return here if (here / "engine").is_dir() else here.parent
 
 
 def use_packages() -> None:
-    """Let this process import the five packages by their names, before any others that are called the same.
+    """Let this process import the six packages by their names, before any others that are called the same.
 
     Raises:
         ImportError: a package of the same name, of another distribution, has been imported already.

@@ -55,7 +55,7 @@ def test_the_wheel_holds_the_guest(wheel: zipfile.ZipFile) -> None:
 
 
 def test_the_wheel_brings_one_name(wheel: zipfile.ZipFile) -> None:
-    """Nothing but one package and its metadata lands in an environment, and in it are the five packages."""
+    """Nothing but one package and its metadata lands in an environment, and in it are the six packages."""
     parts = [Path(name).parts for name in wheel.namelist()]
     assert {part[0] for part in parts if not part[0].endswith(".dist-info")} == {"symbia_runtime"}
     assert {part[1] for part in parts if len(part) > 2 and part[0] == "symbia_runtime"} == set(

@@ -224,7 +224,7 @@ def _with_escapes(text: str, characters: str, form: str) -> str:
 
 def _percent_encoded(secret: str) -> Iterator[str]:
     data = secret.encode("utf-8", "surrogatepass")
-    for form in (*(quote(data, safe=safe) for safe in ("", "/", "!$&'()*+,;=:@/?~")), quote_plus(data)):
+    for form in (*(quote(data, safe=safe) for safe in ("", "/", "!$&'(+*),;=:@/?~")), quote_plus(data)):
         yield form
         yield re.sub("%[0-9A-F]{2}", lambda octet: octet[0].lower(), form)
 

@@ -35,7 +35,7 @@ MOST_BYTES = 64 * 1024 * 1024
 
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 
-_HEADER = re.compile(r"\ufeff?(?:\s*+//[^\n]*+\n)*+\s*+/\*\s*+symbia:[ \t]*+\r?\n?(.*?)\*/", re.DOTALL)
+_HEADER = re.compile(r"\ufeff?(?>(?:\s*+//[^\n]*+\n)*)\s*+/\*\s*+symbia:[ \t]*+\r?\n?(.*?)\*/", re.DOTALL)
 _DECLARATIONS = (".d.ts", ".d.mts")
 _CODE_FIELDS = ("source", "module", "sourceUrl")
 

@@ -12,7 +12,6 @@ from service.documents.place_tracker import PlaceTracker, Spot, nearest
 from service.documents.reading import Format
 from service.documents.text_places import place_within
 from service.documents.yaml_advice import advice_for_value
-from service.documents.yaml_places import tracking_yaml
 
 _WITHIN = re.compile(r" \(line (\d{1,9}), column (\d{1,9})\)\Z")
 """The place in a program, at the end of a problem's message."""
@@ -51,6 +50,8 @@ def locating(text: bytes, form: Format, problems: Sequence[Problem]) -> Generato
     if form == "json":
         repeated = yield from tracking_json(decoded, tracker)
     elif problems:
+        from service.documents.yaml_places import tracking_yaml  # noqa: PLC0415  only for those who write YAML
+
         yield from tracking_yaml(decoded, tracker)
     yield
     return Located(

@@ -201,8 +201,8 @@ def test_the_time_grows_with_the_text_and_no_faster(unit: bytes, read: Callable[
 @pytest.mark.parametrize("read", [weigh, depth])
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
 def test_the_memory_is_that_of_a_chunk(unit: bytes, read: Callable[[bytes], object]) -> None:
-    """Ten megabytes are weighed with no more memory than one chunk takes."""
-    text = unit * (10_000_000 // len(unit))
+    """Six megabytes are weighed with no more memory than one chunk takes."""
+    text = unit * (6_000_000 // len(unit))
     tracemalloc.start()
     read(text)
     _, peak_bytes = tracemalloc.get_traced_memory()

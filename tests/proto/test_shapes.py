@@ -111,4 +111,4 @@ def test_commands_are_told_what_they_may_say(tmp_path: Path) -> None:
     graph.write_bytes(msgspec.json.encode(PASS))
     line = msgspec.json.encode({"nodeId": "only", "port": "in", "value": 1, "lane": "left"})
     assert LANES.encode() in run_command("run", str(graph), "--stdin", stdin=line).stderr
-    assert b"known are component, cases" in run_command("test", str(graph)).stderr
+    assert b"known are component, graph, " in run_command("test", str(graph)).stderr

@@ -1,5 +1,6 @@
 """``symbia-runtime doctor``: beside a whole platform on real ports, and beside what is left of one."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -91,7 +92,9 @@ async def test_what_does_not_work_is_named() -> None:
     assert status == 1
     assert list(wrong) == ["logging:", "network:", "manifests:", "graphs:"]
     assert "status 401" in wrong["logging:"]
-    assert "35 of 35 components have none in the catalog: symbia.core.passthrough, " in wrong["manifests:"]
+    assert re.search(
+        r"(\d+) of \1 components have none in the catalog: symbia.core.passthrough, ", wrong["manifests:"]
+    )
     assert "1 of the catalog are refused" in wrong["graphs:"]
 
 
