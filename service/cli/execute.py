@@ -14,8 +14,8 @@ from service.cli.graphs import load_graph
 from service.cli.message_options import inject_option, parsed_arguments
 from service.cli.param_option import param_option
 from service.cli.remote.address import service_address, service_options
-from service.cli.remote.client import ServiceClient, ask, escaped
-from service.cli.remote.lookup import find_graph
+from service.cli.remote.client import ServiceClient, ServiceError, ask, escaped
+from service.cli.remote.lookup import SeenGraph, find_graph
 from service.cli.remote.names import graph_names
 from service.cli.remote.tables import json_option, show_json
 from service.cli.watch import watch_to_end
@@ -85,7 +85,7 @@ async def _execute(client: ServiceClient, text: str, options: bytes, *, as_json:
     if text.lower().endswith(FILES) and await trio.Path(text).is_file():
         graph, _ = await load_graph(client, Path(text), replace=True)
     else:
-        graph = await find_graph(client, text)
+        graph = await _find(client, text)
     reply = await client.post(f"/api/graphs/{escaped(graph.id)}/execute", options)
     started = client.decode(reply, Started)
     if as_json:
@@ -93,3 +93,17 @@ async def _execute(client: ServiceClient, text: str, options: bytes, *, as_json:
     else:
         click.echo(printable(f"{started.execution_id}  {graph.name}: {started.state}"))
     return started
+
+
+async def _find(client: ServiceClient, text: str) -> SeenGraph:
+    """Return the graph that is meant by a text that is no file.
+
+    Raises:
+        ServiceError: none is, or several may be.
+    """
+    try:
+        return await find_graph(client, text)
+    except ServiceError as error:
+        if text.lower().endswith(FILES) and not error.status:
+            raise ServiceError(f"There is no file {text}; {error}") from error
+        raise

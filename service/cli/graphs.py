@@ -24,6 +24,9 @@ from service.documents.printable import printable
 
 GRAPH = click.argument("graph", shell_complete=graph_names)
 
+NAME_EXISTS = "graph.name_exists"
+REPLACE_HINT = "--replace makes a new version of it instead"
+
 
 class ShownNode(msgspec.Struct, frozen=True):
     """A node of a graph, as far as it is shown."""
@@ -157,7 +160,10 @@ async def load_graph(client: ServiceClient, path: Path, *, replace: bool) -> tup
     reply = await post_document(client, "/api/graphs", path, {"replace": "true"} if replace else None)
     graph = client.decode(reply, SeenGraph)
     for warning in graph.warnings:
-        click.echo(f"Warning: {path}: {printable(warning.message)}", err=True)
+        message = (
+            f"There are others of its name; {REPLACE_HINT}" if warning.code == NAME_EXISTS else warning.message
+        )
+        click.echo(f"Warning: {path}: {printable(message)}", err=True)
     return graph, reply
 
 

@@ -33,7 +33,7 @@ class LogPage(msgspec.Struct, frozen=True):
 @click.argument("execution", shell_complete=execution_names)
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is logged, until the execution ends.")
 @click.option("--tail", type=click.IntRange(min=0), help="Only the latest so many lines.")
-@click.option("--node", help="Only lines of this node.")
+@click.option("--node", help="Only lines of this node, or of all in this graph.")
 @click.option(
     "--level", type=click.Choice(LEVELS), default="debug", help="Only lines of this level, and worse ones."
 )
@@ -46,12 +46,14 @@ def command(
 
     Lines that the service does not keep any more are counted on standard error.
     """
-    wanted = partial(_is_wanted, node, LEVELS[LEVELS.index(level) :])
+    wanted = partial(is_wanted, node, LEVELS[LEVELS.index(level) :])
     ask(_print_logs, execution, tail, wanted, follow=follow, as_json=as_json)
 
 
-def _is_wanted(node: str | None, levels: Sequence[str], entry: LogEntry) -> bool:
-    return node in {None, entry.node_id} and entry.level in levels
+def is_wanted(node: str | None, levels: Sequence[str], entry: LogEntry) -> bool:
+    """Return whether a line is of a node, or of one in the graph that it uses, and of one of some levels."""
+    is_there = node is None or entry.node_id == node or entry.node_id.startswith(f"{node}/")
+    return is_there and entry.level in levels
 
 
 async def _print_logs(

@@ -138,12 +138,15 @@ def test_a_file_that_is_refused_is_shown_as_check_shows_it(url: str, tmp_path: P
 def test_graphs_are_loaded_before_those_that_use_them_by_name(url: str) -> None:
     """They are, in whichever order their files are given."""
     files = [f"examples/orders/{name}.yaml" for name in ("orders", "order", "pricing")]
+    assert call(url, "execute", "orders.yaml")[2].startswith("Error: There is no file orders.yaml; No graph has")
     status, printed, said = call(url, "graphs", "load", *files)
     assert (status, [line.split()[1] for line in printed.splitlines()], said) == (
         0,
         ["pricing", "order", "Orders"],
         "",
     )
+    warned = f"Warning: {files[2]}: There are others of its name; --replace makes a new version of it instead\n"
+    assert call(url, "graphs", "load", files[2])[2] == warned
 
 
 def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
