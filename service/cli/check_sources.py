@@ -17,6 +17,7 @@ from service.documents.component_files import (
     read_component_file,
     read_folders,
 )
+from service.documents.files import read_file
 from service.documents.kinds import Kind, kind_of
 from service.documents.reading import DocumentError, Format, decode_document, format_of_file
 
@@ -115,7 +116,7 @@ def _of_code(path: Path) -> Source:
 def _of_component(found: ComponentFile) -> Source:
     """Return a component in files as the text of its definition, with its code told apart."""
     path = found.sources[-1]
-    text = found.header or path.read_bytes()
+    text = found.header or read_file(path)
     form: Format = "yaml" if found.header else format_of_file(path.name)
     code = found.path if is_code(found.path) else None
     return Source(str(path), text, form, "component", found.document, None, path.parent, code)
@@ -131,7 +132,7 @@ def _of_file(path: Path, kind: Kind | None) -> Source:
     if ".cases." not in path.name and path.suffix.lower() in _SUFFIXES and code_beside(path) is not None:
         return _of_code(path)
     try:
-        text = path.read_bytes()
+        text = read_file(path)
     except OSError as error:
         raise DocumentFileError(f"{path}: {error.strerror or error}") from error
     known = kind or ("cases" if ".cases." in path.name else None)

@@ -8,6 +8,7 @@ import click
 
 from proto.problem import Problem
 from service.documents.component_files import ComponentFile, read_component_file, read_folders
+from service.documents.files import read_file
 from service.documents.reading import DocumentError, decode_document, format_of_file
 
 
@@ -24,7 +25,7 @@ def read_document_file(path: Path) -> Any:
         DocumentFileError: it cannot be read.
     """
     try:
-        return decode_document(path.read_bytes(), format_of_file(path.name))
+        return decode_document(read_file(path), format_of_file(path.name))
     except OSError as error:
         raise DocumentFileError(f"{path}: {error.strerror or error}") from error
     except DocumentError as error:

@@ -13,6 +13,7 @@ from proto.codec import MalformedJsonError, decode
 from service.cli.files import FILE, DocumentFileError
 from service.cli.import_check import find_problems
 from service.cli.until_signal import run_until_signal
+from service.documents.files import read_file
 from service.documents.printable import printable
 from service.documents.reading import MAX_YAML_BYTES, DocumentError, decode_document, format_of_file
 from service.documents.yaml_writing import write_yaml
@@ -85,7 +86,7 @@ def _loadable(file: Path, tool: str | None, tabs: tuple[str, ...]) -> tuple[Impo
 
 def _imported(file: Path, tool: str | None, tabs: tuple[str, ...], unusable: Mapping[str, str]) -> Imported:
     try:
-        text = file.read_bytes()
+        text = read_file(file)
         document = _decoded(file, text)
         return importer_of(tool, file.name, document)(Source(text, document, file.stem, tabs, unusable))
     except OSError as error:

@@ -9,7 +9,9 @@ import msgspec
 from engine.cooperative.slices import at_once
 from proto.problem import Finding, Problem
 from service.documents.component_files import is_code, read_component_file
+from service.documents.files import read_file
 from service.documents.locating import locating
+from service.documents.printable import printable
 from service.documents.reading import Format, format_of_file
 
 CODE = "execution.source"
@@ -46,7 +48,7 @@ def line_of(each: Told) -> str:
     """Return a finding as one line: ``file:line:column: severity: message (code)``."""
     place = "" if each.line is None else f":{each.line}:{each.column}"
     message = " ".join(each.message.split())
-    return f"{each.file}{place}: {each.severity}: {message} ({each.code})"
+    return printable(f"{each.file}{place}: {each.severity}: {message} ({each.code})")
 
 
 def refusal_lines(file: str, problems: Sequence[Problem]) -> list[str]:
@@ -54,7 +56,7 @@ def refusal_lines(file: str, problems: Sequence[Problem]) -> list[str]:
     path = Path(file)
     if is_code(path):
         return _refusal_lines_of_code(path, problems)
-    text = path.read_bytes() if path.is_file() else b""
+    text = read_file(path) if path.is_file() else b""
     return _lines(file, text, format_of_file(path.name), problems)
 
 
@@ -70,7 +72,7 @@ def told_of_code(path: Path, problem: Problem) -> Told:
 def _refusal_lines_of_code(path: Path, problems: Sequence[Problem]) -> list[str]:
     found = read_component_file(path)
     definition = found.sources[-1]
-    text = found.header or definition.read_bytes()
+    text = found.header or read_file(definition)
     form: Format = "yaml" if found.header else format_of_file(definition.name)
     others = [problem for problem in problems if problem.path != CODE]
     of_code = [line_of(told_of_code(path, problem)) for problem in problems if problem.path == CODE]

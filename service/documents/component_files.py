@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from service.documents.files import leads_out, read_regular_file
 from service.documents.kinds import kind_of
 from service.documents.reading import DocumentError, decode_document, format_of_file
 
@@ -235,7 +236,7 @@ def _content(path: Path) -> bytes:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise _RefusedFileError(f"it has {size:,} bytes; {MOST_BYTES:,} are read")
-        return path.read_bytes()
+        return read_regular_file(path, MOST_BYTES)
     except OSError as error:
         raise _RefusedFileError(f"it cannot be read: {error.strerror or error}") from error
 
@@ -251,7 +252,7 @@ def _stem(path: Path) -> Path:
 
 def _files(folder: Path, problems: list[FileProblem]) -> Iterator[Path]:
     """Yield the files that may be of components, in the order of their names."""
-    root, count = folder.resolve(), 0
+    count = 0
 
     def note(error: OSError) -> None:
         problems.append(FileProblem(Path(error.filename), f"it cannot be read: {error.strerror}"))
@@ -272,8 +273,8 @@ def _files(folder: Path, problems: list[FileProblem]) -> Iterator[Path]:
                     FileProblem(folder, f"there are more than {MOST_FILES:,} files; the others are not read")
                 )
                 return
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
-                problems.append(FileProblem(path, f"it leads out of {folder}, to {path.resolve()}"))
+            if leads_out(path, folder):
+                problems.append(FileProblem(path, f"it leads out of {folder}, to {path.readlink()}"))
             elif path.is_file():
                 yield path
             else:

@@ -20,6 +20,7 @@ from proto.problem import Finding, Problem
 from service.catalog.graphs import AUTOMATIC_ROLES
 from service.catalog.supervisor import keep_running
 from service.documents.component_files import ComponentFile, is_code, read_folders
+from service.documents.files import read_regular_file
 from service.documents.kinds import kind_of
 from service.documents.locating import locating
 from service.documents.reading import DocumentError, decode_document_in_slices, format_of_file
@@ -255,7 +256,7 @@ async def _read(path: Path, stamp: Stamp) -> Any:
 
 
 def _content(path: Path) -> bytes:
-    return path.read_bytes()
+    return read_regular_file(path, MOST_BYTES)
 
 
 async def _reason(path: Path, error: EngineError) -> str:

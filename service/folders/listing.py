@@ -7,6 +7,7 @@ from pathlib import Path
 import trio
 
 from service.documents.component_files import DEFINITIONS, SKIPPED_FOLDERS, is_code
+from service.documents.files import leads_out
 
 MOST_FILES = 5_000
 """Files that are looked at."""
@@ -44,7 +45,7 @@ def _stamp(path: Path, folder: Path) -> Stamp | None:
     if not is_code(path) and path.suffix.lower() not in DEFINITIONS:
         return None
     try:
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        if leads_out(path, folder):
             return None
         status = path.stat()
     except OSError:  # it has just gone

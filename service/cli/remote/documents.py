@@ -14,6 +14,7 @@ from service.cli.files import DocumentFileError
 from service.cli.remote.client import Query, ServiceClient, ServiceError
 from service.cli.stdin import whole_input
 from service.cli.told import line_of, told
+from service.documents.files import read_file
 from service.documents.locating import locating
 from service.documents.printable import printable
 from service.documents.reading import Format, format_of_file
@@ -55,7 +56,10 @@ async def post_document(client: ServiceClient, path: str, file: Path, query: Que
         ServiceError: the service refuses it otherwise; the message begins with the file.
     """
     try:
-        content = await whole_input() if file == STANDARD_INPUT else await trio.Path(file).read_bytes()
+        if file == STANDARD_INPUT:
+            content = await whole_input()
+        else:
+            content = await trio.to_thread.run_sync(read_file, file)
     except OSError as error:
         raise DocumentFileError(f"{file}: {error.strerror or error}") from error
     kind = format_of_text(content) if file == STANDARD_INPUT else format_of_file(file.name)
