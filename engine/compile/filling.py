@@ -10,7 +10,14 @@ from typing import Any
 
 import msgspec
 
-from engine.compile.placeholders import Filler, Found, find_placeholders, has_dollars
+from engine.compile.placeholders import (
+    MOST_PLACEHOLDERS,
+    Filler,
+    Found,
+    TooManyPlaceholdersError,
+    find_placeholders,
+    has_dollars,
+)
 from engine.compile.scopes import Finder, Known, NoSuchPartError, ParameterScope, misnaming
 from engine.contracts.surroundings import Surroundings
 from engine.cooperative.slices import Steps
@@ -19,6 +26,9 @@ from engine.documents.mask import mask_of
 from engine.documents.problem_report import ProblemReport, shown
 from engine.limits import EngineLimits
 from proto.component import ComponentDefinition, ConfigField
+
+MOST_PLACEHOLDERS_OF_GRAPH = 20_000
+"""Placeholders of a graph with all that is inside it: some tenths of a second each time that it is executed."""
 
 _MEANT: Mapping[str, Any] = {"number": int | float, "integer": int, "boolean": bool}
 
@@ -57,6 +67,8 @@ class Filling:
         self._report = report
         self._is_executed = is_executed
         self._hints = Hints()
+        self._left_placeholders = MOST_PLACEHOLDERS_OF_GRAPH
+        self._has_too_many = False
         self.secrets: set[str] = set()
 
     @property
@@ -78,6 +90,10 @@ class Filling:
             else:
                 outside = known[scope.outer]
                 found = yield from self._found(scope.given, outside, scope.path)
+                if found is None:
+                    names = frozenset(scope.parameters.schemas)
+                    known.append(Known(open=names, names=names, is_ours=scope.is_ours))
+                    continue
                 secret = {each.key for each in found if outside.is_secret(each.placeholder)}
                 filled = yield from self._filled(scope.given, found, outside, scope.path)
                 known.append((yield from self._scope(scope, filled, secret, is_outermost=False)))
@@ -130,7 +146,7 @@ class Filling:
         around = Known(is_ours=scope.is_ours)
         found = yield from self._found(wanted, around, scope.declared)
         if not found:
-            return FilledConfig(wanted), found
+            return FilledConfig(wanted), ()
         return (yield from self._filled(wanted, found, around, scope.declared)), found
 
     def node(
@@ -147,6 +163,8 @@ class Filling:
         fields = definition.config
         code = frozenset(key for key, field in fields.items() if field.code)
         found = yield from self._found(config, known, path, code)
+        if found is None:
+            return FilledConfig(config)
         for each in found:
             if known.is_secret(each.placeholder) and not _takes_secrets(fields, each.key):
                 message = (
@@ -160,9 +178,25 @@ class Filling:
 
     def _found(
         self, config: Mapping[str, Any], known: Known, path: str, code: frozenset[str] = frozenset()
-    ) -> Steps[Sequence[Found]]:
-        """Return the placeholders of a configuration; note those that name what there is not."""
-        found = yield from find_placeholders(config, code)
+    ) -> Steps[Sequence[Found] | None]:
+        """Return the placeholders of a configuration; note those that name what there is not.
+
+        Where there are too many, which is noted, there is None: nothing more is filled in.
+        """
+        try:
+            found = yield from find_placeholders(config, code)
+            self._left_placeholders -= len(found)
+        except TooManyPlaceholdersError:
+            self._left_placeholders = -1
+        if self._left_placeholders < 0:
+            if not self._has_too_many:
+                message = (
+                    f"There are more than {MOST_PLACEHOLDERS:,} placeholders in one configuration, or more than "
+                    f"{MOST_PLACEHOLDERS_OF_GRAPH:,} in all of the graph"
+                )
+                self._report.note("placeholder.too_many", path, message)
+            self._has_too_many = True
+            return None
         for each in found:
             wrong = misnaming(each.placeholder, known, self._surroundings, self._hints)
             if wrong is not None:

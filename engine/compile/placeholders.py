@@ -23,12 +23,16 @@ from proto.codec import encode
 
 Scope = Literal["param", "env", "secret"]
 
+_BEGINNINGS = ("${param.", "${env.", "${secret.")
 _START = re.compile(r"\$\{(param|env|secret)\.([^{}]*)(\}?)")
 _NAMES: Mapping[str, re.Pattern[str]] = {
     "param": re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*", re.ASCII),
     "env": re.compile(r"[A-Za-z_]\w*", re.ASCII),
     "secret": re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII),
 }
+
+MOST_PLACEHOLDERS = 1_000
+"""Placeholders of one configuration, those that stand as text included: they are filled in without a pause."""
 
 _VALUES_BETWEEN_YIELDS = 500
 """Values that are looked at in one step: a fraction of a millisecond."""
@@ -78,6 +82,10 @@ class Found(msgspec.Struct, frozen=True):
         return place_text(self.place)
 
 
+class TooManyPlaceholdersError(Exception):
+    """A configuration has more placeholders than are filled in."""
+
+
 class UnfilledError(Exception):
     """A placeholder that has no value; the message says why."""
 
@@ -103,11 +111,10 @@ def parts_of(text: str) -> list[str | Placeholder]:
     end = 0
     for found in _START.finditer(text):
         brace = found.start() + 1
-        first = brace
-        while first > end and text[first - 1] == "$":
-            first -= 1
-        dollars = brace - first
-        literal += text[end:first] + "$" * (dollars // 2)
+        before = text[end:brace]
+        plain = before.rstrip("$")
+        dollars = len(before) - len(plain)
+        literal += plain + "$" * (dollars // 2)
         if dollars % 2 == 0:
             end = brace
             continue
@@ -121,12 +128,20 @@ def parts_of(text: str) -> list[str | Placeholder]:
 
 
 def find_placeholders(config: Mapping[str, Any], code: Container[str] = ()) -> Steps[list[Found]]:
-    """Return the placeholders of a configuration, in its order; those that are ``code`` have none."""
+    """Return the placeholders of a configuration, in its order; those that are ``code`` have none.
+
+    Raises:
+        TooManyPlaceholdersError: there are more than ``MOST_PLACEHOLDERS``.
+    """
     found = []
+    begun = 0
     for number, (place, text) in enumerate(_texts(config, code), 1):
         if not number % _VALUES_BETWEEN_YIELDS:
             yield
         if text is not None and "${" in text:
+            begun += sum(map(text.count, _BEGINNINGS))
+            if begun > MOST_PLACEHOLDERS:
+                raise TooManyPlaceholdersError
             parts = parts_of(text)
             found += [Found(place, part) for part in parts if isinstance(part, Placeholder)]
     return found

@@ -291,6 +291,20 @@ async def test_a_secret_enters_a_component_only_by_a_key_that_is_declared_for_on
     ]
 
 
+@pytest.mark.parametrize("uses", [1, 25])
+async def test_a_graph_has_no_more_placeholders_than_can_be_filled_in_soon(uses: int) -> None:
+    """At a node, in what a graph inside is given, in all of the graph: it is told once."""
+    many = {"message": "${param.a}" * (1_001 if uses == 1 else 900)}
+    inside = {**graph_of({}), "parameters": {"message": {"default": ""}}}
+    nodes = [{"id": f"n{index}", "graph": inside, "config": many} for index in range(uses)]
+    nodes += [{"id": f"m{index}", "component": "symbia.core.logger", "config": many} for index in range(uses)]
+    graph = {**graph_of({}), "nodes": nodes, "edges": [], "parameters": {"a": {"default": ""}}}
+    async with a_runtime() as runtime:
+        problems = await problems_in(runtime, graph)
+    assert {code for code, _, _ in problems} == {"placeholder.too_many"}
+    assert len(problems) == 1
+
+
 async def test_what_is_filled_in_is_bounded_for_the_whole_graph() -> None:
     """A small graph cannot become gigabytes by naming a large parameter at each of its nodes."""
     big = "x" * 900_000

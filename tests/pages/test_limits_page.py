@@ -26,7 +26,7 @@ from engine.builtin.parts import (
     routine_message,
     routine_template,
 )
-from engine.compile import bindings, ingress, validation
+from engine.compile import bindings, filling, ingress, placeholders, validation
 from engine.components import definition
 from engine.cooperative import encoding
 from engine.documents import hints, problem_report
@@ -69,7 +69,10 @@ _MODULES = (
     *(io_plain, logic_filter_switch, sink_metric_log, source_timer),
 )
 _MODULES_OF_STATE = (state_join, state_rollup, state_window, transform_map)
-_MODULES_OF_DOCUMENTS = (bindings, definition, encoding, hints, ingress, problem_report, validation)
+_MODULES_OF_DOCUMENTS = (
+    *(bindings, definition, encoding, filling, hints, ingress, placeholders),
+    *(problem_report, validation),
+)
 PLATFORM_LIMITS = {
     f"{module.__name__.replace('.', '/')}.py:{name}": value
     for module in (*_MODULES, *_MODULES_OF_STATE, *_MODULES_OF_DOCUMENTS)

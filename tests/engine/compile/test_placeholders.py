@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.compile.placeholders import (
+    MOST_PLACEHOLDERS,
     Filler,
     Placeholder,
+    TooManyPlaceholdersError,
     UnfilledError,
     find_placeholders,
     has_dollars,
@@ -135,3 +137,12 @@ def test_any_text_can_be_written_by_doubling_dollars(text: str) -> None:
     """Whoever doubles every dollar before a brace that could begin a placeholder gets the text as it was."""
     doubled = re.sub(r"\$+(?=\{(?:param|env|secret)\.)", lambda dollars: dollars[0] * 2, text)
     assert filled({"key": doubled}) == {"key": text}
+
+
+@pytest.mark.parametrize("text", ["${param.a}", "$${param.a}", "${param.", "${secret.b}"])
+def test_more_placeholders_than_are_filled_in_at_once_are_refused(text: str) -> None:
+    """They are counted before any of them is looked at, those that stand as text included."""
+    config = {"a": text * MOST_PLACEHOLDERS}
+    at_once(find_placeholders(config))
+    with pytest.raises(TooManyPlaceholdersError):
+        at_once(find_placeholders({**config, "b": [text]}))
