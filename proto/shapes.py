@@ -37,6 +37,8 @@ def choices_for(error: msgspec.ValidationError, shape: Any) -> str:
     if message.startswith("Object contains unknown field"):
         names = list(_names(at_place))
         return _listed("; known are ", names) + meant(message.partition("`")[2].rpartition("`")[0], names)
+    if message.startswith("Expected `object`"):
+        return _listed("; an object has the fields ", list(_names(at_place)))
     return ""
 
 

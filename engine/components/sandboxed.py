@@ -14,6 +14,7 @@ import trio
 
 from engine.builtin.core_expressions import ExpressionComponent
 from engine.components.guest_limits import check_limits, limits_for, maximum_limits
+from engine.components.unfilled import unfilled
 from engine.contracts.chain import Call, Chain, ChainResult, Item, Link
 from engine.contracts.component import input_names, output_names
 from engine.contracts.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
@@ -426,7 +427,7 @@ async def _check(
     try:
         await host.check(program, config=config, inputs=inputs, outputs=outputs, limits=limits, param=param)
     except SandboxError as error:
-        return [_refusal(error, path)]
+        return [_refusal(error, path, unfilled(program.source) if isinstance(program, Program) else "")]
     return ()
 
 
@@ -434,11 +435,11 @@ def _mentions_param(source: str) -> bool:
     return _MENTIONS_PARAM.search(source) is not None
 
 
-def _refusal(error: SandboxError, path: str) -> Problem:
+def _refusal(error: SandboxError, path: str, remedy: str = "") -> Problem:
     place = ""
     if isinstance(error, ProgramError) and error.line is not None:
         place = f" (line {error.line}, column {error.column})"
-    return Problem("program.invalid", path, f"{error.error.name}: {error}{place}")
+    return Problem("program.invalid", path, f"{error.error.name}: {error}{remedy}{place}")
 
 
 def _outcome(effects: Effects) -> Outcome:

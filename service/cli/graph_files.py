@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.compile.parts import FoundGraphs
+from engine.documents.hints import Hints
+from engine.documents.problem_report import shown
 from service.documents.kinds import kind_of
 from service.documents.reading import DocumentError, decode_document, format_of_file
 
@@ -33,7 +35,15 @@ class FolderGraphs:
         del owner
         if self._graphs is None:
             self._graphs = self._read()
-        return FoundGraphs([graph for graph in self._graphs if graph.get("name") == name], self._trouble)
+        found = [graph for graph in self._graphs if graph.get("name") == name]
+        return FoundGraphs(found, self._trouble if found else self._lack_of(name))
+
+    def _lack_of(self, name: str) -> str:
+        names = [graph.get("name") for graph in self._graphs or ()]
+        close = Hints().similar(name, dict.fromkeys(each for each in names if isinstance(each, str)))
+        hint = f"; did you mean {shown(close)}?" if close else ""
+        more = f", and {self._trouble}" if self._trouble and not close else ""
+        return f"no file beside it has a graph of this name{hint}{more}"
 
     def _read(self) -> list[dict[str, Any]]:
         files = [path for path in sorted(self._folder.iterdir()) if path.suffix.lower() in SUFFIXES]

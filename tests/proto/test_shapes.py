@@ -46,6 +46,8 @@ STATES = ", ".join(f'"{state}"' for state in ExecutionState)
         ({"items": [{"word": "no"}]}, "; known are aWord, state, number; did you mean aWord?"),
         ({"items": [{"quite": "no"}]}, "; known are aWord, state, number"),
         ({"items": [{"aWord": 1}]}, ""),
+        ({"items": ["a"]}, "; an object has the fields aWord, state, number"),
+        ({"by_name": 1}, ""),
         ({"items": 1}, ""),
     ],
 )

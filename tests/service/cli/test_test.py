@@ -76,7 +76,7 @@ ok   {path}:6: d
 FAIL {path}:7: d
        another case of this file has the same name
 FAIL {path}:8: case 6
-       Expected `object`, got `int`
+       Expected `object`, got `int`; an object has the fields {KEYS}
 """
     )
 
@@ -95,7 +95,7 @@ async def test_the_documented_code_runs() -> None:
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        ([1], "Expected `object`, got `array`; a file of cases is an object with component or graph, and cases"),
+        ([1], "env, secrets, cases; a file of cases is an object with component or graph, and cases"),
         ({"component": "symbia.core.map"}, "missing required field `cases`; a file of cases is an object"),
     ],
 )
