@@ -75,7 +75,7 @@ async def test_what_exists_or_is_full_says_what_to_do() -> None:
     """An id that is taken, a component that is built in or in use, a limit, and a graph of which nothing runs."""
     async with open_service(settings_with(max_concurrent_executions=1)) as service:
         await service.client.post("/api/components", json=SQUARE)
-        assert "Remove it first, or choose another id" in await refused(service, "/api/components", **SQUARE)
+        assert "Replace it with PUT, or choose another id" in await refused(service, "/api/components", **SQUARE)
         await service.load(single(SQUARE["id"]))
         for component, remedy in ((SQUARE["id"], "unload that first"), ("symbia.core.map", "others can")):
             reply = await service.client.delete(f"/api/components/{component}")
