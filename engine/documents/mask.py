@@ -194,8 +194,10 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
     """
     core = max(_UNTOUCHED.findall(secret), key=len, default="")
     for plain in (secret, *_percent_encoded(secret)):
-        for form in (plain, html.escape(plain), html.escape(plain, quote=False)):
+        yield plain, core
+        for form in _in_html(plain):
             yield form, core
+            yield _within_json(form), core
         for once in _in_json(plain):
             yield once, core
             yield _within_json(once), core
@@ -216,6 +218,16 @@ def _in_json(text: str) -> Iterator[str]:
     yield _with_escapes(plain, "&<>", "04x")  # Go, Rails
     yield _with_escapes(plain, "&<>'=", "04x")  # Gson
     yield _with_escapes(large.replace('\\"', "\\u0022"), "&<>'+`", "04X")  # .NET
+
+
+def _in_html(text: str) -> Iterator[str]:
+    """Yield what a text is within HTML; programs differ in what they make of quotes."""
+    plain = html.escape(text, quote=False)
+    yield plain
+    yield plain.replace('"', "&quot;")
+    for single in ("&#x27;", "&#39;", "&#039;"):
+        yield plain.replace('"', "&quot;").replace("'", single)
+    yield plain.replace('"', "&#34;").replace("'", "&#39;")
 
 
 def _with_escapes(text: str, characters: str, form: str) -> str:

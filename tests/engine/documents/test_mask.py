@@ -31,6 +31,7 @@ SECRETS = (
     'quo"ted\\back/slash',
     "pass word+&=%?#ü€",
     "line\nbreak\ttab",
+    'it\'s \\ <a> "quote"',
     "12345678901",
     "+/+/==?>?>??",
 )
@@ -45,6 +46,8 @@ FORMS: dict[str, Callable[[str], str]] = {
     "within JSON of .NET": lambda text: escaped(large(text).replace('\\"', "\\u0022"), "&<>'+`", "04X"),
     "within JSON of large letters": large,
     "within HTML": html.escape,
+    "within HTML within JSON": lambda text: encode(html.escape(text)).decode()[1:-1],
+    "within HTML of Go": lambda text: html.escape(text).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
     "percent-encoded": lambda text: quote(text, safe=""),
     "percent-encoded path": quote,
     "percent-encoded in small letters": lambda text: re.sub("%..", lambda octet: octet[0].lower(), quote(text)),
