@@ -60,7 +60,7 @@ def translated(error: sqlite3.Error, path: Path) -> StoreError:
         )
     if code == sqlite3.SQLITE_FULL:
         return StoreFullError(
-            f"{path} has no room left, on its disk or within its bound; delete what is not needed"
+            f"{path} has no room left: make room on its disk, or delete graphs where it is at its bound"
         )
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return StoreCorruptError(

@@ -97,14 +97,16 @@ class Writer:
     # In the thread
 
     def _serve(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            if not self._run_together(batch):
-                for job in batch:  # one has brought all of them down; alone, the others may pass
-                    self._run_together([job])
-            for job in batch:
-                job.report()
-        self._connection.close()
-        _tell(self._token, self._ended)
+        try:
+            while (batch := self._next_batch()) is not None:
+                if len(batch) == 1 or not self._run_all(batch):
+                    for job in batch:  # one has brought all of them down; alone, the others may pass
+                        self._run_all([job])
+                for job in batch:
+                    job.report()
+            self._connection.close()
+        finally:
+            _tell(self._token, self._ended)
 
     def _next_batch(self) -> list[_Job] | None:
         """Return what waits, at most so much as goes together, once there is something; None at the end."""
@@ -123,6 +125,14 @@ class Writer:
             batch.append(job)
         return batch
 
+    def _run_all(self, batch: list[_Job]) -> bool:
+        """Run pieces of work in one transaction, and outlive whatever happens: those who wait must hear of it."""
+        try:
+            return self._run_together(batch)
+        except BaseException as error:  # noqa: BLE001  they cannot be cancelled, and this thread is the only one
+            batch[0].error = error
+            return len(batch) == 1
+
     def _run_together(self, batch: list[_Job]) -> bool:
         """Run pieces of work in one transaction; whether that held for all of them, those that failed included.
 
@@ -130,13 +140,16 @@ class Writer:
         """
         connection = self._connection
         try:
+            if connection.in_transaction:  # the last one could not even be undone
+                connection.execute("ROLLBACK")
             connection.execute("BEGIN IMMEDIATE")
             for job in batch:
                 self._run_one(job)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # it is tried again before the next one
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
             if len(batch) > 1:
                 return False
             batch[0].error = error
