@@ -91,7 +91,7 @@ cases:
     send: [{{input: 3}}, {{input: 21}}]
     expect: {{"large:out": [42], "large:rejected": [6]}}
 
-  - name: tells what cannot be doubled
+  - name: doubles null to 0, as JavaScript does
     send: [{{input: null}}]
     expect: {{"large:rejected": [0]}}
 """

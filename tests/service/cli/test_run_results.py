@@ -140,10 +140,11 @@ def test_a_wrong_component_is_named_by_its_file(tmp_path: Path) -> None:
     wrong = _file(tmp_path, {"id": "x"}, "component.json")
     result = run_command("run", _file(tmp_path, PASS), "--component", wrong)
     assert result.returncode == 2
-    assert result.stderr.startswith(f"{wrong}: ".encode())
+    assert result.stderr.startswith(f"{wrong}:1:1: error: Invalid component definition: missing".encode())
     graph = _file(tmp_path, single("symbia.core.nothing"))
     result = run_command("run", graph)
-    assert result.stderr.startswith(f"{graph}: nodes[0].component: ".encode())
+    assert result.stderr.startswith(f"{graph}:1:".encode())
+    assert result.stderr.endswith(b"(node.unknown_component)\n")
 
 
 def test_a_file_that_cannot_be_read_is_named() -> None:
