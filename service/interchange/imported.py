@@ -6,9 +6,15 @@ import msgspec
 
 from service.interchange.notes import Note
 
+MESSAGE_CHARACTERS = 500
+"""Characters of a refusal: a line of a file may have a megabyte."""
+
 
 class NotImportableError(ValueError):
-    """The file as a whole is nothing that can be imported; the message says why."""
+    """The file as a whole is nothing that can be imported; the message says why, and quotes little of it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if len(message) <= MESSAGE_CHARACTERS else f"{message[:MESSAGE_CHARACTERS]}...")
 
 
 class ImportedGraph(msgspec.Struct, frozen=True):

@@ -170,3 +170,11 @@ def test_a_text_of_blank_lines_is_read_at_once() -> None:
     began = time.process_time()
     assert read_text(b"\n" * 200_000 + b"A(core/Output)").processes
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("text", ["A(B) " * 10_000, "'' " * 10_000, "A " + "x" * 10_000 + "( B"])
+def test_a_refusal_quotes_little_of_the_file(text: str) -> None:
+    """A line may have a megabyte."""
+    with pytest.raises(NotImportableError) as refusal:
+        read_text(text.encode())
+    assert len(str(refusal.value)) < 600
