@@ -13,6 +13,7 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -30,6 +31,9 @@ LONGEST_SECRET_CHARACTERS = 16_384
 
 _BEGINNING_CHARACTERS = 6
 """Characters of a secret that give it away, at the end of a text that was cut."""
+
+_KNOWN_SECRETS, _KNOWN_MASKS = 1_000, 100
+"""Secrets whose forms are remembered, and masks: each execution that uses one has its mask when it starts."""
 
 _MOST_CUTS = 20
 """Cuts of one text before which beginnings are looked for, the last ones: we make one or two in a text."""
@@ -59,8 +63,7 @@ class Mask:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = {part for secret in secrets for part in (secret, *_long_lines(secret)) if part}
-        forms = {form: core for secret in known for form, core in _forms(secret)}
+        forms = {form: core for secret in secrets for form, core in _forms_of_all(secret)}
         self._forms = tuple(sorted(forms.items(), key=lambda form: (-len(form[0]), form[0])))
         self._cores = frozenset(core for _, core in self._forms)
         self._within_json = tuple(
@@ -180,6 +183,13 @@ def _as_json_has_it(form: str) -> bytes | None:
     return data
 
 
+@lru_cache(_KNOWN_SECRETS)
+def _forms_of_all(secret: str) -> tuple[tuple[str, str], ...]:
+    """Return the forms of a secret and of its lines: of a key that has hundreds, that takes a while."""
+    known = dict.fromkeys((secret, *_long_lines(secret)))
+    return tuple({form: core for part in known if part for form, core in _forms(part)}.items())
+
+
 def _long_lines(secret: str) -> Iterator[str]:
     """Yield the lines of a secret that has several: a message may quote one of them."""
     lines = secret.splitlines()
@@ -193,7 +203,7 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
     None of them is a few letters only.
     """
     core = max(_UNTOUCHED.findall(secret), key=len, default="")
-    for plain in (secret, *_percent_encoded(secret)):
+    for plain in dict.fromkeys((secret, *_percent_encoded(secret))):
         yield plain, core
         for form in _in_html(plain):
             yield form, core
@@ -231,7 +241,9 @@ def _in_html(text: str) -> Iterator[str]:
 
 
 def _with_escapes(text: str, characters: str, form: str) -> str:
-    return "".join(f"\\u{ord(each):{form}}" if each in characters else each for each in text)
+    for each in characters:
+        text = text.replace(each, f"\\u{ord(each):{form}}")
+    return text
 
 
 def _percent_encoded(secret: str) -> Iterator[str]:
@@ -266,5 +278,11 @@ def _in_base64(data: bytes, offset: int) -> str:
 
 def mask_of(secrets: Mapping[str, str], names: Iterable[str]) -> Mask | None:
     """Return the mask of those of the secrets that are named; None where none is."""
-    used = [secrets[name] for name in names if name in secrets]
-    return Mask(used) if used else None
+    used = frozenset(secrets[name] for name in names if name in secrets)
+    return _mask_of_texts(used) if used else None
+
+
+@lru_cache(_KNOWN_MASKS)
+def _mask_of_texts(secrets: frozenset[str]) -> Mask:
+    """Return the mask of some secrets, the same for each execution: it is not changed by what it masks."""
+    return Mask(secrets)

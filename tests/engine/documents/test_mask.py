@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.documents.mask import MASK, Mask
+from engine.documents.mask import MASK, Mask, mask_of
 from proto.codec import encode
 
 
@@ -165,3 +165,11 @@ def test_beginnings_are_looked_for_before_the_last_cuts() -> None:
     """A text of cuts only costs no more than others; those that we make are at the end."""
     text = "plain-to…" * 100
     assert Mask(["plain-token-1234"]).text(text) == "plain-to…" * 80 + f"{MASK}…" * 20
+
+
+def test_executions_that_use_the_same_secrets_have_the_same_mask() -> None:
+    """Finding all forms of a key with hundreds of lines is not for each of them."""
+    secrets = {"a": "plain-token-1234", "b": "other-token-5678", "c": "third-token-9012"}
+    assert mask_of(secrets, ["a", "b"]) is mask_of(dict(secrets), ["b", "a", "a"])
+    assert mask_of(secrets, ["a", "c"]) is not mask_of(secrets, ["a", "b"])
+    assert mask_of(secrets, ["nothing"]) is None
