@@ -54,14 +54,14 @@ async def _held_runtime(*_: Any, **__: Any) -> AsyncIterator[None]:
 
 
 def _serve_held(hold: Callable[[], None]) -> Callable[..., Any]:
-    async def serve(settings: Any, listener: Any, announce: Callable[[str], None]) -> None:
+    async def serve(settings: Any, listener: Any, announce: Callable[[str], None], *others: Any) -> None:
         async with trio.open_nursery() as nursery:
 
             def announced(url: str) -> None:
                 announce(url)
                 nursery.start_soon(_hold_soon, hold)
 
-            await server.serve(settings, listener, announced)
+            await server.serve(settings, listener, announced, *others)
 
     return serve
 

@@ -155,7 +155,8 @@ async def test_yaml_is_read_or_refused_as_the_suite_says(tmp_path: Path) -> None
         "AAAA": "as wanted",
         "BBBB/00": "as wanted",
         "BBBB/01": "taken as {'a': 1}",
-        "CCCC": "refused: Anchors and aliases are not taken at line 1, column 1; write the value out",
+        "CCCC": "refused: Anchors and aliases are not taken at line 1, column 1; write the value out, "
+        "or put a text that begins with * or & in quotes",
         "DDDD": "read as True",
         "EEEE": "skipped",
         "FFFF": "skipped",

@@ -33,6 +33,7 @@ def schema_routes() -> Blueprint:
             tag="documentation",
             summary=summary,
             headers=(NOT_MODIFIED,),
+            refusals={400: "`If-None-Match` is no tag and no list of them."},
             is_public=True,
         )
         answer = said(_answer(kind))

@@ -62,7 +62,12 @@ def validation_routes(runtime: RuntimeView) -> Blueprint:
         summary="Say what is wrong with a graph, with lines and columns",
         description="The answer is 200 whatever the document holds; what is valid can be loaded. Nothing is "
         "stored. A routine definition is taken, too. What is no JSON or YAML at all is refused, with its place.",
-        body=Body((Any,), {"the Quick Reference": QUICK_REFERENCE, "a routine": GREETING}, yaml=True),
+        body=Body(
+            (Any,),
+            {"the Quick Reference": QUICK_REFERENCE, "a routine": GREETING},
+            yaml=True,
+            required=False,  # nothing is read as {}, and all that it lacks is said
+        ),
         refusals={400: "It is no document: it cannot be read, or lies too deep."},
     )
     async def validate() -> Response:
