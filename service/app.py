@@ -48,6 +48,16 @@ class Application(StreamingApp):
 
     fast_path: FastPath
 
+    async def make_default_options_response(self) -> Response:
+        """Answer OPTIONS with the methods of the routes at this very path.
+
+        Of ``/graphs/validate`` those of ``/graphs/<id>`` are none, though a graph could be called so by its shape.
+        """
+        asked = request.url_rule
+        rules = [] if asked is None else [rule for rule in self.url_map.iter_rules() if rule.rule == asked.rule]
+        methods = sorted({method for rule in rules for method in rule.methods or ()})
+        return Response("", headers={"Allow": ", ".join(methods)})
+
 
 def create_app(
     runtime: Runtime,
