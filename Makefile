@@ -12,14 +12,15 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast check fmt bench instructions wasm clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants
+.PHONY: help setup run demo test test-long test-fast check fmt bench instructions wasm clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port);"
 	@echo "             graphs are kept in .data (DATA_DIR=... for another folder, DATA_DIR= for none)"
 	@echo "make demo    push 13,000 ISO records through a graph over HTTP, and check what comes out"
 	@echo "make test-fast  in a minute: the vocabulary, the engine, the workers, the docs; no sandbox, no service"
-	@echo "make test    make check, then every test but the attacks"
+	@echo "make test    make check, then every test but the attacks and the long ones"
+	@echo "make test-long  generated requests, mutants, wheels, signals and streams: tests that take a minute together"
 	@echo "make fmt     format the code, and repair what ruff can repair"
 	@echo "make check   ruff, mypy and the import contracts"
 	@echo "make simulate  20,000 random graphs, every promise of the engine checked on each (tests/simulation/README.md)"
@@ -63,8 +64,16 @@ fmt: setup
 test-fast: setup
 	$(PYTEST) tests/proto tests/engine tests/workers tests/pages/test_docs.py tests/test_docstrings.py
 
+# What starts many processes or takes long by itself; `make test` has six minutes on two cores.
+LONG := tests/fuzz tests/stalls tests/mutants/test_mutants.py tests/benchmarks/test_results.py tests/test_packaging.py \
+	tests/service/cli/test_streams.py tests/service/cli/test_signals.py tests/service/network/test_relay.py
+SHORT := --ignore tests/attacks $(LONG:%=--ignore %)
+
 test: check
-	$(PYTEST) --ignore tests/attacks$(if $(CI), || $(AGAIN) --ignore tests/attacks)
+	$(PYTEST) $(SHORT)$(if $(CI), || $(AGAIN) $(SHORT))
+
+test-long: setup
+	$(PYTEST) $(LONG)$(if $(CI), || $(AGAIN) $(LONG))
 
 attacks: setup
 	$(PYTEST) tests/attacks$(if $(CI), || $(AGAIN) tests/attacks)
