@@ -220,13 +220,7 @@ class Library:
             QuotaError: the owner has as many graphs as they may.
             MemoryBoundError: memory for it is at its bound.
         """
-        self._graphs.check_quota(owner)
-        graph = await self._compiled(document, owner)
-        if not is_kept:
-            self._unkept.add(graph.id)
-        return (
-            await self._made(graph, lambda fresh: self._graphs.plan(fresh, UNCONDITIONAL, by, replace=False))
-        ).graph
+        return (await self._placed_new(document, owner, by, UNCONDITIONAL, is_kept=is_kept)).graph
 
     async def place_graph(
         self,
@@ -254,20 +248,32 @@ class Library:
             MemoryBoundError: memory for it is at its bound.
         """
         if not replace:
-            self._graphs.check_quota(owner)
-            graph = await self._compiled(document, owner)
-            return await self._made(graph, lambda fresh: self._graphs.plan(fresh, condition, by, replace=False))
+            return await self._placed_new(document, owner, by, condition)
         async with self._turns.alone((owner, _name_in(document))):
             graph = await self._compiled(document, owner)
             return await self._made(graph, lambda fresh: self._graphs.plan(fresh, condition, by, replace=True))
 
-    async def _made(self, graph: LoadedGraph, plan: Callable[[LoadedGraph], Change]) -> Placement:
+    async def _placed_new(
+        self, document: Any, owner: str, by: str, condition: Condition, *, is_kept: bool = True
+    ) -> Placement:
+        self._graphs.check_quota(owner)
+        graph = await self._compiled(document, owner)
+        return await self._made(
+            graph, lambda fresh: self._graphs.plan(fresh, condition, by, replace=False), is_kept=is_kept
+        )
+
+    async def _made(
+        self, graph: LoadedGraph, plan: Callable[[LoadedGraph], Change], *, is_kept: bool = True
+    ) -> Placement:
         """Make a change of an owner's graphs when it is on disk; no other of theirs comes between."""
         async with self._turns.alone(("graphs", graph.owner)):
             change = plan(await self._fresh(graph))
-            if change.graph.id not in self._unkept:
+            if is_kept and change.graph.id not in self._unkept:
                 await self._keeper.keep(_records_of(change))
-            return self._graphs.make(change)
+            placement = self._graphs.make(change)
+            if not is_kept:
+                self._unkept.add(placement.graph.id)
+            return placement
 
     async def replace_graph(
         self, graph_id: str, document: Any, *, by: str = "", condition: Condition = UNCONDITIONAL
@@ -412,8 +418,9 @@ class Library:
         owner = self.graph(graph_id).owner
         async with self._turns.alone(("graphs", owner)):
             self._graphs.check_forgetting(graph_id, condition)
-            versions = self._graphs.versions.history(owner, graph_id)
-            await self._keeper.keep([removal_of_version(owner, graph_id, each.number) for each in versions])
+            if graph_id not in self._unkept:
+                versions = self._graphs.versions.history(owner, graph_id)
+                await self._keeper.keep([removal_of_version(owner, graph_id, each.number) for each in versions])
             self._graphs.forget(graph_id)
             self._unkept.discard(graph_id)
 

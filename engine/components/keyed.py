@@ -12,6 +12,7 @@ from engine.builtin.parts.message_key import KEY_EXPRESSION
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin, Component
 from engine.contracts.handler import MADE_BYTES, Handler, InstanceContext, Message, Outcome
+from engine.contracts.standing_before import StandingBefore
 from proto.problem import Problem
 
 
@@ -52,7 +53,7 @@ class KeyedComponent(Builtin):
         return KeyedHandler(handler, self._expressions.create(context))
 
 
-class KeyedHandler(Handler):
+class KeyedHandler(StandingBefore):
     """A handler that has its keys computed.
 
     Args:
@@ -61,11 +62,9 @@ class KeyedHandler(Handler):
     """
 
     def __init__(self, inner: Keyed, expression: Handler) -> None:
+        super().__init__(inner)
         self._inner = inner
         self._expression = expression
-        self.keeps = inner.keeps
-        self.counts_as_in_flight = inner.counts_as_in_flight
-        self.batch_messages = inner.batch_messages
 
     async def initialize(self) -> Outcome:
         outcome = await self._expression.initialize()
@@ -100,30 +99,6 @@ class KeyedHandler(Handler):
         outcome = await self._expression.cleanup()
         await self._inner.cleanup()
         return outcome
-
-    def due(self) -> float | None:
-        return self._inner.due()
-
-    def release(self, now: float) -> Outcome:
-        return self._inner.release(now)
-
-    def flush(self) -> Outcome:
-        return self._inner.flush()
-
-    def state(self) -> Mapping[str, bytes]:
-        return self._inner.state()
-
-    def innermost(self) -> Handler:
-        return self._inner.innermost()
-
-    def held_messages(self) -> int:
-        return self._inner.held_messages()
-
-    def held_bytes(self) -> int:
-        return self._inner.held_bytes()
-
-    def is_full(self) -> bool:
-        return self._inner.is_full()
 
 
 def _key_of(computed: Outcome) -> str:

@@ -1,12 +1,13 @@
 """The handler that stands before another one and holds what goes in and out against the schemas of its ports."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import trio
 
 from engine.contracts.handler import Handler, HandlerError, Message, Outcome
+from engine.contracts.standing_before import StandingBefore
 from engine.schemas.port_schemas import PortSchema, PortSchemas
 from engine.schemas.tasks import EXPLAIN, JUDGE, Complaint, Judgement
 from proto import codec
@@ -24,7 +25,7 @@ TURN_SECONDS = 0.003
 """The time that the values of one batch keep the event loop, before the others have their turn."""
 
 
-class ValidatingHandler(Handler):
+class ValidatingHandler(StandingBefore):
     """A handler that stands before another one, and lets through what fits the schemas.
 
     A message that does not fit is an error of its invocation, and the handler never sees it; an invocation one
@@ -51,10 +52,7 @@ class ValidatingHandler(Handler):
         owner: str = "",
         between_turns: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
     ) -> None:
-        self.batch_messages = inner.batch_messages
-        self.counts_as_in_flight = inner.counts_as_in_flight
-        self.is_source = inner.is_source
-        self.keeps = inner.keeps
+        super().__init__(inner)
         self._inner = inner
         self._schemas = schemas
         self._inputs = inputs
@@ -91,32 +89,8 @@ class ValidatingHandler(Handler):
     async def cleanup(self) -> Outcome:
         return await self._inner.cleanup()
 
-    def due(self) -> float | None:
-        return self._inner.due()
-
-    def release(self, now: float) -> Outcome:
-        return self._inner.release(now)
-
-    def flush(self) -> Outcome:
-        return self._inner.flush()
-
     async def conclude(self) -> Outcome:
         return await self.vet(await self._inner.conclude())
-
-    def state(self) -> Mapping[str, bytes]:
-        return self._inner.state()
-
-    def innermost(self) -> Handler:
-        return self._inner.innermost()
-
-    def is_full(self) -> bool:
-        return self._inner.is_full()
-
-    def held_messages(self) -> int:
-        return self._inner.held_messages()
-
-    def held_bytes(self) -> int:
-        return self._inner.held_bytes()
 
     async def vet(self, outcome: Outcome) -> Outcome:
         """Return the outcome, or the error of the first emission that does not fit."""

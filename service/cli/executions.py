@@ -57,12 +57,14 @@ def delete_command(execution: str) -> None:
 
 async def _list(client: ServiceClient, state: str | None, graph: str | None, *, as_json: bool) -> None:
     filters = {"state": state} if state else {}
-    if graph:
-        filters["graphId"] = (await find_graph(client, graph)).id
+    named = None if graph is None else await find_graph(client, graph)
+    if named is not None:
+        filters["graphId"] = named.id
     entries = await client.entries("/api/executions", "executions", **filters)
     if as_json:
         return show_json(entries)
-    names = {each.id: each.name for each in await list_graphs(client)}
+    graphs = [named] if named is not None else await list_graphs(client)
+    names = {each.id: each.name for each in graphs}
     rows = []
     for each in (client.decode(entry, SeenExecution) for entry in entries):
         counted = (f"{each.metrics.messages_processed:,}", f"{each.metrics.error_count:,}")

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from service.cli.innermost import innermost
 from service.cli.streams import SIGPIPE_STATUS, complaint_about, discard, has_no_reader, occupy_closed_descriptors
 from service.version import version
 
@@ -144,6 +145,5 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 def _sentence(error: BaseException) -> str:
     """Return the first error inside groups of errors, in one line."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = innermost(error)
     return f"{type(error).__name__}: {error}".partition("\n")[0]

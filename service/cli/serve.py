@@ -11,6 +11,7 @@ import trio
 from service.asgi.open_files import raise_descriptor_limit
 from service.cli.files import FOLDER, library_option
 from service.cli.greeting import address_line, greeting
+from service.cli.innermost import innermost
 from service.cli.streams import discard
 from service.folders.keeper import FolderPlan
 from service.memory.gc_freeze import set_aside
@@ -103,15 +104,8 @@ def command(
         plan = FolderPlan(libraries, graphs, watches)
         trio.run(serve, settings, listener, told, vault, plan)
     except* StoreError as failures:
-        click.echo(f"Error: DATA_DIR: {_first(failures)}", err=True)
+        click.echo(f"Error: DATA_DIR: {innermost(failures)}", err=True)
         sys.exit(1)
-
-
-def _first(error: BaseException) -> BaseException:
-    """Return the first error inside groups of errors."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def announce(url: str, data_folder: Path | None = None) -> None:

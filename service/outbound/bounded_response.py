@@ -1,5 +1,7 @@
 """Answers to our own requests, read as they come off the wire, and no further than they may be long."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import trio
 
@@ -22,12 +24,18 @@ async def read_bounded(answer: httpx.Response, limit_bytes: int) -> bytes:
     applied = codings(answer.headers.get("content-encoding", ""))
     if applied:
         raise UnreadableAnswerError(f"its answer is encoded as {applied[0]!r}, which was not asked for")
+    body = await joined(answer.aiter_raw(), limit_bytes)
+    if body is None:
+        raise UnreadableAnswerError(f"its answer is larger than {limit_bytes} bytes")
+    return body
+
+
+async def joined(pieces: AsyncIterator[bytes], limit_bytes: int) -> bytes | None:
+    """Read the pieces of an answer to their end; None where they are more than that, and the rest is not read."""
     body = bytearray()
     with trio.CancelScope() as scope:
-        async for chunk in answer.aiter_raw():
-            body += chunk
+        async for piece in pieces:
+            body += piece
             if len(body) > limit_bytes:
                 scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
-    if len(body) > limit_bytes:
-        raise UnreadableAnswerError(f"its answer is larger than {limit_bytes} bytes")
-    return bytes(body)
+    return bytes(body) if len(body) <= limit_bytes else None

@@ -9,7 +9,6 @@ from urllib.parse import quote, urlsplit
 import click
 import httpx
 import msgspec
-import trio
 
 from engine.builtin.parts.connection_reason import words_of
 from proto.codec import MalformedJsonError, decode_raw_values
@@ -17,6 +16,7 @@ from proto.problem import Finding
 from service.cli.remote.address import ServiceAddress, service_address
 from service.cli.until_signal import run_until_signal
 from service.documents.printable import printable
+from service.outbound.bounded_response import joined
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -136,15 +136,10 @@ class ServiceClient:
         raise self._refusal(reply, content)
 
     async def _content(self, reply: httpx.Response) -> bytes:
-        content = bytearray()
-        with trio.CancelScope() as scope:
-            async for piece in reply.aiter_bytes():
-                content += piece
-                if len(content) > MOST_REPLY_BYTES:
-                    scope.cancel()  # leaving the loop would abandon the client's inner generators; this ends them
-        if len(content) > MOST_REPLY_BYTES:
+        content = await joined(reply.aiter_bytes(), MOST_REPLY_BYTES)
+        if content is None:
             raise ServiceError(f"{self.url} answers with more than {MOST_REPLY_BYTES} bytes")
-        return bytes(content)
+        return content
 
     def _refusal(self, reply: httpx.Response, content: bytes) -> ServiceError:
         """Return what the service says against a request, with its problems below, and what to do."""

@@ -164,3 +164,12 @@ async def test_a_graph_that_others_use_is_there_before_them(tmp_path: Path) -> N
     async with kept_runtime(tmp_path) as (runtime, restored):
         assert (restored.graphs, restored.failed) == (2, ())
         assert [graph.definition.name for graph in runtime.library.graphs()] == ["inner", "outer"]
+
+
+async def test_a_graph_that_comes_again_by_itself_is_never_written(tmp_path: Path) -> None:
+    """Neither when it is loaded, nor when it is replaced or unloaded: the store has seen no change."""
+    async with kept_runtime(tmp_path) as (runtime, _):
+        graph = await runtime.library.load_graph(PASS, is_kept=False)
+        await runtime.library.replace_graph(graph.id, OTHER)
+        await runtime.unload_graph(graph.id)
+        assert runtime.keeper.statistics().written == 0
