@@ -43,6 +43,12 @@ class StoreNewerError(StoreError):
     reason = "the store is of a later version"
 
 
+class StoreOrderError(StoreError):
+    """An entry was to go to the end of a stream whose number is not greater than the last one's."""
+
+    reason = "an entry is out of order"
+
+
 class StoreClosedError(StoreError):
     """The store has been closed."""
 

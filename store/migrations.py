@@ -27,6 +27,33 @@ STEPS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX records_by_kind ON records (kind, position)",
     ),
+    (
+        # `first` is the lowest number that is still there to be read, `last` the greatest that ever was. A stream
+        # that was dropped has the key NULL, which no other equals, until its entries are swept away.
+        """
+        CREATE TABLE streams (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            key TEXT,
+            first INTEGER NOT NULL,
+            last INTEGER NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            unswept INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (kind, owner, key)
+        )
+        """,
+        "CREATE INDEX unswept_streams ON streams (id) WHERE unswept",
+        """
+        CREATE TABLE entries (
+            stream INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            made_ms INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            PRIMARY KEY (stream, number)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 
@@ -44,8 +71,9 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         for step in STEPS[shape:]:
             for statement in step:
                 connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+        if shape < len(STEPS):  # a full disk can still be opened, to make room on it
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(STEPS)}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

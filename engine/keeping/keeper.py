@@ -13,7 +13,7 @@ import trio
 
 from engine.errors import NotKeptError
 from store.errors import StoreError
-from store.protocol import Change, Record, Store
+from store.protocol import Change, Record, RecordChange, Store
 
 MOST_AT_ONCE = 500
 """Changes of executions in one write."""
@@ -52,7 +52,7 @@ class Keeper:
     def __init__(self, store: Store | None, complain: Callable[[StoreError], None] = lambda _: None) -> None:
         self._store = store
         self._complain = complain
-        self._waiting: dict[tuple[str, str, str], Change] = {}
+        self._waiting: dict[tuple[str, str, str], RecordChange] = {}
         self._has_come = trio.Event()
         self._written = 0
         self._lost = 0
@@ -82,7 +82,7 @@ class Keeper:
             raise NotKeptError(error.reason) from error
         self._written += len(changes)
 
-    def keep_later(self, change: Change) -> None:
+    def keep_later(self, change: RecordChange) -> None:
         """Make a change soon; a later one of the same record takes its place."""
         if self._store is None:
             return

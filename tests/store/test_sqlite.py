@@ -22,7 +22,8 @@ from store.errors import (
     StoreLockedError,
     StoreNewerError,
 )
-from store.protocol import Change, Record, Removal
+from store.migrations import STEPS
+from store.protocol import Record, RecordChange, Removal
 from store.sqlite import FILE, SqliteStore, open_sqlite_store
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +140,7 @@ async def test_a_store_of_a_later_version_is_refused_and_left_as_it_is(tmp_path:
     with pytest.raises(StoreNewerError, match=r"later version of this program \(shape 999, and \d+ is known"):
         async with open_sqlite_store(tmp_path):
             pass
-    _execute(tmp_path, "PRAGMA user_version = 1")
+    _execute(tmp_path, f"PRAGMA user_version = {len(STEPS)}")
     async with open_sqlite_store(tmp_path) as store:
         assert await all_of(store) == [record("kept")]
 
@@ -246,7 +247,7 @@ CHANGES = st.lists(
 
 @settings(max_examples=25)
 @given(CHANGES)
-def test_a_store_is_an_ordered_table(batches: Sequence[Sequence[Change]]) -> None:
+def test_a_store_is_an_ordered_table(batches: Sequence[Sequence[RecordChange]]) -> None:
     """Whatever is written and removed, it reads as a dict of Python would."""
     expected: dict[tuple[str, str, str], Record] = {}
     for change in (change for batch in batches for change in batch):
