@@ -113,7 +113,10 @@ async def open_runtime(
             fault = error
         nursery.cancel_scope.cancel()
     if fault is not None:  # as it came: that there is a nursery here is nobody's business
-        raise fault
+        try:
+            raise fault
+        finally:
+            del fault
 
 
 class Runtime:

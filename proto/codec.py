@@ -154,7 +154,10 @@ def decoded_by(decoder: "msgspec.json.Decoder[T]", text: bytes | msgspec.Raw) ->
 def _with_halves(decoder: "msgspec.json.Decoder[T]", text: bytes, error: Exception) -> T:
     """Decode what a decoder has refused, if only for halves of surrogate pairs; raise the error again, if not."""
     if not isinstance(error, msgspec.DecodeError) or not may_hold_halves(text):
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # or it would hold this frame, and the text with it
     if len(text) > RESCUED_BYTES:
         bound = f"half of a surrogate pair is read in a text of at most {RESCUED_BYTES} bytes"
         raise msgspec.DecodeError(f"{error}; {bound}") from error

@@ -239,6 +239,9 @@ async def open_host(
                 problem = raised
             reclaimer.stop()
         if problem is not None:
-            raise problem
+            try:
+                raise problem
+            finally:
+                del problem
     finally:
         ticker.stop()

@@ -198,4 +198,7 @@ async def open_pool(bounds: PoolBounds | None = None) -> AsyncIterator[Pool]:
             pool.close()
             nursery.cancel_scope.cancel()
     if fault is not None:  # as it came: that there is a nursery here is nobody's business
-        raise fault
+        try:
+            raise fault
+        finally:
+            del fault

@@ -41,7 +41,10 @@ class WaitingTasks(Generic[T]):
         if self._errors:
             error = self._errors.pop(task, None)
             if error is not None:
-                raise error
+                try:
+                    raise error
+                finally:
+                    del error
 
     def refuse(self, tasks: Iterable[trio.lowlevel.Task], make_error: Callable[[], Exception]) -> None:
         """Wake those of the tasks that sleep here, each with an error of its own."""

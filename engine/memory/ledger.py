@@ -14,7 +14,7 @@ what runs frees memory by going on. So a flood of requests cannot take from runn
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Literal, NoReturn
+from typing import Literal
 
 import msgspec
 
@@ -148,16 +148,20 @@ class Ledger:
         Raises:
             MemoryBoundError: a bound would be exceeded.
         """
-        refusal = self.refusal(owner, size_bytes)
-        if refusal is not None:
-            self._refuse(refusal)
+        self._check(owner, size_bytes, is_under_way=False)
 
-    def _refuse(self, refusal: MemoryBoundError) -> NoReturn:
+    def _check(self, owner: str, size_bytes: int, *, is_under_way: bool) -> None:
+        refusal = self.refusal(owner, size_bytes, is_under_way=is_under_way)
+        if refusal is None:
+            return
         if isinstance(refusal, OwnerMemoryError):
             self._refused_by_owner += 1
         else:
             self._refused_by_process += 1
-        raise refusal
+        try:
+            raise refusal
+        finally:
+            del refusal  # or it would hold the frames that it has left, and what was refused with them
 
     def _add(self, owner: str, size_bytes: int, kind: Kind) -> None:
         if size_bytes < 0:
@@ -241,9 +245,7 @@ class Account:
         Raises:
             MemoryBoundError: a bound would be exceeded; nothing was charged.
         """
-        refusal = self._ledger.refusal(self.owner, size_bytes, is_under_way=is_under_way)
-        if refusal is not None:
-            self._ledger._refuse(refusal)  # noqa: SLF001 - one file
+        self._ledger._check(self.owner, size_bytes, is_under_way=is_under_way)  # noqa: SLF001 - one file
         self.note(size_bytes, kind)
 
     def try_charge(self, size_bytes: int, kind: Kind, *, is_under_way: bool = False) -> bool:

@@ -146,7 +146,10 @@ async def open_live_client(url: str, headers: Sequence[tuple[str, str]] = ()) ->
         raise LiveClientError(_refused(url, error)) from error
     except DisconnectionTimeout:
         if failure is not None:
-            raise failure from None
+            try:
+                raise failure from None
+            finally:
+                del failure
         return  # all was said; that the service does not close the connection is its own affair
     except trio.BrokenResourceError as error:
         if is_open:

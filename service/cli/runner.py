@@ -155,7 +155,10 @@ async def run_plan(plan: RunPlan, output: BinaryIO, notes: RunNotes, *, input_de
             return await _run(runtime, plan, output, notes, input_descriptor)
         except (RefusedDocumentError, InputError) as error:
             refusal = error  # raised below, because the runtime's own tasks would make a group of it
-    raise refusal
+    try:
+        raise refusal
+    finally:
+        del refusal
 
 
 async def _run(

@@ -143,7 +143,10 @@ class PlainWebSockets:
         with self._clients.session(PlainTransport(wire), entry.caller, "websocket") as session:
             end = await self._live(session, handshake, entry, wire, receive)
         if end is not None:
-            raise end
+            try:
+                raise end
+            finally:
+                del end
 
     async def _live(
         self, session: LiveSession, handshake: Handshake, entry: Entry, wire: Wire, receive: ASGIReceiveCallable

@@ -225,4 +225,7 @@ class Exporter:
                 else:
                     passing = error
         if passing is not None:
-            raise passing
+            try:
+                raise passing
+            finally:
+                del passing
