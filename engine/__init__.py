@@ -12,6 +12,7 @@ How the rooms lie, the highest first; each imports only from below (docs/archite
     compile/      from a document to a graph that can run
     components/   where components come from; only these know the sandbox
     builtin/      the components that are always there           schemas/  JSON Schemas of ports
+    checkpoint/   a running execution at one moment, as a value and as bytes
     contracts/    what components and observers implement, and what they are given
     documents/, memory/, cooperative/, counters/, errors, limits, quota, token_bucket, wall_clock      for all
 

@@ -12,7 +12,10 @@
     │   ├── InvalidGraphError
     │   ├── InvalidComponentError
     │   ├── InvalidInjectionError
-    │   └── InvalidParametersError
+    │   ├── InvalidParametersError
+    │   ├── CheckpointUnreadableError
+    │   ├── CheckpointVersionError
+    │   └── CheckpointMismatchError
     ├── InvalidRoutineError            as InvalidError, in the words and the spelling of the platform
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
@@ -150,6 +153,40 @@ class InvalidParametersError(InvalidError):
     """Values for a graph's parameters of which one is missing, or does not fit; nothing was started."""
 
     code = "parameters.invalid"
+
+
+class CheckpointUnreadableError(InvalidError):
+    """Bytes that are no checkpoint, or a damaged one.
+
+    Args:
+        why: the reason.
+    """
+
+    code = "checkpoint.unreadable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__([Problem(self.code, "", f"The checkpoint cannot be read: {why}")])
+
+
+class CheckpointVersionError(InvalidError):
+    """A checkpoint that was written by another version of the runtime.
+
+    Args:
+        found: the version of its form.
+        known: the one that can be read.
+    """
+
+    code = "checkpoint.version"
+
+    def __init__(self, found: int, known: int) -> None:
+        text = f"The checkpoint is of version {found}, and version {known} is what can be read here"
+        super().__init__([Problem(self.code, "", text)])
+
+
+class CheckpointMismatchError(InvalidError):
+    """A checkpoint from which this graph cannot go on."""
+
+    code = "checkpoint.mismatch"
 
 
 class InvalidRoutineError(EngineError):

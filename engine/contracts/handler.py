@@ -25,8 +25,8 @@ edges, which is a spare one and shown to nobody (``engine.execution.shared``): s
 counting."""
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """One value on its way to one node.
+class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One value on its way to one node. Encoded, it is an array: checkpoints have many.
 
     Attributes:
         port: index of the input port.
@@ -92,6 +92,22 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     error: HandlerError | None = None
     lanes: Sequence[int] = ()
     made_from: Sequence[int] = ()
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """All that a handler keeps between two invocations, as a value that nothing changes any more.
+
+    Attributes:
+        messages: that it keeps. One with a place in a group (``engine.contracts.groups``) is not done with; the
+            value of one that is done with is in ``rest``.
+        groups: of which it keeps something.
+        rest: all else, made of None, numbers, texts, bytes, tuples, lists and dicts with texts for keys. It calls
+            messages and groups by their places above; times are seconds since the moment of the snapshot.
+    """
+
+    messages: Sequence[Message] = ()
+    groups: Sequence[Any] = ()
+    rest: Any = None
 
 
 MADE_BYTES = 1024 * 1024
@@ -211,6 +227,38 @@ class Handler:
         handler that keeps no state across revisions does nothing.
         """
         del former
+
+    def snapshot(self, now: float) -> Kept | None:
+        """Return all that is kept between invocations, at the cost of a copy; None where that is nothing.
+
+        It may be asked for in the midst of ``process``: then it knows of the messages of ``made_so_far``, and no
+        other of that batch. A handler that keeps anything writes this and ``restore``.
+
+        Args:
+            now: this moment, in seconds of Trio's clock; times in it are relative to that.
+        """
+        del now
+        return None
+
+    def restore(self, kept: Kept, now: float) -> None:
+        """Go on with what a handler of the same component has kept. Called before ``initialize``.
+
+        Args:
+            kept: from ``snapshot``, or read from somewhere: what cannot have been kept is refused.
+            now: the moment of that snapshot on Trio's present clock, which may be long ago.
+
+        Raises:
+            ValueError: this cannot be. So do TypeError, LookupError and their like.
+        """
+        del kept, now
+        raise ValueError("this component keeps nothing")
+
+    def made_so_far(self) -> Sequence[Outcome]:
+        """Return the outcomes of the first messages of the batch under way that ``snapshot`` knows of already.
+
+        Asked only while ``process`` is waiting for something. They have not been vetted.
+        """
+        return ()
 
     def innermost(self) -> "Handler":
         """Return the handler that does the work, where this one only stands before it."""

@@ -1,0 +1,1 @@
+"""A running execution at one moment, as a value: made without stopping it, and begun from again."""
