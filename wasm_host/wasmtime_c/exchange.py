@@ -35,6 +35,9 @@ class _Functions(ctypes.Structure):
 class _Fields(ctypes.Structure):
     """The fields of ``struct exchange``."""
 
+    kept: core.Function
+    """The export, whose structure must not go or move while a call may be made."""
+
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("functions", "context", "memory", "argument", "argument_value")),
         *((name, ctypes.c_void_p) for name in ("result", "trap", "error", "function")),
@@ -99,7 +102,6 @@ class Exchange:
         if block_bytes > _BLOCK_BYTES:
             raise ValueError(f"a status block of {block_bytes} bytes")
         self._store = store
-        self._function = function  # its structure must not move
         self._fields = _Fields(
             functions=ctypes.addressof(_functions),
             function=function.address,
@@ -112,6 +114,7 @@ class Exchange:
             output_capacity=_OUTPUT_BYTES,
             **store.addresses(),
         )
+        self._fields.kept = function  # by who has begun a call, too, and may outlive this
         self._address = ctypes.addressof(self._fields)
 
     def begin(self, input_at: int, data: bytes, values: Sequence[bytes] = ()) -> "PendingExchange":

@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,21 @@ def test_a_call_that_outlasts_its_slice_goes_on_and_can_be_ended() -> None:
     guest.store.close()
     with pytest.raises(capi.TrapError, match="discarded"):
         calls.begin(INPUT_AT, b"")
+
+
+def test_a_call_keeps_what_it_calls() -> None:
+    """The export's structure stays as long as somebody may still poll, though its calls were let go of."""
+    guest = Guest()
+    function = guest.instance.function("look")
+    assert function is not None
+    is_gone = weakref.finalize(function.raw, list)
+    calls = exchange.open_exchange(guest.store, function, STATUS_AT, BLOCK_BYTES, CLEARED)
+    assert calls is not None
+    pending = calls.begin(INPUT_AT, b"")
+    del calls, function
+    assert is_gone.alive
+    assert pending.poll()
+    pending.delete()
 
 
 def test_a_library_of_another_source_is_never_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
