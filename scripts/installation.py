@@ -28,7 +28,11 @@ LOG = VENV / "setup.log"
 STAMP = VENV / "setup.stamp"
 GUEST_SOURCES = ROOT / "wasm_host" / "quickjs"
 GUEST = GUEST_SOURCES / "guest.wasm"
-LIBRARY_SOURCES = (ROOT / "wasm_host" / "wasmtime_c" / "exchange.c", ROOT / "proto" / "json_weight.c")
+LIBRARY_SOURCES = (
+    ROOT / "wasm_host" / "wasmtime_c" / "exchange.c",
+    ROOT / "wasm_host" / "wasmtime_c" / "ticker.c",
+    ROOT / "proto" / "json_weight.c",
+)
 
 FREE_BYTES = 1500 * 1024**2
 """Free space asked for: the environment takes 650 MB (two thirds of it the compiler of the guest), and pip and

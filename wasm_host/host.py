@@ -17,7 +17,7 @@ from wasm_host.guest.identity import Identity
 from wasm_host.guest.memory import GuestMemory, GuestReclaimer
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.guest.output import JsonChecker
-from wasm_host.guest.slices import SliceQueue, Ticker
+from wasm_host.guest.slices import SliceQueue, new_ticker
 from wasm_host.guest.usage import GuestUsage, HostStatistics
 from wasm_host.limits import (
     MAX_INSTANCES,
@@ -220,7 +220,7 @@ async def open_host(
     modules = ModuleCache(engine, folder)
     guest = await modules.load(javascript.read_guest())
     checker = JsonChecker(engine, await modules.load(bytes(wasmtime.wat2wasm(json_check.MODULE_TEXT))))
-    ticker = Ticker(engine)
+    ticker = new_ticker(engine)
     ticker.start()
     memory = GuestMemory(memory_bytes, owner_memory_bytes)
     reclaimer = GuestReclaimer(memory)

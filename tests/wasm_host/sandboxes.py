@@ -13,7 +13,7 @@ from wasm_host.guest.guest import Guest
 from wasm_host.guest.memory import GuestMemory, GuestReclaimer
 from wasm_host.guest.metering import GuestCounters, GuestRuntime
 from wasm_host.guest.output import JsonChecker
-from wasm_host.guest.slices import SliceQueue, Ticker
+from wasm_host.guest.slices import SliceQueue, new_ticker
 from wasm_host.guest.usage import GuestUsage
 from wasm_host.host import open_host
 from wasm_host.limits import GuestLimits
@@ -80,7 +80,7 @@ async def value_of(expression: str, value: bytes = b"null", **options: Any) -> b
 def a_runtime() -> Iterator[GuestRuntime]:
     """The parts that guests share, without a sandbox host around them."""
     engine = capi.new_engine()
-    ticker = Ticker(engine)
+    ticker = new_ticker(engine)
     ticker.start()
     try:
         memory = GuestMemory(2**30, 2**30)

@@ -30,6 +30,7 @@ from wasm_host.guest.slices import SHORT_CALLS, SliceQueue, Ticker
 from wasm_host.guest.usage import GuestUsage
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import core as capi
+from wasm_host.wasmtime_c.ticker import NativeTicker
 
 OnSliceEnd = Callable[[], Awaitable[None]]
 
@@ -54,7 +55,7 @@ class GuestRuntime(NamedTuple):
 
     engine: capi.Engine
     linker: wasmtime.Linker
-    ticker: Ticker
+    ticker: Ticker | NativeTicker
     turns: SliceQueue
     usage: GuestUsage
     memory: GuestMemory

@@ -1,8 +1,9 @@
 """Time slices: the thread that ends them, and the order in which guests take them.
 
 Wasmtime's guests look at a counter, the epoch, in every loop and at every function's head, and yield when it
-has moved. One daemon thread moves it each millisecond while guests run. It never touches anything else, so
-there is nothing to lock: an integer says for how many ticks nobody has run.
+has moved. One daemon thread moves it each millisecond while guests run: in C where the library is there
+(``wasm_host.wasmtime_c.ticker``), or else the one here. That never touches anything else, so there is nothing to
+lock: an integer says for how many ticks nobody has run.
 """
 
 import threading
@@ -12,6 +13,7 @@ import trio
 
 from wasm_host.guest.fair_lock import FairLock
 from wasm_host.wasmtime_c import core as capi
+from wasm_host.wasmtime_c.ticker import NativeTicker, open_ticker
 
 TICK_SECONDS = 0.001
 """The length of a slice. Long enough to amortise a switch (15 µs), short enough that 40 guests stay fair."""
@@ -62,6 +64,11 @@ class Ticker:
             self._wake.wait()
         self._asleep = False
         self._wake.clear()
+
+
+def new_ticker(engine: capi.Engine) -> "Ticker | NativeTicker":
+    """Return the ticker of an engine, which has not started."""
+    return open_ticker(engine, TICK_SECONDS, _TICKS_BEFORE_SLEEP) or Ticker(engine)
 
 
 _PASSES_BETWEEN_SLICES = 8

@@ -78,6 +78,9 @@ EXCHANGE_FUNCTIONS = {
 }
 """Addresses of what exchange.c calls, by its names, in its order."""
 
+TICK_ADDRESS = _address_of("wasmtime_engine_increment_epoch")
+"""The address of what ticker.c calls."""
+
 
 class TrapError(Exception):
     """Guest code ended in a trap, or could not be instantiated."""
@@ -127,9 +130,14 @@ def _at(data: bytes) -> int:
     return ctypes.cast(ctypes.c_char_p(data), _ADDRESS).value or 0
 
 
+def address_of(engine: Engine) -> int:
+    """Return where an engine lies, for code in C that knows no more of it."""
+    return _address(engine.ptr())
+
+
 def increment_epoch(engine: Engine) -> None:
     """Move the engine's clock by one tick; the ticker's only call, from its own thread."""
-    _increment_epoch(_address(engine.ptr()))
+    _increment_epoch(address_of(engine))
 
 
 class Function:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wasm_host.wasmtime_c import exchange
+from wasm_host.wasmtime_c import exchange, ticker
 
 
 @pytest.fixture(autouse=True, params=["in one step", "step by step"])
@@ -10,5 +10,7 @@ def _way_of_calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """With the library that ``python -m wasm_host.wasmtime_c.build`` makes, and as if it were not there."""
     if request.param == "step by step":
         monkeypatch.setattr(exchange, "_exchange", None)
+        monkeypatch.setattr(ticker, "_library", None)
     else:
-        assert exchange.library().exists(), "build it: python -m wasm_host.wasmtime_c.build"
+        for made in (exchange, ticker):
+            assert made.library().exists(), "build it: python -m wasm_host.wasmtime_c.build"
