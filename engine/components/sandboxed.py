@@ -399,6 +399,10 @@ class SandboxedChain:
         """Give up what was begun."""
         self._chain.abandon(cast("ChainCall", call))
 
+    def dissolve(self) -> None:
+        """Let each program go on in a guest of its own."""
+        self._chain.dissolve()
+
 
 def _engine_result(result: SandboxResult | None) -> ChainResult | None:
     """Return a result in the engine's terms."""

@@ -169,6 +169,9 @@ class Chain(Protocol):
     def abandon(self, call: Call) -> None:
         """Let a call that has begun come to nothing; this chain is not to be used any more."""
 
+    def dissolve(self) -> None:
+        """Let each handler go on alone, with what it keeps, while no call is under way; likewise."""
+
 
 @runtime_checkable
 class Chainable(Protocol):

@@ -30,6 +30,13 @@ class Chained(Protocol):
     def is_whole(self) -> bool:
         """Return whether messages still go through the chain."""
 
+    @property
+    def inner_edges(self) -> frozenset[int]:
+        """Return the edges between its members, on which nothing waits as long as it is whole."""
+
+    def dissolve(self) -> None:
+        """Let each member process alone, from its inbox: behind the call under way, where there is one."""
+
     def seconds_under_way(self, now: float) -> float:
         """Return the share of one member in the time that the call under way has taken."""
 

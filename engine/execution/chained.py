@@ -81,6 +81,7 @@ class ChainedInstances:
         self._called = 0  # invocations of the last call
         self._most = shared.limits.batch_messages  # messages of the next call, by the time of the last one
         self._early: EarlyCall | None = None  # while there is one, it has the turn
+        self._is_to_end = False  # no call is to begin any more; who has the turn ends the chain
         for place, (member, node) in enumerate(zip(members, outside, strict=True)):
             member.join(self, place, node)
             shared.early_starts[member.node.index] = partial(self._begin_early, place)
@@ -89,6 +90,23 @@ class ChainedInstances:
     def is_whole(self) -> bool:
         """True while messages still go through the chain."""
         return self._chain is not None
+
+    @property
+    def inner_edges(self) -> frozenset[int]:
+        """The edges between its members, on which nothing waits as long as it is whole."""
+        return frozenset(way.edge for link in self._links for outlet in link.outlets for way in outlet.ways)
+
+    def dissolve(self) -> None:
+        """Let each member process alone, from its inbox: behind the call under way, where there is one."""
+        if self._chain is not None:
+            self._is_to_end = True
+            if not self._is_busy:
+                self._end_chain()
+
+    def _end_chain(self) -> None:
+        if self._chain is not None:
+            self._chain.dissolve()
+            self._chain = None
 
     def seconds_under_way(self, now: float) -> float:
         """Return the share of one member in the time that the call under way has taken: all have the same."""
@@ -179,6 +197,8 @@ class ChainedInstances:
     def _end_turn(self) -> None:
         if self._held_bytes:  # the end has cut it off, or others have it now
             self._keep(0)
+        if self._is_to_end:
+            self._end_chain()
         if self._waiting:
             self._waiting.unpark()
         else:
@@ -188,6 +208,9 @@ class ChainedInstances:
         """Take messages through the chain until none is left, or the chain is no more."""
         is_later = False
         while work and self._chain is not None:
+            if self._is_to_end and self._early is None:
+                self._end_chain()
+                return
             part = self._next_part(work)
             try:
                 if is_later:
@@ -261,6 +284,10 @@ class ChainedInstances:
         if self._early is not None:
             return await self._finish_early(chain, self._early), False
         await shared.gate.enter()
+        if self._is_to_end:  # meanwhile
+            self._end_chain()
+            shared.gate.leave()
+            return None, False
         traced = bool(shared.flow_observers or shared.call_observers)
         started = self._began = trio.current_time()
         self.state = "processing"

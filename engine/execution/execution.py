@@ -21,6 +21,7 @@ from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.execution.build import build_instances, shared_of
+from engine.execution.edge_control import EdgeControl
 from engine.execution.endings import BEGUN
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located
@@ -96,6 +97,7 @@ class Execution(ReadableExecution):
         )
         self.injector = Injector(self.shared)
         self.instances: list[Instance] = []  # made by its own task: there may be a thousand
+        self.edge_control = EdgeControl(self.shared, self.instances)
         self._input = self.shared.input
         # Whatever ends it early cancels ``_scope``, which lies around all but the cleanup. ``_timeout`` lies
         # within it, and ``_nursery`` within that: there is one from the state RUNNING on, until ``empty``.
@@ -263,8 +265,10 @@ class Execution(ReadableExecution):
             self._scope.deadline = min(self._scope.deadline, deadline)
             if not self.started.is_set():
                 await self.started.wait()  # what has just begun may have been given its inputs
-            if self.state is ExecutionState.PAUSED and not self._is_ending:
-                await self.resume()
+            if not self._is_ending:
+                self.edge_control.close()
+                if self.state is ExecutionState.PAUSED:
+                    await self.resume()
             self._input.close()
         else:
             self.abandon()
@@ -300,6 +304,7 @@ class Execution(ReadableExecution):
         objects. So the circle is emptied; what is left of it is small.
         """
         self.injector.empty()
+        self.edge_control.empty()
         self.shared.empty()
         for instance in self.instances:
             instance.empty()

@@ -285,20 +285,25 @@ class Inbox:
                 room.shrink(len(self._queue), self._bytes)
         if self._queue:
             await trio.lowlevel.checkpoint()
-        while not self._queue:
-            if self.has_ended:
-                raise trio.EndOfChannel
-            if self._blocked and not room.capacity_messages:
-                self._meet_sender()
-                await trio.lowlevel.checkpoint()
-            else:
-                await self._receivers.sleep(None)
-        if self._pace is not None and self._pace.is_over():
-            return await self._take_in_next_pass(self._pace, limit)
-        return self.take_batch_nowait(limit)
+        while True:
+            while not self._queue:
+                if self.has_ended:
+                    raise trio.EndOfChannel
+                if self._blocked and not room.capacity_messages:
+                    self._meet_sender()
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await self._receivers.sleep(None)
+            if self._pace is not None and self._pace.is_over():
+                await self._wait_for_pass(self._pace)
+                if not self._queue:  # others have taken them all
+                    continue
+            batch = self.take_batch_nowait(limit)
+            if batch:  # as ever, but where somebody holds what was about to be taken
+                return batch
 
-    async def _take_in_next_pass(self, pace: Pace, limit: int) -> list[Message]:
-        """Wait for a pass, then take a batch; or wait for messages again, where others have taken them all.
+    async def _wait_for_pass(self, pace: Pace) -> None:
+        """Wait for a pass of the event loop with time in it, to take messages that are here.
 
         Other receivers wait for it as well, not after it; one takes the place of who is cancelled.
         """
@@ -310,7 +315,6 @@ class Inbox:
             if self._idle:
                 self._wake_receivers()
             raise
-        return self.take_batch_nowait(limit) if self._queue else await self.take_batch(limit)
 
     def take_batch_nowait(self, limit: int) -> list[Message]:
         """Take what is waiting now, up to ``limit`` messages; perhaps nothing."""

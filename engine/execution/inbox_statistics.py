@@ -16,6 +16,7 @@ class InboxStatistics(msgspec.Struct, frozen=True):
         peak_buffer_used: the most messages that have waited at once.
         current_buffer_bytes: bytes of the values that wait now.
         dropped_messages: messages dropped by the overflow policy.
+        held_messages: of those that wait now, how many stand aside because somebody holds their edge.
     """
 
     current_buffer_used: int
@@ -27,3 +28,4 @@ class InboxStatistics(msgspec.Struct, frozen=True):
     peak_buffer_used: int
     current_buffer_bytes: int
     dropped_messages: int
+    held_messages: int = 0

@@ -63,9 +63,9 @@ class Instance:
         self._initialized: list[Handler] = []
         self.initial = InitialEmissions(shared.account)
         # Where there is a chain, there is one handler, which keeps no messages, and ``run`` begins in the chain;
-        # it goes on by itself when the chain is no more. The place never changes.
-        self._chained: Chained | None = None
-        self._place = 0
+        # it goes on by itself when the chain is no more. The place never changes. Read by who controls edges.
+        self.chained: Chained | None = None
+        self.place = 0
         self.kept_memory: KeptMemory | None = None
         if handlers[0].keeps and shared.account is not None:  # those that keep something are alone
             self.kept_memory = KeptMemory(handlers[0], shared, self._inbox, node.id)
@@ -76,16 +76,16 @@ class Instance:
 
     def join(self, chained: Chained, place: int, outside: CompiledNode) -> None:
         """Let messages go through a chain as long as there is one. Called before ``initialize``."""
-        self._chained, self._place = chained, place
+        self.chained, self.place = chained, place
         self.emitter.node = outside
 
     def empty(self) -> None:
         """Let go of the handlers and of what they keep, once the execution has ended; the counters stay."""
-        if self._chained is not None:
-            self._chained.empty()
+        if self.chained is not None:
+            self.chained.empty()
         self.initial.forget()
         self._handlers, self._initialized = (), []
-        self._chained = self.kept_memory = None
+        self.chained = self.kept_memory = None
         self.in_hand.empty()
 
     @property
@@ -101,8 +101,8 @@ class Instance:
     def busy_seconds(self, now: float) -> float:
         """Return the time that its handlers have worked, calls included that have not ended: those may be long."""
         under_way = self._observed.seconds_under_way(now)
-        if self._chained is not None:
-            under_way += self._chained.seconds_under_way(now)
+        if self.chained is not None:
+            under_way += self.chained.seconds_under_way(now)
         return self.counters.total_latency_seconds + under_way
 
     def snapshot(self) -> InstanceSnapshot:
@@ -112,8 +112,8 @@ class Instance:
             instance_id=self._instance_id,
             component_id=self.node.definition.component,
             state=self._observed.state
-            if self._chained is None or self._observed.state != "ready"
-            else self._chained.state,
+            if self.chained is None or self._observed.state != "ready"
+            else self.chained.state,
             queued=len(self._inbox),
             metrics=self.counters.snapshot(),
         )
@@ -138,8 +138,8 @@ class Instance:
 
     async def run(self) -> None:
         """Process messages until cancelled."""
-        if self._chained is not None:
-            await self._run_in_chain(self._chained)
+        if self.chained is not None:
+            await self._run_in_chain(self.chained)
         for outcome in self.initial.outcomes:
             await self.emitter.emit_all(outcome, CAUSELESS)
         self.initial.forget()
@@ -156,7 +156,7 @@ class Instance:
 
     async def _run_in_chain(self, chained: Chained) -> None:
         """Process messages as one of a chain, until that is no more."""
-        await chained.begin(self._place)
+        await chained.begin(self.place)
         self.initial.forget()
         if self.kept_memory is not None:
             self.kept_memory.settle()  # what it has set when it was initialised
@@ -165,10 +165,10 @@ class Instance:
             try:
                 batch = await self._inbox.take_batch(self._batch_messages)
             except trio.Cancelled:
-                chained.abandon_early(self._place)
+                chained.abandon_early(self.place)
                 raise
             self._shared.note_taken(batch)
-            own = await chained.process(self._place, batch)
+            own = await chained.process(self.place, batch)
             if own:  # then the chain is no more
                 self.emitter.node = self.node
                 await self._process(handler, own)
@@ -267,8 +267,8 @@ class Instance:
         finally:
             self._shared.gate.leave()
         cause = CAUSELESS_APOCRYPHAL if self._shared.has_lanes else CAUSELESS
-        if self._chained is not None:
-            outcome = await self._chained.give_last(self._place, outcome, cause)
+        if self.chained is not None:
+            outcome = await self.chained.give_last(self.place, outcome, cause)
         await self._give_out(handler, outcome, cause)
         self.in_hand.settle(handler, 0)
 

@@ -93,3 +93,8 @@ class Lease:
             self._account.release(release, "inboxes")
             self.charged_bytes -= release
             self.messages, self.size_bytes = messages, size_bytes
+
+    def close(self) -> None:
+        """Give all of it back: nothing is held by it any more."""
+        self._account.release(self.charged_bytes, "inboxes")
+        self.charged_bytes = 0

@@ -87,6 +87,11 @@ class SimulatedChain:
         del call
         self._is_over = True
 
+    def dissolve(self) -> None:
+        """There is no chain any more; nothing must be under way."""
+        self._expect_rest()
+        self._is_over = True
+
     async def process(
         self, batch: Sequence[Item], *, lane: int, traced: bool, hears_outputs: bool = False
     ) -> ChainResult | None:

@@ -1,0 +1,139 @@
+"""The edges of one execution in a person's hands: held, let go, stepped, and looked at before their nodes do.
+
+An edge lies before its target, so what is done to it is done in the target's inbox, which becomes a controlled one
+as long as anything is held there (``engine.execution.controlled_inbox``). Injections come to a node along an edge
+that has no index: ``NO_EDGE``. An edge between nodes that run as one has no queue: the nodes run alone from then
+on.
+
+The execution's own commands and these meet in one place each:
+
+- What is held is accepted and in flight. So an execution of which an edge is held does not complete, neither by
+  itself nor when it is told that no more input comes; its timeout goes on.
+- ``stop`` ends it, and what is held is unprocessed. A stop that drains lets all go first, as it resumes what is
+  paused, and from then on nothing can be held.
+- ``pause`` and ``resume`` of the execution change nothing about its edges, and these nothing about that.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.contracts.handler import Message
+from engine.execution.controlled_inbox import ControlledInbox, Judge, controlled, let_go
+from engine.execution.instance import Instance
+from engine.execution.shared import ExecutionShared
+
+
+class Queue(NamedTuple):
+    """One edge, where it ends.
+
+    Attributes:
+        node: the index of its target.
+        edge: its index; ``NO_EDGE`` for what is injected there.
+    """
+
+    node: int
+    edge: int
+
+
+class EdgeControl:
+    """The control of one execution's edges; from when its instances are there until it ends.
+
+    Args:
+        shared: has the inboxes.
+        instances: of its nodes, by index.
+
+    Attributes:
+        is_closed: whether nothing can be held any more.
+    """
+
+    def __init__(self, shared: ExecutionShared, instances: Sequence[Instance]) -> None:
+        self._shared = shared
+        self._instances = instances
+        self._inboxes: dict[int, ControlledInbox] = {}  # by index of the node
+        self.is_closed = False
+
+    def hold(self, queue: Queue) -> None:
+        """Hold an edge: what waits on it and what comes stays there. Idempotent; nothing where it is closed.
+
+        What its target has taken is not held any more; of nodes that run as one, what their call under way has
+        begun.
+        """
+        if not self.is_closed:
+            self._dissolve(queue.node, [queue.edge])
+            self.inbox(queue.node).hold(queue.edge)
+
+    def release(self, queue: Queue) -> None:
+        """Hold an edge no more. Idempotent."""
+        inbox = self._inboxes.get(queue.node)
+        if inbox is not None:
+            inbox.release(queue.edge)
+            self.tidy(queue.node)
+
+    def step(self, queue: Queue, count: int) -> Sequence[Message]:
+        """Let messages of a held edge through, as many as there is room for; return them."""
+        return self._inboxes[queue.node].step(queue.edge, count) if self.is_held(queue) else ()
+
+    def judge(self, node: int, judge: Judge | None) -> None:
+        """Let each message to a node be judged before it is handed over, or none any more.
+
+        A message is judged once, when its node is about to take it; what steps is not judged. Where the judge
+        returns True, the edge of the message is held from that message on. The judge must not raise.
+        """
+        if judge is None:
+            if node in self._inboxes:
+                self._inboxes[node].judge = None
+                self.tidy(node)
+        elif not self.is_closed:
+            nodes = self._shared.graph.nodes
+            targets = [target for each in nodes for port in each.routes for target in port]
+            self._dissolve(node, [target.edge for target in targets if target.node == node])
+            self.inbox(node).judge = judge
+
+    def is_held(self, queue: Queue) -> bool:
+        """Return whether an edge is held."""
+        return queue.node in self._inboxes and queue.edge in self._inboxes[queue.node].held_edges
+
+    def held(self) -> Sequence[Queue]:
+        """Return the edges that are held."""
+        return [Queue(node, edge) for node, inbox in self._inboxes.items() for edge in inbox.held_edges]
+
+    def held_messages(self, queue: Queue) -> int:
+        """Return how many messages stand aside on an edge."""
+        return self._inboxes[queue.node].held_on(queue.edge) if queue.node in self._inboxes else 0
+
+    def close(self) -> None:
+        """Let all go, and hold nothing any more: the execution drains."""
+        self.is_closed = True
+        for node, inbox in list(self._inboxes.items()):
+            inbox.judge = None
+            for edge in inbox.held_edges:
+                inbox.release(edge)
+            self.tidy(node)
+
+    def empty(self) -> None:
+        """Let go of the inboxes, once the execution has ended."""
+        self.is_closed = True
+        self._inboxes.clear()
+        self._instances = ()
+
+    def inbox(self, node: int) -> ControlledInbox:
+        """Return the inbox of a node, controlled from now on; ``tidy`` must follow where nothing is held there."""
+        inbox = self._inboxes.get(node)
+        if inbox is None:
+            instance = self._instances[node]
+            if instance.chained is not None:  # a call may have begun with a message that still waits there
+                instance.chained.abandon_early(instance.place)
+            inbox = self._inboxes[node] = controlled(self._shared.inboxes[node])
+        return inbox
+
+    def tidy(self, node: int) -> None:
+        """Let the inbox of a node be an ordinary one, where nothing is held in it."""
+        inbox = self._inboxes.get(node)
+        if inbox is not None and inbox.is_free:
+            del self._inboxes[node]
+            let_go(inbox)
+
+    def _dissolve(self, node: int, edges: Sequence[int]) -> None:
+        chained = self._instances[node].chained
+        if chained is not None and not chained.inner_edges.isdisjoint(edges):
+            chained.dissolve()
