@@ -225,7 +225,7 @@ class ControlledInbox(OpenInbox):
 
 
 _KINDS: dict[type[Inbox], type[ControlledInbox]] = {}
-"""For each kind of inbox, the one that is controlled besides."""
+"""The controlled kind of each kind of inbox."""
 
 _PLAIN: dict[type[Inbox], type[Inbox]] = {}
 
