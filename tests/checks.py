@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+import trio
 
-from engine.contracts.handler import Handler, Message, Outcome
+from engine.contracts.handler import Handler, Kept, Message, Outcome
 from engine.testing.workbench import Workbench
 
 Language = Literal["javascript", "typescript"]
@@ -239,3 +240,25 @@ async def check_contract(handler: Handler, values: Sequence[bytes], outputs: int
         msgspec.json.decode(text)
     assert (await handler.cleanup()).error is None
     return everything
+
+
+def kept_by(handler: Handler) -> Kept | None:
+    """Return what a handler keeps, encoded and read as in a checkpoint, but for messages and groups."""
+    snapshot = handler.snapshot(trio.current_time())
+    kept = snapshot() if callable(snapshot) else snapshot
+    if kept is None:
+        return None
+    rest = msgspec.msgpack.decode(msgspec.msgpack.encode(kept.rest))
+    return Kept(tuple(kept.messages), tuple(kept.groups), rest)
+
+
+def seen_of(handler: Handler) -> tuple[Any, ...]:
+    """Return all that can be seen of a handler between two invocations."""
+    due = handler.due()
+    return (
+        None if due is None else round(due, 6),
+        handler.held_messages(),
+        handler.held_bytes(),
+        handler.is_full(),
+        dict(handler.state()),
+    )

@@ -7,12 +7,14 @@ completes, so nothing is lost. The arrays are built by joining the values' texts
 
 from collections.abc import Sequence
 
+import msgspec
 import trio
 
 from engine.builtin.declare import declare, port
+from engine.builtin.parts.kept import lane_of
 from engine.contracts.component import Builtin
 from engine.contracts.groups import GroupedMessage, made_at, together
-from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome, made_of
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Kept, Message, Outcome, made_of
 from engine.contracts.lanes import CANONICAL
 from engine.memory.lease import MESSAGE_BYTES
 from proto.component import ConfigField
@@ -104,6 +106,17 @@ class Accumulator(Handler):
         self._lane = CANONICAL
         self._text_bytes = 1
         return outcome
+
+    def snapshot(self, now: float) -> Kept | None:
+        if not self._held:
+            return None
+        return Kept(tuple(self._grouped), rest=(tuple(self._held), self._lane, self._due - now))
+
+    def restore(self, kept: Kept, now: float) -> None:
+        self._held, lane, due = msgspec.convert(kept.rest, tuple[list[bytes], int, float])
+        self._lane, self._due = lane_of(lane), now + due
+        self._grouped = list(kept.messages)
+        self._text_bytes = 1 + sum(map(len, self._held)) + len(self._held)
 
     def held_messages(self) -> int:
         return len(self._held)

@@ -6,16 +6,18 @@ out a value all the same where ``maxWaitMs`` says so.
 
 from collections import OrderedDict
 
+import msgspec
 import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.kept import distinct, key_bytes
 from engine.builtin.parts.keyed import Keyed
 from engine.builtin.parts.leaving import unchanged
 from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey, refuse_key
 from engine.builtin.parts.refusal import RefusedError
 from engine.contracts.component import Builtin
-from engine.contracts.handler import MADE_BYTES, NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import MADE_BYTES, NOTHING, Handler, InstanceContext, Kept, Message, Outcome
 from engine.memory.lease import MESSAGE_BYTES
 from proto.component import ConfigField
 
@@ -114,6 +116,22 @@ class Bursts(Keyed):
     def held_bytes(self) -> int:
         return self._keys_bytes
 
+    def snapshot(self, now: float) -> Kept | None:
+        if not self._began:
+            return None
+        began = [(key_bytes(key), at - now) for key, at in self._began.items()]
+        last = [(key_bytes(key), at - now) for key, at in self._last.items()]
+        return Kept(rest=(began, last))
+
+    def restore(self, kept: Kept, now: float) -> None:
+        began, last = msgspec.convert(kept.rest, tuple[list[tuple[bytes, float]], list[tuple[bytes, float]]])
+        names, last_names = distinct(key for key, _ in began), distinct(key for key, _ in last)
+        if set(names) != set(last_names):
+            raise ValueError("each burst has its beginning and its last value")
+        self._began = OrderedDict((name, now + at) for name, (_, at) in zip(names, began, strict=True))
+        self._last = OrderedDict((name, now + at) for name, (_, at) in zip(last_names, last, strict=True))
+        self._keys_bytes = sum([len(name) + _KEY_BYTES for name in names])
+
 
 class Leading(Bursts):
     """Bursts of which the first value leaves."""
@@ -181,6 +199,15 @@ class Trailing(Bursts):
         self._held.clear()
         self._held_bytes = 0
         return unchanged(_OUT, ready)
+
+    def snapshot(self, now: float) -> Kept | None:
+        kept = super().snapshot(now)
+        return None if kept is None else Kept(tuple([self._held[key] for key in self._last]), rest=kept.rest)
+
+    def restore(self, kept: Kept, now: float) -> None:
+        super().restore(kept, now)
+        self._held = dict(zip(self._last, kept.messages, strict=True))
+        self._held_bytes = sum([len(message.value) for message in kept.messages])
 
     def held_messages(self) -> int:
         return len(self._held)

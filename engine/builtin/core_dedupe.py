@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import blake2b
 
+import msgspec
 import trio
 
 from engine.builtin.declare import declare, port
@@ -15,7 +16,7 @@ from engine.builtin.parts.json_path import Document
 from engine.builtin.parts.keyed import Keyed
 from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey
 from engine.contracts.component import Builtin
-from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import Handler, InstanceContext, Kept, Message, Outcome, Snapshot
 from proto.codec import encode
 from proto.component import ConfigField
 
@@ -109,6 +110,15 @@ class Dedupe(Keyed):
             self._seen = former._seen  # noqa: SLF001 - one of us
             while len(self._seen) > self._count:
                 self._seen.popitem(last=False)
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        seen = tuple(self._seen.items())
+        return (lambda: Kept(rest=[(digest, at - now) for digest, at in seen])) if seen else None
+
+    def restore(self, kept: Kept, now: float) -> None:
+        self._seen = OrderedDict(
+            (digest, now + at) for digest, at in msgspec.convert(kept.rest, list[tuple[bytes, float]])
+        )
 
     def held_bytes(self) -> int:
         return _REMEMBERED_BYTES * len(self._seen)

@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.leaving import unchanged
 from engine.contracts.component import Builtin
-from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Kept, Message, Outcome, Snapshot
 from engine.memory.lease import MESSAGE_BYTES
 from proto.component import ConfigField
 
@@ -78,6 +79,17 @@ class Delay(Handler):
 
     def flush(self) -> Outcome:
         return self.release(float("inf"))
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        held = tuple(self._held)
+        if not held:
+            return None
+        return lambda: Kept(tuple([message for _, message in held]), rest=[due - now for due, _ in held])
+
+    def restore(self, kept: Kept, now: float) -> None:
+        dues = sorted(msgspec.convert(kept.rest, list[float]))
+        self._held = deque([(now + due, message) for due, message in zip(dues, kept.messages, strict=True)])
+        self._held_bytes = sum([len(message.value) for message in kept.messages])
 
     def held_messages(self) -> int:
         return len(self._held)

@@ -15,9 +15,19 @@ import msgspec
 import trio
 
 from engine.builtin.declare import declare, port
+from engine.builtin.parts.kept import lane_of
 from engine.contracts.component import Builtin
 from engine.contracts.groups import GatheringHandler, Group, GroupedOutcome, place_of
-from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
+from engine.contracts.handler import (
+    NOTHING,
+    Handler,
+    HandlerError,
+    InstanceContext,
+    Kept,
+    Message,
+    Outcome,
+    Snapshot,
+)
 from engine.memory.lease import MESSAGE_BYTES
 from proto.codec import encode
 from proto.component import ConfigField
@@ -235,6 +245,41 @@ class Gather(GatheringHandler):
         text = f"Item {index} failed: {failure.name}: {failure.message}{more}"
         details = {"item": index, "failed": len(failed), "itemError": msgspec.Raw(value)}
         return HandlerError("ItemFailed", text, details=encode(details), is_permanent=True)
+
+    def complete_groups(self) -> int:
+        return len(self._closed) + sum(gathered.is_complete for gathered in self._open.values())
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        if not self._open and not self._closed:
+            return None
+        opened = [
+            (each.is_complete, each.lane, each.opened_seconds - now, tuple(each.values))
+            for each in self._open.values()
+        ]
+        groups, complete = (*self._open, *self._closed), tuple(self._complete)
+
+        def make() -> Kept:
+            index_of = {group: index for index, group in enumerate(groups)}
+            return Kept(groups=groups, rest=(opened, [index_of[group] for group in complete]))
+
+        return make
+
+    def restore(self, kept: Kept, now: float) -> None:
+        opened, complete = msgspec.convert(
+            kept.rest, tuple[list[tuple[bool, int, float, list[tuple[int, bytes, bool]]]], list[int]]
+        )
+        groups: Sequence[Group] = kept.groups
+        if len(groups) < len(opened) or not all(0 <= index < len(opened) for index in complete):
+            raise ValueError("groups are missing")
+        for group, (is_complete, lane, since, values) in zip(groups, opened, strict=False):
+            gathered = self._open[group] = Gathered(lane_of(lane), now + since)
+            gathered.is_complete = is_complete
+            gathered.values = values
+            gathered.size_bytes = sum([len(value) for _, value, _ in values])
+            self._held += len(values)
+            self._held_bytes += gathered.size_bytes
+        self._complete = deque([groups[index] for index in complete])
+        self._closed = list(groups[len(opened) :])
 
     def held_messages(self) -> int:
         return self._held

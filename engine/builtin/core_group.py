@@ -9,16 +9,27 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.kept import Portions, distinct, key_bytes, key_of
 from engine.builtin.parts.keyed import Keyed
 from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey, refuse_key
 from engine.builtin.parts.refusal import UnavailableError
 from engine.contracts.component import Builtin
 from engine.contracts.groups import made_at, together
-from engine.contracts.handler import MADE_BYTES, NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import (
+    MADE_BYTES,
+    NOTHING,
+    Handler,
+    InstanceContext,
+    Kept,
+    Message,
+    Outcome,
+    Snapshot,
+)
 from engine.memory.lease import MESSAGE_BYTES
 from proto.codec import encode
 from proto.component import ConfigField
@@ -260,6 +271,42 @@ class Group(Keyed):
         self._due.clear()
         self._held = self._held_bytes = self._keys_bytes = 0
         return together(outcomes)
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        if not self._batches:
+            return None
+        batches = [(key, each.fresh, tuple(each.values)) for key, each in self._batches.items()]
+        due = tuple(self._due.items())
+
+        def make() -> Kept:
+            messages = tuple([message for _, _, values in batches for _, message in values])
+            rest = (
+                [(key_bytes(key), fresh, [came - now for came, _ in values]) for key, fresh, values in batches],
+                [(key_bytes(key), at - now) for key, at in due],
+            )
+            return Kept(messages, rest=rest)
+
+        return make
+
+    def restore(self, kept: Kept, now: float) -> None:
+        batches, due = msgspec.convert(
+            kept.rest, tuple[list[tuple[bytes, int, list[float]]], list[tuple[bytes, float]]]
+        )
+        portions = Portions(kept)
+        for name, (_, fresh, came) in zip(distinct(key for key, _, _ in batches), batches, strict=True):
+            if not came or not 0 <= fresh <= len(came):
+                raise ValueError("a batch has values, and so many are fresh")
+            batch = self._batches[name] = Batch()
+            for at, message in zip(came, portions.take(len(came)), strict=True):
+                batch.append(message, now + at)
+            batch.fresh = fresh
+            self._keys_bytes += len(name) + _KEY_BYTES
+        portions.end()
+        self._due = OrderedDict((key_of(key), now + at) for key, at in due)
+        if not self._due.keys() <= self._batches.keys():
+            raise ValueError("a batch is due that is not there")
+        self._held = len(kept.messages)
+        self._held_bytes = sum([len(message.value) for message in kept.messages])
 
     def held_messages(self) -> int:
         return self._held

@@ -20,6 +20,7 @@ import trio
 from engine.builtin.core_merge import PORTS, AwaitingBuiltin, object_text, unexpected
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.kept import Portions, key_bytes, key_of
 from engine.builtin.parts.keyed import Keyed
 from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey
 from engine.builtin.parts.refusal import UnavailableError
@@ -30,9 +31,11 @@ from engine.contracts.handler import (
     Handler,
     HandlerError,
     InstanceContext,
+    Kept,
     LogLine,
     Message,
     Outcome,
+    Snapshot,
 )
 from engine.documents.problem_report import shown
 from engine.memory.lease import MESSAGE_BYTES
@@ -278,6 +281,33 @@ class Join(Keyed):
             "values": {name: msgspec.Raw(message.value) for name, message in each.messages.items()},
             "missing": [name for name in self._names if name not in each.messages],
         }
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        if not self._sets:
+            return None
+        sets = [(each.key, each.due, tuple(each.messages.items())) for each in self._sets.values()]
+
+        def make() -> Kept:
+            rest = [(key_bytes(key), due - now, [name for name, _ in messages]) for key, due, messages in sets]
+            return Kept(tuple([message for _, _, messages in sets for _, message in messages]), rest=rest)
+
+        return make
+
+    def restore(self, kept: Kept, now: float) -> None:
+        portions = Portions(kept)
+        for key, due, names in msgspec.convert(kept.rest, list[tuple[bytes, float, list[str]]]):
+            if not names or not set(names) < set(self._names):
+                raise ValueError("a set has values of some of the inputs that are joined")
+            opened = Set(key_of(key), next(self._number), now + due)
+            opened.messages = dict(zip(names, portions.take(len(names)), strict=True))
+            self._sets[opened.number] = opened
+            self._keys_bytes += len(opened.key) + _SET_BYTES
+            for other in self._names:
+                if other not in opened.messages:
+                    self._lacking.setdefault((opened.key, other), deque()).append(opened)
+        portions.end()
+        self._held = len(kept.messages)
+        self._held_bytes = sum([len(message.value) for message in kept.messages])
 
     def held_messages(self) -> int:
         return self._held

@@ -16,7 +16,10 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from engine.builtin.declare import declare, port
+from engine.builtin.parts.kept import Portions, done_with
 from engine.contracts.component import Builtin
 from engine.contracts.groups import made_at
 from engine.contracts.handler import (
@@ -24,6 +27,7 @@ from engine.contracts.handler import (
     Handler,
     HandlerError,
     InstanceContext,
+    Kept,
     LogLine,
     Message,
     Outcome,
@@ -125,6 +129,21 @@ class ZipMerge(Handler):
         self._waiting_bytes -= sum(len(each.value) for each in pairs)
         return _set_of(self._names, pairs, self._value_bytes, message, done=pairs)
 
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        messages = [message for queue in self._waiting.values() for message in queue]
+        rest = ({name: len(queue) for name, queue in self._waiting.items()}, self._unpaired)
+        return Kept(tuple(messages), rest=rest) if messages or self._unpaired else None
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        counts, self._unpaired = msgspec.convert(kept.rest, tuple[dict[str, int], int])
+        portions = Portions(kept)
+        for name, count in counts.items():
+            self._waiting[name].extend(portions.take(count))
+        portions.end()
+        self._waiting_bytes = sum([len(message.value) for message in kept.messages])
+
     def held_messages(self) -> int:
         return self._unpaired + sum(map(len, self._waiting.values()))
 
@@ -182,6 +201,22 @@ class LatestMerge(Handler):
         done = [message] if self._complete else latest  # the first set is made of all that waited for it
         self._complete = True
         return _set_of(self._names, latest, self._value_bytes, message, done=done)
+
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        if not self._latest and not self._unpaired:
+            return None
+        messages = tuple(self._latest.values())
+        if self._complete:
+            messages = tuple(map(done_with, messages))
+        return Kept(messages, rest=(list(self._latest), self._complete, self._unpaired))
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        names, self._complete, self._unpaired = msgspec.convert(kept.rest, tuple[list[str], bool, int])
+        self._latest = dict(zip(names, kept.messages, strict=True))
+        if not set(self._latest) <= set(self._names) or (self._complete and set(self._latest) < set(self._names)):
+            raise ValueError("the latest values are of other inputs")
 
     def held_messages(self) -> int:
         return 0 if self._complete else self._unpaired + len(self._latest)

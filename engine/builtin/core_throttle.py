@@ -8,16 +8,18 @@ from collections import OrderedDict, deque
 from heapq import heappop, heappush
 from itertools import count as counted
 
+import msgspec
 import trio
 
 from engine.builtin.core_delay import HELD_LIMIT_BYTES, HELD_LIMIT_MESSAGES
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.kept import distinct, key_bytes
 from engine.builtin.parts.keyed import Keyed
 from engine.builtin.parts.leaving import at_once, unchanged
 from engine.builtin.parts.message_key import KEY_EXPRESSION, KEY_EXPRESSION_FIELD, MessageKey, refuse_key
 from engine.contracts.component import Builtin
-from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Kept, Message, Outcome, Snapshot
 from engine.memory.lease import MESSAGE_BYTES
 from proto.component import ConfigField
 
@@ -142,6 +144,38 @@ class Throttle(Keyed):
 
     def flush(self) -> Outcome:
         return self.release(float("inf"))
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        if not self._times:  # who waits has a time
+            return None
+        held = tuple(self._held)
+        times = [(key, tuple(left)) for key, left in self._times.items()]
+
+        def make() -> Kept:
+            waiting = sorted(held)
+            rest = (
+                [(key_bytes(key), [at - now for at in left]) for key, left in times],
+                [leaves - now for leaves, _, _ in waiting],
+            )
+            return Kept(tuple([message for _, _, message in waiting]), rest=rest)
+
+        return make
+
+    def restore(self, kept: Kept, now: float) -> None:
+        times, leaving = msgspec.convert(kept.rest, tuple[list[tuple[bytes, list[float]]], list[float]])
+        names = distinct(key for key, _ in times)
+        if not all(left for _, left in times):
+            raise ValueError("of each key a time is kept")
+        self._times = OrderedDict(
+            (name, deque([now + at for at in left], self._count))
+            for name, (_, left) in zip(names, times, strict=True)
+        )
+        self._keys_bytes = sum(map(len, names))
+        self._held = [
+            (now + leaves, next(self._number), message)
+            for leaves, message in zip(sorted(leaving), kept.messages, strict=True)
+        ]
+        self._held_bytes = sum([len(message.value) for message in kept.messages])
 
     def held_messages(self) -> int:
         return len(self._held)

@@ -8,13 +8,14 @@ too slow, are not made up for: one tick leaves, says how many were ``missed``, a
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import trio
 
 from engine.builtin.declare import declare, port
 from engine.builtin.parts.javascript_values import to_number
 from engine.builtin.parts.platform_builtin import PlatformBuiltin
 from engine.builtin.parts.platform_field import entries, given
-from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Kept, Message, Outcome
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem
@@ -99,6 +100,14 @@ class Timer(Handler):
         if missed:
             tick["missed"] = missed
         return Outcome(((0, encode({**tick, **self._payload})),))
+
+    def snapshot(self, now: float) -> Kept | None:
+        following = self._next_seconds
+        return None if following is None else Kept(rest=(self._ticks, following - now))
+
+    def restore(self, kept: Kept, now: float) -> None:
+        self._ticks, following = msgspec.convert(kept.rest, tuple[int, float])
+        self._next_seconds = now + following
 
     def state(self) -> Mapping[str, bytes]:
         return {"tick": encode(self._ticks)} if self._ticks else {}

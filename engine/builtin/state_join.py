@@ -12,7 +12,7 @@ from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.platform_builtin import PlatformBuiltin, is_strict, strict_field
 from engine.builtin.parts.platform_field import PlatformField, entries, given
 from engine.builtin.parts.refusal import RefusedError
-from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import NOTHING, Handler, InstanceContext, Kept, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL
 from proto.codec import encode
 from proto.component import ConfigField
@@ -119,6 +119,14 @@ class PlatformJoin(OneByOne):
         kept = [name for name, key in self._select.items() if name in before and is_same(before[name], key)]
         self._values.adopt(former._values, kept)  # noqa: SLF001 - one of us
 
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        return self._values.snapshot()
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._values.restore(kept)
+
     def held_bytes(self) -> int:
         return self._values.held_bytes
 
@@ -170,6 +178,14 @@ class Join(OneByOne):
             return
         for key, fields in self._fields_of.items():  # of a field that means another key now, nothing is known
             self._values.adopt(former._values, set(fields) & set(former._fields_of.get(key, ())))  # noqa: SLF001 - one of us
+
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        return self._values.snapshot()
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._values.restore(kept)
 
     def held_bytes(self) -> int:
         return self._values.held_bytes

@@ -7,7 +7,7 @@ from engine.builtin.parts.keyed_state import STATE_BYTES, STATE_KEYS, KeyedState
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.platform_builtin import PlatformBuiltin, is_strict, strict_field
 from engine.builtin.parts.platform_field import PlatformField, given
-from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import Handler, InstanceContext, Kept, Message, Outcome
 from proto.component import ConfigField
 
 SNAPSHOTS_AT_ONCE = 4
@@ -62,6 +62,14 @@ class Latest(OneByOne):
     def take_over(self, former: Handler) -> None:
         if isinstance(former, Latest):
             self._messages = former._messages  # noqa: SLF001 - one of us
+
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        return self._messages.snapshot()
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._messages.restore(kept)
 
     def held_bytes(self) -> int:
         return self._messages.held_bytes

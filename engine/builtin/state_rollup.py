@@ -4,7 +4,7 @@ A total that lacks something must not pass for the total: it is apocryphal as lo
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -16,11 +16,12 @@ from engine.builtin.parts.fields import Field, number_json
 from engine.builtin.parts.javascript_values import number_json as javascript_json
 from engine.builtin.parts.javascript_values import to_text
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.kept import KeptNumber, distinct, key_bytes, lane_of, number_kept, number_of
 from engine.builtin.parts.numbers import exact_sum
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.platform_builtin import PlatformBuiltin, Refusing, is_strict, strict_field
 from engine.builtin.parts.platform_field import PlatformField, coerced, given
-from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import Handler, InstanceContext, Kept, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, NAMES
 from proto.codec import encode
 from proto.component import ConfigField
@@ -155,6 +156,14 @@ class PlatformRollup(OneByOne):
         else:
             self._numbers = {key: former._numbers.get(key) for key in self._numbers}  # noqa: SLF001 - one of us
 
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        return _kept(self._numbers)
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._numbers.update(_restored(kept, self._numbers))
+
     def state(self) -> dict[str, bytes]:
         return _told(self._numbers)
 
@@ -196,6 +205,14 @@ class Rollup(OneByOne):
         else:
             self._numbers = {key: former._numbers.get(key) for key in self._numbers}  # noqa: SLF001 - one of us
 
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        return _kept(self._numbers)
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._numbers.update(_restored(kept, self._numbers))
+
     def state(self) -> dict[str, bytes]:
         return _told(self._numbers)
 
@@ -205,6 +222,23 @@ def _told(numbers: Mapping[str, tuple[float, int] | None]) -> dict[str, bytes]:
         key: encode({"value": entry[0], "lane": NAMES[entry[1]]})
         for key, entry in numbers.items()
         if entry is not None
+    }
+
+
+def _kept(numbers: Mapping[str, tuple[float, int] | None]) -> Kept | None:
+    entries = [
+        (key_bytes(key), number_kept(each[0]), each[1]) for key, each in numbers.items() if each is not None
+    ]
+    return Kept(rest=entries) if entries else None
+
+
+def _restored(kept: Kept, expected: Container[str]) -> Mapping[str, tuple[float, int]]:
+    entries = msgspec.convert(kept.rest, list[tuple[bytes, KeptNumber, int]])
+    names = distinct(key for key, _, _ in entries)
+    return {
+        name: (number_of(number), lane_of(lane))
+        for name, (_, number, lane) in zip(names, entries, strict=True)
+        if name in expected
     }
 
 

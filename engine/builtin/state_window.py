@@ -19,10 +19,11 @@ from engine.builtin.parts.fields import Field, number_json
 from engine.builtin.parts.javascript_values import number_json as javascript_json
 from engine.builtin.parts.javascript_values import to_number
 from engine.builtin.parts.json_path import Document
+from engine.builtin.parts.kept import KeptNumber, lane_of, number_kept, number_of
 from engine.builtin.parts.one_by_one import OneByOne
 from engine.builtin.parts.platform_builtin import PlatformBuiltin, is_strict, strict_field
 from engine.builtin.parts.platform_field import PlatformField, given
-from engine.contracts.handler import Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import Handler, InstanceContext, Kept, Message, Outcome, Snapshot
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL, NAMES
 from proto.codec import encode
 from proto.component import ConfigField
@@ -131,6 +132,16 @@ class Window:
             self.push(number, lane)
         return self
 
+    def snapshot(self) -> Snapshot | None:
+        """Return the numbers, for a checkpoint."""
+        numbers = tuple(self._numbers)
+        return (lambda: Kept(rest=[(number_kept(number), lane) for number, lane in numbers])) if numbers else None
+
+    def restore(self, kept: Kept) -> None:
+        """Take in the numbers that were kept; raises as a handler's ``restore`` does."""
+        for number, lane in msgspec.convert(kept.rest, list[tuple[KeptNumber, int]]):
+            self.push(number_of(number), lane_of(lane))
+
     def summary(self) -> dict[str, Any]:
         """``count``, ``sum``, ``mean``, ``min``, ``max`` and ``last`` of a window that is not empty."""
         count = len(self._numbers)
@@ -231,6 +242,14 @@ class WindowHandler(OneByOne):
     def take_over(self, former: Handler) -> None:
         if isinstance(former, WindowHandler):
             self._window = self._window.continuing(former._window)  # noqa: SLF001 - one of us
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        del now
+        return self._window.snapshot()
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._window.restore(kept)
 
     def held_bytes(self) -> int:
         return self._window.held_bytes

@@ -17,7 +17,7 @@ from engine.components.guest_limits import check_limits, limits_for, maximum_lim
 from engine.components.unfilled import unfilled
 from engine.contracts.chain import Call, Chain, ChainResult, Item, Link
 from engine.contracts.component import input_names, output_names
-from engine.contracts.handler import Handler, HandlerError, InstanceContext, LogLine, Message, Outcome
+from engine.contracts.handler import Handler, HandlerError, InstanceContext, Kept, LogLine, Message, Outcome
 from engine.errors import WorkersBusyError
 from engine.limits import EngineLimits
 from engine.wall_clock import WallClock
@@ -281,6 +281,7 @@ class SandboxedHandler(Handler):
         self._between_slices = context.on_slice_end
         self._chain: SandboxChain | None = None
         self._place = 0
+        self._done: Sequence[Effects] = ()  # a batch that is done, while its many log lines are made
         self._sandbox: Sandbox = host.sandbox(
             program,
             identity=Identity(context.execution_id, context.node_id, context.instance_id),
@@ -308,13 +309,26 @@ class SandboxedHandler(Handler):
         if len(plain) == len(effects):  # most batches only emit
             return plain
         outcomes, lines = [], 0
+        self._done = effects
         for effect in effects:
             outcomes.append(_outcome(effect))
             lines += len(effect.logs)
             if lines > _LINES_AT_ONCE:
                 lines = 0
                 await trio.lowlevel.checkpoint()
+        self._done = ()
         return outcomes
+
+    def made_so_far(self) -> Sequence[Outcome]:
+        return [_outcome(effects) for effects in self._done or self._sandbox.done_so_far()]
+
+    def snapshot(self, now: float) -> Kept:
+        del now
+        return Kept(rest=dict(self._sandbox.state) if self._chain is None else self._chain.state(self._place))
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._sandbox.go_on_from(msgspec.convert(kept.rest, dict[str, bytes]))
 
     async def conclude(self) -> Outcome:
         return _outcome(await (self._sandbox.flush() if self._chain is None else self._chain.flush(self._place)))

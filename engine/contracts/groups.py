@@ -166,6 +166,10 @@ class GatheringHandler(Handler):
         """Take note that nothing of a group is on its way any more; return whether it was waited for."""
         raise NotImplementedError
 
+    def complete_groups(self) -> int:
+        """Return how many groups it has been told are complete that ``take_closed`` has not returned."""
+        raise NotImplementedError
+
     def take_closed(self) -> Sequence[Group]:
         """Return the complete groups that have been given out since this was asked last."""
         raise NotImplementedError

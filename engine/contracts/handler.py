@@ -110,6 +110,10 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     rest: Any = None
 
 
+Snapshot = Kept | Callable[[], Kept]
+"""All that a handler keeps; or a function that makes it of a copy, and that is called a little later."""
+
+
 MADE_BYTES = 1024 * 1024
 """Values made of one batch after which a handler returns: what it makes of the rest comes when these have left."""
 
@@ -228,7 +232,7 @@ class Handler:
         """
         del former
 
-    def snapshot(self, now: float) -> Kept | None:
+    def snapshot(self, now: float) -> Snapshot | None:
         """Return all that is kept between invocations, at the cost of a copy; None where that is nothing.
 
         It may be asked for in the midst of ``process``: then it knows of the messages of ``made_so_far``, and no

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from engine.contracts.handler import Handler, Outcome
+from engine.contracts.handler import Handler, Kept, Outcome, Snapshot
 
 
 class StandingBefore(Handler):
@@ -30,6 +30,12 @@ class StandingBefore(Handler):
 
     def state(self) -> Mapping[str, bytes]:
         return self._behind.state()
+
+    def snapshot(self, now: float) -> Snapshot | None:
+        return self._behind.snapshot(now)
+
+    def restore(self, kept: Kept, now: float) -> None:
+        self._behind.restore(kept, now)
 
     def innermost(self) -> Handler:
         return self._behind.innermost()

@@ -58,6 +58,8 @@ class Chain:
         self._entered: set[int] = set()
         self._is_dissolved = False
         self._closing = trio.Lock()
+        # While writes are being taken over: those that undo what has been so far.
+        self._undoing: Sequence[tuple[Sandbox, Sequence[tuple[str, bytes | None]]]] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -159,6 +161,7 @@ class Chain:
         """Take over what the invocations wrote: all of it, or nothing."""
         done: list[tuple[Sandbox, list[tuple[str, bytes | None]]]] = []
         is_kept = False
+        self._undoing = done
         try:
             for step in result.steps:
                 if not step.state:
@@ -173,10 +176,23 @@ class Chain:
             self.dissolve()
             raise
         finally:
+            self._undoing = ()
             if not is_kept:
                 for written, writes in reversed(done):
                     written.restore(writes)
         return True
+
+    def state(self, index: int) -> dict[str, bytes]:
+        """Return a copy of a program's state: that before the call under way, if one is."""
+        sandbox = self._sandboxes[index]
+        state = dict(sandbox.state)
+        for written, writes in reversed(self._undoing):
+            for key, value in writes if written is sandbox else ():
+                if value is None:
+                    state.pop(key, None)
+                else:
+                    state[key] = value
+        return state
 
     async def flush(self, index: int) -> Effects:
         """Let one program say its last word, wherever it lives now; what goes wrong is among its effects."""

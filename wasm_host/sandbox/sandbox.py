@@ -17,7 +17,7 @@ from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import javascript
 from wasm_host.sandbox.javascript import Link
 from wasm_host.sandbox.openers import GuestOpener, GuestSetup, Start
-from wasm_host.sandbox.state import InstanceState
+from wasm_host.sandbox.state import WRITES_AT_ONCE, InstanceState
 
 _BATCH_BYTES = 1024 * 1024
 """Values of one guest call: batches beyond it are split, so that no input buffer crowds the guest's memory."""
@@ -63,6 +63,8 @@ class Sandbox:
         self._wants_flush = False
         self._closed = False
         self._restarts = 0
+        self._done: Sequence[Effects] = ()  # of the batch under way, as far as the state has it already
+        self._settled: Sequence[Effects] = ()  # likewise, of the part whose writes are being taken over
 
     @property
     def state_bytes(self) -> int:
@@ -73,6 +75,21 @@ class Sandbox:
     def state(self) -> Mapping[str, bytes]:
         """The host's copy of the instance's state: JSON text by key."""
         return self._state.values
+
+    def done_so_far(self) -> Sequence[Effects]:
+        """Return the effects of the first messages of the batch under way that the state knows of already."""
+        return [*self._done, *self._settled]
+
+    def go_on_from(self, state: Mapping[str, bytes]) -> None:
+        """Begin with a state that another sandbox of this program has left, as if this one had been open before.
+
+        Raises:
+            ValueError: it is more than may be kept.
+        """
+        too_much = self._state.apply(list(state.items()))
+        if too_much is not None:
+            raise ValueError(too_much.message)
+        self._was_open = True
 
     async def open(self) -> Effects:
         """Open the guest and run ``initialize``; return what that caused.
@@ -114,11 +131,13 @@ class Sandbox:
     def document(self, link: Link) -> bytes:
         """Return the input of symbia_open, for the guest of a chain. Raises ProgramError."""
         self._refuse_closed()
-        return b"".join(self._setup.document(self._start(restored=False), link=link))
+        return b"".join(self._setup.document(self._start(restored=self._was_open), link=link))
 
     async def accept(self, opened: OpenResult) -> Effects:
         """Take over how its program began in the guest of a chain; raises as ``open`` does."""
         effects = self._accepted(opened)
+        if self._was_open:
+            effects.emissions, effects.state = [], ()
         await self._keep(effects)
         self._was_open = True
         return effects
@@ -238,6 +257,7 @@ class Sandbox:
 
     async def _process_all(self, batch: Sequence[tuple[int, bytes]]) -> list[Effects]:
         results: list[Effects] = []
+        self._done = results
         alone = 0  # how far messages go one by one, to find the one that a guest did not survive
         reopened_logs: Sequence[LogLine] = ()
         written = 0
@@ -272,6 +292,7 @@ class Sandbox:
             results += closed
             if report.fault is None and agrees and len(closed) < len(part):
                 break  # the guest has returned so that these can leave
+        self._done = ()
         return results
 
     def _next_part(self, batch: Sequence[tuple[int, bytes]], done: int) -> Sequence[tuple[int, bytes]]:
@@ -318,7 +339,13 @@ class Sandbox:
         One whose write was refused believes otherwise, so what it did afterwards is void, and goes to another.
         """
         for index, effects in enumerate(closed):
-            if effects.state and not await self._keep(effects):
+            if not effects.state:
+                continue
+            if len(effects.state) > WRITES_AT_ONCE:  # others have their turn meanwhile
+                self._settled = closed[:index]
+            is_kept = await self._keep(effects)
+            self._settled = ()
+            if not is_kept:
                 return closed[: index + 1], False
         return closed, True
 

@@ -7,7 +7,7 @@ import trio
 from wasm_host.errors import GuestError
 from wasm_host.limits import GuestLimits
 
-_AT_ONCE = 1_000
+WRITES_AT_ONCE = 1_000
 """Writes that are taken over without a look at other tasks: half a millisecond."""
 
 
@@ -43,12 +43,12 @@ class InstanceState:
 
         Nothing changes until all are judged.
         """
-        if len(writes) <= _AT_ONCE:
+        if len(writes) <= WRITES_AT_ONCE:
             return self.apply(writes)
         after: dict[str, bytes | None] = {}
         size, count = self.size_bytes, len(self.values)
-        for start in range(0, len(writes), _AT_ONCE):
-            for key, value in writes[start : start + _AT_ONCE]:
+        for start in range(0, len(writes), WRITES_AT_ONCE):
+            for key, value in writes[start : start + WRITES_AT_ONCE]:
                 old = after[key] if key in after else self.values.get(key)
                 if old is not None:
                     size -= len(key.encode()) + len(old)

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from engine.builtin.parts.kept import distinct, key_bytes, lane_of
 from engine.builtin.parts.refusal import RefusedError
+from engine.contracts.handler import Kept
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL, NAMES
 from proto.codec import encode
 
@@ -82,6 +84,17 @@ class KeyedState:
         for key in keys:
             if key in former:
                 self.put(key, *former._values[key])  # noqa: SLF001 - one of us
+
+    def snapshot(self) -> Kept | None:
+        """Return everything, for a checkpoint."""
+        values = [(key_bytes(key), text, lane) for key, (text, lane) in self._values.items()]
+        return Kept(rest=values) if values else None
+
+    def restore(self, kept: Kept) -> None:
+        """Keep what was kept; raises as a handler's ``restore`` does."""
+        entries = msgspec.convert(kept.rest, list[tuple[bytes, bytes, int]])
+        for key, (_, text, lane) in zip(distinct(key for key, _, _ in entries), entries, strict=True):
+            self.put(key, text, lane_of(lane))
 
     def drop_all(self, keys: Sequence[str]) -> None:
         """Let go of the values of several keys, as far as there are any."""

@@ -24,7 +24,9 @@ class Sought(Protocol):
 
 
 async def in_turns(
-    batch: Sequence[Message], attempt: Callable[[Message], Awaitable[tuple[Outcome, int]]]
+    batch: Sequence[Message],
+    attempt: Callable[[Message], Awaitable[tuple[Outcome, int]]],
+    outcomes: list[Outcome] | None = None,
 ) -> list[Outcome]:
     """Return the outcomes of a batch, one after another, with turns for others in between, until they have made
     much.
@@ -32,8 +34,9 @@ async def in_turns(
     Args:
         batch: the messages.
         attempt: the outcome of one, and the bytes that it took to look through.
+        outcomes: takes them one by one, for whoever is asked for them meanwhile; empty.
     """
-    outcomes = []
+    outcomes = [] if outcomes is None else outcomes
     made = 0
     room = BYTES_AT_ONCE
     for message in batch:
@@ -62,9 +65,16 @@ class OneByOne(Handler):
         self._paths = [names for field in fields for names in field.paths]
         self._wanted = Wanted(self._paths)
         self._beside_bytes = beside_bytes
+        self._made: list[Outcome] = []
 
     async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return await in_turns(batch, self._attempt)
+        outcomes = self._made = []
+        await in_turns(batch, self._attempt, outcomes)
+        self._made = []
+        return outcomes
+
+    def made_so_far(self) -> Sequence[Outcome]:
+        return tuple(self._made)
 
     def take(self, message: Message, document: Document) -> Outcome:
         """Return the outcome of one message.
