@@ -61,6 +61,10 @@ class ValidatingHandler(StandingBefore):
         self._owner = owner
         self._between_turns = between_turns
         self._turn_began = 0.0
+        # Of the batch under way: what of it does not fit, and what the handler has made, once that is known.
+        self._refusals: Sequence[HandlerError | None] = ()
+        self._made: Sequence[Outcome] | None = None
+        self._concluded: Outcome | None = None  # while it is looked at
 
     async def initialize(self) -> Outcome:
         self._turn_began = time.perf_counter()
@@ -76,7 +80,9 @@ class ValidatingHandler(StandingBefore):
             for message in batch
         ]
         admitted = [message for message, refusal in zip(batch, refusals, strict=True) if refusal is None]
-        outcomes = iter(await self._inner.process(admitted) if admitted else ())
+        self._refusals = refusals
+        made = self._made = await self._inner.process(admitted) if admitted else ()
+        outcomes = iter(made)
         self._turn_began = time.perf_counter()
         vetted = []
         for refusal in refusals:
@@ -84,13 +90,29 @@ class ValidatingHandler(StandingBefore):
             if outcome is None:  # the rest is to be handed over again
                 break
             vetted.append(await self.vet(outcome) if refusal is None else outcome)
+        self._refusals, self._made = (), None
         return vetted
+
+    def made_so_far(self) -> Sequence[Outcome]:
+        if self._concluded is not None:
+            return (self._concluded,)
+        made = iter(self._inner.made_so_far() if self._made is None else self._made)
+        outcomes: list[Outcome] = []
+        for refusal in self._refusals:
+            outcome = next(made, None) if refusal is None else Outcome(error=refusal)
+            if outcome is None:
+                break
+            outcomes.append(outcome)
+        return outcomes
 
     async def cleanup(self) -> Outcome:
         return await self._inner.cleanup()
 
     async def conclude(self) -> Outcome:
-        return await self.vet(await self._inner.conclude())
+        self._concluded = await self._inner.conclude()
+        outcome = await self.vet(self._concluded)
+        self._concluded = None
+        return outcome
 
     async def vet(self, outcome: Outcome) -> Outcome:
         """Return the outcome, or the error of the first emission that does not fit."""

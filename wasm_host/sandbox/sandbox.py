@@ -194,6 +194,7 @@ class Sandbox:
                 return report.closed or [abi.failed(report.fault, report.unfinished_logs)]
             return await self._process_all(batch)
         except BaseException:  # Cancelled, or the service is ending: the guest is in the middle of something
+            self._done = self._settled = ()
             self._drop_guest()
             raise
 

@@ -166,9 +166,9 @@ class Play:
 async def play(component: Component, config: Mapping[str, Any], clock: MockClock, seed: int) -> Kept | None:
     """Run a component's handler, and a second one from a random point on; return what was kept there."""
     complete = configuration.complete(config, component.definition.config)
-    inputs, outputs = inputs_of(component, complete), outputs_of(component, complete)
+    inputs = inputs_of(component, complete)
     declared = [port.name for port in component.definition.ports.inputs]
-    context = InstanceContext("e", "n", "i", complete, inputs, outputs, 0, trio.lowlevel.checkpoint)
+    context = _context(component, config)
     handler = component.create(context)
     assert (await handler.initialize()).error is None
     moves = Play(seed, handler, [declared.index(name) for name in inputs], clock)
@@ -216,7 +216,8 @@ async def check(component: Component, clock: MockClock) -> None:
 def _context(component: Component, config: Mapping[str, Any]) -> InstanceContext:
     complete = configuration.complete(config, component.definition.config)
     inputs, outputs = inputs_of(component, complete), outputs_of(component, complete)
-    return InstanceContext("e", "n", "i", complete, inputs, outputs, 0, trio.lowlevel.checkpoint)
+    context = InstanceContext("e", "n", "i", complete, inputs, outputs, 0, trio.lowlevel.checkpoint)
+    return msgspec.structs.replace(context, timestamp=lambda: "2026-01-01T00:00:00.000Z")
 
 
 @pytest.mark.parametrize("component_id", sorted(VARIANTS))
