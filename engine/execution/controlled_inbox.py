@@ -12,17 +12,20 @@ there is older. Then it is on no bound, as what a chain gives back, so a node ma
 it for a moment, and once more for each other edge that was held.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 
 import msgspec
+import trio
 
 from engine.contracts.handler import Message
 from engine.execution.inbox import Inbox
 from engine.execution.inbox_open import OpenInbox
 from engine.execution.inbox_statistics import InboxStatistics
 
-Judge = Callable[[Message], bool]
-"""Asked of each message that is about to be taken, once: whether its edge is to be held from it on."""
+Judge = Callable[[Sequence[Message]], Awaitable[Sequence[Sequence[int]]]]
+"""Asked of the messages that are about to be taken, of each once: which edges are to be held from it on. It may
+take its time, and answer for the first of them only."""
 
 
 class ControlledInbox(OpenInbox):
@@ -33,6 +36,7 @@ class ControlledInbox(OpenInbox):
     """
 
     judge: Judge | None
+    _judging: trio.StrictFIFOLock
     _asides: dict[int, OpenInbox]
     # Bytes of those in the queue that were let through by name or were judged, by their number: they are judged
     # no more, and count as let through until they are taken.
@@ -41,6 +45,7 @@ class ControlledInbox(OpenInbox):
     def begin_control(self) -> None:
         """Begin as one that holds nothing."""
         self.judge = None
+        self._judging = trio.StrictFIFOLock()
         self._asides = {}
         self._through = {}
 
@@ -114,19 +119,31 @@ class ControlledInbox(OpenInbox):
         return batch
 
     def _judged(self, limit: int) -> int:
-        """Judge the messages that would be taken next; return how many may be. What is held is here no more."""
-        index = 0
-        while index < min(limit, len(self._queue)):
-            message = self._queue[index]
-            if message.sequence in self._through:
-                index += 1
-                continue
-            self._through[message.sequence] = len(message.value)
-            if self.judge is not None and self.judge(message):
-                before = frozenset([each.sequence for each in self._queue][:index])
-                self.hold(message.edge, but=before)
-            index = 0  # the judge may have held anything
-        return index
+        """Return how many of the messages that would be taken next may be: they were judged, or have stepped."""
+        first = islice(self._queue, limit)
+        unjudged = (index for index, message in enumerate(first) if message.sequence not in self._through)
+        return next(unjudged, limit)
+
+    async def look_ahead(self, limit: int) -> None:
+        """Let the messages be judged that would be taken next. What is held then is here no more."""
+        async with self._judging:  # several workers may come to the same messages
+            judge = self.judge
+            messages = [each for each in islice(self._queue, limit) if each.sequence not in self._through]
+            verdicts = await judge(messages) if judge is not None and messages else ()
+            if self.judge is judge:
+                for message, edges in zip(messages, verdicts, strict=False):
+                    self._take_note(message, edges)
+
+    def _take_note(self, message: Message, edges: Sequence[int]) -> None:
+        """Hold edges from a message on, or let it through; unless somebody has taken it in hand meanwhile."""
+        place = next((index for index, each in enumerate(self._queue) if each is message), None)
+        if place is None:
+            return
+        self._through[message.sequence] = len(message.value)
+        if edges:
+            before = frozenset([each.sequence for each in islice(self._queue, place)])
+            for edge in edges:
+                self.hold(edge, but=before)
 
     # What waits
 

@@ -50,6 +50,7 @@ class EdgeControl:
         self._shared = shared
         self._instances = instances
         self._inboxes: dict[int, ControlledInbox] = {}  # by index of the node
+        self._by_hand: set[Queue] = set()  # those that somebody holds by name
         self.is_closed = False
 
     def hold(self, queue: Queue) -> None:
@@ -61,13 +62,28 @@ class EdgeControl:
         if not self.is_closed:
             self._dissolve(queue.node, [queue.edge])
             self.inbox(queue.node).hold(queue.edge)
+            self._by_hand.add(queue)
 
     def release(self, queue: Queue) -> None:
-        """Hold an edge no more. Idempotent."""
+        """Hold an edge no more, whoever does. Idempotent."""
+        self._by_hand.discard(queue)
         inbox = self._inboxes.get(queue.node)
         if inbox is not None:
             inbox.release(queue.edge)
             self.tidy(queue.node)
+
+    def release_judged(self, queue: Queue) -> None:
+        """Hold an edge no more of which a judge has said that it is to be held; unless somebody else does."""
+        if queue not in self._by_hand:
+            self.release(queue)
+
+    def let_through(self, queues: Sequence[Queue], sequence: int) -> None:
+        """Let a message that comes next on one of some edges go on before what else is let go with it."""
+        for queue in queues:
+            if queue not in self._by_hand and self.is_held(queue):
+                waiting = self._inboxes[queue.node].waiting_on(queue.edge)
+                if waiting and waiting[0].sequence == sequence:
+                    self.step(queue, 1)
 
     def step(self, queue: Queue, count: int) -> Sequence[Message]:
         """Let messages of a held edge through, as many as there is room for; return them."""
@@ -76,8 +92,8 @@ class EdgeControl:
     def judge(self, node: int, judge: Judge | None) -> None:
         """Let each message to a node be judged before it is handed over, or none any more.
 
-        A message is judged once, when its node is about to take it; what steps is not judged. Where the judge
-        returns True, the edge of the message is held from that message on. The judge must not raise.
+        A message is judged once, when its node is about to take it; what steps is not judged. The edges that the
+        judge returns are held from that message on, until ``release_judged``. The judge must not raise.
         """
         if judge is None:
             if node in self._inboxes:

@@ -299,8 +299,12 @@ class Inbox:
                 if not self._queue:  # others have taken them all
                     continue
             batch = self.take_batch_nowait(limit)
-            if batch:  # as ever, but where somebody holds what was about to be taken
+            if batch:
                 return batch
+            await self.look_ahead(limit)  # somebody wants to look first, or holds what was about to be taken
+
+    async def look_ahead(self, limit: int) -> None:
+        """Look at what would be taken next, where nothing may be taken yet."""
 
     async def _wait_for_pass(self, pace: Pace) -> None:
         """Wait for a pass of the event loop with time in it, to take messages that are here.

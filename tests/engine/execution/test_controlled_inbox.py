@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -145,38 +146,63 @@ async def test_who_sleeps_before_an_inbox_gets_what_is_let_go(autojump_clock: tr
     assert taken == [1]
 
 
-def test_a_judge_holds_the_edge_from_the_message_on_that_it_picks() -> None:
+async def test_a_judge_holds_the_edge_from_the_message_on_that_it_picks() -> None:
     """Those before it are handed over, the picked one and those behind it stay; other edges go on."""
     inbox = filled(0, 1, 0, 0, 1)
     seen: list[int] = []
 
-    def judge(judged: Message) -> bool:
-        seen.append(judged.sequence)
-        return judged.sequence == 3
+    async def judge(judged: Sequence[Message]) -> list[Sequence[int]]:
+        seen.extend(numbers(judged))
+        await trio.lowlevel.checkpoint()
+        return [[0] if message.sequence == 3 else [] for message in judged]
 
     inbox.judge = judge
-    assert numbers(inbox.take_batch_nowait(10)) == [1, 2, 5]
+    assert inbox.take_batch_nowait(10) == []
+    assert numbers(await inbox.take_batch(10)) == [1, 2, 5]
     assert numbers(inbox.waiting()) == [3, 4]
-    assert seen == [1, 2, 3, 5]
+    assert seen == [1, 2, 3, 4, 5]
 
 
-def test_what_steps_is_not_judged_and_what_was_judged_is_not_judged_again() -> None:
+async def test_what_steps_is_not_judged_and_what_was_judged_is_not_judged_again() -> None:
     """So a message that hit is hit once: it steps over its breakpoint, and the next one is judged again."""
     inbox = filled(0, 0, 0)
     seen: list[int] = []
 
-    def judge(judged: Message) -> bool:
-        seen.append(judged.sequence)
-        return True
+    async def judge(judged: Sequence[Message]) -> list[Sequence[int]]:
+        seen.append(judged[0].sequence)
+        await trio.lowlevel.checkpoint()
+        return [[0]]
 
     inbox.judge = judge
-    assert inbox.take_batch_nowait(10) == []
+    await inbox.look_ahead(10)
     assert numbers(inbox.step(0, 1)) == [1]
     assert numbers(inbox.take_batch_nowait(10)) == [1]
     inbox.release(0)
-    assert inbox.take_batch_nowait(10) == []
+    await inbox.look_ahead(10)
     assert seen == [1, 2]
     assert numbers(inbox.waiting()) == [2, 3]
+
+
+async def test_what_is_taken_in_hand_while_it_is_judged_is_left_alone() -> None:
+    """Another value in its place is judged by itself; an edge that is held meanwhile stays held."""
+    inbox = filled(0, 0, 1)
+    seen: list[list[int]] = []
+
+    async def judge(judged: Sequence[Message]) -> list[Sequence[int]]:
+        seen.append(numbers(judged))
+        if len(seen) == 1:
+            inbox.rearrange_on(0, [msgspec.structs.replace(judged[0], value=b"9"), judged[1]])
+            inbox.hold(1)
+        await trio.lowlevel.checkpoint()
+        verdicts: list[Sequence[int]] = [[0], [], [1]] if len(seen) == 1 else [[]]
+        return verdicts
+
+    inbox.judge = judge
+    (first, _) = await inbox.take_batch(10)
+    assert first.value == b"9"
+    assert seen == [[1, 2, 3], [1]]
+    assert inbox.held_edges == (1,)
+    assert numbers(inbox.waiting()) == [3]
 
 
 async def test_a_node_waits_on_where_all_that_it_was_about_to_take_is_held(
@@ -185,7 +211,12 @@ async def test_a_node_waits_on_where_all_that_it_was_about_to_take_is_held(
     """It is not handed an empty batch; a thousand times in a row, it is no deeper in its waiting than once."""
     del autojump_clock
     inbox = controlled(Inbox(5, 100))
-    inbox.judge = lambda judged: judged.sequence < 2000
+
+    async def judge(judged: Sequence[Message]) -> list[Sequence[int]]:
+        await trio.lowlevel.checkpoint()
+        return [[0] if message.sequence < 2000 else [] for message in judged]
+
+    inbox.judge = judge
     taken: list[int] = []
 
     async def receive() -> None:

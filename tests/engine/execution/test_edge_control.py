@@ -1,10 +1,12 @@
 """Edges of running executions that somebody holds: what goes on, what waits, and what the execution's end does."""
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 import trio.testing
 
-from engine.contracts.handler import NO_EDGE
+from engine.contracts.handler import NO_EDGE, Message
 from engine.execution.edge_control import Queue
 from engine.execution.execution import Execution
 from engine.execution.inbox import Inbox
@@ -132,7 +134,12 @@ async def test_a_judge_holds_a_message_before_its_node_sees_it() -> None:
     journal = Journal()
     async with open_execution(FORK, journal) as execution:
         target = execution.graph.index_of["d"]
-        execution.edge_control.judge(target, lambda message: message.value == b"2" and message.edge == 2)
+
+        async def judge(messages: Sequence[Message]) -> list[Sequence[int]]:
+            await trio.lowlevel.checkpoint()
+            return [[2] if message.value == b"2" and message.edge == 2 else [] for message in messages]
+
+        execution.edge_control.judge(target, judge)
         await inject(execution, "a:in", 1, 2, 3)
         await rest()
         assert sorted(journal.values("d")) == [1, 1, 2, 3]
