@@ -7,11 +7,13 @@
     │   ├── ComponentNotFoundError
     │   ├── EdgeNotFoundError
     │   ├── WaitingNotFoundError
+    │   ├── BreakpointNotFoundError
     │   └── VersionNotFoundError
     ├── InvalidError                   the caller sent something that is wrong; carries every problem
     │   ├── InvalidGraphError
     │   ├── InvalidComponentError
     │   ├── InvalidInjectionError
+    │   ├── InvalidBreakpointError
     │   ├── InvalidParametersError
     │   ├── CheckpointUnreadableError
     │   ├── CheckpointVersionError
@@ -25,6 +27,9 @@
     │   ├── ComponentBuiltInError
     │   ├── ComponentInUseError
     │   ├── NameAmbiguousError
+    │   ├── TooManyBreakpointsError
+    │   ├── NothingHeldError
+    │   ├── VerbRefusedError
     │   └── QuotaError
     ├── PreconditionFailedError        the change was meant for another version than there is
     ├── NotKeptError                   the store has failed; nothing was changed
@@ -104,6 +109,13 @@ class WaitingNotFoundError(NotFoundError):
     kind = "Waiting message"
 
 
+class BreakpointNotFoundError(NotFoundError):
+    """The execution has no breakpoint of this id, or not any more."""
+
+    code = "breakpoint.not_found"
+    kind = "Breakpoint"
+
+
 class VersionNotFoundError(NotFoundError):
     """No version of this number is kept."""
 
@@ -147,6 +159,12 @@ class InvalidInjectionError(InvalidError):
         """Return the index of the first wrong message: paths are ``messages[3].port``, or ``port`` of one."""
         place, bracket, _ = self.problems[0].path.removeprefix("messages[").partition("]")
         return int(place) if bracket else 0
+
+
+class InvalidBreakpointError(InvalidError):
+    """A breakpoint that names nothing of the graph, or whose condition is none; nothing was set."""
+
+    code = "breakpoint.invalid"
 
 
 class InvalidParametersError(InvalidError):
@@ -307,6 +325,31 @@ class PreconditionFailedError(EngineError):
         present = "it does not exist" if tag is None else f'its present version is "{tag}"'
         super().__init__(f"{identifier} is not as the request expects: {present}; look at it anew, and try again")
         self.tag = tag
+
+
+class TooManyBreakpointsError(ConflictError):
+    """The execution has as many breakpoints as it may."""
+
+    code = "breakpoint.limit"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"An execution has at most {limit} breakpoints; remove one")
+
+
+class NothingHeldError(ConflictError):
+    """The breakpoint does not hold what is meant: somebody has let it go, or it never did."""
+
+    code = "breakpoint.nothing_held"
+
+    def __init__(self, breakpoint_id: str, hold: int | None) -> None:
+        what = "nothing" if hold is None else f"nothing of the number {hold}"
+        super().__init__(f"Breakpoint {breakpoint_id} holds {what}; look at it anew")
+
+
+class VerbRefusedError(ConflictError):
+    """A verb that what is held does not take; the message says which ones it does, or what is missing."""
+
+    code = "breakpoint.verb_refused"
 
 
 class QuotaError(ConflictError):

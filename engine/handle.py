@@ -12,7 +12,10 @@ import msgspec
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import in_slices
+from engine.debugging.condition import Surroundings
+from engine.debugging.debugger import Debugger
 from engine.errors import (
+    BreakpointNotFoundError,
     EdgeNotFoundError,
     EngineError,
     ExecutionNotFoundError,
@@ -25,6 +28,7 @@ from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History
 from engine.library import Library
 from engine.memory.ledger import Account
+from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
 from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Output, OutputCounts
 from proto.message import Injection
@@ -150,6 +154,30 @@ class ExecutionHandle:
         if index is None:
             raise EdgeNotFoundError(edge[:100])
         return execution, index
+
+    def breakpoints(self) -> list[BreakpointSnapshot]:
+        """Return its breakpoints, the oldest first.
+
+        Raises:
+            IllegalTransitionError: it has ended, and they with it.
+        """
+        debugger = self._underway("look at the breakpoints of").debugger
+        return debugger.all() if isinstance(debugger, Debugger) else []
+
+    def breakpoint(self, breakpoint_id: str) -> BreakpointSnapshot:
+        """Return one of its breakpoints.
+
+        Raises:
+            BreakpointNotFoundError: it has none of this id.
+            IllegalTransitionError: it has ended.
+        """
+        return self._debugger("look at the breakpoints of", breakpoint_id).one(breakpoint_id)
+
+    def _debugger(self, command: str, breakpoint_id: str) -> Debugger:
+        debugger = self._underway(command).debugger
+        if not isinstance(debugger, Debugger):
+            raise BreakpointNotFoundError(breakpoint_id[:100])
+        return debugger
 
     def state(self) -> Mapping[str, Mapping[str, bytes]]:
         """Return what its nodes keep with ``setState``, as JSON texts by node and key, while it is under way."""
@@ -291,6 +319,62 @@ class ExecutionHandle:
         """
         await self._underway("stop").stop(drain=drain)
         return await self.read_snapshot()
+
+    async def set_breakpoint(self, wanted: BreakpointRequest) -> BreakpointSnapshot:
+        """Set a breakpoint; it looks at what comes from now on, and at what waits.
+
+        Raises:
+            InvalidBreakpointError: it names nothing of the graph, or its condition is none.
+            TooManyBreakpointsError: it has as many as it may.
+            IllegalTransitionError: it is not running or paused, or drains.
+        """
+        execution = self._underway("set a breakpoint in")
+        if not execution.started.is_set():
+            await execution.started.wait()
+        debugger = execution.debugger
+        if not isinstance(debugger, Debugger):
+            component = self._library.builtin("symbia.core.filter")
+            surroundings = Surroundings(execution.id, execution.owner, component)
+            debugger = Debugger(
+                execution, surroundings, self._library.limits, execution.clock, execution.shared.tell
+            )
+            if not execution.finished.is_set():
+                execution.debugger = debugger
+        return await debugger.set(wanted)
+
+    async def remove_breakpoint(self, breakpoint_id: str) -> None:
+        """Remove a breakpoint; what it holds goes on.
+
+        Raises:
+            BreakpointNotFoundError: it has none of this id.
+            IllegalTransitionError: it has ended.
+        """
+        await self._debugger("remove a breakpoint of", breakpoint_id).remove(breakpoint_id)
+
+    async def release(
+        self,
+        breakpoint_id: str,
+        verb: str,
+        *,
+        hold: int | None = None,
+        value: bytes | None = None,
+        port: str | None = None,
+    ) -> BreakpointSnapshot:
+        """Do something with what a breakpoint holds, and return the breakpoint.
+
+        ``hold`` names what is meant, ``value`` is that of ``edit`` and ``retry``, ``port`` that of ``skip``
+        (:meth:`engine.debugging.debugger.Debugger.obey`).
+
+        Raises:
+            BreakpointNotFoundError: it has none of this id.
+            NothingHeldError: the breakpoint does not hold what is meant.
+            VerbRefusedError: what is held does not take the verb.
+            InvalidBreakpointError: the value is none that may be.
+            MemoryBoundError: there is no memory for the value.
+            IllegalTransitionError: it has ended.
+        """
+        debugger = self._debugger(f"{verb} in", breakpoint_id)
+        return await debugger.obey(breakpoint_id, verb, hold=hold, value=value, port=port)
 
     async def forget(self) -> None:
         """Stop it if it has not ended, and keep nothing of it.

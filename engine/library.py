@@ -17,7 +17,7 @@ from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
 from engine.documents.problem_report import ProblemReport, numbered
-from engine.errors import InvalidGraphError
+from engine.errors import ComponentNotFoundError, InvalidGraphError
 from engine.graph_finder import GraphFinder
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import KeptVersion, record_of_version, removal_of_version
@@ -379,6 +379,17 @@ class Library:
     def graphs_named(self, name: str) -> list[LoadedGraph]:
         """Return the loaded graphs of a name, oldest first; they may belong to different owners."""
         return self._graphs.named(name)
+
+    def builtin(self, component_id: str) -> Component:
+        """Return a built-in component, for what is evaluated beside graphs.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id.
+        """
+        found = self._registry.builtin(component_id)
+        if found is None:
+            raise ComponentNotFoundError(component_id)
+        return found
 
     def graph(self, graph_id: str) -> LoadedGraph:
         """One loaded graph, in its present version.

@@ -90,6 +90,9 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     log_bytes: int = 256 * 1024
     """Bytes of the log lines kept per execution; the oldest goes first."""
 
+    breakpoints: int = 32
+    """Breakpoints of one execution: more than people keep in their heads. Each with a condition has a guest."""
+
     kept_outputs: int = 0
     """Values kept of each port that no edge leaves, per execution; the oldest goes first. None by default:
     programs hear of outputs as observers, and values that nobody hears need not leave a guest."""

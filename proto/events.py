@@ -8,6 +8,13 @@ from typing import ClassVar, Literal, get_args
 
 import msgspec
 
+from proto.breakpoint_events import (
+    BreakpointFailed,
+    BreakpointReleased,
+    BreakpointRemoved,
+    BreakpointSet,
+    BreakpointWasHit,
+)
 from proto.execution import ExecutionError, ExecutionMetrics, ExecutionState
 from proto.statistics import ExecutionStatistics
 
@@ -228,7 +235,15 @@ Event = (
     | MetricsUpdate
     | StatisticsUpdate
     | EventsSkipped
+    | BreakpointSet
+    | BreakpointRemoved
+    | BreakpointWasHit
+    | BreakpointReleased
+    | BreakpointFailed
 )
+
+ControlEvent = BreakpointSet | BreakpointRemoved | BreakpointWasHit | BreakpointReleased | BreakpointFailed
+"""Deeds done to a running execution by hand, and what came of them."""
 
 BATCH = "events:batch"
 """The event that carries others, for whoever asked for it: a list of ``{"event", "data"}``."""

@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from engine.contracts.handler import HandlerError, LogLine, Message, Outcome
+from proto.events import ControlEvent
 from proto.execution import ExecutionSnapshot
 
 
@@ -35,7 +36,7 @@ class HandlerCall(msgspec.Struct, frozen=True):
 
 
 class ExecutionObserver:
-    """An observer of all executions: it hears state changes, log lines, failed invocations and drops.
+    """An observer of all executions: it hears state changes, log lines, failures, drops, and what people do.
 
     Where ``hears_calls`` is true it hears of every call of a handler, too, in executions that begin after it was
     made known; messages travel as fast as without it.
@@ -57,6 +58,9 @@ class ExecutionObserver:
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
         """Hear that a node's inbox was full, and its overflow policy dropped messages."""
+
+    def happened(self, execution_id: str, event: ControlEvent) -> None:
+        """Hear what somebody has done to an execution by hand, or that a breakpoint was hit."""
 
 
 class FlowObserver:

@@ -16,7 +16,7 @@ from engine.execution.failure import UnsentError, find_oversize, unsent_error
 from engine.execution.shared import ExecutionShared
 from engine.execution.unprocessed import CutSending
 
-_AT_ONCE = 500
+AT_ONCE = 500
 """Emissions that are sent without a look at other tasks: a millisecond. More than a batch of small ones has."""
 
 _LINES_AT_ONCE = 50
@@ -43,6 +43,8 @@ class Emitter:
         cut: how far the sending was that the end has just cut off.
     """
 
+    is_watched = False  # somebody looks at all that leaves (``engine.execution.watched``)
+
     def __init__(
         self,
         node: CompiledNode,
@@ -64,7 +66,7 @@ class Emitter:
         Raises:
             UnsentError: there was no memory for one of them.
         """
-        if len(emissions) > _AT_ONCE:
+        if len(emissions) > AT_ONCE:
             return self._emit_many(emissions, lane)
         return self._emit_few(emissions, lane, size)
 
@@ -84,8 +86,8 @@ class Emitter:
         """One invocation may emit a hundred thousand values: with a look at other tasks now and then."""
         sent = 0
         try:
-            for start in range(0, len(emissions), _AT_ONCE):
-                chunk = emissions[start : start + _AT_ONCE]
+            for start in range(0, len(emissions), AT_ONCE):
+                chunk = emissions[start : start + AT_ONCE]
                 await self.emit(chunk, lane)
                 sent += len(chunk)
                 await self._rest()

@@ -39,7 +39,7 @@ class ErrorPolicy:
     def __init__(self, node: CompiledNode, shared: ExecutionShared, observed: Observed, on_error: OnError) -> None:
         self._node = node
         self._shared = shared
-        self._observed = observed
+        self.observed = observed
         self._on_error: OnError = node.definition.on_error or on_error
         self.retries = self._on_error == "retry"
         self.emitter = Emitter(node, shared, observed.counters, self.fail)
@@ -47,7 +47,7 @@ class ErrorPolicy:
     async def handle(self, handler: Handler, message: Message, error: HandlerError) -> None:
         """Retry, send to the error port, go on, or fail the execution: as the node asks for."""
         error = masked_error(self._shared.mask, error)
-        self._observed.count_error(error)
+        self.observed.count_error(error)
         try:
             remaining = await self._retry(handler, message, error) if self.retries else error
             if remaining is not None:
@@ -59,7 +59,7 @@ class ErrorPolicy:
     async def fail(self, message: Message, error: HandlerError) -> None:
         """Handle a failed invocation as ``handle`` does, but never try it again: it has had effects already."""
         error = masked_error(self._shared.mask, error)
-        self._observed.count_error(error)
+        self.observed.count_error(error)
         try:
             await self._route(message, error)
         except trio.Cancelled:
@@ -88,13 +88,13 @@ class ErrorPolicy:
                 break
             asked_seconds = min(error.retry_after_seconds, RETRY_AFTER_LIMIT_SECONDS)
             await trio.sleep(max(policy.backoff_ms / 1000 * 2**attempt, asked_seconds))
-            outcome = await self._observed.invoke_again(handler, message)
+            outcome = await self.observed.invoke_again(handler, message)
             await self.emitter.log_all(outcome.logs)
             if outcome.error is None:
                 await self.emitter.emit_all(outcome, message)
                 return None
             error = masked_error(self._shared.mask, outcome.error)
-            self._observed.count_error(error)
+            self.observed.count_error(error)
         return error
 
     async def _route(self, message: Message, error: HandlerError) -> None:

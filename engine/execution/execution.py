@@ -31,6 +31,7 @@ from engine.execution.lifecycle import Command, Lifecycle
 from engine.execution.masking import masked_failure
 from engine.execution.node_tasks import NodeTasks, clean_up
 from engine.execution.snapshots import ReadableExecution
+from engine.execution.watched import Debugging
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.wall_clock import WallClock
@@ -98,6 +99,7 @@ class Execution(ReadableExecution):
         self.injector = Injector(self.shared)
         self.instances: list[Instance] = []  # made by its own task: there may be a thousand
         self.edge_control = EdgeControl(self.shared, self.instances)
+        self.debugger: Debugging | None = None  # from the first breakpoint on
         self._input = self.shared.input
         # Whatever ends it early cancels ``_scope``, which lies around all but the cleanup. ``_timeout`` lies
         # within it, and ``_nursery`` within that: there is one from the state RUNNING on, until ``empty``.
@@ -265,6 +267,8 @@ class Execution(ReadableExecution):
             self._scope.deadline = min(self._scope.deadline, deadline)
             if not self.started.is_set():
                 await self.started.wait()  # what has just begun may have been given its inputs
+            if self.debugger is not None:
+                await self.debugger.close()
             if not self._is_ending:
                 self.edge_control.close()
                 if self.state is ExecutionState.PAUSED:
@@ -305,6 +309,7 @@ class Execution(ReadableExecution):
         """
         self.injector.empty()
         self.edge_control.empty()
+        self.debugger = None
         self.shared.empty()
         for instance in self.instances:
             instance.empty()
@@ -386,6 +391,9 @@ class Execution(ReadableExecution):
         """Clean up every initialised instance, whatever happens to this task meanwhile."""
         self.shared.gate.open()  # a paused handler must be able to end
         await clean_up(self.instances, self._limits.cleanup_seconds)
+        if self.debugger is not None:
+            with trio.move_on_after(self._limits.cleanup_seconds, shield=True):
+                await self.debugger.end()
 
     def _end(self) -> None:
         self._completed_at = self._clock.timestamp()

@@ -100,7 +100,9 @@ class GroupedInstance(Instance):
             return True
         groups, (port, value) = self._groups, emissions[0]
         size = len(value)
-        if len(emissions) > 1 or size > groups.limits.value_bytes or not groups.has_room(self.node, port, size):
+        if len(emissions) > 1 or size > groups.limits.value_bytes or self.emitter.is_watched:
+            return False
+        if not groups.has_room(self.node, port, size):
             return False
         self.counters.emitted += 1
         groups.send_at_once(self.node, port, value, message.lane)

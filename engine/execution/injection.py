@@ -88,6 +88,11 @@ async def locate(
     return located
 
 
+async def check_value(text: bytes, limits: EngineLimits) -> Problem | None:
+    """Return what forbids a value to travel along an edge: its size, its encoding, its depth."""
+    return _too_large(text, limits) or await _find_problem_inside(text)
+
+
 def _is_utf8(text: bytes) -> bool:
     try:
         text.decode()

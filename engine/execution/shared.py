@@ -29,6 +29,7 @@ from engine.execution.unprocessed import CutOff
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn, Starvation
+from proto.events import ControlEvent
 from proto.execution import ExecutionError
 
 _WORTH_TOGETHER = 3
@@ -323,16 +324,20 @@ class ExecutionShared:
     def drop(self, node_index: int, message: Message) -> None:
         """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""
         dropped = self.inboxes[node_index].put_or_drop(message)
+        if dropped:
+            self.note_dropped(node_index, dropped)
+
+    def note_dropped(self, node_index: int, dropped: Sequence[Message]) -> None:
+        """Count, report and finish messages that a node has been sent and never gets."""
         for lost in dropped:
             edge = self.edges[lost.edge]
             edge.dropped += 1
             edge.take(1)
-        if dropped:
-            self.counters.dropped += len(dropped)
-            for observer in self._observers:
-                observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
-            self.note_lost(dropped)
-            self.in_flight.finish(len(dropped))
+        self.counters.dropped += len(dropped)
+        for observer in self._observers:
+            observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
+        self.note_lost(dropped)
+        self.in_flight.finish(len(dropped))
 
     def note_lost(self, messages: Sequence[Message]) -> None:
         """Take note of messages that come to nothing; they are in flight still."""
@@ -360,6 +365,11 @@ class ExecutionShared:
         self.log_buffer.add(self._timestamp(), node.id, line)
         for observer in self._observers:
             observer.logged(self.execution_id, node.id, line)
+
+    def tell(self, event: ControlEvent) -> None:
+        """Report what somebody has done to the execution by hand, and what came of it."""
+        for observer in self._observers:
+            observer.happened(self.execution_id, event)
 
     def report_failure(self, node: CompiledNode, error: HandlerError) -> None:
         """Report an invocation that ended in an error."""

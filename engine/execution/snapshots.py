@@ -73,6 +73,11 @@ class ReadableExecution:
     _clock: WallClock
     _remains: Remains | None
 
+    @property
+    def clock(self) -> WallClock:
+        """The clock of the times that people see."""
+        return self._clock
+
     def head(self) -> ExecutionSnapshot:
         """Return the execution at this moment; while it lives, without its instances and its metrics."""
         raise NotImplementedError

@@ -17,13 +17,13 @@ from engine.errors import ExecutionNotFoundError
 from engine.runtime import Runtime
 from engine.wall_clock import epoch_ms
 from proto.codec import encode
-from proto.events import ComponentFailed, ComponentLogged, MetricsUpdate, StatisticsUpdate
+from proto.events import ComponentFailed, ComponentLogged, ControlEvent, MetricsUpdate, StatisticsUpdate
 from proto.execution import ExecutionMetrics, ExecutionSnapshot
 from service.live.counters import LiveCounters
 from service.live.execution_watch import ExecutionWatch, Subscriber, View
 from service.live.feed import FeedMemory, Reader
 from service.live.limits import ALL_FEEDS_BYTES, MEASURED_AT_ONCE, MEASURED_PER_SECOND, NODES_PER_UNIT
-from service.live.pending_events import NodeEvent, Ready, Whole
+from service.live.pending_events import ControlNote, NodeEvent, Ready, Whole
 from service.live.ration import Ration
 from service.live.selection import Selection
 from service.socketio.wakeups import WakeupBatcher
@@ -90,6 +90,11 @@ class Hub(ExecutionObserver):
             watch.note_flow(
                 NodeEvent(ComponentFailed(execution_id, node_id, error.name, error.message, epoch_ms()))
             )
+
+    def happened(self, execution_id: str, event: ControlEvent) -> None:
+        watch = self._watches.get(execution_id)
+        if watch is not None and watch.wants(event.name):
+            watch.note_flow(ControlNote(event))
 
     # Who listens
 

@@ -3,8 +3,17 @@
 import msgspec
 
 from engine.contracts.handler import Message
+from proto.breakpoint_events import BreakpointWasHit
 from proto.codec import encode
-from proto.events import ComponentFailed, ComponentInvoked, ComponentLogged, Event, PortEmit, PortOutput
+from proto.events import (
+    ComponentFailed,
+    ComponentInvoked,
+    ComponentLogged,
+    ControlEvent,
+    Event,
+    PortEmit,
+    PortOutput,
+)
 from service.live.encoding import Encoded, FlowEncoder
 from service.live.sampling import Sampler
 from service.live.selection import Selection
@@ -117,6 +126,29 @@ class NodeEvent(msgspec.Struct, frozen=True, gc=False):
         return self.event.name, encode(self.event)
 
 
+class ControlNote(msgspec.Struct, frozen=True):
+    """Something was done to the execution by hand, or a breakpoint was hit."""
+
+    event: ControlEvent
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.event.value) if isinstance(self.event, BreakpointWasHit) else 0
+
+    def is_wanted(self, selection: Selection) -> bool:
+        """Return whether somebody with this selection hears of it."""
+        event = self.event
+        return event.name in selection.events and (
+            not isinstance(event, BreakpointWasHit) or event.hold is not None or selection.covers_node(event.node)
+        )
+
+    def encoded(self, encoder: FlowEncoder, selection: Selection, sampler: Sampler) -> Encoded | None:
+        """Return the event; it is never left out."""
+        del encoder, selection, sampler
+        return self.event.name, encode(self.event)
+
+
 class Whole(msgspec.Struct, frozen=True):
     """An event of the execution itself.
 
@@ -168,4 +200,4 @@ class Ready(msgspec.Struct, frozen=True):
         return self.name, self.payload
 
 
-Note = Hop | OutputEvent | Invocation | NodeEvent | Whole | Ready
+Note = Hop | OutputEvent | Invocation | NodeEvent | ControlNote | Whole | Ready

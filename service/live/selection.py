@@ -1,7 +1,7 @@
 """The part of an execution that a subscriber wants to hear: as a client sends it, held against the graph. Pure."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 
@@ -10,6 +10,7 @@ from proto.events import (
     ComponentFailed,
     ComponentInvoked,
     ComponentLogged,
+    ControlEvent,
     ExecutionCompleted,
     ExecutionFailed,
     ExecutionPaused,
@@ -24,8 +25,11 @@ from proto.problem import Problem
 from service.live.limits import ID_CHARACTERS, MAX_PER_SECOND, NAMES
 from service.problems import InvalidSubscriptionError
 
-USUAL = frozenset({PortEmit.name, ComponentInvoked.name, MetricsUpdate.name})
-"""Events that come where a subscriber does not choose (specification, "WebSocket Events")."""
+CONTROL = frozenset(shape.name for shape in get_args(ControlEvent))
+"""Events of what people do to a running execution."""
+
+USUAL = frozenset({PortEmit.name, ComponentInvoked.name, MetricsUpdate.name}) | CONTROL
+"""Events that come where a subscriber does not choose (specification, "WebSocket Events"; and ours of control)."""
 
 ON_REQUEST = frozenset({PortOutput.name, ComponentFailed.name, ComponentLogged.name, StatisticsUpdate.name})
 """Events that come only where a subscriber names them."""

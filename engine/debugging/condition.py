@@ -1,0 +1,122 @@
+"""The condition of a breakpoint: an expression over a value, evaluated in the sandbox as a filter's is.
+
+It is compiled once, and asked for several values at a time. What it throws is told once and counted; the value it
+threw at does not meet it. Nothing stops because a condition is wrong.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import trio
+
+from engine.contracts.component import Component
+from engine.contracts.handler import Handler, HandlerError, InstanceContext, Message
+from engine.documents.problem_report import numbered
+from engine.errors import InvalidBreakpointError
+from proto.breakpoint import MAX_CONDITION_CHARACTERS
+from proto.problem import Problem
+
+_MET = 0
+"""The output of the filter for values that its predicate holds for."""
+
+_SEED = 0
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """The execution that conditions belong to.
+
+    Attributes:
+        execution_id: its id.
+        owner: whose it is.
+        component: ``symbia.core.filter``; evaluates.
+    """
+
+    execution_id: str
+    owner: str
+    component: Component
+
+
+class Condition:
+    """A compiled condition. Made by ``open_condition``.
+
+    Args:
+        handler: a filter's.
+
+    Attributes:
+        failures: how many values it has thrown at.
+        failure: what it threw first; empty while it has not.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self.failures = 0
+        self.failure = ""
+        self._handler = handler
+        self._turn = trio.StrictFIFOLock()
+
+    async def judge(self, values: Sequence[bytes]) -> list[bool]:
+        """Return of each value whether it meets the condition."""
+        async with self._turn:  # several nodes may ask at once, and a guest answers one at a time
+            met: list[bool] = []
+            while len(met) < len(values):
+                batch = [Message(0, value) for value in values[len(met) :]]
+                try:
+                    outcomes = await self._handler.process(batch)
+                except Exception as error:  # noqa: BLE001 - whatever it raises, nothing stops because of it
+                    self._note_failures(len(batch), f"{type(error).__name__}: {error}")
+                    return met + [False] * len(batch)
+                for outcome in outcomes:
+                    if outcome.error is not None:
+                        self._note_failures(1, _text(outcome.error))
+                    met.append(outcome.error is None and any(port == _MET for port, _ in outcome.emissions))
+            return met
+
+    def _note_failures(self, count: int, text: str) -> None:
+        self.failure = self.failure or text
+        self.failures += count
+
+    async def close(self) -> None:
+        """Let go of what evaluates it."""
+        await self._handler.cleanup()
+
+
+async def open_condition(text: str, name: str, of: Surroundings) -> Condition:
+    """Compile a condition.
+
+    Args:
+        text: the expression.
+        name: of its breakpoint, where guests are told apart.
+        of: the execution.
+
+    Raises:
+        InvalidBreakpointError: it is empty, too long or no expression, or no guest could be opened for it.
+    """
+    if not text.strip() or len(text) > MAX_CONDITION_CHARACTERS:
+        complaint = f"A condition is an expression of 1 to {MAX_CONDITION_CHARACTERS} characters"
+        raise InvalidBreakpointError([Problem("breakpoint.condition", "when", complaint)])
+    config = {"predicate": text}
+    problems = await of.component.check(config)
+    if problems:
+        raise InvalidBreakpointError(
+            [Problem("breakpoint.condition", "when", problem.message) for problem in numbered(problems, "")]
+        )
+    context = InstanceContext(
+        execution_id=of.execution_id,
+        node_id=name,
+        instance_id=f"{of.execution_id}/{name}",
+        config=config,
+        inputs=("in",),
+        outputs=("out", "rejected", "error"),
+        seed=_SEED,
+        on_slice_end=trio.lowlevel.checkpoint,
+        owner=of.owner,
+    )
+    handler = of.component.create(context)
+    outcome = await handler.initialize()
+    if outcome.error is not None:
+        await handler.cleanup()
+        raise InvalidBreakpointError([Problem("breakpoint.condition", "when", _text(outcome.error))])
+    return Condition(handler)
+
+
+def _text(error: HandlerError) -> str:
+    return f"{error.name}: {error.message}"

@@ -1,0 +1,1 @@
+"""Breakpoints of running executions."""

@@ -1,0 +1,78 @@
+"""Conditions: expressions in JavaScript, evaluated in the sandbox."""
+
+import pytest
+import trio
+import trio.testing
+
+from engine.debugging.condition import Surroundings, open_condition
+from engine.errors import InvalidBreakpointError
+from proto.component import ExecutionLimits
+from tests.engine.chained_graphs import open_parts
+from tests.engine.debugging.debugged import open_debugged
+from tests.engine.executions import document, inject, node
+
+
+async def settle() -> None:
+    """Wait until nothing moves, guests among it."""
+    for _ in range(5):
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_conditions_pick_what_stops_and_hurt_nobody_where_they_fail() -> None:
+    """One test for all of it, because guests are expensive to start.
+
+    A condition picks the messages; what it throws at passes, and is told once; what is no expression is refused;
+    errors and written keys are seen by conditions as documents; nodes that run as one stop between each other, and
+    nothing is out of order.
+    """
+    body = "ctx.setState('n', (ctx.getState('n') ?? 0) + 1); if (value.bad) throw new TypeError('no ' + value.n);"
+    counting = body + " ctx.emit('out', value);"
+    graph = document(
+        {"x": "js.count", "y": node("js.count", onError="continue"), "z": "js.count", "end": "forward"},
+        ["x:out > y:in", "y:out > z:in", "z:out > end:in"],
+    )
+    async with (
+        open_parts({"count": counting}, ExecutionLimits()) as (_, parts),
+        open_debugged(graph, more=parts) as it,
+    ):
+        assert len(it.execution.graph.chains) == 1
+        values = [{"n": number, "bad": False} for number in range(20)]
+        stop = await it.set(edge=1, when="value.n % 10 === 7")
+        fails = await it.set(edge=2, when="value.deep.er")
+        await inject(it.execution, "x:in", *values)
+        await settle()
+        assert [value["n"] for value in it.values(stop)] == [7]
+        await it.obey(stop, "continue")
+        await settle()
+        assert [value["n"] for value in it.values(stop)] == [17]
+        await it.obey(stop, "continue")
+        await settle()
+        arrived = [value["n"] for value in it.journal.values("end")]
+        assert arrived == list(range(20))
+        failing = it.debugger.one(fails)
+        assert (failing.hits, failing.failures) == (0, 20)
+        assert "TypeError" in (failing.failure or "")
+        assert it.heard.count("breakpoint:failed") == 1
+        for each in (stop, fails):
+            await it.debugger.remove(each)
+
+        errors = await it.set(node="y", on="error", when="value.name === 'TypeError' && value.value.n === 31")
+        states = await it.set(node="z", on="state", when="value.key === 'n' && value.after === 22")
+        await inject(it.execution, "y:in", {"n": 30, "bad": True}, {"n": 31, "bad": True})
+        await settle()
+        assert [value["n"] for value in it.values(errors)] == [31]
+        await it.obey(errors, "retry", value=b'{"n": 32}')
+        await settle()
+        await inject(it.execution, "y:in", {"n": 33})
+        await settle()
+        (held,) = it.held(states)
+        assert [(each.key, each.before, each.after) for each in held.changes] == [("n", "21", "22")]
+        await it.obey(states, "continue")
+        await it.execution.wait_quiescent()
+        assert [value["n"] for value in it.journal.values("end")[-2:]] == [32, 33]
+
+        surroundings = Surroundings("test", "", parts["symbia.core.filter"])
+        with pytest.raises(InvalidBreakpointError) as refused:
+            await open_condition("value.n >", "b", surroundings)
+        (problem,) = refused.value.problems
+        assert (problem.path, "SyntaxError" in problem.message) == ("when", True)
