@@ -12,7 +12,7 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-long test-fast check fmt bench instructions wasm clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants
+.PHONY: help setup run demo test test-long test-fast check fmt bench instructions wasm console clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port);"
@@ -32,6 +32,7 @@ help: ## list the verbs
 	@echo "make mutants  one place of the code broken at a time for MINUTES=60, to find what no test notices (tests/mutants/README.md)"
 	@echo "make siege   each known attack at full rate for ten seconds: what others see, memory, and the end by SIGTERM"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
+	@echo "make console  build the page at /console anew from its sources, with Node; what is built is under version control"
 	@echo "make clients  install the npm clients that the tests run, if Node is there; without them, those tests are skipped"
 	@echo "make bench   throughput, latency and growth, beside Node-RED, NoFlo and a bare Trio channel (under ten minutes)"
 	@echo "make instructions  count what values cost in the guest anew, after a change of it that is meant"
@@ -96,6 +97,9 @@ fuzz-guest: setup
 
 wasm: setup
 	@$(BIN)/python -m examples.wasm.build --install
+
+console: setup
+	@$(BIN)/python scripts/console.py
 
 clients:
 	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund

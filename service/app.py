@@ -10,6 +10,7 @@ from service.auth.authenticator import Authenticator
 from service.auth.caller import CURRENT_CALLER
 from service.auth.cors import Cors
 from service.auth.scoped_runtime import ScopedRuntime
+from service.console.routes import console_routes
 from service.http.bodies import refusal
 from service.http.fast_path.routes import NOT_KEPT, FastPath
 from service.http.operation import operation_of
@@ -112,6 +113,7 @@ def create_app(
     )
     app.register_blueprint(discovery_routes(scoped, settings, readiness))
     app.register_blueprint(schema_routes())
+    app.register_blueprint(console_routes())
     app.register_blueprint(documentation_routes(Publication(app, authenticated=authenticator is not None)))
 
     @app.before_request
