@@ -15,7 +15,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
-"""Of files whose names hold a hash of their content."""
+"""Files whose names hold a hash of their content never change."""
 
 _ASK_AGAIN = "no-cache"
 
