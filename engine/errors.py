@@ -5,6 +5,7 @@
     │   ├── GraphNotFoundError
     │   ├── ExecutionNotFoundError
     │   ├── ComponentNotFoundError
+    │   ├── NodeNotFoundError
     │   ├── EdgeNotFoundError
     │   ├── WaitingNotFoundError
     │   ├── BreakpointNotFoundError
@@ -15,6 +16,7 @@
     │   ├── InvalidInjectionError
     │   ├── InvalidBreakpointError
     │   ├── InvalidParametersError
+    │   ├── InvalidEdgeCommandError
     │   ├── CheckpointUnreadableError
     │   ├── CheckpointVersionError
     │   └── CheckpointMismatchError
@@ -22,6 +24,8 @@
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
     │   ├── InputsClosedError
+    │   ├── EdgeCommandError
+    │   ├── HeldEdgesError
     │   ├── ComponentExistsError
     │   ├── ComponentBreaksGraphsError
     │   ├── ComponentBuiltInError
@@ -93,6 +97,13 @@ class ComponentNotFoundError(NotFoundError):
 
     code = "component.not_found"
     kind = "Component"
+
+
+class NodeNotFoundError(NotFoundError):
+    """The execution's graph has no node of this id, and no node that uses a graph."""
+
+    code = "node.not_found"
+    kind = "Node"
 
 
 class EdgeNotFoundError(NotFoundError):
@@ -171,6 +182,12 @@ class InvalidParametersError(InvalidError):
     """Values for a graph's parameters of which one is missing, or does not fit; nothing was started."""
 
     code = "parameters.invalid"
+
+
+class InvalidEdgeCommandError(InvalidError):
+    """A command to an edge that is wrong in itself: its value, its condition, what it names."""
+
+    code = "edge.command_invalid"
 
 
 class CheckpointUnreadableError(InvalidError):
@@ -262,6 +279,21 @@ class InputsClosedError(ConflictError):
 
     def __init__(self, execution_id: str, why: str) -> None:
         super().__init__(f"Execution {execution_id} takes no more input: {why}")
+
+
+class EdgeCommandError(ConflictError):
+    """A command that an edge does not take as it is: it is not held, or lies where arrays are taken apart."""
+
+    code = "edge.illegal_command"
+
+
+class HeldEdgesError(ConflictError):
+    """So many edges of an execution are held already that no other one is."""
+
+    code = "edge.too_many_held"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} edges of an execution can be held at once; pause the execution instead")
 
 
 class ComponentExistsError(ConflictError):

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 import msgspec
 
 from engine.compile.loaded_graph import LoadedGraph
+from engine.contracts.handler import NO_EDGE
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import in_slices
 from engine.debugging.condition import Surroundings
 from engine.debugging.debugger import Debugger
+from engine.edge_handle import EdgeHandle
 from engine.errors import (
     BreakpointNotFoundError,
     EdgeNotFoundError,
@@ -22,7 +24,8 @@ from engine.errors import (
     IllegalTransitionError,
     WaitingNotFoundError,
 )
-from engine.execution.edges import edge_index, read_edges, read_waiting, shown_message
+from engine.execution.edge_control import Queue
+from engine.execution.edges import find_queue, queues_of, read_edges, read_waiting, shown_message
 from engine.execution.execution import Execution
 from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History
@@ -100,7 +103,8 @@ class ExecutionHandle:
         Raises:
             IllegalTransitionError: it has ended; its statistics say what became of them.
         """
-        return await in_slices(read_edges(self._underway("look at the edges of").shared))
+        execution = self._underway("look at the edges of")
+        return await in_slices(read_edges(execution.shared, execution.edge_control))
 
     async def read_edge(self, edge: str) -> EdgeSnapshot:
         """Return one edge at this moment, by its id, or else by its index.
@@ -109,8 +113,10 @@ class ExecutionHandle:
             EdgeNotFoundError: there is none of this name.
             IllegalTransitionError: it has ended.
         """
-        execution, index = self._edge(edge)
-        (snapshot,) = await in_slices(read_edges(execution.shared, [index]))
+        execution, queue = self._edge(edge)
+        if queue.edge == NO_EDGE:
+            raise EdgeNotFoundError(edge[:100])
+        (snapshot,) = await in_slices(read_edges(execution.shared, execution.edge_control, [queue.edge]))
         return snapshot
 
     async def read_waiting(
@@ -128,8 +134,8 @@ class ExecutionHandle:
             EdgeNotFoundError: there is none of this name.
             IllegalTransitionError: it has ended.
         """
-        execution, index = self._edge(edge)
-        waiting = await in_slices(read_waiting(execution.shared, index))
+        execution, queue = self._edge(edge)
+        waiting = await in_slices(read_waiting(execution.shared, queue))
         page = waiting[offset:] if limit is None else waiting[offset : offset + limit]
         return [shown_message(execution.shared, message, most_bytes) for message in page], len(waiting)
 
@@ -141,19 +147,16 @@ class ExecutionHandle:
             EdgeNotFoundError: there is no edge of this name.
             IllegalTransitionError: it has ended.
         """
-        execution, index = self._edge(edge)
-        waiting = await in_slices(read_waiting(execution.shared, index))
+        execution, queue = self._edge(edge)
+        waiting = await in_slices(read_waiting(execution.shared, queue))
         found = next((message for message in waiting if str(message.sequence) == sequence), None)
         if found is None:
             raise WaitingNotFoundError(sequence[:100])
         return shown_message(execution.shared, found, len(found.value))
 
-    def _edge(self, edge: str) -> tuple[Execution, int]:
+    def _edge(self, edge: str) -> tuple[Execution, Queue]:
         execution = self._underway("look at the edges of")
-        index = edge_index(execution.graph.edges, edge)
-        if index is None:
-            raise EdgeNotFoundError(edge[:100])
-        return execution, index
+        return execution, find_queue(execution.graph, edge)
 
     def breakpoints(self) -> list[BreakpointSnapshot]:
         """Return its breakpoints, the oldest first.
@@ -283,6 +286,26 @@ class ExecutionHandle:
             error.accepted = messages_of(execution.graph, messages, error.accepted)
             raise
         return msgspec.structs.replace(receipt, accepted=len(messages))
+
+    def edge(self, edge: str) -> EdgeHandle:
+        """Return one of its edges, to be commanded; its id, or else its index, or ``input:`` and a node's id.
+
+        Raises:
+            EdgeNotFoundError: there is none of this name.
+            IllegalTransitionError: it has ended.
+        """
+        execution, queue = self._edge(edge)
+        return EdgeHandle(execution, [queue], self._library)
+
+    def edges_of(self, node_id: str) -> EdgeHandle:
+        """Return the edges that lead to a node, or to those inside one that uses a graph, and what is injected.
+
+        Raises:
+            NodeNotFoundError: there is no such node.
+            IllegalTransitionError: it has ended.
+        """
+        execution = self._underway("command the edges of")
+        return EdgeHandle(execution, queues_of(execution.graph, node_id), self._library)
 
     async def pause(self) -> ExecutionSnapshot:
         """Hold its messages; when this returns no handler is running.

@@ -23,6 +23,12 @@ class EdgeSnapshot(msgspec.Struct, frozen=True, rename="camel"):
         blocked_seconds: time that the source spent waiting for room.
         capacity: messages that the target's inbox holds, of all its edges.
         overflow: what that inbox does when it is full.
+        is_held: whether somebody holds it: what waits on it stays, within a capacity of its own.
+        tag: changes with each command to it: what ``If-Match`` is held against.
+        sent_per_second: messages that began their way, in a second; since it was last looked at, one second at
+            least, or since the execution began.
+        taken_per_second: messages that left it, likewise.
+        oldest_age_ms: the age of the first that waits, at most; null where none waits.
     """
 
     edge: str
@@ -38,6 +44,11 @@ class EdgeSnapshot(msgspec.Struct, frozen=True, rename="camel"):
     blocked_seconds: float
     capacity: int
     overflow: Overflow
+    is_held: bool = False
+    tag: str = ""
+    sent_per_second: float = 0.0
+    taken_per_second: float = 0.0
+    oldest_age_ms: int | None = None
 
 
 class WaitingMessage(msgspec.Struct, frozen=True, rename="camel"):
@@ -49,6 +60,9 @@ class WaitingMessage(msgspec.Struct, frozen=True, rename="camel"):
         size_bytes: of its value.
         value: its JSON text; null where it is left out because it is large.
         is_omitted: whether it was.
+        age_ms: how long ago it was sent or injected, at most.
+        is_synthetic: whether somebody has put it there, and no node has emitted it.
+        tag: changes with its value: what ``If-Match`` is held against.
     """
 
     sequence: int
@@ -56,3 +70,6 @@ class WaitingMessage(msgspec.Struct, frozen=True, rename="camel"):
     size_bytes: int
     value: msgspec.Raw
     is_omitted: bool = False
+    age_ms: int = 0
+    is_synthetic: bool = False
+    tag: str = ""

@@ -43,6 +43,10 @@ class Message(msgspec.Struct, frozen=True, gc=False, array_like=True):
     lane: int = 0
 
 
+class SyntheticMessage(Message, frozen=True, gc=False):
+    """A message that no node has emitted and nobody has injected: somebody has put it on an edge."""
+
+
 class LogLine(msgspec.Struct, frozen=True, gc=False):
     """One line that a handler logged.
 

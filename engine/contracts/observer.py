@@ -57,7 +57,7 @@ class ExecutionObserver:
         """Hear that an invocation ended in an error."""
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        """Hear that a node's inbox was full, and its overflow policy dropped messages."""
+        """Hear that messages before a node were dropped: its inbox was full, or somebody has asked for it."""
 
     def happened(self, execution_id: str, event: ControlEvent) -> None:
         """Hear what somebody has done to an execution by hand, or that a breakpoint was hit."""

@@ -1,10 +1,23 @@
 """Counters of edges. A queue only grows between two turns of its reader, so its peak is seen at each turn."""
 
+_RATE_SECONDS = 1.0
+"""The least time over which a rate is told, once there are readings."""
+
 
 class EdgeCounters:
     """Counts of one edge. ``sent`` minus ``taken`` wait in the target's inbox."""
 
-    __slots__ = ("_blocked_seconds", "_blocked_since", "_blocked_workers", "dropped", "peak", "sent", "taken")
+    __slots__ = (
+        "_blocked_seconds",
+        "_blocked_since",
+        "_blocked_workers",
+        "_read_last",
+        "_read_recently",
+        "dropped",
+        "peak",
+        "sent",
+        "taken",
+    )
 
     def __init__(self) -> None:
         self.sent = 0
@@ -14,6 +27,9 @@ class EdgeCounters:
         self._blocked_seconds = 0.0
         self._blocked_since = 0.0
         self._blocked_workers = 0
+        # Readings of the time, of what was sent and of what was taken; the first one is of the beginning.
+        self._read_last: tuple[float, int, int] | None = None
+        self._read_recently: tuple[float, int, int] | None = None
 
     @property
     def queued(self) -> int:
@@ -42,3 +58,16 @@ class EdgeCounters:
     def blocked_until(self, now: float) -> float:
         """Return the seconds in which one worker of the source or more waited for room, also a wait under way."""
         return self._blocked_seconds + (now - self._blocked_since if self._blocked_workers else 0.0)
+
+    def rates(self, now: float, began: float) -> tuple[float, float]:
+        """Return the messages sent and taken in a second: since the last reading but one, or since ``began``.
+
+        Readings lie a second apart or more. Nothing is counted by time, so nothing costs more while nobody reads.
+        """
+        before, sent, taken = self._read_last or (began, 0, 0)
+        seconds = now - before
+        if self._read_recently is None or now - self._read_recently[0] >= _RATE_SECONDS:
+            self._read_last, self._read_recently = self._read_recently, (now, self.sent, self.taken)
+        if seconds <= 0:
+            return 0.0, 0.0
+        return max(0, self.sent - sent) / seconds, max(0, self.taken - taken) / seconds

@@ -330,6 +330,8 @@ class ChainedInstances:
                 member.counters.count_batch(invocations, each * invocations, ended)
                 member.counters.emitted += emitted
         self._shared.counters.last_activity_seconds = ended
+        if ended >= self._shared.ages.next_seconds:
+            self._shared.mark_ages(ended)
         fitting = int(_CALL_SECONDS / max(seconds, 1e-6) * result.begun)
         self._most = min(max(fitting, 1), self._shared.limits.batch_messages)
 

@@ -158,10 +158,9 @@ class ControlledInbox(OpenInbox):
         """Return how many messages of an edge stand aside."""
         return len(self._asides.get(edge, ()))
 
-    def has_room_on(self, edge: int, size: int) -> bool:
-        """Return whether one message more, of so many bytes, may come along an edge now."""
-        aside = self._asides.get(edge)
-        return super().has_room(1, size) if aside is None else aside.has_room(1, size)
+    def has_room_on(self, edge: int, messages: int, size: int) -> bool:
+        """Return whether so many messages more, of so many bytes together, may wait on an edge now."""
+        return self._asides.get(edge, self).takes(messages, size)
 
     def rearrange_on(self, edge: int, messages: Sequence[Message]) -> None:
         """Let these messages wait on an edge, in the place of those that do. Who adds one has asked for room."""

@@ -14,6 +14,7 @@ The execution's own commands and these meet in one place each:
 - ``pause`` and ``resume`` of the execution change nothing about its edges, and these nothing about that.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,6 +45,8 @@ class EdgeControl:
 
     Attributes:
         is_closed: whether nothing can be held any more.
+        is_concluding: whether nodes say their last words: what comes then may be the last thing.
+        revisions: by edge, how many commands to it were obeyed.
     """
 
     def __init__(self, shared: ExecutionShared, instances: Sequence[Instance]) -> None:
@@ -51,7 +54,8 @@ class EdgeControl:
         self._instances = instances
         self._inboxes: dict[int, ControlledInbox] = {}  # by index of the node
         self._by_hand: set[Queue] = set()  # those that somebody holds by name
-        self.is_closed = False
+        self.is_closed = self.is_concluding = False
+        self.revisions: Counter[Queue] = Counter()
 
     def hold(self, queue: Queue) -> None:
         """Hold an edge: what waits on it and what comes stays there. Idempotent; nothing where it is closed.
@@ -108,6 +112,10 @@ class EdgeControl:
     def is_held(self, queue: Queue) -> bool:
         """Return whether an edge is held."""
         return queue.node in self._inboxes and queue.edge in self._inboxes[queue.node].held_edges
+
+    def tag(self, queue: Queue) -> str:
+        """Return what changes with each command to an edge."""
+        return f"edge-{self.revisions[queue]}"
 
     def held(self) -> Sequence[Queue]:
         """Return the edges that are held."""

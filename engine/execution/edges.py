@@ -5,13 +5,17 @@ end there. An edge between nodes that run as one has nothing there, because it h
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import msgspec
 import trio
 
-from engine.contracts.handler import Message
+from engine.compile.loaded_graph import LoadedGraph
+from engine.contracts.handler import NO_EDGE, Message, SyntheticMessage
 from engine.contracts.lanes import NAMES
 from engine.cooperative.slices import Steps, paced
+from engine.errors import EdgeNotFoundError, NodeNotFoundError
+from engine.execution.edge_control import EdgeControl, Queue
 from engine.execution.shared import ExecutionShared
 from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.graph import Edge
@@ -20,6 +24,9 @@ _BETWEEN_YIELDS = 100
 """Edges or messages that are read between two yields."""
 
 _NULL = b"null"
+
+INPUT = "input:"
+"""The beginning of the name of what is injected into a node; the node's id follows."""
 
 
 def edge_name(edge: Edge, index: int) -> str:
@@ -36,12 +43,47 @@ def edge_index(edges: Sequence[Edge], name: str) -> int | None:
     return index if 0 <= index < len(edges) and not edges[index].id else None
 
 
-def read_edges(shared: ExecutionShared, indices: Sequence[int] | None = None) -> Steps[list[EdgeSnapshot]]:
+def find_queue(graph: LoadedGraph, name: str) -> Queue:
+    """Return an edge by its name: its id, or its index, or ``input:`` and a node's id.
+
+    Raises:
+        EdgeNotFoundError: there is none of this name.
+    """
+    index = edge_index(graph.edges, name)
+    if index is not None:
+        return Queue(graph.index_of[graph.edges[index].target.node], index)
+    node = graph.index_of.get(name.removeprefix(INPUT)) if name.startswith(INPUT) else None
+    if node is None:
+        raise EdgeNotFoundError(name[:100])
+    return Queue(node, NO_EDGE)
+
+
+def queues_of(graph: LoadedGraph, node_id: str) -> list[Queue]:
+    """Return the edges that lead to a node, or into a graph that it uses and between the nodes inside.
+
+    Raises:
+        NodeNotFoundError: there is no such node.
+    """
+    inside = f"{node_id}/"
+    is_use = node_id in graph.uses
+    nodes = [node.index for node in graph.nodes if node.id == node_id or (is_use and node.id.startswith(inside))]
+    if not nodes:
+        raise NodeNotFoundError(node_id[:100])
+    wanted = set(nodes)
+    targets = [graph.index_of[edge.target.node] for edge in graph.edges]
+    edges = [Queue(target, index) for index, target in enumerate(targets) if target in wanted]
+    return [*edges, *[Queue(node, NO_EDGE) for node in nodes]]
+
+
+def read_edges(
+    shared: ExecutionShared, control: EdgeControl, indices: Sequence[int] | None = None
+) -> Steps[list[EdgeSnapshot]]:
     """Read edges at this moment: all of them, or those of some indices.
 
     What waits at a node is counted once for all edges that end there.
     """
     now = trio.current_time()
+    began = now if shared.counters.started_seconds is None else shared.counters.started_seconds
     waiting: dict[int, dict[int, tuple[int, int]]] = {}
     snapshots: list[EdgeSnapshot] = []
     edges = shared.graph.edges
@@ -51,6 +93,8 @@ def read_edges(shared: ExecutionShared, indices: Sequence[int] | None = None) ->
         if target.index not in waiting:
             waiting[target.index] = yield from _weigh(shared.inboxes[target.index].waiting())
         here = waiting[target.index].get(index)
+        sent_per_second, taken_per_second = counters.rates(now, began)
+        queue = Queue(target.index, index)
         snapshots.append(
             EdgeSnapshot(
                 edge=edge_name(edge, index),
@@ -66,6 +110,11 @@ def read_edges(shared: ExecutionShared, indices: Sequence[int] | None = None) ->
                 blocked_seconds=round(counters.blocked_until(now), 6),
                 capacity=target.capacity,
                 overflow=target.overflow,
+                is_held=control.is_held(queue),
+                tag=control.tag(queue),
+                sent_per_second=round(sent_per_second, 1),
+                taken_per_second=round(taken_per_second, 1),
+                oldest_age_ms=None if here is None else round(shared.ages.seconds(here[1], now) * 1000),
             )
         )
         if is_due:
@@ -73,13 +122,11 @@ def read_edges(shared: ExecutionShared, indices: Sequence[int] | None = None) ->
     return snapshots
 
 
-def read_waiting(shared: ExecutionShared, index: int) -> Steps[list[Message]]:
+def read_waiting(shared: ExecutionShared, queue: Queue) -> Steps[list[Message]]:
     """Read the messages that wait on an edge, the oldest first."""
-    edge = shared.graph.edges[index]
-    inbox = shared.inboxes[shared.graph.index_of[edge.target.node]]
     found: list[Message] = []
-    for message, is_due in paced(inbox.waiting(), _BETWEEN_YIELDS):
-        if message.edge == index:
+    for message, is_due in paced(shared.inboxes[queue.node].waiting(), _BETWEEN_YIELDS):
+        if message.edge == queue.edge:
             found.append(message)
         if is_due:
             yield
@@ -96,7 +143,15 @@ def shown_message(shared: ExecutionShared, message: Message, most_bytes: int) ->
         size_bytes=len(message.value),
         value=msgspec.Raw(value),
         is_omitted=is_omitted,
+        age_ms=round(shared.ages.seconds(message.sequence, trio.current_time()) * 1000),
+        is_synthetic=isinstance(message, SyntheticMessage),
+        tag=message_tag(message),
     )
+
+
+def message_tag(message: Message) -> str:
+    """Return what tells a message that waits from itself with another value."""
+    return f"{message.sequence}-{blake2b(message.value, digest_size=8).hexdigest()}"
 
 
 def _weigh(messages: Sequence[Message]) -> Steps[dict[int, tuple[int, int]]]:

@@ -21,6 +21,7 @@ from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
 from engine.execution.build import build_instances, shared_of
+from engine.execution.edge_commands import EdgeCommands
 from engine.execution.edge_control import EdgeControl
 from engine.execution.endings import BEGUN
 from engine.execution.heritage import Heritage
@@ -86,6 +87,7 @@ class Execution(ReadableExecution):
         self.owner = graph.owner
         self.graph = graph
         self.graph_id = graph.id
+        self.workers = workers
         self._limits = limits
         self._completion = completion
         self._timeout_ms = timeout_ms
@@ -100,6 +102,9 @@ class Execution(ReadableExecution):
         self.instances: list[Instance] = []  # made by its own task: there may be a thousand
         self.edge_control = EdgeControl(self.shared, self.instances)
         self.debugger: Debugging | None = None  # from the first breakpoint on
+        self.edge_commands = EdgeCommands(
+            self.shared, self.edge_control, lambda: self.state, lambda: self._is_ending
+        )
         self._input = self.shared.input
         # Whatever ends it early cancels ``_scope``, which lies around all but the cleanup. ``_timeout`` lies
         # within it, and ``_nursery`` within that: there is one from the state RUNNING on, until ``empty``.
@@ -196,6 +201,9 @@ class Execution(ReadableExecution):
     def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
         """Give messages numbers in the order in which they go in, and report them to those who watch."""
         shared, sequence = self.shared, self.shared.next_sequence
+        now = trio.current_time()
+        if now >= shared.ages.next_seconds:
+            shared.mark_ages(now)
         shared.has_lanes = shared.has_lanes or max([message.lane for _, message in messages], default=0) > 0
         for _, message in messages:  # frozen, but nobody has seen them; new ones would cost twice as much
             force_setattr(message, "sequence", sequence())
@@ -383,6 +391,7 @@ class Execution(ReadableExecution):
 
     async def _flush(self) -> None:
         """Let every instance give out what it holds, those that feed others first."""
+        self.edge_control.is_concluding = True
         for index in self.graph.order:
             await self.instances[index].flush()
             await self.shared.in_flight.wait_quiescent()

@@ -15,6 +15,12 @@ from engine.execution.inbox import Inbox
 class OpenInbox(Inbox):
     """An inbox that is open to a person's hands."""
 
+    def takes(self, messages: int, size: int) -> bool:
+        """Return whether so many messages, of so many bytes together, may be put in now, by whoever does."""
+        if self._blocked:
+            return False
+        return self._has_room(size) if messages == 1 else super().has_room(messages, size)
+
     def withdraw(self, is_wanted: Callable[[Message], bool]) -> list[Message]:
         """Take out messages; those of senders that wait for room come last, and their senders go on."""
         taken = [message for message in self._queue if is_wanted(message)]

@@ -68,6 +68,8 @@ class Observed:
         self._told = len(batch) - len(outcomes)
         self.counters.count_batch(len(outcomes), ended - started, ended)
         shared.counters.last_activity_seconds = ended
+        if ended >= shared.ages.next_seconds:
+            shared.mark_ages(ended)
         if shared.call_observers:
             shared.report_call(self._node, batch, outcomes, started, ended)
         return outcomes

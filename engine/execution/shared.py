@@ -13,6 +13,7 @@ from engine.contracts.handler import Emission, HandlerError, LogLine, Message, O
 from engine.contracts.lanes import CANONICAL
 from engine.contracts.observer import ExecutionObserver, FlowObserver, HandlerCall
 from engine.cooperative.pace import pace
+from engine.counters.ages import Ages
 from engine.counters.counters import ExecutionCounters
 from engine.counters.edge_counters import EdgeCounters
 from engine.documents.mask import Mask
@@ -105,8 +106,14 @@ class ExecutionShared:
         self._observers = observers
         self._timestamp = timestamp
         self._sequence = count(1)
+        self.ages = Ages()
         # Calling it returns a number greater than all before it in this execution.
         self.next_sequence: Callable[[], int] = self._sequence.__next__
+
+    def mark_ages(self, now: float) -> None:
+        """Take note of how far the numbers of messages have come, where ``ages`` says that this is due."""
+        number = repr(self._sequence)[len("count(") : -1]  # nothing else tells the next one and leaves it
+        self.ages.mark(now, int(number))
 
     def empty(self) -> None:
         """Let go of what it held, once the execution has ended; its counters stay."""

@@ -11,6 +11,7 @@ from typing import Any
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.component import Component
 from engine.contracts.observer import FlowObserver
+from engine.edge_handle import EdgeHandle
 from engine.errors import ExecutionNotFoundError, GraphNotFoundError
 from engine.handle import ExecutionHandle
 from engine.library import Library
@@ -240,6 +241,12 @@ class ScopedExecution:
         self, messages: Sequence[Injection], *, final: bool = False, cause: str = ""
     ) -> InjectionReceipt:
         return await self._changing().inject(messages, final=final, cause=cause)
+
+    def edge(self, edge: str) -> EdgeHandle:
+        return self._changing().edge(edge)
+
+    def edges_of(self, node_id: str) -> EdgeHandle:
+        return self._changing().edges_of(node_id)
 
     async def pause(self) -> ExecutionSnapshot:
         return await self._changing().pause()
