@@ -9,8 +9,8 @@ from proto.message import Lane
 End = Literal["first", "last"]
 """The end of the messages that wait on an edge."""
 
-EdgeVerb = Literal["paused", "resumed", "stepped", "dropped", "edited", "moved", "inserted", "redirected"]
-"""The deeds that can be done to an edge, as events name them."""
+EdgeVerb = Literal["paused", "resumed", "stepped", "dropped", "edited", "moved", "inserted"]
+"""The deeds that can be done to one edge alone, as events name them."""
 
 MOST_NUMBERS = 10_000
 """Messages that one command names."""
@@ -119,27 +119,3 @@ class EdgeReceipt(msgspec.Struct, frozen=True, rename="camel"):
     messages: int
     sequences: tuple[int, ...]
     undecided: int = 0
-
-
-class EdgeChange(msgspec.Struct, frozen=True, rename="camel"):
-    """A command to one edge that was obeyed, as those hear of it who watch.
-
-    Attributes:
-        execution_id: the execution.
-        edge: the name of the edge.
-        node_id: its target.
-        index: the index of the edge; -1 for what is injected.
-        verb: the deed.
-        messages: how many messages it concerned.
-        sequences: the numbers of the first ``SHOWN_NUMBERS`` of those.
-        to: the name of the edge that they were led to, of a ``redirected`` one.
-    """
-
-    execution_id: str
-    edge: str
-    node_id: str
-    index: int
-    verb: EdgeVerb
-    messages: int
-    sequences: tuple[int, ...]
-    to: str = ""

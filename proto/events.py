@@ -15,6 +15,16 @@ from proto.breakpoint_events import (
     BreakpointSet,
     BreakpointWasHit,
 )
+from proto.edge_events import (
+    EdgeDropped,
+    EdgeEdited,
+    EdgeInserted,
+    EdgeMoved,
+    EdgePaused,
+    EdgeRedirected,
+    EdgeResumed,
+    EdgeStepped,
+)
 from proto.execution import ExecutionError, ExecutionMetrics, ExecutionState
 from proto.statistics import ExecutionStatistics
 
@@ -240,9 +250,31 @@ Event = (
     | BreakpointWasHit
     | BreakpointReleased
     | BreakpointFailed
+    | EdgePaused
+    | EdgeResumed
+    | EdgeStepped
+    | EdgeDropped
+    | EdgeEdited
+    | EdgeMoved
+    | EdgeInserted
+    | EdgeRedirected
 )
 
-ControlEvent = BreakpointSet | BreakpointRemoved | BreakpointWasHit | BreakpointReleased | BreakpointFailed
+ControlEvent = (
+    BreakpointSet
+    | BreakpointRemoved
+    | BreakpointWasHit
+    | BreakpointReleased
+    | BreakpointFailed
+    | EdgePaused
+    | EdgeResumed
+    | EdgeStepped
+    | EdgeDropped
+    | EdgeEdited
+    | EdgeMoved
+    | EdgeInserted
+    | EdgeRedirected
+)
 """Deeds done to a running execution by hand, and what came of them."""
 
 BATCH = "events:batch"
@@ -266,6 +298,14 @@ class Command(StrEnum):
     COMPLETE = "execution:complete"
     STOP = "execution:stop"
     INJECT = "execution:inject"
+    PAUSE_EDGE = "edge:pause"
+    RESUME_EDGE = "edge:resume"
+    STEP_EDGE = "edge:step"
+    DROP = "edge:drop"
+    EDIT = "edge:edit"
+    MOVE = "edge:move"
+    INSERT = "edge:insert"
+    REDIRECT = "edge:redirect"
 
 
 CLIENT_EVENTS: tuple[str, ...] = tuple(command.value for command in Command)

@@ -19,6 +19,7 @@ from service.http.routes.component_versions import component_version_routes
 from service.http.routes.components import component_routes
 from service.http.routes.discovery import discovery_routes
 from service.http.routes.documentation import Publication, documentation_routes
+from service.http.routes.edge_commands import edge_command_routes
 from service.http.routes.edges import edge_routes
 from service.http.routes.executions import execution_routes
 from service.http.routes.graph_versions import graph_version_routes
@@ -100,6 +101,7 @@ def create_app(
     app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.executions.enable_metrics))
     app.register_blueprint(output_routes(scoped))
     app.register_blueprint(edge_routes(scoped))
+    app.register_blueprint(edge_command_routes(scoped))
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))

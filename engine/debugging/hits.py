@@ -11,7 +11,7 @@ from engine.contracts.handler import NO_EDGE, HandlerError, LogLine, Message
 from engine.contracts.lanes import NAMES
 from engine.debugging.breakpoint import VERBS, Breakpoint, Phase
 from engine.debugging.shown import shown_changes, shown_error, shown_json, shown_line, shown_state
-from engine.execution.edges import edge_name
+from engine.execution.edge_control import edge_name
 from engine.execution.instance import Instance
 from engine.execution.shared import ExecutionShared
 from engine.wall_clock import epoch_ms
@@ -56,7 +56,7 @@ def hit_of(
     if message is not None:
         port = node.inputs[message.port] if node.inputs else ""
         lane, sequence = message.lane, message.sequence
-        edge = None if message.edge == NO_EDGE else edge_name(graph.edges[message.edge], message.edge)
+        edge = None if message.edge == NO_EDGE else edge_name(graph.edges, message.edge)
     return BreakpointHit(
         number=breakpoint_.hits,
         on=cast("BreakpointOn", sight.on),
@@ -82,10 +82,7 @@ def _picture(graph: LoadedGraph, shared: ExecutionShared, node: CompiledNode, in
     handlers = instance.handlers
     return NodePicture(
         shown_state(handlers[0].innermost().state(), shared.mask) if handlers else {},
-        {
-            "" if edge == NO_EDGE else edge_name(graph.edges[edge], edge): number
-            for edge, number in waiting.items()
-        },
+        {"" if edge == NO_EDGE else edge_name(graph.edges, edge): number for edge, number in waiting.items()},
     )
 
 

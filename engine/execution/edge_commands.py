@@ -24,9 +24,10 @@ from engine.errors import (
     WaitingNotFoundError,
 )
 from engine.execution.edge_control import EdgeControl, Queue
-from engine.execution.edges import INPUT, edge_name
+from engine.execution.edges import INPUT
 from engine.execution.shared import ExecutionShared
-from proto.edge_command import SHOWN_NUMBERS, EdgeChange, EdgeState, EdgeVerb, Insert, Move
+from proto.edge_command import SHOWN_NUMBERS, EdgeState, EdgeVerb, Insert, Move
+from proto.edge_events import EDGE_EVENTS, EdgeRedirected
 from proto.execution import ExecutionState
 
 HELD_EDGES = 500
@@ -92,7 +93,8 @@ class EdgeCommands:
         if not self._control.is_held(queue):
             raise EdgeCommandError(f"Edge {self.name(queue)} is not held, so nothing steps through it; pause it")
         gone = self._control.step(queue, count)
-        self._tell(queue, "stepped", gone)
+        if gone:
+            self._tell(queue, "stepped", gone)
         return gone
 
     def drop(self, queue: Queue, is_dropped: Callable[[Message], bool]) -> Sequence[Message]:
@@ -217,7 +219,7 @@ class EdgeCommands:
             shared.edges[to.edge].sent += len(led)
             shared.has_lanes = shared.has_lanes or lane > 0
             self._arrange(queue, [message for message in waiting if message.sequence not in gone])
-            self._tell(queue, "redirected", led, to)
+            self._tell_redirected(queue, to, led)
         return led
 
     # Reading
@@ -226,7 +228,7 @@ class EdgeCommands:
         """Return the name of an edge."""
         if queue.edge == NO_EDGE:
             return f"{INPUT}{self._shared.graph.nodes[queue.node].id}"
-        return edge_name(self._shared.graph.edges[queue.edge], queue.edge)
+        return self._control.names[queue.edge]
 
     def waiting(self, queue: Queue) -> list[Message]:
         """Return the messages that wait on an edge, the oldest first; they stay."""
@@ -266,22 +268,19 @@ class EdgeCommands:
         finally:
             self._control.tidy(queue.node)
 
-    def _tell(self, queue: Queue, verb: EdgeVerb, messages: Sequence[Message], to: Queue | None = None) -> None:
-        control = self._control
-        for changed in (queue,) if to is None else (queue, to):
-            control.revisions[changed] += 1
-        self._shared.note_edge_change(
-            EdgeChange(
-                self._shared.execution_id,
-                self.name(queue),
-                self._shared.graph.nodes[queue.node].id,
-                queue.edge,
-                verb,
-                len(messages),
-                tuple([message.sequence for message in messages[:SHOWN_NUMBERS]]),
-                "" if to is None else self.name(to),
-            )
-        )
+    def _tell(self, queue: Queue, verb: EdgeVerb, messages: Sequence[Message]) -> None:
+        self._control.revisions[queue] += 1
+        self._shared.tell(EDGE_EVENTS[verb](*self._told(queue, messages)))
+
+    def _tell_redirected(self, queue: Queue, to: Queue, messages: Sequence[Message]) -> None:
+        self._control.revisions[queue] += 1
+        self._control.revisions[to] += 1
+        self._shared.tell(EdgeRedirected(*self._told(queue, messages), self.name(to), to.edge))
+
+    def _told(self, queue: Queue, messages: Sequence[Message]) -> tuple[str, str, int, str, int, tuple[int, ...]]:
+        node_id = self._shared.graph.nodes[queue.node].id
+        numbers = tuple([message.sequence for message in messages[:SHOWN_NUMBERS]])
+        return self._shared.execution_id, self.name(queue), queue.edge, node_id, len(messages), numbers
 
 
 def _place_of(messages: Sequence[Message], sequence: int) -> int:

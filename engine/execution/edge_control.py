@@ -16,12 +16,14 @@ The execution's own commands and these meet in one place each:
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from engine.contracts.handler import Message
 from engine.execution.controlled_inbox import ControlledInbox, Judge, controlled, let_go
 from engine.execution.instance import Instance
 from engine.execution.shared import ExecutionShared
+from proto.graph import Edge
 
 
 class Queue(NamedTuple):
@@ -34,6 +36,26 @@ class Queue(NamedTuple):
 
     node: int
     edge: int
+
+
+def edge_names(edges: Sequence[Edge]) -> list[str]:
+    """Return the names by which edges are asked for: each one's id, or its index where it has none.
+
+    An edge to a port of a graph that leads to several ports inside has become several: the first has the id.
+    """
+    seen = {""}
+    names = []
+    for index, edge in enumerate(edges):
+        names.append(str(index) if edge.id in seen else edge.id)
+        seen.add(edge.id)
+    return names
+
+
+def edge_name(edges: Sequence[Edge], index: int) -> str:
+    """Return the name of one edge, as ``edge_names`` does of all."""
+    identifier = edges[index].id
+    is_first = not any(edge.id == identifier for edge in edges[:index])
+    return identifier if identifier and is_first else str(index)
 
 
 class EdgeControl:
@@ -56,6 +78,11 @@ class EdgeControl:
         self._by_hand: set[Queue] = set()  # those that somebody holds by name
         self.is_closed = self.is_concluding = False
         self.revisions: Counter[Queue] = Counter()
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the edges, by index."""
+        return edge_names(self._shared.graph.edges)
 
     def hold(self, queue: Queue) -> None:
         """Hold an edge: what waits on it and what comes stays there. Idempotent; nothing where it is closed.

@@ -29,18 +29,16 @@ INPUT = "input:"
 """The beginning of the name of what is injected into a node; the node's id follows."""
 
 
-def edge_name(edge: Edge, index: int) -> str:
-    """Return the name by which an edge is asked for."""
-    return edge.id or str(index)
-
-
 def edge_index(edges: Sequence[Edge], name: str) -> int | None:
     """Return the index of the edge of a name; None where there is none. An author's id goes before an index."""
     for index, edge in enumerate(edges):
         if edge.id and edge.id == name:
             return index
     index = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else -1
-    return index if 0 <= index < len(edges) and not edges[index].id else None
+    if not 0 <= index < len(edges):
+        return None
+    identifier = edges[index].id
+    return index if not identifier or any(edge.id == identifier for edge in edges[:index]) else None
 
 
 def find_queue(graph: LoadedGraph, name: str) -> Queue:
@@ -97,7 +95,7 @@ def read_edges(
         queue = Queue(target.index, index)
         snapshots.append(
             EdgeSnapshot(
-                edge=edge_name(edge, index),
+                edge=control.names[index],
                 index=index,
                 source=str(edge.source),
                 target=str(edge.target),

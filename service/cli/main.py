@@ -34,7 +34,7 @@ COMMANDS = {
     "components": "List, show, register and remove components of a service.",
     "execute": "Start an execution of a graph on a service.",
     "executions": "List, show and forget executions of a service.",
-    "edges": "List the edges of an execution of a service, and what waits on one.",
+    "edges": "List the edges of an execution of a service, and what waits on one; hold and change it.",
     "inject": "Push messages into an execution of a service.",
     "outputs": "Print what has left the graph of an execution of a service.",
     "logs": "Print what an execution of a service has logged.",

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from proto.codec import MalformedJsonError, decode_raw_values, shape_problem
+from proto.edge_command import EdgeState
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionState
 from proto.message import Injection
 from proto.problem import ErrorBody, Problem
@@ -77,6 +78,10 @@ class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     accepted: int | None = None
     queued: bool | None = None
     unprocessed: int | None = None
+    edges: tuple[EdgeState, ...] | None = None
+    messages: int | None = None
+    sequences: tuple[int, ...] | None = None
+    undecided: int | None = None
 
 
 class RefusalReply(ErrorBody, frozen=True, rename="camel", omit_defaults=True):

@@ -5,6 +5,7 @@ import msgspec
 from engine.contracts.handler import Message
 from proto.breakpoint_events import BreakpointWasHit
 from proto.codec import encode
+from proto.edge_events import EdgeEvent
 from proto.events import (
     ComponentFailed,
     ComponentInvoked,
@@ -134,11 +135,18 @@ class ControlNote(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """Bytes that it holds."""
-        return len(self.event.value) if isinstance(self.event, BreakpointWasHit) else 0
+        event = self.event
+        if isinstance(event, EdgeEvent):
+            return 8 * len(event.sequences)
+        return len(event.value) if isinstance(event, BreakpointWasHit) else 0
 
     def is_wanted(self, selection: Selection) -> bool:
         """Return whether somebody with this selection hears of it."""
         event = self.event
+        if isinstance(event, EdgeEvent):
+            return event.name in selection.events and selection.covers_hop(
+                event.index, event.node_id, event.node_id
+            )
         return event.name in selection.events and (
             not isinstance(event, BreakpointWasHit) or event.hold is not None or selection.covers_node(event.node)
         )

@@ -31,6 +31,7 @@ from service.live.commands import (
     Stop,
     read_payload,
 )
+from service.live.edge_commands import EdgeCommander
 from service.live.encoding import Encoded
 from service.live.execution_watch import lifecycle_event
 from service.live.framing import Framing, chunk_in
@@ -108,6 +109,7 @@ class LiveSession:
             Command.COMPLETE: (OfExecution, self._complete, False),
             Command.STOP: (Stop, self._stop, False),
             Command.INJECT: (Inject, self._inject, True),
+            **EdgeCommander(self._runtime).commands(),
         }
 
     # What the client says

@@ -122,6 +122,17 @@ class ServiceClient:
         """
         await self._ask("DELETE", path)
 
+    async def command(
+        self, method: str, path: str, body: bytes = b"", query: Query | None = None, if_match: str = ""
+    ) -> bytes:
+        """Do what changes something; with ``if_match``, only while it has this tag. The reply.
+
+        Raises:
+            ServiceError: it was refused.
+        """
+        headers = {"Content-Type": "application/json"} | ({"If-Match": f'"{if_match}"'} if if_match else {})
+        return await self._ask(method, path, content=body, headers=headers, params=query)
+
     async def _ask(self, method: str, path: str, **request: Any) -> bytes:
         try:
             async with self._client.stream(method, self.url + path, **request) as reply:

@@ -6,6 +6,7 @@ from quart import Blueprint, Response
 from engine.views import RuntimeView
 from proto.edge import EdgeSnapshot, WaitingMessage
 from service.http.bodies import reply
+from service.http.conditions import tagged
 from service.http.operation import Reply, operation
 from service.http.query import PAGE, page_bounds, page_of
 from service.http.sliced_replies import page_reply
@@ -28,8 +29,22 @@ _EDGE = {
     "blockedSeconds": 0.25,
     "capacity": 1000,
     "overflow": "block",
+    "isHeld": False,
+    "tag": "edge-0",
+    "sentPerSecond": 12.5,
+    "takenPerSecond": 12.4,
+    "oldestAgeMs": 80,
 }
-_MESSAGE = {"sequence": 119, "lane": "canonical", "sizeBytes": 13, "value": {"total": 42}, "isOmitted": False}
+_MESSAGE = {
+    "sequence": 119,
+    "lane": "canonical",
+    "sizeBytes": 13,
+    "value": {"total": 42},
+    "isOmitted": False,
+    "ageMs": 80,
+    "isSynthetic": False,
+    "tag": "119-0f3a5b7c9d1e2f40",
+}
 
 
 class EdgeList(msgspec.Struct, frozen=True, rename="camel"):
@@ -67,7 +82,7 @@ def edge_routes(runtime: RuntimeView) -> Blueprint:
         edges = await runtime.execution(execution_id).read_edges()
         return await page_reply("edges", page_of(edges), {"executionId": execution_id, "total": len(edges)})
 
-    @routes.get("/<edge>")
+    @routes.get("/<path:edge>")
     @operation(
         Reply(200, EdgeSnapshot, _EDGE),
         tag="executions",
@@ -75,9 +90,10 @@ def edge_routes(runtime: RuntimeView) -> Blueprint:
         refusals=_ENDED,
     )
     async def show(execution_id: str, edge: str) -> Response:
-        return reply(await runtime.execution(execution_id).read_edge(edge))
+        snapshot = await runtime.execution(execution_id).read_edge(edge)
+        return tagged(reply(snapshot), snapshot.tag)
 
-    @routes.get("/<edge>/messages")
+    @routes.get("/<path:edge>/messages")
     @operation(
         Reply(200, WaitingList),
         tag="executions",
@@ -91,7 +107,7 @@ def edge_routes(runtime: RuntimeView) -> Blueprint:
         messages, total = await runtime.execution(execution_id).read_waiting(edge, SHOWN_BYTES, offset, limit)
         return await page_reply("messages", messages, {"executionId": execution_id, "edge": edge, "total": total})
 
-    @routes.get("/<edge>/messages/<sequence>")
+    @routes.get("/<path:edge>/messages/<sequence>")
     @operation(
         Reply(200, WaitingMessage, _MESSAGE),
         tag="executions",
@@ -99,6 +115,7 @@ def edge_routes(runtime: RuntimeView) -> Blueprint:
         refusals=_ENDED,
     )
     async def message(execution_id: str, edge: str, sequence: str) -> Response:
-        return reply(await runtime.execution(execution_id).read_waiting_message(edge, sequence))
+        found = await runtime.execution(execution_id).read_waiting_message(edge, sequence)
+        return tagged(reply(found), found.tag)
 
     return routes

@@ -25,7 +25,9 @@ from engine.execution.edge_commands import EdgeCommands
 from engine.execution.edge_control import Queue
 from engine.execution.execution import Execution
 from engine.execution.inbox import Inbox
-from proto.edge_command import EdgeChange, End, Insert, Move
+from proto.edge_command import End, Insert, Move
+from proto.edge_events import EdgeEvent, EdgeRedirected
+from proto.events import ControlEvent
 from proto.execution import ExecutionState
 from tests.engine.executions import Tap, document, inject, node, open_execution
 from tests.engine.handlers import Journal
@@ -48,11 +50,13 @@ class Watcher(ExecutionObserver):
     """Keeps what it hears of edges and drops."""
 
     def __init__(self) -> None:
-        self.changes: list[EdgeChange] = []
+        self.changes: list[EdgeEvent] = []
         self.drops: list[tuple[str, int]] = []
 
-    def edge_changed(self, change: EdgeChange) -> None:
-        self.changes.append(change)
+    def happened(self, execution_id: str, event: ControlEvent) -> None:
+        assert isinstance(event, EdgeEvent)
+        assert event.execution_id == execution_id
+        self.changes.append(event)
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
         del execution_id
@@ -218,17 +222,18 @@ async def test_each_command_is_told_and_changes_the_tag_of_its_edge() -> None:
         commands.pause(held)
         commands.drop(held, lambda _: False)
         assert len(tags) == len(deeds) + 1
-        assert [change.verb for change in scene.watcher.changes] == [
-            "stepped",
-            "edited",
-            "inserted",
-            "moved",
-            "redirected",
-            "dropped",
-            "resumed",
-            "paused",
+        assert [change.name for change in scene.watcher.changes] == [
+            "edge:stepped",
+            "edge:edited",
+            "edge:inserted",
+            "edge:moved",
+            "edge:redirected",
+            "edge:dropped",
+            "edge:resumed",
+            "edge:paused",
         ]
         redirected = scene.watcher.changes[4]
+        assert isinstance(redirected, EdgeRedirected)
         assert (redirected.edge, redirected.node_id, redirected.messages, redirected.to) == ("0", "c", 1, "1")
 
 

@@ -5,7 +5,7 @@ import trio
 
 from engine.cooperative.slices import at_once
 from engine.documents.mask import Mask
-from engine.execution.edge_control import Queue
+from engine.execution.edge_control import Queue, edge_name, edge_names
 from engine.execution.edges import edge_index, read_edges, read_waiting, shown_message
 from engine.execution.execution import Execution
 from proto.graph import Edge, Endpoint
@@ -73,6 +73,15 @@ def test_an_edge_is_named_by_its_id_and_otherwise_by_its_index() -> None:
     found = {name: edge_index(edges, name) for name in ("first", "1", "0", "2", "3", "-1", "x", "")}
     assert found == {"first": 0, "1": 2, "0": None, "2": None, "3": None, "-1": None, "x": None, "": None}
     assert edge_index(edges[:2], "1") == 1
+
+
+def test_an_edge_that_has_become_several_is_named_once_and_the_others_by_their_index() -> None:
+    """As an edge to a graph's port does that leads to several inside: each of them can be asked for."""
+    source, target = Endpoint("a", "out"), Endpoint("b", "in")
+    edges = [Edge(source, target, "over"), Edge(source, target, "over"), Edge(source, target)]
+    assert edge_names(edges) == ["over", "1", "2"]
+    assert [edge_name(edges, index) for index in range(3)] == edge_names(edges)
+    assert [edge_index(edges, name) for name in edge_names(edges)] == [0, 1, 2]
 
 
 async def test_an_edge_tells_its_rates_and_the_age_of_what_waits_longest() -> None:

@@ -141,6 +141,21 @@ async def _waiting_message(world: World) -> object:
         return NO_EDGE
 
 
+@row(ScopedExecution, "edge", changed(NO_EDGE))
+async def _commanded_edge(world: World) -> object:
+    execution = world.execution
+    try:
+        return execution.edge("0")
+    except EdgeNotFoundError:
+        return NO_EDGE
+
+
+@row(ScopedExecution, "edges_of", changed(["input:only"]))
+async def _commanded_edges(world: World) -> object:
+    receipt = await world.execution.edges_of("only").resume()
+    return [each.edge for each in receipt.edges]
+
+
 @row(ScopedExecution, "logs", seen([]))
 async def _logs(world: World) -> object:
     return world.execution.logs()

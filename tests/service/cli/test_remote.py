@@ -49,7 +49,18 @@ def test_a_graph_is_executed_from_its_file_and_named_by_what_it_is_called(url: s
         ("input:out", 2),
         ("double:out", 2),
     ]
-    assert call(url, "edges", "simple", "e1")[1].split() == ["SEQUENCE", "LANE", "BYTES", "VALUE"]
+    columns = ["SEQUENCE", "LANE", "BYTES", "AGE", "S", "TAG", "VALUE"]
+    assert call(url, "edges", "simple", "e1")[1].split() == columns
+    assert call(url, "edges", "simple", "--node", "double", "pause")[1].splitlines()[2].split() == [
+        "e1",
+        "held",
+        "0",
+        "edge-1",
+    ]
+    status, printed, _ = call(url, "edges", "simple", "e1", "insert", "5", "--first", "--json")
+    (number,) = json.loads(printed)["sequences"]
+    assert (status, call(url, "edges", "simple", "e1", "drop", str(number))[0]) == (0, 0)
+    assert call(url, "edges", "simple", "--node", "double", "resume")[1].startswith("0 messages\n")
     assert call(url, "stop", "simple", "--drain") == (0, f"{identifier}  completed\n", "")
     _, printed, _ = call(url, "logs", "simple", "--json", "--tail", "3")
     assert [json.loads(line)["message"] for line in printed.splitlines()] == ["44", "2", "4"]

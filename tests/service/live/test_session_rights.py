@@ -5,10 +5,12 @@
 
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from proto.events import Command
 from proto.execution import ExecuteOptions
+from proto.message import Injection
 from service.auth.caller import ANONYMOUS, UNRESTRICTED, Caller
 from tests.service.live.live_runtime import chain, open_live_runtime
 
@@ -23,7 +25,27 @@ NEEDS: dict[Command, Right] = {
     Command.COMPLETE: "to change",
     Command.STOP: "to change",
     Command.INJECT: "to change",
+    Command.PAUSE_EDGE: "to change",
+    Command.RESUME_EDGE: "to change",
+    Command.STEP_EDGE: "to change",
+    Command.DROP: "to change",
+    Command.EDIT: "to change",
+    Command.MOVE: "to change",
+    Command.INSERT: "to change",
+    Command.REDIRECT: "to change",
 }
+
+EDGE_FIELDS: dict[Command, dict[str, Any]] = {
+    Command.PAUSE_EDGE: {"nodeId": "a"},
+    Command.RESUME_EDGE: {"nodeId": "a"},
+    Command.STEP_EDGE: {"nodeId": "b"},
+    Command.DROP: {"nodeId": "a", "all": True},
+    Command.EDIT: {"edge": "input:b", "sequence": 1, "value": 2},
+    Command.MOVE: {"edge": "input:b", "sequence": 1, "to": "last"},
+    Command.INSERT: {"edge": "e0", "value": 1},
+    Command.REDIRECT: {"edge": "e0", "to": "e1"},
+}
+"""The fields of a command to an edge of a chain of three nodes; a message waits before the second."""
 
 MEMBER = Caller(org="org-a")
 CALLERS: dict[str, tuple[Caller, set[Right]]] = {
@@ -59,17 +81,21 @@ async def test_a_command_is_obeyed_for_whoever_has_its_right(command: Command) -
     refused: dict[str, str | None] = {}
     for name, (caller, _) in CALLERS.items():
         async with open_live_runtime() as live:
-            graph = await live.runtime.library.load_graph(chain("a"), owner="org-a")
+            graph = await live.runtime.library.load_graph(chain("a", "b", "c"), owner="org-a")
             execution_id = (await live.runtime.execute(graph.id, ExecuteOptions(completion="manual"))).id
             execution = live.runtime.execution(execution_id)
             if command is Command.RESUME:
                 await execution.pause()
+            if command in EDGE_FIELDS:
+                await execution.edges_of("b").pause()
+                await execution.inject([Injection("b", "in", msgspec.Raw(b"0"))])
             before = execution.head().state
             data: dict[str, Any] = {"executionId": execution_id}
             if command is Command.START:
                 data = {"graphId": graph.id}
             elif command is Command.INJECT:
                 data |= {"nodeId": "a", "port": "in", "value": 1}
+            data |= EDGE_FIELDS.get(command, {})
             answer = await live.open_client(caller).say(command, **data)
             refused[name] = answer.get("code")
             if refused[name] is not None:

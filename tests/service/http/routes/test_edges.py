@@ -29,12 +29,15 @@ async def test_what_waits_on_an_edge_is_listed_and_can_be_read_whole() -> None:
         while (edge := (await service.client.get(f"{path}/0")).json())["waiting"] != 3:
             pass
         assert (edge["edge"], edge["source"], edge["sent"], edge["overflow"]) == ("0", "in:out", 4, "block")
-        assert (await service.client.get(path)).json() == {"executionId": execution, "total": 1, "edges": [edge]}
+        listing = (await service.client.get(path)).json()
+        assert (listing["executionId"], listing["total"]) == (execution, 1)
+        assert [(each["edge"], each["sent"]) for each in listing["edges"]] == [("0", 4)]
         listed = (await service.client.get(f"{path}/0/messages")).json()
         assert [each["value"] for each in listed["messages"]] == [1, None, 3]
         assert [each["isOmitted"] for each in listed["messages"]] == [False, True, False]
         page = (await service.client.get(f"{path}/0/messages?offset=1&limit=1")).json()
-        assert (page["total"], page["messages"]) == (3, listed["messages"][1:2])
+        assert (page["total"], len(page["messages"])) == (3, 1)
+        assert page["messages"][0]["sequence"] == listed["messages"][1]["sequence"]
         assert listed["messages"][0]["sequence"] == edge["oldestSequence"]
         whole = await service.client.get(f"{path}/0/messages/{page['messages'][0]['sequence']}")
         assert whole.json()["value"] == "x" * 20_000
