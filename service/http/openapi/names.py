@@ -31,8 +31,9 @@ def operation_id(method: str, path: str) -> str:
     """Return the id of an operation: the words of its path, without parameters, and its method.
 
     A path that ends in a parameter and is read has the parameter's name in it, so that a list (``graphs_get``) and
-    one of its entries (``graphs_id_get``) are two. What is called ``messages`` there is ``waiting`` in the id: the
-    platform's integrations take an operation with that word for one of a language model.
+    one of its entries (``graphs_id_get``) are two; one of an entry within another has it in any case. What is called
+    ``messages`` there is ``waiting`` in the id: the platform's integrations take an operation with that word for one
+    of a language model.
 
     Args:
         method: of the request.
@@ -40,6 +41,6 @@ def operation_id(method: str, path: str) -> str:
     """
     parts = path.strip("/").split("/")
     words = [_RENAMED.get(part, re.sub(r"\W", "_", part)) for part in parts if not part.startswith("{")]
-    if method == "GET" and parts[-1].startswith("{"):
+    if parts[-1].startswith("{") and (method == "GET" or len(parameters_of(path)) > 1):
         words.append(parts[-1].strip("{}"))
     return "_".join([*words, method.lower()])
