@@ -240,6 +240,13 @@ class ControlledInbox(OpenInbox):
         self.judge = None
 
 
+def waiting_on(inbox: Inbox, edge: int) -> list[Message]:
+    """Return the messages that wait in an inbox on an edge, the oldest first; of a held one, what is held."""
+    if isinstance(inbox, ControlledInbox):
+        return inbox.waiting_on(edge)
+    return [message for message in inbox.waiting() if message.edge == edge]
+
+
 _KINDS: dict[type[Inbox], type[ControlledInbox]] = {}
 """The controlled kind of each kind of inbox."""
 

@@ -23,6 +23,7 @@ from engine.errors import (
     InputsClosedError,
     WaitingNotFoundError,
 )
+from engine.execution.controlled_inbox import waiting_on
 from engine.execution.edge_control import EdgeControl, Queue
 from engine.execution.edges import INPUT
 from engine.execution.shared import ExecutionShared
@@ -231,8 +232,8 @@ class EdgeCommands:
         return self._control.names[queue.edge]
 
     def waiting(self, queue: Queue) -> list[Message]:
-        """Return the messages that wait on an edge, the oldest first; they stay."""
-        return [each for each in self._shared.inboxes[queue.node].waiting() if each.edge == queue.edge]
+        """Return the messages that wait on an edge, the oldest first; they stay. What has stepped waits not."""
+        return waiting_on(self._shared.inboxes[queue.node], queue.edge)
 
     def state_of(self, queue: Queue) -> EdgeState:
         """Return an edge as it is now."""

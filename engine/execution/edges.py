@@ -15,6 +15,7 @@ from engine.contracts.handler import NO_EDGE, Message, SyntheticMessage
 from engine.contracts.lanes import NAMES
 from engine.cooperative.slices import Steps, paced
 from engine.errors import EdgeNotFoundError, NodeNotFoundError
+from engine.execution.controlled_inbox import ControlledInbox, waiting_on
 from engine.execution.edge_control import EdgeControl, Queue
 from engine.execution.shared import ExecutionShared
 from proto.edge import EdgeSnapshot, WaitingMessage
@@ -123,7 +124,10 @@ def read_edges(
 def read_waiting(shared: ExecutionShared, queue: Queue) -> Steps[list[Message]]:
     """Read the messages that wait on an edge, the oldest first."""
     found: list[Message] = []
-    for message, is_due in paced(shared.inboxes[queue.node].waiting(), _BETWEEN_YIELDS):
+    inbox = shared.inboxes[queue.node]
+    is_held = isinstance(inbox, ControlledInbox) and queue.edge in inbox.held_edges
+    waiting = waiting_on(inbox, queue.edge) if is_held else inbox.waiting()  # what has stepped waits no more
+    for message, is_due in paced(waiting, _BETWEEN_YIELDS):
         if message.edge == queue.edge:
             found.append(message)
         if is_due:

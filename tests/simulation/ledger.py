@@ -13,6 +13,8 @@ import msgspec
 from engine.contracts.handler import Emission, Handler, HandlerError, Message
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from engine.contracts.observer import ExecutionObserver, FlowObserver
+from proto.edge_events import EdgeRedirected
+from proto.events import ControlEvent
 from proto.execution import ExecutionSnapshot
 from tests.simulation.endings import Endings
 from tests.simulation.order import HandledOrder
@@ -77,6 +79,10 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.order = HandledOrder(parallel)
         self.look: Callable[[str], Sequence[str]] = lambda _: ()
         self.emissions: set[tuple[str, str, bytes]] = set()
+        self.in_hands: set[str] = set()  # nodes of which an edge was taken in hand
+        self.reordered: set[str] = set()  # those before which somebody has changed the order
+        self.inserted: set[bytes] = set()  # values that somebody has put on an edge
+        self.is_dropping = False  # somebody has just asked for it
         self._attempts = attempts
         self._unordered = unordered
         self._parallel = parallel
@@ -174,8 +180,10 @@ class Ledger(ExecutionObserver, FlowObserver):
         if (node, message.value) in self.hopeless:
             self.violate(f"{node} was handed {message.value!r} again, although that is hopeless")
         self.handled[node, message.value] += 1
-        if self.handled[node, message.value] == 1 and (wrong := self.order.begin(node, message.value)):
-            self.violate(wrong)
+        if self.handled[node, message.value] == 1:
+            wrong = self.order.begin(node, message.value)
+            if wrong and node not in self.reordered:
+                self.violate(wrong)
         if self.handled[node, message.value] == 1:
             self._last[node] = message.value
         elif node not in self._parallel and self._last[node] != message.value:
@@ -236,8 +244,17 @@ class Ledger(ExecutionObserver, FlowObserver):
         del execution_id
         self.trace.append(f"{node_id} drops {count}")
         self.dropped_messages += count
-        if node_id not in self._droppers:
+        if node_id not in self._droppers and not self.is_dropping:
             self.violate(f"{count} messages were dropped before {node_id}, which does not ask for it")
+
+    def happened(self, execution_id: str, event: ControlEvent) -> None:
+        del execution_id
+        if isinstance(event, EdgeRedirected):
+            self.edge_of.update(dict.fromkeys(event.sequences, event.to_index))
+
+    def note_value(self, value: bytes, lane: int) -> None:
+        """Somebody is about to give a message a value, in a lane."""
+        self._lanes[value] = lane
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
         del execution_id
@@ -264,20 +281,21 @@ class Ledger(ExecutionObserver, FlowObserver):
             self.violate(
                 f"{node_id} was handed message {message.sequence}, which never left on edge {message.edge}"
             )
-        if node_id not in self._parallel:  # several workers begin in any order after a pause
+        if node_id not in self._parallel | self.reordered:  # several workers begin in any order after a pause
             if message.sequence <= self._latest.get(message.edge, 0):
                 self.violate(f"message {message.sequence} was overtaken on edge {message.edge}")
             self._latest[message.edge] = message.sequence
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         self.violations += self.look(target_node)
-        self.emissions.add((node_id, port, message.value))
+        if message.value not in self.inserted:
+            self.emissions.add((node_id, port, message.value))
         self._hops[node_id, message.value] += 1
         self._check_lane(node_id, message.value, message.lane)
         if message.sequence in self.edge_of:
             self.violate(f"sequence number {message.sequence} was used twice")
         self.edge_of[message.sequence] = message.edge
-        if node_id not in self._unordered:
+        if node_id not in self._unordered and message.value not in self.inserted:
             self._check_departure((node_id, port, target_node, target_port), message.value)
 
     def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
@@ -301,7 +319,7 @@ class Ledger(ExecutionObserver, FlowObserver):
                 self.violate(f"{node_id} sent what follows from {parent!r} behind what follows from a later one")
             self._furthest[node_id] = max(place, self._furthest.get(node_id, -1))
         came_along, sequence = self._arrivals.get((node_id, parent), (-1, 0))
-        if came_along < 0:
+        if came_along < 0 or node_id in self.reordered:
             return  # requests from outside mingle
         way = (came_along, node_id)
         if sequence < self._departures.get(way, 0):
@@ -373,7 +391,7 @@ class Ledger(ExecutionObserver, FlowObserver):
     def check_order_of_injections(self) -> None:
         """Of what came one after the other to one node, what came first was handed over first."""
         for node_id, arrivals in self.single.items():
-            if node_id in self._parallel:
+            if node_id in self._parallel | self.reordered:
                 continue
             place = {value: index for index, value in enumerate(self.first_invocations[node_id])}
             known = [(came, value) for came, value in sorted(arrivals) if value in place]

@@ -16,9 +16,14 @@ MAX_NODES = 50
 JAMMED_NODES = 4
 """A run of three nodes, and one before which they wait."""
 
-Verb = Literal[
-    "inject", "inject patiently", "inject alone", "pause", "resume", "complete", "stop", "drain", "shut down"
-]
+EdgeVerb = Literal["hold", "let go", "step", "drop", "edit", "move", "insert", "redirect"]
+
+Verb = (
+    Literal[
+        "inject", "inject patiently", "inject alone", "pause", "resume", "complete", "stop", "drain", "shut down"
+    ]
+    | EdgeVerb
+)
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -32,6 +37,7 @@ class Action(msgspec.Struct, frozen=True):
         count: messages to inject in one request.
         final: whether they are the last ones.
         patience_seconds: how long the person waits.
+        edge: of a command to an edge: which one, round the graph's list; -1 for what is injected at ``node``.
     """
 
     after_seconds: float
@@ -40,6 +46,7 @@ class Action(msgspec.Struct, frozen=True):
     count: int = 1
     final: bool = False
     patience_seconds: float = 1.0
+    edge: int = -1
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -61,6 +68,8 @@ class Plan(msgspec.Struct, frozen=True):
 COUNTED_SEEDS = 60
 """The first seeds, of which README.md counts those that notice something."""
 
+EDGE_VERBS: tuple[EdgeVerb, ...] = ("hold", "let go", "step", "drop", "edit", "move", "insert", "redirect")
+
 KINDS = ("fast", "slow", "throw", "crash", "delay", "gather", "flood", "aside", "source")
 KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 
@@ -68,6 +77,8 @@ KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 def draw_plan(seed: int, *, runs: bool = False) -> Plan:
     """The plan of a seed; the same on every machine. With ``runs``, its graph is mostly runs of nodes."""
     plan = _with_purpose(_draw(Random(seed), seed, runs=runs), seed, runs=runs)
+    if seed > COUNTED_SEEDS and seed % 5 == 4:
+        plan = _in_hands(plan, Random(f"in hands {seed}"))
     return _nested(plan, Random(f"nested {seed}")) if seed % 3 == 1 else plan
 
 
@@ -123,6 +134,20 @@ def _nested(plan: Plan, random: Random) -> Plan:
         for actions in plan.people
     )
     return msgspec.structs.replace(plan, document=renamed(plan.document, paths), people=people)
+
+
+def _in_hands(plan: Plan, random: Random) -> Plan:
+    """The plan with two people more, who take its edges in hand while the others do what they do."""
+    nodes = [node["id"] for node in plan.document["nodes"]]
+
+    def drawn() -> Action:
+        (verb,) = random.choices(EDGE_VERBS, (30, 20, 20, 8, 8, 6, 6, 5))
+        edge = random.randint(-1, max(0, len(plan.document["edges"]) - 1))
+        after = random.choice((0.0, 0.0, 0.001, 0.1, 0.5))
+        return Action(after, verb, random.choice(nodes), random.choice((1, 1, 2, 5)), edge=edge)
+
+    hands = tuple(tuple(drawn() for _ in range(random.randint(5, 60))) for _ in range(2))
+    return msgspec.structs.replace(plan, people=(*plan.people, *hands))
 
 
 def _jammed(plan: Plan, random: Random) -> Plan:

@@ -18,7 +18,13 @@ from engine.compile.chains import links_of
 from engine.compile.compiler import compile_graph
 from engine.contracts.lanes import NUMBERS
 from engine.cooperative.slices import use_computing_clock
-from engine.errors import ConflictError, IllegalTransitionError, OverloadedError
+from engine.errors import (
+    ConflictError,
+    IllegalTransitionError,
+    InboxFullError,
+    NotFoundError,
+    OverloadedError,
+)
 from engine.execution.execution import Execution
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.injection import locate
@@ -28,17 +34,19 @@ from proto.execution import ExecutionSnapshot, ExecutionState
 from proto.message import Injection
 from tests.nesting import nested
 from tests.simulation.endings import SLACK_SECONDS, Endings
+from tests.simulation.hands import Hands
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
-from tests.simulation.plan import Action, Plan, draw_plan
+from tests.simulation.plan import EDGE_VERBS, Action, Plan, draw_plan
 
 PATIENCE_SECONDS = 100_000
 """No run that goes on at all takes as long as this by its own clock; one that takes longer is stuck."""
 
-OBEYED_IN = {
+OBEYED_IN: dict[str, tuple[ExecutionState, ...]] = {
     "pause": (ExecutionState.RUNNING,),
     "resume": (ExecutionState.PAUSED,),
     "complete": (ExecutionState.RUNNING, ExecutionState.PAUSED),
+    **dict.fromkeys(EDGE_VERBS, (ExecutionState.RUNNING, ExecutionState.PAUSED)),
 }
 """The states in which commands may be obeyed; written down here again, not taken from the engine."""
 
@@ -149,6 +157,7 @@ class Run:
         )
         if plan.is_watched:
             execution.add_flow_observer(ledger)
+        self._hands = Hands(execution, ledger)
         ledger.look = self._look
         tasks = trio.lowlevel.current_statistics().tasks_living
         with trio.move_on_after(PATIENCE_SECONDS) as patience:
@@ -188,14 +197,16 @@ class Run:
             state = self._execution.state
             try:
                 await self._obey(f"{person}.{number}", action)
-            except ConflictError:
+            except (ConflictError, NotFoundError, InboxFullError):
                 self._ledger.trace.append(f"{person} is told: not now")
             else:
                 if state not in OBEYED_IN.get(action.verb, (state,)):
                     self._ledger.violate(f"{action.verb} was obeyed, and the execution was {state}")
 
     async def _obey(self, name: str, action: Action) -> None:
-        if action.verb == "inject":
+        if action.verb in EDGE_VERBS:
+            self._hands.obey(name, action)
+        elif action.verb == "inject":
             await self._inject(name, action, action.count)
         elif action.verb == "inject patiently":
             with trio.move_on_after(action.patience_seconds):
@@ -308,6 +319,7 @@ class Run:
         if not execution.started.is_set():
             await self._stop(drain=False)
         ledger.stir()
+        self._hands.let_all_go()
         with contextlib.suppress(IllegalTransitionError):
             await execution.resume()
         if plan.completion == "auto" and self._endings.has_begun and not self._ticks:
@@ -327,7 +339,7 @@ class Run:
         if snapshot.error is not None and snapshot.error.message.startswith("Internal error"):
             ledger.violate(f"{snapshot.error.message}\n{snapshot.error.stack}")
         ledger.check_lives()
-        ledger.violations += self._endings.violations(snapshot) + ledger.order.violations()
+        ledger.violations += self._endings.violations(snapshot) + ledger.order.violations(ledger.reordered)
         self._check_unprocessed(snapshot)
         if plan.is_watched:
             ledger.check_messages(snapshot)
@@ -396,8 +408,8 @@ class Run:
         node = self._execution.graph.node(node_id)
         if node is None:
             return (f"unknown node {node_id}",)
-        if node.index in self._fed_within:
-            return ()  # what a chain gives back to it when it ends is on no bound
+        if node.index in self._fed_within or node.id in self._ledger.in_hands:
+            return ()  # what a chain gives back to it when it ends is on no bound, nor is what is let go
         inbox = self._execution.shared.inboxes[node.index].statistics()
         if inbox.current_buffer_used > node.capacity:
             return (f"{inbox.current_buffer_used} messages wait before {node_id}, which may hold {node.capacity}",)
@@ -408,7 +420,7 @@ class Run:
     def _check_statistics(self) -> None:
         ledger, statistics = self._ledger, self._execution.statistics()
         for node in statistics.nodes:
-            if node.peak_messages > node.capacity:
+            if node.peak_messages > node.capacity and node.node_id not in ledger.in_hands:
                 ledger.violate(f"{node.peak_messages} messages waited before {node.node_id}")
             if node.blocked_senders:
                 ledger.violate(f"{node.blocked_senders} senders still wait before {node.node_id}")

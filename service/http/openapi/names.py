@@ -31,9 +31,9 @@ def operation_id(method: str, path: str) -> str:
     """Return the id of an operation: the words of its path, without parameters, and its method.
 
     A path that ends in a parameter and is read has the parameter's name in it, so that a list (``graphs_get``) and
-    one of its entries (``graphs_id_get``) are two; one of an entry within another has it in any case. What is called
-    ``messages`` there is ``waiting`` in the id: the platform's integrations take an operation with that word for one
-    of a language model.
+    one of its entries (``graphs_id_get``) are two; an entry within another has it in any case. What is called
+    ``messages`` there is ``waiting`` in the id: the platform's integrations take an operation with that word for
+    one of a language model.
 
     Args:
         method: of the request.

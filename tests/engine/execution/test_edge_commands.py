@@ -323,3 +323,24 @@ async def test_items_of_an_array_are_edited_and_dropped_but_none_is_put_among_th
         execution.complete()
         await execution.finished.wait()
     assert [msgspec.json.decode(value) for _, _, value in tap.outputs] == [[100, 3]]
+
+
+async def test_what_has_stepped_and_not_been_taken_is_neither_dropped_nor_changed() -> None:
+    """It has been let through: commands concern what is held, and count nothing twice."""
+    journal = Journal()
+    async with open_execution(document({"a": "gated"}), journal) as execution:
+        commands, queue = execution.edge_commands, Queue(0, NO_EDGE)
+        await inject(execution, "a:in", 1)
+        await trio.testing.wait_all_tasks_blocked()
+        commands.pause(queue)
+        await inject(execution, "a:in", 2, 3, 4)
+        (two,) = commands.step(queue, 1)
+        assert [each.value for each in commands.waiting(queue)] == [b"3", b"4"]
+        with pytest.raises(WaitingNotFoundError):
+            commands.edit(queue, two.sequence, b"20")
+        commands.drop(queue, lambda _: True)
+        assert execution.shared.in_flight.count == 2
+        commands.resume(queue)
+        journal.gate("a").set()
+        await execution.wait_quiescent()
+    assert journal.values("a") == [1, 2]
