@@ -7,7 +7,7 @@ How the rooms lie, the highest first; each imports only from below (docs/archite
     loaded_graphs, graph_finder, versions    the graphs that are loaded, those that others name, and those before
     own_components    the components that owners registered, and the graphs that follow them
     keeping/, restoring    what outlives the process, and the start from it
-    debugging/    breakpoints of running executions
+    debugging/, edge_handle    breakpoints of running executions, and commands to their edges
     routine/      a front-end language: steps in plain words that compile to graphs
     execution/    one running graph: its tasks, its queues, its end
     compile/      from a document to a graph that can run

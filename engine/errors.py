@@ -288,7 +288,7 @@ class EdgeCommandError(ConflictError):
 
 
 class HeldEdgesError(ConflictError):
-    """So many edges of an execution are held already that no other one is."""
+    """The edges of an execution that are held already are as many as may be."""
 
     code = "edge.too_many_held"
 

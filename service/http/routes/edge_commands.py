@@ -188,8 +188,9 @@ def _add_changes(routes: Blueprint, runtime: RuntimeView) -> None:
     )
     async def edit(execution_id: str, edge: str, sequence: str) -> Response:
         body = await read_struct(EditBody)
+        found = runtime.execution(execution_id).edge(edge)
         command = Edit(_number(sequence), body.value)
-        return reply(await runtime.execution(execution_id).edge(edge).edit(command, condition_of_request()))
+        return reply(await found.edit(command, condition_of_request()))
 
     @routes.delete(f"{_EDGE}/messages/<sequence>")
     @operation(
@@ -200,8 +201,8 @@ def _add_changes(routes: Blueprint, runtime: RuntimeView) -> None:
         refusals=_CONDITIONAL,
     )
     async def drop_one(execution_id: str, edge: str, sequence: str) -> Response:
-        command = Drop(sequences=(_number(sequence),))
         found = runtime.execution(execution_id).edge(edge)
+        command = Drop(sequences=(_number(sequence),))
         receipt = await found.drop(command, condition_of_request())
         if not receipt.messages:
             raise WaitingNotFoundError(sequence[:100])

@@ -164,7 +164,7 @@ async def _ids(owner: Person) -> dict[str, str]:
     """A graph, a running execution of it, and a component."""
     graph_id, execution_id = await owner.start()
     await owner.register("custom.own")
-    named = {"<edge>": "an-edge", "<sequence>": "a-message"}
+    named = {"<path:edge>": "an-edge", "<path:node_id>": "a-node", "<sequence>": "a-message"}
     return {"<graph_id>": graph_id, "<execution_id>": execution_id, "<component_id>": "custom.own", **named}
 
 
@@ -175,8 +175,8 @@ def _filled(rule: str, ids: dict[str, str]) -> str:
 
 
 def _is_served(reply: httpx.Response) -> bool:
-    """Whether somebody was let at what they asked for, or heard that their own execution has no such edge."""
-    return reply.is_success or reply.json()["code"] == "edge.not_found"
+    """Whether somebody was let at what they asked for, or heard that their own execution has no such thing."""
+    return reply.is_success or reply.json()["code"] in ("edge.not_found", "node.not_found")
 
 
 @pytest.mark.parametrize(("method", "rule"), BY_ID)
