@@ -8,6 +8,7 @@ How the rooms lie, the highest first; each imports only from below (docs/archite
     own_components    the components that owners registered, and the graphs that follow them
     keeping/, restoring    what outlives the process, and the start from it
     debugging/, edge_handle    breakpoints of running executions, and commands to their edges
+    durability/   executions that go on after a restart
     routine/      a front-end language: steps in plain words that compile to graphs
     execution/    one running graph: its tasks, its queues, its end
     compile/      from a document to a graph that can run

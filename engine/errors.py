@@ -19,7 +19,8 @@
     │   ├── InvalidEdgeCommandError
     │   ├── CheckpointUnreadableError
     │   ├── CheckpointVersionError
-    │   └── CheckpointMismatchError
+    │   ├── CheckpointMismatchError
+    │   └── NotDurableError
     ├── InvalidRoutineError            as InvalidError, in the words and the spelling of the platform
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
@@ -34,6 +35,7 @@
     │   ├── TooManyBreakpointsError
     │   ├── NothingHeldError
     │   ├── VerbRefusedError
+    │   ├── CannotGoOnError
     │   └── QuotaError
     ├── PreconditionFailedError        the change was meant for another version than there is
     ├── NotKeptError                   the store has failed; nothing was changed
@@ -237,6 +239,12 @@ class InvalidRoutineError(EngineError):
         self.problems = tuple(problems)
 
 
+class NotDurableError(InvalidError):
+    """A durable execution of what cannot be one: nothing was started."""
+
+    code = "execution.not_durable"
+
+
 class ConflictError(EngineError):
     """The command does not fit the present state. Nothing has changed."""
 
@@ -382,6 +390,12 @@ class VerbRefusedError(ConflictError):
     """A verb that what is held does not take; the message says which ones it does, or what is missing."""
 
     code = "breakpoint.verb_refused"
+
+
+class CannotGoOnError(ConflictError):
+    """A durable execution cannot go on after a restart, for now."""
+
+    code = "execution.cannot_go_on"
 
 
 class QuotaError(ConflictError):

@@ -28,7 +28,7 @@ from engine.execution.edge_control import Queue
 from engine.execution.edges import find_queue, queues_of, read_edges, read_waiting, shown_message
 from engine.execution.execution import Execution
 from engine.execution.injection import locate, messages_of
-from engine.history import Finished, History
+from engine.history import Finished, History, Suspended
 from engine.library import Library
 from engine.memory.ledger import Account
 from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
@@ -65,6 +65,13 @@ class ExecutionHandle:
     def owner(self) -> str:
         """The owner of its graph."""
         return self._record.owner
+
+    @property
+    def is_durable(self) -> bool:
+        """True where it goes on after a restart, if it has not ended."""
+        return isinstance(self._record, Suspended) or (
+            isinstance(self._record, Execution) and self._record.is_durable
+        )
 
     @property
     def graph(self) -> LoadedGraph | None:
@@ -331,7 +338,7 @@ class ExecutionHandle:
         Raises:
             IllegalTransitionError: it is neither running nor paused.
         """
-        self._underway("complete").complete()
+        await self._underway("complete").end_input()
         return await self.read_snapshot()
 
     async def stop(self, *, drain: bool = False) -> ExecutionSnapshot:
@@ -340,7 +347,11 @@ class ExecutionHandle:
         Raises:
             IllegalTransitionError: it has ended already.
         """
-        await self._underway("stop").stop(drain=drain)
+        if isinstance(self._record, Suspended):
+            await self._record.end()
+            self._record = self._history.record(self.id)
+        else:
+            await self._underway("stop").stop(drain=drain)
         return await self.read_snapshot()
 
     async def set_breakpoint(self, wanted: BreakpointRequest) -> BreakpointSnapshot:
@@ -407,6 +418,8 @@ class ExecutionHandle:
         """
         if isinstance(self._record, Execution):
             await stop_if_running(self._record)
+        elif isinstance(self._record, Suspended):
+            await self._record.end()
         self._history.forget(self._record.id)
 
     def _underway(self, command: str) -> Execution:

@@ -1,7 +1,7 @@
 """The records of executions after their end, within a bound that no owner can use up for others."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -149,6 +149,29 @@ class Finished:
 
     async def wait_quiescent(self) -> None:
         """Return: nothing is in flight any more."""
+
+
+class Suspended(Finished):
+    """The record of an execution that is to go on and cannot yet; it answers what one that has ended does.
+
+    Args:
+        owner: the owner that it belongs to.
+        kept: as it is shown.
+        before: as it is in the store.
+        end: lets it be one that was stopped.
+
+    Attributes:
+        before: as it is in the store.
+    """
+
+    def __init__(
+        self, owner: str, kept: KeptExecution, before: KeptExecution, end: Callable[[], Awaitable[None]]
+    ) -> None:
+        super().__init__(
+            owner, kept.snapshot, kept.logs, kept.statistics, kept.log_bytes, kept.logged, kept.ending
+        )
+        self.before = before
+        self.end = end
 
 
 class History:

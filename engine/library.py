@@ -50,6 +50,7 @@ class Library:
         ledger: of all memory that owners cause, in the engine and around it.
         quotas: of what one owner may have.
         restoring: takes in what an earlier process has left.
+        held_versions: tells which versions of a graph are in use beside those of executions under way.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Library:
         self.vault = vault or SameForAll()
         self.quotas = Quotas(limits)
         self._running = running
+        self.held_versions: Callable[[str], set[int]] = lambda _: set()
         self._graphs = LoadedGraphs(self.ledger, self.quotas, limits, self._versions_in_use)
         self._turns = Turns()
         self._own = OwnComponents(
@@ -175,7 +177,8 @@ class Library:
 
     def _versions_in_use(self, graph_id: str) -> set[int]:
         """Return the numbers of a graph's versions that executions under way have begun with."""
-        return {graph.number for graph in self._running() if graph.id == graph_id}
+        running = {graph.number for graph in self._running() if graph.id == graph_id}
+        return running | self.held_versions(graph_id)
 
     def find_components_in(self, source: ComponentSource | None) -> None:
         """Look there from now on for components that are neither built in nor registered; None looks nowhere."""
@@ -417,6 +420,27 @@ class Library:
         graph = self.graph(graph_id)
         number = graph.number if number is None else number
         return self._graphs.versions.version(graph.owner, graph_id, number)
+
+    def is_kept(self, graph_id: str) -> bool:
+        """Return whether a graph outlives the process, where there is a store."""
+        return graph_id not in self._unkept
+
+    async def graph_in_version(self, graph_id: str, number: int) -> LoadedGraph:
+        """Return a graph in one of its versions; one that is not the present one is compiled anew.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+            VersionNotFoundError: it has no such version, or not any more.
+            InvalidGraphError: it can be compiled no more, as where a component is gone.
+        """
+        present = self.graph(graph_id)
+        if present.number == number:
+            return present
+        version = self.graph_version(graph_id, number)
+        compiled = await self._compiled(await in_slices(document_of(version.content.definition)), present.owner)
+        return msgspec.structs.replace(
+            compiled, id=graph_id, number=number, loaded_at=version.made_at, sha256=version.sha256
+        )
 
     async def forget_graph(self, graph_id: str, condition: Condition = UNCONDITIONAL) -> None:
         """Forget a graph and all its versions; its executions go on until the runtime stops them.

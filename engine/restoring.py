@@ -41,12 +41,14 @@ class Restored(msgspec.Struct, frozen=True):
         graphs: likewise.
         failed: those that there are not.
         executions: how many are known again, as ended.
+        gone_on: how many go on.
     """
 
     components: int
     graphs: int
     failed: tuple[Unrestored, ...]
     executions: int = 0
+    gone_on: int = 0
 
 
 class Restoring:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -25,16 +26,19 @@ from engine.contracts.observer import ExecutionObserver
 from engine.contracts.reports import Sink
 from engine.contracts.surroundings import Vault
 from engine.cooperative.slices import in_slices
+from engine.durability.durable_execution import DurableExecution
+from engine.durability.durable_executions import DurableExecutions, Interrupted
 from engine.errors import MemoryBoundError, TooManyExecutionsError
 from engine.execution.execution import Execution
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located, locate
 from engine.execution.lifecycle import TERMINAL
 from engine.handle import ExecutionHandle, stop_if_running
-from engine.history import Finished, History
+from engine.history import Finished, History, Suspended
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import (
     EXECUTION,
+    KeptBeginning,
     beginning,
     cut_off,
     execution_in,
@@ -107,10 +111,12 @@ async def open_runtime(
     ):
         registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)
         nursery.start_soon(keeper.run)
+        runtime = Runtime(nursery, registry, limits, clock, workers, keeper, vault, chaining=chaining)
         try:
-            yield Runtime(nursery, registry, limits, clock, workers, keeper, vault, chaining=chaining)
+            yield runtime
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
             fault = error
+        await runtime.suspend()
         nursery.cancel_scope.cancel()
     if fault is not None:  # as it came: that there is a nursery here is nobody's business
         try:
@@ -161,6 +167,8 @@ class Runtime:
             on_forgotten=self._forgotten,
         )
         self._totals = Totals()
+        self._durable = DurableExecutions(keeper, self.library, clock, nursery.start_soon, self._history)
+        self.library.held_versions = self._durable.versions_of
 
     # Watching
 
@@ -184,6 +192,9 @@ class Runtime:
             for execution in self._executions.values():
                 if execution.graph.id == graph_id:
                     nursery.start_soon(partial(stop_if_running, execution, drain=drain))
+            for suspended in self._durable.interrupted:
+                if suspended.graph_id == graph_id:
+                    nursery.start_soon(suspended.end)
 
     def _running_graphs(self) -> list[LoadedGraph]:
         """Return the graphs of all executions under way, in the versions that those have begun with."""
@@ -228,33 +239,31 @@ class Runtime:
         limit = self.limits.max_concurrent_executions
         if len(self._executions) >= limit:
             raise TooManyExecutionsError(limit)
+        default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
+        way = KeptBeginning(
+            options.completion or ("manual" if graph.is_long_lived else "auto"),
+            default_timeout_ms if options.timeout_ms is None else options.timeout_ms,
+            options.parameters,
+        )
+        is_durable = self._durable.are_wanted(graph, options)
         account = self._open_account(graph, inputs, values.used_bytes)
         self.library.quotas.spend(graph.owner, (len(message.value) for _, message in inputs))
-        default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
-        execution = Execution(
-            execution_id=str(uuid4()),
-            graph=graph,
-            limits=self.limits,
-            completion=options.completion or ("manual" if graph.is_long_lived else "auto"),
-            timeout_ms=default_timeout_ms if options.timeout_ms is None else options.timeout_ms,
-            observers=self._observers,
-            clock=self._clock,
-            chaining=self._chaining,
-            workers=self.workers,
-            account=account,
-            heritage=heritage,
-            values=values,
-        )
+        execution = self._made(str(uuid4()), graph, way, values, account, heritage, is_durable=is_durable)
         self._executions[execution.id] = execution
-        if self.keeper.is_keeping:
-            self.keeper.keep_later(record_of_execution(graph.owner, beginning(execution.head())))
-        if on_created is not None:
-            try:
+        try:
+            if isinstance(execution, DurableExecution):
+                await self._durable.begin(execution, way, None if options.inputs is None else inputs)
+            elif self.keeper.is_keeping:
+                self.keeper.keep_later(record_of_execution(graph.owner, beginning(execution.head())))
+            if on_created is not None:
                 on_created(execution.id)
-            except Exception:  # the watcher's choice fits another version of the graph than there is by now
-                del self._executions[execution.id]
-                account.close()
-                raise
+        except BaseException:  # the watcher's choice fits another version of the graph than there is by now
+            del self._executions[execution.id]
+            account.close()
+            if isinstance(execution, DurableExecution):
+                execution.give_up()
+                await self._durable.forget(execution)
+            raise
         self._nursery.start_soon(self._run, execution, account)
         try:
             await execution.started.wait()
@@ -264,6 +273,37 @@ class Runtime:
         if options.inputs is not None:
             execution.begin_with(inputs)
         return await in_slices(execution.read_snapshot())
+
+    def _made(
+        self,
+        execution_id: str,
+        graph: LoadedGraph,
+        way: KeptBeginning,
+        values: FilledGraph,
+        account: Account,
+        heritage: Heritage | None = None,
+        *,
+        is_durable: bool,
+        last_entry: int = 0,
+    ) -> Execution:
+        """Make an execution, of which nothing runs yet."""
+        parts: dict[str, Any] = {
+            "execution_id": execution_id,
+            "graph": graph,
+            "limits": self.limits,
+            "completion": way.completion,
+            "timeout_ms": way.timeout_ms,
+            "observers": self._observers,
+            "clock": self._clock,
+            "chaining": self._chaining,
+            "workers": self.workers,
+            "account": account,
+            "heritage": heritage,
+            "values": values,
+        }
+        if not is_durable:
+            return Execution(**parts)
+        return DurableExecution(log=self._durable.open_log(graph.owner, execution_id, last_entry), **parts)
 
     async def _beginning(self, graph: LoadedGraph, options: ExecuteOptions) -> tuple[list[Located], FilledGraph]:
         """Return what an execution begins with: messages, and what is filled into its graph."""
@@ -294,30 +334,42 @@ class Runtime:
         finally:
             del self._executions[execution.id]
             self._totals.close(execution)
-            finished = Finished(
-                execution.owner,
-                execution.snapshot(),
-                execution.logs(),
-                execution.statistics(),
-                execution.shared.log_buffer.size_bytes,
-                execution.logged,
-                execution.ending,
-                execution.kept_outputs,
-                execution.output_count,
-            )
-            self._history.add(finished)
-            if self.keeper.is_keeping:
-                self.keeper.keep_later(record_of_execution(finished.owner, finished.kept()))
+            if not isinstance(execution, DurableExecution):
+                finished = self._remember(execution)
+                if self.keeper.is_keeping:
+                    self.keeper.keep_later(record_of_execution(finished.owner, finished.kept()))
+            elif not execution.is_suspended:
+                await self._durable.settle(execution, self._remember(execution))
             execution.empty()
             account.close()
+
+    def _remember(self, execution: Execution) -> Finished:
+        """Keep an execution for inspection that has just ended."""
+        finished = Finished(
+            execution.owner,
+            execution.snapshot(),
+            execution.logs(),
+            execution.statistics(),
+            execution.shared.log_buffer.size_bytes,
+            execution.logged,
+            execution.ending,
+            execution.kept_outputs,
+            execution.output_count,
+        )
+        self._history.add(finished)
+        return finished
 
     def _forgotten(self, finished: Finished) -> None:
         self.keeper.keep_later(removal_of_execution(finished.owner, finished.id))
 
-    async def restore(self) -> Restored:
+    async def restore(self, *, goes_on: bool = True) -> Restored:
         """Take in what an earlier process has left in the store; for the start, before anybody is served.
 
-        An execution that was under way when that process ended has failed, and says so.
+        An execution that was under way when that process ended goes on where it is durable; otherwise it has
+        failed, and says so.
+
+        Args:
+            goes_on: whether those go on at once; otherwise with :meth:`go_on`.
 
         Raises:
             StoreError: the store cannot be read.
@@ -326,12 +378,54 @@ class Runtime:
         executions = 0
         async for record in self.keeper.kept(EXECUTION):
             kept = execution_in(record)
+            if kept.snapshot.state not in TERMINAL and kept.durable is not None:
+                self._durable.take(record.owner, kept)
+                continue
             if kept.snapshot.state not in TERMINAL:
                 kept = cut_off(kept)
                 self.keeper.keep_later(record_of_execution(record.owner, kept))
             self._history.add(Finished.of(record.owner, kept))
             executions += 1
-        return msgspec.structs.replace(restored, executions=executions)
+        gone_on = await self.go_on() if goes_on else 0
+        return msgspec.structs.replace(restored, executions=executions, gone_on=gone_on)
+
+    async def go_on(self) -> int:
+        """Let durable executions of an earlier process go on that do not yet; return how many do now."""
+        return await self._durable.go_on(self._resume)
+
+    @property
+    def interrupted(self) -> list[Suspended]:
+        """The durable executions of an earlier process that cannot go on yet, each with the reason."""
+        return self._durable.interrupted
+
+    async def suspend(self) -> None:
+        """Bring durable executions to rest, so that they go on in another process."""
+        durable = [each for each in self._executions.values() if isinstance(each, DurableExecution)]
+        for execution in durable:
+            execution.suspend()
+        for execution in durable:
+            await execution.finished.wait()
+
+    async def _resume(self, interrupted: Interrupted) -> None:
+        """Let a durable execution go on.
+
+        Raises:
+            EngineError: it cannot, for now.
+        """
+        graph, kept = interrupted.graph, interrupted.kept
+        way = kept.durable
+        assert way is not None  # noqa: S101 - it was taken for a durable one
+        surroundings = self.library.vault.of(graph.owner)
+        values = await fill_graph(graph, way.parameters, surroundings, self.limits)
+        account = self._open_account(graph, (), values.used_bytes)
+        execution = self._made(
+            kept.snapshot.id, graph, way, values, account, is_durable=True, last_entry=interrupted.last
+        )
+        assert isinstance(execution, DurableExecution)  # noqa: S101 - as it was asked for
+        execution.begin_again(kept.snapshot)
+        self._executions[execution.id] = execution
+        self._nursery.start_soon(self._run, execution, account)
+        await execution.go_on(interrupted.entries, drain=interrupted.verdict == "drain")
 
     def execution(self, execution_id: str) -> ExecutionHandle:
         """Look up an execution that is under way, or what is kept of one that has ended.
@@ -339,7 +433,8 @@ class Runtime:
         Raises:
             ExecutionNotFoundError: there is none with this id.
         """
-        record = self._executions.get(execution_id) or self._history.record(execution_id)
+        underway = self._executions.get(execution_id) or self._durable.find(execution_id)
+        record = self._history.record(execution_id) if underway is None else underway
         return ExecutionHandle(record, self.library, self._history)
 
     def newest_running(self, graph_id: str) -> str | None:
@@ -400,7 +495,8 @@ class Runtime:
         return [await in_slices(execution.read_listed()) for execution in page], len(found)
 
     def _all(self, owner: str | None) -> list[Execution | Finished]:
-        known: list[Execution | Finished] = [*self._history.records(), *self._executions.values()]
+        underway = self._executions.values()
+        known: list[Execution | Finished] = [*self._history.records(), *self._durable.interrupted, *underway]
         wanted = [execution for execution in known if owner in (None, execution.owner)]
         return sorted(wanted, key=_created_at)
 

@@ -115,7 +115,8 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
     ``unprocessed`` counts the messages that were accepted, or on their way between nodes, and not finished when
     the execution ended (docs/semantics.md): what a stop or a failure cut off is reported, not silently lost.
-    ``graph_version`` is the version of the graph that it runs, whatever has come after.
+    ``graph_version`` is the version of the graph that it runs, whatever has come after; ``durable`` says whether
+    it goes on after a restart of the service.
     """
 
     id: str
@@ -129,6 +130,7 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     error: ExecutionError | None = None
     unprocessed: int = 0
     graph_version: int = 0
+    durable: bool = False
 
     def listed(self, instance_count: int) -> "ListedExecution":
         """Return the entry of this execution in a list."""
@@ -144,6 +146,7 @@ class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaul
             error=self.error,
             unprocessed=self.unprocessed,
             graph_version=self.graph_version,
+            durable=self.durable,
         )
 
 
@@ -161,6 +164,7 @@ class ListedExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults
     error: ExecutionError | None = None
     unprocessed: int = 0
     graph_version: int = 0
+    durable: bool = False
 
 
 class Output(msgspec.Struct, frozen=True, rename="camel"):
@@ -216,9 +220,12 @@ class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
         timeout_ms: wall time that the execution may take; 0 for no limit; the service's default when absent.
         inputs: messages injected at once; when given, no further input is expected.
         parameters: values for the graph's parameters; those that have a default may be absent.
+        durable: whether it goes on after a restart of the service (docs/durability.md); the graph says so when
+            absent, or else its role.
     """
 
     completion: Completion | None = None
     timeout_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
     inputs: tuple[Injection, ...] | None = None
     parameters: dict[str, msgspec.Raw] = {}
+    durable: bool | None = None

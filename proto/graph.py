@@ -174,6 +174,8 @@ class GraphDefinition(msgspec.Struct, frozen=True):
         ports: where other graphs that use it are connected.
         parameters: a JSON Schema for each value that a use may give, by name; ``default`` is the value of those
             who give none.
+        durable: whether its executions go on after a restart of the service (docs/durability.md); its role decides
+            when absent.
     """
 
     symbia: Name
@@ -186,6 +188,7 @@ class GraphDefinition(msgspec.Struct, frozen=True):
     bindings: dict[str, Any] = {}
     ports: GraphPorts = GraphPorts()
     parameters: dict[str, Any] = {}
+    durable: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class TopologySummary(msgspec.Struct, frozen=True, rename="camel"):

@@ -26,7 +26,7 @@ from service.auth.opening import open_authenticator
 from service.catalog.opening import open_catalog
 from service.folders.keeper import FolderPlan
 from service.folders.opening import open_folders
-from service.keeping import open_keeper, restore, restore_rest
+from service.keeping import go_on, open_keeper, restore, restore_rest
 from service.layers import layers, within
 from service.live.opening import open_live
 from service.memory.guard import MemoryGuard
@@ -225,6 +225,7 @@ async def serve_runtime(
             timeout_seconds=settings.http.request_timeout_seconds,
             observers=observers,
         )
+        await go_on(runtime)  # what watches executions is there, and nobody is served yet
         measuring.start_soon(logging.warn_of_drops)
         measuring.start_soon(restore_rest, runtime)
         measuring.start_soon(measure_lag, metrics.lags)
@@ -258,8 +259,11 @@ async def serve_runtime(
 
 
 async def _drain(runtime: Runtime, seconds: float) -> None:
-    """Let what runs come to its end; whatever still runs after the deadline, the closing runtime ends."""
-    running = runtime.underway()
+    """Let what runs come to its end; whatever still runs after the deadline, the closing runtime ends.
+
+    Durable executions come to no end: the closing runtime brings them to rest, and they go on after a restart.
+    """
+    running = [each for each in runtime.underway() if not runtime.execution(each).is_durable]
     if running:
         log.info("draining", executions=len(running), seconds=seconds)
     with trio.move_on_after(seconds):

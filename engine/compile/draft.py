@@ -117,6 +117,11 @@ class _Reader:
             elif value is not None:
                 wanted = "text" if not isinstance(value, str) else f"text of at most {longest} characters"
                 self._report.note("graph.wrong_type", self._at(key), f"Graph {key} must be {wanted}")
+        durable = self._document.get("durable")
+        if isinstance(durable, bool):
+            kept["durable"] = durable
+        elif durable is not None:
+            self._report.note("graph.wrong_type", self._at("durable"), "Graph durable must be true or false")
         for key in ("metadata", "bindings", "parameters", "ports"):
             value = self._document.get(key)
             if isinstance(value, dict):

@@ -51,7 +51,9 @@ def _encoded(body: msgspec.Struct) -> Steps[bytes]:
     fields: dict[str, object] = {}
     for field in msgspec.structs.fields(body):
         value = getattr(body, field.name)
-        is_left_out = type(body).__struct_config__.omit_defaults and value == field.default
+        is_left_out = value is msgspec.UNSET or (
+            type(body).__struct_config__.omit_defaults and value == field.default
+        )
         if not is_left_out:
             fields[field.encode_name] = value
             if isinstance(value, tuple | list) and len(value) > _LONG:

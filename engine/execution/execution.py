@@ -11,6 +11,7 @@ import math
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import ClassVar
 
 import trio
 from msgspec.structs import force_setattr
@@ -65,7 +66,12 @@ class Execution(ReadableExecution):
         values: what is filled into the graph.
         workers: where work runs that cannot be sliced; without them it is refused.
         account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
+
+    Attributes:
+        is_durable: whether it goes on after a restart (``engine.durability``).
     """
+
+    is_durable: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -150,6 +156,7 @@ class Execution(ReadableExecution):
             error=self._error,
             unprocessed=0 if remains is None else remains.unprocessed,
             graph_version=self.graph.number,
+            durable=self.is_durable,
         )
 
     async def wait_quiescent(self) -> None:
@@ -200,13 +207,20 @@ class Execution(ReadableExecution):
 
     def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
         """Give messages numbers in the order in which they go in, and report them to those who watch."""
+        self._number(messages)
+        self._report(messages, cause)
+
+    def _number(self, messages: Sequence[Located]) -> None:
         shared, sequence = self.shared, self.shared.next_sequence
         now = trio.current_time()
         if now >= shared.ages.next_seconds:
             shared.mark_ages(now)
-        shared.has_lanes = shared.has_lanes or max([message.lane for _, message in messages], default=0) > 0
         for _, message in messages:  # frozen, but nobody has seen them; new ones would cost twice as much
             force_setattr(message, "sequence", sequence())
+
+    def _report(self, messages: Sequence[Located], cause: str) -> None:
+        shared = self.shared
+        shared.has_lanes = shared.has_lanes or max([message.lane for _, message in messages], default=0) > 0
         for observer in shared.flow_observers:
             observer.injected([message for _, message in messages], cause)
 
@@ -258,6 +272,10 @@ class Execution(ReadableExecution):
         """
         self._require_living("complete")
         self._input.close()
+
+    async def end_input(self) -> None:
+        """Do what ``complete`` does, and wait where that takes time."""
+        self.complete()
 
     async def stop(self, *, drain: bool) -> None:
         """End: at once, or with ``drain`` after what was accepted has been processed, within the deadline.

@@ -30,6 +30,11 @@ _TOGETHER = 256
 """Messages offered in one go: enough to be cheap, few enough that little is repeated where they do not all fit."""
 
 
+def charge_of(messages: Sequence[Located]) -> int:
+    """Return what messages are charged with while they are held, in bytes."""
+    return sum([len(message.value) for _, message in messages]) + MESSAGE_BYTES * len(messages)
+
+
 class Injector:
     """The way in for messages. Its callers have checked that the execution takes any at all."""
 
@@ -45,6 +50,11 @@ class Injector:
     def held(self) -> int:
         """The number of messages that wait for ``open``."""
         return len(self._held)
+
+    @property
+    def is_open(self) -> bool:
+        """True while messages go on into their inboxes, and are not held."""
+        return self._is_open
 
     def held_by_node(self) -> Counter[int]:
         """Return how many messages are held, by index of the node that they are for."""
@@ -97,6 +107,57 @@ class Injector:
                 self._held.popleft()
                 if self._shared.account is not None:
                     self._shared.account.release(len(message.value) + MESSAGE_BYTES, "held")
+
+    async def wait_room(self, messages: Sequence[Located]) -> None:
+        """Return when nothing that was accepted waits for its inbox; while paused, when so many more may be held.
+
+        For who makes messages durable before they are taken in by ``accept``, which refuses none.
+
+        Raises:
+            OverloadedError: as ``inject``; none was accepted.
+            IllegalTransitionError: the execution ended meanwhile.
+        """
+        try:
+            await self._wait_room(messages)
+        except OverloadedError:
+            self._shared.counters.backpressure_events += 1
+            raise
+
+    async def _wait_room(self, messages: Sequence[Located]) -> None:
+        if self._is_blocked() and self._is_open:
+            seconds = self._shared.limits.injection_wait_seconds
+            with trio.move_on_after(seconds) as scope:
+                async with self._turn:
+                    await self._drain_held()
+            if scope.cancelled_caught:
+                node_index = self._held[0][0] if self._held else messages[0][0]
+                raise self._full(node_index, seconds)
+        self._refuse_after_end()
+        limit = self._shared.limits.max_held_messages
+        if not self._is_open and len(self._held) + len(messages) > limit:
+            raise HeldQueueFullError(self._shared.execution_id, limit)
+        for node_index in {index for index, _ in messages} if self._is_open else ():
+            inbox = self._shared.inboxes[node_index]
+            if inbox.overflow == "reject" and not inbox.has_room(1, 0):
+                raise self._full(node_index, 0.0)
+
+    def accept(self, messages: Sequence[Located]) -> int:
+        """Take in messages whatever there is room for; return how many are held. They are charged as held.
+
+        ``drain`` must follow where any are and the injector is open.
+
+        Raises:
+            IllegalTransitionError: the execution has ended.
+        """
+        self._refuse_after_end()
+        if len(messages) == 1 and self._is_done_at_once(*messages[0]):
+            taken = 1
+        else:
+            taken = self._take_together(messages, 0)
+        if taken and self._shared.account is not None:
+            self._shared.account.release(charge_of(messages[:taken]), "held")
+        self.preload(messages[taken:])
+        return len(messages) - taken
 
     async def inject(self, messages: Sequence[Located]) -> int:
         """Accept messages for nodes, given by index; return how many of them are held.

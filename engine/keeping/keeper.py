@@ -13,7 +13,7 @@ import trio
 
 from engine.errors import NotKeptError
 from store.errors import StoreError
-from store.protocol import Change, Record, RecordChange, Store
+from store.protocol import Change, Entry, Record, RecordChange, Store, Stream
 
 MOST_AT_ONCE = 500
 """Changes of executions in one write."""
@@ -138,6 +138,16 @@ class Keeper:
         """
         record = None if self._store is None else await self._store.read(kind, owner, key)
         return None if record is None else record.body
+
+    async def entries(self, stream: Stream, after: int = 0) -> AsyncIterator[Entry]:
+        """Yield the entries of a stream with greater numbers than ``after``, in order.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        if self._store is not None:
+            async for entry in self._store.read_entries(stream, after + 1):
+                yield entry
 
     async def kept(self, kind: str) -> AsyncIterator[Record]:
         """Yield all that was kept of a kind, in the order in which it came.

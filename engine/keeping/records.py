@@ -11,7 +11,7 @@ import msgspec
 
 from proto.codec import MalformedJsonError, decode_as, encode
 from proto.component import ComponentDefinition
-from proto.execution import ExecutionError, ExecutionSnapshot, ExecutionState, LogEntry
+from proto.execution import Completion, ExecutionError, ExecutionSnapshot, ExecutionState, LogEntry
 from proto.graph import GraphDefinition, TopologySummary
 from proto.statistics import ExecutionStatistics
 from store.errors import StoreCorruptError
@@ -19,7 +19,7 @@ from store.protocol import Record, Removal
 
 Shape = TypeVar("Shape")
 
-COMPONENT, GRAPH, EXECUTION = "component", "graph", "execution"
+COMPONENT, GRAPH, EXECUTION, CHECKPOINT = "component", "graph", "execution", "checkpoint"
 
 MODULE = "module"
 """The bytes of a WebAssembly module, by component and SHA-256: however many versions have it, each has it once."""
@@ -77,6 +77,22 @@ class KeptComponent(msgspec.Struct, frozen=True, rename="camel"):
     made_by: str = ""
 
 
+class KeptBeginning(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The ways in which a durable execution runs, in whichever process.
+
+    Attributes:
+        completion: ``auto`` or ``manual``.
+        timeout_ms: time that it may take from its creation on; 0 for no limit.
+        parameters: values for the graph's parameters.
+        process: which process it runs in, counted from 1.
+    """
+
+    completion: Completion
+    timeout_ms: float = 0.0
+    parameters: dict[str, msgspec.Raw] = {}
+    process: int = 1
+
+
 class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """An execution, as it is kept.
 
@@ -87,6 +103,7 @@ class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
         logged: how many lines there were, kept or not.
         log_bytes: what the lines take.
         ending: why it ended, in words.
+        durable: what it is begun from again, where it outlives its process.
     """
 
     snapshot: ExecutionSnapshot
@@ -95,6 +112,7 @@ class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     logged: int = 0
     log_bytes: int = 0
     ending: str = ""
+    durable: KeptBeginning | None = None
 
 
 def record_of_version(owner: str, graph_id: str, kept: KeptVersion) -> Record:
@@ -155,10 +173,10 @@ def removal_of_module(owner: str, component_id: str, sha256: str) -> Removal:
     return Removal(MODULE, owner, module_key(component_id, sha256))
 
 
-def beginning(snapshot: ExecutionSnapshot) -> KeptExecution:
-    """Return an execution that has only just been made: all that is kept of it until it has ended."""
+def beginning(snapshot: ExecutionSnapshot, durable: KeptBeginning | None = None) -> KeptExecution:
+    """Return an execution that has only just been made: all that its record says of it until it has ended."""
     statistics = ExecutionStatistics(snapshot.id, snapshot.state, 0, 0, (), (), None)
-    return KeptExecution(snapshot=snapshot, statistics=statistics)
+    return KeptExecution(snapshot=snapshot, statistics=statistics, durable=durable)
 
 
 def cut_off(kept: KeptExecution) -> KeptExecution:
@@ -169,6 +187,11 @@ def cut_off(kept: KeptExecution) -> KeptExecution:
         statistics=msgspec.structs.replace(kept.statistics, state=failed),
         ending=f"{CUT_OFF}; start another one",
     )
+
+
+def removal_of_checkpoint(owner: str, execution_id: str) -> Removal:
+    """Return the removal of an execution's last checkpoint."""
+    return Removal(CHECKPOINT, owner, execution_id)
 
 
 def removal_of_execution(owner: str, execution_id: str) -> Removal:

@@ -99,7 +99,7 @@ class GraphBench(ExecutionObserver):
 
     async def _live(self, case: Case) -> None:
         parameters = {name: msgspec.Raw(codec.encode(value)) for name, value in case.config.items()}
-        options = ExecuteOptions(completion="manual", timeout_ms=0, parameters=parameters)
+        options = ExecuteOptions(completion="manual", timeout_ms=0, parameters=parameters, durable=False)
         execution = await self._time.finish(lambda: self._runtime.execute(self._graph.id, options))
         handle = self._runtime.execution(execution.id)
         try:

@@ -42,6 +42,11 @@ class Started(msgspec.Struct, frozen=True, rename="camel"):
     help="auto: it ends when it has gone quiet; manual: when it is told to.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0), help="Seconds it may take; 0 for no limit.")
+@click.option(
+    "--durable/--no-durable",
+    default=None,
+    help="Whether it goes on after a restart of the service; as its graph says.",
+)
 @click.option("--watch", is_flag=True, help="Watch it until it ends, as `symbia-runtime watch` does.")
 @service_options
 @json_option
@@ -52,6 +57,7 @@ def command(
     completion: str | None,
     timeout: float | None,
     *,
+    durable: bool | None,
     watch: bool,
     as_json: bool,
 ) -> None:
@@ -68,6 +74,8 @@ def command(
         options["completion"] = completion
     if timeout is not None:
         options["timeoutMs"] = timeout * 1000
+    if durable is not None:
+        options["durable"] = durable
     if parameters:
         options["parameters"] = parameters
     if arguments:

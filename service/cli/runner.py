@@ -175,7 +175,9 @@ async def _run(
     with ExitStack() as stack:
         runtime.observe(_Relay(runtime, writer, notes, stack))
         parameters = dict(plan.parameters)
-        options = ExecuteOptions(completion="manual", timeout_ms=plan.timeout_ms, parameters=parameters)
+        options = ExecuteOptions(
+            completion="manual", timeout_ms=plan.timeout_ms, parameters=parameters, durable=False
+        )
         with _refusals_of(name):
             execution = await runtime.execute(graph.id, options)
         run = _Run(runtime, execution.id, plan, notes, graph.source_ids)

@@ -174,7 +174,9 @@ class LiveSession:
 
         if len(self._readings) >= SUBSCRIPTIONS:
             raise _too_many()
-        options = ExecuteOptions(command.completion, command.timeout_ms, command.inputs, command.parameters)
+        options = ExecuteOptions(
+            command.completion, command.timeout_ms, command.inputs, command.parameters, command.durable
+        )
         execution = await self._runtime.execute(command.graph_id, options, on_created=watch)
         return CommandReply(
             execution.id,

@@ -51,6 +51,8 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.VersionNotFoundError: (errors.VersionNotFoundError("g", 3, [1, 2]), 404),
     errors.NameAmbiguousError: (errors.NameAmbiguousError("n", ["g", "h"]), 409),
     errors.PreconditionFailedError: (errors.PreconditionFailedError("g", "1-a"), 412),
+    errors.NotDurableError: (errors.NotDurableError([PROBLEM]), 400),
+    errors.CannotGoOnError: (errors.CannotGoOnError("its component is gone"), 409),
     errors.NotKeptError: (errors.NotKeptError("the disk is full"), 503),
     errors.QuotaError: (errors.QuotaError("Too many"), 409),
     errors.InjectionRateError: (errors.InjectionRateError(100, 3), 429),

@@ -40,7 +40,7 @@ _FIELDS: Mapping[str, KnownFields] = {
     "Code": CODE,
     "ConfigField": CONFIG_FIELD,
 }
-_NULLABLE = ("version", "description", "metadata", "bindings", "ports", "parameters")
+_NULLABLE = ("version", "description", "metadata", "bindings", "ports", "parameters", "durable")
 """Fields of a graph for which null says the same as leaving them away."""
 
 _SET_BY_US = ("sourceHash",)

@@ -95,6 +95,7 @@ class ExecuteBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     inputs: msgspec.Raw = msgspec.Raw()
     input: msgspec.Raw = msgspec.Raw()
     parameters: dict[str, msgspec.Raw] = {}
+    durable: bool | None = None
 
 
 class GraphList(msgspec.Struct, frozen=True, rename="camel"):
@@ -136,6 +137,7 @@ class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
     topology: TopologySummary
     loaded_at: str
     version_number: int
+    durable: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 QUICK_REFERENCE = {
@@ -206,7 +208,7 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
             (GraphDefinition, RoutineDefinition),
             {"the Quick Reference": QUICK_REFERENCE, "a routine that greets": GREETING},
             yaml=True,
-            nullable=("version", "description", "metadata", "bindings", "ports", "parameters"),
+            nullable=("version", "description", "metadata", "bindings", "ports", "parameters", "durable"),
         ),
         query=(REPLACE,),
         headers=(IF_MATCH, IF_NONE_MATCH),
@@ -287,6 +289,7 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
                 "one message, and no more": {"inputs": [{"nodeId": "input", "port": "in", "value": 21}]},
                 "until it is stopped": {"completion": "manual", "timeoutMs": 0},
                 "with values for its parameters": {"parameters": {"rate": 0.07, "currency": "eur"}},
+                "going on after a restart": {"completion": "manual", "durable": True},
             },
             required=False,
         ),
@@ -305,7 +308,7 @@ async def _options(body: ExecuteBody) -> ExecuteOptions:
         inputs = await decoded(
             bytes(body.inputs), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="inputs"
         )
-    return ExecuteOptions(body.completion, body.timeout_ms, inputs, body.parameters)
+    return ExecuteOptions(body.completion, body.timeout_ms, inputs, body.parameters, body.durable)
 
 
 def loaded_reply(placement: Placement) -> Response:

@@ -1,0 +1,281 @@
+"""An execution whose injections and commands are on disk before they are obeyed.
+
+Whatever it has accepted goes into its log first, and is taken in when it is there, in the order of the log: so the
+log says what a restart has to do again. What the graph itself does needs no log, because it follows from that.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import trio
+
+from engine.durability.acceptance_log import AcceptanceLog
+from engine.durability.entries import Accepted, Told, Verb, entry_of, messages_in
+from engine.errors import CannotGoOnError, EngineError, IllegalTransitionError, InputsClosedError, NotKeptError
+from engine.execution.endings import BEGUN, TOLD
+from engine.execution.execution import Execution
+from engine.execution.injection import Located
+from engine.execution.injector import charge_of
+from engine.execution.lifecycle import Command
+from proto.execution import ExecutionSnapshot, ExecutionState, InjectionReceipt
+
+
+class DurableExecution(Execution):
+    """An execution that outlives its process.
+
+    Args:
+        log: of what it accepts.
+        rest: as of any execution.
+
+    Attributes:
+        log: of what it accepts.
+        is_told_to_pause: whether the last such command was to pause.
+        is_told_to_stop: whether it is to end, and not to go on in another process.
+        settled: set when its end is on disk.
+    """
+
+    is_durable = True
+
+    def __init__(self, *, log: AcceptanceLog, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.log = log
+        self.is_told_to_pause = False
+        self.is_told_to_stop = False
+        self.settled = trio.Event()
+        self._is_going_on = False  # until what the log says is in: what fails before that is tried again later
+
+    @property
+    def is_suspended(self) -> bool:
+        """True where it has come to rest and is to go on: in another process, or when it can."""
+        if self._is_going_on:
+            return not self.is_told_to_stop
+        return self.state is ExecutionState.CANCELLED and not self.is_told_to_stop
+
+    @property
+    def input_ended(self) -> str:
+        """The reason why no more input comes; "" while more may."""
+        return self._input.why if self._input.is_closed else ""
+
+    # Commands: each is looked at, written, and obeyed
+
+    async def inject(self, messages: Sequence[Located], *, final: bool, cause: str = "") -> InjectionReceipt:
+        """Accept messages; when this returns they are on disk.
+
+        Raises:
+            NotKeptError: they cannot be written; none of them was taken in.
+            EngineError: as of any execution, and then none of them was taken in.
+        """
+        self._require_open()
+        if not messages and not final:
+            return InjectionReceipt(0, queued=False)
+        self.shared.in_flight.add(1)  # the request: the input does not end by itself while this waits for the disk
+        try:
+            await self.injector.wait_room(messages)
+            self._require_open()
+            return await self._write_and_take(messages, cause, is_final=final)
+        finally:
+            self.shared.in_flight.finish(1)
+
+    async def _write_and_take(
+        self, messages: Sequence[Located], cause: str, *, is_final: bool
+    ) -> InjectionReceipt:
+        self._charge(messages)
+        self._number(messages)
+        entry = entry_of(self.graph, messages, is_final=is_final)
+        held: list[int] = []
+        try:
+            await self.log.append(entry, lambda: held.append(self._take(messages, cause, is_final=is_final)))
+        except EngineError:
+            self._release(messages)
+            raise
+        return InjectionReceipt(accepted=len(messages), queued=held[0] > 0 and not self.injector.is_open)
+
+    def _take(self, messages: Sequence[Located], cause: str, *, is_final: bool) -> int:
+        """Take in messages that are in the log, and charged; return how many are held."""
+        self._require_living("inject into")
+        held = self.injector.accept(messages)
+        self._report(messages, cause)
+        if messages:
+            self._note_injection()
+        if held:
+            self._drain()
+        if is_final:
+            self._input.close()
+        return held
+
+    async def pause(self) -> None:
+        """Hold all messages, here and after a restart.
+
+        Raises:
+            NotKeptError: it cannot be written; nothing has changed.
+            IllegalTransitionError: the execution is not running.
+        """
+        self._require("pause")
+        await self._write_command("pause")
+        await super().pause()
+
+    async def resume(self) -> None:
+        """Go on, here and after a restart.
+
+        Raises:
+            NotKeptError: it cannot be written; nothing has changed.
+            IllegalTransitionError: the execution is not paused.
+        """
+        self._require("resume")
+        await self._write_command("resume")
+        await super().resume()
+
+    async def end_input(self) -> None:
+        """Take no more input, here and after a restart.
+
+        Raises:
+            NotKeptError: it cannot be written; nothing has changed.
+            IllegalTransitionError: the execution is neither running nor paused.
+        """
+        self._require_living("complete")
+        await self._write_command("complete")
+
+    async def stop(self, *, drain: bool) -> None:
+        """End, and do not go on after a restart; return when it has left nothing behind and that is on disk.
+
+        A store that fails does not keep it from ending.
+
+        Raises:
+            IllegalTransitionError: it has ended already.
+        """
+        if self._lifecycle.is_terminal:
+            raise IllegalTransitionError(self.id, "stop", self.state, self.ending)
+        verb: Verb = "drain" if drain else "stop"
+        try:
+            await self._write_command(verb)
+        except NotKeptError:  # that it is no more is written when it has ended, as far as that is possible
+            self._obey(verb)
+        if not self._lifecycle.is_terminal:
+            await super().stop(drain=drain)
+        await self.settled.wait()
+
+    def abandon(self) -> None:
+        """End at once, and do not go on after a restart."""
+        self.is_told_to_stop = True
+        super().abandon()
+
+    def suspend(self) -> None:
+        """Come to rest at once, to go on in another process."""
+        super().abandon()
+
+    async def _write_command(self, verb: Verb) -> None:
+        await self.log.append(Told(verb), partial(self._obey, verb))
+
+    def _obey(self, verb: Verb) -> None:
+        """Take note of a command; what takes time follows."""
+        if verb == "complete":
+            self._require_living("complete")
+            self._input.close()
+        elif verb == "stop":
+            self.abandon()
+        elif verb == "drain":
+            self.is_told_to_stop = True
+        else:
+            self.is_told_to_pause = verb == "pause"
+
+    # The beginning, and going on after a restart
+
+    def number_beginning(self, messages: Sequence[Located]) -> None:
+        """Give the messages that it begins with their numbers, before they are written."""
+        self._number(messages)
+
+    def begin_with(self, messages: Sequence[Located]) -> None:
+        """Take these messages, which are in the log, and no others after them; unless it has ended already."""
+        self._take_again(messages, BEGUN)
+
+    def give_up(self) -> None:
+        """Let nobody wait for it any more: it was never begun."""
+        self.started.set()
+        self.finished.set()
+        self.settled.set()
+
+    def begin_again(self, former: ExecutionSnapshot) -> None:
+        """Be an execution that an earlier process has left; for before it runs."""
+        self.created_at = former.created_at
+        self._is_going_on = True
+        self.shared.in_flight.add(1)  # what the log says: the input does not end by itself before that is in
+
+    async def go_on(self, entries: Iterable[Accepted], *, drain: bool) -> None:
+        """Do again what the log says, in its order, as soon as it runs.
+
+        Args:
+            entries: of the log.
+            drain: whether it is to end then.
+
+        Raises:
+            CannotGoOnError: it did not come so far, and has come to rest.
+        """
+        await self.started.wait()
+        try:
+            messages, end_of_input = self._said_by(entries)
+            if self._nursery is None or self._is_ending:
+                raise CannotGoOnError(self._error.message if self._error is not None else "it was cut off")
+            self._charge(messages)
+        except EngineError:
+            super().abandon()
+            await self.finished.wait()
+            raise
+        self._is_going_on = False
+        if self.is_told_to_pause:
+            await super().pause()
+        self._take_again(messages, end_of_input)
+        self.shared.in_flight.finish(1)
+        if drain:
+            self.is_told_to_stop = True
+            self._nursery.start_soon(partial(super().stop, drain=True))
+
+    def _said_by(self, entries: Iterable[Accepted]) -> tuple[list[Located], str]:
+        """Return the messages of entries, and why no more come after them; take note of commands."""
+        messages: list[Located] = []
+        end_of_input = ""
+        for entry in entries:
+            if not isinstance(entry, Told):
+                messages += messages_in(self.graph, entry)
+                if entry.is_beginning or entry.is_final:
+                    end_of_input = BEGUN if entry.is_beginning else TOLD
+            elif entry.verb == "complete":
+                end_of_input = TOLD
+            elif entry.verb in ("pause", "resume"):
+                self._obey(entry.verb)
+        return messages, end_of_input
+
+    def _take_again(self, messages: Sequence[Located], end_of_input: str) -> None:
+        if self._nursery is None or self._is_ending:
+            return
+        self._report(messages, "")
+        self.injector.preload(messages)
+        if messages:
+            self._note_injection()
+            self._drain()
+        if end_of_input:
+            self._input.close(end_of_input)
+
+    def _drain(self) -> None:
+        if self.injector.is_open and self._nursery is not None:
+            self._nursery.start_soon(self.injector.drain)
+
+    # Memory, and what is allowed
+
+    def _charge(self, messages: Sequence[Located]) -> None:
+        if self.shared.account is not None:
+            self.shared.account.charge(charge_of(messages), "held")
+
+    def _release(self, messages: Sequence[Located]) -> None:
+        if self.shared.account is not None and not self.finished.is_set():  # then it is closed as a whole
+            self.shared.account.release(charge_of(messages), "held")
+
+    def _require_open(self) -> None:
+        self._require_living("inject into")
+        if self._input.is_closed:
+            raise InputsClosedError(self.id, self._input.why)
+
+    def _require(self, command: Command) -> None:
+        self._refuse_while_ending(command)
+        if not self._lifecycle.allows(command):
+            raise IllegalTransitionError(self.id, command, self.state)
