@@ -34,10 +34,11 @@ from engine.builtin.parts.json_path import TooMuchToScanError
 from engine.builtin.parts.platform_builtin import is_strict, strict_field
 from engine.builtin.parts.redirects import BodilessRedirects, open_following, trusted_authorities
 from engine.builtin.parts.refusal import RefusedError
-from engine.builtin.parts.repeating import IDLE_LIMIT, IDLE_SECONDS
+from engine.builtin.parts.repeating import IDLE_LIMIT, IDLE_SECONDS, KEYS, REPEATABLE
 from engine.builtin.parts.url_template import UrlError, UrlTemplate, query_text
 from engine.contracts.component import Builtin
-from engine.contracts.handler import NOTHING, Handler, InstanceContext, Message, Outcome
+from engine.contracts.handler import NOTHING, Handler, HandlerError, InstanceContext, Message, Outcome
+from engine.errors import NotKeptError
 from proto.codec import encode
 from proto.component import ConfigField
 from proto.problem import Problem
@@ -64,6 +65,8 @@ SET_HERE = frozenset(
 them is how requests are smuggled."""
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_KEYED_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+KEY_HEADER = "idempotency-key"
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -186,6 +189,8 @@ class HttpRequester(Handler):
             self._headers["content-type"] = "text/plain; charset=utf-8" if isinstance(body, str) else _JSON
         self._headers.update(config["headers"])
         self._headers["accept-encoding"] = ACCEPTED_CODING
+        has_own_key = any(name in self._headers for name in KEYS)
+        self._key_of = context.call_key if self._method in _KEYED_METHODS and not has_own_key else None
 
     async def initialize(self) -> Outcome:
         self._client = self._open_client()
@@ -200,10 +205,11 @@ class HttpRequester(Handler):
         outcomes = []
         for message in batch:
             await self._between_requests()
-            outcomes.append(await self._request(message.value))
+            outcomes.append(await self._request(message))
         return outcomes
 
-    async def _request(self, value: bytes) -> Outcome:
+    async def _request(self, message: Message) -> Outcome:
+        value = message.value
         try:
             url = await self._template.fill(value, self._query)
         except (UrlError, TooMuchToScanError, msgspec.DecodeError) as error:
@@ -212,8 +218,12 @@ class HttpRequester(Handler):
         progress = Progress()
         fault: Exception
         try:
+            key = None if self._key_of is None else await self._key_of(message)
+        except NotKeptError as error:
+            return Outcome(error=HandlerError("NotKeptError", f"{what} was not made: {error}"))
+        try:
             with trio.fail_after(self._timeout_seconds):
-                answer = await self._exchange(url, value, progress)
+                answer = await self._exchange(url, value, progress, key)
         except trio.TooSlowError:
             fault = TimeoutError(f"took longer than {self._timeout_seconds:g} s")
         except (HttpResponseError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -224,13 +234,14 @@ class HttpRequester(Handler):
             return Outcome(error=status_error(what, answer))
         return Outcome(error=failure(what, url, fault, progress.head))
 
-    async def _exchange(self, url: httpx.URL, value: bytes, progress: Progress) -> HttpResponse:
+    async def _exchange(self, url: httpx.URL, value: bytes, progress: Progress, key: str | None) -> HttpResponse:
         assert self._client is not None, "initialize comes first"  # noqa: S101 - the engine's contract
         self._client.cookies.clear()  # messages know nothing of each other
         async with self._client.stream(
             self._method,
             url,
-            headers=self._headers,
+            headers=self._headers if key is None else {**self._headers, KEY_HEADER: key},
+            extensions=None if key is None else {REPEATABLE: False},  # its server may not know such keys
             content=value if self._sends_value else self._body,
             timeout=None,  # the scope around bounds the whole exchange; the client would bound each read
         ) as response:

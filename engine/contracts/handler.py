@@ -144,6 +144,8 @@ class InstanceContext(msgspec.Struct, frozen=True):
         account: charged with what the execution keeps in memory; nothing is when absent.
         param: the parameters of its graph as its author's programs see them, JSON text.
         mask: of the secrets that its execution uses, for what a handler itself hands to somebody outside.
+        call_key: returns the key by which a server outside knows the call for a message again; None where nobody
+            gives any (``engine.contracts.call_keys``).
     """
 
     execution_id: str
@@ -160,6 +162,7 @@ class InstanceContext(msgspec.Struct, frozen=True):
     account: Account | None = None
     param: bytes = b"{}"
     mask: Mask | None = None
+    call_key: Callable[[Message], Awaitable[str]] | None = None
 
 
 class Handler:

@@ -4,14 +4,15 @@ Whatever it has accepted goes into its log first, and is taken in when it is the
 log says what a restart has to do again. What the graph itself does needs no log, because it follows from that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import trio
 
 from engine.durability.acceptance_log import AcceptanceLog
-from engine.durability.entries import Accepted, Told, Verb, entry_of, messages_in
+from engine.durability.entries import Accepted, Called, Injected, Told, Verb, entry_of, messages_in
+from engine.durability.outside_calls import KeptCalls, OutsideCalls
 from engine.errors import CannotGoOnError, EngineError, IllegalTransitionError, InputsClosedError, NotKeptError
 from engine.execution.endings import BEGUN, TOLD
 from engine.execution.execution import Execution
@@ -33,6 +34,7 @@ class DurableExecution(Execution):
         is_told_to_pause: whether the last such command was to pause.
         is_told_to_stop: whether it is to end, and not to go on in another process.
         settled: set when its end is on disk.
+        calls: the keys of its calls to the outside.
     """
 
     is_durable = True
@@ -40,6 +42,8 @@ class DurableExecution(Execution):
     def __init__(self, *, log: AcceptanceLog, **rest: Any) -> None:
         super().__init__(**rest)
         self.log = log
+        self.calls = OutsideCalls(self.id, log)
+        self.shared.call_keys = self.calls
         self.is_told_to_pause = False
         self.is_told_to_stop = False
         self.settled = trio.Event()
@@ -201,7 +205,7 @@ class DurableExecution(Execution):
         self._is_going_on = True
         self.shared.in_flight.add(1)  # what the log says: the input does not end by itself before that is in
 
-    async def go_on(self, entries: Iterable[Accepted], *, drain: bool) -> None:
+    async def go_on(self, entries: Sequence[Accepted], *, drain: bool) -> None:
         """Do again what the log says, in its order, as soon as it runs.
 
         Args:
@@ -230,15 +234,18 @@ class DurableExecution(Execution):
             self.is_told_to_stop = True
             self._nursery.start_soon(partial(super().stop, drain=True))
 
-    def _said_by(self, entries: Iterable[Accepted]) -> tuple[list[Located], str]:
+    def _said_by(self, entries: Sequence[Accepted]) -> tuple[list[Located], str]:
         """Return the messages of entries, and why no more come after them; take note of commands."""
         messages: list[Located] = []
         end_of_input = ""
+        self.calls.begin_again(KeptCalls(), [each for each in entries if isinstance(each, Called)])
         for entry in entries:
-            if not isinstance(entry, Told):
+            if isinstance(entry, Injected):
                 messages += messages_in(self.graph, entry)
                 if entry.is_beginning or entry.is_final:
                     end_of_input = BEGUN if entry.is_beginning else TOLD
+            elif isinstance(entry, Called):
+                continue
             elif entry.verb == "complete":
                 end_of_input = TOLD
             elif entry.verb in ("pause", "resume"):

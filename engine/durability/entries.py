@@ -47,7 +47,21 @@ class Told(msgspec.Struct, frozen=True, array_like=True, tag="c"):
     verb: Verb
 
 
-Accepted = Injected | Told
+class Called(msgspec.Struct, frozen=True, array_like=True, tag="o"):
+    """A call to the outside that is about to be made.
+
+    Attributes:
+        node_id: the node that makes it.
+        digest: of the message for which.
+        key: by which its server knows it again.
+    """
+
+    node_id: str
+    digest: bytes
+    key: str
+
+
+Accepted = Injected | Told | Called
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Accepted] = msgspec.msgpack.Decoder(Accepted)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from engine.compile.chains import links_of, without
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
@@ -97,6 +98,7 @@ def _make_handlers(
             account=shared.account,
             param=values.param_of(node.index),
             mask=values.mask,
+            call_key=partial(shared.call_keys.key_of, node.id),
         )
         handler = node.component.create(context)
         if node.schemas is not None:

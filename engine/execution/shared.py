@@ -9,6 +9,7 @@ from operator import itemgetter
 import trio
 
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
+from engine.contracts.call_keys import CallKeys
 from engine.contracts.handler import Emission, HandlerError, LogLine, Message, Outcome
 from engine.contracts.lanes import CANONICAL
 from engine.contracts.observer import ExecutionObserver, FlowObserver, HandlerCall
@@ -99,6 +100,7 @@ class ExecutionShared:
         # Those who hear of hops: while there are none, values go several at a time; with one, each hop by itself.
         self.flow_observers: tuple[FlowObserver, ...] = ()
         self.outputs = Outputs(limits, account, mask)  # those who hear of them are these, and others
+        self.call_keys = CallKeys(execution_id)  # of calls to the outside
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
         # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.

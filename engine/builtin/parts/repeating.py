@@ -23,10 +23,11 @@ IDLE_SECONDS = 4.0
 seconds: whoever waits as long meets them in that very moment."""
 
 REPEATABLE = "symbia.repeatable"
-"""The extension of a request whose method does not say that it may be done twice, and that may."""
+"""The extension of a request that says, instead of its headers, whether it may be done twice; its method can allow
+that, too."""
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
-_KEYS = ("idempotency-key", "x-idempotency-key")
+KEYS = ("idempotency-key", "x-idempotency-key")
 _OPENING = "connection.connect_tcp.started"
 
 Send = Callable[[httpx.Request], Awaitable[httpx.Response]]
@@ -59,8 +60,10 @@ async def send_repeating(send: Send, request: httpx.Request) -> httpx.Response:
 
 
 def _may_repeat(request: httpx.Request) -> bool:
-    is_marked = REPEATABLE in request.extensions or any(key in request.headers for key in _KEYS)
-    return is_marked or request.method in _IDEMPOTENT
+    if request.method in _IDEMPOTENT:
+        return True
+    said = request.extensions.get(REPEATABLE)
+    return any(key in request.headers for key in KEYS) if said is None else bool(said)
 
 
 class RepeatingTransport(httpx.AsyncHTTPTransport):

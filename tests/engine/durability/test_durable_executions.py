@@ -1,7 +1,5 @@
 """Durable executions go on in another process: what they accepted is there, and what they were told holds."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +8,13 @@ import trio
 from msgspec import Raw
 
 from engine.errors import IllegalTransitionError, InputsClosedError, NotDurableError, NotKeptError
-from engine.keeping.keeper import Keeper
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection
 from store.protocol import Record
 from store.sqlite import open_sqlite_store
+from tests.engine.durability.runtimes import kept_runtime
 from tests.engine.executions import document, node
 
 PASS = document({"a": "symbia.core.passthrough"})
@@ -25,17 +23,6 @@ SUM = document(
     ["a:out > sum:in"],
 )
 DURABLE = ExecuteOptions(completion="manual", durable=True)
-
-
-@asynccontextmanager
-async def kept_runtime(folder: Path, limits: EngineLimits | None = None, **options: int) -> AsyncIterator[Runtime]:
-    """A runtime with a store in a folder, which has taken in what it found there."""
-    async with (
-        open_sqlite_store(folder, **options) as store,
-        open_runtime(limits=limits or EngineLimits(kept_outputs=100), keeper=Keeper(store)) as runtime,
-    ):
-        await runtime.restore()
-        yield runtime
 
 
 async def start(runtime: Runtime, graph: dict[str, Any], options: ExecuteOptions = DURABLE) -> str:

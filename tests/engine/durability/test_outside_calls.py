@@ -1,0 +1,79 @@
+"""Calls to the outside have a key, which is the same whenever the call for one message is made again."""
+
+from pathlib import Path
+from typing import Any
+
+import trio
+from msgspec import Raw
+
+from proto.execution import ExecuteOptions
+from proto.message import Injection
+from tests.engine.builtin.http_server import Server, answer, serving, silence
+from tests.engine.durability.runtimes import kept_runtime
+from tests.engine.executions import document, node
+
+DURABLE = ExecuteOptions(completion="manual", durable=True)
+
+
+def keys(server: Server) -> list[str]:
+    """The keys of the requests that have come, in order."""
+    return [request.headers["idempotency-key"] for request in server.requests]
+
+
+def requesting(server: Server, **fields: Any) -> dict[str, Any]:
+    """A graph that posts each message."""
+    return document(
+        {"a": {**node("symbia.io.http-request", config={"url": server.url, "method": "POST"}), **fields}}
+    )
+
+
+async def requested(server: Server, count: int) -> None:
+    """Wait until so many requests have come."""
+    while len(server.requests) < count:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_call_that_a_restart_makes_again_has_its_key(tmp_path: Path) -> None:
+    """Also after a second restart; another message, though equal, has another key."""
+    same = Injection("a", "in", Raw(b"1"))
+    async with serving(answer(), silence, silence, *[answer()] * 3) as server:
+        async with kept_runtime(tmp_path) as runtime:
+            execution = (
+                await runtime.execute((await runtime.library.load_graph(requesting(server))).id, DURABLE)
+            ).id
+            await runtime.execution(execution).inject([same, same])
+            await requested(server, 2)
+        async with kept_runtime(tmp_path):
+            await requested(server, 3)
+        async with kept_runtime(tmp_path) as runtime:
+            await requested(server, 5)
+            await runtime.execution(execution).inject([same])
+            await requested(server, 6)
+    first, second, *later = keys(server)
+    assert (len({first, second, later[-1]}), later[:3]) == (3, [first, first, second])
+
+
+async def test_what_is_tried_again_has_its_key(tmp_path: Path) -> None:
+    """After an answer that asks for that; the next message has another one."""
+    busy = answer(status="503 Busy")
+    async with serving(busy, answer(), answer()) as server, kept_runtime(tmp_path) as runtime:
+        retried = {"onError": "retry", "retry": {"backoffMs": 1}}
+        graph = requesting(server, **retried)
+        graph["nodes"][0]["config"]["strict"] = True
+        execution = (await runtime.execute((await runtime.library.load_graph(graph)).id, DURABLE)).id
+        await runtime.execution(execution).inject([Injection("a", "in", Raw(b"1"))] * 2)
+        await runtime.execution(execution).wait_quiescent()
+        first, second, third = keys(server)
+        assert first == second != third
+
+
+async def test_an_author_who_sets_a_key_keeps_it(tmp_path: Path) -> None:
+    """And a request that only asks has none."""
+    for method, headers, expected in (("POST", {"Idempotency-Key": "mine"}, "mine"), ("GET", {}, None)):
+        async with serving(answer()) as server, kept_runtime(tmp_path / method) as runtime:
+            graph = requesting(server)
+            graph["nodes"][0]["config"] |= {"method": method, "headers": headers}
+            execution = (await runtime.execute((await runtime.library.load_graph(graph)).id, DURABLE)).id
+            await runtime.execution(execution).inject([Injection("a", "in", Raw(b"1"))])
+            await runtime.execution(execution).wait_quiescent()
+            assert server.requests[0].headers.get("idempotency-key") == expected
