@@ -422,7 +422,7 @@ class Runtime:
             kept.snapshot.id, graph, way, values, account, is_durable=True, last_entry=interrupted.last
         )
         assert isinstance(execution, DurableExecution)  # noqa: S101 - as it was asked for
-        execution.begin_again(kept.snapshot)
+        execution.begin_again(kept.snapshot, way.first_sequence)
         self._executions[execution.id] = execution
         self._nursery.start_soon(self._run, execution, account)
         await execution.go_on(interrupted.entries, drain=interrupted.verdict == "drain")

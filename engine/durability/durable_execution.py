@@ -199,8 +199,9 @@ class DurableExecution(Execution):
         self.finished.set()
         self.settled.set()
 
-    def begin_again(self, former: ExecutionSnapshot) -> None:
-        """Be an execution that an earlier process has left; for before it runs."""
+    def begin_again(self, former: ExecutionSnapshot, first_sequence: int) -> None:
+        """Be an execution that an earlier process has left, and number from there on; for before it runs."""
+        self.shared.number_from(first_sequence)
         self.created_at = former.created_at
         self._is_going_on = True
         self.shared.in_flight.add(1)  # what the log says: the input does not end by itself before that is in

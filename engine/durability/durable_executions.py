@@ -13,7 +13,7 @@ import trio
 from engine.compile.loaded_graph import LoadedGraph
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.durable_execution import DurableExecution
-from engine.durability.entries import Accepted, Told, decode_entry, encode_entry, entry_of, stream_of
+from engine.durability.entries import Accepted, Injected, Told, decode_entry, encode_entry, entry_of, stream_of
 from engine.errors import EngineError, NotDurableError, NotKeptError
 from engine.execution.injection import Located
 from engine.history import Finished, History, Suspended
@@ -37,9 +37,9 @@ from store.protocol import Append, Change, Drop, Entry
 ROLES = ("pipeline", "service")
 """Roles of graphs whose executions are durable where nobody says otherwise."""
 
-PROCESS_NUMBERS = 10**9
-"""Sequence numbers that an execution may use in one process between two of its checkpoints: after a restart the
-numbers go on so far behind the last one that is known that none is used twice."""
+SPARE_NUMBERS = 10**9
+"""Sequence numbers that an execution may use without a word about it in the store. After a restart they go on so far
+behind the last one that is known: none is used twice."""
 
 END_SECONDS = 5.0
 """The time for writing an end, where the process ends meanwhile."""
@@ -199,6 +199,7 @@ class DurableExecutions:
                 graph = await self._library.graph_in_version(kept.snapshot.graph_id, kept.snapshot.graph_version)
                 if self._interrupted.pop(suspended.id, None) is None:  # somebody has ended it meanwhile
                     continue
+                kept = await self._numbered(owner, kept, entries)
                 await resume(Interrupted(owner, kept, graph, entries, last, verdict))
             except (EngineError, StoreError) as error:
                 self._hold(owner, kept, getattr(error, "reason", str(error)))
@@ -218,6 +219,19 @@ class DurableExecutions:
                 verdict = accepted.verb
             entries.append(accepted)
         return tuple(entries), last, verdict
+
+    async def _numbered(self, owner: str, kept: KeptExecution, entries: Sequence[Accepted]) -> KeptExecution:
+        """Return an execution with the first number that it may use now, which is on disk if that is possible."""
+        assert kept.durable is not None  # noqa: S101 - it was taken for a durable one
+        injected = [entry.first + len(entry.messages) for entry in entries if isinstance(entry, Injected)]
+        first = max([kept.durable.first_sequence, *injected]) + SPARE_NUMBERS
+        durable = msgspec.structs.replace(kept.durable, first_sequence=first)
+        numbered = msgspec.structs.replace(kept, durable=durable)
+        try:
+            await self._keeper.keep([record_of_execution(owner, numbered)])
+        except NotKeptError:  # a store that is full is no reason to stand still
+            return numbered
+        return numbered
 
     def _hold(self, owner: str, kept: KeptExecution, reason: str) -> None:
         """Keep an execution at hand that cannot go on yet, with the reason."""

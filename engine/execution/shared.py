@@ -117,6 +117,11 @@ class ExecutionShared:
         number = repr(self._sequence)[len("count(") : -1]  # nothing else tells the next one and leaves it
         self.ages.mark(now, int(number))
 
+    def number_from(self, first: int) -> None:
+        """Let the next sequence number be this one; for before anything is numbered."""
+        self._sequence = count(first)
+        self.next_sequence = self._sequence.__next__
+
     def empty(self) -> None:
         """Let go of what it held, once the execution has ended; its counters stay."""
         for inbox in self.inboxes:

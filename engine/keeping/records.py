@@ -84,13 +84,13 @@ class KeptBeginning(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
         completion: ``auto`` or ``manual``.
         timeout_ms: time that it may take from its creation on; 0 for no limit.
         parameters: values for the graph's parameters.
-        process: which process it runs in, counted from 1.
+        first_sequence: the first sequence number that it may use in its present process.
     """
 
     completion: Completion
     timeout_ms: float = 0.0
     parameters: dict[str, msgspec.Raw] = {}
-    process: int = 1
+    first_sequence: int = 1
 
 
 class KeptExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
