@@ -119,6 +119,15 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     kept_version_bytes: int = 8 * 1024 * 1024
     """Bytes of those before the present one: as much as the largest graph. They are charged to their owner."""
 
+    checkpoint_ms: int = 5_000
+    """The time between two checkpoints of a durable execution: a restart does again what came after the last."""
+
+    checkpoint_messages: int = 20_000
+    """Accepted messages after which one is taken at once: they are done again in well below a second."""
+
+    checkpoint_bytes: int = 16 * 1024 * 1024
+    """Bytes of the log of a durable execution after which one is taken at once, so that the log stays small."""
+
     found_components: int = 500
     """Components that were found elsewhere and are kept compiled; the one that was unused longest goes first."""
 

@@ -30,10 +30,11 @@ Apply = Callable[[], None]
 class _Waiting:
     """An entry that waits for the disk, and whoever waits for it."""
 
-    __slots__ = ("apply", "body", "done", "error")
+    __slots__ = ("apply", "body", "done", "error", "messages")
 
-    def __init__(self, body: bytes, apply: Apply) -> None:
+    def __init__(self, body: bytes, messages: int, apply: Apply) -> None:
         self.body = body
+        self.messages = messages
         self.apply = apply
         self.done = trio.Event()
         self.error: EngineError | None = None
@@ -56,7 +57,7 @@ class AcceptanceLog:
     Attributes:
         position: the number of the last entry that was taken in.
         untrimmed_bytes: of the bodies that were written since the last trim.
-        untrimmed: how many entries those are.
+        untrimmed: how many messages are in those.
         on_growth: called when something was written.
     """
 
@@ -74,16 +75,21 @@ class AcceptanceLog:
         self._waiting: deque[_Waiting] = deque()
         self._is_writing = False
 
-    async def append(self, entry: Accepted, apply: Apply) -> None:
+    async def append(self, entry: Accepted, apply: Apply, messages: int = 0) -> None:
         """Write an entry, and take it in, after all that were appended before; return then.
 
         Whoever is cancelled meanwhile still gets the answer: nobody is left in doubt whether it was taken in.
+
+        Args:
+            entry: what is accepted.
+            apply: takes it in.
+            messages: how many are in it.
 
         Raises:
             NotKeptError: it could not be written, and was not taken in.
             EngineError: it was written, and whoever was to take it in takes in nothing any more.
         """
-        waiting = _Waiting(encode_entry(entry), apply)
+        waiting = _Waiting(encode_entry(entry), messages, apply)
         self._waiting.append(waiting)
         if not self._is_writing:
             self._is_writing = True
@@ -123,7 +129,7 @@ class AcceptanceLog:
             for each in group:
                 each.settle(error)
             return
-        self.untrimmed += len(group)
+        self.untrimmed += sum([each.messages for each in group])
         self.untrimmed_bytes += sum([len(each.body) for each in group])
         for each in group:
             self.position += 1
@@ -136,6 +142,6 @@ class AcceptanceLog:
         self.on_growth()
 
     def note_trim(self, untrimmed: int, size_bytes: int) -> None:
-        """Take note that so many entries, with so many bytes, are needed no more."""
+        """Take note that so many messages, with so many bytes, are needed no more."""
         self.untrimmed -= untrimmed
         self.untrimmed_bytes -= size_bytes

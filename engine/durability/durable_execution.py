@@ -89,7 +89,9 @@ class DurableExecution(Execution):
         entry = entry_of(self.graph, messages, is_final=is_final)
         held: list[int] = []
         try:
-            await self.log.append(entry, lambda: held.append(self._take(messages, cause, is_final=is_final)))
+            await self.log.append(
+                entry, lambda: held.append(self._take(messages, cause, is_final=is_final)), len(messages)
+            )
         except EngineError:
             self._release(messages)
             raise

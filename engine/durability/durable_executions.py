@@ -23,8 +23,8 @@ from engine.keeping.records import (
     KeptExecution,
     beginning,
     record_of_execution,
-    removal_of_checkpoint,
     removal_of_execution,
+    removals_of_checkpoint,
 )
 from engine.library import Library
 from engine.memory.starvation import Spawn
@@ -38,8 +38,8 @@ ROLES = ("pipeline", "service")
 """Roles of graphs whose executions are durable where nobody says otherwise."""
 
 SPARE_NUMBERS = 10**9
-"""Sequence numbers that an execution may use without a word about it in the store. After a restart they go on so far
-behind the last one that is known: none is used twice."""
+"""Sequence numbers that an execution may use without a word about it in the store. After a restart they go on that
+far behind the last one that is known: none is used twice."""
 
 END_SECONDS = 5.0
 """The time for writing an end, where the process ends meanwhile."""
@@ -159,7 +159,7 @@ class DurableExecutions:
         stream = stream_of(owner, execution_id)
         return [
             removal_of_execution(owner, execution_id),
-            removal_of_checkpoint(owner, execution_id),
+            *removals_of_checkpoint(owner, execution_id),
             Drop(stream),
         ]
 

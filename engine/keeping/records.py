@@ -19,7 +19,10 @@ from store.protocol import Record, Removal
 
 Shape = TypeVar("Shape")
 
-COMPONENT, GRAPH, EXECUTION, CHECKPOINT = "component", "graph", "execution", "checkpoint"
+COMPONENT, GRAPH, EXECUTION = "component", "graph", "execution"
+
+CHECKPOINT, PROGRESS = "checkpoint", "progress"
+"""Of a durable execution: a moment of it, and how far its log is in that."""
 
 MODULE = "module"
 """The bytes of a WebAssembly module, by component and SHA-256: however many versions have it, each has it once."""
@@ -189,9 +192,9 @@ def cut_off(kept: KeptExecution) -> KeptExecution:
     )
 
 
-def removal_of_checkpoint(owner: str, execution_id: str) -> Removal:
+def removals_of_checkpoint(owner: str, execution_id: str) -> list[Removal]:
     """Return the removal of an execution's last checkpoint."""
-    return Removal(CHECKPOINT, owner, execution_id)
+    return [Removal(CHECKPOINT, owner, execution_id), Removal(PROGRESS, owner, execution_id)]
 
 
 def removal_of_execution(owner: str, execution_id: str) -> Removal:

@@ -34,6 +34,30 @@ class KeepingSettings(msgspec.Struct, frozen=True, kw_only=True):
             "What the file in DATA_DIR may have at most; beyond it nothing more is taken in, with status 503.",
         ),
     ] = DEFAULT_BOUND_BYTES
+    checkpoint_ms: Annotated[
+        int,
+        Setting(
+            "CHECKPOINT_MS",
+            whole_number(10, 3_600_000, "milliseconds"),
+            "The time between two checkpoints of a durable execution; a restart repeats what came after the last.",
+        ),
+    ] = _DEFAULTS.checkpoint_ms
+    checkpoint_messages: Annotated[
+        int,
+        Setting(
+            "CHECKPOINT_MESSAGES",
+            whole_number(1, 10**9),
+            "Messages that a durable execution has accepted after which a checkpoint is taken sooner.",
+        ),
+    ] = _DEFAULTS.checkpoint_messages
+    checkpoint_bytes: Annotated[
+        int,
+        Setting(
+            "CHECKPOINT_BYTES",
+            whole_number(1024, 2**40, "bytes"),
+            "Bytes of what it has accepted, likewise.",
+        ),
+    ] = _DEFAULTS.checkpoint_bytes
     versions: Annotated[
         int,
         Setting(
