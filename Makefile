@@ -3,6 +3,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(shell command -v $(name))) python3)
 PORT ?= 5006
 MINUTES ?= 3
+KILLS ?= 200
 export PORT
 
 BIN := .venv/bin
@@ -12,7 +13,7 @@ AGAIN := $(BIN)/pytest --last-failed --last-failed-no-failures none
 TYPED_SCRIPTS := hatch_build.py scripts/*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-long test-fast check fmt bench instructions wasm console clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants
+.PHONY: help setup run demo test test-long test-fast check fmt bench instructions wasm console clients simulate nested fuzz fuzz-guest attacks stalls siege lock mutants crash
 
 help: ## list the verbs
 	@echo "make run     serve on http://127.0.0.1:$(PORT), and show the first lines to type (PORT=... for another port);"
@@ -30,6 +31,7 @@ help: ## list the verbs
 	@echo "make attacks  what untrusted callers and code have tried: over real sockets, bounded in time and memory"
 	@echo "make stalls  hostile requests, graphs and programs, changed for MINUTES=3 to find what holds or fills the service"
 	@echo "make mutants  one place of the code broken at a time for MINUTES=60, to find what no test notices (tests/mutants/README.md)"
+	@echo "make crash   a service under load is killed KILLS=200 times, also with a full or slow disk: nothing lost, nothing twice"
 	@echo "make siege   each known attack at full rate for ten seconds: what others see, memory, and the end by SIGTERM"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
 	@echo "make console  build the page at /console anew from its sources, with Node; what is built is under version control"
@@ -118,3 +120,6 @@ mutants: setup
 
 siege: setup
 	@$(BIN)/python -m tests.attacks.siege
+
+crash: setup
+	@$(BIN)/python -m tests.crash --kills $(KILLS)

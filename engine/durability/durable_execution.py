@@ -100,8 +100,8 @@ class DurableExecution(Execution):
     def _take(self, messages: Sequence[Located], cause: str, *, is_final: bool) -> int:
         """Take in messages that are in the log, and charged; return how many are held."""
         self._require_living("inject into")
-        held = self.injector.accept(messages)
         self._report(messages, cause)
+        held = self.injector.accept(messages)
         if messages:
             self._note_injection()
         if held:

@@ -85,7 +85,7 @@ def decode_entry(body: bytes) -> Accepted:
     """
     try:
         return _decoder.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreCorruptError(f"What an execution has accepted cannot be read: {error}") from error
 
 

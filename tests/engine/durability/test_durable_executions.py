@@ -1,5 +1,6 @@
 """Durable executions go on in another process: what they accepted is there, and what they were told holds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 import trio
 from msgspec import Raw
 
+from engine.contracts.handler import Message
+from engine.contracts.observer import FlowObserver
 from engine.errors import IllegalTransitionError, InputsClosedError, NotDurableError, NotKeptError
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
@@ -240,6 +243,38 @@ async def test_what_cannot_go_on_can_be_ended(tmp_path: Path, way: str) -> None:
     async with kept_runtime(tmp_path) as runtime:
         states = [each.state for each in runtime.executions()]
         assert states == ([ExecutionState.CANCELLED] if way == "stop" else [])
+
+
+async def test_no_number_is_used_twice(tmp_path: Path) -> None:
+    """Messages keep the numbers that they were accepted with; all others are new ones, in each process."""
+    seen: list[int] = []
+    for process in range(3):
+        async with kept_runtime(tmp_path) as runtime:
+            if not process:
+                execution = await start(runtime, SUM)
+            await runtime.execution(execution).wait_quiescent()  # what the process before has left is done again
+            sequences = _Sequences()
+            with runtime.execution(execution).watch(sequences):
+                await inject(runtime, execution, 1)
+                await runtime.execution(execution).wait_quiescent()
+            seen += sequences.numbers
+    assert len(seen) == 6 == len(set(seen))
+    assert seen == sorted(seen)
+
+
+class _Sequences(FlowObserver):
+    """Takes note of all numbers."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def injected(self, messages: Sequence[Message], cause: str) -> None:
+        del cause
+        self.numbers += [message.sequence for message in messages]
+
+    def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
+        del node_id, port, target_node, target_port
+        self.numbers.append(message.sequence)
 
 
 def reworded(record: Record, old: bytes, new: bytes) -> Record:
