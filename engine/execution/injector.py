@@ -124,8 +124,9 @@ class Injector:
             raise
 
     async def _wait_room(self, messages: Sequence[Located]) -> None:
+        shared = self._shared
         if self._is_blocked() and self._is_open:
-            seconds = self._shared.limits.injection_wait_seconds
+            seconds = shared.limits.injection_wait_seconds
             with trio.move_on_after(seconds) as scope:
                 async with self._turn:
                     await self._drain_held()
@@ -133,11 +134,11 @@ class Injector:
                 node_index = self._held[0][0] if self._held else messages[0][0]
                 raise self._full(node_index, seconds)
         self._refuse_after_end()
-        limit = self._shared.limits.max_held_messages
+        limit = shared.limits.max_held_messages
         if not self._is_open and len(self._held) + len(messages) > limit:
-            raise HeldQueueFullError(self._shared.execution_id, limit)
+            raise HeldQueueFullError(shared.execution_id, limit)
         for node_index in {index for index, _ in messages} if self._is_open else ():
-            inbox = self._shared.inboxes[node_index]
+            inbox = shared.inboxes[node_index]
             if inbox.overflow == "reject" and not inbox.has_room(1, 0):
                 raise self._full(node_index, 0.0)
 

@@ -22,7 +22,7 @@ Shape = TypeVar("Shape")
 COMPONENT, GRAPH, EXECUTION = "component", "graph", "execution"
 
 CHECKPOINT, PROGRESS = "checkpoint", "progress"
-"""Of a durable execution: a moment of it, and how far its log is in that."""
+"""A moment of a durable execution, and how far its log is in that."""
 
 MODULE = "module"
 """The bytes of a WebAssembly module, by component and SHA-256: however many versions have it, each has it once."""
