@@ -306,6 +306,10 @@ class Command(StrEnum):
     MOVE = "edge:move"
     INSERT = "edge:insert"
     REDIRECT = "edge:redirect"
+    BREAKPOINT_ADD = "breakpoint:add"
+    BREAKPOINT_LIST = "breakpoint:list"
+    BREAKPOINT_RELEASE = "breakpoint:release"
+    BREAKPOINT_REMOVE = "breakpoint:remove"
 
 
 CLIENT_EVENTS: tuple[str, ...] = tuple(command.value for command in Command)

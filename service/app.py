@@ -15,6 +15,7 @@ from service.http.bodies import refusal
 from service.http.fast_path.routes import NOT_KEPT, FastPath
 from service.http.operation import operation_of
 from service.http.query import check_query
+from service.http.routes.breakpoints import breakpoint_routes
 from service.http.routes.component_versions import component_version_routes
 from service.http.routes.components import component_routes
 from service.http.routes.discovery import discovery_routes
@@ -102,6 +103,7 @@ def create_app(
     app.register_blueprint(output_routes(scoped))
     app.register_blueprint(edge_routes(scoped))
     app.register_blueprint(edge_command_routes(scoped))
+    app.register_blueprint(breakpoint_routes(scoped))
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))

@@ -14,6 +14,7 @@ from engine.contracts.handler import NO_EDGE, Message
 from engine.documents.hints import Hints
 from engine.documents.problem_report import listed, shown
 from engine.errors import InvalidBreakpointError
+from engine.execution.edge_control import edge_names
 from proto.breakpoint import BreakpointOn, BreakpointRequest, BreakpointScope
 from proto.problem import Problem
 
@@ -89,15 +90,9 @@ def find_places(wanted: BreakpointRequest, graph: LoadedGraph) -> Places:
 
 
 def edges_named(name: str | int, graph: LoadedGraph) -> frozenset[int]:
-    """Return the indices of the edges of a name: an id, which may be that of several to ports of a graph inside,
-    or else the index of an edge without one.
-    """
+    """Return the indices of the edges of a name: an id, which several may have, or else an index."""
     found = {index for index, edge in enumerate(graph.edges) if edge.id and edge.id == name}
-    if found:
-        return frozenset(found)
-    text = str(name)
-    index = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-    return frozenset({index}) if 0 <= index < len(graph.edges) and not graph.edges[index].id else frozenset()
+    return frozenset(found or {index for index, each in enumerate(edge_names(graph.edges)) if each == str(name)})
 
 
 def _misfits(wanted: BreakpointRequest, on: BreakpointOn) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from engine.own_components import ComponentPlacement
 from engine.quota import UNOWNED
 from engine.runtime import Runtime
 from engine.versions import UNCONDITIONAL, Condition, Version
+from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
 from proto.component import ComponentDefinition
 from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import (
@@ -223,6 +224,12 @@ class ScopedExecution:
     def outputs(self, place: str | None = None, after: int = 0) -> Iterator[Output]:
         return self._execution.outputs(place, after)
 
+    def breakpoints(self) -> list[BreakpointSnapshot]:
+        return self._execution.breakpoints()
+
+    def breakpoint(self, breakpoint_id: str) -> BreakpointSnapshot:
+        return self._execution.breakpoint(breakpoint_id)
+
     def open_account(self) -> Account:
         return self._execution.open_account()
 
@@ -259,6 +266,23 @@ class ScopedExecution:
 
     async def stop(self, *, drain: bool = False) -> ExecutionSnapshot:
         return await self._changing().stop(drain=drain)
+
+    async def set_breakpoint(self, wanted: BreakpointRequest) -> BreakpointSnapshot:
+        return await self._changing().set_breakpoint(wanted)
+
+    async def remove_breakpoint(self, breakpoint_id: str) -> None:
+        await self._changing().remove_breakpoint(breakpoint_id)
+
+    async def release(
+        self,
+        breakpoint_id: str,
+        verb: str,
+        *,
+        hold: int | None = None,
+        value: bytes | None = None,
+        port: str | None = None,
+    ) -> BreakpointSnapshot:
+        return await self._changing().release(breakpoint_id, verb, hold=hold, value=value, port=port)
 
     async def forget(self) -> None:
         await self._changing().forget()

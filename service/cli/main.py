@@ -35,6 +35,8 @@ COMMANDS = {
     "execute": "Start an execution of a graph on a service.",
     "executions": "List, show and forget executions of a service.",
     "edges": "List the edges of an execution of a service, and what waits on one; hold and change it.",
+    "break": "Set breakpoints in an execution of a service, and see what they hold.",
+    "step": "Let go what a breakpoint holds.",
     "inject": "Push messages into an execution of a service.",
     "outputs": "Print what has left the graph of an execution of a service.",
     "logs": "Print what an execution of a service has logged.",
@@ -48,7 +50,7 @@ COMMANDS = {
     "completion": "Print what makes a shell complete all this.",
 }
 
-MODULES = {"import": "import_"}
+MODULES = {"break": "break_", "import": "import_"}
 """The modules of commands whose names are words of Python."""
 
 

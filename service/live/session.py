@@ -21,6 +21,7 @@ from proto.events import ERROR, Command, EventsSkipped, ExecutionInjected, Execu
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from service.auth.caller import Caller
 from service.auth.scoped_runtime import ScopedRuntime
+from service.live.breakpoint_commands import BreakpointCommander
 from service.live.commands import (
     CommandReply,
     ErrorEvent,
@@ -110,6 +111,7 @@ class LiveSession:
             Command.STOP: (Stop, self._stop, False),
             Command.INJECT: (Inject, self._inject, True),
             **EdgeCommander(self._runtime).commands(),
+            **BreakpointCommander(self._runtime).commands(),
         }
 
     # What the client says

@@ -70,7 +70,7 @@ def serve_namespace(namespace: Namespace, clients: LiveClients, nursery: trio.Nu
     async def obey(socket: Socket, event: str, args: list[Any]) -> Any:
         session = await socket.data[_SESSION].session()
         answer = await session.handle(event, encode(args[0] if args else None))
-        return msgspec.to_builtins(answer)
+        return msgspec.to_builtins(answer, builtin_types=(msgspec.Raw,))
 
     @namespace.on_disconnect
     async def forget(socket: Socket, reason: str) -> None:

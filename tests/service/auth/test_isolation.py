@@ -105,6 +105,17 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("POST", "/api/executions/<execution_id>/nodes/<path:node_id>/resume"): ("by id", None),
     ("POST", "/api/executions/<execution_id>/nodes/<path:node_id>/step"): ("by id", None),
     ("DELETE", "/api/executions/<execution_id>/nodes/<path:node_id>/messages"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints"): ("by id", {"node": "only"}),
+    ("GET", "/api/executions/<execution_id>/breakpoints"): ("by id", None),
+    ("GET", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>"): ("by id", None),
+    ("DELETE", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>/continue"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>/step"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>/next"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>/edit"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>/drop"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>/retry"): ("by id", None),
+    ("POST", "/api/executions/<execution_id>/breakpoints/<breakpoint_id>/skip"): ("by id", None),
     ("POST", "/api/executions/<execution_id>/inject"): ("by id", MESSAGE),
     ("POST", "/api/executions/<execution_id>/pause"): ("by id", None),
     ("POST", "/api/executions/<execution_id>/resume"): ("by id", None),
@@ -165,6 +176,7 @@ async def _ids(owner: Person) -> dict[str, str]:
     graph_id, execution_id = await owner.start()
     await owner.register("custom.own")
     named = {"<path:edge>": "an-edge", "<path:node_id>": "a-node", "<sequence>": "a-message"}
+    named["<breakpoint_id>"] = "b1"
     return {"<graph_id>": graph_id, "<execution_id>": execution_id, "<component_id>": "custom.own", **named}
 
 
@@ -176,7 +188,7 @@ def _filled(rule: str, ids: dict[str, str]) -> str:
 
 def _is_served(reply: httpx.Response) -> bool:
     """Whether somebody was let at what they asked for, or heard that their own execution has no such thing."""
-    return reply.is_success or reply.json()["code"] in ("edge.not_found", "node.not_found")
+    return reply.is_success or reply.json()["code"] in ("edge.not_found", "node.not_found", "breakpoint.not_found")
 
 
 @pytest.mark.parametrize(("method", "rule"), BY_ID)

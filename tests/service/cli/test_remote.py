@@ -195,3 +195,27 @@ echo "${COMPREPLY[@]}"
         ["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout.splitlines() == ["complete completion", "etl-pipeline"]
+
+
+def test_breakpoints_are_set_seen_stepped_and_removed(url: str) -> None:
+    """What is held is listed below its breakpoint, with its number and its verbs."""
+    identifier = call(url, "execute", "examples/quick_reference.json", "--completion", "manual")[1].split()[0]
+    set_up = call(url, "break", identifier, "--edge", "e1", "--when", "value > 20")
+    assert set_up == (0, "b1  hold on input of edge e1, when value > 20  (0 hits)\n", "")
+    call(url, "inject", identifier, "input:in=20", "input:in=21")
+    while "double" not in (printed := call(url, "break", identifier)[1]):
+        pass
+    assert printed.splitlines()[1] == "  1  input at double:in  21  [continue, step, next, edit, drop, skip]"
+    status, printed, _ = call(url, "step", identifier, "b1", "edit", "--value", "40", "--json")
+    assert (status, json.loads(printed)["held"][0]["value"]) == (0, 40)
+    assert call(url, "step", identifier, "b1", "continue")[0] == 0
+    status, _, said = call(url, "step", identifier, "b1", "continue")
+    assert (status, "holds nothing" in said) == (1, True)
+    assert call(url, "break", identifier, "--remove", "b1") == (0, "", "")
+    assert call(url, "break", identifier) == (0, "", "")
+    for wrong in (["--when", "true"], ["--remove", "b1", "--node", "x"]):
+        assert call(url, "break", identifier, *wrong)[0] == 2
+    assert call(url, "step", identifier, "b1", "edit", "--value", "{")[0] == 2
+    assert call(url, "stop", identifier, "--drain")[0] == 0
+    _, printed, _ = call(url, "logs", identifier, "--json")
+    assert [json.loads(line)["message"] for line in printed.splitlines()] == ["40", "80"]

@@ -73,7 +73,7 @@ class SessionClient:
     async def say(self, event: str, **data: Any) -> dict[str, Any]:
         """Send an event; the answer."""
         await trio.lowlevel.checkpoint()  # each message that comes over a connection has a turn of its own
-        answer: dict[str, Any] = msgspec.to_builtins(await self.session.handle(event, encode(data)))
+        answer: dict[str, Any] = msgspec.json.decode(encode(await self.session.handle(event, encode(data))))
         return answer
 
     async def start(self, graph_id: str, **options: Any) -> str:

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
+import trio
 
+from engine.handle import ExecutionHandle
+from proto.breakpoint import BreakpointRequest
 from proto.events import Command
 from proto.execution import ExecuteOptions
 from proto.message import Injection
@@ -33,6 +36,10 @@ NEEDS: dict[Command, Right] = {
     Command.MOVE: "to change",
     Command.INSERT: "to change",
     Command.REDIRECT: "to change",
+    Command.BREAKPOINT_ADD: "to change",
+    Command.BREAKPOINT_LIST: "to see",
+    Command.BREAKPOINT_RELEASE: "to change",
+    Command.BREAKPOINT_REMOVE: "to change",
 }
 
 EDGE_FIELDS: dict[Command, dict[str, Any]] = {
@@ -75,6 +82,15 @@ def code_expected(command: Command, rights: set[Right]) -> str | None:
     return "graph.not_found" if command is Command.START else "execution.not_found"
 
 
+async def _holding(execution: ExecutionHandle) -> str:
+    """A breakpoint that holds a message."""
+    made = await execution.set_breakpoint(BreakpointRequest(node="a"))
+    await execution.inject([Injection("a", "in", msgspec.Raw(b"1"))])
+    while not execution.breakpoint(made.id).held:
+        await trio.lowlevel.checkpoint()
+    return made.id
+
+
 @pytest.mark.parametrize("command", Command)
 async def test_a_command_is_obeyed_for_whoever_has_its_right(command: Command) -> None:
     """Others are refused as over HTTP, and nothing has happened."""
@@ -95,6 +111,11 @@ async def test_a_command_is_obeyed_for_whoever_has_its_right(command: Command) -
                 data = {"graphId": graph.id}
             elif command is Command.INJECT:
                 data |= {"nodeId": "a", "port": "in", "value": 1}
+            elif command is Command.BREAKPOINT_ADD:
+                data |= {"node": "a"}
+            elif command in (Command.BREAKPOINT_RELEASE, Command.BREAKPOINT_REMOVE):
+                data |= {"breakpointId": await _holding(execution)}
+                data |= {"verb": "edit", "value": 2} if command is Command.BREAKPOINT_RELEASE else {}
             data |= EDGE_FIELDS.get(command, {})
             answer = await live.open_client(caller).say(command, **data)
             refused[name] = answer.get("code")
