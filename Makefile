@@ -35,7 +35,7 @@ help: ## list the verbs
 	@echo "make siege   each known attack at full rate for ten seconds: what others see, memory, and the end by SIGTERM"
 	@echo "make wasm    install the tools of the WebAssembly examples and build those; make test runs what is built"
 	@echo "make console  build the page at /console anew from its sources, with Node; what is built is under version control"
-	@echo "make clients  install the npm clients that the tests run, if Node is there; without them, those tests are skipped"
+	@echo "make clients  install the clients that the tests run, if Node is there, and the driver of a browser; without them, those tests are skipped"
 	@echo "make bench   throughput, latency and growth, beside Node-RED, NoFlo and a bare Trio channel (under ten minutes)"
 	@echo "make instructions  count what values cost in the guest anew, after a change of it that is meant"
 	@echo "make setup   .venv, packages and the QuickJS guest; the other verbs do it when needed"
@@ -69,7 +69,7 @@ test-fast: setup
 
 # What starts many processes or takes long by itself; `make test` has six minutes on two cores.
 LONG := tests/fuzz tests/stalls tests/mutants/test_mutants.py tests/benchmarks/test_results.py tests/test_packaging.py \
-	tests/service/cli/test_streams.py tests/service/cli/test_signals.py tests/service/network/test_relay.py
+	tests/service/console/test_stories.py tests/service/cli/test_streams.py tests/service/cli/test_signals.py tests/service/network/test_relay.py
 SHORT := --ignore tests/attacks $(LONG:%=--ignore %)
 
 test: check
@@ -103,8 +103,9 @@ wasm: setup
 console: setup
 	@$(BIN)/python scripts/console.py
 
-clients:
+clients: setup
 	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group browser
 
 nested: setup
 	@$(BIN)/python -m tests.engine.compile.differential --graphs 5000
