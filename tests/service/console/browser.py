@@ -1,4 +1,4 @@
-"""A real browser on a real service, for the console's stories; skipped where either it or its driver is missing."""
+"""A real browser on a real service, for the console's stories; skipped where there is none, or no driver."""
 
 import os
 import shutil
