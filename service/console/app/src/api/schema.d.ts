@@ -271,6 +271,25 @@ export interface components {
             edges: components["schemas"]["EdgeSnapshot"][];
         };
         /**
+         * EdgeReceipt
+         * @description The result of a command.
+         */
+        EdgeReceipt: {
+            /** @description the execution. */
+            executionId: string;
+            /** @description the edges that it was given to, the first `SHOWN_NUMBERS` of them. */
+            edges: components["schemas"]["EdgeState"][];
+            /** @description how many messages it concerned: let through, dropped, changed, moved, made or led elsewhere. */
+            messages: number;
+            /** @description the numbers of the first `SHOWN_NUMBERS` of those. */
+            sequences: number[];
+            /**
+             * @description messages that stay where they are because a `where` could not be asked of them: they are too large, or it fails on them.
+             * @default 0
+             */
+            undecided: number;
+        };
+        /**
          * EdgeSnapshot
          * @description One edge of an execution at one moment.
          */
@@ -304,6 +323,45 @@ export interface components {
              * @enum {unknown}
              */
             overflow: "block" | "drop-newest" | "drop-oldest" | "reject";
+            /**
+             * @description whether somebody holds it: what waits on it stays, within a capacity of its own.
+             * @default false
+             */
+            isHeld: boolean;
+            /**
+             * @description changes with each command to it: what `If-Match` is held against.
+             * @default
+             */
+            tag: string;
+            /**
+             * @description messages that began their way, in a second; since it was last looked at, one second at least, or since the execution began.
+             * @default 0
+             */
+            sentPerSecond: number;
+            /**
+             * @description messages that left it, likewise.
+             * @default 0
+             */
+            takenPerSecond: number;
+            /**
+             * @description the age of the first that waits, at most; null where none waits.
+             * @default null
+             */
+            oldestAgeMs: number | null;
+        };
+        /**
+         * EdgeState
+         * @description An edge after a command.
+         */
+        EdgeState: {
+            /** @description its name; `input:` and a node's id for what is injected there. */
+            edge: string;
+            /** @description whether somebody holds it. */
+            isHeld: boolean;
+            /** @description messages that wait on it. */
+            waiting: number;
+            /** @description changes with each command to the edge: what `If-Match` is held against. */
+            tag: string;
         };
         /**
          * EdgeStatistics
@@ -326,6 +384,13 @@ export interface components {
             dropped: number;
             /** @description time that the source spent waiting for room. */
             blockedSeconds: number;
+        };
+        /**
+         * EditBody
+         * @description Another value for a message that waits; it keeps its number, its place and its lane.
+         */
+        EditBody: {
+            value: unknown;
         };
         /**
          * Endpoint
@@ -395,6 +460,11 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            /**
+             * @description whether it goes on after a restart of the service (docs/durability.md); the graph says so when absent, or else its role.
+             * @default null
+             */
+            durable: boolean | null;
         };
         /**
          * ExecutionError
@@ -583,7 +653,8 @@ export interface components {
          *
          *     `unprocessed` counts the messages that were accepted, or on their way between nodes, and not finished when
          *     the execution ended (docs/semantics.md): what a stop or a failure cut off is reported, not silently lost.
-         *     `graph_version` is the version of the graph that it runs, whatever has come after.
+         *     `graph_version` is the version of the graph that it runs, whatever has come after; `durable` says whether
+         *     it goes on after a restart of the service.
          */
         ExecutionSnapshot: {
             id: string;
@@ -602,6 +673,8 @@ export interface components {
             unprocessed: number;
             /** @default 0 */
             graphVersion: number;
+            /** @default false */
+            durable: boolean;
         };
         /**
          * ExecutionState
@@ -708,6 +781,7 @@ export interface components {
             bindings?: (Record<string, never> | null) | null;
             ports?: components["schemas"]["GraphPorts"] | null;
             parameters?: Record<string, never> | null;
+            durable?: boolean | null;
         };
         /**
          * GraphList
@@ -922,6 +996,26 @@ export interface components {
             lane: "apocryphal" | "canonical";
         };
         /**
+         * InsertBody
+         * @description A new message for an edge, as if its source had emitted the value.
+         */
+        InsertBody: {
+            /** @description any JSON value. */
+            value: unknown;
+            /**
+             * @description before or behind those that wait.
+             * @default last
+             * @enum {unknown}
+             */
+            at: "first" | "last";
+            /**
+             * @description `apocryphal` where its sender does not vouch for the value.
+             * @default canonical
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+        };
+        /**
          * InstanceMetrics
          * @description Counters of one component instance, with the meaning they have in `ExecutionMetrics`.
          */
@@ -1015,6 +1109,8 @@ export interface components {
             unprocessed: number;
             /** @default 0 */
             graphVersion: number;
+            /** @default false */
+            durable: boolean;
         };
         /**
          * ListedField
@@ -1311,6 +1407,15 @@ export interface components {
             executionId: string;
             state: components["schemas"]["ExecutionState"];
             uptimeMs: number;
+        };
+        /**
+         * Move
+         * @description Let a message that waits be the first or the last of its edge.
+         */
+        Move: {
+            sequence: number;
+            /** @enum {unknown} */
+            to: "first" | "last";
         };
         /**
          * NoFields
@@ -1652,6 +1757,19 @@ export interface components {
             success: boolean;
         };
         /**
+         * Redirect
+         * @description Let messages that wait on an edge wait on another one, behind those that do.
+         */
+        Redirect: {
+            /** @description the other edge, by its id or its index. */
+            to: string;
+            /**
+             * @description which of them; all when absent.
+             * @default null
+             */
+            sequences: number[] | null;
+        };
+        /**
          * RegisteredReply
          * @description The id of a component that has been taken in, and which of its versions is the present one now.
          */
@@ -1886,6 +2004,8 @@ export interface components {
             unprocessed: number;
             /** @default 0 */
             graphVersion: number;
+            /** @default false */
+            durable: boolean;
             metrics: components["schemas"]["ShortMetrics"];
         };
         /**
@@ -1992,6 +2112,7 @@ export interface components {
             topology: components["schemas"]["TopologySummary"];
             loadedAt: string;
             versionNumber: number;
+            durable?: boolean;
         };
         /**
          * ShownLane
@@ -2088,6 +2209,17 @@ export interface components {
              * @default 0
              */
             refusedFiles: number;
+        };
+        /**
+         * Step
+         * @description Let the first messages that wait on a held edge through; on several edges, so many of each.
+         */
+        Step: {
+            /**
+             * @description how many, at most.
+             * @default 1
+             */
+            count: number;
         };
         /**
          * StopBody
@@ -2216,6 +2348,21 @@ export interface components {
              * @default false
              */
             isOmitted: boolean;
+            /**
+             * @description how long ago it was sent or injected, at most.
+             * @default 0
+             */
+            ageMs: number;
+            /**
+             * @description whether somebody has put it there, and no node has emitted it.
+             * @default false
+             */
+            isSynthetic: boolean;
+            /**
+             * @description changes with its value: what `If-Match` is held against.
+             * @default
+             */
+            tag: string;
         };
         /**
          * Wrapper
@@ -2340,6 +2487,26 @@ export interface components {
         "executions_inject_post.final": boolean;
         /** @description Whether to process first what it holds. */
         "executions_stop_post.drain": boolean;
+        /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
+        "executions_edges_waiting_post.If-Match": string;
+        /** @description Only those of which this JMESPath expression over the value is true. */
+        "executions_edges_waiting_delete.where": string;
+        /** @description Only those of these numbers, separated by commas. */
+        "executions_edges_waiting_delete.sequences": string;
+        /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
+        "executions_edges_waiting_delete.If-Match": string;
+        /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
+        "executions_edges_move_post.If-Match": string;
+        /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
+        "executions_edges_redirect_post.If-Match": string;
+        /** @description Only those of which this JMESPath expression over the value is true. */
+        "executions_nodes_waiting_delete.where": string;
+        /** @description Only those of these numbers, separated by commas. */
+        "executions_nodes_waiting_delete.sequences": string;
+        /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
+        "executions_edges_waiting_sequence_delete.If-Match": string;
+        /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
+        "executions_edges_waiting_sequence_patch.If-Match": string;
         /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
         "components_delete.If-Match": string;
         /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
