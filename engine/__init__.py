@@ -2,6 +2,7 @@
 
 How the rooms lie, the highest first; each imports only from below (docs/architecture.md says more of them):
 
+    replaying/    recordings run again, and compared
     testing/      for authors: a component or a graph under its cases
     runtime, handle, views, library, totals, history    the door, what is handed out there, what is loaded and kept
     loaded_graphs, graph_finder, versions    the graphs that are loaded, those that others name, and those before
@@ -11,6 +12,7 @@ How the rooms lie, the highest first; each imports only from below (docs/archite
     durability/   executions that go on after a restart
     routine/      a front-end language: steps in plain words that compile to graphs
     execution/    one running graph: its tasks, its queues, its end
+    journal/      what happens in an execution, noted, kept and read
     compile/      from a document to a graph that can run
     components/   where components come from; only these know the sandbox
     builtin/      the components that are always there           schemas/  JSON Schemas of ports

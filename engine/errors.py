@@ -9,6 +9,8 @@
     │   ├── EdgeNotFoundError
     │   ├── WaitingNotFoundError
     │   ├── BreakpointNotFoundError
+    │   ├── RecordingNotFoundError
+    │   ├── RecordNotFoundError
     │   └── VersionNotFoundError
     ├── InvalidError                   the caller sent something that is wrong; carries every problem
     │   ├── InvalidGraphError
@@ -20,7 +22,8 @@
     │   ├── CheckpointUnreadableError
     │   ├── CheckpointVersionError
     │   ├── CheckpointMismatchError
-    │   └── NotDurableError
+    │   ├── NotDurableError
+    │   └── InvalidRecordingError
     ├── InvalidRoutineError            as InvalidError, in the words and the spelling of the platform
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
@@ -92,6 +95,20 @@ class ExecutionNotFoundError(NotFoundError):
 
     code = "execution.not_found"
     kind = "Execution"
+
+
+class RecordingNotFoundError(NotFoundError):
+    """Nothing of this name was recorded, or it is not kept any more."""
+
+    code = "recording.not_found"
+    kind = "Recording"
+
+
+class RecordNotFoundError(NotFoundError):
+    """A recording has no record of this number, or not any more."""
+
+    code = "recording.no_record"
+    kind = "Record"
 
 
 class ComponentNotFoundError(NotFoundError):
@@ -224,6 +241,12 @@ class CheckpointMismatchError(InvalidError):
     """A checkpoint from which this graph cannot go on."""
 
     code = "checkpoint.mismatch"
+
+
+class InvalidRecordingError(InvalidError):
+    """A recording that cannot be read, or cannot be run again; nothing of it was kept."""
+
+    code = "recording.invalid"
 
 
 class InvalidRoutineError(EngineError):

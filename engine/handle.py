@@ -29,11 +29,15 @@ from engine.execution.edges import find_queue, queues_of, read_edges, read_waiti
 from engine.execution.execution import Execution
 from engine.execution.injection import locate, messages_of
 from engine.history import Finished, History, Suspended
+from engine.journal.head import Circumstances
+from engine.journal.recorder import Recorder
+from engine.journal.recordings import Recordings
 from engine.library import Library
 from engine.memory.ledger import Account
 from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
 from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Output, OutputCounts
+from proto.graph import Recording as Level
 from proto.message import Injection
 from proto.statistics import ExecutionStatistics
 
@@ -47,11 +51,15 @@ class ExecutionHandle:
         record: the execution, or what is kept of it.
         library: has the bounds, quotas and memory that an injection is held to.
         history: the executions that have ended.
+        recordings: what was noted of executions.
     """
 
-    __slots__ = ("_history", "_library", "_record")
+    __slots__ = ("_history", "_library", "_record", "_recordings")
 
-    def __init__(self, record: Execution | Finished, library: Library, history: History) -> None:
+    def __init__(
+        self, record: Execution | Finished, library: Library, history: History, recordings: Recordings
+    ) -> None:
+        self._recordings = recordings
         self._record = record
         self._library = library
         self._history = history
@@ -265,6 +273,24 @@ class ExecutionHandle:
 
     # Commands
 
+    def record(self, level: Level) -> None:
+        """Take note of what happens in it from now on, in place of what was noted before; or, ``off``, no more.
+
+        Raises:
+            IllegalTransitionError: it has ended.
+        """
+        execution = self._underway("record")
+        self._recordings.end(execution.id, "stopped")
+        if level != "off":
+            circumstances = Circumstances(
+                level=level,
+                began_ms=self._recordings.now_ms(),
+                is_from_start=False,
+                seed=execution.seed,
+                is_chained=False,
+            )
+            begin_recording(self._recordings, execution, circumstances)
+
     async def inject(
         self, messages: Sequence[Injection], *, final: bool = False, cause: str = ""
     ) -> InjectionReceipt:
@@ -435,3 +461,15 @@ async def stop_if_running(execution: Execution, *, drain: bool = False) -> None:
         await execution.stop(drain=drain)
     except IllegalTransitionError:
         return
+
+
+def begin_recording(recordings: Recordings, execution: Execution, circumstances: Circumstances) -> None:
+    """Take note of what happens in an execution from now on."""
+    shared = execution.shared
+    recording = recordings.open(execution.id, execution.owner, circumstances)
+    recording.speaks_of(execution.id, execution.graph, circumstances)
+    recorder = Recorder(
+        circumstances.level, execution.graph, shared.next_sequence, recording.keep, mask=shared.mask
+    )
+    shared.record(recorder)
+    recordings.begin(recorder, recording, shared.record_no_more)

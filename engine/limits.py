@@ -101,6 +101,19 @@ class EngineLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of them per execution; the oldest goes first. As much as of log lines, and for the same reason: a
     hundred executions that hold as much leave two thirds of one owner's memory for work."""
 
+    recordings: int = 100
+    """Recordings of one owner that are kept after they have ended; the oldest goes first."""
+
+    recording_bytes: int = 16 * 1024 * 1024
+    """Bytes of one recording. One of inputs ends there; of a full one the oldest part goes."""
+
+    owner_recording_bytes: int = 32 * 1024 * 1024
+    """Bytes of all recordings of one owner; the oldest goes first. A third of one owner's memory, for without a
+    store they are in memory."""
+
+    recording_days: float = 0
+    """Days that a recording is kept after it has ended; 0 for no bound."""
+
     finished_bytes: int = 32 * 1024 * 1024
     """Bytes kept of executions after their end, of all owners; the oldest of whoever has most goes first."""
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx
@@ -29,12 +29,16 @@ from engine.cooperative.slices import in_slices
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.durable_executions import DurableExecutions, Interrupted
 from engine.errors import MemoryBoundError, TooManyExecutionsError
+from engine.execution.build import StandIn, no_stand_in
 from engine.execution.execution import Execution
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located, locate
 from engine.execution.lifecycle import TERMINAL
-from engine.handle import ExecutionHandle, stop_if_running
+from engine.execution.shared import ExecutionShared
+from engine.handle import ExecutionHandle, begin_recording, stop_if_running
 from engine.history import Finished, History, Suspended
+from engine.journal.head import Circumstances
+from engine.journal.recordings import Recordings
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import (
     EXECUTION,
@@ -58,6 +62,23 @@ from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState, L
 from proto.statistics import RuntimeTotals
 from workers.bounds import PoolBounds
 from workers.pool import Pool, open_pool
+
+
+class Rerun(NamedTuple):
+    """An earlier execution that is to come again.
+
+    Attributes:
+        seed: where its randomness comes from; a random one when absent.
+        stand_in: makes the handlers of nodes whose components are not to work.
+        prepare: is given what the instances share, before there is any.
+    """
+
+    seed: int | None = None
+    stand_in: StandIn = no_stand_in
+    prepare: Callable[[ExecutionShared], None] = lambda _: None
+
+
+FIRST_RUN = Rerun()
 
 EXECUTION_BYTES = 32 * 1024
 """Bytes charged for an execution beside its nodes."""
@@ -102,16 +123,19 @@ async def open_runtime(
     limits = limits or EngineLimits()
     clock = clock or WallClock()
     keeper = keeper or Keeper(None)
+    recordings = Recordings(limits, clock, keeper.store, keeper.complain)
     fault: Exception | None = None
     async with (
         keeper.flushing(),
+        recordings.flushing(),
         open_pool(worker_bounds) as workers,
         open_sandboxes(cache_folder, maximum_guest_limits, limits, compiler_processes, clock.milliseconds) as host,
         trio.open_nursery() as nursery,
     ):
         registry = Registry(host, limits, open_http_client, fetch_source, sink, workers)
         nursery.start_soon(keeper.run)
-        runtime = Runtime(nursery, registry, limits, clock, workers, keeper, vault, chaining=chaining)
+        nursery.start_soon(recordings.run)
+        runtime = Runtime(nursery, registry, limits, clock, workers, keeper, recordings, vault, chaining=chaining)
         try:
             yield runtime
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
@@ -134,6 +158,7 @@ class Runtime:
         ledger: of all memory that owners cause, in the engine and around it.
         workers: processes for work that cannot be sliced, shared fairly between owners.
         keeper: lets graphs and executions outlive the process.
+        recordings: what was noted of executions.
     """
 
     def __init__(
@@ -144,14 +169,17 @@ class Runtime:
         clock: WallClock,
         workers: Pool,
         keeper: Keeper,
+        recordings: Recordings,
         vault: Vault | None = None,
         *,
         chaining: bool = True,
     ) -> None:
         self.limits = limits
         self.keeper = keeper
+        self.recordings = recordings
         self.library = Library(registry, limits, clock, self._running_graphs, keeper, vault)
         self.ledger = self.library.ledger
+        recordings.charge(self.ledger)
         self.workers = workers
         self._nursery = nursery
         self._registry = registry
@@ -209,6 +237,7 @@ class Runtime:
         *,
         on_created: Callable[[str], None] | None = None,
         heritage: Heritage | None = None,
+        rerun: Rerun = FIRST_RUN,
     ) -> ExecutionSnapshot:
         """Start an execution; return when it runs, or when it has failed to initialise.
 
@@ -218,6 +247,7 @@ class Runtime:
             on_created: called with the execution's id before anything happens in it, so that a watcher misses
                 nothing; where it raises, nothing is started.
             heritage: of an earlier revision of the graph, from :meth:`heritage`; its state goes on here.
+            rerun: an earlier execution that is to come again.
 
         Raises:
             GraphNotFoundError: there is no such graph.
@@ -248,7 +278,11 @@ class Runtime:
         is_durable = self._durable.are_wanted(graph, options)
         account = self._open_account(graph, inputs, values.used_bytes)
         self.library.quotas.spend(graph.owner, (len(message.value) for _, message in inputs))
-        execution = self._made(str(uuid4()), graph, way, values, account, heritage, is_durable=is_durable)
+        execution = self._made(
+            str(uuid4()), graph, way, values, account, heritage, is_durable=is_durable, rerun=rerun
+        )
+        rerun.prepare(execution.shared)
+        self._record(execution, options, way)
         self._executions[execution.id] = execution
         try:
             if isinstance(execution, DurableExecution):
@@ -259,6 +293,7 @@ class Runtime:
                 on_created(execution.id)
         except BaseException:  # the watcher's choice fits another version of the graph than there is by now
             del self._executions[execution.id]
+            self.recordings.end(execution.id, "stopped")
             account.close()
             if isinstance(execution, DurableExecution):
                 execution.give_up()
@@ -285,6 +320,7 @@ class Runtime:
         *,
         is_durable: bool,
         last_entry: int = 0,
+        rerun: Rerun = FIRST_RUN,
     ) -> Execution:
         """Make an execution, of which nothing runs yet."""
         parts: dict[str, Any] = {
@@ -300,10 +336,27 @@ class Runtime:
             "account": account,
             "heritage": heritage,
             "values": values,
+            "seed": rerun.seed,
+            "stand_in": rerun.stand_in,
         }
         if not is_durable:
             return Execution(**parts)
         return DurableExecution(log=self._durable.open_log(graph.owner, execution_id, last_entry), **parts)
+
+    def _record(self, execution: Execution, options: ExecuteOptions, way: KeptBeginning) -> None:
+        """Let note be taken of an execution from its start, if that was asked for."""
+        level = options.recording or execution.graph.definition.recording
+        if level is not msgspec.UNSET and level != "off":
+            circumstances = Circumstances(
+                level=level,
+                began_ms=self.recordings.now_ms(),
+                is_from_start=True,
+                seed=execution.seed,
+                parameters=options.parameters,
+                completion=way.completion,
+                is_chained=self._chaining,
+            )
+            begin_recording(self.recordings, execution, circumstances)
 
     async def _beginning(self, graph: LoadedGraph, options: ExecuteOptions) -> tuple[list[Located], FilledGraph]:
         """Return what an execution begins with: messages, and what is filled into its graph."""
@@ -332,6 +385,7 @@ class Runtime:
         try:
             await execution.run()
         finally:
+            self.recordings.end(execution.id, "ended")
             del self._executions[execution.id]
             self._totals.close(execution)
             if not isinstance(execution, DurableExecution):
@@ -386,6 +440,7 @@ class Runtime:
                 self.keeper.keep_later(record_of_execution(record.owner, kept))
             self._history.add(Finished.of(record.owner, kept))
             executions += 1
+        await self.recordings.restore()
         gone_on = await self.go_on() if goes_on else 0
         return msgspec.structs.replace(restored, executions=executions, gone_on=gone_on)
 
@@ -435,7 +490,7 @@ class Runtime:
         """
         underway = self._executions.get(execution_id) or self._durable.find(execution_id)
         record = self._history.record(execution_id) if underway is None else underway
-        return ExecutionHandle(record, self.library, self._history)
+        return ExecutionHandle(record, self.library, self._history, self.recordings)
 
     def newest_running(self, graph_id: str) -> str | None:
         """Return the id of a graph's running execution that was started last; None where none runs."""

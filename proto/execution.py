@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from proto.graph import Recording
 from proto.message import Injection, Lane
 
 Completion = Literal["auto", "manual"]
@@ -222,6 +223,7 @@ class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
         parameters: values for the graph's parameters; those that have a default may be absent.
         durable: whether it goes on after a restart of the service (docs/durability.md); the graph says so when
             absent, or else its role.
+        recording: what is noted of it: ``off``, ``inputs``, or ``full``; the graph decides when absent.
     """
 
     completion: Completion | None = None
@@ -229,3 +231,4 @@ class ExecuteOptions(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     inputs: tuple[Injection, ...] | None = None
     parameters: dict[str, msgspec.Raw] = {}
     durable: bool | None = None
+    recording: Recording | None = None

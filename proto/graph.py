@@ -10,6 +10,10 @@ from proto.problem import Problem
 OnError = Literal["fail", "continue", "retry"]
 OnItemError = Literal["fail", "skip", "collect"]
 Overflow = Literal["block", "reject", "drop-oldest", "drop-newest"]
+Recording = Literal["off", "inputs", "full"]
+"""The level of a recording: nothing is noted, what is needed to run it again, or every value on every edge."""
+
+RECORDING_LEVELS: tuple[Recording, ...] = ("off", "inputs", "full")
 
 
 class Retry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -176,6 +180,7 @@ class GraphDefinition(msgspec.Struct, frozen=True):
             who give none.
         durable: whether its executions go on after a restart of the service (docs/durability.md); its role decides
             when absent.
+        recording: what is noted of its executions, unless they say otherwise; nothing when absent.
     """
 
     symbia: Name
@@ -189,6 +194,7 @@ class GraphDefinition(msgspec.Struct, frozen=True):
     ports: GraphPorts = GraphPorts()
     parameters: dict[str, Any] = {}
     durable: bool | msgspec.UnsetType = msgspec.UNSET
+    recording: Recording | msgspec.UnsetType = msgspec.UNSET
 
 
 class TopologySummary(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,7 +6,7 @@ numbered entries that are only ever added at its end, and taken away at its begi
 Another store, such as one in Postgres, keeps the same promises behind :class:`Store`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -167,7 +167,7 @@ class Store(Protocol):
     async def read(self, kind: str, owner: str, key: str) -> Record | None:
         """Read one record; None where there is none."""
 
-    def read_entries(self, stream: Stream, first: int = 0, last: int = MAX_NUMBER) -> AsyncIterator[Entry]:
+    def read_entries(self, stream: Stream, first: int = 0, last: int = MAX_NUMBER) -> AsyncGenerator[Entry]:
         """Read the entries of a stream with these numbers, in order; what is trimmed meanwhile may be missing."""
 
     def read_streams(self, kind: str) -> AsyncIterator[StreamSize]:

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -99,7 +99,7 @@ class SqliteStore:
         body = await self._writer.run(partial(_read_body, kind, owner, key))
         return None if body is None else Record(kind, owner, key, body)
 
-    async def read_entries(self, stream: Stream, first: int = 0, last: int = MAX_NUMBER) -> AsyncIterator[Entry]:
+    async def read_entries(self, stream: Stream, first: int = 0, last: int = MAX_NUMBER) -> AsyncGenerator[Entry]:
         """Read the entries of a stream with these numbers, in order; what is trimmed meanwhile may be missing.
 
         Raises:

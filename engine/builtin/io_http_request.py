@@ -254,7 +254,7 @@ class HttpRequester(Handler):
 
 def http_request(open_client: Callable[[], httpx.AsyncClient]) -> Builtin:
     """Return the component, with the client that its instances open."""
-    return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client))
+    return HttpRequest(DEFINITION, lambda context: HttpRequester(context, open_client), reaches_outside=True)
 
 
 def _query(query: Mapping[str, Any]) -> str:

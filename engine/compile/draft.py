@@ -18,7 +18,7 @@ from engine.documents.problem_report import ProblemReport, shown
 from engine.documents.weight import Weight, weigh
 from engine.limits import EngineLimits
 from proto import codec
-from proto.graph import Edge, GraphDefinition, Node
+from proto.graph import RECORDING_LEVELS, Edge, GraphDefinition, Node
 
 T = TypeVar("T")
 
@@ -129,6 +129,13 @@ class _Reader:
                 kept[key] = value if not self.is_too_heavy() else {}
             elif value is not None:
                 self._report.note("graph.wrong_type", self._at(key), f"Graph {key} must be an object")
+        if "recording" in self._document:
+            level = self._document["recording"]
+            if level in RECORDING_LEVELS:
+                kept["recording"] = level
+            else:
+                wanted = ", ".join(RECORDING_LEVELS)
+                self._report.note("graph.wrong_type", self._at("recording"), f"Graph recording is one of {wanted}")
         if "ports" in kept:
             kept["ports"] = yield from read_ports(kept["ports"], self._at("ports"), limits, self._report)
         return kept

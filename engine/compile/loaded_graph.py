@@ -65,6 +65,11 @@ class CompiledNode(msgspec.Struct, frozen=True):
         """The node's id in its graph."""
         return self.definition.id
 
+    @property
+    def reaches_outside(self) -> bool:
+        """True where what it emits is somebody else's answer."""
+        return isinstance(self.component, Builtin) and self.component.reaches_outside
+
 
 class LoadedGraph(msgspec.Struct, frozen=True):
     """A validated, compiled graph; immutable, and shared by all its executions.

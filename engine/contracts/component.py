@@ -49,6 +49,7 @@ class Builtin:
         twins: two output ports that are one port by two names: where edges leave by one of them only, what is
             emitted on the other takes them too.
         own_lanes: output ports whose values have the lane that the handler says, whatever the port declares.
+        reaches_outside: whether what it emits is somebody else's answer, which nobody can compute again.
         grouping: whether it takes arrays apart, or gathers what was taken apart (``engine.contracts.groups``).
     """
 
@@ -61,6 +62,7 @@ class Builtin:
         twins: tuple[str, str] | None = None,
         own_lanes: frozenset[str] = frozenset(),
         grouping: Literal["", "each", "gather"] = "",
+        reaches_outside: bool = False,
     ) -> None:
         self._definition = definition
         self._make = make
@@ -68,6 +70,7 @@ class Builtin:
         self.twins = twins
         self.own_lanes = own_lanes
         self.grouping = grouping
+        self.reaches_outside = reaches_outside
 
     @property
     def definition(self) -> ComponentDefinition:

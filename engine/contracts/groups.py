@@ -111,16 +111,20 @@ def made_at(outcome: Outcome, last: Message | None, done: Iterable[Message] = ()
         last: of the messages, if there is one.
         done: those that are done with by it, the present one among them unless it is kept.
     """
-    places = [message.place for message in done if type(message) is GroupedMessage and message.place is not None]
+    origins = tuple(done)
+    places = [
+        message.place for message in origins if type(message) is GroupedMessage and message.place is not None
+    ]
     place = None if last is None else place_of(last)
     if not places and place is None:
-        return outcome
+        return Outcome(outcome.emissions, outcome.logs, outcome.error, outcome.lanes, outcome.made_from, origins)
     return GroupedOutcome(
         outcome.emissions,
         outcome.logs,
         outcome.error,
         outcome.lanes,
         outcome.made_from,
+        origins,
         (place,) * max(1, len(outcome.emissions)),
         places,
     )
@@ -136,10 +140,12 @@ def together(outcomes: Iterable[Outcome]) -> Outcome:
     made_from: list[int] = []
     places: list[Place | None] = []
     done: list[Place] = []
+    origins: list[Message] = []
     for outcome in several:
         emissions += outcome.emissions
         lanes += outcome.lanes
         made_from += outcome.made_from
+        origins += outcome.origins
         if isinstance(outcome, GroupedOutcome):
             places += outcome.places[: len(outcome.emissions)]
             done += outcome.done
@@ -147,8 +153,8 @@ def together(outcomes: Iterable[Outcome]) -> Outcome:
             places += (None,) * len(outcome.emissions)
     logs = [line for outcome in several for line in outcome.logs]
     if not done and not any(places):
-        return Outcome(emissions, logs, lanes=lanes, made_from=made_from)
-    return GroupedOutcome(emissions, logs, None, lanes, made_from, places, done)
+        return Outcome(emissions, logs, lanes=lanes, made_from=made_from, origins=origins)
+    return GroupedOutcome(emissions, logs, None, lanes, made_from, origins, places, done)
 
 
 class GatheringHandler(Handler):

@@ -88,7 +88,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     what derives from several, says the lane of each emission: the tightest of what it was made of.
 
     ``made_from`` is empty where everything emitted was made of the message alone, or of none. Whoever holds
-    messages says of each emission how many went into it: these are not finished before it has left.
+    messages says of each emission how many went into it: these are not finished before it has left. ``origins``
+    are those messages, of one emission after another, for whoever asks what came of which; empty where they are
+    not at hand.
     """
 
     emissions: Sequence[Emission] = ()
@@ -96,6 +98,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     error: HandlerError | None = None
     lanes: Sequence[int] = ()
     made_from: Sequence[int] = ()
+    origins: Sequence[Message] = ()
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):

@@ -107,7 +107,7 @@ class DurableExecution(Execution):
         if held:
             self._drain()
         if is_final:
-            self._input.close()
+            self._close_input()
         return held
 
     async def pause(self) -> None:
@@ -177,7 +177,7 @@ class DurableExecution(Execution):
         """Take note of a command; what takes time follows."""
         if verb == "complete":
             self._require_living("complete")
-            self._input.close()
+            self._close_input()
         elif verb == "stop":
             self.abandon()
         elif verb == "drain":
@@ -264,7 +264,7 @@ class DurableExecution(Execution):
             self._note_injection()
             self._drain()
         if end_of_input:
-            self._input.close(end_of_input)
+            self._close_input(end_of_input)
 
     def _drain(self) -> None:
         if self.injector.is_open and self._nursery is not None:

@@ -48,6 +48,7 @@ class ErrorPolicy:
         """Retry, send to the error port, go on, or fail the execution: as the node asks for."""
         error = masked_error(self._shared.mask, error)
         self.observed.count_error(error)
+        self._record(message, error)
         try:
             remaining = await self._retry(handler, message, error) if self.retries else error
             if remaining is not None:
@@ -60,6 +61,7 @@ class ErrorPolicy:
         """Handle a failed invocation as ``handle`` does, but never try it again: it has had effects already."""
         error = masked_error(self._shared.mask, error)
         self.observed.count_error(error)
+        self._record(message, error)
         try:
             await self._route(message, error)
         except trio.Cancelled:
@@ -95,7 +97,12 @@ class ErrorPolicy:
                 return None
             error = masked_error(self._shared.mask, outcome.error)
             self.observed.count_error(error)
+            self._record(message, error)
         return error
+
+    def _record(self, message: Message, error: HandlerError) -> None:
+        if self._shared.recorder is not None:
+            self._shared.recorder.failed(self._node, message, error)
 
     async def _route(self, message: Message, error: HandlerError) -> None:
         """Send the error by the error port; where that leads nowhere, go on, or fail the execution."""

@@ -8,6 +8,7 @@ state is shown. So whoever sees a terminal state sees an execution that has left
 """
 
 import math
+import secrets
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -21,10 +22,10 @@ from engine.compile.template import NOTHING_FILLED, FilledGraph
 from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import IllegalTransitionError, InputsClosedError
-from engine.execution.build import build_instances, shared_of
+from engine.execution.build import SEED_BITS, Sources, StandIn, build_instances, no_stand_in, shared_of
 from engine.execution.edge_commands import EdgeCommands
 from engine.execution.edge_control import EdgeControl
-from engine.execution.endings import BEGUN
+from engine.execution.endings import BEGUN, TOLD
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located
 from engine.execution.injector import Injector
@@ -65,6 +66,8 @@ class Execution(ReadableExecution):
         heritage: of an earlier revision of the graph; its state goes on here.
         values: what is filled into the graph.
         workers: where work runs that cannot be sliced; without them it is refused.
+        seed: where the randomness of all its nodes comes from; a random one when absent.
+        stand_in: makes the handler of a node in place of its component; of None, the component does.
         account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
 
     Attributes:
@@ -87,9 +90,12 @@ class Execution(ReadableExecution):
         heritage: Heritage | None = None,
         values: FilledGraph = NOTHING_FILLED,
         workers: Pool | None = None,
+        seed: int | None = None,
+        stand_in: StandIn = no_stand_in,
         account: Account | None = None,
     ) -> None:
         self.id = execution_id
+        self.seed = secrets.randbits(SEED_BITS) if seed is None else seed
         self.owner = graph.owner
         self.graph = graph
         self.graph_id = graph.id
@@ -99,7 +105,8 @@ class Execution(ReadableExecution):
         self._timeout_ms = timeout_ms
         self._observers = observers
         self._clock = clock
-        self._build = partial(build_instances, clock.timestamp, workers, heritage, values, chaining=chaining)
+        sources = Sources(clock.timestamp, workers, heritage, values, self.seed, stand_in)
+        self._build = partial(build_instances, sources, chaining=chaining)
         # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
         self.shared = shared_of(graph)(
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account, values.mask
@@ -189,11 +196,15 @@ class Execution(ReadableExecution):
         try:
             self._accept(messages, cause)
             held = await self.injector.inject(messages)
+        except BaseException:
+            if self.shared.recorder is not None:
+                self.shared.recorder.refused(messages[self.injector.taken :])
+            raise
         finally:  # also where it was refused: some of it may have been accepted
             if messages:
                 self._note_injection()
         if final:
-            self._input.close()
+            self._close_input()
         return InjectionReceipt(accepted=len(messages), queued=held > 0)
 
     def begin_with(self, messages: Sequence[Located]) -> None:
@@ -203,7 +214,7 @@ class Execution(ReadableExecution):
             self.injector.preload(messages)
             self._nursery.start_soon(self.injector.drain)
             self._note_injection()
-            self._input.close(BEGUN)
+            self._close_input(BEGUN)
 
     def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
         """Give messages numbers in the order in which they go in, and report them to those who watch."""
@@ -221,6 +232,8 @@ class Execution(ReadableExecution):
     def _report(self, messages: Sequence[Located], cause: str) -> None:
         shared = self.shared
         shared.has_lanes = shared.has_lanes or max([message.lane for _, message in messages], default=0) > 0
+        if shared.recorder is not None:
+            shared.recorder.injected_together(messages)
         for observer in shared.flow_observers:
             observer.injected([message for _, message in messages], cause)
 
@@ -239,6 +252,7 @@ class Execution(ReadableExecution):
         self._refuse_while_ending("pause")
         self._lifecycle.apply("pause")
         self._input.pause()
+        self._record("pause")
         self.injector.close()
         try:
             await self.shared.gate.close()
@@ -255,6 +269,7 @@ class Execution(ReadableExecution):
         """
         self._refuse_while_ending("resume")
         self._lifecycle.apply("resume")
+        self._record("resume")
         self._input.resume()
         self.injector.open()
         if self._nursery is not None:
@@ -271,7 +286,15 @@ class Execution(ReadableExecution):
             IllegalTransitionError: the execution is neither running nor paused.
         """
         self._require_living("complete")
-        self._input.close()
+        self._close_input()
+
+    def _close_input(self, why: str = TOLD) -> None:
+        self._record("complete")
+        self._input.close(why)
+
+    def _record(self, command: str) -> None:
+        if self.shared.recorder is not None:
+            self.shared.recorder.commanded(command)
 
     async def end_input(self) -> None:
         """Do what ``complete`` does, and wait where that takes time."""
@@ -300,6 +323,9 @@ class Execution(ReadableExecution):
                 if self.state is ExecutionState.PAUSED:
                     await self.resume()
             self._input.close()
+            if self.state is ExecutionState.PAUSED and not self._is_ending:
+                await self.resume()
+            self._close_input()
         else:
             self.abandon()
         await self.finished.wait()
@@ -435,6 +461,7 @@ class Execution(ReadableExecution):
 
     def _apply(self, command: Command) -> None:
         self._lifecycle.apply(command)
+        self._record(f"state {self.state}")
         self._tell()
 
     def _tell(self) -> None:

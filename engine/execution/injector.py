@@ -44,6 +44,7 @@ class Injector:
         self._held: deque[Located] = deque()  # each is in flight and charged; none is in an inbox as well
         self._is_open = True
         self._has_ended = False
+        self.taken = 0  # messages of the call of ``inject`` that has just raised, which had been accepted before
         self._waiting: set[trio.CancelScope] = set()  # around each wait at a full inbox, which ``close`` ends
 
     @property
@@ -198,6 +199,7 @@ class Injector:
             try:
                 held += await self._accept(node_index, message, deadline)
             except BaseException as error:
+                self.taken = accepted
                 self._shared.in_flight.finish(1)
                 if isinstance(error, OverloadedError):
                     self._shared.counters.backpressure_events += 1

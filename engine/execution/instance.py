@@ -266,6 +266,7 @@ class Instance:
             outcome = await handler.conclude()
         finally:
             self._shared.gate.leave()
+        self._record_firing(outcome, is_last=True)
         cause = CAUSELESS_APOCRYPHAL if self._shared.has_lanes else CAUSELESS
         if self.chained is not None:
             outcome = await self.chained.give_last(self.place, outcome, cause)
@@ -367,8 +368,14 @@ class Instance:
                 outcome = await handler.vet(handler.release(trio.current_time()))
         finally:
             self._shared.gate.leave()
+        self._record_firing(outcome, is_last=False)
         await self._give_out(handler, outcome)
         self.in_hand.settle(handler, 0)
+
+    def _record_firing(self, outcome: Outcome, *, is_last: bool) -> None:
+        recorder = self._shared.recorder
+        if recorder is not None and (outcome.emissions or outcome.error is not None):
+            recorder.fired(self.node, outcome, is_last=is_last)
 
     async def _give_out(self, handler: Handler, outcome: Outcome, cause: Message = CAUSELESS) -> None:
         """See to what a handler gave out without a message; an error of it concerns no single message."""

@@ -70,6 +70,8 @@ class Observed:
         shared.counters.last_activity_seconds = ended
         if ended >= shared.ages.next_seconds:
             shared.mark_ages(ended)
+        if shared.recorder is not None:
+            shared.recorder.called(self._node, batch, outcomes, started)
         if shared.call_observers:
             shared.report_call(self._node, batch, outcomes, started, ended)
         return outcomes

@@ -28,6 +28,7 @@ from engine.execution.masking import guarded, masked_error, masked_line, masked_
 from engine.execution.outputs import Outputs
 from engine.execution.pending_emissions import LIGHT_BYTES, PendingEmissions
 from engine.execution.unprocessed import CutOff
+from engine.journal.recorder import Recorder
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn, Starvation
@@ -103,6 +104,7 @@ class ExecutionShared:
         self.call_keys = CallKeys(execution_id)  # of calls to the outside
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
+        self.recorder: Recorder | None = None
         # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.
         self.early_starts: dict[int, Callable[[Message], bool]] = {}
         self._observers = observers
@@ -128,6 +130,7 @@ class ExecutionShared:
             inbox.empty()
         self.log_buffer.empty()
         self.flow_observers = ()
+        self.recorder = None
         self.outputs.empty()
         self.early_starts.clear()
 
@@ -141,6 +144,18 @@ class ExecutionShared:
         """Tell an observer no more."""
         self.flow_observers = without(self.flow_observers, observer)
         self.outputs.remove_observer(observer)
+
+    def record(self, recorder: Recorder) -> None:
+        """Let a recorder take note of everything from now on."""
+        self.recorder = recorder
+        if recorder.is_full:
+            self.add_flow_observer(recorder)
+
+    def record_no_more(self) -> None:
+        """Let nobody take note any more."""
+        recorder, self.recorder = self.recorder, None
+        if recorder is not None and recorder.is_full:
+            self.remove_flow_observer(recorder)
 
     async def send(
         self, node: CompiledNode, emissions: Sequence[Emission], derived_lane: int = CANONICAL, size: int = -1
@@ -376,6 +391,8 @@ class ExecutionShared:
     def log(self, node: CompiledNode, line: LogLine) -> None:
         """Keep a handler's log line for inspection, and report it."""
         line = bounded(masked_line(self.mask, line))
+        if self.recorder is not None and self.recorder.is_full:
+            self.recorder.logged(node, line)
         self.log_buffer.add(self._timestamp(), node.id, line)
         for observer in self._observers:
             observer.logged(self.execution_id, node.id, line)

@@ -63,6 +63,16 @@ class Keeper:
         """True where there is a store."""
         return self._store is not None
 
+    @property
+    def store(self) -> Store | None:
+        """The store; None where nothing outlives the process."""
+        return self._store
+
+    def complain(self, error: StoreError) -> None:
+        """Complain of a failure of the store that no caller hears of."""
+        self._failures += 1
+        self._complain(error)
+
     async def keep(self, changes: Sequence[Change]) -> None:
         """Make changes; when this returns they are on disk, all of them.
 

@@ -29,6 +29,7 @@ Kind = Literal[
     "states",
     "logs",
     "outputs",
+    "recordings",
     "history",
     "graphs",
     "components",

@@ -48,14 +48,16 @@ class SimulatedTime:
         self.is_busy: Callable[[], bool] = lambda: False
         self.wall = WallClock(self.now_seconds)
         self._offset_seconds = 0.0
+        self._beginning_seconds = BEGINNING_SECONDS
 
     def now_seconds(self) -> float:
         """Return the time of day, in seconds since 1970."""
-        return BEGINNING_SECONDS + self.clock.current_time() - self._offset_seconds
+        return self._beginning_seconds + self.clock.current_time() - self._offset_seconds
 
-    def stop(self) -> None:
-        """Let time stand still from now on; it is midnight."""
+    def stop(self, *, at_seconds: float = BEGINNING_SECONDS) -> None:
+        """Let time stand still from now on; it is midnight, or another time of day, in seconds since 1970."""
         self.clock.rate = 0.0
+        self._beginning_seconds = at_seconds
         self._offset_seconds = self.clock.current_time()
 
     def go(self) -> None:
@@ -83,7 +85,7 @@ class SimulatedTime:
         end = self.clock.current_time() + seconds
         await self.settle()
         while True:
-            moment = self._next_moment()
+            moment = self.next_moment()
             if moment > end + SAME_SECONDS:
                 break
             self.jump_to(moment)
@@ -112,7 +114,7 @@ class SimulatedTime:
             nursery.start_soon(run)
             await self.settle()
             while not results and not errors:
-                moment = self._next_moment()
+                moment = self.next_moment()
                 if moment > given_up:
                     nursery.cancel_scope.cancel()
                     break
@@ -124,6 +126,6 @@ class SimulatedTime:
             raise StuckError
         return results[0]
 
-    def _next_moment(self) -> float:
+    def next_moment(self) -> float:
         """Return the next moment for which anything waits; infinity where nothing does."""
         return self.clock.current_time() + trio.lowlevel.current_statistics().seconds_to_next_deadline

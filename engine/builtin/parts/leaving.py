@@ -15,9 +15,9 @@ def unchanged(port: int, messages: Sequence[Message]) -> Outcome:
     made_from = (1,) * len(messages)
     places = [place_of(message) for message in messages]
     if not any(places):
-        return Outcome(emissions, lanes=lanes, made_from=made_from)
+        return Outcome(emissions, lanes=lanes, made_from=made_from, origins=messages)
     done = [place for place in places if place is not None]
-    return GroupedOutcome(emissions, lanes=lanes, made_from=made_from, places=places, done=done)
+    return GroupedOutcome(emissions, lanes=lanes, made_from=made_from, origins=messages, places=places, done=done)
 
 
 def at_once(port: int, message: Message) -> Outcome:

@@ -1,0 +1,81 @@
+"""A recording run again and compared: with what was recorded, or with a run of the code that was recorded."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from engine.contracts.surroundings import Vault
+from engine.journal.head import Head
+from engine.journal.records import Record
+from engine.replaying.comparison import compare, numbered, ranks
+from engine.replaying.rerun import run_script
+from engine.replaying.script import Emission, Place, read_script
+from engine.testing.simulated_time import SimulatedTime
+from proto.execution import ExecutionState
+from proto.recording import ReplayReply
+
+Against = Literal["recording", "rerun"]
+
+
+class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The ways in which a recording is run again.
+
+    Attributes:
+        components: definitions that take the place of those that were recorded, by their ids.
+        until: the number of the last record that is lived through; the last one when absent.
+        since: the number of the first record that is compared.
+        against: what it is compared with. When absent: the recording, where that has every value and no other
+            code is given; otherwise a run of the code that was recorded, which differs from the other by that
+            code only.
+    """
+
+    components: tuple[dict[str, Any], ...] = ()
+    until: int | None = None
+    since: int = 0
+    against: Against | None = None
+
+
+async def replay(
+    head: Head,
+    records: Callable[[], Iterable[Record]],
+    time: SimulatedTime,
+    options: ReplayOptions,
+    vault: Vault | None = None,
+) -> ReplayReply:
+    """Run a recording again, and compare every emission. The clock of the program must be ``time.clock``.
+
+    Args:
+        head: of the recording.
+        records: gives all of them, in order; from the beginning each time.
+        time: of the runs.
+        options: the ways.
+        vault: the variables and secrets that the graph may name.
+
+    Raises:
+        RecordingError: it cannot be run again.
+    """
+    given = {component.get("id") for component in options.components}
+    head = msgspec.structs.replace(head, lacking=tuple(each for each in head.lacking if each not in given))
+    script = read_script(head, records(), options.until)
+    is_recorded = head.level == "full" and not options.components
+    against: Against = options.against or ("recording" if is_recorded else "rerun")
+    expected: Mapping[Place, Sequence[Emission]] = script.emissions
+    complaints: Sequence[str] = ()
+    if against == "rerun":
+        before = await run_script(script, time, vault=vault)
+        expected, complaints = numbered(before.emissions, script.emissions), before.complaints
+    ran = await run_script(script, time, options.components, vault)
+    # What was cut off, by its end or by ``until``, had more to emit.
+    is_whole = against == "rerun" or (options.until is None and script.end == ExecutionState.COMPLETED)
+    differences, compared = compare(expected, ran.emissions, ranks(head), first=options.since, is_whole=is_whole)
+    new = [complaint for complaint in ran.complaints if complaint not in complaints]
+    return ReplayReply(
+        is_same=not differences and not new,
+        compared=compared,
+        injected=ran.injected,
+        against=against,
+        differences=differences,
+        complaints=new,
+        state=ran.state,
+    )

@@ -1,0 +1,279 @@
+"""One execution that lives through a script: a runtime of its own, in simulated time, cut off from everything."""
+
+import importlib
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from random import Random
+from typing import Any, ClassVar
+
+import httpx
+import msgspec
+import trio
+
+from engine.contracts.handler import Message
+from engine.contracts.observer import FlowObserver
+from engine.contracts.surroundings import Vault
+from engine.errors import ConflictError, EngineError, InvalidError
+from engine.execution.lifecycle import TERMINAL
+from engine.execution.shared import ExecutionShared
+from engine.handle import ExecutionHandle
+from engine.journal.head import Head
+from engine.journal.records import RecordingError
+from engine.limits import EngineLimits
+from engine.replaying.answers import Answers
+from engine.replaying.arranged_inbox import ArrangedInbox, arrange
+from engine.replaying.script import FIRED, Emission, Place, Script, Step
+from engine.runtime import Rerun, Runtime, open_runtime
+from engine.testing.simulated_time import SAME_SECONDS, SimulatedTime, StuckError
+from proto.execution import ExecuteOptions, ExecutionState
+
+MOST_COMPLAINTS = 20
+
+RACE_SECONDS = 0.02
+"""The time by which a timer may have fired late: work before it had to be done first. What came within it before
+the timer fired comes before it again."""
+
+_UNBOUNDED = 2**40
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """The outcome of a run.
+
+    Attributes:
+        emissions: of each output port, in order.
+        injected: messages that were injected.
+        complaints: what could not be as it was.
+        state: in which the execution was at the end.
+    """
+
+    emissions: Mapping[Place, list[Emission]]
+    injected: int
+    complaints: list[str]
+    state: str
+
+
+class _Emissions(FlowObserver):
+    """An observer of every value that leaves a node; each counts once, however many edges it takes."""
+
+    hears_hops: ClassVar[bool] = True
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.emissions: dict[Place, list[Emission]] = {}
+        self._now = now
+        # Where the first edge of each output port leads.
+        self._first: dict[Place, Place] = {}
+
+    def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
+        target = target_node, target_port
+        if self._first.setdefault((node_id, port), target) == target:
+            self._take(node_id, port, message.value)
+
+    def emitted(self, node_id: str, port: str, value: bytes) -> None:
+        self._take(node_id, port, value)
+
+    def errored(self, node_id: str, port: str, value: bytes, lane: int) -> None:
+        del lane
+        self._take(node_id, port, value)
+
+    def _take(self, node_id: str, port: str, value: bytes) -> None:
+        self.emissions.setdefault((node_id, port), []).append(Emission(self._now(), value))
+
+
+async def run_script(
+    script: Script, time: SimulatedTime, components: Sequence[dict[str, Any]] = (), vault: Vault | None = None
+) -> Ran:
+    """Let an execution live through a script. The clock of the program must be ``time.clock``.
+
+    Args:
+        script: what was recorded.
+        time: of the run.
+        components: definitions that take the place of those that were recorded, by their ids.
+        vault: the variables and secrets that the graph may name.
+
+    Raises:
+        RecordingError: the graph or a component cannot be used.
+    """
+    time.go()
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(_open_runtime(script.head, time, vault))
+        stack.callback(time.go)  # what is closed may take its time
+        try:
+            await _register(runtime, script.head, components)
+            graph = await runtime.library.load_graph(script.head.graph)
+        except InvalidError as error:
+            problems = "; ".join(problem.message for problem in error.problems)
+            raise RecordingError(f"it cannot be run: {problems}") from error
+        except EngineError as error:
+            raise RecordingError(f"it cannot be run: {error}") from error
+        return await _Run(runtime, graph.id, script, time).to_end()
+    raise AssertionError("the runtime lets no error pass")
+
+
+@asynccontextmanager
+async def _open_runtime(head: Head, time: SimulatedTime, vault: Vault | None) -> AsyncIterator[Runtime]:
+    """Open a runtime that refuses nothing for being busy, and reaches nobody."""
+    limits = EngineLimits(
+        default_timeout_ms=0,
+        finished_executions=1,
+        injection_wait_seconds=math.inf,
+        memory_bytes=0,
+        owner_memory_bytes=0,
+        max_held_messages=_UNBOUNDED,
+    )
+    async with open_runtime(
+        limits=limits,
+        clock=time.wall,
+        chaining=head.is_chained,
+        open_http_client=lambda: httpx.AsyncClient(transport=_Nobody()),
+        vault=vault,
+    ) as runtime:
+        time.is_busy = lambda: _is_busy(runtime.workers.statistics())
+        yield runtime
+
+
+class _Nobody(httpx.AsyncBaseTransport):
+    """A transport that reaches nobody."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("what is run again asks nobody", request=request)
+
+
+async def _register(runtime: Runtime, head: Head, components: Sequence[dict[str, Any]]) -> None:
+    """Register what was recorded, and in its place what is given now; versions one after another."""
+    given = {component.get("id"): component for component in components}
+    known = set()
+    for document in (*(each for each in head.components if each.get("id") not in given), *components):
+        component_id = str(document.get("id"))
+        if component_id in known:
+            await runtime.library.replace_component(component_id, document)
+        else:
+            await runtime.library.register_component(document)
+        known.add(component_id)
+
+
+def _is_busy(statistics: Any) -> bool:
+    return bool(statistics.running or statistics.waiting)
+
+
+class _Run:
+    """One run.
+
+    Args:
+        runtime: has the graph.
+        graph_id: of it.
+        script: what to live through.
+        time: of the run.
+    """
+
+    def __init__(self, runtime: Runtime, graph_id: str, script: Script, time: SimulatedTime) -> None:
+        self._runtime = runtime
+        self._graph_id = graph_id
+        self._script = script
+        self._time = time
+        self._complaints: dict[str, None] = {}
+        self._present = 0  # the number of the record that is being lived through
+        self._injected = 0
+        self._seen = _Emissions(lambda: self._present)
+        self._watching = ExitStack()
+        self._inboxes: list[ArrangedInbox] = []
+
+    async def to_end(self) -> Ran:
+        """Live through it."""
+        _seed_scheduler()
+        self._time.stop(at_seconds=self._script.head.began_ms / 1000)
+        began = trio.current_time()
+        answers = Answers(self._script.answers, began, self._complain)
+        options = ExecuteOptions(
+            completion="manual", timeout_ms=0, parameters=self._script.head.parameters, recording="off"
+        )
+        rerun = Rerun(self._script.head.seed, answers.stand_in, self._arrange)
+        with self._watching:
+            snapshot = await self._time.finish(
+                lambda: self._runtime.execute(self._graph_id, options, on_created=self._watch, rerun=rerun)
+            )
+            handle = self._runtime.execution(snapshot.id)
+            try:
+                await self._live(handle, began)
+            except ConflictError:
+                pass  # it has ended earlier than it had; its last state says so
+            except StuckError:
+                self._complain("it does not come to an end, though a day of its time has passed")
+            state = str(handle.head().state)
+            with suppress(ConflictError):
+                await handle.stop()
+        end = self._script.end
+        if end in TERMINAL and state != end:
+            self._complain(f"it was {end}, and is {state} now")
+        return Ran(self._seen.emissions, self._injected, list(self._complaints), state)
+
+    def _watch(self, execution_id: str) -> None:
+        self._watching.enter_context(self._runtime.execution(execution_id).watch(self._seen))
+
+    def _arrange(self, shared: ExecutionShared) -> None:
+        self._inboxes = arrange(shared, self._script.orders)
+
+    def _complain(self, complaint: str) -> None:
+        if len(self._complaints) < MOST_COMPLAINTS:
+            self._complaints[complaint] = None
+
+    async def _live(self, handle: ExecutionHandle, began: float) -> None:
+        for step in self._script.steps:
+            if step.command == FIRED:
+                self._present = step.first
+                await self._wait_fired(began + step.at)
+            else:
+                await self._wait_until(began + step.at)
+                self._present = step.first
+                await self._take(handle, step)
+                await self._time.settle()
+        await self._time.advance(max(0.0, began + self._script.seconds - trio.current_time()))
+        for inbox in self._inboxes:
+            inbox.release()
+        await self._time.settle()
+        if self._script.end == ExecutionState.COMPLETED:
+            await self._time.finish(handle.wait_finished)
+
+    async def _wait_fired(self, moment: float) -> None:
+        """Let time pass until what is due next has fired, unless that is later than it was."""
+        due = self._time.next_moment()
+        if due <= moment:
+            await self._time.advance(max(0.0, due - trio.current_time()))
+
+    async def _wait_until(self, moment: float) -> None:
+        """Let time pass up to a moment; or to just before something fires that had fired later than that."""
+        while True:
+            due = self._time.next_moment()
+            if due > moment - RACE_SECONDS:
+                moment = min(moment, due - 2 * SAME_SECONDS)
+                break
+            await self._time.advance(max(0.0, due - trio.current_time()))
+        await self._time.advance(max(0.0, moment - trio.current_time()))
+
+    async def _take(self, handle: ExecutionHandle, step: Step) -> None:
+        if step.messages:
+            try:
+                receipt = await self._time.finish(lambda: handle.inject(step.messages))
+            except InvalidError as error:
+                raise RecordingError(f"it cannot be run: {error}") from error
+            self._injected += receipt.accepted
+        elif step.command == "pause":
+            await self._time.finish(handle.pause)
+        elif step.command == "resume":
+            await self._time.finish(handle.resume)
+        elif step.command in ("complete", "state completed"):
+            with suppress(ConflictError):  # the other one of the two has said so
+                await self._time.finish(handle.complete)
+        elif step.command == "state cancelled":
+            await handle.stop()
+
+
+def _seed_scheduler() -> None:
+    """Let Trio run the tasks that are ready in the same order in each run: it turns that around at random.
+
+    There is no other way to say so; where there is not even this one, nodes that are fed by several others may be
+    fed in another order (``test_the_scheduler_can_be_seeded``).
+    """
+    source = getattr(importlib.import_module("trio._core._run"), "_r", None)
+    if isinstance(source, Random):
+        source.seed(0)
