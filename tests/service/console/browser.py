@@ -50,7 +50,7 @@ class Console:
         self.page = page
         self.faults: list[str] = []
         self._root = f"{process.url}/console/"
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
 

@@ -149,6 +149,44 @@ def test_two_people_do_not_overwrite_each_other(browser: Any, service: Process) 
         console.page.wait_for_function("document.querySelector('input.name')?.value === 'Theirs'")
 
 
+HELD = {
+    "symbia": "1.0",
+    "name": "Held",
+    "nodes": [
+        {"id": "first", "component": "symbia.core.passthrough"},
+        {"id": "second", "component": "symbia.core.passthrough"},
+    ],
+    "edges": [{"source": {"node": "first", "port": "out"}, "target": {"node": "second", "port": "in"}}],
+}
+
+
+def test_an_edge_is_held_a_value_edited_and_let_go(browser: Any, service: Process) -> None:
+    with httpx.Client(base_url=service.url) as client, open_console(browser, service) as console:
+        graph = client.post("/api/graphs", json=HELD).json()["id"]
+        execution = client.post(f"/api/graphs/{graph}/execute", json={"completion": "manual"}).json()[
+            "executionId"
+        ]
+        page = console.page
+        console.go(f"execution/{execution}?at=edge:0")
+        console.press("✋ Hold")
+        page.get_by_role("button", name="Let go").wait_for()
+        messages = [{"nodeId": "first", "port": "in", "value": value} for value in ("one", "two")]
+        client.post(f"/api/executions/{execution}/inject", json={"messages": messages})
+        page.locator("aside li pre", has_text="two").wait_for()
+        console.press("Edit")
+        page.locator("aside li textarea").fill('"uno"')
+        console.press("Save")
+        page.locator("aside li pre", has_text="uno").wait_for()
+        console.shoot("held")
+        assert console.axe() == []
+        console.press("One step")
+        page.locator("aside li pre", has_text="uno").wait_for(state="detached")
+        console.press("Let go")
+        page.get_by_text("No message waits here.").wait_for()
+        outputs = client.get(f"/api/executions/{execution}/outputs").json()["outputs"]
+        assert [each["value"] for each in outputs] == ["uno", "two"]
+
+
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 

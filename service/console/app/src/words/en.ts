@@ -127,6 +127,17 @@ export const en = {
   someoneElse: 'Somebody else has saved this graph meanwhile. Yours is still here: save it as a new graph, or load theirs.',
   loadTheirs: 'Load theirs',
   saveAsNew: 'Save as a new graph',
+  held: 'held',
+  hold: 'Hold',
+  letGo: 'Let go',
+  step: 'One step',
+  insert: 'Insert…',
+  insertHere: 'Insert it',
+  dropAll: 'Drop all',
+  dropAllQuestion: 'Drop all {count} messages that wait here?',
+  dropOne: 'Drop',
+  toFront: 'To the front',
+  synthetic: 'put in by hand',
 };
 
 export type Word = keyof typeof en;
