@@ -44,11 +44,13 @@ class Console:
     Attributes:
         page: of the driver.
         faults: what the page complained of; a story ends without any.
+        expect: of the driver: waits for what is to be seen.
     """
 
     def __init__(self, process: Process, page: Any) -> None:
         self.page = page
         self.faults: list[str] = []
+        self.expect: Any = pytest.importorskip("playwright.sync_api").expect
         self._root = f"{process.url}/console/"
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.faults.append(str(error)))

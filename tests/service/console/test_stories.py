@@ -146,7 +146,7 @@ def test_two_people_do_not_overwrite_each_other(browser: Any, service: Process) 
         console.page.get_by_text("Somebody else has saved this graph").wait_for()
         assert client.get(f"/api/graphs/{graph}").json()["name"] == "Theirs"
         console.press("Load theirs")
-        console.page.wait_for_function("document.querySelector('input.name')?.value === 'Theirs'")
+        console.expect(console.page.get_by_label("Name of the graph")).to_have_value("Theirs")
 
 
 HELD = {
