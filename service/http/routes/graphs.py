@@ -12,7 +12,7 @@ from engine.routine.validation import is_routine
 from engine.versions import UNCONDITIONAL, Version
 from engine.views import RuntimeView
 from proto.execution import Completion, ExecuteOptions, ExecutionError, ExecutionSnapshot, ExecutionState
-from proto.graph import Edge, GraphDefinition, GraphPorts, Node, TopologySummary
+from proto.graph import Edge, GraphDefinition, GraphPorts, Node, Recording, TopologySummary
 from proto.message import Injection
 from proto.problem import Problem
 from proto.routine import RoutineDefinition
@@ -138,6 +138,7 @@ class ShownGraph(msgspec.Struct, frozen=True, rename="camel"):
     loaded_at: str
     version_number: int
     durable: bool | msgspec.UnsetType = msgspec.UNSET
+    recording: Recording | msgspec.UnsetType = msgspec.UNSET
 
 
 QUICK_REFERENCE = {

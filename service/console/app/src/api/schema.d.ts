@@ -16,6 +16,185 @@ export interface components {
             reason: string;
         };
         /**
+         * BreakpointHit
+         * @description A thing that a breakpoint has stopped on, or seen.
+         */
+        BreakpointHit: {
+            /** @description counts the hits of its breakpoint, from 1. */
+            number: number;
+            /**
+             * @description what it was; `step` where it is held because a step led there.
+             * @enum {unknown}
+             */
+            on: "error" | "input" | "log" | "output" | "state" | "step";
+            /** @description the node that was about to be handed the message, or that emitted, failed, logged or wrote. */
+            node: string;
+            /** @description its input or output port; empty where it came by none. */
+            port: string;
+            /** @description the edge along which the message came; null for what was injected, and for what has not left. */
+            edge: string | null;
+            /** @description of the message, 0 where nothing was made of one. */
+            sequence: number;
+            /**
+             * @description of the value.
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+            /** @description the JSON value, or the beginning of its text where `truncated`; secrets are masked. */
+            value: unknown;
+            /** @description of the whole value. */
+            sizeBytes: number;
+            /** @description milliseconds since the epoch. */
+            timestamp: number;
+            /**
+             * @description whether the value is only its beginning.
+             * @default false
+             */
+            truncated: boolean;
+            /**
+             * @description the error, where it is one, or where the held outcome is one.
+             * @default null
+             */
+            error: components["schemas"]["NamedText"] | null;
+            /**
+             * @description the line that was logged.
+             * @default null
+             */
+            line: components["schemas"]["NamedText"] | null;
+            /**
+             * @description what was written.
+             * @default []
+             */
+            changes: components["schemas"]["StateChange"][];
+            /**
+             * @description values that wait to leave, where a message is held behind its node.
+             * @default 0
+             */
+            emitted: number;
+            /**
+             * @description the surroundings, of the action `snapshot`.
+             * @default null
+             */
+            picture: components["schemas"]["NodePicture"] | null;
+        };
+        /**
+         * BreakpointList
+         * @description The breakpoints of an execution, the oldest first; `total` counts all of them, on this page or not.
+         */
+        BreakpointList: {
+            executionId: string;
+            total: number;
+            breakpoints: components["schemas"]["BreakpointSnapshot"][];
+        };
+        /**
+         * BreakpointRequest
+         * @description The breakpoint that somebody asks for.
+         */
+        BreakpointRequest: {
+            /**
+             * @description the edge to stop at, by its id, or by its index where it has none.
+             * @default null
+             */
+            edge: string | number | null;
+            /**
+             * @description the node to stop at, or the path of a graph inside; all nodes for an error, a line or a write where it is absent. Either this or `edge` is given.
+             * @default null
+             */
+            node: string | null;
+            /**
+             * @description only values of this input or output port of the node.
+             * @default null
+             */
+            port: string | null;
+            /**
+             * @description what to stop on; messages that are about to be handed to a node when absent.
+             * @default null
+             */
+            on: ("error" | "input" | "log" | "output" | "state") | null;
+            /**
+             * @description of log lines, this one and all that are worse.
+             * @default null
+             */
+            level: ("debug" | "error" | "info" | "warn") | null;
+            /**
+             * @description only writes of this key of the state.
+             * @default null
+             */
+            key: string | null;
+            /**
+             * @description an expression in JavaScript that sees `value`; only where it holds. None for always.
+             * @default null
+             */
+            when: string | null;
+            /**
+             * @description how often to let pass what it would stop on.
+             * @default 0
+             */
+            after: number;
+            /**
+             * @description what stands still while a message is held: its edge where it comes along one, else its node.
+             * @default null
+             */
+            scope: ("edge" | "execution" | "node") | null;
+            /**
+             * @description what happens at a hit.
+             * @default hold
+             * @enum {unknown}
+             */
+            action: "hold" | "log" | "pause" | "snapshot";
+        };
+        /**
+         * BreakpointSnapshot
+         * @description A breakpoint at one moment.
+         */
+        BreakpointSnapshot: {
+            /** @description unique in its execution. */
+            id: string;
+            /** @description as it was asked for, and so on. */
+            edge: string | number | null;
+            /** @description likewise. */
+            node: string | null;
+            /** @description likewise. */
+            port: string | null;
+            /**
+             * @description what it stops on.
+             * @enum {unknown}
+             */
+            on: "error" | "input" | "log" | "output" | "state";
+            /** @description of log lines; null for others. */
+            level: ("debug" | "error" | "info" | "warn") | null;
+            /** @description of the state; null for all, and for others. */
+            key: string | null;
+            /** @description the condition; null for none. */
+            when: string | null;
+            /** @description how often it lets pass what it would stop on. */
+            after: number;
+            /**
+             * @description what stands still while it holds a message.
+             * @enum {unknown}
+             */
+            scope: "edge" | "execution" | "node";
+            /**
+             * @description what happens at a hit.
+             * @enum {unknown}
+             */
+            action: "hold" | "log" | "pause" | "snapshot";
+            /** @description ISO 8601 in UTC. */
+            createdAt: string;
+            /** @description how often it has let pass because of `after`. */
+            passed: number;
+            /** @description how often it has stopped, or seen what it was to see. */
+            hits: number;
+            /** @description the first error of the condition, of values for which it therefore did not hold; null for none. */
+            failure: string | null;
+            /** @description how many values these were. */
+            failures: number;
+            /** @description what it holds, the oldest first. */
+            held: components["schemas"]["HeldMessage"][];
+            /** @description the last hits, the oldest first. */
+            recent: components["schemas"]["BreakpointHit"][];
+        };
+        /**
          * BrokenStreamBody
          * @description The refusal of a stream of lines, of which some may have been taken in.
          */
@@ -465,6 +644,11 @@ export interface components {
              * @default null
              */
             durable: boolean | null;
+            /**
+             * @description what is noted of it: `off`, `inputs`, or `full`; the graph decides when absent.
+             * @default null
+             */
+            recording: ("full" | "inputs" | "off") | null;
         };
         /**
          * ExecutionError
@@ -782,6 +966,11 @@ export interface components {
             ports?: components["schemas"]["GraphPorts"] | null;
             parameters?: Record<string, never> | null;
             durable?: boolean | null;
+            /**
+             * @description what is noted of its executions, unless they say otherwise; nothing when absent.
+             * @enum {unknown}
+             */
+            recording?: "full" | "inputs" | "off";
         };
         /**
          * GraphList
@@ -861,6 +1050,95 @@ export interface components {
             version: string;
             /** @description seconds since the service began. */
             uptime: number;
+        };
+        /**
+         * HeldMessage
+         * @description A message that a breakpoint holds.
+         */
+        HeldMessage: {
+            /** @description counts the hits of its breakpoint, from 1. */
+            number: number;
+            /**
+             * @description what it was; `step` where it is held because a step led there.
+             * @enum {unknown}
+             */
+            on: "error" | "input" | "log" | "output" | "state" | "step";
+            /** @description the node that was about to be handed the message, or that emitted, failed, logged or wrote. */
+            node: string;
+            /** @description its input or output port; empty where it came by none. */
+            port: string;
+            /** @description the edge along which the message came; null for what was injected, and for what has not left. */
+            edge: string | null;
+            /** @description of the message, 0 where nothing was made of one. */
+            sequence: number;
+            /**
+             * @description of the value.
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+            /** @description the JSON value, or the beginning of its text where `truncated`; secrets are masked. */
+            value: unknown;
+            /** @description of the whole value. */
+            sizeBytes: number;
+            /** @description milliseconds since the epoch. */
+            timestamp: number;
+            /**
+             * @description whether the value is only its beginning.
+             * @default false
+             */
+            truncated: boolean;
+            /**
+             * @description the error, where it is one, or where the held outcome is one.
+             * @default null
+             */
+            error: components["schemas"]["NamedText"] | null;
+            /**
+             * @description the line that was logged.
+             * @default null
+             */
+            line: components["schemas"]["NamedText"] | null;
+            /**
+             * @description what was written.
+             * @default []
+             */
+            changes: components["schemas"]["StateChange"][];
+            /**
+             * @description values that wait to leave, where a message is held behind its node.
+             * @default 0
+             */
+            emitted: number;
+            /**
+             * @description the surroundings, of the action `snapshot`.
+             * @default null
+             */
+            picture: components["schemas"]["NodePicture"] | null;
+            /** @description by which it is named; no two holds of one execution have the same. */
+            hold: number;
+            /** @description what may be done with it. */
+            verbs: string[];
+            /**
+             * @description whether somebody has changed its value.
+             * @default false
+             */
+            edited: boolean;
+        };
+        /**
+         * HoldBody
+         * @description The body of a verb on what is held; it may be left away.
+         */
+        HoldBody: {
+            /**
+             * @description the number of what is meant; that which is held longest when absent.
+             * @default null
+             */
+            hold: number | null;
+            /** @description of `edit` and `retry`: any JSON value. */
+            value?: unknown;
+            /**
+             * @description of `skip`: the output port by which the value leaves; the node's only one when absent.
+             * @default null
+             */
+            port: string | null;
         };
         /**
          * InboxOptions
@@ -1418,6 +1696,14 @@ export interface components {
             to: "first" | "last";
         };
         /**
+         * NamedText
+         * @description An error's or a log line's name and text: of a line, the name is its level.
+         */
+        NamedText: {
+            name: string;
+            message: string;
+        };
+        /**
          * NoFields
          * @description The body of a command that takes no fields; it may be left away.
          */
@@ -1503,6 +1789,20 @@ export interface components {
              * @default false
              */
             forEach: boolean | components["schemas"]["ForEach"];
+        };
+        /**
+         * NodePicture
+         * @description The surroundings of a hit: what the node keeps, and what waits before it.
+         */
+        NodePicture: {
+            /** @description JSON texts by key, cut where they are long; not all keys where there are many. */
+            state: {
+                [key: string]: string;
+            };
+            /** @description messages before the node, by the name of the edge that they came along; `""` for injected ones. */
+            waiting: {
+                [key: string]: number;
+            };
         };
         /**
          * NodeStatistics
@@ -2113,6 +2413,8 @@ export interface components {
             loadedAt: string;
             versionNumber: number;
             durable?: boolean;
+            /** @enum {unknown} */
+            recording?: "full" | "inputs" | "off";
         };
         /**
          * ShownLane
@@ -2182,6 +2484,17 @@ export interface components {
             startedAt: string | null;
             /** @default null */
             error: components["schemas"]["ExecutionError"] | null;
+        };
+        /**
+         * StateChange
+         * @description A key of a node's state that was written, and what it held before and holds now; cut where it is long.
+         */
+        StateChange: {
+            key: string;
+            /** @default null */
+            before: string | null;
+            /** @default null */
+            after: string | null;
         };
         /**
          * StateReply
