@@ -23,6 +23,7 @@ class NodeStatistics(msgspec.Struct, frozen=True, rename="camel"):
         peak_messages: the most that ever waited.
         capacity: the most that may wait.
         blocked_senders: tasks that wait for room in its inbox now.
+        held_messages: of those that wait, how many do because somebody holds their edge.
     """
 
     node_id: str
@@ -39,6 +40,7 @@ class NodeStatistics(msgspec.Struct, frozen=True, rename="camel"):
     peak_messages: int
     capacity: int
     blocked_senders: int
+    held_messages: int = 0
 
 
 class EdgeStatistics(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,6 +55,7 @@ class EdgeStatistics(msgspec.Struct, frozen=True, rename="camel"):
         peak: the most that waited there when the target turned to them.
         dropped: messages dropped by the target's overflow policy.
         blocked_seconds: time that the source spent waiting for room.
+        held_seconds: of that, the time in which somebody held the edge.
     """
 
     index: int
@@ -63,6 +66,7 @@ class EdgeStatistics(msgspec.Struct, frozen=True, rename="camel"):
     peak: int
     dropped: int
     blocked_seconds: float
+    held_seconds: float = 0.0
 
 
 class Bottleneck(msgspec.Struct, frozen=True, rename="camel"):

@@ -417,6 +417,10 @@ class SandboxedChain:
         """Let each program go on in a guest of its own."""
         self._chain.dissolve()
 
+    async def form(self) -> bool:
+        """Let them share a guest again."""
+        return await self._chain.form()
+
 
 def _engine_result(result: SandboxResult | None) -> ChainResult | None:
     """Return a result in the engine's terms."""

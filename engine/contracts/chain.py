@@ -170,7 +170,14 @@ class Chain(Protocol):
         """Let a call that has begun come to nothing; this chain is not to be used any more."""
 
     def dissolve(self) -> None:
-        """Let each handler go on alone, with what it keeps, while no call is under way; likewise."""
+        """Let each handler go on alone, with what it keeps, while no call is under way; ``form`` ends that."""
+
+    async def form(self) -> bool:
+        """Join the handlers again that ``dissolve`` or ``abandon`` has parted, each with what it keeps.
+
+        Nothing must be under way in any of them. Return whether they are joined; otherwise each goes on alone, and
+        this chain is not to be used any more.
+        """
 
 
 @runtime_checkable

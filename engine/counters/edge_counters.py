@@ -11,6 +11,8 @@ class EdgeCounters:
         "_blocked_seconds",
         "_blocked_since",
         "_blocked_workers",
+        "_held_blocked_seconds",
+        "_held_from_seconds",
         "_read_last",
         "_read_recently",
         "dropped",
@@ -27,6 +29,10 @@ class EdgeCounters:
         self._blocked_seconds = 0.0
         self._blocked_since = 0.0
         self._blocked_workers = 0
+        # Of the time in which the source waited, the part in which somebody held the edge; and while it is held,
+        # how much there was when that began.
+        self._held_blocked_seconds = 0.0
+        self._held_from_seconds: float | None = None
         # Readings of the time, of what was sent and of what was taken; the first one is of the beginning.
         self._read_last: tuple[float, int, int] | None = None
         self._read_recently: tuple[float, int, int] | None = None
@@ -58,6 +64,21 @@ class EdgeCounters:
     def blocked_until(self, now: float) -> float:
         """Return the seconds in which one worker of the source or more waited for room, also a wait under way."""
         return self._blocked_seconds + (now - self._blocked_since if self._blocked_workers else 0.0)
+
+    def begin_hold(self, now: float) -> None:
+        """Take note that somebody holds the edge."""
+        self._held_from_seconds = self.blocked_until(now)
+
+    def end_hold(self, now: float) -> None:
+        """Take note that nobody holds it any more."""
+        self._held_blocked_seconds = self.held_until(now)
+        self._held_from_seconds = None
+
+    def held_until(self, now: float) -> float:
+        """Return, of the seconds of ``blocked_until``, those in which somebody held the edge."""
+        if self._held_from_seconds is None:
+            return self._held_blocked_seconds
+        return self._held_blocked_seconds + self.blocked_until(now) - self._held_from_seconds
 
     def rates(self, now: float, began: float) -> tuple[float, float]:
         """Return the messages sent and taken in a second: since the last reading but one, or since ``began``.

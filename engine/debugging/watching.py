@@ -128,28 +128,25 @@ class Watching:
         called = {*self._behind, *(at for at, _, _ in self._followed.values())}
         called |= {at for at, _ in self._skips.values()}
         for node in called - self._called:
-            self._alone(node)
+            self._control.part(node)
             watch_calls(instances[node], self)
         for node in self._called - called:
             unwatch_calls(instances[node])
+            self._control.join(node)
         for node in self._outputs.keys() - self._emitting:
-            self._alone(node)
+            self._control.part(node)
             watch_emissions(instances[node], self)
         for node in self._emitting - self._outputs.keys():
             unwatch_emissions(instances[node])
+            self._control.join(node)
         for node in self._errors.keys() - self._failing:
-            self._alone(node)
+            self._control.part(node)
             watch_errors(instances[node], self)
         for node in self._failing - self._errors.keys():
             unwatch_errors(instances[node])
+            self._control.join(node)
         self._judged, self._called = judged, called
         self._emitting, self._failing = set(self._outputs), set(self._errors)
-
-    def _alone(self, node: int) -> None:
-        """Let a node process alone, behind the call under way of those that it runs as one with."""
-        chained = self._execution.instances[node].chained
-        if chained is not None:
-            chained.dissolve()
 
     # Before a node
 

@@ -36,7 +36,8 @@ def look_for_bottleneck(
         if is_due:
             yield
         target, source = _node_of(edge.target), _node_of(edge.source)
-        blocked[target] = blocked.get(target, 0.0) + edge.blocked_seconds
+        seconds = edge.blocked_seconds - edge.held_seconds  # for the rest, nobody but a person is to blame
+        blocked[target] = blocked.get(target, 0.0) + seconds
         held_up[source] = held_up.get(source, 0.0) + edge.blocked_seconds
 
     def own_share(node: NodeStatistics) -> float:
@@ -48,13 +49,14 @@ def look_for_bottleneck(
         return Bottleneck(culprit.node_id, f"Its sources waited {seconds:.3f} s for room; {_describe(culprit)}")
     fullest = max(nodes, key=_fill, default=None)
     if fullest is not None and _fill(fullest) >= _NOTICEABLE_FILL:
-        waiting = f"{fullest.queued_messages} of {fullest.capacity} messages wait before it"
+        number = fullest.queued_messages - fullest.held_messages
+        waiting = f"{number} of {fullest.capacity} messages wait before it"
         return Bottleneck(fullest.node_id, f"{waiting}; {_describe(fullest)}")
     return None
 
 
 def _fill(node: NodeStatistics) -> float:
-    return node.queued_messages / node.capacity
+    return (node.queued_messages - node.held_messages) / node.capacity
 
 
 def _describe(node: NodeStatistics) -> str:

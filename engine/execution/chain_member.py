@@ -1,6 +1,7 @@
 """The terms on which an instance and the chain that it is one of know each other."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from engine.compile.loaded_graph import CompiledNode
@@ -11,6 +12,10 @@ from engine.execution.emitter import Emitter
 from engine.execution.error_policy import ErrorPolicy
 from engine.execution.initial_emissions import InitialEmissions
 from engine.execution.kept_memory import KeptMemory
+from engine.execution.shared import ExecutionShared
+
+_CALL_BYTES = 1024 * 1024
+"""Values of one call: beyond it the messages are divided among several."""
 
 Work = tuple[int, Message, bool]
 """The place of an instance, a message that is counted as in flight, and whether its edge has counted it as taken:
@@ -28,7 +33,11 @@ class Chained(Protocol):
 
     @property
     def is_whole(self) -> bool:
-        """Return whether messages still go through the chain."""
+        """Return whether messages go through the chain."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether messages go through the chain, or may again."""
 
     @property
     def inner_edges(self) -> frozenset[int]:
@@ -36,6 +45,12 @@ class Chained(Protocol):
 
     def dissolve(self) -> None:
         """Let each member process alone, from its inbox: behind the call under way, where there is one."""
+
+    def form(self) -> None:
+        """Let the members run as one again, if they were, as soon as nothing is on its way between them."""
+
+    def done_alone(self) -> None:
+        """Hear that a member has processed what ``process`` has returned."""
 
     def seconds_under_way(self, now: float) -> float:
         """Return the share of one member in the time that the call under way has taken."""
@@ -84,3 +99,36 @@ async def log_and_fail(member: Member, message: Message, step: Step) -> None:
     await member.emitter.log_all(step.logs)
     if step.error is not None:
         await member.errors.fail(message, step.error)
+
+
+def next_part(work: deque[Work], most: int) -> list[Work]:
+    """Take the messages of one call: they go to one member and are in one lane, ``most`` at most."""
+    place, message, _ = first = work.popleft()
+    lane, size = message.lane, len(message.value)
+    part = [first]
+    while work and len(part) < most:
+        next_place, message, _ = work[0]
+        size += len(message.value)
+        if next_place != place or message.lane != lane or size > _CALL_BYTES:
+            break
+        part.append(work.popleft())
+    return part
+
+
+def hand_over(
+    shared: ExecutionShared, members: Sequence[Member], work: Iterable[Work], owner: int | None
+) -> Sequence[Message]:
+    """Give what the chain did not do to the members' inboxes; return what is the caller's own.
+
+    Nobody owns what was emitted at the start: it goes behind what was given back of it before.
+    """
+    own = []
+    others: dict[int, list[Message]] = {}
+    for place, message, _ in work:
+        if place == owner:
+            own.append(message)
+        else:
+            others.setdefault(place, []).append(message)
+    for place, messages in others.items():
+        shared.inboxes[members[place].node.index].put_back(messages, behind=owner is None)
+    return own

@@ -9,10 +9,13 @@ and reported by instance as ever, after the call in which they happened.
 
 When the chain came to nothing, it is no more. What it still had for other instances goes to the front of
 their inboxes: it is older than anything that can come to them.
+
+Where somebody takes an edge between them in hand, or looks at one of them alone, the chain is only parted, and
+formed again when that is over (``chained_parting``).
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -22,23 +25,18 @@ import trio
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.chain import Chain, ChainResult, Link
 from engine.contracts.handler import Emission, Message, Outcome
-from engine.execution.chain_member import Member, Work
+from engine.execution.chain_member import Member, Work, hand_over, next_part
+from engine.execution.chained_charge import LIGHT_BYTES, Charge
 from engine.execution.chained_cut_off import CallCutOff
 from engine.execution.chained_effects import ChainedEffects, outlet_of
+from engine.execution.chained_parting import Parting
 from engine.execution.early_start import EarlyCall, begin_early, may_leave_at_once
 from engine.execution.emitter import CAUSELESS
 from engine.execution.shared import ExecutionShared
-from proto.execution import ExecutionError
 
 _CALL_SECONDS = 0.001
 """The time that a call should take, judged by the one before it: a time slice. While it lasts, none of its
 effects leaves, and when it comes to nothing, so much time is lost."""
-
-_CALL_BYTES = 1024 * 1024
-"""Values of one call: beyond it the messages are divided among several."""
-
-_LIGHT_BYTES = 16 * 1024
-"""Bytes that a call may make uncharged."""
 
 _port_of = itemgetter(0)
 
@@ -65,8 +63,12 @@ class ChainedInstances:
         self._members = members
         self._links = links
         self._shared = shared
-        # None once a call has come to nothing, and for ever: then each member processes alone, from its inbox.
+        self._outside = outside
+        # None while it is parted, and for ever once a call has come to nothing: then each member processes alone.
         self._chain: Chain | None = chain
+        self._parted: Chain | None = None  # it, while it may be formed again
+        inner = frozenset(way.edge for link in links for outlet in link.outlets for way in outlet.ways)
+        self._parting = Parting([shared.inboxes[member.node.index] for member in members], inner)
         # Whoever is in ``process`` or ``begin`` has the turn, also while the effects of its call wait for room: so
         # nothing of a later call can leave before. It is handed over, and never free while somebody waits.
         self._is_busy = False
@@ -75,7 +77,7 @@ class ChainedInstances:
         self.state = "ready"
         self._began = 0.0  # the call under way, by Trio's clock
         self._times = 0.0, 0.0  # of the last call: when it began and ended, by Trio's clock
-        self._held_bytes = 0  # charged for what calls have made, until the turn's work is done
+        self._charge = Charge(shared, members[0].node.id)
         self._cut_off = CallCutOff(members, shared)
         self._effects = ChainedEffects(members, links, shared, self._cut_off)
         self._called = 0  # invocations of the last call
@@ -88,25 +90,83 @@ class ChainedInstances:
 
     @property
     def is_whole(self) -> bool:
-        """True while messages still go through the chain."""
+        """True while messages go through the chain."""
         return self._chain is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """True while messages go through the chain, or may again."""
+        return self._chain is not None or self._parted is not None
 
     @property
     def inner_edges(self) -> frozenset[int]:
         """The edges between its members, on which nothing waits as long as it is whole."""
-        return frozenset(way.edge for link in self._links for outlet in link.outlets for way in outlet.ways)
+        return self._parting.inner
 
     def dissolve(self) -> None:
         """Let each member process alone, from its inbox: behind the call under way, where there is one."""
+        self._parting.end()
         if self._chain is not None:
             self._is_to_end = True
             if not self._is_busy:
-                self._end_chain()
+                self._part()
 
-    def _end_chain(self) -> None:
+    def _part(self) -> None:
+        """Let each member process alone, until ``form``."""
+        self._is_to_end = False
         if self._chain is not None:
             self._chain.dissolve()
-            self._chain = None
+            self._let_alone(self._chain)
+
+    def _end_chain(self) -> None:
+        """Let the chain be no more, for a call of it came to nothing; unless that is what somebody wanted."""
+        if self._is_to_end:
+            self._part()
+        self._chain = None
+
+    def _let_alone(self, parted: Chain) -> None:
+        self._chain, self._parted = None, parted
+        for member in self._members:
+            member.emitter.node = member.node
+
+    def form(self) -> None:
+        """Let the members run as one again, if they were, as soon as nothing is on its way between them."""
+        self._is_to_end = False
+        if self._parted is not None:
+            self._parting.is_to_form = True
+
+    def done_alone(self) -> None:
+        """Hear that a member has processed what ``process`` has returned."""
+        self._parting.leave()
+
+    async def _join_again(self, batch: Sequence[Message]) -> None:
+        """Form the chain again if it is to be, or wait until it is; return when the batch may go on."""
+        while self._parting.concerns(batch):
+            if not self._parting.is_clear():
+                await self._parting.wait()
+                continue
+            await self._take_turn()
+            try:
+                if self._parting.is_clear() and self._parted is not None:
+                    await self._form(self._parted)
+            finally:
+                self._end_turn()
+
+    async def _form(self, chain: Chain) -> None:
+        await self._shared.gate.enter()
+        try:
+            is_formed = await chain.form()
+        finally:
+            self._shared.gate.leave()
+        if is_formed and not self._parting.is_to_form:  # somebody has come meanwhile
+            chain.dissolve()
+            return
+        self._parted = None
+        if is_formed:
+            self._chain = chain
+            for member, node in zip(self._members, self._outside, strict=True):
+                member.emitter.node = node
+        self._parting.end()
 
     def seconds_under_way(self, now: float) -> float:
         """Return the share of one member in the time that the call under way has taken: all have the same."""
@@ -114,8 +174,8 @@ class ChainedInstances:
 
     def empty(self) -> None:
         """Let go of the chain and of what it has in hand, once the execution has ended."""
-        self._chain = self._early = None
-        self._members = ()
+        self._chain = self._parted = self._early = None
+        self._members = self._outside = ()
         self._effects.empty()
 
     async def begin(self, place: int) -> None:
@@ -162,26 +222,40 @@ class ChainedInstances:
             return
         self._early = None
         self._chain.abandon(early.call)
-        self._chain = None
+        self._let_alone(self._chain)
         if early.is_running:
             self.state = "ready"
             self._shared.gate.leave()
         self._end_turn()
 
     async def process(self, place: int, batch: Sequence[Message]) -> Sequence[Message]:
-        """Process messages that a member has taken from its inbox; return those that it must process alone."""
-        if self._early is None or self._early.message is not batch[0]:
-            try:
-                await self._take_turn()
-            except trio.Cancelled:
-                self._cut_off.note_waiting(place, len(batch))
-                raise
+        """Process messages that a member has taken from its inbox; return those that it must process alone.
+
+        ``done_alone`` must follow where there are such.
+        """
+        try:
+            if self._parting.is_to_form:
+                await self._join_again(batch)
+            self._parting.enter()
+            if self._early is None or self._early.message is not batch[0]:
+                try:
+                    await self._take_turn()
+                except trio.Cancelled:
+                    self.done_alone()
+                    raise
+        except trio.Cancelled:
+            self._cut_off.note_waiting(place, len(batch))
+            raise
+        own: Sequence[Message] = ()
         try:
             work = deque([(place, message, True) for message in batch])
             await self._work_off(work)
-            return self._hand_over(work, place) if work else ()
+            own = hand_over(self._shared, self._members, work, place) if work else ()
+            return own
         finally:
             self._end_turn()
+            if not own:
+                self.done_alone()
 
     async def _take_turn(self) -> None:
         """Wait until nobody else has the turn, first come, first served. No checkpoint where nobody has."""
@@ -195,10 +269,10 @@ class ChainedInstances:
         self._is_busy = True
 
     def _end_turn(self) -> None:
-        if self._held_bytes:  # the end has cut it off, or others have it now
-            self._keep(0)
+        if self._charge.size_bytes:  # the end has cut it off, or others have it now
+            self._charge.keep(0)
         if self._is_to_end:
-            self._end_chain()
+            self._part()
         if self._waiting:
             self._waiting.unpark()
         else:
@@ -209,9 +283,9 @@ class ChainedInstances:
         is_later = False
         while work and self._chain is not None:
             if self._is_to_end and self._early is None:
-                self._end_chain()
+                self._part()
                 return
-            part = self._next_part(work)
+            part = next_part(work, 1 if self._early is not None else self._most)
             try:
                 if is_later:
                     await self._shared.pace.keep()
@@ -221,15 +295,15 @@ class ChainedInstances:
                 raise
             is_later = True
             if result is None:
-                self._chain = None
+                self._end_chain()
                 work.extendleft(reversed(part))
                 return
             if result.has_written:
                 for member in self._members:
                     if member.kept_memory is not None:
                         member.kept_memory.settle()
-            if result.size_bytes > _LIGHT_BYTES:
-                self._hold(result.size_bytes)
+            if result.size_bytes > LIGHT_BYTES:
+                self._charge.hold(result.size_bytes)
             begun = result.begun
             try:
                 pending = await self._effects.conclude(part, result, self._times if traced else None)
@@ -238,45 +312,10 @@ class ChainedInstances:
                 raise
             if begun < len(part) or pending:
                 work.extendleft(reversed([*pending, *part[begun:]]))
-            if self._held_bytes:
-                self._keep(sum([len(message.value) for _, message, is_counted in work if not is_counted]))
+            if self._charge.size_bytes:
+                self._charge.keep(sum([len(message.value) for _, message, is_counted in work if not is_counted]))
             self._shared.counters.processed += self._called
             self._shared.in_flight.finish(begun)
-
-    def _hold(self, made_bytes: int) -> None:
-        """Charge what a call of the chain has made; where there is no memory for it, the execution fails.
-
-        A call takes effect as a whole, so nothing of it could be taken back.
-        """
-        account = self._shared.account
-        if account is None:
-            return
-        refusal = account.refusal(made_bytes)
-        account.note(made_bytes, "outcomes")
-        self._held_bytes += made_bytes
-        if refusal is not None:
-            node = self._members[0].node.id
-            self._shared.fail(ExecutionError(f"The nodes that run as one from {node} made too much: {refusal}"))
-
-    def _keep(self, left_bytes: int) -> None:
-        """Release what has left of that; so many bytes have not. What waits in an inbox is charged there."""
-        left_bytes = min(left_bytes, self._held_bytes)
-        if self._shared.account is not None:
-            self._shared.account.release(self._held_bytes - left_bytes, "outcomes")
-        self._held_bytes = left_bytes
-
-    def _next_part(self, work: deque[Work]) -> list[Work]:
-        """Take the messages of one call: they go to one member and are in one lane."""
-        place, message, _ = first = work.popleft()
-        lane, size = message.lane, len(message.value)
-        part = [first]
-        while work and len(part) < self._most and self._early is None:
-            next_place, message, _ = work[0]
-            size += len(message.value)
-            if next_place != place or message.lane != lane or size > _CALL_BYTES:
-                break
-            part.append(work.popleft())
-        return part
 
     async def _call(self, chain: Chain, part: Sequence[Work]) -> tuple[ChainResult | None, bool]:
         """Call the chain; return what came of it, and whether it was traced: for who watches as the gate opens."""
@@ -285,7 +324,6 @@ class ChainedInstances:
             return await self._finish_early(chain, self._early), False
         await shared.gate.enter()
         if self._is_to_end:  # meanwhile
-            self._end_chain()
             shared.gate.leave()
             return None, False
         traced = bool(shared.flow_observers or shared.call_observers)
@@ -361,22 +399,6 @@ class ChainedInstances:
                 pass_on = self._effects.pass_on
                 work = deque([each for _, value in values for each in pass_on(place, outlet, value, cause.lane)])
                 await self._work_off(work)
-                self._hand_over(work, None)
+                hand_over(self._shared, self._members, work, None)
             if outlet is None or outlet.is_told:
                 await member.emitter.emit_alone(values, cause)
-
-    def _hand_over(self, work: Iterable[Work], owner: int | None) -> Sequence[Message]:
-        """Give what the chain did not do to the members' inboxes; return what is the caller's own.
-
-        Nobody owns what was emitted at the start: it goes behind what was given back of it before.
-        """
-        own = []
-        others: dict[int, list[Message]] = {}
-        for place, message, _ in work:
-            if place == owner:
-                own.append(message)
-            else:
-                others.setdefault(place, []).append(message)
-        for place, messages in others.items():
-            self._shared.inboxes[self._members[place].node.index].put_back(messages, behind=owner is None)
-        return own

@@ -33,9 +33,11 @@ class ControlledInbox(OpenInbox):
 
     Attributes:
         judge: asked of each message before its node is handed it; nobody where it is None.
+        tell: told of each edge that is held from now on, or no more.
     """
 
     judge: Judge | None
+    tell: Callable[[int, bool], None] | None
     _judging: trio.StrictFIFOLock
     _asides: dict[int, OpenInbox]
     # Bytes of those in the queue that were let through by name or were judged, by their number: they are judged
@@ -44,7 +46,7 @@ class ControlledInbox(OpenInbox):
 
     def begin_control(self) -> None:
         """Begin as one that holds nothing."""
-        self.judge = None
+        self.judge = self.tell = None
         self._judging = trio.StrictFIFOLock()
         self._asides = {}
         self._through = {}
@@ -65,6 +67,8 @@ class ControlledInbox(OpenInbox):
         """Hold an edge with all that waits on it, but for the messages of some numbers. Idempotent."""
         if edge not in self._asides:
             aside = self._asides[edge] = self._make_aside()
+            if self.tell is not None:
+                self.tell(edge, True)
             waiting = self.withdraw(lambda message: message.edge == edge and message.sequence not in but)
             for message in waiting:
                 self._through.pop(message.sequence, None)
@@ -74,6 +78,8 @@ class ControlledInbox(OpenInbox):
         """Hold an edge no more: what stands aside goes on, the messages of blocked senders too. Idempotent."""
         aside = self._asides.pop(edge, None)
         if aside is not None:
+            if self.tell is not None:
+                self.tell(edge, False)
             messages = aside.withdraw(lambda _: True)
             aside.close()
             self.put_back(messages, behind=True)
@@ -237,7 +243,7 @@ class ControlledInbox(OpenInbox):
             aside.empty()
         self._asides.clear()
         self._through.clear()
-        self.judge = None
+        self.judge = self.tell = None
 
 
 def waiting_on(inbox: Inbox, edge: int) -> list[Message]:

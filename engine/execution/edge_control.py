@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from engine.contracts.handler import Message
+import trio
+
+from engine.contracts.handler import NO_EDGE, Message
 from engine.execution.controlled_inbox import ControlledInbox, Judge, controlled, let_go
 from engine.execution.instance import Instance
 from engine.execution.shared import ExecutionShared
@@ -78,6 +80,7 @@ class EdgeControl:
         self._by_hand: set[Queue] = set()  # those that somebody holds by name
         self.is_closed = self.is_concluding = False
         self.revisions: Counter[Queue] = Counter()
+        self._parted: Counter[int] = Counter()  # by node: how many want it to run alone
 
     @cached_property
     def names(self) -> list[str]:
@@ -131,10 +134,38 @@ class EdgeControl:
                 self._inboxes[node].judge = None
                 self.tidy(node)
         elif not self.is_closed:
-            nodes = self._shared.graph.nodes
-            targets = [target for each in nodes for port in each.routes for target in port]
-            self._dissolve(node, [target.edge for target in targets if target.node == node])
+            self._dissolve(node, self._edges_to(node))
             self.inbox(node).judge = judge
+
+    def part(self, node: int) -> None:
+        """Let a node run alone, if it runs as one with others, until ``join`` was called as often."""
+        self._parted[node] += 1
+        chained = self._instances[node].chained
+        if chained is not None:
+            chained.dissolve()
+
+    def join(self, node: int) -> None:
+        """Let a node run as one with others again, if nobody else wants it alone."""
+        self._parted[node] -= 1
+        self._form_again(node)
+
+    def _form_again(self, node: int) -> None:
+        """Form the chain of a node, if nobody has anything in hand between its nodes, or looks at one alone."""
+        chained = self._instances[node].chained if self._instances else None
+        if chained is None:
+            return
+        inner = chained.inner_edges
+        for member in [each.node.index for each in self._instances if each.chained is chained]:
+            inbox = self._inboxes.get(member)
+            if self._parted[member] or (inbox is not None and not inner.isdisjoint(inbox.held_edges)):
+                return
+            if inbox is not None and inbox.judge is not None and not inner.isdisjoint(self._edges_to(member)):
+                return
+        chained.form()
+
+    def _edges_to(self, node: int) -> Sequence[int]:
+        edges, index_of = self._shared.graph.edges, self._shared.graph.index_of
+        return [index for index, edge in enumerate(edges) if index_of[edge.target.node] == node]
 
     def is_held(self, queue: Queue) -> bool:
         """Return whether an edge is held."""
@@ -175,7 +206,14 @@ class EdgeControl:
             if instance.chained is not None:  # a call may have begun with a message that still waits there
                 instance.chained.abandon_early(instance.place)
             inbox = self._inboxes[node] = controlled(self._shared.inboxes[node])
+            inbox.tell = self._note_held
         return inbox
+
+    def _note_held(self, edge: int, is_held: bool) -> None:
+        """Count the time in which a source waits because its edge is held: its target is not to blame."""
+        if edge != NO_EDGE:
+            counters = self._shared.edges[edge]
+            (counters.begin_hold if is_held else counters.end_hold)(trio.current_time())
 
     def tidy(self, node: int) -> None:
         """Let the inbox of a node be an ordinary one, where nothing is held in it."""
@@ -183,6 +221,7 @@ class EdgeControl:
         if inbox is not None and inbox.is_free:
             del self._inboxes[node]
             let_go(inbox)
+        self._form_again(node)
 
     def _dissolve(self, node: int, edges: Sequence[int]) -> None:
         chained = self._instances[node].chained

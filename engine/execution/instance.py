@@ -155,13 +155,13 @@ class Instance:
             nursery.start_soon(self._run_beside_others, handler, handlers, nursery)
 
     async def _run_in_chain(self, chained: Chained) -> None:
-        """Process messages as one of a chain, until that is no more."""
+        """Process messages as one of a chain, until that is no more; alone while it is parted."""
         await chained.begin(self.place)
         self.initial.forget()
         if self.kept_memory is not None:
             self.kept_memory.settle()  # what it has set when it was initialised
         (handler,) = self._handlers
-        while chained.is_whole:
+        while chained.goes_on:
             try:
                 batch = await self._inbox.take_batch(self._batch_messages)
             except trio.Cancelled:
@@ -169,9 +169,12 @@ class Instance:
                 raise
             self._shared.note_taken(batch)
             own = await chained.process(self.place, batch)
-            if own:  # then the chain is no more
+            if own:  # then the chain is no more, or parted
                 self.emitter.node = self.node
-                await self._process(handler, own)
+                try:
+                    await self._process(handler, own)
+                finally:
+                    chained.done_alone()
             del batch, own
         self.emitter.node = self.node
 

@@ -68,6 +68,7 @@ def _measure_node(instance: Instance, shared: ExecutionShared, age_seconds: floa
         peak_messages=inbox.peak_buffer_used,
         capacity=instance.node.capacity,
         blocked_senders=inbox.tasks_waiting_send,
+        held_messages=inbox.held_messages,
     )
 
 
@@ -81,4 +82,5 @@ def _measure_edge(index: int, edge: Edge, counters: EdgeCounters, now: float) ->
         peak=max(counters.peak, counters.queued),
         dropped=counters.dropped,
         blocked_seconds=round(counters.blocked_until(now), 6),
+        held_seconds=round(counters.held_until(now), 6),
     )

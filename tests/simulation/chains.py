@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+import trio
 
 from engine.contracts.chain import Call, ChainResult, Item, Link, Pending, ProgramCounts
 from engine.contracts.handler import Emission, Handler, HandlerError, LogLine, Message
@@ -91,6 +92,14 @@ class SimulatedChain:
         """There is no chain any more; nothing must be under way."""
         self._expect_rest()
         self._is_over = True
+
+    async def form(self) -> bool:
+        """It is one again, as chance has it, and after a while."""
+        await trio.sleep(self._random.choice((0.0, 0.01)))
+        self._expect_rest()
+        self._is_behind_early = False
+        self._is_over = self._random.random() < ENDS
+        return not self._is_over
 
     async def process(
         self, batch: Sequence[Item], *, lane: int, traced: bool, hears_outputs: bool = False

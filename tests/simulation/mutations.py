@@ -143,8 +143,8 @@ def _note_no_call(self: CallCutOff, result: Any, *_: Any) -> None:
     self._settle(result.begun, 0)
 
 
-def _keep_own_only(self: ChainedInstances, work: Any, owner: int) -> list[Message]:
-    del self
+def _keep_own_only(shared: object, members: object, work: Any, owner: int) -> list[Message]:
+    del shared, members
     return [message for place, message, _ in work if place == owner]
 
 
@@ -187,7 +187,7 @@ def _may_leave(*_: object) -> bool:
 
 
 CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
-    "what a chain leaves when it ends is forgotten": _replacing(ChainedInstances, "_hand_over", _keep_own_only),
+    "what a chain leaves when it ends is forgotten": lambda: patch.object(chained, "hand_over", _keep_own_only),
     "what the end cuts off of a call is forgotten": _replacing(CallCutOff, "note_traced", _note_no_call),
     "what a call leaves pending is taken up backwards": _replacing(
         ChainedEffects, "_conclude_traced", _conclude_backwards

@@ -83,6 +83,27 @@ class Chain:
             raise
         return await sandbox.open()
 
+    async def form(self) -> bool:
+        """Open all programs in one guest again after ``dissolve``, each with the state that the host holds.
+
+        Return whether they are; where one cannot be, each goes on alone. Nothing must be under way in any of them.
+        """
+        if not self._is_dissolved or len(self._entered) < len(self._sandboxes):
+            return self.is_whole
+        try:
+            for index, sandbox in enumerate(self._sandboxes):
+                await self._open_in_guest(index, sandbox)
+        except SandboxError:
+            self.dissolve()
+            return False
+        except BaseException:  # Cancelled, or the service is ending
+            self.dissolve()
+            raise
+        for sandbox in self._sandboxes:
+            sandbox.give_up_guest()
+        self._is_dissolved = False
+        return True
+
     async def _open_in_guest(self, index: int, sandbox: Sandbox) -> Effects:
         document = sandbox.document(self._links[index])
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
@@ -247,7 +268,10 @@ class Chain:
             self._guest = None
 
     def dissolve(self) -> None:
-        """End the chain; each sandbox opens a guest of its own for its next message. Idempotent."""
+        """End the chain; each sandbox opens a guest of its own for its next message. Idempotent.
+
+        Where nothing has gone wrong, ``form`` may make it one again.
+        """
         self._is_dissolved = True
         guest, self._guest = self._guest, None
         if guest is not None:

@@ -147,6 +147,10 @@ class Sandbox:
         undoing = self._state.undoing(writes)
         return None if await self._state.take(writes) is not None else undoing
 
+    def give_up_guest(self) -> None:
+        """Let go of a guest of its own: its program lives in that of its chain again."""
+        self._drop_guest()
+
     def restore(self, writes: Sequence[tuple[str, bytes | None]]) -> None:
         """Undo what was taken over."""
         self._state.apply(writes)

@@ -156,7 +156,7 @@ async def test_a_judge_holds_a_message_before_its_node_sees_it() -> None:
 
 
 async def test_nodes_that_run_as_one_run_alone_where_an_edge_between_them_is_held() -> None:
-    """Real guests: what they keep goes on, and the order is what it was."""
+    """Real guests: what they keep goes on, the order is what it was, and afterwards they run as one again."""
     body = "const n = (ctx.getState('n') ?? 0) + 1; ctx.setState('n', n); ctx.emit('out', value + n);"
     graph = document(
         {"x": "js.count", "y": "js.count", "z": "js.count", "end": "forward"},
@@ -177,3 +177,28 @@ async def test_nodes_that_run_as_one_run_alone_where_an_edge_between_them_is_hel
         execution.edge_control.release(held)
         await execution.wait_quiescent()
         assert journal.values("end") == [13, 26, 39]
+        chained = execution.instances[0].chained
+        assert chained is not None
+        was_whole = [chained.is_whole]
+        await inject(execution, "x:in", 40)
+        await execution.wait_quiescent()
+        assert [*was_whole, chained.is_whole] == [False, True]
+        assert journal.values("end") == [13, 26, 39, 52]
+
+
+async def test_nobody_is_blamed_for_what_a_person_holds() -> None:
+    """Neither for what waits, nor for the time in which sources wait; when it is let go, it counts as ever."""
+    journal = Journal()
+    async with open_execution(FORK, journal) as execution:
+        held = queue(execution, 2)
+        execution.edge_control.hold(held)
+        await inject(execution, "b:in", *range(10))
+        await trio.sleep(5)
+        statistics = execution.statistics()
+        assert (statistics.edges[2].blocked_seconds, statistics.edges[2].held_seconds) == (5.0, 5.0)
+        assert statistics.nodes[3].held_messages == 2
+        assert statistics.bottleneck is None or statistics.bottleneck.node_id != "d"
+        execution.edge_control.release(held)
+        await execution.wait_quiescent()
+        assert execution.statistics().edges[2].held_seconds == 5.0
+        assert execution.statistics().nodes[3].held_messages == 0
