@@ -139,9 +139,9 @@ class ChainedInstances:
         """Hear that a member has processed what ``process`` has returned."""
         self._parting.leave()
 
-    async def _join_again(self, batch: Sequence[Message]) -> None:
+    async def _join_again(self, place: int, batch: Sequence[Message]) -> None:
         """Form the chain again if it is to be, or wait until it is; return when the batch may go on."""
-        while self._parting.concerns(batch):
+        while self._parting.concerns(place, batch):
             if not self._parting.is_clear():
                 await self._parting.wait()
                 continue
@@ -235,7 +235,7 @@ class ChainedInstances:
         """
         try:
             if self._parting.is_to_form:
-                await self._join_again(batch)
+                await self._join_again(place, batch)
             self._parting.enter()
             if self._early is None or self._early.message is not batch[0]:
                 try:
