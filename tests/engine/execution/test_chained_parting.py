@@ -1,4 +1,4 @@
-"""The time in which a chain's members process alone: who waits for the others before it is formed, and how long."""
+"""The time in which the members of a chain process alone: who waits before it is formed, and how long."""
 
 import pytest
 import trio
