@@ -8,7 +8,7 @@ LIGHT_BYTES = 16 * 1024
 
 
 class Charge:
-    """What is charged for one chain.
+    """The account of one chain.
 
     Args:
         shared: of the execution.

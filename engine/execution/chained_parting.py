@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 1.0
 
 
 class Parting:
-    """What lies between the members of one chain.
+    """The watch over what lies between the members of one chain.
 
     Args:
         inboxes: of the members. Controlled or not, each stays the same object.
