@@ -123,6 +123,7 @@ class Breakpoint:
         hits: how often it has not.
         holds: what it holds, by their numbers.
         has_told_failure: watchers have heard that the condition fails.
+        is_removed: it stops nothing any more; what was asked of it before may come back to it still.
     """
 
     def __init__(
@@ -139,12 +140,14 @@ class Breakpoint:
         self.condition = condition
         self.passed = self.hits = 0
         self.holds: dict[int, Hold] = {}
-        self.has_told_failure = False
+        self.has_told_failure = self.is_removed = False
         self._created_at = created_at
         self._recent: deque[BreakpointHit] = deque(maxlen=RECENT_HITS)
 
     def counts(self) -> bool:
         """Take note that it would stop now; return False where it lets this pass."""
+        if self.is_removed:
+            return False
         if self.passed < self.wanted.after:
             self.passed += 1
             return False

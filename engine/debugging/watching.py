@@ -77,6 +77,7 @@ class Watching:
         self._before: dict[int, tuple[Breakpoint, Hold]] = {}  # what is held before nodes, by its number
         self._queues: dict[Queue, set[int]] = {}  # what is held, and by which holds
         self._of_hold: dict[int, tuple[Queue, ...]] = {}
+        self._control.on_gone = self.note_gone
         self._judged: set[int] = set()
         self._called: set[int] = set()
         self._emitting: set[int] = set()
@@ -93,6 +94,7 @@ class Watching:
 
     async def remove(self, breakpoint_: Breakpoint) -> None:
         """Let it look no more; what it holds goes on."""
+        breakpoint_.is_removed = True
         for table, nodes in self._tables(breakpoint_):
             for node in nodes:
                 if breakpoint_ in table.get(node, ()):
@@ -228,7 +230,7 @@ class Watching:
     async def _hold_before(
         self, breakpoint_: Breakpoint, node: CompiledNode, message: Message, hit: BreakpointHit
     ) -> Sequence[int]:
-        if self._control.is_closed:
+        if self._control.is_closed or breakpoint_.is_removed:
             return ()
         edges: Sequence[int] = (message.edge,)
         if breakpoint_.places.scope == "node" and hit.on != "step":
@@ -458,7 +460,7 @@ class Watching:
         hold = self._begin(breakpoint_, phase, node, hit, message, may_retry=may_retry)
         hold.emission = emission
         try:
-            if self._control.is_closed:
+            if self._control.is_closed or breakpoint_.is_removed:
                 return hold
             if breakpoint_.places.scope == "execution":
                 hold.has_paused = await self._pause()
@@ -560,6 +562,15 @@ class Watching:
             hold.answer(CONTINUE)
             self._tell(BreakpointReleased(self._execution.id, breakpoint_.id, hold.number, "continue"))
             self._let_in(breakpoint_, hold, hold.message.sequence)
+            if hold.has_paused:
+                self._shared.spawn(self._resume)
+
+    def note_gone(self, messages: Sequence[Message]) -> None:
+        """Take note that somebody has taken messages away from their edges, or let them through, by hand."""
+        for message in messages:
+            held = self._before.get(message.sequence)
+            if held is not None:
+                self.forget(*held)
 
     def edit(self, hold: Hold, value: bytes) -> None:
         """Give a message that is held before its node another value."""

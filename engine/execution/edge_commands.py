@@ -95,6 +95,7 @@ class EdgeCommands:
             raise EdgeCommandError(f"Edge {self.name(queue)} is not held, so nothing steps through it; pause it")
         gone = self._control.step(queue, count)
         if gone:
+            self._control.note_gone(gone)
             self._tell(queue, "stepped", gone)
         return gone
 
@@ -111,6 +112,7 @@ class EdgeCommands:
             gone = {message.sequence for message in dropped}
             self._arrange(queue, [message for message in waiting if message.sequence not in gone])
             self._shared.note_dropped(queue.node, dropped)
+            self._control.note_gone(dropped)
             self._tell(queue, "dropped", dropped)
         return dropped
 
@@ -220,6 +222,7 @@ class EdgeCommands:
             shared.edges[to.edge].sent += len(led)
             shared.has_lanes = shared.has_lanes or lane > 0
             self._arrange(queue, [message for message in waiting if message.sequence not in gone])
+            self._control.note_gone(led)
             self._tell_redirected(queue, to, led)
         return led
 

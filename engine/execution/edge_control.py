@@ -15,7 +15,7 @@ The execution's own commands and these meet in one place each:
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -71,6 +71,7 @@ class EdgeControl:
         is_closed: whether nothing can be held any more.
         is_concluding: whether nodes say their last words: what comes then may be the last thing.
         revisions: by edge, how many commands to it were obeyed.
+        on_gone: hears of messages that somebody has let through, dropped or led elsewhere by name.
     """
 
     def __init__(self, shared: ExecutionShared, instances: Sequence[Instance]) -> None:
@@ -79,6 +80,7 @@ class EdgeControl:
         self._inboxes: dict[int, ControlledInbox] = {}  # by index of the node
         self._by_hand: set[Queue] = set()  # those that somebody holds by name
         self.is_closed = self.is_concluding = False
+        self.on_gone: Callable[[Sequence[Message]], None] | None = None
         self.revisions: Counter[Queue] = Counter()
         self._parted: Counter[int] = Counter()  # by node: how many want it to run alone
 
@@ -105,6 +107,11 @@ class EdgeControl:
         if inbox is not None:
             inbox.release(queue.edge)
             self.tidy(queue.node)
+
+    def note_gone(self, messages: Sequence[Message]) -> None:
+        """Take note that messages wait no more where they did, because somebody has said so."""
+        if messages and self.on_gone is not None:
+            self.on_gone(messages)
 
     def release_judged(self, queue: Queue) -> None:
         """Hold an edge no more of which a judge has said that it is to be held; unless somebody else does."""

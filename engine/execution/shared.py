@@ -81,6 +81,7 @@ class ExecutionShared:
         self.counters = ExecutionCounters()
         self.account = account
         self.cut_off = CutOff()
+        self.spawn = spawn
         self.starvation = Starvation(spawn, lambda: not self.gate.is_open)
         self.inboxes = [
             Inbox(

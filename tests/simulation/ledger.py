@@ -81,6 +81,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.emissions: set[tuple[str, str, bytes]] = set()
         self.in_hands: set[str] = set()  # nodes of which an edge was taken in hand
         self.reordered: set[str] = set()  # those before which somebody has changed the order
+        self.stopped: dict[int, tuple[str, int]] = {}  # messages that a breakpoint holds before their nodes
         self.inserted: set[bytes] = set()  # values that somebody has put on an edge
         self.is_dropping = False  # somebody has just asked for it
         self._attempts = attempts
@@ -267,6 +268,8 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.violations += self.look(node_id)
         if message.lane != self.lane_of(message.value):
             self.violate(f"{node_id} was invoked with {message.value!r} in lane {message.lane}")
+        if self.stopped and (node_id, message.sequence) in self.stopped.values():
+            self.violate(f"{node_id} was handed message {message.sequence}, which a breakpoint holds")
         self.invocations[key] += 1
         if self.invocations[key] > 1:
             return  # a retry, whose number ``begin`` checks

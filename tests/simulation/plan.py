@@ -16,6 +16,8 @@ MAX_NODES = 50
 JAMMED_NODES = 4
 """A run of three nodes, and one before which they wait."""
 
+StopVerb = Literal["break", "mend", "answer"]
+
 EdgeVerb = Literal["hold", "let go", "step", "drop", "edit", "move", "insert", "redirect"]
 
 Verb = (
@@ -23,6 +25,7 @@ Verb = (
         "inject", "inject patiently", "inject alone", "pause", "resume", "complete", "stop", "drain", "shut down"
     ]
     | EdgeVerb
+    | StopVerb
 )
 
 
@@ -70,6 +73,8 @@ COUNTED_SEEDS = 60
 
 EDGE_VERBS: tuple[EdgeVerb, ...] = ("hold", "let go", "step", "drop", "edit", "move", "insert", "redirect")
 
+STOP_VERBS: tuple[StopVerb, ...] = ("break", "mend", "answer")
+
 KINDS = ("fast", "slow", "throw", "crash", "delay", "gather", "flood", "aside", "source")
 KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 
@@ -79,6 +84,8 @@ def draw_plan(seed: int, *, runs: bool = False) -> Plan:
     plan = _with_purpose(_draw(Random(seed), seed, runs=runs), seed, runs=runs)
     if seed > COUNTED_SEEDS and seed % 5 == 4:
         plan = _in_hands(plan, Random(f"in hands {seed}"))
+    if seed > COUNTED_SEEDS and (seed % 5 == 3 or seed % 20 == 4):
+        plan = _stopped(plan, Random(f"stopped {seed}"))
     return _nested(plan, Random(f"nested {seed}")) if seed % 3 == 1 else plan
 
 
@@ -148,6 +155,20 @@ def _in_hands(plan: Plan, random: Random) -> Plan:
 
     hands = tuple(tuple(drawn() for _ in range(random.randint(5, 60))) for _ in range(2))
     return msgspec.structs.replace(plan, people=(*plan.people, *hands))
+
+
+def _stopped(plan: Plan, random: Random) -> Plan:
+    """The plan with two people more, who set breakpoints and let go what these hold while the others go on."""
+    nodes = [node["id"] for node in plan.document["nodes"]]
+
+    def drawn() -> Action:
+        (verb,) = random.choices(STOP_VERBS, (25, 5, 70))
+        edge = random.randint(-1, max(0, len(plan.document["edges"]) - 1))
+        after = random.choice((0.0, 0.0, 0.001, 0.1, 0.5))
+        return Action(after, verb, random.choice(nodes), edge=random.choice((edge, -1)))
+
+    stops = tuple(tuple(drawn() for _ in range(random.randint(10, 80))) for _ in range(2))
+    return msgspec.structs.replace(plan, people=(*plan.people, *stops))
 
 
 def _jammed(plan: Plan, random: Random) -> Plan:

@@ -37,7 +37,8 @@ from tests.simulation.endings import SLACK_SECONDS, Endings
 from tests.simulation.hands import Hands
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
-from tests.simulation.plan import EDGE_VERBS, Action, Plan, draw_plan
+from tests.simulation.plan import EDGE_VERBS, STOP_VERBS, Action, Plan, draw_plan
+from tests.simulation.stops import Stops
 
 PATIENCE_SECONDS = 100_000
 """No run that goes on at all takes as long as this by its own clock; one that takes longer is stuck."""
@@ -46,7 +47,7 @@ OBEYED_IN: dict[str, tuple[ExecutionState, ...]] = {
     "pause": (ExecutionState.RUNNING,),
     "resume": (ExecutionState.PAUSED,),
     "complete": (ExecutionState.RUNNING, ExecutionState.PAUSED),
-    **dict.fromkeys(EDGE_VERBS, (ExecutionState.RUNNING, ExecutionState.PAUSED)),
+    **dict.fromkeys((*EDGE_VERBS, *STOP_VERBS), (ExecutionState.RUNNING, ExecutionState.PAUSED)),
 }
 """The states in which commands may be obeyed; written down here again, not taken from the engine."""
 
@@ -158,6 +159,7 @@ class Run:
         if plan.is_watched:
             execution.add_flow_observer(ledger)
         self._hands = Hands(execution, ledger)
+        self._stops = Stops(execution, ledger, plan.limits)
         ledger.look = self._look
         tasks = trio.lowlevel.current_statistics().tasks_living
         with trio.move_on_after(PATIENCE_SECONDS) as patience:
@@ -206,6 +208,8 @@ class Run:
     async def _obey(self, name: str, action: Action) -> None:
         if action.verb in EDGE_VERBS:
             self._hands.obey(name, action)
+        elif action.verb in STOP_VERBS:
+            await self._stops.obey(name, action)
         elif action.verb == "inject":
             await self._inject(name, action, action.count)
         elif action.verb == "inject patiently":
@@ -319,6 +323,7 @@ class Run:
         if not execution.started.is_set():
             await self._stop(drain=False)
         ledger.stir()
+        await self._stops.let_all_go()
         self._hands.let_all_go()
         with contextlib.suppress(IllegalTransitionError):
             await execution.resume()

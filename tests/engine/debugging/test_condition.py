@@ -4,12 +4,28 @@ import pytest
 import trio
 import trio.testing
 
+from engine.builtin.core_expressions import FILTER
+from engine.components.sandboxed import ExpressionRunner, open_sandboxes
 from engine.debugging.condition import Surroundings, open_condition
 from engine.errors import InvalidBreakpointError
 from proto.component import ExecutionLimits
 from tests.engine.chained_graphs import open_parts
 from tests.engine.debugging.debugged import open_debugged
 from tests.engine.executions import document, inject, node
+
+
+async def test_a_condition_that_never_ends_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    """Behind the batch with the third value it is asked no more; all pass."""
+    del autojump_clock
+    async with open_sandboxes(None, ExecutionLimits(cpu_ms=5)) as host:
+        surroundings = Surroundings("test", "", ExpressionRunner(FILTER, host))
+        condition = await open_condition("(() => { while (value) {} return true })()", "b", surroundings)
+        assert await condition.judge([b"1", b"1", b"0"]) == [False, False, True]
+        assert await condition.judge([b"1", b"1", b"0"]) == [False, False, True]
+        assert await condition.judge([b"0"]) == [False]
+        assert (condition.failures, condition.failure.split(":")[0]) == (5, "CpuLimitExceeded")
+        assert condition.failure.endswith("asked no more")
+        await condition.close()
 
 
 async def settle() -> None:
