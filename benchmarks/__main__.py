@@ -16,7 +16,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.bench import FULL, SMOKE, Bench, Scale, open_bench
-from benchmarks.families import bodies, growth, http, latency, nested, routing, sandbox, sockets, startup, values
+from benchmarks.families import (
+    bodies,
+    breakpoints,
+    growth,
+    http,
+    latency,
+    nested,
+    routing,
+    sandbox,
+    sockets,
+    startup,
+    values,
+)
 from benchmarks.peer import PEERS
 from benchmarks.promises import verdicts
 from benchmarks.report import write_report
@@ -33,6 +45,7 @@ FAMILIES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "startup": startup.measure,
     "growth": growth.measure,
     "nested": nested.measure,
+    "breakpoints": breakpoints.measure,
 }
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from benchmarks.families import bodies, http, latency, nested, sandbox, startup
+from benchmarks.families import bodies, breakpoints, http, latency, nested, sandbox, startup
 from benchmarks.families.latency import HOP_ALONE, HOP_BARE, HOP_LOADED
 from benchmarks.families.routing import SHAPES
 from benchmarks.families.sockets import ALONE as NO_CLIENTS
@@ -96,6 +96,9 @@ PROMISES = (
         "load 1,000 nodes in 50 graphs, written out", nested.LOADING, nested.WRITTEN_OUT, "at most", 2, nested.FLAT
     ),
     Promise("load 1,000 nodes in 50 graphs, by name", nested.LOADING, nested.BY_NAME, "at most", 2, nested.FLAT),
+    Promise(
+        "ten breakpoints on other edges", breakpoints.ROW, breakpoints.ELSEWHERE, "at most", 1.03, breakpoints.NONE
+    ),
     Promise("a message through 50 graphs", nested.RUNNING, nested.BY_NAME, "at most", 1.1, nested.FLAT),
     Promise("`serve` until its first reply", startup.CLOCK, startup.FIRST_REPLY, "at most", 1_000, unit="ms"),
 )
