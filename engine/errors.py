@@ -28,6 +28,7 @@
     ├── ConflictError                  the command does not fit the present state
     │   ├── IllegalTransitionError
     │   ├── InputsClosedError
+    │   ├── ExecutionExistsError
     │   ├── EdgeCommandError
     │   ├── HeldEdgesError
     │   ├── ComponentExistsError
@@ -325,6 +326,15 @@ class HeldEdgesError(ConflictError):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"{most} edges of an execution can be held at once; pause the execution instead")
+
+
+class ExecutionExistsError(ConflictError):
+    """An execution of this id is under way, so no other can stand in its place."""
+
+    code = "execution.exists"
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(f"Execution {execution_id} is under way; stop it first, or start another one")
 
 
 class ComponentExistsError(ConflictError):

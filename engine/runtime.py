@@ -16,6 +16,8 @@ import msgspec
 import trio
 
 from engine.builtin.io_http_request import open_client
+from engine.checkpoint.checkpoint import Checkpoint
+from engine.checkpoint.weight import weight_of
 from engine.compile.execution_values import fill_graph
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.template import FilledGraph
@@ -28,7 +30,12 @@ from engine.contracts.surroundings import Vault
 from engine.cooperative.slices import in_slices
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.durable_executions import DurableExecutions, Interrupted
-from engine.errors import MemoryBoundError, TooManyExecutionsError
+from engine.errors import (
+    ExecutionExistsError,
+    IllegalTransitionError,
+    MemoryBoundError,
+    TooManyExecutionsError,
+)
 from engine.execution.build import StandIn, no_stand_in
 from engine.execution.execution import Execution
 from engine.execution.heritage import Heritage
@@ -264,17 +271,8 @@ class Runtime:
         while (present := self.library.graph(graph_id)) is not graph:  # it has been replaced meanwhile, or is gone
             graph = present
             inputs, values = await self._beginning(graph, options)
-        underway = sum(execution.owner == graph.owner for execution in self._executions.values())
-        self.library.quotas.check_executions(underway)
-        limit = self.limits.max_concurrent_executions
-        if len(self._executions) >= limit:
-            raise TooManyExecutionsError(limit)
-        default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
-        way = KeptBeginning(
-            options.completion or ("manual" if graph.is_long_lived else "auto"),
-            default_timeout_ms if options.timeout_ms is None else options.timeout_ms,
-            options.parameters,
-        )
+        self._refuse_too_many(graph.owner)
+        way = self._way(graph, options)
         is_durable = self._durable.are_wanted(graph, options)
         account = self._open_account(graph, inputs, values.used_bytes)
         self.library.quotas.spend(graph.owner, (len(message.value) for _, message in inputs))
@@ -299,15 +297,101 @@ class Runtime:
                 execution.give_up()
                 await self._durable.forget(execution)
             raise
+        await self._start(execution, account)
+        if options.inputs is not None:
+            execution.begin_with(inputs)
+        return await in_slices(execution.read_snapshot())
+
+    async def start_from(
+        self,
+        checkpoint: Checkpoint,
+        options: ExecuteOptions | None = None,
+        *,
+        graph_id: str | None = None,
+        execution_id: str | None = None,
+        on_created: Callable[[str], None] | None = None,
+    ) -> ExecutionSnapshot:
+        """Start an execution that goes on from a moment of an earlier one; return when it runs.
+
+        It is in memory alone, whatever the earlier one was.
+
+        Args:
+            checkpoint: that moment. What was due meanwhile is due at once.
+            options: the ways in which it runs, as for ``execute``; its ``inputs`` come behind all else.
+            graph_id: the graph to run, which has all nodes that anything is kept of; that of the checkpoint when
+                absent.
+            execution_id: that of the earlier execution, if this one is to stand in its place; a new one when
+                absent.
+            on_created: as for ``execute``.
+
+        Raises:
+            CheckpointMismatchError: the graph cannot go on from there; nothing was started.
+            ExecutionExistsError: an execution of this id is under way.
+            EngineError: as for ``execute``.
+        """
+        options = options or ExecuteOptions()
+        graph = self.library.graph(checkpoint.graph_id if graph_id is None else graph_id)
+        inputs, values = await self._beginning(graph, options)
+        if execution_id is not None and execution_id in self._executions:
+            raise ExecutionExistsError(execution_id)
+        self._refuse_too_many(graph.owner)
+        account = self._open_account(graph, inputs, values.used_bytes)
+        way = self._way(graph, options)
+        try:
+            _refuse_heavy(checkpoint, account)
+            execution = self._made(
+                execution_id or str(uuid4()), graph, way, values, account, is_durable=False, begins_from=checkpoint
+            )
+            self._record(execution, options, way)
+            if on_created is not None:
+                on_created(execution.id)
+        except BaseException:
+            account.close()
+            raise
+        self._executions[execution.id] = execution
+        if self.keeper.is_keeping:
+            self.keeper.keep_later(record_of_execution(graph.owner, beginning(execution.head())))
+        await self._start(execution, account)
+        if options.inputs is not None:
+            execution.begin_with(inputs)
+        return await in_slices(execution.read_snapshot())
+
+    async def checkpoint(self, execution_id: str) -> Checkpoint:
+        """Return an execution as it is at this moment, without stopping it.
+
+        Raises:
+            ExecutionNotFoundError: there is none with this id.
+            IllegalTransitionError: it has not begun, or has ended.
+        """
+        execution = self._executions.get(execution_id)
+        if execution is None:
+            ended = self._history.record(execution_id).head()
+            raise IllegalTransitionError(execution_id, "take a checkpoint of", ended.state)
+        return await execution.checkpoint()
+
+    def _refuse_too_many(self, owner: str) -> None:
+        underway = sum(execution.owner == owner for execution in self._executions.values())
+        self.library.quotas.check_executions(underway)
+        limit = self.limits.max_concurrent_executions
+        if len(self._executions) >= limit:
+            raise TooManyExecutionsError(limit)
+
+    def _way(self, graph: LoadedGraph, options: ExecuteOptions) -> KeptBeginning:
+        default_timeout_ms = 0.0 if graph.is_long_lived else self.limits.default_timeout_ms
+        return KeptBeginning(
+            options.completion or ("manual" if graph.is_long_lived else "auto"),
+            default_timeout_ms if options.timeout_ms is None else options.timeout_ms,
+            options.parameters,
+        )
+
+    async def _start(self, execution: Execution, account: Account) -> None:
+        """Start an execution; return when it takes commands, or has ended."""
         self._nursery.start_soon(self._run, execution, account)
         try:
             await execution.started.wait()
         except BaseException:
             execution.abandon()  # its id has reached nobody, so nobody could ever stop it
             raise
-        if options.inputs is not None:
-            execution.begin_with(inputs)
-        return await in_slices(execution.read_snapshot())
 
     def _made(
         self,
@@ -321,6 +405,7 @@ class Runtime:
         is_durable: bool,
         last_entry: int = 0,
         rerun: Rerun = FIRST_RUN,
+        begins_from: Checkpoint | None = None,
     ) -> Execution:
         """Make an execution, of which nothing runs yet."""
         parts: dict[str, Any] = {
@@ -338,6 +423,7 @@ class Runtime:
             "values": values,
             "seed": rerun.seed,
             "stand_in": rerun.stand_in,
+            "begins_from": begins_from,
         }
         if not is_durable:
             return Execution(**parts)
@@ -573,6 +659,13 @@ class Runtime:
         workers = {"evaluate": self.workers.statistics(), "compile": self._registry.compiler_statistics()}
         sandbox = self._registry.sandbox_statistics()
         return await runtime_statistics(self._totals, underway, sandbox, len(self.library.graphs()), workers)
+
+
+def _refuse_heavy(checkpoint: Checkpoint, account: Account) -> None:
+    """Raise MemoryBoundError where there is no memory for what waits in a checkpoint."""
+    refusal = account.refusal(weight_of(checkpoint))
+    if refusal is not None:
+        raise refusal
 
 
 def _created_at(execution: Execution | Finished) -> str:

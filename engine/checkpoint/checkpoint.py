@@ -174,11 +174,13 @@ class LateEffects(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         logs: node and line.
+        errors: node and error of invocations that have failed; they are counted and reported then.
         outputs: node, port, lane, value, and whether it is an error's.
         failure: node, value and error of the invocation that fails the execution.
     """
 
     logs: tuple[tuple[str, LogLine], ...] = ()
+    errors: tuple[tuple[str, HandlerError], ...] = ()
     outputs: tuple[tuple[str, str, int, bytes, bool], ...] = ()
     failure: tuple[str, bytes, HandlerError] | None = None
 
@@ -221,6 +223,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
         nodes: in the order of the graph.
         edges: likewise.
         groups: that are not gathered by all.
+        held_edges: node and edge of each edge that somebody holds; ``NO_EDGE`` for what is injected there.
         held: injected while it was paused: the node and the message, in order; accepted.
         offered: injected, numbered and waiting for room: they are not accepted yet and in nothing else.
         late: what remains of calls of nodes that run as one.
@@ -248,6 +251,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeState, ...] = ()
     edges: tuple[EdgeState, ...] = ()
     groups: tuple[GroupState, ...] = ()
+    held_edges: tuple[tuple[str, int], ...] = ()
     held: tuple[tuple[str, Message], ...] = ()
     offered: tuple[tuple[str, Message], ...] = ()
     late: LateEffects = LateEffects()

@@ -2,7 +2,7 @@
 snapshots.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine.counters.latency import LatencyHistogram
 from engine.counters.throughput import Throughput
@@ -32,6 +32,15 @@ class InstanceCounters:
         self.errors = 0
         self.total_latency_seconds = 0.0
         self.max_latency_seconds = 0.0
+
+    def begin_with(
+        self, counts: tuple[int, int, int], total_seconds: float, longest_seconds: float, latencies: Sequence[int]
+    ) -> None:
+        """Go on from other counters: invocations, emissions and errors, and how long those took."""
+        self.invocations, self.emitted, self.errors = counts
+        self.total_latency_seconds = total_seconds
+        self.max_latency_seconds = longest_seconds
+        self.latencies.begin_with(latencies)
 
     def count_batch(self, invocations: int, seconds: float, now: float) -> None:
         """Count invocations that took ``seconds`` together, until ``now``; each is charged its mean share."""

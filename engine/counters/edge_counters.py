@@ -37,6 +37,11 @@ class EdgeCounters:
         self._read_last: tuple[float, int, int] | None = None
         self._read_recently: tuple[float, int, int] | None = None
 
+    def begin_with(self, sent: int, taken: int, dropped: int, peak: int, blocked_seconds: float) -> None:
+        """Go on from other counters."""
+        self.sent, self.taken, self.dropped, self.peak = sent, taken, dropped, peak
+        self._blocked_seconds = blocked_seconds
+
     @property
     def queued(self) -> int:
         """The number of messages that wait in the target's inbox, or before it."""

@@ -43,6 +43,15 @@ class LatencyHistogram:
         elif other._counts:  # noqa: SLF001
             self._counts = list(map(operator.add, self._counts, other._counts))  # noqa: SLF001
 
+    def counts(self) -> Sequence[int]:
+        """Return a copy of the table; nothing where none was counted."""
+        return self._counts.copy()
+
+    def begin_with(self, counts: Sequence[int]) -> None:
+        """Go on from another one's table."""
+        if len(counts) == _BUCKETS:
+            self._counts = list(counts)
+
     @property
     def count(self) -> int:
         """The number of latencies that were counted."""

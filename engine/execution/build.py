@@ -63,6 +63,7 @@ def build_instances(
     shared: ExecutionShared,
     *,
     chaining: bool,
+    is_chained: Callable[[Sequence[int]], bool] | None = None,
 ) -> Steps[None]:
     """Make the instances of an execution, in the order of the graph's nodes. Nothing runs yet.
 
@@ -71,6 +72,7 @@ def build_instances(
         instances: takes them; empty.
         shared: the parts that they share; knows the execution's id and its graph.
         chaining: whether nodes that may run as one do.
+        is_chained: asked of each such run of nodes, by their indices, where that is not all.
     """
     execution_id, graph = shared.execution_id, shared.graph
     on_error: OnError = "continue" if graph.is_long_lived else "fail"
@@ -84,6 +86,8 @@ def build_instances(
         instances.append(kind(node, f"{execution_id}/{node.id}", made, shared, on_error))
         yield
     for nodes in graph.chains if chaining else ():
+        if is_chained is not None and not is_chained(nodes):
+            continue
         component = graph.nodes[nodes[0]].component
         assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
         links = links_of(graph.nodes, nodes)

@@ -43,6 +43,9 @@ class Chained(Protocol):
     def inner_edges(self) -> frozenset[int]:
         """Return the edges between its members, on which nothing waits as long as it is whole."""
 
+    def leave(self, place: int, messages: Sequence[Message]) -> None:
+        """Leave messages for a member that another member had passed on to it; before ``begin``."""
+
     def dissolve(self) -> None:
         """Let each member process alone, from its inbox: behind the call under way, where there is one."""
 

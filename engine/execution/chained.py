@@ -20,18 +20,21 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
+import msgspec
 import trio
 
 from engine.compile.loaded_graph import CompiledNode
-from engine.contracts.chain import Chain, ChainResult, Link
-from engine.contracts.handler import Emission, Message, Outcome
+from engine.contracts.chain import Chain, ChainResult, Link, Outlet, Way
+from engine.contracts.handler import NOTHING, Emission, Message, Outcome
 from engine.execution.chain_member import Member, Work, hand_over, next_part
 from engine.execution.chained_charge import LIGHT_BYTES, Charge
 from engine.execution.chained_cut_off import CallCutOff
 from engine.execution.chained_effects import ChainedEffects, outlet_of
 from engine.execution.chained_parting import Parting
+from engine.execution.chained_under_way import Own, UnderWay
 from engine.execution.early_start import EarlyCall, begin_early, may_leave_at_once
 from engine.execution.emitter import CAUSELESS
+from engine.execution.hand import HAND
 from engine.execution.shared import ExecutionShared
 
 _CALL_SECONDS = 0.001
@@ -50,6 +53,10 @@ class ChainedInstances:
         chain: of their handlers.
         links: each one's place.
         shared: of the execution.
+
+    Attributes:
+        state: of its members, as their snapshots show it.
+        left_before: what another one had left between its members, where this one goes on from a checkpoint.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class ChainedInstances:
         self._waiting = trio.lowlevel.ParkingLot()
         self._has_begun = trio.Event()  # what was emitted in ``initialize`` has left
         self.state = "ready"
+        self.left_before: deque[Work] = deque()
         self._began = 0.0  # the call under way, by Trio's clock
         self._times = 0.0, 0.0  # of the last call: when it began and ended, by Trio's clock
         self._charge = Charge(shared, members[0].node.id)
@@ -83,6 +91,7 @@ class ChainedInstances:
         self._called = 0  # invocations of the last call
         self._most = shared.limits.batch_messages  # messages of the next call, by the time of the last one
         self._early: EarlyCall | None = None  # while there is one, it has the turn
+        self._under_way = UnderWay()
         self._is_to_end = False  # no call is to begin any more; who has the turn ends the chain
         for place, (member, node) in enumerate(zip(members, outside, strict=True)):
             member.join(self, place, node)
@@ -102,6 +111,14 @@ class ChainedInstances:
     def inner_edges(self) -> frozenset[int]:
         """The edges between its members, on which nothing waits as long as it is whole."""
         return self._parting.inner
+
+    def leave(self, place: int, messages: Sequence[Message]) -> None:
+        """Leave messages for a member that another member had passed on to it; before ``begin``.
+
+        Those for the last member are the oldest.
+        """
+        work = [*self.left_before, *[(place, message, False) for message in messages]]
+        self.left_before = deque(sorted(work, key=itemgetter(0), reverse=True))
 
     def dissolve(self) -> None:
         """Let each member process alone, from its inbox: behind the call under way, where there is one."""
@@ -176,6 +193,7 @@ class ChainedInstances:
         """Let go of the chain and of what it has in hand, once the execution has ended."""
         self._chain = self._parted = self._early = None
         self._members = self._outside = ()
+        self._under_way = UnderWay()
         self._effects.empty()
 
     async def begin(self, place: int) -> None:
@@ -187,13 +205,56 @@ class ChainedInstances:
             await self._has_begun.wait()
             return
         await self._take_turn()
+        under_way = self._under_way
         try:
-            for member_place in reversed(range(len(self._members))):
-                for outcome in self._members[member_place].initial.outcomes:
-                    await self._emit_own(member_place, outcome.emissions, CAUSELESS)
+            under_way.own = self._initial()
+            for member in self._members:
+                member.initial.outcomes = []
+            if self.left_before:
+                await self._take_up_left()
+            while under_way.own:
+                member_place, emissions, _ = under_way.own.pop(0)
+                await self._emit_own(member_place, emissions, CAUSELESS)
             self._has_begun.set()
         finally:
             self._end_turn()
+
+    def _initial(self) -> list[Own]:
+        return [
+            (place, outcome.emissions, 0)
+            for place in reversed(range(len(self._members)))
+            for outcome in self._members[place].initial.outcomes
+        ]
+
+    async def _take_up_left(self) -> None:
+        """Work off what a chain before this one had left between its members: it is older than all else."""
+        work, self.left_before = self.left_before, deque()
+        self._charge.hold(sum([len(message.value) for _, message, _ in work]))
+        await self._work_off(work)
+        hand_over(self._shared, self._members, work, None)
+        self._under_way.work = ()
+
+    @property
+    def has_begun(self) -> bool:
+        """True once what was emitted in ``initialize`` has left."""
+        return self._has_begun.is_set()
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The ways between the members, numbered through all of them."""
+        return self._effects.ways
+
+    def outlets_of(self, place: int) -> Sequence[Outlet]:
+        """Return the output ports of a member that lead to others."""
+        return self._links[place].outlets
+
+    def under_way(self) -> UnderWay:
+        """Return what of its work is not finished, for who looks at this moment and changes nothing."""
+        if not self._has_begun.is_set() and not self._is_busy:
+            return UnderWay(own=self._initial(), work=self.left_before)
+        if self._effects.concluding is not None:
+            return msgspec.structs.replace(self._under_way, concluding=self._effects.concluding)
+        return self._under_way
 
     def _begin_early(self, place: int, message: Message) -> bool:
         """Begin a call for a message that is injected; return whether it is done with (``early_start``)."""
@@ -249,10 +310,13 @@ class ChainedInstances:
         own: Sequence[Message] = ()
         try:
             work = deque([(place, message, True) for message in batch])
+            self._under_way.place = place
             await self._work_off(work)
             own = hand_over(self._shared, self._members, work, place) if work else ()
+            self._under_way.work = ()
             return own
         finally:
+            self._under_way.place = -1
             self._end_turn()
             if not own:
                 self.done_alone()
@@ -280,12 +344,14 @@ class ChainedInstances:
 
     async def _work_off(self, work: deque[Work]) -> None:
         """Take messages through the chain until none is left, or the chain is no more."""
+        under_way = self._under_way
+        under_way.work = work
         is_later = False
         while work and self._chain is not None:
             if self._is_to_end and self._early is None:
                 self._part()
                 return
-            part = next_part(work, 1 if self._early is not None else self._most)
+            part = under_way.part = next_part(work, 1 if self._early is not None else self._most)
             try:
                 if is_later:
                     await self._shared.pace.keep()
@@ -297,6 +363,7 @@ class ChainedInstances:
             if result is None:
                 self._end_chain()
                 work.extendleft(reversed(part))
+                under_way.part = ()
                 return
             if result.has_written:
                 for member in self._members:
@@ -310,6 +377,7 @@ class ChainedInstances:
             except trio.Cancelled:
                 self._cut_off.note_work([*part[begun:], *work])
                 raise
+            under_way.part = ()
             if begun < len(part) or pending:
                 work.extendleft(reversed([*pending, *part[begun:]]))
             if self._charge.size_bytes:
@@ -383,6 +451,7 @@ class ChainedInstances:
         await self._take_turn()
         try:
             if outcome.error is None:
+                HAND.get().outcomes = (NOTHING,)
                 await self._emit_own(place, outcome.emissions, cause)
         finally:
             self._end_turn()
@@ -392,13 +461,21 @@ class ChainedInstances:
         """Let leave what a member emitted without a message; it goes through those behind it at once."""
         member = self._members[place]
         member.counters.emitted += len(emissions)
+        under_way = self._under_way
+        done = 0
         for port, run in groupby(emissions, _port_of):
             outlet = outlet_of(self._links[place].outlets, port)
             values = list(run)
+            done += len(values)
+            is_told = outlet is None or outlet.is_told
+            under_way.emitting = place, emissions[done:], cause.lane
+            under_way.telling = values if is_told else ()
             if outlet is not None:
                 pass_on = self._effects.pass_on
                 work = deque([each for _, value in values for each in pass_on(place, outlet, value, cause.lane)])
                 await self._work_off(work)
                 hand_over(self._shared, self._members, work, None)
-            if outlet is None or outlet.is_told:
+                under_way.work = ()
+            if is_told:
                 await member.emitter.emit_alone(values, cause)
+        under_way.emitting, under_way.telling = None, ()

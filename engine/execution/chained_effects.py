@@ -14,6 +14,7 @@ from engine.contracts.chain import ChainResult, Link, Outlet
 from engine.contracts.handler import Message, Outcome
 from engine.execution.chain_member import Member, Work, log_and_fail
 from engine.execution.chained_cut_off import CallCutOff
+from engine.execution.chained_under_way import Concluding
 from engine.execution.emitter import CAUSELESS
 from engine.execution.shared import ExecutionShared
 
@@ -31,6 +32,7 @@ class ChainedEffects:
         cut_off: takes note of what the end cuts off.
 
     Attributes:
+        concluding: the call whose effects are being seen to, while one's are.
         ways: between the members, numbered through all of them.
     """
 
@@ -51,10 +53,12 @@ class ChainedEffects:
         }
         # What has been passed on to each member and not taken, in a traced call; empty between two calls.
         self._passed: list[deque[Message]] = [deque() for _ in members]
+        self.concluding: Concluding | None = None
 
     def empty(self) -> None:
         """Let go of what it has in hand, once the execution has ended."""
         self._members, self._passed = (), []
+        self.concluding = None
 
     def conclude(
         self, part: Sequence[Work], result: ChainResult, times: tuple[float, float] | None
@@ -80,6 +84,7 @@ class ChainedEffects:
         self._count_passed(part, result)
         pending: list[Work] = []
         done = seen = in_flight = 0
+        concluding = self.concluding = Concluding(result)
         try:
             for start in range(0, len(result.pending), _EFFECTS_AT_ONCE):
                 some = result.pending[start : start + _EFFECTS_AT_ONCE]
@@ -98,6 +103,7 @@ class ChainedEffects:
                     port, value = step.cause or (0, b"null")
                     await member.errors.fail(Message(port, value, lane=lane), step.error)
                 done += 1
+                concluding.done = done
                 seen += 1 + len(step.logs) + len(step.emissions)
                 if seen > _EFFECTS_AT_ONCE:
                     seen = 0
@@ -105,6 +111,7 @@ class ChainedEffects:
         except trio.Cancelled:
             self._cut_off.note_call(result, result.steps[done:], self.ways, pending_in_flight=in_flight)
             raise
+        self.concluding = None
         return pending
 
     def conclude_at_once(self, message: Work, result: ChainResult) -> None:
@@ -134,7 +141,7 @@ class ChainedEffects:
         way = self.ways[number]
         return way.place, Message(way.input_port, value, self._shared.next_sequence(), way.edge, lane), False
 
-    async def _conclude_traced(  # noqa: PLR0912 - all that a step may do, in the order in which it does it
+    async def _conclude_traced(  # noqa: PLR0912, PLR0915 - all that a step may do, in the order in which it does it
         self, part: Sequence[Work], result: ChainResult, times: tuple[float, float]
     ) -> Sequence[Work]:
         """Conclude as ``_conclude`` does, and report everything to those who watch, one step after the other."""
@@ -144,13 +151,16 @@ class ChainedEffects:
         begun = iter(part)
         seen = done = 0
         number = -1  # of the emission that leaves, from 1 on; 0 before the first, and -1 between two steps
+        concluding = self.concluding = Concluding(result, passed=passed, left=result.begun)
         try:
             for step in result.steps:
                 place = step.program
                 member, outlets, unheard = members[place], self._links[place].outlets, self._links[place].unheard
                 is_inner = bool(passed[place])
                 message, was_counted = (passed[place].popleft(), False) if is_inner else next(begun)[1:]
-                number = 0
+                number = concluding.emitting = 0
+                concluding.message, concluding.is_inner = message, is_inner
+                concluding.left -= not is_inner
                 if not was_counted:
                     shared.edges[message.edge].taken += 1
                 if shared.call_observers:
@@ -158,8 +168,9 @@ class ChainedEffects:
                 shared.report_invocations(member.node, (message,))
                 if step.logs or step.error is not None:
                     await log_and_fail(member, message, step)
-                for number, (port, value) in enumerate(step.emissions, 1):  # noqa: B007 - read where it was cut off
+                for number, (port, value) in enumerate(step.emissions, 1):
                     outlet = outlet_of(outlets, port)
+                    concluding.emitting = number
                     if outlet is not None:
                         for target, inner, _ in self.pass_on(place, outlet, value, message.lane):
                             passed[target].append(inner)
@@ -170,7 +181,8 @@ class ChainedEffects:
                 if is_inner:
                     shared.in_flight.finish(1)
                 done += 1
-                number = -1
+                number = concluding.emitting = -1
+                concluding.done, concluding.message = done, None
                 seen += 1 + len(step.logs) + len(step.emissions)
                 if seen > _EFFECTS_AT_ONCE:
                     seen = 0
@@ -182,6 +194,7 @@ class ChainedEffects:
             raise
         finally:
             self._report_calls(heard, times)
+        self.concluding = None
         if not result.pending:
             return ()
         pending = [(place, message, False) for place in reversed(range(len(passed))) for message in passed[place]]

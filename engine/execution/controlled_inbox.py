@@ -81,6 +81,7 @@ class ControlledInbox(OpenInbox):
             if self.tell is not None:
                 self.tell(edge, False)
             messages = aside.withdraw(lambda _: True)
+            self._admitted |= aside._admitted  # noqa: SLF001 - one of us
             aside.close()
             self.put_back(messages, behind=True)
 
@@ -200,6 +201,16 @@ class ControlledInbox(OpenInbox):
 
     def waiting(self) -> list[Message]:
         return [*self._queue, *[message for aside in self._asides.values() for message in aside.waiting()]]
+
+    @property
+    def is_blocked(self) -> bool:
+        return super().is_blocked or any(aside.is_blocked for aside in self._asides.values())
+
+    def blocked(self) -> list[Message]:
+        return [*super().blocked(), *[message for aside in self._asides.values() for message in aside.blocked()]]
+
+    def has_admitted(self, message: Message) -> bool:
+        return super().has_admitted(message) or any(aside.has_admitted(message) for aside in self._asides.values())
 
     @property
     def room_messages(self) -> int:

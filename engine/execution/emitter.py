@@ -13,6 +13,7 @@ from engine.contracts.handler import Emission, HandlerError, LogLine, Message, O
 from engine.contracts.lanes import APOCRYPHAL, runs
 from engine.counters.counters import InstanceCounters
 from engine.execution.failure import UnsentError, find_oversize, unsent_error
+from engine.execution.hand import HAND
 from engine.execution.shared import ExecutionShared
 from engine.execution.unprocessed import CutSending
 
@@ -85,17 +86,22 @@ class Emitter:
     async def _emit_many(self, emissions: Sequence[Emission], lane: int) -> None:
         """One invocation may emit a hundred thousand values: with a look at other tasks now and then."""
         sent = 0
+        hand = HAND.get()
+        before = hand.sent
         try:
             for start in range(0, len(emissions), AT_ONCE):
                 chunk = emissions[start : start + AT_ONCE]
                 await self.emit(chunk, lane)
                 sent += len(chunk)
+                hand.sent = before + sent
                 await self._rest()
         except UnsentError as error:
             raise UnsentError(sent + error.sent, str(error)) from None
         except trio.Cancelled:
             self.cut.note(sent + self.cut.left, len(emissions))
             raise
+        finally:
+            hand.sent = before
 
     async def emit_several(
         self,
@@ -108,9 +114,9 @@ class Emitter:
 
         ``size`` is the sum of the emissions' bytes, where it is known.
         """
-        left = 0
         if not emissions:
             return
+        left = 0
         if size < 0:
             size = sum([len(value) for _, value in emissions]) if len(emissions) > 1 else len(emissions[0][1])
         try:
@@ -119,13 +125,19 @@ class Emitter:
                     await self.emit(emissions, batch[0].lane, size)
                 except UnsentError as error:
                     left, own = _find_sender(outcomes, error.sent)
+                    HAND.get().first += left
                     await self._fail_with(outcomes[left], batch[left], unsent_error(UnsentError(own, str(error))))
+                    HAND.get().first -= left
                     left += 1
                 else:
                     return
+            hand = HAND.get()
+            first = hand.first
             for message, outcome in zip(batch[left:], outcomes[left:], strict=False):
+                hand.first = first + left
                 await self.emit_all(outcome, message)
                 left += 1
+            hand.first = first
         except trio.Cancelled:
             before = sum([len(outcome.emissions) for outcome in outcomes[:left]])
             self.cut.note(before + self.cut.left, len(emissions))
@@ -147,13 +159,18 @@ class Emitter:
 
     async def _emit_in_lanes(self, outcome: Outcome) -> None:
         sent = 0
+        hand = HAND.get()
+        before = hand.sent
         try:
             for lane, emissions in runs(outcome.emissions, outcome.lanes):
                 await self.emit(emissions, lane)
                 sent += len(emissions)
+                hand.sent = before + sent
         except trio.Cancelled:
             self.cut.note(sent + self.cut.left, len(outcome.emissions))
             raise
+        finally:
+            hand.sent = before
 
     async def _fail_with(self, outcome: Outcome, message: Message, error: HandlerError) -> None:
         """See to an invocation whose emissions may not all leave; when that is done, it is as if they had."""
@@ -186,7 +203,10 @@ class Emitter:
         for index, line in enumerate(lines):
             self._shared.log(self.node, line)
             if index % _LINES_AT_ONCE == _LINES_AT_ONCE - 1:
+                hand = HAND.get()
+                hand.lines = index + 1
                 await self._rest()
+                hand.lines = 0
 
     async def _rest(self) -> None:
         """Let others have their turn; all of them, where this pass of the event loop is long already."""

@@ -17,15 +17,18 @@ from typing import ClassVar
 import trio
 from msgspec.structs import force_setattr
 
+from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.template import NOTHING_FILLED, FilledGraph
 from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
-from engine.errors import IllegalTransitionError, InputsClosedError
+from engine.errors import CheckpointMismatchError, IllegalTransitionError, InputsClosedError
 from engine.execution.build import SEED_BITS, Sources, StandIn, build_instances, no_stand_in, shared_of
+from engine.execution.cutting import cut_of
 from engine.execution.edge_commands import EdgeCommands
 from engine.execution.edge_control import EdgeControl
 from engine.execution.endings import BEGUN, TOLD
+from engine.execution.going_on import GoingOn, moment_of
 from engine.execution.heritage import Heritage
 from engine.execution.injection import Located
 from engine.execution.injector import Injector
@@ -69,9 +72,13 @@ class Execution(ReadableExecution):
         seed: where the randomness of all its nodes comes from; a random one when absent.
         stand_in: makes the handler of a node in place of its component; of None, the component does.
         account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
+        begins_from: the moment of an earlier execution of this graph, or one like it, that this one goes on from.
 
     Attributes:
         is_durable: whether it goes on after a restart (``engine.durability``).
+
+    Raises:
+        CheckpointMismatchError: it cannot go on from there in this graph.
     """
 
     is_durable: ClassVar[bool] = False
@@ -93,6 +100,7 @@ class Execution(ReadableExecution):
         seed: int | None = None,
         stand_in: StandIn = no_stand_in,
         account: Account | None = None,
+        begins_from: Checkpoint | None = None,
     ) -> None:
         self.id = execution_id
         self.seed = secrets.randbits(SEED_BITS) if seed is None else seed
@@ -106,7 +114,11 @@ class Execution(ReadableExecution):
         self._observers = observers
         self._clock = clock
         sources = Sources(clock.timestamp, workers, heritage, values, self.seed, stand_in)
-        self._build = partial(build_instances, sources, chaining=chaining)
+        self._going_on: GoingOn | None = None
+        if begins_from is not None:
+            self._going_on = GoingOn(begins_from, graph, moment_of(begins_from, clock.milliseconds()))
+        is_chained = None if self._going_on is None else self._going_on.is_chained
+        self._build = partial(build_instances, sources, chaining=chaining, is_chained=is_chained)
         # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
         self.shared = shared_of(graph)(
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account, values.mask
@@ -130,8 +142,9 @@ class Execution(ReadableExecution):
         self._lifecycle = Lifecycle(execution_id)
         self._is_pause_told = False  # observers have heard of a pause, and of no resume since
         self._remains = None  # set before the state is terminal, and then never again
-        self.created_at = clock.timestamp()
-        self._started_at: str | None = None
+        is_same = begins_from is not None and begins_from.execution_id == execution_id
+        self.created_at = begins_from.created_at if begins_from and is_same else clock.timestamp()
+        self._started_at = begins_from.started_at if begins_from and is_same else None
         self._completed_at: str | None = None
         self.started = trio.Event()  # injections are taken, or it has ended
         self.finished = trio.Event()  # the state is terminal, and nothing is left behind
@@ -279,6 +292,38 @@ class Execution(ReadableExecution):
             self._is_pause_told = False
             self._tell()
 
+    async def checkpoint(self) -> Checkpoint:
+        """Return the execution as it is at this moment, without stopping anything (``engine.checkpoint``).
+
+        The cut is that of the moment of the call; encoding it is for the caller, and may take its time.
+
+        Raises:
+            IllegalTransitionError: it is neither running nor paused.
+        """
+        self._require_living("take a checkpoint of")
+        steps = cut_of(self.shared, self.instances, self.injector, self.edge_control, self._moment())
+        return await in_slices(steps)
+
+    def _moment(self) -> Checkpoint:
+        """Return what a checkpoint of this moment says of the execution as a whole."""
+        counters = self.shared.counters
+        return Checkpoint(
+            execution_id=self.id,
+            graph_id=self.graph.id,
+            graph_version=self.graph.number,
+            taken_ms=self._clock.milliseconds(),
+            is_paused=self.state is ExecutionState.PAUSED,
+            input_end=self._input.why or None,
+            has_lanes=self.shared.has_lanes,
+            created_at=self.created_at,
+            started_at=self._started_at,
+            processed=counters.processed,
+            dropped=counters.dropped,
+            backpressure_events=counters.backpressure_events,
+            outputs=self.shared.outputs.count,
+            logged=self.shared.log_buffer.logged,
+        )
+
     def complete(self) -> None:
         """Take no more input, and end when everything that was accepted has been processed.
 
@@ -392,10 +437,14 @@ class Execution(ReadableExecution):
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
         self._timeout.deadline = trio.current_time() + seconds
         with self._timeout:
-            await in_slices(self._build(self.instances, self.shared))
+            going_on = self._going_on
+            if going_on is None:
+                await in_slices(self._build(self.instances, self.shared))
+            elif not await self._take_up(going_on):
+                return
             if not await self._initialize():
                 return
-            self._started_at = self._clock.timestamp()
+            self._started_at = self._started_at or self._clock.timestamp()
             self.shared.counters.started_seconds = trio.current_time()
             if any(instance.has_initial_output for instance in self.instances):
                 self._note_injection()
@@ -403,6 +452,8 @@ class Execution(ReadableExecution):
                 self._nursery = nursery
                 node_tasks = NodeTasks(self.instances, nursery)
                 self._apply("run")
+                if going_on is not None:
+                    await self._go_on(going_on)
                 self.started.set()
                 try:
                     await node_tasks.begin()
@@ -418,6 +469,36 @@ class Execution(ReadableExecution):
         if self._timeout.cancelled_caught:
             limit = f"{self._timeout_ms:.16g} ms"
             self._error = ExecutionError(f"Execution exceeded its timeout of {limit} (timeoutMs)")
+
+    async def _take_up(self, going_on: GoingOn) -> bool:
+        """Build what goes on from a checkpoint; False if it cannot.
+
+        As a whole, whatever happens meanwhile: what was accepted before is accounted for at any end.
+        """
+        with trio.CancelScope(shield=True):
+            await in_slices(self._build(self.instances, self.shared))
+            going_on.begin_groups(self.shared)
+            try:
+                await in_slices(going_on.restore_handlers(self.instances))
+            except CheckpointMismatchError as error:
+                self.fail(ExecutionError(str(error)))
+                return False
+            await in_slices(going_on.begin_nodes(self.shared, self.instances, self.injector, self.edge_control))
+        return True
+
+    async def _go_on(self, going_on: GoingOn) -> None:
+        """Be as the execution was that this one goes on from, before any node runs."""
+        checkpoint = going_on.checkpoint
+        if checkpoint.is_paused:
+            await self.pause()
+        else:
+            self._spawn(self.injector.drain)
+        if checkpoint.input_end is not None:
+            self._input.close(checkpoint.input_end)
+        if self.shared.in_flight.count or checkpoint.processed:
+            self._note_injection()
+        going_on.tell_late(self.shared, self.instances)
+        self._going_on = None
 
     async def _initialize(self) -> bool:
         """Initialise all instances, in topological order; False if one failed."""
@@ -437,7 +518,8 @@ class Execution(ReadableExecution):
         """Let every instance give out what it holds, those that feed others first."""
         self.edge_control.is_concluding = True
         for index in self.graph.order:
-            await self.instances[index].flush()
+            if not self.instances[index].is_concluded:
+                await self.instances[index].flush()
             await self.shared.in_flight.wait_quiescent()
 
     async def _clean_up(self) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import trio
 
-from engine.contracts.groups import PRESENT, GroupedOutcome, Place, place_of
+from engine.contracts.groups import PRESENT, Group, GroupedOutcome, Place, place_of
 from engine.contracts.handler import Emission, Handler, HandlerError, Message, Outcome
 from engine.execution.emitter import CAUSELESS
 from engine.execution.grouped_shared import GroupedShared
+from engine.execution.hand import HAND, TakenMessages
 from engine.execution.instance import Instance
 
 _ITEMS_AT_ONCE = 100
@@ -34,6 +35,7 @@ class GroupedInstance(Instance):
         if self._keeps_messages:
             self.errors.retries = False  # what a later attempt has kept would be nobody's
         self._waiting: trio.CancelScope | None = None
+        self._going_on: tuple[Group, int] | None = None  # of an array that was being taken apart: the next item
         plan = self._groups.graph.groups
         self._gathers = plan is not None and any(self.node.index in nodes for nodes in plan.gathers.values())
         if self._gathers:
@@ -59,18 +61,36 @@ class GroupedInstance(Instance):
                 self._waiting = None
         return ()
 
+    def _resume(self, left: TakenMessages) -> None:
+        self._going_on = None if left.group is None else (left.group, left.next_item)
+
+    async def _try_again(
+        self, handler: Handler, message: Message, failed: int, error: HandlerError, due: float
+    ) -> None:
+        place = place_of(message)
+        PRESENT.set(place.group.outer if self._gathers and place is not None else place)
+        await super()._try_again(handler, message, failed, error, due)
+
+    def _end_trying(self, message: Message) -> None:
+        place = place_of(message)
+        if place is not None:
+            self._groups.settle(place)
+
     async def _finish(
         self, handler: Handler, batch: Sequence[Message], outcomes: Sequence[Outcome], size: int = -1
     ) -> None:
         del size
         done = 0
+        hand = HAND.get()
         try:
             for message, outcome in zip(batch, outcomes, strict=False):
                 await self._finish_one(handler, message, outcome)
                 done += 1
+                hand.first = done
         except trio.Cancelled:
             self._note_cut_off(handler, batch, outcomes, done)
             raise
+        hand.put_down()
         self.in_hand.settle(handler, len(outcomes))
 
     async def _finish_one(self, handler: Handler, message: Message, outcome: Outcome) -> None:
@@ -78,6 +98,8 @@ class GroupedInstance(Instance):
         PRESENT.set(place)
         if outcome.logs:
             await self.emitter.log_all(outcome.logs)
+            hand = HAND.get()
+            hand.logged = hand.first + 1
         if outcome.error is not None:
             if self._gathers and place is not None:
                 PRESENT.set(place.group.outer)  # it concerns the array
@@ -112,12 +134,15 @@ class GroupedInstance(Instance):
         """Open a group with the items that a message was taken apart into, and let them leave."""
         assert self._opener is not None  # noqa: S101 - the caller has looked
         groups, opener = self._groups, self._opener
-        if not groups.may_open(opener):
+        if self._going_on is None and not groups.may_open(opener):
             text = "Too many arrays are under way to where they are gathered"
             await self.errors.handle(self._handlers[0], message, HandlerError("TooManyGroups", text))
             return
-        group = groups.open(opener, message.lane, outer)
-        for index, emission in enumerate(outcome.emissions):
+        hand = HAND.get()
+        group, first = self._going_on or (groups.open(opener, message.lane, outer), 0)
+        self._going_on = None
+        hand.group, hand.first_item, hand.next_item = group, first, first
+        for index, emission in enumerate(outcome.emissions, first):
             while self._concurrency and opener.under_way >= self._concurrency:
                 await opener.waiting.park()
             place = groups.begin(group, index)
@@ -125,9 +150,11 @@ class GroupedInstance(Instance):
             if not self._sent_at_once((emission,), message):
                 await self.emitter.emit_all(Outcome((emission,)), message)
             groups.settle(place)
+            hand.next_item = index + 1
             if index % _ITEMS_AT_ONCE == _ITEMS_AT_ONCE - 1:
                 await trio.lowlevel.checkpoint()
                 await groups.pace.keep()
+        hand.group = None
         groups.end_opening(group)
 
     async def _emit_at_places(self, outcome: Outcome, message: Message) -> None:
@@ -139,14 +166,17 @@ class GroupedInstance(Instance):
             return
         lanes = outcome.lanes or (message.lane,) * len(outcome.emissions)
         left = 0
+        hand = HAND.get()
         try:
             for emission, lane, place in zip(outcome.emissions, lanes, outcome.places, strict=True):
                 PRESENT.set(place)
                 await self.emitter.emit_all(Outcome((emission,), lanes=(lane,)), message)
                 left += 1
+                hand.sent = left
         except trio.Cancelled:
             self.emitter.cut.note(left + self.emitter.cut.left, len(outcome.emissions))
             raise
+        hand.sent = 0
 
     async def _give_out(self, handler: Handler, outcome: Outcome, cause: Message = CAUSELESS) -> None:
         places = outcome.places if isinstance(outcome, GroupedOutcome) else ()
@@ -173,8 +203,11 @@ class GroupedInstance(Instance):
 
     async def flush(self) -> None:
         await super().flush()
+        self.is_concluded = not self._gathers
         while self._gathers and any(handler.held_messages() for handler in self._handlers):
             await super().flush()
+            self.is_concluded = False
+        self.is_concluded = True
 
     def _let_go(self, places: Sequence[Place]) -> None:
         for place in places:

@@ -5,7 +5,7 @@ messages is left, a group when none of its places is, and then those that gather
 flight, what follows is counted before what it follows from is released, so nothing is done with too early.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.compile.loaded_graph import CompiledNode, Target
@@ -41,18 +41,24 @@ class GroupedShared(ExecutionShared):
         assert plan is not None  # noqa: S101 - the execution has looked
         self._grouped = plan.grouped
         self._openers = {each: Opener(gathers) for each, gathers in plan.gathers.items()}
+        self.groups: dict[Group, None] = {}  # that not all have gathered
         self.gatherers: dict[int, GatheringHandler] = {}
         self._told: dict[int, Any] = {}
         self.complete_groups = 0
 
     def empty(self) -> None:
         super().empty()
+        self.groups.clear()
         self.gatherers.clear()
         self._told.clear()
 
     def concerns(self, node: int) -> bool:
         """Return whether a node opens groups, or is handed messages with places."""
         return node in self._grouped or node in self._openers
+
+    def openers(self) -> Mapping[int, Opener]:
+        """Return those who open groups, by index of their node."""
+        return self._openers
 
     def opener(self, node: int) -> Opener | None:
         """Return the opener of a node that opens groups which are gathered."""
@@ -66,8 +72,10 @@ class GroupedShared(ExecutionShared):
     # Messages with places
 
     def _made(self, target: Target, value: bytes, lane: int) -> Message:
-        place = PRESENT.get()
-        sequence = next(self._sequence)
+        return self.made_at(PRESENT.get(), target, value, lane, next(self._sequence))
+
+    def made_at(self, place: Place | None, target: Target, value: bytes, lane: int, sequence: int) -> Message:
+        """Make a message that has a place, where its node is one of those whose messages have."""
         if place is None or target.node not in self._grouped:
             return Message(target.port, value, sequence, target.edge, lane)
         place.live += 1
@@ -99,6 +107,7 @@ class GroupedShared(ExecutionShared):
     async def _send_to_full(
         self, node_index: int, inbox: Inbox, message: Message, pending: PendingEmissions, *, is_last: bool
     ) -> None:
+        pending.place = PRESENT.get()
         try:
             await super()._send_to_full(node_index, inbox, message, pending, is_last=is_last)
         except MemoryBoundError:
@@ -120,6 +129,7 @@ class GroupedShared(ExecutionShared):
     def open(self, opener: Opener, lane: int, outer: Place | None) -> Group:
         """Open a group; ``end_opening`` must follow."""
         group = Group(opener, lane, outer)
+        self.groups[group] = None
         opener.opened += 1
         if outer is not None:
             outer.live += 1
@@ -169,5 +179,8 @@ class GroupedShared(ExecutionShared):
     def close(self, group: Group) -> None:
         """Take note that a group which is complete has been gathered by one node, or that it had been before."""
         group.awaited -= 1
-        if not group.awaited and group.outer is not None:
+        if group.awaited:
+            return
+        self.groups.pop(group, None)
+        if group.outer is not None:
             self.settle(group.outer)

@@ -76,6 +76,7 @@ class Inbox:
         # Those asleep in ``put``, with their message and whether it is paid. While any do, nobody else gets in.
         self._senders = WaitingTasks[tuple[Message, bool]]()
         self._blocked = self._senders.brought
+        self._admitted: set[int] = set()  # numbers of messages that were taken in and whose senders sleep still
         # Those who sleep until there is a message. Into a basket it is put for them, so that nobody can take it
         # before they run; None is brought by who takes a batch, of all that is there when they run.
         self._receivers = WaitingTasks[list[Message] | None]()
@@ -108,6 +109,29 @@ class Inbox:
     def waiting(self) -> list[Message]:
         """Return the messages that wait here, the oldest first; they stay."""
         return list(self._queue)
+
+    def begin_with(self, messages: Sequence[Message], peak: int, dropped: int) -> None:
+        """Go on from another one, of which these messages are left; they are on no bound."""
+        self._peak, self._dropped = peak, dropped
+        self.put_back(messages)
+
+    @property
+    def is_blocked(self) -> bool:
+        """True where somebody waits for room."""
+        return bool(self._blocked)
+
+    @property
+    def figures(self) -> tuple[int, int]:
+        """The most messages that have waited, and how many were dropped."""
+        return self._peak, self._dropped
+
+    def blocked(self) -> list[Message]:
+        """Return the messages of those who wait for room, in the order of their coming."""
+        return [message for message, _ in self._blocked.values()]
+
+    def has_admitted(self, message: Message) -> bool:
+        """Return whether a message that somebody waits with has been taken in, which they do not know yet."""
+        return message.sequence in self._admitted
 
     # Putting in
 
@@ -201,6 +225,7 @@ class Inbox:
             if self._starvation is not None:
                 self._starvation.look_after(self)
         await self._senders.sleep((message, is_paid))
+        self._admitted.discard(message.sequence)
 
     def put_or_drop(self, message: Message) -> Sequence[Message]:
         """Take the message in by the policy ``drop-oldest`` or ``drop-newest``; return what was dropped."""
@@ -257,6 +282,7 @@ class Inbox:
                 return
             del self._blocked[task]
             self._append(message, size)
+            self._admitted.add(message.sequence)
             trio.lowlevel.reschedule(task)
 
     def _overdraw(self, size: int) -> bool:

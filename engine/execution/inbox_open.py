@@ -30,6 +30,7 @@ class OpenInbox(Inbox):
             if is_wanted(message):
                 del self._blocked[task]
                 taken.append(message)
+                self._admitted.add(message.sequence)
                 trio.lowlevel.reschedule(task)
         self._admit_blocked()
         self._room.shrink(len(self._queue), self._bytes + self._room.in_hand_bytes)

@@ -35,6 +35,16 @@ def charge_of(messages: Sequence[Located]) -> int:
     return sum([len(message.value) for _, message in messages]) + MESSAGE_BYTES * len(messages)
 
 
+class _Offer:
+    """Messages of one request, of which some are accepted."""
+
+    __slots__ = ("accepted", "messages")
+
+    def __init__(self, messages: Sequence[Located], accepted: int) -> None:
+        self.messages = messages
+        self.accepted = accepted
+
+
 class Injector:
     """The way in for messages. Its callers have checked that the execution takes any at all."""
 
@@ -45,7 +55,25 @@ class Injector:
         self._is_open = True
         self._has_ended = False
         self.taken = 0  # messages of the call of ``inject`` that has just raised, which had been accepted before
+        self._offers: list[_Offer] = []
         self._waiting: set[trio.CancelScope] = set()  # around each wait at a full inbox, which ``close`` ends
+
+    def holding(self) -> list[Located]:
+        """Return the messages that are held, in order, but for one that an inbox has taken in meanwhile."""
+        held = list(self._held)
+        if held and self._shared.inboxes[held[0][0]].has_admitted(held[0][1]):
+            del held[0]
+        return held
+
+    def offered(self) -> list[Located]:
+        """Return the messages that have come and are not accepted."""
+        found: list[Located] = []
+        for offer in self._offers:
+            rest = list(offer.messages[offer.accepted :])
+            if rest and self._shared.inboxes[rest[0][0]].has_admitted(rest[0][1]):
+                del rest[0]
+            found += rest
+        return found
 
     @property
     def held(self) -> int:
@@ -85,6 +113,11 @@ class Injector:
 
     def _holds(self) -> bool:
         return not self._is_open
+
+    @staticmethod
+    def cost_of(message: Message) -> int:
+        """Return what is charged for a message that is held."""
+        return len(message.value) + MESSAGE_BYTES
 
     def preload(self, messages: Sequence[Located]) -> None:
         """Accept messages without waiting, ahead of all others; ``drain`` must follow. They are charged."""
@@ -176,9 +209,12 @@ class Injector:
         if accepted == len(messages):  # as nearly always
             return 0
         self._shared.in_flight.add(1)  # the request itself: nothing is quiet between two of its messages
+        offer = _Offer(messages, accepted)
+        self._offers.append(offer)
         try:
-            return await self._inject_rest(messages, accepted)
+            return await self._inject_rest(offer)
         finally:
+            self._offers.remove(offer)
             self._shared.in_flight.finish(1)
 
     def _is_done_at_once(self, node_index: int, message: Message) -> bool:
@@ -189,9 +225,10 @@ class Injector:
         inbox = self._shared.inboxes[node_index]
         return inbox.is_awaited and inbox.has_room(1, len(message.value)) and begin(message)
 
-    async def _inject_rest(self, messages: Sequence[Located], accepted: int) -> int:
-        """Accept messages from a place on, waiting for room; return and raise as ``inject`` does."""
+    async def _inject_rest(self, offer: "_Offer") -> int:
+        """Accept the rest of some messages, waiting for room; return and raise as ``inject`` does."""
         held = 0
+        messages, accepted = offer.messages, offer.accepted
         deadline = trio.current_time() + self._shared.limits.injection_wait_seconds
         while accepted < len(messages):
             node_index, message = messages[accepted]
@@ -206,7 +243,7 @@ class Injector:
                 if isinstance(error, OverloadedError | IllegalTransitionError):
                     error.accepted = accepted
                 raise
-            accepted = self._take_together(messages, accepted + 1)
+            accepted = offer.accepted = self._take_together(messages, accepted + 1)
         return held
 
     def _take_together(self, messages: Sequence[Located], start: int) -> int:

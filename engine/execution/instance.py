@@ -4,7 +4,8 @@ inbox ──> loop (here) ──> call, counted and reported (``observed``) ─�
                                                                           └── errors (``error_policy``)
 """
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 import trio
 
@@ -14,6 +15,7 @@ from engine.execution.chain_member import Chained
 from engine.execution.emitter import CAUSELESS, CAUSELESS_APOCRYPHAL
 from engine.execution.error_policy import ErrorPolicy
 from engine.execution.failure import handler_error
+from engine.execution.hand import HAND, Hand, TakenMessages
 from engine.execution.in_hand import InHand
 from engine.execution.initial_emissions import InitialEmissions
 from engine.execution.kept_memory import KeptMemory
@@ -70,6 +72,15 @@ class Instance:
         if handlers[0].keeps and shared.account is not None:  # those that keep something are alone
             self.kept_memory = KeptMemory(handlers[0], shared, self._inbox, node.id)
         self.in_hand = InHand(node.index, shared, handlers[0], self.kept_memory)
+        # What its tasks have in hand: its worker's, and those of others as there are any.
+        self.hand = Hand()
+        self.hands = [self.hand]
+        self._giving: Hand | None = None
+        self.is_concluding = self.is_concluded = False  # by ``flush``
+        self.last_lane = 0  # of what it gives out then
+        # Of an earlier execution that this one goes on from: whether this node was in it, and what it had in hand.
+        self.is_going_on = False
+        self.left: deque[TakenMessages] = deque()
         # Where there are several: numbers in the order in which messages were taken, and workers at the inbox.
         self._turns = Sequencer()
         self._idle_workers = 0
@@ -87,6 +98,28 @@ class Instance:
         self._handlers, self._initialized = (), []
         self.chained = self.kept_memory = None
         self.in_hand.empty()
+        self.hand, self.hands, self._giving = Hand(), [], None
+        self.left.clear()
+
+    @property
+    def has_in_hand(self) -> bool:
+        """True where one of its tasks has something in hand, or may have."""
+        hand = self.hand
+        return bool(
+            hand.batch
+            or hand.outcomes
+            or len(self.hands) > 1
+            or self.left
+            or self.initial.outcomes
+            or self.is_concluding
+        )
+
+    def go_on(self, taken: Iterable[TakenMessages], held: int) -> None:
+        """Go on from an earlier execution, with what it had in hand; before ``run``."""
+        self.left = deque(taken)
+        self.in_hand.held = held
+        if self.kept_memory is not None:
+            self.kept_memory.settle()
 
     @property
     def handlers(self) -> Sequence[Handler]:
@@ -128,6 +161,8 @@ class Instance:
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is that handler's failure
                 outcome = Outcome(error=handler_error(error))
             await self.emitter.log_all(outcome.logs)
+            if self.is_going_on:  # it has emitted that before
+                outcome = Outcome(error=outcome.error)
             refusal = self.initial.add(outcome)
             if refusal is not None:
                 self._observed.count_error(refusal)
@@ -138,12 +173,19 @@ class Instance:
 
     async def run(self) -> None:
         """Process messages until cancelled."""
+        HAND.set(self.hand)
         if self.chained is not None:
             await self._run_in_chain(self.chained)
-        for outcome in self.initial.outcomes:
+        while self.initial.outcomes:
+            outcome = self.initial.outcomes.pop(0)
+            self.hand.outcomes, self.hand.logged = (outcome,), 1
             await self.emitter.emit_all(outcome, CAUSELESS)
+            self.hand.put_down()
         self.initial.forget()
-        if len(self._handlers) == 1:
+        is_alone = len(self._handlers) == 1
+        while self.left and (is_alone or not self.left[0].messages):
+            await self._go_on(self._handlers[0], self.left.popleft())
+        if is_alone:
             await self._run_one(self._handlers[0])
         async with trio.open_nursery() as nursery:
             self._start_worker(iter(self._handlers), nursery)
@@ -168,7 +210,8 @@ class Instance:
                 chained.abandon_early(self.place)
                 raise
             self._shared.note_taken(batch)
-            own = await chained.process(self.place, batch)
+            self.hand.batch = batch
+            own = self.hand.batch = await chained.process(self.place, batch)
             if own:  # then the chain is no more, or parted
                 self.emitter.node = self.node
                 try:
@@ -182,19 +225,22 @@ class Instance:
         """Process messages as the only worker, and give out what the handler holds when it is due."""
         limit = min(handler.batch_messages or self._batch_messages, self._batch_messages)
         may_hold = type(handler).due is not Handler.due
+        hand = self.hand
         while True:
             batch = await (self._next_batch(handler, limit) if may_hold else self._inbox.take_batch(limit))
             if not batch:
                 await self._release(handler)
                 continue
             self._shared.note_taken(batch)
+            hand.batch = batch
             if self.kept_memory is None:
                 try:
-                    outcomes = await self._observed.invoke(handler, batch)
+                    outcomes = hand.outcomes = await self._observed.invoke(handler, batch)
                 except trio.Cancelled:
                     self.in_hand.give_up(batch)
                     raise
                 await self._finish(handler, batch, outcomes)
+                hand.batch, hand.outcomes = batch[len(outcomes) :], None
                 if len(outcomes) < len(batch):
                     await self._keep_pace(batch[len(outcomes) :])
                     await self._process(handler, batch[len(outcomes) :])
@@ -218,12 +264,14 @@ class Instance:
             if refusal is not None:
                 self.in_hand.settle(handler, len(batch))
                 return
+        hand = self.hand
         while batch:
             size = -1
             try:
-                outcomes = await self._observed.invoke(handler, batch)
+                outcomes = hand.outcomes = await self._observed.invoke(handler, batch)
                 if self.kept_memory is not None:
                     outcomes, size = await self.kept_memory.take_up(outcomes)
+                    hand.outcomes = outcomes
                     self.kept_memory.lend()
             except trio.Cancelled:
                 self.in_hand.give_up(batch)
@@ -231,9 +279,59 @@ class Instance:
             await self._finish(handler, batch, outcomes, size)
             if self.kept_memory is not None:
                 self.kept_memory.put_down()
-            batch = batch[len(outcomes) :]
+            batch = hand.batch = batch[len(outcomes) :]
+            hand.outcomes = None
             if batch:
                 await self._keep_pace(batch)
+
+    async def _go_on(self, handler: Handler, left: TakenMessages) -> None:
+        """Go on with what an earlier execution had in hand here."""
+        hand = HAND.get()
+        batch = hand.batch = left.messages
+        if left.attempts is not None:
+            await self._try_again(handler, batch[0], *left.attempts)
+            return
+        outcomes = hand.outcomes = list(left.outcomes)
+        try:
+            for index, outcome in enumerate(outcomes):
+                outcomes[index] = await handler.vet(outcome)
+        except trio.Cancelled:
+            self.in_hand.give_up(batch)
+            raise
+        if not batch:
+            hand.lane = left.lane
+            for outcome in outcomes:
+                await self._give_out(handler, outcome, CAUSELESS_APOCRYPHAL if left.lane else CAUSELESS)
+            hand.put_down()
+            self.in_hand.settle(handler, 0)
+            return
+        if outcomes:
+            self._resume(left)
+            await self._finish(handler, batch, outcomes)
+        hand.batch, hand.outcomes = batch[len(outcomes) :], None
+        if hand.batch:
+            await self._process(handler, hand.batch)
+
+    def _resume(self, left: TakenMessages) -> None:
+        """Take note of where an array was that is being taken apart; there is none here."""
+
+    async def _try_again(
+        self, handler: Handler, message: Message, failed: int, error: HandlerError, due: float
+    ) -> None:
+        """Go on trying a message of which some attempts have failed."""
+        hand = HAND.get()
+        outcomes = hand.outcomes = (Outcome(error=error),)
+        try:
+            await self.errors.go_on(handler, message, error, failed, due)
+        except trio.Cancelled:
+            self._note_cut_off(handler, (message,), outcomes, 0)
+            raise
+        hand.put_down()
+        self._end_trying(message)
+        self.in_hand.settle(handler, 1)
+
+    def _end_trying(self, message: Message) -> None:
+        """Let go of the place of a message; there is none here."""
 
     async def _run_beside_others(self, handler: Handler, others: Iterator[Handler], nursery: trio.Nursery) -> None:
         """Work as one of several workers of a stateless component, each with one message at a time.
@@ -241,39 +339,61 @@ class Instance:
         Where the last idle one finds work it starts another: a node that may do a hundred things at once seldom
         does, and a hundred tasks that only wait would all have to be ended.
         """
+        hand = Hand()
+        self.hands.append(hand)
+        HAND.set(hand)
         while True:
-            self._idle_workers += 1
-            batch = await self._inbox.take_batch(1)
-            self._idle_workers -= 1
+            left = self.left.popleft() if self.left else None
+            if left is None:
+                self._idle_workers += 1
+                batch: Sequence[Message] = await self._inbox.take_batch(1)
+                self._idle_workers -= 1
+                self._shared.note_taken(batch)
+            else:
+                batch = left.messages
+            number = hand.number = self._turns.take()
+            hand.batch = batch
             if not self._idle_workers:
                 self._start_worker(others, nursery)
-            number = self._turns.take()
-            self._shared.note_taken(batch)
             with self._shared.carrying(batch[0]):  # another worker may come to the inbox meanwhile
+                is_done = left is not None and (left.outcomes or left.attempts)
                 try:
-                    outcomes = await self._observed.invoke(handler, batch)
+                    outcomes = () if is_done else await self._observed.invoke(handler, batch)
+                    hand.outcomes = outcomes or None
                     if self.node.definition.ordered:
                         await self._turns.wait(number)
                 except trio.Cancelled:
                     self.in_hand.give_up(batch)
                     raise
-                await self._finish(handler, batch, outcomes)
+                if left is not None and is_done:
+                    await self._go_on(handler, left)
+                else:
+                    await self._finish(handler, batch, outcomes)
+            hand.batch, hand.outcomes = (), None
             self._turns.done(number)
             del batch, outcomes
 
     async def flush(self) -> None:
         """Let the handler, or one of several, give out what it holds, because no further message will come."""
         handler = self._handlers[0]
+        hand = Hand()
+        self.hands.append(hand)
+        HAND.set(hand)
         await self._shared.gate.enter()
+        cause = CAUSELESS_APOCRYPHAL if self._shared.has_lanes else CAUSELESS
+        self.is_concluding, self.last_lane = True, cause.lane
         try:
             outcome = await handler.conclude()
         finally:
             self._shared.gate.leave()
         self._record_firing(outcome, is_last=True)
-        cause = CAUSELESS_APOCRYPHAL if self._shared.has_lanes else CAUSELESS
+        self.is_concluding, self.is_concluded = False, True
+        hand.outcomes, hand.lane = (outcome,), cause.lane
         if self.chained is not None:
             outcome = await self.chained.give_last(self.place, outcome, cause)
+            hand.outcomes = (outcome,)
         await self._give_out(handler, outcome, cause)
+        self.hands.remove(hand)
         self.in_hand.settle(handler, 0)
 
     def retire(self) -> Sequence[Handler]:
@@ -331,13 +451,16 @@ class Instance:
         first = 0  # of the messages whose emissions wait; those before it are done with
         has_lanes = self._shared.has_lanes
         lane = batch[0].lane
+        hand = HAND.get()
         try:
             for index, message, outcome in zip(range(len(outcomes)), batch, outcomes, strict=False):
                 if outcome.logs or len(waiting) > _EFFECTS_AT_ONCE:
                     await self.emitter.log_all(outcome.logs)
+                    hand.logged = index + 1
                     if len(waiting) + len(outcome.logs) > _EFFECTS_AT_ONCE:
                         await self.emitter.emit_several(waiting, batch[first:index], outcomes[first:index])
                         waiting, first = [], index
+                        hand.first = index
                         await trio.lowlevel.checkpoint()
                 if outcome.error is None and not (has_lanes and (message.lane != lane or outcome.lanes)):
                     waiting += outcome.emissions
@@ -346,17 +469,19 @@ class Instance:
                 # error.
                 await self.emitter.emit_several(waiting, batch[first:index], outcomes[first:index])
                 waiting, first = [], index
+                hand.first = index
                 lane = message.lane
                 if outcome.error is None:
                     await self.emitter.emit_all(outcome, message)
                 else:
                     await self.errors.handle(handler, message, outcome.error)
-                first = index + 1
+                first = hand.first = index + 1
             if waiting:
                 await self.emitter.emit_several(waiting, batch[first:], outcomes[first:])
         except trio.Cancelled:
             self._note_cut_off(handler, batch, outcomes, first)
             raise
+        hand.put_down()
         self.in_hand.settle(handler, len(outcomes))
 
     def _due(self, handler: Handler) -> float | None:
@@ -364,15 +489,25 @@ class Instance:
         return None if handler.is_source and self._shared.input.is_closed else handler.due()
 
     async def _release(self, handler: Handler) -> None:
+        hand = self._giving
+        if hand is None:
+            hand = self._giving = Hand()
+            self.hands.append(hand)
+        HAND.set(hand)
         await self._shared.gate.enter()
         try:
             outcome = NOTHING
             if self._due(handler) is not None:
-                outcome = await handler.vet(handler.release(trio.current_time()))
+                outcome = handler.release(trio.current_time())
+                hand.outcomes = (outcome,)
+                outcome = await handler.vet(outcome)
         finally:
             self._shared.gate.leave()
         self._record_firing(outcome, is_last=False)
+        hand.outcomes = (outcome,)
         await self._give_out(handler, outcome)
+        hand.put_down()
+        HAND.set(self.hand)
         self.in_hand.settle(handler, 0)
 
     def _record_firing(self, outcome: Outcome, *, is_last: bool) -> None:
@@ -384,6 +519,7 @@ class Instance:
         """See to what a handler gave out without a message; an error of it concerns no single message."""
         try:
             await self.emitter.log_all(outcome.logs)
+            HAND.get().logged = 1
             if self.kept_memory is not None:
                 self.kept_memory.lend()
             if outcome.error is None:

@@ -175,6 +175,26 @@ class KeptOutputs:
         self._charged_bytes += more + _STEP_BYTES
         return True
 
+    def runs(self) -> tuple[list[tuple[str, str, int]], list[tuple[str, str, int, int, Sequence[Value]]]]:
+        """Return how many left, by node and port; and what is kept: node, port, last number, lane and values."""
+        totals = [(port.node, port.name, port.total) for port in self._ports.values()]
+        runs = [(run.port.node, run.port.name, run.last, run.lane, run.values) for run in self._runs.values()]
+        return totals, runs
+
+    def begin_with(self, node: CompiledNode, index: int, total: int) -> None:
+        """Count values that have left at a port before, in an execution that this one goes on from."""
+        port = self._ports.get((node.index, index)) or self._open(node, index)
+        port.total += total
+
+    def go_on_with(self, node: CompiledNode, index: int, values: Sequence[Value], lane: int, last: int) -> None:
+        """Keep a run that was kept before."""
+        texts = [value for value in values if isinstance(value, bytes)]
+        if len(texts) == len(values):
+            self.add(node, index, texts, lane, last)
+        else:  # one is too large to be kept: so are those before it, by now
+            port = self._ports.get((node.index, index)) or self._open(node, index)
+            port.total += len(values)
+
     def counts(self, place: str | None = None) -> OutputCounts:
         """Return how many left and are kept: at one port, such as ``node:port``, or at all."""
         if place is None:

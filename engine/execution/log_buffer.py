@@ -2,6 +2,7 @@
 
 import sys
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
@@ -67,6 +68,13 @@ class LogBuffer:
         while len(self._entries) > self._lines or self.size_bytes > self._limit_bytes or not self._is_charged():
             _, freed = self._entries.popleft()
             self.size_bytes -= freed
+
+    def begin_with(self, entries: Sequence[LogEntry], logged: int) -> None:
+        """Keep the lines of an execution that this one goes on from, which has logged so many."""
+        for entry in entries:
+            meta = None if entry.meta is msgspec.UNSET else bytes(entry.meta)
+            self.add(entry.timestamp, entry.node_id, LogLine(entry.level, entry.message, meta))
+        self.logged = logged
 
     def _is_charged(self) -> bool:
         """Charge what is kept; return whether there was memory for it."""

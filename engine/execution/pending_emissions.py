@@ -8,6 +8,7 @@ import trio
 from engine.contracts.handler import Emission, Message
 from engine.errors import MemoryBoundError
 from engine.execution.failure import UnsentError
+from engine.execution.hand import HAND, Sending
 from engine.execution.inbox import Inbox
 from engine.execution.unprocessed import CutOff
 from engine.memory.ledger import Account
@@ -22,7 +23,7 @@ LIGHT_BYTES = 4 * 1024
 """Bytes that a node may have in hand uncharged; part of what an execution is charged for each of its nodes."""
 
 
-class PendingEmissions:
+class PendingEmissions(Sending):
     """Emissions of one node, charged for as long as one of them waits.
 
     Args:
@@ -34,7 +35,6 @@ class PendingEmissions:
         cut_off: told how many had left, where the end cuts the sending off.
 
     Attributes:
-        sent: how many have left by now.
         is_charged: whether nothing more is to be charged.
     """
 
@@ -42,11 +42,9 @@ class PendingEmissions:
         "_account",
         "_charged_bytes",
         "_cut_off",
-        "_emissions",
         "_own",
         "_starvation",
         "is_charged",
-        "sent",
     )
 
     def __init__(
@@ -58,13 +56,12 @@ class PendingEmissions:
         sent: int,
         cut_off: CutOff,
     ) -> None:
+        super().__init__(emissions, sent)
         self._account = account
         self._starvation = starvation
         self._own = own
-        self._emissions = emissions
         self._charged_bytes = 0
         self.is_charged = account is None
-        self.sent = sent
         self._cut_off = cut_off
 
     async def carry(
@@ -78,6 +75,8 @@ class PendingEmissions:
         Raises:
             UnsentError: there was no memory for an emission, or for what waits with it.
         """
+        hand = HAND.get()
+        hand.sending = self
         try:
             await send(self, *args, **kwargs)
         except MemoryBoundError as error:
@@ -86,6 +85,7 @@ class PendingEmissions:
             self._cut_off.sent = self.sent
             raise
         finally:
+            hand.sending = None
             if self._charged_bytes and self._account is not None:
                 self._account.release(self._charged_bytes, "outcomes")
 
@@ -116,7 +116,7 @@ class PendingEmissions:
         self.is_charged = True
         if self._account is None:
             return
-        size = sum([len(value) for _, value in self._emissions]) + EMISSION_BYTES * len(self._emissions)
+        size = sum([len(value) for _, value in self.emissions]) + EMISSION_BYTES * len(self.emissions)
         size -= credited_bytes + self._own.credit_bytes
         if size > LIGHT_BYTES:
             await self._starvation.charge(self._account, size, "outcomes")

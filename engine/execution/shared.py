@@ -10,6 +10,7 @@ import trio
 
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.contracts.call_keys import CallKeys
+from engine.contracts.groups import Place
 from engine.contracts.handler import Emission, HandlerError, LogLine, Message, Outcome
 from engine.contracts.lanes import CANONICAL
 from engine.contracts.observer import ExecutionObserver, FlowObserver, HandlerCall
@@ -117,8 +118,16 @@ class ExecutionShared:
 
     def mark_ages(self, now: float) -> None:
         """Take note of how far the numbers of messages have come, where ``ages`` says that this is due."""
-        number = repr(self._sequence)[len("count(") : -1]  # nothing else tells the next one and leaves it
-        self.ages.mark(now, int(number))
+        self.ages.mark(now, self.present_sequence())
+
+    def present_sequence(self) -> int:
+        """Return the next sequence number, which stays the next one."""
+        return int(repr(self._sequence)[len("count(") : -1])  # nothing else tells the next one and leaves it
+
+    def made_at(self, place: Place | None, target: Target, value: bytes, lane: int, sequence: int) -> Message:
+        """Make a message for the end of an edge; places in groups are for graphs that have any."""
+        del place
+        return Message(target.port, value, sequence, target.edge, lane)
 
     def number_from(self, first: int) -> None:
         """Let the next sequence number be this one; for before anything is numbered."""
@@ -313,7 +322,9 @@ class ExecutionShared:
             message = self._begin_hop(node, port, target, value, lane)
             if not inbox.put_nowait(message):
                 is_last = place == len(targets)
+                pending.rest = targets[place:]
                 await self._send_to_full(target.node, inbox, message, pending, is_last=is_last)
+                pending.rest = ()
 
     async def _send_to_full(
         self, node_index: int, inbox: Inbox, message: Message, pending: PendingEmissions, *, is_last: bool
@@ -325,6 +336,7 @@ class ExecutionShared:
             return
         edge = self.edges[message.edge]
         edge.begin_wait(trio.current_time())
+        pending.message, pending.node = message, node_index
         try:
             await pending.put(inbox, message)
         except MemoryBoundError:
@@ -336,6 +348,7 @@ class ExecutionShared:
             pending.sent += is_last
             raise
         finally:
+            pending.message = None
             edge.end_wait(trio.current_time())
 
     @contextmanager

@@ -149,7 +149,7 @@ class ReadableExecution:
         for index, inbox in enumerate(self.shared.inboxes):
             left[index] += len(inbox)
         for instance in self.instances:
-            left[instance.node.index] += instance.in_hand.held
+            left[instance.node.index] += instance.in_hand.held + sum(len(each.messages) for each in instance.left)
         return left
 
     @property

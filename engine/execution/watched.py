@@ -22,6 +22,7 @@ from engine.contracts.handler import Emission, Handler, HandlerError, Message, O
 from engine.execution.emitter import AT_ONCE, Emitter
 from engine.execution.error_policy import ErrorPolicy
 from engine.execution.failure import UnsentError
+from engine.execution.hand import HAND
 from engine.execution.instance import Instance
 from engine.execution.masking import masked_error
 from engine.execution.observed import Observed
@@ -103,6 +104,7 @@ class WatchedObserved(Observed):
     async def _look_behind(self, handler: Handler, message: Message) -> Outcome:
         before = dict(handler.innermost().state())
         (outcome,) = await Observed.invoke(self, handler, [message])
+        HAND.get().outcomes = (outcome,)
         return await self.watcher.depart(self._node, message, outcome, before, handler)
 
 
@@ -115,12 +117,15 @@ class WatchedEmitter(Emitter):
     async def emit(self, emissions: Sequence[Emission], lane: int, size: int = -1) -> None:
         del size
         left = 0
+        hand = HAND.get()
+        before = hand.sent
         try:
             while left < len(emissions):
                 leaving, done = await self.watcher.leave(self.node, emissions[left : left + AT_ONCE], lane)
                 if leaving:
                     await self._emit_few(leaving, lane, -1)
                 left += done
+                hand.sent = before + left
                 if left < len(emissions):
                     await self._rest()
         except UnsentError as error:
@@ -128,6 +133,8 @@ class WatchedEmitter(Emitter):
         except trio.Cancelled:
             self.cut.note(left + self.cut.left, len(emissions))
             raise
+        finally:
+            hand.sent = before
 
 
 class WatchedErrors(ErrorPolicy):
@@ -142,6 +149,7 @@ class WatchedErrors(ErrorPolicy):
                 self.observed.count_error(masked_error(self._shared.mask, error))
                 message = turn.message
                 outcome = await self.observed.invoke_again(handler, message)
+                HAND.get().outcomes = (outcome,)
                 await self.emitter.log_all(outcome.logs)
                 if outcome.error is None:
                     await self.emitter.emit_all(outcome, message)
@@ -150,6 +158,7 @@ class WatchedErrors(ErrorPolicy):
                 turn = await self._look(handler, message, error)
             if turn.outcome.error is None:
                 self.observed.count_error(masked_error(self._shared.mask, error))
+                HAND.get().outcomes = (turn.outcome,)
                 await self.emitter.emit_all(turn.outcome, message)
                 return
         except trio.Cancelled:

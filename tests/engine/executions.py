@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 import trio
 
+from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.compiler import compile_graph
 from engine.contracts.component import Component
 from engine.contracts.handler import HandlerError, LogLine, Message
@@ -64,6 +65,7 @@ async def open_execution(
     observers: Sequence[ExecutionObserver] = (),
     wait: bool = True,
     more: Mapping[str, Component] | None = None,
+    begins_from: Checkpoint | None = None,
 ) -> AsyncIterator[Execution]:
     """A started execution; stopped at the end of the block if it has not ended, and ended in any case.
 
@@ -79,6 +81,7 @@ async def open_execution(
         timeout_ms=timeout_ms,
         observers=observers,
         clock=clock,
+        begins_from=begins_from,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(execution.run)

@@ -22,6 +22,7 @@ SIMULATION = tuple(
     for name in (
         "test_runs_of_nodes_keep_every_promise",
         "test_random_graphs_under_random_commands_keep_every_promise",
+        "test_executions_that_go_on_from_checkpoints_keep_every_promise",
     )
 )
 """The tests that are asked: the short simulation, and nothing else."""

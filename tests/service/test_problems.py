@@ -36,6 +36,7 @@ SAMPLES: dict[type[errors.EngineError], tuple[errors.EngineError, int]] = {
     errors.EdgeCommandError: (errors.EdgeCommandError("It is not held"), 409),
     errors.HeldEdgesError: (errors.HeldEdgesError(500), 409),
     errors.InvalidEdgeCommandError: (errors.InvalidEdgeCommandError([PROBLEM]), 400),
+    errors.ExecutionExistsError: (errors.ExecutionExistsError("e"), 409),
     errors.ComponentExistsError: (errors.ComponentExistsError("c"), 409),
     errors.ComponentBuiltInError: (errors.ComponentBuiltInError("c"), 409),
     errors.ComponentInUseError: (errors.ComponentInUseError("c", ["g"]), 409),

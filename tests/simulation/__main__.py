@@ -16,16 +16,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="replay this one seed and nothing else")
     parser.add_argument("--unchained", action="store_true", help="no nodes run as one")
     parser.add_argument("--runs", action="store_true", help="graphs that are mostly runs of nodes")
+    parser.add_argument("--forks", action="store_true", help="kill it now and then, and go on from a checkpoint")
     arguments = parser.parse_args()
+    forks: bool = arguments.forks
     chaining, runs = not arguments.unchained, arguments.runs
-    options = ["--unchained"] * arguments.unchained + ["--runs"] * runs
+    options = ["--unchained"] * arguments.unchained + ["--runs"] * runs + ["--forks"] * forks
     if arguments.seed is not None:
-        return _show(simulate(arguments.seed, chaining=chaining, runs=runs), options)
+        return _show(simulate(arguments.seed, chaining=chaining, runs=runs, forks=forks), options)
     began = time.monotonic()
     ends: Counter[str] = Counter()
     messages = bad = 0
     for seed in range(arguments.first, arguments.first + arguments.graphs):
-        report = simulate(seed, chaining=chaining, runs=runs)
+        report = simulate(seed, chaining=chaining, runs=runs, forks=forks)
         ends[report.final_state] += 1
         messages += report.messages
         if report.violations:

@@ -107,10 +107,18 @@ class SimulatedChain:
         """Each message in its turn, with all that follows from it."""
         self._expect_rest()
         self._is_under_way = True
+        self._tell_handlers(is_over=False)
         try:
             return await self._process(batch, lane, traced=traced, hears_outputs=hears_outputs)
         finally:
             self._is_under_way = False
+            self._tell_handlers(is_over=True)
+
+    def _tell_handlers(self, *, is_over: bool) -> None:
+        for handler in self._handlers:
+            tell = getattr(handler, "begin_call", None)
+            if tell is not None:
+                tell(is_over=is_over)
 
     async def _process(
         self, batch: Sequence[Item], lane: int, *, traced: bool, hears_outputs: bool

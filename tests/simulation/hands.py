@@ -53,6 +53,12 @@ class Hands:
         else:
             self._redirect(queue, self._queue(msgspec.structs.replace(action, edge=action.edge + action.count)))
 
+    def of(self, execution: Execution, ledger: Ledger) -> "Hands":
+        """The same people, when the run goes on in another execution."""
+        hands = Hands(execution, ledger)
+        hands._numbers = self._numbers
+        return hands
+
     def let_all_go(self) -> None:
         """Hold nothing any more, if anything can be commanded still."""
         for queue in self._execution.edge_control.held():

@@ -11,7 +11,7 @@ import trio
 from engine.contracts.chain import Chain, Link
 from engine.contracts.component import Builtin, Component
 from engine.contracts.groups import GatheringHandler, Group, GroupedOutcome, Place, place_of
-from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, Message, Outcome
+from engine.contracts.handler import Emission, Handler, HandlerError, InstanceContext, Kept, Message, Outcome
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from proto.component import Code, ComponentDefinition, Port, PortLane, Ports
 from tests.simulation.chains import SimulatedChain
@@ -118,6 +118,19 @@ class Thrower(Part):
     def __init__(self, context: InstanceContext, ledger: Ledger) -> None:
         super().__init__(context, ledger)
         self._thrown: set[bytes] = set()
+        self._before: list[bytes] | None = None  # the call of a chain that is under way
+
+    def begin_call(self, *, is_over: bool) -> None:
+        """A chain begins a call, or has ended one: as long as it has not, the call never was."""
+        self._before = None if is_over else list(self._thrown)
+
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        return Kept(rest=list(self._thrown) if self._before is None else self._before)
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        self._thrown = set(kept.rest)
 
     async def emissions(self, message: Message) -> Sequence[Emission]:
         number = len(message.value) + sum(message.value)
@@ -171,6 +184,12 @@ class Ticker(Part):
         super().__init__(context, ledger)
         self._next = trio.current_time()
 
+    def snapshot(self, now: float) -> Kept | None:
+        return Kept(rest=self._next - now)
+
+    def restore(self, kept: Kept, now: float) -> None:
+        self._next = now + kept.rest
+
     def due(self) -> float | None:
         return self._next
 
@@ -192,6 +211,12 @@ class Holder(Part):
         self._held: list[tuple[float, Message]] = []
         self._count = self.config.get("count", 1_000_000)
         self.counts_as_in_flight = "count" not in self.config
+
+    def snapshot(self, now: float) -> Kept | None:
+        return Kept(tuple(message for _, message in self._held), rest=[due - now for due, _ in self._held])
+
+    def restore(self, kept: Kept, now: float) -> None:
+        self._held = [(now + due, message) for due, message in zip(kept.rest, kept.messages, strict=True)]
 
     async def _outcome(self, message: Message) -> Outcome:
         self.ledger.begin(self.node, message)
@@ -255,6 +280,24 @@ class PutterTogether(GatheringHandler, Part):
 
     def has_room(self) -> bool:
         return True
+
+    def complete_groups(self) -> int:
+        return len(self._complete) + len(self._closed)
+
+    def snapshot(self, now: float) -> Kept | None:
+        del now
+        groups = [*self._open, *self._closed]
+        complete = [groups.index(group) for group in self._complete]
+        values = [[(message.value, message.lane) for message in each] for each in self._open.values()]
+        return Kept((), tuple(groups), (values, complete))
+
+    def restore(self, kept: Kept, now: float) -> None:
+        del now
+        values, complete = kept.rest
+        for group, each in zip(kept.groups, values, strict=False):
+            self._open[group] = [Message(0, value, lane=lane) for value, lane in each]
+        self._complete = [kept.groups[index] for index in complete]
+        self._closed = list(kept.groups[len(values) :])
 
     def open(self, group: Group) -> None:
         self._open[group] = []

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
@@ -14,10 +15,14 @@ import trio.abc
 import trio.testing
 from trio._core import _run as scheduler
 
+from engine.checkpoint.checkpoint import Checkpoint
+from engine.checkpoint.encoding import decoded, encoded
 from engine.compile.chains import links_of
 from engine.compile.compiler import compile_graph
+from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.lanes import NUMBERS
-from engine.cooperative.slices import use_computing_clock
+from engine.contracts.observer import FlowObserver
+from engine.cooperative.slices import at_once, use_computing_clock
 from engine.errors import (
     ConflictError,
     IllegalTransitionError,
@@ -34,6 +39,7 @@ from proto.execution import ExecutionSnapshot, ExecutionState
 from proto.message import Injection
 from tests.nesting import nested
 from tests.simulation.endings import SLACK_SECONDS, Endings
+from tests.simulation.forks import frozen, gone_back
 from tests.simulation.hands import Hands
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
@@ -73,17 +79,18 @@ class Report(msgspec.Struct, frozen=True):
     digest: str
 
 
-def simulate(seed: int, *, chaining: bool = True, runs: bool = False) -> Report:
+def simulate(seed: int, *, chaining: bool = True, runs: bool = False, forks: bool = False) -> Report:
     """Run the plan of a seed, and check everything.
 
     Args:
         seed: decides everything.
         chaining: whether nodes that may run as one do.
         runs: whether the graph is mostly made of such nodes.
+        forks: whether the execution is killed now and then, and goes on from a checkpoint.
     """
     scheduler._r.seed(seed)
     clock = trio.testing.MockClock(autojump_threshold=0)
-    return trio.run(Run(draw_plan(seed, runs=runs), chaining=chaining).run, clock=clock)
+    return trio.run(Run(draw_plan(seed, runs=runs), chaining=chaining, forks=forks).run, clock=clock)
 
 
 class Watchdog(trio.abc.Instrument):
@@ -101,11 +108,20 @@ class Watchdog(trio.abc.Instrument):
             self._token.run_sync_soon(self._scope.cancel)
 
 
+def is_over(execution: Execution) -> bool:
+    """Whether it takes no commands any more."""
+    return execution._is_ending or execution.finished.is_set()
+
+
 class Run:
     """One execution of one plan."""
 
-    def __init__(self, plan: Plan, *, chaining: bool) -> None:
+    def __init__(self, plan: Plan, *, chaining: bool, forks: bool = False) -> None:
         self._plan = plan
+        self._forks = Random(f"forks {plan.seed}") if forks else None
+        self._is_forked = False
+        self.forks = 0
+        self._injected: set[tuple[str, bytes]] = set()
         self._chaining = chaining
         nodes = plan.document["nodes"]
         self._life = trio.CancelScope()  # which the runtime's end cancels
@@ -134,10 +150,7 @@ class Run:
         """Live the execution's life and report."""
         use_computing_clock(lambda: 0.0)  # real time must not decide who goes first
         plan, ledger = self._plan, self._ledger
-        clock = WallClock(trio.current_time)
-        components = parts(ledger, Random(plan.seed), diverging=plan.seed % 4 == 1)
-        document = nested(plan.document, Random(plan.seed))
-        graph = await compile_graph(document, components, plan.limits, clock.timestamp)
+        graph = await self._graph(ledger)
         self._fed_within = {
             chain[way.place]
             for chain in graph.chains
@@ -145,17 +158,7 @@ class Run:
             for outlet in link.outlets
             for way in outlet.ways
         }
-        self._execution = execution = Execution(
-            execution_id=f"run-{plan.seed}",
-            graph=graph,
-            limits=plan.limits,
-            completion=plan.completion,
-            timeout_ms=plan.timeout_ms,
-            observers=[ledger],
-            clock=clock,
-            chaining=self._chaining,
-            account=self._account,
-        )
+        self._execution = execution = self._made(graph, ledger)
         if plan.is_watched:
             execution.add_flow_observer(ledger)
         self._hands = Hands(execution, ledger)
@@ -172,7 +175,10 @@ class Run:
                 async with trio.open_nursery() as crowd:
                     for person, actions in enumerate(plan.people):
                         crowd.start_soon(self._act, person, actions)
-                await self._end()
+                    if self._forks is not None:
+                        crowd.start_soon(self._fork_now_and_then, nursery, self._forks)
+                await self._end(nursery)
+        execution, ledger = self._execution, self._ledger
         if patience.cancelled_caught:
             ledger.violate(f"stuck: {execution.state}, {execution.snapshot().metrics}")
         elif trio.lowlevel.current_statistics().tasks_living != tasks:
@@ -186,10 +192,89 @@ class Run:
             digest=hashlib.sha256("\n".join(ledger.trace).encode()).hexdigest(),
         )
 
+    async def _graph(self, ledger: Ledger) -> LoadedGraph:
+        plan = self._plan
+        components = parts(ledger, Random(plan.seed), diverging=plan.seed % 4 == 1)
+        document = nested(plan.document, Random(plan.seed))
+        return await compile_graph(document, components, plan.limits, WallClock(trio.current_time).timestamp)
+
+    def _made(self, graph: LoadedGraph, ledger: Ledger, begins_from: Checkpoint | None = None) -> Execution:
+        plan = self._plan
+        return Execution(
+            execution_id=f"run-{plan.seed}",
+            graph=graph,
+            limits=plan.limits,
+            completion=plan.completion,
+            timeout_ms=plan.timeout_ms,
+            observers=[ledger],
+            clock=WallClock(trio.current_time),
+            chaining=self._chaining,
+            account=self._account,
+            begins_from=begins_from,
+        )
+
     async def _live(self) -> None:
         self._endings.begin()
         with self._life:
             await self._execution.run()
+
+    # Checkpoints
+
+    async def _fork_now_and_then(self, nursery: trio.Nursery, random: Random) -> None:
+        for _ in range(random.randint(1, 4)):
+            await trio.sleep(random.choice((0.0, 0.0, 0.001, 0.1, 0.5, 2.0)))
+            for _ in range(random.randint(0, 40)):
+                await trio.lowlevel.checkpoint()
+            await self._fork(nursery, random)
+
+    async def _fork(self, nursery: trio.Nursery, random: Random) -> None:
+        """Kill the execution, and go on from a checkpoint; what was accepted after that is injected again."""
+        old, before = self._execution, self._ledger
+        fork = frozen(before)  # the cut is taken before anybody else has a turn
+        injected = set(self._injected)
+        try:
+            checkpoint = await old.checkpoint()
+        except ConflictError:
+            return
+        for _ in range(random.randint(0, 20)):
+            await trio.lowlevel.checkpoint()
+        if is_over(old):
+            return
+        checkpoint = at_once(decoded(at_once(encoded(checkpoint))))
+        ledger = gone_back(fork, checkpoint, injected, self._plan)
+        ledger.violations = before.violations
+        self._is_forked = True
+        after = (before.accepted & self._injected) - ledger.accepted - ledger.uncertain
+        graph = await self._graph(ledger)
+        if is_over(old):
+            return
+        self.forks += 1
+        old.abandon()
+        self._account = memory.Ledger(process_bytes=0, owner_bytes=0).account("")
+        self._ledger, self._endings, self._life = ledger, ledger.endings, trio.CancelScope()
+        ledger.look = lambda _: ()
+        self._execution = execution = self._made(graph, ledger, checkpoint)
+        self._hands = self._hands.of(execution, ledger)
+        if random.random() < 0.5:
+            execution.add_flow_observer(FlowObserver())
+        nursery.start_soon(self._live)
+        await execution.started.wait()
+        if checkpoint.is_paused and execution.state is ExecutionState.PAUSED:
+            ledger.is_resting = True
+        for node, value in sorted(after, key=lambda key: [int(number) for number in re.findall(rb"\d+", key[1])]):
+            ledger.note_injected(value, before._lanes[value])
+            await self._inject_again(execution, ledger, node, value)
+
+    async def _inject_again(self, execution: Execution, ledger: Ledger, node: str, value: bytes) -> None:
+        message = Injection(node, "in", msgspec.Raw(value), self._plan.lane_of(value))
+        try:
+            await execution.inject(await locate(execution.graph, [message], self._plan.limits), final=False)
+        except (OverloadedError, ConflictError):
+            ledger.refused.add((node, value))
+        else:
+            ledger.accepted.add((node, value))
+            ledger.endings.has_begun = True
+            ledger.endings.active = trio.current_time()
 
     # The people
 
@@ -237,9 +322,11 @@ class Run:
 
     async def _inject(self, name: str, action: Action, count: int) -> None:
         ledger, execution, plan = self._ledger, self._execution, self._plan
+        endings = self._endings
         values = [b'[ "%s/%d" ]' % (name.encode(), index) for index in range(count)]
         nodes = [action.node if index % 3 < 2 else self._other(action.node) for index in range(count)]
         keys = list(zip(nodes, values, strict=True))
+        self._injected.update(keys)
         messages = [Injection(node, "in", msgspec.Raw(value), plan.lane_of(value)) for node, value in keys]
         for message in messages:
             ledger.note_injected(bytes(message.value), NUMBERS[message.lane])
@@ -255,15 +342,15 @@ class Run:
             if waited > plan.limits.injection_wait_seconds + SLACK_SECONDS:
                 ledger.violate(f"an injection was refused after {waited} seconds")
         except (trio.Cancelled, IllegalTransitionError) as error:
-            self._endings.has_parted_request |= isinstance(error, IllegalTransitionError) and error.accepted > 0
+            endings.has_parted_request |= isinstance(error, IllegalTransitionError) and error.accepted > 0
             # A request of several that the end has cut short may have been accepted in part.
             (ledger.refused if count == 1 else ledger.uncertain).update(keys)
             raise
         else:
             ledger.accepted.update(keys)
-            self._endings.has_begun = True
-            self._endings.active = max(came, self._endings.active)
-            self._endings.is_told = self._endings.is_told or action.final
+            endings.has_begun = True
+            endings.active = max(came, endings.active)
+            endings.is_told = endings.is_told or action.final
             if count == 1:
                 ledger.single[action.node].append((came, values[0]))
         held = execution.statistics().held
@@ -315,7 +402,7 @@ class Run:
 
     # The end
 
-    async def _end(self) -> None:
+    async def _end(self, nursery: trio.Nursery) -> None:
         """Let the execution go on until it ends by itself; but one that cannot even be initialised is stopped."""
         execution, ledger, plan = self._execution, self._ledger, self._plan
         with trio.move_on_after(1):
@@ -334,7 +421,11 @@ class Run:
                 ledger.violate("it was quiet, and did not complete by itself")
         with contextlib.suppress(IllegalTransitionError):
             self._complete()
-        await execution.finished.wait()
+        if self._forks is not None:
+            for _ in range(self._forks.randint(0, 60)):
+                await trio.lowlevel.checkpoint()
+            await self._fork(nursery, self._forks)
+        await self._execution.finished.wait()
 
     async def _check_end(self) -> None:
         execution, ledger, plan = self._execution, self._ledger, self._plan
@@ -346,11 +437,12 @@ class Run:
         ledger.check_lives()
         ledger.violations += self._endings.violations(snapshot) + ledger.order.violations(ledger.reordered)
         self._check_unprocessed(snapshot)
-        if plan.is_watched:
+        is_watched = plan.is_watched and not self._is_forked
+        if is_watched:
             ledger.check_messages(snapshot)
             ledger.check_order_of_injections()
         if snapshot.state is ExecutionState.COMPLETED:
-            ledger.check_metrics(snapshot, watched=plan.is_watched)
+            ledger.check_metrics(snapshot, watched=is_watched)
             self._check_groups()
         self._check_statistics()
         self._check_memory(snapshot.state)
@@ -425,11 +517,16 @@ class Run:
     def _check_statistics(self) -> None:
         ledger, statistics = self._ledger, self._execution.statistics()
         for node in statistics.nodes:
-            if node.peak_messages > node.capacity and node.node_id not in ledger.in_hands:
+            is_on_no_bound = self._is_forked or node.node_id in ledger.in_hands
+            if node.peak_messages > node.capacity and not is_on_no_bound:
                 ledger.violate(f"{node.peak_messages} messages waited before {node.node_id}")
             if node.blocked_senders:
                 ledger.violate(f"{node.blocked_senders} senders still wait before {node.node_id}")
-        if self._plan.is_watched and sum(edge.sent for edge in statistics.edges) != len(ledger.edge_of):
+        if (
+            self._plan.is_watched
+            and not self._is_forked
+            and sum(edge.sent for edge in statistics.edges) != len(ledger.edge_of)
+        ):
             ledger.violate("the edges counted other messages than were sent")
         if self._execution.state is ExecutionState.COMPLETED and any(edge.queued for edge in statistics.edges):
             ledger.violate("messages are queued on an edge of a completed execution")

@@ -8,6 +8,8 @@ from tests.simulation.run import simulate
 SEEDS_OF_A_SLICE = 60
 FIRST_SEEDS = range(0, 300, SEEDS_OF_A_SLICE)
 
+FORKED_SEEDS = 8
+
 MOST_SEEDS = 150
 """Graphs within which a broken engine must be noticed; README.md says how many it takes."""
 
@@ -29,6 +31,17 @@ def test_runs_of_nodes_keep_every_promise(first: int, chaining: bool) -> None:
         report = simulate(seed, chaining=chaining, runs=True)
         assert not report.violations, (
             f"replay: python -m tests.simulation --runs --seed {seed}\n{report.violations}"
+        )
+
+
+@pytest.mark.parametrize("runs", [False, True])
+@pytest.mark.parametrize("chaining", [True, False])
+def test_executions_that_go_on_from_checkpoints_keep_every_promise(chaining: bool, runs: bool) -> None:
+    """As above, with executions that are killed now and then and go on from a checkpoint."""
+    for seed in range(FORKED_SEEDS):
+        report = simulate(seed, chaining=chaining, runs=runs, forks=True)
+        assert not report.violations, (
+            f"replay: python -m tests.simulation --forks --seed {seed}\n{report.violations}"
         )
 
 
