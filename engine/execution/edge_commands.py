@@ -240,10 +240,17 @@ class EdgeCommands:
 
     def state_of(self, queue: Queue) -> EdgeState:
         """Return an edge as it is now."""
+        is_held = self._control.is_held(queue)
+        if is_held:
+            waiting = self._control.held_messages(queue)
+        elif queue.edge == NO_EDGE:
+            waiting = len(self.waiting(queue))
+        else:
+            waiting = self._shared.edges[queue.edge].queued  # a node may have thousands of edges
         return EdgeState(
             self.name(queue),
-            is_held=self._control.is_held(queue),
-            waiting=len(self.waiting(queue)),
+            is_held=is_held,
+            waiting=waiting,
             tag=self._control.tag(queue),
         )
 

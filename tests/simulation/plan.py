@@ -1,6 +1,6 @@
 """What one run does, drawn from a seed before the run begins: a graph, its limits, and people with commands."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 from random import Random
 from typing import Any, Literal
 
@@ -153,7 +153,20 @@ def _in_hands(plan: Plan, random: Random) -> Plan:
         after = random.choice((0.0, 0.0, 0.001, 0.1, 0.5))
         return Action(after, verb, random.choice(nodes), random.choice((1, 1, 2, 5)), edge=edge)
 
-    hands = tuple(tuple(drawn() for _ in range(random.randint(5, 60))) for _ in range(2))
+    hands = [tuple(drawn() for _ in range(random.randint(5, 60))) for _ in range(2)]
+    if random.random() < 0.5:  # and somebody who holds one edge again and again, whatever comes along it meanwhile
+        edge = random.randint(0, max(0, len(plan.document["edges"]) - 1))
+        source = plan.document["edges"][edge]["source"]["node"] if plan.document["edges"] else nodes[0]
+        rounds = [
+            (
+                Action(random.choice((0.0, 0.1)), "hold", nodes[0], edge=edge),
+                Action(0.0, "inject", source, random.choice((1, 5))),
+                Action(random.choice((0.0, 0.05)), "let go", nodes[0], edge=edge),
+                Action(0.0, "inject", source, random.choice((1, 5))),
+            )
+            for _ in range(8)
+        ]
+        hands.append(tuple(chain.from_iterable(rounds)))
     return msgspec.structs.replace(plan, people=(*plan.people, *hands))
 
 
