@@ -386,6 +386,7 @@ class ExecutionHandle:
         Raises:
             InvalidBreakpointError: it names nothing of the graph, or its condition is none.
             TooManyBreakpointsError: it has as many as it may.
+            MemoryBoundError: there is no memory for it.
             IllegalTransitionError: it is not running or paused, or drains.
         """
         execution = self._underway("set a breakpoint in")

@@ -21,6 +21,9 @@ _MET = 0
 
 _SEED = 0
 
+JUDGED_BYTES = 256 * 1024
+"""Values that are judged in one call, but one in any case: as much as a node is handed in one go."""
+
 MOST_LIMITS_MET = 3
 """Values on which a condition may meet a limit of the sandbox before it is asked no more: each takes as long as an
 invocation may take at most."""
@@ -68,12 +71,13 @@ class Condition:
                 if self._limits_met >= MOST_LIMITS_MET:
                     self._note_failures(len(values) - len(met), "")
                     return met + [False] * (len(values) - len(met))
-                batch = [Message(0, value) for value in values[len(met) :]]
+                batch = [Message(0, value) for value in _together(values[len(met) :])]
                 try:
                     outcomes = await self._handler.process(batch)
                 except Exception as error:  # noqa: BLE001 - whatever it raises, nothing stops because of it
                     self._note_failures(len(batch), f"{type(error).__name__}: {error}")
-                    return met + [False] * len(batch)
+                    met += [False] * len(batch)
+                    continue
                 for outcome in outcomes:
                     if outcome.error is not None:
                         self._limits_met += outcome.error.name.endswith("LimitExceeded")
@@ -90,6 +94,16 @@ class Condition:
     async def close(self) -> None:
         """Let go of what evaluates it."""
         await self._handler.cleanup()
+
+
+def _together(values: Sequence[bytes]) -> Sequence[bytes]:
+    """Return the first values, as many as one call is to judge."""
+    size = 0
+    for index, value in enumerate(values):
+        size += len(value)
+        if index and size > JUDGED_BYTES:
+            return values[:index]
+    return values
 
 
 async def open_condition(text: str, name: str, of: Surroundings) -> Condition:

@@ -13,9 +13,10 @@ import trio
 from engine.contracts.handler import Message
 from engine.debugging.breakpoint import Breakpoint, Hold
 from engine.debugging.condition import Surroundings, open_condition
-from engine.debugging.places import find_places
+from engine.debugging.holding import Tell
+from engine.debugging.places import Places, find_places
 from engine.debugging.shown import shown_json
-from engine.debugging.watching import Tell, Watching
+from engine.debugging.watching import Watching
 from engine.errors import (
     BreakpointNotFoundError,
     IllegalTransitionError,
@@ -27,10 +28,15 @@ from engine.errors import (
 from engine.execution.execution import Execution
 from engine.execution.injection import check_value
 from engine.limits import EngineLimits
+from engine.schemas.misfit import misfit
 from engine.wall_clock import WallClock
 from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
 from proto.breakpoint_events import BreakpointReleased, BreakpointRemoved, BreakpointSet
 from proto.component import ERROR_PORT
+from proto.problem import Problem
+
+BREAKPOINT_BYTES = 32 * 1024
+"""Bytes charged for a breakpoint: itself, its last hits with the beginnings of their values, and its condition."""
 
 
 class Debugger:
@@ -66,12 +72,23 @@ class Debugger:
         Raises:
             InvalidBreakpointError: it names nothing of the graph, or its condition is none.
             TooManyBreakpointsError: there are as many as there may be.
+            MemoryBoundError: there is no memory for it.
             IllegalTransitionError: the execution ends, or drains.
         """
         places = find_places(wanted, self._execution.graph)
         self._check_open()
         if len(self._breakpoints) + self._being_set >= self._limits.breakpoints:
             raise TooManyBreakpointsError(self._limits.breakpoints)
+        account = self._execution.shared.account
+        if account is not None:
+            account.charge(BREAKPOINT_BYTES, "executions")
+        try:
+            return await self._set(wanted, places)
+        except BaseException:
+            self._release_memory()
+            raise
+
+    async def _set(self, wanted: BreakpointRequest, places: Places) -> BreakpointSnapshot:
         identifier = f"b{next(self._numbers)}"
         condition = None
         if wanted.when is not None:
@@ -92,6 +109,11 @@ class Debugger:
         snapshot = self._snapshot(made)
         self._tell(BreakpointSet(self._execution.id, snapshot))
         return snapshot
+
+    def _release_memory(self) -> None:
+        account = self._execution.shared.account
+        if account is not None and not self._execution.finished.is_set():  # then it is closed as a whole
+            account.release(BREAKPOINT_BYTES, "executions")
 
     def _check_open(self) -> None:
         execution = self._execution
@@ -119,6 +141,7 @@ class Debugger:
         found = self._find(identifier)
         del self._breakpoints[identifier]
         await self._watching.remove(found)
+        self._release_memory()
         self._tell(BreakpointRemoved(self._execution.id, identifier))
         if found.condition is not None:
             await found.condition.close()
@@ -166,7 +189,7 @@ class Debugger:
         if verb not in held.verbs:
             raise VerbRefusedError(f"What is held takes no {verb[:40]!r}; it takes {', '.join(held.verbs)}")
         if value is not None:
-            await self._check_value(value)
+            await self._check_value(held, value)
             held = self._held(found, held.number)  # it may have gone meanwhile
         if verb == "edit" and value is None:
             raise VerbRefusedError("edit takes the new value")
@@ -200,8 +223,20 @@ class Debugger:
             raise VerbRefusedError(f"skip takes the port by which the value leaves: {', '.join(node.outputs)}")
         return node.output_of[name]
 
-    async def _check_value(self, value: bytes) -> None:
+    async def _check_value(self, held: Hold, value: bytes) -> None:
+        """Refuse a value that may not travel here, or does not fit the schema of the port that it goes to."""
         problem = await check_value(value, self._limits)
+        schemas = held.node.schemas
+        if problem is None and schemas is not None:
+            schema, port = None, held.hit.port
+            if held.emission is not None:
+                schema = schemas.outputs[held.emission[0]]
+            elif held.message is not None:
+                schema = schemas.inputs[held.message.port]
+            if schema is not None:
+                ends = [(schema, f"{held.node.id}:{port}")]
+                error = await misfit(ends, value, self._execution.workers, self._execution.owner)
+                problem = None if error is None else Problem("breakpoint.value", "value", error.message)
         if problem is not None:
             raise InvalidBreakpointError([problem])
 

@@ -1,16 +1,21 @@
 """Breakpoints before a node: on an edge, and on all that comes to a node."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
-from engine.errors import NothingHeldError, VerbRefusedError
+from engine.contracts.component import Builtin
+from engine.contracts.handler import Handler, Message, Outcome
+from engine.errors import InvalidBreakpointError, NothingHeldError, VerbRefusedError
 from engine.execution.inbox import Inbox
+from proto.component import Code, ComponentDefinition, Port, Ports
 from proto.execution import ExecutionState
 from tests.engine.debugging.debugged import FORK, Debugged, open_debugged
 from tests.engine.executions import document, inject, node
+from tests.engine.handlers import Journal, Witness
 
 
 async def put(debugged: Debugged, place: str, *values: Any) -> None:
@@ -247,3 +252,83 @@ async def test_a_full_edge_blocks_its_source_while_a_message_is_held() -> None:
         while it.held(stop):
             await it.obey(stop, "continue")
         assert it.journal.values("b") == list(range(6))
+
+
+async def test_what_is_taken_away_by_hand_holds_its_node_no_more() -> None:
+    """A message that is dropped, or let through, by a command to its edge: what stood behind it goes on."""
+    async with open_debugged(FORK) as it:
+        stop = await it.set(node="d")
+        await put(it, "a:in", 1, 2)
+        (first,) = it.held(stop)
+        commands, control = it.execution.edge_commands, it.execution.edge_control
+        held = next(queue for queue in control.held() if control.names[queue.edge] == first.edge)
+        commands.drop(held, lambda message: message.sequence == first.sequence)
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.heard.count("breakpoint:released") == 1
+        (second,) = it.held(stop)
+        commands.step(next(queue for queue in control.held() if control.names[queue.edge] == second.edge), 1)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(it.journal.values("d")) == 1
+        assert it.heard.count("breakpoint:released") == 2
+        await it.debugger.remove(stop)
+        await it.execution.wait_quiescent()
+        assert len(it.journal.values("d")) == 3
+
+
+async def test_a_node_with_many_edges_is_stopped_without_holding_each() -> None:
+    """Those along which nothing comes are not touched: a node may have ten thousand."""
+    sources = [f"s{index}" for index in range(50)]
+    nodes = {**dict.fromkeys(sources, "forward"), "end": "forward"}
+    graph = document(nodes, [f"{source}:out > end:in" for source in sources])
+    async with open_debugged(graph) as it:
+        stop = await it.set(node="end")
+        for source in ("s0", "s1", "s2"):
+            await put(it, f"{source}:in", source)
+        assert it.values(stop) == ["s0"]
+        assert len(it.execution.edge_control.held()) == 3
+        for _ in range(3):
+            await it.obey(stop, "continue")
+        assert it.journal.values("end") == ["s0", "s1", "s2"]
+
+
+class Slow(Handler):
+    """A condition that takes a second, and holds."""
+
+    async def process(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        await trio.sleep(1)
+        return [Outcome(((0, message.value),)) for message in batch]
+
+
+@pytest.mark.parametrize("wanted", [{"node": "b"}, {"node": "a", "on": "output"}, {"edge": 2}])
+async def test_what_was_being_judged_when_its_breakpoint_went_is_not_held(
+    wanted: dict[str, Any], autojump_clock: trio.testing.MockClock
+) -> None:
+    """A condition takes its time; nobody could let go what is held for a breakpoint that is no more."""
+    del autojump_clock
+    ports = Ports(inputs=(Port("in"),), outputs=(Port("out"),))
+    slow = Builtin(ComponentDefinition("slow", "slow", "1.0.0", ports, Code("builtin")), lambda _: Slow())
+    async with open_debugged(FORK, more={"symbia.core.filter": slow}) as it:
+        stop = await it.set(**wanted, when="true")
+        await inject(it.execution, "a:in", 1)
+        await trio.sleep(0.5)
+        await it.debugger.remove(stop)
+        await it.execution.wait_quiescent()
+        assert it.journal.values("d") == [1, 1]
+
+
+async def test_an_edited_value_fits_the_schema_of_its_port() -> None:
+    """One that does not is refused, and the message stays as it was."""
+    ports = Ports(inputs=(Port("in", schema={"type": "number"}),), outputs=(Port("out"),))
+    definition = ComponentDefinition("typed", "typed", "1.0.0", ports, Code("builtin"), stateless=True)
+    typed = Builtin(definition, lambda context: Witness(context, journal))
+    journal = Journal()
+    graph = document({"a": "forward", "t": node("typed", validate=True)}, ["a:out > t:in"])
+    async with open_debugged(graph, more={"typed": typed}) as it:
+        stop = await it.set(edge=0)
+        await put(it, "a:in", 1)
+        with pytest.raises(InvalidBreakpointError, match="number"):
+            await it.obey(stop, "edit", value=b'"x"')
+        assert it.values(stop) == [1]
+        await it.obey(stop, "edit", value=b"2")
+        await it.obey(stop, "continue")
+        assert journal.values("t") == [2]
