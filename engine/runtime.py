@@ -28,6 +28,7 @@ from engine.contracts.observer import ExecutionObserver
 from engine.contracts.reports import Sink
 from engine.contracts.surroundings import Vault
 from engine.cooperative.slices import in_slices
+from engine.durability.checkpoints import DurabilityStatistics
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.durable_executions import DurableExecutions, Interrupted
 from engine.errors import (
@@ -93,6 +94,9 @@ EXECUTION_BYTES = 32 * 1024
 NODE_BYTES = 11 * 1024
 """Bytes charged for each of its nodes, whatever it does: 8 kB were measured; the rest pays for
 the small messages that may always wait before it, and for what it may have in hand."""
+
+SUSPENSION_SECONDS = 5.0
+"""The time for last checkpoints at the end of a runtime; what has none by then repeats more after a restart."""
 
 
 @asynccontextmanager
@@ -300,6 +304,8 @@ class Runtime:
         await self._start(execution, account)
         if options.inputs is not None:
             execution.begin_with(inputs)
+        elif isinstance(execution, DurableExecution):
+            execution.begin()
         return await in_slices(execution.read_snapshot())
 
     async def start_from(
@@ -427,7 +433,8 @@ class Runtime:
         }
         if not is_durable:
             return Execution(**parts)
-        return DurableExecution(log=self._durable.open_log(graph.owner, execution_id, last_entry), **parts)
+        log = self._durable.open_log(graph.owner, execution_id, last_entry)
+        return DurableExecution(log=log, keeper=self.keeper, counters=self._durable.counters, **parts)
 
     def _record(self, execution: Execution, options: ExecuteOptions, way: KeptBeginning) -> None:
         """Let note be taken of an execution from its start, if that was asked for."""
@@ -539,9 +546,20 @@ class Runtime:
         """The durable executions of an earlier process that cannot go on yet, each with the reason."""
         return self._durable.interrupted
 
+    def durability(self) -> DurabilityStatistics:
+        """Return the counters of durable executions and of their checkpoints."""
+        durable = [each for each in self._executions.values() if isinstance(each, DurableExecution)]
+        ages = [each.checkpoints.age_seconds for each in durable]
+        oldest = max(ages, default=0.0)
+        return DurabilityStatistics(len(durable), len(self.interrupted), oldest, self._durable.counters)
+
     async def suspend(self) -> None:
         """Bring durable executions to rest, so that they go on in another process."""
         durable = [each for each in self._executions.values() if isinstance(each, DurableExecution)]
+        with trio.move_on_after(SUSPENSION_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for execution in durable:
+                    nursery.start_soon(execution.take_last_checkpoint)
         for execution in durable:
             execution.suspend()
         for execution in durable:
@@ -559,11 +577,27 @@ class Runtime:
         surroundings = self.library.vault.of(graph.owner)
         values = await fill_graph(graph, way.parameters, surroundings, self.limits)
         account = self._open_account(graph, (), values.used_bytes)
-        execution = self._made(
-            kept.snapshot.id, graph, way, values, account, is_durable=True, last_entry=interrupted.last
-        )
+        progress, checkpoint = interrupted.found or (None, None)
+        if progress is not None and checkpoint is not None:  # the command counts, and not how far it had come
+            checkpoint = msgspec.structs.replace(checkpoint, is_paused=progress.is_told_to_pause)
+        try:
+            if checkpoint is not None:
+                _refuse_heavy(checkpoint, account)
+            execution = self._made(
+                kept.snapshot.id,
+                graph,
+                way,
+                values,
+                account,
+                is_durable=True,
+                last_entry=interrupted.last,
+                begins_from=checkpoint,
+            )
+        except BaseException:
+            account.close()
+            raise
         assert isinstance(execution, DurableExecution)  # noqa: S101 - as it was asked for
-        execution.begin_again(kept.snapshot, way.first_sequence)
+        execution.begin_again(kept.snapshot, way.first_sequence, progress)
         self._executions[execution.id] = execution
         self._nursery.start_soon(self._run, execution, account)
         await execution.go_on(interrupted.entries, drain=interrupted.verdict == "drain")

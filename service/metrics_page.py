@@ -19,6 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from engine.counters.latency import LatencyHistogram
+from engine.durability.checkpoints import DurabilityStatistics
 from engine.execution.lifecycle import TERMINAL
 from engine.keeping.keeper import KeeperStatistics
 from engine.memory.ledger import Kind, LedgerStatistics
@@ -96,6 +97,7 @@ class Metrics:
         yield from _worker_families(figures.workers)
         yield from _ledger_families(self._runtime.ledger.statistics())
         yield from _keeper_families(self._runtime.keeper.statistics())
+        yield from _durability_families(self._runtime.durability())
         lag = "How much later than asked for the event loop woke a task that looks four times a second."
         yield _histogram("symbia_event_loop_lag_seconds", lag, self.lags)
         yield from _http_families(self.http)
@@ -118,6 +120,22 @@ def _keeper_families(statistics: KeeperStatistics) -> Iterator[Metric]:
     yield _gauge("symbia_store_waiting", "Ends of executions that are to be written.", statistics.waiting)
     yield _counter("symbia_store_lost", "Ends of executions that could not be written.", statistics.lost)
     yield _counter("symbia_store_failures", "Writes that failed.", statistics.failures)
+
+
+def _durability_families(statistics: DurabilityStatistics) -> Iterator[Metric]:
+    checkpoints = statistics.checkpoints
+    executions = GaugeMetricFamily("symbia_durable_executions", "Durable executions.", labels=["state"])
+    executions.add_metric(["running"], statistics.running)
+    executions.add_metric(["waiting"], statistics.waiting)
+    yield executions
+    yield _counter("symbia_checkpoints", "Checkpoints that are on disk.", checkpoints.taken)
+    yield _counter("symbia_checkpoint_failures", "Checkpoints that could not be written.", checkpoints.failed)
+    yield _counter("symbia_checkpoint_seconds", "Time that checkpoints took.", checkpoints.seconds)
+    yield _counter("symbia_checkpoint_bytes", "Bytes of checkpoints that were written.", checkpoints.size_bytes)
+    longest = "The time of the longest checkpoint so far."
+    yield _gauge("symbia_checkpoint_longest_seconds", longest, checkpoints.longest_seconds)
+    age = "The time since the last checkpoint of the execution that has waited longest for its next."
+    yield _gauge("symbia_checkpoint_age_seconds", age, statistics.age_seconds)
 
 
 def _sibling_families(reports: Iterable[SiblingReport]) -> Iterator[Metric]:

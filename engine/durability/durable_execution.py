@@ -5,20 +5,25 @@ log says what a restart has to do again. What the graph itself does needs no log
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import trio
 
+from engine.cooperative.slices import Steps
 from engine.durability.acceptance_log import AcceptanceLog
+from engine.durability.checkpoints import CheckpointCounters, Checkpoints, Moment, Progress
 from engine.durability.entries import Accepted, Called, Injected, Told, Verb, entry_of, messages_in
 from engine.durability.outside_calls import KeptCalls, OutsideCalls
 from engine.errors import CannotGoOnError, EngineError, IllegalTransitionError, InputsClosedError, NotKeptError
+from engine.execution.cutting import cut_of
 from engine.execution.endings import BEGUN, TOLD
 from engine.execution.execution import Execution
 from engine.execution.injection import Located
 from engine.execution.injector import charge_of
 from engine.execution.lifecycle import Command
+from engine.keeping.keeper import Keeper
 from proto.execution import ExecutionSnapshot, ExecutionState, InjectionReceipt
 
 
@@ -27,6 +32,8 @@ class DurableExecution(Execution):
 
     Args:
         log: of what it accepts.
+        keeper: writes its checkpoints.
+        counters: of the checkpoints of all executions.
         rest: as of any execution.
 
     Attributes:
@@ -35,24 +42,31 @@ class DurableExecution(Execution):
         is_told_to_stop: whether it is to end, and not to go on in another process.
         settled: set when its end is on disk.
         calls: the keys of its calls to the outside.
+        checkpoints: what a restart begins from.
     """
 
     is_durable = True
 
-    def __init__(self, *, log: AcceptanceLog, **rest: Any) -> None:
+    def __init__(self, *, log: AcceptanceLog, keeper: Keeper, counters: CheckpointCounters, **rest: Any) -> None:
         super().__init__(**rest)
         self.log = log
         self.calls = OutsideCalls(self.id, log)
+        in_flight = self.shared.in_flight
+        self.checkpoints = Checkpoints(
+            log, keeper, self._limits, counters, self._at_present, lambda: in_flight.generation
+        )
+        self._is_in = trio.Event()  # set when what the log says is in: before that no moment is whole
         self.shared.call_keys = self.calls
         self.is_told_to_pause = False
         self.is_told_to_stop = False
         self.settled = trio.Event()
+        self._kept_calls = KeptCalls()
         self._is_going_on = False  # until what the log says is in: what fails before that is tried again later
 
     @property
     def is_suspended(self) -> bool:
         """True where it has come to rest and is to go on: in another process, or when it can."""
-        if self._is_going_on:
+        if self._is_going_on and not self._timeout.cancelled_caught:
             return not self.is_told_to_stop
         return self.state is ExecutionState.CANCELLED and not self.is_told_to_stop
 
@@ -60,6 +74,35 @@ class DurableExecution(Execution):
     def input_ended(self) -> str:
         """The reason why no more input comes; "" while more may."""
         return self._input.why if self._input.is_closed else ""
+
+    async def run(self) -> None:
+        """Run the execution from its beginning to its end, with checkpoints as long as it runs."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._take_checkpoints)
+            await super().run()
+            nursery.cancel_scope.cancel()
+
+    async def _take_checkpoints(self) -> None:
+        await self._is_in.wait()
+        await self.started.wait()
+        await self.checkpoints.run()
+
+    async def take_last_checkpoint(self) -> None:
+        """Take a checkpoint, if anything has happened since the last one, before it comes to rest."""
+        if self._is_in.is_set() and self.checkpoints.age_seconds and self._nursery is not None:
+            await self.checkpoints.take()
+
+    def _at_present(self) -> Steps[Moment]:
+        """Return the moment of the first step, which is between two entries of the log."""
+        self._require_living("take a checkpoint of")
+        in_flight = self.shared.in_flight
+        position, generation, is_told_to_pause = self.log.position, in_flight.generation, self.is_told_to_pause
+        keys = self.calls.at_present(is_quiet=not in_flight.count)
+        checkpoint = yield from cut_of(
+            self.shared, self.instances, self.injector, self.edge_control, self._moment()
+        )
+        calls = self.calls.needed_after(checkpoint, keys)
+        return Moment(checkpoint, Progress(position, is_told_to_pause, calls), generation)
 
     # Commands: each is looked at, written, and obeyed
 
@@ -194,6 +237,11 @@ class DurableExecution(Execution):
     def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, which are in the log, and no others after them; unless it has ended already."""
         self._take_again(messages, BEGUN)
+        self.begin()
+
+    def begin(self) -> None:
+        """Take note that what it begins with is in."""
+        self._is_in.set()
 
     def give_up(self) -> None:
         """Let nobody wait for it any more: it was never begun."""
@@ -201,10 +249,15 @@ class DurableExecution(Execution):
         self.finished.set()
         self.settled.set()
 
-    def begin_again(self, former: ExecutionSnapshot, first_sequence: int) -> None:
+    def begin_again(self, former: ExecutionSnapshot, first_sequence: int, progress: Progress | None) -> None:
         """Be an execution that an earlier process has left, and number from there on; for before it runs."""
         self.shared.number_from(first_sequence)
+        if progress is not None:
+            self.is_told_to_pause = progress.is_told_to_pause
+            self._kept_calls = progress.calls
         self.created_at = former.created_at
+        created = datetime.fromisoformat(former.created_at).timestamp()
+        self._spent_seconds = max(0.0, self._clock.milliseconds() / 1000 - created)
         self._is_going_on = True
         self.shared.in_flight.add(1)  # what the log says: the input does not end by itself before that is in
 
@@ -219,6 +272,8 @@ class DurableExecution(Execution):
             CannotGoOnError: it did not come so far, and has come to rest.
         """
         await self.started.wait()
+        if self._timeout.cancelled_caught:  # its time was over meanwhile: that is its end
+            return
         try:
             messages, end_of_input = self._said_by(entries)
             if self._nursery is None or self._is_ending:
@@ -229,10 +284,11 @@ class DurableExecution(Execution):
             await self.finished.wait()
             raise
         self._is_going_on = False
-        if self.is_told_to_pause:
+        if self.is_told_to_pause and self._lifecycle.allows("pause"):
             await super().pause()
         self._take_again(messages, end_of_input)
         self.shared.in_flight.finish(1)
+        self._is_in.set()
         if drain:
             self.is_told_to_stop = True
             self._nursery.start_soon(partial(super().stop, drain=True))
@@ -241,7 +297,7 @@ class DurableExecution(Execution):
         """Return the messages of entries, and why no more come after them; take note of commands."""
         messages: list[Located] = []
         end_of_input = ""
-        self.calls.begin_again(KeptCalls(), [each for each in entries if isinstance(each, Called)])
+        self.calls.begin_again(self._kept_calls, [each for each in entries if isinstance(each, Called)])
         for entry in entries:
             if isinstance(entry, Injected):
                 messages += messages_in(self.graph, entry)

@@ -10,8 +10,10 @@ from functools import partial
 import msgspec
 import trio
 
+from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.loaded_graph import LoadedGraph
 from engine.durability.acceptance_log import AcceptanceLog
+from engine.durability.checkpoints import CheckpointCounters, Progress, read_checkpoint
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.entries import Accepted, Injected, Told, decode_entry, encode_entry, entry_of, stream_of
 from engine.errors import EngineError, NotDurableError, NotKeptError
@@ -53,7 +55,8 @@ class Interrupted(msgspec.Struct, frozen=True):
         kept: its record.
         graph: the version of its graph that it began with, compiled anew.
         entries: of its log, from its last checkpoint on.
-        last: the number of the last of them.
+        last: the number of the last of them, or of the last one in the checkpoint.
+        found: its last checkpoint, if there is one.
         verdict: ``stop`` where it was told to stop, ``drain`` likewise, "" otherwise.
     """
 
@@ -62,6 +65,7 @@ class Interrupted(msgspec.Struct, frozen=True):
     graph: LoadedGraph
     entries: tuple[Accepted, ...]
     last: int
+    found: tuple[Progress, Checkpoint] | None = None
     verdict: str = ""
 
 
@@ -74,9 +78,13 @@ class DurableExecutions:
         clock: the time of day.
         spawn: starts a task that outlives whoever asks.
         history: takes those that end before they could go on.
+
+    Attributes:
+        counters: of all checkpoints.
     """
 
     def __init__(self, keeper: Keeper, library: Library, clock: WallClock, spawn: Spawn, history: History) -> None:
+        self.counters = CheckpointCounters()
         self._history = history
         self._keeper = keeper
         self._library = library
@@ -192,27 +200,29 @@ class DurableExecutions:
         for suspended in self.interrupted:
             owner, kept = suspended.owner, suspended.before
             try:
-                entries, last, verdict = await self._read(owner, kept.snapshot.id)
+                found = await read_checkpoint(self._keeper, owner, suspended.id)
+                position = 0 if found is None else found[0].position
+                entries, last, verdict = await self._read(owner, suspended.id, position)
                 if verdict == "stop":
                     await suspended.end()
                     continue
                 graph = await self._library.graph_in_version(kept.snapshot.graph_id, kept.snapshot.graph_version)
                 if self._interrupted.pop(suspended.id, None) is None:  # somebody has ended it meanwhile
                     continue
-                kept = await self._numbered(owner, kept, entries)
-                await resume(Interrupted(owner, kept, graph, entries, last, verdict))
+                kept = await self._numbered(owner, kept, entries, found)
+                await resume(Interrupted(owner, kept, graph, entries, last, found, verdict))
             except (EngineError, StoreError) as error:
                 self._hold(owner, kept, getattr(error, "reason", str(error)))
             else:
                 gone_on += 1
         return gone_on
 
-    async def _read(self, owner: str, execution_id: str) -> tuple[tuple[Accepted, ...], int, str]:
-        """Return the entries of a log, the number of the last one, and how it was told to end, if it was."""
+    async def _read(self, owner: str, execution_id: str, position: int) -> tuple[tuple[Accepted, ...], int, str]:
+        """Return the entries of a log behind a position, the number of the last one, and whether it is to end."""
         entries: list[Accepted] = []
-        last = 0
+        last = position
         verdict = ""
-        async for entry in self._keeper.entries(stream_of(owner, execution_id)):
+        async for entry in self._keeper.entries(stream_of(owner, execution_id), position):
             accepted = decode_entry(entry.body)
             last = entry.number
             if isinstance(accepted, Told) and accepted.verb in ("stop", "drain"):
@@ -220,11 +230,18 @@ class DurableExecutions:
             entries.append(accepted)
         return tuple(entries), last, verdict
 
-    async def _numbered(self, owner: str, kept: KeptExecution, entries: Sequence[Accepted]) -> KeptExecution:
+    async def _numbered(
+        self,
+        owner: str,
+        kept: KeptExecution,
+        entries: Sequence[Accepted],
+        found: tuple[Progress, Checkpoint] | None,
+    ) -> KeptExecution:
         """Return an execution with the first number that it may use now, which is on disk if that is possible."""
         assert kept.durable is not None  # noqa: S101 - it was taken for a durable one
         injected = [entry.first + len(entry.messages) for entry in entries if isinstance(entry, Injected)]
-        first = max([kept.durable.first_sequence, *injected]) + SPARE_NUMBERS
+        in_checkpoint = 0 if found is None else found[1].sequence
+        first = max([kept.durable.first_sequence, in_checkpoint, *injected]) + SPARE_NUMBERS
         durable = msgspec.structs.replace(kept.durable, first_sequence=first)
         numbered = msgspec.structs.replace(kept, durable=durable)
         try:

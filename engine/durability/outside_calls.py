@@ -69,21 +69,31 @@ class OutsideCalls(CallKeys):
     def begin_again(self, kept: KeptCalls, called: Iterable[Called]) -> None:
         """Take over what a checkpoint knows, and the calls that were made after it."""
         self._given = {(node_id, sequence): key for node_id, sequence, key in kept.given}
+        taken = set(self._given.values())
         for call in (*kept.known, *called):
-            keys = self._known.setdefault((call.node_id, call.digest), deque())
-            if call.key not in keys:
-                keys.append(call.key)
+            if call.key not in taken:
+                taken.add(call.key)
+                self._known.setdefault((call.node_id, call.digest), deque()).append(call.key)
 
-    def needed_after(self, checkpoint: Checkpoint, *, is_quiet: bool) -> KeptCalls:
-        """Return what is needed after a checkpoint, and let go of all else.
+    def at_present(self, *, is_quiet: bool) -> "PresentKeys":
+        """Return a copy of what there is.
 
         Args:
-            checkpoint: of this moment.
             is_quiet: whether nothing is on its way: then whatever was to be made again has been.
         """
         if is_quiet:
             self._known.clear()
-        nodes = {node_id for node_id, _ in self._given}
+        known = [Called(*place, key) for place, keys in self._known.items() for key in keys]
+        return PresentKeys(dict(self._given), tuple(known))
+
+    def needed_after(self, checkpoint: Checkpoint, present: "PresentKeys") -> KeptCalls:
+        """Return what is needed after a checkpoint, and let go of all else.
+
+        Args:
+            checkpoint: of a moment.
+            present: what there was at that moment.
+        """
+        nodes = {node_id for node_id, _ in present.given}
         waiting = {
             (node.id, message.sequence)
             for node in checkpoint.nodes
@@ -91,9 +101,19 @@ class OutsideCalls(CallKeys):
             for messages in (node.waiting, *(taken.messages for taken in node.taken))
             for message in messages
         }
-        self._given = {place: key for place, key in self._given.items() if place in waiting}
-        given = tuple((node_id, sequence, key) for (node_id, sequence), key in self._given.items())
-        known = tuple(
-            Called(node_id, digest, key) for (node_id, digest), keys in self._known.items() for key in keys
-        )
-        return KeptCalls(given, known)
+        for place in present.given.keys() - waiting:
+            self._given.pop(place, None)
+        needed = [(*place, key) for place, key in present.given.items() if place in waiting]
+        return KeptCalls(tuple(needed), present.known)
+
+
+class PresentKeys(msgspec.Struct, frozen=True):
+    """The keys of an execution at one moment.
+
+    Attributes:
+        given: by node and sequence number.
+        known: as in ``KeptCalls``.
+    """
+
+    given: dict[tuple[str, int], str]
+    known: tuple[Called, ...]

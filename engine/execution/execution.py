@@ -136,6 +136,7 @@ class Execution(ReadableExecution):
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
+        self._spent_seconds = 0.0  # of its time, in an earlier process
         # How it ends is decided by these two, when nothing runs any more: the first error, or all was processed.
         self._error: ExecutionError | None = None
         self._is_drained = False
@@ -435,7 +436,7 @@ class Execution(ReadableExecution):
 
     async def _live(self) -> None:
         seconds = self._timeout_ms / 1000 if self._timeout_ms else math.inf
-        self._timeout.deadline = trio.current_time() + seconds
+        self._timeout.deadline = trio.current_time() + seconds - self._spent_seconds
         with self._timeout:
             going_on = self._going_on
             if going_on is None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 from msgspec import Raw
 
@@ -33,24 +34,31 @@ async def requested(server: Server, count: int) -> None:
         await trio.lowlevel.checkpoint()
 
 
-async def test_a_call_that_a_restart_makes_again_has_its_key(tmp_path: Path) -> None:
-    """Also after a second restart; another message, though equal, has another key."""
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_a_call_that_a_restart_makes_again_has_its_key(tmp_path: Path, *, is_cut_off: bool) -> None:
+    """From a last checkpoint or without one, and after a second restart; an equal message has another key."""
     same = Injection("a", "in", Raw(b"1"))
-    async with serving(answer(), silence, silence, *[answer()] * 3) as server:
+    again = 2 if is_cut_off else 1
+    async with serving(answer(), silence, silence, *[answer()] * (again + 1)) as server:
+        execution = ""
+        for wanted in (2, 3):
+            with trio.CancelScope() as process:
+                async with kept_runtime(tmp_path) as runtime:
+                    if not execution:
+                        graph = await runtime.library.load_graph(requesting(server))
+                        execution = (await runtime.execute(graph.id, DURABLE)).id
+                        await runtime.execution(execution).inject([same, same])
+                    await requested(server, wanted)
+                    if is_cut_off:
+                        process.cancel()
+                        await trio.lowlevel.checkpoint()
         async with kept_runtime(tmp_path) as runtime:
-            execution = (
-                await runtime.execute((await runtime.library.load_graph(requesting(server))).id, DURABLE)
-            ).id
-            await runtime.execution(execution).inject([same, same])
-            await requested(server, 2)
-        async with kept_runtime(tmp_path):
-            await requested(server, 3)
-        async with kept_runtime(tmp_path) as runtime:
-            await requested(server, 5)
+            await requested(server, 3 + again)
             await runtime.execution(execution).inject([same])
-            await requested(server, 6)
-    first, second, *later = keys(server)
-    assert (len({first, second, later[-1]}), later[:3]) == (3, [first, first, second])
+            await requested(server, 4 + again)
+    first, second, *later, last = keys(server)
+    assert later == ([first, first, second] if is_cut_off else [second, second])
+    assert len({first, second, last}) == 3
 
 
 async def test_what_is_tried_again_has_its_key(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Checkpoints of durable executions: the log before them goes, and a restart begins from them."""
+
+from pathlib import Path
+
+import pytest
+import trio
+from msgspec import Raw
+
+from engine.durability.entries import stream_of
+from engine.limits import EngineLimits
+from engine.runtime import Runtime
+from proto.execution import ExecuteOptions, ExecutionState
+from proto.message import Injection
+from store.protocol import Record
+from store.sqlite import open_sqlite_store
+from tests.engine.durability.runtimes import kept_runtime
+from tests.engine.executions import document, node
+
+OFTEN = EngineLimits(kept_outputs=100, checkpoint_messages=1)
+SUMS = document(
+    {"a": "symbia.core.passthrough", "sum": node("symbia.core.accumulator", config={"count": 3})},
+    ["a:out > sum:in"],
+)
+DURABLE = ExecuteOptions(completion="manual", durable=True)
+
+
+async def injected(runtime: Runtime, execution_id: str, *values: int) -> None:
+    """Inject numbers one by one, and wait until a checkpoint has all of them."""
+    for value in values:
+        await runtime.execution(execution_id).inject([Injection("a", "in", Raw(str(value).encode()))])
+    await runtime.execution(execution_id).wait_quiescent()
+    while runtime.durability().age_seconds:  # noqa: ASYNC110  nobody tells of it
+        await trio.sleep(0.001)
+
+
+async def outputs(runtime: Runtime, execution_id: str) -> list[bytes]:
+    """The values that have left, when nothing is in flight."""
+    await runtime.execution(execution_id).wait_quiescent()
+    return [bytes(each.value) for each in runtime.execution(execution_id).outputs()]
+
+
+async def test_a_restart_begins_from_a_checkpoint(tmp_path: Path) -> None:
+    """With what nodes hold, the outputs and the counters of then; nothing of the log before it is there."""
+    async with kept_runtime(tmp_path, OFTEN) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+        await injected(runtime, execution, 1, 2, 3, 4)
+        assert runtime.durability().checkpoints.failed == 0
+    async with open_sqlite_store(tmp_path) as store:
+        assert [each async for each in store.read_entries(stream_of("", execution))] == []
+    async with kept_runtime(tmp_path, OFTEN) as runtime:
+        await injected(runtime, execution, 5, 6)
+        assert await outputs(runtime, execution) == [b"[1,2,3]", b"[4,5,6]"]
+        assert runtime.execution(execution).snapshot().metrics.messages_processed == 12
+    async with kept_runtime(tmp_path, OFTEN) as runtime:
+        await runtime.execution(execution).complete()
+        ended = await runtime.execution(execution).wait_finished()
+        assert (ended.state, ended.metrics.messages_processed) == (ExecutionState.COMPLETED, 12)
+
+
+async def test_what_holds_messages_back_goes_on_as_paused(tmp_path: Path) -> None:
+    """A checkpoint of a paused execution has what it holds; what came after it is held behind that."""
+    async with kept_runtime(tmp_path, OFTEN) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+        await injected(runtime, execution, 1)
+        await runtime.execution(execution).pause()
+        for value in (b"2", b"3"):
+            await runtime.execution(execution).inject([Injection("a", "in", Raw(value))])
+    async with kept_runtime(tmp_path, OFTEN) as runtime:
+        assert runtime.execution(execution).head().state is ExecutionState.PAUSED
+        await runtime.execution(execution).resume()
+        assert await outputs(runtime, execution) == [b"[1,2,3]"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93", b"no checkpoint"])
+async def test_a_damaged_checkpoint_is_said_and_kept(tmp_path: Path, damage: bytes) -> None:
+    """The execution does not go on, and nothing of it is thrown away."""
+    async with kept_runtime(tmp_path, OFTEN) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+        await injected(runtime, execution, 1, 2)
+    for kind in ("checkpoint", "progress"):
+        async with open_sqlite_store(tmp_path) as store:
+            (record,) = [each async for each in store.read_all(kind)]
+            await store.write([Record(kind, "", record.key, damage)])
+        async with kept_runtime(tmp_path, OFTEN) as runtime:
+            head = runtime.execution(execution).head()
+            assert head.state is ExecutionState.PENDING
+            assert head.error is not None
+            assert "checkpoint cannot be read" in head.error.message
+        async with open_sqlite_store(tmp_path) as store:
+            await store.write([record])
+    async with kept_runtime(tmp_path, OFTEN) as runtime:
+        await injected(runtime, execution, 3)
+        assert await outputs(runtime, execution) == [b"[1,2,3]"]
+
+
+async def test_a_checkpoint_that_fails_leaves_the_log(tmp_path: Path) -> None:
+    """It is counted, and what was accepted is there after a restart."""
+    limits = EngineLimits(kept_outputs=100, checkpoint_messages=1)
+    async with kept_runtime(tmp_path, limits, bound_bytes=200_000) as runtime:
+        big = document({"a": "symbia.core.delay", "b": "symbia.core.passthrough"}, ["a:out > b:in"])
+        big["nodes"][0]["config"] = {"ms": 3_600_000}
+        execution = (await runtime.execute((await runtime.library.load_graph(big)).id, DURABLE)).id
+        await runtime.execution(execution).inject([Injection("a", "in", Raw(b'"' + b"x" * 100_000 + b'"'))])
+        while not runtime.durability().checkpoints.failed:
+            await trio.sleep(0.001)
+            assert not runtime.durability().checkpoints.taken
+    async with kept_runtime(tmp_path) as runtime:
+        await trio.testing.wait_all_tasks_blocked()
+        assert runtime.execution(execution).statistics().in_flight == 1
