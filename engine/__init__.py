@@ -10,6 +10,7 @@ How the rooms lie, the highest first; each imports only from below (docs/archite
     keeping/, restoring    what outlives the process, and the start from it
     debugging/, edge_handle    breakpoints of running executions, and commands to their edges
     durability/   executions that go on after a restart
+    reload/       changes of what a running execution runs
     routine/      a front-end language: steps in plain words that compile to graphs
     execution/    one running graph: its tasks, its queues, its end
     journal/      what happens in an execution, noted, kept and read

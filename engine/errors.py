@@ -40,6 +40,9 @@
     │   ├── NothingHeldError
     │   ├── VerbRefusedError
     │   ├── CannotGoOnError
+    │   ├── ReloadUnderWayError
+    │   ├── ReloadRefusedError
+    │   ├── NothingToRollBackError
     │   └── QuotaError
     ├── PreconditionFailedError        the change was meant for another version than there is
     ├── NotKeptError                   the store has failed; nothing was changed
@@ -152,7 +155,7 @@ class VersionNotFoundError(NotFoundError):
 
     code = "version.not_found"
 
-    def __init__(self, identifier: str, number: int, kept: Sequence[int]) -> None:
+    def __init__(self, identifier: str, number: int | str, kept: Sequence[int]) -> None:
         shown = f"{kept[0]} to {kept[-1]}" if len(kept) > 1 else ", ".join(map(str, kept))
         EngineError.__init__(self, f"Version {number} of {identifier} is not kept; there is {shown or 'none'}")
         self.identifier = identifier
@@ -379,6 +382,34 @@ class ComponentInUseError(ConflictError):
         super().__init__(f"Component {identifier} is in use by graph {named}; unload that first")
 
 
+class ReloadUnderWayError(ConflictError):
+    """The execution is being changed already, or a change of it is on trial."""
+
+    code = "reload.under_way"
+
+    def __init__(self, number: int, state: str) -> None:
+        super().__init__(f"Reload {number} is {state}; wait for its end, or roll it back while it is on trial")
+
+
+class ReloadRefusedError(ConflictError):
+    """A change of an execution that cannot be made; ``problems`` say why. Nothing has changed."""
+
+    code = "reload.refused"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+
+class NothingToRollBackError(ConflictError):
+    """The execution runs what it began with, or its former revisions are not kept any more."""
+
+    code = "reload.nothing_to_roll_back"
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(f"Execution {execution_id} has no earlier revision that it could be taken back to")
+
+
 class NameAmbiguousError(ConflictError):
     """Several graphs have the name of the one that is to be replaced."""
 
@@ -481,12 +512,14 @@ class InboxFullError(OverloadedError):
 
 
 class HeldQueueFullError(OverloadedError):
-    """The execution is paused and holds as many injected messages as it may."""
+    """The execution is paused, or is being changed, and holds as many injected messages as it may."""
 
     code = "injection.held_queue_full"
 
-    def __init__(self, execution_id: str, limit: int) -> None:
-        super().__init__(f"Execution {execution_id} is paused and already holds {limit} messages; resume it")
+    def __init__(self, execution_id: str, limit: int, *, is_paused: bool = True) -> None:
+        why = "is paused" if is_paused else "is being changed"
+        remedy = "resume it" if is_paused else "try again when that is over"
+        super().__init__(f"Execution {execution_id} {why} and already holds {limit} messages; {remedy}")
 
 
 class InjectionRateError(OverloadedError):

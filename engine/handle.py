@@ -34,11 +34,13 @@ from engine.journal.recorder import Recorder
 from engine.journal.recordings import Recordings
 from engine.library import Library
 from engine.memory.ledger import Account
+from engine.reload.reloader import Reloader, reloader_of
 from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
 from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Output, OutputCounts
 from proto.graph import Recording as Level
 from proto.message import Injection
+from proto.reload import ReloadPlan, ReloadReport, ReloadRequest
 from proto.statistics import ExecutionStatistics
 
 
@@ -82,8 +84,13 @@ class ExecutionHandle:
         )
 
     @property
+    def graph_id(self) -> str:
+        """The id of its graph."""
+        return self._record.graph_id
+
+    @property
     def graph(self) -> LoadedGraph | None:
-        """The graph that it runs, in the version that it began with; None once it has ended."""
+        """The graph that it runs, in the version that it runs now; None once it has ended."""
         return self._record.graph if isinstance(self._record, Execution) else None
 
     # Reading
@@ -309,7 +316,11 @@ class ExecutionHandle:
         limits, ledger, owner = library.limits, library.ledger, execution.owner
         if ledger.refusal(owner, limits.value_bytes) is not None:  # seldom
             ledger.require(owner, max([len(message.value) for message in messages], default=0))
-        located = await locate(execution.graph, messages, limits)
+        graph = execution.graph
+        located = await locate(graph, messages, limits)
+        while execution.graph is not graph:  # it has been changed meanwhile
+            graph = execution.graph
+            located = await locate(graph, messages, limits)
         library.quotas.spend(owner, (len(message.value) for _, message in located))
         if len(located) == len(messages):
             return await execution.inject(located, final=final, cause=cause)
@@ -436,6 +447,48 @@ class ExecutionHandle:
         """
         debugger = self._debugger(f"{verb} in", breakpoint_id)
         return await debugger.obey(breakpoint_id, verb, hold=hold, value=value, port=port)
+
+    # Changing what it runs
+
+    async def plan_reload(self, request: ReloadRequest) -> ReloadPlan:
+        """Return what a reload would do; its problems say why it cannot be done.
+
+        Raises:
+            IllegalTransitionError: it is neither running nor paused, or about to end.
+            EngineError: the request names what there is not, or a graph that cannot be.
+        """
+        return await self._reloader().plan(request)
+
+    async def reload(self, request: ReloadRequest) -> ReloadReport:
+        """Change what it runs, without losing a message; return how far that is when done, or after a second.
+
+        Raises:
+            ReloadUnderWayError: it is being changed, or a change is on trial.
+            ReloadRefusedError: it cannot be done; nothing has changed.
+            EngineError: as :meth:`plan_reload`.
+        """
+        return await self._reloader().reload(request)
+
+    async def roll_back(self) -> ReloadReport:
+        """Take it back to the revision before the present one; a trial ends.
+
+        Raises:
+            ReloadUnderWayError: it is being changed.
+            NothingToRollBackError: there is none that is kept.
+            ReloadRefusedError: it cannot go back; nothing has changed.
+        """
+        return await self._reloader().roll_back()
+
+    def reloads(self) -> list[ReloadReport]:
+        """Return the reports of its reloads that are kept, the last one last.
+
+        Raises:
+            IllegalTransitionError: it has ended.
+        """
+        return self._reloader().reports()
+
+    def _reloader(self) -> Reloader:
+        return reloader_of(self._underway("reload"), self._library)
 
     async def forget(self) -> None:
         """Stop it if it has not ended, and keep nothing of it.

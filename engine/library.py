@@ -17,7 +17,7 @@ from engine.cooperative.slices import in_slices
 from engine.cooperative.turns import Turns
 from engine.documents.encodable import check_sayable
 from engine.documents.problem_report import ProblemReport, numbered
-from engine.errors import ComponentNotFoundError, InvalidGraphError
+from engine.errors import ComponentNotFoundError, InvalidGraphError, VersionNotFoundError
 from engine.graph_finder import GraphFinder
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import KeptVersion, record_of_version, removal_of_version
@@ -161,6 +161,31 @@ class Library:
         """
         return self._own.history(owner, component_id)
 
+    def component_version(self, component_id: str, version: int | str | None, *, owner: str = "") -> Component:
+        """Return one version of a component as it can run.
+
+        Args:
+            component_id: the component.
+            version: its number, or what its author calls it; the present one where it is None.
+            owner: who uses it.
+
+        Raises:
+            ComponentNotFoundError: there is none with this id that the owner may use.
+            VersionNotFoundError: the version is not kept.
+        """
+        here = self._registry.of(owner)
+        present = here.get(component_id)
+        if present is None:
+            raise ComponentNotFoundError(component_id)
+        history = self._own.history(owner, component_id)
+        if version is None or (not history and version == present.definition.version):
+            return present
+        wanted = int(version) if isinstance(version, str) and version.isdecimal() else version
+        for each in reversed(history):
+            if version == each.content.definition.version or wanted == each.number:
+                return each.content
+        raise VersionNotFoundError(component_id, version, [each.number for each in history])
+
     async def unregister_component(
         self, component_id: str, *, owner: str = "", condition: Condition = UNCONDITIONAL
     ) -> None:
@@ -298,6 +323,24 @@ class Library:
             return await self._made(
                 compiled, lambda fresh: self._graphs.plan_replacement(graph_id, fresh, condition, by)
             )
+
+    async def compiled_version(self, graph_id: str, number: int | None = None) -> LoadedGraph:
+        """Return a version of a graph as it can run: the present one where no number is given.
+
+        An earlier one is compiled anew, with the components and the graphs inside it that there are now.
+
+        Raises:
+            GraphNotFoundError: there is none with this id.
+            VersionNotFoundError: it has no such version, or not any more.
+            InvalidGraphError: an earlier one cannot be compiled any more.
+        """
+        present = self.graph(graph_id)
+        if number is None or number == present.number:
+            return present
+        written = self.graph_version(graph_id, number).content
+        document = await in_slices(document_of(written.definition))
+        compiled = await self._compiled(document, present.owner)
+        return msgspec.structs.replace(compiled, id=graph_id, number=number)
 
     async def roll_back_graph(
         self, graph_id: str, number: int, *, by: str = "", condition: Condition = UNCONDITIONAL

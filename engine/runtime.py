@@ -32,6 +32,7 @@ from engine.durability.checkpoints import DurabilityStatistics
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.durable_executions import DurableExecutions, Interrupted
 from engine.errors import (
+    EngineError,
     ExecutionExistsError,
     IllegalTransitionError,
     MemoryBoundError,
@@ -67,6 +68,7 @@ from engine.versions import UNCONDITIONAL, Condition
 from engine.wall_clock import WallClock
 from proto.component import ExecutionLimits
 from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState, ListedExecution
+from proto.reload import ReloadedExecution, ReloadRequest
 from proto.statistics import RuntimeTotals
 from workers.bounds import PoolBounds
 from workers.pool import Pool, open_pool
@@ -430,6 +432,7 @@ class Runtime:
             "seed": rerun.seed,
             "stand_in": rerun.stand_in,
             "begins_from": begins_from,
+            "parameters": way.parameters,
         }
         if not is_durable:
             return Execution(**parts)
@@ -626,6 +629,34 @@ class Runtime:
         living = (ExecutionState.RUNNING, ExecutionState.PAUSED)
         newest = (each for each in reversed(self._executions.values()) if each.state in living)
         return next((Heritage(each.instances) for each in newest if each.graph.id == graph_id), None)
+
+    async def reload_graph(self, graph_id: str) -> list[ReloadedExecution]:
+        """Let all executions of a graph go over to its present version; return what has become of each."""
+        latest = ReloadRequest(graph="latest")
+        living = [each.id for each in self._living() if each.graph_id == graph_id]
+        return [await self._reload(execution_id, latest) for execution_id in living]
+
+    async def reload_component(self, component_id: str, *, owner: str = "") -> list[ReloadedExecution]:
+        """Let all executions of an owner that use a component go over to its present version; as above."""
+        present = ReloadRequest(components={component_id: None})
+        living = [
+            each.id
+            for each in self._living()
+            if each.owner == owner
+            and any(node.component.definition.id == component_id for node in each.graph.nodes)
+        ]
+        return [await self._reload(execution_id, present) for execution_id in living]
+
+    def _living(self) -> list[Execution]:
+        living = (ExecutionState.RUNNING, ExecutionState.PAUSED)
+        return [each for each in self._executions.values() if each.state in living]
+
+    async def _reload(self, execution_id: str, request: ReloadRequest) -> ReloadedExecution:
+        try:
+            report = await self.execution(execution_id).reload(request)
+        except EngineError as error:  # it may have ended meanwhile
+            return ReloadedExecution(execution_id, "refused", str(error))
+        return ReloadedExecution(execution_id, report.state, report.reason)
 
     def underway(self) -> list[str]:
         """Ids of the executions that have not ended."""

@@ -26,6 +26,7 @@ from proto.edge_events import (
     EdgeStepped,
 )
 from proto.execution import ExecutionError, ExecutionMetrics, ExecutionState
+from proto.reload import CanaryReport, ReloadState
 from proto.statistics import ExecutionStatistics
 
 
@@ -99,6 +100,30 @@ class ExecutionFailed(msgspec.Struct, frozen=True, rename="camel"):
     metrics: ExecutionMetrics
     completed_at: str
     unprocessed: int = 0
+
+
+class ExecutionReloaded(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A change of what the execution runs has begun, was made, tried, refused or taken back.
+
+    Attributes:
+        execution_id: the execution.
+        number: of the reload, counted from 1.
+        reload: how far it is.
+        revision: of the execution since it has switched.
+        reason: why it has come to nothing, or has been taken back.
+        changed: the paths of nodes whose handler changes, the first ones.
+        canary: the figures of its trial.
+    """
+
+    name: ClassVar[str] = "execution:reloaded"
+
+    execution_id: str
+    number: int
+    reload: ReloadState
+    revision: int
+    reason: str = ""
+    changed: tuple[str, ...] = ()
+    canary: CanaryReport | None = None
 
 
 class ExecutionInjected(msgspec.Struct, frozen=True, rename="camel"):
@@ -236,6 +261,7 @@ Event = (
     | ExecutionResumed
     | ExecutionCompleted
     | ExecutionFailed
+    | ExecutionReloaded
     | ExecutionInjected
     | PortEmit
     | PortOutput
@@ -310,6 +336,8 @@ class Command(StrEnum):
     BREAKPOINT_LIST = "breakpoint:list"
     BREAKPOINT_RELEASE = "breakpoint:release"
     BREAKPOINT_REMOVE = "breakpoint:remove"
+    RELOAD = "execution:reload"
+    ROLLBACK = "execution:rollback"
 
 
 CLIENT_EVENTS: tuple[str, ...] = tuple(command.value for command in Command)

@@ -31,6 +31,7 @@ from service.http.routes.injection import injection_routes
 from service.http.routes.metrics import metrics_routes
 from service.http.routes.network import network_routes
 from service.http.routes.outputs import output_routes
+from service.http.routes.reloads import reload_routes
 from service.http.routes.routines import routine_routes
 from service.http.routes.schemas import schema_routes
 from service.http.routes.validation import validation_routes
@@ -101,7 +102,8 @@ def create_app(
     app.register_blueprint(routine_routes(scoped))
     app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.executions.enable_metrics))
     app.register_blueprint(output_routes(scoped))
-    app.register_blueprint(edge_routes(scoped))
+    for routes in (edge_routes(scoped), reload_routes(scoped)):
+        app.register_blueprint(routes)
     app.register_blueprint(edge_command_routes(scoped))
     app.register_blueprint(breakpoint_routes(scoped))
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))

@@ -96,6 +96,19 @@ class Accumulator(Handler):
             return earlier
         return together((earlier, self._array())) if earlier is not NOTHING else self._array()
 
+    def _full_arrays(self) -> Outcome:
+        """Give out whole arrays of more than one holds, which another configuration has left."""
+        held, lane = self._held, self._lane
+        if self._grouped:
+            return self._array()
+        whole = len(held) // self._count * self._count
+        texts = [b"[" + b",".join(held[at : at + self._count]) + b"]" for at in range(0, whole, self._count)]
+        self._held = held[whole:]
+        self._text_bytes = 1 + sum(map(len, self._held)) + len(self._held)
+        return Outcome(
+            [(0, text) for text in texts], lanes=[lane] * len(texts), made_from=[self._count] * len(texts)
+        )
+
     def _array(self) -> Outcome:
         text = b"[" + b",".join(self._held) + b"]"
         outcome = Outcome(((0, text),), lanes=(self._lane,), made_from=(len(self._held),))
@@ -126,9 +139,13 @@ class Accumulator(Handler):
         return self._text_bytes - 1 - len(self._held) + MESSAGE_BYTES * len(self._held)
 
     def due(self) -> float | None:
+        if len(self._held) >= self._count:
+            return 0.0
         return self._due if self._timeout_seconds and self._held else None
 
     def release(self, now: float) -> Outcome:
+        if len(self._held) >= self._count:
+            return self._full_arrays()
         due = self.due()
         return self.flush() if due is not None and due <= now else NOTHING
 

@@ -268,6 +268,7 @@ class SandboxedHandler(Handler):
     """
 
     keeps = "state"
+    is_pure = True
 
     def __init__(
         self,
@@ -336,6 +337,12 @@ class SandboxedHandler(Handler):
     def state(self) -> Mapping[str, bytes]:
         return self._sandbox.state
 
+    async def inherit(self, former: Handler, from_version: str) -> HandlerError | None:
+        kept = former.snapshot(0.0)
+        state = kept.rest if isinstance(kept, Kept) else {}
+        too_much = await self._sandbox.inherit(state, from_version)
+        return None if too_much is None else _handler_error(too_much)
+
     def held_bytes(self) -> int:
         return self._sandbox.state_bytes + STATE_KEY_BYTES * len(self._sandbox.state)
 
@@ -349,6 +356,7 @@ class SandboxedHandler(Handler):
 
     def enter(self, chain: SandboxChain, place: int) -> None:
         """Live in a chain from now on, which opens and closes what this handler has."""
+        self._sandbox.give_up_guest()
         self._chain, self._place = chain, place
 
     @property
@@ -391,6 +399,7 @@ class SandboxedChain:
         ]
         sandboxes = [handler.sandbox for handler in handlers]
         self._chain = host.chain(sandboxes, places, handlers[0].on_slice_end)
+        self._size = len(handlers)
         for place, handler in enumerate(handlers):
             handler.enter(self._chain, place)
 
@@ -412,6 +421,15 @@ class SandboxedChain:
     def abandon(self, call: Call) -> None:
         """Give up what was begun."""
         self._chain.abandon(cast("ChainCall", call))
+
+    async def open_again(self) -> bool:
+        """Open all programs in one guest; return whether it could be."""
+        try:
+            for place in range(self._size):
+                await self._chain.open(place)
+        except SandboxError:
+            return False
+        return self._chain.is_whole
 
     def dissolve(self) -> None:
         """Let each program go on in a guest of its own."""

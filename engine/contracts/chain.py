@@ -169,6 +169,12 @@ class Chain(Protocol):
     def abandon(self, call: Call) -> None:
         """Let a call that has begun come to nothing; this chain is not to be used any more."""
 
+    async def open_again(self) -> bool:
+        """Begin with handlers that have begun elsewhere, with what they keep; return whether it could.
+
+        Where it could not, it must be dissolved.
+        """
+
     def dissolve(self) -> None:
         """Let each handler go on alone, with what it keeps, while no call is under way; ``form`` ends that."""
 

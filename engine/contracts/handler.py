@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
+import trio
 
 from engine.documents.mask import Mask
 from engine.limits import EngineLimits
@@ -184,12 +185,15 @@ class Handler:
             are at most as large as what it was handed; a ``state`` may become larger by itself.
         is_source: whether ``due`` and ``release`` make new values of nothing; they are not asked any more once no
             further input is coming, so that the execution can end.
+        is_pure: whether it does nothing but to return outcomes and to keep a state of its own, so that two of them
+            may be given the same message.
     """
 
     batch_messages: int | None = None
     counts_as_in_flight: bool = False
     keeps: Literal["", "messages", "state"] = ""
     is_source: bool = False
+    is_pure: bool = False
 
     async def initialize(self) -> Outcome:
         """Begin: called once, before any message. An error fails the execution; emissions leave when it runs."""
@@ -273,6 +277,28 @@ class Handler:
         Asked only while ``process`` is waiting for something. They have not been vetted.
         """
         return ()
+
+    async def inherit(self, former: "Handler", from_version: str) -> HandlerError | None:
+        """Go on with what a handler keeps that has done this node's work until now; return why that cannot be.
+
+        Called before ``initialize``, while the former one does nothing. Nothing of it may change: it goes on where
+        this one cannot.
+
+        Args:
+            former: the other one, of the same component in whatever version.
+            from_version: of its component, as the author calls it.
+        """
+        del from_version
+        now = trio.current_time()
+        kept = former.snapshot(now)
+        if callable(kept):
+            kept = kept()
+        if kept is not None:
+            try:
+                self.restore(kept, now)
+            except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+                return HandlerError("StateError", f"what it keeps does not fit: {error}"[:500])
+        return None
 
     def innermost(self) -> "Handler":
         """Return the handler that does the work, where this one only stands before it."""

@@ -13,6 +13,7 @@ import msgspec
 from engine.contracts.handler import HandlerError, LogLine, Message, Outcome
 from proto.events import ControlEvent
 from proto.execution import ExecutionSnapshot
+from proto.reload import ReloadReport
 
 
 class HandlerCall(msgspec.Struct, frozen=True):
@@ -55,6 +56,9 @@ class ExecutionObserver:
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
         """Hear that an invocation ended in an error."""
+
+    def reloaded(self, execution_id: str, report: ReloadReport) -> None:
+        """Hear that a change of the execution has begun, was made, tried, refused, or taken back."""
 
     def dropped(self, execution_id: str, node_id: str, count: int) -> None:
         """Hear that messages before a node were dropped: its inbox was full, or somebody has asked for it."""

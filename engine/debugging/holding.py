@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 
-from engine.compile.loaded_graph import CompiledNode
+from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.contracts.handler import Emission, HandlerError, LogLine, Message
 from engine.debugging.breakpoint import Breakpoint, Hold, Phase
 from engine.debugging.hits import Sight, hit_of, verbs_of
@@ -27,10 +27,14 @@ class Holding:
     def __init__(self, execution: Execution, tell: Tell) -> None:
         self._execution = execution
         self._shared = execution.shared
-        self._graph = execution.graph
         self._control = execution.edge_control
         self._tell = tell
         self._numbers = count(1)
+
+    @property
+    def _graph(self) -> LoadedGraph:
+        """The graph that the execution runs now."""
+        return self._execution.graph
 
     async def _ask(self, breakpoint_: Breakpoint, values: Sequence[bytes]) -> list[bool]:
         condition = breakpoint_.condition

@@ -276,7 +276,7 @@ class DurableExecution(Execution):
             return
         try:
             messages, end_of_input = self._said_by(entries)
-            if self._nursery is None or self._is_ending:
+            if self._nursery is None or self.is_ending:
                 raise CannotGoOnError(self._error.message if self._error is not None else "it was cut off")
             self._charge(messages)
         except EngineError:
@@ -312,7 +312,7 @@ class DurableExecution(Execution):
         return messages, end_of_input
 
     def _take_again(self, messages: Sequence[Located], end_of_input: str) -> None:
-        if self._nursery is None or self._is_ending:
+        if self._nursery is None or self.is_ending:
             return
         self._report(messages, "")
         self.injector.preload(messages)

@@ -9,7 +9,7 @@ from engine.compile.chains import links_of, without
 from engine.compile.loaded_graph import CompiledNode, LoadedGraph
 from engine.compile.template import FilledGraph
 from engine.components.config import complete
-from engine.contracts.chain import Chainable
+from engine.contracts.chain import Chain, Chainable, Link
 from engine.contracts.handler import Handler, InstanceContext
 from engine.cooperative.slices import Steps
 from engine.execution.chained import ChainedInstances
@@ -74,26 +74,19 @@ def build_instances(
         chaining: whether nodes that may run as one do.
         is_chained: asked of each such run of nodes, by their indices, where that is not all.
     """
-    execution_id, graph = shared.execution_id, shared.graph
-    on_error: OnError = "continue" if graph.is_long_lived else "fail"
-    handlers = []
+    graph = shared.graph
+    maker = Maker(sources, chaining=chaining)
     for node in graph.nodes:
-        made = _make_handlers(node, sources, shared)
+        made = maker.handlers(node, sources.values, shared)
         if sources.heritage is not None:
             sources.heritage.pass_on(node, made)
-        handlers.append(made)
-        kind = GroupedInstance if isinstance(shared, GroupedShared) and shared.concerns(node.index) else Instance
-        instances.append(kind(node, f"{execution_id}/{node.id}", made, shared, on_error))
+        instances.append(maker.instance(node, made, shared))
         yield
     for nodes in graph.chains if chaining else ():
         if is_chained is not None and not is_chained(nodes):
             continue
-        component = graph.nodes[nodes[0]].component
-        assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
         links = links_of(graph.nodes, nodes)
-        chain = component.join([handlers[index][0] for index in nodes], links)
-        outside = [without(graph.nodes[index], nodes) for index in nodes]
-        ChainedInstances([instances[index] for index in nodes], outside, chain, links, shared)
+        form_chain(join_handlers(graph, nodes, links, instances), nodes, links, instances, shared)
         yield
 
 
@@ -101,6 +94,53 @@ def seed_of(seed: int, node_id: str, place: int) -> int:
     """Return the seed of one handler of a node: another one for each, and the same one in each run with a seed."""
     digest = hashlib.blake2b(f"{seed} {place} {node_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) >> 1
+
+
+def join_handlers(
+    graph: LoadedGraph, nodes: Sequence[int], links: Sequence[Link], instances: Sequence[Instance]
+) -> Chain:
+    """Join the handlers of nodes that may run as one."""
+    component = graph.nodes[nodes[0]].component
+    assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
+    return component.join([instances[index].handlers[0] for index in nodes], links)
+
+
+def form_chain(
+    chain: Chain,
+    nodes: Sequence[int],
+    links: Sequence[Link],
+    instances: Sequence[Instance],
+    shared: ExecutionShared,
+) -> None:
+    """Let instances run as one, by a chain of their handlers."""
+    outside = [without(shared.graph.nodes[index], nodes) for index in nodes]
+    ChainedInstances([instances[index] for index in nodes], outside, chain, links, shared)
+
+
+class Maker:
+    """The maker of the parts of one execution.
+
+    Args:
+        sources: that its instances are made from.
+        chaining: whether nodes that may run as one do.
+    """
+
+    def __init__(self, sources: Sources, *, chaining: bool) -> None:
+        self._sources = sources._replace(heritage=None)  # it is passed on once, by whoever builds all of them
+        self.chaining = chaining
+
+    def handlers(self, node: CompiledNode, values: FilledGraph, shared: ExecutionShared) -> Sequence[Handler]:
+        """Make one handler of a node, or as many as it asks for."""
+        return _make_handlers(node, self._sources._replace(values=values), shared)
+
+    @staticmethod
+    def instance(
+        node: CompiledNode, handlers: Sequence[Handler], shared: ExecutionShared, former: Instance | None = None
+    ) -> Instance:
+        """Make the instance of a node; ``former`` is the one whose place it takes."""
+        on_error: OnError = "continue" if shared.graph.is_long_lived else "fail"
+        kind = GroupedInstance if isinstance(shared, GroupedShared) and shared.concerns(node.index) else Instance
+        return kind(node, f"{shared.execution_id}/{node.id}", handlers, shared, on_error, former)
 
 
 def _make_handlers(node: CompiledNode, sources: Sources, shared: ExecutionShared) -> Sequence[Handler]:

@@ -108,6 +108,22 @@ class ChainedInstances:
         return self._chain is not None or self._parted is not None
 
     @property
+    def links(self) -> Sequence[Link]:
+        """The place of each member."""
+        return self._links
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """The instances, in the order of the flow."""
+        return self._members
+
+    def hand_on(self) -> Chain | None:
+        """Leave the chain of the handlers to others, while no call is under way; None where it is no more."""
+        chain, self._chain, self._parted = self._chain, None, None
+        self._parting.end()
+        return chain
+
+    @property
     def inner_edges(self) -> frozenset[int]:
         """The edges between its members, on which nothing waits as long as it is whole."""
         return self._parting.inner
@@ -212,12 +228,24 @@ class ChainedInstances:
                 member.initial.outcomes = []
             if self.left_before:
                 await self._take_up_left()
-            while under_way.own:
-                member_place, emissions, _ = under_way.own.pop(0)
-                await self._emit_own(member_place, emissions, CAUSELESS)
+            for member_place in reversed(range(len(self._members))):
+                while under_way.own and under_way.own[0][0] == member_place:
+                    _, emissions, _ = under_way.own.pop(0)
+                    await self._emit_own(member_place, emissions, CAUSELESS)
+                self.left_before = self._left_at(member_place)
+                if self.left_before:
+                    await self._take_up_left()
             self._has_begun.set()
         finally:
             self._end_turn()
+
+    def _left_at(self, place: int) -> deque[Work]:
+        """Take up what waits before a member and came from others, which ran alone before: it is older than all
+        that they will pass on.
+        """
+        inbox = self._shared.inboxes[self._members[place].node.index]
+        edges = self.inner_edges if len(inbox) else frozenset()
+        return deque([(place, message, False) for message in inbox.take_along(edges)])
 
     def _initial(self) -> list[Own]:
         return [

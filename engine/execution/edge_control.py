@@ -186,6 +186,11 @@ class EdgeControl:
         """Return the edges that are held."""
         return [Queue(node, edge) for node, inbox in self._inboxes.items() for edge in inbox.held_edges]
 
+    @property
+    def controlled(self) -> Sequence[int]:
+        """The indices of the nodes of which an edge is held, or whose messages are judged."""
+        return tuple(self._inboxes)
+
     def held_messages(self, queue: Queue) -> int:
         """Return how many messages stand aside on an edge."""
         return self._inboxes[queue.node].held_on(queue.edge) if queue.node in self._inboxes else 0

@@ -10,20 +10,23 @@ state is shown. So whoever sees a terminal state sees an execution that has left
 import math
 import secrets
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import ClassVar
 
+import msgspec
 import trio
 from msgspec.structs import force_setattr
 
 from engine.checkpoint.checkpoint import Checkpoint
 from engine.compile.loaded_graph import LoadedGraph
 from engine.compile.template import NOTHING_FILLED, FilledGraph
+from engine.contracts.handler import Handler
 from engine.contracts.observer import ExecutionObserver
 from engine.cooperative.slices import Breaks, in_slices
 from engine.errors import CheckpointMismatchError, IllegalTransitionError, InputsClosedError
-from engine.execution.build import SEED_BITS, Sources, StandIn, build_instances, no_stand_in, shared_of
+from engine.execution.build import SEED_BITS, Maker, Sources, StandIn, build_instances, no_stand_in, shared_of
 from engine.execution.cutting import cut_of
 from engine.execution.edge_commands import EdgeCommands
 from engine.execution.edge_control import EdgeControl
@@ -36,6 +39,7 @@ from engine.execution.instance import Instance
 from engine.execution.lifecycle import Command, Lifecycle
 from engine.execution.masking import masked_failure
 from engine.execution.node_tasks import NodeTasks, clean_up
+from engine.execution.revisions import Revision, Revisions
 from engine.execution.snapshots import ReadableExecution
 from engine.execution.watched import Debugging
 from engine.limits import EngineLimits
@@ -73,6 +77,7 @@ class Execution(ReadableExecution):
         stand_in: makes the handler of a node in place of its component; of None, the component does.
         account: charged with what it keeps in memory, and closed by whoever opened it; nothing is when absent.
         begins_from: the moment of an earlier execution of this graph, or one like it, that this one goes on from.
+        parameters: that it was given, for the graphs that it may be changed to.
 
     Attributes:
         is_durable: whether it goes on after a restart (``engine.durability``).
@@ -101,6 +106,7 @@ class Execution(ReadableExecution):
         stand_in: StandIn = no_stand_in,
         account: Account | None = None,
         begins_from: Checkpoint | None = None,
+        parameters: Mapping[str, msgspec.Raw] = MappingProxyType({}),
     ) -> None:
         self.id = execution_id
         self.seed = secrets.randbits(SEED_BITS) if seed is None else seed
@@ -119,6 +125,11 @@ class Execution(ReadableExecution):
             self._going_on = GoingOn(begins_from, graph, moment_of(begins_from, clock.milliseconds()))
         is_chained = None if self._going_on is None else self._going_on.is_chained
         self._build = partial(build_instances, sources, chaining=chaining, is_chained=is_chained)
+        self.revisions = Revisions(Revision(graph, values, graph))
+        self.maker = Maker(sources, chaining=chaining)
+        self.parameters = parameters
+        self.node_tasks: NodeTasks | None = None  # from the state RUNNING on
+        self.retired: list[tuple[Instance, Handler]] = []  # of former revisions, to be cleaned up after at the end
         # ``shared`` knows no instance; each instance knows ``shared``. All three are read from outside.
         self.shared = shared_of(graph)(
             execution_id, graph, limits, observers, self.fail, clock.timestamp, self._spawn, account, values.mask
@@ -128,7 +139,7 @@ class Execution(ReadableExecution):
         self.edge_control = EdgeControl(self.shared, self.instances)
         self.debugger: Debugging | None = None  # from the first breakpoint on
         self.edge_commands = EdgeCommands(
-            self.shared, self.edge_control, lambda: self.state, lambda: self._is_ending
+            self.shared, self.edge_control, lambda: self.state, lambda: self.is_ending
         )
         self._input = self.shared.input
         # Whatever ends it early cancels ``_scope``, which lies around all but the cleanup. ``_timeout`` lies
@@ -156,7 +167,7 @@ class Execution(ReadableExecution):
         return self._lifecycle.state
 
     @property
-    def _is_ending(self) -> bool:
+    def is_ending(self) -> bool:
         """True while its tasks are being cancelled, or have been: only the cleanup and the end are to come."""
         if self._scope.cancel_called or self._timeout.cancel_called:
             return True
@@ -190,7 +201,7 @@ class Execution(ReadableExecution):
 
             nursery.start_soon(wait_end)
             await self.shared.in_flight.wait_quiescent()
-            if self._is_ending:  # what its end cuts off is in flight no more, and is not what was waited for
+            if self.is_ending:  # what its end cuts off is in flight no more, and is not what was waited for
                 await self.finished.wait()
             nursery.cancel_scope.cancel()
 
@@ -223,7 +234,7 @@ class Execution(ReadableExecution):
 
     def begin_with(self, messages: Sequence[Located]) -> None:
         """Take these messages, as many as they are, and no others after them; unless it has ended already."""
-        if self._nursery is not None and not self._is_ending:
+        if self._nursery is not None and not self.is_ending:
             self._accept(messages)
             self.injector.preload(messages)
             self._nursery.start_soon(self.injector.drain)
@@ -356,7 +367,7 @@ class Execution(ReadableExecution):
         """
         if self._lifecycle.is_terminal:
             raise IllegalTransitionError(self.id, "stop", self.state, self.ending)
-        if drain and not self._is_ending:
+        if drain and not self.is_ending:
             # The deadline is the execution's own: it holds also when nobody waits for the answer any more.
             deadline = trio.current_time() + self._limits.stop_seconds * 0.75
             self._scope.deadline = min(self._scope.deadline, deadline)
@@ -364,12 +375,12 @@ class Execution(ReadableExecution):
                 await self.started.wait()  # what has just begun may have been given its inputs
             if self.debugger is not None:
                 await self.debugger.close()
-            if not self._is_ending:
+            if not self.is_ending:
                 self.edge_control.close()
                 if self.state is ExecutionState.PAUSED:
                     await self.resume()
             self._input.close()
-            if self.state is ExecutionState.PAUSED and not self._is_ending:
+            if self.state is ExecutionState.PAUSED and not self.is_ending:
                 await self.resume()
             self._close_input()
         else:
@@ -378,7 +389,7 @@ class Execution(ReadableExecution):
 
     def abandon(self) -> None:
         """End at once, without waiting for it. What is ending already keeps its reason, such as its timeout."""
-        if not self._is_ending:
+        if not self.is_ending:
             self._scope.cancel()
 
     def fail(self, error: ExecutionError) -> None:
@@ -393,7 +404,7 @@ class Execution(ReadableExecution):
         self._refuse_while_ending(command)
 
     def _refuse_while_ending(self, command: str) -> None:
-        if self._is_ending and not self._lifecycle.is_terminal:
+        if self.is_ending and not self._lifecycle.is_terminal:
             raise IllegalTransitionError(self.id, command, "ending")
 
     # The task
@@ -408,10 +419,47 @@ class Execution(ReadableExecution):
         self.injector.empty()
         self.edge_control.empty()
         self.debugger = None
+        self.revisions.reloader = None
         self.shared.empty()
         for instance in self.instances:
             instance.empty()
         self._nursery = None
+
+    def spawn(self, task: Callable[[], Awaitable[None]]) -> bool:
+        """Start a task that ends with it; return False where it is ending. For who changes it while it runs."""
+        if self._nursery is None or self.is_ending:
+            return False
+        self._nursery.start_soon(task)
+        return True
+
+    def require_changeable(self) -> None:
+        """Refuse a change where it has not begun or is about to end.
+
+        Raises:
+            IllegalTransitionError: it is neither running nor paused, or has taken the last of its input.
+        """
+        self._require_living("reload")
+        if self.revisions.is_over:
+            raise IllegalTransitionError(self.id, "reload", "ending")
+
+    def run_revision(self, following: Revision) -> None:
+        """Run another revision from now on; its instances are there already."""
+        self.revisions.advance(following)
+        self.graph, self.graph_id = following.graph, following.graph.id
+
+    @property
+    def limits(self) -> EngineLimits:
+        """The bounds that it is held to."""
+        return self._limits
+
+    @property
+    def observers(self) -> Sequence[ExecutionObserver]:
+        """Those who hear of all executions."""
+        return self._observers
+
+    def timestamp(self) -> str:
+        """Return the present wall time, ISO 8601 in UTC."""
+        return self._clock.timestamp()
 
     def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         """Start a task that ends with this execution at the latest."""
@@ -451,7 +499,7 @@ class Execution(ReadableExecution):
                 self._note_injection()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                node_tasks = NodeTasks(self.instances, nursery)
+                node_tasks = self.node_tasks = NodeTasks(self.instances, nursery)
                 self._apply("run")
                 if going_on is not None:
                     await self._go_on(going_on)
@@ -459,6 +507,9 @@ class Execution(ReadableExecution):
                 try:
                     await node_tasks.begin()
                     await self._input.wait_end(when_quiet=self._completion == "auto")
+                    if self.revisions.is_busy:  # then its messages are held back, and come when that is over
+                        await self.revisions.close()
+                    self.revisions.is_over = True
                     await self._flush()
                     await self.shared.gate.enter()  # what is paused does not end
                     self.shared.gate.leave()
@@ -526,7 +577,7 @@ class Execution(ReadableExecution):
     async def _clean_up(self) -> None:
         """Clean up every initialised instance, whatever happens to this task meanwhile."""
         self.shared.gate.open()  # a paused handler must be able to end
-        await clean_up(self.instances, self._limits.cleanup_seconds)
+        await clean_up(self.instances, self._limits.cleanup_seconds, self.retired)
         if self.debugger is not None:
             with trio.move_on_after(self._limits.cleanup_seconds, shield=True):
                 await self.debugger.end()

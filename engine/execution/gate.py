@@ -5,6 +5,9 @@ spins) also stops at the gate between two slices, and counts as not running whil
 never waits for the end of an endless loop.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import trio
 
 
@@ -14,6 +17,7 @@ class Gate:
     def __init__(self) -> None:
         self._open = True
         self._running = 0
+        self._passing: set[trio.lowlevel.Task] = set()
         self._at_rest = trio.lowlevel.ParkingLot()
         self._waiting = trio.lowlevel.ParkingLot()
 
@@ -41,7 +45,7 @@ class Gate:
 
     async def yield_if_closed(self) -> None:
         """Rest until the gate opens, if it is closed: called by a running handler between two slices."""
-        if self._open:
+        if self._open or trio.lowlevel.current_task() in self._passing:
             return
         self.leave()
         try:
@@ -49,6 +53,16 @@ class Gate:
                 await self._waiting.park()
         finally:
             self._running += 1
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Let what the present task runs in the block go on while the gate is closed: it serves no message."""
+        task = trio.lowlevel.current_task()
+        self._passing.add(task)
+        try:
+            yield
+        finally:
+            self._passing.discard(task)
 
     async def close(self) -> None:
         """Let no handler start; return when none is running, or when the gate has been opened meanwhile."""

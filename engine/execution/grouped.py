@@ -41,6 +41,12 @@ class GroupedInstance(Instance):
         if self._gathers:
             self._groups.gathers(self.node.index, handler, self._wake)
 
+    def _has_on_its_way(self, handler: Handler) -> bool:
+        if not self._gathers:
+            return super()._has_on_its_way(handler)
+        due = self._due(handler)
+        return due is not None and due <= trio.current_time()
+
     def _wake(self) -> None:
         """Let the task that waits for messages look at what is due."""
         if self._waiting is not None:

@@ -8,7 +8,7 @@ flight, what follows is counted before what it follows from is released, so noth
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.compile.loaded_graph import CompiledNode, Target
+from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
 from engine.contracts.groups import (
     PRESENT,
     GatheringHandler,
@@ -20,6 +20,7 @@ from engine.contracts.groups import (
     place_of,
 )
 from engine.contracts.handler import Handler, Message
+from engine.documents.mask import Mask
 from engine.errors import MemoryBoundError
 from engine.execution.inbox import Inbox
 from engine.execution.pending_emissions import PendingEmissions
@@ -51,6 +52,22 @@ class GroupedShared(ExecutionShared):
         self.groups.clear()
         self.gatherers.clear()
         self._told.clear()
+
+    def change_graph(self, graph: LoadedGraph, mask: Mask | None) -> None:
+        former = {self.graph.nodes[index].id: opener for index, opener in self._openers.items()}
+        super().change_graph(graph, mask)
+        plan = graph.groups
+        assert plan is not None  # noqa: S101 - whoever changes it has looked
+        self._grouped = plan.grouped
+        self._openers = {each: Opener(gathers) for each, gathers in plan.gathers.items()}
+        for index, opener in self._openers.items():
+            before = former.get(graph.nodes[index].id)
+            if before is not None and before.gathers == opener.gathers:
+                self._openers[index] = before
+
+    def has_open_groups(self) -> bool:
+        """Return whether arrays are under way to where they are gathered."""
+        return bool(self.complete_groups) or any(opener.under_way for opener in self._openers.values())
 
     def concerns(self, node: int) -> bool:
         """Return whether a node opens groups, or is handed messages with places."""

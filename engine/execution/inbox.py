@@ -14,7 +14,7 @@ ever (``engine.memory.starvation``).
 import math
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -29,6 +29,22 @@ from engine.memory.lease import MESSAGE_BYTES, SLACK_BYTES
 from engine.memory.ledger import Account
 from engine.memory.starvation import Starvation
 from proto.graph import Overflow
+
+
+class _Halt(Pace):
+    """The pace of an inbox that hands out nothing any more, whatever waits."""
+
+    def __init__(self) -> None:
+        """Keep no time."""
+
+    def is_over(self) -> bool:
+        return True
+
+    async def wait(self) -> None:
+        raise trio.EndOfChannel
+
+
+_HALT = _Halt()
 
 
 class Inbox:
@@ -439,6 +455,42 @@ class Inbox:
         self.has_ended = True
         self._receivers.refuse(self._idle, trio.EndOfChannel)
 
+    def take_along(self, edges: Container[int]) -> list[Message]:
+        """Take out the messages that wait here and came along these edges; they are charged here no more."""
+        taken = [message for message in self._queue if message.edge in edges]
+        if taken:
+            self._queue = deque([message for message in self._queue if message.edge not in edges])
+            self._bytes -= sum([len(message.value) for message in taken])
+            self._room.shrink(len(self._queue), self._bytes + self._room.in_hand_bytes)
+            self._admit_blocked()
+        return taken
+
+    def halt(self, *, when_empty: bool) -> None:
+        """Let whoever takes batches end with ``EndOfChannel``: at once, or when nothing waits any more.
+
+        What comes meanwhile waits; ``go_on`` must follow.
+        """
+        if not when_empty:
+            self._pace = _HALT
+        self.end()
+
+    def go_on(self, pace: Pace | None) -> None:
+        """Hand out batches again after ``halt``."""
+        self.has_ended = False
+        self._pace = pace
+
+    def change(self, of: Callable[[Message], Message]) -> None:
+        """Put another message of the same value in the place of each that waits."""
+        self._queue = deque(map(of, self._queue))
+        for task, (message, is_paid) in self._blocked.items():
+            self._blocked[task] = of(message), is_paid
+
+    def widen(self, capacity_messages: int, overflow: Overflow) -> None:
+        """Let so many messages wait from now on, and do this with the next one; those that wait stay."""
+        self.overflow = overflow
+        self._room.widen(capacity_messages)
+        self._admit_blocked()
+
     def abandon(self) -> None:
         """Give the inbox up: let go of what waits, and break with those who wait for room."""
         self.is_abandoned = True
@@ -451,6 +503,12 @@ class Inbox:
         self._queue.clear()
         self._blocked.clear()
         self._room.lease = self._starvation = None
+
+    def close(self) -> None:
+        """Give back what is charged for it: nothing waits here any more, and nothing will."""
+        if self._room.lease is not None:
+            self._room.lease.close()
+        self.empty()
 
     def feed(self) -> Literal["done", "moving", "hungry"]:
         """Try again (``engine.memory.starvation.Hungry``). While messages wait here, taking them is what helps."""

@@ -62,12 +62,6 @@ class OpenInbox(Inbox):
         if self._queue and self._idle:
             self._wake_receivers()
 
-    def close(self) -> None:
-        """Give back what is charged for it: nothing waits here any more, and nothing will."""
-        if self._room.lease is not None:
-            self._room.lease.close()
-        self.empty()
-
     def _refill(self, messages: Sequence[Message]) -> None:
         self._queue.clear()
         self._queue.extend(messages)

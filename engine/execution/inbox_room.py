@@ -78,6 +78,11 @@ class InboxRoom:
             self.lease.cover(messages, size + self.in_hand_bytes)
             self._set()
 
+    def widen(self, capacity_messages: int) -> None:
+        """Let so many messages wait from now on, or so few."""
+        self.capacity_messages = self.messages = capacity_messages
+        self._set()
+
     def shrink(self, waiting: int, waiting_bytes: int) -> None:
         """Give back what the lease has beyond the need of what waits or is in hand, and a slack."""
         lease = self.lease

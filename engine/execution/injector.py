@@ -7,23 +7,27 @@ drop it, or it is refused and its sender knows.
 """
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
+import msgspec
 import trio
 
+from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.handler import Message
 from engine.errors import (
     HeldQueueFullError,
     IllegalTransitionError,
     InboxFullError,
+    InvalidInjectionError,
     MemoryBoundError,
     OverloadedError,
 )
 from engine.execution.injection import Located
 from engine.execution.shared import ExecutionShared
 from engine.memory.lease import MESSAGE_BYTES
+from proto.problem import Problem
 
 _node_of = itemgetter(0)
 _TOGETHER = 256
@@ -53,6 +57,10 @@ class Injector:
         self._turn = trio.Lock()  # Trio's lock is fair: first come, first served
         self._held: deque[Located] = deque()  # each is in flight and charged; none is in an inbox as well
         self._is_open = True
+        self._is_paused = self._is_held_back = False
+        self._requests = 0  # that wait for room, or for their turn
+        self._at_rest = trio.lowlevel.ParkingLot()
+        self._let_in = trio.lowlevel.ParkingLot()
         self._has_ended = False
         self.taken = 0  # messages of the call of ``inject`` that has just raised, which had been accepted before
         self._offers: list[_Offer] = []
@@ -91,17 +99,36 @@ class Injector:
 
     def close(self) -> None:
         """Hold what comes from now on; also what is waiting at a full inbox at this moment."""
-        self._is_open = False
+        self._is_paused, self._is_open = True, False
         self._release_waiting()
 
     def open(self) -> None:
         """Let new messages through again, behind those that are held; ``drain`` must follow."""
-        self._is_open = True
+        self._is_paused, self._is_open = False, not self._is_held_back
+
+    async def hold_back(self) -> None:
+        """Hold what comes, as ``close`` does; return when no request is in the midst of being taken in."""
+        self._is_held_back, self._is_open = True, False
+        self._release_waiting()
+        while self._requests or self._turn.locked():
+            await self._at_rest.park()
+
+    def let_in(self) -> None:
+        """End what ``hold_back`` began; ``drain`` must follow."""
+        self._is_held_back, self._is_open = False, not self._is_paused
+        self._let_in.unpark_all()
+
+    def change_held(self, of: Callable[[int, Message], Located | None]) -> list[Message]:
+        """Put another message in the place of each that is held; return those that have no place any more."""
+        changed = [(message, of(index, message)) for index, message in self._held]
+        self._held = deque(located for _, located in changed if located is not None)
+        return [message for message, located in changed if located is None]
 
     def end(self) -> None:
         """Refuse every message from now on; also those that are waiting at this moment."""
         self._has_ended = True
         self._release_waiting()
+        self._let_in.unpark_all()
 
     def empty(self) -> None:
         """Drop what is held, at the end of the execution; its account is closed as a whole."""
@@ -126,8 +153,11 @@ class Injector:
 
     async def drain(self) -> None:
         """Put the held messages into their inboxes, in order, until none is left or the injector closes."""
-        async with self._turn:
-            await self._drain_held()
+        try:
+            async with self._turn:
+                await self._drain_held()
+        finally:
+            self._at_rest.unpark_all()
 
     async def _drain_held(self) -> None:
         """Drain as ``drain`` does, for who has the turn. A message leaves the queue only when its inbox has it."""
@@ -227,10 +257,24 @@ class Injector:
 
     async def _inject_rest(self, offer: "_Offer") -> int:
         """Accept the rest of some messages, waiting for room; return and raise as ``inject`` does."""
+        self._requests += 1
+        try:
+            return await self._inject_each(offer)
+        finally:
+            self._requests -= 1
+            self._at_rest.unpark_all()
+
+    async def _inject_each(self, offer: "_Offer") -> int:
         held = 0
         messages, accepted = offer.messages, offer.accepted
         deadline = trio.current_time() + self._shared.limits.injection_wait_seconds
+        graph = self._shared.graph
         while accepted < len(messages):
+            if self._is_held_back and not self._is_paused and self._is_full_of_held():
+                await self._wait_let_in(deadline)
+                if self._shared.graph is not graph:
+                    messages = offer.messages = _relocated(messages, graph, self._shared.graph, accepted)
+                    graph = self._shared.graph
             node_index, message = messages[accepted]
             self._shared.in_flight.add(1)
             try:
@@ -245,6 +289,20 @@ class Injector:
                 raise
             accepted = offer.accepted = self._take_together(messages, accepted + 1)
         return held
+
+    def _is_full_of_held(self) -> bool:
+        return len(self._held) >= self._shared.limits.max_held_messages
+
+    async def _wait_let_in(self, deadline: float) -> None:
+        """Wait until a change of the graph is over, which may give nodes other indices meanwhile."""
+        self._requests -= 1
+        self._at_rest.unpark_all()
+        try:
+            with trio.move_on_at(deadline):
+                while self._is_held_back and not self._has_ended:
+                    await self._let_in.park()
+        finally:
+            self._requests += 1
 
     def _take_together(self, messages: Sequence[Located], start: int) -> int:
         """Take in what there is room for at once, from ``start``; return the index of the first that was not.
@@ -340,7 +398,7 @@ class Injector:
     def _hold(self, node_index: int, message: Message) -> bool:
         limit = self._shared.limits.max_held_messages
         if len(self._held) >= limit:
-            raise HeldQueueFullError(self._shared.execution_id, limit)
+            raise HeldQueueFullError(self._shared.execution_id, limit, is_paused=self._is_paused)
         if self._shared.account is not None:
             self._shared.account.charge(len(message.value) + MESSAGE_BYTES, "held")
         self._held.append((node_index, message))
@@ -348,3 +406,30 @@ class Injector:
 
     def _full(self, node_index: int, waited_seconds: float) -> InboxFullError:
         return InboxFullError(self._shared.graph.nodes[node_index].id, waited_seconds)
+
+
+def _relocated(
+    messages: Sequence[Located], old: LoadedGraph, new: LoadedGraph, accepted: int
+) -> Sequence[Located]:
+    """Return messages as they are meant for another version of their graph; the first ones have been accepted.
+
+    Raises:
+        InvalidInjectionError: it has no such node or port.
+    """
+    relocated = list(messages[:accepted])
+    for index, message in messages[accepted:]:
+        former = old.nodes[index]
+        node, name = new.node(former.id), former.inputs[message.port]
+        port = None if node is None else node.input_of.get(name)
+        if node is None or port is None:
+            raise _gone(former.id, name, accepted)
+        moved = message if port == message.port else msgspec.structs.replace(message, port=port)
+        relocated.append((node.index, moved))
+    return relocated
+
+
+def _gone(node_id: str, port: str, accepted: int) -> InvalidInjectionError:
+    text = f"Node {node_id} has no input port {port} any more"
+    refusal = InvalidInjectionError([Problem("injection.unknown_port", "messages", text)])
+    refusal.accepted = accepted
+    return refusal

@@ -6,11 +6,13 @@ inbox ──> loop (here) ──> call, counted and reported (``observed``) ─�
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import trio
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, Message, Outcome
+from engine.counters.counters import InstanceCounters
 from engine.execution.chain_member import Chained
 from engine.execution.emitter import CAUSELESS, CAUSELESS_APOCRYPHAL
 from engine.execution.error_policy import ErrorPolicy
@@ -39,6 +41,11 @@ class Instance:
         handlers: the component's own work; more than one where the node asks for concurrency.
         shared: shared with the other instances of the execution.
         on_error: what an unconnected error does, unless the node says otherwise.
+        former: whose place it takes; it goes on with its counters.
+
+    Attributes:
+        ended: set when ``run`` has ended, because its inbox was halted.
+        lets_out: whether it gives out what is on its way in its handler before it ends so.
     """
 
     def __init__(
@@ -48,16 +55,20 @@ class Instance:
         handlers: Sequence[Handler],
         shared: ExecutionShared,
         on_error: OnError,
+        former: "Instance | None" = None,
     ) -> None:
         self.node = node
         self._instance_id = instance_id
         self._shared = shared
         self._inbox = shared.inboxes[node.index]
         self._handlers = handlers
-        self._observed = Observed(node, shared)
+        self.ended = trio.Event()
+        self.lets_out = False
+        self._observed = Observed(node, shared, None if former is None else former.counters)
         self.errors = ErrorPolicy(node, shared, self._observed, on_error)
         # Of the two above, read by all who read an instance.
-        self.counters, self.emitter = self._observed.counters, self.errors.emitter
+        self.counters: InstanceCounters = self._observed.counters
+        self.emitter = self.errors.emitter
         # A message that may be tried again goes alone: those behind it in a batch would be processed before its
         # second attempt, and what the component remembers would depend on how many happened to wait together.
         self._batch_messages = 1 if self.errors.retries else shared.limits.batch_messages
@@ -89,6 +100,28 @@ class Instance:
         """Let messages go through a chain as long as there is one. Called before ``initialize``."""
         self.chained, self.place = chained, place
         self.emitter.node = outside
+
+    def take_place(self, former: "Instance", initial: Sequence[Outcome] | None = None) -> None:
+        """Go on where another instance of the node has ended: with its handlers, or with new ones.
+
+        Args:
+            former: the other one; its ``run`` has ended.
+            initial: what the new handlers have emitted in ``initialize``; None where the handlers are the same.
+        """
+        self._initialized = list(former._initialized if initial is None else self._handlers)  # noqa: SLF001
+        self._observed.state = "ready"
+        self.in_hand.held = former.in_hand.held
+        for outcome in initial or ():
+            self.initial.add(outcome)
+        if self.kept_memory is not None and former.kept_memory is not None:
+            self.kept_memory.inherit(former.kept_memory)
+
+    def begin_anew(self, initial: Sequence[Outcome]) -> None:
+        """Begin with handlers that have been initialised elsewhere, and have emitted this."""
+        self._initialized = list(self._handlers)
+        self._observed.state = "ready"
+        for outcome in initial:
+            self.initial.add(outcome)
 
     def empty(self) -> None:
         """Let go of the handlers and of what they keep, once the execution has ended; the counters stay."""
@@ -172,7 +205,32 @@ class Instance:
         return None
 
     async def run(self) -> None:
-        """Process messages until cancelled."""
+        """Process messages until cancelled, or until the inbox is halted."""
+        try:
+            with suppress(trio.EndOfChannel):
+                await self._work()
+            if self.chained is not None:
+                self.chained.abandon_early(self.place)
+            if self.lets_out:
+                await self._let_out()
+        finally:
+            self.ended.set()
+
+    async def _let_out(self) -> None:
+        """Give out, each when it is due, what is on its way in the handler; no message follows it here."""
+        handler = self._handlers[0]
+        while self._has_on_its_way(handler):
+            due = self._due(handler)
+            if due is None:
+                return
+            await trio.sleep_until(due)
+            await self._release(handler)
+
+    def _has_on_its_way(self, handler: Handler) -> bool:
+        return handler.counts_as_in_flight and handler.held_messages() > 0
+
+    async def _work(self) -> None:
+        """Process messages; where there are several handlers, until the inbox is halted."""
         HAND.set(self.hand)
         if self.chained is not None:
             await self._run_in_chain(self.chained)
@@ -346,8 +404,12 @@ class Instance:
             left = self.left.popleft() if self.left else None
             if left is None:
                 self._idle_workers += 1
-                batch: Sequence[Message] = await self._inbox.take_batch(1)
-                self._idle_workers -= 1
+                try:
+                    batch: Sequence[Message] = await self._inbox.take_batch(1)
+                except trio.EndOfChannel:
+                    return
+                finally:
+                    self._idle_workers -= 1
                 self._shared.note_taken(batch)
             else:
                 batch = left.messages

@@ -44,6 +44,16 @@ class KeptMemory:
         self._charged_bytes = 0
         self._made_bytes = 0
 
+    def inherit(self, former: "KeptMemory") -> None:
+        """Go on with what is charged for a handler that this one stands in for."""
+        self._charged_bytes, former._charged_bytes = former._charged_bytes, 0  # noqa: SLF001 - of the same class
+        self.settle()
+
+    def close(self) -> None:
+        """Give back what is charged: the handler keeps nothing any more that others do not."""
+        self._account.release(self._charged_bytes, "handlers")
+        self._charged_bytes = 0
+
     async def make_room(
         self,
         batch: Sequence[Message],

@@ -6,7 +6,7 @@ the oldest of a port goes where there are too many of it, the oldest of all wher
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -123,9 +123,27 @@ class KeptOutputs:
         while self._runs and (self._run_bytes > self._limit_bytes or not self._is_charged()):
             self._drop_oldest()
 
+    def move(self, nodes: Mapping[int, CompiledNode], former: Sequence[CompiledNode]) -> None:
+        """Know nodes by other indices from now on.
+
+        Args:
+            nodes: as they are from now on, by the indices that they had; those that are gone are not among them.
+            former: all of them, as they were.
+        """
+        moved = {}
+        for (index, output), port in self._ports.items():
+            node = nodes.get(index)
+            name = former[index].outputs[output]
+            if node is not None and name in node.outputs:
+                moved[node.index, node.outputs.index(name)] = port
+        self._ports = moved
+
     def _open(self, node: CompiledNode, index: int) -> _Port:
-        port = self._ports[node.index, index] = _Port(node.id, node.outputs[index])
-        self._by_place[f"{port.node}:{port.name}"] = port
+        place = f"{node.id}:{node.outputs[index]}"
+        port = self._by_place.get(place)  # it may have been there before a change of the graph
+        if port is None:
+            port = self._by_place[place] = _Port(node.id, node.outputs[index])
+        self._ports[node.index, index] = port
         return port
 
     def _fitting(self, values: Sequence[bytes]) -> tuple[list[Value], int]:

@@ -44,43 +44,60 @@ class NodeTasks:
 
     async def begin(self) -> None:
         """Let every instance run; return when the last one is about to."""
-        for group in in_groups(self._instances):
+        await self.add(self._instances)
+
+    async def add(self, instances: Sequence[Instance]) -> None:
+        """Let further instances run, or some run again that have ended; return when the last one is about to."""
+        for group in in_groups(instances):
             async with turn():
                 scope, begun = trio.CancelScope(shield=True), trio.Event()
                 self._scopes.append(scope)
                 self._nursery.start_soon(self._run, group, scope, begun)
                 await begun.wait()
 
-    @staticmethod
-    async def _run(group: Sequence[Instance], scope: trio.CancelScope, begun: trio.Event) -> None:
-        with scope:
-            async with trio.open_nursery() as nursery:
-                for instance in group:
-                    nursery.start_soon(instance.run)
-                begun.set()
+    async def _run(self, group: Sequence[Instance], scope: trio.CancelScope, begun: trio.Event) -> None:
+        try:
+            with scope:
+                async with trio.open_nursery() as nursery:
+                    for instance in group:
+                        nursery.start_soon(instance.run)
+                    begun.set()
+        finally:
+            self._scopes.remove(scope)
 
     async def dismiss(self) -> None:
         """Let every instance end, whatever happens to the calling task meanwhile."""
         with trio.CancelScope(shield=True):
-            for scope in self._scopes:
+            while scope := next((each for each in self._scopes if not each.cancel_called), None):
                 async with turn():
                     scope.cancel()
                     await trio.lowlevel.checkpoint()  # the pass in which they go
 
 
-async def clean_up(instances: Sequence[Instance], seconds: float) -> None:
+async def clean_up(
+    instances: Sequence[Instance], seconds: float, others: Sequence[tuple[Instance, Handler]] = ()
+) -> None:
     """Let the handlers of all instances free what they have, whatever happens to the calling task meanwhile.
 
-    None waits for another, and each group has so many seconds. Errors are reported and change nothing.
+    None waits for another, and each group has so many seconds; ``others`` are handlers that had worked before.
+    Errors are reported and change nothing.
     """
     with trio.CancelScope(shield=True):
         async with trio.open_nursery() as nursery:
+            if others:
+                nursery.start_soon(clean_up_after, others, seconds)
             for group in in_groups(instances):
                 busy = [(instance, handler) for instance in group for handler in instance.retire()]
                 async with turn():
                     if busy:
                         nursery.start_soon(_clean_up_group, busy, trio.current_time() + seconds)
                     await trio.lowlevel.checkpoint()
+
+
+async def clean_up_after(pairs: Sequence[tuple[Instance, Handler]], seconds: float) -> None:
+    """Let handlers that work no more free what they have, each reported by an instance; cut off when cancelled."""
+    busy = [(instance, each) for instance, each in pairs if type(each).cleanup is not Handler.cleanup]
+    await _clean_up_group(busy, trio.current_time() + seconds)
 
 
 async def _clean_up_group(group: Sequence[tuple[Instance, Handler]], deadline: float) -> None:

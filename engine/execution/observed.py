@@ -21,14 +21,17 @@ class Observed:
     Args:
         node: of the instance.
         shared: of its execution.
+        counters: that go on, where the instance takes the place of another; otherwise they begin.
 
     Attributes:
         counters: of the instance.
         state: of the instance, as its snapshot shows it.
     """
 
-    def __init__(self, node: CompiledNode, shared: ExecutionShared) -> None:
-        self.counters = InstanceCounters()
+    def __init__(
+        self, node: CompiledNode, shared: ExecutionShared, counters: InstanceCounters | None = None
+    ) -> None:
+        self.counters = counters or InstanceCounters()
         self.state = "created"
         self._node = node
         self._shared = shared

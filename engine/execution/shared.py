@@ -84,18 +84,7 @@ class ExecutionShared:
         self.cut_off = CutOff()
         self.spawn = spawn
         self.starvation = Starvation(spawn, lambda: not self.gate.is_open)
-        self.inboxes = [
-            Inbox(
-                node.capacity,
-                limits.inbox_bytes,
-                node.overflow,
-                limits.batch_bytes,
-                account,
-                self.starvation,
-                self.pace,
-            )
-            for node in graph.nodes
-        ]
+        self.inboxes = [self.make_inbox(node) for node in graph.nodes]
         # One for each edge, by its index, and a spare one at the end: the index ``NO_EDGE`` finds it, so messages
         # that travel along no edge are counted without a question, and what it counts is shown to nobody.
         self.edges = [EdgeCounters() for _ in range(len(graph.edges) + 1)]
@@ -143,6 +132,25 @@ class ExecutionShared:
         self.recorder = None
         self.outputs.empty()
         self.early_starts.clear()
+
+    def make_inbox(self, node: CompiledNode) -> Inbox:
+        """Make an inbox for a node."""
+        limits = self.limits
+        return Inbox(
+            node.capacity,
+            limits.inbox_bytes,
+            node.overflow,
+            limits.batch_bytes,
+            self.account,
+            self.starvation,
+            self.pace,
+        )
+
+    def change_graph(self, graph: LoadedGraph, mask: Mask | None) -> None:
+        """Know another graph from now on, whose nodes and edges the inboxes and counters are of already."""
+        self.graph = graph
+        self.mask = self.outputs.mask = mask
+        self.has_lanes = self.has_lanes or graph.has_lanes
 
     def add_flow_observer(self, observer: FlowObserver) -> None:
         """Tell an observer from now on of what it wants to hear."""

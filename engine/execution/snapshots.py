@@ -9,12 +9,13 @@ import trio
 from engine.compile.loaded_graph import LoadedGraph
 from engine.contracts.observer import FlowObserver
 from engine.cooperative.slices import Steps, at_once, paced
-from engine.counters.counters import Sums, summarise
+from engine.counters.counters import InstanceCounters, Sums, summarise
 from engine.execution.endings import why_ended
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
 from engine.execution.kept_outputs import KeptOutputs
 from engine.execution.lifecycle import TERMINAL
+from engine.execution.revisions import Revisions
 from engine.execution.shared import ExecutionShared
 from engine.execution.statistics import execution_statistics
 from engine.wall_clock import WallClock
@@ -51,14 +52,16 @@ def read_instances(instances: Sequence[Instance]) -> Steps[tuple[InstanceSnapsho
     return tuple(read)
 
 
-def read_sums(instances: Sequence[Instance]) -> Steps[Sums]:
-    """Add up what the instances have done."""
+def read_sums(instances: Sequence[Instance], gone: Sequence[InstanceCounters] = ()) -> Steps[Sums]:
+    """Add up what the instances have done, and those that are gone."""
     sums = Sums()
     now = trio.current_time()
     for instance, is_due in paced(instances, _BETWEEN_YIELDS):
         sums.add(instance.counters, now)
         if is_due:
             yield
+    for counters in gone:
+        sums.add(counters, now)
     return sums
 
 
@@ -70,6 +73,7 @@ class ReadableExecution:
     shared: ExecutionShared
     instances: list[Instance]
     injector: Injector
+    revisions: Revisions
     _clock: WallClock
     _remains: Remains | None
 
@@ -104,7 +108,7 @@ class ReadableExecution:
         instances: tuple[InstanceSnapshot, ...] = ()
         if with_instances:
             instances = yield from read_instances(self.instances)
-        metrics = self._metrics_of((yield from read_sums(self.instances)))
+        metrics = self._metrics_of((yield from read_sums(self.instances, self.revisions.gone)))
         return msgspec.structs.replace(head, instances=instances, metrics=metrics)
 
     def _metrics_of(self, sums: Sums) -> ExecutionMetrics:
@@ -139,7 +143,7 @@ class ReadableExecution:
             msgspec.structs.replace(snapshot, unprocessed=count) if count else snapshot
             for snapshot, count in zip(read, [left[each.node.index] for each in self.instances], strict=True)
         )
-        sums = yield from read_sums(self.instances)
+        sums = yield from read_sums(self.instances, self.revisions.gone)
         statistics = yield from self.read_statistics()
         return Remains(instances, self._metrics_of(sums), sums, statistics, left.total())
 

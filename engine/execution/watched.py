@@ -208,3 +208,19 @@ def unwatch_emissions(instance: Instance) -> None:
 def unwatch_errors(instance: Instance) -> None:
     """Let nobody look at its errors any more."""
     instance.errors.__class__ = ErrorPolicy
+
+
+def is_watched(instance: Instance) -> bool:
+    """Return whether somebody looks at anything of an instance."""
+    parts = instance.errors, instance.emitter, instance.errors.observed
+    return any(isinstance(part, WatchedErrors | WatchedEmitter | WatchedObserved) for part in parts)
+
+
+def watch_alike(instance: Instance, former: Instance) -> None:
+    """Let whoever looks at an instance look at the one that takes its place."""
+    if isinstance(former.errors.observed, WatchedObserved):
+        watch_calls(instance, former.errors.observed.watcher)
+    if isinstance(former.emitter, WatchedEmitter):
+        watch_emissions(instance, former.emitter.watcher)
+    if isinstance(former.errors, WatchedErrors):
+        watch_errors(instance, former.errors.watcher)

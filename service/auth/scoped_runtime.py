@@ -37,6 +37,7 @@ from proto.execution import (
 from proto.graph import GraphVerdict
 from proto.message import Injection
 from proto.problem import Problem
+from proto.reload import ReloadedExecution, ReloadPlan, ReloadReport, ReloadRequest
 from proto.statistics import ExecutionStatistics, RuntimeTotals
 from service.auth.caller import ORGANIZATION_REQUIRED, Caller
 from service.problems import OrganizationRequiredError, ReadOnlyCallerError
@@ -61,12 +62,12 @@ class ScopedLibrary:
         return self._library.component(component_id, owner=self._namespace())
 
     async def register_component(self, document: Any) -> ComponentDefinition:
-        return await self._library.register_component(document, owner=self._maker(), by=self._by())
+        return await self._library.register_component(document, owner=self.maker(), by=self._by())
 
     async def replace_component(
         self, component_id: str, document: Any, *, condition: Condition = UNCONDITIONAL
     ) -> ComponentPlacement:
-        owner, by = self._maker(), self._by()
+        owner, by = self.maker(), self._by()
         return await self._library.replace_component(
             component_id, document, owner=owner, by=by, condition=condition
         )
@@ -74,7 +75,7 @@ class ScopedLibrary:
     async def roll_back_component(
         self, component_id: str, number: int, *, condition: Condition = UNCONDITIONAL
     ) -> ComponentPlacement:
-        owner, by = self._maker(), self._by()
+        owner, by = self.maker(), self._by()
         return await self._library.roll_back_component(
             component_id, number, owner=owner, by=by, condition=condition
         )
@@ -83,7 +84,7 @@ class ScopedLibrary:
         return self._library.component_versions(component_id, owner=self._namespace())
 
     async def unregister_component(self, component_id: str, *, condition: Condition = UNCONDITIONAL) -> None:
-        await self._library.unregister_component(component_id, owner=self._maker(), condition=condition)
+        await self._library.unregister_component(component_id, owner=self.maker(), condition=condition)
 
     async def check_graph(self, document: Any) -> tuple[Problem, ...]:
         return await self._library.check_graph(document, owner=self._namespace())
@@ -92,12 +93,12 @@ class ScopedLibrary:
         return await self._library.judge_graph(document, owner=self._namespace())
 
     async def load_graph(self, document: Any) -> LoadedGraph:
-        return await self._library.load_graph(document, owner=self._maker(), by=self._by())
+        return await self._library.load_graph(document, owner=self.maker(), by=self._by())
 
     async def place_graph(
         self, document: Any, *, replace: bool = False, condition: Condition = UNCONDITIONAL
     ) -> Placement:
-        owner, by = self._maker(), self._by()
+        owner, by = self.maker(), self._by()
         return await self._library.place_graph(document, owner=owner, by=by, replace=replace, condition=condition)
 
     async def replace_graph(
@@ -113,7 +114,7 @@ class ScopedLibrary:
         return await self._library.roll_back_graph(graph_id, number, by=self._by(), condition=condition)
 
     async def load_graphs(self, documents: Sequence[Any]) -> list[LoadedGraph]:
-        return await self._library.load_graphs(documents, owner=self._maker(), by=self._by())
+        return await self._library.load_graphs(documents, owner=self.maker(), by=self._by())
 
     def graphs(self, *, owner: str | None = None) -> list[LoadedGraph]:
         caller = self._caller()
@@ -148,7 +149,7 @@ class ScopedLibrary:
         """Return whose components the caller uses, besides the built-in ones."""
         return self._caller().org or UNOWNED
 
-    def _maker(self) -> str:
+    def maker(self) -> str:
         """Return the owner of what the caller makes."""
         caller = self._caller()
         if caller.org is None:
@@ -284,6 +285,18 @@ class ScopedExecution:
     ) -> BreakpointSnapshot:
         return await self._changing().release(breakpoint_id, verb, hold=hold, value=value, port=port)
 
+    async def plan_reload(self, request: ReloadRequest) -> ReloadPlan:
+        return await self._changing().plan_reload(request)
+
+    async def reload(self, request: ReloadRequest) -> ReloadReport:
+        return await self._changing().reload(request)
+
+    async def roll_back(self) -> ReloadReport:
+        return await self._changing().roll_back()
+
+    def reloads(self) -> list[ReloadReport]:
+        return self._execution.reloads()
+
     async def forget(self) -> None:
         await self._changing().forget()
 
@@ -362,6 +375,13 @@ class ScopedRuntime:
     def newest_running(self, graph_id: str) -> str | None:
         self.library.graph(graph_id)
         return self._runtime.newest_running(graph_id)
+
+    async def reload_graph(self, graph_id: str) -> list[ReloadedExecution]:
+        self._check_graph_change(graph_id)
+        return await self._runtime.reload_graph(graph_id)
+
+    async def reload_component(self, component_id: str) -> list[ReloadedExecution]:
+        return await self._runtime.reload_component(component_id, owner=self.library.maker())
 
     def totals(self, *, owner: str | None = None) -> RuntimeTotals:
         caller = self._caller()

@@ -45,6 +45,8 @@ COMMANDS = {
     "resume": "Let paused executions of a service go on.",
     "complete": "Say that no more input comes to executions of a service.",
     "stop": "End executions of a service.",
+    "reload": "Change what executions of a service run, without losing a message.",
+    "rollback": "Take executions of a service back to what they ran before.",
     "doctor": "Check a running service and its siblings.",
     "manifests": "Say what would be written of manifests in the catalog.",
     "completion": "Print what makes a shell complete all this.",

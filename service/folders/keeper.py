@@ -1,7 +1,7 @@
 """The keeper of what comes from files: loads it, keeps it as the files are, and tells what is wrong with them.
 
-Each file is taken whole or not at all: where its new text is refused, what was loaded of it before stays. A
-running execution goes on with the version of its graph that it was started with.
+Each file is taken whole or not at all: where its new text is refused, what was loaded of it before stays. What
+runs goes over to the new version without losing a message, as far as it can be changed while it runs.
 """
 
 import random
@@ -17,6 +17,7 @@ from engine.cooperative.slices import in_slices
 from engine.errors import EngineError, GraphNotFoundError, InvalidError
 from engine.runtime import Runtime
 from proto.problem import Finding, Problem
+from proto.reload import ReloadedExecution
 from service.catalog.graphs import AUTOMATIC_ROLES
 from service.catalog.supervisor import keep_running
 from service.documents.component_files import ComponentFile, is_code, read_folders
@@ -122,6 +123,19 @@ class FileKeeper:
                 await self.look()
             seen = now
 
+    @staticmethod
+    def _told(reloads: Sequence[ReloadedExecution], path: Path) -> None:
+        """Tell of executions that were to follow a file."""
+        for each in reloads:
+            tell = log.warning if each.state == "refused" else log.info
+            tell(
+                "execution reloaded",
+                file=str(path),
+                execution=each.execution_id,
+                state=each.state,
+                reason=each.reason,
+            )
+
     # Components
 
     async def _take_components(self) -> None:
@@ -162,6 +176,8 @@ class FileKeeper:
             await self._forget_component(path, refused)
         self._components[path] = component
         log.info("component loaded", file=str(path), id=component_id, replaced=former is not None)
+        if former is not None and self._plan.watches:
+            self._told(await self._runtime.reload_component(component_id), path)
 
     # Graphs
 
@@ -216,6 +232,8 @@ class FileKeeper:
         is_new = placed.id != held.graph_id
         held.graph_id, held.name = placed.id, placed.definition.name
         log.info("graph loaded", file=str(path), id=placed.id, version=placed.number)
+        if not is_new and self._plan.watches:
+            self._told(await self._runtime.reload_graph(placed.id), path)
         is_automatic = placed.definition.metadata.get("role") in AUTOMATIC_ROLES
         if is_new and is_automatic and self._runtime.newest_running(placed.id) is None:
             patience = Backoff(self._chance)

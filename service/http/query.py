@@ -51,6 +51,11 @@ STATE = Query(
     "Only executions in this state.",
     {"type": "string", "enum": [state.value for state in ExecutionState]},
 )
+RELOAD = Query(
+    "reload",
+    "Whether what runs goes over to the new version, without losing a message.",
+    {"type": "boolean", "default": False},
+)
 
 
 def check_query(known: Collection[str]) -> None:

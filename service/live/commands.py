@@ -10,6 +10,7 @@ from proto.edge_command import EdgeState
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionState
 from proto.message import Injection
 from proto.problem import ErrorBody, Problem
+from proto.reload import ReloadPlan, ReloadReport, ReloadRequest
 from service.live.selection import Edges, Id, Names, Rate, ValueBytes
 from service.problems import UnreadableBodyError
 
@@ -24,6 +25,16 @@ class Stop(OfExecution, frozen=True, rename="camel"):
     """``execution:stop``; with ``drain`` what was accepted is processed first."""
 
     drain: bool = False
+
+
+class Reload(ReloadRequest, frozen=True, kw_only=True, rename="camel"):
+    """``execution:reload``: the execution, and how it is to be changed."""
+
+    execution_id: Id
+
+    def request(self) -> ReloadRequest:
+        """Return the change alone."""
+        return ReloadRequest(**{name: getattr(self, name) for name in ReloadRequest.__struct_fields__})
 
 
 class Start(ExecuteOptions, frozen=True, kw_only=True, rename="camel"):
@@ -86,6 +97,8 @@ class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     breakpoint_id: str | None = None
     breakpoint: BreakpointSnapshot | None = None
     breakpoints: list[BreakpointSnapshot] | None = None
+    reload: ReloadReport | None = None
+    plan: ReloadPlan | None = None
 
 
 class RefusalReply(ErrorBody, frozen=True, rename="camel", omit_defaults=True):

@@ -17,8 +17,16 @@ from engine.errors import ExecutionNotFoundError
 from engine.runtime import Runtime
 from engine.wall_clock import epoch_ms
 from proto.codec import encode
-from proto.events import ComponentFailed, ComponentLogged, ControlEvent, MetricsUpdate, StatisticsUpdate
+from proto.events import (
+    ComponentFailed,
+    ComponentLogged,
+    ControlEvent,
+    ExecutionReloaded,
+    MetricsUpdate,
+    StatisticsUpdate,
+)
 from proto.execution import ExecutionMetrics, ExecutionSnapshot
+from proto.reload import ReloadReport
 from service.live.counters import LiveCounters
 from service.live.execution_watch import ExecutionWatch, Subscriber, View
 from service.live.feed import FeedMemory, Reader
@@ -29,6 +37,9 @@ from service.live.selection import Selection
 from service.socketio.wakeups import WakeupBatcher
 
 log = structlog.get_logger("live")
+
+SHOWN_CHANGES = 50
+"""Nodes that an event of a reload names; its report has all of them."""
 
 TRIM_SECONDS = 1.0
 """The time between two looks for chunks that everybody has read, and for clients that read nothing."""
@@ -76,6 +87,21 @@ class Hub(ExecutionObserver):
         watch = self._watches.get(execution.id)
         if watch is not None:
             watch.note_state(execution)
+
+    def reloaded(self, execution_id: str, report: ReloadReport) -> None:
+        watch = self._watches.get(execution_id)
+        if watch is not None:
+            changed = [node.node_id for node in report.plan.nodes if node.change != "kept"]
+            event = ExecutionReloaded(
+                execution_id,
+                report.number,
+                report.state,
+                report.revision,
+                report.reason,
+                tuple(changed[:SHOWN_CHANGES]),
+                report.canary,
+            )
+            watch.note_whole(Whole(event, is_lifecycle=True))
 
     def logged(self, execution_id: str, node_id: str, line: LogLine) -> None:
         watch = self._watches.get(execution_id)

@@ -14,6 +14,7 @@ from proto.events import (
     ExecutionCompleted,
     ExecutionFailed,
     ExecutionPaused,
+    ExecutionReloaded,
     ExecutionResumed,
     ExecutionStarted,
     MetricsUpdate,
@@ -36,7 +37,14 @@ ON_REQUEST = frozenset({PortOutput.name, ComponentFailed.name, ComponentLogged.n
 
 LIFECYCLE = frozenset(
     shape.name
-    for shape in (ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionCompleted, ExecutionFailed)
+    for shape in (
+        ExecutionStarted,
+        ExecutionPaused,
+        ExecutionResumed,
+        ExecutionReloaded,
+        ExecutionCompleted,
+        ExecutionFailed,
+    )
 )
 """Events that always come; they may be named all the same."""
 

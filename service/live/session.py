@@ -28,6 +28,7 @@ from service.live.commands import (
     Inject,
     OfExecution,
     RefusalReply,
+    Reload,
     Start,
     Stop,
     read_payload,
@@ -112,6 +113,8 @@ class LiveSession:
             Command.INJECT: (Inject, self._inject, True),
             **EdgeCommander(self._runtime).commands(),
             **BreakpointCommander(self._runtime).commands(),
+            Command.RELOAD: (Reload, self._reload, True),
+            Command.ROLLBACK: (OfExecution, self._roll_back, True),
         }
 
     # What the client says
@@ -215,6 +218,16 @@ class LiveSession:
             accepted=receipt.accepted,
             queued=receipt.queued,
         )
+
+    async def _reload(self, command: Reload) -> CommandReply:
+        execution = self._runtime.execution(command.execution_id)
+        if command.dry_run:
+            return CommandReply(command.execution_id, plan=await execution.plan_reload(command.request()))
+        return CommandReply(command.execution_id, reload=await execution.reload(command.request()))
+
+    async def _roll_back(self, command: OfExecution) -> CommandReply:
+        report = await self._runtime.execution(command.execution_id).roll_back()
+        return CommandReply(command.execution_id, reload=report)
 
     # What it watches
 

@@ -17,17 +17,22 @@ def main() -> int:
     parser.add_argument("--unchained", action="store_true", help="no nodes run as one")
     parser.add_argument("--runs", action="store_true", help="graphs that are mostly runs of nodes")
     parser.add_argument("--forks", action="store_true", help="kill it now and then, and go on from a checkpoint")
+    parser.add_argument("--changes", action="store_true", help="executions that are reloaded while they run")
     arguments = parser.parse_args()
-    forks: bool = arguments.forks
-    chaining, runs = not arguments.unchained, arguments.runs
-    options = ["--unchained"] * arguments.unchained + ["--runs"] * runs + ["--forks"] * forks
+    options = [f"--{name}" for name in ("unchained", "runs", "forks", "changes") if getattr(arguments, name)]
+    ways = {
+        "chaining": not arguments.unchained,
+        "runs": arguments.runs,
+        "forks": arguments.forks,
+        "changes": arguments.changes,
+    }
     if arguments.seed is not None:
-        return _show(simulate(arguments.seed, chaining=chaining, runs=runs, forks=forks), options)
+        return _show(simulate(arguments.seed, **ways), options)
     began = time.monotonic()
     ends: Counter[str] = Counter()
     messages = bad = 0
     for seed in range(arguments.first, arguments.first + arguments.graphs):
-        report = simulate(seed, chaining=chaining, runs=runs, forks=forks)
+        report = simulate(seed, **ways)
         ends[report.final_state] += 1
         messages += report.messages
         if report.violations:

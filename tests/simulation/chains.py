@@ -88,6 +88,10 @@ class SimulatedChain:
         del call
         self._is_over = True
 
+    async def open_again(self) -> bool:
+        """Begins, or not, as chance has it; its handlers have begun."""
+        return self._random.random() > ENDS
+
     def dissolve(self) -> None:
         """There is no chain any more; nothing must be under way."""
         self._expect_rest()

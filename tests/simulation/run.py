@@ -44,6 +44,7 @@ from tests.simulation.hands import Hands
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
 from tests.simulation.plan import EDGE_VERBS, STOP_VERBS, Action, Plan, draw_plan
+from tests.simulation.reloads import Changer
 from tests.simulation.stops import Stops
 
 PATIENCE_SECONDS = 100_000
@@ -79,7 +80,9 @@ class Report(msgspec.Struct, frozen=True):
     digest: str
 
 
-def simulate(seed: int, *, chaining: bool = True, runs: bool = False, forks: bool = False) -> Report:
+def simulate(
+    seed: int, *, chaining: bool = True, runs: bool = False, forks: bool = False, changes: bool = False
+) -> Report:
     """Run the plan of a seed, and check everything.
 
     Args:
@@ -87,10 +90,12 @@ def simulate(seed: int, *, chaining: bool = True, runs: bool = False, forks: boo
         chaining: whether nodes that may run as one do.
         runs: whether the graph is mostly made of such nodes.
         forks: whether the execution is killed now and then, and goes on from a checkpoint.
+        changes: whether somebody changes what it runs.
     """
     scheduler._r.seed(seed)
     clock = trio.testing.MockClock(autojump_threshold=0)
-    return trio.run(Run(draw_plan(seed, runs=runs), chaining=chaining, forks=forks).run, clock=clock)
+    run = Run(draw_plan(seed, runs=runs), chaining=chaining, forks=forks, changes=changes)
+    return trio.run(run.run, clock=clock)
 
 
 class Watchdog(trio.abc.Instrument):
@@ -110,18 +115,20 @@ class Watchdog(trio.abc.Instrument):
 
 def is_over(execution: Execution) -> bool:
     """Whether it takes no commands any more."""
-    return execution._is_ending or execution.finished.is_set()
+    return execution.is_ending or execution.finished.is_set()
 
 
 class Run:
     """One execution of one plan."""
 
-    def __init__(self, plan: Plan, *, chaining: bool, forks: bool = False) -> None:
+    def __init__(self, plan: Plan, *, chaining: bool, forks: bool = False, changes: bool = False) -> None:
         self._plan = plan
         self._forks = Random(f"forks {plan.seed}") if forks else None
         self._is_forked = False
         self.forks = 0
         self._injected: set[tuple[str, bytes]] = set()
+        self._changes = changes
+        self._changer: Changer | None = None
         self._chaining = chaining
         nodes = plan.document["nodes"]
         self._life = trio.CancelScope()  # which the runtime's end cancels
@@ -152,7 +159,7 @@ class Run:
         plan, ledger = self._plan, self._ledger
         graph = await self._graph(ledger)
         self._fed_within = {
-            chain[way.place]
+            graph.nodes[chain[way.place]].id
             for chain in graph.chains
             for link in links_of(graph.nodes, chain)
             for outlet in link.outlets
@@ -164,6 +171,8 @@ class Run:
         self._hands = Hands(execution, ledger)
         self._stops = Stops(execution, ledger, plan.limits)
         ledger.look = self._look
+        if self._changes:
+            self._changer = Changer(plan, ledger, execution, nested(plan.document, Random(plan.seed)))
         tasks = trio.lowlevel.current_statistics().tasks_living
         with trio.move_on_after(PATIENCE_SECONDS) as patience:
             trio.lowlevel.add_instrument(Watchdog(patience))
@@ -175,6 +184,8 @@ class Run:
                 async with trio.open_nursery() as crowd:
                     for person, actions in enumerate(plan.people):
                         crowd.start_soon(self._act, person, actions)
+                    if self._changer is not None:
+                        crowd.start_soon(self._changer.run)
                     if self._forks is not None:
                         crowd.start_soon(self._fork_now_and_then, nursery, self._forks)
                 await self._end(nursery)
@@ -505,7 +516,7 @@ class Run:
         node = self._execution.graph.node(node_id)
         if node is None:
             return (f"unknown node {node_id}",)
-        if node.index in self._fed_within or node.id in self._ledger.in_hands:
+        if node.id in self._fed_within or self._changer is not None or node.id in self._ledger.in_hands:
             return ()  # what a chain gives back to it when it ends is on no bound, nor is what is let go
         inbox = self._execution.shared.inboxes[node.index].statistics()
         if inbox.current_buffer_used > node.capacity:

@@ -9,6 +9,8 @@ SEEDS_OF_A_SLICE = 60
 FIRST_SEEDS = range(0, 300, SEEDS_OF_A_SLICE)
 
 FORKED_SEEDS = 8
+CHANGED_SEEDS = {True: (83, 153, 193, 273, 508, 643), False: (1, 9, 93, 362, 618, 956)}
+"""Seeds in which a reload broke a promise once, of graphs that are mostly runs of nodes, and of others."""
 
 MOST_SEEDS = 150
 """Graphs within which a broken engine must be noticed; README.md says how many it takes."""
@@ -42,6 +44,16 @@ def test_executions_that_go_on_from_checkpoints_keep_every_promise(chaining: boo
         report = simulate(seed, chaining=chaining, runs=runs, forks=True)
         assert not report.violations, (
             f"replay: python -m tests.simulation --forks --seed {seed}\n{report.violations}"
+        )
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_executions_that_are_changed_while_they_run_keep_every_promise(runs: bool) -> None:
+    """As above, with somebody who reloads components and the graph at random, tries, and goes back."""
+    for seed in CHANGED_SEEDS[runs]:
+        report = simulate(seed, runs=runs, changes=True)
+        assert not report.violations, (
+            f"replay: python -m tests.simulation --changes --seed {seed} (runs: {runs})\n{report.violations}"
         )
 
 

@@ -85,6 +85,25 @@ static bool initialize(bool restored)
     return threw;
 }
 
+/* State that another version of the program has left becomes what this one wants, where it says how. */
+static bool migrate(JSValueConst state, JSValueConst version)
+{
+    JSContext *js = guest->js;
+    if (JS_IsUndefined(guest->migrate) || !JS_IsString(version))
+        return false;
+    guest->phase = PHASE_INITIALIZE;
+    JSValueConst arguments[] = {state, version};
+    JSValue result = settle(JS_Call(js, guest->migrate, guest->handler, 2, arguments));
+    bool threw = JS_IsException(result);
+    if (!threw && (!JS_IsObject(result) || JS_IsArray(result) || JS_IsFunction(js, result))) {
+        JS_ThrowTypeError(js, "migrate must return the state: an object with a value for each key");
+        threw = true;
+    }
+    threw = threw || state_replace(result) < 0;
+    JS_FreeValue(js, result);
+    return threw;
+}
+
 static enum program_mode mode_in(JSValueConst document)
 {
     size_t length;
@@ -148,7 +167,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     length -= sizeof opening;
 
     guest->failure = guest->context = guest->handler = guest->initialize = guest->cleanup = JS_UNDEFINED;
-    guest->process = guest->flush = JS_UNDEFINED;
+    guest->process = guest->flush = guest->migrate = JS_UNDEFINED;
     JSContext *js = guest->js = new_context(guest->runtime, opening.seed, opening.now_ms);
     text[length] = 0;
     output_begin_call();
@@ -178,9 +197,15 @@ int32_t EXPORT(symbia_open)(uint32_t length)
     const char *instance_id = text_in(document, "instanceId", &unused);
 
     guest->phase = PHASE_SOURCE;
+    bool is_refused = false;
     bool threw = context_install(execution_id, node_id, instance_id, parameters) < 0 || state_load(state) < 0;
     threw = threw || program_load((char *)source, source_length, entrypoint, filename) < 0;
     threw = threw || (check == 2 && guest->mode != MODE_HANDLER && !message_tried());
+    if (!threw) {
+        JSValue version = JS_GetPropertyStr(js, document, "migrateFrom");
+        is_refused = !check && (migrate(state, version) || initialize(restored));
+        JS_FreeValue(js, version);
+    }
     JS_FreeValue(js, parameters);
     JS_FreeValue(js, state);
     JS_FreeValue(js, document);
@@ -189,7 +214,7 @@ int32_t EXPORT(symbia_open)(uint32_t length)
         message_end(true);
         return 1;
     }
-    if (!message_end(check ? false : initialize(restored)))
+    if (!message_end(is_refused))
         return 2;
     return JS_IsUndefined(guest->flush) ? 0 : SYMBIA_OPENED_TO_FLUSH;
 }

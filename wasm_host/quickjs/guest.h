@@ -92,6 +92,7 @@ struct guest {
     JSValue initialize;
     JSValue flush;
     JSValue cleanup;
+    JSValue migrate;
 
     JSValue *inputs;        /* port names as strings */
     uint32_t input_count;

@@ -331,8 +331,9 @@ static int adopt(JSValue handler)
     guest->initialize = method(handler, "initialize");
     guest->flush = method(handler, "flush");
     guest->cleanup = method(handler, "cleanup");
+    guest->migrate = method(handler, "migrate");
     if (JS_IsException(guest->process) || JS_IsException(guest->initialize) || JS_IsException(guest->flush) ||
-        JS_IsException(guest->cleanup))
+        JS_IsException(guest->cleanup) || JS_IsException(guest->migrate))
         return -1;
     return 0;
 }

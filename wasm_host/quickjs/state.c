@@ -260,3 +260,25 @@ int state_load(JSValueConst values)
     guest->state.dirty = 0;
     return result;
 }
+
+int state_replace(JSValueConst values)
+{
+    JSContext *js = guest->js;
+    JSPropertyEnum *names;
+    uint32_t total;
+    if (JS_GetOwnPropertyNames(js, &names, &total, values, JS_GPN_STRING_MASK | JS_GPN_ENUM_ONLY) < 0)
+        return -1;
+    for (uint32_t i = 0; i < guest->state.count; i++)
+        if (guest->state.entries[i].text)
+            write(&guest->state.entries[i], NULL, 0);
+    int result = 0;
+    for (uint32_t i = 0; i < total && result == 0; i++) {
+        JSValue key = JS_AtomToString(js, names[i].atom);
+        JSValue value = JS_GetProperty(js, values, names[i].atom);
+        result = JS_IsException(key) || JS_IsException(value) ? -1 : state_set(key, value);
+        JS_FreeValue(js, value);
+        JS_FreeValue(js, key);
+    }
+    JS_FreePropertyEnum(js, names, total);
+    return result;
+}

@@ -9,5 +9,6 @@ void state_commit(void);                                /* writes STATE records 
 void state_rollback(void);
 JSValue state_get(JSValueConst key);
 int state_set(JSValueConst key, JSValueConst value);
+int state_replace(JSValueConst values);                 /* what is not among them is gone */
 
 #endif

@@ -21,7 +21,8 @@
  *                                inputs: [names], outputs: [names], state: {key: value}, limits,
  *                                restored: 1 when this guest replaces another, check: 1 to compile only, 2 to try
  *                                an expression as well, param: what the variable of this name holds, where there
- *                                is to be one}.
+ *                                is to be one, migrateFrom: the version whose state this is, where it is another's;
+ *                                then the program's migrate, if it has one, says what becomes of it}.
  *                                1: the program cannot be used; 2: initialize failed. In both cases
  *                                the last record is an ERROR. What initialize caused is one message.
  *                                3 (SYMBIA_OPENED_TO_FLUSH): all is well as with 0, and symbia_flush is to be called.

@@ -93,6 +93,7 @@ def open_document(
     seed: int,
     now_ms: float,
     restored: bool = False,
+    from_version: str = "",
     check: Check = "",
     link: Link | None = None,
     param: bytes = b"",
@@ -100,6 +101,7 @@ def open_document(
     """Return the input of symbia_open, in pieces of moderate size; all are one text.
 
     With ``restored``, the guest replaces another: ``state`` is the instance's, and initialize must not change it.
+    With ``from_version``, ``state`` is another version's, and the program's migrate says what becomes of it.
     With ``check``, the source is compiled only, or an expression tried on null as well; initialize is not run.
     With a ``link``, it is one of a chain. With ``param``, a JSON text, the program sees a frozen variable of this
     name.
@@ -131,6 +133,8 @@ def open_document(
         text = msgspec.json.encode(document)
         if link is not None:  # further members of the same object
             text = text[:-1] + b"," + msgspec.json.encode(link)[1:]
+        if from_version:
+            text = text[:-1] + b',"migrateFrom":' + msgspec.json.encode(from_version) + b"}"
     except UnicodeEncodeError:
         raise _refused("the source is not well-formed text: it holds half of a surrogate pair") from None
     if param:

@@ -33,11 +33,13 @@ class Start(NamedTuple):
     """The differences from one guest of a sandbox to the next.
 
     With ``restored``, the guest replaces another: ``state`` is the instance's, and initialize must not change it.
+    With ``from_version``, ``state`` is that of another version of the program, of this name.
     """
 
     state: dict[str, bytes]
     seed: int
     restored: bool = False
+    from_version: str = ""
 
 
 class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class GuestSetup(msgspec.Struct, frozen=True, kw_only=True):
             seed=start.seed,
             now_ms=self.now_ms(),
             restored=start.restored,
+            from_version=start.from_version,
             check=check,
             link=link,
             param=self.param,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from wasm_host.errors import InitializeError, SandboxClosedError, SandboxError
+from wasm_host.errors import GuestError, InitializeError, SandboxClosedError, SandboxError
 from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.guest.guest import Guest, OpenResult
@@ -59,6 +59,7 @@ class Sandbox:
         self._now_ms = setup.now_ms
         self._guest: Guest | None = None
         self._state = InstanceState(setup.limits)
+        self._from_version = ""  # whose state it begins with, where that is another version's
         self._was_open = False
         self._wants_flush = False
         self._closed = False
@@ -105,8 +106,18 @@ class Sandbox:
         self._guest, effects = await self._started()
         if not self._was_open:
             await self._keep(effects)
-        self._was_open = True
+        self._was_open, self._from_version = True, ""
         return effects
+
+    async def inherit(self, state: Mapping[str, bytes], from_version: str) -> GuestError | None:
+        """Begin with the state of another sandbox; return why not, where it is too much. Before ``open``.
+
+        Args:
+            state: JSON text by key.
+            from_version: of the program that it was another's, for ``migrate``; where empty, the state fits.
+        """
+        self._from_version = from_version
+        return await self._state.take([*state.items()])
 
     @property
     def owner(self) -> str:
@@ -136,10 +147,11 @@ class Sandbox:
     async def accept(self, opened: OpenResult) -> Effects:
         """Take over how its program began in the guest of a chain; raises as ``open`` does."""
         effects = self._accepted(opened)
-        if self._was_open:
+        if self._was_open:  # it has lived elsewhere before
             effects.emissions, effects.state = [], ()
-        await self._keep(effects)
-        self._was_open = True
+        else:
+            await self._keep(effects)
+        self._was_open, self._from_version = True, ""
         return effects
 
     async def take_over(self, writes: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]] | None:
@@ -315,7 +327,7 @@ class Sandbox:
 
     def _start(self, *, restored: bool) -> Start:
         # The number of restarts, or a replacement would repeat the random numbers of its predecessor.
-        return Start(self._state.values, self._seed + self._restarts, restored)
+        return Start(self._state.values, self._seed + self._restarts, restored, self._from_version)
 
     async def _started(self) -> tuple[Guest, Effects]:
         restored = self._was_open

@@ -12,6 +12,7 @@ from engine.errors import VersionNotFoundError
 from engine.own_components import ComponentPlacement
 from engine.views import RuntimeView
 from proto.component import ComponentDefinition, ConfigField, Port, PortLane, Ports, authored
+from proto.reload import ReloadedExecution
 from service.http.bodies import nothing, read_document, reply
 from service.http.conditions import (
     IF_MATCH,
@@ -25,7 +26,7 @@ from service.http.conditions import (
     unchanged,
 )
 from service.http.operation import Body, Reply, operation
-from service.http.query import DETAIL, PAGE, page_of, wants_all, whole_number
+from service.http.query import DETAIL, PAGE, RELOAD, page_of, switch, wants_all, whole_number
 from service.http.sliced_replies import page_reply
 
 
@@ -142,6 +143,7 @@ class RegisteredReply(msgspec.Struct, frozen=True):
 
     registered: str
     version_number: int = msgspec.field(default=1, name="versionNumber")
+    reloads: list[ReloadedExecution] | msgspec.UnsetType = msgspec.UNSET
 
 
 SQUARE = {
@@ -226,15 +228,18 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
         summary="Replace a component by a new version, or register it",
         description="All or nothing: where the new one is wrong, or a graph that names it could not use it, the "
         "old one stays. Graphs that name it use it from their next execution on; those that name `id@version` "
-        "keep to the version that bears this text.",
+        "keep to the version that bears this text. With `reload` executions go over to it, too, without losing a "
+        "message, and `reloads` say what has become of each.",
         body=WRITTEN,
+        query=(RELOAD,),
         headers=(IF_MATCH, IF_NONE_MATCH),
         refusals={409: "It is built in, or a loaded graph could not use it.", 412: OTHER_VERSION},
     )
     async def replace(component_id: str) -> Response:
-        condition = condition_of_request()
+        condition, reloads = condition_of_request(), switch("reload")
         document = await read_document()
-        return placed_reply(await runtime.library.replace_component(component_id, document, condition=condition))
+        placement = await runtime.library.replace_component(component_id, document, condition=condition)
+        return placed_reply(placement, await runtime.reload_component(component_id) if reloads else msgspec.UNSET)
 
     @routes.delete("/<component_id>")
     @operation(
@@ -251,11 +256,13 @@ def component_routes(runtime: RuntimeView) -> Blueprint:
     return routes
 
 
-def placed_reply(placement: ComponentPlacement) -> Response:
-    """Reply with what has come of a component."""
+def placed_reply(
+    placement: ComponentPlacement, reloads: list[ReloadedExecution] | msgspec.UnsetType = msgspec.UNSET
+) -> Response:
+    """Reply with what has come of a component, and of the executions that were to follow it."""
     version = placement.version
     status = 201 if placement.outcome == "created" else 200
-    return tagged(reply(RegisteredReply(placement.definition.id, version.number), status), version.tag)
+    return tagged(reply(RegisteredReply(placement.definition.id, version.number, reloads), status), version.tag)
 
 
 def _listed(definition: ComponentDefinition) -> ListedComponent:

@@ -15,6 +15,7 @@ from proto.execution import Completion, ExecuteOptions, ExecutionError, Executio
 from proto.graph import Edge, GraphDefinition, GraphPorts, Node, Recording, TopologySummary
 from proto.message import Injection
 from proto.problem import Problem
+from proto.reload import ReloadedExecution
 from proto.routine import RoutineDefinition
 from service.http.bodies import LISTED_MESSAGES, decoded, nothing, read_document, read_struct, reply
 from service.http.conditions import (
@@ -29,7 +30,7 @@ from service.http.conditions import (
     unchanged,
 )
 from service.http.operation import Body, Query, Reply, operation
-from service.http.query import PAGE, bad_query, page_of, switch, whole_number
+from service.http.query import PAGE, RELOAD, bad_query, page_of, switch, whole_number
 from service.http.routes.routines import GREETING, LoadedRoutineReply, load_routine
 from service.http.sliced_replies import page_reply, sliced_reply
 from service.problems import CompilationBody
@@ -48,6 +49,7 @@ class LoadedReply(msgspec.Struct, frozen=True, rename="camel", tag_field="type",
         loaded_at: when this version was made.
         version_number: which of the versions under this id it is, counted from 1.
         warnings: what its author may not have meant, such as a second graph of one name.
+        reloads: with ``?reload=true``, what has become of its executions.
     """
 
     id: str
@@ -59,6 +61,7 @@ class LoadedReply(msgspec.Struct, frozen=True, rename="camel", tag_field="type",
     loaded_at: str
     version_number: int
     warnings: tuple[Problem, ...] | msgspec.UnsetType = msgspec.UNSET
+    reloads: list[ReloadedExecution] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ListedGraph(msgspec.Struct, frozen=True, rename="camel"):
@@ -255,16 +258,19 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
         tag="graphs",
         summary="Replace a graph by a new version",
         description="All or nothing: where the new one is wrong the old one stays. One that is written as the "
-        "present one makes no new version. What runs keeps the version that it began with.",
+        "present one makes no new version. What runs keeps the version that it began with; with `reload` it goes "
+        "over to the new one, without losing a message, and `reloads` say what has become of each execution.",
         body=WRITTEN_GRAPH,
+        query=(RELOAD,),
         headers=(IF_MATCH, IF_NONE_MATCH),
         refusals={412: OTHER_VERSION},
     )
     async def replace(graph_id: str) -> Response:
         runtime.library.graph(graph_id)  # an unknown one is refused before anything is read
-        condition = condition_of_request()
+        condition, reloads = condition_of_request(), switch("reload")
         document = await read_document()
-        return loaded_reply(await runtime.library.replace_graph(graph_id, document, condition=condition))
+        placement = await runtime.library.replace_graph(graph_id, document, condition=condition)
+        return loaded_reply(placement, await runtime.reload_graph(graph_id) if reloads else msgspec.UNSET)
 
     @routes.delete("/<graph_id>")
     @operation(
@@ -312,11 +318,14 @@ async def _options(body: ExecuteBody) -> ExecuteOptions:
     return ExecuteOptions(body.completion, body.timeout_ms, inputs, body.parameters, body.durable)
 
 
-def loaded_reply(placement: Placement) -> Response:
-    """Reply with what has come of a graph."""
+def loaded_reply(
+    placement: Placement, reloads: list[ReloadedExecution] | msgspec.UnsetType = msgspec.UNSET
+) -> Response:
+    """Reply with what has come of a graph, and of its executions where these were to follow."""
     graph = placement.graph
     status = 201 if placement.outcome == "created" else 200
-    return tagged(reply(_loaded(graph, _warnings(placement)), status), graph.tag)
+    loaded = msgspec.structs.replace(_loaded(graph, _warnings(placement)), reloads=reloads)
+    return tagged(reply(loaded, status), graph.tag)
 
 
 def _warnings(placement: Placement) -> tuple[Problem, ...]:

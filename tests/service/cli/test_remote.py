@@ -61,6 +61,13 @@ def test_a_graph_is_executed_from_its_file_and_named_by_what_it_is_called(url: s
     (number,) = json.loads(printed)["sequences"]
     assert (status, call(url, "edges", "simple", "e1", "drop", str(number))[0]) == (0, 0)
     assert call(url, "edges", "simple", "--node", "double", "resume")[1].startswith("0 messages\n")
+    _, printed, _ = call(url, "reload", "simple", "--config", 'double={"expression": "value * 3"}', "--dry-run")
+    assert [line.split()[:2] for line in printed.splitlines()] == [
+        ["NODE", "CHANGE"],
+        ["input", "kept"],
+        ["double", "changed"],
+        ["output", "kept"],
+    ]
     assert call(url, "stop", "simple", "--drain") == (0, f"{identifier}  completed\n", "")
     _, printed, _ = call(url, "logs", "simple", "--json", "--tail", "3")
     assert [json.loads(line)["message"] for line in printed.splitlines()] == ["44", "2", "4"]

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import trio
 
 from engine.runtime import Runtime, open_runtime
+from proto.message import Injection
 from service.folders.keeper import FileKeeper, FolderPlan
 
 
@@ -26,7 +28,7 @@ class Folder:
         self.library.mkdir()
         self.runtime = runtime
         self.counts: list[int] = []
-        plan = FolderPlan((self.library,), (self.graphs,))
+        plan = FolderPlan((self.library,), (self.graphs,), watches=True)
         self.keeper = FileKeeper(runtime, plan, nursery, self.counts.append, lambda: 0.5)
 
     def write(self, name: str, document: Any) -> None:
@@ -99,7 +101,7 @@ async def test_what_changes_is_a_new_version_or_stays_as_it_was(tmp_path: Path) 
         (changed,) = folder.runtime.library.graphs()
         assert (changed.id, changed.number) == (loaded.id, 2)
         (execution,) = folder.runtime.executions()
-        assert execution.instances[0].component_id == "symbia.core.passthrough"  # until it is told otherwise
+        assert execution.instances[0].component_id == "symbia.core.logger"  # what runs has gone over to it
         folder.write("one.json", graph("one", "custom.nowhere"))
         assert list(await folder.look()) == ["one.json"]
         assert folder.loaded() == {"one": 2}
@@ -154,3 +156,30 @@ async def test_components_come_before_graphs_and_change_with_their_files(tmp_pat
         assert "graph" in (await folder.look())["x.js"]
         (folder.graphs / "one.json").unlink()
         await folder.look()
+
+
+async def test_what_runs_goes_over_to_a_changed_file(tmp_path: Path) -> None:
+    """A component or a graph whose file changes is what the execution runs from then on, with its state."""
+    counting = "return { process(ctx) { const n = (ctx.getState('n') || 0) + STEP; ctx.setState('n', n); } };"
+    async with opened(tmp_path) as folder:
+        folder.write_component("count", counting.replace("STEP", "1"), "own.count")
+        folder.write("one.json", graph("one", "own.count", metadata={"role": "service"}))
+        assert await folder.look() == {}
+        await trio.testing.wait_all_tasks_blocked()
+        execution = folder.runtime.execution(folder.runtime.underway()[0])
+
+        async def count() -> bytes:
+            await execution.inject([Injection("a", "in", msgspec.Raw(b"null"))])
+            await execution.wait_quiescent()
+            return execution.state()["a"]["n"]
+
+        assert await count() == b"1"
+        folder.write_component("count", counting.replace("STEP", "10"), "own.count")
+        assert await folder.look() == {}
+        assert await count() == b"11"
+        following = graph("one", "own.count", metadata={"role": "service"})
+        following["nodes"].append({"id": "b", "component": "symbia.core.passthrough"})
+        folder.write("one.json", following)
+        assert await folder.look() == {}
+        assert [each.node_id for each in execution.snapshot().instances] == ["a", "b"]
+        assert await count() == b"21"

@@ -316,3 +316,18 @@ async def test_the_end_says_what_is_unprocessed(command: str) -> None:
     (end,) = client.heard("execution:completed")
     left = 2 if command == "execution:stop" else 0
     assert (end["unprocessed"], late.heard("execution:state")[0].get("unprocessed", 0)) == (left, left)
+
+
+async def test_a_reload_is_a_command_and_an_event() -> None:
+    """The plan on request; the change, and what it came to, for all who watch; and the way back."""
+    async with open_live_runtime() as live:
+        client, execution_id = await running(live, "a", "b")
+        wanted = {"executionId": execution_id, "configs": {"a": {}}}
+        plan = (await client.say("execution:reload", **wanted, dryRun=True))["plan"]
+        assert [node["change"] for node in plan["nodes"]] == ["kept", "kept"]
+        report = (await client.say("execution:reload", **wanted))["reload"]
+        assert (report["state"], report["revision"]) == ("done", 2)
+        assert (await client.say("execution:rollback", executionId=execution_id))["reload"]["revision"] == 3
+        await client.wait_for("execution:reloaded", 4)
+    told = [(each["number"], each["reload"]) for each in client.heard("execution:reloaded")]
+    assert told == [(1, "switching"), (1, "done"), (2, "switching"), (2, "done")]

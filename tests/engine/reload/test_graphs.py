@@ -1,0 +1,193 @@
+"""A running execution goes over to another version of its graph."""
+
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from engine.errors import InvalidInjectionError, ReloadRefusedError
+from engine.runtime import Runtime, open_runtime
+from proto.message import Injection
+from proto.reload import ReloadRequest
+from tests.engine.executions import document, node
+from tests.engine.reload.running import (
+    STAMP,
+    SUM,
+    Outputs,
+    Told,
+    component,
+    outputs_of,
+    reload,
+    row,
+    send,
+    start,
+)
+
+PASS = "symbia.core.passthrough"
+
+
+async def registered(runtime: Runtime, *names: str, source: str = STAMP) -> None:
+    for name in names:
+        await runtime.library.register_component(component(name, "1", source))
+
+
+async def test_nodes_come_and_go_and_the_others_keep_what_they_have() -> None:
+    """One node is added before a sum, one behind it is removed; the sum goes on, and outputs leave elsewhere."""
+    async with open_runtime() as runtime:
+        await runtime.library.register_component(component("own.sum", "1", SUM))
+        execution = await start(runtime, document({"sum": "own.sum", "out": PASS}, ["sum:out > out:in"]))
+        assert await outputs_of(execution, "sum", [1, 2]) == [{"by": "1", "total": 1}, {"by": "1", "total": 3}]
+        await registered(runtime, "own.twice", source="return { process: (ctx, _, v) => ctx.emit('out', 2 * v) };")
+        following = document({"double": "own.twice", "sum": "own.sum"}, ["double:out > sum:in"])
+        await runtime.library.replace_graph(execution.graph_id, following)
+        report = await reload(execution, graph="latest")
+        assert (report.state, report.plan.consistency) == ("done", "message")
+        assert [(each.node_id, each.change) for each in report.plan.nodes] == [
+            ("double", "added"),
+            ("sum", "kept"),
+            ("out", "removed"),
+        ]
+        assert await outputs_of(execution, "double", [10]) == [{"by": "1", "total": 23}]
+        assert execution.snapshot().graph_version == 2
+        with pytest.raises(InvalidInjectionError):
+            await send(execution, "out", [1])
+        back = await execution.roll_back()
+        assert back.state == "done"
+        assert await outputs_of(execution, "sum", [1]) == [{"by": "1", "total": 24}]
+
+
+async def test_no_message_sees_two_versions() -> None:
+    """While messages stream in by two ways that join, all is reloaded again and again: each stamp is whole."""
+    async with open_runtime() as runtime:
+        await registered(runtime, "own.a", "own.b", "own.c")
+        edges = ["a:out > b:in", "a:out > c:in", "b:out > c:in"]
+        execution = await start(runtime, document({"a": "own.a", "b": "own.b", "c": "own.c"}, edges))
+        runtime.observe(told := Told())
+        heard = Outputs()
+        sent = 0
+        with execution.watch(heard):
+            async with trio.open_nursery() as nursery:
+
+                async def stream() -> None:
+                    nonlocal sent
+                    while True:
+                        await send(execution, "a", [[]] * 50)
+                        sent += 50
+                        while sent - len(heard.values) // 2 > 2_000:  # no more is held than may be
+                            await trio.lowlevel.checkpoint()
+
+                nursery.start_soon(stream)
+                for version in range(2, 7):
+                    for name in ("own.a", "own.b", "own.c"):
+                        await runtime.library.replace_component(name, component(name, str(version), STAMP))
+                    request = {"components": {"own.a": None, "own.b": None, "own.c": None}}
+                    await reload(execution, **request, consistency="message")
+                    await told.wait_for("done")
+                nursery.cancel_scope.cancel()
+            await execution.wait_quiescent()
+        assert len(heard.values) >= 2 * sent
+        assert [each for each in heard.values if len(set(each)) != 1] == []
+        assert {each[0] for each in heard.values} == {"1", "2", "3", "4", "5", "6"}
+        firsts = [int(each[0]) for each in heard.values]
+        assert firsts == sorted(firsts)
+
+
+async def test_what_is_injected_meanwhile_waits_and_is_the_next_versions(nursery: trio.Nursery) -> None:
+    """A node that is slow holds the change up; injectors are not."""
+    async with open_runtime() as runtime:
+        await registered(runtime, "own.a")
+        execution = await start(
+            runtime,
+            document({"slow": node("symbia.core.delay", config={"ms": 200}), "a": "own.a"}, ["slow:out > a:in"]),
+        )
+        heard = Outputs()
+        with execution.watch(heard):
+            await send(execution, "slow", [["old"]])
+            await runtime.library.replace_component("own.a", component("own.a", "2", STAMP))
+            nursery.start_soon(_reload_messagewise, execution)
+            await trio.testing.wait_all_tasks_blocked()
+            began = trio.current_time()
+            receipt = await execution.inject([Injection("slow", "in", msgspec.Raw(b'["new"]'))])
+            assert receipt.queued
+            assert trio.current_time() - began < 0.1
+            await execution.wait_quiescent()
+        assert heard.values == [["old", "1"], ["new", "2"]]
+
+
+async def _reload_messagewise(execution: Any) -> None:
+    await reload(execution, components={"own.a": None}, consistency="message")
+
+
+async def test_a_removed_node_hands_its_queue_to_an_edge() -> None:
+    """What waits before it is not processed by it, but waits on the edge that is named."""
+    async with open_runtime() as runtime:
+        await registered(runtime, "own.a", "own.b")
+        graph = document({"in": PASS, "a": "own.a"}, ["in:out > a:in"])
+        execution = await start(runtime, graph)
+        await execution.pause()
+        await send(execution, "a", [["x"]])
+        await runtime.library.replace_graph(
+            execution.graph_id, document({"in": PASS, "b": "own.b"}, ["in:out > b:in"])
+        )
+        with pytest.raises(ReloadRefusedError, match="no edge"):
+            await reload(execution, graph="latest", queues={"a": "nowhere"})
+        await reload(execution, graph="latest", queues={"a": "in:out -> b:in"}, consistency="none")
+        heard = Outputs()
+        with execution.watch(heard):
+            await execution.resume()
+            await execution.wait_quiescent()
+        metrics = execution.snapshot().metrics
+        assert (heard.values, metrics.messages_dropped) == ([], 1)  # held by the injector: it had no queue
+
+
+async def test_a_configuration_changes_and_held_values_are_not_lost() -> None:
+    """An accumulator with five values held whose count becomes three gives out all of them."""
+    async with open_runtime() as runtime:
+        counting = node("symbia.core.accumulator", config={"count": 10})
+        execution = await start(runtime, document({"n0": counting}))
+        assert await outputs_of(execution, "n0", [1, 2, 3, 4, 5]) == []
+        heard = Outputs()
+        with execution.watch(heard):
+            plan = await execution.plan_reload(msgspec.convert({"configs": {"n0": {"count": 3}}}, ReloadRequest))
+            assert [(each.change, each.because, each.held) for each in plan.nodes] == [
+                ("changed", ("its configuration",), 5)
+            ]
+            await reload(execution, configs={"n0": {"count": 3}})
+            await send(execution, "n0", [6, 7, 8, 9])
+            await execution.wait_quiescent()
+        assert heard.values == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+        assert execution.snapshot().metrics.messages_processed == 9
+
+
+async def test_arrays_under_way_are_gathered_before_the_graph_changes() -> None:
+    """Items of forEach are not torn apart: an array goes through one version."""
+    async with open_runtime() as runtime:
+        await registered(runtime, "own.a")
+        each = {"component": "own.a", "forEach": True}
+        execution = await start(runtime, document({"each": each, "out": PASS}, ["each:out > out:in"]))
+        heard = Outputs()
+        with execution.watch(heard):
+            await send(execution, "each", [[[], [], []]] * 20)
+            await runtime.library.replace_component("own.a", component("own.a", "2", STAMP))
+            report = await reload(execution, components={"own.a": None}, consistency="message")
+            assert report.state == "done", report
+            await send(execution, "each", [[[], []]])
+            await execution.wait_quiescent()
+        assert heard.values == [[["1"]] * 3] * 20 + [[["2"]] * 2]
+
+
+async def test_a_graph_with_what_is_unknown_is_refused() -> None:
+    """Misspelt nodes, components and versions are said, with what was meant."""
+    async with open_runtime() as runtime:
+        await registered(runtime, "own.a")
+        execution = await start(runtime, row("own.a"))
+        for request, text in (
+            ({"configs": {"n00": {}}}, "did you mean n0"),
+            ({"components": {"own.aa": 1}}, "did you mean own.a"),
+            ({"components": {"own.a": 7}}, "Version 7 of own.a is not kept"),
+            ({"graph": 9}, "Version 9"),
+        ):
+            with pytest.raises(Exception, match=text):
+                await reload(execution, **request)
+        assert await outputs_of(execution, "n0", [[]]) == [["1"]]
