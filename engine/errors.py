@@ -332,7 +332,7 @@ class HeldEdgesError(ConflictError):
 
 
 class ExecutionExistsError(ConflictError):
-    """An execution of this id is under way, so no other can stand in its place."""
+    """An execution of this id is under way or is somebody else's, so no other can stand in its place."""
 
     code = "execution.exists"
 

@@ -5,7 +5,7 @@ graphs are small and for what costs next to nothing.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +34,7 @@ from engine.durability.durable_executions import DurableExecutions, Interrupted
 from engine.errors import (
     EngineError,
     ExecutionExistsError,
+    ExecutionNotFoundError,
     IllegalTransitionError,
     MemoryBoundError,
     TooManyExecutionsError,
@@ -328,20 +329,20 @@ class Runtime:
             options: the ways in which it runs, as for ``execute``; its ``inputs`` come behind all else.
             graph_id: the graph to run, which has all nodes that anything is kept of; that of the checkpoint when
                 absent.
-            execution_id: that of the earlier execution, if this one is to stand in its place; a new one when
-                absent.
+            execution_id: that of the earlier execution, if this one is to stand in its place, also in what is
+                kept of it; a new one when absent.
             on_created: as for ``execute``.
 
         Raises:
             CheckpointMismatchError: the graph cannot go on from there; nothing was started.
-            ExecutionExistsError: an execution of this id is under way.
+            ExecutionExistsError: an execution of this id is under way, or is somebody else's.
             EngineError: as for ``execute``.
         """
         options = options or ExecuteOptions()
         graph = self.library.graph(checkpoint.graph_id if graph_id is None else graph_id)
         inputs, values = await self._beginning(graph, options)
-        if execution_id is not None and execution_id in self._executions:
-            raise ExecutionExistsError(execution_id)
+        if execution_id is not None:
+            self._refuse_taken(execution_id, graph.owner)
         self._refuse_too_many(graph.owner)
         account = self._open_account(graph, inputs, values.used_bytes)
         way = self._way(graph, options)
@@ -350,12 +351,14 @@ class Runtime:
             execution = self._made(
                 execution_id or str(uuid4()), graph, way, values, account, is_durable=False, begins_from=checkpoint
             )
-            self._record(execution, options, way)
             if on_created is not None:
                 on_created(execution.id)
         except BaseException:
             account.close()
             raise
+        with suppress(ExecutionNotFoundError):
+            self._history.forget(execution.id)
+        self._record(execution, options, way)
         self._executions[execution.id] = execution
         if self.keeper.is_keeping:
             self.keeper.keep_later(record_of_execution(graph.owner, beginning(execution.head())))
@@ -376,6 +379,12 @@ class Runtime:
             ended = self._history.record(execution_id).head()
             raise IllegalTransitionError(execution_id, "take a checkpoint of", ended.state)
         return await execution.checkpoint()
+
+    def _refuse_taken(self, execution_id: str, owner: str) -> None:
+        """Refuse an id that an execution under way has, or one that has ended and was somebody else's."""
+        ended = next((each for each in self._history.records() if each.id == execution_id), None)
+        if execution_id in self._executions or (ended is not None and ended.owner != owner):
+            raise ExecutionExistsError(execution_id)
 
     def _refuse_too_many(self, owner: str) -> None:
         underway = sum(execution.owner == owner for execution in self._executions.values())

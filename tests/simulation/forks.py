@@ -46,6 +46,7 @@ def _order_of(order: HandledOrder) -> HandledOrder:
 def gone_back(fork: Ledger, checkpoint: Checkpoint, injected: Iterable[Key], plan: Plan) -> Ledger:
     """Let an account be that of an execution which goes on from a checkpoint that was taken at its moment."""
     present: set[Key] = set()
+    fork._last = {}
     for node in checkpoint.nodes:
         for message in node.waiting:
             _undo(fork, (node.id, message.value))
@@ -55,6 +56,7 @@ def gone_back(fork: Ledger, checkpoint: Checkpoint, injected: Iterable[Key], pla
                     _undo(fork, (node.id, message.value))
                 else:
                     fork.handled[node.id, message.value] = taken.attempts.failed + 1
+                    fork._last[node.id] = message.value
         kept = node.handler.messages if node.handler is not None else ()
         messages = [*node.waiting, *kept, *[message for taken in node.taken for message in taken.messages]]
         present |= {(node.id, message.value) for message in messages if message.edge == NO_EDGE}
@@ -67,7 +69,6 @@ def gone_back(fork: Ledger, checkpoint: Checkpoint, injected: Iterable[Key], pla
     fork.states = []
     fork._initialized, fork._cleaned_up, fork._flushed = Counter(), Counter(), Counter()
     fork._begun = set()
-    fork._last = {}
     fork.is_resting = fork.is_pausing = False
     fork._running = 0
     fork.endings = _endings_of(fork.endings, checkpoint, plan)

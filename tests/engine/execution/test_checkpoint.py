@@ -13,9 +13,12 @@ import trio
 import trio.testing
 
 from engine.builtin.core_accumulator import ACCUMULATOR
+from engine.builtin.core_debounce import DEBOUNCE
 from engine.builtin.core_delay import DELAY
 from engine.builtin.core_each import EACH
 from engine.builtin.core_gather import GATHER
+from engine.builtin.core_group import GROUP
+from engine.builtin.core_throttle import THROTTLE
 from engine.checkpoint.checkpoint import Checkpoint, EdgeState, HandlerState, NodeState, Taken
 from engine.checkpoint.encoding import decoded, encoded
 from engine.contracts.component import Component
@@ -31,7 +34,15 @@ from proto.message import Injection
 from tests.engine.executions import Listener, OutputTap, Tap, document, inject, node, open_execution
 from tests.engine.handlers import Journal
 
-MORE: Mapping[str, Component] = {"delay": DELAY, "gather": ACCUMULATOR, "each": EACH, "put": GATHER}
+MORE: Mapping[str, Component] = {
+    "delay": DELAY,
+    "gather": ACCUMULATOR,
+    "each": EACH,
+    "put": GATHER,
+    "group": GROUP,
+    "throttle": THROTTLE,
+    "debounce": DEBOUNCE,
+}
 
 
 async def cut(execution: Execution) -> Checkpoint:
@@ -210,6 +221,35 @@ async def test_arrays_that_are_taken_apart_are_put_together(autojump_clock: obje
         assert execution.snapshot().unprocessed == 0
 
 
+@pytest.mark.parametrize(
+    ("holder", "put_together"),
+    [
+        (node("delay", config={"ms": 1000}), b"[1,2,3]"),
+        (node("gather", config={"count": 2, "timeoutMs": 1000}), b"[[1,2],[3]]"),
+        (node("group", config={"ms": 1000}), b"[[1,2,3]]"),
+        (node("throttle", config={"count": 1, "intervalMs": 1000}), b"[1,2,3]"),
+        (node("debounce", config={"ms": 1000}), b"[3]"),
+    ],
+    ids=lambda given: given["component"] if isinstance(given, dict) else "",
+)
+async def test_what_a_handler_holds_keeps_its_place(
+    holder: dict[str, Any], put_together: bytes, autojump_clock: object
+) -> None:
+    """An array is not put together before what a node holds of its items has come."""
+    del autojump_clock
+    graph = document({"e": "each", "h": holder, "g": "put"}, ["e:out > h:in", "h:out > g:in"])
+    async with open_execution(graph, Journal(), more=MORE) as execution:
+        await inject(execution, "e:in", [1, 2, 3])
+        checkpoint = await cut(execution)
+    assert checkpoint.nodes[1].held
+    async with going_on(graph, checkpoint) as (execution, tap):
+        await execution.wait_quiescent()
+        await trio.sleep(5)
+        await execution.wait_quiescent()
+        assert tap.outputs == [("g", "out", put_together)]
+        assert not execution.shared.in_flight.count
+
+
 async def test_what_was_emitted_at_the_start_is_not_emitted_again(autojump_clock: object) -> None:
     """Handlers are initialised anew, and what they emit then has left before."""
     del autojump_clock
@@ -343,6 +383,7 @@ async def test_what_programs_keep_goes_on(chaining: bool) -> None:
         await handle.stop()
         again = await runtime.start_from(checkpoint, ExecuteOptions(completion="manual"), execution_id=begun.id)
         assert again.id == begun.id
+        assert [each.id for each in runtime.executions()] == [begun.id]
         execution = runtime._executions[begun.id]
         tap = OutputTap()
         execution.add_flow_observer(tap)
