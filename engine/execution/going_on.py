@@ -213,7 +213,7 @@ class GoingOn:
         shared.inboxes[index].begin_with(own, state.peak, state.dropped)
         shared.in_flight.add(len(waiting))
         for taken in state.taken:
-            self._note_live(taken.messages)
+            self._note_taken(instance, taken)
             shared.in_flight.add(len(taken.messages))
         instance.go_on([self._taken(shared, index, each) for each in state.taken], state.held)
         if instance.handlers[0].counts_as_in_flight:
@@ -294,6 +294,18 @@ class GoingOn:
         for message in messages:
             if isinstance(message, PlacedMessage) and message.at is not None:
                 self._live[message.at] += 1
+
+    def _note_taken(self, instance: Instance, taken: Taken) -> None:
+        """Take note of the places that are let go when what is in hand has left, and of no others.
+
+        A message that its handler has kept is in the handler's state, and what that has given out is not.
+        """
+        self._note_live(taken.messages[len(taken.outcomes) :])
+        for number, outcome in enumerate(taken.outcomes):
+            if outcome.done is not None:
+                self._live.update(outcome.done)
+            elif instance.lets_go(is_error=outcome.error is not None):
+                self._note_live(taken.messages[number : number + 1])
 
     def _place(self, at: At) -> Place:
         place = self._places.get(at)

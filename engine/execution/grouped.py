@@ -67,6 +67,9 @@ class GroupedInstance(Instance):
                 self._waiting = None
         return ()
 
+    def lets_go(self, *, is_error: bool) -> bool:
+        return is_error or self._gathers or not self._keeps_messages
+
     def _resume(self, left: TakenMessages) -> None:
         self._going_on = None if left.group is None else (left.group, left.next_item)
 
@@ -116,7 +119,7 @@ class GroupedInstance(Instance):
             await self._emit_at_places(outcome, message)
         if isinstance(outcome, GroupedOutcome):
             self._let_go(outcome.done)
-        elif place is not None and (outcome.error is not None or self._gathers or not self._keeps_messages):
+        elif place is not None and self.lets_go(is_error=outcome.error is not None):
             self._groups.settle(place)
 
     def _sent_at_once(self, emissions: Sequence[Emission], message: Message) -> bool:

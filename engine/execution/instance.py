@@ -370,6 +370,11 @@ class Instance:
         if hand.batch:
             await self._process(handler, hand.batch)
 
+    def lets_go(self, *, is_error: bool) -> bool:
+        """Return whether the place of a message is let go with its outcome, and not kept; there is none here."""
+        del is_error
+        return True
+
     def _resume(self, left: TakenMessages) -> None:
         """Take note of where an array was that is being taken apart; there is none here."""
 

@@ -292,6 +292,8 @@ class Run:
     async def _act(self, person: int, actions: Sequence[Action]) -> None:
         for number, action in enumerate(actions):
             await trio.sleep(action.after_seconds)
+            if self._is_forked:
+                await self._execution.started.wait()
             state = self._execution.state
             try:
                 await self._obey(f"{person}.{number}", action)

@@ -250,6 +250,26 @@ async def test_what_a_handler_holds_keeps_its_place(
         assert not execution.shared.in_flight.count
 
 
+async def test_what_is_given_out_has_its_place_until_it_has_left(mock_clock: trio.testing.MockClock) -> None:
+    """A handler has let go of what it gives out; the array waits for it all the same."""
+    small = {"capacity": 1}
+    graph = document(
+        {"e": "each", "d": node("delay", config={"ms": 1000}), "s": node("gated", inbox=small), "g": "put"},
+        ["e:out > d:in", "d:out > s:in", "s:out > g:in"],
+    )
+    async with open_execution(graph, Journal(), more=MORE) as execution:
+        await inject(execution, "e:in", [1, 2, 3, 4, 5])
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(1)
+        checkpoint = await cut(execution)
+    assert checkpoint.nodes[1].taken[0].outcomes[0].done
+    later = Journal()
+    later.gate("s").set()
+    async with going_on(graph, checkpoint, later) as (execution, tap):
+        await execution.wait_quiescent()
+        assert tap.outputs == [("g", "out", b"[1,2,3,4,5]")]
+
+
 async def test_what_was_emitted_at_the_start_is_not_emitted_again(autojump_clock: object) -> None:
     """Handlers are initialised anew, and what they emit then has left before."""
     del autojump_clock
