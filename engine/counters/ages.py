@@ -30,13 +30,15 @@ class Ages:
         self._numbers = array("Q")
 
     def mark(self, now: float, number: int) -> None:
-        """Take note that ``number`` is the next one to be given."""
+        """Take note that ``number`` is the next one to be given, or that it has just been."""
+        self.next_seconds = now + self._spacing_seconds
+        if self._numbers and number <= self._numbers[-1]:
+            return  # of messages that waited to get in while others have: they are told a little too old
         if len(self._numbers) == _MARKS:
             del self._seconds[1::2], self._numbers[1::2]
             self._spacing_seconds *= 2
         self._seconds.append(now)
         self._numbers.append(number)
-        self.next_seconds = now + self._spacing_seconds
 
     def seconds(self, number: int, now: float) -> float:
         """Return how old a message of this number is, at most."""

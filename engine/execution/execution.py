@@ -227,7 +227,7 @@ class Execution(ReadableExecution):
             raise
         finally:  # also where it was refused: some of it may have been accepted
             if messages:
-                self._note_injection()
+                self._note_injection(messages)
         if final:
             self._close_input()
         return InjectionReceipt(accepted=len(messages), queued=held > 0)
@@ -238,7 +238,7 @@ class Execution(ReadableExecution):
             self._accept(messages)
             self.injector.preload(messages)
             self._nursery.start_soon(self.injector.drain)
-            self._note_injection()
+            self._note_injection(messages)
             self._close_input(BEGUN)
 
     def _accept(self, messages: Sequence[Located], cause: str = "") -> None:
@@ -247,10 +247,7 @@ class Execution(ReadableExecution):
         self._report(messages, cause)
 
     def _number(self, messages: Sequence[Located]) -> None:
-        shared, sequence = self.shared, self.shared.next_sequence
-        now = trio.current_time()
-        if now >= shared.ages.next_seconds:
-            shared.mark_ages(now)
+        sequence = self.shared.next_sequence
         for _, message in messages:  # frozen, but nobody has seen them; new ones would cost twice as much
             force_setattr(message, "sequence", sequence())
 
@@ -262,8 +259,11 @@ class Execution(ReadableExecution):
         for observer in shared.flow_observers:
             observer.injected([message for _, message in messages], cause)
 
-    def _note_injection(self) -> None:
-        now = self.shared.counters.last_activity_seconds = trio.current_time()
+    def _note_injection(self, messages: Sequence[Located] = ()) -> None:
+        shared = self.shared
+        now = shared.counters.last_activity_seconds = trio.current_time()
+        if messages and now >= shared.ages.next_seconds:
+            shared.ages.mark(now, messages[0][1].sequence)
         self._input.note_injection(now)
 
     async def pause(self) -> None:
