@@ -28,8 +28,11 @@ from engine.execution.edge_control import EdgeControl, Queue
 from engine.execution.edges import INPUT
 from engine.execution.shared import ExecutionShared
 from proto.edge_command import SHOWN_NUMBERS, EdgeState, EdgeVerb, Insert, Move
-from proto.edge_events import EDGE_EVENTS, EdgeRedirected
+from proto.edge_events import EDGE_EVENTS, EdgeChange, EdgeEvent, EdgeRedirected
 from proto.execution import ExecutionState
+
+RECORDED_NUMBERS = 20
+"""Messages that a recording names of one command."""
 
 HELD_EDGES = 500
 """Edges of one execution that are held at once. Each is a queue of its own: a kilobyte or two."""
@@ -281,17 +284,33 @@ class EdgeCommands:
 
     def _tell(self, queue: Queue, verb: EdgeVerb, messages: Sequence[Message]) -> None:
         self._control.revisions[queue] += 1
-        self._shared.tell(EDGE_EVENTS[verb](*self._told(queue, messages)))
+        self._note(EDGE_EVENTS[verb](*self._told(queue, messages)))
 
     def _tell_redirected(self, queue: Queue, to: Queue, messages: Sequence[Message]) -> None:
         self._control.revisions[queue] += 1
         self._control.revisions[to] += 1
-        self._shared.tell(EdgeRedirected(*self._told(queue, messages), self.name(to), to.edge))
+        self._note(EdgeRedirected(*self._told(queue, messages), self.name(to), to.edge))
+
+    def _note(self, event: EdgeChange | EdgeRedirected) -> None:
+        """Tell whoever watches, and whoever records."""
+        self._shared.tell(event)
+        if self._shared.recorder is not None:
+            self._shared.recorder.commanded(recorded(event))
 
     def _told(self, queue: Queue, messages: Sequence[Message]) -> tuple[str, str, int, str, int, tuple[int, ...]]:
         node_id = self._shared.graph.nodes[queue.node].id
         numbers = tuple([message.sequence for message in messages[:SHOWN_NUMBERS]])
         return self._shared.execution_id, self.name(queue), queue.edge, node_id, len(messages), numbers
+
+
+def recorded(event: EdgeEvent) -> str:
+    """Return a command as a recording has it, such as ``edge:dropped priced: 7, 8 and 3 more``."""
+    numbers = ", ".join(map(str, event.sequences[:RECORDED_NUMBERS]))
+    more = event.messages - RECORDED_NUMBERS
+    to = f" to {event.to}" if isinstance(event, EdgeRedirected) else ""
+    return (
+        f"{event.name} {event.edge}{to}" + (f": {numbers}" if numbers else "") + f" and {more} more" * (more > 0)
+    )
 
 
 def _place_of(messages: Sequence[Message], sequence: int) -> int:

@@ -21,12 +21,12 @@ from engine.errors import (
     WaitingNotFoundError,
 )
 from engine.execution import edge_commands
-from engine.execution.edge_commands import EdgeCommands
+from engine.execution.edge_commands import EdgeCommands, recorded
 from engine.execution.edge_control import Queue
 from engine.execution.execution import Execution
 from engine.execution.inbox import Inbox
 from proto.edge_command import End, Insert, Move
-from proto.edge_events import EdgeEvent, EdgeRedirected
+from proto.edge_events import EdgeDropped, EdgeEvent, EdgePaused, EdgeRedirected
 from proto.events import ControlEvent
 from proto.execution import ExecutionState
 from tests.engine.executions import Tap, document, inject, node, open_execution
@@ -344,3 +344,12 @@ async def test_what_has_stepped_and_not_been_taken_is_neither_dropped_nor_change
         journal.gate("a").set()
         await execution.wait_quiescent()
     assert journal.values("a") == [1, 2]
+
+
+def test_a_recording_says_what_was_commanded() -> None:
+    """The edge, the messages, and the edge that they were led to; of many, the first ones."""
+    led = EdgeRedirected("x", "priced", 3, "store", 2, (7, 8), "late", 4)
+    assert recorded(led) == "edge:redirected priced to late: 7, 8"
+    assert recorded(EdgePaused("x", "priced", 3, "store", 0, ())) == "edge:paused priced"
+    many = EdgeDropped("x", "3", 3, "store", 23, tuple(range(1, 24)))
+    assert recorded(many).endswith("19, 20 and 3 more")
