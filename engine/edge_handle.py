@@ -82,7 +82,7 @@ class EdgeHandle:
         for queue in held or self._queues[:1]:
             gone += self._commands.step(queue, command.count)
             await breaks.offer()
-        return self._receipt(gone)
+        return await self._done(self._receipt(gone))
 
     async def drop(self, command: Drop, condition: Condition = UNCONDITIONAL) -> EdgeReceipt:
         """Drop messages that wait: all, or those of some numbers, or those of which a condition is true.
@@ -105,7 +105,7 @@ class EdgeHandle:
         for queue in self._queues:
             dropped += self._commands.drop(queue, is_dropped)
             await breaks.offer()
-        return msgspec.structs.replace(self._receipt(dropped), undecided=undecided)
+        return await self._done(msgspec.structs.replace(self._receipt(dropped), undecided=undecided))
 
     async def edit(self, command: Edit, condition: Condition = UNCONDITIONAL) -> EdgeReceipt:
         """Give a message that waits another value.
@@ -120,7 +120,7 @@ class EdgeHandle:
         await self._check_value(queue, message.port, value)
         queue = self._find(command.sequence)  # it may have gone while the value was looked at
         self._check(condition, (command.sequence,))
-        return self._receipt([self._commands.edit(queue, command.sequence, value)])
+        return await self._done(self._receipt([self._commands.edit(queue, command.sequence, value)]))
 
     async def move(self, command: Move, condition: Condition = UNCONDITIONAL) -> EdgeReceipt:
         """Let a message that waits be the first or the last of its edge.
@@ -130,7 +130,7 @@ class EdgeHandle:
         """
         queue = self._find(command.sequence)
         self._check(condition)
-        return self._receipt([self._commands.move(queue, command)])
+        return await self._done(self._receipt([self._commands.move(queue, command)]))
 
     async def insert(self, command: Insert, condition: Condition = UNCONDITIONAL) -> EdgeReceipt:
         """Let a new message wait on the edge.
@@ -149,7 +149,7 @@ class EdgeHandle:
             await self._check_value(queue, into, value)
         self._library.quotas.spend(self._execution.owner, [len(value)])
         self._check(condition)
-        return self._receipt([self._commands.insert(queue, command)])
+        return await self._done(self._receipt([self._commands.insert(queue, command)]))
 
     async def redirect(self, command: Redirect, condition: Condition = UNCONDITIONAL) -> EdgeReceipt:
         """Let messages that wait on the edge wait on another one, as many as it has room for.
@@ -163,7 +163,7 @@ class EdgeHandle:
         to = find_queue(self._execution.graph, command.to)
         self._check(condition)
         is_led = _every if command.sequences is None else _among(command.sequences)
-        return self._receipt(self._commands.redirect(queue, to, is_led), [queue, to])
+        return await self._done(self._receipt(self._commands.redirect(queue, to, is_led), [queue, to]))
 
     def _only(self) -> Queue:
         if len(self._queues) != 1:
@@ -175,7 +175,12 @@ class EdgeHandle:
         for queue in self._queues:
             command(queue)
             await breaks.offer()
-        return self._receipt(())
+        return await self._done(self._receipt(()))
+
+    async def _done(self, receipt: EdgeReceipt) -> EdgeReceipt:
+        """Return a receipt, when what it says outlives the process, where the execution does."""
+        await self._execution.remember()
+        return receipt
 
     def _receipt(self, messages: Sequence[Message], queues: Sequence[Queue] | None = None) -> EdgeReceipt:
         shown = (self._queues if queues is None else queues)[:SHOWN_NUMBERS]

@@ -121,6 +121,7 @@ class Checkpoints:
         self._counters = counters
         self._look = look
         self._generation = generation
+        self._turn = trio.Lock()
         self._grown = trio.Event()
         self._taken_seconds = trio.current_time()
         self._last = (-1, -1)  # position and generation of the last one
@@ -155,7 +156,14 @@ class Checkpoints:
             await trio.sleep(REST * (trio.current_time() - began))
 
     async def take(self) -> None:
-        """Take one now; where that fails, which is counted, the last one holds, and the log from there on."""
+        """Take one now; where that fails, which is counted, the last one holds, and the log from there on.
+
+        One after another: an earlier moment written over a later one would lack what was trimmed for that.
+        """
+        async with self._turn:
+            await self._take()
+
+    async def _take(self) -> None:
         began = trio.current_time()
         log = self._log
         untrimmed, untrimmed_bytes = log.untrimmed, log.untrimmed_bytes

@@ -87,6 +87,11 @@ class DurableExecution(Execution):
         await self.started.wait()
         await self.checkpoints.run()
 
+    async def remember(self) -> None:
+        """Take a checkpoint of what was done to its edges, which is in no log."""
+        if self._is_in.is_set():
+            await self.checkpoints.take()
+
     async def take_last_checkpoint(self) -> None:
         """Take a checkpoint, if anything has happened since the last one, before it comes to rest."""
         if self._is_in.is_set() and self.checkpoints.age_seconds and self._nursery is not None:

@@ -353,6 +353,9 @@ class Execution(ReadableExecution):
         if self.shared.recorder is not None:
             self.shared.recorder.commanded(command)
 
+    async def remember(self) -> None:
+        """See to it that what was just done to it by hand outlives the process, where the execution does."""
+
     async def end_input(self) -> None:
         """Do what ``complete`` does, and wait where that takes time."""
         self.complete()

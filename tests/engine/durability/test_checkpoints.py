@@ -1,14 +1,23 @@
 """Checkpoints of durable executions: the log before them goes, and a restart begins from them."""
 
+import time
 from pathlib import Path
 
 import pytest
 import trio
+import trio.lowlevel
 from msgspec import Raw
 
+from engine.checkpoint.checkpoint import Checkpoint
+from engine.cooperative.slices import Steps
+from engine.durability.acceptance_log import AcceptanceLog
+from engine.durability.checkpoints import CheckpointCounters, Checkpoints, Moment, Progress, read_checkpoint
 from engine.durability.entries import stream_of
+from engine.durability.outside_calls import KeptCalls
+from engine.keeping.keeper import Keeper
 from engine.limits import EngineLimits
 from engine.runtime import Runtime
+from proto.edge_command import Drop
 from proto.execution import ExecuteOptions, ExecutionState
 from proto.message import Injection
 from store.protocol import Record
@@ -107,3 +116,50 @@ async def test_a_checkpoint_that_fails_leaves_the_log(tmp_path: Path) -> None:
     async with kept_runtime(tmp_path) as runtime:
         await trio.testing.wait_all_tasks_blocked()
         assert runtime.execution(execution).statistics().in_flight == 1
+
+
+async def test_checkpoints_are_written_in_the_order_of_their_moments(tmp_path: Path) -> None:
+    """Two at once, of which the first takes longer: the later one is what a restart finds."""
+    positions = iter((1, 2))
+
+    def look() -> Steps[Moment]:
+        position = next(positions)
+        for _ in range(20 if position == 1 else 0):
+            end = time.perf_counter() + 0.002
+            while time.perf_counter() < end:
+                pass
+            yield
+        moment = Checkpoint(execution_id="e", graph_id="g", taken_ms=0)
+        return Moment(moment, Progress(position, is_told_to_pause=False, calls=KeptCalls()), position)
+
+    async with open_sqlite_store(tmp_path) as store, trio.open_nursery() as nursery:
+        keeper = Keeper(store)
+        log = AcceptanceLog(keeper, stream_of("", "e"), nursery.start_soon, lambda: 0)
+        checkpoints = Checkpoints(log, keeper, EngineLimits(), CheckpointCounters(), look, lambda: 0)
+        async with trio.open_nursery() as both:
+            both.start_soon(checkpoints.take)
+            await trio.lowlevel.checkpoint()
+            both.start_soon(checkpoints.take)
+        found = await read_checkpoint(keeper, "", "e")
+        assert found is not None
+        assert found[0].position == 2
+
+
+async def test_what_is_done_to_edges_is_there_after_a_kill(tmp_path: Path) -> None:
+    """A held edge is held, and a message that was dropped does not come back."""
+    with trio.CancelScope() as process:
+        async with kept_runtime(tmp_path) as runtime:
+            execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+            edge = runtime.execution(execution).edge("0")
+            await edge.pause()
+            for value in (b"1", b"2", b"3", b"4"):
+                await runtime.execution(execution).inject([Injection("a", "in", Raw(value))])
+            while (await runtime.execution(execution).read_waiting("0", 100))[1] < 4:
+                await trio.lowlevel.checkpoint()
+            assert (await edge.drop(Drop(where="@ == `2`"))).messages == 1
+            process.cancel()
+            await trio.lowlevel.checkpoint()
+    async with kept_runtime(tmp_path) as runtime:
+        edge = runtime.execution(execution).edge("0")
+        await edge.resume()
+        assert await outputs(runtime, execution) == [b"[1,3,4]"]
