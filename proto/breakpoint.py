@@ -157,7 +157,8 @@ class BreakpointSnapshot(msgspec.Struct, frozen=True, rename="camel"):
         hits: how often it has stopped, or seen what it was to see.
         failure: the first error of the condition, of values for which it therefore did not hold; null for none.
         failures: how many values these were.
-        held: what it holds, the oldest first.
+        holding: how much it holds.
+        held: what it holds, the oldest first; not all where it is much.
         recent: the last hits, the oldest first.
     """
 
@@ -177,5 +178,6 @@ class BreakpointSnapshot(msgspec.Struct, frozen=True, rename="camel"):
     hits: int
     failure: str | None
     failures: int
+    holding: int
     held: tuple[HeldMessage, ...]
     recent: tuple[BreakpointHit, ...]

@@ -1,6 +1,7 @@
 """One breakpoint of one execution: what it looks at, what it has seen, and what it holds."""
 
 from collections import deque
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -14,6 +15,9 @@ from proto.breakpoint import BreakpointHit, BreakpointRequest, BreakpointSnapsho
 
 RECENT_HITS = 10
 """Hits of a breakpoint that are kept to be looked at; live clients hear of each."""
+
+SHOWN_HOLDS = 100
+"""Things that a breakpoint holds which are shown of it, the oldest first; there may be one for each node."""
 
 Phase = Literal["input", "output", "error", "behind"]
 """The place of what is held: before its node, on its way out, failed, or behind it with all that came of it."""
@@ -178,6 +182,7 @@ class Breakpoint:
             hits=self.hits,
             failure=None if condition is None else condition.failure or None,
             failures=0 if condition is None else condition.failures,
-            held=tuple(hold.shown() for hold in self.holds.values()),
+            holding=len(self.holds),
+            held=tuple(hold.shown() for hold in islice(self.holds.values(), SHOWN_HOLDS)),
             recent=tuple(self._recent),
         )

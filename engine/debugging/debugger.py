@@ -5,13 +5,13 @@ execution drains; a stop cuts it off, like all that is in flight.
 """
 
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, islice
 
 import msgspec
 import trio
 
 from engine.contracts.handler import Message
-from engine.debugging.breakpoint import Breakpoint, Hold
+from engine.debugging.breakpoint import SHOWN_HOLDS, Breakpoint, Hold
 from engine.debugging.condition import Surroundings, open_condition
 from engine.debugging.holding import Tell
 from engine.debugging.places import Places, find_places
@@ -153,7 +153,7 @@ class Debugger:
         return found
 
     def _snapshot(self, found: Breakpoint) -> BreakpointSnapshot:
-        for hold in list(found.holds.values()):
+        for hold in list(islice(found.holds.values(), SHOWN_HOLDS)):
             self._look_after(found, hold)
         return found.snapshot()
 

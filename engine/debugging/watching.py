@@ -235,7 +235,8 @@ class Watching(Behind):
             self._followed[sequence] = hold.node.index, breakpoint_, verb.name
         elif verb.name == "skip":
             self._skips[sequence] = hold.node.index, verb.port
-        self._refresh()
+        if verb.name in ("step", "next", "skip"):
+            self._refresh()
         if self._stopped.get(hold.node.index) is hold:
             del self._stopped[hold.node.index]
         queues = self._of_hold.pop(hold.number)

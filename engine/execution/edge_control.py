@@ -171,8 +171,7 @@ class EdgeControl:
         chained.form()
 
     def _edges_to(self, node: int) -> Sequence[int]:
-        edges, index_of = self._shared.graph.edges, self._shared.graph.index_of
-        return [index for index, edge in enumerate(edges) if index_of[edge.target.node] == node]
+        return self._shared.graph.nodes[node].incoming
 
     def is_held(self, queue: Queue) -> bool:
         """Return whether an edge is held."""

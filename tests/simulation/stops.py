@@ -136,3 +136,7 @@ class Stops:
         for each in self._debugger.all():
             with contextlib.suppress(ConflictError):
                 await self._debugger.remove(each.id)
+        control = self._execution.edge_control
+        is_over = self._execution.finished.is_set()
+        if not is_over and any(queue not in control._by_hand for queue in control.held()):
+            self._ledger.violate("an edge is held for nobody")

@@ -45,6 +45,7 @@ _BREAKPOINT = {
     "hits": 1,
     "failure": None,
     "failures": 0,
+    "holding": 1,
     "held": [_HELD],
     "recent": [{name: each for name, each in _HELD.items() if name not in ("hold", "verbs")}],
 }
@@ -89,7 +90,7 @@ def breakpoint_routes(runtime: RuntimeView) -> Blueprint:
 
     @routes.post("")
     @operation(
-        Reply(201, BreakpointSnapshot, {**_BREAKPOINT, "hits": 0, "held": [], "recent": []}),
+        Reply(201, BreakpointSnapshot, {**_BREAKPOINT, "hits": 0, "holding": 0, "held": [], "recent": []}),
         tag="executions",
         summary="Set a breakpoint",
         description="Where it looks, what it stops on, and what it does then: docs/live-control.md.",
@@ -142,7 +143,7 @@ def breakpoint_routes(runtime: RuntimeView) -> Blueprint:
 
     for verb, summary in VERBS.items():
         described = operation(
-            Reply(200, BreakpointSnapshot, {**_BREAKPOINT, "held": []}),
+            Reply(200, BreakpointSnapshot, {**_BREAKPOINT, "holding": 0, "held": []}),
             tag="executions",
             summary=summary,
             body=Body((HoldBody,), {"one by its number": {"hold": 3}}, required=False),

@@ -39,7 +39,7 @@ async def test_conditions_pick_what_stops_and_hurt_nobody_where_they_fail() -> N
 
     A condition picks the messages; what it throws at passes, and is told once; what is no expression is refused;
     errors and written keys are seen by conditions as documents; nodes that run as one stop between each other, and
-    nothing is out of order.
+    nothing is out of order; they run as one again when nobody looks between them any more.
     """
     body = "ctx.setState('n', (ctx.getState('n') ?? 0) + 1); if (value.bad) throw new TypeError('no ' + value.n);"
     counting = body + " ctx.emit('out', value);"
@@ -63,6 +63,8 @@ async def test_conditions_pick_what_stops_and_hurt_nobody_where_they_fail() -> N
         assert [value["n"] for value in it.values(stop)] == [17]
         await it.obey(stop, "continue")
         await settle()
+        (chain,) = {instance.chained for instance in it.execution.instances if instance.chained is not None}
+        assert [chain.is_whole] == [False]
         arrived = [value["n"] for value in it.journal.values("end")]
         assert arrived == list(range(20))
         failing = it.debugger.one(fails)
@@ -71,9 +73,12 @@ async def test_conditions_pick_what_stops_and_hurt_nobody_where_they_fail() -> N
         assert it.heard.count("breakpoint:failed") == 1
         for each in (stop, fails):
             await it.debugger.remove(each)
+        await inject(it.execution, "x:in", {"n": 20})
+        await settle()
+        assert [chain.is_whole] == [True]
 
         errors = await it.set(node="y", on="error", when="value.name === 'TypeError' && value.value.n === 31")
-        states = await it.set(node="z", on="state", when="value.key === 'n' && value.after === 22")
+        states = await it.set(node="z", on="state", when="value.key === 'n' && value.after === 23")
         await inject(it.execution, "y:in", {"n": 30, "bad": True}, {"n": 31, "bad": True})
         await settle()
         assert [value["n"] for value in it.values(errors)] == [31]
@@ -82,7 +87,7 @@ async def test_conditions_pick_what_stops_and_hurt_nobody_where_they_fail() -> N
         await inject(it.execution, "y:in", {"n": 33})
         await settle()
         (held,) = it.held(states)
-        assert [(each.key, each.before, each.after) for each in held.changes] == [("n", "21", "22")]
+        assert [(each.key, each.before, each.after) for each in held.changes] == [("n", "22", "23")]
         await it.obey(states, "continue")
         await it.execution.wait_quiescent()
         assert [value["n"] for value in it.journal.values("end")[-2:]] == [32, 33]

@@ -51,6 +51,7 @@ async def test_a_message_is_held_looked_at_edited_and_stepped() -> None:
             "hits": 0,
             "failure": None,
             "failures": 0,
+            "holding": 0,
             "held": [],
             "recent": [],
         }
