@@ -35,7 +35,9 @@ class Totals:
         errors: invocations that ended in an error.
         invocations: calls of handlers, one for each message, retries included.
         backpressure_events: waits, refusals and drops at full queues.
-        dropped: messages dropped because a graph asks for it.
+        dropped: messages that a policy of a graph has taken out of a queue.
+        expired: those of them that had waited on an edge for too long.
+        dead_lettered: those of them that went on as dead letters.
         unprocessed: messages that were accepted and not finished when their execution ended.
         busy_seconds: time spent in handlers.
         latencies: of invocations.
@@ -49,7 +51,7 @@ class Totals:
         self.errors = 0
         self.invocations = 0
         self.backpressure_events = 0
-        self.dropped = 0
+        self.dropped = self.expired = self.dead_lettered = 0
         self.unprocessed = 0
         self.busy_seconds = 0.0
         self.latencies = LatencyHistogram()
@@ -86,6 +88,8 @@ class Totals:
         self.processed += execution.messages_processed
         self.backpressure_events += execution.shared.counters.backpressure_events
         self.dropped += execution.shared.counters.dropped
+        self.expired += execution.shared.counters.expired
+        self.dead_lettered += execution.shared.counters.dead_lettered
 
     def _add_sums(self, sums: Sums) -> None:
         self.invocations += sums.invocations
@@ -129,7 +133,7 @@ def load_of(executions: Sequence[Execution]) -> Steps[QueueLoad]:
         states[execution.state] += 1
         held += execution.injector.held
         in_flight += execution.shared.in_flight.count
-        for node, inbox in zip(execution.graph.nodes, execution.shared.inboxes, strict=False):
+        for inbox in execution.shared.inboxes:
             if not inbox:
                 continue
             queue = inbox.statistics()
@@ -137,7 +141,7 @@ def load_of(executions: Sequence[Execution]) -> Steps[QueueLoad]:
             size += queue.current_buffer_bytes
             blocked += queue.tasks_waiting_send
             longest = max(longest, queue.current_buffer_used)
-            share = max(share, min(1.0, queue.current_buffer_used / node.capacity))
+            share = max(share, min(1.0, queue.current_buffer_used / queue.max_buffer_size))
     return QueueLoad(states, messages, size, longest, share, blocked, held, in_flight)
 
 

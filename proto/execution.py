@@ -45,7 +45,9 @@ class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         messages_processed: messages that are finished, with or without an error: their invocation has ended, all
             that was emitted for them has left, and no handler holds them.
-        messages_dropped: messages that a full inbox has dropped because the graph asks for it.
+        messages_dropped: messages that a policy of the graph has taken out of a queue, whatever the reason.
+        messages_expired: those of them that had waited on an edge for too long.
+        messages_dead_lettered: those of them that went on as dead letters.
         messages_emitted: values emitted by handlers; one that fans out to three edges counts once.
         node_invocations: the same as ``component_invocations``; clients of the platform read this name.
         component_invocations: calls of a handler's ``process``.
@@ -65,6 +67,8 @@ class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):
 
     messages_processed: int = 0
     messages_dropped: int = 0
+    messages_expired: int = 0
+    messages_dead_lettered: int = 0
     messages_emitted: int = 0
     node_invocations: int = 0
     component_invocations: int = 0

@@ -15,6 +15,14 @@ Recording = Literal["off", "inputs", "full"]
 
 RECORDING_LEVELS: tuple[Recording, ...] = ("off", "inputs", "full")
 
+EdgeOverflow = Literal["block", "reject", "drop-oldest", "drop-newest", "dead-letter"]
+
+PRIORITIES = 256
+"""Priorities that messages can have, from 0 on, as in RabbitMQ's queues."""
+
+EXPIRE_MS_LIMIT = 604_800_000
+"""The longest time that a message may be given to live on an edge, in milliseconds: a week."""
+
 
 class Retry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """The number and the pace of a failed invocation's further tries (``onError: retry``).
@@ -115,6 +123,30 @@ class Endpoint(msgspec.Struct, frozen=True):
         return f"{self.node}:{self.port}"
 
 
+class EdgePolicy(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """The policy of an edge, which makes its messages wait apart from all others before the target.
+
+    Attributes:
+        capacity: messages that may wait on it; as many as in the target's inbox when absent.
+        size_bytes: bytes of values that may wait on it; the service's own bound when absent.
+        overflow: what the full edge does to the next message; what the target's inbox does when absent.
+        expire_ms: milliseconds for which a message may wait on it; as long as it takes when absent.
+        priority: of its messages, 0 to 255, the greater the sooner; or the path of the field that holds it in
+            each of them, such as ``order.urgency``.
+        dead_letter: the input port that is sent what expires, and what does not fit under ``dead-letter``.
+    """
+
+    capacity: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    size_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = msgspec.field(default=None, name="bytes")
+    overflow: EdgeOverflow | None = None
+    expire_ms: Annotated[float, msgspec.Meta(gt=0, le=EXPIRE_MS_LIMIT)] | None = None
+    priority: (
+        Annotated[int, msgspec.Meta(ge=0, lt=PRIORITIES)]
+        | Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    ) = 0
+    dead_letter: Endpoint | None = None
+
+
 class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
     """A connection along which every value emitted at the source reaches the target, in order.
 
@@ -122,11 +154,14 @@ class Edge(msgspec.Struct, frozen=True, omit_defaults=True):
         source: an output port.
         target: an input port.
         id: unique in its graph, where it is given.
+        policy: the bounds of what waits on it, and what becomes of what may not wait; without one, its messages
+            wait in the target's inbox as all others do.
     """
 
     source: Endpoint
     target: Endpoint
     id: str = ""
+    policy: EdgePolicy | None = None
 
 
 class GraphPort(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

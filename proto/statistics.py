@@ -18,10 +18,10 @@ class NodeStatistics(msgspec.Struct, frozen=True, rename="camel"):
         p50_latency_ms: half of the invocations took no longer.
         p95_latency_ms: likewise 95 of 100.
         p99_latency_ms: likewise 99 of 100.
-        queued_messages: messages waiting in its inbox.
+        queued_messages: messages waiting before it, in its inbox and on edges with policies.
         queued_bytes: bytes of their values.
         peak_messages: the most that ever waited.
-        capacity: the most that may wait.
+        capacity: the most that may wait there.
         blocked_senders: tasks that wait for room in its inbox now.
         held_messages: of those that wait, how many do because somebody holds their edge.
     """
@@ -53,9 +53,11 @@ class EdgeStatistics(msgspec.Struct, frozen=True, rename="camel"):
         sent: messages that began their way.
         queued: messages of this edge that wait in the target's inbox.
         peak: the most that waited there when the target turned to them.
-        dropped: messages dropped by the target's overflow policy.
+        dropped: messages taken out by a policy, its own or the target's, whatever the reason.
         blocked_seconds: time that the source spent waiting for room.
         held_seconds: of that, the time in which somebody held the edge.
+        expired: messages that had waited for too long; of ``dropped``.
+        dead_lettered: messages that went on as dead letters; of ``dropped``.
     """
 
     index: int
@@ -67,6 +69,8 @@ class EdgeStatistics(msgspec.Struct, frozen=True, rename="camel"):
     dropped: int
     blocked_seconds: float
     held_seconds: float = 0.0
+    expired: int = 0
+    dead_lettered: int = 0
 
 
 class Bottleneck(msgspec.Struct, frozen=True, rename="camel"):

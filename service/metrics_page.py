@@ -179,6 +179,9 @@ def _tally_families(totals: Totals) -> Iterator[Metric]:
     yield _counter("symbia_messages_emitted", "Values that handlers emitted.", totals.emitted)
     yield _counter("symbia_invocation_errors", "Invocations that ended in an error.", totals.errors)
     yield _counter("symbia_messages_dropped", "Messages dropped because a graph asks for it.", totals.dropped)
+    yield _counter("symbia_messages_expired", "Dropped messages that had waited for too long.", totals.expired)
+    text = "Dropped messages that went on as dead letters."
+    yield _counter("symbia_messages_dead_lettered", text, totals.dead_lettered)
     unprocessed = "Messages accepted and not finished when their execution ended."
     yield _counter("symbia_messages_unprocessed", unprocessed, totals.unprocessed)
     waits = "Waits, refusals and drops at full queues."

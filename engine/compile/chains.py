@@ -1,10 +1,10 @@
 """The nodes of a graph that run as one: its connected parts of chainable nodes. Pure.
 
 An edge lies inside a part when both its ends are chainable, of one domain and of one stage, and nothing that the
-author says of the later one needs an inbox of its own. The *stage* of a node is the most edges, on any way to it,
-whose ends may not run as one at all. So every edge that leaves a part leads to a later stage, or to a later piece
-of a part that was too large: nothing that leaves comes back by way of others, and no part waits for room before
-itself.
+author says of it or of the later one needs a queue of its own. The *stage* of a node is the most edges, on any way
+to it, whose ends may not run as one at all. So every edge that leaves a part leads to a later stage, or to a later
+piece of a part that was too large: nothing that leaves comes back by way of others, and no part waits for room
+before itself.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -33,7 +33,11 @@ _NODES_AT_ONCE = 50
 
 
 def find_chains(
-    nodes: Sequence[CompiledNode], order: Sequence[int], apart: Container[int] = frozenset()
+    nodes: Sequence[CompiledNode],
+    order: Sequence[int],
+    apart: Container[int] = frozenset(),
+    policed: Container[int] = frozenset(),
+    letters: Mapping[int, Sequence[int]] = {},
 ) -> Steps[tuple[tuple[int, ...], ...]]:
     """Return parts of at least two nodes, as indices in the given order; no node is in two of them.
 
@@ -41,6 +45,8 @@ def find_chains(
         nodes: of the graph.
         order: their indices, each after all that feed it.
         apart: indices of nodes that are in none: what they emit must be known by the message that it follows from.
+        policed: indices of edges on which messages wait apart, by a policy of their own.
+        letters: by the index of a node, the nodes to which dead letters go from it: these wait for room, too.
     """
     stages = [0] * len(nodes)
     domains: list[str] = []
@@ -53,8 +59,10 @@ def find_chains(
             yield
         for port, targets in enumerate(nodes[index].routes):
             for target in targets:
-                is_cut = not _may_join(nodes, domains, index, port, target)
+                is_cut = target.edge in policed or not _may_join(nodes, domains, index, port, target)
                 stages[target.node] = max(stages[target.node], stages[index] + is_cut)
+        for node_index in letters.get(index, ()):
+            stages[node_index] = max(stages[node_index], stages[index] + 1)
     position = {index: at for at, index in enumerate(order)}
     chains: list[tuple[int, ...]] = []
     chainable = [index for index in order if domains[index]]

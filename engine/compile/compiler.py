@@ -13,7 +13,9 @@ import msgspec
 from engine.compile import brackets
 from engine.compile.bindings import read_bindings
 from engine.compile.chains import find_chains
+from engine.compile.dead_letters import LetterEdge
 from engine.compile.draft import GraphDraft, parse_graph
+from engine.compile.edge_policies import Letters, letters_by_edge, letters_by_node, rejected_sources, rules_of
 from engine.compile.fingerprint import fingerprint
 from engine.compile.flat_graph import FlatGraph, Place
 from engine.compile.flatten import flatten
@@ -21,7 +23,7 @@ from engine.compile.for_each import write_out_items
 from engine.compile.group_plan import GroupPlan
 from engine.compile.groups import plan_groups
 from engine.compile.ingress import check_ingress, is_declared
-from engine.compile.loaded_graph import CompiledNode, LoadedGraph, Target
+from engine.compile.loaded_graph import CompiledNode, EdgeRules, LoadedGraph, Target
 from engine.compile.parts import Finder, NoGraphs, Part, assemble
 from engine.compile.template import GraphTemplate, try_out
 from engine.compile.validation import CheckedGraph, check_graph
@@ -246,14 +248,28 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
     index_of = {node.id: index for index, node in enumerate(definition.nodes)}
     nodes = [_NodeTables(components[node.component], checked.ports[node.id]) for node in definition.nodes]
     yield
+    policies: dict[int, EdgeRules] = {}
+    letters = Letters()
     for (index, edge), is_due in paced(enumerate(definition.edges)):
         if is_due:
             yield
-        target_index = index_of[edge.target.node]
-        source, target = nodes[index_of[edge.source.node]], nodes[target_index]
-        port = target.ports.inputs[edge.target.port]
-        source.routes[source.ports.outputs[edge.source.port]].append(Target(index, target_index, port))
+        source_index, target_index = index_of[edge.source.node], index_of[edge.target.node]
+        source, target = nodes[source_index], nodes[target_index]
+        end = Target(index, target_index, target.ports.inputs[edge.target.port])
         target.incoming.append(index)
+        if isinstance(edge, LetterEdge):
+            letters.add(edge, examined.draft.edge_paths[index], end)
+            continue
+        output = source.ports.outputs[edge.source.port]
+        source.routes[output].append(end)
+        if edge.policy is not None:
+            ends = index, source_index, output, target_index
+            policies[index] = rules_of(edge.policy, ends, definition.nodes[target_index], limits)
+    for (index, rules), is_due in paced(policies.items()):
+        if is_due:
+            yield
+        sent_to = letters.of(definition.edges[index], examined.draft.edge_paths[index])
+        policies[index] = msgspec.structs.replace(rules, letters=sent_to)
     schemas: dict[tuple[int, tuple[str, ...]], PortSchemas] = {}
     compiled = []
     for index, (node, tables) in enumerate(zip(definition.nodes, nodes, strict=True)):
@@ -262,11 +278,14 @@ def _compile(examined: _Examined, components: Mapping[str, Component], limits: E
         yield
     order = tuple(index_of[node_id] for node_id in checked.topology.sorted)
     groups = examined.groups
-    chains = yield from find_chains(compiled, order, frozenset() if groups is None else groups.grouped)
+    apart = rejected_sources(policies) | (frozenset() if groups is None else groups.grouped)
+    chains = yield from find_chains(compiled, order, apart, policies, letters_by_node(policies))
     return LoadedGraph(
         id="",
         definition=examined.part.draft.definition,
         edges=definition.edges,
+        policies=policies,
+        letters_of=letters_by_edge(policies),
         topology=checked.topology,
         nodes=tuple(compiled),
         order=order,

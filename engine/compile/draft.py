@@ -302,7 +302,9 @@ def parse_graph(document: Any, limits: EngineLimits) -> Steps[tuple[GraphDraft |
 
 def _edge_bytes(item: dict[str, Any]) -> Iterator[int]:
     """Characters of the names in an edge, and of its keys."""
-    for part in (item, item["source"], item["target"]):
+    policy = item.get("policy")
+    letters = policy.get("deadLetter") if isinstance(policy, dict) else None
+    for part in (item, item["source"], item["target"], policy, letters):
         if isinstance(part, dict):
             for key, value in part.items():
                 yield len(key) + 6

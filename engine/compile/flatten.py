@@ -9,7 +9,8 @@ steps (``engine.cooperative.slices``).
 
 import msgspec
 
-from engine.compile.flat_graph import BOTH_ARE_WRITTEN, FlatGraph
+from engine.compile.dead_letters import letter_edges
+from engine.compile.flat_graph import BOTH_ARE_WRITTEN, TARGET_IS_WRITTEN, FlatGraph
 from engine.compile.parts import Part
 from engine.compile.scopes import ParameterScope
 from engine.compile.unfolding import Unfolding, Use
@@ -33,7 +34,7 @@ def flatten(part: Part, limits: EngineLimits, report: ProblemReport) -> Steps[Fl
     """
     draft = part.draft
     if not part.children and not part.lost and not draft.definition.ports.inputs + draft.definition.ports.outputs:
-        return _as_it_is(part)
+        return (yield from _as_it_is(part, limits, report))
     if not _check_size(part, limits, report):
         return None
     unfolding = Unfolding(part, report)
@@ -69,14 +70,26 @@ def flatten(part: Part, limits: EngineLimits, report: ProblemReport) -> Steps[Fl
     )
 
 
-def _as_it_is(part: Part) -> FlatGraph:
+def _as_it_is(part: Part, limits: EngineLimits, report: ProblemReport) -> Steps[FlatGraph | None]:
     draft = part.draft
+    definition = draft.definition
+    edge_paths = [f"edges[{place}]" for place in draft.edge_places]
+    edge_ends = [BOTH_ARE_WRITTEN] * len(edge_paths)
+    if any(edge.policy is not None for edge in definition.edges):
+        yield
+        letters, letter_paths = letter_edges(definition.edges, edge_paths)
+        definition = msgspec.structs.replace(definition, edges=(*definition.edges, *letters))
+        edge_paths += letter_paths
+        edge_ends += [TARGET_IS_WRITTEN] * len(letters)
+        if len(edge_paths) > limits.graph_edges:
+            _note_edges(report, limits)
+            return None
     return FlatGraph(
         draft=draft,
-        definition=draft.definition,
+        definition=definition,
         node_paths=[f"nodes[{place}]" for place in draft.node_places],
-        edge_paths=[f"edges[{place}]" for place in draft.edge_places],
-        edge_ends=[BOTH_ARE_WRITTEN] * len(draft.edge_places),
+        edge_paths=edge_paths,
+        edge_ends=edge_ends,
         misshapen_ids=draft.misshapen_ids,
         scopes=(ParameterScope(part.parameters),),
         scope_of=[0] * len(draft.node_places),
@@ -108,5 +121,8 @@ def _check_size(part: Part, limits: EngineLimits, report: ProblemReport) -> bool
 
 
 def _note_edges(report: ProblemReport, limits: EngineLimits) -> None:
-    message = f"With the graphs inside it the graph has more than {limits.graph_edges} edges and bound ports"
+    message = (
+        f"With the graphs inside it the graph has more than {limits.graph_edges} edges, bound ports and ways of "
+        "dead letters"
+    )
     report.note("graph.too_large", "edges", message)

@@ -116,7 +116,9 @@ class _Writer:
             for source in self._sources(edge.source):
                 for target in self._targets(edge.target):
                     is_as_it_was = source is edge.source and target is edge.target
-                    edges.append(edge if is_as_it_was else Edge(source, target, edge.id))
+                    edges.append(
+                        edge if is_as_it_was else msgspec.structs.replace(edge, source=source, target=target)
+                    )
                     edge_paths.append(path)
                     edge_ends.append(ends)
             if is_due:

@@ -12,7 +12,7 @@ from engine.contracts.component import Builtin, Component
 from engine.schemas.port_schemas import PortSchemas
 from engine.versions import tag_of
 from proto.binding import Bindings
-from proto.graph import Edge, GraphDefinition, Node, Overflow, TopologySummary
+from proto.graph import Edge, EdgeOverflow, EdgePolicy, GraphDefinition, Node, Overflow, TopologySummary
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -21,6 +21,38 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     edge: int
     node: int
     port: int
+
+
+class EdgeRules(msgspec.Struct, frozen=True):
+    """The policy of an edge, with what its author has left out filled in.
+
+    Attributes:
+        edge: its index.
+        source: index of the node that it leaves.
+        port: the output port there.
+        target: index of the node that it leads to.
+        policy: as the author wrote it.
+        capacity: messages that may wait on it.
+        size_bytes: bytes of values that may.
+        overflow: what it does when it is full.
+        expire_seconds: how long a message may wait on it; infinite where it may for ever.
+        priority: of its messages, where they do not say it themselves.
+        field: the path of the field in which they do; empty where they do not.
+        letters: where its dead letters go.
+    """
+
+    edge: int
+    source: int
+    port: int
+    target: int
+    policy: EdgePolicy
+    capacity: int
+    size_bytes: int
+    overflow: EdgeOverflow
+    expire_seconds: float
+    priority: int
+    field: tuple[str, ...]
+    letters: tuple[Target, ...] = ()
 
 
 class CompiledNode(msgspec.Struct, frozen=True):
@@ -79,7 +111,9 @@ class LoadedGraph(msgspec.Struct, frozen=True):
         definition: as the author wrote it.
         topology: what its shape implies.
         nodes: those of the graphs inside it included, by their paths, in the order in which they are written.
-        edges: between ports of components.
+        edges: between ports of components, the ways of dead letters among them.
+        policies: of the edges that have one, by index.
+        letters_of: of each way of dead letters, by its index, the edge whose they are.
         order: indices of the nodes, every node after all that feed it.
         chains: runs of nodes that may run as one, by index (``engine.compile.chains``).
         loaded_at: ISO 8601 in UTC; of this version.
@@ -122,6 +156,8 @@ class LoadedGraph(msgspec.Struct, frozen=True):
     part: Part | None = None
     inputs: Mapping[tuple[str, str], tuple[tuple[int, int], ...]] = {}
     uses: Mapping[str, str] = {}
+    policies: Mapping[int, EdgeRules] = {}
+    letters_of: Mapping[int, int] = {}
 
     @property
     def tag(self) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from engine.compile.dead_letters import LetterEdge
+from engine.compile.edge_policies import policy_problems
 from engine.compile.flat_graph import SOURCE_IS_WRITTEN, TARGET_IS_WRITTEN, FlatGraph
 from engine.compile.topology import analysis
 from engine.components import config as configuration
@@ -155,10 +157,18 @@ class _Checker:
         report, draft = self._report, self._draft
         ids: dict[str, str] = {}
         ends: set[tuple[Endpoint, Endpoint]] = set()
+        policed: set[str] = set()  # an edge to a graph may be written once and be several
         edges = zip(draft.edge_paths, draft.edge_ends, draft.definition.edges, strict=True)
         for (path, written, edge), is_due in paced(edges):
             if edge.id and ids.setdefault(edge.id, path) != path:
                 report.note("edge.duplicate_id", f"{path}.id", f"Duplicate edge id: {shown(edge.id)}")
+            if isinstance(edge, LetterEdge):
+                self._check_end("target", edge.target, path)
+                continue
+            if edge.policy is not None and path not in policed:
+                policed.add(path)
+                for problem in policy_problems(edge, path, self._limits):
+                    report.note(*problem)
             if (edge.source, edge.target) in ends:
                 named = f"from {shown(str(edge.source))} to {shown(str(edge.target))}"
                 message = f"A second edge {named} would deliver every value twice"

@@ -7,7 +7,10 @@ leads away there.
 
 from collections.abc import Iterator
 
+import msgspec
+
 from engine.compile.brackets import Brackets, without_brackets
+from engine.compile.dead_letters import LetterEdge, letters_of, letters_path, target_path
 from engine.compile.flat_graph import BOTH_ARE_WRITTEN, SOURCE_IS_WRITTEN, TARGET_IS_WRITTEN, BoundEnd, Place
 from engine.compile.unfolding import SEPARATOR, Unfolding, Use
 from engine.cooperative.slices import Steps, paced
@@ -65,7 +68,11 @@ class Wiring:
             draft = use.part.draft
             edges = zip(draft.edge_places, draft.definition.edges, strict=True)
             for (place, edge), is_due in paced(edges):
-                self._connect(use, edge, use.written(f"edges[{place}]"))
+                written = use.written(f"edges[{place}]")
+                if self._connect(use, edge, written) and edge.policy is not None:
+                    letters = letters_of(edge)
+                    if letters is not None:
+                        self._connect(use, letters, letters_path(written))
                 if is_due:
                     yield
 
@@ -85,24 +92,26 @@ class Wiring:
         self.edge_paths += [use.document] * len(edges)
         self.edge_ends += [0] * len(edges)
 
-    def _connect(self, use: Use, edge: Edge, written: str) -> None:
+    def _connect(self, use: Use, edge: Edge, written: str) -> bool:
+        """Write an edge out; return whether both of its ends lead somewhere."""
         is_good = self._check_end(use, "source", edge.source, f"{written}.source")
-        if not self._check_end(use, "target", edge.target, f"{written}.target") or not is_good:
-            return
+        if not self._check_end(use, "target", edge.target, target_path(edge, written)) or not is_good:
+            return False
         sources, targets = self.sources(use, edge.source), self.targets(use, edge.target)
         if len(self.edges) + len(sources) * len(targets) > self._limits.graph_edges:
             raise OverfullError
         ends = BOTH_ARE_WRITTEN
-        if edge.source.node in use.children:
+        if edge.source.node in use.children or isinstance(edge, LetterEdge):
             ends &= ~SOURCE_IS_WRITTEN
         if edge.target.node in use.children:
             ends &= ~TARGET_IS_WRITTEN
         name = use.inner(edge.id) if edge.id else ""
         for source in sources:
             for target in targets:
-                self.edges.append(Edge(source, target, name))
+                self.edges.append(msgspec.structs.replace(edge, source=source, target=target, id=name))
                 self.edge_paths.append(written)
                 self.edge_ends.append(ends)
+        return True
 
     def _check_end(self, use: Use, side: str, end: Endpoint, written: str) -> bool:
         """Return whether an end leads somewhere; note a node that is not there, and a port that its graph has not.

@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from engine.contracts.handler import HandlerError, LogLine, Message, Outcome
+from proto.edge import DropReason
 from proto.events import ControlEvent
 from proto.execution import ExecutionSnapshot
 from proto.reload import ReloadReport
@@ -60,8 +61,8 @@ class ExecutionObserver:
     def reloaded(self, execution_id: str, report: ReloadReport) -> None:
         """Hear that a change of the execution has begun, was made, tried, refused, or taken back."""
 
-    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        """Hear that messages before a node were dropped: its inbox was full, or somebody has asked for it."""
+    def dropped(self, execution_id: str, node_id: str, count: int, reason: DropReason) -> None:
+        """Hear that messages before a node were dropped: by a policy of it or of an edge, or by hand."""
 
     def happened(self, execution_id: str, event: ControlEvent) -> None:
         """Hear what somebody has done to an execution by hand, or that a breakpoint was hit."""

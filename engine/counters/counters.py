@@ -78,14 +78,23 @@ class ExecutionCounters:
     """Counts of an execution beside those of its instances. Times are seconds of Trio's clock, None for never.
 
     ``processed`` are messages that are finished: their invocation has ended, all that was emitted for them has
-    left, and no handler holds them.
+    left, and no handler holds them. Those that have ``expired`` or gone on as dead letters are among the
+    ``dropped``.
     """
 
-    __slots__ = ("backpressure_events", "dropped", "last_activity_seconds", "processed", "started_seconds")
+    __slots__ = (
+        "backpressure_events",
+        "dead_lettered",
+        "dropped",
+        "expired",
+        "last_activity_seconds",
+        "processed",
+        "started_seconds",
+    )
 
     def __init__(self) -> None:
         self.backpressure_events = 0
-        self.dropped = 0
+        self.dropped = self.expired = self.dead_lettered = 0
         self.processed = 0
         self.started_seconds: float | None = None
         self.last_activity_seconds: float | None = None
@@ -130,6 +139,8 @@ def summarise(
     return ExecutionMetrics(
         messages_processed=execution.processed,
         messages_dropped=execution.dropped,
+        messages_expired=execution.expired,
+        messages_dead_lettered=execution.dead_lettered,
         messages_emitted=sums.emitted,
         node_invocations=sums.invocations,
         component_invocations=sums.invocations,

@@ -5,7 +5,7 @@ _RATE_SECONDS = 1.0
 
 
 class EdgeCounters:
-    """Counts of one edge. ``sent`` minus ``taken`` wait in the target's inbox."""
+    """Counts of one edge. ``sent`` minus ``taken`` wait in the target's inbox, or in a queue of its own."""
 
     __slots__ = (
         "_blocked_seconds",
@@ -15,7 +15,9 @@ class EdgeCounters:
         "_held_from_seconds",
         "_read_last",
         "_read_recently",
+        "dead_lettered",
         "dropped",
+        "expired",
         "peak",
         "sent",
         "taken",
@@ -24,7 +26,9 @@ class EdgeCounters:
     def __init__(self) -> None:
         self.sent = 0
         self.taken = 0
-        self.dropped = 0
+        self.dropped = 0  # of those, whatever the reason; the next two are parts of it
+        self.expired = 0
+        self.dead_lettered = 0
         self.peak = 0
         self._blocked_seconds = 0.0
         self._blocked_since = 0.0

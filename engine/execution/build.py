@@ -17,6 +17,7 @@ from engine.execution.grouped import GroupedInstance
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.heritage import Heritage
 from engine.execution.instance import Instance
+from engine.execution.policed_shared import PolicedGroupedShared, PolicedShared
 from engine.execution.shared import ExecutionShared
 from engine.schemas.validating_handler import ValidatingHandler
 from proto.graph import OnError
@@ -33,7 +34,11 @@ def no_stand_in(node: CompiledNode, context: InstanceContext) -> None:
 
 
 def shared_of(graph: LoadedGraph) -> type[ExecutionShared]:
-    """Return what the instances of a graph share: another kind where it takes arrays apart and gathers them."""
+    """Return what the instances of a graph share: another kind where it takes arrays apart and gathers them, and
+    where edges have policies.
+    """
+    if graph.policies:
+        return PolicedShared if graph.groups is None else PolicedGroupedShared
     return ExecutionShared if graph.groups is None else GroupedShared
 
 

@@ -259,15 +259,19 @@ class ControlledInbox(OpenInbox):
 
 def waiting_on(inbox: Inbox, edge: int) -> list[Message]:
     """Return the messages that wait in an inbox on an edge, the oldest first; of a held one, what is held."""
-    if isinstance(inbox, ControlledInbox):
-        return inbox.waiting_on(edge)
-    return [message for message in inbox.waiting() if message.edge == edge]
+    return inbox.waiting_on(edge)
 
 
 _KINDS: dict[type[Inbox], type[ControlledInbox]] = {}
 """The controlled kind of each kind of inbox."""
 
 _PLAIN: dict[type[Inbox], type[Inbox]] = {}
+
+
+def take_kind(plain: type[Inbox], kind: type[ControlledInbox]) -> None:
+    """Let inboxes of a kind of their own take a class that is made for them when they are controlled."""
+    _KINDS[plain] = kind
+    _PLAIN[kind] = plain
 
 
 def controlled(inbox: Inbox) -> ControlledInbox:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from engine.compile.loaded_graph import Target
 from engine.contracts.handler import NO_EDGE, Message, SyntheticMessage
 from engine.contracts.lanes import NUMBERS
 from engine.errors import (
@@ -176,8 +177,7 @@ class EdgeCommands:
             message = SyntheticMessage(into, value, shared.next_sequence(), queue.edge, lane)
             shared.has_lanes = shared.has_lanes or lane > 0
             if shared.flow_observers:
-                to = next(each for each in source.routes[port] if each.edge == queue.edge)
-                shared.report_hop(source, port, to, message)
+                shared.report_hop(source, port, Target(queue.edge, queue.node, into), message)
             shared.in_flight.add(1)
             shared.edges[queue.edge].sent += 1
             waiting = inbox.waiting_on(queue.edge)

@@ -1,7 +1,7 @@
 """The edges of a running execution, and the messages that wait on them: read, and left as they are.
 
-An edge has no queue of its own: its messages wait in the inbox of its target, among those of the other edges that
-end there. An edge between nodes that run as one has nothing there, because it has no queue at all.
+An edge without a policy has no queue of its own: its messages wait in the inbox of its target, among those of the
+other edges that end there. An edge between nodes that run as one has nothing there: it has no queue at all.
 """
 
 from collections.abc import Sequence
@@ -94,6 +94,8 @@ def read_edges(
         here = waiting[target.index].get(index)
         sent_per_second, taken_per_second = counters.rates(now, began)
         queue = Queue(target.index, index)
+        rules = shared.graph.policies.get(index)
+        letters_of = shared.graph.letters_of.get(index)
         snapshots.append(
             EdgeSnapshot(
                 edge=control.names[index],
@@ -107,13 +109,17 @@ def read_edges(
                 peak=max(counters.peak, counters.queued),
                 dropped=counters.dropped,
                 blocked_seconds=round(counters.blocked_until(now), 6),
-                capacity=target.capacity,
-                overflow=target.overflow,
                 is_held=control.is_held(queue),
                 tag=control.tag(queue),
                 sent_per_second=round(sent_per_second, 1),
                 taken_per_second=round(taken_per_second, 1),
                 oldest_age_ms=None if here is None else round(shared.ages.seconds(here[1], now) * 1000),
+                capacity=target.capacity if rules is None else rules.capacity,
+                overflow=target.overflow if rules is None else rules.overflow,
+                expired=counters.expired,
+                dead_lettered=counters.dead_lettered,
+                policy=None if rules is None else rules.policy,
+                dead_letters_of=None if letters_of is None else control.names[letters_of],
             )
         )
         if is_due:

@@ -96,7 +96,7 @@ class Emitter:
                 hand.sent = before + sent
                 await self._rest()
         except UnsentError as error:
-            raise UnsentError(sent + error.sent, str(error)) from None
+            raise UnsentError(sent + error.sent, str(error), error.name) from None
         except trio.Cancelled:
             self.cut.note(sent + self.cut.left, len(emissions))
             raise
@@ -126,7 +126,9 @@ class Emitter:
                 except UnsentError as error:
                     left, own = _find_sender(outcomes, error.sent)
                     HAND.get().first += left
-                    await self._fail_with(outcomes[left], batch[left], unsent_error(UnsentError(own, str(error))))
+                    await self._fail_with(
+                        outcomes[left], batch[left], unsent_error(UnsentError(own, str(error), error.name))
+                    )
                     HAND.get().first -= left
                     left += 1
                 else:
@@ -156,6 +158,18 @@ class Emitter:
                 error = unsent_error(unsent)
         if error is not None:
             await self._fail_with(outcome, message, error)
+
+    async def emit_each(self, outcome: Outcome, message: Message) -> None:
+        """Let emissions leave that follow from different messages: what may not leave is an error by itself."""
+        lanes = outcome.lanes or (message.lane,) * len(outcome.emissions)
+        left = 0
+        try:
+            for emission, lane in zip(outcome.emissions, lanes, strict=True):
+                await self.emit_all(Outcome((emission,), lanes=(lane,)), message)
+                left += 1
+        except trio.Cancelled:
+            self.cut.note(left + self.cut.left, len(outcome.emissions))
+            raise
 
     async def _emit_in_lanes(self, outcome: Outcome) -> None:
         sent = 0

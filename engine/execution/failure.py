@@ -1,5 +1,7 @@
 """Errors of invocations as values, within bounds. Pure."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from engine.compile.loaded_graph import CompiledNode
@@ -13,22 +15,43 @@ CUT_VALUE_BYTES = 2_000
 """Shown of a value that an error value has no room for; as much as a log line shows."""
 
 
+class EdgeFullError(Exception):
+    """An edge was full, and its policy is to reject."""
+
+
 class UnsentError(Exception):
     """An emission could not leave its node.
 
     Args:
         sent: emissions of the same list before it, which have left.
         reason: why it could not.
+        name: the kind of error that it is.
     """
 
-    def __init__(self, sent: int, reason: str) -> None:
+    def __init__(self, sent: int, reason: str, name: str = "MemoryBoundError") -> None:
         super().__init__(reason)
         self.sent = sent
+        self.name = name
 
 
 def unsent_error(error: UnsentError) -> HandlerError:
     """Return the error of the invocation whose emission could not leave."""
-    return HandlerError("MemoryBoundError", f"{error}; {error.sent} of its emissions had left before")
+    return HandlerError(error.name, f"{error}; {error.sent} of its emissions had left before")
+
+
+def letter_value(reason: str, edge: Mapping[str, str], waited_seconds: float, value: bytes, limit: int) -> bytes:
+    """Make a dead letter: ``{reason, edge, source, target, waitedMs, value}``.
+
+    Where that would be larger than ``limit`` bytes, it has only the beginning of the value, as a string; ``cut``
+    says how large the value was.
+    """
+    fields = {"reason": reason, **edge, "waitedMs": round(waited_seconds * 1000, 3)}
+    if len(value) + CUT_VALUE_BYTES <= limit:
+        letter = codec.encode({**fields, "value": msgspec.Raw(value)})
+        if len(letter) <= limit:
+            return letter
+    head = value[:CUT_VALUE_BYTES].decode(errors="ignore")
+    return codec.encode({**fields, "value": head, "cut": len(value)})
 
 
 def find_oversize(outcome: Outcome, limit_bytes: int) -> HandlerError | None:

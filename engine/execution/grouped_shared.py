@@ -22,6 +22,7 @@ from engine.contracts.groups import (
 from engine.contracts.handler import Handler, Message
 from engine.documents.mask import Mask
 from engine.errors import MemoryBoundError
+from engine.execution.failure import EdgeFullError
 from engine.execution.inbox import Inbox
 from engine.execution.pending_emissions import PendingEmissions
 from engine.execution.shared import ExecutionShared
@@ -100,7 +101,7 @@ class GroupedShared(ExecutionShared):
 
     def _put_run(self, target: Target, values: Sequence[bytes], lane: int, size: int) -> Sequence[Message]:
         messages = [self._made(target, value, lane) for value in values]
-        fitting = self.inboxes[target.node].put_many_nowait(messages, size)
+        fitting = self.doors[target.edge].put_many_nowait(messages, size)
         self.in_flight.add(fitting)
         self.edges[target.edge].sent += fitting
         return messages[fitting:]
@@ -117,7 +118,7 @@ class GroupedShared(ExecutionShared):
         before = pending.sent
         try:
             await super()._send_run(pending, target, messages)
-        except MemoryBoundError:
+        except (MemoryBoundError, EdgeFullError):
             self.note_lost(messages[pending.sent - before + 1 :])
             raise
 

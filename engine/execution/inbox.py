@@ -149,6 +149,10 @@ class Inbox:
         """Return whether a message that somebody waits with has been taken in, which they do not know yet."""
         return message.sequence in self._admitted
 
+    def waiting_on(self, edge: int) -> list[Message]:
+        """Return those of them that came along one edge."""
+        return [message for message in self._queue if message.edge == edge]
+
     # Putting in
 
     @property

@@ -90,6 +90,13 @@ class InboxRoom:
             lease.shrink(waiting, waiting_bytes)
             self._set()
 
+    def put_down(self, waiting: int, waiting_bytes: int) -> None:
+        """Let go of what is in hand; so much waits. An ``Inbox`` does it in its own lines, for each batch."""
+        if self.in_hand_bytes:
+            self.size_bytes = min(self.size_bytes + self.in_hand_bytes, self.capacity_bytes)
+            self.in_hand_bytes = 0
+            self.shrink(waiting, waiting_bytes)
+
     def _set(self) -> None:
         if self.lease is not None:
             self.messages = min(self.lease.messages, self.capacity_messages)

@@ -385,7 +385,7 @@ class Injector:
             raise self._full(node_index, 0.0)
         self._shared.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
-            self._shared.drop(node_index, message)
+            self._shared.drop(node_index, inbox, message)
             return True
         with trio.CancelScope() as scope:
             self._waiting.add(scope)

@@ -589,10 +589,12 @@ class Instance:
             HAND.get().logged = 1
             if self.kept_memory is not None:
                 self.kept_memory.lend()
-            if outcome.error is None:
-                await self.emitter.emit_all(outcome, cause)
-            else:
+            if outcome.error is not None:
                 await self.errors.fail(cause, outcome.error)
+            elif self.node.index in self._shared.rejected:
+                await self.emitter.emit_each(outcome, cause)
+            else:
+                await self.emitter.emit_all(outcome, cause)
         except trio.Cancelled:
             left = self.emitter.cut.take()
             is_done = outcome.error is not None and left

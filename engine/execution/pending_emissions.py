@@ -7,7 +7,7 @@ import trio
 
 from engine.contracts.handler import Emission, Message
 from engine.errors import MemoryBoundError
-from engine.execution.failure import UnsentError
+from engine.execution.failure import EdgeFullError, UnsentError
 from engine.execution.hand import HAND, Sending
 from engine.execution.inbox import Inbox
 from engine.execution.unprocessed import CutOff
@@ -73,7 +73,7 @@ class PendingEmissions(Sending):
         """Call ``send``, which has them charged where it must wait; release that afterwards.
 
         Raises:
-            UnsentError: there was no memory for an emission, or for what waits with it.
+            UnsentError: there was no memory for an emission, or for what waits with it; or an edge rejects it.
         """
         hand = HAND.get()
         hand.sending = self
@@ -81,6 +81,8 @@ class PendingEmissions(Sending):
             await send(self, *args, **kwargs)
         except MemoryBoundError as error:
             raise UnsentError(self.sent, str(error)) from error
+        except EdgeFullError as error:
+            raise UnsentError(self.sent, str(error), "EdgeFull") from error
         except trio.Cancelled:
             self._cut_off.sent = self.sent
             raise

@@ -33,6 +33,7 @@ from engine.journal.recorder import Recorder
 from engine.limits import EngineLimits
 from engine.memory.ledger import Account
 from engine.memory.starvation import Spawn, Starvation
+from proto.edge import DropReason
 from proto.events import ControlEvent
 from proto.execution import ExecutionError
 
@@ -85,6 +86,8 @@ class ExecutionShared:
         self.spawn = spawn
         self.starvation = Starvation(spawn, lambda: not self.gate.is_open)
         self.inboxes = [self.make_inbox(node) for node in graph.nodes]
+        # By index of an edge: the queue in which its messages wait, which is mostly its target's inbox.
+        self.doors = self._find_doors()
         # One for each edge, by its index, and a spare one at the end: the index ``NO_EDGE`` finds it, so messages
         # that travel along no edge are counted without a question, and what it counts is shown to nobody.
         self.edges = [EdgeCounters() for _ in range(len(graph.edges) + 1)]
@@ -98,6 +101,8 @@ class ExecutionShared:
         self.recorder: Recorder | None = None
         # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.
         self.early_starts: dict[int, Callable[[Message], bool]] = {}
+        # Indices of nodes of whose emissions some may be rejected by a full edge, and others not.
+        self.rejected: frozenset[int] = frozenset()
         self._observers = observers
         self._timestamp = timestamp
         self._sequence = count(1)
@@ -151,6 +156,11 @@ class ExecutionShared:
         self.graph = graph
         self.mask = self.outputs.mask = mask
         self.has_lanes = self.has_lanes or graph.has_lanes
+        self.doors = self._find_doors()
+
+    def _find_doors(self) -> list[Inbox]:
+        index_of = self.graph.index_of
+        return [self.inboxes[index_of[edge.target.node]] for edge in self.graph.edges]
 
     def add_flow_observer(self, observer: FlowObserver) -> None:
         """Tell an observer from now on of what it wants to hear."""
@@ -211,7 +221,7 @@ class ExecutionShared:
 
     def has_room(self, node: CompiledNode, port: int, size_bytes: int) -> bool:
         """Return whether a value that leaves by a port would wait nowhere."""
-        inboxes = [self.inboxes[target.node] for target in node.routes[port]]
+        inboxes = [self.doors[target.edge] for target in node.routes[port]]
         return len(set(inboxes)) == len(inboxes) and all(inbox.has_room(1, size_bytes) for inbox in inboxes)
 
     def send_at_once(self, node: CompiledNode, port: int, value: bytes, derived_lane: int) -> None:
@@ -235,7 +245,7 @@ class ExecutionShared:
         """
         sequence = self._sequence
         messages = [Message(target.port, value, next(sequence), target.edge, lane) for value in values]
-        fitting = self.inboxes[target.node].put_many_nowait(messages, size)
+        fitting = self.doors[target.edge].put_many_nowait(messages, size)
         self.in_flight.add(fitting)
         self.edges[target.edge].sent += fitting
         return messages[fitting:]
@@ -246,7 +256,7 @@ class ExecutionShared:
     # whose graphs go all these ways, and by tests/engine/execution/test_fan_out.py.
 
     async def _send_run(self, pending: PendingEmissions, target: Target, messages: Sequence[Message]) -> None:
-        inbox = self.inboxes[target.node]
+        inbox = self.doors[target.edge]
         edge = self.edges[target.edge]
         for message in messages:
             self.in_flight.add(1)
@@ -263,7 +273,7 @@ class ExecutionShared:
         A value leaves by all its edges at once or stays, so none waits at one edge after it has left by another.
         """
         targets = node.routes[port]
-        inboxes = [self.inboxes[target.node] for target in targets]
+        inboxes = [self.doors[target.edge] for target in targets]
         if len(inboxes) > 1 and len(set(inboxes)) < len(inboxes):
             return 0  # two edges lead to one inbox: what one of them takes the other one lacks
         gone = 0
@@ -295,7 +305,7 @@ class ExecutionShared:
     def _deliver(self, node: CompiledNode, port: int, value: bytes, lane: int) -> None:
         """Send one value along edges that all have room for it; ``_send_one`` where one has not."""
         for target in node.routes[port]:
-            self.inboxes[target.node].put_nowait(self._begin_hop(node, port, target, value, lane))
+            self.doors[target.edge].put_nowait(self._begin_hop(node, port, target, value, lane))
 
     def _begin_hop(self, node: CompiledNode, port: int, target: Target, value: bytes, lane: int) -> Message:
         """Return the message that carries a value along an edge: numbered, reported, and counted as on its way."""
@@ -326,7 +336,7 @@ class ExecutionShared:
     ) -> None:
         targets = node.routes[port]
         for place, target in enumerate(targets, 1):
-            inbox = self.inboxes[target.node]
+            inbox = self.doors[target.edge]
             message = self._begin_hop(node, port, target, value, lane)
             if not inbox.put_nowait(message):
                 is_last = place == len(targets)
@@ -340,7 +350,7 @@ class ExecutionShared:
         """Let a message that is on its way wait for room; ``is_last`` if its emission has left when it has."""
         self.counters.backpressure_events += 1
         if inbox.overflow in ("drop-oldest", "drop-newest"):
-            self.drop(node_index, message)
+            self.drop(node_index, inbox, message)
             return
         edge = self.edges[message.edge]
         edge.begin_wait(trio.current_time())
@@ -372,13 +382,13 @@ class ExecutionShared:
         finally:
             self.account.release(size, "requests")
 
-    def drop(self, node_index: int, message: Message) -> None:
-        """Put a message that is counted as in flight into a full inbox, whose policy is to drop."""
-        dropped = self.inboxes[node_index].put_or_drop(message)
+    def drop(self, node_index: int, inbox: Inbox, message: Message) -> None:
+        """Put a message that is counted as in flight into a full queue of a node, whose policy is to drop."""
+        dropped = inbox.put_or_drop(message)
         if dropped:
-            self.note_dropped(node_index, dropped)
+            self.note_dropped(node_index, dropped, "overflow")
 
-    def note_dropped(self, node_index: int, dropped: Sequence[Message]) -> None:
+    def note_dropped(self, node_index: int, dropped: Sequence[Message], reason: DropReason = "command") -> None:
         """Count, report and finish messages that a node has been sent and never gets."""
         for lost in dropped:
             edge = self.edges[lost.edge]
@@ -386,7 +396,7 @@ class ExecutionShared:
             edge.take(1)
         self.counters.dropped += len(dropped)
         for observer in self._observers:
-            observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped))
+            observer.dropped(self.execution_id, self.graph.nodes[node_index].id, len(dropped), reason)
         self.note_lost(dropped)
         self.in_flight.finish(len(dropped))
 

@@ -66,7 +66,7 @@ def _measure_node(instance: Instance, shared: ExecutionShared, age_seconds: floa
         queued_messages=inbox.current_buffer_used,
         queued_bytes=inbox.current_buffer_bytes,
         peak_messages=inbox.peak_buffer_used,
-        capacity=instance.node.capacity,
+        capacity=int(inbox.max_buffer_size),
         blocked_senders=inbox.tasks_waiting_send,
         held_messages=inbox.held_messages,
     )
@@ -81,6 +81,8 @@ def _measure_edge(index: int, edge: Edge, counters: EdgeCounters, now: float) ->
         queued=counters.queued,
         peak=max(counters.peak, counters.queued),
         dropped=counters.dropped,
+        expired=counters.expired,
+        dead_lettered=counters.dead_lettered,
         blocked_seconds=round(counters.blocked_until(now), 6),
         held_seconds=round(counters.held_until(now), 6),
     )

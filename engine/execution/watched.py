@@ -129,7 +129,7 @@ class WatchedEmitter(Emitter):
                 if left < len(emissions):
                     await self._rest()
         except UnsentError as error:
-            raise UnsentError(left + error.sent, str(error)) from None
+            raise UnsentError(left + error.sent, str(error), error.name) from None
         except trio.Cancelled:
             self.cut.note(left + self.cut.left, len(emissions))
             raise

@@ -119,6 +119,7 @@ def make_plan(
     nodes += [_removed(node, facts.get(node.id, NO_FACTS)) for node in removed]
     old_edges, new_edges = edge_keys(before.graph.edges), edge_keys(after.graph.edges)
     _note_groups(before.graph, after.graph, nodes, consistency, report)
+    _note_policies(before.graph, after.graph, report)
     _note_queues(queues, {node.id for node in removed}, after.graph, report)
     _note_canary(nodes, canary, report)
     return ReloadPlan(
@@ -184,6 +185,23 @@ def _note_ports(old: CompiledNode, new: CompiledNode, facts: NodeFacts, report: 
             "let it process them first, or drop them"
         )
         report.note("reload.port_gone", f"nodes.{shown(new.id)}", message)
+
+
+def _note_policies(before: LoadedGraph, after: LoadedGraph, report: ProblemReport) -> None:
+    """Note where a graph would be another of which edges have policies: their queues stay as they are."""
+    if not before.policies and not after.policies:
+        return
+    is_same = (
+        dict(before.policies) == dict(after.policies)
+        and edge_keys(before.edges) == edge_keys(after.edges)
+        and dict(before.index_of) == dict(after.index_of)
+    )
+    if not is_same:
+        message = (
+            "Where edges have policies, nodes, edges and policies stay as they are while an execution runs; "
+            "start another one"
+        )
+        report.note("reload.policies_change", "graph", message)
 
 
 def _note_groups(

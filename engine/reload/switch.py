@@ -340,7 +340,7 @@ class Switch:
         if lost:
             shared.counters.dropped += len(lost)
             for observer in self._execution.observers:
-                observer.dropped(self._execution.id, "", len(lost))
+                observer.dropped(self._execution.id, "", len(lost), "command")
             shared.note_lost(lost)
             shared.in_flight.finish(len(lost))
 

@@ -12,6 +12,7 @@ import trio
 
 from engine.contracts.handler import Message
 from engine.execution.inbox import Inbox
+from engine.execution.joined_inbox import JoinedInbox
 from engine.execution.shared import ExecutionShared
 
 
@@ -65,6 +66,8 @@ class ArrangedInbox(Inbox):
 def arrange(shared: ExecutionShared, orders: Mapping[int, Sequence[int]]) -> list[ArrangedInbox]:
     """Let the nodes of an execution that are fed by several edges be handed messages in a given order.
 
+    Those to which an edge with a policy leads take theirs by priority, as ever.
+
     Args:
         shared: of the execution; nothing has come yet.
         orders: of each node, by index, the edges of its messages.
@@ -73,8 +76,12 @@ def arrange(shared: ExecutionShared, orders: Mapping[int, Sequence[int]]) -> lis
     arranged = []
     for index, order in orders.items():
         outer = [edge for edge in order if not _is_inner(edge, index, chain_of, shared)]
-        if len(set(outer)) > 1:
-            inbox = shared.inboxes[index] = ArrangedInbox(shared.inboxes[index], outer)
+        if len(set(outer)) > 1 and not isinstance(shared.inboxes[index], JoinedInbox):
+            before = shared.inboxes[index]
+            inbox = shared.inboxes[index] = ArrangedInbox(before, outer)
+            for edge in shared.graph.nodes[index].incoming:
+                if shared.doors[edge] is before:  # and not a queue of its own, by a policy
+                    shared.doors[edge] = inbox
             arranged.append(inbox)
     return arranged
 

@@ -27,6 +27,7 @@ from engine.errors import (
 )
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
+from proto.edge import DropReason
 from proto.execution import ExecuteOptions, ExecutionSnapshot
 from proto.message import Injection
 from service.cli.inject_syntax import InjectionSyntaxError
@@ -91,7 +92,7 @@ class RunNotes:
         """Hear that an invocation ended in an error."""
 
     def dropped(self, node_id: str, count: int) -> None:
-        """Hear that a node's inbox was full, and that its overflow policy dropped messages."""
+        """Hear that a policy, of a node's inbox or of an edge that leads to it, has taken out messages."""
 
     def goes_on(self, source_ids: Sequence[str]) -> None:
         """Hear that all input has been taken, and that these nodes go on by themselves until a signal comes."""
@@ -136,8 +137,8 @@ class _Relay(ExecutionObserver):
         del execution_id
         self._notes.invocation_failed(node_id, error)
 
-    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        del execution_id
+    def dropped(self, execution_id: str, node_id: str, count: int, reason: DropReason) -> None:
+        del execution_id, reason
         self._notes.dropped(node_id, count)
 
 

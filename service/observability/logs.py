@@ -13,6 +13,7 @@ import trio
 from engine.contracts.handler import HandlerError, LogLine
 from engine.contracts.observer import ExecutionObserver
 from engine.execution.lifecycle import TERMINAL
+from proto.edge import DropReason
 from proto.execution import ExecutionSnapshot, ExecutionState
 from service.documents.printable import printable
 from service.observability.log_stream import UnblockedStream
@@ -66,7 +67,7 @@ class LoggingObserver(ExecutionObserver):
 
     def __init__(self) -> None:
         self.unprocessed = 0
-        self._drops: Counter[tuple[str, str]] = Counter()  # not told yet
+        self._drops: Counter[tuple[str, str, DropReason]] = Counter()  # not told yet
         self._has_drops = trio.Event()
 
     def state_changed(self, execution: ExecutionSnapshot) -> None:
@@ -99,22 +100,23 @@ class LoggingObserver(ExecutionObserver):
         more = {"stack_trace": error.stack} if error.stack else {}
         log.warning("invocation failed", execution=execution_id, node=node_id, error=text, **more)
 
-    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        self._drops[execution_id, node_id] += count
+    def dropped(self, execution_id: str, node_id: str, count: int, reason: DropReason) -> None:
+        self._drops[execution_id, node_id, reason] += count
         self._has_drops.set()
 
     async def warn_of_drops(self) -> None:
-        """Warn of dropped messages, of each node once in ``DROPS_SECONDS``, until cancelled."""
+        """Warn of dropped messages, of each node and reason once in ``DROPS_SECONDS``, until cancelled."""
         while True:
             await self._has_drops.wait()
             await trio.sleep(DROPS_SECONDS)
             self._has_drops = trio.Event()
             self._tell_drops(list(self._drops))
 
-    def _tell_drops(self, keys: Iterable[tuple[str, str]]) -> None:
-        for execution_id, node_id in keys:
-            count = self._drops.pop((execution_id, node_id))
-            log.warning("messages dropped", execution=execution_id, node=node_id, count=count)
+    def _tell_drops(self, keys: Iterable[tuple[str, str, DropReason]]) -> None:
+        for key in keys:
+            execution_id, node_id, reason = key
+            count = self._drops.pop(key)
+            log.warning("messages dropped", execution=execution_id, node=node_id, count=count, reason=reason)
 
 
 def _console(*, colours: bool) -> Any:

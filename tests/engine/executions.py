@@ -17,6 +17,7 @@ from engine.execution.injection import locate
 from engine.execution.lifecycle import TERMINAL
 from engine.limits import EngineLimits
 from engine.wall_clock import WallClock
+from proto.edge import DropReason
 from proto.execution import Completion, ExecutionSnapshot, InjectionReceipt
 from proto.message import Injection
 from tests.engine.handlers import Journal, components
@@ -40,6 +41,14 @@ def document(nodes: Mapping[str, Any], edges: Iterable[str] = (), **metadata: An
         "edges": [edge_of(text) for text in edges],
         "metadata": metadata,
     }
+
+
+def policed(nodes: Mapping[str, Any], *edges: str, policies: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """A graph document, some of whose edges have policies, by their index."""
+    graph = document(nodes, edges)
+    for index, policy in policies.items():
+        graph["edges"][index]["policy"] = policy
+    return graph
 
 
 def edge_of(text: str) -> dict[str, Any]:
@@ -125,8 +134,8 @@ class Listener(ExecutionObserver):
         del execution_id
         self.failures.append((node_id, error.message))
 
-    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        del execution_id
+    def dropped(self, execution_id: str, node_id: str, count: int, reason: DropReason) -> None:
+        del execution_id, reason
         self.drops.append((node_id, count))
 
 

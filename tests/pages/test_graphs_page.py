@@ -12,6 +12,8 @@ from engine.limits import EngineLimits
 from engine.runtime import open_runtime
 from proto.graph import (
     Edge,
+    EdgeOverflow,
+    EdgePolicy,
     Endpoint,
     ForEach,
     GraphDefinition,
@@ -39,6 +41,7 @@ FIELDS: list[tuple[type[msgspec.Struct], str, str]] = [
     (ForEach, "Every item", "Field of `forEach`"),
     (Retry, "Errors", "Field of `retry`"),
     (InboxOptions, "Queues", "Field of `inbox`"),
+    (EdgePolicy, "Policies of edges", "Field of `policy`"),
 ]
 
 
@@ -82,6 +85,7 @@ def test_every_policy_stands_on_the_page() -> None:
     """What `onError` and `overflow` may be is listed, and nothing else."""
     assert tuple(table("Errors", "`onError`")) == get_args(OnError)
     assert tuple(table("Queues", "`overflow`")) == get_args(Overflow)
+    assert tuple(table("Policies of edges", "`overflow` of an edge")) == get_args(EdgeOverflow)
     assert tuple(table("Every item", "`onItemError`")) == get_args(OnItemError)
 
 
@@ -98,7 +102,7 @@ async def test_the_example_loads_and_shows_every_policy() -> None:
 
 async def test_every_graph_on_the_page_loads_and_together_they_show_every_field() -> None:
     """Whoever looks for a field finds it in use."""
-    shapes = (GraphDefinition, Node, Edge, Retry, InboxOptions)
+    shapes = (GraphDefinition, Node, Edge, EdgePolicy, Retry, InboxOptions)
     used: dict[type[msgspec.Struct], set[str]] = {shape: set() for shape in shapes}
     async with open_runtime() as runtime:
         for block in GRAPHS:
@@ -110,6 +114,7 @@ async def test_every_graph_on_the_page_loads_and_together_they_show_every_field(
                 used[Retry] |= set(node.get("retry", ()))
                 used[InboxOptions] |= set(node.get("inbox", ()))
             used[Edge] |= {key for edge in document["edges"] for key in edge}
+            used[EdgePolicy] |= {key for edge in document["edges"] for key in edge.get("policy", ())}
     for shape, keys in used.items():
         lacking = {field.encode_name for field in msgspec.structs.fields(shape)} - keys
         assert lacking <= OF_GRAPHS_IN_GRAPHS, shape

@@ -13,6 +13,7 @@ import msgspec
 from engine.contracts.handler import Emission, Handler, HandlerError, Message
 from engine.contracts.lanes import APOCRYPHAL, CANONICAL
 from engine.contracts.observer import ExecutionObserver, FlowObserver
+from proto.edge import DropReason
 from proto.edge_events import EdgeRedirected
 from proto.events import ControlEvent
 from proto.execution import ExecutionSnapshot
@@ -37,6 +38,15 @@ FOLLOWING = {
 """The states that watchers may see one after the other; written down here again, not taken from the engine."""
 
 
+LETTER = b'{"reason":'
+"""The beginning of a dead letter; what else begins so is an error."""
+
+
+def inner_of(value: bytes) -> bytes:
+    """Return the value that an error, or a dead letter, is about."""
+    return bytes(msgspec.json.decode(value, type=dict[str, msgspec.Raw])["value"])
+
+
 class Ledger(ExecutionObserver, FlowObserver):
     """The account of one run.
 
@@ -46,7 +56,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         parallel: nodes that run several invocations at once.
         edges: how many leave the port ``out`` of each node.
         feeders: by node, those that have an edge to it.
-        droppers: nodes whose inboxes may drop.
+        droppers: nodes whose inboxes, or to which edges, may drop.
         endings: the reasons for which it may end.
     """
 
@@ -66,7 +76,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self.edge_of: dict[int, int] = {}
         self.invocations: Counter[tuple[str, bytes]] = Counter()
         self.handled: Counter[tuple[str, bytes]] = Counter()
-        self.dropped_messages = 0
+        self.dropped_messages = self.rejections = 0
         self.thrown: Counter[str] = Counter()
         self.held: set[tuple[str, bytes]] = set()
         self.accepted: set[tuple[str, bytes]] = set()
@@ -98,6 +108,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         self._begun: set[str] = set()
         self._made: dict[tuple[str, bytes], list[bytes]] = defaultdict(list)
         self._thrown_at: set[tuple[str, bytes]] = set()
+        self._sent_by: dict[str, set[bytes]] = defaultdict(set)
         self._hops: Counter[tuple[str, bytes]] = Counter()
         self._parents: dict[bytes, bytes] = {}
         self._lanes: dict[bytes, int] = {}
@@ -133,6 +144,8 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     def lane_of(self, value: bytes) -> int:
         """The lane that a value must be in: that of what it was made of; errors are apocryphal."""
+        if value.startswith(LETTER):
+            return self.lane_of(inner_of(value))
         return APOCRYPHAL if value.startswith(b"{") else self._lanes.get(value, CANONICAL)
 
     def thin(self, node: str, emissions: Sequence[Emission]) -> Sequence[Emission]:
@@ -241,9 +254,9 @@ class Ledger(ExecutionObserver, FlowObserver):
             self.endings.note_end()
             self.check_lives()
 
-    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
+    def dropped(self, execution_id: str, node_id: str, count: int, reason: DropReason) -> None:
         del execution_id
-        self.trace.append(f"{node_id} drops {count}")
+        self.trace.append(f"{node_id} drops {count}: {reason}")
         self.dropped_messages += count
         if node_id not in self._droppers and not self.is_dropping:
             self.violate(f"{count} messages were dropped before {node_id}, which does not ask for it")
@@ -259,8 +272,9 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
         del execution_id
-        if error.name in ("ValueError", "RuntimeError"):  # and no cleanup's, which changes nothing
+        if error.name in ("ValueError", "RuntimeError", "EdgeFull"):  # and no cleanup's, which changes nothing
             self.endings.note_failed(node_id)
+        self.rejections += error.name == "EdgeFull"
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
         del port
@@ -291,14 +305,19 @@ class Ledger(ExecutionObserver, FlowObserver):
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         self.violations += self.look(target_node)
-        if message.value not in self.inserted:
+        is_letter = message.value.startswith(LETTER) and inner_of(message.value) in self._sent_by[node_id]
+        if message.value in self.inserted:
+            self._sent_by[node_id].add(message.value)
+        elif not is_letter:
             self.emissions.add((node_id, port, message.value))
+            self._sent_by[node_id].add(message.value)
         self._hops[node_id, message.value] += 1
         self._check_lane(node_id, message.value, message.lane)
         if message.sequence in self.edge_of:
             self.violate(f"sequence number {message.sequence} was used twice")
         self.edge_of[message.sequence] = message.edge
-        if node_id not in self._unordered and message.value not in self.inserted:
+        is_by_hand = message.value in self.inserted
+        if node_id not in self._unordered and not is_by_hand and not is_letter:  # these leave when they must
             self._check_departure((node_id, port, target_node, target_port), message.value)
 
     def emitted_in_lane(self, node_id: str, port: str, value: bytes, lane: int) -> None:
@@ -315,7 +334,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         node_id = edge[0]
         parent = self._parents.get(value)
         if parent is None:  # made by the engine, for the error port
-            parent = bytes(msgspec.json.decode(value, type=dict[str, msgspec.Raw])["value"])
+            parent = inner_of(value)
         place = self._places.get((node_id, parent))
         if place is not None and node_id not in self._parallel:  # then invocations and departures are in one order
             if place < self._furthest.get(node_id, -1):
@@ -347,7 +366,7 @@ class Ledger(ExecutionObserver, FlowObserver):
                 f"dropped, and {snapshot.unprocessed} count as unprocessed"
             )
         least, most = self._finished()
-        if not least <= processed <= most:
+        if not least <= processed <= most + self.rejections:
             self.violate(f"{processed} messages were processed, and from {least} to {most} are finished")
         emitted = snapshot.metrics.messages_emitted
         if emitted > len(self.emissions):
@@ -370,7 +389,7 @@ class Ledger(ExecutionObserver, FlowObserver):
         seen = {
             "component_invocations": self.handled.total(),
             "messages_processed": len(self.handled),
-            "error_count": self.thrown.total(),
+            "error_count": self.thrown.total() + self.rejections,
         }
         if watched:
             seen["messages_emitted"] = len(self.emissions)

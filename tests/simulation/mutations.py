@@ -22,6 +22,7 @@ from engine.execution.in_hand import InHand
 from engine.execution.inbox import Inbox
 from engine.execution.injector import Injector
 from engine.execution.instance import Instance
+from engine.execution.joined_inbox import EdgeQueue
 from engine.execution.lifecycle import TRANSITIONS
 from engine.execution.shared import ExecutionShared
 from proto.execution import ExecutionState
@@ -74,8 +75,9 @@ def _admit_the_last_first(self: Inbox) -> None:
         trio.lowlevel.reschedule(task)
 
 
-def _drop_in_silence(self: ExecutionShared, node_index: int, message: Message) -> None:
-    self.in_flight.finish(len(self.inboxes[node_index].put_or_drop(message)))
+def _drop_in_silence(self: ExecutionShared, node_index: int, inbox: Inbox, message: Message) -> None:
+    del node_index
+    self.in_flight.finish(len(inbox.put_or_drop(message)))
 
 
 _finish = Instance._finish
@@ -209,8 +211,35 @@ CHAIN_MUTATIONS: dict[str, Callable[[], Any]] = {
 """Those that only runs of nodes show."""
 
 
+def _expire_in_silence(self: ExecutionShared, node_index: int, messages: Any, reason: Any = "command") -> None:
+    if reason != "expired":
+        _note_dropped(self, node_index, messages, reason)
+    else:
+        self.in_flight.finish(len(messages))
+
+
+def _letter_in_silence(self: ExecutionShared, node_index: int, messages: Any, reason: Any = "command") -> None:
+    if reason != "dead-letter":
+        _note_dropped(self, node_index, messages, reason)
+    else:
+        self.in_flight.finish(len(messages))
+
+
+_note_dropped = ExecutionShared.note_dropped
+
+
+POLICY_MUTATIONS: dict[str, Callable[[], Any]] = {
+    "an edge takes one message too many": _replacing(EdgeQueue, "_has_room", _has_room_for_one_more),
+    "what goes on as a dead letter is not reported": _replacing(
+        ExecutionShared, "note_dropped", _letter_in_silence
+    ),
+    "what expires is not reported": _replacing(ExecutionShared, "note_dropped", _expire_in_silence),
+}
+"""Those that only edges with policies show."""
+
+
 @contextmanager
 def broken(mutation: str) -> Iterator[None]:
     """The engine with one mutation, for the length of the block."""
-    with {**MUTATIONS, **CHAIN_MUTATIONS}[mutation]():
+    with {**MUTATIONS, **CHAIN_MUTATIONS, **POLICY_MUTATIONS}[mutation]():
         yield

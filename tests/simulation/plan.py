@@ -10,6 +10,7 @@ from engine.limits import EngineLimits
 from proto.execution import Completion
 from proto.message import Lane
 from tests.nesting import draw_paths, renamed
+from tests.simulation.policies import with_policies
 
 MAX_NODES = 50
 
@@ -75,6 +76,9 @@ EDGE_VERBS: tuple[EdgeVerb, ...] = ("hold", "let go", "step", "drop", "edit", "m
 
 STOP_VERBS: tuple[StopVerb, ...] = ("break", "mend", "answer")
 
+BROKEN_SEEDS = 150
+"""The first seeds, within which a broken engine must be noticed; README.md says how many of them it takes."""
+
 KINDS = ("fast", "slow", "throw", "crash", "delay", "gather", "flood", "aside", "source")
 KIND_WEIGHTS = (30, 15, 12, 2, 8, 8, 8, 5, 2)
 
@@ -86,7 +90,16 @@ def draw_plan(seed: int, *, runs: bool = False) -> Plan:
         plan = _in_hands(plan, Random(f"in hands {seed}"))
     if seed > COUNTED_SEEDS and (seed % 5 == 3 or seed % 20 == 4):
         plan = _stopped(plan, Random(f"stopped {seed}"))
+    if is_policed(seed):
+        bounds = plan.limits.inbox_messages, plan.limits.inbox_bytes
+        policed = with_policies(plan.document, Random(f"policies {seed}"), bounds)
+        plan = msgspec.structs.replace(plan, document=policed)
     return _nested(plan, Random(f"nested {seed}")) if seed % 3 == 1 else plan
+
+
+def is_policed(seed: int) -> bool:
+    """Whether some edges of a seed's graph have policies."""
+    return seed >= BROKEN_SEEDS and seed % 3 != 1 and seed % 8 in (0, 2, 4)
 
 
 def _with_purpose(plan: Plan, seed: int, *, runs: bool) -> Plan:

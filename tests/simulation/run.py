@@ -33,6 +33,7 @@ from engine.errors import (
 from engine.execution.execution import Execution
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.injection import locate
+from engine.execution.joined_inbox import EdgeQueue, JoinedInbox
 from engine.memory import ledger as memory
 from engine.wall_clock import WallClock
 from proto.execution import ExecutionSnapshot, ExecutionState
@@ -44,6 +45,7 @@ from tests.simulation.hands import Hands
 from tests.simulation.ledger import FOLLOWING, Ledger
 from tests.simulation.parts import parts
 from tests.simulation.plan import EDGE_VERBS, STOP_VERBS, Action, Plan, draw_plan
+from tests.simulation.policies import policed_targets, ways_of_letters
 from tests.simulation.reloads import Changer
 from tests.simulation.stops import Stops
 
@@ -134,6 +136,8 @@ class Run:
         self._life = trio.CancelScope()  # which the runtime's end cancels
         self._account = memory.Ledger(process_bytes=0, owner_bytes=0).account("")
         edges = plan.document["edges"]
+        ways = [(edge["source"]["node"], edge["target"]["node"]) for edge in edges]
+        ways += ways_of_letters(plan.document)
         self._ticks = any(node["component"] == "tick" for node in nodes)
         self._endings = Endings(plan)
         self._ledger = Ledger(
@@ -143,13 +147,11 @@ class Run:
             unordered=frozenset(node["id"] for node in nodes if not node.get("ordered", True)),
             parallel=frozenset(node["id"] for node in nodes if node.get("concurrency", 1) > 1),
             edges=Counter(edge["source"]["node"] for edge in edges if edge["source"]["port"] == "out"),
-            feeders={
-                node["id"]: {e["source"]["node"] for e in edges if e["target"]["node"] == node["id"]}
-                for node in nodes
-            },
+            feeders={node["id"]: {source for source, target in ways if target == node["id"]} for node in nodes},
             droppers=frozenset(
                 node["id"] for node in nodes if node.get("inbox", {}).get("overflow", "").startswith("drop")
-            ),
+            )
+            | policed_targets(plan.document),
             endings=self._endings,
         )
 
@@ -206,7 +208,8 @@ class Run:
     async def _graph(self, ledger: Ledger) -> LoadedGraph:
         plan = self._plan
         components = parts(ledger, Random(plan.seed), diverging=plan.seed % 4 == 1)
-        document = nested(plan.document, Random(plan.seed))
+        is_policed = any("policy" in edge for edge in plan.document["edges"])
+        document = plan.document if is_policed else nested(plan.document, Random(plan.seed))
         return await compile_graph(document, components, plan.limits, WallClock(trio.current_time).timestamp)
 
     def _made(self, graph: LoadedGraph, ledger: Ledger, begins_from: Checkpoint | None = None) -> Execution:
@@ -520,12 +523,30 @@ class Run:
             return (f"unknown node {node_id}",)
         if node.id in self._fed_within or self._changer is not None or node.id in self._ledger.in_hands:
             return ()  # what a chain gives back to it when it ends is on no bound, nor is what is let go
-        inbox = self._execution.shared.inboxes[node.index].statistics()
+        queues = self._execution.shared.inboxes[node.index]
+        inbox = queues.statistics()
+        if isinstance(queues, JoinedInbox):
+            return [wrong for queue in queues.queues.values() for wrong in self._look_at_edge(queue)]
         if inbox.current_buffer_used > node.capacity:
             return (f"{inbox.current_buffer_used} messages wait before {node_id}, which may hold {node.capacity}",)
         if inbox.current_buffer_bytes > self._plan.limits.inbox_bytes and inbox.current_buffer_used > 1:
             return (f"{inbox.current_buffer_bytes} bytes wait before {node_id}",)
         return ()
+
+    def _look_at_edge(self, queue: EdgeQueue) -> Sequence[str]:
+        """Whether an edge with a policy keeps its bounds, and nothing waits there for too long."""
+        rules, waiting = queue.rules, queue.statistics()
+        edge = self._execution.graph.edges[rules.edge]
+        named = f"on the edge from {edge.source} to {edge.target}"
+        wrong = []
+        if waiting.current_buffer_used > rules.capacity:
+            wrong.append(f"{waiting.current_buffer_used} messages wait {named}, which may hold {rules.capacity}")
+        if waiting.current_buffer_bytes > rules.size_bytes and waiting.current_buffer_used > 1:
+            wrong.append(f"{waiting.current_buffer_bytes} bytes wait {named}, which may hold {rules.size_bytes}")
+        deadline = queue.messages.next_deadline()
+        if deadline is not None and deadline < trio.current_time():
+            wrong.append(f"a message waits {named} that should have expired at {deadline}")
+        return wrong
 
     def _check_statistics(self) -> None:
         ledger, statistics = self._ledger, self._execution.statistics()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.simulation.mutations import CHAIN_MUTATIONS, MUTATIONS, broken
+from tests.simulation.mutations import CHAIN_MUTATIONS, MUTATIONS, POLICY_MUTATIONS, broken
+from tests.simulation.plan import BROKEN_SEEDS, is_policed
 from tests.simulation.run import simulate
 
 SEEDS_OF_A_SLICE = 60
@@ -11,9 +12,6 @@ FIRST_SEEDS = range(0, 300, SEEDS_OF_A_SLICE)
 FORKED_SEEDS = 8
 CHANGED_SEEDS = {True: (83, 153, 193, 273, 508, 643), False: (1, 9, 93, 362, 618, 956)}
 """Seeds in which a reload broke a promise once, of graphs that are mostly runs of nodes, and of others."""
-
-MOST_SEEDS = 150
-"""Graphs within which a broken engine must be noticed; README.md says how many it takes."""
 
 
 @pytest.mark.parametrize("chaining", [True, False])
@@ -68,11 +66,18 @@ def test_a_seed_replays_its_run() -> None:
 def test_the_simulation_notices_a_broken_engine(mutation: str) -> None:
     """With one promise broken, some run of the first seeds has a violation."""
     with broken(mutation):
-        assert any(simulate(seed).violations for seed in range(MOST_SEEDS))
+        assert any(simulate(seed).violations for seed in range(BROKEN_SEEDS))
 
 
 @pytest.mark.parametrize("mutation", CHAIN_MUTATIONS)
 def test_the_simulation_notices_a_broken_chain(mutation: str) -> None:
     """The same for what concerns nodes that run as one, with graphs that are mostly runs of them."""
     with broken(mutation):
-        assert any(simulate(seed, runs=True).violations for seed in range(MOST_SEEDS))
+        assert any(simulate(seed, runs=True).violations for seed in range(BROKEN_SEEDS))
+
+
+@pytest.mark.parametrize("mutation", POLICY_MUTATIONS)
+def test_the_simulation_notices_a_broken_policy(mutation: str) -> None:
+    """The same for what concerns edges with policies, with graphs that have some."""
+    with broken(mutation):
+        assert any(simulate(seed, runs=True).violations for seed in range(2 * BROKEN_SEEDS) if is_policed(seed))

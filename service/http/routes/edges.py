@@ -34,6 +34,10 @@ _EDGE = {
     "sentPerSecond": 12.5,
     "takenPerSecond": 12.4,
     "oldestAgeMs": 80,
+    "expired": 0,
+    "deadLettered": 0,
+    "policy": None,
+    "deadLettersOf": None,
 }
 _MESSAGE = {
     "sequence": 119,

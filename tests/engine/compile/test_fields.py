@@ -51,7 +51,7 @@ def problems_of(graph: object) -> list[Problem]:
             "edge",
             "condition",
             "edges[0].condition",
-            "An edge has no field condition; known are source, target, id",
+            "An edge has no field condition; known are source, target, id, policy",
         ),
         ("end", "prot", "edges[0].target.prot", "An end of an edge has no field prot; did you mean port?"),
     ],

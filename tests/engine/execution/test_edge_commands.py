@@ -25,6 +25,7 @@ from engine.execution.edge_commands import EdgeCommands, recorded
 from engine.execution.edge_control import Queue
 from engine.execution.execution import Execution
 from engine.execution.inbox import Inbox
+from proto.edge import DropReason
 from proto.edge_command import End, Insert, Move
 from proto.edge_events import EdgeDropped, EdgeEvent, EdgePaused, EdgeRedirected
 from proto.events import ControlEvent
@@ -58,8 +59,8 @@ class Watcher(ExecutionObserver):
         assert event.execution_id == execution_id
         self.changes.append(event)
 
-    def dropped(self, execution_id: str, node_id: str, count: int) -> None:
-        del execution_id
+    def dropped(self, execution_id: str, node_id: str, count: int, reason: DropReason) -> None:
+        del execution_id, reason
         self.drops.append((node_id, count))
 
 

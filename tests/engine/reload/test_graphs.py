@@ -191,3 +191,20 @@ async def test_a_graph_with_what_is_unknown_is_refused() -> None:
             with pytest.raises(Exception, match=text):
                 await reload(execution, **request)
         assert await outputs_of(execution, "n0", [[]]) == [["1"]]
+
+
+async def test_where_edges_have_policies_nothing_but_components_and_configurations_is_changed() -> None:
+    """Their queues stay; another capacity, or a graph without them, is refused with a reason."""
+    async with open_runtime() as runtime:
+        await registered(runtime, "own.a")
+        policed = row("own.a", "own.a")
+        policed["edges"][0]["policy"] = {"capacity": 3}
+        execution = await start(runtime, policed)
+        wider = {**policed, "edges": [{**policed["edges"][0], "policy": {"capacity": 4}}]}
+        for other in (wider, row("own.a", "own.a"), row("own.a", "own.a", "own.a")):
+            await runtime.library.replace_graph(execution.snapshot().graph_id, other)
+            with pytest.raises(ReloadRefusedError, match="Where edges have policies") as refused:
+                await reload(execution, graph="latest")
+            assert [problem.code for problem in refused.value.problems] == ["reload.policies_change"]
+        await reload(execution, configs={"n1": {}})
+        assert await outputs_of(execution, "n0", [[]]) == [["1", "1"]]

@@ -112,9 +112,9 @@ async def test_drops_are_one_warning_of_a_node_a_second() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(observer.warn_of_drops)
         for _ in range(1990):
-            observer.dropped("exec", "a", 1)
+            observer.dropped("exec", "a", 1, "overflow")
             await trio.sleep(0.001)
-        observer.dropped("exec", "b", 3)
+        observer.dropped("exec", "b", 3, "overflow")
         await trio.sleep(100)
         nursery.cancel_scope.cancel()
     told = _lines(stream, "messages dropped")
@@ -126,8 +126,8 @@ def test_drops_are_told_before_the_end_that_follows_them() -> None:
     """At an execution's end nothing that it dropped is still to be told, and no other's is told for it."""
     stream, observer = io.StringIO(), LoggingObserver()
     start_logging("info", "json", stream)
-    observer.dropped("exec", "a", 7)
-    observer.dropped("other", "a", 9)
+    observer.dropped("exec", "a", 7, "overflow")
+    observer.dropped("other", "a", 9, "overflow")
     observer.state_changed(_ended("completed"))
     events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert events == ["messages dropped", "execution state"]
