@@ -35,6 +35,7 @@ from engine.journal.recordings import Recordings
 from engine.library import Library
 from engine.memory.ledger import Account
 from engine.reload.reloader import Reloader, reloader_of
+from proto.bottleneck import BottleneckReport
 from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
 from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Output, OutputCounts
@@ -118,6 +119,14 @@ class ExecutionHandle:
     async def read_statistics(self) -> ExecutionStatistics:
         """Return the same, read in slices."""
         return await in_slices(self._record.read_statistics())
+
+    async def read_bottlenecks(self) -> BottleneckReport:
+        """Return what holds it up, ranked, and where the time of its nodes goes.
+
+        Raises:
+            IllegalTransitionError: it has ended; its statistics say where its time went.
+        """
+        return await in_slices(self._underway("look for the bottleneck of").read_bottlenecks())
 
     async def read_edges(self) -> list[EdgeSnapshot]:
         """Return its edges at this moment, those of the graphs inside included.

@@ -324,6 +324,7 @@ class Command(StrEnum):
     COMPLETE = "execution:complete"
     STOP = "execution:stop"
     INJECT = "execution:inject"
+    BOTTLENECK = "execution:bottleneck"
     PAUSE_EDGE = "edge:pause"
     RESUME_EDGE = "edge:resume"
     STEP_EDGE = "edge:step"

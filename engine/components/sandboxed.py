@@ -343,6 +343,9 @@ class SandboxedHandler(Handler):
         too_much = await self._sandbox.inherit(state, from_version)
         return None if too_much is None else _handler_error(too_much)
 
+    def cpu_seconds(self) -> float | None:
+        return self._sandbox.statistics().cpu_seconds if self._chain is None else None
+
     def held_bytes(self) -> int:
         return self._sandbox.state_bytes + STATE_KEY_BYTES * len(self._sandbox.state)
 

@@ -304,6 +304,10 @@ class Handler:
         """Return the handler that does the work, where this one only stands before it."""
         return self
 
+    def cpu_seconds(self) -> float | None:
+        """Return how long it has computed so far, of the time in its calls; None where nobody knows."""
+        return None
+
     def held_messages(self) -> int:
         """Return how many messages it was handed and has neither given out nor done with; a state is none.
 

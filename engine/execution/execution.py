@@ -39,6 +39,7 @@ from engine.execution.instance import Instance
 from engine.execution.lifecycle import Command, Lifecycle
 from engine.execution.masking import masked_failure
 from engine.execution.node_tasks import NodeTasks, clean_up
+from engine.execution.node_times import Readings
 from engine.execution.revisions import Revision, Revisions
 from engine.execution.snapshots import ReadableExecution
 from engine.execution.watched import Debugging
@@ -153,6 +154,7 @@ class Execution(ReadableExecution):
         self._is_drained = False
         self._lifecycle = Lifecycle(execution_id)
         self._is_pause_told = False  # observers have heard of a pause, and of no resume since
+        self._readings = Readings()
         self._remains = None  # set before the state is terminal, and then never again
         is_same = begins_from is not None and begins_from.execution_id == execution_id
         self.created_at = begins_from.created_at if begins_from and is_same else clock.timestamp()

@@ -103,6 +103,11 @@ class Inbox:
         return len(self._queue)
 
     @property
+    def is_starved(self) -> bool:
+        """True where senders wait for nothing but memory."""
+        return self._room.is_starved and bool(self._blocked)
+
+    @property
     def leased_bytes(self) -> int:
         """Bytes charged for this inbox."""
         return 0 if self._room.lease is None else self._room.lease.charged_bytes

@@ -15,10 +15,13 @@ from engine.execution.injector import Injector
 from engine.execution.instance import Instance
 from engine.execution.kept_outputs import KeptOutputs
 from engine.execution.lifecycle import TERMINAL
+from engine.execution.node_times import Readings, read_times
+from engine.execution.obstacles import report_obstacles
 from engine.execution.revisions import Revisions
 from engine.execution.shared import ExecutionShared
 from engine.execution.statistics import execution_statistics
 from engine.wall_clock import WallClock
+from proto.bottleneck import BottleneckReport
 from proto.execution import (
     ExecutionMetrics,
     ExecutionSnapshot,
@@ -76,6 +79,7 @@ class ReadableExecution:
     revisions: Revisions
     _clock: WallClock
     _remains: Remains | None
+    _readings: Readings
 
     @property
     def clock(self) -> WallClock:
@@ -130,6 +134,15 @@ class ReadableExecution:
         if self._remains is not None:
             return msgspec.structs.replace(self._remains.statistics, state=state)
         return (yield from execution_statistics(self.id, state, self.shared, self.instances, self.injector.held))
+
+    def read_bottlenecks(self) -> Steps[BottleneckReport]:
+        """Read what holds it up while it lives, in the last seconds if somebody has asked before."""
+        now = trio.current_time()
+        began = self.shared.counters.started_seconds
+        reading = yield from read_times(self.shared, self.instances, now)
+        before = self._readings.window(reading, now if began is None else began)
+        state = self.head().state
+        return (yield from report_obstacles(self.id, state, self.shared, self.instances, before, reading))
 
     def statistics(self) -> ExecutionStatistics:
         """Read the same, at once."""

@@ -21,6 +21,7 @@ from engine.own_components import ComponentPlacement
 from engine.quota import UNOWNED
 from engine.runtime import Runtime
 from engine.versions import UNCONDITIONAL, Condition, Version
+from proto.bottleneck import BottleneckReport
 from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
 from proto.component import ComponentDefinition
 from proto.edge import EdgeSnapshot, WaitingMessage
@@ -200,6 +201,9 @@ class ScopedExecution:
     @property
     def logged(self) -> int:
         return self._execution.logged
+
+    async def read_bottlenecks(self) -> BottleneckReport:
+        return await self._execution.read_bottlenecks()
 
     async def read_edges(self) -> list[EdgeSnapshot]:
         return await self._execution.read_edges()

@@ -35,6 +35,7 @@ COMMANDS = {
     "execute": "Start an execution of a graph on a service.",
     "executions": "List, show and forget executions of a service.",
     "edges": "List the edges of an execution of a service, and what waits on one; hold and change it.",
+    "bottleneck": "Say what holds an execution of a service up, and why.",
     "break": "Set breakpoints in an execution of a service, and see what they hold.",
     "step": "Let go what a breakpoint holds.",
     "inject": "Push messages into an execution of a service.",

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from proto.bottleneck import BottleneckReport
 from proto.breakpoint import BreakpointSnapshot
 from proto.codec import MalformedJsonError, decode_raw_values, shape_problem
 from proto.edge_command import EdgeState
@@ -94,6 +95,7 @@ class CommandReply(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     messages: int | None = None
     sequences: tuple[int, ...] | None = None
     undecided: int | None = None
+    bottleneck: BottleneckReport | None = None
     breakpoint_id: str | None = None
     breakpoint: BreakpointSnapshot | None = None
     breakpoints: list[BreakpointSnapshot] | None = None

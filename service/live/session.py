@@ -111,6 +111,7 @@ class LiveSession:
             Command.COMPLETE: (OfExecution, self._complete, False),
             Command.STOP: (Stop, self._stop, False),
             Command.INJECT: (Inject, self._inject, True),
+            Command.BOTTLENECK: (OfExecution, self._bottleneck, False),
             **EdgeCommander(self._runtime).commands(),
             **BreakpointCommander(self._runtime).commands(),
             Command.RELOAD: (Reload, self._reload, True),
@@ -193,6 +194,10 @@ class LiveSession:
 
     async def _pause(self, command: OfExecution) -> CommandReply:
         return _state(await self._runtime.execution(command.execution_id).pause())
+
+    async def _bottleneck(self, command: OfExecution) -> CommandReply:
+        report = await self._runtime.execution(command.execution_id).read_bottlenecks()
+        return CommandReply(report.execution_id, state=report.state, bottleneck=report)
 
     async def _resume(self, command: OfExecution) -> CommandReply:
         return _state(await self._runtime.execution(command.execution_id).resume())

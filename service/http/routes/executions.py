@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from quart import Blueprint, Response, request
 
 from engine.views import RuntimeView
+from proto.bottleneck import BottleneckReport
 from proto.execution import ExecutionMetrics, ExecutionSnapshot, ExecutionState, ListedExecution, LogEntry
 from proto.statistics import ExecutionStatistics
 from service.http.bodies import nothing, read_struct, reply
@@ -172,6 +173,17 @@ def execution_routes(runtime: RuntimeView, *, metrics_enabled: bool) -> Blueprin
     )
     async def statistics(execution_id: str) -> Response:
         return await sliced_reply(statistics_under(await runtime.execution(execution_id).read_statistics()))
+
+    @routes.get("/<execution_id>/bottleneck")
+    @operation(
+        Reply(200, BottleneckReport),
+        tag="executions",
+        summary="What holds an execution up, ranked, with the cause in words and the evidence",
+        description="Of the time since somebody last asked, one second at least; the first time, since it began.",
+        refusals={409: "The execution has ended; its statistics say where its time went."},
+    )
+    async def bottleneck(execution_id: str) -> Response:
+        return reply(await runtime.execution(execution_id).read_bottlenecks())
 
     @routes.get("/<execution_id>/logs")
     @operation(
