@@ -16,7 +16,7 @@ def greeting(url: str, data_folder: Path | None = None) -> str:
     return (
         f"{address_line(url)}\n"
         f"{kept}\n\n"
-        f"For a browser: {url}/\n\n"
+        f"The console, for a browser: {url}/\n\n"
         f"A first graph, to paste into another terminal (it doubles 21, and the log shows 42):\n\n"
         f"{shell_lines(url)}\n"
         "Ctrl-C stops the service.\n"

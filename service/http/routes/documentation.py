@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from proto.codec import encode
 from service.http.openapi.document import openapi_document
-from service.http.openapi.home_page import home_page
+from service.http.openapi.first_commands_page import first_commands_page
 from service.http.openapi.llms_txt import full_text, short_text
 from service.http.openapi.reference_page import reference_page
 from service.http.openapi.tools import spelled_out
@@ -23,10 +23,14 @@ ALIASES = {
     "/llms.txt": "/docs/llms.txt",
     "/llm.txt": "/docs/llms.txt",
     "/api/docs/llms.txt": "/docs/llms.txt",
+    "/api/docs/first-commands": "/docs/first-commands",
     "/llms-full.txt": "/docs/llms-full.txt",
     "/api/docs/llms-full.txt": "/docs/llms-full.txt",
 }
 """Paths where clients of the platform look, and the path where it is; answered with 302."""
+
+CONSOLE = "console/"
+"""The page for people who come to the root with a browser; relative, for proxies."""
 
 MARKDOWN = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -52,9 +56,9 @@ class Publication:
         """The page for people."""
         return reference_page(self._document)
 
-    def home(self, scheme: str, host: str) -> str:
-        """Return the page at the root for people, whose commands go to this host."""
-        return home_page(scheme=scheme, host=host, authenticated=self._authenticated)
+    def first_commands(self, scheme: str, host: str) -> str:
+        """Return the page of first commands, which go to this host."""
+        return first_commands_page(scheme=scheme, host=host, authenticated=self._authenticated)
 
     @cached_property
     def llms(self) -> str:
@@ -117,14 +121,24 @@ def documentation_routes(publication: Publication) -> Blueprint:
     async def llms_full() -> Response:
         return Response(publication.llms_full, content_type=MARKDOWN)
 
+    @routes.get("/docs/first-commands")
+    @operation(
+        Reply(200, content_type=HTML),
+        tag="documentation",
+        summary="First commands for a terminal, as a page for people",
+        is_public=True,
+    )
+    async def first_commands() -> Response:
+        headers = {"Content-Security-Policy": CONTENT_POLICY}
+        return Response(
+            publication.first_commands(request.scheme, request.host), content_type=HTML, headers=headers
+        )
+
     @routes.get("/")
-    async def home() -> Response | AnyResponse:
-        if not _wants_html():
-            answer = redirect(ALIASES["/"], 302)
-            answer.headers["Vary"] = "Accept"
-            return answer
-        headers = {"Content-Security-Policy": CONTENT_POLICY, "Vary": "Accept"}
-        return Response(publication.home(request.scheme, request.host), content_type=HTML, headers=headers)
+    async def home() -> AnyResponse:
+        answer = redirect(CONSOLE if _wants_html() else ALIASES["/"], 302)
+        answer.headers["Vary"] = "Accept"
+        return answer
 
     for number, (alias, target) in enumerate(ALIASES.items()):
         if alias == "/":

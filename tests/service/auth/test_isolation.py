@@ -38,6 +38,8 @@ ROUTES: dict[tuple[str, str], tuple[Kind, Any]] = {
     ("GET", "/console/<path:path>"): ("open", None),
     ("GET", "/docs"): ("open", None),
     ("GET", "/docs/openapi.json"): ("open", None),
+    ("GET", "/docs/first-commands"): ("open", None),
+    ("GET", "/api/docs/first-commands"): ("open", None),
     ("GET", "/docs/llms.txt"): ("open", None),
     ("GET", "/docs/llms-full.txt"): ("open", None),
     ("GET", "/schemas/graph.json"): ("open", None),

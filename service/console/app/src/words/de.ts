@@ -140,4 +140,5 @@ export const de: Catalogue = {
   dropOne: 'Verwerfen',
   toFront: 'Nach vorn',
   synthetic: 'von Hand eingefügt',
+  terminal: 'Im Terminal',
 };

@@ -138,6 +138,7 @@ export const en = {
   dropOne: 'Drop',
   toFront: 'To the front',
   synthetic: 'put in by hand',
+  terminal: 'From a terminal',
 };
 
 export type Word = keyof typeof en;

@@ -1,4 +1,4 @@
-"""The page at ``/`` for people: what this is, where to go on, and first commands, as one HTML text."""
+"""The page of first commands for people: what this is, where to go on, as one HTML text."""
 
 import re
 from functools import lru_cache
@@ -22,7 +22,7 @@ and give <code>watch</code> the token as <code>SYMBIA_TOKEN</code>.</p>
 """
 
 
-def home_page(*, scheme: str, host: str, authenticated: bool) -> str:
+def first_commands_page(*, scheme: str, host: str, authenticated: bool) -> str:
     """Return the whole page.
 
     Args:
