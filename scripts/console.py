@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from engine.cooperative.slices import at_once
 from engine.runtime import open_runtime
 from service.app import create_app
 from service.http.openapi.document import openapi_document
@@ -55,7 +56,7 @@ def write_types() -> None:
 async def described() -> dict[str, Any]:
     """The OpenAPI document of this service."""
     async with open_runtime() as runtime:
-        return spelled_out(openapi_document(create_app(runtime, Settings(), Readiness())))
+        return spelled_out(at_once(openapi_document(create_app(runtime, Settings(), Readiness()))))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,12 @@ from typing import Any
 from quart import Quart
 from werkzeug.routing import Rule
 
+from engine.cooperative.slices import Steps
 from proto.codec import decode, encode
 from proto.problem import ErrorBody
 from service.http.message_stream import BrokenStreamBody
 from service.http.openapi.names import operation_id, parameters_of, shown_path
-from service.http.openapi.schemas import Schemas
+from service.http.openapi.schemas import Schemas, schemas_of
 from service.http.operation import JSON, NDJSON, YAML, Body, Operation, Reply, operation_of
 from service.problems import PartlyAcceptedBody
 
@@ -59,15 +60,15 @@ def _methods(rule: Rule) -> list[str]:
     return [method for method in _METHODS if method in (rule.methods or ())]
 
 
-def openapi_document(app: Quart, *, authenticated: bool = False) -> dict[str, Any]:
-    """Make the OpenAPI document of an application.
+def openapi_document(app: Quart, *, authenticated: bool = False) -> Steps[dict[str, Any]]:
+    """Make the OpenAPI document of an application, in steps.
 
     Args:
         app: whose routes are all registered.
         authenticated: whether the service asks who calls.
     """
     routes = routes_of(app)
-    schemas = Schemas(_shapes(routes))
+    schemas = yield from schemas_of(_shapes(routes))
     paths: dict[str, dict[str, Any]] = {}
     places: dict[str, set[str]] = {}
     ordered = sorted(routes.items(), key=lambda item: (list(TAGS).index(item[1].tag), _order(item[0])))
@@ -77,6 +78,7 @@ def openapi_document(app: Quart, *, authenticated: bool = False) -> dict[str, An
         places.setdefault(key, set()).add(server)
         described = _operation(said, method, path, schemas, authenticated=authenticated)
         paths.setdefault(key, {})[method.lower()] = described
+        yield
     for key, servers in places.items():  # a route that is served at both places is described once
         if servers != {PREFIX}:
             paths[key]["servers"] = [{"url": url} for url in sorted(servers, reverse=True)]

@@ -7,25 +7,39 @@ from typing import Any
 
 import msgspec
 
+from engine.cooperative.slices import Steps
+
 _TEMPLATE = "#/components/schemas/{name}"
 _FIELD = re.compile(r"^(\w+): (.*)$")
 
 
+def schemas_of(shapes: Sequence[Any]) -> Steps["Schemas"]:
+    """Make the schemas of several types, one after another: all at once take 60 ms."""
+    references = []
+    components: dict[str, Any] = {}
+    for shape in shapes:
+        (reference,), found = msgspec.json.schema_components([shape], ref_template=_TEMPLATE)
+        references.append((shape, reference))
+        components.update(found)
+        yield
+    for shape in structs_of(shapes):
+        schema = components.get(shape.__name__)
+        if schema is not None:
+            describe(schema, shape)
+            yield
+    return Schemas(dict(sorted(components.items())), references)
+
+
 class Schemas:
-    """The schemas of several types, and of all that they refer to.
+    """The schemas of several types, and of all that they refer to. Made by :func:`schemas_of`.
 
     Attributes:
         components: by name, for ``components/schemas``.
     """
 
-    def __init__(self, shapes: Sequence[Any]) -> None:
-        references, self.components = msgspec.json.schema_components(shapes, ref_template=_TEMPLATE)
-        self._references = list(zip(shapes, references, strict=True))
-        for shape in structs_of(shapes):
-            schema = self.components.get(shape.__name__)
-            if schema is not None:
-                describe(schema, shape)
-        self.components = dict(sorted(self.components.items()))
+    def __init__(self, components: dict[str, Any], references: Sequence[tuple[Any, dict[str, Any]]]) -> None:
+        self.components = components
+        self._references = references
 
     def reference(self, shape: Any) -> dict[str, Any]:
         """Return the reference to a type's schema."""

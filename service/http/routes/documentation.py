@@ -1,11 +1,12 @@
 """Routes of the documentation, all of it made of the application's own routes, and its other names."""
 
 from collections.abc import Callable
-from functools import cached_property
+from typing import Any, Literal
 
 from quart import Blueprint, Quart, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from engine.cooperative.slices import in_slices
 from proto.codec import encode
 from service.http.openapi.document import openapi_document
 from service.http.openapi.first_commands_page import first_commands_page
@@ -45,34 +46,36 @@ class Publication:
     def __init__(self, app: Quart, *, authenticated: bool) -> None:
         self._app = app
         self._authenticated = authenticated
+        self._document: dict[str, Any] | None = None
+        self._made: dict[Form, bytes] = {}
 
-    @cached_property
-    def openapi(self) -> bytes:
-        """The OpenAPI document as JSON."""
-        return encode(spelled_out(self._document))
-
-    @cached_property
-    def page(self) -> str:
-        """The page for people."""
-        return reference_page(self._document)
+    async def form(self, form: "Form") -> bytes:
+        """Return the documentation in one of its forms."""
+        if form not in self._made:
+            self._made[form] = _FORMS[form](await self._described())
+        return self._made[form]
 
     def first_commands(self, scheme: str, host: str) -> str:
         """Return the page of first commands, which go to this host."""
         return first_commands_page(scheme=scheme, host=host, authenticated=self._authenticated)
 
-    @cached_property
-    def llms(self) -> str:
-        """The short text for language models."""
-        return short_text(self._document)
+    async def _described(self) -> dict[str, Any]:
+        document = self._document
+        if document is None:  # two who ask at once make it twice, and both are the same
+            document = await in_slices(openapi_document(self._app, authenticated=self._authenticated))
+            self._document = document
+        return document
 
-    @cached_property
-    def llms_full(self) -> str:
-        """The full one."""
-        return full_text(self._document)
 
-    @cached_property
-    def _document(self) -> dict[str, object]:
-        return openapi_document(self._app, authenticated=self._authenticated)
+Form = Literal["openapi", "page", "llms", "llms_full"]
+"""The document as JSON, the page for people, the short text for language models, and the full one."""
+
+_FORMS: dict[Form, Callable[[dict[str, Any]], bytes]] = {
+    "openapi": lambda document: encode(spelled_out(document)),
+    "page": lambda document: reference_page(document).encode(),
+    "llms": lambda document: short_text(document).encode(),
+    "llms_full": lambda document: full_text(document).encode(),
+}
 
 
 def documentation_routes(publication: Publication) -> Blueprint:
@@ -87,7 +90,7 @@ def documentation_routes(publication: Publication) -> Blueprint:
         is_public=True,
     )
     async def openapi() -> Response:
-        return Response(publication.openapi, content_type="application/json")
+        return Response(await publication.form("openapi"), content_type="application/json")
 
     @routes.get("/docs")
     @operation(
@@ -99,7 +102,7 @@ def documentation_routes(publication: Publication) -> Blueprint:
     )
     async def page() -> Response:
         headers = {"Content-Security-Policy": CONTENT_POLICY}
-        return Response(publication.page, content_type=HTML, headers=headers)
+        return Response(await publication.form("page"), content_type=HTML, headers=headers)
 
     @routes.get("/docs/llms.txt")
     @operation(
@@ -109,7 +112,7 @@ def documentation_routes(publication: Publication) -> Blueprint:
         is_public=True,
     )
     async def llms() -> Response:
-        return Response(publication.llms, content_type=MARKDOWN)
+        return Response(await publication.form("llms"), content_type=MARKDOWN)
 
     @routes.get("/docs/llms-full.txt")
     @operation(
@@ -119,7 +122,7 @@ def documentation_routes(publication: Publication) -> Blueprint:
         is_public=True,
     )
     async def llms_full() -> Response:
-        return Response(publication.llms_full, content_type=MARKDOWN)
+        return Response(await publication.form("llms_full"), content_type=MARKDOWN)
 
     @routes.get("/docs/first-commands")
     @operation(
