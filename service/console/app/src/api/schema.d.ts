@@ -220,6 +220,48 @@ export interface components {
             line: number;
         };
         /**
+         * CanaryReport
+         * @description The figures of a trial.
+         */
+        CanaryReport: {
+            /**
+             * @description that the new version was given.
+             * @default 0
+             */
+            messages: number;
+            /**
+             * @description invocations that failed where the old version did not.
+             * @default 0
+             */
+            errors: number;
+            /**
+             * @description how many times as long as the old version's the mean invocation took; 0 where not measured.
+             * @default 0
+             */
+            slowdown: number;
+        };
+        /**
+         * CanaryTerms
+         * @description The terms on which a new version is tried while the old one stays beside it.
+         */
+        CanaryTerms: {
+            /**
+             * @description that decide: when so many have gone well enough, the new version stays.
+             * @default 100
+             */
+            messages: number;
+            /**
+             * @description invocations that may fail where the old version does not; one more, and the old one is back.
+             * @default 0
+             */
+            maxErrors: number;
+            /**
+             * @description how many times as long as the old version's the mean invocation may take; 0 for any.
+             * @default 0
+             */
+            maxSlowdown: number;
+        };
+        /**
          * Check
          * @description One thing that the service needs or uses.
          */
@@ -563,6 +605,11 @@ export interface components {
             dropped: number;
             /** @description time that the source spent waiting for room. */
             blockedSeconds: number;
+            /**
+             * @description of that, the time in which somebody held the edge.
+             * @default 0
+             */
+            heldSeconds: number;
         };
         /**
          * EditBody
@@ -1516,6 +1563,8 @@ export interface components {
             versionNumber: number;
             /** @description what its author may not have meant, such as a second graph of one name. */
             warnings?: components["schemas"]["Problem"][];
+            /** @description with `?reload=true`, what has become of its executions. */
+            reloads?: components["schemas"]["ReloadedExecution"][];
         };
         /**
          * LoadedRoutine
@@ -1837,6 +1886,11 @@ export interface components {
             capacity: number;
             /** @description tasks that wait for room in its inbox now. */
             blockedSenders: number;
+            /**
+             * @description of those that wait, how many do because somebody holds their edge.
+             * @default 0
+             */
+            heldMessages: number;
         };
         /**
          * OneMessage
@@ -1932,6 +1986,57 @@ export interface components {
              * @default null
              */
             orgId: string | null;
+        };
+        /**
+         * PlannedNode
+         * @description The fate of one node in a reload.
+         */
+        PlannedNode: {
+            /** @description its path. */
+            nodeId: string;
+            /**
+             * @description what happens to it.
+             * @enum {unknown}
+             */
+            change: "added" | "changed" | "kept" | "removed";
+            /** @description that it is a use of, afterwards; of a removed one, before. */
+            component: string;
+            /**
+             * @description that its author gives the component now.
+             * @default
+             */
+            fromVersion: string;
+            /**
+             * @description that its author gives the component afterwards.
+             * @default
+             */
+            toVersion: string;
+            /**
+             * @description what differs, in words.
+             * @default []
+             */
+            because: string[];
+            /**
+             * @description what becomes of what it keeps.
+             * @default stays
+             * @enum {unknown}
+             */
+            state: "begins" | "leaves" | "moves" | "stays";
+            /**
+             * @description that it keeps now by `setState`.
+             * @default 0
+             */
+            keys: number;
+            /**
+             * @description messages that its handler holds now.
+             * @default 0
+             */
+            held: number;
+            /**
+             * @description messages that wait before it now.
+             * @default 0
+             */
+            waiting: number;
         };
         /**
          * Port
@@ -2077,6 +2182,140 @@ export interface components {
             registered: string;
             /** @default 1 */
             versionNumber: number;
+            reloads?: components["schemas"]["ReloadedExecution"][];
+        };
+        /**
+         * ReloadList
+         * @description The reloads of an execution that are kept, the last one last.
+         */
+        ReloadList: {
+            executionId: string;
+            total: number;
+            reloads: components["schemas"]["ReloadReport"][];
+        };
+        /**
+         * ReloadPlan
+         * @description The plan of a reload, as things are at this moment.
+         */
+        ReloadPlan: {
+            /** @description that the execution would have afterwards. */
+            revision: number;
+            /**
+             * @description what may be seen while it changes.
+             * @enum {unknown}
+             */
+            consistency: "message" | "none";
+            /** @description all of them, those that are removed last. */
+            nodes: components["schemas"]["PlannedNode"][];
+            /** @description between ports of components. */
+            edgesAdded: string[];
+            /** @description likewise. */
+            edgesRemoved: string[];
+            /** @description how many stay. */
+            edgesKept: number;
+            /**
+             * @description the reasons why it cannot be done; none where it can.
+             * @default []
+             */
+            problems: components["schemas"]["Problem"][];
+        };
+        /**
+         * ReloadReport
+         * @description A reload at one moment.
+         */
+        ReloadReport: {
+            /** @description counts the reloads of the execution from 1. */
+            number: number;
+            /**
+             * @description how far it is.
+             * @enum {unknown}
+             */
+            state: "done" | "failed" | "refused" | "rolled-back" | "switching" | "trial";
+            /** @description of the execution since it has switched. */
+            revision: number;
+            plan: components["schemas"]["ReloadPlan"];
+            /** @description ISO 8601 in UTC. */
+            beganAt: string;
+            /**
+             * @description why it has come to nothing, or has been taken back.
+             * @default
+             */
+            reason: string;
+            /**
+             * @description likewise.
+             * @default null
+             */
+            endedAt: string | null;
+            /**
+             * @description the figures of its trial.
+             * @default null
+             */
+            canary: components["schemas"]["CanaryReport"] | null;
+        };
+        /**
+         * ReloadRequest
+         * @description A change of a running execution.
+         */
+        ReloadRequest: {
+            /**
+             * @description the version that each of these components is to have in it: the number of a version that is kept, or what its author calls it; None for the present one.
+             * @default {}
+             */
+            components: {
+                [key: string]: number | string | null;
+            };
+            /**
+             * @description the configuration that each of these nodes is to have, by the node's path; all of it.
+             * @default {}
+             */
+            configs: {
+                [key: string]: Record<string, never>;
+            };
+            /**
+             * @description the number of the graph's version that it is to run, or `latest`.
+             * @default null
+             */
+            graph: number | "latest" | null;
+            /**
+             * @description what may be seen while it changes; `message` for a graph, `none` for the others, where absent.
+             * @default null
+             */
+            consistency: ("message" | "none") | null;
+            /**
+             * @description whether the new version is tried first, and how.
+             * @default null
+             */
+            canary: components["schemas"]["CanaryTerms"] | null;
+            /**
+             * @description the edge that is handed what waits before a removed node, by the node's path; where none is named, the node processes it before it goes.
+             * @default {}
+             */
+            queues: {
+                [key: string]: string;
+            };
+            /**
+             * @description whether only the plan is wanted.
+             * @default false
+             */
+            dryRun: boolean;
+        };
+        /**
+         * ReloadedExecution
+         * @description The outcome for one execution of what was replaced, where its executions were to follow.
+         */
+        ReloadedExecution: {
+            /** @description the execution. */
+            executionId: string;
+            /**
+             * @description of its reload; `refused` also where it could not begin.
+             * @enum {unknown}
+             */
+            state: "done" | "failed" | "refused" | "rolled-back" | "switching" | "trial";
+            /**
+             * @description why, where it was refused or is taken back.
+             * @default
+             */
+            reason: string;
         };
         /**
          * Retry
@@ -2778,6 +3017,8 @@ export interface components {
         "graphs_post.If-None-Match": string;
         /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
         "graphs_delete.If-Match": string;
+        /** @description Whether what runs goes over to the new version, without losing a message. */
+        "graphs_put.reload": boolean;
         /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
         "graphs_put.If-Match": string;
         /** @description `*`: do it only if there is none yet. Otherwise 412. */
@@ -2822,6 +3063,8 @@ export interface components {
         "executions_edges_waiting_sequence_patch.If-Match": string;
         /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
         "components_delete.If-Match": string;
+        /** @description Whether what runs goes over to the new version, without losing a message. */
+        "components_put.reload": boolean;
         /** @description Do it only if the present version has this `ETag`, or one of several; `*` for any. Otherwise 412. */
         "components_put.If-Match": string;
         /** @description `*`: do it only if there is none yet. Otherwise 412. */
