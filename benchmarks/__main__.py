@@ -23,6 +23,7 @@ from benchmarks.families import (
     http,
     latency,
     nested,
+    recording,
     routing,
     sandbox,
     sockets,
@@ -46,6 +47,7 @@ FAMILIES: dict[str, Callable[[Bench], AsyncIterator[Result]]] = {
     "growth": growth.measure,
     "nested": nested.measure,
     "breakpoints": breakpoints.measure,
+    "recording": recording.measure,
 }
 
 RESULTS = Path(__file__).resolve().parent / "results"

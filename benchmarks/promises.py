@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from benchmarks.families import bodies, breakpoints, http, latency, nested, sandbox, startup
+from benchmarks.families import bodies, breakpoints, http, latency, nested, recording, sandbox, startup
 from benchmarks.families.latency import HOP_ALONE, HOP_BARE, HOP_LOADED
 from benchmarks.families.routing import SHAPES
 from benchmarks.families.sockets import ALONE as NO_CLIENTS
@@ -100,6 +100,15 @@ PROMISES = (
         "ten breakpoints on other edges", breakpoints.ROW, breakpoints.ELSEWHERE, "at most", 1.03, breakpoints.NONE
     ),
     Promise("a message through 50 graphs", nested.RUNNING, nested.BY_NAME, "at most", 1.1, nested.FLAT),
+    Promise(
+        "3 JavaScript nodes whose inputs are noted",
+        recording.MESSAGES,
+        recording.INPUTS,
+        "at least",
+        0.85,
+        recording.OFF,
+    ),
+    Promise("hops, everything noted", recording.HOPS, recording.FULL, "at least", 60_000, unit="hops/s"),
     Promise("`serve` until its first reply", startup.CLOCK, startup.FIRST_REPLY, "at most", 1_000, unit="ms"),
 )
 

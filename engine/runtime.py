@@ -91,6 +91,12 @@ class Rerun(NamedTuple):
 
 FIRST_RUN = Rerun()
 
+REPLAY_BOUNDS = PoolBounds(
+    processes=1,
+    memory_bytes=2**40,  # guests reserve address space that they do not use
+    file_bytes=256 * 1024 * 1024,  # what is compiled is kept
+)
+
 EXECUTION_BYTES = 32 * 1024
 """Bytes charged for an execution beside its nodes."""
 
@@ -143,6 +149,7 @@ async def open_runtime(
         keeper.flushing(),
         recordings.flushing(),
         open_pool(worker_bounds) as workers,
+        open_pool(REPLAY_BOUNDS) as replayers,
         open_sandboxes(cache_folder, maximum_guest_limits, limits, compiler_processes, clock.milliseconds) as host,
         trio.open_nursery() as nursery,
     ):
@@ -150,6 +157,7 @@ async def open_runtime(
         nursery.start_soon(keeper.run)
         nursery.start_soon(recordings.run)
         runtime = Runtime(nursery, registry, limits, clock, workers, keeper, recordings, vault, chaining=chaining)
+        runtime.replayers = replayers
         try:
             yield runtime
         except Exception as error:  # noqa: BLE001 - raised below, outside the nursery
@@ -173,7 +181,10 @@ class Runtime:
         workers: processes for work that cannot be sliced, shared fairly between owners.
         keeper: lets graphs and executions outlive the process.
         recordings: what was noted of executions.
+        replayers: processes in which they are run again, in a time of their own.
     """
+
+    replayers: Pool
 
     def __init__(
         self,

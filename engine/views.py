@@ -32,7 +32,7 @@ from proto.execution import (
     Output,
     OutputCounts,
 )
-from proto.graph import GraphVerdict
+from proto.graph import GraphVerdict, Recording
 from proto.message import Injection
 from proto.problem import Problem
 from proto.reload import ReloadedExecution, ReloadPlan, ReloadReport, ReloadRequest
@@ -142,6 +142,7 @@ class ExecutionView(Protocol):
     async def roll_back(self) -> ReloadReport: ...
     def reloads(self) -> list[ReloadReport]: ...
     async def forget(self) -> None: ...
+    def record(self, level: Recording) -> None: ...
 
 
 class RuntimeView(Protocol):

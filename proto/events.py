@@ -322,6 +322,7 @@ class Command(StrEnum):
     PAUSE = "execution:pause"
     RESUME = "execution:resume"
     COMPLETE = "execution:complete"
+    RECORD = "execution:record"
     STOP = "execution:stop"
     INJECT = "execution:inject"
     BOTTLENECK = "execution:bottleneck"

@@ -9,6 +9,7 @@ from service.auth.admission import Admission
 from service.auth.authenticator import Authenticator
 from service.auth.caller import CURRENT_CALLER
 from service.auth.cors import Cors
+from service.auth.scoped_recordings import ScopedRecordings
 from service.auth.scoped_runtime import ScopedRuntime
 from service.console.routes import console_routes
 from service.http.bodies import refusal
@@ -31,6 +32,7 @@ from service.http.routes.injection import injection_routes
 from service.http.routes.metrics import metrics_routes
 from service.http.routes.network import network_routes
 from service.http.routes.outputs import output_routes
+from service.http.routes.recordings import recording_routes
 from service.http.routes.reloads import reload_routes
 from service.http.routes.routines import routine_routes
 from service.http.routes.schemas import schema_routes
@@ -101,11 +103,10 @@ def create_app(
     app.register_blueprint(validation_routes(scoped))
     app.register_blueprint(routine_routes(scoped))
     app.register_blueprint(execution_routes(scoped, metrics_enabled=settings.executions.enable_metrics))
-    app.register_blueprint(output_routes(scoped))
-    for routes in (edge_routes(scoped), reload_routes(scoped)):
-        app.register_blueprint(routes)
-    app.register_blueprint(edge_command_routes(scoped))
-    app.register_blueprint(breakpoint_routes(scoped))
+    for routes in (output_routes, edge_routes, edge_command_routes, breakpoint_routes, reload_routes):
+        app.register_blueprint(routes(scoped))
+    recordings = ScopedRecordings(runtime, CURRENT_CALLER.get)
+    app.register_blueprint(recording_routes(scoped, recordings))
     app.register_blueprint(injection_routes(scoped, max_line_bytes=settings.http.max_body_bytes))
     app.register_blueprint(ingress_routes(delivery))
     app.register_blueprint(network_routes(network.dispatcher, CURRENT_CALLER.get))

@@ -129,8 +129,8 @@ class _Reader:
                 kept[key] = value if not self.is_too_heavy() else {}
             elif value is not None:
                 self._report.note("graph.wrong_type", self._at(key), f"Graph {key} must be an object")
-        if "recording" in self._document:
-            level = self._document["recording"]
+        level = self._document.get("recording")
+        if level is not None:
             if level in RECORDING_LEVELS:
                 kept["recording"] = level
             else:

@@ -81,6 +81,21 @@ class Script(msgspec.Struct, frozen=True):
     end: str
 
 
+def check_beginning(head: Head) -> None:
+    """Refuse a recording that cannot be run again.
+
+    Raises:
+        RecordingError: it does not begin with its execution, or lacks code.
+    """
+    if not head.is_from_start:
+        raise RecordingError(
+            "it does not begin with the execution, so that nobody knows what its nodes remembered"
+        )
+    if head.lacking:
+        lacking = ", ".join(head.lacking[:10])
+        raise RecordingError(f"it lacks the modules of {lacking}: give them with --component")
+
+
 def read_script(head: Head, records: Iterable[Record], until: int | None = None) -> Script:
     """Read a recording.
 
@@ -92,13 +107,7 @@ def read_script(head: Head, records: Iterable[Record], until: int | None = None)
     Raises:
         RecordingError: it cannot be run again, or is damaged.
     """
-    if not head.is_from_start:
-        raise RecordingError(
-            "it does not begin with the execution, so that nobody knows what its nodes remembered"
-        )
-    if head.lacking:
-        lacking = ", ".join(head.lacking[:10])
-        raise RecordingError(f"it lacks the modules of {lacking}: give them with --component")
+    check_beginning(head)
     reader = _ScriptReader(head)
     last, at = 0, 0.0
     for record in records:

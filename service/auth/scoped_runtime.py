@@ -35,7 +35,7 @@ from proto.execution import (
     Output,
     OutputCounts,
 )
-from proto.graph import GraphVerdict
+from proto.graph import GraphVerdict, Recording
 from proto.message import Injection
 from proto.problem import Problem
 from proto.reload import ReloadedExecution, ReloadPlan, ReloadReport, ReloadRequest
@@ -303,6 +303,9 @@ class ScopedExecution:
 
     async def forget(self) -> None:
         await self._changing().forget()
+
+    def record(self, level: Recording) -> None:
+        self._changing().record(level)
 
     def _changing(self) -> ExecutionHandle:
         """Return the real execution, for a caller who may change it."""

@@ -10,6 +10,7 @@ import trio
 
 from proto.codec import encode
 from proto.execution import ExecutionError
+from proto.graph import RECORDING_LEVELS
 from service.cli.graphs import load_graph
 from service.cli.message_options import inject_option, parsed_arguments
 from service.cli.param_option import param_option
@@ -47,6 +48,9 @@ class Started(msgspec.Struct, frozen=True, rename="camel"):
     default=None,
     help="Whether it goes on after a restart of the service; as its graph says.",
 )
+@click.option(
+    "--recording", type=click.Choice(RECORDING_LEVELS), help="Take note of its inputs, or of everything."
+)
 @click.option("--watch", is_flag=True, help="Watch it until it ends, as `symbia-runtime watch` does.")
 @service_options
 @json_option
@@ -58,6 +62,7 @@ def command(
     timeout: float | None,
     *,
     durable: bool | None,
+    recording: str | None,
     watch: bool,
     as_json: bool,
 ) -> None:
@@ -76,6 +81,8 @@ def command(
         options["timeoutMs"] = timeout * 1000
     if durable is not None:
         options["durable"] = durable
+    if recording is not None:
+        options["recording"] = recording
     if parameters:
         options["parameters"] = parameters
     if arguments:

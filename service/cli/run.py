@@ -1,6 +1,8 @@
 """``symbia-runtime run``: one graph in this process, without a server."""
 
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -31,6 +33,11 @@ USAGE_STATUS = 2
 @click.option("--component", "components", type=FILE, multiple=True, help="Register this component first.")
 @library_option
 @click.option("--timeout", type=click.FloatRange(min=0), default=0.0, help="Seconds it may take; 0 for no limit.")
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write everything that happens there, for `history` and `replay`.",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Show every log line of the components, not only warnings.")
 def command(
     graph: Path,
@@ -41,6 +48,7 @@ def command(
     components: tuple[Path, ...],
     libraries: tuple[Path, ...],
     timeout: float,
+    record: Path | None,
     verbose: bool,
 ) -> None:
     """Run GRAPH, a JSON or YAML file, until all that was injected has been processed.
@@ -66,6 +74,8 @@ def command(
         timeout_ms=timeout * 1000,
         parameters=parameters,
         vault=own_vault(),
+        recording="off" if record is None else "full",
+        keep_recording=partial(_write_recording, record),
     )
     _require_output()
     report = RunReport(TellingConsole(stderr=True), verbose=verbose)
@@ -85,6 +95,24 @@ def command(
     if not (arguments or plan.parse_line or metrics.messages_processed or metrics.messages_emitted):
         report.hint("Nothing was injected: give --inject NODE:PORT=JSON, --stdin or --stdin-to NODE:PORT")
     sys.exit(_end(result, report))
+
+
+def _write_recording(path: Path | None, parts: Iterator[bytes]) -> None:
+    """Write a recording; an existing one is replaced when the new one is whole.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if path is None:
+        return
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        with beside.open("wb") as file:
+            for part in parts:
+                file.write(part)
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(f"The recording cannot be written to {path}: {error.strerror or error}") from error
 
 
 def _require_output() -> None:

@@ -6,7 +6,7 @@ reader of the output therefore slows the graph, and a slow graph slows the readi
 
 import math
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, aclosing, contextmanager
 from typing import Any, BinaryIO
 
@@ -25,10 +25,12 @@ from engine.errors import (
     InvalidInjectionError,
     MemoryBoundError,
 )
+from engine.journal.file import write_file
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.edge import DropReason
 from proto.execution import ExecuteOptions, ExecutionSnapshot
+from proto.graph import Recording
 from proto.message import Injection
 from service.cli.inject_syntax import InjectionSyntaxError
 from service.cli.message_options import Parse
@@ -38,6 +40,9 @@ from service.cli.told import refusal_lines
 from service.cli.until_signal import SIGNALS
 from service.outbound.clients import UNGUARDED
 from service.outbound.source_fetcher import SourceFetcher
+
+RECORDING_BYTES = 512 * 1024 * 1024
+"""Bytes of a recording; it is in memory until the execution has ended."""
 
 FULL_SECONDS = 0.005
 """The wait of a message before it is offered again to a node that refuses while it is full."""
@@ -67,6 +72,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
         timeout_ms: wall time that the execution may take; 0 for no limit.
         parameters: values for the graph's parameters, JSON text.
         vault: the variables and secrets that the graph may name.
+        recording: what is noted of the execution.
+        keep_recording: takes the parts of the recording's file, once it has ended.
     """
 
     graph: tuple[str, Any]
@@ -77,6 +84,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: float = 0
     parameters: Mapping[str, msgspec.Raw] = {}
     vault: Vault | None = None
+    recording: Recording = "off"
+    keep_recording: Callable[[Iterator[bytes]], None] = lambda _: None
 
 
 class RunNotes:
@@ -149,7 +158,14 @@ async def run_plan(plan: RunPlan, output: BinaryIO, notes: RunNotes, *, input_de
         RefusedDocumentError: before anything ran.
         InputError: a message could not be taken.
     """
-    limits = EngineLimits(injection_wait_seconds=math.inf, default_timeout_ms=0)
+    limits = EngineLimits(
+        injection_wait_seconds=math.inf,
+        default_timeout_ms=0,
+        recording_bytes=RECORDING_BYTES,
+        owner_recording_bytes=RECORDING_BYTES,
+        memory_bytes=0 if plan.recording != "off" else EngineLimits().memory_bytes,
+        owner_memory_bytes=0 if plan.recording != "off" else EngineLimits().owner_memory_bytes,
+    )
     fetcher = SourceFetcher(UNGUARDED.open_source_client)
     async with open_runtime(limits=limits, fetch_source=fetcher, vault=plan.vault) as runtime:
         try:
@@ -177,12 +193,25 @@ async def _run(
         runtime.observe(_Relay(runtime, writer, notes, stack))
         parameters = dict(plan.parameters)
         options = ExecuteOptions(
-            completion="manual", timeout_ms=plan.timeout_ms, parameters=parameters, durable=False
+            completion="manual",
+            timeout_ms=plan.timeout_ms,
+            parameters=parameters,
+            durable=False,
+            recording=plan.recording,
         )
         with _refusals_of(name):
             execution = await runtime.execute(graph.id, options)
         run = _Run(runtime, execution.id, plan, notes, graph.source_ids)
-        return await run.to_end(writer, input_descriptor)
+        result = await run.to_end(writer, input_descriptor)
+    if plan.recording != "off":
+        await _keep_recording(runtime, execution.id, plan)
+    return result
+
+
+async def _keep_recording(runtime: Runtime, execution_id: str, plan: RunPlan) -> None:
+    recording = runtime.recordings.recording(execution_id)
+    chunks = [chunk async for chunk in runtime.recordings.chunks(recording)]
+    plan.keep_recording(write_file(await recording.head(), chunks))
 
 
 @contextmanager

@@ -228,6 +228,18 @@ def _has_body() -> bool:
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
+async def read_octets(content_type: str) -> bytes:
+    """Read the request's body as bytes of a type of their own.
+
+    Raises:
+        UnsupportedTypeError: the body has another content type.
+    """
+    if request.mimetype not in {content_type, "application/octet-stream"}:
+        told = request.mimetype or "none"
+        raise UnsupportedTypeError(f"Content-Type {told} is not taken here; send {content_type}")
+    return await _body()
+
+
 async def _body() -> bytes:
     return await request.get_data(cache=False, as_text=False, parse_form_data=False)
 

@@ -9,6 +9,7 @@ from proto.breakpoint import BreakpointSnapshot
 from proto.codec import MalformedJsonError, decode_raw_values, shape_problem
 from proto.edge_command import EdgeState
 from proto.execution import ExecuteOptions, ExecutionError, ExecutionState
+from proto.graph import Recording
 from proto.message import Injection
 from proto.problem import ErrorBody, Problem
 from proto.reload import ReloadPlan, ReloadReport, ReloadRequest
@@ -36,6 +37,12 @@ class Reload(ReloadRequest, frozen=True, kw_only=True, rename="camel"):
     def request(self) -> ReloadRequest:
         """Return the change alone."""
         return ReloadRequest(**{name: getattr(self, name) for name in ReloadRequest.__struct_fields__})
+
+
+class Record(OfExecution, frozen=True, rename="camel"):
+    """``execution:record``: what is noted of it from now on, in place of what was noted before."""
+
+    level: Recording
 
 
 class Start(ExecuteOptions, frozen=True, kw_only=True, rename="camel"):

@@ -27,6 +27,7 @@ from service.live.commands import (
     ErrorEvent,
     Inject,
     OfExecution,
+    Record,
     RefusalReply,
     Reload,
     Start,
@@ -112,6 +113,7 @@ class LiveSession:
             Command.STOP: (Stop, self._stop, False),
             Command.INJECT: (Inject, self._inject, True),
             Command.BOTTLENECK: (OfExecution, self._bottleneck, False),
+            Command.RECORD: (Record, self._record, False),
             **EdgeCommander(self._runtime).commands(),
             **BreakpointCommander(self._runtime).commands(),
             Command.RELOAD: (Reload, self._reload, True),
@@ -181,7 +183,12 @@ class LiveSession:
         if len(self._readings) >= SUBSCRIPTIONS:
             raise _too_many()
         options = ExecuteOptions(
-            command.completion, command.timeout_ms, command.inputs, command.parameters, command.durable
+            command.completion,
+            command.timeout_ms,
+            command.inputs,
+            command.parameters,
+            command.durable,
+            command.recording,
         )
         execution = await self._runtime.execute(command.graph_id, options, on_created=watch)
         return CommandReply(
@@ -204,6 +211,11 @@ class LiveSession:
 
     async def _complete(self, command: OfExecution) -> CommandReply:
         return _state(await self._runtime.execution(command.execution_id).complete())
+
+    async def _record(self, command: Record) -> CommandReply:
+        execution = self._runtime.execution(command.execution_id)
+        execution.record(command.level)
+        return _state(execution.head())
 
     async def _stop(self, command: Stop) -> CommandReply:
         ended = await self._runtime.execution(command.execution_id).stop(drain=command.drain)

@@ -94,3 +94,38 @@ class KeepingSettings(msgspec.Struct, frozen=True, kw_only=True):
             "Memory of them per execution; it counts to what an organisation may hold, too.",
         ),
     ] = _DEFAULTS.kept_output_bytes
+    recordings: Annotated[
+        int,
+        Setting(
+            "KEPT_RECORDINGS",
+            whole_number(0, 100_000),
+            "Recordings of one organisation kept after they have ended; the oldest goes first.",
+        ),
+    ] = _DEFAULTS.recordings
+    recording_bytes: Annotated[
+        int,
+        Setting(
+            "RECORDING_MAX_BYTES",
+            whole_number(2**16, 2**36, "bytes"),
+            "Bytes of one recording; one of inputs ends there, of a full one the oldest part goes.",
+        ),
+    ] = _DEFAULTS.recording_bytes
+    owner_recording_bytes: Annotated[
+        int,
+        Setting(
+            "KEPT_RECORDING_BYTES",
+            whole_number(0, 2**46, "bytes"),
+            (
+                "Bytes of all recordings of one organisation; the oldest goes first. Without DATA_DIR they are in "
+                "memory, and count to what an organisation may hold."
+            ),
+        ),
+    ] = _DEFAULTS.owner_recording_bytes
+    recording_days: Annotated[
+        int,
+        Setting(
+            "KEPT_RECORDING_DAYS",
+            whole_number(0, 36_500, "days, 0 for no bound"),
+            "Days that a recording is kept after it has ended.",
+        ),
+    ] = 0

@@ -99,6 +99,7 @@ class ExecuteBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
     input: msgspec.Raw = msgspec.Raw()
     parameters: dict[str, msgspec.Raw] = {}
     durable: bool | None = None
+    recording: Recording | None = None
 
 
 class GraphList(msgspec.Struct, frozen=True, rename="camel"):
@@ -212,7 +213,16 @@ def graph_routes(runtime: RuntimeView) -> Blueprint:
             (GraphDefinition, RoutineDefinition),
             {"the Quick Reference": QUICK_REFERENCE, "a routine that greets": GREETING},
             yaml=True,
-            nullable=("version", "description", "metadata", "bindings", "ports", "parameters", "durable"),
+            nullable=(
+                "version",
+                "description",
+                "metadata",
+                "bindings",
+                "ports",
+                "parameters",
+                "durable",
+                "recording",
+            ),
         ),
         query=(REPLACE,),
         headers=(IF_MATCH, IF_NONE_MATCH),
@@ -315,7 +325,7 @@ async def _options(body: ExecuteBody) -> ExecuteOptions:
         inputs = await decoded(
             bytes(body.inputs), tuple[Injection, ...], max_items=LISTED_MESSAGES, place="inputs"
         )
-    return ExecuteOptions(body.completion, body.timeout_ms, inputs, body.parameters, body.durable)
+    return ExecuteOptions(body.completion, body.timeout_ms, inputs, body.parameters, body.durable, body.recording)
 
 
 def loaded_reply(
