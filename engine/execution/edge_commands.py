@@ -69,8 +69,8 @@ class EdgeCommands:
             IllegalTransitionError: the execution is neither running nor paused, or it drains.
         """
         self._check("hold edges of")
-        if not self._control.is_held(queue):
-            if len(self._control.held()) >= HELD_EDGES:
+        if not self._control.is_by_hand(queue):  # a breakpoint may hold it, and let it go
+            if not self._control.is_held(queue) and len(self._control.held()) >= HELD_EDGES:
                 raise HeldEdgesError(HELD_EDGES)
             self._control.hold(queue)
             self._tell(queue, "paused", self.waiting(queue))

@@ -177,6 +177,10 @@ class EdgeControl:
         """Return whether an edge is held."""
         return queue.node in self._inboxes and queue.edge in self._inboxes[queue.node].held_edges
 
+    def is_by_hand(self, queue: Queue) -> bool:
+        """Return whether somebody holds an edge by name."""
+        return queue in self._by_hand
+
     def tag(self, queue: Queue) -> str:
         """Return what changes with each command to an edge."""
         return f"edge-{self.revisions[queue]}"

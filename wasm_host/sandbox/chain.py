@@ -90,6 +90,8 @@ class Chain:
         """
         if not self._is_dissolved or len(self._entered) < len(self._sandboxes):
             return self.is_whole
+        for sandbox in self._sandboxes:
+            sandbox.give_up_guest()
         try:
             for index, sandbox in enumerate(self._sandboxes):
                 await self._open_in_guest(index, sandbox)
@@ -99,8 +101,6 @@ class Chain:
         except BaseException:  # Cancelled, or the service is ending
             self.dissolve()
             raise
-        for sandbox in self._sandboxes:
-            sandbox.give_up_guest()
         self._is_dissolved = False
         return True
 

@@ -160,7 +160,7 @@ class Sandbox:
         return None if await self._state.take(writes) is not None else undoing
 
     def give_up_guest(self) -> None:
-        """Let go of a guest of its own: its program lives in that of its chain again."""
+        """Let go of a guest of its own, if it has one: its program is to live in that of its chain again."""
         self._drop_guest()
 
     def restore(self, writes: Sequence[tuple[str, bytes | None]]) -> None:

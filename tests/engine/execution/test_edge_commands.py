@@ -354,3 +354,17 @@ def test_a_recording_says_what_was_commanded() -> None:
     assert recorded(EdgePaused("x", "priced", 3, "store", 0, ())) == "edge:paused priced"
     many = EdgeDropped("x", "3", 3, "store", 23, tuple(range(1, 24)))
     assert recorded(many).endswith("19, 20 and 3 more")
+
+
+async def test_an_edge_that_a_breakpoint_holds_can_be_held_by_hand_as_well() -> None:
+    """Then it is held on when the breakpoint lets go."""
+    async with open_scene() as scene:
+        control, queue = scene.execution.edge_control, Queue(scene.execution.graph.index_of["e"], 2)
+        control.inbox(queue.node).hold(queue.edge)
+        scene.commands.pause(queue)
+        assert [change.name for change in scene.watcher.changes] == ["edge:paused"]
+        control.release_judged(queue)
+        assert control.is_held(queue)
+        scene.commands.resume(queue)
+        assert not control.is_held(queue)
+        assert await scene.complete(3) == [10, 11, 12]

@@ -465,3 +465,38 @@ def test_the_guest_and_the_host_agree_on_their_constants() -> None:
     header, source = (folder / "symbia.h").read_text(), (folder / "chain.c").read_text()
     assert f"SYMBIA_CHAIN_MOST {chain_ports.MOST_PROGRAMS} " in header
     assert f"MOST_INVOCATIONS = {chain_abi.MOST_INVOCATIONS}," in source
+
+
+COUNTING = handler(
+    "const n = (ctx.getState('n') ?? 0) + 1; ctx.setState('n', n); ctx.emit('out', value + n);",
+    "initialize(ctx) { ctx.emit('side', 'begun'); },",
+)
+
+
+async def test_programs_that_were_parted_share_a_guest_again_with_what_they_keep() -> None:
+    """Each processes alone meanwhile; what one begins with leaves once, and no guest is left over."""
+    async with open_host() as host, linked([COUNTING] * 2, host=host) as (chain, sandboxes):
+        assert emitted(await passed(chain, b"10")) == [(1, 0, b"12")]
+        chain.dissolve()
+        (alone,) = await process_all(sandboxes[0], [(0, b"20")])
+        assert [value for _, value in alone.emissions] == [b"22"]
+        assert await chain.form()
+        assert chain.is_whole
+        assert emitted(await passed(chain, b"30")) == [(1, 0, b"35")]
+        assert await chain.form()
+        assert [each.state["n"] for each in sandboxes] == [b"3", b"2"]
+
+
+async def test_programs_of_which_one_cannot_be_opened_again_stay_alone() -> None:
+    """The others go on with what they keep."""
+    fickle = handler(
+        "ctx.setState('n', 1); ctx.emit('out', value)", "initialize(ctx) { if (ctx.getState('n')) for (;;); },"
+    )
+    limits = GuestLimits(cpu_ms=50)
+    async with linked([COUNTING, fickle], limits=limits) as (chain, sandboxes):
+        await passed(chain, b"1")
+        chain.dissolve()
+        assert not await chain.form()
+        assert not chain.is_whole
+        (alone,) = await process_all(sandboxes[0], [(0, b"2")])
+        assert [value for _, value in alone.emissions] == [b"4"]
