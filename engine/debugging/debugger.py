@@ -4,7 +4,6 @@ They last as long as the execution. What is held goes on when its breakpoint is 
 execution drains; a stop cuts it off, like all that is in flight.
 """
 
-from collections.abc import Sequence
 from itertools import count, islice
 
 import msgspec
@@ -31,7 +30,13 @@ from engine.limits import EngineLimits
 from engine.schemas.misfit import misfit
 from engine.wall_clock import WallClock
 from proto.breakpoint import BreakpointRequest, BreakpointSnapshot
-from proto.breakpoint_events import BreakpointReleased, BreakpointRemoved, BreakpointSet
+from proto.breakpoint_events import (
+    BreakpointEvent,
+    BreakpointReleased,
+    BreakpointRemoved,
+    BreakpointSet,
+    BreakpointWasHit,
+)
 from proto.component import ERROR_PORT
 from proto.problem import Problem
 
@@ -57,12 +62,19 @@ class Debugger:
         self._surroundings = surroundings
         self._limits = limits
         self._clock = clock
-        self._tell = tell
-        self._watching = Watching(execution, tell)
+        self._tell_live = tell
+        self._watching = Watching(execution, self._tell)
         self._breakpoints: dict[str, Breakpoint] = {}
         self._numbers = count(1)
         self._being_set = 0
         self._is_closed = False
+
+    def _tell(self, event: BreakpointEvent) -> None:
+        """Tell whoever watches, and whoever records."""
+        self._tell_live(event)
+        recorder = self._execution.shared.recorder
+        if recorder is not None and (text := recorded(event)):
+            recorder.commanded(text)
 
     # The breakpoints
 
@@ -301,6 +313,18 @@ class Debugger:
                     nursery.start_soon(each.condition.close)
 
 
-def verbs() -> Sequence[str]:
-    """Return all verbs that there are."""
-    return ("continue", "step", "next", "edit", "drop", "retry", "skip")
+def recorded(event: BreakpointEvent) -> str:
+    """Return an event as a recording has it, such as ``breakpoint:hit b1: input of double, 7, held as 3``.
+
+    Hits that held nothing are left out: there may be one for each message.
+    """
+    match event:
+        case BreakpointSet():
+            return f"{event.name} {event.breakpoint.id}"
+        case BreakpointWasHit():
+            held = f"{event.on} of {event.node}, {event.sequence}, held as {event.hold}"
+            return "" if event.hold is None else f"{event.name} {event.breakpoint_id}: {held}"
+        case BreakpointReleased():
+            return f"{event.name} {event.breakpoint_id}: {event.hold}, {event.verb}"
+        case _:
+            return f"{event.name} {event.breakpoint_id}"

@@ -9,6 +9,7 @@ import trio.testing
 
 from engine.contracts.component import Builtin
 from engine.contracts.handler import Handler, Message, Outcome
+from engine.debugging.debugger import recorded
 from engine.errors import InvalidBreakpointError, NothingHeldError, VerbRefusedError
 from engine.execution.inbox import Inbox
 from proto.component import Code, ComponentDefinition, Port, Ports
@@ -39,6 +40,12 @@ async def test_an_edge_stops_and_the_others_of_its_node_go_on() -> None:
         assert (it.values(stop), it.debugger.one(stop).hits) == ([], 2)
         assert sorted(it.journal.values("d")) == [1, 1, 2, 2]
         assert it.heard == ["breakpoint:set", *(["breakpoint:hit", "breakpoint:released"] * 2)]
+        told = [recorded(event) for event in it.events]
+        assert told[:3] == [
+            "breakpoint:set b1",
+            f"breakpoint:hit b1: input of d, {held.sequence}, held as {held.hold}",
+            f"breakpoint:released b1: {held.hold}, continue",
+        ]
         await it.debugger.remove(stop)
         assert all(type(inbox) is Inbox for inbox in it.execution.shared.inboxes)
 
