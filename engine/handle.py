@@ -41,7 +41,7 @@ from proto.edge import EdgeSnapshot, WaitingMessage
 from proto.execution import ExecutionSnapshot, InjectionReceipt, LogEntry, Output, OutputCounts
 from proto.graph import Recording as Level
 from proto.message import Injection
-from proto.reload import ReloadPlan, ReloadReport, ReloadRequest
+from proto.reload import HandledBy, ReloadPlan, ReloadReport, ReloadRequest
 from proto.statistics import ExecutionStatistics
 
 
@@ -487,6 +487,10 @@ class ExecutionHandle:
             ReloadRefusedError: it cannot go back; nothing has changed.
         """
         return await self._reloader().roll_back()
+
+    def handled_by(self) -> Mapping[str, HandledBy]:
+        """Return who handles the messages of the nodes that were changed while it ran, by their ids."""
+        return {} if not isinstance(self._record, Execution) else dict(self._record.shared.handled_by)
 
     def reloads(self) -> list[ReloadReport]:
         """Return the reports of its reloads that are kept, the last one last.

@@ -151,6 +151,8 @@ class PortEmit(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         truncated: whether the value was larger than the subscription wants.
         value_bytes: its whole size, where truncated.
         skipped: values on this edge that were left out since the last one shown (``maxPerSecond``).
+        version: of the component that emitted it, where its node was changed while the execution ran.
+        revision: of the execution in which that handler began, likewise.
     """
 
     name: ClassVar[str] = "port:emit"
@@ -166,6 +168,8 @@ class PortEmit(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     truncated: bool = False
     value_bytes: int = 0
     skipped: int = 0
+    version: str = ""
+    revision: int = 0
 
 
 class PortOutput(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -181,6 +185,8 @@ class PortOutput(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     truncated: bool = False
     value_bytes: int = 0
     skipped: int = 0
+    version: str = ""
+    revision: int = 0
 
 
 class ComponentInvoked(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -193,9 +199,11 @@ class ComponentInvoked(msgspec.Struct, frozen=True, rename="camel", omit_default
     port: str
     timestamp: int
     skipped: int = 0
+    version: str = ""
+    revision: int = 0
 
 
-class ComponentFailed(msgspec.Struct, frozen=True, rename="camel"):
+class ComponentFailed(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """An invocation ended in an error, whatever became of it."""
 
     name: ClassVar[str] = "component:failed"
@@ -205,9 +213,11 @@ class ComponentFailed(msgspec.Struct, frozen=True, rename="camel"):
     error_name: str
     message: str
     timestamp: int
+    version: str = ""
+    revision: int = 0
 
 
-class ComponentLogged(msgspec.Struct, frozen=True, rename="camel"):
+class ComponentLogged(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A handler logged a line."""
 
     name: ClassVar[str] = "component:logged"
@@ -217,6 +227,8 @@ class ComponentLogged(msgspec.Struct, frozen=True, rename="camel"):
     level: str
     message: str
     timestamp: int
+    version: str = ""
+    revision: int = 0
 
 
 class MetricsUpdate(msgspec.Struct, frozen=True, rename="camel"):

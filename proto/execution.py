@@ -31,12 +31,16 @@ class ExecutionError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
         node_id: the node whose handler failed, if it was one.
         stack: the author's stack trace, if there is one.
         value: the JSON text of the message that the handler failed on, cut where it is long.
+        version: of the component that failed, where its node was changed while the execution ran.
+        revision: of the execution in which that handler began, likewise.
     """
 
     message: str
     node_id: str | None = None
     stack: str | None = None
     value: str | None = None
+    version: str = ""
+    revision: int = 0
 
 
 class ExecutionMetrics(msgspec.Struct, frozen=True, rename="camel"):
@@ -103,7 +107,8 @@ class InstanceMetrics(msgspec.Struct, frozen=True, rename="camel"):
 class InstanceSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One node of an execution at one moment. ``queued`` counts the messages waiting before it.
 
-    ``unprocessed`` are those of the execution's that were there when it ended; until then 0.
+    ``unprocessed`` are those of the execution's that were there when it ended; until then 0. ``version`` and
+    ``revision`` say who handles its messages, where it was changed while the execution ran.
     """
 
     node_id: str
@@ -113,6 +118,8 @@ class InstanceSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_default
     queued: int
     metrics: InstanceMetrics
     unprocessed: int = 0
+    version: str = ""
+    revision: int = 0
 
 
 class ExecutionSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -200,13 +207,18 @@ class OutputCounts(msgspec.Struct, frozen=True):
 
 
 class LogEntry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One line that a handler logged. ``timestamp`` is ISO 8601 in UTC, ``meta`` whatever the author added."""
+    """One line that a handler logged. ``timestamp`` is ISO 8601 in UTC, ``meta`` whatever the author added.
+
+    ``version`` and ``revision`` say who logged it, of a node that was changed while its execution ran.
+    """
 
     timestamp: str
     node_id: str
     level: str
     message: str
     meta: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    version: str = ""
+    revision: int = 0
 
 
 class InjectionReceipt(msgspec.Struct, frozen=True):

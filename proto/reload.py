@@ -162,3 +162,15 @@ class ReloadedExecution(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     execution_id: str
     state: ReloadState
     reason: str = ""
+
+
+class HandledBy(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """The handler of a node that was changed while its execution ran.
+
+    Attributes:
+        version: that its author gives the component.
+        revision: of the execution in which it began; a node that was never changed is of revision 1.
+    """
+
+    version: str
+    revision: int

@@ -5,7 +5,7 @@ that it asked for; where nobody asked, nothing is built and nothing is called. O
 of the engine's work: they take note and return at once, and never raise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -14,7 +14,7 @@ from engine.contracts.handler import HandlerError, LogLine, Message, Outcome
 from proto.edge import DropReason
 from proto.events import ControlEvent
 from proto.execution import ExecutionSnapshot
-from proto.reload import ReloadReport
+from proto.reload import HandledBy, ReloadReport
 
 
 class HandlerCall(msgspec.Struct, frozen=True):
@@ -60,6 +60,9 @@ class ExecutionObserver:
 
     def reloaded(self, execution_id: str, report: ReloadReport) -> None:
         """Hear that a change of the execution has begun, was made, tried, refused, or taken back."""
+
+    def changed(self, execution_id: str, handled_by: Mapping[str, HandledBy]) -> None:
+        """Hear who handles the messages of nodes from this moment on, by their ids."""
 
     def dropped(self, execution_id: str, node_id: str, count: int, reason: DropReason) -> None:
         """Hear that messages before a node were dropped: by a policy of it or of an edge, or by hand."""

@@ -158,7 +158,11 @@ class ErrorPolicy:
     def end(self, message: Message, error: HandlerError) -> None:
         """Let the execution fail."""
         text = f"Node {self._node.id} failed: {error.name}: {error.message}"
-        self._shared.fail(ExecutionError(text, self._node.id, error.stack or None, shown_value(message)))
+        failure = ExecutionError(text, self._node.id, error.stack or None, shown_value(message))
+        by = self._shared.handled_by.get(self._node.id)
+        if by is not None:
+            failure = msgspec.structs.replace(failure, version=by.version, revision=by.revision)
+        self._shared.fail(failure)
 
     def value(self, message: Message, error: HandlerError) -> bytes:
         return error_value(self._node, message, error, self._shared.limits.value_bytes)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import trio
+from msgspec import structs
 
 from engine.compile.loaded_graph import CompiledNode
 from engine.contracts.handler import NOTHING, Emission, Handler, HandlerError, Message, Outcome
@@ -173,7 +174,7 @@ class Instance:
 
     def snapshot(self) -> InstanceSnapshot:
         """Return a snapshot of this moment."""
-        return InstanceSnapshot(
+        snapshot = InstanceSnapshot(
             node_id=self.node.id,
             instance_id=self._instance_id,
             component_id=self.node.definition.component,
@@ -183,6 +184,8 @@ class Instance:
             queued=len(self._inbox),
             metrics=self.counters.snapshot(),
         )
+        by = self._shared.handled_by.get(self.node.id)
+        return snapshot if by is None else structs.replace(snapshot, version=by.version, revision=by.revision)
 
     async def initialize(self) -> HandlerError | None:
         """Let the handlers get ready. What they emit here leaves when ``run`` begins."""

@@ -10,6 +10,7 @@ from engine.contracts.handler import LogLine
 from engine.memory.ledger import Account
 from proto import codec
 from proto.execution import LogEntry
+from proto.reload import HandledBy
 
 MESSAGE_CHARACTERS = 8_192
 """Characters of one line, and of its level. Lines are for eyes; values belong into messages."""
@@ -58,12 +59,15 @@ class LogBuffer:
         """Return all that are kept."""
         return [entry for entry, _ in self._entries]
 
-    def add(self, timestamp: str, node_id: str, line: LogLine) -> None:
-        """Keep a line; its texts are bounded already."""
+    def add(self, timestamp: str, node_id: str, line: LogLine, handled_by: HandledBy | None = None) -> None:
+        """Keep a line; its texts are bounded already. ``handled_by`` logged it, where its node was changed."""
         meta = msgspec.UNSET if line.meta is None else msgspec.Raw(line.meta)
         self.logged += 1
         size = LINE_BYTES + sys.getsizeof(line.message) + len(line.meta or b"")
-        self._entries.append((LogEntry(timestamp, node_id, line.level, line.message, meta), size))
+        entry = LogEntry(timestamp, node_id, line.level, line.message, meta)
+        if handled_by is not None:
+            entry = msgspec.structs.replace(entry, version=handled_by.version, revision=handled_by.revision)
+        self._entries.append((entry, size))
         self.size_bytes += size
         while len(self._entries) > self._lines or self.size_bytes > self._limit_bytes or not self._is_charged():
             _, freed = self._entries.popleft()

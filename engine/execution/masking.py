@@ -41,11 +41,11 @@ def masked_failure(mask: Mask | None, error: ExecutionError) -> ExecutionError:
     if mask is None:
         return error
     stack, value = error.stack, error.value
-    return ExecutionError(
-        mask.text(error.message),
-        error.node_id,
-        None if stack is None else mask.text(stack),
-        None if value is None else mask.text(value),
+    return msgspec.structs.replace(
+        error,
+        message=mask.text(error.message),
+        stack=None if stack is None else mask.text(stack),
+        value=None if value is None else mask.text(value),
     )
 
 

@@ -36,6 +36,7 @@ from engine.memory.starvation import Spawn, Starvation
 from proto.edge import DropReason
 from proto.events import ControlEvent
 from proto.execution import ExecutionError
+from proto.reload import HandledBy
 
 _WORTH_TOGETHER = 3
 """Values that are sent along several edges together, at least: of fewer, the asking costs more than the taking."""
@@ -98,6 +99,8 @@ class ExecutionShared:
         self.call_keys = CallKeys(execution_id)  # of calls to the outside
         self.call_observers = tuple(observer for observer in observers if observer.hears_calls)
         self.log_buffer = LogBuffer(limits.log_lines, limits.log_bytes, account)
+        # Of the nodes that were changed while it ran, by their ids: who handles their messages now.
+        self.handled_by: dict[str, HandledBy] = {}
         self.recorder: Recorder | None = None
         # By index of a node: takes a message for it in the task that injects it; returns whether it is done with.
         self.early_starts: dict[int, Callable[[Message], bool]] = {}
@@ -425,7 +428,7 @@ class ExecutionShared:
         line = bounded(masked_line(self.mask, line))
         if self.recorder is not None and self.recorder.is_full:
             self.recorder.logged(node, line)
-        self.log_buffer.add(self._timestamp(), node.id, line)
+        self.log_buffer.add(self._timestamp(), node.id, line, self.handled_by.get(node.id))
         for observer in self._observers:
             observer.logged(self.execution_id, node.id, line)
 

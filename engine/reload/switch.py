@@ -36,7 +36,7 @@ from engine.execution.watched import is_watched, watch_alike
 from engine.reload.canary import TrialBook, Tried, mean_latency_seconds
 from engine.reload.plan import Composition, does_same_work, edge_keys
 from engine.reload.rewiring import Rewiring
-from proto.reload import NodeChange, ReloadPlan
+from proto.reload import HandledBy, NodeChange, ReloadPlan
 
 
 class RefusedError(Exception):
@@ -305,7 +305,23 @@ class Switch:
         ]
         execution.instances[:] = instances
         execution.run_revision(self._following)
+        self._say_who_handles()
         return lost
+
+    def _say_who_handles(self) -> None:
+        """Take note, and tell, of the versions that handle the messages of the changed nodes from now on."""
+        execution, number = self._execution, self._execution.revisions.number
+        changed = {
+            node.id: HandledBy(node.component.definition.version, number)
+            for node in self._new.nodes
+            if self._changes[node.id] in ("changed", "added")
+        }
+        known = execution.shared.handled_by
+        known.update(changed)
+        for node_id in known.keys() - self._new.index_of.keys():
+            del known[node_id]
+        for observer in execution.observers:
+            observer.changed(execution.id, changed)
 
     def _instance(self, node: CompiledNode, former: Mapping[str, Instance]) -> Instance:
         execution, before = self._execution, former.get(node.id)

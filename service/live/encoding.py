@@ -6,6 +6,7 @@ change along an edge is encoded once, and the value not at all.
 
 from proto.codec import encode
 from proto.events import ComponentInvoked, PortEmit, PortOutput
+from proto.reload import HandledBy
 
 Encoded = tuple[str, bytes]
 """An event: its name, and its payload as JSON text."""
@@ -28,6 +29,7 @@ class FlowEncoder:
         *,
         skipped: int,
         max_value_bytes: int,
+        mark: bytes = b"",
     ) -> Encoded:
         """Encode a ``port:emit``; source and target are a node's id and a port's name."""
         head = self._heads.get((source, target))
@@ -37,10 +39,17 @@ class FlowEncoder:
             self._heads[source, target] = head
         shown, cut = shown_value(value, max_value_bytes)
         tail = b',"timestamp":%d,"sequence":%d' % (timestamp, sequence)
-        return PortEmit.name, head + shown + tail + cut + _skips(skipped)
+        return PortEmit.name, head + shown + tail + cut + mark + _skips(skipped)
 
     def output(
-        self, source: tuple[str, str], value: bytes, timestamp: int, *, skipped: int, max_value_bytes: int
+        self,
+        source: tuple[str, str],
+        value: bytes,
+        timestamp: int,
+        *,
+        skipped: int,
+        max_value_bytes: int,
+        mark: bytes = b"",
     ) -> Encoded:
         """Encode a ``port:output``."""
         head = self._heads.get((source,))
@@ -48,15 +57,15 @@ class FlowEncoder:
             fields = {"sourceNode": source[0], "sourcePort": source[1]}
             head = self._heads[(source,)] = self._head(fields) + b',"value":'
         shown, cut = shown_value(value, max_value_bytes)
-        return PortOutput.name, head + shown + b',"timestamp":%d' % timestamp + cut + _skips(skipped)
+        return PortOutput.name, head + shown + b',"timestamp":%d' % timestamp + cut + mark + _skips(skipped)
 
-    def invocation(self, node_id: str, port: str, timestamp: int, *, skipped: int) -> Encoded:
+    def invocation(self, node_id: str, port: str, timestamp: int, *, skipped: int, mark: bytes = b"") -> Encoded:
         """Encode a ``component:invoked``."""
         key = ("invoked", node_id, port)
         head = self._heads.get(key)
         if head is None:
             head = self._heads[key] = self._head({"nodeId": node_id, "port": port})
-        return ComponentInvoked.name, head + b',"timestamp":%d' % timestamp + _skips(skipped)
+        return ComponentInvoked.name, head + b',"timestamp":%d' % timestamp + mark + _skips(skipped)
 
     def _head(self, fields: dict[str, str]) -> bytes:
         return self._execution + b"," + encode(fields)[1:-1]
@@ -71,6 +80,11 @@ def shown_value(value: bytes, max_value_bytes: int) -> tuple[bytes, bytes]:
         return value, b""
     beginning = value[:max_value_bytes].decode(errors="ignore")
     return encode(beginning), b',"truncated":true,"valueBytes":%d' % len(value)
+
+
+def mark_of(handled_by: HandledBy) -> bytes:
+    """Return the fields that say which version has handled a message."""
+    return b"," + encode(handled_by)[1:-1]
 
 
 def _skips(skipped: int) -> bytes:

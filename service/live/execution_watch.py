@@ -6,6 +6,7 @@ than that for long, further ones are only counted, before anything is spent on t
 """
 
 from collections import deque
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
@@ -29,7 +30,8 @@ from proto.events import (
     PortOutput,
 )
 from proto.execution import ExecutionError, ExecutionSnapshot, ExecutionState
-from service.live.encoding import Encoded, FlowEncoder
+from proto.reload import HandledBy
+from service.live.encoding import Encoded, FlowEncoder, mark_of
 from service.live.feed import Chunk, Feed, FeedMemory, Reader
 from service.live.limits import (
     FLUSH_SECONDS,
@@ -107,6 +109,9 @@ class ExecutionWatch(FlowObserver):
         self.is_ended = False
         self.has_newcomer = False
         self.views: dict[Selection, View] = {}
+        self.handled_by: dict[str, HandledBy] = {}
+        self.marks: dict[str, bytes] = {}
+        self.change(runtime.execution(execution.id).handled_by())
         self.busy = trio.CancelScope()
         self._runtime = runtime
         self._memory = memory
@@ -179,21 +184,35 @@ class ExecutionWatch(FlowObserver):
             self._flow.close()
         self._is_flow_watched = wants_flow
 
+    def change(self, handled_by: Mapping[str, HandledBy]) -> None:
+        """Take note of who handles the messages of nodes from now on."""
+        self.handled_by.update(handled_by)
+        self.marks.update({node_id: mark_of(by) for node_id, by in handled_by.items()})
+
+    def who_handles(self, node_id: str) -> tuple[str, int]:
+        """Return the version and the revision that handle the messages of a node that was changed."""
+        by = self.handled_by.get(node_id)
+        return ("", 0) if by is None else (by.version, by.revision)
+
     # Notes, taken in the midst of the engine's work
 
     def sent(self, node_id: str, port: str, target_node: str, target_port: str, message: Message) -> None:
         if PortEmit.name in self._wanted:
             source, target = (node_id, port), (target_node, target_port)
-            self.note_flow(Hop(source, target, message, epoch_ms(), trio.current_time()))
+            self.note_flow(
+                Hop(source, target, message, epoch_ms(), trio.current_time(), self.marks.get(node_id, b""))
+            )
 
     def emitted(self, node_id: str, port: str, value: bytes) -> None:
         if PortOutput.name in self._wanted:
-            self.note_flow(OutputEvent((node_id, port), value, epoch_ms(), trio.current_time()))
+            mark = self.marks.get(node_id, b"")
+            self.note_flow(OutputEvent((node_id, port), value, epoch_ms(), trio.current_time(), mark))
 
     def invoked(self, node_id: str, port: str, message: Message) -> None:
         del message
         if ComponentInvoked.name in self._wanted:
-            self.note_flow(Invocation((node_id, port), epoch_ms(), trio.current_time()))
+            mark = self.marks.get(node_id, b"")
+            self.note_flow(Invocation((node_id, port), epoch_ms(), trio.current_time(), mark))
 
     def note_flow(self, note: Note) -> None:
         """Take a note, or only count it where too many wait."""

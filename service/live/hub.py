@@ -3,7 +3,7 @@
 An execution that nobody watches costs one look into a dictionary at each change of its state, and nothing besides.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -26,7 +26,7 @@ from proto.events import (
     StatisticsUpdate,
 )
 from proto.execution import ExecutionMetrics, ExecutionSnapshot
-from proto.reload import ReloadReport
+from proto.reload import HandledBy, ReloadReport
 from service.live.counters import LiveCounters
 from service.live.execution_watch import ExecutionWatch, Subscriber, View
 from service.live.feed import FeedMemory, Reader
@@ -88,6 +88,11 @@ class Hub(ExecutionObserver):
         if watch is not None:
             watch.note_state(execution)
 
+    def changed(self, execution_id: str, handled_by: Mapping[str, HandledBy]) -> None:
+        watch = self._watches.get(execution_id)
+        if watch is not None:
+            watch.change(handled_by)
+
     def reloaded(self, execution_id: str, report: ReloadReport) -> None:
         watch = self._watches.get(execution_id)
         if watch is not None:
@@ -107,14 +112,22 @@ class Hub(ExecutionObserver):
         watch = self._watches.get(execution_id)
         if watch is not None and watch.wants(ComponentLogged.name):
             watch.note_flow(
-                NodeEvent(ComponentLogged(execution_id, node_id, line.level, line.message, epoch_ms()))
+                NodeEvent(
+                    ComponentLogged(
+                        execution_id, node_id, line.level, line.message, epoch_ms(), *watch.who_handles(node_id)
+                    )
+                )
             )
 
     def invocation_failed(self, execution_id: str, node_id: str, error: HandlerError) -> None:
         watch = self._watches.get(execution_id)
         if watch is not None and watch.wants(ComponentFailed.name):
             watch.note_flow(
-                NodeEvent(ComponentFailed(execution_id, node_id, error.name, error.message, epoch_ms()))
+                NodeEvent(
+                    ComponentFailed(
+                        execution_id, node_id, error.name, error.message, epoch_ms(), *watch.who_handles(node_id)
+                    )
+                )
             )
 
     def happened(self, execution_id: str, event: ControlEvent) -> None:

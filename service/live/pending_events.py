@@ -31,6 +31,7 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
     message: Message
     timestamp: int
     now: float
+    mark: bytes = b""
 
     @property
     def size(self) -> int:
@@ -56,6 +57,7 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
             self.message.sequence,
             skipped=skipped,
             max_value_bytes=selection.max_value_bytes,
+            mark=self.mark,
         )
 
 
@@ -66,6 +68,7 @@ class OutputEvent(msgspec.Struct, frozen=True, gc=False):
     value: bytes
     timestamp: int
     now: float
+    mark: bytes = b""
 
     @property
     def size(self) -> int:
@@ -82,7 +85,9 @@ class OutputEvent(msgspec.Struct, frozen=True, gc=False):
         if skipped is None:
             return None
         limit = selection.max_value_bytes
-        return encoder.output(self.source, self.value, self.timestamp, skipped=skipped, max_value_bytes=limit)
+        return encoder.output(
+            self.source, self.value, self.timestamp, skipped=skipped, max_value_bytes=limit, mark=self.mark
+        )
 
 
 class Invocation(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +96,7 @@ class Invocation(msgspec.Struct, frozen=True, gc=False):
     place: Place
     timestamp: int
     now: float
+    mark: bytes = b""
 
     size = 0
 
@@ -104,7 +110,7 @@ class Invocation(msgspec.Struct, frozen=True, gc=False):
         skipped = sampler.admit(("invoked", self.place), self.now)
         if skipped is None:
             return None
-        return encoder.invocation(*self.place, self.timestamp, skipped=skipped)
+        return encoder.invocation(*self.place, self.timestamp, skipped=skipped, mark=self.mark)
 
 
 class NodeEvent(msgspec.Struct, frozen=True, gc=False):

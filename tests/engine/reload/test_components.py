@@ -4,6 +4,7 @@ import pytest
 
 from engine.errors import NothingToRollBackError, ReloadRefusedError, ReloadUnderWayError
 from engine.runtime import open_runtime
+from tests.engine.executions import document
 from tests.engine.reload.running import STAMP, SUM, Told, component, outputs_of, reload, row, send, start
 
 MIGRATE = """,
@@ -143,3 +144,25 @@ async def test_what_waits_before_a_paused_node_is_the_next_versions() -> None:
         assert (await reload(execution, components={"own.s": None})).state == "done"
         await execution.resume()
         assert await outputs_of(execution, "n0", [[3]]) == [[1, "2"], [2, "2"], [3, "2"]]
+
+
+async def test_what_is_shown_says_which_version_it_is_of() -> None:
+    """Log lines, instances and the error that ends it, from the first reload on; what did not change says none."""
+    source = (
+        "return { process(ctx, port, value) { ctx.log('info', 'hello'); if (value) throw new Error('no'); } };"
+    )
+    async with open_runtime() as runtime:
+        for name in ("own.a", "own.b"):
+            await runtime.library.register_component(component(name, "1.0.0", source))
+        execution = await start(runtime, document({"a": "own.a", "b": "own.b"}))
+        await outputs_of(execution, "a", [0])
+        await runtime.library.replace_component("own.a", component("own.a", "1.1.0", source))
+        await reload(execution, components={"own.a": None})
+        await outputs_of(execution, "a", [0])
+        assert [(each.version, each.revision) for each in execution.logs()] == [("", 0), ("1.1.0", 2)]
+        instances = {each.node_id: (each.version, each.revision) for each in execution.snapshot().instances}
+        assert instances == {"a": ("1.1.0", 2), "b": ("", 0)}
+        await send(execution, "a", [1])
+        ended = await execution.wait_finished()
+        assert ended.error is not None
+        assert (ended.error.node_id, ended.error.version, ended.error.revision) == ("a", "1.1.0", 2)
