@@ -87,6 +87,11 @@ class DurableExecution(Execution):
         await self.started.wait()
         await self.checkpoints.run()
 
+    def _tell(self) -> None:
+        """Tell those who watch of its state; not that it rests, which is no end of it."""
+        if not (self._lifecycle.is_terminal and self.is_suspended):
+            super()._tell()
+
     async def remember(self) -> None:
         """Take a checkpoint of what was done to its edges, which is in no log."""
         if self._is_in.is_set():

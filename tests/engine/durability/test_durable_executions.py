@@ -9,11 +9,13 @@ import trio
 from msgspec import Raw
 
 from engine.contracts.handler import Message
-from engine.contracts.observer import FlowObserver
+from engine.contracts.observer import ExecutionObserver, FlowObserver
 from engine.errors import IllegalTransitionError, InputsClosedError, NotDurableError, NotKeptError
+from engine.execution.lifecycle import TERMINAL
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
-from proto.execution import ExecuteOptions, ExecutionState
+from proto.codec import decode, encode
+from proto.execution import ExecuteOptions, ExecutionSnapshot, ExecutionState
 from proto.message import Injection
 from store.protocol import Record
 from store.sqlite import open_sqlite_store
@@ -262,6 +264,29 @@ async def test_no_number_is_used_twice(tmp_path: Path) -> None:
     assert seen == sorted(seen)
 
 
+async def test_coming_to_rest_is_told_to_nobody_as_an_end(tmp_path: Path) -> None:
+    """An end of the process is none of its executions: nobody hears that messages were left."""
+    states = _States()
+    for _ in range(2):
+        async with kept_runtime(tmp_path) as runtime:
+            runtime.observe(states)
+            if not states.told:
+                execution = await start(runtime, SUM)
+                await inject(runtime, execution, 1)
+    assert states.told[-1] is ExecutionState.RUNNING
+    assert not set(states.told) & TERMINAL
+
+
+class _States(ExecutionObserver):
+    """Takes note of all states."""
+
+    def __init__(self) -> None:
+        self.told: list[ExecutionState] = []
+
+    def state_changed(self, execution: ExecutionSnapshot) -> None:
+        self.told.append(execution.state)
+
+
 class _Sequences(FlowObserver):
     """Takes note of all numbers."""
 
@@ -280,3 +305,23 @@ class _Sequences(FlowObserver):
 def reworded(record: Record, old: bytes, new: bytes) -> Record:
     """A record with other words in it."""
     return Record(record.kind, record.owner, record.key, record.body.replace(old, new))
+
+
+async def test_a_timeout_counts_from_the_start_in_whichever_process(tmp_path: Path) -> None:
+    """What is over when the service comes back has failed then, and says which limit was met."""
+    async with kept_runtime(tmp_path) as runtime:
+        execution = await start(
+            runtime, PASS, ExecuteOptions(completion="manual", durable=True, timeout_ms=60_000)
+        )
+    async with open_sqlite_store(tmp_path) as store:
+        (record,) = [each async for each in store.read_all("execution")]
+        kept = decode(record.body)
+        kept["snapshot"]["createdAt"] = "2026-01-01T00:00:00.000Z"
+        await store.write([Record(record.kind, record.owner, record.key, encode(kept))])
+    async with kept_runtime(tmp_path) as runtime:
+        ended = await runtime.execution(execution).wait_finished()
+        assert ended.state is ExecutionState.FAILED
+        assert ended.error is not None
+        assert "timeout of 60000 ms" in ended.error.message
+    async with kept_runtime(tmp_path) as runtime:
+        assert (runtime.underway(), runtime.execution(execution).head().state) == ([], ExecutionState.FAILED)
