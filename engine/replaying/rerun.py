@@ -266,6 +266,9 @@ class _Run:
                 await self._time.finish(handle.complete)
         elif step.command == "state cancelled":
             await handle.stop()
+        elif not step.command.startswith("state "):
+            verb = step.command.partition(" ")[0][:100]
+            self._complain(f"somebody gave the command {verb} by hand, which is not given again")
 
 
 def _seed_scheduler() -> None:

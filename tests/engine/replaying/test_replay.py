@@ -224,6 +224,21 @@ def test_pauses_stops_and_failures_come_again() -> None:
     assert (found.is_same, found.state) == (True, "failed")
 
 
+def test_what_was_done_by_hand_is_not_done_again_and_that_is_said() -> None:
+    """An edge was held for a while: nobody holds it now."""
+
+    async def held(runtime: Runtime, execution_id: str) -> None:
+        handle = runtime.execution(execution_id)
+        await handle.edge("0").pause()
+        await handle.inject(values_to("start", 1))
+        await handle.edge("0").resume()
+        await ended(runtime, execution_id)
+
+    found = run_again(recorded(GRAPH, "full", held))
+    assert not found.differences
+    assert [each.endswith("by hand, which is not given again") for each in found.complaints] == [True, True]
+
+
 def test_what_has_no_beginning_cannot_be_run_again() -> None:
     """Nobody knows what its nodes remembered."""
 
