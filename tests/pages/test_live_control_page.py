@@ -18,6 +18,7 @@ from service.http.routes.breakpoints import VERBS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "live-control.md").read_text(encoding="utf-8")
 BREAKPOINTS = PAGE.split("\n## Breakpoints\n")[1].split("\n## ")[0]
+RELOAD = PAGE.split("\n## Reload\n")[1].split("\n## ")[0]
 EDGES = PAGE.split("\n## Edges\n")[1].split("\n## ")[0]
 
 
@@ -39,6 +40,18 @@ def test_the_lines_of_the_page_hold_an_edge_and_correct_a_value() -> None:
     assert [row.split()[-1] for row in listed.splitlines()[1:]] == ["42", "44", "46"]
     assert stepped.splitlines()[0] == "1 message"
     assert re.findall(r"42|\"forty-four\"|46", outputs) == ["42", '"forty-four"', "46"]
+
+
+def test_the_lines_of_the_page_mend_a_node_while_it_runs() -> None:
+    """Run as they stand, the same value comes out doubled, and after the reload trebled; then the way back."""
+    (lines,) = re.findall(r"```sh\n(.*?)```", RELOAD, re.DOTALL)
+    with open_server() as url:
+        printed = [call(line, url) for line in lines.splitlines()]
+    assert "42" in printed[1]
+    assert re.search(r"^double +changed", printed[2], re.MULTILINE)
+    assert printed[3].endswith("  done, revision 2\n")
+    assert "63" in printed[4]
+    assert printed[5].endswith("  done, revision 3\n")
 
 
 def test_the_page_lists_the_verbs_and_kinds_of_breakpoints_and_their_bound() -> None:
