@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from examples.countries.server import open_server
+from service.cli.main import cli
 from tests.service.serving import QUICK_REFERENCE, ROOT, clean_environment
 
 
@@ -204,25 +206,31 @@ echo "${COMPREPLY[@]}"
     assert done.stdout.splitlines() == ["complete completion", "etl-pipeline"]
 
 
+def invoke(url: str, *arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process, which takes a twentieth of the time."""
+    done = CliRunner().invoke(cli, arguments, env={"SYMBIA_URL": url})
+    return done.exit_code, done.stdout, done.stderr
+
+
 def test_breakpoints_are_set_seen_stepped_and_removed(url: str) -> None:
     """What is held is listed below its breakpoint, with its number and its verbs."""
-    identifier = call(url, "execute", "examples/quick_reference.json", "--completion", "manual")[1].split()[0]
-    set_up = call(url, "break", identifier, "--edge", "e1", "--when", "value > 20")
+    identifier = invoke(url, "execute", "examples/quick_reference.json", "--completion", "manual")[1].split()[0]
+    set_up = invoke(url, "break", identifier, "--edge", "e1", "--when", "value > 20")
     assert set_up == (0, "b1  hold on input of edge e1, when value > 20  (0 hits)\n", "")
-    call(url, "inject", identifier, "input:in=20", "input:in=21")
-    while "double" not in (printed := call(url, "break", identifier)[1]):
+    invoke(url, "inject", identifier, "input:in=20", "input:in=21")
+    while "double" not in (printed := invoke(url, "break", identifier)[1]):
         pass
     assert printed.splitlines()[1] == "  1  input at double:in  21  [continue, step, next, edit, drop, skip]"
-    status, printed, _ = call(url, "step", identifier, "b1", "edit", "--value", "40", "--json")
+    status, printed, _ = invoke(url, "step", identifier, "b1", "edit", "--value", "40", "--json")
     assert (status, json.loads(printed)["held"][0]["value"]) == (0, 40)
-    assert call(url, "step", identifier, "b1", "continue")[0] == 0
-    status, _, said = call(url, "step", identifier, "b1", "continue")
+    assert invoke(url, "step", identifier, "b1", "continue")[0] == 0
+    status, _, said = invoke(url, "step", identifier, "b1", "continue")
     assert (status, "holds nothing" in said) == (1, True)
-    assert call(url, "break", identifier, "--remove", "b1") == (0, "", "")
-    assert call(url, "break", identifier) == (0, "", "")
+    assert invoke(url, "break", identifier, "--remove", "b1") == (0, "", "")
+    assert invoke(url, "break", identifier) == (0, "", "")
     for wrong in (["--when", "true"], ["--remove", "b1", "--node", "x"]):
-        assert call(url, "break", identifier, *wrong)[0] == 2
-    assert call(url, "step", identifier, "b1", "edit", "--value", "{")[0] == 2
-    assert call(url, "stop", identifier, "--drain")[0] == 0
-    _, printed, _ = call(url, "logs", identifier, "--json")
+        assert invoke(url, "break", identifier, *wrong)[0] == 2
+    assert invoke(url, "step", identifier, "b1", "edit", "--value", "{")[0] == 2
+    assert invoke(url, "stop", identifier, "--drain")[0] == 0
+    _, printed, _ = invoke(url, "logs", identifier, "--json")
     assert [json.loads(line)["message"] for line in printed.splitlines()] == ["40", "80"]
