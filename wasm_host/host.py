@@ -30,6 +30,7 @@ from wasm_host.sandbox import javascript
 from wasm_host.sandbox.chain import Chain
 from wasm_host.sandbox.javascript import Link, Program
 from wasm_host.sandbox.openers import GuestSetup, SourceOpener, wasm_opener
+from wasm_host.sandbox.relay import Relay
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.typescript.translation import Translator
 from wasm_host.wasmtime_c import core as capi
@@ -124,18 +125,19 @@ class SandboxHost:
 
     def chain(
         self,
-        sandboxes: Sequence[Sandbox],
+        members: Sequence[Sandbox | Relay],
         links: Sequence[Link],
         on_slice_end: OnSliceEnd | None = None,
     ) -> Chain:
         """Return a chain of sandboxes that ``sandbox`` made of sources, and that are not open yet.
 
         Args:
-            sandboxes: in their order; at most chain_abi.MOST_PROGRAMS
+            members: these, one at least, and what hands on between them, in order; together at most
+                chain_ports.MOST_PROGRAMS
             links: each one's place
             on_slice_end: as with ``sandbox``
         """
-        return Chain(self._runtime, self._guest, sandboxes, links, on_slice_end, self._now_ms)
+        return Chain(self._runtime, self._guest, members, links, on_slice_end, self._now_ms)
 
     async def program(
         self, module: bytes, name: str = "module.wasm", limits: GuestLimits = _DEFAULT_LIMITS, owner: str = ""

@@ -52,15 +52,16 @@ class Figures(msgspec.Struct, frozen=True):
     beat_p99_ms: float
 
 
-async def in_thread(self: Any, pending: Any, count: int, cpu_ms: int) -> None:
-    """What is left of a call after its first slice, polled by a worker thread."""
-    del count, cpu_ms
+async def in_thread(self: Any, pending: Any, count: int, cpu_ms: int, under_way: Any = None) -> bool:
+    """What is left of a call after its first slice, polled to its end by a worker thread."""
+    del count, cpu_ms, under_way
 
     def poll() -> None:
         while not pending.poll():
             self._runtime.ticker.touch()
 
     await trio.to_thread.run_sync(poll, limiter=_WORKERS)
+    return True
 
 
 _WORKERS = trio.CapacityLimiter(1)

@@ -91,6 +91,9 @@ class Merge(AwaitingBuiltin):
         awaits = config.get("mode", self.definition.config["mode"].default) in ("zip", "all")
         return super().inputs(config) if awaits else PORTS
 
+    def relayed(self, config: Mapping[str, Any]) -> tuple[int, ...]:
+        return (0,) * len(PORTS) if config["mode"] == "any" else ()
+
 
 class AnyMerge(Handler):
     """A merge that forwards whatever comes."""

@@ -33,4 +33,4 @@ def _make(_context: InstanceContext) -> Handler:
     return Passthrough()
 
 
-PASSTHROUGH = Builtin(DEFINITION, _make, twins=("out", "output"))
+PASSTHROUGH = Builtin(DEFINITION, _make, twins=("out", "output"), relayed=(0, 1))

@@ -47,6 +47,7 @@ IO_PASSTHROUGH = PlatformBuiltin(
         stateless=True,
     ),
     _passthrough,
+    relayed=(0,),
 )
 
 COLLECT = PlatformBuiltin(
@@ -59,6 +60,7 @@ COLLECT = PlatformBuiltin(
         stateless=True,
     ),
     _passthrough,
+    relayed=(0,),
 )
 
 

@@ -5,6 +5,9 @@ author says of it or of the later one needs a queue of its own. The *stage* of a
 to it, whose ends may not run as one at all. So every edge that leaves a part leads to a later stage, or to a later
 piece of a part that was too large: nothing that leaves comes back by way of others, and no part waits for room
 before itself.
+
+Built-in nodes that only hand on have no domain. They are given that of the node that feeds them, or else of all
+that they feed: one at the head of a part that feeds others, too, stays apart, for these would wait for the part.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -13,6 +16,7 @@ import msgspec
 
 from engine.compile.loaded_graph import CompiledNode, Target
 from engine.contracts.chain import Chainable, Link, Outlet, Way
+from engine.contracts.component import Builtin
 from engine.cooperative.slices import Steps, paced
 from proto.graph import InboxOptions
 
@@ -50,10 +54,15 @@ def find_chains(
     """
     stages = [0] * len(nodes)
     domains: list[str] = []
+    relays: set[int] = set()
     for node, is_due in paced(nodes, _NODES_AT_ONCE):
         if is_due:
             yield
-        domains.append("" if node.index in apart else _domain(node))
+        is_apart = node.index in apart or not _may_be_in_chain(node)
+        domains.append("" if is_apart else _domain(node))
+        if not is_apart and _relayed(node):
+            relays.add(node.index)
+    yield from _adopt(nodes, order, relays, domains)
     for index, is_due in paced(order, _NODES_AT_ONCE):
         if is_due:
             yield
@@ -72,7 +81,37 @@ def find_chains(
             piece.sort(key=position.__getitem__)
             pieces = [piece] if len(piece) == len(part) else (yield from _parts(nodes, piece, stages))
             chains += [tuple(sorted(each, key=position.__getitem__)) for each in pieces]
-    return tuple(chains)
+    return tuple(chain for chain in chains if not relays.issuperset(chain))
+
+
+def _adopt(
+    nodes: Sequence[CompiledNode], order: Sequence[int], relays: set[int], domains: list[str]
+) -> Steps[None]:
+    """Give nodes that only hand on the domain of those around them, where they can be in one chain with these."""
+    if not relays or not any(domains):
+        return
+    for index, is_due in paced(order, _NODES_AT_ONCE):
+        if is_due:
+            yield
+        for port, target in _edges(nodes[index]):
+            if domains[index] and target.node in relays and _needs_no_inbox(nodes, index, port, target):
+                domains[target.node] = domains[target.node] or domains[index]
+    for index, is_due in paced(reversed(order), _NODES_AT_ONCE):
+        if is_due:
+            yield
+        if index in relays and not domains[index]:
+            behind = {
+                domains[target.node] if _needs_no_inbox(nodes, index, port, target) else ""
+                for port, target in _edges(nodes[index])
+                if port != nodes[index].error_port  # it has no errors
+            }
+            domains[index] = behind.pop() if len(behind) == 1 else ""
+
+
+def _edges(node: CompiledNode) -> Iterator[tuple[int, Target]]:
+    for port, targets in enumerate(node.routes):
+        for target in targets:
+            yield port, target
 
 
 def links_of(nodes: Sequence[CompiledNode], chain: Sequence[int]) -> tuple[Link, ...]:
@@ -105,7 +144,7 @@ def _link(node: CompiledNode, rank: int, places: Mapping[int, int]) -> Link:
         if ways:
             outlets.append(Outlet(port, len(ways) < len(targets), ways))
     unheard = tuple(port for port, targets in enumerate(node.routes) if not targets)
-    return Link(rank, tuple(outlets), unheard)
+    return Link(rank, tuple(outlets), unheard, _relayed(node))
 
 
 def _parts(
@@ -196,22 +235,31 @@ def _may_join(
     return (
         bool(domains[index])
         and domains[index] == domains[target.node]
-        and port != nodes[index].error_port
-        and nodes[target.node].definition.inbox == _USUAL_INBOX
+        and _needs_no_inbox(nodes, index, port, target)
     )
 
 
+def _needs_no_inbox(nodes: Sequence[CompiledNode], index: int, port: int, target: Target) -> bool:
+    return port != nodes[index].error_port and nodes[target.node].definition.inbox == _USUAL_INBOX
+
+
+def _relayed(node: CompiledNode) -> tuple[int, ...]:
+    """Return the output port of each input port of a node that only hands on."""
+    return node.component.relayed(node.config) if isinstance(node.component, Builtin) else ()
+
+
 def _domain(node: CompiledNode) -> str:
-    """Return the domain of a node that may be in a chain, or "" of one that may not."""
+    """Return the domain of a node's component, or "" where it has none of its own."""
+    return node.component.chain_domain if isinstance(node.component, Chainable) else ""
+
+
+def _may_be_in_chain(node: CompiledNode) -> bool:
     definition = node.definition
     outlets, ways = _size(node)
-    if (
-        not isinstance(node.component, Chainable)
-        or definition.concurrency != 1
-        or definition.on_error == "retry"
-        or node.schemas is not None
-        or outlets > CHAIN_OUTLETS
-        or ways > CHAIN_WAYS
-    ):
-        return ""
-    return node.component.chain_domain
+    return (
+        definition.concurrency == 1
+        and definition.on_error != "retry"
+        and node.schemas is None
+        and outlets <= CHAIN_OUTLETS
+        and ways <= CHAIN_WAYS
+    )

@@ -39,6 +39,7 @@ from wasm_host.limits import GuestLimits
 from wasm_host.sandbox import javascript
 from wasm_host.sandbox.chain import Chain as SandboxChain
 from wasm_host.sandbox.javascript import Program
+from wasm_host.sandbox.relay import Relay
 from wasm_host.sandbox.sandbox import Sandbox
 from workers.errors import PoolBusyError
 
@@ -108,9 +109,7 @@ class Joining:
 
     def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
         """Join the handlers as programs of one guest."""
-        joined = [handler for handler in handlers if isinstance(handler, SandboxedHandler)]
-        assert len(joined) == len(handlers)  # noqa: S101 - components of one domain make no others
-        return SandboxedChain(self._host, joined, links)
+        return SandboxedChain(self._host, handlers, links)
 
 
 class SourceComponent(Joining):
@@ -279,6 +278,7 @@ class SandboxedHandler(Handler):
         param: bytes = b"",
     ) -> None:
         self._limits = limits
+        self.value_bytes = context.value_bytes  # that a value may have which it emits
         self._between_slices = context.on_slice_end
         self._chain: SandboxChain | None = None
         self._place = 0
@@ -383,11 +383,12 @@ class SandboxedChain:
 
     Args:
         host: runs them.
-        handlers: in the order of the flow.
+        handlers: in the order of the flow; those that are not sandboxed only hand on, and stay what they are.
         links: each one's place.
     """
 
-    def __init__(self, host: SandboxHost, handlers: Sequence[SandboxedHandler], links: Sequence[Link]) -> None:
+    def __init__(self, host: SandboxHost, handlers: Sequence[Handler], links: Sequence[Link]) -> None:
+        sandboxed = {place: each for place, each in enumerate(handlers) if isinstance(each, SandboxedHandler)}
         places = [
             javascript.Link(
                 rank=link.rank,
@@ -396,14 +397,18 @@ class SandboxedChain:
                     for port, is_told, ways in link.outlets
                 ),
                 unconnected_outputs=link.unheard,
-                memory_bytes=handler.limits.memory_bytes,
+                memory_bytes=sandboxed[place].limits.memory_bytes if place in sandboxed else 0,
+                value_bytes=sandboxed[place].value_bytes if place in sandboxed else 0,
             )
-            for handler, link in zip(handlers, links, strict=True)
+            for place, link in enumerate(links)
         ]
-        sandboxes = [handler.sandbox for handler in handlers]
-        self._chain = host.chain(sandboxes, places, handlers[0].on_slice_end)
-        self._size = len(handlers)
-        for place, handler in enumerate(handlers):
+        members = [
+            sandboxed[place].sandbox if place in sandboxed else Relay(link.relayed)
+            for place, link in enumerate(links)
+        ]
+        self._chain = host.chain(members, places, next(iter(sandboxed.values())).on_slice_end)
+        self._programs = tuple(sandboxed)  # their places
+        for place, handler in sandboxed.items():
             handler.enter(self._chain, place)
 
     async def process(
@@ -428,7 +433,7 @@ class SandboxedChain:
     async def open_again(self) -> bool:
         """Open all programs in one guest; return whether it could be."""
         try:
-            for place in range(self._size):
+            for place in self._programs:
                 await self._chain.open(place)
         except SandboxError:
             return False

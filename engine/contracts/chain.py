@@ -61,11 +61,14 @@ class Link(msgspec.Struct, frozen=True, gc=False):
         rank: of the handlers for which something waits, the one of the highest rank should be next.
         outlets: its output ports that lead to later handlers, all of a higher rank.
         unheard: output ports that no edge leaves: their values are told only to who asks.
+        relayed: the output port of each input port, of a handler that hands on every value as it came and does
+            nothing else (``engine.contracts.component.Builtin.relayed``); empty of others.
     """
 
     rank: int
     outlets: tuple[Outlet, ...]
     unheard: tuple[int, ...]
+    relayed: tuple[int, ...] = ()
 
 
 class Step(Protocol):
@@ -195,4 +198,7 @@ class Chainable(Protocol):
     joined with ""."""
 
     def join(self, handlers: Sequence[Handler], links: Sequence[Link]) -> Chain:
-        """One chain of handlers that chainable components of one domain have created, and that have not begun."""
+        """One chain of handlers that chainable components of one domain have created, and that have not begun.
+
+        Among them may be those of others, whose links say that they only hand on.
+        """

@@ -51,6 +51,8 @@ class Builtin:
         own_lanes: output ports whose values have the lane that the handler says, whatever the port declares.
         reaches_outside: whether what it emits is somebody else's answer, which nobody can compute again.
         grouping: whether it takes arrays apart, or gathers what was taken apart (``engine.contracts.groups``).
+        relayed: the output port of each input port, where its handlers do nothing but to hand on what comes: at
+            once, one value for each, as it came, whatever it is.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Builtin:
         own_lanes: frozenset[str] = frozenset(),
         grouping: Literal["", "each", "gather"] = "",
         reaches_outside: bool = False,
+        relayed: tuple[int, ...] = (),
     ) -> None:
         self._definition = definition
         self._make = make
@@ -71,6 +74,7 @@ class Builtin:
         self.own_lanes = own_lanes
         self.grouping = grouping
         self.reaches_outside = reaches_outside
+        self._relayed = relayed
 
     @property
     def definition(self) -> ComponentDefinition:
@@ -94,6 +98,11 @@ class Builtin:
         """Names of a node's output ports, in order; a subclass may take further ones from the configuration."""
         del config
         return output_names(self.definition)
+
+    def relayed(self, config: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the output port of each input port, where a node with this configuration only hands on."""
+        del config
+        return self._relayed
 
     def create(self, context: InstanceContext) -> Handler:
         return self._make(context)

@@ -105,8 +105,8 @@ def join_handlers(
     graph: LoadedGraph, nodes: Sequence[int], links: Sequence[Link], instances: Sequence[Instance]
 ) -> Chain:
     """Join the handlers of nodes that may run as one."""
-    component = graph.nodes[nodes[0]].component
-    assert isinstance(component, Chainable)  # noqa: S101 - find_chains has looked
+    components = (graph.nodes[index].component for index in nodes)
+    component = next(each for each in components if isinstance(each, Chainable))  # the others only hand on
     return component.join([instances[index].handlers[0] for index in nodes], links)
 
 

@@ -55,7 +55,7 @@ class Chained(Protocol):
     def done_alone(self) -> None:
         """Hear that a member has processed what ``process`` has returned."""
 
-    def seconds_under_way(self, now: float) -> float:
+    def seconds_under_way(self, place: int, now: float) -> float:
         """Return the share of one member in the time that the call under way has taken."""
 
     def empty(self) -> None:

@@ -81,6 +81,10 @@ class ChainedInstances:
         self._is_busy = False
         self._waiting = trio.lowlevel.ParkingLot()
         self._has_begun = trio.Event()  # what was emitted in ``initialize`` has left
+        # Of each member its share in the time of a call, where nobody knows better: who only hands on has none.
+        programs = sum([not link.relayed for link in links])
+        self._shares = [0.0 if link.relayed else 1 / programs for link in links]
+        self._relays = [place for place, link in enumerate(links) if link.relayed]
         self.state = "ready"
         self.left_before: deque[Work] = deque()
         self._began = 0.0  # the call under way, by Trio's clock
@@ -201,9 +205,9 @@ class ChainedInstances:
                 member.emitter.node = node
         self._parting.end()
 
-    def seconds_under_way(self, now: float) -> float:
-        """Return the share of one member in the time that the call under way has taken: all have the same."""
-        return (now - self._began) / len(self._members) if self.state == "processing" else 0.0
+    def seconds_under_way(self, place: int, now: float) -> float:
+        """Return the share of a member in the time of the call under way: all programs have the same."""
+        return self._shares[place] * (now - self._began) if self.state == "processing" else 0.0
 
     def empty(self) -> None:
         """Let go of the chain and of what it has in hand, once the execution has ended."""
@@ -453,15 +457,15 @@ class ChainedInstances:
         return result
 
     def _count(self, result: ChainResult, started: float) -> None:
-        """Count a call that has just ended. Each invocation is charged its mean share, whosever it was."""
+        """Count a call that has just ended. Each invocation of a program is charged the mean of all of them."""
         ended = trio.current_time()
         self._times = started, ended
         seconds = ended - started
         self._called = sum([share[0] for share in result.counts])
-        each = seconds / self._called
-        for member, (invocations, emitted) in zip(self._members, result.counts, strict=True):
+        each = seconds / (self._called - sum([result.counts[place][0] for place in self._relays]) or self._called)
+        for member, (invocations, emitted), share in zip(self._members, result.counts, self._shares, strict=True):
             if invocations:
-                member.counters.count_batch(invocations, each * invocations, ended)
+                member.counters.count_batch(invocations, each * invocations if share else 0.0, ended)
                 member.counters.emitted += emitted
         self._shared.counters.last_activity_seconds = ended
         if ended >= self._shared.ages.next_seconds:

@@ -169,7 +169,7 @@ class Instance:
         """Return the time that its handlers have worked, calls included that have not ended: those may be long."""
         under_way = self._observed.seconds_under_way(now)
         if self.chained is not None:
-            under_way += self.chained.seconds_under_way(now)
+            under_way += self.chained.seconds_under_way(self.place, now)
         return self.counters.total_latency_seconds + under_way
 
     def snapshot(self) -> InstanceSnapshot:

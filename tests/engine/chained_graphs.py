@@ -9,6 +9,9 @@ import trio
 import trio.testing
 
 from engine.builtin.core_expressions import FILTER, MAP, SPLIT
+from engine.builtin.core_merge import MERGE
+from engine.builtin.core_passthrough import PASSTHROUGH
+from engine.builtin.io_plain import COLLECT, IO_PASSTHROUGH
 from engine.compile.compiler import compile_graph
 from engine.components.sandboxed import OWNER, ExpressionRunner, SandboxHost, SourceComponent, open_sandboxes
 from engine.contracts.component import Component
@@ -64,6 +67,7 @@ async def open_parts(
         made: dict[str, Component] = {
             each.definition.id: ExpressionRunner(each, host) for each in (MAP, FILTER, SPLIT)
         }
+        made |= {each.definition.id: each for each in (PASSTHROUGH, MERGE, IO_PASSTHROUGH, COLLECT)}
         for name, body in bodies.items():
             for kind in ("", ".first"):
                 made[f"js.{name}{kind}"] = component(

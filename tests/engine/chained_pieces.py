@@ -73,7 +73,17 @@ class Piece(msgspec.Struct, frozen=True):
         """Its output ports but for that of errors."""
         ports = {"symbia.core.map": ("out",), "symbia.core.filter": ("out", "rejected")}
         ports |= {"symbia.core.split": ("true", "false")}
+        if self.hands_on:
+            return (self.port,)
         return ports.get(self.component, ("out", "side"))
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether it is built in, and hands on what comes."""
+        return self.component in RELAYS
+
+
+RELAYS = ("symbia.core.passthrough", "symbia.core.merge", "symbia.io.passthrough", "symbia.io.collect")
 
 
 def drawn() -> st.SearchStrategy[Piece]:
@@ -111,5 +121,21 @@ def drawn() -> st.SearchStrategy[Piece]:
             st.sampled_from(("out", "out", "side")),
             on_error,
             st.booleans(),
+        ),
+        st.builds(
+            Piece,
+            st.sampled_from(RELAYS),
+            st.just({}),
+            st.just("out"),
+            on_error,
+            st.booleans(),
+        ),
+        st.builds(
+            Piece,
+            st.just("symbia.core.passthrough"),
+            st.just({}),
+            st.just("output"),
+            on_error,
+            st.just(value=False),
         ),
     )

@@ -1,6 +1,6 @@
 /* The whole guest on the machine's own processor, under sanitizers: its programs, batches, output and chains.
  *
- * lives SECONDS SEED draws guests: programs, alone or in a row, and batches of texts for them. Of each it holds:
+ * lives SECONDS SEED draws guests: programs, alone or in a row, some of which only hand on, and batches of texts for them. Of each it holds:
  *   the output is whole records that name declared ports and programs, closes what the status block says, and all
  *   values in it are JSON where those that came were;
  *   with an allocation of a batch refused, whichever it is, the guest ends as the host expects, or goes on soundly.
@@ -27,6 +27,7 @@
 enum { MOST_BATCH = 64 * 1024, MOST_VALUES = 6, MOST_PROGRAMS = 4, OUTPUTS = 3 };
 
 int32_t symbia_open(uint32_t length);
+int32_t symbia_relay(uint32_t length);
 int32_t symbia_process(uint32_t length);
 int32_t symbia_chain(uint32_t length);
 int32_t symbia_select(uint32_t index);
@@ -281,14 +282,41 @@ static void refused_batch(uint64_t nth)
     process(is_chain, count, size);
 }
 
+/* In the place of a program what only hands on, by the same ways as a program would have. */
+static void open_relay(uint32_t at)
+{
+    uint16_t numbers[16] = {0}, *next = numbers;
+    bool is_last = at + 1 == program_count, is_fork = at + 2 < program_count && draw(2);
+    struct symbia_relay opening = {draw(2) ? 0 : 1, (uint16_t)at, 1, !is_last, 0};
+    *next++ = 0;
+    if (!is_last) {
+        *next++ = 0, *next++ = (uint16_t)draw(2), *next++ = (uint16_t)(1 + is_fork);
+        *next++ = (uint16_t)(at + 1), *next++ = 0, *next++ = (uint16_t)draw(2);
+    }
+    if (is_fork)
+        *next++ = (uint16_t)(at + 2), *next++ = 0, *next++ = (uint16_t)draw(2);
+    char opened[sizeof opening + sizeof numbers];
+    size_t size = (size_t)(next - numbers) * sizeof *numbers;
+    memcpy(opened, &opening, sizeof opening);
+    memcpy(opened + sizeof opening, numbers, size);
+    write_input(opened, (uint32_t)(sizeof opening + size));
+    symbia_relay((uint32_t)(sizeof opening + size));
+}
+
 static void life(uint64_t number)
 {
     char document[4096];
+    bool is_relay[MOST_PROGRAMS] = {false};
     seed = number * 0x9E3779B97F4A7C15u + 1;
     program_count = draw(2) ? 1 : 2 + draw(MOST_PROGRAMS - 1);
     is_chain = program_count > 1;
     all_are_json = true;
     for (uint32_t at = 0; at < program_count; at++) {
+        is_relay[at] = is_chain && draw(4) == 0;
+        if (is_relay[at]) {
+            open_relay(at);
+            continue;
+        }
         say_program(document, sizeof document, at);
         struct symbia_open opening = {number, 0};
         char opened[sizeof opening + sizeof document];
@@ -312,6 +340,8 @@ static void life(uint64_t number)
         }
     }
     for (uint32_t at = 0; at < program_count; at++) {
+        if (is_relay[at])
+            continue;
         symbia_select(at);
         symbia_close();
         hold_output(false, 1);

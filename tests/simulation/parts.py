@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import ClassVar, Literal
 
@@ -358,6 +359,7 @@ TICK_SECONDS = 0.7
 
 PARTS: dict[str, type[Part]] = {
     "fast": Part,
+    "relay": Part,
     "slow": Slow,
     "aside": Aside,
     "throw": Thrower,
@@ -411,9 +413,12 @@ def parts(ledger: Ledger, random: Random, *, diverging: bool = False) -> dict[st
             part, lane = Diverging, "apocryphal"
         ports = Ports(inputs=(Port("in"), Port("other")), outputs=(Port("out", lane=lane, lane_note="as drawn"),))
         definition = ComponentDefinition(kind, kind, "1.0.0", ports, Code("builtin"))
-        definition = msgspec.structs.replace(definition, stateless=kind in ("fast", "slow", "throw"))
+        definition = msgspec.structs.replace(definition, stateless=kind in ("fast", "relay", "slow", "throw"))
         if kind in CHAINABLE:
             return ChainablePart(definition, lambda context: part(context, ledger), random, ledger.violate)
-        return Builtin(definition, lambda context: part(context, ledger), grouping=GROUPING.get(kind, ""))
+        # What a part hands on is a new value, so that each is known; to the engine that makes no difference.
+        relayed = (0, 0) if kind == "relay" else ()
+        make = partial(part, ledger=ledger)
+        return Builtin(definition, make, grouping=GROUPING.get(kind, ""), relayed=relayed)
 
     return {kind: component(kind, part) for kind, part in PARTS.items()}

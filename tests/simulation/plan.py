@@ -94,12 +94,22 @@ def draw_plan(seed: int, *, runs: bool = False) -> Plan:
         bounds = plan.limits.inbox_messages, plan.limits.inbox_bytes
         policed = with_policies(plan.document, Random(f"policies {seed}"), bounds)
         plan = msgspec.structs.replace(plan, document=policed)
+    plan = _handing_on(plan, Random(f"handing on {seed}")) if seed % 2 else plan
     return _nested(plan, Random(f"nested {seed}")) if seed % 3 == 1 else plan
 
 
 def is_policed(seed: int) -> bool:
     """Whether some edges of a seed's graph have policies."""
     return seed >= BROKEN_SEEDS and seed % 3 != 1 and seed % 8 in (0, 2, 4)
+
+
+def _handing_on(plan: Plan, random: Random) -> Plan:
+    """The plan with some of its quick nodes of the kind that only hands on: in the chain of those around them."""
+    nodes = [
+        {**node, "component": "relay"} if node["component"] == "fast" and random.random() < 0.5 else node
+        for node in plan.document["nodes"]
+    ]
+    return msgspec.structs.replace(plan, document={**plan.document, "nodes": nodes})
 
 
 def _with_purpose(plan: Plan, seed: int, *, runs: bool) -> Plan:

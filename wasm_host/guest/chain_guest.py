@@ -46,22 +46,38 @@ class ChainGuest(Guest):
         self._programs = programs
         self._ports = ChainPorts(programs)
         self._shared_limits = _shared(programs)
-        self._patience_ms = min(PATIENCE_MS, *[each.limits.cpu_ms for each in programs])
+        self._patience_ms = min(PATIENCE_MS, *[each.limits.cpu_ms for each in programs if not each.is_relay])
         self._is_ready = False
-        super().__init__(runtime, self._shared_limits, counters, 0, on_slice_end, len(programs), is_ours=True)
+        instances = sum(not each.is_relay for each in programs)
+        super().__init__(runtime, self._shared_limits, counters, 0, on_slice_end, instances, is_ours=True)
         self._block_bytes = self._ports.block_bytes
 
     async def open_program(self, index: int, module: capi.Module, document: bytes) -> OpenResult:
         """Open the next program. Raises as ``Guest.open`` does."""
         self.hold_to(self._programs[index].limits, self._programs[index].outputs)
+        await self._get_ready(module)
+        return await self._begin([document])
+
+    async def open_relay(self, module: capi.Module, opening: bytes) -> None:
+        """Open what hands on in the place of the next program. Raises as ``Guest.open`` does."""
+        await self._get_ready(module)
+        try:
+            await self._write_all(await self._input(len(opening)), [opening])
+            check_code(await self._prepare(self._export("symbia_relay"), len(opening)))
+        except GuestFaultError as fault:
+            raise self._explained(fault) from None
+
+    async def _get_ready(self, module: capi.Module) -> None:
         if self._is_ready:
-            return await self._begin([document])
-        opened = await self.open(module, [document])
+            return
+        try:
+            await self._instantiate(module)
+        except GuestFaultError as fault:
+            raise self._explained(fault) from None
         self._chain = self._export("symbia_chain")
         self._exchange = self._open_exchange(self._chain, self._block_bytes)
         self._select = self._export("symbia_select")
         self._is_ready = True
-        return opened
 
     async def pass_on(
         self,
@@ -219,5 +235,5 @@ def _shared(programs: Sequence[ProgramPorts]) -> GuestLimits:
     What one invocation emits may wait within the guest, before the next program, and is reported when a call
     returns early. Where several programs multiply in one call, each goes on alone, and backpressure holds them.
     """
-    limits = chain_limits([each.limits for each in programs])
+    limits = chain_limits([each.limits for each in programs if not each.is_relay])
     return msgspec.structs.replace(limits, memory_bytes=min(MOST_MEMORY_BYTES, limits.memory_bytes))

@@ -39,11 +39,13 @@ class ProgramPorts(NamedTuple):
         outputs: how many output ports it has.
         limits: what it may use.
         outlets: those that lead to later programs.
+        is_relay: whether there is no program, and what comes is handed on.
     """
 
     outputs: int
     limits: GuestLimits
     outlets: tuple[Outlet, ...] = ()
+    is_relay: bool = False
 
 
 class ChainPorts:

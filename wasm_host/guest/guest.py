@@ -14,6 +14,7 @@ from wasm_host.guest import abi
 from wasm_host.guest.abi import Effects, LogLine
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, MeteredStore, OnSliceEnd
 from wasm_host.guest.output import READ_AT_ONCE_BYTES, read_rest, window
+from wasm_host.guest.under_way import UnderWay, closed_bytes
 from wasm_host.limits import GuestLimits, most_output_bytes
 from wasm_host.wasmtime_c import core as capi
 from wasm_host.wasmtime_c.exchange import Exchange, open_exchange
@@ -74,6 +75,7 @@ class Guest(MeteredStore):
         self._output_count = output_count
         self.output_bytes = 0
         """The bytes that the last call has written."""
+        self._under_way: UnderWay | None = None
         self._input_at = 0
         self._input_capacity = 0
         self._output_bytes_at_most = most_output_bytes(limits) + _BATCH_SLACK_BYTES
@@ -129,7 +131,13 @@ class Guest(MeteredStore):
         self._output_count = output_count
 
     async def process(self, batch: Sequence[tuple[int, bytes]], now_ms: float) -> BatchResult:
-        """Run a batch. Never raises for what the guest did: see ``BatchResult``."""
+        """Run a batch. Never raises for what the guest did: see ``BatchResult``.
+
+        Where the guest is still at work on it, and has done with the first messages, these are answered. The next
+        call must be with the others, which are its ``rest``, and goes on.
+        """
+        if self._under_way is not None:
+            return await self._process_on(self._under_way)
         values = [value for _, value in batch]
         fault: GuestFaultError | None = None
         pending = None
@@ -142,18 +150,65 @@ class Guest(MeteredStore):
                 if length > self._input_capacity or self._input_capacity > KEPT_INPUT_BYTES:
                     await self._input(length)
                 pending = self._send(self._process, self._processing, length, data)
-            check_code(await self._run(pending, len(batch)))
+            if len(batch) == 1 or not self._is_ours:
+                check_code(await self._run(pending, len(batch)))
+            elif not self._has_ended(pending):
+                return await self._process_on(UnderWay(pending, list(batch)))
         except GuestFaultError as problem:
             fault = problem
         return await self._report(values, fault, pending)
 
+    @property
+    def rest(self) -> Sequence[tuple[int, bytes]]:
+        """The messages that it is still at work on."""
+        return () if self._under_way is None else self._under_way.batch
+
+    def _has_ended(self, pending: capi.Pending) -> bool:
+        """Begin to run a batch; return whether that was all. Raises as ``_run`` does, and for its answer."""
+        has_ended = True
+        try:
+            has_ended = self._begin_run(pending)
+            if has_ended:
+                check_code(pending.result())
+        except capi.TrapError as trap:
+            raise self._fault_of(trap) from None
+        finally:
+            if has_ended:
+                pending.delete()
+        return has_ended
+
+    async def _process_on(self, call: UnderWay) -> BatchResult:
+        """Go on with a batch that has begun; return what it has come to."""
+        self._under_way = None  # unless there is more to come
+        values = [value for _, value in call.batch]
+        fault: GuestFaultError | None = None
+        has_ended = True
+        try:
+            call.go_on()
+            code = await self._go_on(call)
+            has_ended = code is not None
+            check_code(code or 0)
+        except GuestFaultError as problem:
+            fault = problem
+        result = await self._report(values, fault, None, call, has_ended=has_ended)
+        if not has_ended and result.fault is None:
+            call.pause(len(result.closed))
+            self._under_way = call
+        return result
+
     async def _report(
-        self, values: list[bytes], fault: GuestFaultError | None, ended: capi.Pending | None
+        self,
+        values: list[bytes],
+        fault: GuestFaultError | None,
+        ended: capi.Pending | None,
+        call: UnderWay | None = None,
+        *,
+        has_ended: bool = True,
     ) -> BatchResult:
         try:
             if fault:
                 fault = self._explained(fault)
-            output = await self._output(values, ended)
+            output = await self._output(values, ended, call, has_ended=has_ended)
         except GuestFaultError as problem:
             return BatchResult([], [], fault or problem)
         fault = fault or output.violation
@@ -290,8 +345,19 @@ class Guest(MeteredStore):
         data = self._instance.read(address, length) if length <= READ_AT_ONCE_BYTES else None
         return window(self._instance, address, length) if data is None else data
 
-    async def _output(self, values: list[bytes], ended: capi.Pending | None = None) -> abi.GuestOutput:
+    async def _output(
+        self,
+        values: list[bytes],
+        ended: capi.Pending | None = None,
+        call: UnderWay | None = None,
+        *,
+        has_ended: bool = True,
+    ) -> abi.GuestOutput:
         address, length, closed, _ = abi.STATUS.unpack(self._read_status(abi.STATUS.size, ended))
+        if call is not None:
+            address, length, closed = call.unread(address, length, closed)
+            if not has_ended:
+                length = call.end_at(closed_bytes(self._instance.read(address, length) or b""))
         if length > self._output_bytes_at_most:
             raise OutputLimitError(
                 f"one call wrote {length:,} bytes; the host reads {self._output_bytes_at_most:,}",

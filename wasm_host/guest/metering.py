@@ -27,6 +27,7 @@ from wasm_host.guest import abi
 from wasm_host.guest.memory import FREE_BYTES, GuestMemory, GuestReclaimer, resident_bytes
 from wasm_host.guest.output import JsonChecker
 from wasm_host.guest.slices import SHORT_CALLS, SliceQueue, Ticker
+from wasm_host.guest.under_way import ANSWERED_BYTES, Progress, UnderWay
 from wasm_host.guest.usage import GuestUsage
 from wasm_host.limits import GuestLimits
 from wasm_host.wasmtime_c import core as capi
@@ -120,6 +121,7 @@ class MeteredStore:
         self._seen_bytes = 0
         self._limited_at = -1
         self._touched_bytes = 0  # by the call under way, of any memory; looked at where that may be much
+        self._is_asked = False  # to return soon: the guest whose call is under way
         self._most_memory_bytes = self._memory_limit_bytes = limits.memory_bytes
         self._store: capi.Store | None = None
         runtime.usage.admit(counters, instances)
@@ -202,6 +204,19 @@ class MeteredStore:
         finally:
             pending.delete()
 
+    async def _go_on(self, under_way: UnderWay) -> int | None:
+        """Run a batch that has begun to its end, as ``_run`` does; or until some of it is to be answered: None."""
+        has_ended = True
+        try:
+            count = under_way.answered + len(under_way.batch)
+            has_ended = await self._run_in_turns(under_way.pending, count, self._limits.cpu_ms, under_way)
+            return under_way.pending.result() if has_ended else None
+        except capi.TrapError as trap:
+            raise self._fault_of(trap) from None
+        finally:
+            if has_ended:
+                under_way.pending.delete()
+
     def _begin_run(self, pending: capi.Pending, *, is_short: bool = False) -> bool:
         """Begin to run a call; return whether it is done. Otherwise it goes on in turns.
 
@@ -215,6 +230,7 @@ class MeteredStore:
         if used != self._limited_at and used + self._most_memory_bytes > memory.least_bytes:
             self._limit_memory()
         self._touched_bytes = 0
+        self._is_asked = False
         return not (counters.is_slow and not is_short) and self._is_done_at_once(pending, is_short=is_short)
 
     def _fault_of(self, trap: capi.TrapError) -> GuestFaultError:
@@ -290,49 +306,62 @@ class MeteredStore:
         counters.cpu_seconds += time.perf_counter() - began
         return done
 
-    async def _run_in_turns(self, pending: capi.Pending, count: int, cpu_ms: int) -> None:
+    async def _run_in_turns(
+        self, pending: capi.Pending, count: int, cpu_ms: int, under_way: UnderWay | None = None
+    ) -> bool:
         """Run the slices of a long call, its budgets restarted with each message that it closes.
 
         A slice costs the processor's time that it took. That may be more than a slice's length: filling all of
         a guest's memory is one instruction. It may be less: on a busy machine this thread does not always run.
+
+        Return whether it has ended. It has not where it is ``under_way`` and has closed messages to be answered,
+        and the next one has gone on for a slice although it was asked to return.
         """
         counters, limits, runtime = self._counters, self._limits, self._runtime
-        spent_ms, closed, frozen = 0.0, 0, 0.0
-        started = trio.current_time()
-        counters.is_slow = False
+        progress = Progress() if under_way is None else under_way.progress
+        counters.is_slow = progress.closed > 0
         while True:
             if self._on_slice_end is not None:
                 before = trio.current_time()
                 await self._on_slice_end()
-                frozen += trio.current_time() - before
+                progress.frozen += trio.current_time() - before
             async with runtime.turns.of(counters.owner):
                 if runtime.memory.used_bytes + self._most_memory_bytes > runtime.memory.least_bytes:
                     self._limit_memory()
-                began, resident = time.thread_time(), resident_bytes()
+                began, resident, was_asked = time.thread_time(), resident_bytes(), self._is_asked
                 done = self._slice(pending)
                 self._touched_bytes += resident_bytes() - resident
-                spent_ms += max(_SLICE_COSTS_AT_LEAST_MS, (time.thread_time() - began) * 1000)
+                progress.spent_ms += max(_SLICE_COSTS_AT_LEAST_MS, (time.thread_time() - began) * 1000)
             if done:
                 if self._status_at:
                     self._count_memory(self._instance.memory_bytes())
-                return
+                return True
             counters.is_slow = True
             self._ask_to_return()
             if self._status_at:
                 self._count_running()
-            closed_now = self._closed_messages(closed, count)
-            if closed_now != closed:
-                closed, spent_ms, started, frozen = closed_now, 0.0, trio.current_time(), 0.0
-            if spent_ms >= cpu_ms:
+            closed_now = self._closed_messages(progress.closed, count)
+            if closed_now != progress.closed:
+                progress.closed = closed_now
+                progress.begin()
+            if under_way is not None and was_asked and self._is_to_be_answered(under_way):
+                return False
+            if progress.spent_ms >= cpu_ms:
                 raise CpuLimitError(f"one invocation computed for {cpu_ms} ms", "cpu_ms", cpu_ms)
-            if (trio.current_time() - started - frozen) * 1000 > limits.wall_ms:
+            if progress.wall_seconds() * 1000 > limits.wall_ms:
                 raise WallTimeError(f"one invocation took {limits.wall_ms} ms", "wall_ms", limits.wall_ms)
+
+    def _is_to_be_answered(self, under_way: UnderWay) -> bool:
+        """Return whether it has closed messages that were not answered, and has made little of them."""
+        made = under_way.made_bytes(self._status()[1])
+        return under_way.progress.closed > under_way.answered and made <= ANSWERED_BYTES
 
     def _ask_to_return(self) -> None:
         """Let the guest begin no further message in this call, if it listens to that.
 
         The slices of others lie before its next one, and what it has made would wait for them.
         """
+        self._is_asked = True
         if self._awaited_at:
             self._instance.write(self._awaited_at, _AWAITED)
 

@@ -27,7 +27,7 @@ SOURCE_REQUIREMENT = "quickjs-ng==0.17.0.2"
 SOURCE_SHA256 = "43d2e48272208721a7aaea8e3f02d4b9318f12ef20cc4f5421b59d9a470706ef"
 COMPILER_VERSION = "0.17.1"
 
-EXPECTED_SHA256 = "16ee50759ad71a66921c53037dbddd00f327c257e640a51731075b7445327d4b"
+EXPECTED_SHA256 = "7e98b88f3dbad887fee7739858881e3809ff7fac6728ceaeae5aed63ee802540"
 """The hash of guest.wasm. It changes with every change to the C files here; the build prints the new value."""
 
 _ENGINE = "engine.c"

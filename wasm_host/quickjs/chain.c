@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "message.h"
 #include "output.h"
+#include "relay.h"
 #include "wasi.h"
 #include "ways.h"
 
@@ -21,8 +22,12 @@ enum {
 static void invoke(struct guest *program, struct invocation message)
 {
     guest = program;
-    guest->phase = PHASE_PROCESS;
     chain_invocation = message;
+    if (guest->relayed) {
+        relay_message(message.port);
+        return;
+    }
+    guest->phase = PHASE_PROCESS;
     message_process((char *)message.text, (uint32_t)message.length, message.port);
 }
 

@@ -131,6 +131,7 @@ static void read_place(JSValueConst document)
 {
     ways_read(document);
     guest->memory_limit = (size_t)number_or(document, "memoryBytes", 0);
+    guest->value_limit = (size_t)number_or(document, "valueBytes", 0);
     JSValue ports = JS_GetPropertyStr(guest->js, document, "unheard");
     int64_t count = 0;
     if (JS_IsArray(ports))

@@ -32,6 +32,7 @@
  *   context.c     ctx and console
  *   program.c     from source text to the functions that are called; promise jobs and rejections
  *   message.c     one invocation: a transaction
+ *   relay.c       programs of a chain that are none: they hand on what comes
  *   chain.c       the export that takes messages through all programs
  *   exports.c     the other exports: open, process, flush, close
  */
@@ -76,7 +77,11 @@ struct guest {
     uint64_t unheard;       /* a bit for each of the first 64 output ports whose values reach nobody */
     struct queue queue;     /* of what the programs before this one passed on to it */
     size_t allocated;       /* bytes that the runtime holds */
+    size_t value_limit;     /* bytes of a value that it passes on; 0 for no limit */
     size_t memory_limit;    /* what it may hold; 0 where the linear memory is its own, and bounds it */
+
+    uint16_t *relayed;      /* of what only hands values on: the output of each input; it has nothing below */
+    uint32_t relayed_count;
 
     JSRuntime *runtime;
     JSContext *js;

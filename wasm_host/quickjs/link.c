@@ -7,7 +7,7 @@
 #include "values.h"
 #include "ways.h"
 
-/* Deeper values than come are for the host to judge, which bounds them too. */
+/* Deeper values than come, and larger ones than may, are for the host to judge, which bounds them too. */
 
 bool chain_is_under_way, chain_is_traced, chain_tells_outputs;
 struct invocation chain_invocation;
@@ -105,6 +105,8 @@ bool chain_emits(uint16_t port, const struct written *written)
     struct outlet *outlet = outlet_of(port);
     bool is_unheard = port < 64 && guest->unheard >> port & 1;
     if ((outlet || is_unheard) && is_too_deep(written))
+        __builtin_trap();
+    if (outlet && guest->value_limit && written->length > guest->value_limit)
         __builtin_trap();
     if (outlet)
         pass_on(outlet, written);

@@ -211,6 +211,12 @@ int output_forward(uint16_t port)
     return emit_counted(port, &(struct written){text, chain_invocation.length, .came = true});
 }
 
+void output_relay(uint16_t port)
+{
+    emissions++;
+    emit_counted(port, &(struct written){chain_invocation.text, chain_invocation.length, .came = true});
+}
+
 static void discard_exception(void)
 {
     JS_FreeValue(guest->js, JS_GetException(guest->js));

@@ -12,6 +12,7 @@ uint32_t output_emissions(void);                        /* of this message */
 void output_record(enum symbia_kind kind, uint16_t port, const void *payload, size_t length);
 int output_emit(uint16_t port, JSValueConst value);     /* -1 with an exception */
 int output_forward(uint16_t port);
+void output_relay(uint16_t port);                       /* likewise, of what has no limits and cannot fail */
 void output_raw(enum symbia_kind kind, uint16_t port, const char *text, size_t length);   /* its bytes, untouched */
 void output_log(const char *level, JSValueConst message, JSValueConst meta);
 void output_error(JSValueConst error);

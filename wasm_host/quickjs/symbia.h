@@ -112,9 +112,13 @@ enum symbia_kind {
  * programs to later ones only. Its document also has {rank: a number below 32, lower than that of all programs that it
  * feeds, outlets: [[an output whose values go to other programs, whether
  * they also leave the chain, [[a program that they go to, its input, the lane of what goes there at least], ...]],
- * ...], unheard: [outputs whose values reach nobody], memoryBytes: what the program's runtime may hold}.
+ * ...], unheard: [outputs whose values reach nobody], memoryBytes: what the program's runtime may hold, valueBytes: what
+ * a value may have that is passed on}.
  * Outlets and ways are numbered through all programs, in the order of their documents.
  *
+ *   symbia_relay(length)   -> 0  the input holds what is opened in the place of a program, and only hands values on as
+ *                                they come (struct symbia_relay). It is numbered and fed as a program, needs no
+ *                                selecting, flushing or closing, and never fails.
  *   symbia_select(index)   -> 0  says which program symbia_flush and symbia_close are for
  *   symbia_chain(length)   -> 0  the input holds a batch (struct symbia_chain_batch). Each message goes to its program,
  *                                and what that emits by an outlet goes to the programs behind it, of those
@@ -134,6 +138,16 @@ struct __attribute__((packed)) symbia_chain_batch {
     double now_ms;
     uint16_t told;     /* enum symbia_told */
     uint16_t lane;     /* of all messages of the batch: 1 for apocryphal */
+};
+
+/* Followed by uint16_t numbers: the output that what comes by each input goes to; then for each outlet its output, whether
+ * its values also leave the chain, how many ways it has, and of each way the program, its input and the lane. */
+struct symbia_relay {
+    uint64_t unheard;  /* a bit for each of the first 64 outputs whose values reach nobody */
+    uint16_t rank;
+    uint16_t inputs;
+    uint16_t outlets;
+    uint16_t unused;
 };
 
 /* What the host is told beyond what it must act upon. */

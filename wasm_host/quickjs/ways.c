@@ -40,37 +40,48 @@ static uint32_t length_of(JSValueConst array)
     return (uint32_t)length;
 }
 
-static void read_way(JSValueConst numbers, struct way *way)
+void ways_begin(uint32_t rank)
 {
-    *way = (struct way){number_at(numbers, 0), number_at(numbers, 1), number_at(numbers, 2)};
-    if (way->program <= guest->index || way->program >= SYMBIA_CHAIN_MOST)
-        __builtin_trap();
-}
-
-static void read_outlet(JSValueConst document)
-{
-    if (outlet_count == SYMBIA_OUTLETS_MOST)
-        __builtin_trap();
-    JSValue list = JS_GetPropertyInt64(guest->js, document, 2);
-    uint32_t first = way_count, count = length_of(list);
-    add_ways(count);
-    for (uint32_t i = 0; i < count; i++) {
-        JSValue numbers = JS_GetPropertyInt64(guest->js, list, i);
-        read_way(numbers, &ways[first + i]);
-        JS_FreeValue(guest->js, numbers);
-    }
-    JS_FreeValue(guest->js, list);
-    outlets[outlet_count++] = (struct outlet){number_at(document, 0), number_at(document, 1) != 0, first, count, 0};
-}
-
-void ways_read(JSValueConst document)
-{
-    uint32_t rank = (uint32_t)number_or(document, "rank", guest->index);
     if (rank >= SYMBIA_CHAIN_MOST)
         __builtin_trap();
     guest->rank = rank;
     program_of_rank[rank] = guest->index;
     guest->first_outlet = outlet_count;
+    guest->outlet_count = 0;
+}
+
+void ways_outlet(uint16_t port, bool is_told, uint32_t count)
+{
+    if (outlet_count == SYMBIA_OUTLETS_MOST)
+        __builtin_trap();
+    outlets[outlet_count++] = (struct outlet){port, is_told, way_count, count, 0};
+    guest->outlet_count++;
+    add_ways(count);
+}
+
+void ways_way(uint32_t at, struct way way)
+{
+    if (way.program <= guest->index || way.program >= SYMBIA_CHAIN_MOST)
+        __builtin_trap();
+    ways[outlets[outlet_count - 1].first_way + at] = way;
+}
+
+static void read_outlet(JSValueConst document)
+{
+    JSValue list = JS_GetPropertyInt64(guest->js, document, 2);
+    uint32_t count = length_of(list);
+    ways_outlet(number_at(document, 0), number_at(document, 1) != 0, count);
+    for (uint32_t i = 0; i < count; i++) {
+        JSValue numbers = JS_GetPropertyInt64(guest->js, list, i);
+        ways_way(i, (struct way){number_at(numbers, 0), number_at(numbers, 1), number_at(numbers, 2)});
+        JS_FreeValue(guest->js, numbers);
+    }
+    JS_FreeValue(guest->js, list);
+}
+
+void ways_read(JSValueConst document)
+{
+    ways_begin((uint32_t)number_or(document, "rank", guest->index));
     JSValue list = JS_GetPropertyStr(guest->js, document, "outlets");
     for (uint32_t i = 0, count = length_of(list); i < count; i++) {
         JSValue outlet = JS_GetPropertyInt64(guest->js, list, i);
@@ -78,5 +89,4 @@ void ways_read(JSValueConst document)
         JS_FreeValue(guest->js, outlet);
     }
     JS_FreeValue(guest->js, list);
-    guest->outlet_count = outlet_count - guest->first_outlet;
 }

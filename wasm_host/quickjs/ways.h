@@ -23,6 +23,9 @@ extern uint32_t outlet_count;
 extern uint32_t program_of_rank[SYMBIA_CHAIN_MOST];
 
 void ways_read(JSValueConst document);      /* rank and outlets of the program that is being opened, from its document */
+void ways_begin(uint32_t rank);             /* the same in steps: its rank, */
+void ways_outlet(uint16_t port, bool is_told, uint32_t count);      /* an outlet with so many ways, */
+void ways_way(uint32_t at, struct way way); /* and each of these */
 
 static inline struct outlet *outlet_of(uint16_t port)
 {

@@ -7,6 +7,9 @@ holds, and the messages of the call that never was are processed there. What is 
 the program's own limits, and is charged to it alone. The chain needs to judge nobody.
 
 Each program has a QuickJS runtime of its own within the guest: they share no object, atom, symbol or job.
+
+Some members are no programs, but only hand on (``relay``): they are opened with the program behind them, or with
+the last one, and nobody else need know of them.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +24,7 @@ from wasm_host.guest.chain_guest import ChainCall, ChainGuest
 from wasm_host.guest.chain_ports import ProgramPorts
 from wasm_host.guest.metering import GuestCounters, GuestRuntime, OnSliceEnd
 from wasm_host.sandbox.javascript import Link
+from wasm_host.sandbox.relay import Relay
 from wasm_host.sandbox.sandbox import Sandbox
 from wasm_host.wasmtime_c import core as capi
 
@@ -31,9 +35,9 @@ class Chain:
     Args:
         runtime: the host's.
         module: the QuickJS guest.
-        sandboxes: of the programs, in order; not opened yet, and opened, used and closed through the chain only
-            as long as it holds.
-        links: each program's place.
+        members: the sandboxes of the programs, not opened yet, and opened, used and closed through the chain only
+            as long as it holds; and what hands on between them; in order.
+        links: each one's place.
         on_slice_end: as a sandbox has it.
         now_ms: the guests' clock.
     """
@@ -42,20 +46,22 @@ class Chain:
         self,
         runtime: GuestRuntime,
         module: capi.Module,
-        sandboxes: Sequence[Sandbox],
+        members: Sequence[Sandbox | Relay],
         links: Sequence[Link],
         on_slice_end: OnSliceEnd | None,
         now_ms: Callable[[], float],
     ) -> None:
         self._runtime = runtime
         self._module = module
-        self._sandboxes = sandboxes
+        self._members = members
+        self._sandboxes = {at: member for at, member in enumerate(members) if isinstance(member, Sandbox)}
         self._links = links
         self._on_slice_end = on_slice_end
         self._now_ms = now_ms
-        self._counters = GuestCounters(sandboxes[0].owner)
+        self._counters = GuestCounters(next(iter(self._sandboxes.values())).owner)
         self._guest: ChainGuest | None = None
-        self._entered: set[int] = set()
+        self._opened = 0  # members that are in the guest, or were
+        self._entered: set[int] = set()  # those of them that are sandboxes
         self._is_dissolved = False
         self._closing = trio.Lock()
         # While writes are being taken over: those that undo what has been so far.
@@ -69,19 +75,32 @@ class Chain:
     async def open(self, index: int) -> Effects:
         """Open a program, each after the one before it; raises as ``Sandbox.open`` does."""
         sandbox = self._sandboxes[index]
-        is_next = index == len(self._entered)
+        is_next = self._next_sandbox() == index
         self._entered.add(index)
         if self._is_dissolved or not is_next:
             self.dissolve()
             return await sandbox.open()
         try:
-            return await self._open_in_guest(index, sandbox)
+            effects = await self._open_in_guest(index, sandbox)
+        except GuestFaultError:
+            self.dissolve()
+            return await sandbox.open()
+        except BaseException:
+            self.dissolve()
+            raise
+        if self._next_sandbox() == len(self._members):
+            await self._open_last_relays()
+        return effects
+
+    async def _open_last_relays(self) -> None:
+        """Open what hands on behind the last program, which has begun and must not begin again."""
+        try:
+            await self._open_relays()
         except GuestFaultError:
             self.dissolve()
         except BaseException:
             self.dissolve()
             raise
-        return await sandbox.open()
 
     async def form(self) -> bool:
         """Open all programs in one guest again after ``dissolve``, each with the state that the host holds.
@@ -90,11 +109,13 @@ class Chain:
         """
         if not self._is_dissolved or len(self._entered) < len(self._sandboxes):
             return self.is_whole
-        for sandbox in self._sandboxes:
+        for sandbox in self._sandboxes.values():
             sandbox.give_up_guest()
         try:
-            for index, sandbox in enumerate(self._sandboxes):
+            self._opened = 0
+            for index, sandbox in self._sandboxes.items():
                 await self._open_in_guest(index, sandbox)
+            await self._open_relays()
         except SandboxError:
             self.dissolve()
             return False
@@ -107,13 +128,33 @@ class Chain:
     async def _open_in_guest(self, index: int, sandbox: Sandbox) -> Effects:
         document = sandbox.document(self._links[index])
         await trio.lowlevel.checkpoint()  # an opening costs half a millisecond; graphs have many nodes
-        if self._guest is None:
-            programs = [
-                ProgramPorts(sandbox.output_count, sandbox.limits, link.outlets)
-                for sandbox, link in zip(self._sandboxes, self._links, strict=True)
-            ]
-            self._guest = ChainGuest(self._runtime, programs, self._counters, self._on_slice_end)
-        return await sandbox.accept(await self._guest.open_program(index, self._module, document))
+        guest = self._guest
+        if guest is None:
+            programs = [self._ports(*each) for each in zip(self._members, self._links, strict=True)]
+            guest = self._guest = ChainGuest(self._runtime, programs, self._counters, self._on_slice_end)
+        await self._open_relays()
+        effects = await sandbox.accept(await guest.open_program(index, self._module, document))
+        self._opened = index + 1
+        return effects
+
+    def _next_sandbox(self) -> int:
+        """Return the index of the sandbox that is to be opened next; beyond the last where there is none."""
+        return next((at for at in self._sandboxes if at >= self._opened), len(self._members))
+
+    async def _open_relays(self) -> None:
+        """Open what hands on before the next sandbox."""
+        for at in range(self._opened, self._next_sandbox()):
+            member = self._members[at]
+            assert isinstance(member, Relay)  # noqa: S101 - what lies between two sandboxes
+            assert self._guest is not None  # noqa: S101 - it is being filled
+            await self._guest.open_relay(self._module, member.opening(at, self._links[at]))
+            self._opened = at + 1
+
+    @staticmethod
+    def _ports(member: Sandbox | Relay, link: Link) -> ProgramPorts:
+        if isinstance(member, Relay):
+            return member.ports(link)
+        return ProgramPorts(member.output_count, member.limits, link.outlets)
 
     async def process(
         self, batch: Sequence[Message], *, lane: int = 0, traced: bool, hears_outputs: bool = False
@@ -187,9 +228,9 @@ class Chain:
             for step in result.steps:
                 if not step.state:
                     continue
-                sandbox = self._sandboxes[step.program]
-                undoing = await sandbox.take_over(step.state)
-                if undoing is None:
+                sandbox = self._sandboxes.get(step.program)
+                undoing = None if sandbox is None else await sandbox.take_over(step.state)
+                if sandbox is None or undoing is None:
                     return False
                 done.append((sandbox, undoing))
             is_kept = True
@@ -277,5 +318,5 @@ class Chain:
         if guest is not None:
             guest.discard()
             self._runtime.usage.restarts += 1
-            for sandbox in self._sandboxes:
+            for sandbox in self._sandboxes.values():
                 sandbox.note_loss()

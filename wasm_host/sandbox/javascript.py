@@ -47,6 +47,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     """Output ports whose values reach nobody."""
     memory_bytes: int = 0
     """Bytes of the shared memory that the program may hold."""
+    value_bytes: int = 0
+    """Bytes of a value that it may pass on: with a larger one the chain comes to nothing. 0 for no limit."""
 
 
 class _Document(msgspec.Struct, rename="camel"):  # and its state, which may be large

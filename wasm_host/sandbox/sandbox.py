@@ -195,6 +195,9 @@ class Sandbox:
         """
         try:
             guest = self._guest
+            if guest is not None and guest.rest and list(batch[: len(guest.rest)]) != guest.rest:
+                self._drop_guest()  # it is at work on others
+                guest = None
             # A shorter way for one message, which must end as ``_process_all`` would: held by
             # test_one_message_ends_as_a_batch_of_one_does.
             if guest is not None and len(batch) == 1:
@@ -226,6 +229,8 @@ class Sandbox:
         """
         if not self._wants_flush or self._closed:
             return Effects([])
+        if self._guest is not None and self._guest.rest:
+            self._drop_guest()
         try:
             reopened_logs = [] if self._guest is not None else (await self._reopen()).logs
             assert self._guest is not None  # noqa: S101 - it is open now
@@ -244,7 +249,8 @@ class Sandbox:
     async def close(self) -> Effects:
         """Run ``cleanup`` within its short budget, and free everything. Idempotent."""
         guest, self._closed = self._guest, True
-        if guest is None:
+        if guest is None or guest.rest:  # or is in the middle of something
+            self.discard()
             return Effects([])
         try:
             return await guest.close()
@@ -289,7 +295,7 @@ class Sandbox:
                     results += [abi.failed(error) for _ in range(len(batch) - len(results))]
                     break
                 continue
-            part = self._next_part(batch, len(results))
+            part = self._next_part(batch, len(results)) if not guest.rest else guest.rest
             if len(results) < alone:
                 part = part[:1]
             report = await guest.process(part, self._now_ms())

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from engine.builtin.core_merge import MERGE
+from engine.builtin.core_passthrough import PASSTHROUGH
 from engine.compile.chains import CHAIN_NODES, CHAIN_OUTLETS, find_chains, links_of, without
 from engine.compile.compiler import compile_graph
 from engine.compile.loaded_graph import LoadedGraph
@@ -40,6 +42,8 @@ COMPONENTS: dict[str, Component] = {
     name: Joint(name, domain) for name, domain in (("js", "mine"), ("theirs", "other"))
 }
 COMPONENTS["alone"] = Joint("alone", "")
+COMPONENTS["relay"] = PASSTHROUGH
+COMPONENTS["merge"] = MERGE
 
 
 async def compiled(nodes: Mapping[str, Any], *edges: str) -> LoadedGraph:
@@ -128,6 +132,56 @@ async def test_what_keeps_nodes_apart(nodes: Mapping[str, Any], edges: Sequence[
     assert chains_of(await compiled(nodes, *edges)) == chains
 
 
+@pytest.mark.parametrize(
+    ("nodes", "edges", "chains"),
+    [
+        ({"a": "js", "b": "relay", "c": "js"}, ("a:out > b:in", "b:out > c:in"), ["abc"]),
+        ({"a": "js", "b": "relay", "c": "js"}, ("a:out > b:input", "b:output > c:in"), ["abc"]),
+        ({"a": "js", "b": "merge", "c": "js"}, ("a:out > b:a", "b:out > c:in"), ["abc"]),
+        ({"a": "js", "b": node("merge", config={"mode": "zip"})}, ("a:out > b:a",), []),
+        ({"a": "relay", "b": "js", "c": "relay"}, ("a:out > b:in", "b:out > c:in"), ["abc"]),
+        ({"a": "relay", "b": "relay", "c": "js"}, ("a:out > b:in", "b:out > c:in"), ["abc"]),
+        ({"a": "relay", "b": "relay", "c": "alone"}, ("a:out > b:in", "b:out > c:in"), []),
+        ({"a": "relay", "b": "js", "c": "alone"}, ("a:out > b:in", "a:out > c:in"), []),
+        (
+            {"a": "js", "b": "relay", "c": "js", "d": "alone"},
+            ("a:out > b:in", "b:out > c:in", "b:out > d:in"),
+            ["abc"],
+        ),
+        ({"a": "js", "b": "merge", "c": "theirs"}, ("a:out > b:in", "b:out > c:in"), ["ab"]),
+        ({"a": "theirs", "b": "merge", "c": "js"}, ("a:out > b:a", "c:out > b:b"), []),
+        (
+            {"a": "js", "b": "alone", "c": "merge", "d": "js"},
+            ("a:out > c:a", "b:out > c:b", "c:out > d:in"),
+            ["cd"],
+        ),
+        ({"a": "js", "b": "relay", "c": "js"}, ("a:error > b:in", "b:out > c:in"), ["bc"]),
+        ({"a": "js", "b": node("relay", inbox={"capacity": 5})}, ("a:out > b:in",), []),
+        ({"a": node("relay", inbox={"capacity": 5}), "b": "js"}, ("a:out > b:in",), ["ab"]),
+        ({"a": "js", "b": node("relay", concurrency=2), "c": "js"}, ("a:out > b:in", "b:out > c:in"), []),
+        (
+            {"a": "js", "b": node("relay", inbox={"capacity": 5}), "c": "relay", "d": "alone"},
+            ("a:out > b:in", "b:out > c:in", "c:out > d:in"),
+            [],
+        ),
+    ],
+)
+async def test_what_only_hands_on_runs_with_those_around_it(
+    nodes: Mapping[str, Any], edges: Sequence[str], chains: list[str]
+) -> None:
+    """Never by itself, not at the head of a branch to others, and of two domains with the one that feeds it."""
+    assert chains_of(await compiled(nodes, *edges)) == chains
+
+
+async def test_the_place_of_what_only_hands_on_says_so() -> None:
+    """With the output of each input; both outputs of twins lead to the same."""
+    graph = await compiled({"a": "js", "b": "relay", "c": "js"}, "a:out > b:in", "b:output > c:in")
+    way = Way(2, 0, 0, 1)
+    assert links_of(graph.nodes, graph.chains[0])[1] == Link(
+        1, (Outlet(0, False, (way,)), Outlet(1, False, (way,))), (2,), (0, 1)
+    )
+
+
 async def test_a_very_long_run_is_several_chains() -> None:
     """As long as a guest has room for; what is left over at the end is a node like any other."""
     names = [f"n{index}" for index in range(2 * CHAIN_NODES + 1)]
@@ -158,14 +212,21 @@ async def test_chains_are_found_in_steps() -> None:
     assert sum(1 for _ in find_chains(graph.nodes, graph.order)) == rounds * (len(names) // 50) + 20
 
 
+def _port(random: Random, kind: str) -> str:
+    return random.choice(("out", "error") if kind in ("relay", "merge") else ("out", "side", "out", "error"))
+
+
 async def test_what_leaves_a_chain_never_comes_back_to_it() -> None:
     """Otherwise it could wait for room before itself: along any edge between two chains there is no way back."""
     random = Random(1)
     for _ in range(200):
         size = random.randint(2, 70)
-        kinds = {f"n{at:02}": random.choice(("js", "js", "js", "theirs", "alone")) for at in range(size)}
+        kinds = {
+            f"n{at:02}": random.choice(("js", "js", "js", "theirs", "alone", "relay", "merge"))
+            for at in range(size)
+        }
         edges = {
-            f"n{low:02}:{random.choice(('out', 'side', 'out', 'error'))} > n{high:02}:in"
+            f"n{low:02}:{_port(random, kinds[f'n{low:02}'])} > n{high:02}:in"
             for high in range(1, size)
             for low in random.sample(range(high), min(high, random.choice((0, 1, 1, 2))))
         }
@@ -173,7 +234,7 @@ async def test_what_leaves_a_chain_never_comes_back_to_it() -> None:
         whose = {index: index for index in range(size)}
         for chain in graph.chains:
             whose |= dict.fromkeys(chain, chain[0])
-            assert len({graph.nodes[index].component for index in chain}) == 1
+            assert len({graph.nodes[index].component for index in chain} - {PASSTHROUGH, MERGE}) == 1
         sorter = TopologicalSorter[int]()
         for each in graph.nodes:
             for target in (target for targets in each.routes for target in targets):

@@ -115,7 +115,10 @@ async def filled(runtime: Runtime) -> str:
     return execution
 
 
-BIG = document({"a": "symbia.core.map", "b": "symbia.core.passthrough", "c": "symbia.core.passthrough"})
+APART = node("symbia.core.passthrough", inbox={"capacity": 500})
+"""It has an inbox of its own, in which what is emitted to it waits."""
+
+BIG = document({"a": "symbia.core.map", "b": APART, "c": "symbia.core.passthrough"})
 BIG["nodes"][0]["config"] = {"expression": "'x'.repeat(400000)"}
 BIG["edges"] = document({}, ["a:out > b:in", "a:error > c:in"])["edges"]
 
@@ -442,7 +445,7 @@ async def test_what_was_emitted_at_the_beginning_is_charged_until_it_has_left() 
 async def test_what_a_chain_makes_is_charged() -> None:
     """Nodes that run as one, and make more in one call than there is memory for, fail by the bound's name."""
     nodes = {"a": node("symbia.core.map", config={"expression": "value"}), "b": "custom.shouter"}
-    graph = document({**nodes, "c": "symbia.core.passthrough"}, ["a:out > b:in", "b:out > c:in"], role="pipeline")
+    graph = document({**nodes, "c": APART}, ["a:out > b:in", "b:out > c:in"], role="pipeline")
     component = shouter("process", 300_000)
     component["execution"]["source"] = (
         "return { process(ctx, port, times) { while (times--) ctx.emit('out', 'x'.repeat(300000)) } }"

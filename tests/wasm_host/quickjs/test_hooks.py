@@ -1,7 +1,8 @@
 """The hooks in QuickJS's source: they are where they were, or the build says so.
 
 What each is for shows in ``test_json_alike.py`` and ``fuzz.c``, whose programs fail where one is left out; that of
-``JS_IsArray``, which only our own C asks, in the batch of ``test_values.py`` that is the value that came.
+``JS_IsArray``, which only our own C asks, in the batch of ``test_values.py`` that is the value that came. For that
+in ``resize_properties`` no failing program is known (docs/decisions/0164).
 """
 
 import pytest

@@ -33,13 +33,97 @@ async def test_a_batch_of_short_messages_is_one_call() -> None:
         assert sandbox.statistics().calls == before + 1
 
 
-@pytest.mark.parametrize("first", [0, 3])
-async def test_what_was_short_does_not_wait_for_all_that_is_long(first: int) -> None:
-    """Behind a long message nothing is begun; those before it leave with it."""
-    source = f"value === {first} ? {LONG} : value"
-    async with opened(source, mode="map") as sandbox:
-        results = await sandbox.process([(0, b"%d" % number) for number in range(6)])
-        assert len(results) == first + 1
+@pytest.mark.parametrize("long", [0, 3, 5])
+async def test_what_was_short_does_not_wait_for_what_is_long(long: int) -> None:
+    """Those before it leave while it computes, and behind it nothing is begun; it is computed once."""
+    batch = [(0, b"%d" % number) for number in range(6)]
+    async with opened(f"value === {long} ? {LONG} : value", mode="map") as sandbox:
+        before = sandbox.statistics().calls
+        results = await sandbox.process(batch)
+        assert len(results) == max(long, 1)
+        if long:
+            results += await sandbox.process(batch[long:])
+            assert len(results) == long + 1
+        assert sandbox.statistics().calls == before + 1
+        assert results[-1].emissions == [(0, b"79999800000")]
+        results += await sandbox.process(batch[len(results) :]) if long < 5 else []
+        values = [value for effects in results for _, value in effects.emissions]
+        assert values == [b"79999800000" if number == long else b"%d" % number for number in range(6)]
+        assert sandbox.statistics().restarts == 0
+
+
+def _handler(body: str, extra: str = "") -> str:
+    return f"return {{ process(ctx, port, value) {{ {body} }}, {extra} }}"
+
+
+async def test_what_was_answered_stands_whatever_becomes_of_the_long_one() -> None:
+    """Its state, too. What the long one does is its own, and what it has said and made till then comes with it."""
+    body = f"""ctx.setState('n', value); ctx.log('info', 'got ' + value); ctx.emit('out', value)
+        if (value === 2) {{ {LONG}; ctx.emit('out', 'x'.repeat(100000)); {LONG}; throw new Error('late') }}"""
+    batch = [(0, b"1"), (0, b"2"), (0, b"3")]
+    async with opened(_handler(body)) as sandbox:
+        (first,) = await sandbox.process(batch)
+        assert ([line.message for line in first.logs], dict(sandbox.state)) == (["got 1"], {"n": b"1"})
+        (second,) = await sandbox.process(batch[1:])
+        assert second.error is not None
+        assert ([line.message for line in second.logs], second.error.message) == (["got 2"], "late")
+        assert dict(sandbox.state) == {"n": b"1"}
+        (third,) = await sandbox.process(batch[2:])
+        assert (third.emissions, dict(sandbox.state)) == ([(0, b"3")], {"n": b"3"})
+        assert sandbox.statistics().restarts == 0
+
+
+async def test_the_long_one_has_all_of_its_time_and_no_more() -> None:
+    """Its limit is its own affair."""
+    body = "for (; value === 2; ); ctx.emit('out', value)"
+    limits = GuestLimits(cpu_ms=20)
+    batch = [(0, b"1"), (0, b"2"), (0, b"3")]
+    async with opened(_handler(body), limits=limits) as sandbox:
+        (first,) = await sandbox.process(batch)
+        assert first.emissions == [(0, b"1")]
+        results = await sandbox.process(batch[1:])
+        assert results[0].error is not None
+        assert results[0].error.name == "CpuLimitExceeded"
+        assert [effects.emissions for effects in results[1:]] == [[(0, b"3")]]
+
+
+async def test_a_guest_that_breaks_behind_what_was_answered_is_replaced() -> None:
+    """The message that broke it is charged, and the others go to the next one."""
+    body = f"if (value === 2) {{ {LONG}; for (const all = [];;) all.push(new Uint8Array(1e6).fill(1)) }}"
+    batch = [(0, b"1"), (0, b"2"), (0, b"3")]
+    async with opened(
+        _handler(f"{body} ctx.emit('out', value)"), limits=GuestLimits(memory_bytes=2**23)
+    ) as sandbox:
+        (first,) = await sandbox.process(batch)
+        assert first.emissions == [(0, b"1")]
+        second, *others = await sandbox.process(batch[1:])
+        assert second.error is not None
+        assert second.error.name == "MemoryLimitExceeded"
+        assert [effects.emissions for effects in others] == [[(0, b"3")]]
+
+
+async def test_other_messages_than_the_rest_begin_anew() -> None:
+    """Then the long one counts as not begun, and may come again."""
+    body = f"ctx.setState('n', value); if (value === 2) {LONG}; ctx.emit('out', value)"
+    async with opened(_handler(body)) as sandbox:
+        await sandbox.process([(0, b"1"), (0, b"2")])
+        (other,) = await sandbox.process([(0, b"7")])
+        assert (other.emissions, dict(sandbox.state)) == ([(0, b"7")], {"n": b"7"})
+        (again,) = await sandbox.process([(0, b"2")])
+        assert (again.emissions, dict(sandbox.state)) == ([(0, b"2")], {"n": b"2"})
+
+
+@pytest.mark.parametrize("verb", ["flush", "close", "discard"])
+async def test_a_sandbox_may_end_while_it_is_at_work(verb: str) -> None:
+    """What is under way is void, as if it had been cancelled; a last word is said by a new guest."""
+    body = f"if (value === 2) {LONG}; ctx.setState('n', value)"
+    async with opened(_handler(body, "flush(ctx) { ctx.emit('out', ctx.getState('n')) }")) as sandbox:
+        await sandbox.process([(0, b"1"), (0, b"2")])
+        ended = getattr(sandbox, verb)()
+        if verb != "discard":
+            effects = await ended
+            assert effects.emissions == ([(0, b"1")] if verb == "flush" else [])
+        assert dict(sandbox.state) == {"n": b"1"}
 
 
 async def test_state_goes_on_where_a_call_returned_early() -> None:
