@@ -88,7 +88,8 @@ class ControlledJoinedInbox(ControlledInbox, JoinedInbox):
     async def look_ahead(self, limit: int) -> None:
         async with self._judging:  # several workers may come to the same messages
             judge = self.judge
-            messages = [each for each in self.coming(limit) if not self._is_seen(each)]
+            is_seen = ControlledJoinedInbox._is_seen  # it may have been let go while this waited for its turn
+            messages = [each for each in self.coming(limit) if not is_seen(self, each)]
             verdicts = await judge(messages) if judge is not None and messages else ()
             if self.judge is judge:
                 for message, edges in zip(messages, verdicts, strict=False):
