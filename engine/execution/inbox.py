@@ -103,6 +103,11 @@ class Inbox:
         return len(self._queue)
 
     @property
+    def fullness(self) -> float:
+        """How full it is by messages; more than 1 where some are on no bound."""
+        return len(self._queue) / max(1, self._room.capacity_messages)
+
+    @property
     def is_starved(self) -> bool:
         """True where senders wait for nothing but memory."""
         return self._room.is_starved and bool(self._blocked)

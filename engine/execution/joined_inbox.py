@@ -209,6 +209,10 @@ class JoinedInbox(_Part):
         return len(self._queue) + sum([len(queue.messages) for queue in self.queues.values()])
 
     @property
+    def fullness(self) -> float:
+        return max([super().fullness, *[queue.fullness for queue in self.queues.values()]])
+
+    @property
     def is_starved(self) -> bool:
         return super().is_starved or any(queue.is_starved for queue in self.queues.values())
 

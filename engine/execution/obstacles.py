@@ -28,7 +28,7 @@ _OLD_SECONDS = 10.0
 """A window that is longer says nothing of the last seconds."""
 
 _LONG_SECONDS = 1.0
-"""A call that lasts longer is told while it does."""
+"""A call that lasts longer is told while it does, and where nothing ends for longer, messages that wait are."""
 
 _OUTSIDE = ("symbia.io.http-request",)
 _BETWEEN_YIELDS = 50
@@ -45,6 +45,8 @@ class _Facts(NamedTuple):
     is_outside: bool
     is_starved: bool
     is_paused: bool
+    is_stuck: bool
+    fullness: float
 
 
 def report_obstacles(
@@ -126,6 +128,8 @@ def _facts(
         is_outside=instance.node.definition.component.startswith(_OUTSIDE),
         is_starved=shared.inboxes[index].is_starved,
         is_paused=state is ExecutionState.PAUSED,
+        is_stuck=bool(inbox.current_buffer_used) and now.done == was.done and seconds >= _LONG_SECONDS,
+        fullness=shared.inboxes[index].fullness,
     )
 
 
@@ -146,13 +150,14 @@ def _cpu_share(was: NodeReading, now: NodeReading, busy: float) -> float | None:
 
 def _severity(facts: _Facts) -> float:
     evidence, time = facts.evidence, facts.time
-    fill = min(1.0, evidence.queued_messages / evidence.capacity) if evidence.capacity else 0.0
+    fill = min(1.0, facts.fullness)
     own = max(0.0, evidence.sources_blocked_share - time.blocked)
     if time.blocked >= _MUCH:  # it is held up itself
         return own + fill / 10 + time.blocked / 20
     by_hand = _MUCH / 2 if evidence.held_messages or (facts.is_paused and evidence.queued_messages) else 0.0
     hungry = _MUCH if facts.is_starved else 0.0
-    return own + fill / 2 + by_hand + hungry + time.computing / 20
+    stuck = _MUCH / 5 if facts.is_stuck else 0.0
+    return own + fill / 2 + by_hand + hungry + stuck + time.computing / 20
 
 
 def _obstacle(rank: int, severity: float, facts: _Facts) -> Obstacle:

@@ -10,7 +10,7 @@ from engine.execution.execution import Execution
 from engine.execution.obstacles import _shares
 from engine.limits import EngineLimits
 from proto.bottleneck import BottleneckReport, NodeTime, Obstacle
-from tests.engine.executions import document, inject, node, open_execution
+from tests.engine.executions import document, inject, node, open_execution, policed
 from tests.engine.handlers import Journal
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -132,6 +132,31 @@ async def test_a_node_that_waits_for_another_attempt_rests() -> None:
         obstacle = first_of(execution)
         assert (obstacle.node_id, obstacle.cause) == ("a", "queue")
         assert obstacle.reason.startswith("It rests 100% of the time")
+
+
+async def test_few_messages_that_wait_where_nothing_ends_are_told() -> None:
+    """However much room there is."""
+    graph = document({"a": node("throw", onError="retry", retry={"maxAttempts": 2, "backoffMs": 3_600_000})})
+    async with open_execution(graph, Journal()) as execution:
+        await inject(execution, "a:in", 1, 2, 3)
+        await trio.sleep(5)
+        report_of(execution)
+        await trio.sleep(5)
+        report_of(execution)
+        await trio.sleep(5)
+        obstacle = first_of(execution)
+        assert (obstacle.node_id, obstacle.cause, obstacle.evidence.queued_messages) == ("a", "queue", 2)
+
+
+async def test_an_edge_that_is_full_is_enough() -> None:
+    """A node is as full as the fullest of its queues."""
+    nodes = {"a": "forward", "b": "forward", "c": node("slow", config={"seconds": 0.5})}
+    policy = {"capacity": 2, "overflow": "drop-newest"}
+    graph = policed(nodes, "a:out > c:in", "b:out > c:in", policies={0: policy})
+    async with open_execution(graph, Journal(), limits=ONE) as execution:
+        await inject(execution, "a:in", *range(9))
+        await trio.sleep(0.75)
+        assert first_of(execution).severity >= 0.25
 
 
 async def test_where_nobody_waits_nothing_is_named() -> None:

@@ -61,6 +61,9 @@ def test_a_graph_is_executed_from_its_file_and_named_by_what_it_is_called(url: s
     ]
     status, printed, _ = call(url, "edges", "simple", "e1", "insert", "5", "--first", "--json")
     (number,) = json.loads(printed)["sequences"]
+    lines = call(url, "bottleneck", "simple")[1].splitlines()
+    assert lines[0].split() == ["#", "NODE", "CAUSE", "TREND", "WORKS", "BLOCKED", "HELD", "WAITS", "WHY"]
+    assert lines[1].split()[1:3] == ["double", "held"]
     assert (status, call(url, "edges", "simple", "e1", "drop", str(number))[0]) == (0, 0)
     assert call(url, "edges", "simple", "--node", "double", "resume")[1].startswith("0 messages\n")
     _, printed, _ = call(url, "reload", "simple", "--config", 'double={"expression": "value * 3"}', "--dry-run")
