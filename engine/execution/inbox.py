@@ -104,7 +104,7 @@ class Inbox:
 
     @property
     def fullness(self) -> float:
-        """How full it is by messages; more than 1 where some are on no bound."""
+        """The share of its capacity in messages that is taken; more than 1 where some are on no bound."""
         return len(self._queue) / max(1, self._room.capacity_messages)
 
     @property

@@ -73,7 +73,7 @@ def test_the_simulation_notices_a_broken_engine(mutation: str) -> None:
 def test_the_simulation_notices_a_broken_chain(mutation: str) -> None:
     """The same for what concerns nodes that run as one, with graphs that are mostly runs of them."""
     with broken(mutation):
-        assert any(simulate(seed, runs=True).violations for seed in range(BROKEN_SEEDS))
+        assert any(simulate(seed, runs=True).violations for seed in range(2 * BROKEN_SEEDS))
 
 
 @pytest.mark.parametrize("mutation", POLICY_MUTATIONS)
