@@ -20,6 +20,9 @@ CLIENTS = 2
 """Clients of each execution."""
 
 _MOST_OUTPUTS = 9_000
+_FIRST_SECONDS = 5
+"""The longest wait for a first message to be acknowledged: where the disk is full none is."""
+
 _CHECKPOINT_MS = ("20", "60", "200", "1000")
 
 
@@ -117,6 +120,8 @@ class Crash:
                     nursery.start_soon(each.inject, http, 0.01)
             commands = Random(self._random.random())
             nursery.start_soon(command, http, list(executions.values()), commands)
+            with trio.move_on_after(_FIRST_SECONDS):
+                await _some_acknowledged([client for group in clients.values() for client in group])
             await trio.sleep(seconds)
             if is_killed:
                 service.kill()
@@ -149,3 +154,10 @@ class Crash:
 def _speaking(service: Running) -> httpx.AsyncClient:
     """A client of the service; to be used as a context manager."""
     return httpx.AsyncClient(base_url=service.url, timeout=20, verify=False)
+
+
+async def _some_acknowledged(clients: list[Client]) -> None:
+    """Return when more messages are acknowledged than now."""
+    before = sum(len(each.sent.acknowledged) for each in clients)
+    while sum(len(each.sent.acknowledged) for each in clients) == before:  # noqa: ASYNC110  they tell nobody
+        await trio.sleep(0.005)

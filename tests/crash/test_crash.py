@@ -1,5 +1,6 @@
 """A short form of ``make crash``, and the judge that it relies on."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from tests.crash.judge import Sent, complaints
 from tests.crash.run import Crash
 
 
+# httpx leaves the body of a request half read whose server is killed.
+@pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning")
 @pytest.mark.timeout(120)
 async def test_a_kill_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     """One kill under load: each acknowledged message is there once, in order, and states and sums are exact."""
     report = await Crash(1, tmp_path, lambda _: None, faulty=False).run(1, 1)
+    gc.collect()  # what that left behind is told of here, and in no other test
     assert report.complaints == []
     assert report.messages > 0
 
