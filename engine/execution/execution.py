@@ -148,6 +148,7 @@ class Execution(ReadableExecution):
         self._scope = trio.CancelScope()
         self._timeout = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
+        self._to_spawn: list[Callable[[], Awaitable[None]]] = []  # when there is one
         self._spent_seconds = 0.0  # of its time, in an earlier process
         # How it ends is decided by these two, when nothing runs any more: the first error, or all was processed.
         self._error: ExecutionError | None = None
@@ -421,6 +422,7 @@ class Execution(ReadableExecution):
         holds is free only when a full collection comes by, which may take hundreds of megabytes' worth of new
         objects. So the circle is emptied; what is left of it is small.
         """
+        self._to_spawn.clear()
         self.injector.empty()
         self.edge_control.empty()
         self.debugger = None
@@ -468,8 +470,10 @@ class Execution(ReadableExecution):
 
     def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         """Start a task that ends with this execution at the latest."""
-        assert self._nursery is not None  # noqa: S101 - nothing is sent before there is one
-        self._nursery.start_soon(task)
+        if self._nursery is None:  # it goes on from a checkpoint, and messages wait already
+            self._to_spawn.append(task)
+        else:
+            self._nursery.start_soon(task)
 
     async def run(self) -> None:
         """Run the execution from its beginning to its end. Raises nothing but Trio's ``Cancelled``."""
@@ -504,6 +508,9 @@ class Execution(ReadableExecution):
                 self._note_injection()
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
+                for task in self._to_spawn:
+                    nursery.start_soon(task)
+                self._to_spawn.clear()
                 node_tasks = self.node_tasks = NodeTasks(self.instances, nursery)
                 self._apply("run")
                 if going_on is not None:

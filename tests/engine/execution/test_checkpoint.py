@@ -301,6 +301,25 @@ async def test_an_edge_that_is_held_is_held(autojump_clock: object) -> None:
         assert journal.values("b") == [1]
 
 
+async def test_what_waits_on_an_edge_with_a_time_to_live_goes_on(autojump_clock: object) -> None:
+    """It waits again as long as it may, and expires then."""
+    del autojump_clock
+    graph = document({"a": "forward", "b": "gated"}, ["a:out > b:in"])
+    graph["edges"][0]["policy"] = {"expireMs": 1000}
+    async with open_execution(graph, Journal()) as execution:
+        await inject(execution, "a:in", 1)
+        await trio.testing.wait_all_tasks_blocked()
+        await inject(execution, "a:in", 2, 3)
+        checkpoint = await cut(execution)
+    journal = Journal()
+    async with going_on(graph, checkpoint, journal) as (execution, _):
+        await trio.sleep(2)
+        journal.gate("b").set()
+        await execution.wait_quiescent()
+        assert journal.values("b") == [1]
+        assert execution.snapshot().metrics.messages_dropped == 2
+
+
 async def test_taking_a_checkpoint_changes_nothing(autojump_clock: object) -> None:
     """The execution goes on as it would have, and its numbers, too."""
     del autojump_clock
