@@ -750,7 +750,10 @@ def _refuse_heavy(checkpoint: Checkpoint, account: Account) -> None:
     """Raise MemoryBoundError where there is no memory for what waits in a checkpoint."""
     refusal = account.refusal(weight_of(checkpoint))
     if refusal is not None:
-        raise refusal
+        try:
+            raise refusal
+        finally:
+            del refusal
 
 
 def _created_at(execution: Execution | Finished) -> str:

@@ -17,9 +17,8 @@ from engine.replaying.task import REPLAY, REPLAY_SECONDS, Refused, payload_of, r
 from engine.runtime import Runtime
 from proto.problem import Problem
 from proto.recording import LineageReply, RecordingSummary, ReplayReply
-from service.auth.caller import ORGANIZATION_REQUIRED, Caller
-from service.auth.scoped_runtime import check_change
-from service.problems import OrganizationRequiredError
+from service.auth.caller import Caller
+from service.auth.scoped_runtime import check_change, maker_of
 from workers.errors import PoolBusyError, WorkerError
 
 _MOST_DIGITS = 18
@@ -100,6 +99,15 @@ class ScopedRecordings:
         parts += [writer.chunk(chunk) async for chunk in self._chunks(recording)]
         return b"".join([*parts, writer.end()])
 
+    def check_taking_in(self) -> None:
+        """Refuse whoever may keep no recording, before their file is read.
+
+        Raises:
+            OrganizationRequiredError: the caller acts for no organisation.
+            ReadOnlyCallerError: they may only look.
+        """
+        maker_of(self._caller())
+
     async def take_in(self, content: bytes) -> RecordingSummary:
         """Keep a recording that the caller sends.
 
@@ -107,13 +115,10 @@ class ScopedRecordings:
             InvalidRecordingError: it is none, or damaged.
             OrganizationRequiredError: the caller acts for no organisation.
         """
-        caller = self._caller()
-        if caller.org is None:
-            raise OrganizationRequiredError(ORGANIZATION_REQUIRED)
-        check_change(caller, caller.org)
+        owner = maker_of(self._caller())
         try:
             file = RecordingFile(io.BytesIO(content))
-            return await self._recordings.take_in(file.head, list(file.chunks()), caller.org)
+            return await self._recordings.take_in(file.head, list(file.chunks()), owner)
         except RecordingError as error:
             raise _invalid(error) from error
 

@@ -63,12 +63,12 @@ class ScopedLibrary:
         return self._library.component(component_id, owner=self._namespace())
 
     async def register_component(self, document: Any) -> ComponentDefinition:
-        return await self._library.register_component(document, owner=self.maker(), by=self._by())
+        return await self._library.register_component(document, owner=maker_of(self._caller()), by=self._by())
 
     async def replace_component(
         self, component_id: str, document: Any, *, condition: Condition = UNCONDITIONAL
     ) -> ComponentPlacement:
-        owner, by = self.maker(), self._by()
+        owner, by = maker_of(self._caller()), self._by()
         return await self._library.replace_component(
             component_id, document, owner=owner, by=by, condition=condition
         )
@@ -76,7 +76,7 @@ class ScopedLibrary:
     async def roll_back_component(
         self, component_id: str, number: int, *, condition: Condition = UNCONDITIONAL
     ) -> ComponentPlacement:
-        owner, by = self.maker(), self._by()
+        owner, by = maker_of(self._caller()), self._by()
         return await self._library.roll_back_component(
             component_id, number, owner=owner, by=by, condition=condition
         )
@@ -85,7 +85,8 @@ class ScopedLibrary:
         return self._library.component_versions(component_id, owner=self._namespace())
 
     async def unregister_component(self, component_id: str, *, condition: Condition = UNCONDITIONAL) -> None:
-        await self._library.unregister_component(component_id, owner=self.maker(), condition=condition)
+        owner = maker_of(self._caller())
+        await self._library.unregister_component(component_id, owner=owner, condition=condition)
 
     async def check_graph(self, document: Any) -> tuple[Problem, ...]:
         return await self._library.check_graph(document, owner=self._namespace())
@@ -94,12 +95,12 @@ class ScopedLibrary:
         return await self._library.judge_graph(document, owner=self._namespace())
 
     async def load_graph(self, document: Any) -> LoadedGraph:
-        return await self._library.load_graph(document, owner=self.maker(), by=self._by())
+        return await self._library.load_graph(document, owner=maker_of(self._caller()), by=self._by())
 
     async def place_graph(
         self, document: Any, *, replace: bool = False, condition: Condition = UNCONDITIONAL
     ) -> Placement:
-        owner, by = self.maker(), self._by()
+        owner, by = maker_of(self._caller()), self._by()
         return await self._library.place_graph(document, owner=owner, by=by, replace=replace, condition=condition)
 
     async def replace_graph(
@@ -115,7 +116,7 @@ class ScopedLibrary:
         return await self._library.roll_back_graph(graph_id, number, by=self._by(), condition=condition)
 
     async def load_graphs(self, documents: Sequence[Any]) -> list[LoadedGraph]:
-        return await self._library.load_graphs(documents, owner=self.maker(), by=self._by())
+        return await self._library.load_graphs(documents, owner=maker_of(self._caller()), by=self._by())
 
     def graphs(self, *, owner: str | None = None) -> list[LoadedGraph]:
         caller = self._caller()
@@ -150,13 +151,13 @@ class ScopedLibrary:
         """Return whose components the caller uses, besides the built-in ones."""
         return self._caller().org or UNOWNED
 
-    def maker(self) -> str:
-        """Return the owner of what the caller makes."""
-        caller = self._caller()
-        if caller.org is None:
-            raise OrganizationRequiredError(ORGANIZATION_REQUIRED)
-        check_change(caller, caller.org)
-        return caller.org
+
+def maker_of(caller: Caller) -> str:
+    """Return the owner of what a caller makes."""
+    if caller.org is None:
+        raise OrganizationRequiredError(ORGANIZATION_REQUIRED)
+    check_change(caller, caller.org)
+    return caller.org
 
 
 class ScopedExecution:
@@ -388,7 +389,7 @@ class ScopedRuntime:
         return await self._runtime.reload_graph(graph_id)
 
     async def reload_component(self, component_id: str) -> list[ReloadedExecution]:
-        return await self._runtime.reload_component(component_id, owner=self.library.maker())
+        return await self._runtime.reload_component(component_id, owner=maker_of(self._caller()))
 
     def totals(self, *, owner: str | None = None) -> RuntimeTotals:
         caller = self._caller()

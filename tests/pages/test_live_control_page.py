@@ -36,7 +36,7 @@ def test_the_lines_of_the_page_hold_an_edge_and_correct_a_value() -> None:
     with open_server() as url:
         printed = [call(line, url) for line in lines.splitlines()]
     listed, stepped, outputs = printed[3], printed[5], printed[7]
-    assert [row.split()[0] for row in listed.splitlines()[1:]] == ["7", "8", "9"]
+    assert [row.split()[0] for row in listed.splitlines()[1:]] == ["4", "5", "6"]
     assert [row.split()[-1] for row in listed.splitlines()[1:]] == ["42", "44", "46"]
     assert stepped.splitlines()[0] == "1 message"
     assert re.findall(r"42|\"forty-four\"|46", outputs) == ["42", '"forty-four"', "46"]

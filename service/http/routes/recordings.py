@@ -226,6 +226,7 @@ def recording_routes(runtime: RuntimeView, recordings: ScopedRecordings) -> Blue
         refusals={400: "It is no recording, damaged, or of a later version."},
     )
     async def take_in() -> Response:
+        recordings.check_taking_in()
         summary = await recordings.take_in(await read_octets(RECORDING_TYPE))
         return reply(summary, 201, {"Location": f"/api/recordings/{summary.id}"})
 

@@ -10,8 +10,10 @@ import pytest
 
 from engine.contracts.handler import Message
 from engine.contracts.observer import FlowObserver
-from engine.errors import EdgeNotFoundError, NotFoundError
+from engine.errors import ConflictError, EdgeNotFoundError, NotFoundError, NothingHeldError
+from proto.breakpoint import BreakpointRequest
 from proto.execution import ExecutionState
+from proto.reload import ReloadRequest
 from service.auth.caller import UNRESTRICTED
 from service.auth.scoped_runtime import ScopedExecution, ScopedLibrary, ScopedRuntime
 from service.problems import OrganizationRequiredError, ReadOnlyCallerError, StoppingError
@@ -90,6 +92,11 @@ async def _metrics(world: World) -> object:
 @row(ScopedExecution, "read_statistics", seen(["only"]))
 async def _statistics(world: World) -> object:
     return [node.node_id for node in (await world.execution.read_statistics()).nodes]
+
+
+@row(ScopedExecution, "read_bottlenecks", seen(["only"]))
+async def _bottlenecks(world: World) -> object:
+    return [node.node_id for node in (await world.execution.read_bottlenecks()).nodes]
 
 
 @row(ScopedExecution, "output_count", seen(1))
@@ -248,6 +255,72 @@ async def _forget(world: World) -> object:
 
 
 COMPONENTS = {owner: [owner] for owner in ("org-a", "org-b")}
+
+
+STOP = BreakpointRequest(node="only")
+SAME = ReloadRequest(configs={"only": {}})
+
+
+@row(ScopedExecution, "breakpoints", seen(["only"]))
+async def _breakpoints(world: World) -> object:
+    await world.real.set_breakpoint(STOP)
+    return [each.node for each in world.execution.breakpoints()]
+
+
+@row(ScopedExecution, "breakpoint", seen("only"))
+async def _breakpoint(world: World) -> object:
+    made_by_another = await world.real.set_breakpoint(STOP)
+    return world.execution.breakpoint(made_by_another.id).node
+
+
+@row(ScopedExecution, "set_breakpoint", changed("only"))
+async def _set_breakpoint(world: World) -> object:
+    return (await world.execution.set_breakpoint(STOP)).node
+
+
+@row(ScopedExecution, "remove_breakpoint", changed([]))
+async def _remove_breakpoint(world: World) -> object:
+    made_by_another = await world.real.set_breakpoint(STOP)
+    await world.execution.remove_breakpoint(made_by_another.id)
+    return world.real.breakpoints()
+
+
+@row(ScopedExecution, "release", changed("nothing is held"))
+async def _release(world: World) -> object:
+    made_by_another = await world.real.set_breakpoint(STOP)
+    try:
+        return await world.execution.release(made_by_another.id, "continue")
+    except NothingHeldError:
+        return "nothing is held"
+
+
+@row(ScopedExecution, "plan_reload", changed(2))
+async def _plan_reload(world: World) -> object:
+    return (await world.execution.plan_reload(SAME)).revision
+
+
+@row(ScopedExecution, "reload", changed(2))
+async def _reload(world: World) -> object:
+    return (await world.execution.reload(SAME)).revision
+
+
+@row(ScopedExecution, "roll_back", changed("nothing to go back to"))
+async def _roll_back(world: World) -> object:
+    try:
+        return await world.execution.roll_back()
+    except ConflictError:
+        return "nothing to go back to"
+
+
+@row(ScopedExecution, "reloads", seen([]))
+async def _reloads(world: World) -> object:
+    return world.execution.reloads()
+
+
+@row(ScopedExecution, "record", changed(["inputs"]))
+async def _record(world: World) -> object:
+    world.execution.record("inputs")
+    return [each.summary().level for each in world.runtime.recordings.of(None)]
 
 
 @row(ScopedLibrary, "components", {name: COMPONENTS.get(caller.org or "", []) for name, caller in CALLERS.items()})
@@ -433,6 +506,17 @@ async def _execution(world: World) -> object:
 @row(ScopedRuntime, "newest_running", seen(True))
 async def _newest(world: World) -> object:
     return world.scoped.newest_running(world.graph_id) == world.execution_id
+
+
+@row(ScopedRuntime, "reload_graph", changed([True]))
+async def _reload_graph(world: World) -> object:
+    reloaded = await world.scoped.reload_graph(world.graph_id)
+    return [each.execution_id == world.execution_id for each in reloaded]
+
+
+@row(ScopedRuntime, "reload_component", made(lambda _: []))
+async def _reload_component(world: World) -> object:
+    return await world.scoped.reload_component("custom.unused")
 
 
 @row(
