@@ -422,7 +422,7 @@ async def _replace(world: World) -> object:
 
 
 @row(ScopedLibrary, "roll_back_graph", changed("unchanged"))
-async def _roll_back(world: World) -> object:
+async def _roll_back_graph(world: World) -> object:
     return (await world.library.roll_back_graph(world.graph_id, 1)).outcome
 
 
