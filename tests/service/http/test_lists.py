@@ -120,7 +120,7 @@ async def test_the_service_describes_itself() -> None:
         assert (said["service"], said["status"]) == ("runtime", "available")
         assert said["runtime"] == {"maxConcurrentExecutions": 100, "defaultExecutionTimeout": 300_000}
         assert said["websocketEvents"] == {"client": list(CLIENT_EVENTS), "server": list(SERVER_EVENTS)}
-        assert (len(CLIENT_EVENTS), len(SERVER_EVENTS), len(said["authentication"])) == (8, 17, 3)
+        assert (len(CLIENT_EVENTS), len(SERVER_EVENTS), len(said["authentication"])) == (24, 31, 3)
         places = [*said["docsUrls"].values(), *said["endpoints"].values()]
         for place in places:
             wanted = {405} if place == "/api/routines" else {200, 302}  # routines are posted only

@@ -14,6 +14,7 @@ from proto.breakpoint import BreakpointRequest
 from proto.events import Command
 from proto.execution import ExecuteOptions
 from proto.message import Injection
+from proto.reload import ReloadRequest
 from service.auth.caller import ANONYMOUS, UNRESTRICTED, Caller
 from tests.service.live.live_runtime import chain, open_live_runtime
 
@@ -28,6 +29,10 @@ NEEDS: dict[Command, Right] = {
     Command.COMPLETE: "to change",
     Command.STOP: "to change",
     Command.INJECT: "to change",
+    Command.RECORD: "to change",
+    Command.BOTTLENECK: "to see",
+    Command.RELOAD: "to change",
+    Command.ROLLBACK: "to change",
     Command.PAUSE_EDGE: "to change",
     Command.RESUME_EDGE: "to change",
     Command.STEP_EDGE: "to change",
@@ -69,7 +74,7 @@ CALLERS: dict[str, tuple[Caller, set[Right]]] = {
 
 def test_every_command_has_its_right() -> None:
     """A new command cannot be obeyed before somebody has said who may give it."""
-    assert list(NEEDS) == list(Command)
+    assert set(NEEDS) == set(Command)
 
 
 def code_expected(command: Command, rights: set[Right]) -> str | None:
@@ -102,6 +107,8 @@ async def test_a_command_is_obeyed_for_whoever_has_its_right(command: Command) -
             execution = live.runtime.execution(execution_id)
             if command is Command.RESUME:
                 await execution.pause()
+            elif command is Command.ROLLBACK:
+                await execution.reload(ReloadRequest(configs={"b": {}}))
             if command in EDGE_FIELDS:
                 await execution.edges_of("b").pause()
                 await execution.inject([Injection("b", "in", msgspec.Raw(b"0"))])
@@ -111,6 +118,8 @@ async def test_a_command_is_obeyed_for_whoever_has_its_right(command: Command) -
                 data = {"graphId": graph.id}
             elif command is Command.INJECT:
                 data |= {"nodeId": "a", "port": "in", "value": 1}
+            elif command is Command.RECORD:
+                data |= {"level": "inputs"}
             elif command is Command.BREAKPOINT_ADD:
                 data |= {"node": "a"}
             elif command in (Command.BREAKPOINT_RELEASE, Command.BREAKPOINT_REMOVE):

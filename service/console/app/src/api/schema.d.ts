@@ -16,6 +16,21 @@ export interface components {
             reason: string;
         };
         /**
+         * BottleneckReport
+         * @description The nodes that hold an execution up, and where the time of all of them goes.
+         */
+        BottleneckReport: {
+            /** @description the execution. */
+            executionId: string;
+            state: components["schemas"]["ExecutionState"];
+            /** @description the time that was looked at: since somebody last asked, one second at least, or since the execution began. */
+            windowSeconds: number;
+            /** @description what costs most first; nothing where nobody waits for anybody. */
+            bottlenecks: components["schemas"]["Obstacle"][];
+            /** @description the time of each node, in the author's order. */
+            nodes: components["schemas"]["NodeTime"][];
+        };
+        /**
          * BreakpointHit
          * @description A thing that a breakpoint has stopped on, or seen.
          */
@@ -189,7 +204,9 @@ export interface components {
             failure: string | null;
             /** @description how many values these were. */
             failures: number;
-            /** @description what it holds, the oldest first. */
+            /** @description how much it holds. */
+            holding: number;
+            /** @description what it holds, the oldest first; not all where it is much. */
             held: components["schemas"]["HeldMessage"][];
             /** @description the last hits, the oldest first. */
             recent: components["schemas"]["BreakpointHit"][];
@@ -481,6 +498,11 @@ export interface components {
              * @default
              */
             id: string;
+            /**
+             * @description the bounds of what waits on it, and what becomes of what may not wait; without one, its messages wait in the target's inbox as all others do.
+             * @default null
+             */
+            policy: components["schemas"]["EdgePolicy"] | null;
         };
         /**
          * EdgeList
@@ -490,6 +512,42 @@ export interface components {
             executionId: string;
             total: number;
             edges: components["schemas"]["EdgeSnapshot"][];
+        };
+        /**
+         * EdgePolicy
+         * @description The policy of an edge, which makes its messages wait apart from all others before the target.
+         */
+        EdgePolicy: {
+            /**
+             * @description messages that may wait on it; as many as in the target's inbox when absent.
+             * @default null
+             */
+            capacity: number | null;
+            /**
+             * @description bytes of values that may wait on it; the service's own bound when absent.
+             * @default null
+             */
+            bytes: number | null;
+            /**
+             * @description what the full edge does to the next message; what the target's inbox does when absent.
+             * @default null
+             */
+            overflow: ("block" | "dead-letter" | "drop-newest" | "drop-oldest" | "reject") | null;
+            /**
+             * @description milliseconds for which a message may wait on it; as long as it takes when absent.
+             * @default null
+             */
+            expireMs: number | null;
+            /**
+             * @description of its messages, 0 to 255, the greater the sooner; or the path of the field that holds it in each of them, such as `order.urgency`.
+             * @default 0
+             */
+            priority: number | string;
+            /**
+             * @description the input port that is sent what expires, and what does not fit under `dead-letter`.
+             * @default null
+             */
+            deadLetter: components["schemas"]["Endpoint"] | null;
         };
         /**
          * EdgeReceipt
@@ -533,17 +591,17 @@ export interface components {
             oldestSequence: number | null;
             /** @description the most that waited when the target turned to them. */
             peak: number;
-            /** @description messages dropped by the target's overflow policy. */
+            /** @description messages taken out by a policy, its own or the target's, whatever the reason. */
             dropped: number;
             /** @description time that the source spent waiting for room. */
             blockedSeconds: number;
-            /** @description messages that the target's inbox holds, of all its edges. */
+            /** @description messages that may wait on it; without a policy, in the target's inbox, of all its edges. */
             capacity: number;
             /**
-             * @description what that inbox does when it is full.
+             * @description what happens when these are there.
              * @enum {unknown}
              */
-            overflow: "block" | "drop-newest" | "drop-oldest" | "reject";
+            overflow: "block" | "dead-letter" | "drop-newest" | "drop-oldest" | "reject";
             /**
              * @description whether somebody holds it: what waits on it stays, within a capacity of its own.
              * @default false
@@ -569,6 +627,26 @@ export interface components {
              * @default null
              */
             oldestAgeMs: number | null;
+            /**
+             * @description messages that had waited for too long; of `dropped`.
+             * @default 0
+             */
+            expired: number;
+            /**
+             * @description messages that went on as dead letters; of `dropped`.
+             * @default 0
+             */
+            deadLettered: number;
+            /**
+             * @description as the graph's author wrote it; null where there is none.
+             * @default null
+             */
+            policy: components["schemas"]["EdgePolicy"] | null;
+            /**
+             * @description the name of the edge whose dead letters it carries; null for all others.
+             * @default null
+             */
+            deadLettersOf: string | null;
         };
         /**
          * EdgeState
@@ -601,7 +679,7 @@ export interface components {
             queued: number;
             /** @description the most that waited there when the target turned to them. */
             peak: number;
-            /** @description messages dropped by the target's overflow policy. */
+            /** @description messages taken out by a policy, its own or the target's, whatever the reason. */
             dropped: number;
             /** @description time that the source spent waiting for room. */
             blockedSeconds: number;
@@ -610,6 +688,16 @@ export interface components {
              * @default 0
              */
             heldSeconds: number;
+            /**
+             * @description messages that had waited for too long; of `dropped`.
+             * @default 0
+             */
+            expired: number;
+            /**
+             * @description messages that went on as dead letters; of `dropped`.
+             * @default 0
+             */
+            deadLettered: number;
         };
         /**
          * EditBody
@@ -658,6 +746,38 @@ export interface components {
         EventRefusal: {
             code: string;
             reason: string;
+        };
+        /**
+         * Evidence
+         * @description The numbers behind a verdict, at this moment or since the window began.
+         */
+        Evidence: {
+            /** @description messages that wait before the node. */
+            queuedMessages: number;
+            /** @description bytes of their values. */
+            queuedBytes: number;
+            /** @description the most that may wait there. */
+            capacity: number;
+            /** @description of those that wait, how many somebody holds. */
+            heldMessages: number;
+            /** @description tasks that wait for room there. */
+            blockedSenders: number;
+            /** @description time that its sources spent waiting for room there, by the length of the window. */
+            sourcesBlockedShare: number;
+            /** @description messages sent to it. */
+            sentPerSecond: number;
+            /** @description invocations that ended. */
+            donePerSecond: number;
+            /** @description half of its invocations took no longer. */
+            p50LatencyMs: number;
+            /** @description how long calls under way have taken so far, together. */
+            callSeconds: number;
+            /** @description of the time in its handler, how much a sandboxed component computed; null where nobody knows. */
+            cpuShare: number | null;
+            /** @description of the window, how much the collection of garbage took, of the whole service. */
+            garbageShare: number;
+            /** @description the node behind it that it waits for; null where it waits for none. */
+            waitsFor: string | null;
         };
         /**
          * ExecuteOptions
@@ -719,6 +839,16 @@ export interface components {
              * @default null
              */
             value: string | null;
+            /**
+             * @description of the component that failed, where its node was changed while the execution ran.
+             * @default
+             */
+            version: string;
+            /**
+             * @description of the execution in which that handler began, likewise.
+             * @default 0
+             */
+            revision: number;
         };
         /**
          * ExecutionLimits
@@ -798,10 +928,20 @@ export interface components {
              */
             messagesProcessed: number;
             /**
-             * @description messages that a full inbox has dropped because the graph asks for it.
+             * @description messages that a policy of the graph has taken out of a queue, whatever the reason.
              * @default 0
              */
             messagesDropped: number;
+            /**
+             * @description those of them that had waited on an edge for too long.
+             * @default 0
+             */
+            messagesExpired: number;
+            /**
+             * @description those of them that went on as dead letters.
+             * @default 0
+             */
+            messagesDeadLettered: number;
             /**
              * @description values emitted by handlers; one that fans out to three edges counts once.
              * @default 0
@@ -1013,11 +1153,7 @@ export interface components {
             ports?: components["schemas"]["GraphPorts"] | null;
             parameters?: Record<string, never> | null;
             durable?: boolean | null;
-            /**
-             * @description what is noted of its executions, unless they say otherwise; nothing when absent.
-             * @enum {unknown}
-             */
-            recording?: "full" | "inputs" | "off";
+            recording?: ("full" | "inputs" | "off") | null;
         };
         /**
          * GraphList
@@ -1168,6 +1304,113 @@ export interface components {
              * @default false
              */
             edited: boolean;
+        };
+        /**
+         * HistoryRecord
+         * @description One record of an execution. What does not belong to its kind is left out.
+         */
+        HistoryRecord: {
+            /** @description its number: of what was injected, and of what went along an edge, the message's sequence number. */
+            sequence: number;
+            /**
+             * @description what happened.
+             * @enum {unknown}
+             */
+            kind: "answered" | "command" | "emitted" | "failed" | "fired" | "injected" | "invoked" | "logged" | "lost" | "made" | "refused" | "written";
+            /** @description when, in milliseconds since 1970. */
+            timeMs: number;
+            /**
+             * @description at which node.
+             * @default
+             */
+            nodeId: string;
+            /**
+             * @description at which port of it: of what was injected or answered, an input, of what was emitted, an output.
+             * @default
+             */
+            port: string;
+            /**
+             * @description the index of the edge that it went along; absent of what left the graph.
+             * @default null
+             */
+            edge: number | null;
+            /**
+             * @description where that led.
+             * @default
+             */
+            targetNodeId: string;
+            /**
+             * @description likewise.
+             * @default
+             */
+            targetPort: string;
+            /** @description the value. */
+            value?: unknown;
+            /**
+             * @description the size that it had, where it is left out because it is too large.
+             * @default 0
+             */
+            omittedBytes: number;
+            /**
+             * @description its lane.
+             * @default canonical
+             * @enum {unknown}
+             */
+            lane: "apocryphal" | "canonical";
+            /**
+             * @description the number of the record that it followed from; absent where nobody can say.
+             * @default 0
+             */
+            cause: number;
+            /**
+             * @description the error's name and sentence.
+             * @default null
+             */
+            error: Record<string, never> | null;
+            /**
+             * @description of the state, that was set.
+             * @default
+             */
+            key: string;
+            /**
+             * @description of the line that was logged.
+             * @default
+             */
+            level: string;
+            /**
+             * @description that line; or what the execution was told.
+             * @default
+             */
+            message: string;
+            /**
+             * @description how many were lost or refused.
+             * @default 0
+             */
+            count: number;
+            /**
+             * @description the numbers of the messages that something was made of.
+             * @default []
+             */
+            madeOf: number[];
+            /**
+             * @description of an answer, how many values the node made of it.
+             * @default 0
+             */
+            emitted: number;
+            /**
+             * @description of a firing, whether it was because no more input was coming.
+             * @default false
+             */
+            isLast: boolean;
+        };
+        /**
+         * HistoryReply
+         * @description A page of records, in their order; `following` is the number to go on from, 0 after the last page.
+         */
+        HistoryReply: {
+            recordingId: string;
+            following: number;
+            records: components["schemas"]["HistoryRecord"][];
         };
         /**
          * HoldBody
@@ -1368,7 +1611,8 @@ export interface components {
          * InstanceSnapshot
          * @description One node of an execution at one moment. `queued` counts the messages waiting before it.
          *
-         *     `unprocessed` are those of the execution's that were there when it ended; until then 0.
+         *     `unprocessed` are those of the execution's that were there when it ended; until then 0. `version` and
+         *     `revision` say who handles its messages, where it was changed while the execution ran.
          */
         InstanceSnapshot: {
             nodeId: string;
@@ -1379,6 +1623,25 @@ export interface components {
             metrics: components["schemas"]["InstanceMetrics"];
             /** @default 0 */
             unprocessed: number;
+            /** @default  */
+            version: string;
+            /** @default 0 */
+            revision: number;
+        };
+        /**
+         * LineageReply
+         * @description The lineage of a message: what it came of, and what came of it.
+         */
+        LineageReply: {
+            /** @description its number. */
+            sequence: number;
+            record: components["schemas"]["HistoryRecord"];
+            /** @description the records that it followed from, the nearest first, up to what was injected. */
+            causes: components["schemas"]["HistoryRecord"][];
+            /** @description the records that followed from it, in their order. */
+            consequences: components["schemas"]["HistoryRecord"][];
+            /** @description whether all of them are listed, and the recording has all that could be. */
+            isComplete: boolean;
         };
         /**
          * ListedComponent
@@ -1617,6 +1880,8 @@ export interface components {
         /**
          * LogEntry
          * @description One line that a handler logged. `timestamp` is ISO 8601 in UTC, `meta` whatever the author added.
+         *
+         *     `version` and `revision` say who logged it, of a node that was changed while its execution ran.
          */
         LogEntry: {
             timestamp: string;
@@ -1624,6 +1889,10 @@ export interface components {
             level: string;
             message: string;
             meta?: unknown;
+            /** @default  */
+            version: string;
+            /** @default 0 */
+            revision: number;
         };
         /**
          * LogList
@@ -1652,10 +1921,20 @@ export interface components {
              */
             messagesProcessed: number;
             /**
-             * @description messages that a full inbox has dropped because the graph asks for it.
+             * @description messages that a policy of the graph has taken out of a queue, whatever the reason.
              * @default 0
              */
             messagesDropped: number;
+            /**
+             * @description those of them that had waited on an edge for too long.
+             * @default 0
+             */
+            messagesExpired: number;
+            /**
+             * @description those of them that went on as dead letters.
+             * @default 0
+             */
+            messagesDeadLettered: number;
             /**
              * @description values emitted by handlers; one that fans out to three edges counts once.
              * @default 0
@@ -1840,6 +2119,29 @@ export interface components {
             forEach: boolean | components["schemas"]["ForEach"];
         };
         /**
+         * NodeDifference
+         * @description The first difference between what a node emitted and what it emitted again.
+         */
+        NodeDifference: {
+            /** @description the node. */
+            nodeId: string;
+            /** @description its output port. */
+            port: string;
+            /** @description which of the values that left by that port, counted from 1. */
+            place: number;
+            /** @description the number of the record; of what was not emitted before, that of the cause, or 0. */
+            sequence: number;
+            /**
+             * @description `value`, `missing`, `extra`, or `order` where the same values came in another order.
+             * @enum {unknown}
+             */
+            kind: "extra" | "missing" | "order" | "value";
+            /** @description the value that was recorded. */
+            expected?: unknown;
+            /** @description the value that came now. */
+            actual?: unknown;
+        };
+        /**
          * NodePicture
          * @description The surroundings of a hit: what the node keeps, and what waits before it.
          */
@@ -1876,13 +2178,13 @@ export interface components {
             p95LatencyMs: number;
             /** @description likewise 99 of 100. */
             p99LatencyMs: number;
-            /** @description messages waiting in its inbox. */
+            /** @description messages waiting before it, in its inbox and on edges with policies. */
             queuedMessages: number;
             /** @description bytes of their values. */
             queuedBytes: number;
             /** @description the most that ever waited. */
             peakMessages: number;
-            /** @description the most that may wait. */
+            /** @description the most that may wait there. */
             capacity: number;
             /** @description tasks that wait for room in its inbox now. */
             blockedSenders: number;
@@ -1891,6 +2193,47 @@ export interface components {
              * @default 0
              */
             heldMessages: number;
+        };
+        /**
+         * NodeTime
+         * @description The time of one node since the window began; the shares add up to 1.
+         */
+        NodeTime: {
+            /** @description the node. */
+            nodeId: string;
+            /** @description in its handler, a call under way included; the mean of its workers. */
+            computing: number;
+            /** @description waiting for room on an edge that leaves it. */
+            blocked: number;
+            /** @description with messages before it that somebody holds. */
+            held: number;
+            /** @description for messages. */
+            waiting: number;
+        };
+        /**
+         * Obstacle
+         * @description A node that holds others up, or is held up.
+         */
+        Obstacle: {
+            /** @description 1 for the one that costs most. */
+            rank: number;
+            /** @description the node. */
+            nodeId: string;
+            /**
+             * @description what its time goes by with.
+             * @enum {unknown}
+             */
+            cause: "code" | "downstream" | "garbage" | "held" | "memory" | "outside" | "queue" | "sandbox";
+            /** @description the same in a sentence. */
+            reason: string;
+            /** @description how much it costs; only for comparing. */
+            severity: number;
+            /**
+             * @description of what waits before it, since the window began.
+             * @enum {unknown}
+             */
+            trend: "better" | "steady" | "worse";
+            evidence: components["schemas"]["Evidence"];
         };
         /**
          * OneMessage
@@ -2162,6 +2505,68 @@ export interface components {
             success: boolean;
         };
         /**
+         * RecordBody
+         * @description The body that says what is to be noted from now on: `off` for nothing more.
+         */
+        RecordBody: {
+            /** @enum {unknown} */
+            level: "full" | "inputs" | "off";
+        };
+        /**
+         * RecordReply
+         * @description The level at which an execution is noted now.
+         */
+        RecordReply: {
+            executionId: string;
+            /** @enum {unknown} */
+            level: "full" | "inputs" | "off";
+        };
+        /**
+         * RecordingList
+         * @description Recordings, in the order in which they began; `total` counts all of them, on this page or not.
+         */
+        RecordingList: {
+            total: number;
+            recordings: components["schemas"]["RecordingSummary"][];
+        };
+        /**
+         * RecordingSummary
+         * @description A recording in a list.
+         */
+        RecordingSummary: {
+            /** @description of the recording; that of its execution, where it was made here. */
+            id: string;
+            /** @description of what was recorded. */
+            executionId: string;
+            /** @description likewise. */
+            graphId: string;
+            /** @description likewise. */
+            graphName: string;
+            /** @description likewise. */
+            graphVersion: number;
+            /**
+             * @description what was noted: `inputs`, or `full`.
+             * @enum {unknown}
+             */
+            level: "full" | "inputs" | "off";
+            /** @description `recording`, or why nothing more is noted. */
+            state: string;
+            /** @description the number of the first record that is kept; 0 where there is none. */
+            first: number;
+            /** @description that of the last one. */
+            last: number;
+            /** @description of all that is kept. */
+            sizeBytes: number;
+            /** @description records that could not be kept. */
+            lost: number;
+            /** @description whether nothing is lacking from where it began. */
+            isComplete: boolean;
+            /** @description when it began, in milliseconds since 1970. */
+            beganMs: number;
+            /** @description when it ended; 0 before. */
+            endedMs: number;
+        };
+        /**
          * Redirect
          * @description Let messages that wait on an edge wait on another one, behind those that do.
          */
@@ -2316,6 +2721,55 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /**
+         * ReplayBody
+         * @description The ways in which a recording is run again; all may be left away.
+         */
+        ReplayBody: {
+            /**
+             * @description the number of the first record that is compared.
+             * @default 0
+             */
+            from: number;
+            /**
+             * @description the number of the last record that is lived through.
+             * @default null
+             */
+            to: number | null;
+            /**
+             * @description `recording` or `rerun`: with what it is compared.
+             * @default null
+             */
+            against: ("recording" | "rerun") | null;
+            /**
+             * @description definitions that take the place of those that were recorded, by their ids.
+             * @default []
+             */
+            components: Record<string, never>[];
+        };
+        /**
+         * ReplayReply
+         * @description The outcome of a recording that was run again.
+         */
+        ReplayReply: {
+            /** @description whether every node emitted what it did before. */
+            isSame: boolean;
+            /** @description values that were compared. */
+            compared: number;
+            /** @description messages that were injected again. */
+            injected: number;
+            /**
+             * @description what it was compared with: the recording, or a run of the recorded code.
+             * @enum {unknown}
+             */
+            against: "recording" | "rerun";
+            /** @description the first one of each node, the earliest first. */
+            differences: components["schemas"]["NodeDifference"][];
+            /** @description what else was not as it was, such as a request that nobody had recorded an answer to. */
+            complaints: string[];
+            /** @description how the run ended. */
+            state: string;
         };
         /**
          * Retry
