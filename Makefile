@@ -105,7 +105,7 @@ console: setup
 
 clients: setup
 	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group browser
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['browser'])")
 
 nested: setup
 	@$(BIN)/python -m tests.engine.compile.differential --graphs 5000
