@@ -21,8 +21,17 @@ export function address(view: string, id = '', query: Record<string, string> = {
 
 export const here = $state({ place: placeOf(location.hash) });
 
-addEventListener('hashchange', () => {
-  here.place = placeOf(location.hash);
+/** Asked before another view takes the place of this one; false keeps it. */
+export const leaving: { mayLeave: () => boolean } = { mayLeave: () => true };
+
+addEventListener('hashchange', (event) => {
+  const next = placeOf(location.hash);
+  const isOther = next.view !== here.place.view || next.id !== here.place.id;
+  if (isOther && !leaving.mayLeave()) {
+    history.replaceState(null, '', new URL(event.oldURL).hash);
+    return;
+  }
+  here.place = next;
 });
 
 /** Change what the address says beside the view, without a new entry in the history. */

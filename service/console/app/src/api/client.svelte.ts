@@ -1,4 +1,5 @@
 /** Requests to the service that served this page, and what it answers. */
+import { parseExact } from './exact';
 import type { components } from './schema';
 
 export type Schemas = components['schemas'];
@@ -67,19 +68,34 @@ async function refusalOf(response: Response): Promise<Refusal> {
   }
 }
 
+/** An answer, and the tag by which what it shows is told from a later one. */
+export interface Tagged<T> {
+  body: T;
+  tag: string;
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 /** Send a request and return the decoded answer; `body` is text as it is, or anything that becomes JSON. */
-export async function ask<T>(
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+export async function ask<T>(method: Method, path: string, body?: unknown, contentType?: string): Promise<T> {
+  return (await askTagged<T>(method, path, body, { contentType })).body;
+}
+
+/** As `ask`; with `ifMatch`, only where what is there still has this tag (412 otherwise). */
+export async function askTagged<T>(
+  method: Method,
   path: string,
   body?: unknown,
-  contentType = 'application/json',
-): Promise<T> {
+  { contentType = 'application/json', ifMatch = '' }: { contentType?: string | undefined; ifMatch?: string } = {},
+): Promise<Tagged<T>> {
   const content = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+  const sent = headers(content === undefined ? '' : contentType);
+  if (ifMatch) sent.set('If-Match', ifMatch);
   let response: Response;
   try {
     response = await fetch(`${ROOT}${path}`, {
       method,
-      headers: headers(content === undefined ? '' : contentType),
+      headers: sent,
       ...(content === undefined ? {} : { body: content }),
     });
   } catch (error) {
@@ -90,7 +106,8 @@ export async function ask<T>(
     if (refusal.status === 401) credential.isWanted = true;
     throw refusal;
   }
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  const answer = response.status === 204 ? undefined : parseExact(await response.text());
+  return { body: answer as T, tag: response.headers.get('ETag') ?? '' };
 }
 
 export const get = <T>(path: string): Promise<T> => ask<T>('GET', path);

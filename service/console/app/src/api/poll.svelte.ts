@@ -31,7 +31,7 @@ export function polled<T>(load: () => Promise<T>, everyMs: number): Polled<T> {
           state.refusal = error instanceof Refusal ? error : new Refusal(0, '', String(error));
         }
       }
-      if (!isOver) timer = setTimeout(() => void round(), everyMs);
+      if (!isOver && state.refusal?.status !== 404) timer = setTimeout(() => void round(), everyMs);
     }
     void round();
     return () => {

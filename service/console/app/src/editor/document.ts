@@ -1,4 +1,5 @@
 /** A graph's document as it is edited: every change makes a new document. Pure. */
+import { copied } from '../api/exact';
 
 export interface End {
   node: string;
@@ -110,7 +111,7 @@ export function duplicated(document: GraphDoc, ids: readonly string[]): [GraphDo
     if (!node) continue;
     const copy = freshId(result, node.component ?? 'node');
     const { x = 0, y = 0 } = node.position ?? {};
-    result = withNode(result, { ...structuredClone(node), id: copy, position: { x: x + 40, y: y + 40 } });
+    result = withNode(result, { ...copied(node), id: copy, position: { x: x + 40, y: y + 40 } });
     copies.set(id, copy);
   }
   for (const edge of document.edges) {

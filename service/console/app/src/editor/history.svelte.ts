@@ -50,9 +50,9 @@ export class History {
     this.#present = after;
     this.#merging = '';
   }
-  /** What is there now is what the service has. */
-  markSaved(): void {
-    this.#saved = this.#present;
+  /** This document is what the service has; what was changed since is not. */
+  markSaved(document: GraphDoc): void {
+    this.#saved = document;
     this.#merging = '';
   }
 }
