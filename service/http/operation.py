@@ -55,6 +55,7 @@ class Body(msgspec.Struct, frozen=True):
         yaml: whether YAML is read as well as JSON.
         lines: the type of one line, where a stream of JSON lines is read as well.
         nullable: fields of the first shape for which null says the same as leaving them away.
+        octets: the content types of a body that is bytes of its own kind; then there are no shapes.
     """
 
     shapes: tuple[Any, ...]
@@ -63,6 +64,7 @@ class Body(msgspec.Struct, frozen=True):
     yaml: bool = False
     lines: Any = None
     nullable: tuple[str, ...] = ()
+    octets: tuple[str, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -94,6 +94,7 @@ def openapi_document(app: Quart, *, authenticated: bool = False) -> Steps[dict[s
     return made_of_json
 
 
+_OCTETS = {"type": "string", "format": "binary"}
 _LICENSE = {"name": "MIT", "identifier": "MIT"}
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -165,6 +166,8 @@ def _operation(
 
 
 def _request_body(body: Body, schemas: Schemas) -> dict[str, Any]:
+    if body.octets:
+        return {"required": True, "content": {each: {"schema": _OCTETS} for each in body.octets}}
     for name in body.nullable:
         schemas.admit_null(body.shapes[0], name)
     references = [schemas.reference(shape) for shape in body.shapes]

@@ -41,8 +41,8 @@ def _operation(method: str, described: Any, schemas: dict[str, Schema], paramete
     found = dict(described)
     if "parameters" in found:
         found["parameters"] = [_apart(each, found["operationId"], parameters) for each in found["parameters"]]
-    if "requestBody" in found:
-        content = found["requestBody"]["content"]
+    content = found.get("requestBody", {}).get("content", {})
+    if JSON in content:
         schema = content[JSON]["schema"]
         told = {**content[JSON], "schema": {**schema, **_fields(schema, schemas)}}
         found["requestBody"] = {**found["requestBody"], "content": {**content, JSON: told}}

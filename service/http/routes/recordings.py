@@ -223,6 +223,7 @@ def recording_routes(runtime: RuntimeView, recordings: ScopedRecordings) -> Blue
         tag="executions",
         summary="Keep a recording that was made elsewhere",
         description=f"The body is the file, as `{RECORDING_TYPE}` or `application/octet-stream`.",
+        body=Body((), octets=(RECORDING_TYPE, "application/octet-stream")),
         refusals={400: "It is no recording, damaged, or of a later version."},
     )
     async def take_in() -> Response:
