@@ -6,6 +6,7 @@ it took. It is written together with the trimming of the log: it is there whole,
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 import trio
@@ -15,7 +16,7 @@ from engine.checkpoint.encoding import decoded, encoded
 from engine.cooperative.slices import Steps, in_slices
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.outside_calls import KeptCalls
-from engine.errors import CannotGoOnError, EngineError, IllegalTransitionError
+from engine.errors import CannotGoOnError, IllegalTransitionError
 from engine.keeping.keeper import Keeper
 from engine.keeping.records import CHECKPOINT, PROGRESS
 from engine.limits import EngineLimits
@@ -86,7 +87,7 @@ class Moment(msgspec.Struct, frozen=True):
     Attributes:
         checkpoint: of the moment.
         progress: as it is kept.
-        generation: a number that grows with each message of the execution.
+        generation: a number that grows with whatever happens to the execution's messages.
     """
 
     checkpoint: Checkpoint
@@ -149,41 +150,47 @@ class Checkpoints:
             self._grown = trio.Event()
             began = trio.current_time()
             if self._is_due:
-                try:
-                    await self.take()
-                except Exception:  # noqa: BLE001  a fault of ours: without one, a restart repeats more, and that is all
-                    self._counters.failed += 1
+                await self.try_to_take()
             await trio.sleep(REST * (trio.current_time() - began))
+
+    async def try_to_take(self) -> None:
+        """Take one now, if that is possible: without one, a restart repeats more, and that is all."""
+        with suppress(Exception):  # counted; a fault of ours among them
+            await self.take()
 
     async def take(self) -> None:
         """Take one now; where that fails, which is counted, the last one holds, and the log from there on.
 
         One after another: an earlier moment written over a later one would lack what was trimmed for that.
+
+        Raises:
+            NotKeptError: it could not be written.
+            EngineError: it could not be made.
         """
         async with self._turn:
-            await self._take()
+            try:
+                await self._take()
+            except IllegalTransitionError:  # it ends just now
+                return
+            except Exception:  # where the store failed, the keeper has complained
+                self._counters.failed += 1
+                raise
 
     async def _take(self) -> None:
         began = trio.current_time()
         log = self._log
         untrimmed, untrimmed_bytes = log.untrimmed, log.untrimmed_bytes
-        try:
-            moment = await in_slices(self._look())
-            position = moment.progress.position
-            content = await in_slices(encoded(moment.checkpoint))
-            stream = log.stream
-            await self._keeper.keep(
-                [
-                    Record(CHECKPOINT, stream.owner, stream.key, content),
-                    Record(PROGRESS, stream.owner, stream.key, msgspec.msgpack.encode(moment.progress)),
-                    Trim(stream, first=position + 1),
-                ]
-            )
-        except IllegalTransitionError:  # it ends just now
-            return
-        except EngineError:  # where the store failed, the keeper has complained
-            self._counters.failed += 1
-            return
+        moment = await in_slices(self._look())
+        position = moment.progress.position
+        content = await in_slices(encoded(moment.checkpoint))
+        stream = log.stream
+        await self._keeper.keep(
+            [
+                Record(CHECKPOINT, stream.owner, stream.key, content),
+                Record(PROGRESS, stream.owner, stream.key, msgspec.msgpack.encode(moment.progress)),
+                Trim(stream, first=position + 1),
+            ]
+        )
         log.note_trim(untrimmed, untrimmed_bytes)
         self._last = (position, moment.generation)
         self._taken_seconds = began

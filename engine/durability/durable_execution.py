@@ -51,10 +51,7 @@ class DurableExecution(Execution):
         super().__init__(**rest)
         self.log = log
         self.calls = OutsideCalls(self.id, log)
-        in_flight = self.shared.in_flight
-        self.checkpoints = Checkpoints(
-            log, keeper, self._limits, counters, self._at_present, lambda: in_flight.generation
-        )
+        self.checkpoints = Checkpoints(log, keeper, self._limits, counters, self._at_present, self._generation)
         self._is_in = trio.Event()  # set when what the log says is in: before that no moment is whole
         self.shared.call_keys = self.calls
         self.is_told_to_pause = False
@@ -93,20 +90,29 @@ class DurableExecution(Execution):
             super()._tell()
 
     async def remember(self) -> None:
-        """Take a checkpoint of what was done to its edges, which is in no log."""
+        """Take a checkpoint of what was done to its edges, which is in no log.
+
+        Raises:
+            EngineError: it cannot be taken; a restart may undo what was done.
+        """
         if self._is_in.is_set():
             await self.checkpoints.take()
 
     async def take_last_checkpoint(self) -> None:
         """Take a checkpoint, if anything has happened since the last one, before it comes to rest."""
         if self._is_in.is_set() and self.checkpoints.age_seconds and self._nursery is not None:
-            await self.checkpoints.take()
+            await self.checkpoints.try_to_take()
+
+    def _generation(self) -> int:
+        """Return a number that grows with each message that comes, is processed, or leaves."""
+        shared = self.shared
+        return shared.in_flight.generation + shared.counters.processed + shared.outputs.count
 
     def _at_present(self) -> Steps[Moment]:
         """Return the moment of the first step, which is between two entries of the log."""
         self._require_living("take a checkpoint of")
         in_flight = self.shared.in_flight
-        position, generation, is_told_to_pause = self.log.position, in_flight.generation, self.is_told_to_pause
+        position, generation, is_told_to_pause = self.log.position, self._generation(), self.is_told_to_pause
         keys = self.calls.at_present(is_quiet=not in_flight.count)
         checkpoint = yield from cut_of(
             self.shared, self.instances, self.injector, self.edge_control, self._moment()
@@ -235,6 +241,7 @@ class DurableExecution(Execution):
             self.abandon()
         elif verb == "drain":
             self.is_told_to_stop = True
+            self.is_told_to_pause = False
         else:
             self.is_told_to_pause = verb == "pause"
 
@@ -282,7 +289,7 @@ class DurableExecution(Execution):
             CannotGoOnError: it did not come so far, and has come to rest.
         """
         await self.started.wait()
-        if self._timeout.cancelled_caught:  # its time was over meanwhile: that is its end
+        if self._timeout.cancelled_caught or (self.is_told_to_stop and self.is_ending):  # that is its end
             return
         try:
             messages, end_of_input = self._said_by(entries)

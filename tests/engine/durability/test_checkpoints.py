@@ -9,11 +9,14 @@ import trio.lowlevel
 from msgspec import Raw
 
 from engine.checkpoint.checkpoint import Checkpoint
+from engine.checkpoint.encoding import encoded
 from engine.cooperative.slices import Steps
 from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.checkpoints import CheckpointCounters, Checkpoints, Moment, Progress, read_checkpoint
+from engine.durability.durable_execution import DurableExecution
 from engine.durability.entries import stream_of
 from engine.durability.outside_calls import KeptCalls
+from engine.errors import NotKeptError
 from engine.keeping.keeper import Keeper
 from engine.limits import EngineLimits
 from engine.runtime import Runtime
@@ -163,3 +166,58 @@ async def test_what_is_done_to_edges_is_there_after_a_kill(tmp_path: Path) -> No
         edge = runtime.execution(execution).edge("0")
         await edge.resume()
         assert await outputs(runtime, execution) == [b"[1,3,4]"]
+
+
+async def test_what_is_done_to_edges_is_refused_without_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that it outlives the process where it does not."""
+
+    async def refuse(*_asked: object) -> None:
+        raise NotKeptError("the store is full")
+
+    async with kept_runtime(tmp_path) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(SUMS)).id, DURABLE)).id
+        with monkeypatch.context() as patch:
+            patch.setattr(Keeper, "keep", refuse)
+            with pytest.raises(NotKeptError):
+                await runtime.execution(execution).edge("0").pause()
+        assert runtime.durability().checkpoints.failed == 1
+
+
+async def test_a_fault_in_one_last_checkpoint_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted, and the others are taken."""
+    async with kept_runtime(tmp_path) as runtime:
+        graph = await runtime.library.load_graph(SUMS)
+        for _ in range(2):
+            execution = (await runtime.execute(graph.id, DURABLE)).id
+            await runtime.execution(execution).inject([Injection("a", "in", Raw(b"1"))])
+        faults = [ZeroDivisionError()]
+
+        def faulty(moment: Checkpoint) -> Steps[bytes]:
+            if faults:
+                raise faults.pop()
+            return encoded(moment)
+
+        monkeypatch.setattr("engine.durability.checkpoints.encoded", faulty)
+        await runtime.suspend()
+        counters = runtime.durability().checkpoints
+        assert (counters.failed, counters.taken) == (1, 1)
+
+
+async def test_what_is_processed_makes_a_checkpoint_due(tmp_path: Path) -> None:
+    """Also where nothing has been accepted since the last one."""
+    graph = document({"a": node("symbia.core.passthrough")})
+    async with kept_runtime(tmp_path) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(graph)).id, DURABLE)).id
+        durable = runtime._executions[execution]
+        assert isinstance(durable, DurableExecution)
+        await durable.checkpoints.take()
+        assert not runtime.durability().age_seconds
+        durable.shared.counters.processed += 1
+        assert runtime.durability().age_seconds
+        await durable.checkpoints.take()
+        durable.shared.outputs.count += 1
+        assert runtime.durability().age_seconds
