@@ -394,7 +394,8 @@ class Runtime:
     def _refuse_taken(self, execution_id: str, owner: str) -> None:
         """Refuse an id that an execution under way has, or one that has ended and was somebody else's."""
         ended = next((each for each in self._history.records() if each.id == execution_id), None)
-        if execution_id in self._executions or (ended is not None and ended.owner != owner):
+        is_underway = execution_id in self._executions or self._durable.find(execution_id) is not None
+        if is_underway or (ended is not None and ended.owner != owner):
             raise ExecutionExistsError(execution_id)
 
     def _refuse_too_many(self, owner: str) -> None:
@@ -599,6 +600,7 @@ class Runtime:
         assert way is not None  # noqa: S101 - it was taken for a durable one
         surroundings = self.library.vault.of(graph.owner)
         values = await fill_graph(graph, way.parameters, surroundings, self.limits)
+        self._durable.let_go(kept.snapshot.id)
         account = self._open_account(graph, (), values.used_bytes)
         progress, checkpoint = interrupted.found or (None, None)
         if progress is not None and checkpoint is not None:  # the command counts, and not how far it had come

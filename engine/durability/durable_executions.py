@@ -16,7 +16,7 @@ from engine.durability.acceptance_log import AcceptanceLog
 from engine.durability.checkpoints import CheckpointCounters, Progress, read_checkpoint
 from engine.durability.durable_execution import DurableExecution
 from engine.durability.entries import Accepted, Injected, Told, decode_entry, encode_entry, entry_of, stream_of
-from engine.errors import EngineError, NotDurableError, NotKeptError
+from engine.errors import CannotGoOnError, EngineError, NotDurableError, NotKeptError
 from engine.execution.injection import Located
 from engine.history import Finished, History, Suspended
 from engine.keeping.keeper import Keeper
@@ -91,6 +91,7 @@ class DurableExecutions:
         self._clock = clock
         self._spawn = spawn
         self._interrupted: dict[str, Suspended] = {}
+        self._let_go: set[str] = set()
 
     def are_wanted(self, graph: LoadedGraph, options: ExecuteOptions) -> bool:
         """Return whether an execution of a graph is to be durable: as its options, its graph, or its role say.
@@ -207,15 +208,30 @@ class DurableExecutions:
                     await suspended.end()
                     continue
                 graph = await self._library.graph_in_version(kept.snapshot.graph_id, kept.snapshot.graph_version)
-                if self._interrupted.pop(suspended.id, None) is None:  # somebody has ended it meanwhile
+                if suspended.id not in self._interrupted:  # somebody has ended it meanwhile
                     continue
                 kept = await self._numbered(owner, kept, entries, found)
                 await resume(Interrupted(owner, kept, graph, entries, last, found, verdict))
             except (EngineError, StoreError) as error:
-                self._hold(owner, kept, getattr(error, "reason", str(error)))
+                if (
+                    suspended.id in self._let_go or suspended.id in self._interrupted
+                ):  # nobody has ended it meanwhile
+                    self._hold(owner, kept, getattr(error, "reason", str(error)))
             else:
                 gone_on += 1
+            finally:
+                self._let_go.discard(suspended.id)
         return gone_on
+
+    def let_go(self, execution_id: str) -> None:
+        """Take note that an execution is one that goes on, from this moment.
+
+        Raises:
+            CannotGoOnError: somebody has ended it meanwhile.
+        """
+        if self._interrupted.pop(execution_id, None) is None:
+            raise CannotGoOnError("it was ended meanwhile")
+        self._let_go.add(execution_id)
 
     async def _read(self, owner: str, execution_id: str, position: int) -> tuple[tuple[Accepted, ...], int, str]:
         """Return the entries of a log behind a position, the number of the last one, and whether it is to end."""

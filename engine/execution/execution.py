@@ -384,10 +384,10 @@ class Execution(ReadableExecution):
             if not self.is_ending:
                 self.edge_control.close()
                 if self.state is ExecutionState.PAUSED:
-                    await self.resume()
+                    await Execution.resume(self)  # as a part of this command, which alone is one
             self._input.close()
             if self.state is ExecutionState.PAUSED and not self.is_ending:
-                await self.resume()
+                await Execution.resume(self)
             self._close_input()
         else:
             self.abandon()

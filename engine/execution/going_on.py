@@ -155,7 +155,7 @@ class GoingOn:
 
     def _begin_shared(self, shared: ExecutionShared, injector: Injector) -> None:
         checkpoint = self.checkpoint
-        shared.number_from(checkpoint.sequence)
+        shared.number_from(max(checkpoint.sequence, shared.present_sequence()))
         shared.has_lanes = shared.has_lanes or checkpoint.has_lanes
         shared.counters.processed = checkpoint.processed
         shared.counters.dropped = checkpoint.dropped

@@ -8,10 +8,19 @@ import pytest
 import trio
 from msgspec import Raw
 
+from engine.compile.execution_values import fill_graph
 from engine.contracts.handler import Message
 from engine.contracts.observer import ExecutionObserver, FlowObserver
-from engine.errors import IllegalTransitionError, InputsClosedError, NotDurableError, NotKeptError
+from engine.errors import (
+    CannotGoOnError,
+    ExecutionExistsError,
+    IllegalTransitionError,
+    InputsClosedError,
+    NotDurableError,
+    NotKeptError,
+)
 from engine.execution.lifecycle import TERMINAL
+from engine.keeping.keeper import Keeper
 from engine.limits import EngineLimits
 from engine.runtime import Runtime, open_runtime
 from proto.codec import decode, encode
@@ -262,6 +271,76 @@ async def test_no_number_is_used_twice(tmp_path: Path) -> None:
             seen += sequences.numbers
     assert len(seen) == 6 == len(set(seen))
     assert seen == sorted(seen)
+
+
+async def test_no_number_after_a_checkpoint_is_used_twice(tmp_path: Path) -> None:
+    """Also those that were given after it, when the process was killed."""
+    seen: list[int] = []
+    with trio.CancelScope() as process:
+        async with kept_runtime(tmp_path) as runtime:
+            execution = await start(runtime, SUM)
+            await runtime.execution(execution).edge("0").pause()
+            await runtime.execution(execution).edge("0").resume()
+            seen += await numbers_of_one_more(runtime, execution)
+            process.cancel()
+            await trio.lowlevel.checkpoint()
+    async with kept_runtime(tmp_path) as runtime:
+        await runtime.execution(execution).wait_quiescent()
+        seen += await numbers_of_one_more(runtime, execution)
+    assert len(seen) == 4 == len(set(seen))
+
+
+async def numbers_of_one_more(runtime: Runtime, execution_id: str) -> list[int]:
+    """The numbers that are given to a message and to what comes of it."""
+    sequences = _Sequences()
+    with runtime.execution(execution_id).watch(sequences):
+        await inject(runtime, execution_id, 1)
+        await runtime.execution(execution_id).wait_quiescent()
+    return sequences.numbers
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+async def test_what_is_ended_while_it_is_looked_at_stays_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_found: bool
+) -> None:
+    """It can be found, its id is taken, and it can be stopped; whether or not it could have gone on then."""
+    async with kept_runtime(tmp_path) as runtime:
+        execution = await start(runtime, PASS)
+    async with open_sqlite_store(tmp_path) as store, open_runtime(keeper=Keeper(store)) as runtime:
+
+        async def look(*asked: Any) -> Any:
+            handle = runtime.execution(execution)
+            assert handle.head().state is ExecutionState.PENDING
+            with pytest.raises(ExecutionExistsError):
+                runtime._refuse_taken(execution, "")
+            await handle.stop()
+            if is_found:
+                return await fill_graph(*asked)
+            raise CannotGoOnError("it lacks something")
+
+        if is_found:
+            monkeypatch.setattr("engine.runtime.fill_graph", look)
+        else:
+            monkeypatch.setattr(runtime.library, "graph_in_version", look)
+        await runtime.restore()
+        assert runtime.underway() == []
+        assert runtime.execution(execution).head().state is ExecutionState.CANCELLED
+
+
+async def test_a_drain_of_what_is_paused_needs_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lets go on, and ends, although nothing of that can be written."""
+    async with kept_runtime(tmp_path) as runtime:
+        execution = await start(runtime, PASS)
+        await runtime.execution(execution).pause()
+        await inject(runtime, execution, 1)
+        monkeypatch.setattr(Keeper, "keep", refuse)
+        ended = await runtime.execution(execution).stop(drain=True)
+        assert (ended.state, ended.metrics.messages_processed) == (ExecutionState.COMPLETED, 1)
+
+
+async def refuse(*_asked: object) -> None:
+    """Write nothing."""
+    raise NotKeptError("the store is full")
 
 
 async def test_coming_to_rest_is_told_to_nobody_as_an_end(tmp_path: Path) -> None:
