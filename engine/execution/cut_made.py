@@ -27,6 +27,7 @@ from engine.execution.cut import Cut, NodeCut
 from engine.execution.grouped_shared import GroupedShared
 from engine.execution.hand import TakenMessages
 from engine.execution.injection import Located
+from engine.execution.masking import masked_error, masked_line
 from proto.execution import LogEntry
 
 _BETWEEN_YIELDS = 200
@@ -47,7 +48,7 @@ def made_of_cut(cut: Cut, head: Checkpoint) -> Steps[Checkpoint]:
         if is_due:
             yield
     late = LateEffects(
-        logs=tuple(cut.late_logs),
+        logs=tuple([(node_id, masked_line(shared.mask, line)) for node_id, line in cut.late_logs]),
         errors=tuple(cut.late_errors),
         outputs=tuple(cut.late_outputs),
         failure=cut.late_failure,
@@ -97,6 +98,7 @@ class _Maker:
 
     def __init__(self, cut: Cut) -> None:
         self._cut = cut
+        self._mask = cut.shared.mask  # what is in hand has not been shown yet, so nothing has masked it
         self._is_grouped = isinstance(cut.shared, GroupedShared)
         self._awaited = dict(cut.groups)
         self._node_of: dict[Opener, int] = {}
@@ -150,7 +152,7 @@ class _Maker:
         attempts = None
         if taken.attempts is not None:
             failed, error, due = taken.attempts
-            attempts = Attempts(failed, error, due - self._cut.now)
+            attempts = Attempts(failed, masked_error(self._mask, error), due - self._cut.now)
         return Taken(
             messages=(yield from self._messages(taken.messages)),
             outcomes=tuple(map(self._outcome, taken.outcomes)),
@@ -167,8 +169,8 @@ class _Maker:
             done = tuple(map(self._at, outcome.done))
         return MadeOutcome(
             tuple(outcome.emissions),
-            tuple(outcome.logs),
-            outcome.error,
+            tuple([masked_line(self._mask, line) for line in outcome.logs]),
+            None if outcome.error is None else masked_error(self._mask, outcome.error),
             tuple(outcome.lanes),
             tuple(outcome.made_from),
             places,

@@ -5,7 +5,8 @@ The random runs of all that is in ``tests/simulation`` (``--forks``); here are t
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -22,9 +23,11 @@ from engine.builtin.core_throttle import THROTTLE
 from engine.checkpoint.checkpoint import Checkpoint, EdgeState, HandlerState, NodeState, Taken
 from engine.checkpoint.encoding import decoded, encoded
 from engine.contracts.component import Component
-from engine.contracts.handler import Message
+from engine.contracts.handler import HandlerError, LogLine, Message, Outcome
 from engine.cooperative.slices import at_once
+from engine.documents.mask import MASK, Mask
 from engine.errors import CheckpointMismatchError, ExecutionExistsError, IllegalTransitionError
+from engine.execution.cut_made import _Maker
 from engine.execution.edge_control import Queue
 from engine.execution.execution import Execution
 from engine.limits import EngineLimits
@@ -157,6 +160,17 @@ async def test_a_message_is_tried_again_when_it_was_to_be(mock_clock: trio.testi
         mock_clock.jump(2)
         await execution.finished.wait()
     assert len(later.failures) == 1
+
+
+async def test_no_secret_in_what_is_not_shown_yet_is_kept() -> None:
+    """Lines and errors in hand are masked in a checkpoint, although nobody has been shown them."""
+    async with open_execution(document({"a": "forward"}), Journal()) as execution:
+        execution.shared.mask = Mask(["secret-text"])
+        maker: Any = _Maker(cast(Any, SimpleNamespace(shared=execution.shared, groups=())))
+        said = "it is secret-text"
+        made = maker._outcome(Outcome(logs=[LogLine("info", said)], error=HandlerError("Error", said, said)))
+    assert [line.message for line in made.logs] == [f"it is {MASK}"]
+    assert (made.error.message, made.error.stack) == (f"it is {MASK}", f"it is {MASK}")
 
 
 async def test_a_paused_execution_goes_on_paused(autojump_clock: object) -> None:
