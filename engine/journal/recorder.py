@@ -183,7 +183,10 @@ class Recorder(FlowObserver):
         emissions = [(port, self._shown(made)) for port, made in outcome.emissions]
         told: tuple[object, ...] | None = None
         if error is not None:
-            told = (error.name, error.message, error.details or b"", error.is_permanent)
+            name, said, details, mask = error.name, error.message, error.details or b"", self._mask
+            if mask is not None:  # the error of a request names its address, and whatever key is in it
+                name, said, details = mask.text(name), mask.text(said), mask.json(details) if details else b""
+            told = (name, said, details, error.is_permanent)
         size = sum([len(made) for _, made in emissions], len(value))
         asked = began - self._began
         element = (
