@@ -127,10 +127,13 @@ class ScopedRecordings:
 
         Raises:
             RecordingNotFoundError: there is none that the caller sees.
+            ReadOnlyCallerError: they may only look at it, and bring components to run it with.
             InvalidRecordingError: it cannot be run again.
             WorkersBusyError: too much waits for its turn already, or it took too long.
         """
         recording = self._seen(recording_id)
+        if options.components:  # other code would run on the owner's account
+            check_change(self._caller(), recording.owner)
         try:
             check_beginning(msgspec.structs.replace(await recording.head(), lacking=()))
         except RecordingError as error:

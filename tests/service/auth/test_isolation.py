@@ -372,6 +372,15 @@ async def test_who_may_only_look_changes_nothing(method: str, rule: str) -> None
         assert left.library.component("custom.own", owner="org-a").id == "custom.own"
 
 
+async def test_who_may_only_look_runs_no_code_of_their_own() -> None:
+    """A recording is run again for them as it was, but not with components that they bring."""
+    async with open_service_with_identity() as world:
+        path = _filled("/api/recordings/<recording_id>/replay", await _ids(world.alice))
+        onlooker = _standing(world, "cap:runtime.global-read")
+        reply = await onlooker.call("POST", path, json={"components": [{"id": "custom.own"}]}, x_org_id="org-a")
+        assert (reply.status_code, reply.json().get("code")) == (403, "org.read_only")
+
+
 async def test_what_an_administrator_starts_belongs_to_the_graphs_organisation() -> None:
     """Its people see the execution that somebody above them started."""
     async with open_service_with_identity() as world:
