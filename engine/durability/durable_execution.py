@@ -108,12 +108,18 @@ class DurableExecution(Execution):
         shared = self.shared
         return shared.in_flight.generation + shared.counters.processed + shared.outputs.count
 
+    def _is_quiet(self) -> bool:
+        """Return whether nothing is on its way, or waits for a command or for its time."""
+        if self.shared.in_flight.count or self.state is ExecutionState.PAUSED:
+            return False
+        handlers = [handler for instance in self.instances for handler in instance.handlers]
+        return not any(handler.held_messages() and handler.due() is not None for handler in handlers)
+
     def _at_present(self) -> Steps[Moment]:
         """Return the moment of the first step, which is between two entries of the log."""
         self._require_living("take a checkpoint of")
-        in_flight = self.shared.in_flight
         position, generation, is_told_to_pause = self.log.position, self._generation(), self.is_told_to_pause
-        keys = self.calls.at_present(is_quiet=not in_flight.count)
+        keys = self.calls.at_present(is_quiet=self._is_quiet())
         checkpoint = yield from cut_of(
             self.shared, self.instances, self.injector, self.edge_control, self._moment()
         )

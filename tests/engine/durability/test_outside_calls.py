@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from msgspec import Raw
 
+from engine.durability.checkpoints import read_checkpoint
+from engine.durability.durable_execution import DurableExecution
+from engine.durability.entries import Called
+from engine.durability.outside_calls import KeptCalls
 from proto.execution import ExecuteOptions
 from proto.message import Injection
 from tests.engine.builtin.http_server import Server, answer, serving, silence
@@ -85,3 +90,23 @@ async def test_an_author_who_sets_a_key_keeps_it(tmp_path: Path) -> None:
             await runtime.execution(execution).inject([Injection("a", "in", Raw(b"1"))])
             await runtime.execution(execution).wait_quiescent()
             assert server.requests[0].headers.get("idempotency-key") == expected
+
+
+@pytest.mark.parametrize(("waits", "is_known"), [("", False), ("time", True), ("command", True)])
+async def test_a_key_is_known_while_its_call_may_come_again(tmp_path: Path, *, waits: str, is_known: bool) -> None:
+    """What waits for its time or is held by a pause is not in flight, and may lead to that call."""
+    graph = document({"a": node("symbia.core.accumulator", config={"count": 9, "timeoutMs": 3_600_000})})
+    async with kept_runtime(tmp_path) as runtime:
+        execution = (await runtime.execute((await runtime.library.load_graph(graph)).id, DURABLE)).id
+        durable = runtime._executions[execution]
+        assert isinstance(durable, DurableExecution)
+        durable.calls.begin_again(KeptCalls(known=(Called("b", b"digest", "key"),)), ())
+        if waits == "command":
+            await durable.pause()
+        if waits:
+            await runtime.execution(execution).inject([Injection("a", "in", Raw(b"1"))])
+        await trio.testing.wait_all_tasks_blocked()
+        await durable.checkpoints.take()
+        found = await read_checkpoint(runtime.keeper, "", execution)
+        assert found is not None
+        assert bool(found[0].calls.known) is is_known
